@@ -1,0 +1,1 @@
+"""Query time: loads an artifact and answers."""

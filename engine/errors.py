@@ -1,0 +1,129 @@
+"""Every error that the engine raises on purpose, as one tree.
+
+    EngineError                    everything raised on purpose
+    |- ConfigError                 a setting is unknown or out of range
+    |- DataError                   the source or the tables are not what we expect
+    |  |- SourceError              a file is missing, unreadable or malformed (path, line)
+    |  `- CheckFailedError         a check query returned rows (name, count, rows)
+    |- TrainingError               the loss is not finite; nothing to train on
+    |- IndexQualityError           recall against exact search is under the floor (got, wanted)
+    |- ArtifactError               a built index cannot be used
+    |  |- ArtifactNotFoundError    there is none at that place
+    |  |- ArtifactVersionError     it was written in another format version
+    |  `- ArtifactCorruptError     a file of it is missing, truncated or changed
+    |- FilterError                 a filter that does not parse, names no column, or tries more than a filter
+    `- UnknownIdError              a reviewer or movie that the artifact does not hold
+
+Attributes carry the facts; the sentence is built once, here. Only `engine/cli.py` turns errors into exit codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class EngineError(Exception):
+    """The base of everything raised on purpose; its text is one sentence for the person at the keyboard."""
+
+
+class ConfigError(EngineError):
+    """A setting is unknown or out of range."""
+
+
+class DataError(EngineError):
+    """The source or the prepared tables are not what we expect."""
+
+
+class SourceError(DataError):
+    """A source file is missing, unreadable or malformed.
+
+    Attributes:
+        path: the file, where one is to blame.
+        line: its line, counted from 1, where one is to blame.
+    """
+
+    def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+
+
+class CheckFailedError(DataError):
+    """A check query, which selects offending rows, returned some.
+
+    Attributes:
+        name: the check's name, which is its file's name.
+        count: the number of offending rows.
+        rows: the first few of them.
+    """
+
+    def __init__(self, name: str, count: int, rows: Sequence[tuple[object, ...]]) -> None:
+        shown = "; ".join(str(row) for row in rows)
+        super().__init__(f"Check '{name}' expected no rows but found {count:,} (first: {shown})")
+        self.name = name
+        self.count = count
+        self.rows = tuple(rows)
+
+
+class TrainingError(EngineError):
+    """The loss is not finite, or there is nothing to train on."""
+
+
+class IndexQualityError(EngineError):
+    """The two-stage search recalls less of the exhaustive top list than the floor asks for.
+
+    Attributes:
+        got: the recall measured, 0 to 1.
+        wanted: the floor, 0 to 1.
+    """
+
+    def __init__(self, got: float, wanted: float, advice: str) -> None:
+        super().__init__(
+            f"The two-stage search recalls {got:.4f} of the exhaustive top list, under the floor of {wanted:.4f}; "
+            f"{advice}"
+        )
+        self.got = got
+        self.wanted = wanted
+
+
+class ArtifactError(EngineError):
+    """A built index cannot be used."""
+
+
+class ArtifactNotFoundError(ArtifactError):
+    """There is no built index at that place."""
+
+
+class ArtifactVersionError(ArtifactError):
+    """The index was written in a format version that this package does not read."""
+
+
+class ArtifactCorruptError(ArtifactError):
+    """A file of the index is missing, truncated, changed or swapped."""
+
+
+class FilterError(EngineError):
+    """A filter does not parse, names no column, or tries to be more than a filter."""
+
+
+class UnknownIdError(EngineError):
+    """A reviewer or movie that the artifact does not hold.
+
+    Attributes:
+        kind: "reviewer" or "movie".
+        unknown_id: the id asked for.
+        close_matches: ids that the artifact holds and that look alike, most alike first.
+    """
+
+    def __init__(self, kind: str, unknown_id: str, where: str, close_matches: Sequence[str] = ()) -> None:
+        shown = unknown_id if len(unknown_id) <= 60 else f"{unknown_id[:57]}..."
+        advice = (
+            f"did you mean {' or '.join(repr(match) for match in close_matches)}?"
+            if close_matches
+            else f"check the spelling against the {kind} ids of the reviews that the index was built from."
+        )
+        super().__init__(f"No {kind} {shown!r} in {where}; ids are case-sensitive; {advice}")
+        self.kind = kind
+        self.unknown_id = unknown_id
+        self.close_matches = tuple(close_matches)

@@ -1,0 +1,1 @@
+"""Offline: raw files to artifact, evaluation, reports."""

@@ -1,0 +1,1 @@
+"""Named sets of settings that differ from the defaults, as TOML files."""
