@@ -1,0 +1,217 @@
+"""Whether a `--where` condition is a filter over known columns, and nothing more.
+
+DuckDB parses the condition (`json_serialize_sql`) without running it, and the tree is walked here. What is not
+on the list is refused, so that a condition can neither read a file or a table nor change anything, whatever
+functions a later DuckDB brings along.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import FilterError
+
+if TYPE_CHECKING:
+    import duckdb
+
+MAX_LENGTH = 10_000
+"""Characters a condition may have; longer ones are refused before anything parses them."""
+
+_PREFIX = "select * from filtered where "
+
+_EXPRESSIONS = frozenset(
+    {"BETWEEN", "CASE", "CAST", "COLLATE", "COMPARISON", "CONJUNCTION", "CONSTANT", "OPERATOR", "TYPE"}
+)
+
+_REFUSED = {
+    "SUBQUERY": "a subquery; compare the columns themselves, a list with list_contains(links, 'x')",
+    "WINDOW": "a window function, which looks at other rows",
+    "STAR": "a star; name the columns",
+    "PARAMETER": "a parameter; write the value itself",
+}
+
+_OPERATOR_NAMES = """
+!= % & && * ** + - -> ->> / // < <= <> = == > >= ^ ^@ | || ~ ~~ !~~ ~~* !~~* ~~~ <@ @> << >>
+"""
+
+_FUNCTION_NAMES = """
+abs ceil ceiling floor greatest isfinite isinf isnan least ln log log10 log2 mod pow power round sign sqrt trunc
+
+ascii char_length character_length concat concat_ws contains damerau_levenshtein ends_with hamming ilike_escape
+instr jaccard jaro_similarity jaro_winkler_similarity lcase left len length levenshtein like_escape lower ltrim
+not_ilike_escape not_like_escape position prefix regexp_extract regexp_full_match regexp_matches regexp_replace
+replace reverse right rtrim split split_part starts_with str_split string_split strip_accents strlen strpos
+substr substring suffix trim ucase unicode upper
+
+age century current_date date_add date_diff date_part date_sub date_trunc datediff datepart datesub datetrunc
+day dayname dayofmonth dayofweek dayofyear decade epoch epoch_ms hour isodow isoyear last_day make_date
+make_timestamp minute month monthname now quarter second strftime strptime to_days to_hours to_minutes
+to_months to_seconds to_timestamp to_weeks to_years today try_strptime week weekday weekofyear year yearweek
+
+array_contains array_extract array_has array_has_all array_has_any array_length array_to_string list_any_value
+list_apply list_avg list_bool_and list_bool_or list_contains list_count list_distinct list_element list_extract
+list_filter list_first list_has list_has_all list_has_any list_indexof list_last list_max list_min list_position
+list_sort list_sum list_transform list_unique list_value struct_extract struct_pack
+
+json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text
+json_extract_string json_keys json_type json_valid json_value
+
+coalesce if ifnull nullif typeof
+"""
+
+_OPERATORS = frozenset(_OPERATOR_NAMES.split())
+_FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
+
+
+def check_filter(
+    connection: duckdb.DuckDBPyConnection,
+    condition: str,
+    columns: Collection[str],
+    *,
+    option: str = "--where",
+) -> None:
+    """Refuse a condition that is not one expression over the given columns.
+
+    What the types make of it (`price < 'abc'`) shows only when it runs: callers turn DuckDB's error of that
+    moment into a `FilterError` with `filter_failed`.
+
+    Args:
+        connection: any DuckDB connection; it parses, and runs nothing of the condition.
+        condition: the SQL condition, such as `price < 10 and title ilike '%noir%'`.
+        columns: the names that the condition may use; case does not matter.
+        option: what the reader calls the condition, for the messages.
+
+    Raises:
+        FilterError: it does not parse, names an unknown column or function, or is more than a filter.
+    """
+    if not condition.strip():
+        raise FilterError(
+            f'The condition of {option} is empty; write one such as "price < 10", or leave it out.'
+        )
+    if len(condition) > MAX_LENGTH:
+        raise FilterError(
+            f"The condition of {option} has {len(condition):,} characters, and {MAX_LENGTH:,} are allowed."
+        )
+    for node, scope in _walk(_parse(connection, condition, option)):
+        _check_node(node, scope, columns, condition, option)
+
+
+def filter_failed(condition: str, error: Exception, *, option: str = "--where") -> FilterError:
+    """The error to raise when DuckDB could not bind or run a condition that `check_filter` let pass.
+
+    Args:
+        condition: the condition that failed.
+        error: DuckDB's error.
+        option: what the reader calls the condition.
+    """
+    reason = str(error).split("\n", 1)[0].strip()
+    return FilterError(f"{option} {_shown(condition)} cannot be used: {reason}")
+
+
+def _parse(connection: duckdb.DuckDBPyConnection, condition: str, option: str) -> dict[str, Any]:
+    """The tree of the condition, proved to be a where clause and nothing else."""
+    # Bare, so that "true) or (true" fails; then bracketed, so that "true order by 1" fails. The line break
+    # closes a trailing "--" comment, which would swallow the bracket.
+    _serialize(connection, condition, f"{_PREFIX}{condition}", option)
+    tree = _serialize(connection, condition, f"{_PREFIX}({condition}\n)", option)
+    statements = tree["statements"]
+    node = statements[0]["node"]
+    where: dict[str, Any] | None = node.get("where_clause")
+    if len(statements) != 1 or node["type"] != "SELECT_NODE" or where is None:
+        raise FilterError(f"{option} {_shown(condition)} holds more than one condition.")
+    return where
+
+
+def _serialize(
+    connection: duckdb.DuckDBPyConnection, condition: str, statement: str, option: str
+) -> dict[str, Any]:
+    row = connection.execute("select json_serialize_sql($1)", [statement]).fetchone()
+    try:
+        tree: dict[str, Any] = json.loads(row[0]) if row else {}
+    except RecursionError as error:
+        raise FilterError(f"The condition of {option} is nested too deeply; write it flatter.") from error
+    if tree.get("error"):
+        raise FilterError(
+            f"{option} {_shown(condition)} is not a condition in SQL: {tree['error_message']}; "
+            "write one such as \"price < 10 and title ilike '%noir%'\"."
+        )
+    return tree
+
+
+def _walk(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every expression under the root, with the lambda parameters that it can see."""
+    pending: list[tuple[Any, frozenset[str]]] = [(root, frozenset())]
+    while pending:
+        node, scope = pending.pop()
+        if isinstance(node, list):
+            pending.extend((child, scope) for child in node)
+        elif isinstance(node, dict):
+            if node.get("class") == "LAMBDA":
+                inner = scope | _parameters(node["lhs"])
+                pending.append((node["lhs"], inner))
+                pending.append((node["expr"], inner))
+                continue
+            if "class" in node:
+                yield node, scope
+            if node.get("class") not in {"CONSTANT", "TYPE"}:
+                pending.extend((child, scope) for child in node.values())
+
+
+def _parameters(node: dict[str, Any]) -> frozenset[str]:
+    """The names that the left side of a lambda introduces."""
+    if node.get("class") == "COLUMN_REF":
+        return frozenset(name.casefold() for name in node["column_names"])
+    names: frozenset[str] = frozenset()
+    for argument in node.get("arguments", []):
+        names |= _parameters(argument["expression"])
+    return names
+
+
+def _check_node(
+    node: dict[str, Any], scope: frozenset[str], columns: Collection[str], condition: str, option: str
+) -> None:
+    kind = node["class"]
+    if kind == "COLUMN_REF":
+        _check_column(node["column_names"], scope, columns, option)
+    elif kind == "FUNCTION":
+        _check_function(node, option)
+    elif kind not in _EXPRESSIONS:
+        what = _REFUSED.get(kind, f"an expression of the kind {kind.lower()}")
+        raise FilterError(f"{option} {_shown(condition)} is more than a filter: it holds {what}.")
+
+
+def _check_column(names: list[str], scope: frozenset[str], columns: Collection[str], option: str) -> None:
+    known = {column.casefold(): column for column in columns}
+    wanted = names[0].casefold()
+    if len(names) == 1 and (wanted in scope or wanted in known or wanted == "current_date"):
+        return
+    shown = ".".join(names)
+    close = difflib.get_close_matches(wanted, known, n=2, cutoff=0.6)
+    advice = f"did you mean {' or '.join(known[match] for match in close)}? " if close else ""
+    raise FilterError(
+        f"{option} names the column '{shown}', which does not exist; {advice}the columns are "
+        f"{', '.join(columns)}; texts stand in single quotes."
+    )
+
+
+def _check_function(node: dict[str, Any], option: str) -> None:
+    name = str(node["function_name"]).casefold()
+    qualified = bool(node.get("schema") or node.get("catalog"))
+    if not qualified and (name in _OPERATORS or name in _FUNCTIONS):
+        return
+    close = difflib.get_close_matches(name, _FUNCTIONS, n=2, cutoff=0.7)
+    advice = (
+        f"did you mean {' or '.join(close)}?" if close else "it may compare texts, numbers, dates and lists."
+    )
+    raise FilterError(
+        f"{option} calls '{node['function_name']}', which a filter may not: functions that read files, tables "
+        f"or settings, or look at other rows, are refused; {advice}"
+    )
+
+
+def _shown(condition: str) -> str:
+    flat = " ".join(condition.split())
+    return repr(flat if len(flat) <= 120 else f"{flat[:117]}...")
