@@ -1,8 +1,8 @@
 """Whether a `--where` condition is a filter over known columns, and nothing more.
 
-DuckDB parses the condition (`json_serialize_sql`) without running it, and the tree is walked here. What is not
-on the list is refused, so that a condition can neither read a file or a table nor change anything, whatever
-functions a later DuckDB brings along.
+DuckDB parses the condition (`json_serialize_sql`) without running it, and the tree is walked here. What is
+not on the list is refused, so that a condition can neither read a file or a table nor change anything,
+whatever functions a later DuckDB brings along.
 """
 
 from __future__ import annotations
@@ -38,23 +38,26 @@ _OPERATOR_NAMES = """
 """
 
 _FUNCTION_NAMES = """
-abs ceil ceiling floor greatest isfinite isinf isnan least ln log log10 log2 mod pow power round sign sqrt trunc
+abs ceil ceiling floor greatest isfinite isinf isnan least ln log log10 log2 mod pow power round sign
+sqrt trunc
 
-ascii char_length character_length concat concat_ws contains damerau_levenshtein ends_with hamming ilike_escape
-instr jaccard jaro_similarity jaro_winkler_similarity lcase left len length levenshtein like_escape lower ltrim
-not_ilike_escape not_like_escape position prefix regexp_extract regexp_full_match regexp_matches regexp_replace
-replace reverse right rtrim split split_part starts_with str_split string_split strip_accents strlen strpos
-substr substring suffix trim ucase unicode upper
+ascii char_length character_length concat concat_ws contains damerau_levenshtein ends_with hamming
+ilike_escape instr jaccard jaro_similarity jaro_winkler_similarity lcase left len length levenshtein
+like_escape lower ltrim not_ilike_escape not_like_escape position prefix regexp_extract
+regexp_full_match regexp_matches regexp_replace replace reverse right rtrim split split_part starts_with
+str_split string_split strip_accents strlen strpos substr substring suffix trim ucase unicode upper
 
-age century current_date date_add date_diff date_part date_sub date_trunc datediff datepart datesub datetrunc
-day dayname dayofmonth dayofweek dayofyear decade epoch epoch_ms hour isodow isoyear last_day make_date
-make_timestamp minute month monthname now quarter second strftime strptime to_days to_hours to_minutes
-to_months to_seconds to_timestamp to_weeks to_years today try_strptime week weekday weekofyear year yearweek
+age century current_date date_add date_diff date_part date_sub date_trunc datediff datepart datesub
+datetrunc day dayname dayofmonth dayofweek dayofyear decade epoch epoch_ms hour isodow isoyear last_day
+make_date make_timestamp minute month monthname now quarter second strftime strptime to_days to_hours
+to_minutes to_months to_seconds to_timestamp to_weeks to_years today try_strptime week weekday
+weekofyear year yearweek
 
-array_contains array_extract array_has array_has_all array_has_any array_length array_to_string list_any_value
-list_apply list_avg list_bool_and list_bool_or list_contains list_count list_distinct list_element list_extract
-list_filter list_first list_has list_has_all list_has_any list_indexof list_last list_max list_min list_position
-list_sort list_sum list_transform list_unique list_value struct_extract struct_pack
+array_contains array_extract array_has array_has_all array_has_any array_length array_to_string
+list_any_value list_apply list_avg list_bool_and list_bool_or list_contains list_count list_distinct
+list_element list_extract list_filter list_first list_has list_has_all list_has_any list_indexof
+list_last list_max list_min list_position list_sort list_sum list_transform list_unique list_value
+struct_extract struct_pack
 
 json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text
 json_extract_string json_keys json_type json_valid json_value
@@ -207,8 +210,8 @@ def _check_function(node: dict[str, Any], option: str) -> None:
         f"did you mean {' or '.join(close)}?" if close else "it may compare texts, numbers, dates and lists."
     )
     raise FilterError(
-        f"{option} calls '{node['function_name']}', which a filter may not: functions that read files, tables "
-        f"or settings, or look at other rows, are refused; {advice}"
+        f"{option} calls '{node['function_name']}', which a filter may not: functions that read files, "
+        f"tables or settings, or look at other rows, are refused; {advice}"
     )
 
 
