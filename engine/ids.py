@@ -1,0 +1,154 @@
+"""Ids on disk: every id's bytes, sorted, in one array, so that opening a table of millions costs nothing.
+
+A row is the rank of an id in the order of its UTF-8 bytes, which is also DuckDB's order of text. An id is found
+by binary search over the file's own bytes: no dictionary is built and no width is fixed, so an id of 10,000
+characters makes no other id larger.
+"""
+
+from __future__ import annotations
+
+import difflib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ArtifactCorruptError, DataError
+
+_NEIGHBOURS = 50
+_LONGEST_COMPARED = 40
+_SAMPLED = 256
+_LARGEST_ALPHABET = 64
+
+
+def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Lays ids out as one array of bytes and the offsets at which each begins.
+
+    Args:
+        sorted_ids: distinct ids in the order of their UTF-8 bytes.
+
+    Returns:
+        The bytes, uint8 [total length], and the offsets, int64 [num_ids + 1].
+
+    Raises:
+        DataError: an id repeats or is out of order.
+    """
+    data = bytearray()
+    offsets = array("q", [0])
+    previous: bytes | None = None
+    for text in sorted_ids:
+        encoded = _encode(text)
+        if previous is not None and encoded <= previous:
+            raise DataError(
+                f"Ids must be distinct and in byte order, but {text[:60]!r} follows a later or equal one"
+            )
+        data += encoded
+        offsets.append(len(data))
+        previous = encoded
+    return np.frombuffer(bytes(data), dtype=np.uint8), np.array(offsets, dtype=np.int64)
+
+
+class IdTable:
+    """Ids by row and rows by id.
+
+    Args:
+        data: uint8 [total length], usually a memory map.
+        offsets: int64 [num_ids + 1].
+
+    Example:
+        >>> table = IdTable(*build_id_arrays(["A1", "B2"]))
+        >>> table.row("B2"), table.row("b2"), table.id(0), table.close_matches("b2")
+        (1, None, 'A1', ['B2'])
+    """
+
+    def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+        if offsets.ndim != 1 or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(data):
+            raise ArtifactCorruptError("The table of ids does not fit its offsets; build the index again")
+        self._data = np.ascontiguousarray(data, dtype=np.uint8).data
+        self._offsets = np.ascontiguousarray(offsets, dtype=np.int64).data
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and self.row(text) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.id, range(len(self)))
+
+    def row(self, text: str) -> int | None:
+        """Finds the row of an id, or None where the table does not hold it."""
+        return self._find(_encode(text))
+
+    def rows(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Finds the rows of many ids: int64 [len(texts)], -1 for those that the table does not hold."""
+        found = (self.row(text) for text in texts)
+        return np.fromiter((-1 if row is None else row for row in found), dtype=np.int64, count=len(texts))
+
+    def id(self, row: int) -> str:
+        """Gives the id at a row.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        if not 0 <= row < len(self):
+            raise IndexError(f"Row {row} is not one of the {len(self):,} rows of this table of ids")
+        return self._bytes(row).decode("utf-8", "replace")
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """Gives the ids at many rows, in the order asked for."""
+        return [self.id(int(row)) for row in rows]
+
+    def close_matches(self, text: str, n: int = 3) -> list[str]:
+        """Gives up to `n` ids that look like one that is not held, most alike first.
+
+        The work does not grow with the table: other cases of the same letters, one letter more, less or other,
+        and the neighbours of the place where the id would stand.
+        """
+        text = text.strip()
+        cases = [text, text.upper(), text.lower(), text.title(), text.swapcase()]
+        found = dict.fromkeys(case for case in cases if case in self)
+        if len(text) <= _LONGEST_COMPARED:
+            for spelling in (text, text.upper()):
+                found.update(dict.fromkeys(edit for edit in self._edits(spelling) if edit in self))
+            neighbours = {near for case in cases for near in self._neighbours(case)}
+            found.update(dict.fromkeys(difflib.get_close_matches(text, sorted(neighbours), n=n, cutoff=0.7)))
+        return list(found)[:n]
+
+    def _bytes(self, row: int) -> bytes:
+        return bytes(self._data[self._offsets[row] : self._offsets[row + 1]])
+
+    def _insertion_row(self, encoded: bytes) -> int:
+        return bisect_left(range(len(self)), encoded, key=self._bytes)
+
+    def _find(self, encoded: bytes) -> int | None:
+        row = self._insertion_row(encoded)
+        return row if row < len(self) and self._bytes(row) == encoded else None
+
+    def _neighbours(self, text: str) -> Iterator[str]:
+        place = self._insertion_row(_encode(text))
+        near = range(max(0, place - _NEIGHBOURS), min(len(self), place + _NEIGHBOURS))
+        return (found for found in map(self.id, near) if len(found) <= 2 * _LONGEST_COMPARED)
+
+    def _alphabet(self) -> str:
+        step = max(1, len(self) // _SAMPLED)
+        sampled = "".join(self.id(row)[:_LONGEST_COMPARED] for row in range(0, len(self), step))
+        return "".join(sorted(set(sampled))[:_LARGEST_ALPHABET])
+
+    def _edits(self, text: str) -> Iterator[str]:
+        alphabet = self._alphabet()
+        for place in range(len(text) + 1):
+            before, after = text[:place], text[place:]
+            if len(after) > 1:
+                yield before + after[1] + after[0] + after[2:]
+            if after:
+                yield before + after[1:]
+                yield from (before + letter + after[1:] for letter in alphabet)
+            yield from (before + letter + after for letter in alphabet)
+
+
+def _encode(text: str) -> bytes:
+    # An argument of the command line that is not UTF-8 arrives with surrogates; it is merely unknown.
+    return text.encode("utf-8", "surrogatepass")
