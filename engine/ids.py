@@ -1,8 +1,8 @@
 """Ids on disk: every id's bytes, sorted, in one array, so that opening a table of millions costs nothing.
 
-A row is the rank of an id in the order of its UTF-8 bytes, which is also DuckDB's order of text. An id is found
-by binary search over the file's own bytes: no dictionary is built and no width is fixed, so an id of 10,000
-characters makes no other id larger.
+A row is the rank of an id in the order of its UTF-8 bytes, which is also the order of text in DuckDB. An id
+is found by binary search over the file's own bytes: no dictionary is built and no width is fixed, so an id of
+10,000 characters makes no other id larger.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ class IdTable:
     def close_matches(self, text: str, n: int = 3) -> list[str]:
         """Gives up to `n` ids that look like one that is not held, most alike first.
 
-        The work does not grow with the table: other cases of the same letters, one letter more, less or other,
-        and the neighbours of the place where the id would stand.
+        The work does not grow with the table: other cases of the same letters, one letter more, less or
+        other, and the neighbours of the place where the id would stand.
         """
         text = text.strip()
         cases = [text, text.upper(), text.lower(), text.title(), text.swapcase()]
