@@ -1,0 +1,91 @@
+"""What is shown of a movie beside its score: one JSON object a movie, found by position, without a database.
+
+The objects lie behind one another in one array of bytes; a second array says where each begins.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ArtifactCorruptError
+
+CARD_FIELDS = (
+    "title",
+    "category",
+    "main_cat",
+    "brand",
+    "price",
+    "year",
+    "average_rating",
+    "movie_count",
+    "link",
+    "links",
+)
+"""What a card may hold; a field that is unknown for a movie is null."""
+
+
+def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Lays cards out as one array of bytes and the offsets at which each begins.
+
+    Args:
+        cards: one mapping a movie, in the order of movie_row; fields that are not of a card are left out.
+
+    Returns:
+        The bytes, uint8 [total length], and the offsets, int64 [num_movies + 1].
+    """
+    data = bytearray()
+    offsets = array("q", [0])
+    for card in cards:
+        known = {name: card[name] for name in CARD_FIELDS if card.get(name) is not None}
+        data += json.dumps(known, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        offsets.append(len(data))
+    return np.frombuffer(bytes(data), dtype=np.uint8), np.array(offsets, dtype=np.int64)
+
+
+class MovieCards:
+    """The cards of every movie, by movie_row.
+
+    Args:
+        data: uint8 [total length], usually a memory map.
+        offsets: int64 [num_movies + 1].
+
+    Example:
+        >>> cards = MovieCards(*build_card_arrays([{"title": "Laura", "year": 1944}]))
+        >>> cards.card(0)["title"], cards.card(0)["price"]
+        ('Laura', None)
+    """
+
+    def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+        if offsets.ndim != 1 or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(data):
+            raise ArtifactCorruptError(
+                "The cards of the movies do not fit their offsets; build the index again"
+            )
+        self._data = data
+        self._offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def card(self, movie_row: int) -> dict[str, Any]:
+        """Gives every field of `CARD_FIELDS` for a movie; those that are unknown are None.
+
+        Raises:
+            IndexError: there is no such row.
+            ArtifactCorruptError: the card cannot be read.
+        """
+        if not 0 <= movie_row < len(self):
+            raise IndexError(f"Row {movie_row} is not one of the {len(self):,} movies")
+        start, end = self._offsets[movie_row : movie_row + 2]
+        try:
+            known: dict[str, Any] = json.loads(self._data[start:end].tobytes())
+            return dict.fromkeys(CARD_FIELDS) | known
+        except (ValueError, TypeError) as error:
+            raise ArtifactCorruptError(
+                f"The card of movie {movie_row} is damaged; build the index again"
+            ) from error

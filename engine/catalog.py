@@ -1,0 +1,117 @@
+"""Which movies a condition in SQL picks out: the one place at query time where DuckDB is used.
+
+The database is opened when the first condition comes: read-only, cut off from files, network and settings.
+The condition is checked before it runs (`engine/filters.py`), so either guard alone would do.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ArtifactCorruptError, FilterError
+from engine.filters import check_filter, filter_failed
+
+if TYPE_CHECKING:
+    import duckdb
+
+CATALOG_FILE = "catalog.duckdb"
+"""The name of the database within an artifact."""
+
+CATALOG_COLUMNS = (
+    "movie_id",
+    "title",
+    "category",
+    "main_cat",
+    "description",
+    "brand",
+    "price",
+    "rank",
+    "year",
+    "date",
+    "movie_count",
+    "average_rating",
+)
+"""The columns that a condition may name."""
+
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "lock_configuration": "true",
+    "memory_limit": "1GB",
+    "threads": "1",
+}
+
+
+class Catalog:
+    """The movies of an index as a table that conditions are asked of. Safe to use from many threads.
+
+    Args:
+        path: the database that `pipelines/catalog.py` wrote; it is not opened before the first condition.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def matching_rows(self, condition: str) -> NDArray[np.int64]:
+        """Finds the movies for which a condition is true.
+
+        Args:
+            condition: SQL over `CATALOG_COLUMNS`, such as `price < 10 and title ilike '%noir%'`. Where a
+                column is unknown for a movie, a comparison with it is not true.
+
+        Returns:
+            Their rows, int64 [num_matching], ascending.
+
+        Raises:
+            FilterError: the condition does not parse, names no column, or is more than a condition.
+            ArtifactCorruptError: the database cannot be opened.
+        """
+        import duckdb
+
+        connection = self._open().cursor()
+        try:
+            check_filter(connection, condition, CATALOG_COLUMNS)
+            # The line breaks close a comment with which the condition may end.
+            kind = connection.execute(f"select ({condition}\n) from movies limit 0").description[0][1]
+            if str(kind) != "BOOLEAN":
+                raise FilterError(
+                    f"--where {condition!r} gives a value of type {kind}, but a condition is true or false; "
+                    'compare it with something, as in "price < 10"'
+                )
+            found = connection.execute(
+                f"select movie_row from movies where ({condition}\n) order by movie_row"
+            ).fetchnumpy()
+        except duckdb.Error as error:
+            raise filter_failed(condition, error) from error
+        finally:
+            connection.close()
+        return np.asarray(found["movie_row"], dtype=np.int64)
+
+    def close(self) -> None:
+        """Closes the database; the next condition opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        with self._lock:
+            if self._connection is None:
+                try:
+                    self._connection = duckdb.connect(str(self._path), read_only=True, config=_SETTINGS)
+                except duckdb.Error as error:
+                    reason = str(error).partition("\n")[0]
+                    raise ArtifactCorruptError(
+                        f"Cannot open the catalogue {self._path}: {reason}; build the index again"
+                    ) from error
+            return self._connection

@@ -1,0 +1,21 @@
+-- One row per movie: what a condition at query time may name, and the row that it stands for.
+create table catalog.movies as
+with final as (
+    select
+        movie_row::bigint as movie_row,
+        movie_id,
+        title,
+        category,
+        main_cat,
+        description,
+        brand,
+        price::double as price,
+        rank,
+        year,
+        date,
+        movie_count,
+        average_rating
+    from movies
+)
+select * from final
+order by movie_row

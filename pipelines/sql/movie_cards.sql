@@ -1,0 +1,18 @@
+-- One row per movie, in the order of movie_row: what is shown of it beside its score.
+with final as (
+    select
+        movie_row,
+        title,
+        category,
+        main_cat,
+        brand,
+        case when isfinite(price::double) then price::double end as price,
+        year,
+        case when isfinite(average_rating::double) then average_rating::double end as average_rating,
+        movie_count,
+        links[1] as link,
+        links
+    from movies
+)
+select * exclude (movie_row) from final
+order by movie_row

@@ -1,0 +1,175 @@
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from engine.artifact import Artifact
+from engine.artifact_writer import ArtifactWriter
+from engine.cards import MovieCards
+from engine.catalog import CATALOG_COLUMNS, CATALOG_FILE, Catalog
+from engine.errors import ArtifactCorruptError, FilterError
+from pipelines.catalog import write_catalog
+
+MOVIES = """
+create table movies as
+select * from (values
+    (2, 'C3', 'It''s "Noir"', 'Drama | Crime', 'DVD', 'A tale', 'Acme', 4.5, 12, 1944, '1999', ['http://a', 'http://b'],
+     [], [], 7, 4.25),
+    (0, 'A1', 'Laura', 'Drama', 'DVD', null, null, 14.0, null, null, null, null, [], [], 3, 3.0),
+    (1, 'B2', null, null, null, null, null, null, null, null, null, [], [], [], 2, null)
+) as t(movie_row, movie_id, title, category, main_cat, description, brand, price, rank, year, date, links,
+       also_buy, also_view, movie_count, average_rating)
+"""
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("it's an index")
+    connection = duckdb.connect()
+    connection.execute(MOVIES)
+    with ArtifactWriter(directory) as writer:
+        write_catalog(connection, writer)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def catalog(index: Path) -> Catalog:
+    return Catalog(Artifact.open(index).file(CATALOG_FILE))
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        ("price < 10", [2]),
+        ("price > 1", [0, 2]),
+        ("title is null", [1]),
+        ("title ilike '%noir%' -- the rest is a comment", [2]),
+        ("contains(category, 'Drama') and main_cat = 'DVD'", [0, 2]),
+        ("movie_id in ('A1', 'B2', 'Z9')", [0, 1]),
+        ("year between 1940 and 1950 or movie_count >= 3", [0, 2]),
+        ("true", [0, 1, 2]),
+        ("average_rating > 5", []),
+        ("title = 'It''s \"Noir\"'", [2]),
+    ],
+)
+def test_a_condition_finds_its_movies(catalog: Catalog, condition: str, rows: list[int]) -> None:
+    found = catalog.matching_rows(condition)
+    assert found.tolist() == rows
+    assert found.dtype.name == "int64"
+
+
+def test_every_column_can_be_named(catalog: Catalog) -> None:
+    for column in CATALOG_COLUMNS:
+        assert len(catalog.matching_rows(f"{column} is null or {column} is not null")) == 3
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("price <", "not a condition in SQL"),
+        ("prise < 10", "did you mean price"),
+        ("price", "gives a value of type DOUBLE"),
+        ("title", "gives a value of type VARCHAR"),
+        ("", "empty"),
+        ("price < 'cheap'", "cannot be used"),
+        ("price in (select price from movies)", "subquery"),
+        ("exists (select 1 from read_csv('/etc/passwd'))", "subquery"),
+        ("read_text('/etc/passwd') is not null", "may not"),
+        ("count(*) > 1", "may not"),
+        ("price < 10; drop table movies", "not a condition"),
+        ("true) or (true", "not a condition"),
+        ("true limit 1", "not a condition"),
+        ("true union all select 1", "not a condition"),
+        ("row_number() over () < 2", "more than a filter"),
+        ("movie_row = 1", "does not exist"),
+        ("getenv('HOME') is not null", "may not"),
+        ("current_setting('threads') = '1'", "may not"),
+    ],
+)
+def test_what_is_not_a_filter_is_refused_in_one_sentence(
+    catalog: Catalog, condition: str, message: str
+) -> None:
+    with pytest.raises(FilterError) as caught:
+        catalog.matching_rows(condition)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from read_csv('/etc/passwd')",
+        "select * from glob('/*')",
+        "create table more as select 1",
+        "drop table movies",
+        "copy movies to '/tmp/stolen.csv'",
+        "set threads = 4",
+        "attach '/tmp/other.duckdb'",
+        "install httpfs",
+    ],
+)
+def test_the_connection_itself_can_read_no_file_and_change_nothing(catalog: Catalog, statement: str) -> None:
+    with pytest.raises(duckdb.Error):
+        catalog._open().cursor().execute(statement)
+
+
+def test_many_threads_ask_at_once(catalog: Catalog) -> None:
+    found: list[list[int]] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(catalog.matching_rows("price > 1").tolist()))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[0, 2]] * 8
+
+
+def test_two_processes_read_one_catalog_from_a_read_only_directory(index: Path) -> None:
+    path = Artifact.open(index).file(CATALOG_FILE)
+    here = Catalog(path)
+    assert here.matching_rows("true").tolist() == [0, 1, 2]
+    script = (
+        "import sys, pathlib; from engine.catalog import Catalog;"
+        "print(Catalog(pathlib.Path(sys.argv[1])).matching_rows('price > 1').tolist())"
+    )
+    path.parent.chmod(0o555)
+    path.chmod(0o444)
+    try:
+        output = subprocess.run(
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+        ).stdout
+    finally:
+        path.parent.chmod(0o755)
+        path.chmod(0o644)
+    assert output == "[0, 2]\n"
+    assert sorted(file.name for file in path.parent.iterdir()) == sorted(
+        [*Artifact.open(index).manifest["files"], "manifest.json"]
+    )
+    here.close()
+    assert here.matching_rows("price > 1").tolist() == [0, 2]
+
+
+def test_a_catalog_that_is_not_a_database_is_corrupt(tmp_path: Path) -> None:
+    (tmp_path / CATALOG_FILE).write_bytes(b"nothing like it" * 1000)
+    with pytest.raises(ArtifactCorruptError, match="Cannot open the catalogue"):
+        Catalog(tmp_path / CATALOG_FILE).matching_rows("true")
+
+
+def test_importing_the_catalog_imports_no_database() -> None:
+    script = "import sys, engine.catalog, engine.cards, engine.artifact; sys.exit('duckdb' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_cards_are_written_beside_it(index: Path) -> None:
+    artifact = Artifact.open(index)
+    cards = MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets"))
+    assert [cards.card(row)["title"] for row in range(3)] == ["Laura", None, 'It\'s "Noir"']
+    assert cards.card(2)["link"] == "http://a"
+    assert cards.card(2)["links"] == ["http://a", "http://b"]
+    assert cards.card(0)["link"] is None
+    assert cards.card(0)["price"] == 14.0
