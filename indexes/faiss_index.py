@@ -1,0 +1,162 @@
+"""Search with FAISS: all vectors compared (flat), or those in the lists nearest a query (inverted file)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from indexes.base import SearchResult, VectorIndex, VectorIndexError, checked_vectors
+
+VECTORS_PER_LIST = 39
+"""Vectors that FAISS wants for each list it trains; with fewer the lists mean little."""
+
+
+def set_threads(threads: int) -> None:
+    """Sets how many threads FAISS uses in this process; 0 leaves it at one a core."""
+    if threads > 0:
+        faiss.omp_set_num_threads(threads)
+
+
+class FaissIndex(VectorIndex):
+    """What the FAISS indexes have in common; `load` gives whichever of them a file holds."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+
+    @property
+    def num_vectors(self) -> int:
+        """How many vectors are held."""
+        return int(self._index.ntotal)
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+        return int(self._index.d)
+
+    def save(self, path: Path) -> None:
+        """Writes the index in FAISS's format."""
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:
+            raise VectorIndexError(f"Cannot write the vector index to {path}: {_reason(error)}") from error
+
+    @classmethod
+    def load(cls, path: Path) -> FaissIndex:
+        """Opens what `save` wrote; the vectors are mapped."""
+        try:
+            index = _read_mapped(path)
+        except (OSError, RuntimeError) as error:
+            raise VectorIndexError(f"Cannot read a vector index from {path}: {_reason(error)}") from error
+        kind = _KINDS.get(type(index).__name__)
+        if kind is None or not issubclass(kind, cls) or not index.ntotal:
+            raise VectorIndexError(f"{path} holds a {type(index).__name__} that is not what was asked for")
+        return kind(index)
+
+
+class FlatIndex(FaissIndex):
+    """Compares each query with each vector; exact, and fast enough up to some 50,000 vectors."""
+
+    @classmethod
+    def build(cls, vectors: ArrayLike) -> FlatIndex:
+        """Makes an index of vectors, float32 [num_vectors, dim], at least one."""
+        checked = checked_vectors(vectors, "vectors")
+        if not len(checked):
+            raise VectorIndexError("There are no vectors to index")
+        index = faiss.IndexFlatIP(checked.shape[1])
+        index.add(checked)
+        return cls(index)
+
+    def _search(self, queries: NDArray[np.float32], k: int) -> SearchResult:
+        return SearchResult(*self._index.search(queries, k))
+
+
+class InvertedFileIndex(FaissIndex):
+    """Compares a query with the vectors in the `num_probes` lists nearest to it, out of `num_lists`."""
+
+    @classmethod
+    def build(
+        cls, vectors: ArrayLike, *, num_lists: int | None = None, num_probes: int = 8, seed: int = 42
+    ) -> InvertedFileIndex:
+        """Groups vectors into lists by k-means.
+
+        Args:
+            vectors: float32 [num_vectors, dim], at least `VECTORS_PER_LIST`.
+            num_lists: the number of lists; by default four times the root of the number of vectors.
+            num_probes: how many of them a search looks into.
+            seed: of the k-means.
+
+        Raises:
+            VectorIndexError: there are too few vectors for the lists.
+        """
+        checked = checked_vectors(vectors, "vectors")
+        most = len(checked) // VECTORS_PER_LIST
+        wanted = min(most, round(4 * math.sqrt(len(checked)))) if num_lists is None else num_lists
+        if not 1 <= wanted <= most:
+            raise VectorIndexError(
+                f"An inverted-file index of {max(wanted, 1):,} lists needs at least "
+                f"{max(wanted, 1) * VECTORS_PER_LIST:,} vectors but got {len(checked):,}; use a flat index"
+            )
+        dim = checked.shape[1]
+        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, wanted, faiss.METRIC_INNER_PRODUCT)
+        index.cp.seed = seed
+        index.train(checked)
+        index.add(checked)
+        index.nprobe = min(num_probes, wanted)
+        return cls(index)
+
+    @property
+    def num_lists(self) -> int:
+        """Into how many lists the vectors are grouped."""
+        return int(self._index.nlist)
+
+    @property
+    def num_probes(self) -> int:
+        """How many lists a search looks into."""
+        return int(self._index.nprobe)
+
+    def set_num_probes(self, num_probes: int) -> None:
+        """Sets how many lists a search looks into; `save` keeps it."""
+        if not 1 <= num_probes <= self.num_lists:
+            raise VectorIndexError(f"The number of probes must be 1 to {self.num_lists} but is {num_probes}")
+        self._index.nprobe = num_probes
+
+    def probe(self, queries: NDArray[np.float32], k: int) -> SearchResult:
+        """Looks into the nearest lists only; places they cannot fill hold row -1 and the lowest score."""
+        return SearchResult(*self._index.search(queries, k))
+
+    def _search(self, queries: NDArray[np.float32], k: int) -> SearchResult:
+        scores, rows = self.probe(queries, k)
+        short = (rows < 0).any(axis=1)
+        if short.any():
+            # The lists looked into held fewer than k vectors: look into all of them.
+            every_list = faiss.SearchParametersIVF()
+            every_list.nprobe = self.num_lists
+            scores[short], rows[short] = self._index.search(queries[short], k, params=every_list)
+        return SearchResult(scores, rows)
+
+
+_KINDS: dict[str, type[FaissIndex]] = {"IndexFlatIP": FlatIndex, "IndexIVFFlat": InvertedFileIndex}
+
+
+def _read_mapped(path: Path) -> Any:
+    """Reads an index whose vectors stay on disk until they are compared."""
+    with path.open("rb") as file:
+        is_flat = file.read(4) == b"IxFI"
+    # Each kind is mapped in another way, and the flat way crashes on a truncated inverted file.
+    if is_flat:
+        return faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0))
+    index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+    lists: Any = faiss.downcast_InvertedLists(index.invlists) if hasattr(index, "invlists") else None
+    if hasattr(lists, "prefetch_nthread"):
+        lists.prefetch_nthread = 0  # Starting 32 threads a search takes longer than the search.
+    return index
+
+
+def _reason(error: Exception) -> str:
+    """The last words of FAISS's message, without their place in the C++ source."""
+    return str(error).rpartition(": ")[2].strip() or "the file is damaged"

@@ -1,0 +1,223 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from indexes.base import VectorIndex, VectorIndexError
+from indexes.choose import build_index, load_index
+from indexes.exact import ExactIndex
+from indexes.faiss_index import FaissIndex, FlatIndex, InvertedFileIndex
+from indexes.quality import recall, tune_num_probes
+
+Build = Callable[[NDArray[np.float32]], VectorIndex]
+BUILDERS: dict[str, Build] = {
+    "exact": ExactIndex,
+    "flat": FlatIndex.build,
+    "ivf": lambda vectors: InvertedFileIndex.build(vectors, num_lists=4, num_probes=1),
+}
+
+
+def make_vectors(number: int, dim: int = 8, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(size=(number, dim)).astype(np.float32)
+
+
+@pytest.fixture(params=BUILDERS)
+def build(request: pytest.FixtureRequest) -> Build:
+    return BUILDERS[request.param]
+
+
+def test_results_are_complete_sorted_and_unique(build: Build) -> None:
+    index = build(make_vectors(200))
+    assert (index.num_vectors, index.dim) == (200, 8)
+    for k in (1, 7, 60, 200, 500):
+        scores, rows = index.search(make_vectors(30, seed=1), k)
+        assert scores.shape == rows.shape == (30, min(k, 200))
+        assert (scores.dtype, rows.dtype) == (np.float32, np.int64)
+        assert (np.diff(scores, axis=1) <= 0).all()
+        assert rows.min() >= 0
+        assert rows.max() < 200
+        assert all(len(set(row)) == len(row) for row in rows.tolist())
+
+
+def test_scores_are_inner_products(build: Build) -> None:
+    vectors, queries = make_vectors(200), make_vectors(5, seed=1)
+    scores, rows = build(vectors).search(queries, 10)
+    expected = np.einsum("qd,qkd->qk", queries, vectors[rows])
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_batch_and_single_queries_agree(build: Build) -> None:
+    index, queries = build(make_vectors(200)), make_vectors(20, seed=1)
+    together = index.search(queries, 5).rows
+    assert together.tolist() == [index.search(query[None], 5).rows[0].tolist() for query in queries]
+
+
+def test_asking_for_all_gives_what_exact_search_gives(build: Build) -> None:
+    vectors, queries = make_vectors(200), make_vectors(3, seed=1)
+    assert np.array_equal(
+        build(vectors).search(queries, 200).rows, ExactIndex(vectors).search(queries, 200).rows
+    )
+
+
+def test_equal_scores_stand_in_the_order_of_their_rows(build: Build) -> None:
+    vectors = np.ones((200, 4), dtype=np.float32)
+    rows = build(vectors).search(np.ones((1, 4), dtype=np.float32), 200).rows
+    assert rows.tolist() == [list(range(200))]
+
+
+def test_what_is_saved_is_loaded(build: Build, tmp_path: Path) -> None:
+    index, queries = build(make_vectors(300)), make_vectors(9, seed=1)
+    index.save(tmp_path / "saved.index")
+    loaded = type(index).load(tmp_path / "saved.index")
+    assert type(loaded) is type(index)
+    for before, after in zip(index.search(queries, 12), loaded.search(queries, 12), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_no_queries_give_no_results(build: Build) -> None:
+    scores, rows = build(make_vectors(200)).search(np.zeros((0, 8), dtype=np.float32), 3)
+    assert scores.shape == rows.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("queries", "k", "message"),
+    [
+        (np.ones((1, 7)), 1, "7 numbers each but the index has 8"),
+        (np.ones(8), 1, "shape"),
+        (np.full((1, 8), np.nan), 1, "NaN or infinity"),
+        (np.ones((1, 8)), 0, "k must be at least 1 but is 0"),
+    ],
+)
+def test_bad_queries_are_refused_in_words(build: Build, queries: object, k: int, message: str) -> None:
+    with pytest.raises(VectorIndexError, match=message):
+        build(make_vectors(200)).search(queries, k)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "vectors", [np.zeros((0, 8)), np.zeros((3, 0)), np.zeros(8), np.full((200, 8), np.inf)]
+)
+def test_bad_vectors_are_refused_in_words(build: Build, vectors: NDArray[np.float32]) -> None:
+    with pytest.raises(VectorIndexError):
+        build(vectors)
+
+
+@pytest.mark.parametrize("left", [0, 3, 40, 200, 0.5, 0.99])
+def test_a_damaged_file_is_refused_in_words(build: Build, tmp_path: Path, left: float) -> None:
+    index, path = build(make_vectors(300)), tmp_path / "saved.index"
+    index.save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(left * len(content)) if isinstance(left, float) else left])
+    with pytest.raises(VectorIndexError, match=r"saved\.index") as caught:
+        type(index).load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_another_kind_is_refused(build: Build, tmp_path: Path) -> None:
+    index, path = build(make_vectors(300)), tmp_path / "saved.index"
+    with pytest.raises(VectorIndexError):
+        type(index).load(path)
+    (ExactIndex if isinstance(index, FaissIndex) else FlatIndex.build)(make_vectors(9)).save(path)
+    with pytest.raises(VectorIndexError):
+        type(index).load(path)
+    with pytest.raises(VectorIndexError):
+        index.save(tmp_path / "absent" / "saved.index")
+
+
+coordinates = st.integers(-8, 8).map(float)
+
+
+@given(st.data(), st.integers(1, 40), st.integers(1, 5), st.integers(1, 45))
+def test_flat_search_equals_exact_search(data: st.DataObject, number: int, dim: int, k: int) -> None:
+    vectors = data.draw(arrays(np.float32, (number, dim), elements=coordinates))
+    queries = data.draw(arrays(np.float32, (3, dim), elements=coordinates))
+    flat = FlatIndex.build(vectors).search(queries, k)
+    exact = ExactIndex(vectors).search(queries, k)
+    np.testing.assert_array_equal(flat.scores, exact.scores)
+    np.testing.assert_array_equal(np.einsum("qd,qkd->qk", queries, vectors[flat.rows]), exact.scores)
+    assert all(len(set(row)) == len(row) for row in flat.rows.tolist())
+
+
+@given(st.data(), st.integers(1, 40), st.integers(1, 45))
+def test_exact_search_equals_sorting(data: st.DataObject, number: int, k: int) -> None:
+    vectors = data.draw(arrays(np.float32, (number, 2), elements=coordinates))
+    query = data.draw(arrays(np.float32, 2, elements=coordinates))
+    expected = sorted(range(number), key=lambda row: (-float(vectors[row] @ query), row))[:k]
+    assert ExactIndex(vectors).search(query[None], k).rows.tolist() == [expected]
+
+
+def test_few_vectors_are_refused_before_the_library_complains() -> None:
+    with pytest.raises(VectorIndexError, match="needs at least 39 vectors but got 38; use a flat index"):
+        InvertedFileIndex.build(make_vectors(38))
+    with pytest.raises(VectorIndexError, match="10 lists needs at least 390"):
+        InvertedFileIndex.build(make_vectors(100), num_lists=10)
+
+
+def test_inverted_lists_are_the_same_for_the_same_seed() -> None:
+    vectors, queries = make_vectors(2_000), make_vectors(50, seed=1)
+    first, second = (InvertedFileIndex.build(vectors, seed=3).search(queries, 10) for _ in range(2))
+    np.testing.assert_array_equal(first.rows, second.rows)
+
+
+def test_recall_counts_what_is_found() -> None:
+    vectors, queries = make_vectors(400), make_vectors(40, seed=1)
+    exact = ExactIndex(vectors)
+    inverted = InvertedFileIndex.build(vectors, num_lists=10, num_probes=2)
+    found, wanted = inverted.search(queries, 5).rows.tolist(), exact.search(queries, 5).rows.tolist()
+    expected = np.mean([len(set(one) & set(other)) / 5 for one, other in zip(found, wanted, strict=True)])
+    assert recall(inverted, exact, queries, 5) == pytest.approx(expected)
+    assert recall(exact, exact, queries, 5) == 1.0
+    with pytest.raises(VectorIndexError, match="at least one query"):
+        recall(exact, exact, queries[:0], 5)
+
+
+def test_probes_are_widened_until_the_recall_is_reached() -> None:
+    vectors, queries = make_vectors(4_000), make_vectors(100, seed=1)
+    index = InvertedFileIndex.build(vectors, num_lists=50)
+    assert tune_num_probes(index, FlatIndex.build(vectors), queries, 10, 0.8) >= 0.8
+    few = index.num_probes
+    assert tune_num_probes(index, FlatIndex.build(vectors), queries, 10, 0.99) >= 0.99
+    assert 1 <= few < index.num_probes < 50
+    assert tune_num_probes(index, FlatIndex.build(vectors), queries, 10, 1.0) == 1.0
+
+
+def make_clusters(number: int) -> NDArray[np.float32]:
+    centres = make_vectors(40, seed=5) * 4
+    return (centres[np.arange(number) % 40] + 0.3 * make_vectors(number)).astype(np.float32)
+
+
+def test_few_vectors_are_searched_exactly_and_many_by_lists(tmp_path: Path) -> None:
+    vectors = make_clusters(4_000)
+    queries = vectors[::50]
+    small, report = build_index(vectors, queries)
+    assert isinstance(small, FlatIndex)
+    assert report["kind"] == "flat"
+    assert "few enough" in report["why"]
+    large, report = build_index(vectors, queries, exact_up_to=1_000, recall_target=0.95, k=10)
+    assert isinstance(large, InvertedFileIndex)
+    assert report["kind"] == "ivf"
+    assert report["recall"] >= 0.95
+    assert report["num_probes"] == large.num_probes
+    large.save(tmp_path / "vectors.faiss")
+    loaded = load_index(tmp_path / "vectors.faiss")
+    assert isinstance(loaded, InvertedFileIndex)
+    assert loaded.num_probes == large.num_probes
+
+
+def test_lists_that_would_have_to_look_everywhere_give_way_to_exact_search() -> None:
+    vectors = make_vectors(2_000, dim=32)
+    index, report = build_index(vectors, vectors[:50], exact_up_to=1_000, recall_target=1.0, k=200)
+    assert isinstance(index, FlatIndex)
+    assert "quarter" in report["why"]
+
+
+def test_a_kind_can_be_asked_for() -> None:
+    vectors = make_vectors(500)
+    assert isinstance(build_index(vectors, vectors[:9], kind="ivf", k=5)[0], InvertedFileIndex)
+    assert isinstance(build_index(vectors, vectors[:9], kind="flat", exact_up_to=1)[0], FlatIndex)
+    with pytest.raises(VectorIndexError, match="auto, flat, ivf"):
+        build_index(vectors, vectors[:9], kind="hnsw")
