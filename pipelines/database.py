@@ -1,0 +1,83 @@
+"""The work database: opened with limits, and the SQL files that run in it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import CheckFailedError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_NUM_ROWS_SHOWN = 3
+
+
+def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) -> duckdb.DuckDBPyConnection:
+    """Opens or creates the work database of one build, which spills to a directory beside its file.
+
+    Args:
+        path: the database file; the caller deletes it when the build is over.
+        memory_limit: how much DuckDB may hold before it spills, such as "4GB".
+        threads: threads for DuckDB; 0 takes one a core.
+    """
+    import duckdb
+
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory_limit,
+        "temp_directory": str(path.with_name(f"{path.name}.tmp")),
+        # Every statement that needs an order says so; not keeping the order of insertion saves memory.
+        "preserve_insertion_order": False,
+    }
+    if threads:
+        settings["threads"] = threads
+    database = duckdb.connect(str(path), config=settings)
+    # Only the terminal of a notebook would ask for it, and then DuckDB's bar would write to stdout.
+    database.execute("set enable_progress_bar = false")
+    return database
+
+
+def read_sql(name: str) -> str:
+    """The text of `pipelines/sql/<name>.sql`; the name may lead into a folder, such as "checks/..."."""
+    return resources.files("pipelines.sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def run(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> duckdb.DuckDBPyConnection:
+    """Runs `pipelines/sql/<name>.sql` with the values of its `$parameters`.
+
+    Returns:
+        The connection, from which the result of a select can be fetched.
+    """
+    return database.execute(read_sql(name), parameters or None)
+
+
+def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **parameters: object) -> None:
+    """Runs checks, each of which selects offending rows.
+
+    Args:
+        database: where the tables are.
+        names: the checks, without folder and ending.
+        **parameters: values for the checks; each is given those that it mentions.
+
+    Raises:
+        CheckFailedError: a check selected a row.
+    """
+    for name in names:
+        text = read_sql(f"checks/{name}")
+        given = {key: value for key, value in parameters.items() if f"${key}" in text}
+        rows = database.execute(text, given or None).fetchall()
+        if rows:
+            raise CheckFailedError(name, len(rows), rows[:_NUM_ROWS_SHOWN])
+
+
+def add_functions(database: duckdb.DuckDBPyConnection) -> None:
+    """Gives the connection the functions that the staging statements call; does nothing the second time."""
+    known = database.execute(
+        "select count(*) from duckdb_functions() where function_name = 'unescape_entities'"
+    ).fetchall()
+    if known == [(0,)]:
+        database.create_function("unescape_entities", html.unescape, ["VARCHAR"], "VARCHAR")
+    run(database, "cleaning")

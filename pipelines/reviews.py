@@ -1,0 +1,223 @@
+"""Reads review files of every format into one staging table, losing no row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.errors import SourceError
+from pipelines.blocks import Block, BlockReader, read_ahead
+from pipelines.columns import REVIEW_COLUMNS, match_columns
+from pipelines.database import run
+from pipelines.sources import Source
+
+if TYPE_CHECKING:
+    import duckdb
+
+FIELD_END = "\x1f"
+"""Stands between the fields of records whose quotes have been taken off; made for this very purpose."""
+
+RECORD_END = "\x1e"
+"""Stands between such records, which may hold line breaks."""
+
+_NO_HEADER: Mapping[str, int] = {"reviewer": 0, "movie": 1, "rating": 2, "time": 3}
+"""The columns of MovieLens' files without a header."""
+
+
+class Records(NamedTuple):
+    """A block of text as the staging statements take it."""
+
+    text: str
+    first_line: int
+    lines: list[int] | None = None
+    """The line that each record begins on, where they do not simply follow each other."""
+    delimiter: str = ""
+    record_end: str = "\n"
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """What became of one file."""
+
+    path: Path
+    truncated: bool
+
+
+def stage_reviews(
+    database: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    columns: Mapping[str, str],
+    *,
+    with_text: bool,
+    on_bytes: Callable[[int], object] | None = None,
+) -> list[FileRead]:
+    """Appends every row of the files to `staged_reviews`; those that cannot be used carry a reason.
+
+    Args:
+        database: holds the empty staging tables.
+        sources: the files, in the order that later breaks ties.
+        columns: for tables, our column to theirs.
+        with_text: keep the words of the reviews, which are most of the bytes.
+        on_bytes: told how many bytes have been read.
+    """
+    # Every table is looked at before the first one is read, which may take minutes.
+    places = [_find_columns(database, source, columns) for source in sources]
+    read = []
+    for file, (source, place) in enumerate(zip(sources, places, strict=True)):
+        if source.layout == "parquet":
+            _stage_parquet(database, file, source, place, with_text=with_text)
+            read.append(FileRead(source.path, truncated=False))
+            continue
+        reader = BlockReader(
+            source.path,
+            compressed=source.compressed,
+            quoted=bool(source.header),
+            on_bytes=on_bytes,
+        )
+        if source.layout == "json":
+            _stage_json(database, file, reader, with_text=with_text)
+        else:
+            _stage_delimited(database, file, source, reader, place, with_text=with_text)
+        read.append(FileRead(source.path, truncated=reader.truncated))
+    return read
+
+
+def decode_lines(data: bytes) -> str:
+    """Decodes a block; a line that is not UTF-8 is spelled out and marked with a leading null character."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\n".join(_decode_line(line) for line in data.split(b"\n"))
+
+
+def split_quoted(path: Path, block: Block, text: str, delimiter: str) -> Records:
+    """Takes the quotes off a block of CSV, keeping the line that each record begins on.
+
+    Raises:
+        SourceError: a quoted field does not end.
+    """
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    records: list[str] = []
+    lines: list[int] = []
+    line = block.first_line
+    try:
+        for record in reader:
+            if record:
+                records.append(FIELD_END.join(record))
+                lines.append(line)
+            line = block.first_line + reader.line_num
+    except csv.Error as error:
+        raise SourceError(
+            f"Line {line:,} of {path} is not CSV: {error}; a quoted field may have no end.",
+            path=path,
+            line=line,
+        ) from error
+    return Records(RECORD_END.join(records), block.first_line, lines, FIELD_END, RECORD_END)
+
+
+def _decode_line(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\0" + line.decode("utf-8", errors="backslashreplace")
+
+
+def _stage_json(
+    database: duckdb.DuckDBPyConnection, file: int, reader: BlockReader, *, with_text: bool
+) -> None:
+    for first_line, text in read_ahead((block.first_line, decode_lines(block.data)) for block in reader):
+        run(
+            database, "stage_amazon_reviews", text=text, first_line=first_line, file=file, with_text=with_text
+        )
+
+
+def _stage_delimited(
+    database: duckdb.DuckDBPyConnection,
+    file: int,
+    source: Source,
+    reader: BlockReader,
+    place: Mapping[str, int],
+    *,
+    with_text: bool,
+) -> None:
+    fields = {f"{name}_field": place.get(name, -1) + 1 for name in REVIEW_COLUMNS}
+    for records in read_ahead(_records(source, reader)):
+        run(
+            database,
+            "stage_delimited_reviews",
+            **records._asdict(),
+            **fields,
+            file=file,
+            header_line=source.header_line,
+            num_fields=source.num_fields,
+            with_text=with_text,
+        )
+
+
+def _records(source: Source, reader: BlockReader) -> Iterator[Records]:
+    for block in reader:
+        text = decode_lines(block.data)
+        if source.header and b'"' in block.data:
+            yield split_quoted(source.path, block, text, source.delimiter)
+        else:
+            yield Records(text, block.first_line, None, source.delimiter)
+
+
+def _find_columns(
+    database: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, str]
+) -> dict[str, int]:
+    if source.layout == "json" or (source.layout == "delimited" and not source.header):
+        return {name: place for name, place in _NO_HEADER.items() if place < source.num_fields}
+    header = source.header or tuple(parquet_relation(database, source).columns)
+    return match_columns(source.path, header, columns, REVIEW_COLUMNS, required=("reviewer", "movie"))
+
+
+def parquet_relation(database: duckdb.DuckDBPyConnection, source: Source) -> duckdb.DuckDBPyRelation:
+    """A Parquet file as a relation.
+
+    Raises:
+        SourceError: it is damaged.
+    """
+    import duckdb
+
+    try:
+        return database.read_parquet(str(source.path))
+    except duckdb.Error as error:
+        raise _damaged(source, error) from error
+
+
+def _damaged(source: Source, error: Exception) -> SourceError:
+    reason = str(error).split("\n", 1)[0]
+    return SourceError(f"{source.path} is not a Parquet file that can be read: {reason}", path=source.path)
+
+
+def _stage_parquet(
+    database: duckdb.DuckDBPyConnection,
+    file: int,
+    source: Source,
+    place: Mapping[str, int],
+    *,
+    with_text: bool,
+) -> None:
+    import duckdb
+
+    relation = database.read_parquet(str(source.path), file_row_number=True)
+    text = duckdb.sqltype("VARCHAR")
+    chosen = [(duckdb.ColumnExpression("file_row_number") + duckdb.ConstantExpression(1)).alias("line")]
+    for name in REVIEW_COLUMNS:
+        column: duckdb.Expression = (
+            duckdb.ColumnExpression(relation.columns[place[name]])
+            if name in place
+            else duckdb.ConstantExpression(None)
+        )
+        renamed = f"{name}_id" if name in ("reviewer", "movie") else name
+        chosen.append(column.cast(text).alias(renamed))
+    relation.select(*chosen).create_view("source_rows", replace=True)
+    try:
+        run(database, "stage_table_reviews", file=file, with_text=with_text)
+    except duckdb.Error as error:
+        raise _damaged(source, error) from error
+    database.execute("drop view source_rows")

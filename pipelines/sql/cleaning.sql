@@ -1,0 +1,56 @@
+-- Functions that turn raw text into values; every stage_*.sql uses them, so that all formats are read alike.
+create or replace temp macro unix_seconds(raw) as coalesce(
+    -- Seconds, milliseconds, microseconds or nanoseconds, told apart by size (1e11 seconds is the year 5138).
+    case
+        when abs(try_cast(raw as double)) < 1e11 then try_cast(floor(try_cast(raw as double)) as bigint)
+        when abs(try_cast(raw as double)) < 1e14 then try_cast(floor(try_cast(raw as double) / 1e3) as bigint)
+        when abs(try_cast(raw as double)) < 1e17 then try_cast(floor(try_cast(raw as double) / 1e6) as bigint)
+        when abs(try_cast(raw as double)) < 1e20 then try_cast(floor(try_cast(raw as double) / 1e9) as bigint)
+    end,
+    try_cast(floor(epoch(try_cast(raw as timestamp))) as bigint),
+    try_cast(floor(epoch(try_strptime(raw, ['%m %d, %Y', '%d-%b-%Y', '%B %d, %Y', '%b %d, %Y', '%m/%d/%Y']))) as bigint)
+);
+create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time) as case
+    when trim(coalesce(reviewer_id, '')) = '' then 'no reviewer id'
+    when trim(coalesce(movie_id, '')) = '' then 'no movie id'
+    when raw_rating is not null and try_cast(raw_rating as double) is null then 'rating is not a number'
+    when not isfinite(try_cast(raw_rating as double)) then 'rating is not finite'
+    when raw_time is not null and unix_review_time is null then 'time cannot be read'
+end;
+create or replace temp macro unescaped(raw) as case when contains(raw, '&') then unescape_entities(raw) else raw end;
+-- Tags go, also one that never ends, as in '<span class="a-size-medium"'; so does the end of one that never began.
+create or replace temp macro plain_text(raw) as nullif(trim(regexp_replace(unescaped(
+    case when contains(raw, '<') or contains(raw, '>')
+        then regexp_replace(regexp_replace(regexp_replace(raw,
+            '(?is)<(script|style)\b.*?(</(script|style)>|$)', ' ', 'g'),
+            '(?s)<[a-zA-Z/!][^>]*(>|$)', ' ', 'g'),
+            '"\s*/?>\s*$', '')
+        else raw
+    end), '\s+', ' ', 'g')), '');
+-- A title that is a piece of a page's script or style sheet is none.
+create or replace temp macro title_text(raw) as case
+    when not regexp_matches(raw, '^\s*var [A-Za-z_]+ ?=|\{[a-z-]+:') then plain_text(raw)
+end;
+create or replace temp macro texts_of(raw) as list_filter(list_transform(
+    case json_type(raw)
+        when 'VARCHAR' then [raw ->> '$']
+        when 'ARRAY' then case
+            when json_type(raw, '$[0]') = 'ARRAY' then json_extract_string(raw, '$[*][*]')
+            else json_extract_string(raw, '$[*]')
+        end
+    end,
+    lambda part: plain_text(part)), lambda part: part is not null);
+create or replace temp macro text_of(raw) as plain_text(
+    case when json_type(raw) in ('OBJECT', 'ARRAY', 'NULL') then null else raw ->> '$' end);
+-- '$1,234.50' is 1234.5, and a range such as '$5 - $9' counts from its lower end; anything else is no price.
+create or replace temp macro price_of(raw) as try_cast(replace(nullif(regexp_extract(raw,
+    '(?i)^\s*(?:from\s+)?(?:us)?[$£€]?\s*([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)\s*(?:-\s*[$£€]?\s*[0-9][0-9,.]*\s*)?$', 1), ''),
+    ',', '') as double);
+-- '#1,234 in Movies & TV (' is 1234, and so is '1234'.
+create or replace temp macro rank_of(raw) as try_cast(replace(coalesce(
+    nullif(regexp_extract(raw, '([0-9][0-9,]*)\s+in\s', 1), ''),
+    nullif(regexp_extract(raw, '^\D{0,2}([0-9][0-9,]*)\s*$', 1), '')), ',', '') as integer);
+create or replace temp macro year_of(raw) as coalesce(
+    try_cast(nullif(list_last(regexp_extract_all(raw, '\(((?:18|19|20)[0-9]{2})\)', 1)), '') as integer));
+create or replace temp macro year_of_date(raw) as try_cast(nullif(
+    regexp_extract(raw, '(?:^|\D)((?:18|19|20)[0-9]{2})(?:\D|$)', 1), '') as integer);

@@ -1,0 +1,13 @@
+-- Empty tables for what the files hold, one row per line of theirs, under our names.
+create or replace table staged_reviews (
+    file integer, line bigint, reviewer_id varchar, movie_id varchar, rating double, unix_review_time bigint,
+    verified boolean, style varchar, reviewer_name varchar, vote integer, review_text varchar, summary varchar,
+    reason varchar, row_text varchar
+);
+create or replace table staged_metadata (
+    file integer, line bigint, movie_id varchar, title varchar, category varchar, main_cat varchar,
+    description varchar, brand varchar, price double, rank integer, year integer, date varchar,
+    links varchar[], details varchar, also_buy varchar[], also_view varchar[]
+);
+create or replace table metadata_lines (file integer, line bigint, movie_id varchar, reason varchar, row_text varchar);
+create or replace table scraped_links (movie_id varchar, links varchar[]);

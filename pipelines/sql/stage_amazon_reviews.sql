@@ -1,0 +1,75 @@
+-- One row per non-blank line of a block of Amazon reviews, whether of 2014, 2018 or 2023.
+-- $text: the lines; $first_line: the number of the first one; $file: which file; $with_text: keep the review's words.
+insert into staged_reviews
+with block as (
+    select string_split($text, chr(10)) as lines
+),
+numbered_lines as (
+    select unnest(lines) as row_text, $first_line - 1 + generate_subscripts(lines, 1) as line from block
+),
+parsed as (
+    select
+        line,
+        row_text,
+        try(json_transform(row_text, '{
+            "reviewerID": "VARCHAR", "user_id": "VARCHAR", "asin": "VARCHAR", "parent_asin": "VARCHAR",
+            "overall": "VARCHAR", "rating": "VARCHAR", "unixReviewTime": "VARCHAR", "timestamp": "VARCHAR",
+            "reviewTime": "VARCHAR", "verified": "VARCHAR", "verified_purchase": "VARCHAR", "style": "VARCHAR",
+            "reviewerName": "VARCHAR", "vote": "VARCHAR", "helpful_vote": "VARCHAR", "helpful": "VARCHAR"
+        }')) as review
+    from numbered_lines
+    where trim(row_text, E' \t\r') <> ''
+),
+renamed as (
+    select
+        line,
+        row_text,
+        case
+            when starts_with(row_text, chr(0)) then 'not UTF-8 text'
+            when review is null or ltrim(row_text, E' \t')[1] <> '{' then 'not a JSON object'
+        end as parse_reason,
+        coalesce(review.reviewerID, review.user_id) as raw_reviewer,
+        coalesce(review.parent_asin, review.asin) as raw_movie,
+        nullif(trim(coalesce(review.overall, review.rating)), '') as raw_rating,
+        nullif(trim(coalesce(review.unixReviewTime, review.timestamp, review.reviewTime)), '') as raw_time,
+        coalesce(unix_seconds(coalesce(review.unixReviewTime, review.timestamp)), unix_seconds(review.reviewTime))
+            as unix_review_time,
+        try_cast(coalesce(review.verified, review.verified_purchase) as boolean) as verified,
+        nullif(nullif(review.style, ''), '{}') as style,
+        nullif(review.reviewerName, '') as reviewer_name,
+        -- 2018 has '1,234', 2023 a number, and 2014 the pair [helpful, all].
+        try_cast(replace(coalesce(review.vote, review.helpful_vote, review.helpful ->> '$[0]'), ',', '') as integer)
+            as vote
+    from parsed
+),
+identified as (
+    select
+        * exclude (raw_reviewer, raw_movie),
+        -- An object or a list is no id, though a text that looks like one is.
+        case
+            when raw_reviewer[1] not in ('{', '[')
+                or coalesce(json_type(row_text, '$.reviewerID'), json_type(row_text, '$.user_id')) = 'VARCHAR'
+            then raw_reviewer
+        end as reviewer_id,
+        case
+            when raw_movie[1] not in ('{', '[')
+                or coalesce(json_type(row_text, '$.parent_asin'), json_type(row_text, '$.asin')) = 'VARCHAR'
+            then raw_movie
+        end as movie_id
+    from renamed
+),
+final as (
+    select
+        *,
+        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time))
+            as reason
+    from identified
+)
+select
+    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
+    reviewer_name, vote,
+    case when $with_text and parse_reason is null then coalesce(row_text ->> '$.reviewText', row_text ->> '$.text') end,
+    case when $with_text and parse_reason is null then coalesce(row_text ->> '$.summary', row_text ->> '$.title') end,
+    reason,
+    case when reason is not null or raw_rating is null then left(row_text, 500) end
+from final

@@ -1,0 +1,54 @@
+-- One row per record of a block of delimited text: MovieLens' files, CSV and TSV.
+-- $text: the records, one a line of $record_end; $first_line: the number of the first; $lines: the numbers of all,
+-- where a record may span lines, else null; $file: which file; $header_line: the line of the header, 0 if there
+-- is none; $delimiter, $num_fields: how a record is cut; $*_field: the place of each column, from 1, 0 if absent.
+insert into staged_reviews
+with block as (
+    select string_split($text, $record_end) as records
+),
+numbered_records as (
+    select
+        unnest(records) as row_text,
+        unnest(coalesce($lines::bigint[], range($first_line, $first_line + len(records)))) as line
+    from block
+),
+cut as (
+    select line, row_text, string_split(row_text, $delimiter) as fields
+    from numbered_records
+    where trim(row_text, E' \t\r') <> '' and line > $header_line
+),
+renamed as (
+    select
+        line,
+        row_text,
+        case
+            when starts_with(row_text, chr(0)) then 'not UTF-8 text'
+            when len(fields) <> $num_fields then 'wrong number of fields'
+        end as parse_reason,
+        fields[$reviewer_field] as reviewer_id,
+        fields[$movie_field] as movie_id,
+        nullif(trim(fields[$rating_field]), '') as raw_rating,
+        nullif(trim(fields[$time_field]), '') as raw_time,
+        try_cast(fields[$verified_field] as boolean) as verified,
+        nullif(fields[$style_field], '') as style,
+        nullif(fields[$reviewer_name_field], '') as reviewer_name,
+        try_cast(fields[$vote_field] as integer) as vote,
+        case when $with_text then nullif(fields[$review_text_field], '') end as review_text,
+        case when $with_text then nullif(fields[$summary_field], '') end as summary
+    from cut
+),
+timed as (
+    select *, unix_seconds(raw_time) as unix_review_time from renamed
+),
+final as (
+    select
+        *,
+        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time))
+            as reason
+    from timed
+)
+select
+    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
+    reviewer_name, vote, review_text, summary, reason,
+    case when reason is not null or raw_rating is null then left(replace(row_text, chr(31), ','), 500) end
+from final

@@ -1,0 +1,27 @@
+-- One row per row of the view `source_rows`, a Parquet file under our names with every value as text.
+-- $file: which file; $with_text: keep the review's words.
+insert into staged_reviews
+with renamed as (
+    select
+        line, reviewer_id, movie_id, verified, style, reviewer_name, vote, review_text, summary,
+        nullif(trim(rating), '') as raw_rating,
+        nullif(trim(time), '') as raw_time
+    from source_rows
+),
+timed as (
+    select *, unix_seconds(raw_time) as unix_review_time from renamed
+),
+final as (
+    select *, rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time) as reason from timed
+)
+select
+    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time,
+    try_cast(verified as boolean), nullif(style, ''), nullif(reviewer_name, ''), try_cast(vote as integer),
+    case when $with_text then review_text end,
+    case when $with_text then summary end,
+    reason,
+    case
+        when reason is not null or raw_rating is null
+        then left(concat_ws(',', reviewer_id, movie_id, raw_rating, raw_time), 500)
+    end
+from final
