@@ -1,0 +1,101 @@
+"""The films that the synthetic data set speaks of: 480 real ones by title, year and taste, then invented.
+
+The real ones keep generated data readable: a person sees at once whether "more like Stagecoach" is right.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+FIRST_INVENTED_YEAR = 1954
+_INVENTED_YEARS = 64
+
+_ADJECTIVES = (
+    *("Silent", "Broken", "Crimson", "Distant", "Burning", "Hidden", "Last", "Lonely", "Golden", "Frozen"),
+    *("Velvet", "Midnight", "Restless", "Paper", "Iron", "Hollow", "Scarlet", "Wandering", "Bitter", "Quiet"),
+    *(
+        "Savage",
+        "Shattered",
+        "Electric",
+        "Forgotten",
+        "Gentle",
+        "Northern",
+        "Secret",
+        "Sunken",
+        "Amber",
+        "Wicked",
+    ),
+    *("Tangled", "Fearless", "Pale", "Borrowed", "Stolen", "Glass", "Winter", "Thunder", "Copper", "Endless"),
+    *("Faithful", "Reckless", "Fading", "Emerald", "Second", "Crooked", "Silver", "Drifting"),
+)
+_NOUNS = {
+    "Science Fiction": "Orbit Android Signal Nebula Colony Voyager Reactor Paradox Comet Machine",
+    "Film Noir": "Alibi Witness Alley Blonde Detective Harbor Motive Shadow Confession Ransom",
+    "Romantic Comedy": "Wedding Bouquet Bachelor Bridesmaid Valentine Proposal Neighbor Honeymoon Kiss Fling",
+    "Horror": "Crypt Possession Scarecrow Curse Asylum Ghoul Nightmare Seance Butcher Cellar",
+    "Animation": "Puppy Dragonfly Teapot Penguin Princess Kitten Balloon Forest Cricket Bear",
+    "Western": "Canyon Marshal Stallion Saddle Outlaw Frontier Gunfighter Prairie Homestead Sheriff",
+    "War": "Battalion Bridgehead Convoy Regiment Trench Squadron Beachhead Ceasefire Bunker Siege",
+    "Martial Arts": "Fist Tiger Dragon Monk Blade Temple Crane Master Warrior Lotus",
+    "Bollywood": "Monsoon Bazaar Dulhan Maharani Mehndi Sitar Raga Bangle Duniya Sangam",
+    "Documentary": "Glacier Archive Harvest Reef Verdict Migration Factory Election Marathon Notebook",
+    "Musical": "Melody Chorus Footlight Serenade Waltz Cabaret Ballad Encore Carousel Overture",
+    "Espionage": "Cipher Courier Dossier Embassy Defector Protocol Agent Informer Checkpoint Double",
+}
+_PATTERNS = (
+    "The {adjective} {noun}",
+    "{adjective} {noun}",
+    "Return of the {adjective} {noun}",
+    "A {noun} for the {adjective}",
+)
+_COMBINATIONS = len(_PATTERNS) * len(_ADJECTIVES) * 10 * _INVENTED_YEARS
+
+TASTES = tuple(_NOUNS)
+"""The tastes, which are genres, in a fixed order: a taste's number elsewhere is its place here."""
+
+
+class Film(NamedTuple):
+    """A film as it is spoken of, whatever editions of it are sold."""
+
+    title: str
+    year: int
+    taste: str
+    invented: bool
+
+
+def film_of_taste(taste: str, number: int) -> Film:
+    """Gives the film of a taste at a place in its order of fame: the real ones first, then invented ones.
+
+    Args:
+        taste: one of TASTES.
+        number: the place, counted from 0; no two places below 122,880 give the same title and year.
+
+    Returns:
+        The film.
+    """
+    known = _real_films()[taste]
+    return known[number] if number < len(known) else _invented_film(taste, number - len(known))
+
+
+@cache
+def _real_films() -> dict[str, tuple[Film, ...]]:
+    """Reads films.csv: the real films of each taste, the best known first."""
+    with resources.files("pipelines").joinpath("films.csv").open(encoding="utf-8") as lines:
+        films = [
+            Film(row["title"], int(row["year"]), row["taste"], invented=False)
+            for row in csv.DictReader(lines)
+        ]
+    return {taste: tuple(film for film in films if film.taste == taste) for taste in TASTES}
+
+
+def _invented_film(taste: str, number: int) -> Film:
+    """Spells a number in the mixed radix of the word lists; the stride mixes them and reaches all of them."""
+    remaining = number * 54_541 % _COMBINATIONS
+    remaining, adjective = divmod(remaining, len(_ADJECTIVES))
+    remaining, noun = divmod(remaining, 10)
+    year, pattern = divmod(remaining, len(_PATTERNS))
+    title = _PATTERNS[pattern].format(adjective=_ADJECTIVES[adjective], noun=_NOUNS[taste].split()[noun])
+    return Film(title, FIRST_INVENTED_YEAR + year, taste, invented=True)
