@@ -1,0 +1,102 @@
+"""The offline commands, which import pipelines when they run: build an index, write the prepared table."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli_options import (
+    DEFAULT_INDEX,
+    json_option,
+    resolve_config,
+    source_options,
+    start_logging,
+    verbose_option,
+)
+from engine.cli_output import print_json, print_summary
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(name="build-index")
+@click.argument("reviews", nargs=-1, type=_PATH)
+@click.option("--sample", is_flag=True, help="Build from the small sample that comes with the package.")
+@click.option(
+    "--output",
+    type=_PATH,
+    default=DEFAULT_INDEX,
+    show_default=True,
+    metavar="DIR",
+    help="Where the index goes. One that is there answers until the new one is complete.",
+)
+@source_options
+@click.option("--seed", type=int, metavar="N", help="Seed of every random choice; 42 by default.")
+@json_option
+@verbose_option
+def build_index(
+    reviews: tuple[Path, ...],
+    sample: bool,
+    output: Path,
+    metadata: tuple[Path, ...],
+    recipe: Path | None,
+    assignments: tuple[str, ...],
+    seed: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Build an index from files of reviews.
+
+    REVIEWS are json lines (Amazon), MovieLens files, CSV or Parquet; plain or gzip. What became of every row,
+    how good the recommendations are on held-out reviews, and how much the fast search loses are printed at
+    the end and kept in the index.
+    """
+    if bool(reviews) == sample:
+        raise click.UsageError("Name at least one file of reviews, or --sample, but not both.")
+    config = resolve_config(recipe, assignments, options, seed)
+    start_logging(logging.INFO)
+    import pipelines
+
+    if sample:
+        reviews, metadata = pipelines.sample_files()
+    result = pipelines.build_index(reviews, output=output, metadata=metadata, config=config)
+    if as_json:
+        print_json({"directory": str(result.directory), **result.manifest})
+    else:
+        print_summary(result.manifest)
+        click.echo(f"The index is in {result.directory}", err=True)
+
+
+@click.command()
+@click.argument("reviews", nargs=-1, type=_PATH, required=True)
+@click.option(
+    "--output",
+    type=_PATH,
+    required=True,
+    metavar="FILE.parquet|FILE.csv",
+    help="Where the table goes; its ending says in which format.",
+)
+@source_options
+@json_option
+@verbose_option
+def prepare(
+    reviews: tuple[Path, ...],
+    output: Path,
+    metadata: tuple[Path, ...],
+    recipe: Path | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Clean reviews, join them to the movies' descriptions, and write the table out.
+
+    REVIEWS are the same files that build-index takes, and the table is what it would train on.
+    """
+    config = resolve_config(recipe, assignments, options)
+    start_logging(logging.INFO)
+    from pipelines.prepare import prepare
+
+    result = prepare(reviews, output=output, metadata=metadata, config=config)
+    (print_json if as_json else print_summary)(result)

@@ -1,0 +1,96 @@
+"""What commands write to stdout: JSON for programs, plain text for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from engine.tables import cell_text, format_table
+
+_NOT_SHOWN = ("files", "config")
+
+
+def print_json(value: Any) -> None:
+    """Prints a value as JSON; letters beyond ASCII stay as they are where the output can carry them."""
+    plain = "utf" in (sys.stdout.encoding or "").lower()
+    click.echo(json.dumps(value, ensure_ascii=not plain, indent=2, default=str))
+
+
+def print_recommendations(items: Sequence[Mapping[str, Any]]) -> None:
+    """Prints recommended movies as a table; the columns about ratings are left out where there are none."""
+    rated = any(item.get("predicted_rating") is not None for item in items)
+    rows = [
+        [item.get("rank"), item.get("movie_id"), item.get("title")]
+        + ([_stars(item), _chance(item)] if rated else [item.get("relevance")])
+        for item in items
+    ]
+    _print_table(["#", "movie", "title", *(["stars", "like"] if rated else ["relevance"])], rows)
+
+
+def print_similar(items: Sequence[Mapping[str, Any]]) -> None:
+    """Prints similar movies as a table."""
+    rows = [[item.get(field) for field in ("rank", "movie_id", "title", "similarity")] for item in items]
+    _print_table(["#", "movie", "title", "similarity"], rows)
+
+
+def print_summary(manifest: Mapping[str, Any]) -> None:
+    """Prints what an index says of itself, section by section, but for its settings and files."""
+    for line in _summary_lines({name: manifest[name] for name in manifest if name not in _NOT_SHOWN}):
+        click.echo(line)
+    files = manifest.get("files")
+    if isinstance(files, Mapping):
+        size = sum(entry["size"] for entry in files.values())
+        click.echo(f"files: {len(files)}, {size / 1e6:,.1f} MB")
+
+
+def _summary_lines(section: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    for name, value in section.items():
+        label = f"{indent}{cell_text(name).replace('_', ' ')}"
+        if _is_comparison(value):
+            columns = list(dict.fromkeys(column for row in value.values() for column in row))
+            rows = [[key, *(row.get(column) for column in columns)] for key, row in value.items()]
+            yield f"{label}:"
+            yield format_table(["", *columns], rows, width=_width(), indent=f"{indent}  ")
+        elif isinstance(value, Mapping):
+            yield f"{label}:"
+            yield from _summary_lines(value, f"{indent}  ")
+        elif isinstance(value, list | tuple):
+            yield f"{label}: {', '.join(map(cell_text, value)) or '-'}"
+        else:
+            yield f"{label}: {cell_text(value)}"
+
+
+def _is_comparison(value: Any) -> bool:
+    """Whether a section is a table: rows with the same kind of figures, such as metrics by model."""
+    rows = list(value.values()) if isinstance(value, Mapping) else []
+    return len(rows) > 1 and all(
+        isinstance(row, Mapping)
+        and row
+        and not any(isinstance(cell, Mapping | list) for cell in row.values())
+        for row in rows
+    )
+
+
+def _print_table(headings: list[str], rows: list[list[Any]]) -> None:
+    click.echo(format_table(headings, rows, width=_width()))
+
+
+def _width() -> int | None:
+    """The width of the terminal; what goes to a file or a pipe is not cut."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _stars(item: Mapping[str, Any]) -> str | None:
+    rating = item.get("predicted_rating")
+    return None if rating is None else f"{rating:.1f}"
+
+
+def _chance(item: Mapping[str, Any]) -> str | None:
+    probability = item.get("like_probability")
+    return None if probability is None else f"{probability:.0%}"

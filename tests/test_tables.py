@@ -1,0 +1,44 @@
+from engine.tables import cell_text, display_width, format_table
+
+
+def test_numbers_stand_to_the_right_and_text_to_the_left() -> None:
+    text = format_table(["#", "title", "like"], [[1, "Laura", "93%"], [10, "M", None]])
+    assert text.splitlines() == [
+        " #  title  like",
+        " 1  Laura   93%",
+        "10  M         -",
+    ]
+
+
+def test_the_widest_column_gives_way_to_the_width_of_the_terminal() -> None:
+    text = format_table(["id", "title"], [["A1", "A very long title " * 10]], width=30)
+    assert max(map(len, text.splitlines())) == 30
+    assert text.endswith("…")
+    assert "A1" in text
+
+
+def test_an_id_of_ten_thousand_characters_does_not_fill_the_screen() -> None:
+    assert max(map(len, format_table(["id"], [["A" * 10_000]]).splitlines())) <= 60
+
+
+def test_line_breaks_and_escape_sequences_are_written_out() -> None:
+    assert cell_text("two\nlines") == "two\\nlines"
+    assert cell_text("\x1b[31mred") == "\\x1b[31mred"
+    assert len(format_table(["a"], [["x\r\n\ty"]]).splitlines()) == 2
+
+
+def test_wide_letters_and_accents_are_counted_as_they_are_shown() -> None:
+    assert display_width("映画") == 4
+    assert display_width("e\u0301") == 1
+    text = format_table(["title", "stars"], [["映画", 4], ["é", 5]])
+    assert {display_width(line) for line in text.splitlines()} == {12}
+
+
+def test_values_read_as_people_write_them() -> None:
+    assert [cell_text(value) for value in (None, True, 1234567, 0.5, 12345.6)] == [
+        "-",
+        "yes",
+        "1,234,567",
+        "0.5000",
+        "12,346",
+    ]
