@@ -44,7 +44,7 @@ def _write_database(connection: duckdb.DuckDBPyConnection, writer: ArtifactWrite
             connection.execute("checkpoint catalog")
         finally:
             connection.execute("detach catalog")
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.FatalException) as error:
         reason = str(error).partition("\n")[0]
         raise ArtifactError(f"Cannot write the catalogue to {writer.directory}: {reason}") from error
 

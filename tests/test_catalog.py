@@ -10,7 +10,7 @@ from engine.artifact import Artifact
 from engine.artifact_writer import ArtifactWriter
 from engine.cards import MovieCards
 from engine.catalog import CATALOG_COLUMNS, CATALOG_FILE, Catalog
-from engine.errors import ArtifactCorruptError, FilterError
+from engine.errors import ArtifactCorruptError, ArtifactError, FilterError
 from pipelines.catalog import write_catalog
 
 MOVIES = """
@@ -173,3 +173,12 @@ def test_cards_are_written_beside_it(index: Path) -> None:
     assert cards.card(2)["links"] == ["http://a", "http://b"]
     assert cards.card(0)["link"] is None
     assert cards.card(0)["price"] == 14.0
+
+
+def test_a_database_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    connection = duckdb.connect()
+    connection.execute(MOVIES)
+    with ArtifactWriter(tmp_path / "index") as writer:
+        writer.path_for(CATALOG_FILE).mkdir()
+        with pytest.raises(ArtifactError, match="Cannot write the catalogue"):
+            write_catalog(connection, writer)
