@@ -132,10 +132,10 @@ def _check_sizes(num_reviews: int, num_reviewers: int, num_movies: int, seed: in
     if seed < 0:
         raise ConfigError(f"The seed is {seed}, but a seed is a whole number from 0 on")
     most = most_reviews(num_movies)
-    if originals > 0.5 * most * num_reviewers:
+    if originals > 0.8 * most * num_reviewers:
         raise ConfigError(
             f"{num_reviewers:,} reviewers are too few for {num_reviews:,} reviews of {num_movies:,} movies: "
-            f"each writes {most:,} at most and {most / 2:,.1f} on average; give more of either"
+            f"each writes {most:,} at most and {0.8 * most:,.1f} on average; give more of either"
         )
 
 

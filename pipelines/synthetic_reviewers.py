@@ -27,10 +27,12 @@ MOST_REVIEWS = 2000
 
 _TASTE_SHARES = (0.14, 0.07, 0.11, 0.10, 0.13, 0.08, 0.09, 0.06, 0.05, 0.06, 0.05, 0.06)
 _OWN_ERA, _OWN_TASTE, _SECOND_TASTE = 0.42, 0.72, 0.86
+_IN_HEYDAY = 0.92
+_TRIAL_REVIEWS = 100_000
 _STAR_SHARES = (0.058, 0.030, 0.060, 0.122, 0.730)
 _YEAR_SHARES = (
     *(0.003, 0.006, 0.013, 0.014, 0.015, 0.017, 0.021, 0.025, 0.026, 0.033),
-    *(0.036, 0.041, 0.046, 0.055, 0.079, 0.134, 0.150, 0.143, 0.085, 0.040, 0.018),
+    *(0.036, 0.041, 0.046, 0.055, 0.079, 0.134, 0.150, 0.143, 0.085, 0.040, 0.025),
 )
 """The reviews of each year, 1998 to 2018, before those of later films are moved to after their release."""
 
@@ -88,20 +90,26 @@ def draw_reviews(
         match + 0.5 * generosity[reviewers] + 0.4 * catalogue.quality[movies] + 0.75 * draws.bell(num_reviews)
     )
     return Reviews(
-        tastes, reviewers, movies, pleasure, _days(heyday[reviewers], catalogue.years[movies], draws)
+        tastes,
+        reviewers,
+        movies,
+        pleasure,
+        _days(heyday[reviewers], counts[reviewers], catalogue.years[movies], draws),
     )
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
     """Finds the pleasure at which each further star begins, so that the stars have the published shares: [4].
 
-    It draws reviews like those to come, but at most a hundred thousand, and takes their quantiles.
+    It draws a hundred thousand reviews like those to come and takes their quantiles, so that a small set
+    differs from the published shares by its own chance alone.
     """
-    shrink = min(1.0, 100_000 / num_reviews)
-    trial_reviewers = max(1, int(num_reviewers * shrink))
-    trial_reviews = max(trial_reviewers, int(num_reviews * shrink))
-    cover = np.arange(0, len(catalogue), math.ceil(1 / shrink))
-    pleasure = draw_reviews(catalogue, trial_reviewers, trial_reviews, cover, Draws(seed, 2)).pleasure
+    factor = _TRIAL_REVIEWS / num_reviews
+    trial_reviewers = max(1, int(num_reviewers * factor))
+    draws = Draws(seed, 2)
+    num_covered = min(int(len(catalogue) * factor), _TRIAL_REVIEWS // 2)
+    cover = draws.integers(num_covered, len(catalogue))
+    pleasure = draw_reviews(catalogue, trial_reviewers, _TRIAL_REVIEWS, cover, draws).pleasure
     return np.asarray(np.quantile(pleasure, np.cumsum(_STAR_SHARES)[:-1]))
 
 
@@ -112,7 +120,7 @@ def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
 
 def most_reviews(num_movies: int) -> int:
     """Gives what one reviewer writes at most: never so much that finding movies not yet seen gets hard."""
-    return max(1, min(MOST_REVIEWS, num_movies // 2))
+    return max(1, min(MOST_REVIEWS, num_movies // 4))
 
 
 def _come_to_movies(
@@ -193,15 +201,19 @@ def _survival(mean: float, most: int) -> FloatArray:
     numbers = np.arange(most, dtype=np.float64)
     low, high = 1e-9, 1e9
     for _ in range(100):
-        scale = (low * high) ** 0.5
-        survival = (1.0 + numbers / scale) ** -2.0
+        scale = math.sqrt(low * high)
+        survival = 1.0 / np.square(1.0 + numbers / scale)
         low, high = (scale, high) if survival.sum() < mean else (low, scale)
     return np.asarray(survival)
 
 
-def _days(heyday: FloatArray, years: IntArray, draws: Draws) -> IntArray:
-    """Draws the day of each review, near the reviewer's heyday, the film being out: int64 [num_reviews]."""
-    when = heyday + 0.3 * (draws.uniform(len(heyday)) - 0.5)
+def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
+    """Draws the day of each review: int64 [num_reviews].
+
+    Most write within weeks of their heyday, the busiest over years; nobody writes before the film is out.
+    """
+    spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
+    when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)
     when = np.where(when < 0, -when, np.where(when >= 1, 2.0 - when, when))
     released = _calendar()[np.clip(years - 1998, 0, len(_YEAR_SHARES) - 1)]
     when = np.where(when < released, released + draws.uniform(len(when)) * (1.0 - released), when)
