@@ -75,7 +75,7 @@ def check_filter(
     columns: Collection[str],
     *,
     option: str = "--where",
-) -> None:
+) -> frozenset[str]:
     """Refuse a condition that is not one expression over the given columns.
 
     What the types make of it (`price < 'abc'`) shows only when it runs: callers turn DuckDB's error of that
@@ -86,6 +86,9 @@ def check_filter(
         condition: the SQL condition, such as `price < 10 and title ilike '%noir%'`.
         columns: the names that the condition may use; case does not matter.
         option: what the reader calls the condition, for the messages.
+
+    Returns:
+        Those of the columns that the condition names.
 
     Raises:
         FilterError: it does not parse, names an unknown column or function, or is more than a filter.
@@ -98,8 +101,12 @@ def check_filter(
         raise FilterError(
             f"The condition of {option} has {len(condition):,} characters, and {MAX_LENGTH:,} are allowed."
         )
+    named: set[str] = set()
     for node, scope in _walk(_parse(connection, condition, option)):
         _check_node(node, scope, columns, condition, option)
+        if node["class"] == "COLUMN_REF":
+            named.add(node["column_names"][0].casefold())
+    return frozenset(column for column in columns if column.casefold() in named)
 
 
 def filter_failed(condition: str, error: Exception, *, option: str = "--where") -> FilterError:
@@ -131,9 +138,9 @@ def _parse(connection: duckdb.DuckDBPyConnection, condition: str, option: str) -
 def _serialize(
     connection: duckdb.DuckDBPyConnection, condition: str, statement: str, option: str
 ) -> dict[str, Any]:
-    row = connection.execute("select json_serialize_sql($1)", [statement]).fetchone()
+    rows = connection.execute("select json_serialize_sql($1)", [statement]).fetchall()
     try:
-        tree: dict[str, Any] = json.loads(row[0]) if row else {}
+        tree: dict[str, Any] = json.loads(rows[0][0])
     except RecursionError as error:
         raise FilterError(f"The condition of {option} is nested too deeply; write it flatter.") from error
     if tree.get("error"):
@@ -170,6 +177,8 @@ def _parameters(node: dict[str, Any]) -> frozenset[str]:
     names: frozenset[str] = frozenset()
     for argument in node.get("arguments", []):
         names |= _parameters(argument["expression"])
+    for child in node.get("children", []):
+        names |= _parameters(child)
     return names
 
 

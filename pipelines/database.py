@@ -29,8 +29,6 @@ def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) ->
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
         "temp_directory": str(path.with_name(f"{path.name}.tmp")),
-        # Every statement that needs an order says so; not keeping the order of insertion saves memory.
-        "preserve_insertion_order": False,
     }
     if threads:
         settings["threads"] = threads

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.errors import SourceError
+from engine.config import IngestConfig
+from engine.errors import ConfigError, SourceError
 from pipelines.blocks import Block, BlockReader, read_ahead
 from pipelines.columns import REVIEW_COLUMNS, match_columns
 from pipelines.database import run
+from pipelines.rejections import require_complete
 from pipelines.sources import Source
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class FileRead:
 def stage_reviews(
     database: duckdb.DuckDBPyConnection,
     sources: Sequence[Source],
-    columns: Mapping[str, str],
+    config: IngestConfig,
     *,
     with_text: bool,
     on_bytes: Callable[[int], object] | None = None,
@@ -59,12 +61,16 @@ def stage_reviews(
     Args:
         database: holds the empty staging tables.
         sources: the files, in the order that later breaks ties.
-        columns: for tables, our column to theirs.
+        config: which columns of a table are which of ours, and whether a truncated file will do.
         with_text: keep the words of the reviews, which are most of the bytes.
         on_bytes: told how many bytes have been read.
+
+    Raises:
+        SourceError: a file is damaged, or ends too early where that is not allowed.
+        ConfigError: the columns do not fit a table.
     """
     # Every table is looked at before the first one is read, which may take minutes.
-    places = [_find_columns(database, source, columns) for source in sources]
+    places = [_find_columns(database, source, config.columns) for source in sources]
     read = []
     for file, (source, place) in enumerate(zip(sources, places, strict=True)):
         if source.layout == "parquet":
@@ -81,6 +87,11 @@ def stage_reviews(
             _stage_json(database, file, reader, with_text=with_text)
         else:
             _stage_delimited(database, file, source, reader, place, with_text=with_text)
+        if reader.truncated:
+            [(num_rows,)] = database.execute(
+                "select count(*) from staged_reviews where file = $file", {"file": file}
+            ).fetchall()
+            require_complete(source, num_rows, allow_truncated=config.allow_truncated)
         read.append(FileRead(source.path, truncated=reader.truncated))
     return read
 
@@ -170,6 +181,11 @@ def _find_columns(
     database: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, str]
 ) -> dict[str, int]:
     if source.layout == "json" or (source.layout == "delimited" and not source.header):
+        if columns:
+            what = "holds JSON lines" if source.layout == "json" else "has no header line"
+            raise ConfigError(
+                f"--columns names the columns of a table, but {source.path} {what}; leave it out."
+            )
         return {name: place for name, place in _NO_HEADER.items() if place < source.num_fields}
     header = source.header or tuple(parquet_relation(database, source).columns)
     return match_columns(source.path, header, columns, REVIEW_COLUMNS, required=("reviewer", "movie"))

@@ -18,7 +18,7 @@ parsed as (
             "reviewerName": "VARCHAR", "vote": "VARCHAR", "helpful_vote": "VARCHAR", "helpful": "VARCHAR"
         }')) as review
     from numbered_lines
-    where trim(row_text, E' \t\r') <> ''
+    where regexp_matches(row_text, '[^ \t\r]')
 ),
 renamed as (
     select
@@ -26,7 +26,7 @@ renamed as (
         row_text,
         case
             when starts_with(row_text, chr(0)) then 'not UTF-8 text'
-            when review is null or ltrim(row_text, E' \t')[1] <> '{' then 'not a JSON object'
+            when review is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
         end as parse_reason,
         coalesce(review.reviewerID, review.user_id) as raw_reviewer,
         coalesce(review.parent_asin, review.asin) as raw_movie,

@@ -15,7 +15,7 @@ numbered_records as (
 cut as (
     select line, row_text, string_split(row_text, $delimiter) as fields
     from numbered_records
-    where trim(row_text, E' \t\r') <> '' and line > $header_line
+    where regexp_matches(row_text, '[^ \r]') and line > $header_line
 ),
 renamed as (
     select

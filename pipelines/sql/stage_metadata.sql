@@ -37,7 +37,7 @@ renamed as (
         line,
         movie_id,
         title_text(movie.title) as title,
-        nullif(array_to_string(texts_of(coalesce(movie.category, movie.categories)), ' | '), '') as category,
+        texts_of(coalesce(movie.category, movie.categories)) as categories,
         -- Some are a picture whose alternative text is the name.
         coalesce(
             unescaped(nullif(regexp_extract(coalesce(movie.main_cat, movie.main_category), '<img[^>]*alt="([^"]+)"', 1), '')),
@@ -64,7 +64,14 @@ renamed as (
     from parsed
 ),
 final as (
-    select * exclude (given_year), coalesce(given_year, year_of(title), year_of_date(date)) as year from renamed
+    select
+        * exclude (given_year, categories),
+        coalesce(given_year, year_of(title), year_of_date(date)) as year,
+        -- Of a name that stands in several paths of categories, the first stays.
+        nullif(array_to_string(
+            list_filter(categories, lambda name, place: list_position(categories, name) = place), ' | '
+        ), '') as category
+    from renamed
 )
 select
     $file, line, movie_id, title, category, main_cat, description, brand, price, rank, year, date, links,

@@ -14,7 +14,7 @@ numbered_lines as (
 parsed as (
     select line, row_text, try(json_transform(row_text, '{"asin": "VARCHAR", "parent_asin": "VARCHAR"}')) as movie
     from numbered_lines
-    where trim(row_text, E' \t\r') <> ''
+    where regexp_matches(row_text, '[^ \t\r]')
 ),
 final as (
     select
@@ -22,7 +22,7 @@ final as (
         nullif(trim(coalesce(movie.parent_asin, movie.asin)), '') as movie_id,
         case
             when starts_with(row_text, chr(0)) then 'not UTF-8 text'
-            when movie is null or ltrim(row_text, E' \t')[1] <> '{' then 'not a JSON object'
+            when movie is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
             when trim(coalesce(movie.parent_asin, movie.asin, '')) = '' then 'no movie id'
         end as reason,
         row_text

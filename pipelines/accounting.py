@@ -1,0 +1,138 @@
+"""What became of every row that was read: kept, duplicate, filtered or rejected, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileAccount:
+    """One review file."""
+
+    path: str
+    """As it was given."""
+    rows: int
+    """Rows read; blank lines and the header are none, nor is the line where a truncated file breaks off."""
+    truncated: bool = False
+    """Whether its gzip data ended too early."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives the account as plain values."""
+        return {"path": self.path, "rows": self.rows, "truncated": self.truncated}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetadataAccount:
+    """All metadata files together."""
+
+    lines_read: int = 0
+    """Lines that are not blank."""
+    movies_described: int = 0
+    """Different movies among them."""
+    lines_repeated: int = 0
+    """Lines about a movie that an earlier line was about."""
+    lines_rejected: int = 0
+    """Lines that could not be used."""
+    reviewed_without_metadata: int = 0
+    """Movies with a usable review that no line describes; they are kept all the same."""
+    truncated: tuple[str, ...] = ()
+    """The files whose gzip data ended too early."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives the account as plain values."""
+        return {
+            "lines_read": self.lines_read,
+            "movies_described": self.movies_described,
+            "lines_repeated": self.lines_repeated,
+            "lines_rejected": self.lines_rejected,
+            "reviewed_without_metadata": self.reviewed_without_metadata,
+            "truncated": list(self.truncated),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounting:
+    """Where every row went, in the order in which the steps act.
+
+    A row is first rejected if it cannot be used. Of the others, `since-until` and `unverified` are filtered;
+    of those left, all but a reviewer's latest review of a movie are duplicates; then the condition (`where`)
+    and last the k-core filter.
+
+    Raises:
+        DataError: the parts do not add up to the whole.
+    """
+
+    read: int
+    """Rows in the review files."""
+    kept: int
+    """Rows in the table `reviews`."""
+    duplicate: int
+    """Reviews of a movie by a reviewer with a later review of it."""
+    filtered_by: Mapping[str, int] = field(default_factory=dict)
+    """Rows filtered, by reason: since-until, unverified, where, k-core."""
+    rejected_by: Mapping[str, int] = field(default_factory=dict)
+    """Rows rejected, by reason."""
+    files: Sequence[FileAccount] = ()
+    """The review files, in the order given."""
+    metadata: MetadataAccount = field(default_factory=MetadataAccount)
+    """The metadata files."""
+
+    def __post_init__(self) -> None:
+        explained = self.kept + self.duplicate + self.filtered + self.rejected
+        in_files = sum(file.rows for file in self.files)
+        if explained != self.read or in_files != self.read:
+            raise DataError(
+                f"Rows went missing: {self.read:,} read, but {self.kept:,} kept + {self.duplicate:,} duplicate "
+                f"+ {self.filtered:,} filtered + {self.rejected:,} rejected = {explained:,}, and the files "
+                f"hold {in_files:,}; please report this."
+            )
+
+    @property
+    def filtered(self) -> int:
+        """Rows that a filter took out."""
+        return sum(self.filtered_by.values())
+
+    @property
+    def rejected(self) -> int:
+        """Rows that could not be used."""
+        return sum(self.rejected_by.values())
+
+    @property
+    def truncated(self) -> tuple[str, ...]:
+        """The files, of reviews and of metadata, whose gzip data ended too early."""
+        return (*(file.path for file in self.files if file.truncated), *self.metadata.truncated)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives the account as plain values, for JSON and the manifest."""
+        return {
+            "read": self.read,
+            "kept": self.kept,
+            "duplicate": self.duplicate,
+            "filtered": self.filtered,
+            "rejected": self.rejected,
+            "filtered_by": dict(self.filtered_by),
+            "rejected_by": dict(self.rejected_by),
+            "files": [file.to_dict() for file in self.files],
+            "metadata": self.metadata.to_dict(),
+            "truncated": list(self.truncated),
+        }
+
+    def __str__(self) -> str:
+        """One line for people: `5,000 rows read = 4,959 kept + 41 duplicate + 0 filtered + 0 rejected`."""
+        parts = [
+            f"{self.read:,} rows read = {self.kept:,} kept",
+            f"{self.duplicate:,} duplicate",
+            f"{self.filtered:,} filtered{_reasons(self.filtered_by)}",
+            f"{self.rejected:,} rejected{_reasons(self.rejected_by)}",
+        ]
+        cut = f"; cut off early: {', '.join(self.truncated)}" if self.truncated else ""
+        return " + ".join(parts) + cut
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    named = ", ".join(f"{reason} {count:,}" for reason, count in counts.items() if count)
+    return f" ({named})" if named else ""

@@ -1,0 +1,61 @@
+"""From raw files to one clean table in a file, for those who want the data and not the engine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.config import IngestConfig
+from pipelines.accounting import Accounting
+from pipelines.database import open_database
+from pipelines.ingest import ingest
+from pipelines.rejections import write_rejected
+from pipelines.writing import check_output, write_table
+
+
+def prepare(
+    reviews: Sequence[Path],
+    metadata: Sequence[Path],
+    output: Path,
+    config: IngestConfig,
+    *,
+    rejected: Path | None = None,
+) -> Accounting:
+    """Writes the prepared table: one row per kept review, with what is known of its movie.
+
+    The columns are `PREPARED_COLUMNS`. In CSV a movie's links stand in one field, between bars, as its
+    categories do in either format.
+
+    Args:
+        reviews: review files.
+        metadata: movie files.
+        output: the table, which ends with .parquet or .csv.
+        config: formats and filters.
+        rejected: where to write the rows that could not be used, as Parquet, if anywhere.
+
+    Returns:
+        What became of every row.
+
+    Raises:
+        EngineError: as `ingest`, or the table cannot be written; then whatever stood there before still does.
+    """
+    output = Path(output)
+    for path in filter(None, (output, rejected)):
+        check_output(Path(path))
+    # Beside the output, where there is room for the data, unlike perhaps in the system's temporary directory.
+    with tempfile.TemporaryDirectory(prefix=".engine-prepare-", dir=output.parent) as directory:
+        database = open_database(
+            Path(directory) / "work.duckdb", memory_limit=config.memory_limit, threads=config.threads
+        )
+        try:
+            accounting = ingest(database, reviews, metadata, config, keep_text=True)
+            rows = database.table("prepared")
+            if output.suffix == ".csv":
+                rows = database.sql("select * replace (array_to_string(links, ' | ') as links) from prepared")
+            write_table(rows, output)
+            if rejected:
+                write_rejected(database, Path(rejected))
+        finally:
+            database.close()
+    return accounting

@@ -1,0 +1,50 @@
+-- One row per latest review under the prepared columns, for a condition to choose from; counts and averages are
+-- over these rows.
+create or replace view candidate_rows as
+with reviewer_counts as (
+    select reviewer_id, count(*)::integer as reviewer_count from latest_reviews group by reviewer_id
+),
+movie_counts as (
+    select
+        latest_reviews.movie_id,
+        count(*)::integer as movie_count,
+        avg(staged_reviews.rating) as average_rating
+    from latest_reviews
+    join staged_reviews on staged_reviews.rowid = latest_reviews.review_number
+    group by latest_reviews.movie_id
+),
+final as (
+    select
+        latest_reviews.review_number,
+        staged_reviews.rating,
+        make_timestamp(staged_reviews.unix_review_time * 1000000) as review_time,
+        latest_reviews.reviewer_id,
+        latest_reviews.movie_id,
+        staged_reviews.style,
+        staged_reviews.reviewer_name,
+        staged_reviews.review_text,
+        staged_reviews.summary,
+        staged_reviews.unix_review_time,
+        staged_reviews.vote,
+        staged_reviews.verified,
+        described_movies.category,
+        described_movies.title,
+        described_movies.main_cat,
+        described_movies.description,
+        described_movies.brand,
+        described_movies.price,
+        coalesce(scraped_links.links, described_movies.links) as links,
+        reviewer_counts.reviewer_count,
+        movie_counts.movie_count,
+        movie_counts.average_rating,
+        described_movies.rank,
+        described_movies.year,
+        described_movies.date
+    from latest_reviews
+    join staged_reviews on staged_reviews.rowid = latest_reviews.review_number
+    join reviewer_counts on reviewer_counts.reviewer_id = latest_reviews.reviewer_id
+    join movie_counts on movie_counts.movie_id = latest_reviews.movie_id
+    left join described_movies on described_movies.movie_id = latest_reviews.movie_id
+    left join scraped_links on scraped_links.movie_id = latest_reviews.movie_id
+)
+select * from final

@@ -1,0 +1,6 @@
+-- Reviewers and movies with fewer reviews than was asked for: $min_reviews_per_reviewer, $min_reviews_per_movie.
+select 'reviewer' as kind, reviewer_id as id, reviewer_count as num_reviews
+from reviewers where reviewer_count < $min_reviews_per_reviewer
+union all
+select 'movie', movie_id, movie_count from movies where movie_count < $min_reviews_per_movie
+order by kind, id

@@ -1,0 +1,10 @@
+-- One row per reason for rejection, most common first, with its first row as an example.
+select
+    reason,
+    count(*) as num_rows,
+    min_by(file, file * 1000000000000 + line) as file,
+    min_by(line, file * 1000000000000 + line) as line,
+    min_by(row_text, file * 1000000000000 + line) as row_text
+from staged_reviews
+group by reason
+order by num_rows desc, reason

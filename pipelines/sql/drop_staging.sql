@@ -1,0 +1,14 @@
+-- The tables that only ingestion needs, gone.
+drop view if exists candidate_rows;
+drop table if exists chosen_reviews;
+drop table if exists core_reviews;
+drop table if exists latest_reviews;
+drop table if exists usable_reviews;
+drop table if exists wanted_movies;
+drop table if exists scraped_links;
+drop table if exists described_movies;
+drop table if exists reviewed_movies;
+drop table if exists staged_metadata;
+drop table if exists metadata_lines;
+drop table if exists staged_reviews;
+drop table if exists source_files;

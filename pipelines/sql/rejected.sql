@@ -1,0 +1,7 @@
+-- One row per rejected row of the review files: which file, which line, why, and how the line begins.
+create or replace table rejected as
+select source_files.path as file, staged_reviews.line, staged_reviews.reason, staged_reviews.row_text as text
+from staged_reviews
+join source_files on source_files.kind = 'review' and source_files.file = staged_reviews.file
+where staged_reviews.reason is not null
+order by staged_reviews.file, staged_reviews.line

@@ -1,0 +1,24 @@
+-- One row per kept review, by the rows of its reviewer and movie.
+-- $keep_text: keep the words of the reviews.
+create or replace table reviews as
+with final as (
+    select
+        reviewers.reviewer_row,
+        movies.movie_row,
+        staged_reviews.reviewer_id,
+        staged_reviews.movie_id,
+        staged_reviews.rating,
+        staged_reviews.unix_review_time,
+        make_timestamp(staged_reviews.unix_review_time * 1000000) as review_time,
+        staged_reviews.verified,
+        staged_reviews.style,
+        staged_reviews.reviewer_name,
+        staged_reviews.vote,
+        case when $keep_text then staged_reviews.review_text end as review_text,
+        case when $keep_text then staged_reviews.summary end as summary
+    from core_reviews
+    join staged_reviews on staged_reviews.rowid = core_reviews.review_number
+    join reviewers using (reviewer_id)
+    join movies using (movie_id)
+)
+select * from final order by reviewer_row, movie_row

@@ -1,0 +1,17 @@
+-- One row per review that was not rejected, with the reason why a filter of its own takes it out, if one does.
+-- $since, $until: first and last day kept (UTC), or null; $verified_only.
+create or replace table usable_reviews as
+select
+    rowid as review_number,
+    reviewer_id,
+    movie_id,
+    unix_review_time,
+    file,
+    line,
+    case
+        when $since::date is not null and coalesce(unix_review_time < epoch($since::date), true) then 'since-until'
+        when $until::date is not null and coalesce(unix_review_time >= epoch($until::date + 1), true) then 'since-until'
+        when $verified_only and verified is not true then 'unverified'
+    end as filtered
+from staged_reviews
+where reason is null
