@@ -60,7 +60,10 @@ def build_index(
     import pipelines
 
     if sample:
-        reviews, metadata = pipelines.sample_files()
+        from pipelines.sample import sample_files
+
+        files = sample_files()
+        reviews, metadata = (files.reviews,), (files.metadata,)
     result = pipelines.build_index(reviews, output=output, metadata=metadata, config=config)
     if as_json:
         print_json({"directory": str(result.directory), **result.manifest})
@@ -78,12 +81,19 @@ def build_index(
     metavar="FILE.parquet|FILE.csv",
     help="Where the table goes; its ending says in which format.",
 )
+@click.option(
+    "--rejected",
+    type=_PATH,
+    metavar="FILE.parquet",
+    help="Where the rows go that could not be used, each with its file, line and reason.",
+)
 @source_options
 @json_option
 @verbose_option
 def prepare(
     reviews: tuple[Path, ...],
     output: Path,
+    rejected: Path | None,
     metadata: tuple[Path, ...],
     recipe: Path | None,
     assignments: tuple[str, ...],
@@ -98,5 +108,8 @@ def prepare(
     start_logging(logging.INFO)
     from pipelines.prepare import prepare
 
-    result = prepare(reviews, output=output, metadata=metadata, config=config)
-    (print_json if as_json else print_summary)(result)
+    accounting = prepare(reviews, metadata, output, config, rejected=rejected)
+    if as_json:
+        print_json({"output": str(output), "accounting": accounting.to_dict()})
+    else:
+        click.echo(str(accounting))

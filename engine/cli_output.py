@@ -58,6 +58,11 @@ def _summary_lines(section: Mapping[str, Any], indent: str = "") -> Iterator[str
         elif isinstance(value, Mapping):
             yield f"{label}:"
             yield from _summary_lines(value, f"{indent}  ")
+        elif isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
+            columns = list(dict.fromkeys(column for row in value for column in row))
+            rows = [[row.get(column) for column in columns] for row in value]
+            yield f"{label}:"
+            yield format_table(columns, rows, width=_width(), indent=f"{indent}  ")
         elif isinstance(value, list | tuple):
             yield f"{label}: {', '.join(map(cell_text, value)) or '-'}"
         else:

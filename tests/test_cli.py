@@ -203,12 +203,44 @@ def test_options_become_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert (ingest.columns, ingest.memory_limit) == ({"reviewer": "user", "movie": "item"}, "1GB")
 
 
+def test_prepare_writes_the_table_and_says_what_became_of_every_row(tmp_path: Path) -> None:
+    rows = ["user,item,stars", "R1,M1,5", "R1,M2,4", "R2,M1,3", "R2,M2,x", "R2,M2,2"]
+    (tmp_path / "reviews.csv").write_text("\n".join(rows) + "\n")
+    columns = "reviewer=user,movie=item,rating=stars"
+    result = run(
+        "prepare", "reviews.csv", "--columns", columns, "--output", "out.csv", "--rejected", "bad.parquet"
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("5 rows read = 4 kept + 0 duplicate + 0 filtered + 1 rejected")
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 5
+    assert (tmp_path / "bad.parquet").is_file()
+    result = run("prepare", "reviews.csv", "--columns", columns, "--output", "out.csv", "--json")
+    assert json.loads(result.stdout)["accounting"]["kept"] == 4
+    result = run("prepare", "absent.csv", "--output", "out.csv")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "absent.csv" in result.stderr
+
+
+def test_the_sample_is_built_from_its_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {}
+
+    def build(reviews: tuple[Path, ...], **options: Any) -> SimpleNamespace:
+        asked.update(options, reviews=reviews)
+        return SimpleNamespace(manifest={}, directory=tmp_path)
+
+    monkeypatch.setattr(pipelines, "build_index", build, raising=False)
+    assert run("build-index", "--sample").exit_code == 0
+    assert [path.is_file() for path in (*asked["reviews"], *asked["metadata"])] == [True, True]
+    assert asked["output"] == Path("movie-index")
+
+
 @pytest.fixture
 def index(tmp_path: Path) -> Path:
     with ArtifactWriter(tmp_path / "movie-index") as writer:
         writer.add_array("vectors", np.ones((2, 2)))
         writer.add_section("metrics", {"ncf": {"ndcg@10": 0.19}, "popularity": {"ndcg@10": 0.1, "mae": 1.0}})
-        writer.add_section("counts", {"num_movies": 1234, "levels": [1.0, 2.0]})
+        writer.add_section("counts", {"num_movies": 1234, "levels": [1.0, 2.0], "cut": []})
+        writer.add_section("files_read", [{"path": "a.json", "rows": 12}, {"path": "b.json", "rows": 3}])
     return writer.build_directory
 
 
@@ -217,6 +249,8 @@ def test_info_shows_what_the_index_says_of_itself(index: Path) -> None:
     assert result.exit_code == 0
     assert "  num movies: 1,234\n" in result.stdout
     assert "  ncf          0.1900       -\n  popularity   0.1000  1.0000\n" in result.stdout
+    assert "levels: 1.0000, 2.0000\n  cut: -\n" in result.stdout
+    assert "files read:\n  path    rows\n  a.json    12\n  b.json     3\n" in result.stdout
     assert json.loads(run("info", "--json").stdout)["counts"]["num_movies"] == 1234
 
 
