@@ -86,9 +86,9 @@ class Accounting:
         in_files = sum(file.rows for file in self.files)
         if explained != self.read or in_files != self.read:
             raise DataError(
-                f"Rows went missing: {self.read:,} read, but {self.kept:,} kept + {self.duplicate:,} duplicate "
-                f"+ {self.filtered:,} filtered + {self.rejected:,} rejected = {explained:,}, and the files "
-                f"hold {in_files:,}; please report this."
+                f"Rows went missing: {self.read:,} read, but {self.kept:,} kept + {self.duplicate:,} "
+                f"duplicate + {self.filtered:,} filtered + {self.rejected:,} rejected = {explained:,}, "
+                f"and the files hold {in_files:,}; please report this."
             )
 
     @property

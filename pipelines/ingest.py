@@ -42,8 +42,8 @@ def ingest(
     """Fills the database with the reviews that are kept, their reviewers and movies, and the rejected rows.
 
     Tables made: `reviews` (one row per reviewer and movie), `reviewers`, `movies` (both in the order of the
-    bytes of their ids, which numbers their rows), `rejected` and `rejected_metadata`; and the view `prepared`.
-    The staging tables are dropped.
+    bytes of their ids, which numbers their rows), `rejected` and `rejected_metadata`; and the view
+    `prepared`. The staging tables are dropped.
 
     Args:
         database: an empty database, as `open_database` gives it.

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.config import IngestConfig
+from engine.config import Config
 from pipelines.accounting import Accounting
 from pipelines.database import open_database
 from pipelines.ingest import ingest
@@ -18,7 +18,7 @@ def prepare(
     reviews: Sequence[Path],
     metadata: Sequence[Path],
     output: Path,
-    config: IngestConfig,
+    config: Config,
     *,
     rejected: Path | None = None,
 ) -> Accounting:
@@ -31,7 +31,7 @@ def prepare(
         reviews: review files.
         metadata: movie files.
         output: the table, which ends with .parquet or .csv.
-        config: formats and filters.
+        config: of it, the section `ingest` counts: formats and filters.
         rejected: where to write the rows that could not be used, as Parquet, if anywhere.
 
     Returns:
@@ -46,10 +46,12 @@ def prepare(
     # Beside the output, where there is room for the data, unlike perhaps in the system's temporary directory.
     with tempfile.TemporaryDirectory(prefix=".engine-prepare-", dir=output.parent) as directory:
         database = open_database(
-            Path(directory) / "work.duckdb", memory_limit=config.memory_limit, threads=config.threads
+            Path(directory) / "work.duckdb",
+            memory_limit=config.ingest.memory_limit,
+            threads=config.ingest.threads,
         )
         try:
-            accounting = ingest(database, reviews, metadata, config, keep_text=True)
+            accounting = ingest(database, reviews, metadata, config.ingest, keep_text=True)
             rows = database.table("prepared")
             if output.suffix == ".csv":
                 rows = database.sql("select * replace (array_to_string(links, ' | ') as links) from prepared")

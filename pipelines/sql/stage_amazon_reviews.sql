@@ -48,12 +48,12 @@ identified as (
         -- An object or a list is no id, though a text that looks like one is.
         case
             when raw_reviewer[1] not in ('{', '[')
-                or coalesce(json_type(row_text, '$.reviewerID'), json_type(row_text, '$.user_id')) = 'VARCHAR'
+                or try(coalesce(json_type(row_text, '$.reviewerID'), json_type(row_text, '$.user_id'))) = 'VARCHAR'
             then raw_reviewer
         end as reviewer_id,
         case
             when raw_movie[1] not in ('{', '[')
-                or coalesce(json_type(row_text, '$.parent_asin'), json_type(row_text, '$.asin')) = 'VARCHAR'
+                or try(coalesce(json_type(row_text, '$.parent_asin'), json_type(row_text, '$.asin'))) = 'VARCHAR'
             then raw_movie
         end as movie_id
     from renamed
@@ -68,8 +68,8 @@ final as (
 select
     $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
     reviewer_name, vote,
-    case when $with_text and parse_reason is null then coalesce(row_text ->> '$.reviewText', row_text ->> '$.text') end,
-    case when $with_text and parse_reason is null then coalesce(row_text ->> '$.summary', row_text ->> '$.title') end,
+    case when $with_text and parse_reason is null then try(coalesce(row_text ->> '$.reviewText', row_text ->> '$.text')) end,
+    case when $with_text and parse_reason is null then try(coalesce(row_text ->> '$.summary', row_text ->> '$.title')) end,
     reason,
     case when reason is not null or raw_rating is null then left(row_text, 500) end
 from final

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import gzip
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import SourceError
+from pipelines import blocks
+from pipelines.blocks import BlockReader, read_ahead
+
+
+@given(
+    lines=st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"").replace(b"\r", b""))),
+    compressed=st.booleans(),
+    block_size=st.integers(1, 60),
+    final_newline=st.booleans(),
+)
+def test_the_blocks_are_the_file(
+    tmp_path_factory: pytest.TempPathFactory,
+    lines: list[bytes],
+    compressed: bool,
+    block_size: int,
+    final_newline: bool,
+) -> None:
+    data = b"\n".join([b"first", *lines]) + (b"\n" if final_newline else b"")
+    path = tmp_path_factory.mktemp("blocks") / "file"
+    path.write_bytes(gzip.compress(data) if compressed else data)
+    read = list(BlockReader(path, compressed=compressed, block_size=block_size))
+    assert b"".join(block.data for block in read) == data
+    for block in read:
+        assert data.split(b"\n")[block.first_line - 1] == block.data.split(b"\n")[0]
+
+
+def test_several_gzip_members_and_padding_are_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "members.gz"
+    path.write_bytes(gzip.compress(b"a\nb") + gzip.compress(b"c\nd\n") + b"\0" * 100)
+    reader = BlockReader(path, compressed=True)
+    assert b"".join(block.data for block in reader) == b"a\nbc\nd\n"
+    assert not reader.truncated
+
+
+@pytest.mark.parametrize("cut", [1, 8, 9, 500])
+def test_a_truncated_file_gives_its_whole_lines_and_says_so(tmp_path: Path, cut: int) -> None:
+    lines = [f"{number * 7919 % 10007}" for number in range(5000)]
+    packed = gzip.compress("\n".join(lines).encode() + b"\n")
+    path = tmp_path / "cut.gz"
+    path.write_bytes(packed[:-cut])
+    reader = BlockReader(path, compressed=True, block_size=1000)
+    text = b"".join(block.data for block in reader).decode()
+    assert reader.truncated
+    assert text.endswith("\n")
+    assert text.split("\n")[:-1] == lines[: text.count("\n")]
+
+
+def test_damage_within_gzip_data_is_an_error(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(b"line\n" * 10_000))
+    packed[20] ^= 0xFF
+    path = tmp_path / "damaged.gz"
+    path.write_bytes(packed)
+    with pytest.raises(SourceError, match="damaged"):
+        list(BlockReader(path, compressed=True))
+
+
+def test_a_line_without_end_is_an_error_and_not_a_full_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MAX_LINE", 1 << 20)
+    path = tmp_path / "endless"
+    path.write_bytes(b"short\n" + b"x" * (3 << 20))
+    with pytest.raises(SourceError, match=r"Line 2 of .* is longer than 1 MB") as raised:
+        list(BlockReader(path, compressed=False, block_size=1 << 18))
+    assert raised.value.line == 2
+
+
+def test_a_quoted_field_is_never_cut(tmp_path: Path) -> None:
+    records = [f'{number},"two\nlines, ""quoted"""\n' for number in range(200)]
+    path = tmp_path / "quoted.csv"
+    path.write_text("".join(records))
+    for block in BlockReader(path, compressed=False, quoted=True, block_size=100):
+        assert block.data.count(b'"') % 6 == 0
+
+
+def test_a_stray_quote_does_not_swallow_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "stray.csv"
+    path.write_text('a,5" disk\n' + "b,c\n" * 1000)
+    read = list(BlockReader(path, compressed=False, quoted=True, block_size=200))
+    assert len(read) > 10
+
+
+def test_reading_ahead_keeps_the_order_and_hands_over_errors() -> None:
+    def items() -> Iterator[int]:
+        yield from range(10)
+        raise SourceError("broken")
+
+    seen = []
+    ahead = read_ahead(items())
+    for _ in range(10):
+        seen.append(next(ahead))
+    with pytest.raises(SourceError, match="broken"):
+        next(ahead)
+    assert seen == list(range(10))
+
+
+def test_reading_ahead_stops_when_nobody_reads_on() -> None:
+    ahead = read_ahead(itertools.count())
+    assert next(ahead) == 0
+    ahead.close()  # type: ignore[attr-defined]

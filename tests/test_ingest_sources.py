@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.config import IngestConfig
+from engine.errors import ConfigError, DataError, SourceError
+from pipelines.ingest import ingest
+from pipelines.sources import inspect_source
+
+if TYPE_CHECKING:
+    import duckdb
+
+REVIEW = {"overall": 5.0, "reviewerID": "A1", "asin": "B1", "unixReviewTime": 1352419200}
+
+
+def lines_of(*rows: object) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "layout", "delimiter"),
+    [
+        (lines_of(REVIEW), "json", ""),
+        (b"\n\n" + lines_of(REVIEW), "json", ""),
+        (b"\xef\xbb\xbf" + lines_of(REVIEW), "json", ""),
+        (b"garbage\n" + lines_of(REVIEW, REVIEW), "json", ""),
+        (b"1\t2\t3\t881250949\n", "delimited", "\t"),
+        (b"1::2::3.5::881250949\n", "delimited", "::"),
+        (b"userId,movieId,rating,timestamp\n1,2,3,4\n", "delimited", ","),
+        (b"user_id\titem_id\n1\t2\n", "delimited", "\t"),
+        (b"user;item\n1;2\n", "delimited", ";"),
+    ],
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_format_is_told_by_the_content_and_not_by_the_name(
+    tmp_path: Path, content: bytes, layout: str, delimiter: str, compressed: bool
+) -> None:
+    path = tmp_path / "reviews.xyz"
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    source = inspect_source(path)
+    assert (source.layout, source.delimiter, source.compressed) == (layout, delimiter, compressed)
+
+
+def missing(path: Path) -> None:
+    pass
+
+
+def empty(path: Path) -> None:
+    path.touch()
+
+
+def directory(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (missing, "There is no file"),
+        (empty, "is empty"),
+        (directory, "is a directory"),
+        (lambda path: path.write_bytes(b"\n \n\n"), "blank lines"),
+        (lambda path: path.write_bytes(b"\x00\x01\x02binary\n"), "not a text file"),
+        (lambda path: path.write_bytes(b"PK\x03\x04...."), "zip archive"),
+        (lambda path: path.write_bytes(b"BZh91AY"), "bzip2 archive"),
+        (lambda path: path.write_bytes(b"just some words\n"), "Cannot tell the format"),
+        (lambda path: path.write_bytes(gzip.compress(b"")), "ends before its first line|blank"),
+        (lambda path: path.write_bytes(gzip.compress(b"{}\n" * 99)[:12]), "ends before its first line"),
+        (lambda path: path.write_bytes(b"PAR1 but no more"), "not a Parquet file"),
+    ],
+)
+def test_what_cannot_be_read_is_a_clear_error_before_anything_is_read(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, make: Callable[[Path], object], message: str
+) -> None:
+    path = tmp_path / "reviews.json"
+    make(path)
+    with pytest.raises(SourceError, match=message) as raised:
+        ingest(database, [path], [], IngestConfig())
+    assert str(path) in str(raised.value)
+    assert raised.value.path == path
+
+
+def test_a_gz_that_is_none_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.json.gz"
+    path.write_text("<html>not found</html>")
+    with pytest.raises(SourceError, match=r"named \.gz but holds no gzip data"):
+        inspect_source(path)
+
+
+def test_a_file_that_may_not_be_read_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "secret.json"
+    path.write_bytes(lines_of(REVIEW))
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SourceError, match=r"Cannot read .*Permission denied"):
+        inspect_source(path)
+
+
+def test_json_of_another_shape_names_what_was_expected_and_found(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.json"
+    path.write_bytes(lines_of({"customer": "x", "product": "y", "stars": 5}, {"customer": "z"}))
+    with pytest.raises(DataError, match="no reviewer id") as raised:
+        ingest(database, [path], [], IngestConfig())
+    assert "expected the fields reviewerID or user_id" in str(raised.value)
+    assert "found customer, product, stars" in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]\n", '[\n{"overall": 5},\n{"overall": 4}\n]\n', "{broken\n{also\n"])
+def test_all_rows_rejected_names_the_commonest_reason_with_an_example(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"None of the \d rows .*'not a JSON object', first in .*line \d"):
+        ingest(database, [path], [], IngestConfig())
+
+
+def test_metadata_given_as_reviews_is_explained(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    path = tmp_path / "meta.json"
+    path.write_bytes(lines_of({"asin": "B1", "title": "x" * 2000, "also_buy": ["B2"]}))
+    with pytest.raises(DataError, match="found asin, title"):
+        ingest(database, [path], [], IngestConfig())
+
+
+def test_a_forced_format_that_does_not_fit_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "u.data"
+    path.write_text("1\t2\t3\t881250949\n")
+    with pytest.raises(SourceError, match="not in Amazon's format"):
+        inspect_source(path, "amazon")
+
+
+def test_a_table_with_no_obvious_names_says_how_to_name_them(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "views.csv"
+    path.write_text("who,what,when\na,b,1\n")
+    with pytest.raises(SourceError, match="its columns are who, what, when; say it with --columns"):
+        ingest(database, [path], [], IngestConfig())
+
+
+def test_a_column_that_does_not_exist_names_those_that_do(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "views.csv"
+    path.write_text("visitor,page\na,b\n")
+    with pytest.raises(ConfigError, match=r"'vistor'.*did you mean 'visitor'.*columns are visitor, page"):
+        ingest(database, [path], [], IngestConfig(columns={"reviewer": "vistor", "movie": "page"}))
+
+
+def test_columns_for_a_file_that_is_no_table_are_refused(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "reviews.json"
+    path.write_bytes(lines_of(REVIEW))
+    with pytest.raises(ConfigError, match="holds JSON lines"):
+        ingest(database, [path], [], IngestConfig(columns={"reviewer": "reviewerID"}))
