@@ -1,0 +1,179 @@
+"""The prepared reviews as arrays: who reviewed what, in the order in which they did."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+logger = logging.getLogger(__name__)
+
+MAX_LEVELS = 40
+"""Sources with more different ratings than this are rounded to even steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviews:
+    """Reviews in the order (reviewer, time, movie), so that each reviewer's history is one slice.
+
+    Attributes:
+        reviewer_rows: int32 [num_reviews], not decreasing.
+        movie_rows: int32 [num_reviews].
+        level_rows: int8 [num_reviews], positions in `levels`; all 0 where the data has no ratings.
+        times: int64 [num_reviews], unix seconds; 0 where the data has no times.
+        levels: float32 [num_levels], the ratings found in the data, ascending; empty where it has none.
+        num_reviewers: how many reviewers there are, with or without reviews here.
+        num_movies: how many movies there are, likewise.
+    """
+
+    reviewer_rows: NDArray[np.int32]
+    movie_rows: NDArray[np.int32]
+    level_rows: NDArray[np.int8]
+    times: NDArray[np.int64]
+    levels: NDArray[np.float32]
+    num_reviewers: int
+    num_movies: int
+
+    def __len__(self) -> int:
+        return len(self.movie_rows)
+
+    @property
+    def has_ratings(self) -> bool:
+        """Whether the data says how much a movie was liked, not only that it was reviewed."""
+        return len(self.levels) > 0
+
+    @property
+    def ratings(self) -> NDArray[np.float32]:
+        """The ratings themselves, float32 [num_reviews].
+
+        Raises:
+            DataError: the data has none.
+        """
+        if not self.has_ratings:
+            raise DataError("These reviews carry no ratings")
+        return self.levels[self.level_rows]
+
+    def offsets(self) -> NDArray[np.int64]:
+        """Where each reviewer's slice begins, and the last one ends: int64 [num_reviewers + 1]."""
+        counts = np.bincount(self.reviewer_rows, minlength=self.num_reviewers)
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    def likes(self, like_rating: float) -> NDArray[np.bool_]:
+        """Which reviews are likes: rated at least so; all of them where there are no ratings."""
+        if not self.has_ratings:
+            return np.ones(len(self), dtype=bool)
+        return self.ratings >= like_rating
+
+    def select(self, chosen: NDArray[np.bool_]) -> Reviews:
+        """The reviews for which `chosen` (bool [num_reviews]) is true; reviewers and movies keep their rows."""
+        return Reviews(
+            reviewer_rows=self.reviewer_rows[chosen],
+            movie_rows=self.movie_rows[chosen],
+            level_rows=self.level_rows[chosen],
+            times=self.times[chosen],
+            levels=self.levels,
+            num_reviewers=self.num_reviewers,
+            num_movies=self.num_movies,
+        )
+
+
+def make_reviews(
+    reviewer_rows: NDArray[np.integer],
+    movie_rows: NDArray[np.integer],
+    ratings: NDArray[np.floating] | None,
+    times: NDArray[np.integer] | None,
+    *,
+    num_reviewers: int,
+    num_movies: int,
+    levels: NDArray[np.float32] | None = None,
+) -> Reviews:
+    """Sorts reviews given in any order and finds the rating levels.
+
+    Args:
+        reviewer_rows: int [num_reviews].
+        movie_rows: int [num_reviews].
+        ratings: float [num_reviews], or None where there are none.
+        times: int [num_reviews], unix seconds, or None.
+        num_reviewers: how many reviewers there are.
+        num_movies: how many movies there are.
+        levels: the rating levels, where they are known from other reviews; ratings are then taken to the nearest.
+
+    Raises:
+        DataError: all the ratings are equal, so that nothing can be learned from them.
+    """
+    when = np.zeros(len(movie_rows), dtype=np.int64) if times is None else times.astype(np.int64)
+    if ratings is None:
+        found, level_rows = np.zeros(0, np.float32), np.zeros(len(movie_rows), dtype=np.int8)
+    else:
+        found = rating_levels(ratings) if levels is None else levels
+        middles = (found[1:] + found[:-1]) / 2
+        level_rows = np.searchsorted(middles, ratings, side="right").astype(np.int8)
+    order = np.lexsort((movie_rows, when, reviewer_rows))
+    return Reviews(
+        reviewer_rows=reviewer_rows[order].astype(np.int32),
+        movie_rows=movie_rows[order].astype(np.int32),
+        level_rows=level_rows[order],
+        times=when[order],
+        levels=found,
+        num_reviewers=num_reviewers,
+        num_movies=num_movies,
+    )
+
+
+def rating_levels(ratings: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The different ratings, ascending; even steps over their range where there are very many.
+
+    Raises:
+        DataError: there is only one.
+    """
+    levels = np.unique(ratings).astype(np.float32)
+    if len(levels) == 1:
+        raise DataError(
+            f"All {len(ratings):,} ratings are {levels[0]:g}, so nothing tells a liked movie from another; "
+            "expected at least two different ratings; give a table without its rating column to build from "
+            "who reviewed what alone"
+        )
+    if len(levels) > MAX_LEVELS:
+        logger.info("Rounding %s different ratings to 20 even steps", len(levels))
+        return np.linspace(levels[0], levels[-1], 20, dtype=np.float32)
+    return levels
+
+
+def default_like_rating(levels: NDArray[np.float32]) -> float:
+    """Three quarters up the scale: 4 of 1..5 stars, and of half stars too."""
+    if len(levels) == 0:
+        return 0.0
+    low, high = float(levels[0]), float(levels[-1])
+    return float(levels[np.searchsorted(levels, low + 0.75 * (high - low) - 1e-6)])
+
+
+def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
+    """Reads the prepared reviews out of the work database.
+
+    Raises:
+        DataError: all the ratings are equal.
+    """
+    columns = database.execute(
+        "select reviewer_row, movie_row, rating, coalesce(unix_review_time, 0) as time from reviews "
+        "order by reviewer_row, time, movie_row"
+    ).fetchnumpy()
+    counts = database.execute("select (select count(*) from reviewers), (select count(*) from movies)").fetchone()
+    num_reviewers, num_movies = counts or (0, 0)
+    ratings = np.ma.asarray(columns["rating"], dtype=np.float64)
+    missing = bool(np.ma.getmaskarray(ratings).all()) if len(ratings) else True
+    return make_reviews(
+        np.asarray(columns["reviewer_row"]),
+        np.asarray(columns["movie_row"]),
+        None if missing else np.asarray(ratings),
+        np.asarray(columns["time"]),
+        num_reviewers=num_reviewers,
+        num_movies=num_movies,
+    )
