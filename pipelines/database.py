@@ -72,10 +72,11 @@ def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **para
 
 
 def add_functions(database: duckdb.DuckDBPyConnection) -> None:
-    """Gives the connection the functions that the staging statements call; does nothing the second time."""
+    """Gives the connection the functions that the staging statements call, and the time zone they mean."""
     known = database.execute(
         "select count(*) from duckdb_functions() where function_name = 'unescape_entities'"
     ).fetchall()
     if known == [(0,)]:
         database.create_function("unescape_entities", html.unescape, ["VARCHAR"], "VARCHAR")
+    database.execute("set TimeZone = 'UTC'")
     run(database, "cleaning")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ Layout = Literal["json", "delimited", "parquet"]
 
 _HEAD_SIZE = 1 << 20
 _NUM_HEAD_LINES = 25
+_NUM_TEXT_BYTES = 64
 _PARQUET_MAGIC = b"PAR1"
 _OTHER_ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _MOVIELENS_RATING = re.compile(r"[^\t]+\t[^\t]+\t[0-9.]+(\t[0-9]+)?")
@@ -64,7 +66,7 @@ def inspect_source(path: Path, format: str = "auto") -> Source:
     if not lines:
         raise SourceError(f"{path} holds nothing but blank lines; expected reviews, one a line.", path=path)
     texts = [text for _, text in lines]
-    looks_like_json = sum(text.startswith(("{", "[")) for text in texts) * 2 >= len(texts)
+    looks_like_json = _look_like_json(texts)
     if format == "amazon" or (format == "auto" and looks_like_json):
         if not looks_like_json:
             raise SourceError(
@@ -75,6 +77,20 @@ def inspect_source(path: Path, format: str = "auto") -> Source:
             )
         return Source(path=path, layout="json", compressed=compressed)
     return _inspect_delimited(path, compressed, lines, format)
+
+
+def _look_like_json(texts: Sequence[str]) -> bool:
+    """Whether some line is an object, or most at least begin like one: a few bad lines decide nothing."""
+    if sum(text.lstrip().startswith(("{", "[")) for text in texts) * 2 >= len(texts):
+        return True
+    return any(_is_object(text) for text in texts)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _check_file(path: Path) -> bool:
@@ -118,7 +134,8 @@ def _head(path: Path, compressed: bool) -> list[tuple[int, str]]:
             path=path,
             line=1,
         )
-    if b"\0" in block.data:
+    # Further on, a null character is the fault of one line, which is then rejected.
+    if b"\0" in block.data.lstrip()[:_NUM_TEXT_BYTES]:
         raise SourceError(f"{path} is not a text file; expected JSON lines, CSV or Parquet.", path=path)
     text = block.data.decode("utf-8", errors="replace")
     numbered = (

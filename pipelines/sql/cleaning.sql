@@ -7,7 +7,8 @@ create or replace temp macro unix_seconds(raw) as coalesce(
         when abs(try_cast(raw as double)) < 1e17 then try_cast(floor(try_cast(raw as double) / 1e6) as bigint)
         when abs(try_cast(raw as double)) < 1e20 then try_cast(floor(try_cast(raw as double) / 1e9) as bigint)
     end,
-    try_cast(floor(epoch(try_cast(raw as timestamp))) as bigint),
+    -- A time without an offset is UTC, as the session's time zone is.
+    try_cast(floor(epoch(try_cast(raw as timestamptz))) as bigint),
     try_cast(floor(epoch(try_strptime(raw, ['%m %d, %Y', '%d-%b-%Y', '%B %d, %Y', '%b %d, %Y', '%m/%d/%Y']))) as bigint)
 );
 create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time) as case

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.config import IngestConfig
+from pipelines import processes
+from pipelines.database import add_functions
+from pipelines.ingest import ingest
+from pipelines.links import links_of
+from pipelines.literals import literal_to_json
+from pipelines.processes import map_texts
+
+if TYPE_CHECKING:
+    import duckdb
+
+ALL = IngestConfig(min_reviews_per_reviewer=1, min_reviews_per_movie=1)
+
+
+def movies_of(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, lines: list[str], columns: str
+) -> list[tuple[Any, ...]]:
+    reviews, metadata = tmp_path / "reviews.json", tmp_path / "meta.json"
+    reviews.write_text(
+        "\n".join(
+            json.dumps({"reviewerID": reviewer, "asin": movie, "overall": 5})
+            for reviewer in ("R1", "R2")
+            for movie in ("M1", "M2")
+        )
+    )
+    metadata.write_text("\n".join(lines))
+    ingest(database, [reviews], [metadata], ALL)
+    return database.execute(f"select {columns} from movies order by movie_row").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("macro", "raw", "value"),
+    [
+        ("title_text", '<span class="a-size-medium a-color-secondary"', None),
+        ("title_text", '<span id="t">Heat <b>(1995)</b></span>', "Heat (1995)"),
+        ("title_text", "Tom &amp; Jerry &#39;s", "Tom & Jerry 's"),
+        ("title_text", "I <3 You", "I <3 You"),
+        ("title_text", ' Magazines" />', "Magazines"),
+        ("title_text", "var aPageStart = (new Date()).getTime();", None),
+        ("title_text", "  two\n spaces ", "two spaces"),
+        ("title_text", "", None),
+        ("title_text", None, None),
+        ("price_of", "$1,234.50", 1234.5),
+        ("price_of", "9.99", 9.99),
+        ("price_of", " $ 5 - $9.50 ", 5.0),
+        ("price_of", "from 14.99", 14.99),
+        ("price_of", ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected", None),
+        ("price_of", "\n\n\n<script", None),
+        ("price_of", "None", None),
+        ("price_of", "", None),
+        ("rank_of", "742 in Magazine Subscriptions (", 742),
+        ("rank_of", ">#1,234 in Movies & TV (See Top 100 in Movies & TV)", 1234),
+        ("rank_of", "1234", 1234),
+        ("rank_of", "unranked", None),
+        ("year_of", "Toy Story (1995)", 1995),
+        ("year_of", "2001: A Space Odyssey", None),
+        ("year_of_date", "01-Jan-1995", 1995),
+        ("year_of_date", "October 3, 2006", 2006),
+        ("unix_seconds", "1352419200", 1352419200),
+        ("unix_seconds", "1588615855070", 1588615855),
+        ("unix_seconds", "05 3, 2015", 1430611200),
+        ("unix_seconds", "2018-01-01T00:00:00+02:00", 1514757600),
+        ("unix_seconds", "1969-12-31", -86400),
+        ("unix_seconds", "nan", None),
+        ("unix_seconds", "yesterday", None),
+    ],
+)
+def test_dirty_values_are_cleaned(
+    database: duckdb.DuckDBPyConnection, macro: str, raw: str | None, value: object
+) -> None:
+    add_functions(database)
+    assert database.execute(f"select {macro}(raw) from (select $1::varchar as raw)", [raw]).fetchall() == [
+        (value,)
+    ]
+
+
+def test_metadata_of_2018_is_cleaned(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    lines = [
+        json.dumps({
+            "asin": "M1", "title": "Heat &amp; Dust (1983)", "price": "$9.99",
+            "rank": [">#1,234 in Movies & TV ("],
+            "category": ["Movies &amp; TV", "</span></span>", "Drama"],
+            "description": ["One.", "<p>Two.</p>", ""],
+            "brand": "Merchant &amp; Ivory", "main_cat": '<img src="x" alt="Movies &amp; TV"/>', "date": "",
+            "also_buy": ["M2"], "also_view": [],
+            "details": '<div><a href="/dp/1">1</a><a href="#">2</a> <a href="/dp/1">3</a></div>',
+        }),
+        json.dumps({
+            "asin": "M2", "title": '<span class="a-size-medium a-color-secondary"', "price": ".a{color:#fff}",
+            "rank": "742 in Movies (", "category": [], "description": "", "brand": "",
+            "main_cat": "Movies & TV",
+            "date": "October 3, 2006", "also_buy": "", "also_view": "",
+            "details": {"Format:": "DVD", "By:": '<a href="/by">x</a>'},
+        }),
+    ]  # fmt: skip
+    columns = "title, price, rank, category, description, brand, main_cat, date, year, also_buy, links"
+    assert movies_of(database, tmp_path, lines, columns) == [
+        ("Heat & Dust (1983)", 9.99, 1234, "Movies & TV | Drama", "One.\nTwo.",
+         "Merchant & Ivory", "Movies & TV", None, 1983, ["M2"], ["/dp/1"]),
+        (None, None, 742, None, None, None, "Movies & TV", "October 3, 2006", 2006, None, ["/by"]),
+    ]  # fmt: skip
+
+
+def test_metadata_of_2014_is_python_and_never_run(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    lines = [
+        "{'asin': 'M1', 'title': \"It's a \\\"film\\\"\", 'price': 9.49, 'salesRank': {'Music': 55}, "
+        "'categories': [['Movies', 'Drama'], ['Movies', 'War']], 'related': {'also_bought': ['M2'], "
+        "'buy_after_viewing': ['M3']}}",
+        "{'asin': 'M2', 'title': __import__('os').getcwd()}",
+    ]
+    found = movies_of(database, tmp_path, lines, "title, price, rank, category, also_buy, also_view")
+    assert found == [
+        ('It\'s a "film"', 9.49, 55, "Movies | Drama | War", ["M2"], ["M3"]),
+        (None, None, None, None, None, None),
+    ]
+    rejected = database.execute("select line, reason from rejected_metadata").fetchall()
+    assert rejected == [(2, "not a JSON object")]
+
+
+def test_metadata_of_2023_is_read(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    line = json.dumps({
+        "parent_asin": "M1", "title": "Heat", "main_category": "Movies & TV", "categories": ["Action"],
+        "price": 14.99,
+        "store": "Al Pacino", "description": [], "average_rating": 1.5, "bought_together": None,
+        "details": {"Best Sellers Rank": {"Movies & TV": 9421}, "Release date": "July 1, 1995"},
+    })  # fmt: skip
+    columns = "title, main_cat, category, price, brand, rank, year, description, average_rating"
+    assert movies_of(database, tmp_path, [line], columns)[0] == (
+        "Heat", "Movies & TV", "Action", 14.99, "Al Pacino", 9421, 1995, None, 5.0,
+    )  # fmt: skip
+
+
+def test_of_repeated_lines_the_first_value_that_is_one_counts(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    lines = [
+        json.dumps({"asin": "M1", "title": "<span", "price": "$2"}),
+        json.dumps({"asin": "M1", "title": "Second", "price": "$3"}),
+        json.dumps({"asin": "M1", "title": "Third", "brand": "B"}),
+        "",
+        json.dumps({"asin": "M9", "title": "Not reviewed"}),
+        json.dumps({"title": "No id"}),
+    ]
+    assert movies_of(database, tmp_path, lines, "movie_id, title, price, brand") == [
+        ("M1", "Second", 2.0, "B"),
+        ("M2", None, None, None),
+    ]
+    assert database.execute("select count(*) from reviews").fetchall() == [(4,)]
+
+
+@pytest.mark.parametrize(
+    ("details", "links"),
+    [
+        ("", []),
+        ("no markup, href", []),
+        ('<a href="/a">A</a><a>none</a><a href="">empty</a><a href="javascript:x()">js</a>', ["/a"]),
+        ('<a href=" /b&amp;c ">x</a><div><a href=/d>unclosed', ["/b&c", "/d"]),
+        ('{"By:": "<a href=\\"/by\\">x</a>", "n": {"m": ["<a href=\'/deep\'>y</a>", 3]}}', ["/by", "/deep"]),
+        ("{not json <a href='/e'>e</a>", ["/e"]),
+        ("[" * 5000, []),
+    ],
+)
+def test_links_are_found_in_html_and_in_objects(details: str, links: list[str]) -> None:
+    assert links_of(details) == links
+
+
+@pytest.mark.parametrize("name", ["links", "literal"])
+def test_many_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    texts = [f"<a href='/{number}'>ü\n{number}</a>" for number in range(7)] + ["{'asin': 'ü'}"]
+    alone = map_texts(name, texts)
+    monkeypatch.setattr(processes, "_FEW", 2)
+    assert map_texts(name, texts, threads=3) == alone
+
+
+@pytest.mark.parametrize(
+    "line", ["{'a': open('x')}", "{'a'", "{'a': 1" + "}" * 9, "{" * 400, "{'a': b'x'}", ""]
+)
+def test_what_is_no_literal_stays_as_it_is(line: str) -> None:
+    assert literal_to_json(line) == line
