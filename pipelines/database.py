@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,18 @@ def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **para
         rows = database.execute(text, given or None).fetchall()
         if rows:
             raise CheckFailedError(name, len(rows), rows[:_NUM_ROWS_SHOWN])
+
+
+@contextmanager
+def transaction(database: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Makes many inserts one: they go to disk once, and not at all after an error."""
+    database.begin()
+    try:
+        yield
+    except BaseException:
+        database.rollback()
+        raise
+    database.commit()
 
 
 def add_functions(database: duckdb.DuckDBPyConnection) -> None:

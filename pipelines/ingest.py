@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.config import IngestConfig
 from pipelines.accounting import Accounting, FileAccount, MetadataAccount
-from pipelines.database import add_functions, run, run_checks
+from pipelines.database import add_functions, run, run_checks, transaction
 from pipelines.links import scrape_links
 from pipelines.metadata import stage_metadata
 from pipelines.movielens import movie_file_beside
@@ -73,13 +73,14 @@ def ingest(
     with progress_of_bytes(
         "Reading", sum(file.size for file in review_sources + metadata_sources)
     ) as on_bytes:
-        reviews_read = stage_reviews(
-            database,
-            review_sources,
-            config,
-            with_text=keep_text or bool(_TEXT_COLUMNS & condition_columns),
-            on_bytes=on_bytes,
-        )
+        with transaction(database):
+            reviews_read = stage_reviews(
+                database,
+                review_sources,
+                config,
+                with_text=keep_text or bool(_TEXT_COLUMNS & condition_columns),
+                on_bytes=on_bytes,
+            )
         run(database, "reject_missing_ratings")
         require_usable(database, review_sources)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)

@@ -16,7 +16,11 @@ parsed as (
             "overall": "VARCHAR", "rating": "VARCHAR", "unixReviewTime": "VARCHAR", "timestamp": "VARCHAR",
             "reviewTime": "VARCHAR", "verified": "VARCHAR", "verified_purchase": "VARCHAR", "style": "VARCHAR",
             "reviewerName": "VARCHAR", "vote": "VARCHAR", "helpful_vote": "VARCHAR", "helpful": "VARCHAR"
-        }')) as review
+        }')) as review,
+        -- A second look, for most of a line is words and most ingestions want none of them.
+        case when $with_text then try(json_transform(row_text, '{
+            "reviewText": "VARCHAR", "text": "VARCHAR", "summary": "VARCHAR", "title": "VARCHAR"
+        }')) end as words
     from numbered_lines
     where regexp_matches(row_text, '[^ \t\r]')
 ),
@@ -39,7 +43,9 @@ renamed as (
         nullif(review.reviewerName, '') as reviewer_name,
         -- 2018 has '1,234', 2023 a number, and 2014 the pair [helpful, all].
         try_cast(replace(coalesce(review.vote, review.helpful_vote, review.helpful ->> '$[0]'), ',', '') as integer)
-            as vote
+            as vote,
+        coalesce(words.reviewText, words.text) as review_text,
+        coalesce(words.summary, words.title) as summary
     from parsed
 ),
 identified as (
@@ -68,8 +74,6 @@ final as (
 select
     $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
     reviewer_name, vote,
-    case when $with_text and parse_reason is null then try(coalesce(row_text ->> '$.reviewText', row_text ->> '$.text')) end,
-    case when $with_text and parse_reason is null then try(coalesce(row_text ->> '$.summary', row_text ->> '$.title')) end,
-    reason,
+    review_text, summary, reason,
     case when reason is not null or raw_rating is null then left(row_text, 500) end
 from final
