@@ -61,6 +61,154 @@ class IngestConfig:
         require_size("ingest.memory_limit", self.memory_limit)
         require_range("ingest.threads", self.threads, low=0)
 
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """Which reviews are held out while the quality of a build is measured."""
+
+    test_share: float = 0.2
+    """Each reviewer's last share by time, on which the held-out figures are measured; 0 measures nothing."""
+    validation_share: float = 0.1
+    """Of what is left the last share, on which training stops and weights are chosen."""
+    refit: bool = True
+    """Train once more on all reviews, for the epochs found, so that the newest reviews count as well."""
+
+    def __post_init__(self) -> None:
+        require_range("split.test_share", self.test_share, low=0.0, high=0.5)
+        require_range("split.validation_share", self.validation_share, low=0.01, high=0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelevanceConfig:
+    """The head that answers whether a reviewer will come to a movie; FAISS searches its vectors."""
+
+    embedding_dim: int = 64
+    """Numbers in a reviewer or movie vector, without the movie's bias."""
+    recency_power: float = 0.4
+    """How fast older reviews fade: the n-th last counts n ** -recency_power."""
+    max_history: int = 500
+    """The latest reviews of a reviewer that a vector is pooled from."""
+    other_weight: float = 0.3
+    """Weight of reviews that are no likes, as targets; likes weigh 1."""
+    num_targets: int = 20
+    """Of an example the reviews after its history that are to be predicted, at most."""
+    max_epochs: int = 40
+    """Rounds of training, at most."""
+    patience: int = 4
+    """Rounds without a better validation figure after which training stops."""
+    batch_size: int = 256
+    """Examples in a step; less for small data, more for large."""
+    learning_rate: float = 0.005
+    """Length of a step of a row, in the units of its root mean square gradient."""
+    dropout: float = 0.5
+    """Share of the reviewer vector's numbers left out in training."""
+    reviewer_dropout: float = 0.5
+    """Share of the examples that must do without the reviewer's own embedding."""
+    history_dropout: float = 0.2
+    """Share of a history left out in training."""
+    l2: float = 1e-4
+    """Weight of the squared vectors in the loss."""
+    num_negatives: int = 4096
+    """Movies drawn against each step's targets where the catalogue is large."""
+    full_softmax_up_to: int = 8192
+    """Catalogues up to this size are compared whole, without drawing."""
+
+    def __post_init__(self) -> None:
+        require_range("relevance.embedding_dim", self.embedding_dim, low=1, high=4096)
+        require_range("relevance.recency_power", self.recency_power, low=0.0, high=4.0)
+        require_range("relevance.max_history", self.max_history, low=1)
+        require_range("relevance.other_weight", self.other_weight, low=0.0, high=1.0)
+        require_range("relevance.num_targets", self.num_targets, low=1)
+        require_range("relevance.max_epochs", self.max_epochs, low=1)
+        require_range("relevance.patience", self.patience, low=1)
+        require_range("relevance.batch_size", self.batch_size, low=1)
+        require_range("relevance.learning_rate", self.learning_rate, low=0.0, high=10.0)
+        for name in ("dropout", "reviewer_dropout", "history_dropout"):
+            require_range(f"relevance.{name}", getattr(self, name), low=0.0, high=0.95)
+        require_range("relevance.l2", self.l2, low=0.0)
+        require_range("relevance.num_negatives", self.num_negatives, low=1)
+        require_range("relevance.full_softmax_up_to", self.full_softmax_up_to, low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatingConfig:
+    """The head that answers what a reviewer will give a movie: a distribution over the rating levels."""
+
+    dim: int = 32
+    """Numbers in a reviewer or movie vector of this head."""
+    hidden_units: tuple[int, ...] = (32,)
+    """Widths of the MLP's hidden layers."""
+    like_rating: float | None = None
+    """The lowest rating that is a like; by default three quarters up the scale, 4 of 1..5 stars."""
+    max_epochs: int = 24
+    """Rounds of training, at most."""
+    patience: int = 4
+    """Rounds without a better validation log loss after which training stops."""
+    batch_size: int = 4096
+    """Reviews in a step; less for small data."""
+    learning_rate: float = 0.005
+    """Length of a step, falling to zero over `max_epochs`."""
+    dropout: float = 0.2
+    """Share of the MLP's inputs left out in training."""
+    history_dropout: float = 0.2
+    """Share of a history left out in training."""
+    l2: float = 0.6
+    """Weight of the squared vectors in the loss, per review."""
+    l2_bias: float = 0.02
+    """Weight of the squared biases in the loss, per review."""
+
+    def __post_init__(self) -> None:
+        require_range("rating.dim", self.dim, low=1, high=4096)
+        for width in self.hidden_units:
+            require_range("rating.hidden_units", width, low=1, high=65536)
+        require_range("rating.max_epochs", self.max_epochs, low=1)
+        require_range("rating.patience", self.patience, low=1)
+        require_range("rating.batch_size", self.batch_size, low=1)
+        require_range("rating.learning_rate", self.learning_rate, low=0.0, high=10.0)
+        for name in ("dropout", "history_dropout"):
+            require_range(f"rating.{name}", getattr(self, name), low=0.0, high=0.95)
+        require_range("rating.l2", self.l2, low=0.0)
+        require_range("rating.l2_bias", self.l2_bias, low=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighboursConfig:
+    """The tables of movies that the same reviewers came to, or rated alike."""
+
+    num_neighbours: int = 200
+    """Neighbours kept of each movie."""
+    shrinkage: float = 3.0
+    """Reviewers in common at which a co-review similarity counts half."""
+    rating_shrinkage: float = 100.0
+    """Likewise for the similarity of ratings."""
+    max_history: int = 300
+    """The latest reviews of a reviewer that are paired, which bounds the work of heavy reviewers."""
+
+    def __post_init__(self) -> None:
+        require_range("neighbours.num_neighbours", self.num_neighbours, low=1)
+        require_range("neighbours.shrinkage", self.shrinkage, low=0.0)
+        require_range("neighbours.rating_shrinkage", self.rating_shrinkage, low=0.0)
+        require_range("neighbours.max_history", self.max_history, low=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexConfig:
+    """The candidate index, and how much it may lose against scoring every movie."""
+
+    kind: str = "auto"
+    """flat, ivf, or auto, which chooses by size and recall."""
+    recall_floor: float = 0.99
+    """Least part of the exhaustive top list that the two-stage search must find."""
+    audit_k: int = 10
+    """Length of the lists compared."""
+    audit_reviewers: int = 500
+    """Reviewers on whom they are compared."""
+
+    def __post_init__(self) -> None:
+        require_choice("index.kind", self.kind, ("auto", "flat", "ivf"))
+        require_range("index.recall_floor", self.recall_floor, low=0.0, high=1.0)
+        require_range("index.audit_k", self.audit_k, low=1)
+        require_range("index.audit_reviewers", self.audit_reviewers, low=1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -70,6 +218,16 @@ class Config:
     """Seed of every random choice; equal seeds and data give equal artifacts."""
     ingest: IngestConfig = field(default_factory=IngestConfig)
     """Reading and filtering."""
+    split: SplitConfig = field(default_factory=SplitConfig)
+    """Holding out."""
+    relevance: RelevanceConfig = field(default_factory=RelevanceConfig)
+    """Will this reviewer come to this movie?"""
+    rating: RatingConfig = field(default_factory=RatingConfig)
+    """What will they give it?"""
+    neighbours: NeighboursConfig = field(default_factory=NeighboursConfig)
+    """The second source of candidates."""
+    index: IndexConfig = field(default_factory=IndexConfig)
+    """The first one, and the audit of both."""
 
     def to_dict(self) -> dict[str, Any]:
         """Gives every setting as plain values, which the manifest keeps."""
