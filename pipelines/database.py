@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import CheckFailedError
+from engine.errors import CheckFailedError, ConfigError, DataError
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,6 +82,26 @@ def transaction(database: duckdb.DuckDBPyConnection) -> Iterator[None]:
         database.rollback()
         raise
     database.commit()
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Says in our words that memory or the disk is full; also a decorator."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigError(
+            "The work does not fit into the memory that it may use; raise --memory-limit "
+            f"({_first_line(error)})"
+        ) from error
+    except duckdb.IOException as error:
+        raise DataError(f"The work database cannot be written: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
 
 
 def add_functions(database: duckdb.DuckDBPyConnection) -> None:

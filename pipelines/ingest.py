@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.config import IngestConfig
+from engine.errors import DataError
 from pipelines.accounting import Accounting, FileAccount, MetadataAccount
-from pipelines.database import add_functions, run, run_checks, transaction
+from pipelines.database import add_functions, run, run_checks, storage_errors, transaction
 from pipelines.links import scrape_links
 from pipelines.metadata import stage_metadata
 from pipelines.movielens import movie_file_beside
 from pipelines.progress import progress_of_bytes
-from pipelines.rejections import require_usable
+from pipelines.rejections import require_usable, require_usable_metadata
 from pipelines.reviews import FileRead, stage_reviews
 from pipelines.selection import columns_of_condition, select_reviews
 from pipelines.sources import Source, inspect_source
@@ -31,6 +32,7 @@ _TEXT_COLUMNS = frozenset({"review_text", "summary"})
 _log = logging.getLogger(__name__)
 
 
+@storage_errors()
 def ingest(
     database: duckdb.DuckDBPyConnection,
     reviews: Sequence[Path],
@@ -63,6 +65,8 @@ def ingest(
         DataError: no row can be used, or too few are left.
     """
     started = time.perf_counter()
+    if not reviews:
+        raise DataError("No review file was given; name at least one.")
     condition_columns = columns_of_condition(database, config.where)
     review_sources = [inspect_source(Path(path), config.format) for path in reviews]
     metadata_sources = [inspect_source(path) for path in _metadata_files(reviews, metadata)]
@@ -85,6 +89,7 @@ def ingest(
         require_usable(database, review_sources)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
         metadata_read = stage_metadata(database, metadata_sources, config, on_bytes=on_bytes)
+        require_usable_metadata(database, metadata_sources)
     _log.info("Read %d metadata files, %.1f s so far", len(metadata_read), time.perf_counter() - started)
 
     selection = select_reviews(database, config, condition_columns)
@@ -150,6 +155,9 @@ def _file_accounts(database: duckdb.DuckDBPyConnection, read: Sequence[FileRead]
 def _metadata_account(database: duckdb.DuckDBPyConnection, read: Sequence[FileRead]) -> MetadataAccount:
     [counts] = run(database, "metadata_counts").fetchall()
     lines_read, movies_described, lines_repeated, lines_rejected, reviewed_without_metadata = counts
+    num_reviewed = _count(database, "select count(*) from reviewed_movies")
+    if lines_read and lines_read > lines_rejected and reviewed_without_metadata == num_reviewed:
+        _log.warning("The metadata describes none of the %d movies reviewed; do their ids fit?", num_reviewed)
     return MetadataAccount(
         lines_read=lines_read,
         movies_described=movies_described,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.config import Config
+from engine.errors import DataError
 from pipelines.accounting import Accounting
 from pipelines.database import open_database
 from pipelines.ingest import ingest
@@ -44,7 +45,7 @@ def prepare(
     for path in filter(None, (output, rejected)):
         check_output(Path(path))
     # Beside the output, where there is room for the data, unlike perhaps in the system's temporary directory.
-    with tempfile.TemporaryDirectory(prefix=".engine-prepare-", dir=output.parent) as directory:
+    with _workplace(output) as directory:
         database = open_database(
             Path(directory) / "work.duckdb",
             memory_limit=config.ingest.memory_limit,
@@ -61,3 +62,10 @@ def prepare(
         finally:
             database.close()
     return accounting
+
+
+def _workplace(output: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix=".engine-prepare-", dir=output.parent)
+    except OSError as error:
+        raise DataError(f"Cannot write to {output.parent}: {error.strerror}") from error

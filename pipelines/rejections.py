@@ -81,6 +81,26 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
     )
 
 
+def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Refuses metadata of which no line can be used.
+
+    Raises:
+        DataError: all lines are rejected.
+    """
+    [(total, num_rejected)] = database.execute(
+        "select count(*), count(reason) from metadata_lines"
+    ).fetchall()
+    if num_rejected < total or total == 0:
+        return
+    [(reason, line, row_text)] = database.execute(
+        "select reason, line, row_text from metadata_lines order by file, line limit 1"
+    ).fetchall()
+    raise DataError(
+        f"None of the {total:,} lines of {_names(sources)} describes a movie; '{reason}' in line {line:,}: "
+        f"{_shown(row_text)}; expected Amazon's metadata (asin or parent_asin), MovieLens' movies or a table."
+    )
+
+
 def _found_fields(row_text: str) -> str:
     """What was expected and what is there instead, where it is an object."""
     try:

@@ -123,3 +123,9 @@ def test_the_option_is_named_as_the_reader_knows_it(connection: duckdb.DuckDBPyC
 def test_a_failure_at_run_time_becomes_one_line() -> None:
     error = filter_failed("price < 'abc'", ValueError("Could not convert\nLINE 1: ..."))
     assert str(error) == "--where \"price < 'abc'\" cannot be used: Could not convert"
+
+
+def test_the_columns_that_a_condition_names_are_given(connection: duckdb.DuckDBPyConnection) -> None:
+    condition = "PRICE < 10 and len(list_filter(links, lambda year: year = 'a')) > 0 and title is null"
+    assert check_filter(connection, condition, COLUMNS) >= {"price", "links", "title"}
+    assert check_filter(connection, "true", COLUMNS) == frozenset()

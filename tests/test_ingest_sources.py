@@ -10,6 +10,7 @@ import pytest
 
 from engine.config import IngestConfig
 from engine.errors import ConfigError, DataError, SourceError
+from pipelines.database import open_database
 from pipelines.ingest import ingest
 from pipelines.sources import inspect_source
 
@@ -166,3 +167,40 @@ def test_columns_for_a_file_that_is_no_table_are_refused(
     path.write_bytes(lines_of(REVIEW))
     with pytest.raises(ConfigError, match="holds JSON lines"):
         ingest(database, [path], [], IngestConfig(columns={"reviewer": "reviewerID"}))
+
+
+def test_metadata_that_describes_no_movie_is_a_clear_error(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    reviews, metadata = tmp_path / "reviews.json", tmp_path / "meta.json"
+    reviews.write_bytes(lines_of(REVIEW))
+    metadata.write_bytes(lines_of({"name": "x"}, {"name": "y"}))
+    with pytest.raises(
+        DataError, match=r"None of the 2 lines of .* describes a movie; 'no movie id' in line 1"
+    ):
+        ingest(database, [reviews], [metadata], IngestConfig())
+
+
+def test_metadata_of_other_movies_is_warned_of(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reviews, metadata = tmp_path / "reviews.json", tmp_path / "meta.json"
+    pairs = [(reviewer, movie) for reviewer in ("A", "B") for movie in ("M", "N")]
+    reviews.write_bytes(lines_of(*(REVIEW | {"reviewerID": one, "asin": two} for one, two in pairs)))
+    metadata.write_bytes(lines_of({"asin": "X", "title": "x"}))
+    ingest(database, [reviews], [metadata], IngestConfig())
+    assert "describes none of the 2 movies" in caplog.text
+
+
+def test_no_file_at_all_is_a_clear_error(database: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(DataError, match="No review file was given"):
+        ingest(database, [], [], IngestConfig())
+
+
+def test_too_little_memory_says_what_to_raise(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.json"
+    path.write_bytes(lines_of(*(REVIEW | {"reviewerID": f"R{number:0100}"} for number in range(20_000))))
+    database = open_database(tmp_path / "small.duckdb", memory_limit="3MB", threads=1)
+    with pytest.raises(ConfigError, match="raise --memory-limit"):
+        ingest(database, [path], [], IngestConfig())
+    database.close()

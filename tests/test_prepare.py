@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,3 +98,14 @@ def test_a_failed_write_leaves_the_old_table(
         prepare(*files, output, CONFIG)
     assert output.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["meta.json", "reviews.json", "table.csv"]
+
+
+def test_a_read_only_folder_is_a_clear_error(
+    tmp_path: Path, files: tuple[list[Path], list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(DataError, match=r"Cannot write to .*Read-only file system"):
+        prepare(*files, tmp_path / "table.csv", CONFIG)
