@@ -1,0 +1,175 @@
+"""Runs the project's chores, each in the project's own environment: python3 run.py COMMAND.
+
+Needs Python alone. The environment is made on first use, in .venv or where MOVIE_ENGINE_VENV says, with the
+versions that constraints.txt pins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = Path(os.environ.get("MOVIE_ENGINE_VENV") or ROOT / ".venv").absolute()
+CONSTRAINTS = ROOT / "constraints.txt"
+EXTRAS = "[test,dev]"
+PLAIN = "no-extras"
+PACKAGES = {"engine", "indexes", "pipelines"}
+
+
+def setup(extras: str = EXTRAS) -> None:
+    """Make the environment, or bring it up to date."""
+    described = b"".join(path.read_bytes() for path in (ROOT / "pyproject.toml", CONSTRAINTS))
+    state = hashlib.sha256(described).hexdigest()
+    mark = VENV / ".installed"
+    installed = mark.read_text().split() if mark.is_file() else []
+    if state in installed and {extras or PLAIN, EXTRAS} & set(installed):
+        return
+    if importlib.util.find_spec("ensurepip") is None:
+        sys.exit(
+            "This Python cannot make environments, for it lacks ensurepip; on Debian and Ubuntu install it "
+            "with: apt-get install python3-venv"
+        )
+    if not (VENV / "bin" / "pip").exists():
+        venv.create(VENV, with_pip=True, symlinks=True)
+    print(f"Installing into {VENV}: a few minutes, once.", file=sys.stderr, flush=True)
+    call("python", "-m", "pip", "install", "--quiet", "-c", CONSTRAINTS, "-e", f"{ROOT}{extras}")
+    mark.write_text(f"{state} {extras or PLAIN}\n")
+
+
+def demo() -> None:
+    """Build the sample's index, recommend to one of its reviewers, and list movies like one of its movies."""
+    setup(extras="")
+    for command in (
+        "engine build-index --sample",
+        "engine recommend reviewer A3ROS56ZKFSSN -k 5",
+        "engine similar movie B000000016 -k 5",
+    ):
+        print(f"\n$ {command}", flush=True)
+        call(*command.split())
+
+
+def test(*arguments: str) -> None:
+    """Run the tests; what follows is passed on to pytest."""
+    setup()
+    call("python", "-m", "pytest", *arguments)
+
+
+def fast(*arguments: str) -> None:
+    """Run the tests that need neither the real data sets nor a trained network."""
+    test("-m", "not slow and not real", *arguments)
+
+
+def lint() -> None:
+    """Check style, types, layers and spelling."""
+    setup()
+    call("ruff", "check", ".")
+    call("ruff", "format", "--check", ".")
+    call("mypy")
+    call("lint-imports")
+    call("codespell")
+
+
+def fix() -> None:
+    """Correct what can be corrected by itself: style, layout, and generated documentation."""
+    setup()
+    call("ruff", "check", "--fix", ".")
+    call("ruff", "format", ".")
+    docs()
+
+
+def docs() -> None:
+    """Write the documentation that is made from the code."""
+    setup()
+    call("python", "docs/cli_reference.py")
+
+
+def bench(*arguments: str) -> None:
+    """Measure how long answers take, from the shell and from Python."""
+    setup()
+    call("python", "benchmarks/answers.py", *arguments)
+
+
+def wheel() -> None:
+    """Build the distribution and check it: its top-level names, and that it works away from this folder."""
+    setup()
+    with tempfile.TemporaryDirectory() as directory:
+        built, installed, elsewhere = (Path(directory, name) for name in ("built", "installed", "elsewhere"))
+        elsewhere.mkdir()
+        call("python", "-m", "build", "--outdir", built, ROOT)
+        [path] = built.glob("*.whl")
+        names = {name.split("/")[0] for name in zipfile.ZipFile(path).namelist()}
+        unexpected = {name for name in names - PACKAGES if not name.endswith(".dist-info")}
+        if unexpected or not names > PACKAGES:
+            sys.exit(f"{path.name} holds {sorted(names)} at its top, expected {sorted(PACKAGES)}")
+        call("python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", installed, path)
+        # What PYTHONPATH names is found before the checkout, which the environment knows as well.
+        away = {**os.environ, "PYTHONPATH": str(installed)}
+        check = f"import engine; assert engine.__file__.startswith({str(installed)!r}), engine.__file__"
+        call("python", "-c", check, folder=elsewhere, environment=away)
+        call("python", "-m", "engine.cli", "build-index", "--sample", folder=elsewhere, environment=away)
+
+
+def pin() -> None:
+    """Write constraints.txt: the newest versions that fit each other, as pip resolves them today."""
+    with tempfile.TemporaryDirectory() as directory:
+        venv.create(directory, with_pip=True, symlinks=True)
+        pip = [str(Path(directory, "bin", "pip")), "install", "--quiet", "--dry-run", "--report", "-"]
+        report = subprocess.check_output([*pip, "--ignore-installed", f"{ROOT}{EXTRAS}"])
+    packages = [item["metadata"] for item in json.loads(report)["install"]]
+    lines = sorted(
+        f"{package['name'].lower().replace('_', '-')}=={package['version']}\n" for package in packages
+    )
+    CONSTRAINTS.write_text("".join(line for line in lines if not line.startswith("movie-engine=")))
+
+
+def program(name: str) -> str:
+    """Give the path of one of the environment's programs."""
+    return str(VENV / "bin" / name)
+
+
+def call(
+    name: str, *arguments: str | Path, folder: Path = ROOT, environment: dict[str, str] | None = None
+) -> None:
+    """Run one of the environment's programs in a folder, and stop where it fails."""
+    done = subprocess.run([program(name), *map(str, arguments)], cwd=folder, env=environment, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+COMMANDS = {
+    command.__name__: command for command in (setup, demo, test, fast, lint, fix, docs, bench, wheel, pin)
+}
+TAKING_ARGUMENTS = ("test", "fast", "bench")
+
+
+def main() -> None:
+    """Run the command that was asked for."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file alone may meet an older one
+        sys.exit(f"Python 3.11 or newer is needed, but this is {sys.version.split()[0]}.")
+    listing = "\n".join(f"  {name:6} {command.__doc__}" for name, command in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__}\n\n{listing}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for test, fast and bench")
+    chosen = parser.parse_args()
+    if chosen.arguments and chosen.command not in TAKING_ARGUMENTS:
+        parser.error(f"{chosen.command} takes no arguments")
+    try:
+        COMMANDS[chosen.command](*chosen.arguments)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
