@@ -22,7 +22,10 @@ MAX_LEVELS = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Reviews:
-    """Reviews in the order (reviewer, time, movie), so that each reviewer's history is one slice.
+    """Reviews by reviewer, time and place in the files, so that each reviewer's history is one slice.
+
+    Equal times are common, and ordering them by movie would make a reviewer's last reviews those of the
+    movies with the highest numbers.
 
     Attributes:
         reviewer_rows: int32 [num_reviews], not decreasing.
@@ -95,7 +98,7 @@ def make_reviews(
     num_movies: int,
     levels: NDArray[np.float32] | None = None,
 ) -> Reviews:
-    """Sorts reviews given in any order and finds the rating levels.
+    """Sorts reviews and finds the rating levels; equally late reviews of a reviewer stay in the order given.
 
     Args:
         reviewer_rows: int [num_reviews].
@@ -116,7 +119,7 @@ def make_reviews(
         found = rating_levels(ratings) if levels is None else levels
         middles = (found[1:] + found[:-1]) / 2
         level_rows = np.searchsorted(middles, ratings, side="right").astype(np.int8)
-    order = np.lexsort((movie_rows, when, reviewer_rows))
+    order = np.lexsort((when, reviewer_rows))
     return Reviews(
         reviewer_rows=reviewer_rows[order].astype(np.int32),
         movie_rows=movie_rows[order].astype(np.int32),
@@ -163,7 +166,7 @@ def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
     """
     columns = database.execute(
         "select reviewer_row, movie_row, rating, coalesce(unix_review_time, 0) as time from reviews "
-        "order by reviewer_row, time, movie_row"
+        "order by reviewer_row, time, file, line"
     ).fetchnumpy()
     counts = database.execute("select (select count(*) from reviewers), (select count(*) from movies)").fetchone()
     num_reviewers, num_movies = counts or (0, 0)

@@ -92,15 +92,15 @@ def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> NDArray[np.float64
 
 
 def recall(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> NDArray[np.float64]:
-    """Share of a reviewer's relevant movies that are in the list, `hits / num_relevant`; 0 if there are none.
+    """Share found of what the list could hold, `hits / min(k, num_relevant)` (Liang et al. 2018), or 0.
 
-    Divided by all of them, even where there are more than the list has places, so that recall can only grow
-    with k.
+    Divided by the places of the list where more movies are relevant than it has places, so that the best
+    possible list has 1.
 
-    >>> recall(np.array([[True, False]]), [4]).tolist()
-    [0.25]
+    >>> recall(np.array([[True, False]]), [1]).tolist(), recall(np.array([[True, False]]), [4]).tolist()
+    ([1.0], [0.5])
     """
-    return _share(hits.sum(axis=1), _values(num_relevant))
+    return _share(hits.sum(axis=1), np.minimum(_values(num_relevant), hits.shape[1]))
 
 
 def hit_rate(hits: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -109,7 +109,7 @@ def hit_rate(hits: NDArray[np.bool_]) -> NDArray[np.float64]:
     >>> hit_rate(np.array([[False, True], [False, False]])).tolist()
     [1.0, 0.0]
     """
-    return hits.any(axis=1).astype(np.float64)
+    return np.asarray(hits.any(axis=1), dtype=np.float64)
 
 
 def reciprocal_rank(hits: NDArray[np.bool_]) -> NDArray[np.float64]:

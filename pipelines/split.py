@@ -22,7 +22,7 @@ class Split(NamedTuple):
 def hold_out_last(reviews: Reviews, share: float) -> Split:
     """Holds out each reviewer's last `share` by time, at least one review of those who have three or more.
 
-    Reviewers with one or two reviews keep them all where `share` of them is less than half a review: what is left
+    Reviewers with one or two reviews keep them all where `share` of them is less than a review: what is left
     would say nothing of them. A movie that would lose its only review is still held out; that happens to real
     shops as well.
 
@@ -34,10 +34,10 @@ def hold_out_last(reviews: Reviews, share: float) -> Split:
 
 
 def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
-    """Marks each reviewer's last `share` by time, rounded to whole reviews: bool [num_reviews]."""
+    """Marks each reviewer's last `share` by time, rounded down to whole reviews: bool [num_reviews]."""
     offsets = reviews.offsets()
     counts = np.diff(offsets)
-    held = np.rint(counts * share).astype(np.int64)
+    held = np.floor(counts * share + 1e-9).astype(np.int64)  # 0.29 * 100 is a little less than 29
     held = np.where((held == 0) & (counts >= 3), 1, held)
     held = np.minimum(held, np.maximum(counts - 1, 0))
     from_end = offsets[reviews.reviewer_rows + 1] - np.arange(len(reviews))

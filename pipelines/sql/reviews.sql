@@ -7,6 +7,8 @@ with final as (
         movies.movie_row,
         staged_reviews.reviewer_id,
         staged_reviews.movie_id,
+        staged_reviews.file,
+        staged_reviews.line,
         staged_reviews.rating,
         staged_reviews.unix_review_time,
         make_timestamp(staged_reviews.unix_review_time * 1000000) as review_time,
