@@ -86,7 +86,7 @@ class Ease(_FromHistory):
         movies = np.unique(liked.movie_rows)
         if len(movies) > EASE_MAX_MOVIES:
             raise ConfigError(
-                f"The model 'ease' is refused above {EASE_MAX_MOVIES:,} movies, of which it takes a dense matrix, "
+                f"The model 'ease' is refused above {EASE_MAX_MOVIES:,} movies, as its matrix is dense, "
                 f"but {len(movies):,} have likes; leave it out, or filter the reviews further"
             )
         self.movies = movies

@@ -89,7 +89,7 @@ class SeedBase(_SeedModel):
 
 
 class SeedFinal(_SeedModel):
-    """Both vectors side by side, two layers of 10 with much dropout, and a sigmoid over the ratings' range."""
+    """Both vectors side by side, two layers of 10 with much dropout, a sigmoid over the range of ratings."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
         """The layers as they were."""
