@@ -61,6 +61,7 @@ class IngestConfig:
         require_size("ingest.memory_limit", self.memory_limit)
         require_range("ingest.threads", self.threads, low=0)
 
+
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
     """Which reviews are held out while the quality of a build is measured."""
@@ -143,8 +144,8 @@ class RatingConfig:
     """Rounds of training, at most."""
     patience: int = 4
     """Rounds without a better validation log loss after which training stops."""
-    batch_size: int = 4096
-    """Reviews in a step; less for small data."""
+    batch_size: int = 2560
+    """Reviews in a step; less for small data, more for large."""
     learning_rate: float = 0.005
     """Length of a step, falling to zero over `max_epochs`."""
     dropout: float = 0.2

@@ -1,1 +1,22 @@
-"""Offline: raw files to artifact, evaluation, reports."""
+"""Offline: raw files to artifact, evaluation, reports.
+
+Example:
+    from pipelines import build_index
+
+    build_index(["Movies_and_TV.json.gz"], metadata=["meta_Movies_and_TV.json.gz"], output="movie-index")
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["BuildResult", "build_index"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for when it is asked for: the build's modules are heavy."""
+    if name in ("BuildResult", "build_index"):
+        from pipelines import build
+
+        return getattr(build, name)
+    raise AttributeError(f"module 'pipelines' has no attribute {name!r}")

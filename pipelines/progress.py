@@ -1,4 +1,4 @@
-"""A bar for work that is counted: shown on stderr where that is a terminal, and nowhere else."""
+"""Bars for work that is counted: shown on stderr where that is a terminal, and nowhere else."""
 
 from __future__ import annotations
 
@@ -25,3 +25,36 @@ def progress_of_bytes(description: str, total: int) -> Iterator[Callable[[int], 
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(description, total=total)
         yield lambda num_bytes: progress.update(task, advance=num_bytes)
+
+
+@contextmanager
+def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterator[Callable[[float], None]]:
+    """Shows how far a training loop is, its loss and how many examples it sees a second.
+
+    Args:
+        description: what is being trained.
+        total: steps at most.
+        batch_size: examples in a step.
+
+    Yields:
+        A function to be told the loss of each step.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TextColumn("{task.fields[rate]:,.0f}/s"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(description, total=total, loss=float("nan"), rate=0.0)
+
+        def on_step(loss: float) -> None:
+            rate = (progress.tasks[task].speed or 0.0) * batch_size
+            progress.update(task, advance=1, loss=loss, rate=rate)
+
+        yield on_step

@@ -1,0 +1,68 @@
+"""What the engine answers: values that say everything of a movie that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """One movie of a reviewer's top list.
+
+    Attributes:
+        rank: its place, counted from 1.
+        movie_id: the outside id.
+        title: as the catalogue has it, or None.
+        score: what the list is ordered by; higher is better.
+        relevance: how likely the reviewer is to come to the movie; a log chance but for a constant.
+        predicted_rating: expected rating, in stars; None, like the next three, where the data has no ratings.
+        median_rating: middle rating, one of the levels.
+        like_probability: chance of a like, 0 to 1.
+        rating_probabilities: chance of each level, by the level as text.
+        card: what the catalogue says of the movie: category, price, link, average_rating and so on.
+    """
+
+    rank: int
+    movie_id: str
+    title: str | None
+    score: float
+    relevance: float
+    predicted_rating: float | None
+    median_rating: float | None
+    like_probability: float | None
+    rating_probabilities: Mapping[str, float] | None
+    card: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields and the card's, flat, as JSON shows them."""
+        return _flat(self, self.card)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarMovie:
+    """One movie that is like another.
+
+    Attributes:
+        rank: its place, counted from 1.
+        movie_id: the outside id.
+        title: as the catalogue has it, or None.
+        similarity: higher is more alike; 1 at most.
+        card: what the catalogue says of the movie.
+    """
+
+    rank: int
+    movie_id: str
+    title: str | None
+    similarity: float
+    card: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields and the card's, flat, as JSON shows them."""
+        return _flat(self, self.card)
+
+
+def _flat(answer: Recommendation | SimilarMovie, card: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in vars(answer).items() if name != "card"}
+    return own | {name: value for name, value in card.items() if name not in own}

@@ -1,0 +1,122 @@
+"""What will this reviewer give this movie: the rating head of the network in NumPy, equal to the trained one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+class RatingPrediction(NamedTuple):
+    """Predicted ratings of n (reviewer, movie) pairs."""
+
+    mean: Floats
+    """float32 [n], in ratings: the expected rating, which has the least squared error."""
+    median: Floats
+    """float32 [n], one of the levels: the middle rating, which has the least absolute error."""
+    probabilities: Floats
+    """float32 [n, num_levels]: the chance of each level; rows sum to 1."""
+
+
+class Taste(NamedTuple):
+    """A reviewer as the rating head sees them."""
+
+    vector: Floats
+    """float32 [dim], pooled from the history."""
+    bias: float
+    """How generous they are, in logits."""
+    log_scale: float
+    """How sharply their ratings follow the prediction, as a logarithm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatingHead:
+    """The weights of the rating head.
+
+    The location of a rating is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v, u * v)`, in logits,
+    and the chance of a rating at or under level `l` is `sigmoid(scale * (thresholds[l] - location))`: the ordinal
+    (proportional odds) model of McCullagh (1980), with a scale of its own for each pair.
+
+    Attributes:
+        levels: float32 [num_levels], ascending.
+        movie_vectors: float32 [num_movies, dim + 2]; the last two columns are bias and log scale.
+        history_vectors: float32 [num_movies, 2 * dim]; what a review of the movie adds to the reviewer's
+            vector: for having come, and per star above the movie's baseline.
+        reviewer_biases: float32 [num_reviewers, 2]: bias and log scale.
+        baselines: float32 [num_movies], the damped mean rating of each movie.
+        thresholds: float32 [num_levels - 1], ascending.
+        dot_weights: float32 [dim].
+        kernels: of each layer of the MLP, float32 [inputs, outputs]; the last has two outputs.
+        biases: of each layer, float32 [outputs].
+    """
+
+    levels: Floats
+    movie_vectors: Floats
+    history_vectors: Floats
+    reviewer_biases: Floats
+    baselines: Floats
+    thresholds: Floats
+    dot_weights: Floats
+    kernels: Sequence[Floats]
+    biases: Sequence[Floats]
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a vector."""
+        return len(self.dot_weights)
+
+    def taste(
+        self, reviewer_row: int | None, movie_rows: NDArray[np.integer], ratings: NDArray[np.floating]
+    ) -> Taste:
+        """Pools a history into the reviewer's vector.
+
+        Args:
+            reviewer_row: the reviewer's row, or None for one who was not trained on.
+            movie_rows: int [num_reviews].
+            ratings: float [num_reviews].
+        """
+        pooled = np.zeros(self.dim, dtype=np.float32)
+        if len(movie_rows):
+            rows = self.history_vectors[movie_rows]
+            residuals = (ratings - self.baselines[movie_rows]).astype(np.float32)
+            pooled = rows[:, : self.dim].sum(0) + residuals @ rows[:, self.dim :]
+            pooled /= np.sqrt(np.float32(len(movie_rows) + 1))
+        bias, log_scale = (0.0, 0.0) if reviewer_row is None else self.reviewer_biases[reviewer_row]
+        return Taste(pooled, float(bias), float(log_scale))
+
+    def locate(self, taste: Taste, movie_rows: NDArray[np.integer] | slice) -> tuple[Floats, Floats]:
+        """Locations and log scales of one reviewer's ratings of some movies, each float32 [num]."""
+        rows = self.movie_vectors[movie_rows]
+        vectors, user = rows[:, : self.dim], taste.vector
+        kernel = self.kernels[0]
+        of_user, of_movie, of_both = np.split(kernel, 3)
+        hidden = vectors @ (of_movie + user[:, None] * of_both) + (user @ of_user + self.biases[0])
+        for next_kernel, next_bias in zip(self.kernels[1:], self.biases[1:], strict=True):
+            hidden = np.maximum(hidden, 0.0) @ next_kernel + next_bias
+        location = taste.bias + rows[:, self.dim] + vectors @ (user * self.dot_weights) + hidden[:, 0]
+        log_scale = taste.log_scale + rows[:, self.dim + 1] + hidden[:, 1]
+        return location.astype(np.float32), log_scale.astype(np.float32)
+
+    def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
+        """The chance of each level, float32 [num, num_levels], of locations and log scales, float32 [num]."""
+        distance = self.thresholds[None, :] - location[:, None]
+        cumulative = _sigmoid(np.exp(np.clip(log_scale, -8.0, 8.0))[:, None] * distance)
+        ends = np.zeros((len(location), 1), dtype=np.float32)
+        return np.diff(np.concatenate([ends, cumulative, ends + 1], axis=1), axis=1)
+
+    def summarize(self, probabilities: Floats) -> RatingPrediction:
+        """Mean and median of distributions, float32 [num, num_levels]."""
+        mean = probabilities @ self.levels
+        at_or_under = np.cumsum(probabilities, axis=1)[:, :-1]
+        median = self.levels[(at_or_under < 0.5).sum(axis=1)]
+        return RatingPrediction(mean.astype(np.float32), median, probabilities)
+
+
+def _sigmoid(values: Floats) -> Floats:
+    half: Floats = 0.5 * np.tanh(0.5 * values) + 0.5
+    return half

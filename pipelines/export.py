@@ -1,0 +1,58 @@
+"""Writes what was learned into an artifact: the model's arrays, the ids, and the index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.artifact_writer import ArtifactWriter
+from engine.errors import ArtifactError
+from engine.ids import build_id_arrays
+from engine.model_files import model_arrays, model_section
+from engine.recommender import INDEX_FILE
+from engine.scorer import Model
+from indexes.base import VectorIndexError
+from pipelines.index import Search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+_BATCH = 100_000
+
+
+def write_model(model: Model, writer: ArtifactWriter) -> None:
+    """Adds every array of the model, and the manifest's section `model`."""
+    for name, array in model_arrays(model).items():
+        writer.add_array(name, array)
+    writer.add_section("model", model_section(model))
+
+
+def write_ids(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
+    """Adds the ids of reviewers and movies, in the order of their rows, from the prepared tables."""
+    for kind, statement in (
+        ("reviewer", "select reviewer_id from reviewers order by reviewer_row"),
+        ("movie", "select movie_id from movies order by movie_row"),
+    ):
+        data, offsets = build_id_arrays(_column(database, statement))
+        writer.add_array(f"{kind}_ids", data)
+        writer.add_array(f"{kind}_id_offsets", offsets)
+
+
+def write_search(search: Search, writer: ArtifactWriter) -> None:
+    """Adds the index file, and the manifest's section `search`.
+
+    Raises:
+        ArtifactError: the index cannot be written.
+    """
+    try:
+        search.index.save(writer.path_for(INDEX_FILE))
+    except VectorIndexError as error:
+        raise ArtifactError(f"Cannot write the index to {writer.directory}: {error}") from error
+    writer.add_section("search", search.section)
+
+
+def _column(database: duckdb.DuckDBPyConnection, statement: str) -> Iterator[str]:
+    result = database.execute(statement)
+    while batch := result.fetchmany(_BATCH):
+        yield from (row[0] for row in batch)

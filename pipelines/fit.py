@@ -1,0 +1,176 @@
+"""Reviews in, a model out: both heads and both tables, trained, blended, and trained again on everything."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.config import Config
+from engine.histories import Histories
+from engine.rating_head import RatingHead
+from engine.relevance_head import RelevanceHead
+from engine.scorer import Blend, Model
+from pipelines.blend import choose_blend
+from pipelines.dataset import Reviews, default_like_rating
+from pipelines.neighbours import build_neighbours
+from pipelines.ranking import rank_held_out
+from pipelines.split import hold_out_last
+from pipelines.train import Trained, train_rating, train_relevance
+
+logger = logging.getLogger(__name__)
+
+_VALIDATED_REVIEWERS = 2000
+_VALIDATED_REVIEWS = 20_000
+_FEWEST_VALIDATED = 10
+"""With fewer held-out likes than this a figure says nothing, and training takes its default length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedModel:
+    """A trained model and what its training found.
+
+    Attributes:
+        model: answers and can be exported.
+        rounds: of each head, how many rounds it was trained.
+        curves: of each head, its training losses and validation figures, round by round.
+    """
+
+    model: Model
+    rounds: dict[str, int]
+    curves: dict[str, dict[str, list[float]]]
+
+    def summary(self) -> dict[str, Any]:
+        """What the manifest keeps."""
+        return {"rounds": self.rounds, "curves": self.curves}
+
+
+def fit_model(reviews: Reviews, config: Config) -> FittedModel:
+    """Trains a model on reviews.
+
+    Each reviewer's last reviews are set aside to find how long to train and how to blend; then, unless
+    `config.split.refit` is off, everything is trained once more on all reviews with what was found.
+
+    Raises:
+        TrainingError: there is nothing to train on, or a loss is not finite.
+        DataError: all ratings are equal.
+    """
+    blend = first_blend(reviews, config)
+    earlier, later = hold_out_last(reviews, config.split.validation_share)
+    liked = later.select(later.likes(blend.like_rating))
+    if len(np.unique(liked.reviewer_rows)) < _FEWEST_VALIDATED:
+        logger.info("Too few reviews to validate on: training takes its default length")
+        return _fit(reviews, blend, config, _default_rounds(config))
+    fitted = _fit_validated(earlier, later, liked, blend, config)
+    if not config.split.refit:
+        return fitted
+    refitted = _fit(reviews, fitted.model.blend, config, fitted.rounds)
+    return FittedModel(model=refitted.model, rounds=fitted.rounds, curves=fitted.curves)
+
+
+def first_blend(reviews: Reviews, config: Config) -> Blend:
+    """The blend before anything is known: what a like is, and the network as it is."""
+    like_rating = config.rating.like_rating
+    if like_rating is None:
+        like_rating = default_like_rating(reviews.levels)
+    return Blend(like_rating=like_rating, other_weight=config.relevance.other_weight)
+
+
+def _fit_validated(
+    earlier: Reviews, later: Reviews, liked: Reviews, blend: Blend, config: Config
+) -> FittedModel:
+    validate_relevance = _ndcg_of(earlier, liked, config.seed)
+    relevance = train_relevance(
+        earlier, earlier.likes(blend.like_rating), config.relevance, config.seed, validate=validate_relevance
+    )
+    rating = None
+    if earlier.has_ratings:
+        validate_rating = _likelihood_of(earlier, later, config.seed)
+        rating = train_rating(earlier, config.rating, config.seed, validate=validate_rating)
+    fitted = _assemble(earlier, relevance, rating, blend, config)
+    model = choose_blend(fitted.model, later, config.seed)
+    return FittedModel(model=model, rounds=fitted.rounds, curves=fitted.curves)
+
+
+def _fit(reviews: Reviews, blend: Blend, config: Config, rounds: dict[str, int]) -> FittedModel:
+    likes = reviews.likes(blend.like_rating)
+    relevance = train_relevance(reviews, likes, config.relevance, config.seed, rounds=rounds["relevance"])
+    rating = None
+    if reviews.has_ratings:
+        rating = train_rating(reviews, config.rating, config.seed, rounds=rounds["rating"])
+    return _assemble(reviews, relevance, rating, blend, config)
+
+
+def _assemble(
+    reviews: Reviews,
+    relevance: Trained[RelevanceHead],
+    rating: Trained[RatingHead] | None,
+    blend: Blend,
+    config: Config,
+) -> FittedModel:
+    neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest)
+    model = Model(
+        relevance=relevance.head,
+        rating=rating.head if rating else None,
+        neighbours=neighbours.co_review,
+        rating_neighbours=neighbours.rating,
+        histories=histories_of(reviews),
+        blend=blend,
+    )
+    heads: dict[str, Trained[Any]] = {"relevance": relevance} | ({"rating": rating} if rating else {})
+    return FittedModel(
+        model=model,
+        rounds={name: trained.rounds for name, trained in heads.items()},
+        curves={
+            name: {"loss": trained.losses, "validation": trained.figures} for name, trained in heads.items()
+        },
+    )
+
+
+def histories_of(reviews: Reviews) -> Histories:
+    """The reviews as histories."""
+    return Histories(reviews.offsets(), reviews.movie_rows, reviews.level_rows)
+
+
+def _default_rounds(config: Config) -> dict[str, int]:
+    return {
+        "relevance": max(1, config.relevance.max_epochs // 3),
+        "rating": max(1, config.rating.max_epochs // 2),
+    }
+
+
+def _ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:
+    histories = histories_of(earlier)
+
+    def validate(head: RelevanceHead) -> float:
+        def score(rows: np.ndarray) -> np.ndarray:
+            queries = np.stack([head.query(int(row), histories.of(int(row))) for row in rows])
+            return queries @ head.movie_vectors.T
+
+        result = rank_held_out(score, earlier, liked, max_reviewers=_VALIDATED_REVIEWERS, seed=seed)
+        return result.mean()["ndcg@20"]
+
+    return validate
+
+
+def _likelihood_of(earlier: Reviews, later: Reviews, seed: int) -> Callable[[RatingHead], float]:
+    """Gives a validation figure: the mean log chance of what was given."""
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(later))[:_VALIDATED_REVIEWS])
+    reviewer_rows, movie_rows = later.reviewer_rows[chosen], later.movie_rows[chosen]
+    level_rows = later.level_rows[chosen].astype(np.int64)
+    histories = histories_of(earlier)
+
+    def validate(head: RatingHead) -> float:
+        total = 0.0
+        found, begins = np.unique(reviewer_rows, return_index=True)
+        for row, places in zip(found, np.split(np.arange(len(chosen)), begins[1:]), strict=True):
+            history = histories.of(int(row))
+            taste = head.taste(int(row), history.movie_rows, head.levels[history.level_rows])
+            chances = head.probabilities(*head.locate(taste, movie_rows[places]))
+            total += float(np.log(chances[np.arange(len(places)), level_rows[places]] + 1e-7).sum())
+        return total / max(len(chosen), 1)
+
+    return validate

@@ -1,0 +1,99 @@
+"""Builds the tables of neighbouring movies: a self-join of the reviews, which DuckDB does and spills."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.config import IngestConfig, NeighboursConfig
+from engine.neighbours import NeighbourTable
+from engine.scorer import OFFSET_DAMPING, Blend
+from pipelines.database import open_database, run, storage_errors
+from pipelines.dataset import Reviews
+from pipelines.rating_network import movie_baselines
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Neighbours(NamedTuple):
+    """The two tables."""
+
+    co_review: NeighbourTable
+    """Movies that the same reviewers came to, each reviewer's pairs weighted by 1 / sqrt(their number of reviews)."""
+    rating: NeighbourTable | None
+    """Movies that are rated alike; None where there are no ratings."""
+
+
+def build_neighbours(
+    reviews: Reviews, blend: Blend, config: NeighboursConfig, limits: IngestConfig
+) -> Neighbours:
+    """Builds both tables.
+
+    Args:
+        reviews: those to learn from.
+        blend: says what a like is, and what other reviews count.
+        config: sizes and shrinkage.
+        limits: memory and threads for DuckDB.
+    """
+    with TemporaryDirectory(prefix="engine-neighbours-") as directory, storage_errors():
+        path = Path(directory) / "pairs.duckdb"
+        with open_database(path, memory_limit=limits.memory_limit, threads=limits.threads) as database:
+            _write_signals(database, reviews, blend, config.max_history)
+            run(database, "movie_pairs")
+            size = {"num_neighbours": config.num_neighbours}
+            co_review = _read(database, reviews, "co_review_neighbours", shrinkage=config.shrinkage, **size)
+            if not reviews.has_ratings:
+                return Neighbours(co_review, None)
+            rated = _read(database, reviews, "rating_neighbours", shrinkage=config.rating_shrinkage, **size)
+            return Neighbours(co_review, rated)
+
+
+def _write_signals(
+    database: duckdb.DuckDBPyConnection, reviews: Reviews, blend: Blend, max_history: int
+) -> None:
+    import pandas
+
+    offsets = reviews.offsets()
+    counts = np.diff(offsets)[reviews.reviewer_rows]
+    from_end = offsets[reviews.reviewer_rows + 1] - np.arange(len(reviews))
+    recent = from_end <= max_history
+    likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
+    signals = pandas.DataFrame(
+        {
+            "reviewer_row": reviews.reviewer_rows[recent],
+            "movie_row": reviews.movie_rows[recent],
+            "weight": (likes / np.sqrt(np.sqrt(counts)))[recent],
+            "residual": _residuals(reviews)[recent],
+        }
+    )
+    database.register("given_signals", signals)
+    database.execute("create temp table signals as select * from given_signals")
+    database.unregister("given_signals")
+
+
+def _residuals(reviews: Reviews) -> NDArray[np.float64]:
+    """Stars above what movie and reviewer would lead to expect, float64 [num_reviews]."""
+    if not reviews.has_ratings:
+        return np.zeros(len(reviews))
+    above = reviews.ratings - movie_baselines(reviews)[reviews.movie_rows].astype(np.float64)
+    counts = np.bincount(reviews.reviewer_rows, minlength=reviews.num_reviewers)
+    sums = np.bincount(reviews.reviewer_rows, above, minlength=reviews.num_reviewers)
+    residuals: NDArray[np.float64] = above - (sums / (counts + OFFSET_DAMPING))[reviews.reviewer_rows]
+    return residuals
+
+
+def _read(
+    database: duckdb.DuckDBPyConnection, reviews: Reviews, statement: str, **parameters: float
+) -> NeighbourTable:
+    columns = run(database, statement, **parameters).fetchnumpy()
+    counts = np.bincount(columns["movie_row"], minlength=reviews.num_movies)
+    return NeighbourTable(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.asarray(columns["neighbour_row"], dtype=np.int32),
+        np.asarray(columns["similarity"], dtype=np.float32),
+    )

@@ -1,0 +1,62 @@
+"""The held-out figures that every build carries, beside the baselines that it must beat."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+
+from engine.config import Config
+from pipelines import metrics
+from pipelines.dataset import Reviews
+from pipelines.fit import fit_model
+from pipelines.ranking import rank_held_out
+from pipelines.split import hold_out_last
+
+logger = logging.getLogger(__name__)
+
+_MAX_REVIEWERS = 5000
+_MAX_REVIEWS = 200_000
+
+
+def measure_quality(reviews: Reviews, config: Config) -> dict[str, Any]:
+    """Trains without each reviewer's last reviews, and measures how well those are found and rated.
+
+    Returns:
+        By model: "ncf", "popularity" and, where there are ratings, "constant"; and of each its figures. Empty
+        where nothing is held out, or too little to train on would be left.
+    """
+    if config.split.test_share == 0:
+        return {}
+    earlier, later = hold_out_last(reviews, config.split.test_share)
+    if len(later) == 0 or not (np.diff(earlier.offsets()) >= 2).any():
+        logger.info("Too few reviews to hold any out: quality is not measured")
+        return {}
+    model = fit_model(earlier, config).model
+    relevant = later.select(later.likes(model.blend.like_rating))
+    popularity = np.bincount(earlier.movie_rows, minlength=reviews.num_movies).astype(np.float32)
+    scores = {
+        "ncf": model.score,
+        "popularity": lambda rows: np.tile(popularity, (len(rows), 1)),
+    }
+    figures: dict[str, dict[str, float]] = {
+        name: rank_held_out(score, earlier, relevant, max_reviewers=_MAX_REVIEWERS, seed=config.seed).mean()
+        for name, score in scores.items()
+    }
+    if reviews.has_ratings:
+        chosen = later.select(np.arange(len(later)) < _MAX_REVIEWS)
+        predicted = model.predict(chosen.reviewer_rows, chosen.movie_rows)
+        assert predicted is not None
+        likes = model.like_probability(predicted.probabilities)
+        figures["ncf"] |= {
+            "mae": metrics.mae(predicted.median, chosen.ratings),
+            "rmse": metrics.rmse(predicted.mean, chosen.ratings),
+            "calibration_error": metrics.calibration_error(likes, chosen.likes(model.blend.like_rating)),
+        }
+        figures["constant"] = {
+            "mae": metrics.mae(np.full(len(chosen), np.median(earlier.ratings)), chosen.ratings),
+            "rmse": metrics.rmse(np.full(len(chosen), earlier.ratings.mean()), chosen.ratings),
+        }
+    logger.info("Held out %s of %s reviews: %s", len(later), len(reviews), figures["ncf"])
+    return figures

@@ -1,0 +1,19 @@
+-- One row per two movies that a reviewer has in common, the first with the lower row; no parameters.
+-- Reads `signals`: reviewer_row, movie_row, weight (its part in a co-review), residual (stars above expectation).
+create or replace temp table movie_pairs as
+with final as (
+    select
+        first_signal.movie_row as first_row,
+        second_signal.movie_row as second_row,
+        count(*) as num_common,
+        sum(first_signal.weight * second_signal.weight) as co_review,
+        sum(first_signal.residual * second_signal.residual) as product,
+        sum(first_signal.residual * first_signal.residual) as first_square,
+        sum(second_signal.residual * second_signal.residual) as second_square
+    from signals as first_signal
+    join signals as second_signal
+        on first_signal.reviewer_row = second_signal.reviewer_row
+        and first_signal.movie_row < second_signal.movie_row
+    group by all
+)
+select * from final
