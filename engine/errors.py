@@ -14,7 +14,8 @@
     |- FilterError                 a filter that does not parse, names no column, or tries more than a filter
     `- UnknownIdError              a reviewer or movie that the artifact does not hold
 
-Attributes carry the facts; the sentence is built once, here. Only `engine/cli.py` turns errors into exit codes.
+Attributes carry the facts; the sentence is built once, here. Only `engine/cli.py` turns errors into exit
+codes.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ class IndexQualityError(EngineError):
 
     def __init__(self, got: float, wanted: float, advice: str) -> None:
         super().__init__(
-            f"The two-stage search recalls {got:.4f} of the exhaustive top list, under the floor of {wanted:.4f}; "
-            f"{advice}"
+            f"The two-stage search recalls {got:.4f} of the exhaustive top list, under the floor of "
+            f"{wanted:.4f}; {advice}"
         )
         self.got = got
         self.wanted = wanted

@@ -1,4 +1,4 @@
-"""The model as files of an artifact: one .npy an array, and a manifest section for the numbers beside them."""
+"""The model as files of an artifact: an .npy each array, and a manifest section for single numbers."""
 
 from __future__ import annotations
 

@@ -52,7 +52,5 @@ class NeighbourTable:
         starts = np.cumsum(lengths) - lengths
         places = np.repeat(begins - starts, lengths) + np.arange(total)
         neighbours, weights = self.movie_rows[places], self.weights[places]
-        return [
-            np.bincount(neighbours, weights * np.repeat(amount, lengths), minlength=self.num_movies)
-            for amount in amounts
-        ]
+        given = (weights * np.repeat(amount, lengths) for amount in amounts)
+        return [np.asarray(np.bincount(neighbours, each, self.num_movies), np.float64) for each in given]

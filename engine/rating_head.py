@@ -1,4 +1,4 @@
-"""What will this reviewer give this movie: the rating head of the network in NumPy, equal to the trained one."""
+"""What will this reviewer give this movie: the rating head in NumPy, equal to the trained one."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ class Taste(NamedTuple):
 class RatingHead:
     """The weights of the rating head.
 
-    The location of a rating is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v, u * v)`, in logits,
-    and the chance of a rating at or under level `l` is `sigmoid(scale * (thresholds[l] - location))`: the ordinal
+    The location of a rating is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v, u *
+    v)`, in logits,
+    and the chance of a rating at or under level `l` is `sigmoid(scale * (thresholds[l] - location))`: the
+    ordinal
     (proportional odds) model of McCullagh (1980), with a scale of its own for each pair.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The engine: opens an artifact and answers who should see what, what is alike, and what someone would give."""
+"""Opens an artifact and answers who should see what, what is alike, and what someone would give."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.errors import ArtifactCorruptError, ConfigError, DataError, UnknownI
 from engine.ids import IdTable
 from engine.model_files import load_model
 from engine.rating_head import RatingPrediction
-from engine.scorer import ALL, Floats, Model, Reviewer, Scores
+from engine.scorer import Floats, Model, Reviewer, Scores
 from engine.similarity import similar_rows
 from indexes.base import VectorIndexError
 from indexes.choose import load_index
@@ -32,7 +32,7 @@ Rows = NDArray[np.int64]
 
 
 class Engine:
-    """Answers from one artifact. Opening maps its files and reads almost nothing; calls from threads are safe.
+    """Answers from one artifact; opening it reads almost nothing, and calls from threads are safe.
 
     Args:
         artifact: an opened one; `Engine.load` opens it by its directory.
@@ -177,12 +177,13 @@ class Engine:
         return predicted
 
     def score_all(self, reviewer_id: str) -> Floats:
-        """Scores every movie for a reviewer, exhaustively, in the order of the movies' ids: float32 [num_movies].
+        """Scores every movie for a reviewer, in the order of the movies' ids: float32 [num_movies].
 
         Raises:
             UnknownIdError: the index does not hold the reviewer.
         """
-        return self._model.score([self._reviewer_row(reviewer_id)])[0]
+        scores: Floats = self._model.score([self._reviewer_row(reviewer_id)])[0]
+        return scores
 
     def _recommend(
         self, reviewers: Sequence[Reviewer], k: int, matching: Rows | None, include_seen: bool

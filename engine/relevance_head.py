@@ -1,4 +1,4 @@
-"""Will this reviewer come to this movie: the vectors that FAISS searches, and how a history becomes a query."""
+"""Will this reviewer come to this movie: the vectors that are searched, and how a history becomes a query."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Floats = NDArray[np.float32]
 class RelevanceHead:
     """The weights of the relevance head.
 
-    The relevance of a movie is an inner product: the reviewer's vector, with a 1 behind it, times the movie's vector,
+    The relevance of a movie is an inner product: the reviewer's vector, with a 1 behind it, times the
+    movie's vector,
     with its bias behind it. So what an index over the movie vectors ranks is what the network was trained on.
 
     Attributes:
@@ -38,7 +39,7 @@ class RelevanceHead:
     @property
     def embedding_dim(self) -> int:
         """Numbers in a reviewer's vector."""
-        return self.history_vectors.shape[1]
+        return int(self.history_vectors.shape[1])
 
     def query(self, reviewer_row: int | None, history: History) -> Floats:
         """One reviewer's query vector, float32 [embedding_dim + 1].

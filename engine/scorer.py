@@ -54,7 +54,7 @@ class Reviewer(NamedTuple):
     taste: Taste | None
     """What the rating head needs; None where the data has no ratings."""
     neighbour_ratings: NDArray[np.float64] | None
-    """float64 [num_movies], in stars: how far above expectation the reviewer rated each movie's neighbours."""
+    """float64 [num_movies], in stars: how far above expectation each movie's neighbours were rated."""
 
 
 class Scores(NamedTuple):

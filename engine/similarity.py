@@ -21,7 +21,8 @@ def similar_rows(
 ) -> tuple[Rows, NDArray[np.float32]]:
     """The movies most like one movie.
 
-    The similarity is the mean of two cosines: of the movie vectors without their biases, and of the co-reviews.
+    The similarity is the mean of two cosines: of the movie vectors without their biases, and of the co-
+    reviews.
 
     Args:
         model: holds the vectors and the neighbours.

@@ -17,7 +17,7 @@ from pipelines.dataset import Reviews
 logger = logging.getLogger(__name__)
 
 NEIGHBOUR_SHARES = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 5.0, 20.0)
-"""Neighbour weights tried, as parts of the weight at which neighbours move a score as much as the relevance does."""
+"""Neighbour weights tried; at 1 neighbours move a score as much as the relevance does."""
 LIKE_WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Like weights tried."""
 _MAX_REVIEWERS = 2000
@@ -41,7 +41,8 @@ class _Parts(NamedTuple):
 def choose_blend(model: Model, held_out: Reviews, seed: int) -> Model:
     """Gives the model with the blend that suits held-out reviews best.
 
-    The ratings' temperature and the weight of the neighbours' ratings minimize the log loss; then the weights of the
+    The ratings' temperature and the weight of the neighbours' ratings minimize the log loss; then the
+    weights of the
     ranking maximize the mean of NDCG@10 and NDCG@20 over a grid. Equal figures go to the smaller weights.
 
     Args:
@@ -93,7 +94,7 @@ def _fit_ratings(model: Model, head: RatingHead, held_out: Reviews, generator: n
 def _rating_parts(
     model: Model, head: RatingHead, held_out: Reviews, chosen: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
-    """Location, log scale and neighbours' ratings of the chosen reviews, which are in the order of reviewers."""
+    """Location, log scale and neighbours' ratings of the chosen reviews, which go by reviewer."""
     location = np.zeros(len(chosen), dtype=np.float32)
     log_scale = np.zeros(len(chosen), dtype=np.float32)
     near = np.zeros(len(chosen))
@@ -101,7 +102,8 @@ def _rating_parts(
     found, begins = np.unique(reviewer_rows, return_index=True)
     for row, places in zip(found, np.split(np.arange(len(chosen)), begins[1:]), strict=True):
         reviewer = model.reviewer(int(row))
-        assert reviewer.taste is not None and reviewer.neighbour_ratings is not None
+        assert reviewer.taste is not None
+        assert reviewer.neighbour_ratings is not None
         location[places], log_scale[places] = head.locate(reviewer.taste, movie_rows[places])
         near[places] = reviewer.neighbour_ratings[movie_rows[places]]
     return location, log_scale, near

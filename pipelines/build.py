@@ -1,6 +1,7 @@
 """The story of a build: raw files to an artifact that answers, one call an arrow.
 
-json.gz -> ingest -> tables -> arrays -> split -> train -> measure -> train on everything -> index -> audit -> artifact
+json.gz -> ingest -> tables -> arrays -> split -> train -> measure -> train on everything -> index -> audit ->
+artifact
 """
 
 from __future__ import annotations

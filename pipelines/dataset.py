@@ -76,7 +76,7 @@ class Reviews:
         return self.ratings >= like_rating
 
     def select(self, chosen: NDArray[np.bool_]) -> Reviews:
-        """The reviews for which `chosen` (bool [num_reviews]) is true; reviewers and movies keep their rows."""
+        """The reviews that are `chosen`, bool [num_reviews]; reviewers and movies keep their rows."""
         return Reviews(
             reviewer_rows=self.reviewer_rows[chosen],
             movie_rows=self.movie_rows[chosen],
@@ -107,7 +107,8 @@ def make_reviews(
         times: int [num_reviews], unix seconds, or None.
         num_reviewers: how many reviewers there are.
         num_movies: how many movies there are.
-        levels: the rating levels, where they are known from other reviews; ratings are then taken to the nearest.
+        levels: the rating levels, where they are known from other reviews; ratings are then taken to
+        the nearest.
 
     Raises:
         DataError: all the ratings are equal, so that nothing can be learned from them.
@@ -168,8 +169,10 @@ def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
         "select reviewer_row, movie_row, rating, coalesce(unix_review_time, 0) as time from reviews "
         "order by reviewer_row, time, file, line"
     ).fetchnumpy()
-    counts = database.execute("select (select count(*) from reviewers), (select count(*) from movies)").fetchone()
-    num_reviewers, num_movies = counts or (0, 0)
+    num_reviewers, num_movies = (
+        database.execute(f"select count(*) from {table}").fetchall()[0][0]
+        for table in ("reviewers", "movies")
+    )
     ratings = np.ma.asarray(columns["rating"], dtype=np.float64)
     missing = bool(np.ma.getmaskarray(ratings).all()) if len(ratings) else True
     return make_reviews(

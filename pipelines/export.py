@@ -46,7 +46,7 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
         ArtifactError: the index cannot be written.
     """
     try:
-        search.index.save(writer.path_for(INDEX_FILE))
+        search.vectors.save(writer.path_for(INDEX_FILE))
     except VectorIndexError as error:
         raise ArtifactError(f"Cannot write the index to {writer.directory}: {error}") from error
     writer.add_section("search", search.section)

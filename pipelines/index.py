@@ -27,8 +27,8 @@ _TUNING_QUERIES = 200
 class Search(NamedTuple):
     """The first stage, ready to be kept."""
 
-    index: VectorIndex
-    """Holds the movie vectors."""
+    vectors: VectorIndex
+    """The index over the movie vectors."""
     section: dict[str, Any]
     """What the manifest says of it: num_candidates, the kind of index, and why."""
     audit: dict[str, Any]

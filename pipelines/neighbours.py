@@ -24,7 +24,7 @@ class Neighbours(NamedTuple):
     """The two tables."""
 
     co_review: NeighbourTable
-    """Movies that the same reviewers came to, each reviewer's pairs weighted by 1 / sqrt(their number of reviews)."""
+    """Movies that the same reviewers came to; of n reviews each pair weighs 1 / sqrt(n)."""
     rating: NeighbourTable | None
     """Movies that are rated alike; None where there are no ratings."""
 
@@ -83,8 +83,8 @@ def _residuals(reviews: Reviews) -> NDArray[np.float64]:
     above = reviews.ratings - movie_baselines(reviews)[reviews.movie_rows].astype(np.float64)
     counts = np.bincount(reviews.reviewer_rows, minlength=reviews.num_reviewers)
     sums = np.bincount(reviews.reviewer_rows, above, minlength=reviews.num_reviewers)
-    residuals: NDArray[np.float64] = above - (sums / (counts + OFFSET_DAMPING))[reviews.reviewer_rows]
-    return residuals
+    offsets = sums / (counts + OFFSET_DAMPING)
+    return np.asarray(above - offsets[reviews.reviewer_rows], dtype=np.float64)
 
 
 def _read(

@@ -17,8 +17,10 @@ class RowOptimizer:
     """Adam without momentum, one running mean of squared gradients a row, kept for rows as they are touched.
 
     Keras' own optimizers update whole tables in each step and square repeated ids' gradients one by one. Here
-    repeated ids are merged first, and a step costs what its batch costs, whatever the table's size. The bias of
-    the running mean (Kingma & Ba 2015, section 3) is corrected by each row's own count of touches, so that rare
+    repeated ids are merged first, and a step costs what its batch costs, whatever the table's size. The
+    bias of
+    the running mean (Kingma & Ba 2015, section 3) is corrected by each row's own count of touches, so
+    that rare
     rows learn as fast as frequent ones.
 
     Args:

@@ -23,12 +23,13 @@ _MASKED = -1e4
 class RelevanceNetwork:
     """The tables of the relevance head and one step of their training.
 
-    The loss of an example is the softmax cross entropy of its targets against the candidates, with the movies of its
+    The loss of an example is the softmax cross entropy of its targets against the candidates, with the
+    movies of its
     history left out, as they will be left out of its list. Where candidates are drawn, each one's score is
     corrected by the logarithm of its chance to be drawn (Bengio & Senecal 2008; "logQ correction").
 
     Args:
-        popularity: float [num_movies], likes of each movie, from which the biases start.
+        popularity: int [num_movies], likes of each movie, from which the biases start.
         num_reviewers: rows of the reviewer table.
         num_levels: rating levels; 0 where the data has no ratings.
         config: of the head.
@@ -37,7 +38,7 @@ class RelevanceNetwork:
 
     def __init__(
         self,
-        popularity: NDArray[np.floating],
+        popularity: NDArray[np.integer],
         num_reviewers: int,
         num_levels: int,
         config: RelevanceConfig,
@@ -122,7 +123,7 @@ class RelevanceNetwork:
 
     @staticmethod
     def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
-        """Takes the movies of each history out of the comparison, but for those that are among the targets again."""
+        """Takes the movies of each history out of the comparison."""
         import tensorflow as tf
 
         places = tf.searchsorted(batch.candidates, batch.history_movies)

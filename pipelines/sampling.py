@@ -1,4 +1,4 @@
-"""What a step of training sees: histories with what came after them, and whole reviewers with their ratings."""
+"""What a step of training sees: histories with what came next, and reviewers with their ratings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 
 
 class RelevanceBatch(NamedTuple):
-    """Examples of the relevance head: each a reviewer's history up to some moment and the movies that came next."""
+    """Examples of the relevance head: a reviewer's history up to some moment and what came next."""
 
     reviewer_rows: Ints
     """int32 [num_examples]."""
@@ -35,7 +35,7 @@ class RelevanceBatch(NamedTuple):
     target_weights: Floats
     """float32 [num_targets]."""
     candidates: Ints
-    """int32 [num_candidates], ascending: the movies that the targets are compared with, themselves included."""
+    """int32 [num_candidates], ascending: the movies that targets are compared with, themselves included."""
     log_chances: Floats
     """float32 [num_candidates]: the logarithm of the chance that the movie got into `candidates`."""
 
@@ -60,8 +60,10 @@ class RatingBatch(NamedTuple):
 class RelevanceSampler:
     """Draws the examples of the relevance head.
 
-    A reviewer's reviews are cut at a random moment: what was before is the history, faded as it will be faded when a
-    real list is made, and what comes next is to be found. So the network learns what it is asked for later, and a
+    A reviewer's reviews are cut at a random moment: what was before is the history, faded as it will be
+    faded when a
+    real list is made, and what comes next is to be found. So the network learns what it is asked for
+    later, and a
     whole example costs one comparison with the catalogue.
 
     Args:
@@ -195,7 +197,7 @@ def _batch_size(num_examples: int, wanted: int) -> int:
 
 
 def _spans(lengths: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For spans of given lengths, one behind the other: which span each element is in, and its place there."""
+    """For spans of given lengths in a row: which span each element is in, and its place there."""
     spans = np.repeat(np.arange(len(lengths)), lengths)
     starts = np.cumsum(lengths) - lengths
     return spans, np.arange(len(spans)) - starts[spans]

@@ -1,4 +1,4 @@
-"""Which reviews are held out: of each reviewer the last ones in time, so that nothing is predicted from its future."""
+"""Which reviews are held out: each reviewer's last ones, so that nothing is predicted from its future."""
 
 from __future__ import annotations
 

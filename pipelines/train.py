@@ -18,7 +18,7 @@ from pipelines.dataset import Reviews
 from pipelines.progress import progress_of_rounds
 from pipelines.rating_network import RatingNetwork
 from pipelines.relevance_network import RelevanceNetwork
-from pipelines.sampling import RelevanceSampler, rating_batches
+from pipelines.sampling import RatingBatch, RelevanceSampler, rating_batches
 
 Head = TypeVar("Head", RelevanceHead, RatingHead)
 logger = logging.getLogger(__name__)
@@ -93,28 +93,27 @@ def train_rating(
 ) -> Trained[RatingHead]:
     """Trains the rating head; arguments and errors as of `train_relevance`.
 
-    The learning rate falls in a straight line to zero over `config.max_epochs`, whether or not training stops before.
+    The learning rate falls in a straight line to zero over `config.max_epochs`, whether or not training
+    stops before.
     """
     generator = np.random.default_rng(seed)
     network = RatingNetwork(reviews, config, generator)
     residuals = reviews.ratings - network.baselines[reviews.movie_rows]
-    num_batches = max(
-        1, sum(1 for _ in _rating_rounds(reviews, residuals, config, np.random.default_rng(seed)))
-    )
+
+    def batches(source: np.random.Generator) -> Iterator[RatingBatch]:
+        return rating_batches(reviews, residuals, config, source, _LONGEST_REVIEWER)
+
+    num_batches = sum(1 for _ in batches(np.random.default_rng(seed)))
 
     def round_of_steps(number: int) -> Iterator[float]:
         rate = config.learning_rate * (1 - number / config.max_epochs)
-        for step, batch in enumerate(_rating_rounds(reviews, residuals, config, generator)):
+        for step, batch in enumerate(batches(generator)):
             yield network.train(batch, rate, seed + number * num_batches + step)
 
     return _train(
-        "rating", round_of_steps, network.head, num_batches, max(1, len(reviews) // num_batches),
+        "rating", round_of_steps, network.head, num_batches, len(reviews) // num_batches,
         rounds or config.max_epochs, config.patience, validate,
     )  # fmt: skip
-
-
-def _rating_rounds(reviews, residuals, config, generator):  # type: ignore[no-untyped-def]
-    return rating_batches(reviews, residuals, config, generator, _LONGEST_REVIEWER)
 
 
 def _train(

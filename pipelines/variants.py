@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 _EDITION = (
     r"blu[ -]?ray|dvd|vhs|laserdisc|umd|hd|uhd|4k|3d|ultra|digital|ultraviolet|combo|copy|discs?|"
-    r"widescreen|full ?screen|pan ?(?:&|and) ?scan|letterbox(?:ed)?|edition|version|region(?: \d)?|import|ntsc|pal|"
-    r"remaster(?:ed)?|restored|uncut|unrated|uncensored|extended|theatrical|director'?s cut|final cut|"
+    r"widescreen|full ?screen|pan ?(?:&|and) ?scan|letterbox(?:ed)?|edition|version|region(?: \d)?|import|"
+    r"ntsc|pal|remaster(?:ed)?|restored|uncut|unrated|uncensored|extended|theatrical|"
+    r"director'?s cut|final cut|"
     r"subtitled|dubbed|collector'?s?|criterion|anniversary|steelbook|slipcover|amazon|exclusive|packaging"
 )
 _BRACKETED = re.compile(r"\[[^\]]*\]?")
