@@ -97,8 +97,8 @@ class RatingNetwork:
             baselines=self.baselines,
             thresholds=np.sort(self.thresholds.numpy()),
             dot_weights=self.dot_weights.numpy().copy(),
-            kernels=[np.array(layer.kernel) for layer in layers],
-            biases=[np.array(layer.bias) for layer in layers],
+            kernels=[layer.kernel.numpy().copy() for layer in layers],
+            biases=[layer.bias.numpy().copy() for layer in layers],
         )
 
     def probabilities(self, vectors: Any, reviewers: Any, movies: Any, dropout_seed: Any = None) -> Any:
