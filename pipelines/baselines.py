@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from pipelines.baselines_seed import SeedBase, SeedFinal
 from pipelines.dataset import Reviews
 
 
+@runtime_checkable
 class Ranker(Protocol):
     """Orders the catalogue for a reviewer."""
 
@@ -26,6 +27,7 @@ class Ranker(Protocol):
         ...
 
 
+@runtime_checkable
 class Rater(Protocol):
     """Predicts ratings."""
 

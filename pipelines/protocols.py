@@ -120,6 +120,6 @@ PROTOCOLS: Mapping[str, Callable[[Reviews, int], Holds]] = {
 def _require_times(reviews: Reviews) -> None:
     if not len(reviews) or reviews.times.min() == reviews.times.max():
         raise DataError(
-            "This protocol divides the reviews by time, but they have none or all the same; take the protocol "
-            "'random' or 'folds', or name the column of times"
+            "This protocol divides the reviews by time, but they have none or all the same; take the "
+            "protocol 'random' or 'folds', or name the column of times"
         )

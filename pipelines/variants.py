@@ -14,8 +14,8 @@ _EDITION = (
     r"blu[ -]?ray|dvd|vhs|laserdisc|umd|hd|uhd|4k|3d|ultra|digital|ultraviolet|combo|copy|discs?|"
     r"widescreen|full ?screen|pan ?(?:&|and) ?scan|letterbox(?:ed)?|edition|version|region(?: \d)?|import|"
     r"ntsc|pal|remaster(?:ed)?|restored|uncut|unrated|uncensored|extended|theatrical|"
-    r"director'?s cut|final cut|"
-    r"subtitled|dubbed|collector'?s?|criterion|anniversary|steelbook|slipcover|amazon|exclusive|packaging"
+    r"director'?s cut|final cut|subtitled|dubbed|collector'?s?|criterion|anniversary|steelbook|slipcover|"
+    r"amazon|exclusive|packaging"
 )
 _BRACKETED = re.compile(r"\[[^\]]*\]?")
 _PARENTHESISED_EDITION = re.compile(rf"\([^)]*\b(?:{_EDITION})\b[^)]*\)?")

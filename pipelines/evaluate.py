@@ -1,0 +1,218 @@
+"""The proof of it: every model fitted from scratch to every fold, and measured on what was held out."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.config import Config
+from engine.errors import ConfigError
+from pipelines import comparison
+from pipelines.baselines import BASELINES, Fitted, fit_baseline
+from pipelines.dataset import default_like_rating
+from pipelines.evaluation_data import Pair, read_for_protocol, read_pairs
+from pipelines.fold_figures import FoldFigures, measure
+from pipelines.protocols import PROTOCOLS, Fold, make_folds
+
+logger = logging.getLogger(__name__)
+
+OURS = "ncf"
+"""The engine's own model, by the name that `--models` takes."""
+DEFAULT_MODELS = (OURS, "ease", "item-knn", "popularity", "biases", "constants")
+MAX_REVIEWERS = 20_000
+"""Reviewers whose catalogue is ranked in a fold; more would cost hours and not move the figures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What was measured, by model and fold."""
+
+    protocol: str
+    """How the reviews were divided; "given" for pairs of files."""
+    like_rating: float
+    """The lowest rating that counted as relevant."""
+    splits: Sequence[dict[str, int]]
+    """Of each fold, how many reviews and reviewers are on which side, and how many leaks were prevented."""
+    results: comparison.Results
+    """By model, the figures of each fold."""
+    seconds: dict[str, Sequence[float]]
+    """By model, how long fitting took, fold by fold."""
+    intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    """By model and figure, the 95% interval over reviewers."""
+    reference: str = OURS
+    """The model that the others are tested against."""
+    p_values: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By model and figure, the chance of so large a difference to the reference if there were none."""
+    by_reviews: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    """By model, number of training reviews, and figure."""
+
+    @property
+    def mean(self) -> dict[str, dict[str, float]]:
+        """By model, each figure's mean over the folds."""
+        return comparison.mean_figures(self.results)
+
+    @property
+    def leaks_prevented(self) -> int:
+        """Held-out reviews that had a copy in training and went there, over all folds."""
+        return sum(split["leaks_prevented"] for split in self.splits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives everything as plain values; what is not a number is None."""
+        folds = [
+            {
+                "fold": number,
+                "model": model,
+                **figures.figures,
+                "fit_seconds": self.seconds[model][number - 1],
+            }
+            for model, found in self.results.items()
+            for number, figures in enumerate(found, start=1)
+        ]
+        return _plain_items(
+            {
+                "protocol": self.protocol,
+                "like_rating": self.like_rating,
+                "leaks_prevented": self.leaks_prevented,
+                "splits": list(self.splits),
+                "folds": folds,
+                "mean": self.mean,
+                "intervals": self.intervals,
+                "tests": {"against": self.reference, "p_values": self.p_values},
+                "by_reviews": self.by_reviews,
+            }
+        )
+
+
+def evaluate(
+    reviews: Sequence[Path] = (),
+    *,
+    metadata: Sequence[Path] = (),
+    protocol: str = "temporal",
+    models: Sequence[str] = DEFAULT_MODELS,
+    config: Config | None = None,
+    pairs: Sequence[tuple[Path, Path]] = (),
+    max_reviewers: int | None = MAX_REVIEWERS,
+) -> Evaluation:
+    """Fits models to the training part of every fold, from scratch, and measures them on the rest.
+
+    Args:
+        reviews: review files, which the protocol divides; none where pairs are given.
+        metadata: movie files, whose titles tell which movies are variants of one film.
+        protocol: one of PROTOCOLS.
+        models: "ncf" and the names in BASELINES.
+        config: as for a build; its seed is that of every random choice.
+        pairs: files of training and of test reviews, one pair a fold.
+        max_reviewers: how many reviewers are ranked in a fold at most.
+
+    Raises:
+        ConfigError: an unknown model or protocol, one that cannot take the data, or reviews and pairs.
+        EngineError: as a build.
+    """
+    config = config or Config()
+    _check_request(reviews, protocol, models, pairs)
+    folds: Iterator[Fold]
+    if pairs:
+        folds = iter(read_pairs([Pair(*map(Path, pair)) for pair in pairs], metadata, config.ingest))
+    else:
+        found, groups = read_for_protocol(reviews, metadata, config.ingest)
+        folds = make_folds(found, protocol, groups=groups, seed=config.seed)
+    first = next(folds)
+    like_rating = config.rating.like_rating
+    if like_rating is None:
+        like_rating = default_like_rating(first.train.levels)
+    models = [
+        model for model in dict.fromkeys(models) if first.train.has_ratings or not _needs_ratings(model)
+    ]
+    splits, counts = [], []
+    results: dict[str, list[FoldFigures]] = {model: [] for model in models}
+    seconds: dict[str, list[float]] = {model: [] for model in models}
+    for number, fold in enumerate(chain([first], folds), start=1):
+        splits.append(_describe(fold))
+        counts.append(np.bincount(fold.train.reviewer_rows, minlength=fold.train.num_reviewers))
+        logger.info(
+            "Fold %d: %s", number, ", ".join(f"{name} {count:,}" for name, count in splits[-1].items())
+        )
+        for model in models:
+            started = time.perf_counter()
+            fitted = _fit(model, fold, like_rating, config)
+            seconds[model].append(round(time.perf_counter() - started, 3))
+            figures = measure(
+                fitted, fold, like_rating=like_rating, max_reviewers=max_reviewers, seed=config.seed
+            )
+            results[model].append(figures)
+            logger.info("Fold %d, %s: %s", number, model, _text(figures))
+    reference = OURS if OURS in models else models[0]
+    return Evaluation(
+        protocol="given" if pairs else protocol,
+        like_rating=like_rating,
+        splits=splits,
+        results=results,
+        seconds=dict(seconds),
+        intervals=comparison.intervals(results, seed=config.seed),
+        reference=reference,
+        p_values=comparison.tests_against(results, reference, seed=config.seed),
+        by_reviews=comparison.by_reviews(results, counts),
+    )
+
+
+def _check_request(
+    reviews: Sequence[Path], protocol: str, models: Sequence[str], pairs: Sequence[tuple[Path, Path]]
+) -> None:
+    if bool(reviews) == bool(pairs):
+        raise ConfigError("Give either files of reviews or pairs of training and test files, one of the two")
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"There is no protocol {protocol!r}; expected one of {', '.join(PROTOCOLS)}")
+    known = (OURS, *BASELINES)
+    if unknown := [model for model in models if model not in known]:
+        raise ConfigError(f"There is no model {unknown[0]!r}; expected some of {', '.join(known)}")
+    if not models:
+        raise ConfigError(f"No model is named; expected some of {', '.join(known)}")
+
+
+def _needs_ratings(model: str) -> bool:
+    return model != OURS and BASELINES[model].needs_ratings
+
+
+def _fit(model: str, fold: Fold, like_rating: float, config: Config) -> Fitted:
+    if model != OURS:
+        return fit_baseline(model, fold.train, like_rating=like_rating, seed=config.seed)
+    from pipelines.fit import fit_model
+
+    return fit_model(fold.train, config).model
+
+
+def _describe(fold: Fold) -> dict[str, int]:
+    train, test = fold.train, fold.test
+    return {
+        "train": len(train),
+        "test": len(test),
+        "test_reviewers": len(np.unique(test.reviewer_rows)),
+        "of_unknown_reviewers": int((~np.isin(test.reviewer_rows, train.reviewer_rows)).sum()),
+        "of_unknown_movies": int((~np.isin(test.movie_rows, train.movie_rows)).sum()),
+        "leaks_prevented": fold.num_leaks,
+    }
+
+
+def _text(figures: FoldFigures) -> str:
+    names = ("mae", "rmse", "ndcg@10", "recall@20")
+    return ", ".join(f"{name} {figures.figures[name]:.4f}" for name in names if name in figures.figures)
+
+
+def _plain_items(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: _plain(item) for key, item in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _plain_items(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

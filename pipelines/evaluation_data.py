@@ -1,0 +1,171 @@
+"""What an evaluation reads: reviews to divide by a protocol, or given pairs of training and test files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.config import IngestConfig
+from engine.errors import DataError
+from pipelines.copies import MIN_TEXT_LENGTH, copy_groups
+from pipelines.database import open_database
+from pipelines.dataset import Reviews, make_reviews, rating_levels, read_reviews
+from pipelines.ingest import ingest
+from pipelines.protocols import Fold, fold_of
+from pipelines.variants import film_rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+logger = logging.getLogger(__name__)
+
+Strings = NDArray[np.str_]
+
+_ORDER = "reviewer_row, time, file, line"
+"""As `read_reviews` has them."""
+
+
+class Pair(NamedTuple):
+    """A given split."""
+
+    train: Path
+    test: Path
+
+
+class _Table(NamedTuple):
+    """One file's reviews with the ids of the outside, by reviewer and time."""
+
+    reviewer_ids: Strings
+    movie_ids: Strings
+    ratings: NDArray[np.float64] | None
+    times: NDArray[np.int64]
+    texts: NDArray[np.int64]
+    titles: dict[str, str | None]
+
+
+def read_for_protocol(
+    reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig
+) -> tuple[Reviews, tuple[NDArray[np.int64], ...]]:
+    """Reads reviews, and which of them are copies of each other (as `copy_groups` gives it).
+
+    Raises:
+        EngineError: as `ingest`.
+    """
+    with _ingested(reviews, metadata, config) as database:
+        found = read_reviews(database)
+        titles = database.execute("select title from movies order by movie_row").fetchall()
+        films = film_rows([title for (title,) in titles])
+        return found, copy_groups(found, films, _texts(database))
+
+
+def read_pairs(pairs: Sequence[Pair], metadata: Sequence[Path], config: IngestConfig) -> list[Fold]:
+    """Reads given splits, one fold a pair; reviewers and movies have the same rows in all of them.
+
+    Nothing is filtered by counts: a test review of a reviewer or a movie that training does not have counts.
+    Test reviews with a copy in training, and those of a pair that training has as well, move to training.
+
+    Raises:
+        EngineError: as `ingest`.
+        DataError: some files have ratings and others have none.
+    """
+    config = replace(config, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
+    tables = [_read_table(path, metadata, config) for pair in pairs for path in pair]
+    reviewer_ids = np.unique(np.concatenate([table.reviewer_ids for table in tables]))
+    movie_ids = np.unique(np.concatenate([table.movie_ids for table in tables]))
+    titles = {movie: title for table in tables for movie, title in table.titles.items() if title}
+    films = film_rows([titles.get(movie) for movie in movie_ids.tolist()])
+    ratings = [table.ratings for table in tables if table.ratings is not None]
+    if ratings and len(ratings) < len(tables):
+        raise DataError("Some of the given files have ratings and others have none; expected the same of all")
+    levels = rating_levels(np.concatenate(ratings)) if ratings else None
+    return [
+        _fold(tables[2 * number], tables[2 * number + 1], reviewer_ids, movie_ids, films, levels)
+        for number in range(len(pairs))
+    ]
+
+
+def _fold(
+    train: _Table,
+    test: _Table,
+    reviewer_ids: Strings,
+    movie_ids: Strings,
+    films: NDArray[np.int64],
+    levels: NDArray[np.float32] | None,
+) -> Fold:
+    sides = (train, test)
+    reviewers = np.searchsorted(reviewer_ids, np.concatenate([side.reviewer_ids for side in sides]))
+    movies = np.searchsorted(movie_ids, np.concatenate([side.movie_ids for side in sides]))
+    held_out = np.repeat([False, True], [len(side.movie_ids) for side in sides])
+    texts, times = (np.concatenate([getattr(side, field) for side in sides]) for field in ("texts", "times"))
+    ratings = (
+        None
+        if levels is None
+        else np.concatenate([side.ratings for side in sides if side.ratings is not None])
+    )
+    keys = reviewers * len(movie_ids) + movies
+    twice = held_out & np.isin(keys, keys[~held_out])
+    # Where times are equal, training comes first, as it was first.
+    order = np.lexsort((held_out, times, reviewers))
+    order = order[~twice[order]]
+    reviews = make_reviews(
+        reviewers[order],
+        movies[order],
+        None if ratings is None else ratings[order],
+        times[order],
+        num_reviewers=len(reviewer_ids),
+        num_movies=len(movie_ids),
+        levels=levels,
+    )
+    fold = fold_of(reviews, held_out[order], copy_groups(reviews, films, texts[order]))
+    return fold._replace(num_leaks=fold.num_leaks + int(twice.sum()))
+
+
+def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig) -> _Table:
+    with _ingested([path], metadata, config) as database:
+        columns = database.execute(
+            "select reviewer_id, movie_id, rating, coalesce(unix_review_time, 0) as time from reviews "
+            f"order by {_ORDER}"
+        ).fetchnumpy()
+        ratings = np.ma.asarray(columns["rating"], dtype=np.float64)
+        unrated = bool(np.ma.getmaskarray(ratings).all())
+        return _Table(
+            reviewer_ids=np.asarray(columns["reviewer_id"], dtype=np.str_),
+            movie_ids=np.asarray(columns["movie_id"], dtype=np.str_),
+            ratings=None if unrated else np.asarray(ratings),
+            times=np.asarray(columns["time"], dtype=np.int64),
+            texts=_texts(database),
+            titles=dict(database.execute("select movie_id, title from movies order by movie_row").fetchall()),
+        )
+
+
+@contextmanager
+def _ingested(
+    reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    with TemporaryDirectory(prefix="engine-evaluate-") as directory:
+        database = open_database(
+            Path(directory) / "work.duckdb", memory_limit=config.memory_limit, threads=config.threads
+        )
+        try:
+            logger.info("%s", ingest(database, reviews, metadata, config, keep_text=True))
+            yield database
+        finally:
+            database.close()
+
+
+def _texts(database: duckdb.DuckDBPyConnection) -> NDArray[np.int64]:
+    """A number of each review's text, 0 where there is none or it is short: int64 [num_reviews]."""
+    columns = database.execute(
+        "select coalesce(unix_review_time, 0) as time, case when length(review_text) >= $min_length "
+        f"then (hash(review_text) >> 1)::bigint else 0 end as text from reviews order by {_ORDER}",
+        {"min_length": MIN_TEXT_LENGTH},
+    ).fetchnumpy()
+    return np.asarray(columns["text"], dtype=np.int64)
