@@ -28,3 +28,26 @@ def database(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     opened = open_database(tmp_path / "work.duckdb", memory_limit="1GB", threads=2)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the bundled sample, trained for a moment; nobody changes it."""
+    from engine.config import load_config
+    from pipelines import build_index
+    from pipelines.sample import sample_files
+
+    files = sample_files()
+    directory = tmp_path_factory.mktemp("sample") / "movie-index"
+    quick = ("relevance.max_epochs=6", "rating.max_epochs=3", "split.refit=false")
+    build_index(
+        (files.reviews,), output=directory, metadata=(files.metadata,), config=load_config(assignments=quick)
+    )
+    return directory
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for the sample's index waits for a network to be trained."""
+    for item in items:
+        if "sample_index" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")

@@ -1,0 +1,137 @@
+"""What the distribution promises about itself: names, shape, layers, and what a query never imports."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import engine
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("engine", "indexes", "pipelines")
+SCRIPTS = ("run.py", "docs/*.py", "benchmarks/*.py")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+SOURCES = sorted(
+    {
+        *MODULES,
+        *(path for package in PACKAGES for path in (ROOT / package).rglob("*.sql")),
+        *(path for pattern in (*SCRIPTS, "tests/*.py") for path in ROOT.glob(pattern)),
+    }
+)
+
+# Runs first in a process, and makes an import of anything that only building needs fail.
+BLOCKER = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"tensorflow", "keras", "pandas", "sklearn"}:
+            raise ImportError(f"{name} is not there at query time")
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_every_exported_name_is_there_and_explained() -> None:
+    for name in engine.__all__:
+        assert getattr(engine, name).__doc__, name
+
+
+@pytest.mark.parametrize("path", [*MODULES, *(p for s in SCRIPTS for p in ROOT.glob(s))], ids=relative)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_no_file_is_over_400_lines() -> None:
+    lengths = {relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_the_layers_hold() -> None:
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    if not lint_imports.exists():
+        pytest.skip("import-linter is not installed")
+    checked = subprocess.run(
+        [lint_imports, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_distribution_holds_every_package_and_nothing_else() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    on_disk = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    assert set(settings["tool"]["setuptools"]["packages"]) == on_disk
+
+
+def test_the_distribution_holds_every_file_that_code_reads() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped = {
+        path
+        for package, patterns in settings["tool"]["setuptools"]["package-data"].items()
+        for pattern in patterns
+        for path in (ROOT / package).glob(pattern)
+    }
+    beside_code = {
+        path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    }
+    assert beside_code == shipped
+
+
+def test_every_dependency_is_pinned() -> None:
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    names = {pin.partition("==")[0] for pin in pins}
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*settings["dependencies"], *settings["optional-dependencies"]["test"]]
+    assert all("==" in pin and "/" not in pin for pin in pins)
+    assert {need.partition(">=")[0] for need in wanted} <= names
+
+
+def blocked(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", f"{BLOCKER}\n{script}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_blocker_blocks() -> None:
+    assert "is not there at query time" in blocked("import pandas").stderr
+
+
+def test_python_answers_without_what_only_building_needs(sample_index: Path) -> None:
+    script = """
+from engine import Engine
+engine = Engine.load(sys.argv[1])
+reviewers, movies = ["A3ROS56ZKFSSN", "A2EQ0FS58V981"], ["B000000016", "B003Q57W75"]
+assert len(engine.recommend(reviewers[0], k=4)) == 4
+assert len(engine.recommend(reviewers[0], k=4, where="average_rating > 3")) == 4
+assert len(engine.recommend_many(reviewers, k=4)) == 2
+assert len(engine.similar(movies[0], k=4)) == 4
+assert len(engine.predict(reviewers, movies).mean) == 2
+assert len(engine.score_all(reviewers[0])) == engine.num_movies
+"""
+    done = blocked(script, str(sample_index))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "words", [["recommend", "reviewer", "A3ROS56ZKFSSN"], ["similar", "movie", "B000000016"], ["info"]]
+)
+def test_the_command_line_answers_without_what_only_building_needs(
+    words: list[str], sample_index: Path
+) -> None:
+    script = "from engine.cli import main; main()"
+    done = blocked(script, *words, "--index", str(sample_index), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("{")
