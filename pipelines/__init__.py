@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BuildResult", "build_index"]
+__all__ = ["BuildResult", "Evaluation", "build_index", "evaluate"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from pipelines import build
 
         return getattr(build, name)
+    if name in ("Evaluation", "evaluate"):
+        from pipelines import evaluation
+
+        return getattr(evaluation, name)
     raise AttributeError(f"module 'pipelines' has no attribute {name!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,8 +23,6 @@ from pipelines.variants import film_rows
 
 if TYPE_CHECKING:
     import duckdb
-
-logger = logging.getLogger(__name__)
 
 Strings = NDArray[np.str_]
 
@@ -155,7 +152,7 @@ def _ingested(
             Path(directory) / "work.duckdb", memory_limit=config.memory_limit, threads=config.threads
         )
         try:
-            logger.info("%s", ingest(database, reviews, metadata, config, keep_text=True))
+            ingest(database, reviews, metadata, config, keep_text=True)
             yield database
         finally:
             database.close()

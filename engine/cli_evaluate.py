@@ -1,0 +1,140 @@
+"""The command that measures: how good the engine is on held-out reviews, next to what it must beat."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli_options import json_option, resolve_config, source_options, start_logging, verbose_option
+from engine.cli_output import print_json
+from engine.tables import format_table
+
+_PATH = click.Path(path_type=Path)
+_FIGURES = (
+    *("mae", "rmse", "ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10"),
+    *("novelty@10", "gini@10", "log_loss", "calibration_error"),
+)
+
+
+@click.command()
+@click.argument("reviews", nargs=-1, type=_PATH)
+@click.option(
+    "--protocol",
+    default="temporal",
+    show_default=True,
+    metavar="NAME",
+    help="How REVIEWS are divided: temporal (one moment for all), leave-last-out, last-share (each "
+    "reviewer's last fifth), random (a fifth), or folds (five, stratified by rating).",
+)
+@click.option(
+    "--train",
+    type=_PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Learn from this file, in place of REVIEWS. May be given several times, each with its --test.",
+)
+@click.option(
+    "--test", type=_PATH, multiple=True, metavar="FILE", help="Measure on this file what --train taught."
+)
+@click.option(
+    "--models",
+    metavar="NAMES",
+    help="What is compared, with commas between: ncf (this engine), constants, biases, popularity, item-knn, "
+    "ease, base, final, als, svd, svd++. By default ncf,ease,item-knn,popularity,biases,constants.",
+)
+@click.option(
+    "--max-reviewers",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    metavar="N",
+    help="Rank the catalogue for so many reviewers of a fold at most, drawn at random.",
+)
+@source_options
+@click.option("--seed", type=int, metavar="N", help="Seed of every random choice; 42 by default.")
+@json_option
+@verbose_option
+def evaluate(
+    reviews: tuple[Path, ...],
+    protocol: str,
+    train: tuple[Path, ...],
+    test: tuple[Path, ...],
+    models: str | None,
+    max_reviewers: int,
+    metadata: tuple[Path, ...],
+    recipe: Path | None,
+    assignments: tuple[str, ...],
+    seed: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Measure the engine against baselines on held-out reviews.
+
+    Every model is trained from scratch on one part of REVIEWS and measured on the other: ratings by MAE and
+    RMSE, and the whole catalogue ranked. Reviews with a copy in the training part, such as one of another
+    edition of the film, are not held out; how many that concerns is printed.
+    """
+    if len(train) != len(test):
+        raise click.UsageError("Give a --test for every --train, in the same order.")
+    if bool(reviews) == bool(train):
+        raise click.UsageError("Name files of reviews, or --train and --test files, but not both.")
+    config = resolve_config(recipe, assignments, options, seed)
+    start_logging(logging.INFO)
+    from pipelines.evaluation import DEFAULT_MODELS, evaluate
+
+    names = [name.strip() for name in models.split(",")] if models else DEFAULT_MODELS
+    evaluation = evaluate(
+        reviews,
+        metadata=metadata,
+        protocol=protocol,
+        models=[name for name in names if name],
+        config=config,
+        pairs=list(zip(train, test, strict=True)),
+        max_reviewers=max_reviewers,
+    )
+    found = evaluation.to_dict()
+    if as_json:
+        print_json(found)
+    else:
+        for line in _lines(found):
+            click.echo(line)
+
+
+def _lines(found: Mapping[str, Any]) -> list[str]:
+    """What people are shown: the figures, how sure they are, and for whom they hold."""
+    splits: Sequence[Mapping[str, int]] = found["splits"]
+    lines = [
+        f"protocol {found['protocol']}: {len(splits)} {'fold' if len(splits) == 1 else 'folds'}, "
+        f"{sum(split['test'] for split in splits):,} reviews held out, "
+        f"{found['leaks_prevented']:,} leaks prevented, relevant from {found['like_rating']:g} on",
+        "",
+        _table(found["mean"]),
+        "",
+        "95% intervals over reviewers:",
+        _table(
+            {
+                model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items()}
+                for model, figures in found["intervals"].items()
+            }
+        ),
+    ]
+    tests = found["tests"]
+    if any(tests["p_values"].values()):
+        lines += ["", f"p-values of the difference to {tests['against']}:", _table(tests["p_values"])]
+    groups = {
+        f"{model}, {group}": figures
+        for model, by_group in found["by_reviews"].items()
+        for group, figures in by_group.items()
+    }
+    return [*lines, "", "by how many training reviews the reviewer has:", _table(groups)]
+
+
+def _table(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """A line a model, with the columns that any of them has."""
+    names = [name for name in _FIGURES if any(name in row for row in figures.values())]
+    rows = [[model, *(row.get(name) for name in names)] for model, row in figures.items()]
+    return format_table(["model", *names], rows)
