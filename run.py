@@ -42,7 +42,7 @@ def setup(extras: str = EXTRAS) -> None:
     if not (VENV / "bin" / "pip").exists():
         venv.create(VENV, with_pip=True, symlinks=True)
     print(f"Installing into {VENV}: a few minutes, once.", file=sys.stderr, flush=True)
-    call("python", "-m", "pip", "install", "--quiet", "-c", CONSTRAINTS, "-e", f"{ROOT}{extras}")
+    call("python", "-m", "pip", "install", "-qq", "-c", CONSTRAINTS, "-e", f"{ROOT}{extras}")
     mark.write_text(f"{state} {extras or PLAIN}\n")
 
 
@@ -111,7 +111,7 @@ def wheel() -> None:
         unexpected = {name for name in names - PACKAGES if not name.endswith(".dist-info")}
         if unexpected or not names > PACKAGES:
             sys.exit(f"{path.name} holds {sorted(names)} at its top, expected {sorted(PACKAGES)}")
-        call("python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", installed, path)
+        call("python", "-m", "pip", "install", "-qq", "--no-deps", "--target", installed, path)
         # What PYTHONPATH names is found before the checkout, which the environment knows as well.
         away = {**os.environ, "PYTHONPATH": str(installed)}
         check = f"import engine; assert engine.__file__.startswith({str(installed)!r}), engine.__file__"
@@ -123,7 +123,7 @@ def pin() -> None:
     """Write constraints.txt: the newest versions that fit each other, as pip resolves them today."""
     with tempfile.TemporaryDirectory() as directory:
         venv.create(directory, with_pip=True, symlinks=True)
-        pip = [str(Path(directory, "bin", "pip")), "install", "--quiet", "--dry-run", "--report", "-"]
+        pip = [str(Path(directory, "bin", "pip")), "install", "-qq", "--dry-run", "--report", "-"]
         report = subprocess.check_output([*pip, "--ignore-installed", f"{ROOT}{EXTRAS}"])
     packages = [item["metadata"] for item in json.loads(report)["install"]]
     lines = sorted(

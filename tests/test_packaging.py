@@ -80,7 +80,7 @@ def test_the_distribution_holds_every_file_that_code_reads() -> None:
         path
         for package, patterns in settings["tool"]["setuptools"]["package-data"].items()
         for pattern in patterns
-        for path in (ROOT / package).glob(pattern)
+        for path in ROOT.joinpath(*package.split(".")).glob(pattern)
     }
     beside_code = {
         path

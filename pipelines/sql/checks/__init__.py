@@ -1,0 +1,1 @@
+"""Checks: statements that select what must not be there."""
