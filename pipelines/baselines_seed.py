@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.rating_head import RatingPrediction
 from pipelines.baselines_rating import point_prediction
 from pipelines.dataset import Reviews
+from pipelines.tensorflow_start import start_tensorflow
 
 NUM_FACTORS = 50
 BATCH_SIZE = 64
@@ -127,6 +128,7 @@ class SeedFinal(_SeedModel):
 
 def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
     """Builds and trains the Keras model, and gives its weights: both embeddings, then the layers."""
+    start_tensorflow()
     import keras
 
     keras.utils.set_random_seed(seed)

@@ -19,6 +19,7 @@ from pipelines.dataset import Reviews, default_like_rating
 from pipelines.neighbours import build_neighbours
 from pipelines.ranking import rank_held_out
 from pipelines.split import hold_out_last
+from pipelines.tensorflow_start import start_tensorflow
 from pipelines.train import Trained, train_rating, train_relevance
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def fit_model(reviews: Reviews, config: Config) -> FittedModel:
         TrainingError: there is nothing to train on, or a loss is not finite.
         DataError: all ratings are equal.
     """
+    start_tensorflow()
     blend = first_blend(reviews, config)
     earlier, later = hold_out_last(reviews, config.split.validation_share)
     liked = later.select(later.likes(blend.like_rating))

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_REVIEWERS = 5000
 _MAX_REVIEWS = 200_000
+_SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
 
 
 def measure_quality(reviews: Reviews, config: Config) -> dict[str, Any]:
@@ -58,5 +59,6 @@ def measure_quality(reviews: Reviews, config: Config) -> dict[str, Any]:
             "mae": metrics.mae(np.full(len(chosen), np.median(earlier.ratings)), chosen.ratings),
             "rmse": metrics.rmse(np.full(len(chosen), earlier.ratings.mean()), chosen.ratings),
         }
-    logger.info("Held out %s of %s reviews: %s", len(later), len(reviews), figures["ncf"])
+    shown = ", ".join(f"{name} {figures['ncf'][name]:.4f}" for name in _SHOWN if name in figures["ncf"])
+    logger.info("Held out %s of %s reviews: %s", f"{len(later):,}", f"{len(reviews):,}", shown)
     return figures

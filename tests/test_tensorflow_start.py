@@ -1,0 +1,32 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.tensorflow_start import _stderr_aside
+
+
+@pytest.mark.slow
+def test_tensorflow_starts_and_works_without_a_word() -> None:
+    script = (
+        "from pipelines.tensorflow_start import start_tensorflow\n"
+        "start_tensorflow(); start_tensorflow()\n"
+        "import tensorflow as tf\n"
+        "print(int(tf.constant(1) + tf.constant(2)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
+
+
+def test_what_was_put_aside_is_written_out_where_starting_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        os.write(2, b"no such library\n")
+        raise ImportError
+
+    with pytest.raises(ImportError), _stderr_aside():
+        fail()
+    with _stderr_aside():
+        os.write(2, b"all is well\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "no such library\nafter\n"
