@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+
+from engine.errors import ConfigError
+from pipelines import baselines_ranking
+from pipelines.baselines import BASELINES, Ranker, Rater, fit_baseline
+from pipelines.dataset import Reviews, make_reviews
+from pipelines.metrics import mae, rmse
+from pipelines.ranking import rank_held_out
+from pipelines.split import Split, hold_out_last
+
+QUICK = ("constants", "biases", "popularity", "item-knn", "ease")
+
+
+def two_tastes(num_reviewers: int = 200, num_movies: int = 40, seed: int = 0) -> Reviews:
+    """Half of the reviewers come to the first half of the movies and like them; so the other half."""
+    generator = np.random.default_rng(seed)
+    reviewers, movies, ratings = [], [], []
+    for reviewer in range(num_reviewers):
+        own = np.arange(num_movies // 2) + (reviewer % 2) * (num_movies // 2)
+        other = (own + num_movies // 2) % num_movies
+        chosen = np.concatenate([generator.permutation(own)[:10], generator.permutation(other)[:2]])
+        reviewers += [reviewer] * len(chosen)
+        movies += generator.permutation(chosen).tolist()
+        ratings += [5.0 if movie in own else 1.0 for movie in movies[-len(chosen) :]]
+    return make_reviews(
+        np.array(reviewers),
+        np.array(movies),
+        np.array(ratings),
+        np.arange(len(movies)),
+        num_reviewers=num_reviewers,
+        num_movies=num_movies,
+    )
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    return hold_out_last(two_tastes(), 0.2)
+
+
+def quality(model: object, split: Split) -> float:
+    assert isinstance(model, Ranker)
+    relevant = split.later.select(split.later.likes(4))
+    return rank_held_out(model.score, split.earlier, relevant).mean()["ndcg@10"]
+
+
+@pytest.mark.parametrize("name", ["item-knn", "ease"])
+def test_planted_tastes_are_found_by_what_looks_at_histories(name: str, split: Split) -> None:
+    model = fit_baseline(name, split.earlier, like_rating=4, seed=1)
+    popular = fit_baseline("popularity", split.earlier, like_rating=4, seed=1)
+    assert quality(model, split) > quality(popular, split) + 0.1
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_every_baseline_answers_for_unknown_reviewers_and_movies(name: str, split: Split) -> None:
+    train = split.earlier
+    wider = Reviews(
+        **(vars(train) | {"num_reviewers": train.num_reviewers + 1, "num_movies": train.num_movies + 1})
+    )
+    model = fit_baseline(name, wider, like_rating=4, seed=1)
+    if isinstance(model, Ranker):
+        scores = model.score(np.array([0, train.num_reviewers]))
+        assert scores.shape == (2, train.num_movies + 1)
+        assert scores.dtype == np.float32
+        assert np.isfinite(scores).all()
+    if isinstance(model, Rater):
+        prediction = model.predict(np.array([train.num_reviewers, 0]), np.array([0, train.num_movies]))
+        if prediction is not None:
+            assert ((prediction.mean >= 1) & (prediction.mean <= 5)).all()
+
+
+def test_constants_are_the_best_ones_for_each_error() -> None:
+    reviews = two_tastes()
+    model = fit_baseline("constants", reviews, like_rating=4, seed=1)
+    assert isinstance(model, Rater)
+    prediction = model.predict(reviews.reviewer_rows, reviews.movie_rows)
+    assert prediction is not None
+    assert set(prediction.median.tolist()) == {5.0}
+    assert prediction.mean == pytest.approx(reviews.ratings.mean())
+    assert prediction.probabilities[0] == pytest.approx([2 / 12, 10 / 12])
+
+
+def test_biases_find_generous_reviewers_and_good_movies() -> None:
+    generator = np.random.default_rng(0)
+    reviewers, movies = (part.ravel() for part in np.indices((60, 50)))
+    generous, good = generator.normal(0, 0.5, 60), generator.normal(0, 0.5, 50)
+    exact = np.clip(np.round(3 + generous[reviewers] + good[movies]), 1, 5)
+    reviews = make_reviews(reviewers, movies, exact, None, num_reviewers=60, num_movies=50)
+    model = fit_baseline("biases", reviews, like_rating=4, seed=1)
+    assert isinstance(model, Rater)
+    prediction = model.predict(reviews.reviewer_rows, reviews.movie_rows)
+    assert prediction is not None
+    assert rmse(prediction.mean, reviews.ratings) < 0.4 < float(reviews.ratings.std())
+
+
+def test_item_neighbours_are_the_same_in_chunks(monkeypatch: pytest.MonkeyPatch, split: Split) -> None:
+    whole = fit_baseline("item-knn", split.earlier, like_rating=4, seed=1)
+    monkeypatch.setattr(baselines_ranking, "_CHUNK", 7)
+    chunked = fit_baseline("item-knn", split.earlier, like_rating=4, seed=1)
+    assert isinstance(whole, Ranker)
+    assert isinstance(chunked, Ranker)
+    assert chunked.score(np.arange(9)) == pytest.approx(whole.score(np.arange(9)))
+
+
+def test_item_neighbours_keep_only_the_nearest(monkeypatch: pytest.MonkeyPatch, split: Split) -> None:
+    monkeypatch.setattr(baselines_ranking, "KNN_NEIGHBOURS", 3)
+    model = baselines_ranking.ItemNeighbours(split.earlier)
+    assert np.diff(model.weights.indptr).max() == 3  # type: ignore[union-attr]
+
+
+def test_item_neighbours_follow_their_formula() -> None:
+    reviews = make_reviews(
+        np.array([0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 2]), None, None, num_reviewers=2, num_movies=3
+    )
+    model = baselines_ranking.ItemNeighbours(reviews)
+    expected = (1 / np.sqrt(2) + 1 / np.sqrt(3)) / (2 + 3)
+    assert model.weights[0, 1] == pytest.approx(expected)
+    assert model.weights[0, 0] == 0
+
+
+def test_ease_is_refused_where_its_matrix_would_not_fit(
+    monkeypatch: pytest.MonkeyPatch, split: Split
+) -> None:
+    monkeypatch.setattr(baselines_ranking, "EASE_MAX_MOVIES", 39)
+    with pytest.raises(ConfigError, match=r"refused above 39 movies.*40 have likes; leave it out"):
+        fit_baseline("ease", split.earlier, like_rating=4, seed=1)
+
+
+def test_ease_has_no_weight_from_a_movie_to_itself(split: Split) -> None:
+    model = baselines_ranking.Ease(split.earlier, like_rating=4)
+    assert np.diag(np.asarray(model.weights)).tolist() == [0] * 40
+
+
+def test_an_unknown_model_is_named_with_those_that_there_are(split: Split) -> None:
+    with pytest.raises(ConfigError, match="no model 'eese'; expected one of ncf, constants"):
+        fit_baseline("eese", split.earlier, like_rating=4, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["base", "final"])
+def test_the_seeds_models_learn_planted_tastes_and_leave_keras_unchanged(name: str) -> None:
+    pytest.importorskip("tensorflow")
+    split = hold_out_last(two_tastes(num_reviewers=400), 0.2)
+    model = fit_baseline(name, split.earlier, like_rating=4, seed=1)
+    assert isinstance(model, Ranker)
+    assert isinstance(model, Rater)
+    prediction = model.predict(split.later.reviewer_rows, split.later.movie_rows)
+    assert prediction is not None
+    constant = float(np.median(split.earlier.ratings))
+    assert mae(prediction.median, split.later.ratings) < mae(
+        np.full(len(split.later), constant), split.later.ratings
+    )
+    scores = model.score(split.later.reviewer_rows)[np.arange(len(split.later)), split.later.movie_rows]
+    assert np.clip(scores, 1, 5) == pytest.approx(prediction.mean, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("als", "implicit"), ("svd", "surprise"), ("svd++", "surprise")]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_peers_answer_where_they_are_installed(name: str, module: str, split: Split) -> None:
+    pytest.importorskip(module)
+    model = fit_baseline(name, split.earlier, like_rating=4, seed=1)
+    assert quality(model, split) > 0
+    assert BASELINES[name].needs_ratings == (name != "als")
+
+
+@pytest.mark.parametrize("name", ["als", "svd", "svd++"])
+def test_peers_that_are_not_installed_are_a_clear_error(
+    name: str, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    for module in ("implicit", "implicit.als", "surprise"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigError, match=r"pip install movie-engine\[peers\]"):
+        fit_baseline(name, split.earlier, like_rating=4, seed=1)
