@@ -1,0 +1,52 @@
+"""Whatever the README shows can be done: its Python runs, its commands exist, its questions are answered."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from engine.cli import main
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+PYTHON = "\n".join(text for language, text in BLOCKS if language == "python")
+COMMANDS = [
+    shlex.split(line.removeprefix("$ ").removeprefix("engine "), comments=True)
+    for language, text in BLOCKS
+    if language in {"console", "bash"}
+    for line in text.replace("\\\n", "").splitlines()
+    if line.removeprefix("$ ").startswith("engine ")
+]
+QUESTIONS = [words for words in COMMANDS if words[0] in {"recommend", "similar", "info"}]
+
+
+@pytest.fixture
+def _beside_the_sample(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ENGINE_INDEX", raising=False)
+    monkeypatch.chdir(sample_index.parent)
+
+
+@pytest.mark.usefixtures("_beside_the_sample")
+def test_the_python_runs() -> None:
+    assert "Engine.load" in PYTHON
+    exec(compile(PYTHON, "README.md", "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.usefixtures("_beside_the_sample")
+@pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
+def test_the_questions_are_answered(words: list[str]) -> None:
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert result.stdout
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_commands_and_their_options_exist(words: list[str]) -> None:
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        command = command.commands[words[0]]
+        words = words[1:]
+    command.make_context(command.name, list(words))
