@@ -20,7 +20,7 @@ BATCH_SIZE = 64
 MAX_EPOCHS = 40
 """They stopped after 3 to 5, whether or not that was enough."""
 _MAX_STEPS = 640
-_PATIENCE = 2
+_PATIENCE = 5
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
 _MAX_VALUES = 2**24
