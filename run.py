@@ -75,7 +75,7 @@ def lint() -> None:
     call("ruff", "check", ".")
     call("ruff", "format", "--check", ".")
     call("mypy")
-    call("lint-imports")
+    call("lint-imports", "--no-logo")
     call("codespell")
 
 
