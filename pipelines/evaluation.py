@@ -16,6 +16,7 @@ import numpy as np
 from engine.config import Config
 from engine.errors import ConfigError
 from pipelines import comparison
+from pipelines.accounting import Accounting
 from pipelines.baselines import BASELINES, Fitted, fit_baseline
 from pipelines.dataset import default_like_rating
 from pipelines.evaluation_data import Pair, read_for_protocol, read_pairs
@@ -39,6 +40,8 @@ class Evaluation:
     """How the reviews were divided; "given" for pairs of files."""
     like_rating: float
     """The lowest rating that counted as relevant."""
+    rows: Sequence[dict[str, Any]]
+    """What became of the rows of the files: of all together, or of each where pairs were given."""
     splits: Sequence[dict[str, int]]
     """Of each fold, how many reviews and reviewers are on which side, and how many leaks were prevented."""
     results: comparison.Results
@@ -81,6 +84,7 @@ class Evaluation:
                 "protocol": self.protocol,
                 "like_rating": self.like_rating,
                 "leaks_prevented": self.leaks_prevented,
+                "rows": list(self.rows),
                 "splits": list(self.splits),
                 "folds": folds,
                 "mean": self.mean,
@@ -120,10 +124,12 @@ def evaluate(
     _check_request(reviews, protocol, models, pairs)
     folds: Iterator[Fold]
     if pairs:
-        folds = iter(read_pairs([Pair(*map(Path, pair)) for pair in pairs], metadata, config.ingest))
+        given = read_pairs([Pair(*map(Path, pair)) for pair in pairs], metadata, config.ingest)
+        folds, accountings = iter(given.folds), given.accountings
     else:
-        found, groups = read_for_protocol(reviews, metadata, config.ingest)
-        folds = make_folds(found, protocol, groups=groups, seed=config.seed)
+        prepared = read_for_protocol(reviews, metadata, config.ingest)
+        accountings = [prepared.accounting]
+        folds = make_folds(prepared.reviews, protocol, groups=prepared.groups, seed=config.seed)
     first = next(folds)
     like_rating = config.rating.like_rating
     if like_rating is None:
@@ -153,6 +159,7 @@ def evaluate(
     return Evaluation(
         protocol="given" if pairs else protocol,
         like_rating=like_rating,
+        rows=[_rows(accounting) for accounting in accountings],
         splits=splits,
         results=results,
         seconds=dict(seconds),
@@ -199,6 +206,11 @@ def _describe(fold: Fold) -> dict[str, int]:
         "of_unknown_movies": int((~np.isin(test.movie_rows, train.movie_rows)).sum()),
         "leaks_prevented": fold.num_leaks,
     }
+
+
+def _rows(accounting: Accounting) -> dict[str, Any]:
+    names = ("read", "kept", "duplicate", "filtered", "rejected", "filtered_by", "rejected_by")
+    return {name: value for name, value in accounting.to_dict().items() if name in names}
 
 
 def _text(figures: FoldFigures) -> str:

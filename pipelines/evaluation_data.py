@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.config import IngestConfig
 from engine.errors import DataError
+from pipelines.accounting import Accounting
 from pipelines.copies import MIN_TEXT_LENGTH, copy_groups
 from pipelines.database import open_database
 from pipelines.dataset import Reviews, make_reviews, rating_levels, read_reviews
@@ -28,6 +29,24 @@ Strings = NDArray[np.str_]
 
 _ORDER = "reviewer_row, time, file, line"
 """As `read_reviews` has them."""
+
+
+class Prepared(NamedTuple):
+    """Reviews to divide by a protocol."""
+
+    reviews: Reviews
+    groups: tuple[NDArray[np.int64], ...]
+    """Which of them are copies of each other, as `copy_groups` gives it."""
+    accounting: Accounting
+    """What became of every row of the files."""
+
+
+class Given(NamedTuple):
+    """Reviews that were divided before."""
+
+    folds: list[Fold]
+    accountings: list[Accounting]
+    """What became of every row, file by file: the training and the test file of each fold."""
 
 
 class Pair(NamedTuple):
@@ -46,24 +65,23 @@ class _Table(NamedTuple):
     times: NDArray[np.int64]
     texts: NDArray[np.int64]
     titles: dict[str, str | None]
+    accounting: Accounting
 
 
-def read_for_protocol(
-    reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig
-) -> tuple[Reviews, tuple[NDArray[np.int64], ...]]:
-    """Reads reviews, and which of them are copies of each other (as `copy_groups` gives it).
+def read_for_protocol(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig) -> Prepared:
+    """Reads reviews, and which of them are copies of each other.
 
     Raises:
         EngineError: as `ingest`.
     """
-    with _ingested(reviews, metadata, config) as database:
+    with _ingested(reviews, metadata, config) as (database, accounting):
         found = read_reviews(database)
         titles = database.execute("select title from movies order by movie_row").fetchall()
         films = film_rows([title for (title,) in titles])
-        return found, copy_groups(found, films, _texts(database))
+        return Prepared(found, copy_groups(found, films, _texts(database)), accounting)
 
 
-def read_pairs(pairs: Sequence[Pair], metadata: Sequence[Path], config: IngestConfig) -> list[Fold]:
+def read_pairs(pairs: Sequence[Pair], metadata: Sequence[Path], config: IngestConfig) -> Given:
     """Reads given splits, one fold a pair; reviewers and movies have the same rows in all of them.
 
     Nothing is filtered by counts: a test review of a reviewer or a movie that training does not have counts.
@@ -83,10 +101,11 @@ def read_pairs(pairs: Sequence[Pair], metadata: Sequence[Path], config: IngestCo
     if ratings and len(ratings) < len(tables):
         raise DataError("Some of the given files have ratings and others have none; expected the same of all")
     levels = rating_levels(np.concatenate(ratings)) if ratings else None
-    return [
-        _fold(tables[2 * number], tables[2 * number + 1], reviewer_ids, movie_ids, films, levels)
-        for number in range(len(pairs))
+    folds = [
+        _fold(train, test, reviewer_ids, movie_ids, films, levels)
+        for train, test in zip(tables[::2], tables[1::2], strict=True)
     ]
+    return Given(folds, [table.accounting for table in tables])
 
 
 def _fold(
@@ -126,7 +145,7 @@ def _fold(
 
 
 def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig) -> _Table:
-    with _ingested([path], metadata, config) as database:
+    with _ingested([path], metadata, config) as (database, accounting):
         columns = database.execute(
             "select reviewer_id, movie_id, rating, coalesce(unix_review_time, 0) as time from reviews "
             f"order by {_ORDER}"
@@ -140,20 +159,20 @@ def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig) -> _
             times=np.asarray(columns["time"], dtype=np.int64),
             texts=_texts(database),
             titles=dict(database.execute("select movie_id, title from movies order by movie_row").fetchall()),
+            accounting=accounting,
         )
 
 
 @contextmanager
 def _ingested(
     reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Accounting]]:
     with TemporaryDirectory(prefix="engine-evaluate-") as directory:
         database = open_database(
             Path(directory) / "work.duckdb", memory_limit=config.memory_limit, threads=config.threads
         )
         try:
-            ingest(database, reviews, metadata, config, keep_text=True)
-            yield database
+            yield database, ingest(database, reviews, metadata, config, keep_text=True)
         finally:
             database.close()
 

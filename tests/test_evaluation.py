@@ -128,13 +128,14 @@ def test_given_pairs_keep_every_review_and_share_their_ids(tmp_path: Path) -> No
     test = write_ratings(
         tmp_path / "test.csv", [*rows[200:], ("A new one", "M00", 3.0, 1), ("R00", "A new one", 3.0, 1)]
     )
-    (fold,) = read_pairs([Pair(train, test)], (), load_config().ingest)
+    (fold,) = read_pairs([Pair(train, test)], (), load_config().ingest).folds
     assert len(fold.train) == 200
     assert len(fold.test) == len(rows) - 200 + 2
     assert fold.train.num_reviewers == fold.test.num_reviewers == 41
     assert fold.train.num_movies == fold.test.num_movies == 21
     found = evaluate(pairs=[(train, test)], models=QUICK).to_dict()
     assert found["protocol"] == "given"
+    assert [file["kept"] for file in found["rows"]] == [200, len(rows) - 200 + 2]
     assert found["splits"][0]["of_unknown_movies"] == 1
     assert found["splits"][0]["of_unknown_reviewers"] > 0
 
@@ -143,7 +144,7 @@ def test_a_pair_that_is_in_both_given_files_is_no_test(tmp_path: Path) -> None:
     rows = some_rows()
     train = write_ratings(tmp_path / "train.csv", rows[:200])
     test = write_ratings(tmp_path / "test.csv", rows[190:])
-    (fold,) = read_pairs([Pair(train, test)], (), load_config().ingest)
+    (fold,) = read_pairs([Pair(train, test)], (), load_config().ingest).folds
     assert (len(fold.train), len(fold.test), fold.num_leaks) == (200, len(rows) - 200, 10)
 
 
