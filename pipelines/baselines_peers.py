@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ConfigError
 from engine.rating_head import RatingPrediction
-from pipelines.baselines_ranking import review_matrix
+from pipelines.baselines_ranking import Popularity, review_matrix
 from pipelines.baselines_rating import point_prediction
 from pipelines.dataset import Reviews
 from pipelines.ranking import rank_held_out
@@ -45,6 +45,7 @@ class AlternatingLeastSquares:
     def __init__(self, reviews: Reviews, like_rating: float, *, seed: int) -> None:
         self.reviewer_vectors: NDArray[np.float32]
         self.movie_vectors: NDArray[np.float32]
+        self.popular = Popularity(reviews).counts
         earlier, later = hold_out_last(reviews, 0.2)
         relevant = later.select(later.likes(like_rating))
 
@@ -62,13 +63,17 @@ class AlternatingLeastSquares:
         als = _require("implicit.als", "als").AlternatingLeastSquares(
             **setting._asdict(), iterations=15, random_state=seed, use_gpu=False
         )
-        als.fit(review_matrix(reviews.select(reviews.likes(like_rating))), show_progress=False)
+        likes = review_matrix(reviews.select(reviews.likes(like_rating)))
+        als.fit(likes, show_progress=False)
+        self.without_likes = np.diff(likes.indptr) == 0
         self.reviewer_vectors = np.asarray(als.user_factors)
         self.movie_vectors = np.asarray(als.item_factors)
 
     def score(self, reviewer_rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Inner products, float32 [n, num_movies]."""
-        return np.asarray(self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T, dtype=np.float32)
+        """Inner products, float32 [n, num_movies]; popularity for who has no likes."""
+        scores = np.asarray(self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T, dtype=np.float32)
+        scores[self.without_likes[reviewer_rows]] = self.popular
+        return scores
 
     def predict(self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]) -> None:
         """Implicit factors say nothing of ratings."""

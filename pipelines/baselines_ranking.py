@@ -42,14 +42,20 @@ class Popularity:
 class _FromHistory:
     """Scores that are a sum over a reviewer's movies of what each says for every other one."""
 
-    def __init__(self, history: csr_matrix, weights: csr_matrix | NDArray[np.float32]) -> None:
+    def __init__(
+        self, history: csr_matrix, weights: csr_matrix | NDArray[np.float32], popular: NDArray[np.float32]
+    ) -> None:
         self.history = history
         self.weights = weights
+        self.popular = popular
 
     def score(self, reviewer_rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Sums over the reviewers' movies, float32 [n, num_movies]; all 0 where there are none."""
-        scores = self.history[reviewer_rows] @ self.weights
-        return np.asarray(scores if isinstance(scores, np.ndarray) else scores.toarray(), dtype=np.float32)
+        """Sums over the reviewers' movies, float32 [n, num_movies]; popularity for who has no history."""
+        history = self.history[reviewer_rows]
+        scores = history @ self.weights
+        dense = np.asarray(scores if isinstance(scores, np.ndarray) else scores.toarray(), dtype=np.float32)
+        dense[np.diff(history.indptr) == 0] = self.popular
+        return dense
 
     def predict(self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]) -> None:
         """Neighbours in co-reviews say nothing of ratings."""
@@ -69,7 +75,8 @@ class ItemNeighbours(_FromHistory):
         reviewer_counts = np.maximum(np.diff(history.indptr), 1)
         movie_counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
         damped = (diags(1 / np.sqrt(reviewer_counts)) @ history).tocsr()
-        super().__init__(history, _neighbours(damped.T.tocsr(), history, np.sqrt(movie_counts)))
+        weights = _neighbours(damped.T.tocsr(), history, np.sqrt(movie_counts))
+        super().__init__(history, weights, movie_counts.astype(np.float32))
 
 
 class Ease(_FromHistory):
@@ -91,7 +98,8 @@ class Ease(_FromHistory):
             )
         self.movies = movies
         self.num_movies = reviews.num_movies
-        super().__init__(history := review_matrix(liked)[:, movies].tocsr(), _ease_weights(history))
+        history = review_matrix(liked)[:, movies].tocsr()
+        super().__init__(history, _ease_weights(history), Popularity(reviews).counts[movies])
 
     def score(self, reviewer_rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """As above; movies without a like have 0, which is what nothing speaks for."""

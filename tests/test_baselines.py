@@ -69,6 +69,16 @@ def test_every_baseline_answers_for_unknown_reviewers_and_movies(name: str, spli
             assert ((prediction.mean >= 1) & (prediction.mean <= 5)).all()
 
 
+@pytest.mark.parametrize("name", ["item-knn", "ease"])
+def test_who_has_no_history_gets_what_is_popular(name: str, split: Split) -> None:
+    train = split.earlier.select(split.earlier.reviewer_rows != 3)
+    model = fit_baseline(name, train, like_rating=4, seed=1)
+    popular = fit_baseline("popularity", train, like_rating=4, seed=1)
+    assert isinstance(model, Ranker)
+    assert isinstance(popular, Ranker)
+    assert (model.score(np.array([3])) == popular.score(np.array([3]))).all()
+
+
 def test_constants_are_the_best_ones_for_each_error() -> None:
     reviews = two_tastes()
     model = fit_baseline("constants", reviews, like_rating=4, seed=1)
