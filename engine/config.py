@@ -107,7 +107,7 @@ class RelevanceConfig:
     history_dropout: float = 0.2
     """Share of a history left out in training."""
     l2: float = 1e-4
-    """Weight of the squared vectors in the loss."""
+    """Weight of the squared movie and reviewer vectors in the loss."""
     num_negatives: int = 4096
     """Movies drawn against each step's targets where the catalogue is large."""
     full_softmax_up_to: int = 8192

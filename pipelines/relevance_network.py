@@ -77,7 +77,7 @@ class RelevanceNetwork:
             movie_vectors=np.concatenate([self.movies.numpy(), self.biases.numpy()], axis=1),
             history_vectors=self.history.numpy().copy(),
             reviewer_embeddings=self.reviewers.numpy().copy(),
-            level_weights=_scaled(self.levels).numpy()[:, 0],
+            level_weights=self.levels.numpy()[:, 0].copy(),
             recency_power=self._config.recency_power,
             max_history=self._config.max_history,
         )
@@ -100,7 +100,7 @@ class RelevanceNetwork:
         num_examples = tf.shape(batch.reviewer_rows)[0]
         history = tf.gather(self.history, batch.history_movies)
         weights = batch.history_weights[:, None]
-        levels = tf.gather(_scaled(self.levels), batch.history_levels)
+        levels = tf.gather(self.levels, batch.history_levels)
         pooled = tf.math.unsorted_segment_sum(
             history * levels * weights, batch.history_examples, num_examples
         )
@@ -118,7 +118,8 @@ class RelevanceNetwork:
         chances = tf.nn.log_softmax(logits)
         losses = -tf.gather_nd(chances, tf.stack([batch.target_examples, places], axis=1))
         loss = tf.reduce_sum(losses * batch.target_weights) / tf.reduce_sum(batch.target_weights)
-        squares = tf.reduce_sum(candidates**2) + tf.reduce_sum(history**2) + tf.reduce_sum(own**2) / 16.0
+        # The history's vectors need no penalty: what they pool is held short by dropout.
+        squares = tf.reduce_sum(candidates**2) + tf.reduce_sum(own**2) / 64.0
         return loss, squares
 
     @staticmethod
@@ -132,9 +133,3 @@ class RelevanceNetwork:
         where = tf.boolean_mask(tf.stack([batch.history_examples, places], axis=1), present)
         return tf.tensor_scatter_nd_add(logits, where, tf.fill([tf.shape(where)[0]], _MASKED))
 
-
-def _scaled(levels: Any) -> Any:
-    """Level weights relative to the greatest: their common factor belongs to the vectors."""
-    import tensorflow as tf
-
-    return levels / tf.reduce_max(tf.abs(levels))
