@@ -56,7 +56,7 @@ class CandidateSource:
             return np.sort(own)
         near = reviewer.near.copy()
         near[seen] = 0.0
-        found = np.flatnonzero(near)
+        found = np.flatnonzero(near > 0)
         if len(found) > wanted:
             found = found[np.argpartition(-near[found], wanted - 1)[:wanted]]
         return np.union1d(own, found)

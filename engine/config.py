@@ -70,8 +70,6 @@ class SplitConfig:
     """Each reviewer's last share by time, on which the held-out figures are measured; 0 measures nothing."""
     validation_share: float = 0.1
     """Of what is left the last share, on which training stops and weights are chosen."""
-    refit: bool = True
-    """Train once more on all reviews, for the epochs found, so that the newest reviews count as well."""
 
     def __post_init__(self) -> None:
         require_range("split.test_share", self.test_share, low=0.0, high=0.5)
@@ -181,6 +179,10 @@ class NeighboursConfig:
     """Reviewers in common at which a co-review similarity counts half."""
     rating_shrinkage: float = 100.0
     """Likewise for the similarity of ratings."""
+    linear_up_to: int = 10_000
+    """Catalogues up to this size get a linear model of all pairs in place of the co-review similarities."""
+    linear_l2: float = 100.0
+    """Holds the linear model's weights short, in reviewers."""
     max_history: int = 300
     """The latest reviews of a reviewer that are paired, which bounds the work of heavy reviewers."""
 
@@ -188,6 +190,8 @@ class NeighboursConfig:
         require_range("neighbours.num_neighbours", self.num_neighbours, low=1)
         require_range("neighbours.shrinkage", self.shrinkage, low=0.0)
         require_range("neighbours.rating_shrinkage", self.rating_shrinkage, low=0.0)
+        require_range("neighbours.linear_up_to", self.linear_up_to, low=0)
+        require_range("neighbours.linear_l2", self.linear_l2, low=1e-3)
         require_range("neighbours.max_history", self.max_history, low=2)
 
 

@@ -32,7 +32,7 @@ class Blend:
     like_rating: float = 4.0
     """The lowest rating that is a like."""
     neighbour_weight: float = 0.0
-    """What the mean co-review similarity to the history adds to the relevance."""
+    """What the nearness to the history's movies adds to the relevance."""
     like_weight: float = 0.0
     """What the logarithm of the chance of a like adds to the score."""
     rating_neighbour_weight: float = 0.0
@@ -50,7 +50,7 @@ class Reviewer(NamedTuple):
     query: Floats
     """float32 [embedding_dim + 1], what the index is asked."""
     near: NDArray[np.float64]
-    """float64 [num_movies], mean co-review similarity to the history, newer reviews counting more."""
+    """float64 [num_movies], how near each movie is to the history, newer reviews counting more."""
     taste: Taste | None
     """What the rating head needs; None where the data has no ratings."""
     neighbour_ratings: NDArray[np.float64] | None
@@ -76,6 +76,8 @@ class Model:
         relevance: the head whose movie vectors the index holds.
         rating: the head that predicts ratings; None where the data has none.
         neighbours: co-review similarities.
+        linear_neighbours: weights of a linear model over all pairs of movies, which then stand in for the
+            co-review similarities in every score; None where the catalogue is too large for it.
         rating_neighbours: similarities of ratings; None where there are none.
         histories: what each reviewer reviewed.
         blend: how the parts are added up.
@@ -84,6 +86,7 @@ class Model:
     relevance: RelevanceHead
     rating: RatingHead | None
     neighbours: NeighbourTable
+    linear_neighbours: NeighbourTable | None
     rating_neighbours: NeighbourTable | None
     histories: Histories
     blend: Blend
@@ -170,7 +173,8 @@ class Model:
             return np.zeros(self.num_movies)
         fading = recency_weights(len(history.movie_rows), self.relevance.recency_power)
         weights = fading * self._like_weights()[history.level_rows]
-        (near,) = self.neighbours.spread(history.movie_rows, weights)
+        table = self.neighbours if self.linear_neighbours is None else self.linear_neighbours
+        (near,) = table.spread(history.movie_rows, weights)
         return near / float(fading.sum())
 
     def _like_weights(self) -> Floats:

@@ -79,8 +79,8 @@ def build_index(
             write_catalog(database, writer)
             write_ids(database, writer)
             prepared = read_reviews(database)
-        metrics = measure_quality(prepared, config)
-        fitted = fit_model(prepared, config)
+        quality = measure_quality(prepared, config)
+        fitted = fit_model(prepared, config, found=quality.fitted)
         search = build_search(fitted.model, config)
         write_model(fitted.model, writer)
         write_search(search, writer)
@@ -91,7 +91,7 @@ def build_index(
             "counts",
             {"reviews": len(prepared), "reviewers": prepared.num_reviewers, "movies": prepared.num_movies},
         )
-        writer.add_section("metrics", metrics)
+        writer.add_section("metrics", quality.figures)
         writer.add_section("training", fitted.summary())
         writer.add_section("audit", search.audit)
     logger.info("Built %s in %.0f s", output, time.perf_counter() - started)

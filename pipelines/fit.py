@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,28 +49,38 @@ class FittedModel:
         return {"rounds": self.rounds, "curves": self.curves}
 
 
-def fit_model(reviews: Reviews, config: Config) -> FittedModel:
+def fit_model(reviews: Reviews, config: Config, *, found: FittedModel | None = None) -> FittedModel:
     """Trains a model on reviews.
 
-    Each reviewer's last reviews are set aside to find how long to train and how to blend; then, unless
-    `config.split.refit` is off, everything is trained once more on all reviews with what was found.
+    Each reviewer's last reviews are set aside to find how long to train and how to blend; then everything is
+    trained once more on all reviews with what was found.
+
+    Args:
+        reviews: those to learn from.
+        config: settings.
+        found: a model trained on part of these reviews, whose rounds and blend are taken instead of looking
+            for them again.
 
     Raises:
         TrainingError: there is nothing to train on, or a loss is not finite.
         DataError: all ratings are equal.
     """
     start_tensorflow()
+    if found is None:
+        found = _find(reviews, config)
+    fitted = _fit(reviews, found.model.blend, config, found.rounds)
+    return replace(fitted, curves=found.curves)
+
+
+def _find(reviews: Reviews, config: Config) -> FittedModel:
+    """Trains without each reviewer's last reviews, and finds on those how long to train and how to blend."""
     blend = first_blend(reviews, config)
     earlier, later = hold_out_last(reviews, config.split.validation_share)
     liked = later.select(later.likes(blend.like_rating))
     if len(np.unique(liked.reviewer_rows)) < _FEWEST_VALIDATED:
         logger.info("Too few reviews to validate on: training takes its default length")
         return _fit(reviews, blend, config, _default_rounds(config))
-    fitted = _fit_validated(earlier, later, liked, blend, config)
-    if not config.split.refit:
-        return fitted
-    refitted = _fit(reviews, fitted.model.blend, config, fitted.rounds)
-    return FittedModel(model=refitted.model, rounds=fitted.rounds, curves=fitted.curves)
+    return _fit_validated(earlier, later, liked, blend, config)
 
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:
@@ -118,6 +128,7 @@ def _assemble(
         relevance=relevance.head,
         rating=rating.head if rating else None,
         neighbours=neighbours.co_review,
+        linear_neighbours=neighbours.linear,
         rating_neighbours=neighbours.rating,
         histories=histories_of(reviews),
         blend=blend,

@@ -14,6 +14,7 @@ from engine.neighbours import NeighbourTable
 from engine.scorer import OFFSET_DAMPING, Blend
 from pipelines.database import open_database, run, storage_errors
 from pipelines.dataset import Reviews
+from pipelines.linear_neighbours import linear_neighbours
 from pipelines.rating_network import movie_baselines
 
 if TYPE_CHECKING:
@@ -21,18 +22,20 @@ if TYPE_CHECKING:
 
 
 class Neighbours(NamedTuple):
-    """The two tables."""
+    """The tables of neighbouring movies."""
 
     co_review: NeighbourTable
     """Movies that the same reviewers came to; of n reviews each pair weighs 1 / sqrt(n)."""
     rating: NeighbourTable | None
     """Movies that are rated alike; None where there are no ratings."""
+    linear: NeighbourTable | None
+    """The linear model's weights; None where the catalogue is too large for it."""
 
 
 def build_neighbours(
     reviews: Reviews, blend: Blend, config: NeighboursConfig, limits: IngestConfig
 ) -> Neighbours:
-    """Builds both tables.
+    """Builds the tables.
 
     Args:
         reviews: those to learn from.
@@ -47,10 +50,19 @@ def build_neighbours(
             run(database, "movie_pairs")
             size = {"num_neighbours": config.num_neighbours}
             co_review = _read(database, reviews, "co_review_neighbours", shrinkage=config.shrinkage, **size)
-            if not reviews.has_ratings:
-                return Neighbours(co_review, None)
-            rated = _read(database, reviews, "rating_neighbours", shrinkage=config.rating_shrinkage, **size)
-            return Neighbours(co_review, rated)
+            rated = None
+            if reviews.has_ratings:
+                rated = _read(
+                    database, reviews, "rating_neighbours", shrinkage=config.rating_shrinkage, **size
+                )
+    return Neighbours(co_review, rated, _linear(reviews, blend, config))
+
+
+def _linear(reviews: Reviews, blend: Blend, config: NeighboursConfig) -> NeighbourTable | None:
+    if reviews.num_movies > config.linear_up_to:
+        return None
+    likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
+    return linear_neighbours(reviews, likes, l2=config.linear_l2, num_neighbours=config.num_neighbours)
 
 
 def _write_signals(

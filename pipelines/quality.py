@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.config import Config
 from pipelines import metrics
 from pipelines.dataset import Reviews
-from pipelines.fit import fit_model
+from pipelines.fit import FittedModel, fit_model
 from pipelines.ranking import rank_held_out
 from pipelines.split import hold_out_last
 
@@ -21,20 +21,28 @@ _MAX_REVIEWS = 200_000
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
 
 
-def measure_quality(reviews: Reviews, config: Config) -> dict[str, Any]:
+class Quality(NamedTuple):
+    """How good a build is."""
+
+    figures: dict[str, dict[str, float]]
+    """By model: "ncf", "popularity" and, where there are ratings, "constant"; and of each its figures."""
+    fitted: FittedModel | None
+    """The model that was measured, trained without what was held out."""
+
+
+def measure_quality(reviews: Reviews, config: Config) -> Quality:
     """Trains without each reviewer's last reviews, and measures how well those are found and rated.
 
-    Returns:
-        By model: "ncf", "popularity" and, where there are ratings, "constant"; and of each its figures. Empty
-        where nothing is held out, or too little to train on would be left.
+    Nothing is measured where nothing is held out, or too little to train on would be left.
     """
     if config.split.test_share == 0:
-        return {}
+        return Quality({}, None)
     earlier, later = hold_out_last(reviews, config.split.test_share)
     if len(later) == 0 or not (np.diff(earlier.offsets()) >= 2).any():
         logger.info("Too few reviews to hold any out: quality is not measured")
-        return {}
-    model = fit_model(earlier, config).model
+        return Quality({}, None)
+    fitted = fit_model(earlier, config)
+    model = fitted.model
     relevant = later.select(later.likes(model.blend.like_rating))
     popularity = np.bincount(earlier.movie_rows, minlength=reviews.num_movies).astype(np.float32)
     scores = {
@@ -61,4 +69,4 @@ def measure_quality(reviews: Reviews, config: Config) -> dict[str, Any]:
         }
     shown = ", ".join(f"{name} {figures['ncf'][name]:.4f}" for name in _SHOWN if name in figures["ncf"])
     logger.info("Held out %s of %s reviews: %s", f"{len(later):,}", f"{len(reviews):,}", shown)
-    return figures
+    return Quality(figures, fitted)

@@ -132,4 +132,3 @@ class RelevanceNetwork:
         present = tf.equal(tf.gather(batch.candidates, places), batch.history_movies)
         where = tf.boolean_mask(tf.stack([batch.history_examples, places], axis=1), present)
         return tf.tensor_scatter_nd_add(logits, where, tf.fill([tf.shape(where)[0]], _MASKED))
-

@@ -21,7 +21,7 @@ from engine.cli import main
 
 # Of the bundled sample.
 REVIEWER, MOVIE = "A3ROS56ZKFSSN", "B000000016"
-QUICK = ("--set", "relevance.max_epochs=1", "--set", "rating.max_epochs=1", "--set", "split.refit=false")
+QUICK = ("--set", "relevance.max_epochs=1", "--set", "rating.max_epochs=1")
 
 
 def review(

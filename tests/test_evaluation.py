@@ -203,7 +203,7 @@ def test_the_command_refuses_half_a_question_as_wrong_usage(command: list[str]) 
 
 @pytest.mark.slow
 def test_the_engines_own_model_is_measured_beside_the_others(ratings: Path) -> None:
-    quick = ("relevance.max_epochs=2", "rating.max_epochs=2", "split.refit=false")
+    quick = ("relevance.max_epochs=2", "rating.max_epochs=2")
     found = evaluate(
         [ratings], protocol="last-share", models=("ncf", "popularity"), config=load_config(assignments=quick)
     ).to_dict()
