@@ -163,7 +163,7 @@ class Model:
         probabilities = np.zeros((len(movie_rows), len(self.rating.levels)), dtype=np.float32)
         order = np.argsort(reviewer_rows, kind="stable")
         found, begins = np.unique(np.asarray(reviewer_rows)[order], return_index=True)
-        for row, places in zip(found, np.split(order, begins[1:]), strict=True):
+        for row, places in zip(found, np.split(order, begins)[1:], strict=True):
             reviewer = self.reviewer(int(row))
             probabilities[places] = self.rate(reviewer, np.asarray(movie_rows)[places])
         return self.rating.summarize(probabilities)
