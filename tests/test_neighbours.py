@@ -1,0 +1,193 @@
+from collections import Counter, defaultdict
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.config import IngestConfig, NeighboursConfig
+from engine.neighbours import NeighbourTable
+from engine.scorer import Blend
+from pipelines.dataset import Reviews, make_reviews
+from pipelines.neighbours import Neighbours, build_neighbours
+
+BLEND = Blend(like_rating=4.0, other_weight=0.3)
+NUM_REVIEWERS, NUM_MOVIES = 40, 25
+Similarities = dict[int, dict[int, float]]
+
+
+def some_reviews(seed: int, rated: bool = True) -> Reviews:
+    generator = np.random.default_rng(seed)
+    counts = generator.integers(1, 12, NUM_REVIEWERS)
+    movies = np.concatenate([generator.permutation(NUM_MOVIES - 1)[:count] for count in counts])
+    ratings = generator.integers(1, 11, len(movies)) / 2 if rated else None
+    return make_reviews(
+        np.repeat(np.arange(NUM_REVIEWERS), counts),
+        movies,
+        ratings,
+        np.arange(len(movies)),
+        num_reviewers=NUM_REVIEWERS,
+        num_movies=NUM_MOVIES,
+    )
+
+
+def build(reviews: Reviews, **config: float) -> Neighbours:
+    limits = IngestConfig(memory_limit="500MB", threads=1)
+    return build_neighbours(reviews, BLEND, NeighboursConfig(**config), limits)
+
+
+def recent_by_reviewer(reviews: Reviews, max_history: int) -> list[tuple[int, list[int]]]:
+    """Of each reviewer how many reviews there are, and the positions of the latest."""
+    places = [np.flatnonzero(reviews.reviewer_rows == row).tolist() for row in range(NUM_REVIEWERS)]
+    return [(len(own), own[-max_history:]) for own in places]
+
+
+def plain_co_reviews(reviews: Reviews, shrinkage: float, max_history: int) -> Similarities:
+    products: defaultdict[tuple[int, int], float] = defaultdict(float)
+    common: Counter[tuple[int, int]] = Counter()
+    squares: defaultdict[int, float] = defaultdict(float)
+    likes = reviews.likes(BLEND.like_rating)
+    for count, places in recent_by_reviewer(reviews, max_history):
+        weights = {int(reviews.movie_rows[p]): (1.0 if likes[p] else 0.3) / count**0.25 for p in places}
+        for movie, weight in weights.items():
+            squares[movie] += weight**2
+        for one, other in permutations(weights, 2):
+            products[one, other] += weights[one] * weights[other]
+            common[one, other] += 1
+    found: Similarities = defaultdict(dict)
+    for (one, other), product in products.items():
+        cosine = product / np.sqrt(squares[one] * squares[other])
+        shared = common[one, other]
+        found[one][other] = cosine * shared / (shared + shrinkage)
+    return found
+
+
+def plain_rating_similarities(reviews: Reviews, shrinkage: float, max_history: int) -> Similarities:
+    ratings = reviews.ratings.astype(float)
+    by_movie = [ratings[reviews.movie_rows == movie] for movie in range(NUM_MOVIES)]
+    mean = ratings.mean()
+    baselines = [mean + (own - mean).sum() / (len(own) + 5) for own in by_movie]
+    above = ratings - np.array(baselines)[reviews.movie_rows]
+    totals: defaultdict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(4))
+    for count, places in recent_by_reviewer(reviews, max_history):
+        own = reviews.reviewer_rows == reviews.reviewer_rows[places[0]]
+        offset = above[own].sum() / (count + 15)
+        residuals = {int(reviews.movie_rows[p]): above[p] - offset for p in places}
+        for one, other in permutations(residuals, 2):
+            left, right = residuals[one], residuals[other]
+            totals[one, other] += np.array([left * right, left**2, right**2, 1.0])
+    found: Similarities = defaultdict(dict)
+    for (one, other), (product, left, right, shared) in totals.items():
+        if product > 1e-9:
+            found[one][other] = product / np.sqrt(left * right) * shared / (shared + shrinkage)
+    return found
+
+
+def assert_holds_the_nearest(table: NeighbourTable, expected: Similarities, num_neighbours: int) -> None:
+    assert table.num_movies == NUM_MOVIES
+    for movie in range(NUM_MOVIES):
+        rows, weights = table.of(movie)
+        truth = expected.get(movie, {})
+        assert (np.diff(rows) > 0).all()
+        assert movie not in rows
+        np.testing.assert_allclose(weights, [truth[row] for row in rows.tolist()], atol=1e-5)
+        best = sorted(truth.values(), reverse=True)[:num_neighbours]
+        np.testing.assert_allclose(np.sort(weights)[::-1], best, atol=1e-5)
+
+
+@pytest.mark.parametrize(("num_neighbours", "max_history"), [(200, 300), (4, 300), (200, 5)])
+@pytest.mark.parametrize("seed", range(3))
+def test_co_reviews_are_those_of_plain_python(seed: int, num_neighbours: int, max_history: int) -> None:
+    reviews = some_reviews(seed)
+    built = build(reviews, num_neighbours=num_neighbours, max_history=max_history, shrinkage=2.0)
+    expected = plain_co_reviews(reviews, 2.0, max_history)
+    assert_holds_the_nearest(built.co_review, expected, num_neighbours)
+
+
+@pytest.mark.parametrize(("num_neighbours", "max_history"), [(200, 300), (4, 300), (200, 5)])
+@pytest.mark.parametrize("seed", range(3))
+def test_rating_similarities_are_those_of_plain_python(
+    seed: int, num_neighbours: int, max_history: int
+) -> None:
+    reviews = some_reviews(seed)
+    built = build(reviews, num_neighbours=num_neighbours, max_history=max_history, rating_shrinkage=20.0)
+    assert built.rating is not None
+    expected = plain_rating_similarities(reviews, 20.0, max_history)
+    assert_holds_the_nearest(built.rating, expected, num_neighbours)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_linear_model_is_the_best_way_to_restore_each_movie_from_the_others(seed: int) -> None:
+    reviews = some_reviews(seed)
+    built = build(reviews, linear_l2=5.0)
+    assert built.linear is not None
+    signals = np.zeros((NUM_REVIEWERS, NUM_MOVIES))
+    signals[reviews.reviewer_rows, reviews.movie_rows] = np.where(reviews.likes(4.0), 1.0, 0.3)
+    found = dense(built.linear)
+    for movie in range(NUM_MOVIES):
+        others = np.delete(signals, movie, axis=1)
+        gram = others.T @ others + 5.0 * np.eye(NUM_MOVIES - 1)
+        expected = np.linalg.solve(gram, others.T @ signals[:, movie])  # ridge regression of one movie
+        np.testing.assert_allclose(np.delete(found[:, movie], movie), expected, atol=1e-4)
+    assert not np.diag(found).any()
+
+
+def test_the_linear_model_keeps_the_strongest_of_either_sign() -> None:
+    reviews = some_reviews(0)
+    every, few = build(reviews, linear_l2=5.0).linear, build(reviews, linear_l2=5.0, num_neighbours=6).linear
+    assert every is not None
+    assert few is not None
+    for movie in range(NUM_MOVIES):
+        rows, weights = few.of(movie)
+        strongest = np.sort(np.abs(every.of(movie)[1]))[::-1][:6]
+        np.testing.assert_allclose(np.sort(np.abs(weights))[::-1], strongest, atol=1e-6)
+        np.testing.assert_allclose(dense(every)[movie, rows], weights, atol=1e-6)
+    assert (few.weights < 0).any()
+
+
+def test_a_catalogue_over_the_limit_gets_no_linear_model() -> None:
+    assert build(some_reviews(0), linear_up_to=NUM_MOVIES - 1).linear is None
+
+
+def test_without_ratings_every_review_counts_as_a_like_and_there_is_no_rating_table() -> None:
+    reviews = some_reviews(1, rated=False)
+    built = build(reviews, shrinkage=1.0)
+    assert built.rating is None
+    assert_holds_the_nearest(built.co_review, plain_co_reviews(reviews, 1.0, 300), 200)
+
+
+def test_building_again_gives_the_same_tables() -> None:
+    one, other = build(some_reviews(2)), build(some_reviews(2))
+    for left, right in zip(one, other, strict=True):
+        assert left is not None
+        assert right is not None
+        np.testing.assert_array_equal(left.offsets, right.offsets)
+        np.testing.assert_array_equal(left.movie_rows, right.movie_rows)
+        np.testing.assert_allclose(left.weights, right.weights, atol=1e-7)
+
+
+def dense(table: NeighbourTable) -> np.ndarray:
+    matrix = np.zeros((table.num_movies, table.num_movies))
+    for movie in range(table.num_movies):
+        rows, weights = table.of(movie)
+        matrix[movie, rows] = weights
+    return matrix
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.floats(0, 1), st.integers(0, 20))
+@settings(max_examples=60, deadline=None)
+def test_spreading_is_a_product_with_the_whole_matrix(
+    seed: int, num_movies: int, density: float, num_rows: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    matrix = generator.standard_normal((num_movies, num_movies)).astype(np.float32)
+    present = generator.random(matrix.shape) < density
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+    table = NeighbourTable(offsets, np.nonzero(present)[1].astype(np.int32), matrix[present])
+    rows = generator.integers(0, num_movies, num_rows)  # a movie may come twice
+    amounts = generator.standard_normal((2, num_rows))
+    one_by_one = [table.spread(rows, amount)[0] for amount in amounts]
+    for found, alone, amount in zip(table.spread(rows, *amounts), one_by_one, amounts, strict=True):
+        np.testing.assert_allclose(found, amount @ (matrix * present)[rows], atol=1e-4)
+        np.testing.assert_array_equal(found, alone)

@@ -1,0 +1,216 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.histories import Histories, History
+from engine.neighbours import NeighbourTable
+from engine.rating_head import RatingHead
+from engine.relevance_head import RelevanceHead
+from engine.scorer import ALL, Blend, Model
+
+NUM_REVIEWERS, NUM_MOVIES, DIM = 12, 50, 6
+LEVELS = np.arange(1, 6, dtype=np.float32)
+BLEND = Blend(
+    like_rating=4.0,
+    neighbour_weight=0.7,
+    like_weight=0.5,
+    rating_neighbour_weight=0.3,
+    log_temperature=0.2,
+)
+
+
+def random_table(generator: np.random.Generator) -> NeighbourTable:
+    present = generator.random((NUM_MOVIES, NUM_MOVIES)) < 0.2
+    np.fill_diagonal(present, False)
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+    weights = generator.random(int(present.sum())).astype(np.float32)
+    return NeighbourTable(offsets, np.nonzero(present)[1].astype(np.int32), weights)
+
+
+def random_histories(generator: np.random.Generator) -> Histories:
+    """The first reviewer has reviewed nothing."""
+    counts = np.concatenate([[0], generator.integers(1, 15, NUM_REVIEWERS - 1)])
+    movies = np.concatenate([generator.permutation(NUM_MOVIES)[:count] for count in counts])
+    levels = generator.integers(0, 5, len(movies)).astype(np.int8)
+    return Histories(np.concatenate([[0], np.cumsum(counts)]), movies.astype(np.int32), levels)
+
+
+def random_model(*, rated: bool = True, linear: bool = False, seed: int = 0) -> Model:
+    generator = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return generator.standard_normal(shape).astype(np.float32)
+
+    relevance = RelevanceHead(
+        movie_vectors=normal(NUM_MOVIES, DIM + 1),
+        history_vectors=normal(NUM_MOVIES, DIM),
+        reviewer_embeddings=normal(NUM_REVIEWERS, DIM),
+        level_weights=normal(5 if rated else 1),
+        recency_power=0.4,
+        max_history=8,
+    )
+    rating = RatingHead(
+        levels=LEVELS,
+        movie_vectors=normal(NUM_MOVIES, DIM + 2) / 2,
+        history_vectors=normal(NUM_MOVIES, 2 * DIM) / 2,
+        reviewer_biases=normal(NUM_REVIEWERS, 2) / 2,
+        baselines=3 + normal(NUM_MOVIES) / 2,
+        thresholds=np.sort(normal(4)),
+        dot_weights=normal(DIM),
+        kernels=[normal(3 * DIM, 4) / 2, normal(4, 2) / 2],
+        biases=[normal(4), normal(2)],
+    )
+    histories = random_histories(generator)
+    if not rated:
+        histories = Histories(histories.offsets, histories.movie_rows, 0 * histories.level_rows)
+    return Model(
+        relevance=relevance,
+        rating=rating if rated else None,
+        neighbours=random_table(generator),
+        linear_neighbours=random_table(generator) if linear else None,
+        rating_neighbours=random_table(generator) if rated else None,
+        histories=histories,
+        blend=BLEND,
+    )
+
+
+@pytest.fixture(params=["ratings", "linear", "no-ratings"])
+def model(request: pytest.FixtureRequest) -> Model:
+    return random_model(rated=request.param != "no-ratings", linear=request.param == "linear")
+
+
+def test_some_movies_score_as_among_all(model: Model) -> None:
+    generator = np.random.default_rng(1)
+    scores = model.score(range(NUM_REVIEWERS))
+    assert scores.dtype == np.float32
+    for reviewer_row in range(NUM_REVIEWERS):
+        reviewer = model.reviewer(reviewer_row)
+        every = model.rescore(reviewer, ALL)
+        np.testing.assert_array_equal(every.score, scores[reviewer_row])
+        for count in (0, 1, 7, NUM_MOVIES):
+            rows = generator.permutation(NUM_MOVIES)[:count]
+            some = model.rescore(reviewer, rows)
+            np.testing.assert_allclose(some.score, scores[reviewer_row, rows], atol=1e-5)
+            np.testing.assert_allclose(some.relevance, every.relevance[rows], atol=1e-5)
+            if some.probabilities is not None and every.probabilities is not None:
+                np.testing.assert_allclose(some.probabilities, every.probabilities[rows], atol=1e-5)
+
+
+def test_nobody_gets_no_scores(model: Model) -> None:
+    assert model.score([]).shape == (0, NUM_MOVIES)
+
+
+def test_without_ratings_a_score_is_relevance_and_nothing_is_predicted() -> None:
+    model = random_model(rated=False)
+    scores = model.rescore(model.reviewer(3), ALL)
+    np.testing.assert_array_equal(scores.score, scores.relevance)
+    assert scores.probabilities is None
+    assert model.predict(np.array([1]), np.array([2])) is None
+    with pytest.raises(ValueError, match="no ratings"):
+        model.rate(model.reviewer(3), ALL)
+    with pytest.raises(ValueError, match="no ratings"):
+        model.like_probability(np.zeros((1, 5), np.float32))
+
+
+def test_a_batch_of_predictions_is_that_of_single_ones() -> None:
+    model, generator = random_model(), np.random.default_rng(2)
+    reviewers, movies = generator.integers(0, NUM_REVIEWERS, 40), generator.integers(0, NUM_MOVIES, 40)
+    batch = model.predict(reviewers, movies)
+    assert batch is not None
+    for place in range(40):
+        single = model.predict(reviewers[[place]], movies[[place]])
+        assert single is not None
+        np.testing.assert_allclose(batch.probabilities[place], single.probabilities[0], atol=1e-5)
+        assert batch.mean[place] == pytest.approx(single.mean[0], abs=1e-5)
+        assert batch.median[place] == single.median[0]
+
+
+def test_no_pairs_get_no_predictions() -> None:
+    predicted = random_model().predict(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    assert predicted is not None
+    assert predicted.probabilities.shape == (0, 5)
+
+
+def test_a_prediction_is_what_the_list_shows() -> None:
+    model = random_model()
+    scores = model.rescore(model.reviewer(5), ALL)
+    predicted = model.predict(np.full(NUM_MOVIES, 5), np.arange(NUM_MOVIES))
+    assert predicted is not None
+    assert scores.probabilities is not None
+    np.testing.assert_allclose(predicted.probabilities, scores.probabilities, atol=1e-6)
+
+
+def test_a_score_is_the_sum_of_its_weighted_parts(model: Model) -> None:
+    reviewer = model.reviewer(4)
+    found = model.rescore(reviewer, ALL)
+    bare = model.relevance.movie_vectors @ reviewer.query
+    relevance = bare + BLEND.neighbour_weight * reviewer.near
+    np.testing.assert_allclose(found.relevance, relevance, atol=1e-4)
+    if found.probabilities is not None:
+        chance = found.probabilities[:, 3:].sum(axis=1)  # 4 and 5 stars
+        np.testing.assert_allclose(found.score, relevance + BLEND.like_weight * np.log(chance), atol=1e-3)
+
+
+def test_weights_of_zero_leave_the_relevance_alone(model: Model) -> None:
+    still = replace(model, blend=Blend())
+    reviewer = still.reviewer(4)
+    expected = still.relevance.movie_vectors @ reviewer.query
+    np.testing.assert_allclose(still.rescore(reviewer, ALL).score, expected, atol=1e-5)
+
+
+def test_near_is_the_faded_mean_over_the_history(model: Model) -> None:
+    table = model.linear_neighbours or model.neighbours
+    history, near, mass = model.histories.of(7), np.zeros(NUM_MOVIES), 0.0
+    for age, (movie, level) in enumerate(
+        zip(history.movie_rows[::-1], history.level_rows[::-1], strict=True), start=1
+    ):
+        liked = model.rating is None or LEVELS[level] >= BLEND.like_rating
+        rows, weights = table.of(int(movie))
+        near[rows] += age**-0.4 * (1.0 if liked else BLEND.other_weight) * weights
+        mass += age**-0.4
+    np.testing.assert_allclose(model.reviewer(7).near, near / mass, atol=1e-5)
+
+
+def test_movies_rated_like_loved_ones_are_predicted_higher() -> None:
+    model = random_model()
+    reviewer = model.reviewer(6)
+    assert reviewer.neighbour_ratings is not None
+    without = replace(model, blend=replace(BLEND, rating_neighbour_weight=0.0))
+    assert model.rating is not None
+    means = [m.rating.summarize(m.rate(reviewer, ALL)).mean for m in (model, without) if m.rating]
+    moved = means[0] - means[1]
+    assert (moved[reviewer.neighbour_ratings > 0.01] > 0).all()
+    assert (moved[reviewer.neighbour_ratings < -0.01] < 0).all()
+    np.testing.assert_allclose(moved[reviewer.neighbour_ratings == 0], 0.0, atol=1e-5)
+
+
+def test_a_higher_temperature_sharpens_ratings() -> None:
+    model = random_model()
+    cold = replace(model, blend=replace(BLEND, log_temperature=3.0))
+    highest = [m.rate(m.reviewer(2), ALL).max(axis=1).mean() for m in (model, cold)]
+    assert highest[1] > highest[0]
+
+
+def test_the_lowest_rating_that_is_a_like_decides_the_chance_of_one() -> None:
+    model, chances = random_model(), np.array([[0.1, 0.2, 0.3, 0.25, 0.15]], np.float32)
+    for like_rating, expected in ((4.0, 0.4), (3.5, 0.4), (3.0, 0.7), (5.0, 0.15), (1.0, 1.0)):
+        judged = replace(model, blend=replace(BLEND, like_rating=like_rating))
+        assert judged.like_probability(chances)[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_reviewer_may_bring_a_history_of_their_own(model: Model) -> None:
+    history = History(np.array([3, 8], np.int32), np.array([0, 0], np.int8))
+    scores = model.rescore(model.reviewer(None, history), ALL).score
+    assert np.isfinite(scores).all()
+    known = model.reviewer(2, model.histories.of(2))
+    np.testing.assert_array_equal(model.rescore(known, ALL).score, model.score([2])[0])
+    with pytest.raises(ValueError, match="needs a history"):
+        model.reviewer(None)
+
+
+def test_a_reviewer_without_reviews_is_scored_all_the_same(model: Model) -> None:
+    reviewer = model.reviewer(0)
+    assert len(reviewer.history.movie_rows) == 0
+    assert not reviewer.near.any()
+    assert np.isfinite(model.rescore(reviewer, ALL).score).all()
