@@ -138,14 +138,14 @@ class RatingConfig:
     """Widths of the MLP's hidden layers."""
     like_rating: float | None = None
     """The lowest rating that is a like; by default three quarters up the scale, 4 of 1..5 stars."""
-    max_epochs: int = 24
+    max_epochs: int = 18
     """Rounds of training, at most."""
-    patience: int = 4
+    patience: int = 6
     """Rounds without a better validation log loss after which training stops."""
     batch_size: int = 2560
     """Reviews in a step; less for small data, more for large."""
     learning_rate: float = 0.005
-    """Length of a step, falling to zero over `max_epochs`."""
+    """Length of the first steps; it falls to zero over the rounds."""
     dropout: float = 0.2
     """Share of the MLP's inputs left out in training."""
     history_dropout: float = 0.2

@@ -91,8 +91,16 @@ class RatingHead:
         bias, log_scale = (0.0, 0.0) if reviewer_row is None else self.reviewer_biases[reviewer_row]
         return Taste(pooled, float(bias), float(log_scale))
 
-    def locate(self, taste: Taste, movie_rows: NDArray[np.integer] | slice) -> tuple[Floats, Floats]:
-        """Locations and log scales of one reviewer's ratings of some movies, each float32 [num]."""
+    def locate(
+        self, taste: Taste, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
+    ) -> tuple[Floats, Floats]:
+        """Locations and log scales of one reviewer's ratings of some movies, each float32 [num].
+
+        Args:
+            taste: the reviewer.
+            movie_rows: int [num], or a slice.
+            interaction_weight: what the part beside the two biases counts.
+        """
         rows = self.movie_vectors[movie_rows]
         vectors, user = rows[:, : self.dim], taste.vector
         kernel = self.kernels[0]
@@ -100,7 +108,8 @@ class RatingHead:
         hidden = vectors @ (of_movie + user[:, None] * of_both) + (user @ of_user + self.biases[0])
         for next_kernel, next_bias in zip(self.kernels[1:], self.biases[1:], strict=True):
             hidden = np.maximum(hidden, 0.0) @ next_kernel + next_bias
-        location = taste.bias + rows[:, self.dim] + vectors @ (user * self.dot_weights) + hidden[:, 0]
+        interaction = vectors @ (user * self.dot_weights) + hidden[:, 0]
+        location = taste.bias + rows[:, self.dim] + np.float32(interaction_weight) * interaction
         log_scale = taste.log_scale + rows[:, self.dim + 1] + hidden[:, 1]
         return location.astype(np.float32), log_scale.astype(np.float32)
 

@@ -35,6 +35,8 @@ class Blend:
     """What the nearness to the history's movies adds to the relevance."""
     like_weight: float = 0.0
     """What the logarithm of the chance of a like adds to the score."""
+    interaction_weight: float = 1.0
+    """What the network's interaction of reviewer and movie counts in a rating, beside their biases."""
     rating_neighbour_weight: float = 0.0
     """Logits that the neighbours' ratings add to a rating's location, per star above their baseline."""
     log_temperature: float = 0.0
@@ -131,7 +133,7 @@ class Model:
         """The chance of each rating of some movies by one reviewer, float32 [num, num_levels]."""
         if self.rating is None or reviewer.taste is None or reviewer.neighbour_ratings is None:
             raise ValueError("The data has no ratings to predict")
-        location, log_scale = self.rating.locate(reviewer.taste, movie_rows)
+        location, log_scale = self.rating.locate(reviewer.taste, movie_rows, self.blend.interaction_weight)
         near = np.float32(self.blend.rating_neighbour_weight) * reviewer.neighbour_ratings[movie_rows]
         return self.rating.probabilities(
             (location + near).astype(np.float32), log_scale + np.float32(self.blend.log_temperature)

@@ -41,9 +41,8 @@ class _Parts(NamedTuple):
 def choose_blend(model: Model, held_out: Reviews, seed: int) -> Model:
     """Gives the model with the blend that suits held-out reviews best.
 
-    The ratings' temperature and the weight of the neighbours' ratings minimize the log loss; then the
-    weights of the
-    ranking maximize the mean of NDCG@10 and NDCG@20 over a grid. Equal figures go to the smaller weights.
+    The weights of a rating's parts and its temperature minimize the log loss; then the weights of the ranking
+    maximize the mean of NDCG@10 and NDCG@20 over a grid. Equal figures go to the smaller weights.
 
     Args:
         model: trained without `held_out`; its blend says what a like is.
@@ -74,28 +73,31 @@ def _fit_ratings(model: Model, head: RatingHead, held_out: Reviews, generator: n
     from scipy.optimize import minimize
 
     chosen = generator.permutation(len(held_out))[:_MAX_PAIRS]
-    location, log_scale, near = _rating_parts(model, head, held_out, np.sort(chosen))
+    biases, interaction, log_scale, near = _rating_parts(model, head, held_out, np.sort(chosen))
     level_rows = held_out.level_rows[np.sort(chosen)].astype(np.int64)
 
     def loss(weights: NDArray[np.float64]) -> float:
-        moved = (location + np.float32(weights[0]) * near).astype(np.float32)
-        probabilities = head.probabilities(moved, log_scale + np.float32(weights[1]))
+        location = (biases + weights[0] * interaction + weights[1] * near).astype(np.float32)
+        probabilities = head.probabilities(location, log_scale + np.float32(weights[2]))
         chances = np.take_along_axis(probabilities, level_rows[:, None], axis=1)
-        return float(-np.log(chances + 1e-7).sum() + _PRIOR * (weights[0] ** 2 / 4 + weights[1] ** 2))
+        distance = (weights[0] - 1) ** 2 + weights[1] ** 2 / 4 + weights[2] ** 2
+        return float(-np.log(chances + 1e-7).sum() + _PRIOR * distance)
 
-    found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-2}).x
-    blend = replace(
-        model.blend, rating_neighbour_weight=float(max(found[0], 0.0)), log_temperature=float(found[1])
-    )
-    logger.info("Chose rating neighbour weight %.3f and log temperature %.3f", *found)
+    bounds = [(0.0, 2.0), (0.0, 5.0), (-2.0, 2.0)]
+    options = {"xatol": 1e-3, "fatol": 1e-2}
+    found = minimize(loss, np.array([1.0, 0.0, 0.0]), method="Nelder-Mead", bounds=bounds, options=options).x
+    logger.info("Chose interaction weight %.3f, rating neighbour weight %.3f, log temperature %.3f", *found)
+    names = ("interaction_weight", "rating_neighbour_weight", "log_temperature")
+    blend = replace(model.blend, **dict(zip(names, map(float, found), strict=True)))
     return replace(model, blend=blend)
 
 
 def _rating_parts(
     model: Model, head: RatingHead, held_out: Reviews, chosen: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
-    """Location, log scale and neighbours' ratings of the chosen reviews, which go by reviewer."""
-    location = np.zeros(len(chosen), dtype=np.float32)
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+    """Biases, interaction, log scale and neighbours' ratings of the chosen reviews, which go by reviewer."""
+    biases = np.zeros(len(chosen), dtype=np.float32)
+    interaction = np.zeros(len(chosen), dtype=np.float32)
     log_scale = np.zeros(len(chosen), dtype=np.float32)
     near = np.zeros(len(chosen))
     reviewer_rows, movie_rows = held_out.reviewer_rows[chosen], held_out.movie_rows[chosen]
@@ -104,9 +106,11 @@ def _rating_parts(
         reviewer = model.reviewer(int(row))
         assert reviewer.taste is not None
         assert reviewer.neighbour_ratings is not None
-        location[places], log_scale[places] = head.locate(reviewer.taste, movie_rows[places])
+        location, log_scale[places] = head.locate(reviewer.taste, movie_rows[places])
+        biases[places], _ = head.locate(reviewer.taste, movie_rows[places], 0.0)
+        interaction[places] = location - biases[places]
         near[places] = reviewer.neighbour_ratings[movie_rows[places]]
-    return location, log_scale, near
+    return biases, interaction, log_scale, near
 
 
 def _collect(model: Model, liked: Reviews, generator: np.random.Generator) -> _Parts:

@@ -93,11 +93,11 @@ def train_rating(
 ) -> Trained[RatingHead]:
     """Trains the rating head; arguments and errors as of `train_relevance`.
 
-    The learning rate falls in a straight line to zero over `config.max_epochs`, whether or not training
-    stops before.
+    The learning rate falls in a straight line to zero over the rounds that are to be trained.
     """
     generator = np.random.default_rng(seed)
     network = RatingNetwork(reviews, config, generator)
+    max_rounds = rounds or config.max_epochs
     residuals = reviews.ratings - network.baselines[reviews.movie_rows]
 
     def batches(source: np.random.Generator) -> Iterator[RatingBatch]:
@@ -106,13 +106,13 @@ def train_rating(
     num_batches = sum(1 for _ in batches(np.random.default_rng(seed)))
 
     def round_of_steps(number: int) -> Iterator[float]:
-        rate = config.learning_rate * (1 - number / config.max_epochs)
+        rate = config.learning_rate * (1 - number / max_rounds)
         for step, batch in enumerate(batches(generator)):
             yield network.train(batch, rate, seed + number * num_batches + step)
 
     return _train(
         "rating", round_of_steps, network.head, num_batches, len(reviews) // num_batches,
-        rounds or config.max_epochs, config.patience, validate,
+        max_rounds, config.patience, validate,
     )  # fmt: skip
 
 
