@@ -8,6 +8,8 @@ from engine.neighbours import NeighbourTable
 from engine.rating_head import RatingHead
 from engine.relevance_head import RelevanceHead
 from engine.scorer import ALL, Blend, Model
+from pipelines.blend import choose_blend
+from pipelines.dataset import make_reviews
 
 NUM_REVIEWERS, NUM_MOVIES, DIM = 12, 50, 6
 LEVELS = np.arange(1, 6, dtype=np.float32)
@@ -214,3 +216,44 @@ def test_a_reviewer_without_reviews_is_scored_all_the_same(model: Model) -> None
     assert len(reviewer.history.movie_rows) == 0
     assert not reviewer.near.any()
     assert np.isfinite(model.rescore(reviewer, ALL).score).all()
+
+
+def test_the_interaction_weight_scales_what_is_beside_the_biases() -> None:
+    model = random_model()
+    head, taste = model.rating, model.reviewer(3).taste
+    assert head is not None
+    assert taste is not None
+    biases, without, whole, half = (
+        taste.bias + head.movie_vectors[:, -2],
+        *(head.locate(taste, ALL, weight)[0] for weight in (0.0, 1.0, 0.5)),
+    )
+    np.testing.assert_allclose(without, biases, atol=1e-5)
+    np.testing.assert_allclose(half, (without + whole) / 2, atol=1e-4)
+    weighted = replace(model, blend=replace(Blend(), interaction_weight=0.5))
+    expected = head.probabilities(half, head.locate(taste, ALL)[1])
+    np.testing.assert_allclose(weighted.rate(weighted.reviewer(3), ALL), expected, atol=1e-4)
+
+
+def test_a_blend_that_is_chosen_on_reviews_makes_them_no_less_likely() -> None:
+    model, generator = random_model(), np.random.default_rng(4)
+    start = replace(model, blend=Blend())
+    held_out = make_reviews(
+        np.repeat(np.arange(NUM_REVIEWERS), 6),
+        np.concatenate([generator.permutation(NUM_MOVIES)[:6] for _ in range(NUM_REVIEWERS)]),
+        generator.integers(1, 6, 6 * NUM_REVIEWERS).astype(float),
+        None,
+        num_reviewers=NUM_REVIEWERS,
+        num_movies=NUM_MOVIES,
+        levels=LEVELS,
+    )
+    chosen = choose_blend(start, held_out, seed=0)
+    losses = []
+    for judged in (chosen, start):
+        predicted = judged.predict(held_out.reviewer_rows, held_out.movie_rows)
+        assert predicted is not None
+        own = predicted.probabilities[np.arange(len(held_out)), held_out.level_rows.astype(int)]
+        losses.append(-np.log(own + 1e-7).mean())
+    assert losses[0] < losses[1]
+    assert chosen.blend.neighbour_weight >= 0
+    assert chosen.blend.like_weight >= 0
+    assert choose_blend(start, held_out, seed=0).blend == chosen.blend
