@@ -53,9 +53,10 @@ def loss_by_the_head(head: RelevanceHead, batch: RelevanceBatch) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rated", [True, False], ids=["ratings", "no-ratings"])
-@pytest.mark.parametrize("sampled", [False, True], ids=["all-movies", "drawn-movies"])
-@pytest.mark.parametrize("max_history", [500, 3])
+@pytest.mark.parametrize(
+    ("rated", "sampled", "max_history"),
+    [(True, False, 500), (True, True, 3), (False, True, 500), (False, False, 3)],
+)
 def test_the_network_learns_with_the_vectors_that_queries_are_made_of(
     rated: bool, sampled: bool, max_history: int
 ) -> None:
