@@ -15,10 +15,9 @@ def linear_neighbours(
     """The strongest weights of the linear model that best restores every reviewer's reviews from the others.
 
     With X the reviewers' weighted reviews, P the inverse of X'X + l2, and B = -P / diag(P) with an empty
-    diagonal, X B restores X with the least squared error (Steck 2019, "Embarrassingly shallow autoencoders for
-    sparse data"). Unlike similarities it knows which neighbours say the same thing, and which speak against a
-    movie.
-    Time grows with the third power of the catalogue, memory with the second.
+    diagonal, X B restores X with the least squared error (Steck 2019, "Embarrassingly shallow autoencoders
+    for sparse data"). Unlike similarities it knows which neighbours say the same thing, and which speak
+    against a movie. Time grows with the third power of the catalogue, memory with the second.
 
     Args:
         reviews: those to learn from.
