@@ -17,6 +17,7 @@ from pipelines.split import hold_out_last
 logger = logging.getLogger(__name__)
 
 _MAX_REVIEWERS = 5000
+_MAX_SCORES = 50_000_000
 _MAX_REVIEWS = 200_000
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
 
@@ -44,13 +45,14 @@ def measure_quality(reviews: Reviews, config: Config) -> Quality:
     fitted = fit_model(earlier, config)
     model = fitted.model
     relevant = later.select(later.likes(model.blend.like_rating))
+    num_ranked = min(_MAX_REVIEWERS, max(500, _MAX_SCORES // reviews.num_movies))
     popularity = np.bincount(earlier.movie_rows, minlength=reviews.num_movies).astype(np.float32)
     scores = {
         "ncf": model.score,
         "popularity": lambda rows: np.tile(popularity, (len(rows), 1)),
     }
     figures: dict[str, dict[str, float]] = {
-        name: rank_held_out(score, earlier, relevant, max_reviewers=_MAX_REVIEWERS, seed=config.seed).mean()
+        name: rank_held_out(score, earlier, relevant, max_reviewers=num_ranked, seed=config.seed).mean()
         for name, score in scores.items()
     }
     if reviews.has_ratings:
