@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 _VALIDATED_REVIEWERS = 2000
 _VALIDATED_REVIEWS = 20_000
-_FEWEST_VALIDATED = 10
+FEWEST_VALIDATED = 10
 """With fewer held-out likes than this a figure says nothing, and training takes its default length."""
 
 
@@ -77,7 +77,7 @@ def _find(reviews: Reviews, config: Config) -> FittedModel:
     blend = first_blend(reviews, config)
     earlier, later = hold_out_last(reviews, config.split.validation_share)
     liked = later.select(later.likes(blend.like_rating))
-    if len(np.unique(liked.reviewer_rows)) < _FEWEST_VALIDATED:
+    if len(np.unique(liked.reviewer_rows)) < FEWEST_VALIDATED:
         logger.info("Too few reviews to validate on: training takes its default length")
         return _fit(reviews, blend, config, _default_rounds(config))
     return _fit_validated(earlier, later, liked, blend, config)
@@ -94,13 +94,13 @@ def first_blend(reviews: Reviews, config: Config) -> Blend:
 def _fit_validated(
     earlier: Reviews, later: Reviews, liked: Reviews, blend: Blend, config: Config
 ) -> FittedModel:
-    validate_relevance = _ndcg_of(earlier, liked, config.seed)
+    validate_relevance = ndcg_of(earlier, liked, config.seed)
     relevance = train_relevance(
         earlier, earlier.likes(blend.like_rating), config.relevance, config.seed, validate=validate_relevance
     )
     rating = None
     if earlier.has_ratings:
-        validate_rating = _likelihood_of(earlier, later, config.seed)
+        validate_rating = likelihood_of(earlier, later, config.seed)
         rating = train_rating(earlier, config.rating, config.seed, validate=validate_rating)
     fitted = _assemble(earlier, relevance, rating, blend, config)
     model = choose_blend(fitted.model, later, config.seed)
@@ -155,7 +155,8 @@ def _default_rounds(config: Config) -> dict[str, int]:
     }
 
 
-def _ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:
+def ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:
+    """Gives a validation figure: the NDCG@20 of the likes that were held out."""
     histories = histories_of(earlier)
 
     def validate(head: RelevanceHead) -> float:
@@ -169,7 +170,7 @@ def _ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[Relevance
     return validate
 
 
-def _likelihood_of(earlier: Reviews, later: Reviews, seed: int) -> Callable[[RatingHead], float]:
+def likelihood_of(earlier: Reviews, later: Reviews, seed: int) -> Callable[[RatingHead], float]:
     """Gives a validation figure: the mean log chance of what was given."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(later))[:_VALIDATED_REVIEWS])
     reviewer_rows, movie_rows = later.reviewer_rows[chosen], later.movie_rows[chosen]
