@@ -1,0 +1,122 @@
+"""Statements that are often true of review logs, checked against one: whether each holds, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+MANY_REVIEWS = 100
+"""A movie has hundreds of reviews from here on."""
+_FEW_REVIEWS = 10
+_FEW_MOVIES = 0.05
+_GROWING = 2 / 3
+
+
+def find(
+    ratings: Sequence[Mapping[str, Any]],
+    statistics: Mapping[str, Any],
+    shares: Mapping[str, int],
+    per_year: Sequence[Mapping[str, int]],
+) -> list[dict[str, Any]]:
+    """Checks the four statements.
+
+    Args:
+        ratings: of each rating, ascending, `rating` and `reviews`.
+        statistics: of reviews per reviewer and per movie, the statistics.
+        shares: how many reviewers have two or three reviews, and how many movies have many.
+        per_year: of each year, `year` and `reviews`.
+
+    Returns:
+        Of each its `statement`, whether it `holds` (None where the data cannot say), the `figures` behind
+        it, and the same as a `sentence`.
+    """
+    return [
+        _top_ratings(ratings),
+        _few_reviews_a_reviewer(statistics["reviews_per_reviewer"], shares["reviewers_with_two_or_three"]),
+        _few_reviews_a_movie(statistics["reviews_per_movie"], shares["movies_with_many"]),
+        _growth(per_year),
+    ]
+
+
+def _top_ratings(ratings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    statement = "Most ratings are the highest there is"
+    if not ratings:
+        return _unknown(statement, "The data has no ratings.")
+    total = sum(row["reviews"] for row in ratings)
+    top = ratings[-1]["rating"]
+    share = ratings[-1]["reviews"] / total
+    error = _mae(ratings, top)
+    best = min(ratings, key=lambda row: (_mae(ratings, row["rating"]), row["rating"]))["rating"]
+    figures = {
+        "top_rating": top,
+        "top_share": share,
+        "top_mae": error,
+        "best_constant": best,
+        "best_constant_mae": _mae(ratings, best),
+    }
+    return _finding(
+        statement,
+        share > 0.5,
+        figures,
+        f"{share:.1%} of {total:,} ratings are {top:g}. Always answering {top:g} has a mean absolute "
+        f"error of {error:.3f}; the best constant, {best:g}, has {figures['best_constant_mae']:.3f}. A model "
+        "has to be read against that.",
+    )
+
+
+def _few_reviews_a_reviewer(statistics: Mapping[str, Any], num_with_two_or_three: int) -> dict[str, Any]:
+    share = num_with_two_or_three / statistics["count"]
+    return _finding(
+        "Most reviewers have two or three reviews",
+        share > 0.5,
+        {"share_with_two_or_three": share, "median": statistics["median"], "max": statistics["max"]},
+        f"{share:.1%} of {statistics['count']:,} reviewers have two or three; the median is "
+        f"{statistics['median']:g} and the most are {statistics['max']:,.0f}.",
+    )
+
+
+def _few_reviews_a_movie(statistics: Mapping[str, Any], num_with_many: int) -> dict[str, Any]:
+    share = num_with_many / statistics["count"]
+    return _finding(
+        "Most movies have few reviews, while a few have hundreds",
+        statistics["median"] <= _FEW_REVIEWS and 0 < share <= _FEW_MOVIES,
+        {"median": statistics["median"], "movies_with_many": num_with_many, "share_with_many": share},
+        f"The median of {statistics['count']:,} movies is {statistics['median']:g} reviews (few: at most "
+        f"{_FEW_REVIEWS}), and {num_with_many:,} of them ({share:.1%}; a few: at most {_FEW_MOVIES:.0%}) "
+        f"have {MANY_REVIEWS} or more, up to {statistics['max']:,.0f}.",
+    )
+
+
+def _growth(per_year: Sequence[Mapping[str, int]]) -> dict[str, Any]:
+    statement = "The number of reviews grows from year to year"
+    counts = [row["reviews"] for row in per_year]
+    if not counts:
+        return _unknown(statement, "The data has no times.")
+    steps = len(counts) - 1
+    rises = sum(later > earlier for earlier, later in pairwise(counts))
+    latest = per_year[-1]["year"]
+    share = counts[-1] / sum(counts)
+    figures = {"steps": steps, "rises": rises, "latest_year": latest, "latest_year_share": share}
+    if not steps:
+        return _unknown(statement, f"All reviews are of {latest}.", figures)
+    return _finding(
+        statement,
+        rises >= _GROWING * steps,
+        figures,
+        f"It rose in {rises} of {steps} steps from one year to the next (growth: two in three). The latest "
+        f"year, {latest}, has {share:.1%} of the reviews; it need not be complete.",
+    )
+
+
+def _mae(ratings: Sequence[Mapping[str, Any]], answer: float) -> float:
+    total = sum(row["reviews"] for row in ratings)
+    return float(sum(abs(row["rating"] - answer) * row["reviews"] for row in ratings) / total)
+
+
+def _finding(statement: str, holds: bool, figures: Mapping[str, Any], sentence: str) -> dict[str, Any]:
+    return {"statement": statement, "holds": bool(holds), "figures": dict(figures), "sentence": sentence}
+
+
+def _unknown(statement: str, sentence: str, figures: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {"statement": statement, "holds": None, "figures": dict(figures or {}), "sentence": sentence}

@@ -1,0 +1,157 @@
+"""One self-contained web page of tables, plots and sentences: it loads nothing, and all text is escaped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.errors import ConfigError, DataError
+
+SUFFIXES = (".html", ".htm")
+"""What a page may end with."""
+
+_STYLE = """
+:root { color-scheme: light dark; --text: #1c1e21; --page: #ffffff; --faint: #6a7077; --line: #d8dce1; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e8eb; --page: #16181b; --faint: #9aa1a9; --line: #363b41; }
+}
+body { color: var(--text); background: var(--page); font: 16px/1.5 system-ui, sans-serif;
+  max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1, h2, h3 { line-height: 1.2; }
+h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem; }
+p.note, figcaption, footer { color: var(--faint); font-size: .9rem; }
+div.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid var(--line); }
+th { font-weight: 600; }
+td.number, th.number { text-align: right; }
+figure { margin: 1rem 0; }
+figure svg { max-width: 100%; height: auto; color: var(--text); stroke-linejoin: round; }
+span.chip { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin: 0 .3em 0 1em; }
+"""
+
+
+class Section(NamedTuple):
+    """A part of a page with a heading."""
+
+    heading: str
+    """Plain text."""
+    parts: Sequence[str]
+    """HTML, as the functions of this module give it."""
+
+
+def paragraph(text: str, *, note: bool = False) -> str:
+    """Text as a paragraph; a note is set smaller."""
+    return f'<p class="note">{escape(text)}</p>' if note else f"<p>{escape(text)}</p>"
+
+
+def heading(text: str) -> str:
+    """A heading within a section."""
+    return f"<h3>{escape(text)}</h3>"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Rows as a table; columns that hold numbers alone are set to the right.
+
+    >>> table(["film"], [["<b>"]])
+    '<div class="wide"><table><tr><th>film</th></tr><tr><td>&lt;b&gt;</td></tr></table></div>'
+    """
+    numeric = [
+        any(isinstance(row[place], int | float) for row in rows)
+        and all(row[place] is None or isinstance(row[place], int | float) for row in rows)
+        for place in range(len(headings))
+    ]
+    lines = [_row("th", headings, numeric), *(_row("td", row, numeric) for row in rows)]
+    return f'<div class="wide"><table>{"".join(lines)}</table></div>'
+
+
+def figure(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ()) -> str:
+    """A drawing with its caption.
+
+    Args:
+        svg: a drawing, as `pipelines.plots` gives it.
+        caption: what is to be seen.
+        legend: what each colour means: pairs of a colour and a text.
+    """
+    chips = "".join(
+        f'<span class="chip" style="background:{escape(color)}"></span>{escape(text)}'
+        for color, text in legend
+    )
+    return f"<figure>{svg}<figcaption>{escape(caption)}{chips}</figcaption></figure>"
+
+
+def cell(value: Any) -> str:
+    """A value as people read it: thousands apart, four decimals where there are any, a dash for nothing.
+
+    >>> cell(12345), cell(0.123456), cell(5.0), cell(None), cell(True)
+    ('12,345', '0.1235', '5', '-', 'yes')
+    """
+    if value is None or value != value:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4f}"
+    return str(value)
+
+
+def render_page(title: str, sections: Sequence[Section], footer: str = "") -> str:
+    """Gives the whole page as HTML."""
+    body = "\n".join(
+        f"<section><h2>{escape(section.heading)}</h2>\n" + "\n".join(section.parts) + "\n</section>"
+        for section in sections
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<body><h1>{escape(title)}</h1>\n{body}\n<footer>{escape(footer)}</footer></body></html>\n"
+    )
+
+
+def check_page(path: Path) -> None:
+    """Refuses a file that a page cannot be written to, before any work is done.
+
+    Raises:
+        ConfigError: it does not end with .html, its folder does not exist, or it is a directory itself.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"A report is a web page, but {path} does not end with .html; name such a file.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"There is no directory {path.parent} to write {path.name} to; create it first.")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a directory; name a file to write to.")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"Nothing may be written to {path.parent}; name a file in another directory.")
+
+
+def write_page(page: str, path: Path) -> None:
+    """Writes a page, which is put in place when it is whole.
+
+    Raises:
+        ConfigError: as `check_page`.
+        DataError: it cannot be written; what stood there before still does.
+    """
+    check_page(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        # Ids and titles may hold halves of surrogate pairs, which no file can.
+        unfinished.write_text(page, encoding="utf-8", errors="replace")
+        unfinished.replace(path)
+    except OSError as error:
+        raise DataError(f"Cannot write {path}: {error.strerror or error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _row(tag: str, cells: Sequence[Any], numeric: Sequence[bool]) -> str:
+    written = "".join(
+        f'<{tag} class="number">{escape(cell(value))}</{tag}>'
+        if is_number
+        else f"<{tag}>{escape(cell(value))}</{tag}>"
+        for value, is_number in zip(cells, numeric, strict=True)
+    )
+    return f"<tr>{written}</tr>"

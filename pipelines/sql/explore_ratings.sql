@@ -1,0 +1,8 @@
+-- One row per rating that was given, from the lowest: how many reviews have it.
+with final as (
+    select rating, count(*) as reviews
+    from reviews
+    where rating is not null
+    group by rating
+)
+select * from final order by rating

@@ -1,0 +1,6 @@
+-- One row per movie among those with the most reviews, the most first.
+-- $num_shown: how many.
+with final as (
+    select movie_id, title, movie_count as reviews, average_rating from movies
+)
+select * from final order by reviews desc, movie_id limit $num_shown
