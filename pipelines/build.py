@@ -80,7 +80,7 @@ def build_index(
             write_ids(database, writer)
             prepared = read_reviews(database)
         quality = measure_quality(prepared, config)
-        fitted = fit_model(prepared, config, found=quality.fitted)
+        fitted = fit_model(prepared, config, findings=quality.findings)
         search = build_search(fitted.model, config)
         write_model(fitted.model, writer)
         write_search(search, writer)
@@ -92,7 +92,7 @@ def build_index(
             {"reviews": len(prepared), "reviewers": prepared.num_reviewers, "movies": prepared.num_movies},
         )
         writer.add_section("metrics", quality.figures)
-        writer.add_section("training", fitted.summary())
+        writer.add_section("training", fitted.findings.summary())
         writer.add_section("audit", search.audit)
     logger.info("Built %s in %.0f s", output, time.perf_counter() - started)
     return BuildResult(manifest=writer.manifest, directory=output)

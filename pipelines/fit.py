@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,26 +29,31 @@ FEWEST_VALIDATED = 10
 """With fewer held-out likes than this a figure says nothing, and training takes its default length."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FittedModel:
-    """A trained model and what its training found.
+class Findings(NamedTuple):
+    """What is found on validation reviews, for a training on more of them."""
 
-    Attributes:
-        model: answers and can be exported.
-        rounds: of each head, how many rounds it was trained.
-        curves: of each head, its training losses and validation figures, round by round.
-    """
-
-    model: Model
     rounds: dict[str, int]
+    """Of each head, how long to train."""
+    blend: Blend
+    """How the parts of a score are added up."""
     curves: dict[str, dict[str, list[float]]]
+    """Of each head, its training losses and validation figures by round; empty where nothing was validated."""
 
     def summary(self) -> dict[str, Any]:
-        """What the manifest keeps."""
+        """What the manifest keeps beside the model's own section."""
         return {"rounds": self.rounds, "curves": self.curves}
 
 
-def fit_model(reviews: Reviews, config: Config, *, found: FittedModel | None = None) -> FittedModel:
+class FittedModel(NamedTuple):
+    """A trained model, and what it was trained by."""
+
+    model: Model
+    """Answers and can be exported."""
+    findings: Findings
+    """Serve another training on more reviews."""
+
+
+def fit_model(reviews: Reviews, config: Config, *, findings: Findings | None = None) -> FittedModel:
     """Trains a model on reviews.
 
     Each reviewer's last reviews are set aside to find how long to train and how to blend; then everything is
@@ -58,29 +62,51 @@ def fit_model(reviews: Reviews, config: Config, *, found: FittedModel | None = N
     Args:
         reviews: those to learn from.
         config: settings.
-        found: a model trained on part of these reviews, whose rounds and blend are taken instead of looking
-            for them again.
+        findings: of a training on part of these reviews, in place of looking for them again.
 
     Raises:
         TrainingError: there is nothing to train on, or a loss is not finite.
         DataError: all ratings are equal.
     """
     start_tensorflow()
-    if found is None:
-        found = _find(reviews, config)
-    fitted = _fit(reviews, found.model.blend, config, found.rounds)
-    return replace(fitted, curves=found.curves)
+    if findings is None:
+        findings = _find(reviews, config)
+    likes = reviews.likes(findings.blend.like_rating)
+    rounds = findings.rounds
+    relevance = train_relevance(reviews, likes, config.relevance, config.seed, rounds=rounds["relevance"])
+    rating = None
+    if reviews.has_ratings:
+        rating = train_rating(reviews, config.rating, config.seed, rounds=rounds["rating"])
+    return FittedModel(_assemble(reviews, relevance, rating, findings.blend, config), findings)
 
 
-def _find(reviews: Reviews, config: Config) -> FittedModel:
+def _find(reviews: Reviews, config: Config) -> Findings:
     """Trains without each reviewer's last reviews, and finds on those how long to train and how to blend."""
     blend = first_blend(reviews, config)
     earlier, later = hold_out_last(reviews, config.split.validation_share)
     liked = later.select(later.likes(blend.like_rating))
     if len(np.unique(liked.reviewer_rows)) < FEWEST_VALIDATED:
         logger.info("Too few reviews to validate on: training takes its default length")
-        return _fit(reviews, blend, config, _default_rounds(config))
-    return _fit_validated(earlier, later, liked, blend, config)
+        rounds = {
+            "relevance": config.relevance.max_epochs // 3 or 1,
+            "rating": config.rating.max_epochs // 2 or 1,
+        }
+        return Findings(rounds, blend, {})
+    likes = earlier.likes(blend.like_rating)
+    validate_relevance = ndcg_of(earlier, liked, config.seed)
+    relevance = train_relevance(earlier, likes, config.relevance, config.seed, validate=validate_relevance)
+    heads: dict[str, Trained[Any]] = {"relevance": relevance}
+    rating = None
+    if earlier.has_ratings:
+        validate_rating = likelihood_of(earlier, later, config.seed)
+        rating = train_rating(earlier, config.rating, config.seed, validate=validate_rating)
+        heads["rating"] = rating
+    model = choose_blend(_assemble(earlier, relevance, rating, blend, config), later, config.seed)
+    return Findings(
+        {name: head.rounds for name, head in heads.items()},
+        model.blend,
+        {name: {"loss": head.losses, "validation": head.figures} for name, head in heads.items()},
+    )
 
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:
@@ -91,40 +117,15 @@ def first_blend(reviews: Reviews, config: Config) -> Blend:
     return Blend(like_rating=like_rating, other_weight=config.relevance.other_weight)
 
 
-def _fit_validated(
-    earlier: Reviews, later: Reviews, liked: Reviews, blend: Blend, config: Config
-) -> FittedModel:
-    validate_relevance = ndcg_of(earlier, liked, config.seed)
-    relevance = train_relevance(
-        earlier, earlier.likes(blend.like_rating), config.relevance, config.seed, validate=validate_relevance
-    )
-    rating = None
-    if earlier.has_ratings:
-        validate_rating = likelihood_of(earlier, later, config.seed)
-        rating = train_rating(earlier, config.rating, config.seed, validate=validate_rating)
-    fitted = _assemble(earlier, relevance, rating, blend, config)
-    model = choose_blend(fitted.model, later, config.seed)
-    return FittedModel(model=model, rounds=fitted.rounds, curves=fitted.curves)
-
-
-def _fit(reviews: Reviews, blend: Blend, config: Config, rounds: dict[str, int]) -> FittedModel:
-    likes = reviews.likes(blend.like_rating)
-    relevance = train_relevance(reviews, likes, config.relevance, config.seed, rounds=rounds["relevance"])
-    rating = None
-    if reviews.has_ratings:
-        rating = train_rating(reviews, config.rating, config.seed, rounds=rounds["rating"])
-    return _assemble(reviews, relevance, rating, blend, config)
-
-
 def _assemble(
     reviews: Reviews,
     relevance: Trained[RelevanceHead],
     rating: Trained[RatingHead] | None,
     blend: Blend,
     config: Config,
-) -> FittedModel:
+) -> Model:
     neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest)
-    model = Model(
+    return Model(
         relevance=relevance.head,
         rating=rating.head if rating else None,
         neighbours=neighbours.co_review,
@@ -133,26 +134,11 @@ def _assemble(
         histories=histories_of(reviews),
         blend=blend,
     )
-    heads: dict[str, Trained[Any]] = {"relevance": relevance} | ({"rating": rating} if rating else {})
-    return FittedModel(
-        model=model,
-        rounds={name: trained.rounds for name, trained in heads.items()},
-        curves={
-            name: {"loss": trained.losses, "validation": trained.figures} for name, trained in heads.items()
-        },
-    )
 
 
 def histories_of(reviews: Reviews) -> Histories:
     """The reviews as histories."""
     return Histories(reviews.offsets(), reviews.movie_rows, reviews.level_rows)
-
-
-def _default_rounds(config: Config) -> dict[str, int]:
-    return {
-        "relevance": max(1, config.relevance.max_epochs // 3),
-        "rating": max(1, config.rating.max_epochs // 2),
-    }
 
 
 def ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:

@@ -10,7 +10,7 @@ import numpy as np
 from engine.config import Config
 from pipelines import metrics
 from pipelines.dataset import Reviews
-from pipelines.fit import FittedModel, fit_model
+from pipelines.fit import Findings, fit_model
 from pipelines.ranking import rank_held_out
 from pipelines.split import hold_out_last
 
@@ -27,8 +27,8 @@ class Quality(NamedTuple):
 
     figures: dict[str, dict[str, float]]
     """By model: "ncf", "popularity" and, where there are ratings, "constant"; and of each its figures."""
-    fitted: FittedModel | None
-    """The model that was measured, trained without what was held out."""
+    findings: Findings | None
+    """By what the model that was measured was trained; None where none was."""
 
 
 def measure_quality(reviews: Reviews, config: Config) -> Quality:
@@ -71,4 +71,4 @@ def measure_quality(reviews: Reviews, config: Config) -> Quality:
         }
     shown = ", ".join(f"{name} {figures['ncf'][name]:.4f}" for name in _SHOWN if name in figures["ncf"])
     logger.info("Held out %s of %s reviews: %s", f"{len(later):,}", f"{len(reviews):,}", shown)
-    return Quality(figures, fitted)
+    return Quality(figures, fitted.findings)
