@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+
+_tuning: ContextVar[bool] = ContextVar("tuning", default=False)
+"""Whether a bar of trials is shown, which those of their training loops would write over."""
 
 
 @contextmanager
@@ -50,7 +55,8 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
         TextColumn("{task.fields[rate]:,.0f}/s"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    hidden = _tuning.get() or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(description, total=total, loss=float("nan"), rate=0.0)
 
         def on_step(loss: float) -> None:
@@ -58,3 +64,39 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
             progress.update(task, advance=1, loss=loss, rate=rate)
 
         yield on_step
+
+
+@contextmanager
+def progress_of_trials(description: str, seconds: float) -> Iterator[Callable[[int, float], None]]:
+    """Shows how much of its time a search has used, its trials and its best figure.
+
+    Args:
+        description: what is being tuned.
+        seconds: how long that may take.
+
+    Yields:
+        A function to be told the number of trials and the best figure.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[trials]} trials, best {task.fields[best]:.4f}"),
+        TimeElapsedColumn(),
+    )
+    started = time.monotonic()
+    shown = _tuning.set(True)
+    try:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task(description, total=seconds, trials=0, best=float("nan"))
+
+            def on_trial(trials: int, best: float) -> None:
+                used = min(time.monotonic() - started, seconds)
+                progress.update(task, completed=used, trials=trials, best=best)
+
+            yield on_trial
+    finally:
+        _tuning.reset(shown)
