@@ -37,7 +37,7 @@ class Findings(NamedTuple):
     blend: Blend
     """How the parts of a score are added up."""
     curves: dict[str, dict[str, list[float]]]
-    """Of each head, its training losses and validation figures by round; empty where nothing was validated."""
+    """Of each head, its training losses and validation figures by round; empty where it was not validated."""
 
     def summary(self) -> dict[str, Any]:
         """What the manifest keeps beside the model's own section."""
