@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from engine import cli_build, cli_evaluate, cli_tune
+from engine import cli_build, cli_evaluate, cli_explore, cli_tune
 from engine.cli_options import index_option, json_option, k_option, verbose_option, where_option
 from engine.cli_output import print_json, print_recommendations, print_similar, print_summary
 from engine.errors import ConfigError, EngineError
@@ -124,6 +124,7 @@ main.add_command(cli_build.build_index)
 main.add_command(cli_build.prepare)
 main.add_command(cli_evaluate.evaluate)
 main.add_command(cli_tune.tune)
+main.add_command(cli_explore.explore)
 
 
 def _check_k(k: int) -> None:
