@@ -50,6 +50,7 @@ DIRT = {
     json.dumps(review("R1", "M1", overall=float("nan"))): "rating is not finite",
     json.dumps(review("R1", "M1", overall=float("inf"))): "rating is not finite",
     json.dumps(review("R1", "M1", overall=float("-inf"))): "rating is not finite",
+    json.dumps(review("R1", "M1", overall=-1e300)): "rating is out of range",
     json.dumps(review("R1", "M1", unixReviewTime="last week")): "time cannot be read",
 }
 

@@ -16,6 +16,8 @@ create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating,
     when trim(coalesce(movie_id, '')) = '' then 'no movie id'
     when raw_rating is not null and try_cast(raw_rating as double) is null then 'rating is not a number'
     when not isfinite(try_cast(raw_rating as double)) then 'rating is not finite'
+    -- What training, in single precision, could not square.
+    when abs(try_cast(raw_rating as double)) > 1e9 then 'rating is out of range'
     when raw_time is not null and unix_review_time is null then 'time cannot be read'
 end;
 create or replace temp macro unescaped(raw) as case when contains(raw, '&') then unescape_entities(raw) else raw end;
