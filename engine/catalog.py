@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ArtifactCorruptError, FilterError
-from engine.filters import check_filter, filter_failed
+from engine.errors import ArtifactCorruptError
+from engine.filters import check_filter, filter_failed, require_condition
 
 if TYPE_CHECKING:
     import duckdb
@@ -79,13 +79,8 @@ class Catalog:
         connection = self._open().cursor()
         try:
             check_filter(connection, condition, CATALOG_COLUMNS)
-            # The line breaks close a comment with which the condition may end.
-            kind = connection.execute(f"select ({condition}\n) from movies limit 0").description[0][1]
-            if str(kind) != "BOOLEAN":
-                raise FilterError(
-                    f"--where {condition!r} gives a value of type {kind}, but a condition is true or false; "
-                    'compare it with something, as in "price < 10"'
-                )
+            require_condition(connection, condition, "movies")
+            # The line break closes a comment with which the condition may end.
             found = connection.execute(
                 f"select movie_row from movies where ({condition}\n) order by movie_row"
             ).fetchnumpy()

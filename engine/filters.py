@@ -27,7 +27,7 @@ _EXPRESSIONS = frozenset(
 )
 
 _REFUSED = {
-    "SUBQUERY": "a subquery; compare the columns themselves, a list with list_contains(links, 'x')",
+    "SUBQUERY": "a subquery; compare the columns themselves",
     "WINDOW": "a window function, which looks at other rows",
     "STAR": "a star; name the columns",
     "PARAMETER": "a parameter; write the value itself",
@@ -121,6 +121,30 @@ def filter_failed(condition: str, error: Exception, *, option: str = "--where") 
     return FilterError(f"{option} {_shown(condition)} cannot be used: {reason}")
 
 
+def require_condition(
+    connection: duckdb.DuckDBPyConnection, condition: str, table: str, *, option: str = "--where"
+) -> None:
+    """Refuse a checked condition whose value is not true or false: DuckDB would take any number for one.
+
+    Args:
+        connection: the connection that holds the table.
+        condition: a condition that `check_filter` let pass.
+        table: the table whose columns it names.
+        option: what the reader calls the condition, for the messages.
+
+    Raises:
+        FilterError: its value is a number, a text or another.
+        duckdb.Error: the types in it do not fit each other.
+    """
+    # The line break closes a comment with which the condition may end.
+    kind = connection.execute(f"select ({condition}\n) from {table} limit 0").description[0][1]
+    if str(kind) != "BOOLEAN":
+        raise FilterError(
+            f"{option} {_shown(condition)} gives a value of type {kind}, but a condition is true or false; "
+            'compare it with something, as in "price < 10".'
+        )
+
+
 def _parse(connection: duckdb.DuckDBPyConnection, condition: str, option: str) -> dict[str, Any]:
     """The tree of the condition, proved to be a where clause and nothing else."""
     # Bare, so that "true) or (true" fails; then bracketed, so that "true order by 1" fails. The line break
@@ -143,6 +167,8 @@ def _serialize(
         tree: dict[str, Any] = json.loads(rows[0][0])
     except RecursionError as error:
         raise FilterError(f"The condition of {option} is nested too deeply; write it flatter.") from error
+    if tree.get("error_type") == "not implemented":
+        raise FilterError(f"{option} {_shown(condition)} holds more than one statement; write one condition.")
     if tree.get("error"):
         raise FilterError(
             f"{option} {_shown(condition)} is not a condition in SQL: {tree['error_message']}; "

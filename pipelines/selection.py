@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.config import IngestConfig
 from engine.errors import DataError
-from engine.filters import check_filter, filter_failed
+from engine.filters import check_filter, filter_failed, require_condition
 from pipelines.database import run
 from pipelines.links import scrape_links
 
@@ -117,6 +117,7 @@ def _apply_condition(
         scrape_links(database, threads=config.threads)
     run(database, "candidate_rows")
     try:
+        require_condition(database, config.where, "candidate_rows")
         # The one text from outside: it was parsed, and proved to be an expression over known columns.
         database.execute(
             "create or replace table chosen_reviews as "

@@ -63,7 +63,7 @@ def test_an_ordinary_condition_passes(connection: duckdb.DuckDBPyConnection, con
     ("condition", "expected"),
     [
         ("price <", "not a condition in SQL"),
-        ("price < 10; drop table movies", "not a condition in SQL"),
+        ("price < 10; drop table movies", "more than one statement"),
         ("true order by 1", "not a condition in SQL"),
         ("true group by price", "not a condition in SQL"),
         ("true union select 1", "not a condition in SQL"),

@@ -233,7 +233,9 @@ def test_a_condition_over_words_reads_them_but_does_not_keep_them(
         ("read_text('/etc/passwd') = ''", "read_text"),
         ("price < 'cheap'", "cannot be used"),
         ("cast(title as integer) > 1", "cannot be used"),
-        ("title", "cannot be used"),
+        ("title", "gives a value of type VARCHAR"),
+        ("1", "gives a value of type INTEGER"),
+        ("rating", "gives a value of type DOUBLE"),
         ("length(price, title, 3) > 1", "cannot be used"),
     ],
 )
