@@ -76,6 +76,12 @@ def inspect_source(path: Path, format: str = "auto") -> Source:
                 line=lines[0][0],
             )
         return Source(path=path, layout="json", compressed=compressed)
+    if any(map(_is_object, texts)):
+        raise SourceError(
+            f"{path} holds JSON lines, which are no {format} file; leave --format out, or say "
+            "--format amazon.",
+            path=path,
+        )
     return _inspect_delimited(path, compressed, lines, format)
 
 

@@ -140,6 +140,10 @@ def test_a_forced_format_that_does_not_fit_is_a_clear_error(tmp_path: Path) -> N
     path.write_text("1\t2\t3\t881250949\n")
     with pytest.raises(SourceError, match="not in Amazon's format"):
         inspect_source(path, "amazon")
+    path.write_bytes(lines_of(REVIEW))
+    for format in ("movielens", "table"):
+        with pytest.raises(SourceError, match=f"holds JSON lines, which are no {format} file"):
+            inspect_source(path, format)
 
 
 def test_a_table_with_no_obvious_names_says_how_to_name_them(
@@ -179,6 +183,15 @@ def test_metadata_that_describes_no_movie_is_a_clear_error(
         DataError, match=r"None of the 2 lines of .* describes a movie; 'no movie id' in line 1"
     ):
         ingest(database, [reviews], [metadata], IngestConfig())
+
+
+def test_reviews_given_as_metadata_are_explained(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    path = tmp_path / "reviews.json"
+    path.write_bytes(lines_of(REVIEW))
+    with pytest.raises(
+        DataError, match=r"None of the 1 lines of .* describes a movie; 'a review and no movie'"
+    ):
+        ingest(database, [path], [path], IngestConfig())
 
 
 def test_metadata_of_other_movies_is_warned_of(

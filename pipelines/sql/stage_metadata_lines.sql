@@ -12,7 +12,12 @@ numbered_lines as (
     from block
 ),
 parsed as (
-    select line, row_text, try(json_transform(row_text, '{"asin": "VARCHAR", "parent_asin": "VARCHAR"}')) as movie
+    select
+        line,
+        row_text,
+        try(json_transform(row_text, '{
+            "asin": "VARCHAR", "parent_asin": "VARCHAR", "reviewerID": "VARCHAR", "user_id": "VARCHAR"
+        }')) as movie
     from numbered_lines
     where regexp_matches(row_text, '[^ \t\r]')
 ),
@@ -23,6 +28,7 @@ final as (
         case
             when starts_with(row_text, chr(0)) then 'not UTF-8 text'
             when movie is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
+            when coalesce(movie.reviewerID, movie.user_id) is not null then 'a review and no movie'
             when trim(coalesce(movie.parent_asin, movie.asin, '')) = '' then 'no movie id'
         end as reason,
         row_text
