@@ -59,7 +59,7 @@ class IngestConfig:
         require_range("ingest.min_reviews_per_reviewer", self.min_reviews_per_reviewer, low=1)
         require_range("ingest.min_reviews_per_movie", self.min_reviews_per_movie, low=1)
         require_size("ingest.memory_limit", self.memory_limit)
-        require_range("ingest.threads", self.threads, low=0)
+        require_range("ingest.threads", self.threads, low=0, high=1024)
 
 
 @dataclass(frozen=True, kw_only=True)

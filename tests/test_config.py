@@ -71,7 +71,7 @@ def test_tuples_and_numbers_are_read_from_text() -> None:
         ("seed=1.5", "expects a whole number"),
         ("ingest.verified_only=maybe", "true or false"),
         ("ingest.format=movielen", "did you mean 'movielens'"),
-        ("ingest.threads=-1", "at least 0 but is -1"),
+        ("ingest.threads=-1", "at least 0 and at most 1024 but is -1"),
         ("ingest.min_reviews_per_movie=0", "at least 1"),
         ("ingest.memory_limit=lots", "such as 4GB"),
         ("ingest.since=2018-02-30", "YYYY-MM-DD"),
