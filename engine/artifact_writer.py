@@ -99,6 +99,11 @@ class ArtifactWriter:
         """The directory that the build has once it is live."""
         return self.directory / self._name
 
+    @property
+    def sections(self) -> Mapping[str, Any]:
+        """The manifest's sections that have been added so far."""
+        return self._sections
+
     def __enter__(self) -> ArtifactWriter:
         try:
             _check_content(self.directory)

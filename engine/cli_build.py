@@ -32,6 +32,12 @@ _PATH = click.Path(path_type=Path)
     metavar="DIR",
     help="Where the index goes. One that is there answers until the new one is complete.",
 )
+@click.option(
+    "--report",
+    type=_PATH,
+    metavar="FILE.html",
+    help="Write the report to this file too; the index holds it as report.html in any case.",
+)
 @source_options
 @click.option("--seed", type=int, metavar="N", help="Seed of every random choice; 42 by default.")
 @json_option
@@ -40,6 +46,7 @@ def build_index(
     reviews: tuple[Path, ...],
     sample: bool,
     output: Path,
+    report: Path | None,
     metadata: tuple[Path, ...],
     recipe: Path | None,
     assignments: tuple[str, ...],
@@ -64,7 +71,7 @@ def build_index(
 
         files = sample_files()
         reviews, metadata = (files.reviews,), (files.metadata,)
-    result = pipelines.build_index(reviews, output=output, metadata=metadata, config=config)
+    result = pipelines.build_index(reviews, output=output, metadata=metadata, config=config, report=report)
     if as_json:
         print_json({"directory": str(result.directory), **result.manifest})
     else:

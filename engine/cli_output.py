@@ -11,7 +11,7 @@ import click
 
 from engine.tables import cell_text, format_table
 
-_NOT_SHOWN = ("files", "config")
+_NOT_SHOWN = ("files", "config", "calibration")
 
 
 def print_json(value: Any) -> None:
@@ -38,7 +38,7 @@ def print_similar(items: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_summary(manifest: Mapping[str, Any]) -> None:
-    """Prints what an index says of itself, section by section, but for its settings and files."""
+    """Prints what an index says of itself, but for its settings, its files and what its report draws."""
     for line in _summary_lines({name: manifest[name] for name in manifest if name not in _NOT_SHOWN}):
         click.echo(line)
     files = manifest.get("files")

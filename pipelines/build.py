@@ -23,8 +23,10 @@ from pipelines.export import write_ids, write_model, write_search
 from pipelines.fit import fit_model
 from pipelines.index import build_search
 from pipelines.ingest import ingest
+from pipelines.page import check_page, write_page
 from pipelines.quality import measure_quality
 from pipelines.rejections import write_rejected
+from pipelines.report import write_report
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ def build_index(
     output: Path | str,
     metadata: Sequence[Path | str] = (),
     config: Config | None = None,
+    report: Path | str | None = None,
 ) -> BuildResult:
     """Builds an index from review files; an index that is there answers until the new one is complete.
 
@@ -56,6 +59,7 @@ def build_index(
         output: the index directory.
         metadata: movie files.
         config: settings; the defaults where none are given.
+        report: where the report goes, a web page that the index always holds, besides.
 
     Raises:
         EngineError: a file, a setting or the output is not usable, or the quality is under the floor.
@@ -63,6 +67,8 @@ def build_index(
     config = config or Config()
     output = Path(output)
     check_output(output)
+    if report is not None:
+        check_page(Path(report))
     started = time.perf_counter()
     with (
         ArtifactWriter(output) as writer,
@@ -93,6 +99,10 @@ def build_index(
         )
         writer.add_section("metrics", quality.figures)
         writer.add_section("training", fitted.findings.summary())
+        writer.add_section("calibration", quality.calibration)
         writer.add_section("audit", search.audit)
+        page = write_report(writer, fitted.model)
+    if report is not None:
+        write_page(page, Path(report))
     logger.info("Built %s in %.0f s", output, time.perf_counter() - started)
     return BuildResult(manifest=writer.manifest, directory=output)

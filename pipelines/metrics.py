@@ -76,6 +76,26 @@ def calibration_error(
     return float(np.abs(gaps).sum() / len(chances))
 
 
+def calibration_bins(
+    probabilities: ArrayLike, outcomes: ArrayLike, *, bins: int = CALIBRATION_BINS
+) -> list[dict[str, float]]:
+    """What `calibration_error` adds up: of each bin that is not empty, the means of both, and how many.
+
+    >>> calibration_bins([0.5, 0.5], [True, False])
+    [{'mean_predicted': 0.5, 'share_liked': 0.5, 'count': 2}]
+    """
+    chances, happened = _values(probabilities), _values(outcomes)
+    bin_of = np.minimum((chances * bins).astype(np.int64), bins - 1)
+    return [
+        {
+            "mean_predicted": float(chances[bin_of == number].mean()),
+            "share_liked": float(happened[bin_of == number].mean()),
+            "count": int((bin_of == number).sum()),
+        }
+        for number in np.unique(bin_of)
+    ]
+
+
 def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> NDArray[np.float64]:
     """Normalised discounted cumulative gain (Jarvelin and Kekalainen 2002) with gains of 0 and 1, a reviewer.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,14 +55,14 @@ def bars(
     return _drawing(draw, name, xlabel, ylabel)
 
 
-def lines(values: Mapping[str, Sequence[float]], *, name: str, xlabel: str, ylabel: str) -> str:
-    """A line for each name, over 1, 2, 3 and so on; in the order of COLORS."""
+def line(values: Sequence[float | None], color: str, *, name: str, xlabel: str, ylabel: str) -> str:
+    """Values over 1, 2, 3 and so on; None leaves a gap."""
+    known = [np.nan if value is None else value for value in values]
 
     def draw(axes: Axes) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        for color, line in zip(COLORS, values.values(), strict=False):
-            axes.plot(range(1, len(line) + 1), list(line), color=color, marker="o", markersize=3)
+        axes.plot(range(1, len(known) + 1), known, color=color, marker="o", markersize=3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     return _drawing(draw, name, xlabel, ylabel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ class Quality(NamedTuple):
     """By model: "ncf", "popularity" and, where there are ratings, "constant"; and of each its figures."""
     findings: Findings | None
     """By what the model that was measured was trained; None where none was."""
+    calibration: Sequence[dict[str, float]] = ()
+    """How often movies with such a chance were liked, bin by bin; nothing where there are no ratings."""
 
 
 def measure_quality(reviews: Reviews, config: Config) -> Quality:
@@ -55,11 +58,13 @@ def measure_quality(reviews: Reviews, config: Config) -> Quality:
         name: rank_held_out(score, earlier, relevant, max_reviewers=num_ranked, seed=config.seed).mean()
         for name, score in scores.items()
     }
+    calibration: list[dict[str, float]] = []
     if reviews.has_ratings:
         chosen = later.select(np.arange(len(later)) < _MAX_REVIEWS)
         predicted = model.predict(chosen.reviewer_rows, chosen.movie_rows)
         assert predicted is not None
         likes = model.like_probability(predicted.probabilities)
+        calibration = metrics.calibration_bins(likes, chosen.likes(model.blend.like_rating))
         figures["ncf"] |= {
             "mae": metrics.mae(predicted.median, chosen.ratings),
             "rmse": metrics.rmse(predicted.mean, chosen.ratings),
@@ -71,4 +76,4 @@ def measure_quality(reviews: Reviews, config: Config) -> Quality:
         }
     shown = ", ".join(f"{name} {figures['ncf'][name]:.4f}" for name in _SHOWN if name in figures["ncf"])
     logger.info("Held out %s of %s reviews: %s", f"{len(later):,}", f"{len(reviews):,}", shown)
-    return Quality(figures, fitted.findings)
+    return Quality(figures, fitted.findings, calibration)

@@ -44,7 +44,11 @@ def reviews(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def metadata(tmp_path: Path) -> Path:
-    titles = {"M1": "Laura <script>alert(1)</script> & $x^2$", "M2": "Up (DVD)", "M3": "Up [Blu-ray]"}
+    titles = {
+        "M1": "Laura &lt;script&gt;alert(1)&lt;/script&gt; $x^2$",
+        "M2": "Up (DVD)",
+        "M3": "Up [Blu-ray]",
+    }
     path = tmp_path / "metadata.json"
     path.write_text(
         "".join(json.dumps({"asin": movie, "title": title}) + "\n" for movie, title in titles.items())
@@ -135,6 +139,7 @@ def test_the_page_loads_nothing_and_a_script_in_a_title_is_inert(
     page = output.read_text(encoding="utf-8")
     assert LOADS.findall(page.replace("<!DOCTYPE html>", "")) == []
     assert page.count("<svg") == 4
+    assert "Laura &lt;script&gt;alert(1)&lt;/script&gt; $x^2$" in page
     assert "prefers-color-scheme: dark" in page
     assert "currentColor" in page
     identifiers = re.findall(r' id="([^"]+)"', page)
