@@ -29,6 +29,8 @@ CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 BUILD_NAME = re.compile(r"build-[0-9T]+-[0-9a-f]+")
 
+_POINTER = re.compile(rb"(build-[0-9T]+-[0-9a-f]+) ([0-9a-f]{64})\n")
+
 _VERIFIED_ON_OPENING = 64 * 1024 * 1024
 _OPENING_ATTEMPTS = 3
 _BUILD_COMMAND = "engine build-index REVIEWS..."
@@ -149,18 +151,17 @@ class Artifact:
 def _read_pointer(directory: Path) -> tuple[str, str]:
     """Gives the live build's name and its manifest's checksum."""
     try:
-        words = (directory / CURRENT).read_text(encoding="utf-8").split()
+        content = (directory / CURRENT).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactNotFoundError(
             f"There is no index at {directory}; build one with: {_BUILD_COMMAND} --output {directory}"
         ) from error
-    except UnicodeDecodeError as error:
-        raise _corrupt(directory, CURRENT, "is damaged") from error
     except OSError as error:
         raise _unreadable(directory / CURRENT, error) from error
-    if len(words) != 2 or not BUILD_NAME.fullmatch(words[0]):
+    pointer = _POINTER.fullmatch(content)
+    if not pointer:
         raise _corrupt(directory, CURRENT, "is damaged")
-    return words[0], words[1]
+    return pointer[1].decode(), pointer[2].decode()
 
 
 def _read_manifest(directory: Path, build: str, expected_checksum: str) -> dict[str, Any]:

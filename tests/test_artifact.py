@@ -140,7 +140,7 @@ def flip_a_byte(path: Path) -> None:
 
 def flip_the_last_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    content[-2] ^= 0x80
+    content[-1] ^= 1
     path.write_bytes(content)
 
 
@@ -156,9 +156,6 @@ def make_a_directory(path: Path) -> None:
 def test_every_damage_is_an_artifact_error(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
     build = write_build(tmp_path)
     damage(tmp_path / name if name == CURRENT else build / name)
-    if (name, damage) == (CURRENT, truncate):  # Only the final newline is lost.
-        Artifact.open(tmp_path).verify()
-        return
     with pytest.raises(ArtifactError) as caught:
         Artifact.open(tmp_path)
     assert str(tmp_path) in str(caught.value)
