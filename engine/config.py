@@ -140,8 +140,8 @@ class RatingConfig:
     """The lowest rating that is a like; by default three quarters up the scale, 4 of 1..5 stars."""
     max_epochs: int = 18
     """Rounds of training, at most."""
-    patience: int = 6
-    """Rounds without a better validation log loss after which training stops."""
+    patience: int = 10
+    """Rounds without a better validation log loss after which training stops; its first rounds are noisy."""
     batch_size: int = 2560
     """Reviews in a step; less for small data, more for large."""
     learning_rate: float = 0.005
