@@ -134,7 +134,8 @@ def _check_k(k: int) -> None:
 
 def _say_if_short(found: int, wanted: int) -> None:
     if found < wanted:
-        click.echo(f"No more than {found:,} movies can be listed.", err=True)
+        shown = {0: "No movie", 1: "Only one movie"}.get(found, f"Only {found:,} movies")
+        click.echo(f"{shown} can be listed.", err=True)
 
 
 if __name__ == "__main__":

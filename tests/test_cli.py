@@ -102,7 +102,7 @@ def test_without_ratings_relevance_is_shown(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(FakeEngine, "items", items)
     result = run("recommend", "reviewer", "R1")
     assert result.stdout.splitlines()[0].split() == ["#", "movie", "title", "relevance"]
-    assert result.stderr == "No more than 1 movies can be listed.\n"
+    assert result.stderr == "Only one movie can be listed.\n"
 
 
 def test_similar_movies_name_the_movie_asked_for() -> None:
