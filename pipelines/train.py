@@ -23,6 +23,8 @@ from pipelines.sampling import RatingBatch, RelevanceSampler, rating_batches
 Head = TypeVar("Head", RelevanceHead, RatingHead)
 logger = logging.getLogger(__name__)
 
+_SMOOTHED_ROUNDS = 3
+"""Rounds whose mean figure is compared, so that one lucky round does not end a training."""
 _LONGEST_REVIEWER = 4096
 """Reviews of one reviewer in a batch of the rating head."""
 
@@ -31,7 +33,7 @@ class Trained(NamedTuple, Generic[Head]):
     """What a training loop gives."""
 
     head: Head
-    """The weights of the best round, or of the last where nothing was validated."""
+    """The weights at the end of the best rounds, or of the last where nothing was validated."""
     rounds: int
     """The round they are from, counted from 1."""
     losses: list[float]
@@ -129,6 +131,7 @@ def _train(
     started = time.perf_counter()
     losses: list[float] = []
     figures: list[float] = []
+    smooth: list[float] = []
     best, best_round = None, 0
     with progress_of_rounds(f"Training {name}", max_rounds * num_batches, batch_size) as on_step:
         for number in range(max_rounds):
@@ -145,7 +148,8 @@ def _train(
             if validate is None:
                 continue
             figures.append(validate(head()))
-            if best is None or figures[-1] > max(figures[:-1]):
+            smooth.append(float(np.mean(figures[-_SMOOTHED_ROUNDS:])))
+            if best is None or smooth[-1] > max(smooth[:-1]):
                 best, best_round = head(), number + 1
             if number + 1 - best_round >= patience:
                 break
