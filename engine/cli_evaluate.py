@@ -54,6 +54,13 @@ _FIGURES = (
     metavar="N",
     help="Rank the catalogue for so many reviewers of a fold at most, drawn at random.",
 )
+@click.option(
+    "--negatives",
+    type=_PATH,
+    metavar="FILE",
+    help="Rank only given candidates and the held-out movies, as some published protocols do: lines of a "
+    "reviewer's id and movie ids, between commas or tabs. By default the whole catalogue is ranked.",
+)
 @source_options
 @click.option("--seed", type=int, metavar="N", help="Seed of every random choice; 42 by default.")
 @json_option
@@ -65,6 +72,7 @@ def evaluate(
     test: tuple[Path, ...],
     models: str | None,
     max_reviewers: int,
+    negatives: Path | None,
     metadata: tuple[Path, ...],
     recipe: Path | None,
     assignments: tuple[str, ...],
@@ -95,6 +103,7 @@ def evaluate(
         config=config,
         pairs=list(zip(train, test, strict=True)),
         max_reviewers=max_reviewers,
+        negatives=negatives,
     )
     found = evaluation.to_dict()
     if as_json:
@@ -111,6 +120,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         f"protocol {found['protocol']}: {len(splits)} {'fold' if len(splits) == 1 else 'folds'}, "
         f"{sum(split['test'] for split in splits):,} reviews held out, "
         f"{found['leaks_prevented']:,} leaks prevented, relevant from {found['like_rating']:g} on",
+        _ranked(found["negatives"]),
         "",
         _table(found["mean"]),
         "",
@@ -130,7 +140,35 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         for model, by_group in found["by_reviews"].items()
         for group, figures in by_group.items()
     }
-    return [*lines, "", "by how many training reviews the reviewer has:", _table(groups)]
+    lines += ["", "by how many training reviews the reviewer has:", _table(groups)]
+    if found["similar"]:
+        lines += ["", "similar movies, against co-reviews alone:", _similar_table(found["similar"])]
+    return lines
+
+
+def _ranked(negatives: Mapping[str, Any] | None) -> str:
+    if negatives is None:
+        return "ranked: the whole catalogue but for what training has of the reviewer"
+    return (
+        f"ranked: only the held-out movies and {negatives['used']:,} candidates from {negatives['file']}, "
+        f"for {negatives['reviewers']:,} reviewers, not the whole catalogue "
+        f"(unknown: {negatives['unknown_reviewers']:,} reviewers, {negatives['unknown_movies']:,} movies)"
+    )
+
+
+def _similar_table(similar: Mapping[str, Any]) -> str:
+    names = {"links": "movies that metadata links", "held_out": "held-out reviews after the last one"}
+    rows = [
+        [
+            names[name],
+            row["questions"],
+            row["ncf"]["recall@10"],
+            row["co-review"]["recall@10"],
+            row["p_value"],
+        ]
+        for name, row in similar.items()
+    ]
+    return format_table(["found", "questions", "ncf recall@10", "co-review recall@10", "p-value"], rows)
 
 
 def _table(figures: Mapping[str, Mapping[str, Any]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -15,13 +15,15 @@ import numpy as np
 
 from engine.config import Config
 from engine.errors import ConfigError
+from engine.scorer import Model
 from pipelines import comparison
 from pipelines.accounting import Accounting
 from pipelines.baselines import BASELINES, Fitted, fit_baseline
 from pipelines.dataset import default_like_rating
-from pipelines.evaluation_data import Pair, read_for_protocol, read_pairs
+from pipelines.evaluation_data import Given, Pair, Prepared, read_for_protocol, read_pairs
 from pipelines.fold_figures import FoldFigures, measure
 from pipelines.protocols import PROTOCOLS, Fold, make_folds
+from pipelines.similar_quality import Compared, measure_similar, summarize
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,10 @@ class Evaluation:
     """By model and figure, the chance of so large a difference to the reference if there were none."""
     by_reviews: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     """By model, number of training reviews, and figure."""
+    similar: dict[str, Any] = field(default_factory=dict)
+    """How good the engine's similar movies are; empty where it is not among the models."""
+    negatives: dict[str, Any] | None = None
+    """What the file of candidates held; None where the whole catalogue is ranked."""
 
     @property
     def mean(self) -> dict[str, dict[str, float]]:
@@ -91,6 +97,8 @@ class Evaluation:
                 "intervals": self.intervals,
                 "tests": {"against": self.reference, "p_values": self.p_values},
                 "by_reviews": self.by_reviews,
+                "similar": self.similar,
+                "negatives": self.negatives,
             }
         )
 
@@ -104,6 +112,7 @@ def evaluate(
     config: Config | None = None,
     pairs: Sequence[tuple[Path, Path]] = (),
     max_reviewers: int | None = MAX_REVIEWERS,
+    negatives: Path | None = None,
 ) -> Evaluation:
     """Fits models to the training part of every fold, from scratch, and measures them on the rest.
 
@@ -115,6 +124,8 @@ def evaluate(
         config: as for a build; its seed is that of every random choice.
         pairs: files of training and of test reviews, one pair a fold.
         max_reviewers: how many reviewers are ranked in a fold at most.
+        negatives: a file of candidates, as `read_negatives` takes it: only these and the held-out movies are
+            ranked, and only for the reviewers that it names. By default the whole catalogue is.
 
     Raises:
         ConfigError: an unknown model or protocol, one that cannot take the data, or reviews and pairs.
@@ -122,12 +133,15 @@ def evaluate(
     """
     config = config or Config()
     _check_request(reviews, protocol, models, pairs)
+    if negatives is not None and not negatives.is_file():
+        raise ConfigError(f"There is no file of candidates at {negatives}")
     folds: Iterator[Fold]
+    read: Given | Prepared
     if pairs:
-        given = read_pairs([Pair(*map(Path, pair)) for pair in pairs], metadata, config.ingest)
-        folds, accountings = iter(given.folds), given.accountings
+        read = read_pairs([Pair(*map(Path, pair)) for pair in pairs], metadata, config.ingest, negatives)
+        folds, accountings = iter(read.folds), read.accountings
     else:
-        prepared = read_for_protocol(reviews, metadata, config.ingest)
+        read = prepared = read_for_protocol(reviews, metadata, config.ingest, negatives)
         accountings = [prepared.accounting]
         folds = make_folds(prepared.reviews, protocol, groups=prepared.groups, seed=config.seed)
     first = next(folds)
@@ -140,7 +154,9 @@ def evaluate(
     splits, counts = [], []
     results: dict[str, list[FoldFigures]] = {model: [] for model in models}
     seconds: dict[str, list[float]] = {model: [] for model in models}
+    similar: list[Mapping[str, Compared]] = []
     for number, fold in enumerate(chain([first], folds), start=1):
+        candidates = read.negatives.with_held_out(fold.test) if read.negatives else None
         splits.append(_describe(fold))
         counts.append(np.bincount(fold.train.reviewer_rows, minlength=fold.train.num_reviewers))
         logger.info(
@@ -151,8 +167,15 @@ def evaluate(
             fitted = _fit(model, fold, like_rating, config)
             seconds[model].append(round(time.perf_counter() - started, 3))
             figures = measure(
-                fitted, fold, like_rating=like_rating, max_reviewers=max_reviewers, seed=config.seed
+                fitted,
+                fold,
+                like_rating=like_rating,
+                max_reviewers=max_reviewers,
+                seed=config.seed,
+                candidates=candidates,
             )
+            if isinstance(fitted, Model):
+                similar.append(measure_similar(fitted, fold, read.links, seed=config.seed))
             results[model].append(figures)
             logger.info("Fold %d, %s: %s", number, model, _text(figures))
     reference = OURS if OURS in models else models[0]
@@ -167,6 +190,8 @@ def evaluate(
         reference=reference,
         p_values=comparison.tests_against(results, reference, seed=config.seed),
         by_reviews=comparison.by_reviews(results, counts),
+        similar=summarize(similar, seed=config.seed),
+        negatives=read.negatives.account if read.negatives else None,
     )
 
 

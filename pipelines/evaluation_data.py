@@ -19,7 +19,9 @@ from pipelines.copies import MIN_TEXT_LENGTH, copy_groups
 from pipelines.database import open_database
 from pipelines.dataset import Reviews, make_reviews, rating_levels, read_reviews
 from pipelines.ingest import ingest
+from pipelines.negatives import Negatives, read_negatives
 from pipelines.protocols import Fold, fold_of
+from pipelines.similar_quality import Pairs, read_links
 from pipelines.variants import film_rows
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ class Prepared(NamedTuple):
     """Which of them are copies of each other, as `copy_groups` gives it."""
     accounting: Accounting
     """What became of every row of the files."""
+    links: Pairs
+    """Which movies the metadata links, as `read_links` gives it."""
+    negatives: Negatives | None
+    """The candidates, where a file of them was given."""
 
 
 class Given(NamedTuple):
@@ -47,6 +53,10 @@ class Given(NamedTuple):
     folds: list[Fold]
     accountings: list[Accounting]
     """What became of every row, file by file: the training and the test file of each fold."""
+    links: Pairs
+    """As in `Prepared`, of movies that the same file has reviews of."""
+    negatives: Negatives | None
+    """As in `Prepared`."""
 
 
 class Pair(NamedTuple):
@@ -66,9 +76,15 @@ class _Table(NamedTuple):
     texts: NDArray[np.int64]
     titles: dict[str, str | None]
     accounting: Accounting
+    link_ids: tuple[Strings, Strings]
 
 
-def read_for_protocol(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig) -> Prepared:
+def read_for_protocol(
+    reviews: Sequence[Path],
+    metadata: Sequence[Path],
+    config: IngestConfig,
+    negatives: Path | None = None,
+) -> Prepared:
     """Reads reviews, and which of them are copies of each other.
 
     Raises:
@@ -78,10 +94,17 @@ def read_for_protocol(reviews: Sequence[Path], metadata: Sequence[Path], config:
         found = read_reviews(database)
         titles = database.execute("select title from movies order by movie_row").fetchall()
         films = film_rows([title for (title,) in titles])
-        return Prepared(found, copy_groups(found, films, _texts(database)), accounting)
+        candidates = None
+        if negatives is not None:
+            ids = (_ids(database, name) for name in ("reviewer", "movie"))
+            candidates = read_negatives(negatives, *ids)
+        groups = copy_groups(found, films, _texts(database))
+        return Prepared(found, groups, accounting, read_links(database), candidates)
 
 
-def read_pairs(pairs: Sequence[Pair], metadata: Sequence[Path], config: IngestConfig) -> Given:
+def read_pairs(
+    pairs: Sequence[Pair], metadata: Sequence[Path], config: IngestConfig, negatives: Path | None = None
+) -> Given:
     """Reads given splits, one fold a pair; reviewers and movies have the same rows in all of them.
 
     Nothing is filtered by counts: a test review of a reviewer or a movie that training does not have counts.
@@ -105,7 +128,15 @@ def read_pairs(pairs: Sequence[Pair], metadata: Sequence[Path], config: IngestCo
         _fold(train, test, reviewer_ids, movie_ids, films, levels)
         for train, test in zip(tables[::2], tables[1::2], strict=True)
     ]
-    return Given(folds, [table.accounting for table in tables])
+    linked = [
+        np.stack([np.searchsorted(movie_ids, ids) for ids in table.link_ids], axis=1) for table in tables
+    ]
+    return Given(
+        folds,
+        [table.accounting for table in tables],
+        np.unique(np.concatenate(linked), axis=0).astype(np.int64),
+        None if negatives is None else read_negatives(negatives, reviewer_ids, movie_ids),
+    )
 
 
 def _fold(
@@ -152,6 +183,7 @@ def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig) -> _
         ).fetchnumpy()
         ratings = np.ma.asarray(columns["rating"], dtype=np.float64)
         unrated = bool(np.ma.getmaskarray(ratings).all())
+        movie_ids, links = _ids(database, "movie"), read_links(database)
         return _Table(
             reviewer_ids=np.asarray(columns["reviewer_id"], dtype=np.str_),
             movie_ids=np.asarray(columns["movie_id"], dtype=np.str_),
@@ -160,6 +192,7 @@ def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig) -> _
             texts=_texts(database),
             titles=dict(database.execute("select movie_id, title from movies order by movie_row").fetchall()),
             accounting=accounting,
+            link_ids=(movie_ids[links[:, 0]], movie_ids[links[:, 1]]),
         )
 
 
@@ -175,6 +208,12 @@ def _ingested(
             yield database, ingest(database, reviews, metadata, config, keep_text=True)
         finally:
             database.close()
+
+
+def _ids(database: duckdb.DuckDBPyConnection, what: str) -> Strings:
+    """The ids of the table's rows, in their order: "reviewer" or "movie"."""
+    column = database.execute(f"select {what}_id as id from {what}s order by {what}_row").fetchnumpy()["id"]
+    return np.asarray(column, dtype=np.str_)
 
 
 def _texts(database: duckdb.DuckDBPyConnection) -> NDArray[np.int64]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from engine.rating_head import RatingPrediction
 from pipelines import metrics
 from pipelines.baselines import Fitted, Ranker, Rater
+from pipelines.dataset import Reviews
 from pipelines.protocols import Fold
-from pipelines.ranking import rank_held_out
+from pipelines.ranking import RankingResult, rank_held_out
 
 K = (10, 20)
 _PAIRS_AT_ONCE = 2**18
@@ -39,12 +40,18 @@ class FoldFigures:
 
 
 def measure(
-    model: Fitted, fold: Fold, *, like_rating: float, max_reviewers: int | None, seed: int
+    model: Fitted,
+    fold: Fold,
+    *,
+    like_rating: float,
+    max_reviewers: int | None,
+    seed: int,
+    candidates: NDArray[np.int64] | None = None,
 ) -> FoldFigures:
     """Measures ratings where there are any, and top lists.
 
     Relevant are the test reviews that are likes; the whole catalogue is ranked but for what training has of
-    the reviewer.
+    the reviewer, or the candidates where some are given.
 
     Args:
         model: fitted to the fold's training reviews.
@@ -52,6 +59,7 @@ def measure(
         like_rating: the lowest rating that is a like.
         max_reviewers: how many reviewers are ranked at most, drawn at random, the same for all models.
         seed: of that draw.
+        candidates: as `rank_held_out` takes them.
     """
     figures: dict[str, float] = {}
     parts: dict[str, PerReviewer] = {}
@@ -60,7 +68,17 @@ def measure(
         if prediction is not None:
             _measure_ratings(prediction, fold, like_rating, figures, parts)
     if isinstance(model, Ranker):
-        _measure_top_lists(model, fold, like_rating, max_reviewers, seed, figures, parts)
+        relevant = fold.test.select(fold.test.likes(like_rating))
+        ranked = rank_held_out(
+            model.score,
+            fold.train,
+            relevant,
+            k=K,
+            max_reviewers=max_reviewers,
+            seed=seed,
+            candidates=candidates,
+        )
+        _measure_top_lists(ranked, fold.train, figures, parts)
     return FoldFigures(figures=figures, by_reviewer=parts)
 
 
@@ -100,17 +118,8 @@ def _measure_ratings(
 
 
 def _measure_top_lists(
-    model: Ranker,
-    fold: Fold,
-    like_rating: float,
-    max_reviewers: int | None,
-    seed: int,
-    figures: dict[str, float],
-    parts: dict[str, PerReviewer],
+    ranked: RankingResult, train: Reviews, figures: dict[str, float], parts: dict[str, PerReviewer]
 ) -> None:
-    train = fold.train
-    relevant = fold.test.select(fold.test.likes(like_rating))
-    ranked = rank_held_out(model.score, train, relevant, k=K, max_reviewers=max_reviewers, seed=seed)
     figures.update(ranked.mean())
     for name, values in ranked.figures.items():
         sums, weights = np.zeros(train.num_reviewers), np.zeros(train.num_reviewers)

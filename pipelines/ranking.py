@@ -52,6 +52,7 @@ def rank_held_out(
     batch: int = 512,
     max_reviewers: int | None = None,
     seed: int = 42,
+    candidates: NDArray[np.int64] | None = None,
 ) -> RankingResult:
     """Ranks every movie that a reviewer has not seen, and compares with what is relevant to them.
 
@@ -67,6 +68,8 @@ def rank_held_out(
         batch: reviewers scored at once at most; fewer where the catalogue is large.
         max_reviewers: a random sample of so many is ranked; by default all.
         seed: of that sample.
+        candidates: int64 [num_pairs], ascending, `reviewer_row * num_movies + movie_row`; where they are
+            given only these movies are ranked, and only reviewers who have some.
 
     Raises:
         TrainingError: a score is not a number.
@@ -74,10 +77,13 @@ def rank_held_out(
     depth = max(k)
     wanted = _unseen_keys(relevant, seen)
     counts = np.bincount(wanted // max(seen.num_movies, 1), minlength=seen.num_reviewers)
-    rows = _sample(np.flatnonzero(counts), max_reviewers, seed)
+    rows = np.flatnonzero(counts)
+    if candidates is not None:
+        rows = np.intersect1d(rows, candidates // max(seen.num_movies, 1))
+    rows = _sample(rows, max_reviewers, seed)
     batch = max(1, min(batch, _MAX_SCORES // max(seen.num_movies, 1)))
     lists = [
-        top_movies(score(chunk), seen, chunk, depth)
+        top_movies(_among(candidates, score(chunk), chunk), seen, chunk, depth)
         for chunk in (rows[start : start + batch] for start in range(0, len(rows), batch))
     ]
     top = np.concatenate(lists) if lists else np.zeros((0, depth), dtype=np.int32)
@@ -113,6 +119,21 @@ def top_movies(
         found = np.take_along_axis(open_scores, best, axis=1)
         top[:, :width] = np.where(np.isneginf(found), -1, best)
     return top
+
+
+def _among(
+    candidates: NDArray[np.int64] | None, scores: NDArray[np.float32], reviewer_rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """The scores of the candidates; all others are ruled out."""
+    if candidates is None:
+        return scores
+    num_movies = scores.shape[1]
+    kept = np.full(scores.shape, -np.inf, dtype=np.float32)
+    edges = np.searchsorted(candidates, np.stack([reviewer_rows, reviewer_rows + 1]) * num_movies)
+    for place, (begin, end) in enumerate(edges.T):
+        movies = candidates[begin:end] - reviewer_rows[place] * num_movies
+        kept[place, movies] = scores[place, movies]
+    return kept
 
 
 def _best_columns(scores: NDArray[np.float32], width: int) -> NDArray[np.int64]:

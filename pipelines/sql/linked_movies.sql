@@ -1,0 +1,14 @@
+-- One row per link of a movie to another reviewed one, as the metadata has it: also viewed, or also bought.
+with links as (
+    select
+        movie_row,
+        unnest(list_distinct(list_concat(coalesce(also_view, []), coalesce(also_buy, [])))) as linked_id
+    from movies
+),
+final as (
+    select links.movie_row, linked.movie_row as linked_row
+    from links
+    join movies as linked on linked.movie_id = links.linked_id
+    where linked.movie_row <> links.movie_row
+)
+select * from final order by movie_row, linked_row

@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from engine.cli import main
+from engine.histories import Histories
+from engine.neighbours import NeighbourTable
+from engine.relevance_head import RelevanceHead
+from engine.scorer import Blend, Model
+from pipelines.dataset import make_reviews
+from pipelines.protocols import Fold
+from pipelines.similar_quality import Compared, measure_similar, read_links, summarize
+
+NUM_MOVIES = 30
+
+
+def a_model(alike: list[tuple[int, int]], shared: list[tuple[int, int]]) -> Model:
+    """Movies whose vectors are alike are near for the engine; those that share reviewers for both."""
+    vectors = np.concatenate([np.eye(NUM_MOVIES), np.zeros((NUM_MOVIES, 1))], axis=1).astype(np.float32)
+    for one, other in alike:
+        vectors[one] = vectors[other]
+    shared = sorted(shared)
+    counts = np.bincount([one for one, _ in shared], minlength=NUM_MOVIES)
+    table = NeighbourTable(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.array([other for _, other in shared], dtype=np.int32),
+        np.full(len(shared), 0.9, dtype=np.float32),
+    )
+    head = RelevanceHead(
+        movie_vectors=vectors,
+        history_vectors=np.zeros((NUM_MOVIES, NUM_MOVIES), np.float32),
+        reviewer_embeddings=np.zeros((2, NUM_MOVIES), np.float32),
+        level_weights=np.ones(1, np.float32),
+        recency_power=0.0,
+        max_history=10,
+    )
+    none = np.zeros(0)
+    return Model(
+        relevance=head,
+        rating=None,
+        neighbours=table,
+        linear_neighbours=None,
+        rating_neighbours=None,
+        histories=Histories(np.zeros(3, np.int64), none.astype(np.int32), none.astype(np.int8)),
+        blend=Blend(),
+    )
+
+
+def a_fold(train: list[tuple[int, int]], test: list[tuple[int, int]]) -> Fold:
+    sides = [
+        make_reviews(
+            np.array([row for row, _ in side]),
+            np.array([row for _, row in side]),
+            None,
+            np.arange(len(side)),
+            num_reviewers=2,
+            num_movies=NUM_MOVIES,
+        )
+        for side in (train, test)
+    ]
+    return Fold(sides[0], sides[1], 0)
+
+
+def test_links_between_known_movies_are_found_by_vectors_or_shared_reviewers() -> None:
+    model = a_model(alike=[(20, 0)], shared=[(1, 25), (1, 26)])
+    fold = a_fold([(0, movie) for movie in range(28)], [(1, 3)])
+    # Movie 29 is not in training, so its link is no question, nor is a link to it right.
+    links = np.array([[0, 20], [1, 25], [1, 26], [2, 29], [29, 2]])
+    found = measure_similar(model, fold, links, seed=1)
+    assert found["links"].engine.tolist() == [1.0, 1.0]
+    assert found["links"].co_review.tolist() == [0.0, 1.0]
+    assert "held_out" not in found  # who was held out has no movie to ask with
+
+
+def test_held_out_reviews_are_asked_for_with_the_last_training_movie() -> None:
+    model = a_model(alike=[(20, 7)], shared=[(8, 21)])
+    fold = a_fold([(0, 3), (0, 7), (1, 8)], [(0, 20), (0, 19), (1, 21)])
+    found = measure_similar(model, fold, np.zeros((0, 2), np.int64), seed=1)
+    assert set(found) == {"held_out"}
+    # Ties among the unlike movies go by row, so of reviewer 0's two only the alike one is found.
+    assert found["held_out"].engine.tolist() == [0.5, 1.0]
+    assert found["held_out"].co_review.tolist() == [0.0, 1.0]
+
+
+def test_a_summary_is_over_the_questions_of_all_folds() -> None:
+    one = Compared(np.array([1.0, 0.5]), np.array([0.0, 0.5]))
+    other = Compared(np.array([0.0]), np.array([0.0]))
+    found = summarize([{"links": one}, {"links": other, "held_out": other}], seed=1)
+    assert found["links"]["questions"] == 3
+    assert found["links"]["ncf"]["recall@10"] == pytest.approx(0.5)
+    assert found["links"]["co-review"]["recall@10"] == pytest.approx(1 / 6)
+    assert found["held_out"]["p_value"] == 1.0
+    assert summarize([], seed=1) == {}
+
+
+def test_links_are_read_of_reviewed_movies_once_and_never_to_themselves(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    database.execute(
+        "create table movies as select * from (values "
+        "(0, 'A', ['B', 'Z', 'A'], ['B', 'C']), (1, 'B', null, ['A']), (2, 'C', null, null)"
+        ") as t(movie_row, movie_id, also_view, also_buy)"
+    )
+    assert read_links(database).tolist() == [[0, 1], [0, 2], [1, 0]]
+    database.execute("update movies set also_view = null, also_buy = null")
+    assert read_links(database).shape == (0, 2)
+
+
+@pytest.mark.slow
+def test_an_evaluation_says_how_good_similar_movies_are(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    lines = [
+        f"R{reviewer},M{movie:02},{generator.integers(1, 6)},{1000 + place}\n"
+        for reviewer in range(40)
+        for place, movie in enumerate(generator.permutation(20)[:8])
+    ]
+    path, metadata = tmp_path / "ratings.csv", tmp_path / "meta.json"
+    path.write_text("reviewer,movie,rating,time\n" + "".join(lines))
+    metadata.write_text(
+        "".join(
+            json.dumps(
+                {"asin": f"M{movie:02}", "title": f"T{movie}", "also_view": [f"M{(movie + 1) % 20:02}"]}
+            )
+            + "\n"
+            for movie in range(20)
+        )
+    )
+    quick = ["--set=relevance.max_epochs=1", "--set=rating.max_epochs=1"]
+    command = ["evaluate", str(path), "--metadata", str(metadata), "--protocol", "last-share", *quick]
+    result = CliRunner().invoke(main, [*command, "--models", "ncf", "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["similar"]
+    assert found["links"]["questions"] == 20
+    assert found["held_out"]["questions"] == 40
+    for row in found.values():
+        assert {*row} == {"questions", "ncf", "co-review", "p_value"}
+        assert 0 < row["ncf"]["recall@10"] <= 1
+    shown = CliRunner().invoke(main, [*command, "--models", "ncf"])
+    assert "movies that metadata links" in shown.stdout
