@@ -20,6 +20,8 @@ INITIAL_SCALE = 0.05
 """Standard deviation of the first vectors."""
 BASELINE_DAMPING = 5.0
 """Reviews at which a movie's own mean counts half against the mean of all."""
+_STARS_RANGE = 4.0
+"""From the lowest rating to the highest on the scale of 1 to 5 for which the settings were chosen."""
 _SCALE_PENALTY = 5.0
 """Log scales are held nearer to zero than biases."""
 
@@ -52,13 +54,15 @@ class RatingNetwork:
         self._config = config
         self._levels = reviews.levels
         self.baselines = movie_baselines(reviews)
+        # What counts as a star: ratings of 0 to 100 would be far too long as first logits and as inputs.
+        self._star = np.float32((reviews.levels[-1] - reviews.levels[0]) / _STARS_RANGE)
         dim = config.dim
 
         def normal(*shape: int) -> NDArray[np.float32]:
             return generator.standard_normal(shape, dtype=np.float32) * np.float32(INITIAL_SCALE)
 
         movies = normal(reviews.num_movies, dim + 2)
-        movies[:, dim] = self.baselines - self.baselines.mean()
+        movies[:, dim] = (self.baselines - self.baselines.mean()) / self._star
         movies[:, dim + 1] = 0.0
         history = normal(reviews.num_movies, 2 * dim)
         history[:, :dim] /= 3.0
@@ -89,10 +93,12 @@ class RatingNetwork:
     def head(self) -> RatingHead:
         """The weights as they are now, copied out of TensorFlow."""
         layers = [layer for layer in self.mlp.layers if layer.weights]
+        history = self.history.numpy().copy()
+        history[:, self._config.dim :] /= self._star  # The head is given residuals in ratings.
         return RatingHead(
             levels=self._levels,
             movie_vectors=self.movies.numpy().copy(),
-            history_vectors=self.history.numpy().copy(),
+            history_vectors=history,
             reviewer_biases=self.reviewers.numpy().copy(),
             baselines=self.baselines,
             thresholds=np.sort(self.thresholds.numpy()),
@@ -148,7 +154,8 @@ class RatingNetwork:
         num_reviewers = tf.shape(batch.reviewer_rows)[0]
         history = tf.gather(self.history, batch.movie_rows)
         kept = batch.kept[:, None]
-        parts = (history[:, :dim] + batch.residuals[:, None] * history[:, dim:]) * kept
+        residuals = batch.residuals[:, None] / self._star
+        parts = (history[:, :dim] + residuals * history[:, dim:]) * kept
         sums = tf.math.unsorted_segment_sum(parts, batch.reviewer_places, num_reviewers)
         counts = tf.math.unsorted_segment_sum(kept, batch.reviewer_places, num_reviewers)
         others = tf.gather(sums, batch.reviewer_places) - parts

@@ -8,6 +8,7 @@ from engine.rating_head import RatingHead
 from pipelines.dataset import Reviews, make_reviews
 from pipelines.rating_network import RatingNetwork
 from pipelines.sampling import rating_batches
+from pipelines.train import train_rating
 
 STARS = np.arange(1, 6, dtype=np.float32)
 HALF_STARS = np.arange(1, 11, dtype=np.float32) / 2
@@ -176,3 +177,13 @@ def test_some_movies_are_rated_as_among_all() -> None:
     rows = np.array([7, 7, 29, 0])
     for some, every in zip(head.locate(taste, rows), head.locate(taste, slice(None)), strict=True):
         np.testing.assert_allclose(some, every[rows], atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("star", [1 / 4, 25.0])
+def test_stretched_ratings_are_learned_as_stars_are(star: float) -> None:
+    chances = []
+    for reviews in (some_reviews(STARS), replace(some_reviews(STARS), levels=star * STARS)):
+        head = train_rating(reviews, RatingConfig(dim=DIM), seed=1, rounds=3).head
+        chances.append(chances_of_all(head, reviews, 2))
+    np.testing.assert_allclose(chances[0], chances[1], atol=1e-4)
