@@ -31,6 +31,8 @@ _SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _TEXT),
 }
+_LINE_LENGTH = 90
+"""Letters that fit under a plot."""
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -49,7 +51,7 @@ def bars(
 
     def draw(axes: Axes) -> None:
         axes.bar(range(len(values)), list(values), color=COLORS[0])
-        step = max(1, -(-len(names) // 16))
+        step = max(1, -(-sum(len(text) + 2 for text in names) // _LINE_LENGTH))
         axes.set_xticks(range(0, len(names), step), list(names)[::step])
 
     return _drawing(draw, name, xlabel, ylabel)
@@ -63,7 +65,8 @@ def line(values: Sequence[float | None], color: str, *, name: str, xlabel: str, 
         from matplotlib.ticker import MaxNLocator
 
         axes.plot(range(1, len(known) + 1), known, color=color, marker="o", markersize=3)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_xlim(0.5, len(known) + 0.5)
 
     return _drawing(draw, name, xlabel, ylabel)
 

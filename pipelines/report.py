@@ -16,6 +16,13 @@ from pipelines.report_movies import Example, MovieMap, make_examples, map_movies
 REPORT_FILE = "report.html"
 """The report, in the artifact."""
 
+_CURVES = {
+    ("relevance", "loss"): "The training loss, round by round.",
+    ("rating", "loss"): "The training loss, round by round.",
+    ("relevance", "validation"): "NDCG@20 on validation reviews: larger is better.",
+    ("rating", "validation"): "Mean log chance of the ratings of validation reviews: larger is better.",
+}
+
 
 def write_report(writer: ArtifactWriter, model: Model) -> str:
     """Adds the report to a build whose sections, ids and cards have been added.
@@ -92,12 +99,12 @@ def _training(training: Mapping[str, Any]) -> list[str]:
     for head, curves in training.get("curves", {}).items():
         parts.append(heading(f"The {head} head"))
         if head in training.get("rounds", {}):
-            parts.append(paragraph(f"Trained for {training['rounds'][head]:,} rounds."))
+            parts.append(paragraph(f"Rounds of the final training: {training['rounds'][head]:,}."))
         for (name, values), color in zip(curves.items(), cycle(plots.COLORS), strict=False):
             if not values:
                 continue
             drawn = plots.line(values, color, name=f"{head}-{name}", xlabel="round", ylabel=name)
-            parts.append(figure(drawn, f"The {name} of the {head} head, round by round."))
+            parts.append(figure(drawn, _CURVES.get((head, name), "")))
     return parts or [paragraph("No curves were kept.")]
 
 

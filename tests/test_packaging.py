@@ -28,7 +28,7 @@ import sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"tensorflow", "keras", "pandas", "sklearn"}:
+        if name.partition(".")[0] in {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"}:
             raise ImportError(f"{name} is not there at query time")
 
 sys.meta_path.insert(0, Blocker())
