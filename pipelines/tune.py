@@ -275,4 +275,4 @@ def _notes(tuning: Tuning, num_reviews: int) -> list[str]:
             f"{part.name}: {part.figure} {part.before:.4f} -> {part.after:.4f} "
             f"in {part.trials} trials, {part.pruned} of them cut short"
         )
-    return [*lines, ""]
+    return lines

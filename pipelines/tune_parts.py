@@ -95,13 +95,13 @@ def _measure_relevance(data: TuningData, config: Config, on_figure: OnFigure) ->
     trained = train_relevance(
         data.earlier, likes, config.relevance, config.seed, validate=_telling(validate, on_figure)
     )
-    return max(trained.figures)
+    return trained.figures[trained.rounds - 1]
 
 
 def _measure_rating(data: TuningData, config: Config, on_figure: OnFigure) -> float:
     validate = likelihood_of(data.earlier, data.later, config.seed)
     trained = train_rating(data.earlier, config.rating, config.seed, validate=_telling(validate, on_figure))
-    return max(trained.figures)
+    return trained.figures[trained.rounds - 1]
 
 
 def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -> float:
