@@ -21,8 +21,8 @@ def similar_rows(
 ) -> tuple[Rows, NDArray[np.float32]]:
     """The movies most like one movie.
 
-    The similarity is a weighted mean of two cosines: of the co-reviews, and of the movie vectors without their
-    biases.
+    The similarity is a weighted mean of two cosines: of the co-reviews, and of the movie vectors without
+    their biases.
 
     Args:
         model: holds the vectors and the neighbours.
