@@ -83,9 +83,11 @@ def _fit_ratings(model: Model, head: RatingHead, held_out: Reviews, generator: n
         distance = (weights[0] - 1) ** 2 + weights[1] ** 2 / 4 + weights[2] ** 2
         return float(-np.log(chances + 1e-7).sum() + _PRIOR * distance)
 
+    # The simplex must be wide from the start: around a weight of zero the default one is tiny.
+    simplex = np.array([[1.0, 0.0, 0.0], [0.7, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, -0.3]])
     bounds = [(0.0, 2.0), (0.0, 5.0), (-2.0, 2.0)]
-    options = {"xatol": 1e-3, "fatol": 1e-2}
-    found = minimize(loss, np.array([1.0, 0.0, 0.0]), method="Nelder-Mead", bounds=bounds, options=options).x
+    options = {"xatol": 1e-3, "fatol": 1e-2, "initial_simplex": simplex}
+    found = minimize(loss, simplex[0], method="Nelder-Mead", bounds=bounds, options=options).x
     logger.info("Chose interaction weight %.3f, rating neighbour weight %.3f, log temperature %.3f", *found)
     names = ("interaction_weight", "rating_neighbour_weight", "log_temperature")
     blend = replace(model.blend, **dict(zip(names, map(float, found), strict=True)))
