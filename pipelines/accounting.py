@@ -39,6 +39,8 @@ class MetadataAccount:
     """Lines that could not be used."""
     reviewed_without_metadata: int = 0
     """Movies with a usable review that no line describes; they are kept all the same."""
+    unreadable_fields: Mapping[str, int] = field(default_factory=dict)
+    """Of the lines about reviewed movies, on how many a title, price or rank cannot be read and is null."""
     truncated: tuple[str, ...] = ()
     """The files whose gzip data ended too early."""
 
@@ -50,6 +52,7 @@ class MetadataAccount:
             "lines_repeated": self.lines_repeated,
             "lines_rejected": self.lines_rejected,
             "reviewed_without_metadata": self.reviewed_without_metadata,
+            "unreadable_fields": dict(self.unreadable_fields),
             "truncated": list(self.truncated),
         }
 

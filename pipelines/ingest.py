@@ -164,6 +164,7 @@ def _metadata_account(database: duckdb.DuckDBPyConnection, read: Sequence[FileRe
         lines_repeated=lines_repeated,
         lines_rejected=lines_rejected,
         reviewed_without_metadata=reviewed_without_metadata,
+        unreadable_fields=dict(run(database, "unreadable_fields").fetchall()),
         truncated=tuple(str(file.path) for file in read if file.truncated),
     )
 

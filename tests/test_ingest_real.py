@@ -63,6 +63,7 @@ def test_dirty_metadata_is_cleaned_and_multiplies_nothing(
     metadata = accounting.metadata
     assert (metadata.lines_read, metadata.movies_described, metadata.lines_repeated) == (3_385, 2_320, 1_065)
     assert (metadata.lines_rejected, metadata.reviewed_without_metadata) == (0, 6)
+    assert metadata.unreadable_fields["title"] > 100
     assert accounting.kept == 2_375 - 73
     assert database.execute("select count(*) from movies").fetchall() == [(157,)]
     assert database.execute("select count(*) from movies where title like '%<%' or price < 0").fetchall() == [

@@ -7,7 +7,7 @@ create or replace table staged_reviews (
 create or replace table staged_metadata (
     file integer, line bigint, movie_id varchar, title varchar, category varchar, main_cat varchar,
     description varchar, brand varchar, price double, rank integer, year integer, date varchar,
-    links varchar[], details varchar, also_buy varchar[], also_view varchar[]
+    links varchar[], details varchar, also_buy varchar[], also_view varchar[], unreadable varchar[]
 );
 create or replace table metadata_lines (file integer, line bigint, movie_id varchar, reason varchar, row_text varchar);
 create or replace table scraped_links (movie_id varchar, links varchar[]);

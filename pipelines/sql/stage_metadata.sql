@@ -59,13 +59,22 @@ renamed as (
         texts_of(movie.links) as links,
         -- HTML itself, or an object whose values may be HTML.
         case when json_type(movie.details) = 'VARCHAR' then movie.details ->> '$' else movie.details::varchar end as details,
+        -- What says something that is no title, price or number, such as a torn tag or a style sheet.
+        nullif(trim(movie.title), '') is not null as title_given,
+        nullif(trim(movie.price), '') is not null as price_given,
+        coalesce(texts_of(movie.rank)[1], movie.rank ->> '$', '') not in ('', '[]') as rank_given,
         texts_of(coalesce(movie.also_buy, movie.related.also_bought, movie.bought_together)) as also_buy,
         texts_of(coalesce(movie.also_view, movie.related.also_viewed, movie.related.buy_after_viewing)) as also_view
     from parsed
 ),
 final as (
     select
-        * exclude (given_year, categories),
+        * exclude (given_year, categories, title_given, price_given, rank_given),
+        list_concat(
+            case when title_given and title is null then ['title'] else [] end,
+            case when price_given and price is null then ['price'] else [] end,
+            case when rank_given and rank is null then ['rank'] else [] end
+        ) as unreadable,
         coalesce(given_year, year_of(title), year_of_date(date)) as year,
         -- Of a name that stands in several paths of categories, the first stays.
         nullif(array_to_string(
@@ -75,5 +84,5 @@ final as (
 )
 select
     $file, line, movie_id, title, category, main_cat, description, brand, price, rank, year, date, links,
-    case when contains(details, 'href') then details end, also_buy, also_view
+    case when contains(details, 'href') then details end, also_buy, also_view, unreadable
 from final

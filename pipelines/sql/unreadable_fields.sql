@@ -1,0 +1,8 @@
+-- One row per field of the metadata that could not be read on some lines about reviewed movies; no parameters.
+with fields as (
+    select unnest(unreadable) as field from staged_metadata
+),
+final as (
+    select field, count(*) as num_lines from fields group by field
+)
+select * from final order by field
