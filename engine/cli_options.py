@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from engine.errors import ConfigError
+
 if TYPE_CHECKING:
     from engine.config import Config
 
@@ -37,6 +39,10 @@ where_option = click.option(
 k_option = click.option(
     "-k", "k", type=int, default=10, show_default=True, metavar="N", help="How many movies to list."
 )
+_LIST_OPTIONS = (
+    where_option,
+    click.option("--include-seen", is_flag=True, help="List movies too that the reviewer has reviewed."),
+)
 verbose_option = click.option(
     "-v",
     "--verbose",
@@ -45,6 +51,23 @@ verbose_option = click.option(
     callback=lambda _context, _parameter, verbose: start_logging(logging.DEBUG) if verbose else None,
     help="Say on stderr what is being done.",
 )
+
+
+def check_k(k: int) -> None:
+    """Refuses a list that is shorter than one.
+
+    Raises:
+        ConfigError: `k` is less than 1.
+    """
+    if k < 1:
+        raise ConfigError(f"-k must be at least 1 but is {k}; it says how many movies to list")
+
+
+def list_options(command: Command) -> Command:
+    """Adds the options that say what a top list may hold; they have the names of `ListArguments`."""
+    for option in reversed(_LIST_OPTIONS):
+        command = option(command)
+    return command
 
 
 def start_logging(level: int) -> None:

@@ -37,6 +37,13 @@ def print_similar(items: Sequence[Mapping[str, Any]]) -> None:
     _print_table(["#", "movie", "title", "similarity"], rows)
 
 
+def say_if_short(found: int, wanted: int) -> None:
+    """Says on stderr that a list is shorter than wanted."""
+    if found < wanted:
+        shown = {0: "No movie", 1: "Only one movie"}.get(found, f"Only {found:,} movies")
+        click.echo(f"{shown} can be listed.", err=True)
+
+
 def print_summary(manifest: Mapping[str, Any]) -> None:
     """Prints what an index says of itself, but for its settings, its files and what its report draws."""
     for line in _summary_lines({name: manifest[name] for name in manifest if name not in _NOT_SHOWN}):

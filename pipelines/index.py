@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.candidates import CandidateSource
 from engine.config import Config
 from engine.errors import ConfigError, IndexQualityError
-from engine.recommender import best_places
+from engine.lists import best_places
 from engine.scorer import ALL, Model, Reviewer
 from indexes.base import VectorIndex, VectorIndexError
 from indexes.choose import build_index as build_vector_index

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.artifact_writer import ArtifactWriter
 from engine.cards import MovieCards
 from engine.ids import IdTable
-from engine.recommender import best_places
+from engine.lists import best_places
 from engine.scorer import Model
 
 NUM_SHOWN = 5
