@@ -54,9 +54,9 @@ class CandidateSource:
         own = nearest[~np.isin(nearest, seen)][:wanted]
         if self._model.blend.neighbour_weight == 0:
             return np.sort(own)
-        near = reviewer.near.copy()
-        near[seen] = 0.0
-        found = np.flatnonzero(near > 0)
+        near = reviewer.near
+        open_places = np.flatnonzero((near.values > 0) & ~np.isin(near.rows, seen))
+        found = near.rows[open_places]
         if len(found) > wanted:
-            found = found[np.argpartition(-near[found], wanted - 1)[:wanted]]
+            found = np.sort(found[np.argpartition(-near.values[open_places], wanted - 1)[:wanted]])
         return np.union1d(own, found)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+
+_SORTED_UP_TO = 8
+"""Sorting the neighbours is faster than a place for every movie while there are this many movies to one."""
 
 
 class NeighbourTable:
@@ -34,7 +39,7 @@ class NeighbourTable:
 
     def spread(
         self, movie_rows: NDArray[np.integer], *amounts: NDArray[np.floating]
-    ) -> list[NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
         """Gives each neighbour of some movies its weight times the movie's amount, and adds up.
 
         Args:
@@ -42,15 +47,55 @@ class NeighbourTable:
             amounts: one or more float [num]; the neighbours are gone through once for all of them.
 
         Returns:
-            For each of `amounts` the sums, float64 [num_movies].
+            The neighbours, int64 [num_neighbours], ascending, and for each of `amounts` their sums, float64
+            [num_neighbours]; every other movie's sum is 0.
         """
         begins, ends = self.offsets[movie_rows], self.offsets[np.asarray(movie_rows) + 1]
         lengths = ends - begins
-        total = int(lengths.sum())
-        if total == 0:
-            return [np.zeros(self.num_movies) for _ in amounts]
-        starts = np.cumsum(lengths) - lengths
-        places = np.repeat(begins - starts, lengths) + np.arange(total)
+        places = spans(begins, lengths)
         neighbours, weights = self.movie_rows[places], self.weights[places]
+        rows: NDArray[np.integer]
+        if len(neighbours) * _SORTED_UP_TO < self.num_movies:
+            rows, positions = np.unique(neighbours, return_inverse=True)
+        else:
+            touched = np.zeros(self.num_movies, dtype=bool)
+            touched[neighbours] = True
+            rows = np.flatnonzero(touched)
+            positions = (np.cumsum(touched) - 1)[neighbours]
         given = (weights * np.repeat(amount, lengths) for amount in amounts)
-        return [np.asarray(np.bincount(neighbours, each, self.num_movies), np.float64) for each in given]
+        sums = [np.asarray(np.bincount(positions, each, len(rows)), np.float64) for each in given]
+        return rows.astype(np.int64), sums
+
+
+class MovieSums(NamedTuple):
+    """A number for some movies; every other movie has 0."""
+
+    rows: NDArray[np.int64]
+    """int64 [num], ascending."""
+    values: NDArray[np.float64]
+    """float64 [num]."""
+    num_movies: int
+    """How many movies there are in all."""
+
+    def at(self, movie_rows: NDArray[np.integer] | slice) -> NDArray[np.float64]:
+        """The numbers of some movies, or of a slice of all: float64 [num]."""
+        if isinstance(movie_rows, slice):
+            every = np.zeros(self.num_movies)
+            every[self.rows] = self.values
+            return every[movie_rows]
+        if not len(self.rows):
+            return np.zeros(len(movie_rows))
+        places = np.minimum(np.searchsorted(self.rows, movie_rows), len(self.rows) - 1)
+        return np.where(self.rows[places] == movie_rows, self.values[places], 0.0)
+
+
+def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The positions of several stretches of an array, one behind the other: int64 [lengths.sum()].
+
+    Example:
+        >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
+        [7, 8, 2, 3, 4]
+    """
+    ends = np.cumsum(lengths)
+    shifts = np.repeat(begins - (ends - lengths), lengths)
+    return shifts + np.arange(len(shifts))

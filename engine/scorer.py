@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.histories import Histories, History, recency_weights
-from engine.neighbours import NeighbourTable
+from engine.neighbours import MovieSums, NeighbourTable
 from engine.rating_head import RatingHead, RatingPrediction, Taste
 from engine.relevance_head import RelevanceHead
 
@@ -51,12 +51,12 @@ class Reviewer(NamedTuple):
     history: History
     query: Floats
     """float32 [embedding_dim + 1], what the index is asked."""
-    near: NDArray[np.float64]
-    """float64 [num_movies], how near each movie is to the history, newer reviews counting more."""
+    near: MovieSums
+    """How near movies are to the history, newer reviews counting more."""
     taste: Taste | None
     """What the rating head needs; None where the data has no ratings."""
-    neighbour_ratings: NDArray[np.float64] | None
-    """float64 [num_movies], in stars: how far above expectation each movie's neighbours were rated."""
+    neighbour_ratings: MovieSums | None
+    """In stars: how far above expectation each movie's neighbours were rated."""
 
 
 class Scores(NamedTuple):
@@ -98,6 +98,11 @@ class Model:
         """How many movies can be scored."""
         return len(self.relevance.movie_vectors)
 
+    @property
+    def nearness_table(self) -> NeighbourTable:
+        """The table by which movies are near to a history."""
+        return self.neighbours if self.linear_neighbours is None else self.linear_neighbours
+
     def reviewer(self, reviewer_row: int | None, history: History | None = None) -> Reviewer:
         """Works out a reviewer's side of the scores.
 
@@ -120,7 +125,7 @@ class Model:
     def rescore(self, reviewer: Reviewer, movie_rows: Rows) -> Scores:
         """Scores some movies, or all of them, for one reviewer."""
         relevance = self.relevance.score(reviewer.query, movie_rows)
-        near = np.float32(self.blend.neighbour_weight) * reviewer.near[movie_rows]
+        near = np.float32(self.blend.neighbour_weight) * reviewer.near.at(movie_rows)
         relevance = (relevance + near).astype(np.float32)
         if self.rating is None:
             return Scores(relevance, relevance, None)
@@ -131,13 +136,13 @@ class Model:
 
     def rate(self, reviewer: Reviewer, movie_rows: Rows) -> Floats:
         """The chance of each rating of some movies by one reviewer, float32 [num, num_levels]."""
-        if self.rating is None or reviewer.taste is None or reviewer.neighbour_ratings is None:
+        if self.rating is None or reviewer.taste is None:
             raise ValueError("The data has no ratings to predict")
         location, log_scale = self.rating.locate(reviewer.taste, movie_rows, self.blend.interaction_weight)
-        near = np.float32(self.blend.rating_neighbour_weight) * reviewer.neighbour_ratings[movie_rows]
-        return self.rating.probabilities(
-            (location + near).astype(np.float32), log_scale + np.float32(self.blend.log_temperature)
-        )
+        if reviewer.neighbour_ratings is not None:
+            near = reviewer.neighbour_ratings.at(movie_rows)
+            location = (location + np.float32(self.blend.rating_neighbour_weight) * near).astype(np.float32)
+        return self.rating.probabilities(location, log_scale + np.float32(self.blend.log_temperature))
 
     def like_probability(self, probabilities: Floats) -> Floats:
         """The chance of a like, float32 [num], from chances of ratings, float32 [num, num_levels]."""
@@ -170,14 +175,11 @@ class Model:
             probabilities[places] = self.rate(reviewer, np.asarray(movie_rows)[places])
         return self.rating.summarize(probabilities)
 
-    def _near(self, history: History) -> NDArray[np.float64]:
-        if len(history.movie_rows) == 0:
-            return np.zeros(self.num_movies)
+    def _near(self, history: History) -> MovieSums:
         fading = recency_weights(len(history.movie_rows), self.relevance.recency_power)
         weights = fading * self._like_weights()[history.level_rows]
-        table = self.neighbours if self.linear_neighbours is None else self.linear_neighbours
-        (near,) = table.spread(history.movie_rows, weights)
-        return near / float(fading.sum())
+        rows, (near,) = self.nearness_table.spread(history.movie_rows, weights)
+        return MovieSums(rows, near / max(float(fading.sum()), 1.0), self.num_movies)
 
     def _like_weights(self) -> Floats:
         if self.rating is None:
@@ -185,10 +187,12 @@ class Model:
         liked = self.rating.levels >= self.blend.like_rating
         return np.where(liked, 1.0, self.blend.other_weight).astype(np.float32)
 
-    def _neighbour_ratings(self, history: History, ratings: Floats) -> NDArray[np.float64]:
-        if self.rating is None or self.rating_neighbours is None or len(ratings) == 0:
-            return np.zeros(self.num_movies)
+    def _neighbour_ratings(self, history: History, ratings: Floats) -> MovieSums | None:
+        if self.rating is None or self.rating_neighbours is None:
+            return None
         residuals = ratings - self.rating.baselines[history.movie_rows]
         residuals = residuals - residuals.sum() / (len(residuals) + OFFSET_DAMPING)
-        above, weight = self.rating_neighbours.spread(history.movie_rows, residuals, np.ones(len(residuals)))
-        return above / (weight + RATING_PRIOR)
+        rows, (above, weight) = self.rating_neighbours.spread(
+            history.movie_rows, residuals, np.ones(len(residuals))
+        )
+        return MovieSums(rows, above / (weight + RATING_PRIOR), self.num_movies)

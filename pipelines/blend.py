@@ -107,11 +107,11 @@ def _rating_parts(
     for row, places in zip(found, np.split(np.arange(len(chosen)), begins[1:]), strict=True):
         reviewer = model.reviewer(int(row))
         assert reviewer.taste is not None
-        assert reviewer.neighbour_ratings is not None
         location, log_scale[places] = head.locate(reviewer.taste, movie_rows[places])
         biases[places], _ = head.locate(reviewer.taste, movie_rows[places], 0.0)
         interaction[places] = location - biases[places]
-        near[places] = reviewer.neighbour_ratings[movie_rows[places]]
+        if reviewer.neighbour_ratings is not None:
+            near[places] = reviewer.neighbour_ratings.at(movie_rows[places])
     return biases, interaction, log_scale, near
 
 
@@ -129,12 +129,13 @@ def _collect(model: Model, liked: Reviews, generator: np.random.Generator) -> _P
         reviewer = model.reviewer(int(row))
         own = model.relevance.score(reviewer.query, ALL).astype(np.float64)
         own[reviewer.history.movie_rows] = -np.inf
-        neighbours = np.where(np.isinf(own), -np.inf, reviewer.near)
+        nearness = reviewer.near.at(ALL)
+        neighbours = np.where(np.isinf(own), -np.inf, nearness)
         targets = liked.movie_rows[offsets[row] : offsets[row + 1]]
         rows = np.unique(np.concatenate([_best(own), _best(neighbours), targets]))
         rows = rows[np.isfinite(own[rows])]
         filled = slice(0, len(rows))
-        relevance[place, filled], near[place, filled] = own[rows], reviewer.near[rows]
+        relevance[place, filled], near[place, filled] = own[rows], nearness[rows]
         if model.rating is not None:
             likes = model.like_probability(model.rate(reviewer, rows))
             log_like[place, filled] = np.log(np.maximum(likes, 1e-6))

@@ -119,7 +119,8 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
         for place, row in enumerate(reviewer_rows):
             history = slice(offsets[row], offsets[row + 1])
             fading = recency_weights(history.stop - history.start, config.relevance.recency_power)
-            (scores[place],) = table.spread(movie_rows[history], fading * weights[history])
+            rows, (near,) = table.spread(movie_rows[history], fading * weights[history])
+            scores[place, rows] = near
         return scores
 
     ranked = rank_held_out(score, data.earlier, data.liked, max_reviewers=_RANKED_REVIEWERS, seed=config.seed)

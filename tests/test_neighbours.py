@@ -3,12 +3,12 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.config import IngestConfig, NeighboursConfig
-from engine.neighbours import NeighbourTable
-from engine.scorer import Blend
+from engine.neighbours import MovieSums, NeighbourTable
+from engine.scorer import ALL, Blend
 from pipelines.dataset import Reviews, make_reviews
 from pipelines.neighbours import Neighbours, build_neighbours
 
@@ -176,9 +176,9 @@ def dense(table: NeighbourTable) -> np.ndarray:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.floats(0, 1), st.integers(0, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_spreading_is_a_product_with_the_whole_matrix(
-    seed: int, num_movies: int, density: float, num_rows: int
+    monkeypatch: pytest.MonkeyPatch, seed: int, num_movies: int, density: float, num_rows: int
 ) -> None:
     generator = np.random.default_rng(seed)
     matrix = generator.standard_normal((num_movies, num_movies)).astype(np.float32)
@@ -187,7 +187,13 @@ def test_spreading_is_a_product_with_the_whole_matrix(
     table = NeighbourTable(offsets, np.nonzero(present)[1].astype(np.int32), matrix[present])
     rows = generator.integers(0, num_movies, num_rows)  # a movie may come twice
     amounts = generator.standard_normal((2, num_rows))
-    one_by_one = [table.spread(rows, amount)[0] for amount in amounts]
-    for found, alone, amount in zip(table.spread(rows, *amounts), one_by_one, amounts, strict=True):
-        np.testing.assert_allclose(found, amount @ (matrix * present)[rows], atol=1e-4)
-        np.testing.assert_array_equal(found, alone)
+    for sorted_up_to in (0, num_movies + 1):  # a place for every movie, or sorted neighbours
+        monkeypatch.setattr("engine.neighbours._SORTED_UP_TO", sorted_up_to)
+        neighbours, sums = table.spread(rows, *amounts)
+        np.testing.assert_array_equal(neighbours, np.flatnonzero(present[rows].any(axis=0)))
+        for found, amount in zip(sums, amounts, strict=True):
+            every = MovieSums(neighbours, found, num_movies)
+            np.testing.assert_allclose(every.at(ALL), amount @ (matrix * present)[rows], atol=1e-4)
+            some = generator.integers(0, num_movies, 7)
+            np.testing.assert_array_equal(every.at(some), every.at(ALL)[some])
+            np.testing.assert_array_equal(found, table.spread(rows, amount)[1][0])

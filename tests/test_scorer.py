@@ -147,7 +147,7 @@ def test_a_score_is_the_sum_of_its_weighted_parts(model: Model) -> None:
     reviewer = model.reviewer(4)
     found = model.rescore(reviewer, ALL)
     bare = model.relevance.movie_vectors @ reviewer.query
-    relevance = bare + BLEND.neighbour_weight * reviewer.near
+    relevance = bare + BLEND.neighbour_weight * reviewer.near.at(ALL)
     np.testing.assert_allclose(found.relevance, relevance, atol=1e-4)
     if found.probabilities is not None:
         chance = found.probabilities[:, 3:].sum(axis=1)  # 4 and 5 stars
@@ -171,20 +171,21 @@ def test_near_is_the_faded_mean_over_the_history(model: Model) -> None:
         rows, weights = table.of(int(movie))
         near[rows] += age**-0.4 * (1.0 if liked else BLEND.other_weight) * weights
         mass += age**-0.4
-    np.testing.assert_allclose(model.reviewer(7).near, near / mass, atol=1e-5)
+    np.testing.assert_allclose(model.reviewer(7).near.at(ALL), near / mass, atol=1e-5)
 
 
 def test_movies_rated_like_loved_ones_are_predicted_higher() -> None:
     model = random_model()
     reviewer = model.reviewer(6)
     assert reviewer.neighbour_ratings is not None
+    above = reviewer.neighbour_ratings.at(ALL)
     without = replace(model, blend=replace(BLEND, rating_neighbour_weight=0.0))
     assert model.rating is not None
     means = [m.rating.summarize(m.rate(reviewer, ALL)).mean for m in (model, without) if m.rating]
     moved = means[0] - means[1]
-    assert (moved[reviewer.neighbour_ratings > 0.01] > 0).all()
-    assert (moved[reviewer.neighbour_ratings < -0.01] < 0).all()
-    np.testing.assert_allclose(moved[reviewer.neighbour_ratings == 0], 0.0, atol=1e-5)
+    assert (moved[above > 0.01] > 0).all()
+    assert (moved[above < -0.01] < 0).all()
+    np.testing.assert_allclose(moved[above == 0], 0.0, atol=1e-5)
 
 
 def test_a_higher_temperature_sharpens_ratings() -> None:
@@ -214,7 +215,7 @@ def test_a_reviewer_may_bring_a_history_of_their_own(model: Model) -> None:
 def test_a_reviewer_without_reviews_is_scored_all_the_same(model: Model) -> None:
     reviewer = model.reviewer(0)
     assert len(reviewer.history.movie_rows) == 0
-    assert not reviewer.near.any()
+    assert not reviewer.near.at(ALL).any()
     assert np.isfinite(model.rescore(reviewer, ALL).score).all()
 
 
