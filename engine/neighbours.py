@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.histories import spans
+
 _SORTED_UP_TO = 8
 """Sorting the neighbours is faster than a place for every movie while there are this many movies to one."""
 
@@ -38,44 +40,56 @@ class NeighbourTable:
         return self.movie_rows[begin:end], self.weights[begin:end]
 
     def spread(
-        self, movie_rows: NDArray[np.integer], *amounts: NDArray[np.floating]
+        self,
+        movie_rows: NDArray[np.integer],
+        *amounts: NDArray[np.floating],
+        places: NDArray[np.integer] | None = None,
+        num_places: int = 1,
     ) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
         """Gives each neighbour of some movies its weight times the movie's amount, and adds up.
 
         Args:
-            movie_rows: int [num], such as a history.
+            movie_rows: int [num], such as a history, or several one behind the other.
             amounts: one or more float [num]; the neighbours are gone through once for all of them.
+            places: int [num], which of several sums each of the movies goes into; by default one for all.
+            num_places: how many sums there are.
 
         Returns:
-            The neighbours, int64 [num_neighbours], ascending, and for each of `amounts` their sums, float64
-            [num_neighbours]; every other movie's sum is 0.
+            The neighbours as keys, `place * num_movies + movie_row`, int64 [num_neighbours], ascending, and
+            for each of `amounts` their sums, float64 [num_neighbours]; every other sum is 0.
         """
-        begins, ends = self.offsets[movie_rows], self.offsets[np.asarray(movie_rows) + 1]
-        lengths = ends - begins
-        places = spans(begins, lengths)
-        neighbours, weights = self.movie_rows[places], self.weights[places]
-        rows: NDArray[np.integer]
-        if len(neighbours) * _SORTED_UP_TO < self.num_movies:
-            rows, positions = np.unique(neighbours, return_inverse=True)
+        begins = self.offsets[movie_rows]
+        lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
+        sources = spans(begins, lengths)
+        weights = self.weights[sources]
+        found = self.movie_rows[sources].astype(np.int64)
+        if places is not None:
+            found += np.repeat(places * self.num_movies, lengths)
+        num_keys = num_places * self.num_movies
+        keys: NDArray[np.integer]
+        if len(found) * _SORTED_UP_TO < num_keys:
+            keys, positions = np.unique(found, return_inverse=True)
         else:
-            touched = np.zeros(self.num_movies, dtype=bool)
-            touched[neighbours] = True
-            rows = np.flatnonzero(touched)
-            positions = (np.cumsum(touched) - 1)[neighbours]
+            touched = np.zeros(num_keys, dtype=bool)
+            touched[found] = True
+            keys, positions = np.flatnonzero(touched), (np.cumsum(touched) - 1)[found]
         given = (weights * np.repeat(amount, lengths) for amount in amounts)
-        sums = [np.asarray(np.bincount(positions, each, len(rows)), np.float64) for each in given]
-        return rows.astype(np.int64), sums
+        totals = [np.asarray(np.bincount(positions, each, len(keys)), np.float64) for each in given]
+        return keys.astype(np.int64), totals
 
 
 class MovieSums(NamedTuple):
-    """A number for some movies; every other movie has 0."""
+    """A number for some movies; every other movie has 0.
+
+    Of several reviewers at once the rows are keys, `place * num_movies + movie_row`.
+    """
 
     rows: NDArray[np.int64]
     """int64 [num], ascending."""
     values: NDArray[np.float64]
     """float64 [num]."""
     num_movies: int
-    """How many movies there are in all."""
+    """How many movies, or keys, there are in all."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> NDArray[np.float64]:
         """The numbers of some movies, or of a slice of all: float64 [num]."""
@@ -87,15 +101,3 @@ class MovieSums(NamedTuple):
             return np.zeros(len(movie_rows))
         places = np.minimum(np.searchsorted(self.rows, movie_rows), len(self.rows) - 1)
         return np.where(self.rows[places] == movie_rows, self.values[places], 0.0)
-
-
-def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The positions of several stretches of an array, one behind the other: int64 [lengths.sum()].
-
-    Example:
-        >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
-        [7, 8, 2, 3, 4]
-    """
-    ends = np.cumsum(lengths)
-    shifts = np.repeat(begins - (ends - lengths), lengths)
-    return shifts + np.arange(len(shifts))

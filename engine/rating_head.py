@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.histories import Histories, sums
+
 Floats = NDArray[np.float32]
 
 
@@ -23,15 +25,19 @@ class RatingPrediction(NamedTuple):
     """float32 [n, num_levels]: the chance of each level; rows sum to 1."""
 
 
-class Taste(NamedTuple):
-    """A reviewer as the rating head sees them."""
+class Tastes(NamedTuple):
+    """Reviewers as the rating head sees them."""
 
-    vector: Floats
-    """float32 [dim], pooled from the history."""
-    bias: float
-    """How generous they are, in logits."""
-    log_scale: float
-    """How sharply their ratings follow the prediction, as a logarithm."""
+    vectors: Floats
+    """float32 [num, dim], pooled from the histories."""
+    biases: Floats
+    """float32 [num], how generous they are, in logits."""
+    log_scales: Floats
+    """float32 [num], how sharply their ratings follow the prediction, as a logarithm."""
+
+    def take(self, places: NDArray[np.integer]) -> Tastes:
+        """Those in some places, in that order."""
+        return Tastes(self.vectors[places], self.biases[places], self.log_scales[places])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,45 +78,44 @@ class RatingHead:
         """Numbers in a vector."""
         return len(self.dot_weights)
 
-    def taste(
-        self, reviewer_row: int | None, movie_rows: NDArray[np.integer], ratings: NDArray[np.floating]
-    ) -> Taste:
-        """Pools a history into the reviewer's vector.
+    def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
+        """Pools histories into the reviewers' vectors.
 
         Args:
-            reviewer_row: the reviewer's row, or None for one who was not trained on.
-            movie_rows: int [num_reviews].
-            ratings: float [num_reviews].
+            reviewer_rows: int [num], or None for reviewers who were not trained on.
+            histories: what each of them reviewed.
         """
-        pooled = np.zeros(self.dim, dtype=np.float32)
-        if len(movie_rows):
-            rows = self.history_vectors[movie_rows]
-            residuals = (ratings - self.baselines[movie_rows]).astype(np.float32)
-            pooled = rows[:, : self.dim].sum(0) + residuals @ rows[:, self.dim :]
-            pooled /= np.sqrt(np.float32(len(movie_rows) + 1))
-        bias, log_scale = (0.0, 0.0) if reviewer_row is None else self.reviewer_biases[reviewer_row]
-        return Taste(pooled, float(bias), float(log_scale))
+        rows = self.history_vectors[histories.movie_rows]
+        residuals = self.levels[histories.level_rows] - self.baselines[histories.movie_rows]
+        parts = rows[:, : self.dim] + residuals[:, None] * rows[:, self.dim :]
+        pooled = sums(parts, histories.offsets)
+        pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]
+        if reviewer_rows is None:
+            own = np.zeros((len(histories), 2), dtype=np.float32)
+        else:
+            own = np.asarray(self.reviewer_biases[reviewer_rows])
+        return Tastes(pooled, own[:, 0], own[:, 1])
 
     def locate(
-        self, taste: Taste, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
+        self, tastes: Tastes, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
     ) -> tuple[Floats, Floats]:
-        """Locations and log scales of one reviewer's ratings of some movies, each float32 [num].
+        """Locations and log scales of ratings, each float32 [num].
 
         Args:
-            taste: the reviewer.
+            tastes: the reviewer of each movie, or one for all of them.
             movie_rows: int [num], or a slice.
             interaction_weight: what the part beside the two biases counts.
         """
         rows = self.movie_vectors[movie_rows]
-        vectors, user = rows[:, : self.dim], taste.vector
-        kernel = self.kernels[0]
-        of_user, of_movie, of_both = np.split(kernel, 3)
-        hidden = vectors @ (of_movie + user[:, None] * of_both) + (user @ of_user + self.biases[0])
+        vectors, users = rows[:, : self.dim], tastes.vectors
+        of_user, of_movie, of_both = np.split(self.kernels[0], 3)
+        products = vectors * users
+        hidden = vectors @ of_movie + products @ of_both + (users @ of_user + self.biases[0])
         for next_kernel, next_bias in zip(self.kernels[1:], self.biases[1:], strict=True):
             hidden = np.maximum(hidden, 0.0) @ next_kernel + next_bias
-        interaction = vectors @ (user * self.dot_weights) + hidden[:, 0]
-        location = taste.bias + rows[:, self.dim] + np.float32(interaction_weight) * interaction
-        log_scale = taste.log_scale + rows[:, self.dim + 1] + hidden[:, 1]
+        interaction = products @ self.dot_weights + hidden[:, 0]
+        location = tastes.biases + rows[:, self.dim] + np.float32(interaction_weight) * interaction
+        log_scale = tastes.log_scales + rows[:, self.dim + 1] + hidden[:, 1]
         return location.astype(np.float32), log_scale.astype(np.float32)
 
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:

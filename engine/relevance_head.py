@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.histories import History, recency_weights
+from engine.histories import Histories, History, recency_weights, sums
 
 Floats = NDArray[np.float32]
 
@@ -42,20 +42,28 @@ class RelevanceHead:
         return int(self.history_vectors.shape[1])
 
     def query(self, reviewer_row: int | None, history: History) -> Floats:
-        """One reviewer's query vector, float32 [embedding_dim + 1].
+        """One reviewer's query vector, float32 [embedding_dim + 1]; see `queries`."""
+        rows = None if reviewer_row is None else np.array([reviewer_row])
+        query: Floats = self.queries(rows, Histories.of_one(history))[0]
+        return query
+
+    def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
+        """The query vectors of some reviewers, float32 [num, embedding_dim + 1].
 
         Args:
-            reviewer_row: the reviewer's row, or None for one who was not trained on.
-            history: what they reviewed, oldest first.
+            reviewer_rows: int [num], or None for reviewers who were not trained on.
+            histories: what each of them reviewed, oldest first.
         """
-        movie_rows = history.movie_rows[-self.max_history :]
-        levels = history.level_rows[-self.max_history :]
-        query = np.ones(self.embedding_dim + 1, dtype=np.float32)
-        fading = recency_weights(len(movie_rows), self.recency_power)
-        weights = fading * self.level_weights[levels]
-        pooled = weights @ self.history_vectors[movie_rows] / np.sqrt(fading.sum() + np.float32(1))
-        query[:-1] = pooled if reviewer_row is None else pooled + self.reviewer_embeddings[reviewer_row]
-        return query
+        recent = histories.latest(self.max_history)
+        fading = recency_weights(recent.ages, self.recency_power)
+        weights = fading * self.level_weights[recent.level_rows]
+        parts = weights[:, None] * self.history_vectors[recent.movie_rows]
+        queries = np.ones((len(histories), self.embedding_dim + 1), dtype=np.float32)
+        mass = sums(fading, recent.offsets)
+        queries[:, :-1] = sums(parts, recent.offsets) / np.sqrt(mass + np.float32(1))[:, None]
+        if reviewer_rows is not None:
+            queries[:, :-1] += self.reviewer_embeddings[reviewer_rows]
+        return queries
 
     def score(self, query: Floats, movie_rows: NDArray[np.integer] | slice) -> Floats:
         """Relevance of some movies to a query, float32 [num]."""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.histories import Histories, History, recency_weights
+from engine.histories import Histories, History, recency_weights, sums
 from engine.neighbours import MovieSums, NeighbourTable
-from engine.rating_head import RatingHead, RatingPrediction, Taste
+from engine.rating_head import RatingHead, RatingPrediction, Tastes
 from engine.relevance_head import RelevanceHead
 
 Floats = NDArray[np.float32]
@@ -23,6 +23,12 @@ RATING_PRIOR = 0.2
 """Weight of "as predicted" among the neighbours' ratings: few or far neighbours say little."""
 OFFSET_DAMPING = 15.0
 """Reviews at which a reviewer's own mean counts half."""
+_PAIRS = 2**16
+"""Pairs of which a prediction goes through at once."""
+_LOAD = 2**13
+"""Reviews whose neighbours are gone through at once, some hundred each."""
+_LEAST_LOAD = 2**4
+"""What a reviewer counts at least: their query and their list cost something too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +59,26 @@ class Reviewer(NamedTuple):
     """float32 [embedding_dim + 1], what the index is asked."""
     near: MovieSums
     """How near movies are to the history, newer reviews counting more."""
-    taste: Taste | None
-    """What the rating head needs; None where the data has no ratings."""
+    taste: Tastes | None
+    """What the rating head needs, of this one; None where the data has no ratings."""
     neighbour_ratings: MovieSums | None
     """In stars: how far above expectation each movie's neighbours were rated."""
+
+
+class Reviewers(NamedTuple):
+    """The sides of several reviewers; their places in it stand for them."""
+
+    histories: Histories
+    queries: Floats
+    """float32 [num, embedding_dim + 1]."""
+    near: MovieSums
+    """By keys, `place * num_movies + movie_row`."""
+    tastes: Tastes | None
+    neighbour_ratings: MovieSums | None
+    """By keys."""
+
+    def __len__(self) -> int:
+        return len(self.queries)
 
 
 class Scores(NamedTuple):
@@ -104,23 +126,35 @@ class Model:
         return self.neighbours if self.linear_neighbours is None else self.linear_neighbours
 
     def reviewer(self, reviewer_row: int | None, history: History | None = None) -> Reviewer:
-        """Works out a reviewer's side of the scores.
-
-        Args:
-            reviewer_row: the reviewer's row, or None for one who was not trained on.
-            history: what they reviewed, oldest first; by default what was trained on.
-        """
+        """Works out a reviewer's side of the scores; see `reviewers`."""
         if history is None:
             if reviewer_row is None:
                 raise ValueError("A reviewer without a row needs a history")
             history = self.histories.of(reviewer_row)
-        taste, neighbour_ratings = None, None
-        if self.rating is not None:
-            ratings = self.rating.levels[history.level_rows]
-            taste = self.rating.taste(reviewer_row, history.movie_rows, ratings)
-            neighbour_ratings = self._neighbour_ratings(history, ratings)
-        query = self.relevance.query(reviewer_row, history)
-        return Reviewer(history, query, self._near(history), taste, neighbour_ratings)
+        rows = None if reviewer_row is None else np.array([reviewer_row])
+        one = self.reviewers(rows, Histories.of_one(history))
+        return Reviewer(history, one.queries[0], one.near, one.tastes, one.neighbour_ratings)
+
+    def reviewers(
+        self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None = None
+    ) -> Reviewers:
+        """Works out the sides of some reviewers.
+
+        Args:
+            reviewer_rows: int [num], or None for reviewers who were not trained on.
+            histories: what each of them reviewed, oldest first; by default what was trained on.
+        """
+        if histories is None:
+            if reviewer_rows is None:
+                raise ValueError("Reviewers without rows need histories")
+            histories = self.histories.take(reviewer_rows)
+        return Reviewers(
+            histories,
+            self.relevance.queries(reviewer_rows, histories),
+            self._near(histories),
+            None if self.rating is None else self.rating.tastes(reviewer_rows, histories),
+            self._neighbour_ratings(histories),
+        )
 
     def rescore(self, reviewer: Reviewer, movie_rows: Rows) -> Scores:
         """Scores some movies, or all of them, for one reviewer."""
@@ -136,12 +170,32 @@ class Model:
 
     def rate(self, reviewer: Reviewer, movie_rows: Rows) -> Floats:
         """The chance of each rating of some movies by one reviewer, float32 [num, num_levels]."""
-        if self.rating is None or reviewer.taste is None:
+        return self._rate(reviewer.taste, movie_rows, reviewer.neighbour_ratings, movie_rows)
+
+    def rate_pairs(
+        self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
+    ) -> Floats:
+        """The chance of each rating, pair by pair: float32 [num, num_levels].
+
+        Args:
+            reviewers: those of the pairs.
+            places: int [num], who of them.
+            movie_rows: int [num].
+        """
+        tastes = None if reviewers.tastes is None else reviewers.tastes.take(places)
+        return self._rate(tastes, movie_rows, reviewers.neighbour_ratings, self.keys(places, movie_rows))
+
+    def keys(self, places: NDArray[np.integer], movie_rows: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Reviewers' places and movies as one number each, int64 [num]."""
+        return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
+
+    def _rate(self, tastes: Tastes | None, movie_rows: Rows, near: MovieSums | None, keys: Rows) -> Floats:
+        if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")
-        location, log_scale = self.rating.locate(reviewer.taste, movie_rows, self.blend.interaction_weight)
-        if reviewer.neighbour_ratings is not None:
-            near = reviewer.neighbour_ratings.at(movie_rows)
-            location = (location + np.float32(self.blend.rating_neighbour_weight) * near).astype(np.float32)
+        location, log_scale = self.rating.locate(tastes, movie_rows, self.blend.interaction_weight)
+        if near is not None:
+            above = np.float32(self.blend.rating_neighbour_weight) * near.at(keys)
+            location = (location + above).astype(np.float32)
         return self.rating.probabilities(location, log_scale + np.float32(self.blend.log_temperature))
 
     def like_probability(self, probabilities: Floats) -> Floats:
@@ -169,30 +223,57 @@ class Model:
             return None
         probabilities = np.zeros((len(movie_rows), len(self.rating.levels)), dtype=np.float32)
         order = np.argsort(reviewer_rows, kind="stable")
-        found, begins = np.unique(np.asarray(reviewer_rows)[order], return_index=True)
-        for row, places in zip(found, np.split(order, begins)[1:], strict=True):
-            reviewer = self.reviewer(int(row))
-            probabilities[places] = self.rate(reviewer, np.asarray(movie_rows)[places])
+        for begin in range(0, len(order), _PAIRS):
+            chosen = order[begin : begin + _PAIRS]
+            rows, places = np.unique(np.asarray(reviewer_rows)[chosen], return_inverse=True)
+            for first, last in self.batches(rows):
+                within = (places >= first) & (places < last)
+                reviewers = self.reviewers(rows[first:last])
+                movies = np.asarray(movie_rows)[chosen[within]]
+                probabilities[chosen[within]] = self.rate_pairs(reviewers, places[within] - first, movies)
         return self.rating.summarize(probabilities)
 
-    def _near(self, history: History) -> MovieSums:
-        fading = recency_weights(len(history.movie_rows), self.relevance.recency_power)
-        weights = fading * self._like_weights()[history.level_rows]
-        rows, (near,) = self.nearness_table.spread(history.movie_rows, weights)
-        return MovieSums(rows, near / max(float(fading.sum()), 1.0), self.num_movies)
+    def batches(self, reviewer_rows: NDArray[np.integer]) -> list[tuple[int, int]]:
+        """Where to cut some reviewers into batches whose sides take some hundred megabytes at most.
 
-    def _like_weights(self) -> Floats:
+        Returns:
+            Begin and end of each batch, as positions in `reviewer_rows`.
+        """
+        lengths = np.diff(
+            self.histories.offsets[np.stack([reviewer_rows, np.asarray(reviewer_rows) + 1])], axis=0
+        )[0]
+        load = np.cumsum(np.maximum(lengths, _LEAST_LOAD)) // _LOAD
+        cuts = np.flatnonzero(np.diff(load)) + 1
+        return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
+
+    def _near(self, histories: Histories) -> MovieSums:
+        fading = recency_weights(histories.ages, self.relevance.recency_power)
+        weights = fading * self.like_weights()[histories.level_rows]
+        mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
+        weights = weights / mass[histories.places]
+        keys, (near,) = self._spread(self.nearness_table, histories, weights)
+        return MovieSums(keys, near, len(histories) * self.num_movies)
+
+    def like_weights(self) -> Floats:
+        """What a review of each level counts among a history's neighbours, float32 [max(num_levels, 1)]."""
         if self.rating is None:
             return np.ones(1, dtype=np.float32)
         liked = self.rating.levels >= self.blend.like_rating
         return np.where(liked, 1.0, self.blend.other_weight).astype(np.float32)
 
-    def _neighbour_ratings(self, history: History, ratings: Floats) -> MovieSums | None:
+    def _neighbour_ratings(self, histories: Histories) -> MovieSums | None:
         if self.rating is None or self.rating_neighbours is None:
             return None
-        residuals = ratings - self.rating.baselines[history.movie_rows]
-        residuals = residuals - residuals.sum() / (len(residuals) + OFFSET_DAMPING)
-        rows, (above, weight) = self.rating_neighbours.spread(
-            history.movie_rows, residuals, np.ones(len(residuals))
-        )
-        return MovieSums(rows, above / (weight + RATING_PRIOR), self.num_movies)
+        residuals = self.rating.levels[histories.level_rows] - self.rating.baselines[histories.movie_rows]
+        offsets = sums(residuals, histories.offsets) / (histories.lengths + OFFSET_DAMPING)
+        residuals = residuals - offsets[histories.places]
+        ones = np.ones(len(residuals))
+        keys, (above, weight) = self._spread(self.rating_neighbours, histories, residuals, ones)
+        return MovieSums(keys, above / (weight + RATING_PRIOR), len(histories) * self.num_movies)
+
+    @staticmethod
+    def _spread(
+        table: NeighbourTable, histories: Histories, *amounts: NDArray[np.floating]
+    ) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
+        places, count = histories.places, len(histories)
+        return table.spread(histories.movie_rows, *amounts, places=places, num_places=count)

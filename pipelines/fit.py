@@ -147,8 +147,7 @@ def ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceH
 
     def validate(head: RelevanceHead) -> float:
         def score(rows: np.ndarray) -> np.ndarray:
-            queries = np.stack([head.query(int(row), histories.of(int(row))) for row in rows])
-            return queries @ head.movie_vectors.T
+            return head.queries(rows, histories.take(rows)) @ head.movie_vectors.T
 
         result = rank_held_out(score, earlier, liked, max_reviewers=_VALIDATED_REVIEWERS, seed=seed)
         return result.mean()["ndcg@20"]
@@ -159,18 +158,13 @@ def ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceH
 def likelihood_of(earlier: Reviews, later: Reviews, seed: int) -> Callable[[RatingHead], float]:
     """Gives a validation figure: the mean log chance of what was given."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(later))[:_VALIDATED_REVIEWS])
-    reviewer_rows, movie_rows = later.reviewer_rows[chosen], later.movie_rows[chosen]
-    level_rows = later.level_rows[chosen].astype(np.int64)
-    histories = histories_of(earlier)
+    movie_rows, level_rows = later.movie_rows[chosen], later.level_rows[chosen].astype(np.int64)
+    reviewers, places = np.unique(later.reviewer_rows[chosen], return_inverse=True)
+    history = histories_of(earlier).take(reviewers)
 
     def validate(head: RatingHead) -> float:
-        total = 0.0
-        found, begins = np.unique(reviewer_rows, return_index=True)
-        for row, places in zip(found, np.split(np.arange(len(chosen)), begins[1:]), strict=True):
-            history = histories.of(int(row))
-            taste = head.taste(int(row), history.movie_rows, head.levels[history.level_rows])
-            chances = head.probabilities(*head.locate(taste, movie_rows[places]))
-            total += float(np.log(chances[np.arange(len(places)), level_rows[places]] + 1e-7).sum())
-        return total / max(len(chosen), 1)
+        tastes = head.tastes(reviewers, history).take(places)
+        chances = head.probabilities(*head.locate(tastes, movie_rows))
+        return float(np.log(chances[np.arange(len(places)), level_rows] + 1e-7).mean())
 
     return validate

@@ -112,14 +112,17 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
     table = linear_neighbours(
         data.earlier, weights, l2=settings.linear_l2, num_neighbours=settings.num_neighbours
     )
-    offsets, movie_rows = histories_of(data.earlier).offsets, data.earlier.movie_rows
+    histories = histories_of(data.earlier)
+    offsets = histories.offsets
 
     def score(reviewer_rows: NDArray[np.int64]) -> NDArray[np.float32]:
         scores = np.zeros((len(reviewer_rows), data.earlier.num_movies), dtype=np.float32)
         for place, row in enumerate(reviewer_rows):
             history = slice(offsets[row], offsets[row + 1])
-            fading = recency_weights(history.stop - history.start, config.relevance.recency_power)
-            rows, (near,) = table.spread(movie_rows[history], fading * weights[history])
+            fading = recency_weights(
+                np.arange(history.stop - history.start, 0, -1), config.relevance.recency_power
+            )
+            rows, (near,) = table.spread(histories.movie_rows[history], fading * weights[history])
             scores[place, rows] = near
         return scores
 

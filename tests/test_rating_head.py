@@ -1,10 +1,12 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engine.config import RatingConfig
-from engine.rating_head import RatingHead
+from engine.histories import Histories, History
+from engine.rating_head import RatingHead, Tastes
 from pipelines.dataset import Reviews, make_reviews
 from pipelines.rating_network import RatingNetwork
 from pipelines.sampling import rating_batches
@@ -61,9 +63,17 @@ def random_network(reviews: Reviews, hidden_units: tuple[int, ...], seed: int) -
     return network
 
 
+def taste_of(
+    head: RatingHead, reviewer_row: int | None, movie_rows: Sequence[int], ratings: Sequence[float]
+) -> Tastes:
+    levels = np.searchsorted(head.levels, np.asarray(ratings, np.float32)).astype(np.int8)
+    history = Histories.of_one(History(np.asarray(movie_rows, np.int32), levels))
+    return head.tastes(None if reviewer_row is None else np.array([reviewer_row]), history)
+
+
 def chances_of_all(head: RatingHead, reviews: Reviews, reviewer_row: int) -> np.ndarray:
     own = reviews.reviewer_rows == reviewer_row
-    taste = head.taste(reviewer_row, reviews.movie_rows[own], reviews.ratings[own])
+    taste = taste_of(head, reviewer_row, reviews.movie_rows[own], reviews.ratings[own])
     return head.probabilities(*head.locate(taste, slice(None)))
 
 
@@ -77,8 +87,8 @@ def test_numpy_and_keras_give_the_same_chances(hidden_units: tuple[int, ...], le
     assert len(head.kernels) == len(hidden_units) + 1
     for reviewer_row in range(NUM_REVIEWERS):
         own = reviews.reviewer_rows == reviewer_row
-        taste = head.taste(reviewer_row, reviews.movie_rows[own], reviews.ratings[own])
-        vectors = np.tile(taste.vector, (NUM_MOVIES, 1))
+        taste = taste_of(head, reviewer_row, reviews.movie_rows[own], reviews.ratings[own])
+        vectors = np.tile(taste.vectors, (NUM_MOVIES, 1))
         biases = np.tile(network.reviewers.numpy()[reviewer_row], (NUM_MOVIES, 1))
         expected = network.probabilities(vectors, biases, network.movies).numpy()
         np.testing.assert_allclose(chances_of_all(head, reviews, reviewer_row), expected, atol=1e-5)
@@ -98,7 +108,7 @@ def test_the_loss_in_training_is_that_of_the_head_which_sees_the_other_reviews()
             others[place] = False
             reviewer_row = int(batch.reviewer_rows[batch.reviewer_places[place]])
             ratings = HALF_STARS[batch.level_rows[others]]
-            taste = head.taste(reviewer_row, batch.movie_rows[others], ratings)
+            taste = taste_of(head, reviewer_row, batch.movie_rows[others], ratings)
             chances.append(head.probabilities(*head.locate(taste, np.array([movie])))[0, level])
         loss = float(network.train(batch, 0.0, seed=0))
         assert loss == pytest.approx(-np.log(np.array(chances) + 1e-7).mean(), abs=1e-5)
@@ -139,15 +149,15 @@ def test_a_vector_is_pooled_as_plain_python_pools_it() -> None:
     for movie, rating in zip(movies, ratings, strict=True):
         came, liked = head.history_vectors[movie, :DIM], head.history_vectors[movie, DIM:]
         pooled += came + (rating - head.baselines[movie]) * liked
-    taste = head.taste(1, np.array(movies), np.array(ratings, np.float32))
-    np.testing.assert_allclose(taste.vector, pooled / np.sqrt(len(movies) + 1), atol=1e-5)
-    assert (taste.bias, taste.log_scale) == tuple(head.reviewer_biases[1].tolist())
+    taste = taste_of(head, 1, movies, ratings)
+    np.testing.assert_allclose(taste.vectors[0], pooled / np.sqrt(len(movies) + 1), atol=1e-5)
+    assert (taste.biases[0], taste.log_scales[0]) == tuple(head.reviewer_biases[1].tolist())
 
 
 def test_a_reviewer_without_row_or_history_is_one_of_no_opinion() -> None:
-    taste = random_head(STARS).taste(None, np.zeros(0, np.int32), np.zeros(0, np.float32))
-    assert not taste.vector.any()
-    assert (taste.bias, taste.log_scale) == (0.0, 0.0)
+    taste = taste_of(random_head(STARS), None, [], [])
+    assert not taste.vectors.any()
+    assert (taste.biases[0], taste.log_scales[0]) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("levels", [STARS, HALF_STARS], ids=["stars", "half-stars"])
@@ -173,7 +183,7 @@ def test_a_certain_rating_is_mean_and_median() -> None:
 
 def test_some_movies_are_rated_as_among_all() -> None:
     head = random_head(STARS)
-    taste = head.taste(0, np.array([3]), np.array([5.0], np.float32))
+    taste = taste_of(head, 0, [3], [5.0])
     rows = np.array([7, 7, 29, 0])
     for some, every in zip(head.locate(taste, rows), head.locate(taste, slice(None)), strict=True):
         np.testing.assert_allclose(some, every[rows], atol=1e-5)

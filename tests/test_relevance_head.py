@@ -132,11 +132,11 @@ def test_some_movies_score_as_among_all(head: RelevanceHead) -> None:
 
 
 def test_recency_weights_rise_to_one() -> None:
-    weights = recency_weights(6, 0.4)
+    weights = recency_weights(np.arange(6, 0, -1), 0.4)
     assert (np.diff(weights) > 0).all()
     assert weights[-1] == 1.0
-    assert recency_weights(3, 0.0).tolist() == [1.0, 1.0, 1.0]
-    assert len(recency_weights(0, 0.4)) == 0
+    assert recency_weights(np.arange(3, 0, -1), 0.0).tolist() == [1.0, 1.0, 1.0]
+    assert len(recency_weights(np.arange(0), 0.4)) == 0
 
 
 def test_histories_are_slices_oldest_first() -> None:

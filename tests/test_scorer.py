@@ -225,7 +225,7 @@ def test_the_interaction_weight_scales_what_is_beside_the_biases() -> None:
     assert head is not None
     assert taste is not None
     biases, without, whole, half = (
-        taste.bias + head.movie_vectors[:, -2],
+        taste.biases + head.movie_vectors[:, -2],
         *(head.locate(taste, ALL, weight)[0] for weight in (0.0, 1.0, 0.5)),
     )
     np.testing.assert_allclose(without, biases, atol=1e-5)
