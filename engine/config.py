@@ -21,6 +21,7 @@ from engine.settings import (
 )
 
 FORMATS = ("auto", "amazon", "movielens", "table")
+INDEX_KINDS = ("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,19 @@ class SplitConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SentimentConfig:
+    """What the texts of reviews have to say in the ratings that are learned from."""
+
+    use: bool = False
+    """Score the texts with a lexicon, and blend that with the stars."""
+    weight: float = 0.3
+    """Of the sentiment beside the stars, from 0 to 1."""
+
+    def __post_init__(self) -> None:
+        require_range("sentiment.weight", self.weight, low=0.0, high=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RelevanceConfig:
     """The head that answers whether a reviewer will come to a movie; FAISS searches its vectors."""
 
@@ -96,6 +110,8 @@ class RelevanceConfig:
     """Rounds without a better validation figure after which training stops."""
     batch_size: int = 256
     """Examples in a step; less for small data, more for large."""
+    round_size: int = 400_000
+    """Examples in a round of training, at most: of large data each round takes another part."""
     learning_rate: float = 0.005
     """Length of a step of a row, in the units of its root mean square gradient."""
     dropout: float = 0.5
@@ -120,6 +136,7 @@ class RelevanceConfig:
         require_range("relevance.max_epochs", self.max_epochs, low=1)
         require_range("relevance.patience", self.patience, low=1)
         require_range("relevance.batch_size", self.batch_size, low=1)
+        require_range("relevance.round_size", self.round_size, low=1)
         require_range("relevance.learning_rate", self.learning_rate, low=0.0, high=10.0)
         for name in ("dropout", "reviewer_dropout", "history_dropout"):
             require_range(f"relevance.{name}", getattr(self, name), low=0.0, high=0.95)
@@ -144,6 +161,8 @@ class RatingConfig:
     """Rounds without a better validation log loss after which training stops; its first rounds are noisy."""
     batch_size: int = 2560
     """Reviews in a step; less for small data, more for large."""
+    round_size: int = 2_000_000
+    """Reviews in a round of training, at most: of large data each round takes another part."""
     learning_rate: float = 0.005
     """Length of the first steps; it falls to zero over the rounds."""
     dropout: float = 0.2
@@ -162,6 +181,7 @@ class RatingConfig:
         require_range("rating.max_epochs", self.max_epochs, low=1)
         require_range("rating.patience", self.patience, low=1)
         require_range("rating.batch_size", self.batch_size, low=1)
+        require_range("rating.round_size", self.round_size, low=1)
         require_range("rating.learning_rate", self.learning_rate, low=0.0, high=10.0)
         for name in ("dropout", "history_dropout"):
             require_range(f"rating.{name}", getattr(self, name), low=0.0, high=0.95)
@@ -196,21 +216,46 @@ class NeighboursConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ColdConfig:
+    """Movies that metadata describes but that have no reviews to learn from."""
+
+    enabled: bool = True
+    """Take them into the index, with vectors from their metadata, and be able to add more."""
+    max_reviews: int = 1
+    """Movies that were dropped for having too few reviews join if they have this many at most."""
+    max_words: int = 50_000
+    """Different words that are known, the most common ones."""
+    features: int = 128
+    """Numbers that a movie's words are reduced to."""
+    num_neighbours: int = 50
+    """Neighbours of a movie without reviews, and movies that it is a neighbour of."""
+
+    def __post_init__(self) -> None:
+        require_range("cold.max_reviews", self.max_reviews, low=0)
+        require_range("cold.max_words", self.max_words, low=1, high=2**18)
+        require_range("cold.features", self.features, low=1, high=4096)
+        require_range("cold.num_neighbours", self.num_neighbours, low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class IndexConfig:
     """The candidate index, and how much it may lose against scoring every movie."""
 
     kind: str = "auto"
-    """flat, ivf, or auto, which chooses by size and recall."""
+    """flat, ivf, ivf-fp16, ivf-sq8, or auto, which chooses by size, memory and recall."""
     recall_floor: float = 0.99
     """Least part of the exhaustive top list that the two-stage search must find."""
+    memory_limit: str = "1GB"
+    """What the vectors of an index that is chosen by itself take at most, where that finds enough."""
     audit_k: int = 10
     """Length of the lists compared."""
     audit_reviewers: int = 500
     """Reviewers on whom they are compared."""
 
     def __post_init__(self) -> None:
-        require_choice("index.kind", self.kind, ("auto", "flat", "ivf"))
+        require_choice("index.kind", self.kind, INDEX_KINDS)
         require_range("index.recall_floor", self.recall_floor, low=0.0, high=1.0)
+        require_size("index.memory_limit", self.memory_limit)
         require_range("index.audit_k", self.audit_k, low=1)
         require_range("index.audit_reviewers", self.audit_reviewers, low=1)
 
@@ -225,12 +270,16 @@ class Config:
     """Reading and filtering."""
     split: SplitConfig = field(default_factory=SplitConfig)
     """Holding out."""
+    sentiment: SentimentConfig = field(default_factory=SentimentConfig)
+    """Review texts as a signal."""
     relevance: RelevanceConfig = field(default_factory=RelevanceConfig)
     """Will this reviewer come to this movie?"""
     rating: RatingConfig = field(default_factory=RatingConfig)
     """What will they give it?"""
     neighbours: NeighboursConfig = field(default_factory=NeighboursConfig)
     """The second source of candidates."""
+    cold: ColdConfig = field(default_factory=ColdConfig)
+    """Movies without reviews."""
     index: IndexConfig = field(default_factory=IndexConfig)
     """The first one, and the audit of both."""
 

@@ -17,11 +17,9 @@ class RowOptimizer:
     """Adam without momentum, one running mean of squared gradients a row, kept for rows as they are touched.
 
     Keras' own optimizers update whole tables in each step and square repeated ids' gradients one by one. Here
-    repeated ids are merged first, and a step costs what its batch costs, whatever the table's size. The
-    bias of
-    the running mean (Kingma & Ba 2015, section 3) is corrected by each row's own count of touches, so
-    that rare
-    rows learn as fast as frequent ones.
+    repeated ids are merged first, and a step costs what its batch costs, whatever the table's size. The bias
+    of the running mean (Kingma & Ba 2015, section 3) is corrected by each row's own count of touches, so that
+    rare rows learn as fast as frequent ones.
 
     Args:
         table: the variable, float32 [num_rows, dim].
@@ -33,6 +31,11 @@ class RowOptimizer:
         self.table = table
         self.mean_square = tf.Variable(tf.zeros(table.shape[0]), trainable=False)
         self.touches = tf.Variable(tf.zeros(table.shape[0]), trainable=False)
+
+    @property
+    def variables(self) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
+        """The table and what is kept of its rows: all that the next step depends on."""
+        return self.table, self.mean_square, self.touches
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
         """Takes one step.

@@ -81,6 +81,12 @@ class RatingNetwork:
         self._adam.build(self._dense)
         self._step = tf.function(self._take_step, reduce_retracing=True)
 
+    @property
+    def variables(self) -> list[Any]:
+        """All that the next step depends on, in an order of its own."""
+        rows = [variable for optimizer in self._optimizers for variable in optimizer.variables]
+        return [*rows, *self._dense, *self._adam.variables]
+
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
         """Takes one step and gives the log loss before it, a scalar."""
         import tensorflow as tf

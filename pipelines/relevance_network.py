@@ -23,10 +23,9 @@ _MASKED = -1e4
 class RelevanceNetwork:
     """The tables of the relevance head and one step of their training.
 
-    The loss of an example is the softmax cross entropy of its targets against the candidates, with the
-    movies of its
-    history left out, as they will be left out of its list. Where candidates are drawn, each one's score is
-    corrected by the logarithm of its chance to be drawn (Bengio & Senecal 2008; "logQ correction").
+    The loss of an example is the softmax cross entropy of its targets against the candidates, with the movies
+    of its history left out, as they will be left out of its list. Where candidates are drawn, each one's
+    score is corrected by the logarithm of its chance to be drawn (Bengio & Senecal 2008; "logQ correction").
 
     Args:
         popularity: int [num_movies], likes of each movie, from which the biases start.
@@ -62,6 +61,11 @@ class RelevanceNetwork:
         tables = (self.movies, self.history, self.reviewers, self.biases, self.levels)
         self._optimizers = [RowOptimizer(table) for table in tables]
         self._step = tf.function(self._take_step, reduce_retracing=True)
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """All that the next step depends on, in an order of its own."""
+        return [variable for optimizer in self._optimizers for variable in optimizer.variables]
 
     def train(self, batch: RelevanceBatch, learning_rate: float, seed: int) -> tf.Tensor:
         """Takes one step and gives the loss before it, a scalar."""

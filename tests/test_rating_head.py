@@ -9,7 +9,7 @@ from engine.histories import Histories, History
 from engine.rating_head import RatingHead, Tastes
 from pipelines.dataset import Reviews, make_reviews
 from pipelines.rating_network import RatingNetwork
-from pipelines.sampling import rating_batches
+from pipelines.sampling import RatingSampler
 from pipelines.train import train_rating
 
 STARS = np.arange(1, 6, dtype=np.float32)
@@ -101,7 +101,8 @@ def test_the_loss_in_training_is_that_of_the_head_which_sees_the_other_reviews()
     head = network.head()
     residuals = reviews.ratings - network.baselines[reviews.movie_rows]
     config = RatingConfig(history_dropout=0.0)
-    for batch in rating_batches(reviews, residuals, config, np.random.default_rng(0), longest=100):
+    sampler = RatingSampler(reviews, residuals, config, np.random.default_rng(0), longest=100)
+    for batch in sampler.batches():
         chances = []
         for place, (movie, level) in enumerate(zip(batch.movie_rows, batch.level_rows, strict=True)):
             others = batch.reviewer_places == batch.reviewer_places[place]

@@ -5,7 +5,7 @@ import pytest
 
 from engine.config import RatingConfig, RelevanceConfig
 from pipelines.dataset import Reviews, make_reviews
-from pipelines.sampling import RelevanceBatch, RelevanceSampler, rating_batches
+from pipelines.sampling import RatingSampler, RelevanceBatch, RelevanceSampler
 
 DRAWN = {"full_softmax_up_to": 0, "num_negatives": 30}
 
@@ -177,11 +177,11 @@ def test_equal_seeds_draw_equal_batches() -> None:
 def test_rating_batches_hold_each_reviewer_once_a_round(longest: int) -> None:
     reviews = some_reviews()
     residuals = np.arange(len(reviews), dtype=np.float32)
-    generator = np.random.default_rng(0)
+    sampler = RatingSampler(reviews, residuals, RatingConfig(), np.random.default_rng(0), longest)
     counts = np.bincount(reviews.reviewer_rows, minlength=60)
     for _ in range(2):
         seen: list[int] = []
-        for batch in rating_batches(reviews, residuals, RatingConfig(), generator, longest):
+        for batch in sampler.batches():
             seen += batch.reviewer_rows.tolist()
             sources = batch.residuals.astype(np.int64)
             rows = batch.reviewer_rows[batch.reviewer_places]
@@ -197,8 +197,11 @@ def test_rating_batches_hold_each_reviewer_once_a_round(longest: int) -> None:
 def test_of_a_long_history_another_part_comes_each_round() -> None:
     reviews = some_reviews(num_reviewers=3)
     residuals = np.arange(len(reviews), dtype=np.float32)
-    generator, seen = np.random.default_rng(0), set()
+    sampler, seen = (
+        RatingSampler(reviews, residuals, RatingConfig(), np.random.default_rng(0), longest=5),
+        set(),
+    )
     for _ in range(100):
-        for batch in rating_batches(reviews, residuals, RatingConfig(), generator, longest=5):
+        for batch in sampler.batches():
             seen |= set(batch.residuals.astype(int).tolist())
     assert seen == set(range(len(reviews)))
