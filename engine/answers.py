@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """A movie of the history that a recommendation leans on.
+
+    Attributes:
+        movie_id: the outside id.
+        title: as the catalogue has it, or None.
+        rating: what the reviewer gave it; None where the data has no ratings.
+        contribution: the recommendation's score less what it would be without this review.
+    """
+
+    movie_id: str
+    title: str | None
+    rating: float | None
+    contribution: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +39,8 @@ class Recommendation:
         like_probability: chance of a like, 0 to 1.
         rating_probabilities: chance of each level, by the level as text.
         card: what the catalogue says of the movie: category, price, link, average_rating and so on.
+        because: the movies of the history that add most to the score, the strongest first, three at most;
+            None where nobody asked.
     """
 
     rank: int
@@ -34,10 +53,12 @@ class Recommendation:
     like_probability: float | None
     rating_probabilities: Mapping[str, float] | None
     card: Mapping[str, Any]
+    because: tuple[Reason, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All fields and the card's, flat, as JSON shows them."""
-        return _flat(self, self.card)
+        reasons = None if self.because is None else [asdict(reason) for reason in self.because]
+        return _flat(self, self.card) | {"because": reasons}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,68 @@
+"""Says why a movie is recommended: the movies of the history that add most to its score, by name."""
+
+from __future__ import annotations
+
+from engine.answers import Reason
+from engine.cards import MovieCards
+from engine.contributions import Rows, strongest_contributions
+from engine.ids import IdTable
+from engine.scorer import Model, Reviewer
+
+MOST_REASONS = 3
+"""Movies that are named as reasons of one recommendation."""
+
+
+class Explainer:
+    """Gives the reasons of recommendations.
+
+    Args:
+        model: what they are scored with.
+        movies: the ids of the movies.
+        cards: hold the titles.
+    """
+
+    def __init__(self, model: Model, movies: IdTable, cards: MovieCards) -> None:
+        self._model = model
+        self._movies = movies
+        self._cards = cards
+
+    def reasons(self, reviewer: Reviewer, movie_rows: Rows) -> list[tuple[Reason, ...]]:
+        """The reasons why some movies are recommended to a reviewer.
+
+        Args:
+            reviewer: who they are recommended to.
+            movie_rows: int64 [num_movies].
+
+        Returns:
+            For each movie up to `MOST_REASONS` of the history's, those that add most first. Only those that
+            add to the score are named, so that there may be none; a history of one review gives that one.
+        """
+        history = reviewer.history
+        only = len(history.movie_rows) == 1
+        places, amounts = strongest_contributions(self._model, reviewer, movie_rows, MOST_REASONS)
+        named: dict[int, Reason] = {}
+        reasons = []
+        for own_places, own_amounts in zip(places.tolist(), amounts.tolist(), strict=True):
+            pairs = zip(own_places, own_amounts, strict=True)
+            added = [(place, amount) for place, amount in pairs if amount > 0 or only]
+            reasons.append(tuple(self._reason(reviewer, place, amount, named) for place, amount in added))
+        return reasons
+
+    def _reason(
+        self, reviewer: Reviewer, place: int, contribution: float, named: dict[int, Reason]
+    ) -> Reason:
+        """Looks a movie of the history up once a list, however often it is a reason."""
+        if place not in named:
+            row, level = int(reviewer.history.movie_rows[place]), int(reviewer.history.level_rows[place])
+            named[place] = Reason(
+                movie_id=self._movies.id(row),
+                title=self._cards.card(row)["title"],
+                rating=None
+                if self._model.rating is None
+                else round(float(self._model.rating.levels[level]), 4),
+                contribution=0.0,
+            )
+        known = named[place]
+        return Reason(
+            movie_id=known.movie_id, title=known.title, rating=known.rating, contribution=contribution
+        )
