@@ -1,0 +1,165 @@
+"""What a review adds to a score, held against scoring again without the review."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from engine import contributions
+from engine.contributions import strongest_contributions
+from engine.histories import Histories, History
+from engine.neighbours import NeighbourTable
+from engine.rating_head import RatingHead
+from engine.relevance_head import RelevanceHead
+from engine.scorer import Blend, Model
+
+NUM_REVIEWERS, NUM_MOVIES, DIM = 3, 90, 5
+
+
+def random_table(generator: np.random.Generator) -> NeighbourTable:
+    present = generator.random((NUM_MOVIES, NUM_MOVIES)) < 0.3
+    np.fill_diagonal(present, False)
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+    weights = generator.random(int(present.sum())).astype(np.float32) - np.float32(0.2)
+    return NeighbourTable(offsets, np.nonzero(present)[1].astype(np.int32), weights)
+
+
+@cache
+def random_model(kind: str, max_history: int, seed: int = 0) -> Model:
+    generator = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> NDArray[np.float32]:
+        return generator.standard_normal(shape).astype(np.float32) / 2
+
+    relevance = RelevanceHead(
+        movie_vectors=normal(NUM_MOVIES, DIM + 1),
+        history_vectors=normal(NUM_MOVIES, DIM),
+        reviewer_embeddings=normal(NUM_REVIEWERS, DIM),
+        level_weights=1 + normal(5),
+        recency_power=0.4,
+        max_history=max_history,
+    )
+    rating = RatingHead(
+        levels=np.arange(1, 6, dtype=np.float32),
+        movie_vectors=normal(NUM_MOVIES, DIM + 2),
+        history_vectors=normal(NUM_MOVIES, 2 * DIM) / 2,
+        reviewer_biases=normal(NUM_REVIEWERS, 2),
+        baselines=3 + normal(NUM_MOVIES),
+        thresholds=np.array([-2, -1, 0, 1], np.float32),
+        dot_weights=normal(DIM),
+        kernels=[normal(3 * DIM, 4), normal(4, 2)],
+        biases=[normal(4), normal(2)],
+    )
+    return Model(
+        relevance=relevance,
+        rating=None if kind == "no-ratings" else rating,
+        neighbours=random_table(generator),
+        linear_neighbours=random_table(generator) if kind == "linear" else None,
+        rating_neighbours=random_table(generator) if kind in ("ratings", "linear") else None,
+        histories=Histories(
+            np.zeros(NUM_REVIEWERS + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int8)
+        ),
+        blend=Blend(
+            neighbour_weight=0.7,
+            like_weight=0.5,
+            interaction_weight=0.8,
+            rating_neighbour_weight=0.6,
+            log_temperature=-0.1,
+        ),
+    )
+
+
+def random_history(model: Model, num_reviews: int, seed: int) -> History:
+    generator = np.random.default_rng(seed)
+    levels = generator.integers(0, 1 if model.rating is None else 5, num_reviews)
+    return History(generator.permutation(NUM_MOVIES)[:num_reviews].astype(np.int32), levels.astype(np.int8))
+
+
+def recomputed(
+    model: Model, reviewer_row: int | None, history: History, movie_rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """By definition: the score with the whole history less that without one, [num_movies, num_reviews]."""
+    whole = model.rescore(model.reviewer(reviewer_row, history), movie_rows).score
+    columns = []
+    for place in range(len(history.movie_rows)):
+        shorter = History(np.delete(history.movie_rows, place), np.delete(history.level_rows, place))
+        columns.append(whole - model.rescore(model.reviewer(reviewer_row, shorter), movie_rows).score)
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+kinds = st.sampled_from(["ratings", "linear", "no-rating-neighbours", "no-ratings"])
+
+
+@given(
+    kinds,
+    st.sampled_from([1, 4, 8, 500]),
+    st.integers(1, 40),
+    st.integers(0, 10_000),
+    st.none() | st.integers(0, NUM_REVIEWERS - 1),
+    st.integers(1, 12),
+)
+def test_contributions_are_those_of_scoring_again_without_the_review(
+    kind: str, max_history: int, num_reviews: int, seed: int, reviewer_row: int | None, num_movies: int
+) -> None:
+    model = random_model(kind, max_history)
+    history = random_history(model, num_reviews, seed)
+    movie_rows = np.random.default_rng(seed + 1).permutation(NUM_MOVIES)[:num_movies].astype(np.int64)
+    reviewer = model.reviewer(reviewer_row, history)
+    places, amounts = strongest_contributions(model, reviewer, movie_rows, num_reviews)
+    expected = recomputed(model, reviewer_row, history, movie_rows)
+    np.testing.assert_allclose(amounts, np.take_along_axis(expected, places, axis=1), atol=1e-5)
+    assert (np.sort(places, axis=1) == np.arange(num_reviews)).all()
+    assert (np.diff(amounts, axis=1) <= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["ratings", "linear", "no-ratings"])
+def test_the_strongest_of_a_long_history_are_found_and_exact(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contributions, "EXACT_REVIEWS", 20)
+    model, found = random_model(kind, 30), []
+    for seed in range(8):
+        history = random_history(model, 60, seed)
+        movie_rows = np.arange(seed, NUM_MOVIES, 7)
+        places, amounts = strongest_contributions(model, model.reviewer(1, history), movie_rows, 3)
+        expected = recomputed(model, 1, history, movie_rows)
+        np.testing.assert_allclose(amounts, np.take_along_axis(expected, places, axis=1), atol=1e-5)
+        found.append(np.abs(amounts + np.sort(-expected, axis=1)[:, :3]) < 1e-5)
+    assert np.concatenate(found).mean() >= 0.98
+
+
+def test_many_movies_are_explained_as_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_model("ratings", 500)
+    reviewer = model.reviewer(0, random_history(model, 9, 3))
+    whole = strongest_contributions(model, reviewer, np.arange(NUM_MOVIES), 3)
+    monkeypatch.setattr(contributions, "_PAIRS_AT_ONCE", 20)
+    parts = strongest_contributions(model, reviewer, np.arange(NUM_MOVIES), 3)
+    np.testing.assert_array_equal(whole.places, parts.places)
+    np.testing.assert_allclose(whole.amounts, parts.amounts, atol=1e-6)
+
+
+def test_nothing_speaks_for_a_movie_without_a_history_and_nothing_is_said_of_no_movies() -> None:
+    model = random_model("ratings", 500)
+    nobody = model.reviewer(1, random_history(model, 0, 0))
+    assert strongest_contributions(model, nobody, np.arange(4), 3).places.shape == (4, 0)
+    someone = model.reviewer(1, random_history(model, 5, 0))
+    assert strongest_contributions(model, someone, np.zeros(0, np.int64), 3).amounts.shape == (0, 3)
+
+
+def test_what_is_added_to_the_pooled_history_stays_when_a_review_goes() -> None:
+    """A reviewer's vector may be refined beyond pooling; the difference is of pooling alone."""
+    model = replace(random_model("ratings", 500), blend=Blend())
+    history = random_history(model, 6, 1)
+    plain = model.reviewer(None, history)
+    refined = plain._replace(query=plain.query + np.float32(0.5))
+    rows = np.arange(20)
+    np.testing.assert_array_equal(
+        strongest_contributions(model, plain, rows, 3).amounts,
+        strongest_contributions(model, refined, rows, 3).amounts,
+    )
