@@ -151,6 +151,20 @@ class ArtifactWriter:
         except OSError as error:
             raise _unwritable(self.directory, error) from error
 
+    def add_file(self, source: Path) -> None:
+        """Takes over a file of another build, without a copy where the file system allows.
+
+        Whoever writes to either file in place changes both, so replace such a file instead.
+        """
+        target = self.path_for(source.name)
+        try:
+            target.hardlink_to(source)
+        except OSError:
+            try:
+                shutil.copyfile(source, target)
+            except OSError as error:
+                raise _unwritable(self.directory, error) from error
+
     def add_section(self, name: str, values: Any) -> None:
         """Puts a section into the manifest: what JSON can hold, or has a plain form, as NumPy's numbers."""
         self._sections[name] = _plain(values)

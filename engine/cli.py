@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from engine import cli_build, cli_evaluate, cli_explore, cli_recommend, cli_similar, cli_tune
+from engine import cli_build, cli_evaluate, cli_explore, cli_index, cli_recommend, cli_similar, cli_tune
 from engine.cli_options import index_option, json_option, verbose_option
 from engine.cli_output import print_json, print_summary
 from engine.errors import EngineError
@@ -64,6 +64,7 @@ main.add_command(cli_recommend.recommend)
 main.add_command(cli_similar.similar)
 main.add_command(cli_build.build_index)
 main.add_command(cli_build.prepare)
+main.add_command(cli_index.index)
 main.add_command(cli_evaluate.evaluate)
 main.add_command(cli_tune.tune)
 main.add_command(cli_explore.explore)

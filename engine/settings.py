@@ -181,6 +181,13 @@ def require_size(setting: str, value: str) -> None:
         raise ConfigError(f"Setting '{setting}' expects an amount of memory such as 4GB but is {value!r}")
 
 
+def size_in_bytes(value: str) -> int:
+    """Reads an amount of memory such as "4GB" (powers of 1,000) or "512MiB" (powers of 1,024)."""
+    number, unit = re.split(r"(?=[A-Za-z])", value.replace(" ", ""), maxsplit=1)
+    base = 1024 if "i" in unit.lower() else 1000
+    return int(float(number) * base ** ("KMGT".index(unit[0].upper()) + 1))
+
+
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for name, value in above.items():

@@ -21,7 +21,7 @@ class SearchResult(NamedTuple):
     """
 
     scores: NDArray[np.float32]
-    """Inner products, float32 [num_queries, min(k, num_vectors)]."""
+    """Inner products, as exact as the index keeps its vectors: float32 [num_queries, min(k, num_vectors)]."""
     rows: NDArray[np.int64]
     """Positions of the vectors, int64 of the same shape; within a query each is another."""
 
@@ -55,6 +55,14 @@ class VectorIndex(ABC):
         Raises:
             VectorIndexError: the file is missing, damaged, or holds something else.
         """
+
+    def settings(self) -> dict[str, int]:
+        """What the search is tuned by, by name."""
+        return {}
+
+    def widen(self) -> bool:
+        """Searches more widely from now on, where that finds more; False where it does not."""
+        return False
 
     @abstractmethod
     def _search(self, queries: NDArray[np.float32], k: int) -> SearchResult:

@@ -14,6 +14,9 @@ from indexes.base import SearchResult, VectorIndex, VectorIndexError, checked_ve
 
 VECTORS_PER_LIST = 39
 """Vectors that FAISS wants for each list it trains; with fewer the lists mean little."""
+CODES = ("full", "fp16", "sq8")
+"""How the vectors in lists are kept: as they are, or rounded to two bytes or one byte a number."""
+_QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
 
 
 def set_threads(threads: int) -> None:
@@ -76,11 +79,20 @@ class FlatIndex(FaissIndex):
 
 
 class InvertedFileIndex(FaissIndex):
-    """Compares a query with the vectors in the `num_probes` lists nearest to it, out of `num_lists`."""
+    """Compares a query with the vectors in the `num_probes` lists nearest to it, out of `num_lists`.
+
+    The vectors may be rounded, and then so are the scores; the order of near neighbours may differ.
+    """
 
     @classmethod
     def build(
-        cls, vectors: ArrayLike, *, num_lists: int | None = None, num_probes: int = 8, seed: int = 42
+        cls,
+        vectors: ArrayLike,
+        *,
+        num_lists: int | None = None,
+        num_probes: int = 8,
+        codes: str = "full",
+        seed: int = 42,
     ) -> InvertedFileIndex:
         """Groups vectors into lists by k-means.
 
@@ -88,6 +100,7 @@ class InvertedFileIndex(FaissIndex):
             vectors: float32 [num_vectors, dim], at least `VECTORS_PER_LIST`.
             num_lists: the number of lists; by default four times the root of the number of vectors.
             num_probes: how many of them a search looks into.
+            codes: one of `CODES`, how the vectors are kept.
             seed: of the k-means.
 
         Raises:
@@ -102,12 +115,31 @@ class InvertedFileIndex(FaissIndex):
                 f"{max(wanted, 1) * VECTORS_PER_LIST:,} vectors but got {len(checked):,}; use a flat index"
             )
         dim = checked.shape[1]
-        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, wanted, faiss.METRIC_INNER_PRODUCT)
+        # A vector goes into the list at the least distance, so that lists hold near ones and none grows huge;
+        # by the inner product most would go where a few long vectors are.
+        distances = faiss.IndexFlatL2(dim)
+        if codes == "full":
+            index: Any = faiss.IndexIVFFlat(distances, dim, wanted, faiss.METRIC_INNER_PRODUCT)
+        else:
+            quantizer = _QUANTIZERS[codes]
+            index = faiss.IndexIVFScalarQuantizer(
+                distances, dim, wanted, quantizer, faiss.METRIC_INNER_PRODUCT
+            )
         index.cp.seed = seed
         index.train(checked)
         index.add(checked)
+        products = faiss.IndexFlatIP(dim)
+        products.add(distances.reconstruct_n(0, wanted))
+        index.quantizer = products
         index.nprobe = min(num_probes, wanted)
         return cls(index)
+
+    @property
+    def codes(self) -> str:
+        """How the vectors are kept, one of `CODES`."""
+        if not hasattr(self._index, "sq"):
+            return "full"
+        return next(name for name, quantizer in _QUANTIZERS.items() if quantizer == self._index.sq.qtype)
 
     @property
     def num_lists(self) -> int:
@@ -125,6 +157,23 @@ class InvertedFileIndex(FaissIndex):
             raise VectorIndexError(f"The number of probes must be 1 to {self.num_lists} but is {num_probes}")
         self._index.nprobe = num_probes
 
+    def settings(self) -> dict[str, int]:
+        """The number of lists, and of those that are looked into."""
+        return {"num_lists": self.num_lists, "num_probes": self.num_probes}
+
+    def share_compared(self, queries: NDArray[np.float32]) -> float:
+        """The part of the vectors that a search compares a query with, 0 to 1, averaged over queries."""
+        _, lists = self._index.quantizer.search(queries, self.num_probes)
+        sizes = np.array([self._index.invlists.list_size(row) for row in range(self.num_lists)])
+        return float(sizes[lists].sum() / (max(len(queries), 1) * self.num_vectors))
+
+    def widen(self) -> bool:
+        """Looks into twice as many lists from now on; False where it looks into all of them already."""
+        if self.num_probes == self.num_lists:
+            return False
+        self.set_num_probes(min(2 * self.num_probes, self.num_lists))
+        return True
+
     def probe(self, queries: NDArray[np.float32], k: int) -> SearchResult:
         """Looks into the nearest lists only; places they cannot fill hold row -1 and the lowest score."""
         return SearchResult(*self._index.search(queries, k))
@@ -140,7 +189,11 @@ class InvertedFileIndex(FaissIndex):
         return SearchResult(scores, rows)
 
 
-_KINDS: dict[str, type[FaissIndex]] = {"IndexFlatIP": FlatIndex, "IndexIVFFlat": InvertedFileIndex}
+_KINDS: dict[str, type[FaissIndex]] = {
+    "IndexFlatIP": FlatIndex,
+    "IndexIVFFlat": InvertedFileIndex,
+    "IndexIVFScalarQuantizer": InvertedFileIndex,
+}
 
 
 def _read_mapped(path: Path) -> Any:

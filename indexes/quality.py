@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,8 @@ from indexes.base import VectorIndex, VectorIndexError, checked_vectors
 from indexes.faiss_index import InvertedFileIndex
 
 _ROUNDING = 1e-5
+_MOST_SHORT = 0.01
+"""The part of the queries whose lists may hold fewer vectors than are wanted."""
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
@@ -30,9 +34,25 @@ def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -
 
 
 def tune_num_probes(
-    index: InvertedFileIndex, exact: VectorIndex, queries: ArrayLike, k: int, recall_target: float
+    index: InvertedFileIndex,
+    exact: VectorIndex,
+    queries: ArrayLike,
+    k: int,
+    recall_target: float,
+    measure: Callable[[VectorIndex], float] | None = None,
 ) -> float:
     """Doubles the number of probes until a recall is reached, then halves the last step as long as it holds.
+
+    Where even all lists do not reach it, because the vectors are rounded, the lists may lose as large a part
+    of what those reach: the target is then `recall_target` times the recall of all lists.
+
+    Args:
+        index: what is tuned.
+        exact: an exact index over the same vectors.
+        queries: float32 [num_queries, dim]; a sample of those that will be asked.
+        k: how many results are wanted; lists that hold fewer for some of the queries are too few.
+        recall_target: what is to be reached, 0 to 1.
+        measure: gives the recall of what the index is used for; by default that of the true `k` nearest.
 
     Returns:
         The recall reached; the index is left with the number of probes that reached it.
@@ -40,21 +60,28 @@ def tune_num_probes(
     checked = checked_vectors(queries, "queries")
     truth = exact.search(checked, k).scores
 
-    def measure(num_probes: int) -> float:
+    def reached(num_probes: int) -> float:
         index.set_num_probes(num_probes)
         # Not `search`, which makes up for short lists by looking into all: right, but slow.
-        return _recall_of(index.probe(checked, truth.shape[1]).scores, truth)
+        found = index.probe(checked, truth.shape[1])
+        if measure is None:
+            return _recall_of(found.scores, truth)
+        is_short = (found.rows < 0).any(axis=1).mean() > _MOST_SHORT
+        return 0.0 if is_short and num_probes < index.num_lists else measure(index)
 
+    highest = reached(index.num_lists)
+    if highest < recall_target:
+        recall_target *= highest
     failed, probes = 0, 1
-    while measure(probes) < recall_target and probes < index.num_lists:
+    while reached(probes) < recall_target and probes < index.num_lists:
         failed, probes = probes, min(2 * probes, index.num_lists)
     while probes - failed > max(1, probes // 8):
         middle = (failed + probes) // 2
-        if measure(middle) >= recall_target:
+        if reached(middle) >= recall_target:
             probes = middle
         else:
             failed = middle
-    return measure(probes)
+    return reached(probes)
 
 
 def _recall_of(found: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
