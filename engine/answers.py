@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from engine.diversity import Variety
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,21 @@ class Reason:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherVariant:
+    """Another movie that is the same film.
+
+    Attributes:
+        movie_id: the outside id.
+        title: as the catalogue has it, or None.
+        format: what it is sold on, as far as the title or the category says.
+    """
+
+    movie_id: str
+    title: str | None
+    format: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recommendation:
     """One movie of a reviewer's top list.
 
@@ -32,7 +49,7 @@ class Recommendation:
         rank: its place, counted from 1.
         movie_id: the outside id.
         title: as the catalogue has it, or None.
-        score: what the list is ordered by; higher is better.
+        score: higher is better; what the list is ordered by, unless novelty leans it.
         relevance: how likely the reviewer is to come to the movie; a log chance but for a constant.
         predicted_rating: expected rating, in stars; None, like the next three, where the data has no ratings.
         median_rating: middle rating, one of the levels.
@@ -41,6 +58,8 @@ class Recommendation:
         card: what the catalogue says of the movie: category, price, link, average_rating and so on.
         because: the movies of the history that add most to the score, the strongest first, three at most;
             None where nobody asked.
+        variants: the other movies that are the same film, those with most reviews first; None where nobody
+            asked.
     """
 
     rank: int
@@ -54,11 +73,36 @@ class Recommendation:
     rating_probabilities: Mapping[str, float] | None
     card: Mapping[str, Any]
     because: tuple[Reason, ...] | None = None
+    variants: tuple[OtherVariant, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All fields and the card's, flat, as JSON shows them."""
         reasons = None if self.because is None else [asdict(reason) for reason in self.because]
-        return _flat(self, self.card) | {"because": reasons}
+        flat = _flat(self, self.card) | {"because": reasons}
+        if self.variants is None:
+            del flat["variants"]
+            return flat
+        return flat | {"variants": [asdict(variant) for variant in self.variants]}
+
+
+class TopList(list[Recommendation]):
+    """A reviewer's top list, best first; it compares and behaves as a plain list does.
+
+    Attributes:
+        variety: what diversity and novelty did to it; None where neither was asked for.
+        why_empty: which condition left no movie, in one sentence; None where the list holds some.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Recommendation] = (),
+        *,
+        variety: Variety | None = None,
+        why_empty: str | None = None,
+    ) -> None:
+        super().__init__(items)
+        self.variety = variety
+        self.why_empty = why_empty
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,30 @@ def print_recommendations(items: Sequence[Mapping[str, Any]]) -> None:
         + ([_stars(item), _chance(item)] if rated else [item.get("relevance")])
         for item in items
     ]
-    _print_table(["#", "movie", "title", *(["stars", "like"] if rated else ["relevance"])], rows)
+    headings = ["#", "movie", "title", *(["stars", "like"] if rated else ["relevance"])]
+    if any(item.get("variants") is not None for item in items):
+        headings.append("variants")
+        rows = [[*row, _variants(item)] for row, item in zip(rows, items, strict=True)]
+    _print_table(headings, rows)
+
+
+def variety_section(items: Sequence[Any]) -> dict[str, Any]:
+    """What JSON says of a list's variety, under its name; nothing where none was asked for."""
+    from dataclasses import asdict
+
+    variety = getattr(items, "variety", None)
+    return {} if variety is None else {"variety": asdict(variety)}
+
+
+def say_variety(items: Sequence[Any]) -> None:
+    """Says on stderr what variety did to a list; nothing where none was asked for."""
+    variety = getattr(items, "variety", None)
+    if variety is not None:
+        click.echo(
+            f"Variety took {variety.score_loss:.3g} off the mean score; the list's diversity is "
+            f"{variety.list_diversity:.2f} instead of {variety.plain_diversity:.2f}.",
+            err=True,
+        )
 
 
 def print_similar(items: Sequence[Mapping[str, Any]]) -> None:
@@ -96,6 +119,14 @@ def _width() -> int | None:
     import shutil
 
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _variants(item: Mapping[str, Any]) -> str | None:
+    named = [
+        f"{variant['movie_id']} ({variant['format']})" if variant["format"] else variant["movie_id"]
+        for variant in item.get("variants") or ()
+    ]
+    return ", ".join(named) or None
 
 
 def _stars(item: Mapping[str, Any]) -> str | None:

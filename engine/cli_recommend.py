@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from engine.cli_options import check_k, index_option, json_option, k_option, list_options, verbose_option
-from engine.cli_output import print_json, print_recommendations, say_if_short
+from engine.cli_output import (
+    print_json,
+    print_recommendations,
+    say_if_short,
+    say_variety,
+    variety_section,
+)
 
 if TYPE_CHECKING:
-    from engine.lists import ListArguments
+    from engine.list_options import ListArguments
 
 
 @click.group()
@@ -37,7 +43,8 @@ def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool, **options: Un
     items = Engine.load(index).recommend(reviewer_id, k, **options)
     shown = [item.to_dict() for item in items]
     if as_json:
-        print_json({"reviewer_id": reviewer_id, "k": k, "recommendations": shown})
+        print_json({"reviewer_id": reviewer_id, "k": k, "recommendations": shown} | variety_section(items))
     else:
         print_recommendations(shown)
+        say_variety(items)
         say_if_short(len(shown), k)

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypedDict
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import Recommendation
+from engine.answers import OtherVariant, Recommendation, TopList
 from engine.candidates import CandidateSource
 from engine.cards import MovieCards
 from engine.catalog import Catalog
+from engine.conditions import Conditions, resolve_conditions
+from engine.diversity import Variety, diversify, lean, list_diversity, pool_size, unit_vectors
 from engine.errors import ConfigError
+from engine.explain import Explainer
 from engine.ids import IdTable
-from engine.scorer import Floats, Model, Reviewer, Scores
+from engine.list_options import ListOptions
+from engine.scorer import Model, Reviewer, Scores
+from engine.variants import Variants, format_of_card, is_in_format
 
 Rows = NDArray[np.int64]
 
 _BATCH = 256
 
-
-class ListArguments(TypedDict, total=False):
-    """The keyword arguments of everything that makes a list; `ListOptions` says what each means."""
-
-    where: str | None
-    include_seen: bool
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ListOptions:
-    """What a list may hold, and how it is put together.
+class _Pool(NamedTuple):
+    """What a list is chosen from: the best of the movies that meet every condition, one of each film."""
 
-    Attributes:
-        where: an SQL condition over the catalogue's columns, such as "price < 10 and year >= 1990".
-        include_seen: list movies too that the reviewer has reviewed.
-    """
-
-    where: str | None = None
-    include_seen: bool = False
+    rows: Rows
+    """int64 [num], highest score first, equal ones by row."""
+    scores: Scores
+    num_open: int
+    """Movies that were scored, whatever their predicted rating is."""
+    best_rating: float | None
+    """The highest rating predicted among them; None where none was asked for."""
 
 
 class ListMaker:
@@ -51,6 +50,8 @@ class ListMaker:
         movies: the ids of the movies.
         cards: what is shown of them.
         catalog: answers conditions.
+        variants: which movies are one film; none where nobody looked.
+        movie_counts: int [num_movies], each movie's reviews; by default counted from the histories.
     """
 
     def __init__(
@@ -60,14 +61,19 @@ class ListMaker:
         movies: IdTable,
         cards: MovieCards,
         catalog: Catalog,
+        variants: Variants | None = None,
+        movie_counts: NDArray[np.integer] | None = None,
     ) -> None:
         self._model = model
         self._candidates = candidates
         self._movies = movies
         self._cards = cards
         self._catalog = catalog
+        self._variants = variants or Variants.none()
+        self._given_counts = movie_counts
+        self._explainer = Explainer(model, movies, cards)
 
-    def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[list[Recommendation]]:
+    def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
         """Makes the top list of each reviewer.
 
         Args:
@@ -79,43 +85,124 @@ class ListMaker:
             A list for each reviewer, best first; equal scores stand in the order of the movies' ids.
 
         Raises:
-            ConfigError: `k` is less than 1.
+            ConfigError: `k` is less than 1, or an option is out of range.
+            DataError: `options.min_rating` is given, but the data has no ratings.
             FilterError: `options.where` is not a condition over the catalogue.
+            SourceError: a file of ids cannot be read.
+            UnknownIdError: the index holds none of the movies of `options.only`.
         """
         check_k(k)
-        matching = None if options.where is None else self._catalog.matching_rows(options.where)
-        lists: list[list[Recommendation]] = []
+        conditions = resolve_conditions(options, self._movies, self._catalog, self._model.rating)
+        lists: list[TopList] = []
         for begin in range(0, len(reviewers), _BATCH):
-            lists.extend(self._make(reviewers[begin : begin + _BATCH], k, matching, options))
+            lists.extend(self._make(reviewers[begin : begin + _BATCH], k, conditions, options))
+        if empty := [top.why_empty for top in lists if top.why_empty is not None]:
+            more = f" ({len(empty):,} of {len(lists):,} lists are empty)" if len(lists) > 1 else ""
+            logger.warning("%s%s", empty[0], more)
         return lists
 
     def _make(
-        self, reviewers: Sequence[Reviewer], k: int, matching: Rows | None, options: ListOptions
-    ) -> list[list[Recommendation]]:
-        if matching is None:
-            found = self._candidates.find(reviewers, k, include_seen=options.include_seen)
+        self, reviewers: Sequence[Reviewer], k: int, conditions: Conditions, options: ListOptions
+    ) -> list[TopList]:
+        wanted = pool_size(k) if options.is_varied else k
+        if conditions.rows is None:
+            depth = wanted + len(conditions.excluded)
+            found = self._candidates.find(reviewers, depth, include_seen=options.include_seen)
         else:
-            found = [self._open(matching, reviewer, options.include_seen) for reviewer in reviewers]
-        return [self._top(reviewer, rows, k) for reviewer, rows in zip(reviewers, found, strict=True)]
+            # With a condition every matching movie is scored, so that a list is short only when they run out.
+            found = [conditions.rows] * len(reviewers)
+        return [
+            self._list(reviewer, rows, k, wanted, conditions, options)
+            for reviewer, rows in zip(reviewers, found, strict=True)
+        ]
 
-    @staticmethod
-    def _open(matching: Rows, reviewer: Reviewer, include_seen: bool) -> Rows:
-        """With a condition every matching movie is scored, so that a list is short only when they run out."""
-        return matching if include_seen else matching[~np.isin(matching, reviewer.history.movie_rows)]
+    def _list(
+        self,
+        reviewer: Reviewer,
+        rows: Rows,
+        k: int,
+        wanted: int,
+        conditions: Conditions,
+        options: ListOptions,
+    ) -> TopList:
+        pool = self._pool(reviewer, rows, wanted, conditions, options)
+        if len(pool.rows) < wanted and conditions.rows is None and len(rows) < conditions.num_movies:
+            pool = self._pool(reviewer, conditions.all_rows(), wanted, conditions, options)
+        if not len(pool.rows):
+            return TopList(why_empty=conditions.why_none_is_left(pool.num_open, pool.best_rating))
+        places, variety = np.arange(min(k, len(pool.rows))), None
+        if options.is_varied:
+            places, variety = self._vary(pool, k, options)
+        answers = self._answers(reviewer, pool.rows[places], _pick(pool.scores, places), options)
+        return TopList(answers, variety=variety)
 
-    def _top(self, reviewer: Reviewer, rows: Rows, k: int) -> list[Recommendation]:
+    def _pool(
+        self, reviewer: Reviewer, rows: Rows, wanted: int, conditions: Conditions, options: ListOptions
+    ) -> _Pool:
+        """Scores what may be listed of some movies, and keeps the best."""
+        rows = self._open(reviewer, rows, conditions, options)
         scores = self._model.rescore(reviewer, rows)
-        best = best_places(scores.score, k)
-        predicted = None if scores.probabilities is None else scores.probabilities[best]
-        return self._answers(rows[best], _pick(scores, best), predicted)
+        kept, best_rating = np.ones(len(rows), dtype=bool), None
+        if conditions.min_rating is not None and scores.probabilities is not None and self._model.rating:
+            mean = self._model.rating.summarize(scores.probabilities).mean.astype(np.float64)
+            kept, best_rating = mean >= conditions.min_rating, float(mean.max(initial=0))
+        if self._variants and not options.all_variants:
+            kept[kept] = self._variants.one_each(rows[kept], self._preference(rows[kept], options))
+        left = np.flatnonzero(kept)
+        best = left[best_places(scores.score[left], wanted)]
+        return _Pool(rows[best], _pick(scores, best), len(rows), best_rating)
 
-    def _answers(self, rows: Rows, scores: Scores, probabilities: Floats | None) -> list[Recommendation]:
+    def _open(self, reviewer: Reviewer, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
+        """The movies that may be listed, of some and of their variants: int64, ascending."""
+        if conditions.rows is None and self._variants and not options.all_variants:
+            rows = self._variants.complete(rows)
+        if len(conditions.excluded):
+            rows = rows[~np.isin(rows, conditions.excluded)]
+        if not options.include_seen:
+            rows = rows[~np.isin(rows, self._variants.complete(reviewer.history.movie_rows))]
+        return rows
+
+    def _preference(self, rows: Rows, options: ListOptions) -> NDArray[np.float64]:
+        """Which variant of a film is listed: one of the wanted format, then the one with most reviews."""
+        preference = np.asarray(self._counts(rows), dtype=np.float64)
+        if options.format_preference is None:
+            return preference
+        for place in np.flatnonzero(self._variants.are_several(rows)).tolist():
+            if is_in_format(self._cards.card(int(rows[place])), options.format_preference):
+                preference[place] += self._model.num_movies + len(self._model.histories.movie_rows)
+        return preference
+
+    def _vary(self, pool: _Pool, k: int, options: ListOptions) -> tuple[Rows, Variety]:
+        leaned = lean(pool.scores.score, self._counts(pool.rows), options.novelty)
+        order = best_places(leaned, len(leaned))
+        vectors = unit_vectors(self._model.relevance.movie_vectors[pool.rows][:, :-1])
+        places = order[diversify(leaned[order], vectors[order], k, options.diversity)]
+        score = pool.scores.score.astype(np.float64)
+        return places, Variety(
+            diversity=float(options.diversity),
+            novelty=float(options.novelty),
+            score_loss=max(0.0, float(score[: len(places)].mean() - score[places].mean())),
+            list_diversity=list_diversity(vectors[places]),
+            plain_diversity=list_diversity(vectors[: len(places)]),
+        )
+
+    def _counts(self, rows: Rows) -> NDArray[np.integer]:
+        if self._given_counts is None:
+            self._given_counts = np.bincount(
+                self._model.histories.movie_rows, minlength=self._model.num_movies
+            )
+        return self._given_counts[rows]
+
+    def _answers(
+        self, reviewer: Reviewer, rows: Rows, scores: Scores, options: ListOptions
+    ) -> list[Recommendation]:
         predicted, likes, names = None, None, []
         model = self._model
-        if probabilities is not None and model.rating is not None:
-            predicted = model.rating.summarize(probabilities)
-            likes = model.like_probability(probabilities)
+        if scores.probabilities is not None and model.rating is not None:
+            predicted = model.rating.summarize(scores.probabilities)
+            likes = model.like_probability(scores.probabilities)
             names = [str(round(float(level), 4)) for level in model.rating.levels]
+        reasons = self._explainer.reasons(reviewer, rows) if options.because else None
         answers = []
         for place, row in enumerate(rows):
             card = self._cards.card(int(row))
@@ -133,12 +220,26 @@ class ListMaker:
                     if predicted is None
                     else dict(zip(names, map(float, predicted.probabilities[place]), strict=True)),
                     card=card,
+                    because=None if reasons is None else reasons[place],
+                    variants=self._others(int(row)) if options.show_variants else None,
                 )
             )
         return answers
 
+    def _others(self, row: int) -> tuple[OtherVariant, ...]:
+        rows = self._variants.of(row)
+        rows = rows[rows != row]
+        cards = [
+            (int(other), self._cards.card(int(other)))
+            for other in rows[np.argsort(-self._counts(rows), kind="stable")]
+        ]
+        return tuple(
+            OtherVariant(movie_id=self._movies.id(other), title=card["title"], format=format_of_card(card))
+            for other, card in cards
+        )
 
-def best_places(scores: Floats, k: int) -> Rows:
+
+def best_places(scores: NDArray[np.floating], k: int) -> Rows:
     """Positions of the k highest scores, best first, equal ones by position: int64 [min(k, len(scores))].
 
     Example:
@@ -160,4 +261,5 @@ def check_k(k: int) -> None:
 
 
 def _pick(scores: Scores, places: Rows) -> Scores:
-    return Scores(scores.score[places], scores.relevance[places], None)
+    probabilities = None if scores.probabilities is None else scores.probabilities[places]
+    return Scores(scores.score[places], scores.relevance[places], probabilities)

@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.answers import Recommendation, SimilarMovie
+from engine.answers import SimilarMovie, TopList
 from engine.artifact import Artifact
 from engine.candidates import CandidateSource
 from engine.cards import MovieCards
 from engine.catalog import CATALOG_FILE, Catalog
 from engine.errors import ArtifactCorruptError, ConfigError, DataError, UnknownIdError
 from engine.ids import IdTable
-from engine.lists import ListArguments, ListMaker, ListOptions, check_k
+from engine.list_options import ListArguments, ListOptions
+from engine.lists import ListMaker, check_k
 from engine.model_files import load_model
 from engine.rating_head import RatingPrediction
 from engine.scorer import Floats
 from engine.similarity import similar_rows
+from engine.variants import MOVIE_COUNTS, VARIANT_ARRAYS, Variants
 from indexes.base import VectorIndexError
 from indexes.choose import load_index
 from indexes.faiss_index import set_threads
@@ -53,7 +56,9 @@ class Engine:
         set_threads(1)
         num_candidates = int(artifact.manifest["search"]["num_candidates"])
         candidates = CandidateSource(self._model, self._index, num_candidates)
-        self._lists = ListMaker(self._model, candidates, self._movies, self._cards, self._catalog)
+        self._lists = ListMaker(
+            self._model, candidates, self._movies, self._cards, self._catalog, *_films(artifact)
+        )
 
     @classmethod
     def load(cls, directory: Path | str) -> Engine:
@@ -87,15 +92,13 @@ class Engine:
         title: str | None = self._cards.card(self._movie_row(movie_id))["title"]
         return title
 
-    def recommend(
-        self, reviewer_id: str, k: int = 10, **options: Unpack[ListArguments]
-    ) -> list[Recommendation]:
+    def recommend(self, reviewer_id: str, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
         """A reviewer's top list, best first; see `recommend_many`."""
         return self.recommend_many([reviewer_id], k, **options)[0]
 
     def recommend_many(
         self, reviewer_ids: Sequence[str], k: int = 10, **options: Unpack[ListArguments]
-    ) -> list[list[Recommendation]]:
+    ) -> list[TopList]:
         """The top lists of some reviewers.
 
         Args:
@@ -184,6 +187,13 @@ class Engine:
             where = f"{self._where} ({len(table):,} {kind}s)"
             raise UnknownIdError(kind, text, where, table.close_matches(text))
         return row
+
+
+def _films(artifact: Artifact) -> tuple[Variants | None, NDArray[np.int32] | None]:
+    """Which movies are one film and how many reviews each has; builds of the first releases do not say."""
+    if not all(artifact.has(f"{name}.npy") for name in (*VARIANT_ARRAYS, MOVIE_COUNTS)):
+        return None, None
+    return Variants(*map(artifact.array, VARIANT_ARRAYS)), artifact.array(MOVIE_COUNTS)
 
 
 def _id_table(artifact: Artifact, kind: str) -> IdTable:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.artifact_writer import ArtifactWriter
 from engine.errors import ArtifactError
 from engine.ids import build_id_arrays
 from engine.model_files import model_arrays, model_section
 from engine.recommender import INDEX_FILE
 from engine.scorer import Model
+from engine.variants import MOVIE_COUNTS, build_variant_arrays
 from indexes.base import VectorIndexError
 from pipelines.index import Search
+from pipelines.variants import variant_films
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +41,14 @@ def write_ids(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> No
         data, offsets = build_id_arrays(_column(database, statement))
         writer.add_array(f"{kind}_ids", data)
         writer.add_array(f"{kind}_id_offsets", offsets)
+
+
+def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
+    """Adds which movies are one film, and how many reviews each has: int32 [num_movies]."""
+    for name, array in build_variant_arrays(variant_films(database)).items():
+        writer.add_array(name, array)
+    counts = database.execute("select movie_count from movies order by movie_row").fetchnumpy()
+    writer.add_array(MOVIE_COUNTS, np.asarray(counts["movie_count"], dtype=np.int32))
 
 
 def write_search(search: Search, writer: ArtifactWriter) -> None:

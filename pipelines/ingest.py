@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.config import IngestConfig
 from engine.errors import DataError
 from pipelines.accounting import Accounting, FileAccount, MetadataAccount
+from pipelines.copies import MIN_TEXT_LENGTH
 from pipelines.database import add_functions, run, run_checks, storage_errors, transaction
 from pipelines.links import scrape_links
 from pipelines.metadata import stage_metadata
@@ -40,6 +41,7 @@ def ingest(
     config: IngestConfig,
     *,
     keep_text: bool = False,
+    compare_text: bool = False,
 ) -> Accounting:
     """Fills the database with the reviews that are kept, their reviewers and movies, and the rejected rows.
 
@@ -54,6 +56,7 @@ def ingest(
             given, MovieLens' movie file beside its ratings is taken.
         config: formats and filters.
         keep_text: keep the words of the reviews, which are most of their bytes.
+        compare_text: keep a number for the words of each review, which tells copies; it is 0 otherwise.
 
     Returns:
         What became of every row.
@@ -82,7 +85,7 @@ def ingest(
                 database,
                 review_sources,
                 config,
-                with_text=keep_text or bool(_TEXT_COLUMNS & condition_columns),
+                with_text=keep_text or compare_text or bool(_TEXT_COLUMNS & condition_columns),
                 on_bytes=on_bytes,
             )
         run(database, "reject_missing_ratings")
@@ -98,7 +101,7 @@ def ingest(
         scrape_links(database, threads=config.threads)
     run(database, "reviewers")
     run(database, "movies")
-    run(database, "reviews", keep_text=keep_text)
+    run(database, "reviews", keep_text=keep_text, min_text_length=MIN_TEXT_LENGTH)
     run(database, "prepared")
     run(database, "rejected")
     run(database, "rejected_metadata")

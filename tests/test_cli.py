@@ -89,12 +89,8 @@ def test_recommendations_are_json_for_programs() -> None:
         "k": 1,
         "recommendations": [FakeEngine.items[0].to_dict()],
     }
-    assert FakeEngine.asked == {
-        "path": Path("movie-index"),
-        "k": 1,
-        "where": "price < 1",
-        "include_seen": True,
-    }
+    asked = {"path": Path("movie-index"), "k": 1, "where": "price < 1", "include_seen": True}
+    assert asked.items() <= FakeEngine.asked.items()
 
 
 def test_without_ratings_relevance_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
