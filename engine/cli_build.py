@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli_options import (
-    DEFAULT_INDEX,
-    json_option,
-    resolve_config,
-    source_options,
-    start_logging,
-    verbose_option,
-)
+from engine.cli_options import DEFAULT_INDEX
 from engine.cli_output import print_json, print_summary
+from engine.cli_source import source_command
+
+if TYPE_CHECKING:
+    from engine.config import Config
 
 _PATH = click.Path(path_type=Path)
 
@@ -38,21 +34,15 @@ _PATH = click.Path(path_type=Path)
     metavar="FILE.html",
     help="Write the report to this file too; the index holds it as report.html in any case.",
 )
-@source_options
-@click.option("--seed", type=int, metavar="N", help="Seed of every random choice; 42 by default.")
-@json_option
-@verbose_option
+@source_command(seed=True, sentiment=True)
 def build_index(
     reviews: tuple[Path, ...],
     sample: bool,
     output: Path,
     report: Path | None,
     metadata: tuple[Path, ...],
-    recipe: Path | None,
-    assignments: tuple[str, ...],
-    seed: int | None,
+    config: Config,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Build an index from files of reviews.
 
@@ -62,8 +52,6 @@ def build_index(
     """
     if bool(reviews) == sample:
         raise click.UsageError("Name at least one file of reviews, or --sample, but not both.")
-    config = resolve_config(recipe, assignments, options, seed)
-    start_logging(logging.INFO)
     import pipelines
 
     if sample:
@@ -94,25 +82,19 @@ def build_index(
     metavar="FILE.parquet",
     help="Where the rows go that could not be used, each with its file, line and reason.",
 )
-@source_options
-@json_option
-@verbose_option
+@source_command()
 def prepare(
     reviews: tuple[Path, ...],
     output: Path,
     rejected: Path | None,
     metadata: tuple[Path, ...],
-    recipe: Path | None,
-    assignments: tuple[str, ...],
+    config: Config,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Clean reviews, join them to the movies' descriptions, and write the table out.
 
     REVIEWS are the same files that build-index takes, and the table is what it would train on.
     """
-    config = resolve_config(recipe, assignments, options)
-    start_logging(logging.INFO)
     from pipelines.prepare import prepare
 
     accounting = prepare(reviews, metadata, output, config, rejected=rejected)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli_options import json_option, resolve_config, source_options, start_logging, verbose_option
 from engine.cli_output import print_json
+from engine.cli_source import source_command
 from engine.tables import format_table
+
+if TYPE_CHECKING:
+    from engine.config import Config
 
 _PATH = click.Path(path_type=Path)
 _FIGURES = (
@@ -61,10 +63,7 @@ _FIGURES = (
     help="Rank only given candidates and the held-out movies, as some published protocols do: lines of a "
     "reviewer's id and movie ids, between commas or tabs. By default the whole catalogue is ranked.",
 )
-@source_options
-@click.option("--seed", type=int, metavar="N", help="Seed of every random choice; 42 by default.")
-@json_option
-@verbose_option
+@source_command(seed=True, sentiment=True)
 def evaluate(
     reviews: tuple[Path, ...],
     protocol: str,
@@ -74,11 +73,8 @@ def evaluate(
     max_reviewers: int,
     negatives: Path | None,
     metadata: tuple[Path, ...],
-    recipe: Path | None,
-    assignments: tuple[str, ...],
-    seed: int | None,
+    config: Config,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Measure the engine against baselines on held-out reviews.
 
@@ -90,8 +86,6 @@ def evaluate(
         raise click.UsageError("Give a --test for every --train, in the same order.")
     if bool(reviews) == bool(train):
         raise click.UsageError("Name files of reviews, or --train and --test files, but not both.")
-    config = resolve_config(recipe, assignments, options, seed)
-    start_logging(logging.INFO)
     from pipelines.evaluation import DEFAULT_MODELS, evaluate
 
     names = [name.strip() for name in models.split(",")] if models else DEFAULT_MODELS

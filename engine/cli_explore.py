@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli_options import json_option, resolve_config, source_options, start_logging, verbose_option
 from engine.cli_output import print_json
+from engine.cli_source import source_command
 from engine.tables import format_table
+
+if TYPE_CHECKING:
+    from engine.config import Config
 
 _PATH = click.Path(path_type=Path)
 _VERDICTS = {True: "true", False: "false", None: "unknown"}
@@ -26,17 +28,13 @@ _STATISTICS = ("mean", "sd", "min", "q1", "median", "q3", "max")
     metavar="FILE.html",
     help="Write a page with tables and plots as well; it needs no network and no other file.",
 )
-@source_options
-@json_option
-@verbose_option
+@source_command()
 def explore(
     reviews: tuple[Path, ...],
     output: Path | None,
     metadata: tuple[Path, ...],
-    recipe: Path | None,
-    assignments: tuple[str, ...],
+    config: Config,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Describe what files of reviews hold.
 
@@ -44,8 +42,6 @@ def explore(
     active reviewers and most reviewed movies, reviews over time, variants and copies, and whether what is
     often said of review logs is true of these.
     """
-    config = resolve_config(recipe, assignments, options)
-    start_logging(logging.INFO)
     from pipelines.explore import explore
 
     figures = explore(reviews, metadata=metadata, config=config, output=output)

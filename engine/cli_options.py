@@ -1,18 +1,15 @@
-"""The options that several commands share, and what they mean for the configuration."""
+"""The options that several commands share, and where their talk goes."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from engine.errors import ConfigError
-
-if TYPE_CHECKING:
-    from engine.config import Config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,9 +36,67 @@ where_option = click.option(
 k_option = click.option(
     "-k", "k", type=int, default=10, show_default=True, metavar="N", help="How many movies to list."
 )
+
+
+def _read_ids(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> list[str] | None:
+    from engine.id_lists import ids_or_file
+
+    return ids_or_file(values) if values else None
+
+
 _LIST_OPTIONS = (
     where_option,
     click.option("--include-seen", is_flag=True, help="List movies too that the reviewer has reviewed."),
+    click.option(
+        "--only",
+        multiple=True,
+        callback=_read_ids,
+        metavar="FILE|IDS",
+        help="None but these movies: ids with commas between them, or a file with one a line. May be given "
+        "several times.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        callback=_read_ids,
+        metavar="FILE|IDS",
+        help="None of these movies, given likewise.",
+    ),
+    click.option(
+        "--min-rating",
+        type=float,
+        metavar="STARS",
+        help="Only movies whose predicted rating is at least this.",
+    ),
+    click.option(
+        "--all-variants",
+        is_flag=True,
+        help="List every variant of a film (DVD, Blu-ray, an edition) that suits, not one of them.",
+    ),
+    click.option(
+        "--format-preference",
+        metavar="TEXT",
+        help="Of the variants of a film list this one, such as blu-ray; otherwise the most reviewed one.",
+    ),
+    click.option("--show-variants", is_flag=True, help="Say of each movie which others are the same film."),
+    click.option(
+        "--diversity",
+        type=float,
+        default=0.0,
+        show_default=True,
+        metavar="0..1",
+        help="How much it counts that the movies are unlike each other.",
+    ),
+    click.option(
+        "--novelty",
+        type=float,
+        default=0.0,
+        show_default=True,
+        metavar="0..1",
+        help="How far to lean away from bestsellers.",
+    ),
 )
 verbose_option = click.option(
     "-v",
@@ -76,113 +131,3 @@ def start_logging(level: int) -> None:
     for name in _PACKAGES:
         logger = logging.getLogger(name)
         logger.setLevel(min(level, logger.level or level))
-
-
-def source_options(command: Command) -> Command:
-    """Adds the options that say what is read and which rows stay."""
-    for option in reversed(_SOURCE_OPTIONS):
-        command = option(command)
-    return command
-
-
-_SOURCE_OPTIONS = (
-    click.option(
-        "--metadata",
-        type=_PATH,
-        multiple=True,
-        metavar="FILE",
-        help="A file that describes the movies: titles, categories, prices. May be given several times.",
-    ),
-    click.option(
-        "--format",
-        metavar="FORMAT",
-        help="How the files are written: amazon, movielens, table, or auto, the default, which finds out.",
-    ),
-    click.option(
-        "--columns",
-        metavar="NAMES",
-        help="For tables (CSV, Parquet): which column is which, as reviewer=..,movie=..,rating=..,time=..",
-    ),
-    click.option(
-        "--where",
-        metavar="SQL",
-        help="Keep only reviews for which this condition over the prepared columns is true.",
-    ),
-    click.option("--since", metavar="DATE", help="Keep only reviews from this day on, YYYY-MM-DD."),
-    click.option(
-        "--until", metavar="DATE", help="Keep only reviews up to and including this day, YYYY-MM-DD."
-    ),
-    click.option("--verified-only", is_flag=True, help="Keep only reviews of verified purchases."),
-    click.option(
-        "--min-reviews-per-reviewer",
-        type=int,
-        metavar="N",
-        help="Drop reviewers with fewer reviews, until none is left; 2 by default.",
-    ),
-    click.option(
-        "--min-reviews-per-movie",
-        type=int,
-        metavar="N",
-        help="Drop movies with fewer reviews, likewise; 2 by default.",
-    ),
-    click.option(
-        "--allow-truncated",
-        is_flag=True,
-        help="Go on with what can be read of a gzip file that ends too early.",
-    ),
-    click.option(
-        "--memory-limit",
-        metavar="SIZE",
-        help="Memory that the database may use before it goes to disk; 4GB by default.",
-    ),
-    click.option("--threads", type=int, metavar="N", help="Threads to use; by default one a core."),
-    click.option(
-        "--config",
-        "recipe",
-        type=_PATH,
-        metavar="FILE.toml",
-        help="Read settings from a file; options and --set go before it.",
-    ),
-    click.option(
-        "--set",
-        "assignments",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Set anything that has no option, such as ingest.threads=2. May be given several times.",
-    ),
-)
-
-_SETTINGS = (
-    "format",
-    "columns",
-    "where",
-    "since",
-    "until",
-    "verified_only",
-    "min_reviews_per_reviewer",
-    "min_reviews_per_movie",
-    "allow_truncated",
-    "memory_limit",
-    "threads",
-)
-
-
-def resolve_config(
-    recipe: Path | None, assignments: Sequence[str], options: dict[str, Any], seed: int | None = None
-) -> Config:
-    """Merges a recipe, assignments and the options that were given into one configuration.
-
-    Raises:
-        ConfigError: one of them is unknown, of the wrong type or out of range.
-    """
-    from engine.config import Config, load_config
-    from engine.settings import parse_assignment
-
-    # An option that was not given is None, and a flag False: neither overrides what the recipe says.
-    given = {name: options[name] for name in _SETTINGS if options[name] not in (None, False)}
-    overrides = {f"ingest.{name}": value for name, value in given.items()}
-    if "columns" in given:
-        overrides["ingest.columns"] = parse_assignment(Config, f"ingest.columns={given['columns']}")[1]
-    if seed is not None:
-        overrides["seed"] = seed
-    return load_config(recipe, assignments, overrides)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli_options import json_option, resolve_config, source_options, start_logging, verbose_option
 from engine.cli_output import print_json
+from engine.cli_source import source_command
 from engine.tables import format_table
+
+if TYPE_CHECKING:
+    from engine.config import Config
 
 _PATH = click.Path(path_type=Path)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -50,21 +52,15 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
     metavar="N",
     help="Trials of each part of the model at most, those of earlier runs included.",
 )
-@source_options
-@click.option("--seed", type=int, metavar="N", help="Seed of every random choice; 42 by default.")
-@json_option
-@verbose_option
+@source_command(seed=True)
 def tune(
     reviews: tuple[Path, ...],
     output: Path,
     time_budget: float,
     trials: int,
     metadata: tuple[Path, ...],
-    recipe: Path | None,
-    assignments: tuple[str, ...],
-    seed: int | None,
+    config: Config,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Search for settings that suit the reviews, and write them as a recipe.
 
@@ -72,8 +68,6 @@ def tune(
     are cut short. A run that was interrupted goes on where it stopped when it is started again; the recipe
     is for build-index --config.
     """
-    config = resolve_config(recipe, assignments, options, seed)
-    start_logging(logging.INFO)
     from pipelines.tune import tune
 
     tuning = tune(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +19,7 @@ from engine.config import Config
 from pipelines.catalog import write_catalog
 from pipelines.database import open_database, storage_errors
 from pipelines.dataset import read_reviews
-from pipelines.export import write_ids, write_model, write_search
+from pipelines.export import write_ids, write_model, write_search, write_variants
 from pipelines.fit import fit_model
 from pipelines.index import build_search
 from pipelines.ingest import ingest
@@ -27,6 +27,8 @@ from pipelines.page import check_page, write_page
 from pipelines.quality import measure_quality
 from pipelines.rejections import write_rejected
 from pipelines.report import write_report
+from pipelines.sentiment import read_sentiment
+from pipelines.signals import describe_sentiment, training_reviews
 
 logger = logging.getLogger(__name__)
 
@@ -79,14 +81,23 @@ def build_index(
         work = Path(scratch) / "work.duckdb"
         with open_database(work, memory_limit=limits.memory_limit, threads=limits.threads) as database:
             accounting = ingest(
-                database, [Path(path) for path in reviews], [Path(path) for path in metadata], limits
+                database,
+                [Path(path) for path in reviews],
+                [Path(path) for path in metadata],
+                limits,
+                keep_text=config.sentiment.use,
+                compare_text=True,
             )
             write_rejected(database, writer.path_for("rejected.parquet"))
             write_catalog(database, writer)
             write_ids(database, writer)
+            write_variants(database, writer)
             prepared = read_reviews(database)
+            if config.sentiment.use:
+                prepared = replace(prepared, sentiment=read_sentiment(database, threads=limits.threads))
+                writer.add_section("sentiment", describe_sentiment(prepared))
         quality = measure_quality(prepared, config)
-        fitted = fit_model(prepared, config, findings=quality.findings)
+        fitted = fit_model(training_reviews(prepared, config.sentiment), config, findings=quality.findings)
         search = build_search(fitted.model, config)
         write_model(fitted.model, writer)
         write_search(search, writer)

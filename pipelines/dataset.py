@@ -35,6 +35,8 @@ class Reviews:
         levels: float32 [num_levels], the ratings found in the data, ascending; empty where it has none.
         num_reviewers: how many reviewers there are, with or without reviews here.
         num_movies: how many movies there are, likewise.
+        sentiment: float32 [num_reviews], from -1 to 1, of their texts, NaN where they say none; None where it
+            was not asked for.
     """
 
     reviewer_rows: NDArray[np.int32]
@@ -44,6 +46,7 @@ class Reviews:
     levels: NDArray[np.float32]
     num_reviewers: int
     num_movies: int
+    sentiment: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.movie_rows)
@@ -85,6 +88,7 @@ class Reviews:
             levels=self.levels,
             num_reviewers=self.num_reviewers,
             num_movies=self.num_movies,
+            sentiment=None if self.sentiment is None else self.sentiment[chosen],
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.config import Config
+from engine.config import Config, SentimentConfig
 from engine.errors import ConfigError
 from engine.scorer import Model
 from pipelines import comparison
@@ -23,6 +23,7 @@ from pipelines.dataset import default_like_rating
 from pipelines.evaluation_data import Given, Pair, Prepared, read_for_protocol, read_pairs
 from pipelines.fold_figures import FoldFigures, measure
 from pipelines.protocols import PROTOCOLS, Fold, make_folds
+from pipelines.signals import BLEND, SENTIMENT, SIGNALS, describe_sentiment, training_reviews, verdicts
 from pipelines.similar_quality import Compared, measure_similar, summarize
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class Evaluation:
     """How good the engine's similar movies are; empty where it is not among the models."""
     negatives: dict[str, Any] | None = None
     """What the file of candidates held; None where the whole catalogue is ranked."""
+    sentiment: dict[str, Any] | None = None
+    """What the texts of the first fold's training reviews say, and whether that helped; None without them."""
 
     @property
     def mean(self) -> dict[str, dict[str, float]]:
@@ -99,6 +102,7 @@ class Evaluation:
                 "by_reviews": self.by_reviews,
                 "similar": self.similar,
                 "negatives": self.negatives,
+                "sentiment": self.sentiment,
             }
         )
 
@@ -120,8 +124,9 @@ def evaluate(
         reviews: review files, which the protocol divides; none where pairs are given.
         metadata: movie files, whose titles tell which movies are variants of one film.
         protocol: one of PROTOCOLS.
-        models: "ncf" and the names in BASELINES.
-        config: as for a build; its seed is that of every random choice.
+        models: "ncf", those of SIGNALS, and the names in BASELINES.
+        config: as for a build; its seed is that of every random choice. Where it uses sentiment, "ncf" learns
+            from stars all the same, and those of SIGNALS stand beside it.
         pairs: files of training and of test reviews, one pair a fold.
         max_reviewers: how many reviewers are ranked in a fold at most.
         negatives: a file of candidates, as `read_negatives` takes it: only these and the held-out movies are
@@ -132,16 +137,20 @@ def evaluate(
         EngineError: as a build.
     """
     config = config or Config()
+    if config.sentiment.use:
+        models = _with_signals(models)
     _check_request(reviews, protocol, models, pairs)
     if negatives is not None and not negatives.is_file():
         raise ConfigError(f"There is no file of candidates at {negatives}")
+    sentiment = any(model in SIGNALS for model in models)
     folds: Iterator[Fold]
     read: Given | Prepared
     if pairs:
-        read = read_pairs([Pair(*map(Path, pair)) for pair in pairs], metadata, config.ingest, negatives)
+        given = [Pair(*map(Path, pair)) for pair in pairs]
+        read = read_pairs(given, metadata, config.ingest, negatives, sentiment=sentiment)
         folds, accountings = iter(read.folds), read.accountings
     else:
-        read = prepared = read_for_protocol(reviews, metadata, config.ingest, negatives)
+        read = prepared = read_for_protocol(reviews, metadata, config.ingest, negatives, sentiment=sentiment)
         accountings = [prepared.accounting]
         folds = make_folds(prepared.reviews, protocol, groups=prepared.groups, seed=config.seed)
     first = next(folds)
@@ -174,11 +183,12 @@ def evaluate(
                 seed=config.seed,
                 candidates=candidates,
             )
-            if isinstance(fitted, Model):
+            if model == OURS and isinstance(fitted, Model):
                 similar.append(measure_similar(fitted, fold, read.links, seed=config.seed))
             results[model].append(figures)
             logger.info("Fold %d, %s: %s", number, model, _text(figures))
     reference = OURS if OURS in models else models[0]
+    p_values = comparison.tests_against(results, reference, seed=config.seed)
     return Evaluation(
         protocol="given" if pairs else protocol,
         like_rating=like_rating,
@@ -188,11 +198,24 @@ def evaluate(
         seconds=dict(seconds),
         intervals=comparison.intervals(results, seed=config.seed),
         reference=reference,
-        p_values=comparison.tests_against(results, reference, seed=config.seed),
+        p_values=p_values,
         by_reviews=comparison.by_reviews(results, counts),
         similar=summarize(similar, seed=config.seed),
         negatives=read.negatives.account if read.negatives else None,
+        sentiment=describe_sentiment(first.train)
+        | {
+            "weight": config.sentiment.weight,
+            "verdicts": verdicts(comparison.mean_figures(results), p_values, reference),
+        }
+        if sentiment
+        else None,
     )
+
+
+def _with_signals(models: Sequence[str]) -> list[str]:
+    """Puts those that take sentiment behind the engine's own model, or first where that is not asked for."""
+    others = [model for model in models if model not in SIGNALS and model != OURS]
+    return [OURS, *SIGNALS, *others]
 
 
 def _check_request(
@@ -202,7 +225,7 @@ def _check_request(
         raise ConfigError("Give either files of reviews or pairs of training and test files, one of the two")
     if protocol not in PROTOCOLS:
         raise ConfigError(f"There is no protocol {protocol!r}; expected one of {', '.join(PROTOCOLS)}")
-    known = (OURS, *BASELINES)
+    known = (OURS, *SIGNALS, *BASELINES)
     if unknown := [model for model in models if model not in known]:
         raise ConfigError(f"There is no model {unknown[0]!r}; expected some of {', '.join(known)}")
     if not models:
@@ -210,15 +233,17 @@ def _check_request(
 
 
 def _needs_ratings(model: str) -> bool:
-    return model != OURS and BASELINES[model].needs_ratings
+    return model in BASELINES and BASELINES[model].needs_ratings
 
 
 def _fit(model: str, fold: Fold, like_rating: float, config: Config) -> Fitted:
-    if model != OURS:
+    if model in BASELINES:
         return fit_baseline(model, fold.train, like_rating=like_rating, seed=config.seed)
     from pipelines.fit import fit_model
 
-    return fit_model(fold.train, config).model
+    weight = {OURS: 0.0, SENTIMENT: 1.0, BLEND: config.sentiment.weight}[model]
+    signal = SentimentConfig(use=model != OURS, weight=weight)
+    return fit_model(training_reviews(fold.train, signal), config).model
 
 
 def _describe(fold: Fold) -> dict[str, int]:

@@ -21,6 +21,7 @@ from pipelines.dataset import Reviews, make_reviews, rating_levels, read_reviews
 from pipelines.ingest import ingest
 from pipelines.negatives import Negatives, read_negatives
 from pipelines.protocols import Fold, fold_of
+from pipelines.sentiment import read_sentiment
 from pipelines.similar_quality import Pairs, read_links
 from pipelines.variants import film_rows
 
@@ -77,6 +78,7 @@ class _Table(NamedTuple):
     titles: dict[str, str | None]
     accounting: Accounting
     link_ids: tuple[Strings, Strings]
+    sentiment: NDArray[np.float32] | None
 
 
 def read_for_protocol(
@@ -84,14 +86,18 @@ def read_for_protocol(
     metadata: Sequence[Path],
     config: IngestConfig,
     negatives: Path | None = None,
+    *,
+    sentiment: bool = False,
 ) -> Prepared:
-    """Reads reviews, and which of them are copies of each other.
+    """Reads reviews, and which of them are copies of each other; their sentiment too, if it is wanted.
 
     Raises:
-        EngineError: as `ingest`.
+        EngineError: as `ingest`, and as `read_sentiment`.
     """
     with _ingested(reviews, metadata, config) as (database, accounting):
         found = read_reviews(database)
+        if sentiment:
+            found = replace(found, sentiment=read_sentiment(database, threads=config.threads))
         titles = database.execute("select title from movies order by movie_row").fetchall()
         films = film_rows([title for (title,) in titles])
         candidates = None
@@ -103,19 +109,29 @@ def read_for_protocol(
 
 
 def read_pairs(
-    pairs: Sequence[Pair], metadata: Sequence[Path], config: IngestConfig, negatives: Path | None = None
+    pairs: Sequence[Pair],
+    metadata: Sequence[Path],
+    config: IngestConfig,
+    negatives: Path | None = None,
+    *,
+    sentiment: bool = False,
 ) -> Given:
     """Reads given splits, one fold a pair; reviewers and movies have the same rows in all of them.
 
     Nothing is filtered by counts: a test review of a reviewer or a movie that training does not have counts.
-    Test reviews with a copy in training, and those of a pair that training has as well, move to training.
+    Test reviews with a copy in training, and those of a pair that training has as well, move to training. The
+    sentiment is that of the training files, if it is wanted: the words of the test files are not scored.
 
     Raises:
-        EngineError: as `ingest`.
+        EngineError: as `ingest`, and as `read_sentiment`.
         DataError: some files have ratings and others have none.
     """
     config = replace(config, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
-    tables = [_read_table(path, metadata, config) for pair in pairs for path in pair]
+    tables = [
+        _read_table(path, metadata, config, sentiment=sentiment and path is pair.train)
+        for pair in pairs
+        for path in pair
+    ]
     reviewer_ids = np.unique(np.concatenate([table.reviewer_ids for table in tables]))
     movie_ids = np.unique(np.concatenate([table.movie_ids for table in tables]))
     titles = {movie: title for table in tables for movie, title in table.titles.items() if title}
@@ -171,11 +187,14 @@ def _fold(
         num_movies=len(movie_ids),
         levels=levels,
     )
+    if train.sentiment is not None:
+        unscored = np.full(len(test.movie_ids), np.nan, np.float32)
+        reviews = replace(reviews, sentiment=np.concatenate([train.sentiment, unscored])[order])
     fold = fold_of(reviews, held_out[order], copy_groups(reviews, films, texts[order]))
     return fold._replace(num_leaks=fold.num_leaks + int(twice.sum()))
 
 
-def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig) -> _Table:
+def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig, *, sentiment: bool) -> _Table:
     with _ingested([path], metadata, config) as (database, accounting):
         columns = database.execute(
             "select reviewer_id, movie_id, rating, coalesce(unix_review_time, 0) as time from reviews "
@@ -193,6 +212,7 @@ def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig) -> _
             titles=dict(database.execute("select movie_id, title from movies order by movie_row").fetchall()),
             accounting=accounting,
             link_ids=(movie_ids[links[:, 0]], movie_ids[links[:, 1]]),
+            sentiment=read_sentiment(database, threads=config.threads) if sentiment else None,
         )
 
 

@@ -22,7 +22,7 @@ def map_texts(name: str, texts: Sequence[str], *, threads: int = 0) -> list[str]
     """Applies a named function to every text, in order.
 
     Args:
-        name: "links" or "literal".
+        name: "links", "literal" or "sentiment".
         texts: what to apply it to.
         threads: the most processes at a time; 0 takes one a core.
     """
@@ -56,6 +56,10 @@ def _function(name: str) -> Callable[[str], str]:
         from pipelines.links import links_of
 
         return lambda text: json.dumps(links_of(text))
+    if name == "sentiment":
+        from pipelines.sentiment import sentiment_of
+
+        return lambda text: "" if (found := sentiment_of(text)) is None else repr(found)
     from pipelines.literals import literal_to_json
 
     return literal_to_json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ class Fold(NamedTuple):
 
     train: Reviews
     test: Reviews
+    """Without the sentiment of their texts, which nobody has before a review is written."""
     num_leaks: int
     """Reviews that would have been held out, but for a copy of theirs in training, where they are now."""
 
@@ -57,7 +59,8 @@ def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDAr
         DataError: nothing is left on one of the sides.
     """
     separated = separate(held_out, groups)
-    fold = Fold(reviews.select(~separated.held_out), reviews.select(separated.held_out), separated.num_moved)
+    test = replace(reviews.select(separated.held_out), sentiment=None)
+    fold = Fold(reviews.select(~separated.held_out), test, separated.num_moved)
     if not len(fold.train) or not len(fold.test):
         raise DataError(
             f"Nothing is left to {'learn from' if len(fold.test) else 'predict'}: of {len(reviews):,} "

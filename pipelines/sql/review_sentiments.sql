@@ -1,0 +1,12 @@
+-- One row per kept review, by reviewer and time: its sentiment, null where it has no text or none that says any.
+with final as (
+    select
+        reviews.reviewer_row,
+        coalesce(reviews.unix_review_time, 0) as time,
+        reviews.file,
+        reviews.line,
+        text_sentiments.sentiment
+    from reviews
+    left join text_sentiments on text_sentiments.text_number = hash(reviews.review_text)
+)
+select sentiment from final order by reviewer_row, time, file, line
