@@ -15,6 +15,7 @@ Places = NDArray[np.int64]
 
 _LEAST_POOL = 100
 _POOL_PER_PLACE = 5
+_LEAST_SPREAD = 1e-9
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
 
 
@@ -58,7 +59,8 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
     plain = np.asarray(scores, dtype=np.float64)
     fame = np.log1p(np.asarray(counts, dtype=np.float64))
     spread = float(fame.std()) if len(fame) else 0.0
-    if novelty == 0 or spread == 0:
+    # Equal counts have a spread that is zero but for rounding, which would be blown up.
+    if novelty == 0 or spread < _LEAST_SPREAD:
         return plain
     leaned: Floats64 = plain - novelty * plain.std() / spread * (fame - fame.mean())
     return leaned
