@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.scorer import Model, Reviewer
+from engine.scorer import Model, Reviewer, Reviewers
 from indexes.base import VectorIndex
 
 Rows = NDArray[np.int64]
+
+_STEP = 32
+"""Histories of lengths that differ by less are searched for together."""
 
 
 class CandidateSource:
@@ -23,7 +26,7 @@ class CandidateSource:
     """
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
-        self._model = model
+        self.model = model
         self._index = index
         self.num_candidates = num_candidates
 
@@ -49,10 +52,48 @@ class CandidateSource:
             for reviewer, rows in zip(reviewers, nearest, strict=True)
         ]
 
+    def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
+        """Finds the unseen candidates of many reviewers in few large steps.
+
+        Args:
+            reviewers: who they are for.
+            k: how long the lists will be.
+
+        Returns:
+            Places in `reviewers` and movie rows, each int64 [num_pairs], ascending by both, without repeats.
+        """
+        wanted = max(self.num_candidates, k)
+        num_movies = self.model.num_movies
+        histories = reviewers.histories
+        seen = np.sort(self.model.keys(histories.places, histories.movie_rows))
+        own = self._nearest_keys(reviewers, seen, wanted)
+        near = reviewers.near
+        open_places = np.flatnonzero((near.values > 0) & ~_held(seen, near.rows))
+        keys = near.rows[open_places]
+        if self.model.blend.neighbour_weight == 0:
+            keys = keys[:0]
+        elif len(keys):
+            keys = _best_of_each(keys // num_movies, keys, near.values[open_places], wanted)
+        found = np.unique(np.concatenate([own, keys]))
+        return found // num_movies, found % num_movies
+
+    def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
+        """The unseen movies that the index finds; long histories ask it for more."""
+        lengths = -(-reviewers.histories.lengths // _STEP) * _STEP
+        parts = []
+        for length in np.unique(lengths):
+            places = np.flatnonzero(lengths == length)
+            depth = min(wanted + int(length), self._index.num_vectors)
+            rows = self._index.search(reviewers.queries[places], depth).rows
+            keys = self.model.keys(places[:, None], rows)
+            is_open = (rows >= 0) & ~_held(seen, keys)
+            parts.append(keys[is_open & (np.cumsum(is_open, axis=1) <= wanted)])
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
     def _merge(self, reviewer: Reviewer, nearest: Rows, wanted: int, include_seen: bool) -> Rows:
         seen = np.zeros(0, dtype=np.int64) if include_seen else reviewer.history.movie_rows
         own = nearest[~np.isin(nearest, seen)][:wanted]
-        if self._model.blend.neighbour_weight == 0:
+        if self.model.blend.neighbour_weight == 0:
             return np.sort(own)
         near = reviewer.near
         open_places = np.flatnonzero((near.values > 0) & ~np.isin(near.rows, seen))
@@ -60,3 +101,26 @@ class CandidateSource:
         if len(found) > wanted:
             found = np.sort(found[np.argpartition(-near.values[open_places], wanted - 1)[:wanted]])
         return np.union1d(own, found)
+
+
+def _held(ascending: Rows, keys: Rows) -> NDArray[np.bool_]:
+    """Which keys are among ascending ones."""
+    if not len(ascending):
+        return np.zeros(keys.shape, dtype=bool)
+    places = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+    held: NDArray[np.bool_] = ascending[places] == keys
+    return held
+
+
+def _best_of_each(groups: Rows, keys: Rows, values: NDArray[np.float64], most: int) -> Rows:
+    """The keys with the highest values in each group, so many at most; `groups` ascend."""
+    counts = np.bincount(groups)
+    crowded = counts[groups] > most
+    if not crowded.any():
+        return keys
+    groups, rest, values = groups[crowded], keys[~crowded], values[crowded]
+    # One number orders by group and then by value: values are squeezed between 0 and 1.
+    order = np.argsort(groups + 1.0 / (1.0 + values), kind="stable")
+    counts = np.bincount(groups)
+    ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.concatenate([rest, keys[crowded][order[ranks < most]]])

@@ -164,7 +164,7 @@ class Model:
         if self.rating is None:
             return Scores(relevance, relevance, None)
         probabilities = self.rate(reviewer, movie_rows)
-        log_like = np.log(np.maximum(self.like_probability(probabilities), 1e-6))
+        log_like = self.log_like(probabilities)
         score = (relevance + np.float32(self.blend.like_weight) * log_like).astype(np.float32)
         return Scores(score, relevance, probabilities)
 
@@ -204,6 +204,23 @@ class Model:
             raise ValueError("The data has no ratings to predict")
         liked: Floats = probabilities[:, self.rating.levels >= self.blend.like_rating].sum(axis=1)
         return np.minimum(liked, np.float32(1))
+
+    def log_like(self, probabilities: Floats) -> Floats:
+        """The logarithm of the chance of a like, float32 [num], 0 at most."""
+        logarithms: Floats = np.log(np.maximum(self.like_probability(probabilities), np.float32(1e-6)))
+        return logarithms
+
+    def relevance_of_pairs(
+        self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
+    ) -> Floats:
+        """Will they come, pair by pair: float32 [num]; arguments as of `rate_pairs`."""
+        relevance = np.empty(len(places), dtype=np.float32)
+        for begin in range(0, len(places), _PAIRS):
+            pairs = slice(begin, begin + _PAIRS)
+            vectors = self.relevance.movie_vectors[movie_rows[pairs]]
+            relevance[pairs] = np.einsum("nd,nd->n", vectors, reviewers.queries[places[pairs]])
+        near = reviewers.near.at(self.keys(places, movie_rows))
+        return (relevance + np.float32(self.blend.neighbour_weight) * near).astype(np.float32)
 
     def score(self, reviewer_rows: NDArray[np.integer] | Sequence[int]) -> Floats:
         """Scores every movie for some reviewers, exhaustively: float32 [num_reviewers, num_movies]."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.histories import spans
 from engine.rating_head import RatingHead
 from engine.scorer import ALL, Model
 from pipelines import metrics
@@ -22,6 +23,8 @@ LIKE_WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Like weights tried."""
 _MAX_REVIEWERS = 2000
 _MAX_PAIRS = 50_000
+_MAX_SCORES = 2**24
+"""Scores of a batch at once, 64 MiB of them."""
 _NUM_CANDIDATES = 200
 _DEPTHS = (10, 20)
 _PRIOR = 20.0
@@ -98,55 +101,89 @@ def _rating_parts(
     model: Model, head: RatingHead, held_out: Reviews, chosen: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
     """Biases, interaction, log scale and neighbours' ratings of the chosen reviews, which go by reviewer."""
-    biases = np.zeros(len(chosen), dtype=np.float32)
-    interaction = np.zeros(len(chosen), dtype=np.float32)
-    log_scale = np.zeros(len(chosen), dtype=np.float32)
-    near = np.zeros(len(chosen))
-    reviewer_rows, movie_rows = held_out.reviewer_rows[chosen], held_out.movie_rows[chosen]
-    found, begins = np.unique(reviewer_rows, return_index=True)
-    for row, places in zip(found, np.split(np.arange(len(chosen)), begins[1:]), strict=True):
-        reviewer = model.reviewer(int(row))
-        assert reviewer.taste is not None
-        location, log_scale[places] = head.locate(reviewer.taste, movie_rows[places])
-        biases[places], _ = head.locate(reviewer.taste, movie_rows[places], 0.0)
-        interaction[places] = location - biases[places]
-        if reviewer.neighbour_ratings is not None:
-            near[places] = reviewer.neighbour_ratings.at(movie_rows[places])
+    rows, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)
+    movie_rows = held_out.movie_rows[chosen]
+    parts = []
+    for begin, end in model.batches(rows):
+        within = slice(*np.searchsorted(places, [begin, end]))
+        reviewers = model.reviewers(rows[begin:end])
+        assert reviewers.tastes is not None
+        own_places, movies = places[within] - begin, movie_rows[within]
+        tastes = reviewers.tastes.take(own_places)
+        location, log_scale = head.locate(tastes, movies)
+        biases, _ = head.locate(tastes, movies, 0.0)
+        ratings = reviewers.neighbour_ratings
+        near = np.zeros(len(movies)) if ratings is None else ratings.at(model.keys(own_places, movies))
+        parts.append((biases, location - biases, log_scale, near))
+    biases, interaction, log_scale, near = (np.concatenate(column) for column in zip(*parts, strict=True))
     return biases, interaction, log_scale, near
 
 
 def _collect(model: Model, liked: Reviews, generator: np.random.Generator) -> _Parts:
     """The parts of each reviewer's best unseen candidates by either source, and of what they liked."""
-    reviewers = np.unique(liked.reviewer_rows)
-    if len(reviewers) > _MAX_REVIEWERS:
-        reviewers = np.sort(generator.choice(reviewers, _MAX_REVIEWERS, replace=False))
-    offsets = liked.offsets()
-    width = 2 * _NUM_CANDIDATES + int(np.diff(offsets)[reviewers].max())
-    shape = (len(reviewers), width)
-    relevance, near, log_like = np.full(shape, -np.inf), np.zeros(shape), np.zeros(shape)
-    relevant, num_relevant = np.zeros(shape, dtype=bool), np.zeros(len(reviewers), dtype=np.int64)
-    for place, row in enumerate(reviewers):
-        reviewer = model.reviewer(int(row))
-        own = model.relevance.score(reviewer.query, ALL).astype(np.float64)
-        own[reviewer.history.movie_rows] = -np.inf
-        nearness = reviewer.near.at(ALL)
-        neighbours = np.where(np.isinf(own), -np.inf, nearness)
-        targets = liked.movie_rows[offsets[row] : offsets[row + 1]]
-        rows = np.unique(np.concatenate([_best(own), _best(neighbours), targets]))
-        rows = rows[np.isfinite(own[rows])]
-        filled = slice(0, len(rows))
-        relevance[place, filled], near[place, filled] = own[rows], nearness[rows]
-        if model.rating is not None:
-            likes = model.like_probability(model.rate(reviewer, rows))
-            log_like[place, filled] = np.log(np.maximum(likes, 1e-6))
-        relevant[place, filled] = np.isin(rows, targets)
-        num_relevant[place] = len(targets)
+    rows = np.unique(liked.reviewer_rows)
+    if len(rows) > _MAX_REVIEWERS:
+        rows = np.sort(generator.choice(rows, _MAX_REVIEWERS, replace=False))
+    at_once = max(1, _MAX_SCORES // model.num_movies)
+    batches = [
+        _collect_batch(model, liked, rows[begin : min(begin + at_once, last)])
+        for first, last in model.batches(rows)
+        for begin in range(first, last, at_once)
+    ]
+    width = max(part.relevance.shape[1] for part in batches)
+    fills = (-np.inf, 0.0, 0.0, False)
+    padded = [
+        np.concatenate([_widened(values, width, fill) for values in column])
+        for column, fill in zip(zip(*(part[:4] for part in batches), strict=True), fills, strict=True)
+    ]
+    relevance, near, log_like, relevant = padded
+    num_relevant = np.concatenate([part.num_relevant for part in batches])
     return _Parts(relevance, near, log_like, relevant, num_relevant)
 
 
-def _best(scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    count = min(_NUM_CANDIDATES, len(scores))
-    best: NDArray[np.int64] = np.argpartition(-scores, count - 1)[:count]
+def _collect_batch(model: Model, liked: Reviews, rows: NDArray[np.integer]) -> _Parts:
+    reviewers, offsets = model.reviewers(rows), liked.offsets()
+    own = reviewers.queries @ model.relevance.movie_vectors.T
+    near = reviewers.near.at(ALL).reshape(own.shape)
+    seen = (reviewers.histories.places, reviewers.histories.movie_rows)
+    lengths = offsets[rows + 1] - offsets[rows]
+    targets = np.zeros(own.shape, dtype=bool)
+    targets[np.repeat(np.arange(len(rows)), lengths), liked.movie_rows[spans(offsets[rows], lengths)]] = True
+    chosen = targets.copy()
+    for values in (own, near):
+        values = values.astype(np.float32)
+        values[seen] = -np.inf
+        np.put_along_axis(chosen, _best(values), True, axis=1)
+    chosen[seen] = False
+    places, movie_rows = np.nonzero(chosen)
+    counts = chosen.sum(axis=1)
+    columns = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = (len(rows), int(counts.max(initial=0)))
+    log_like = np.zeros(len(places))
+    if model.rating is not None:
+        log_like = model.log_like(model.rate_pairs(reviewers, places, movie_rows)).astype(np.float64)
+
+    def laid_out(values: NDArray[Any], fill: float | bool) -> NDArray[Any]:
+        out = np.full(shape, fill, dtype=values.dtype)
+        out[places, columns] = values
+        return out
+
+    return _Parts(
+        laid_out(own[places, movie_rows].astype(np.float64), -np.inf),
+        laid_out(near[places, movie_rows], 0.0),
+        laid_out(log_like, 0.0),
+        laid_out(targets[places, movie_rows], False),
+        lengths,
+    )
+
+
+def _widened(values: NDArray[Any], width: int, fill: float | bool) -> NDArray[Any]:
+    return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=fill)
+
+
+def _best(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    count = min(_NUM_CANDIDATES, scores.shape[1])
+    best: NDArray[np.int64] = np.argpartition(-scores, count - 1, axis=1)[:, :count]
     return best
 
 

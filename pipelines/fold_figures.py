@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.rating_head import RatingPrediction
+from engine.scorer import Model
 from pipelines import metrics
 from pipelines.baselines import Fitted, Ranker, Rater
 from pipelines.dataset import Reviews
 from pipelines.protocols import Fold
-from pipelines.ranking import RankingResult, rank_held_out
+from pipelines.ranking import RankingResult, rank_held_out, top_of
 
 K = (10, 20)
 _PAIRS_AT_ONCE = 2**18
@@ -77,6 +78,7 @@ def measure(
             max_reviewers=max_reviewers,
             seed=seed,
             candidates=candidates,
+            top=top_of(model) if isinstance(model, Model) else None,
         )
         _measure_top_lists(ranked, fold.train, figures, parts)
     return FoldFigures(figures=figures, by_reviewer=parts)

@@ -9,11 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import TrainingError
+from engine.scorer import Model
+from engine.toplists import exhaustive_lists
 from pipelines import metrics
 from pipelines.dataset import Reviews
 
 Score = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Gives float32 [n, num_movies] for reviewer rows, int64 [n]; higher is better."""
+
+Top = Callable[[NDArray[np.int64], int], NDArray[np.integer]]
+"""Gives the k best unseen movies, int [n, k], for reviewer rows, int64 [n], and k; -1 where none is left."""
 
 _MAX_SCORES = 2**25
 """Scores held at once, 128 MiB of them, whatever the size of the catalogue."""
@@ -53,6 +58,7 @@ def rank_held_out(
     max_reviewers: int | None = None,
     seed: int = 42,
     candidates: NDArray[np.int64] | None = None,
+    top: Top | None = None,
 ) -> RankingResult:
     """Ranks every movie that a reviewer has not seen, and compares with what is relevant to them.
 
@@ -70,6 +76,7 @@ def rank_held_out(
         seed: of that sample.
         candidates: int64 [num_pairs], ascending, `reviewer_row * num_movies + movie_row`; where they are
             given only these movies are ranked, and only reviewers who have some.
+        top: gives the same lists as the scores would, in less time; not asked where candidates are given.
 
     Raises:
         TrainingError: a score is not a number.
@@ -82,13 +89,31 @@ def rank_held_out(
         rows = np.intersect1d(rows, candidates // max(seen.num_movies, 1))
     rows = _sample(rows, max_reviewers, seed)
     batch = max(1, min(batch, _MAX_SCORES // max(seen.num_movies, 1)))
-    lists = [
-        top_movies(_among(candidates, score(chunk), chunk), seen, chunk, depth)
-        for chunk in (rows[start : start + batch] for start in range(0, len(rows), batch))
-    ]
-    top = np.concatenate(lists) if lists else np.zeros((0, depth), dtype=np.int32)
-    hits = _contains(wanted, rows[:, None] * seen.num_movies + top) & (top >= 0)  # [n, depth]
-    return RankingResult(reviewer_rows=rows, figures=dict(_figures(hits, counts[rows], k)), top=top)
+    if top is not None and candidates is None:
+        listed = top(rows, depth).astype(np.int32)
+    else:
+        lists = [
+            top_movies(_among(candidates, score(chunk), chunk), seen, chunk, depth)
+            for chunk in (rows[start : start + batch] for start in range(0, len(rows), batch))
+        ]
+        listed = np.concatenate(lists) if lists else np.zeros((0, depth), dtype=np.int32)
+    hits = _contains(wanted, rows[:, None] * seen.num_movies + listed) & (listed >= 0)  # [n, depth]
+    return RankingResult(reviewer_rows=rows, figures=dict(_figures(hits, counts[rows], k)), top=listed)
+
+
+def top_of(model: Model) -> Top:
+    """The lists of a trained model, for `rank_held_out`; what it was trained on counts as seen.
+
+    Raises:
+        TrainingError: when it is asked, a score is not a number.
+    """
+
+    def top(reviewer_rows: NDArray[np.int64], k: int) -> NDArray[np.integer]:
+        lists = exhaustive_lists(model, reviewer_rows, k)
+        _check_numbers(lists.scores)
+        return lists.movie_rows
+
+    return top
 
 
 def top_movies(
@@ -105,10 +130,7 @@ def top_movies(
     Raises:
         TrainingError: a score is not a number.
     """
-    if np.isnan(scores).any():
-        raise TrainingError(
-            "Some scores are not a number; the model has diverged, so train it with a lower learning rate"
-        )
+    _check_numbers(scores)
     open_scores = np.array(scores, dtype=np.float32)
     places, movies = _slices(seen, reviewer_rows)
     open_scores[places, movies] = -np.inf
@@ -119,6 +141,13 @@ def top_movies(
         found = np.take_along_axis(open_scores, best, axis=1)
         top[:, :width] = np.where(np.isneginf(found), -1, best)
     return top
+
+
+def _check_numbers(scores: NDArray[np.float32]) -> None:
+    if np.isnan(scores).any():
+        raise TrainingError(
+            "Some scores are not a number; the model has diverged, so train it with a lower learning rate"
+        )
 
 
 def _among(
