@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.config import Config
 from pipelines import metrics
 from pipelines.dataset import Reviews
 from pipelines.fit import Findings, fit_model
-from pipelines.ranking import rank_held_out
+from pipelines.ranking import rank_held_out, top_of
+from pipelines.signals import training_reviews
 from pipelines.split import hold_out_last
 
 logger = logging.getLogger(__name__)
@@ -45,18 +47,23 @@ def measure_quality(reviews: Reviews, config: Config) -> Quality:
     if len(later) == 0 or not (np.diff(earlier.offsets()) >= 2).any():
         logger.info("Too few reviews to hold any out: quality is not measured")
         return Quality({}, None)
-    fitted = fit_model(earlier, config)
+    fitted = fit_model(training_reviews(earlier, config.sentiment), config)
     model = fitted.model
     relevant = later.select(later.likes(model.blend.like_rating))
     num_ranked = min(_MAX_REVIEWERS, max(500, _MAX_SCORES // reviews.num_movies))
     popularity = np.bincount(earlier.movie_rows, minlength=reviews.num_movies).astype(np.float32)
-    scores = {
-        "ncf": model.score,
-        "popularity": lambda rows: np.tile(popularity, (len(rows), 1)),
-    }
+
+    def by_popularity(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.tile(popularity, (len(rows), 1))
+
     figures: dict[str, dict[str, float]] = {
-        name: rank_held_out(score, earlier, relevant, max_reviewers=num_ranked, seed=config.seed).mean()
-        for name, score in scores.items()
+        name: rank_held_out(
+            score, earlier, relevant, max_reviewers=num_ranked, seed=config.seed, top=top
+        ).mean()
+        for name, score, top in (
+            ("ncf", model.score, top_of(model)),
+            ("popularity", by_popularity, None),
+        )
     }
     calibration: list[dict[str, float]] = []
     if reviews.has_ratings:
