@@ -63,6 +63,12 @@ _FIGURES = (
     help="Rank only given candidates and the held-out movies, as some published protocols do: lines of a "
     "reviewer's id and movie ids, between commas or tabs. By default the whole catalogue is ranked.",
 )
+@click.option(
+    "--output",
+    type=_PATH,
+    metavar="FILE.html",
+    help="Write a page with tables and plots as well; it needs no network and no other file.",
+)
 @source_command(seed=True, sentiment=True)
 def evaluate(
     reviews: tuple[Path, ...],
@@ -72,6 +78,7 @@ def evaluate(
     models: str | None,
     max_reviewers: int,
     negatives: Path | None,
+    output: Path | None,
     metadata: tuple[Path, ...],
     config: Config,
     as_json: bool,
@@ -98,6 +105,7 @@ def evaluate(
         pairs=list(zip(train, test, strict=True)),
         max_reviewers=max_reviewers,
         negatives=negatives,
+        output=output,
     )
     found = evaluation.to_dict()
     if as_json:
@@ -105,6 +113,8 @@ def evaluate(
     else:
         for line in _lines(found):
             click.echo(line)
+    if output is not None:
+        click.echo(f"The page is {output}", err=True)
 
 
 def _lines(found: Mapping[str, Any]) -> list[str]:
@@ -137,6 +147,8 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
     lines += ["", "by how many training reviews the reviewer has:", _table(groups)]
     if found["similar"]:
         lines += ["", "similar movies, against co-reviews alone:", _similar_table(found["similar"])]
+    if found["sentiment"]:
+        lines += ["", *_sentiment_lines(found["sentiment"])]
     return lines
 
 
@@ -163,6 +175,16 @@ def _similar_table(similar: Mapping[str, Any]) -> str:
         for name, row in similar.items()
     ]
     return format_table(["found", "questions", "ncf recall@10", "co-review recall@10", "p-value"], rows)
+
+
+def _sentiment_lines(sentiment: Mapping[str, Any]) -> list[str]:
+    correlation = sentiment["correlation"]
+    shown = "cannot be told" if correlation is None else f"{correlation:.2f}"
+    return [
+        f"sentiment of {sentiment['with_sentiment']:,} of {sentiment['reviews']:,} training reviews; "
+        f"correlation with the stars: {shown}; weight in ncf-blend: {sentiment['weight']:g}",
+        *(f"{model}: {verdict}" for model, verdict in sentiment["verdicts"].items()),
+    ]
 
 
 def _table(figures: Mapping[str, Mapping[str, Any]]) -> str:

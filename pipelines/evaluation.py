@@ -21,7 +21,9 @@ from pipelines.accounting import Accounting
 from pipelines.baselines import BASELINES, Fitted, fit_baseline
 from pipelines.dataset import default_like_rating
 from pipelines.evaluation_data import Given, Pair, Prepared, read_for_protocol, read_pairs
+from pipelines.evaluation_page import evaluation_page
 from pipelines.fold_figures import FoldFigures, measure
+from pipelines.page import check_page, write_page
 from pipelines.protocols import PROTOCOLS, Fold, make_folds
 from pipelines.signals import BLEND, SENTIMENT, SIGNALS, describe_sentiment, training_reviews, verdicts
 from pipelines.similar_quality import Compared, measure_similar, summarize
@@ -117,6 +119,7 @@ def evaluate(
     pairs: Sequence[tuple[Path, Path]] = (),
     max_reviewers: int | None = MAX_REVIEWERS,
     negatives: Path | None = None,
+    output: Path | None = None,
 ) -> Evaluation:
     """Fits models to the training part of every fold, from scratch, and measures them on the rest.
 
@@ -131,6 +134,7 @@ def evaluate(
         max_reviewers: how many reviewers are ranked in a fold at most.
         negatives: a file of candidates, as `read_negatives` takes it: only these and the held-out movies are
             ranked, and only for the reviewers that it names. By default the whole catalogue is.
+        output: a web page to show it on, if any.
 
     Raises:
         ConfigError: an unknown model or protocol, one that cannot take the data, or reviews and pairs.
@@ -140,6 +144,8 @@ def evaluate(
     if config.sentiment.use:
         models = _with_signals(models)
     _check_request(reviews, protocol, models, pairs)
+    if output is not None:
+        check_page(Path(output))
     if negatives is not None and not negatives.is_file():
         raise ConfigError(f"There is no file of candidates at {negatives}")
     sentiment = any(model in SIGNALS for model in models)
@@ -189,7 +195,7 @@ def evaluate(
             logger.info("Fold %d, %s: %s", number, model, _text(figures))
     reference = OURS if OURS in models else models[0]
     p_values = comparison.tests_against(results, reference, seed=config.seed)
-    return Evaluation(
+    evaluation = Evaluation(
         protocol="given" if pairs else protocol,
         like_rating=like_rating,
         rows=[_rows(accounting) for accounting in accountings],
@@ -210,6 +216,10 @@ def evaluate(
         if sentiment
         else None,
     )
+    if output is not None:
+        write_page(evaluation_page(evaluation.to_dict()), Path(output))
+        logger.info("Wrote %s", output)
+    return evaluation
 
 
 def _with_signals(models: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,14 +23,15 @@ body { color: var(--text); background: var(--page); font: 16px/1.5 system-ui, sa
 h1, h2, h3 { line-height: 1.2; }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem; }
 p.note, figcaption, footer { color: var(--faint); font-size: .9rem; }
-div.wide { overflow-x: auto; }
+div.wide { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; }
-td.number, th.number { text-align: right; }
+th { font-weight: 600; white-space: nowrap; }
+td.number, th.number { text-align: right; white-space: nowrap; }
 figure { margin: 1rem 0; }
 figure svg { max-width: 100%; height: auto; color: var(--text); stroke-linejoin: round; }
-span.chip { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin: 0 .3em 0 1em; }
+span.key { white-space: nowrap; margin-right: 1em; }
+span.chip { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .3em; }
 """
 
 
@@ -64,8 +65,28 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         and all(row[place] is None or isinstance(row[place], int | float) for row in rows)
         for place in range(len(headings))
     ]
-    lines = [_row("th", headings, numeric), *(_row("td", row, numeric) for row in rows)]
+    written = [
+        _column([row[place] for row in rows]) if is_number else [cell(row[place]) for row in rows]
+        for place, is_number in enumerate(numeric)
+    ]
+    lines = [_row("th", headings, numeric), *(_row("td", row, numeric) for row in zip(*written, strict=True))]
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'
+
+
+def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
+    """Models' figures as a table, a line a figure, which leaves room for any number of figures."""
+    names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
+    rows = [[name, *(figures.get(name) for figures in by_model.values())] for name in names]
+    return table(["", *by_model], rows)
+
+
+def facts_table(facts: Mapping[str, Any]) -> str:
+    """What has a name and a plain value as a table, a line each; all else is left out."""
+    plain = (str, int, float)
+    return table(
+        ["", ""],
+        [[name, value] for name, value in facts.items() if value is None or isinstance(value, plain)],
+    )
 
 
 def figure(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ()) -> str:
@@ -77,10 +98,12 @@ def figure(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ()) 
         legend: what each colour means: pairs of a colour and a text.
     """
     chips = "".join(
-        f'<span class="chip" style="background:{escape(color)}"></span>{escape(text)}'
+        f'<span class="key"><span class="chip" style="background:{escape(color)}"></span>'
+        f"{escape(text)}</span> "
         for color, text in legend
     )
-    return f"<figure>{svg}<figcaption>{escape(caption)}{chips}</figcaption></figure>"
+    keys = f"<div>{chips.strip()}</div>" if chips else ""
+    return f"<figure>{svg}<figcaption>{escape(caption)}{keys}</figcaption></figure>"
 
 
 def cell(value: Any) -> str:
@@ -147,11 +170,20 @@ def write_page(page: str, path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _row(tag: str, cells: Sequence[Any], numeric: Sequence[bool]) -> str:
+def _column(values: Sequence[float | None]) -> list[str]:
+    """Numbers of a column, all with decimals if one of them has some."""
+    fractional = any(
+        value is not None and value == value and not float(value).is_integer() for value in values
+    )
+    return [
+        f"{value:,.4f}" if fractional and value is not None and value == value else cell(value)
+        for value in values
+    ]
+
+
+def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
     written = "".join(
-        f'<{tag} class="number">{escape(cell(value))}</{tag}>'
-        if is_number
-        else f"<{tag}>{escape(cell(value))}</{tag}>"
-        for value, is_number in zip(cells, numeric, strict=True)
+        f'<{tag} class="number">{escape(text)}</{tag}>' if is_number else f"<{tag}>{escape(text)}</{tag}>"
+        for text, is_number in zip(cells, numeric, strict=True)
     )
     return f"<tr>{written}</tr>"

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+GREY = "#8a9199"
+"""Of what is there for comparison, or is many things."""
 COLORS = (
-    *("#4c8fd6", "#e08a3c", "#4aa564", "#d0605e", "#9a7fd1", "#b0894f", "#d678b4", "#8a9199", "#b3ad3a"),
-    "#3fb0bd",
+    *("#4c8fd6", "#e08a3c", "#4aa564", "#d0605e", "#9a7fd1", "#b0894f", "#d678b4", "#b3ad3a", "#3fb0bd"),
+    GREY,
 )
 """Of lines and points, told apart on a light and on a dark page."""
 _TEXT = "#010203"
@@ -57,16 +59,72 @@ def bars(
     return _drawing(draw, name, xlabel, ylabel)
 
 
-def line(values: Sequence[float | None], color: str, *, name: str, xlabel: str, ylabel: str) -> str:
-    """Values over 1, 2, 3 and so on; None leaves a gap."""
-    known = [np.nan if value is None else value for value in values]
+def lines(
+    series: Sequence[Sequence[float | None]],
+    *,
+    name: str,
+    xlabel: str,
+    ylabel: str,
+    colors: Sequence[str] = COLORS,
+) -> str:
+    """Values over 1, 2, 3 and so on, each series in its color; None leaves a gap."""
+    known = [[np.nan if value is None else value for value in values] for values in series]
+    longest = max(map(len, known), default=0)
 
     def draw(axes: Axes) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        axes.plot(range(1, len(known) + 1), known, color=color, marker="o", markersize=3)
+        for values, color in zip(known, colors, strict=False):
+            axes.plot(range(1, len(values) + 1), values, color=color, marker="o", markersize=3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.set_xlim(0.5, len(known) + 0.5)
+        axes.set_xlim(0.5, longest + 0.5)
+
+    return _drawing(draw, name, xlabel, ylabel)
+
+
+def intervals(
+    names: Sequence[str],
+    values: Sequence[float],
+    ends: Sequence[tuple[float, float]],
+    *,
+    name: str,
+    xlabel: str,
+) -> str:
+    """One line for each name, from top to bottom: a point, and how far it may be off.
+
+    Args:
+        names: of the lines.
+        values: of the points, as many.
+        ends: of the intervals, as many.
+        name: of the drawing, as for `bars`.
+        xlabel: what the values are.
+    """
+
+    def draw(axes: Axes) -> None:
+        places = range(len(names))
+        axes.hlines(
+            places, [low for low, _ in ends], [high for _, high in ends], color=COLORS[0], alpha=0.6, lw=3
+        )
+        axes.plot(list(values), places, "o", color=COLORS[0])
+        axes.set_yticks(places, list(names))
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.grid(axis="x", alpha=0.25)
+
+    return _drawing(draw, name, xlabel, "", size=(7, 0.9 + 0.34 * len(names)))
+
+
+def grouped_bars(
+    groups: Sequence[str], series: Sequence[Sequence[float | None]], *, name: str, xlabel: str, ylabel: str
+) -> str:
+    """Bars side by side in each group, one of each series in its color; None leaves a gap."""
+
+    def draw(axes: Axes) -> None:
+        width = 0.8 / max(len(series), 1)
+        for place, values in enumerate(series):
+            middles = np.arange(len(groups)) + (place - (len(series) - 1) / 2) * width
+            heights = [0.0 if value is None else value for value in values]
+            axes.bar(middles, heights, width * 0.92, color=COLORS[place % len(COLORS)])
+        axes.set_xticks(range(len(groups)), list(groups))
 
     return _drawing(draw, name, xlabel, ylabel)
 
@@ -75,7 +133,7 @@ def diagonal(x: Sequence[float], y: Sequence[float], *, name: str, xlabel: str, 
     """Points between 0 and 1 beside the line on which both are equal."""
 
     def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=COLORS[7], linestyle="--")
+        axes.plot([0, 1], [0, 1], color=GREY, linestyle="--")
         axes.plot(list(x), list(y), color=COLORS[0], marker="o")
 
     return _drawing(draw, name, xlabel, ylabel, size=(4.6, 4.2))
@@ -87,7 +145,7 @@ def scatter(points: NDArray[np.floating], colors: Sequence[str], *, name: str) -
     def draw(axes: Axes) -> None:
         for color in dict.fromkeys(colors):
             chosen = points[[other == color for other in colors]]
-            axes.plot(chosen[:, 0], chosen[:, 1], ".", color=color, markersize=4, alpha=0.75)
+            axes.plot(chosen[:, 0], chosen[:, 1], ".", color=color, markersize=5, alpha=0.8)
         axes.set_axis_off()
 
     return _drawing(draw, name, "", "", size=(7, 5.5))

@@ -10,8 +10,26 @@ from engine.artifact_writer import ArtifactWriter
 from engine.scorer import Model
 from pipelines import plots
 from pipelines.explore_page import rows_parts
-from pipelines.page import Section, figure, heading, paragraph, render_page, table, write_page
-from pipelines.report_movies import Example, MovieMap, make_examples, map_movies, read_names
+from pipelines.page import (
+    Section,
+    facts_table,
+    figure,
+    figures_table,
+    heading,
+    paragraph,
+    render_page,
+    table,
+    write_page,
+)
+from pipelines.report_movies import (
+    NO_CATEGORY,
+    OTHER,
+    Example,
+    MovieMap,
+    make_examples,
+    map_movies,
+    read_names,
+)
 
 REPORT_FILE = "report.html"
 """The report, in the artifact."""
@@ -48,7 +66,7 @@ def report_page(manifest: Mapping[str, Any], examples: Sequence[Example], movies
     return render_page(
         "What was built",
         [
-            Section("Rows", [*rows_parts(manifest["accounting"]), _facts(manifest["counts"])]),
+            Section("Rows", [*rows_parts(manifest["accounting"]), facts_table(manifest["counts"])]),
             Section("Quality on held-out reviews", _quality(manifest)),
             Section("Chances of a like", _calibration(manifest["calibration"])),
             Section("Training", _training(manifest["training"])),
@@ -64,13 +82,12 @@ def _quality(manifest: Mapping[str, Any]) -> list[str]:
     metrics = manifest["metrics"]
     if not metrics:
         return [paragraph("Nothing was held out, so quality was not measured.")]
-    names = list(dict.fromkeys(name for figures in metrics.values() for name in figures))
     return [
         paragraph(
             "Each reviewer's last reviews were held out, and a model trained on the others had to find them "
             "in the whole catalogue and to predict their ratings. ncf is this engine."
         ),
-        table(["", *names], [[model, *map(figures.get, names)] for model, figures in metrics.items()]),
+        figures_table(metrics),
         paragraph(
             "The smaller mae, rmse and calibration_error are, the better; the larger all else.", note=True
         ),
@@ -103,7 +120,7 @@ def _training(training: Mapping[str, Any]) -> list[str]:
         for (name, values), color in zip(curves.items(), cycle(plots.COLORS), strict=False):
             if not values:
                 continue
-            drawn = plots.line(values, color, name=f"{head}-{name}", xlabel="round", ylabel=name)
+            drawn = plots.lines([values], colors=[color], name=f"{head}-{name}", xlabel="round", ylabel=name)
             parts.append(figure(drawn, _CURVES.get((head, name), "")))
     return parts or [paragraph("No curves were kept.")]
 
@@ -115,15 +132,8 @@ def _blend_and_search(manifest: Mapping[str, Any]) -> list[str]:
         ("Search", manifest["search"]),
         ("Audit: what the two-stage search loses against scoring every movie", manifest["audit"]),
     ):
-        parts += [heading(title), _facts(facts)]
+        parts += [heading(title), facts_table(facts)]
     return parts
-
-
-def _facts(facts: Mapping[str, Any]) -> str:
-    plain = {
-        name: value for name, value in facts.items() if value is None or isinstance(value, str | int | float)
-    }
-    return table(list(plain), [list(plain.values())])
 
 
 def _example(example: Example) -> list[str]:
@@ -145,7 +155,9 @@ def _example(example: Example) -> list[str]:
 
 def _map(movies: MovieMap) -> list[str]:
     names = list(dict.fromkeys(sorted(movies.categories, key=movies.categories.count, reverse=True)))
-    colors = dict(zip(names, plots.COLORS, strict=False))
+    named = [name for name in names if name not in (NO_CATEGORY, OTHER)]
+    colors = dict(zip(named, plots.COLORS, strict=False))
+    colors |= {name: plots.GREY for name in names if name not in colors}
     drawn = plots.scatter(movies.points, [colors[name] for name in movies.categories], name="map")
     caption = (
         f"The {len(movies.points):,} movies with the most reviews, laid out by the two main components of "

@@ -20,8 +20,9 @@ NUM_SHOWN = 5
 MOST_MAPPED = 2000
 """Movies on the map: those with the most reviews."""
 _NUM_CATEGORIES = 9
-_OTHER = "other"
-_NO_CATEGORY = "no category"
+OTHER = "other"
+NO_CATEGORY = "no category"
+"""What stands for the less common categories, and for none."""
 
 
 class Names(NamedTuple):
@@ -102,10 +103,10 @@ def main_categories(categories: Sequence[str | None]) -> list[str]:
         depth += 1
     known = any(len(path) > depth for path in paths)
     named = [
-        path[depth] if known and len(path) > depth else path[-1] if path else _NO_CATEGORY for path in paths
+        path[depth] if known and len(path) > depth else path[-1] if path else NO_CATEGORY for path in paths
     ]
     common = {name for name, _ in Counter(named).most_common(_NUM_CATEGORIES)}
-    return [name if name in common else _OTHER for name in named]
+    return [name if name in common else OTHER for name in named]
 
 
 def _example(model: Model, names: Names, reviewer_row: int) -> Example:

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +234,38 @@ def test_published_figures_of_biases_are_met(real_data: Path) -> None:
     found = evaluate(pairs=pairs, models=("biases",)).mean["biases"]
     assert found["mae"] == pytest.approx(0.7499, abs=0.0005)
     assert found["rmse"] == pytest.approx(0.9457, abs=0.0005)
+
+
+def test_the_page_shows_every_figure_and_loads_nothing(tmp_path: Path) -> None:
+    path = write_ratings(tmp_path / "<b>ratings.csv", some_rows())
+    page_file = tmp_path / "report.html"
+    found = evaluate([path], protocol="folds", models=QUICK, output=page_file).to_dict()
+    page = page_file.read_text(encoding="utf-8")
+    assert re.search(r"https?:|\bsrc\s*=|<link|<script|@import|<b>", page) is None
+    for figures in found["mean"].values():
+        for value in figures.values():
+            assert f"{value:,.4f}" in page or value == int(value)
+    for model in QUICK:
+        assert f"<th>{model}</th>" in page or f'<th class="number">{model}</th>' in page
+    assert "P-values of the difference to popularity" in page
+    assert f"Leaks prevented: {found['leaks_prevented']}" in page
+    assert page.count("<svg") == 4  # NDCG and MAE, of all and by the number of reviews
+    identifiers = re.findall(r' id="([^"]+)"', page)
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_a_page_of_little_says_what_there_is(tmp_path: Path) -> None:
+    rows = [(f"R{n % 3}", f"M{n}", float(1 + n % 2), n) for n in range(9)]
+    path = write_ratings(tmp_path / "ratings.csv", rows)
+    page_file = tmp_path / "report.html"
+    evaluate([path], protocol="random", models=("constants",), config=plain_config(), output=page_file)
+    assert "constants" in page_file.read_text(encoding="utf-8")
+
+
+def test_a_bad_page_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    for name in ("report.pdf", "absent/report.html"):
+        command = ["evaluate", str(tmp_path / "none.csv"), "--output", str(tmp_path / name)]
+        result = CliRunner().invoke(main, command)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "report" in result.stderr
+    assert list(tmp_path.iterdir()) == []
