@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from engine.candidates import CandidateSource
 from engine.config import Config
 from engine.errors import ConfigError, IndexQualityError
-from engine.lists import best_places
-from engine.scorer import ALL, Model, Reviewer
+from engine.scorer import Model
+from engine.settings import size_in_bytes
+from engine.toplists import exhaustive_lists, top_lists
 from indexes.base import VectorIndex, VectorIndexError
 from indexes.choose import build_index as build_vector_index
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_CANDIDATES = 200
 """Candidates of each source that are tried first; then twice as many, and again."""
-_TUNING_QUERIES = 200
+_TUNING_REVIEWERS = 200
 
 
 class Search(NamedTuple):
@@ -36,51 +36,71 @@ class Search(NamedTuple):
 
 
 def build_search(model: Model, config: Config) -> Search:
-    """Builds the index and widens the candidates until enough of the exhaustive top lists is found.
+    """Builds the index and widens the search until enough of the exhaustive top lists is found.
+
+    The index is tuned to what both stages find together, on other reviewers than those of the audit where
+    there are enough.
 
     Raises:
+        ConfigError: there are too few movies for the kind of index.
         IndexQualityError: even all movies as candidates of the index do not reach the floor.
     """
-    reviewer_rows = _sample(len(model.histories), config.index.audit_reviewers, config.seed)
-    reviewers = [model.reviewer(int(row)) for row in reviewer_rows]
-    queries = np.stack([reviewer.query for reviewer in reviewers[:_TUNING_QUERIES]])
+    sampled = _sample(len(model.histories), config.index.audit_reviewers + _TUNING_REVIEWERS, config.seed)
+    reviewer_rows = sampled[: config.index.audit_reviewers]
     try:
-        index, report = build_vector_index(
-            model.relevance.movie_vectors,
-            queries,
-            recall_target=config.index.recall_floor,
-            kind=config.index.kind,
-            k=min(FIRST_CANDIDATES, model.num_movies),
-            seed=config.seed,
-        )
+        index, report = _build_index(model, sampled[-_TUNING_REVIEWERS:], config)
     except VectorIndexError as error:
         raise ConfigError(f"Cannot build the index: {error}") from error
-    exhaustive = [_exhaustive(model, reviewer, config.index.audit_k) for reviewer in reviewers]
-    num_candidates, recall = _widen(model, index, reviewers, exhaustive, config)
+    exhaustive = exhaustive_lists(model, reviewer_rows, config.index.audit_k).movie_rows
+    num_candidates, recall = _widen(model, index, reviewer_rows, exhaustive, config)
     logger.info("%s candidates a source find %.4f of the exhaustive top lists", num_candidates, recall)
     audit = {
         "recall": recall,
         "floor": config.index.recall_floor,
         "k": config.index.audit_k,
-        "reviewers": len(reviewers),
+        "reviewers": len(reviewer_rows),
     }
-    return Search(index, {"num_candidates": num_candidates, **report}, audit)
+    return Search(index, {"num_candidates": num_candidates, **report, **index.settings()}, audit)
+
+
+def _build_index(
+    model: Model, reviewer_rows: NDArray[np.int64], config: Config
+) -> tuple[VectorIndex, dict[str, Any]]:
+    """Builds the index, tuned on some reviewers to a little more than the floor."""
+    k, num_candidates = config.index.audit_k, min(FIRST_CANDIDATES, model.num_movies)
+    exhaustive = exhaustive_lists(model, reviewer_rows, k).movie_rows
+
+    def measure(index: VectorIndex) -> float:
+        source = CandidateSource(model, index, num_candidates)
+        return _recall(top_lists(source, reviewer_rows, k).movie_rows, exhaustive)
+
+    return build_vector_index(
+        model.relevance.movie_vectors,
+        model.reviewers(reviewer_rows).queries,
+        recall_target=(1 + config.index.recall_floor) / 2,
+        kind=config.index.kind,
+        k=num_candidates,
+        seed=config.seed,
+        memory_limit=size_in_bytes(config.index.memory_limit),
+        measure=measure,
+    )
 
 
 def _widen(
     model: Model,
     index: VectorIndex,
-    reviewers: Sequence[Reviewer],
-    exhaustive: Sequence[NDArray[np.int64]],
+    reviewer_rows: NDArray[np.int64],
+    exhaustive: NDArray[np.int64],
     config: Config,
 ) -> tuple[int, float]:
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     while True:
         source = CandidateSource(model, index, num_candidates)
-        recall = _recall(model, source, reviewers, exhaustive, config.index.audit_k)
+        found = top_lists(source, reviewer_rows, config.index.audit_k).movie_rows
+        recall = _recall(found, exhaustive)
         if recall >= config.index.recall_floor:
             return num_candidates, recall
-        if num_candidates >= model.num_movies:
+        if not index.widen() and num_candidates >= model.num_movies:
             raise IndexQualityError(
                 recall,
                 config.index.recall_floor,
@@ -89,26 +109,11 @@ def _widen(
         num_candidates = min(2 * num_candidates, model.num_movies)
 
 
-def _recall(
-    model: Model,
-    source: CandidateSource,
-    reviewers: Sequence[Reviewer],
-    exhaustive: Sequence[NDArray[np.int64]],
-    k: int,
-) -> float:
-    """The part of the exhaustive top lists that the two-stage lists hold, over all reviewers."""
-    found = total = 0
-    for reviewer, rows, best in zip(reviewers, source.find(reviewers, k), exhaustive, strict=True):
-        top = rows[best_places(model.rescore(reviewer, rows).score, k)]
-        found += int(np.isin(best, top).sum())
-        total += len(best)
-    return found / total if total else 1.0
-
-
-def _exhaustive(model: Model, reviewer: Reviewer, k: int) -> NDArray[np.int64]:
-    scores = model.rescore(reviewer, ALL).score.copy()
-    unseen = np.setdiff1d(np.arange(model.num_movies), reviewer.history.movie_rows)
-    return unseen[best_places(scores[unseen], k)]
+def _recall(found: NDArray[np.int64], exhaustive: NDArray[np.int64]) -> float:
+    """The part of the exhaustive lists that is found, over all reviewers; each is int64 [num, k], padded."""
+    listed = exhaustive >= 0
+    held = (found[:, None, :] == exhaustive[:, :, None]).any(axis=2) & listed
+    return float(held.sum() / listed.sum()) if listed.any() else 1.0
 
 
 def _sample(num_reviewers: int, wanted: int, seed: int) -> NDArray[np.int64]:
