@@ -11,7 +11,16 @@ from typing import Any
 
 import click
 
-from engine import cli_build, cli_evaluate, cli_explore, cli_index, cli_recommend, cli_similar, cli_tune
+from engine import (
+    cli_build,
+    cli_evaluate,
+    cli_everyone,
+    cli_explore,
+    cli_index,
+    cli_recommend,
+    cli_similar,
+    cli_tune,
+)
 from engine.cli_options import index_option, json_option, verbose_option
 from engine.cli_output import print_json, print_summary
 from engine.errors import EngineError
@@ -61,6 +70,7 @@ def info(index: Path, verify: bool, as_json: bool) -> None:
 
 
 main.add_command(cli_recommend.recommend)
+cli_recommend.recommend.add_command(cli_everyone.everyone)
 main.add_command(cli_similar.similar)
 main.add_command(cli_build.build_index)
 main.add_command(cli_build.prepare)

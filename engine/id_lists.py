@@ -28,8 +28,12 @@ def ids_of(given: Iterable[str] | Path) -> list[str]:
     return list(dict.fromkeys([given] if isinstance(given, str) else map(str, given)))
 
 
-def read_ids(path: Path) -> list[str]:
+def read_ids(path: Path, kind: str = "movie") -> list[str]:
     """Reads the ids of a file, one a line; blank lines, a byte order mark and any line ends are accepted.
+
+    Args:
+        path: the file.
+        kind: "movie" or "reviewer", for the error's sentence.
 
     Raises:
         SourceError: the file cannot be read or is no text in UTF-8.
@@ -38,13 +42,13 @@ def read_ids(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SourceError(
-            f"Cannot read the movie ids in {path}: {error.strerror or error}; expected a text file with "
+            f"Cannot read the {kind} ids in {path}: {error.strerror or error}; expected a text file with "
             "one id a line",
             path=path,
         ) from error
     except UnicodeDecodeError as error:
         raise SourceError(
-            f"Cannot read the movie ids in {path}: it is not UTF-8 text; expected one id a line", path=path
+            f"Cannot read the {kind} ids in {path}: it is not UTF-8 text; expected one id a line", path=path
         ) from error
     return [line.strip() for line in text.split("\n") if line.strip()]
 

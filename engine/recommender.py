@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,6 +17,7 @@ from engine.cards import MovieCards
 from engine.catalog import CATALOG_FILE, Catalog
 from engine.errors import ArtifactCorruptError, ConfigError, DataError, UnknownIdError
 from engine.ids import IdTable
+from engine.list_columns import ColumnMaker, ListColumns
 from engine.list_options import ListArguments, ListOptions
 from engine.lists import ListMaker, check_k
 from engine.model_files import load_model
@@ -56,9 +58,11 @@ class Engine:
         set_threads(1)
         num_candidates = int(artifact.manifest["search"]["num_candidates"])
         candidates = CandidateSource(self._model, self._index, num_candidates)
+        self._films = _films(artifact)
         self._lists = ListMaker(
-            self._model, candidates, self._movies, self._cards, self._catalog, *_films(artifact)
+            self._model, candidates, self._movies, self._cards, self._catalog, *self._films
         )
+        self._num_candidates = num_candidates
 
     @classmethod
     def load(cls, directory: Path | str) -> Engine:
@@ -117,6 +121,43 @@ class Engine:
         check_k(k)
         rows = [self._reviewer_row(reviewer_id) for reviewer_id in reviewer_ids]
         return self._lists.make([self._model.reviewer(row) for row in rows], k, ListOptions(**options))
+
+    def reviewer_ids(self, rows: Iterable[int]) -> list[str]:
+        """The ids of the reviewers at some positions, which follow the order of the ids."""
+        return self._reviewers.ids(rows)
+
+    def movie_ids(self, rows: Iterable[int]) -> list[str]:
+        """The ids of the movies at some positions, which follow the order of the ids."""
+        return self._movies.ids(rows)
+
+    def reviewer_rows(self, reviewer_ids: Sequence[str]) -> NDArray[np.int64]:
+        """The positions of some reviewers: int64 [num].
+
+        Raises:
+            UnknownIdError: the index does not hold a reviewer.
+        """
+        return np.array([self._reviewer_row(reviewer_id) for reviewer_id in reviewer_ids], dtype=np.int64)
+
+    def list_columns(
+        self, reviewer_rows: NDArray[np.int64], k: int = 10, **options: Unpack[ListArguments]
+    ) -> ListColumns:
+        """The lists of `recommend_many` as columns, without cards: the way to make very many of them.
+
+        Args:
+            reviewer_rows: int64 [num_reviewers], their positions.
+            k: how long the lists are, at least 1; shorter only where no more movies match.
+            options: as of `recommend_many`.
+
+        Raises:
+            EngineError: as of `recommend_many`.
+        """
+        return self._columns.make(reviewer_rows, k, ListOptions(**options))
+
+    @cached_property
+    def _columns(self) -> ColumnMaker:
+        return ColumnMaker(
+            self._model, self._index, self._num_candidates, self._lists, self._movies, *self._films
+        )
 
     def similar(self, movie_id: str, k: int = 10, *, where: str | None = None) -> list[SimilarMovie]:
         """The movies most like a movie, most alike first.

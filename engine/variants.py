@@ -119,6 +119,20 @@ class Variants:
             kept[order[first]] = True
         return kept
 
+    def most_reviewed(self, movie_counts: NDArray[np.integer]) -> Rows:
+        """Of every movie's film the movie with most reviews, of equal ones the first: int64 [num_movies].
+
+        Args:
+            movie_counts: int [num_movies].
+        """
+        chosen = np.arange(len(movie_counts), dtype=np.int64)
+        rows = np.asarray(self._movie_rows, dtype=np.int64)
+        films = np.repeat(np.arange(len(self._offsets) - 1), np.diff(self._offsets))
+        order = np.lexsort((rows, -movie_counts[rows], films))
+        firsts = rows[order[self._offsets[:-1]]] if len(rows) else rows
+        chosen[rows] = firsts[films]
+        return chosen
+
 
 def format_of_card(card: Mapping[str, Any]) -> str | None:
     """What a movie is sold on, by its title or else by its category, as far as they say.

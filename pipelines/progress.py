@@ -67,6 +67,38 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
 
 
 @contextmanager
+def progress_of_lists(description: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Shows how many reviewers have their lists, how many get theirs a second, and the time left.
+
+    Args:
+        description: what is being done.
+        total: reviewers.
+        done: those whose lists were there before.
+
+    Yields:
+        A function to be told how many more are done; threads may call it.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:,.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(description, total=total, completed=done, rate=0.0)
+
+        def on_lists(number: int) -> None:
+            progress.update(task, advance=number, rate=progress.tasks[task].speed or 0.0)
+
+        yield on_lists
+
+
+@contextmanager
 def progress_of_trials(description: str, seconds: float) -> Iterator[Callable[[int, float], None]]:
     """Shows how much of its time a search has used, its trials and its best figure.
 
