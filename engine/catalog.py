@@ -38,6 +38,40 @@ CATALOG_COLUMNS = (
 )
 """The columns that a condition may name."""
 
+_MOST_TITLES = 500
+_LEAST_LIKENESS = 0.85
+_PLAIN = "trim(regexp_replace(lower(strip_accents({})), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))"
+_TITLES = f"""
+with titles as (
+    select movie_row, title, {_PLAIN.format("title")} as plain, movie_count
+    from movies
+    where title is not null
+)
+"""
+_TITLES_WITH_WORDS = f"""{_TITLES}
+select movie_row, title
+from titles
+where list_bool_and(list_transform(string_split($words, ' '), lambda word: contains(plain, word)))
+order by length(plain), movie_count desc, movie_row
+limit $most
+"""
+_TITLES_ALIKE = f"""{_TITLES},
+alike as (
+    select
+        *,
+        greatest(
+            jaro_winkler_similarity(plain, {_PLAIN.format("$text")}),
+            jaro_winkler_similarity(regexp_replace(plain, ' [0-9]{{4}}$', ''), $words)
+        ) as likeness
+    from titles
+)
+select movie_row, title
+from alike
+where likeness >= $likeness
+order by likeness desc, movie_count desc, movie_row
+limit $most
+"""
+
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -89,6 +123,32 @@ class Catalog:
         finally:
             connection.close()
         return np.asarray(found["movie_row"], dtype=np.int64)
+
+    def rows_by_title(self, words: str, text: str) -> list[tuple[int, str]]:
+        """Finds the movies whose titles hold some words; where there are none, those that resemble a text.
+
+        Case, accents and punctuation do not matter. At most `_MOST_TITLES` are given: the shortest titles,
+        or those that resemble the text most.
+
+        Args:
+            words: with spaces between them.
+            text: as a person typed it.
+
+        Returns:
+            Rows and titles.
+
+        Raises:
+            ArtifactCorruptError: the database cannot be opened.
+        """
+        connection = self._open().cursor()
+        try:
+            wanted = {"words": words, "text": text, "most": _MOST_TITLES, "likeness": _LEAST_LIKENESS}
+            found = connection.execute(_TITLES_WITH_WORDS, {"words": words, "most": _MOST_TITLES}).fetchall()
+            if not found:
+                found = connection.execute(_TITLES_ALIKE, wanted).fetchall()
+        finally:
+            connection.close()
+        return [(int(row), title) for row, title in found]
 
     def close(self) -> None:
         """Closes the database; the next condition opens it again."""

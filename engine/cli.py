@@ -13,6 +13,7 @@ import click
 
 from engine import (
     cli_build,
+    cli_directions,
     cli_evaluate,
     cli_everyone,
     cli_explore,
@@ -71,7 +72,10 @@ def info(index: Path, verify: bool, as_json: bool) -> None:
 
 main.add_command(cli_recommend.recommend)
 cli_recommend.recommend.add_command(cli_everyone.everyone)
+cli_recommend.recommend.add_command(cli_directions.recommend_movie)
 main.add_command(cli_similar.similar)
+cli_similar.similar.add_command(cli_directions.similar_reviewer)
+main.add_command(cli_directions.predict)
 main.add_command(cli_build.build_index)
 main.add_command(cli_build.prepare)
 main.add_command(cli_index.index)

@@ -34,7 +34,7 @@ where_option = click.option(
     help="Only movies for which this condition is true, such as \"price < 10 and title ilike '%noir%'\".",
 )
 k_option = click.option(
-    "-k", "k", type=int, default=10, show_default=True, metavar="N", help="How many movies to list."
+    "-k", "k", type=int, default=10, show_default=True, metavar="N", help="How many to list."
 )
 
 
@@ -46,6 +46,12 @@ def _read_ids(
     return ids_or_file(values) if values else None
 
 
+because_option = click.option(
+    "--because/--no-because",
+    default=True,
+    show_default=True,
+    help="Say which movies of the reviewer's history speak for it.",
+)
 _LIST_OPTIONS = (
     where_option,
     click.option("--include-seen", is_flag=True, help="List movies too that the reviewer has reviewed."),
@@ -97,6 +103,7 @@ _LIST_OPTIONS = (
         metavar="0..1",
         help="How far to lean away from bestsellers.",
     ),
+    because_option,
 )
 verbose_option = click.option(
     "-v",

@@ -29,10 +29,54 @@ def print_recommendations(items: Sequence[Mapping[str, Any]]) -> None:
         for item in items
     ]
     headings = ["#", "movie", "title", *(["stars", "like"] if rated else ["relevance"])]
+    if any(item.get("because") is not None for item in items):
+        headings.append("because of")
+        rows = [[*row, _reasons(item)] for row, item in zip(rows, items, strict=True)]
     if any(item.get("variants") is not None for item in items):
         headings.append("variants")
         rows = [[*row, _variants(item)] for row, item in zip(rows, items, strict=True)]
     _print_table(headings, rows)
+
+
+def print_reviewers(items: Sequence[Mapping[str, Any]]) -> None:
+    """Prints the reviewers to tell about a movie as a table."""
+    rated = any(item.get("predicted_rating") is not None for item in items)
+    headings = ["#", "reviewer", *(["stars", "like"] if rated else ["relevance"])]
+    rows = [
+        [item.get("rank"), item.get("reviewer_id")]
+        + ([_stars(item), _chance(item)] if rated else [item.get("relevance")])
+        for item in items
+    ]
+    if any(item.get("because") is not None for item in items):
+        headings.append("because of")
+        rows = [[*row, _reasons(item)] for row, item in zip(rows, items, strict=True)]
+    _print_table(headings, rows)
+
+
+def print_similar_reviewers(items: Sequence[Mapping[str, Any]]) -> None:
+    """Prints reviewers of a near taste as a table."""
+    fields = ("rank", "reviewer_id", "similarity", "num_shared", "num_reviews")
+    rows = [[item.get(field) for field in fields] for item in items]
+    _print_table(["#", "reviewer", "similarity", "shared", "reviews"], rows)
+
+
+def print_predictions(items: Sequence[Mapping[str, Any]]) -> None:
+    """Prints predicted ratings as a table, with a column for the chance of each level."""
+    levels = list(items[0]["rating_probabilities"]) if items else []
+    rows = [
+        [
+            item["movie_id"],
+            item["title"],
+            f"{item['predicted_rating']:.2f}",
+            f"{item['median_rating']:g}",
+            f"{item['interval']['low']:g} to {item['interval']['high']:g}",
+            _chance(item),
+            *(f"{item['rating_probabilities'][level]:.0%}" for level in levels),
+        ]
+        for item in items
+    ]
+    names = [f"{float(level):g}" for level in levels]
+    _print_table(["movie", "title", "mean", "median", "interval", "like", *names], rows)
 
 
 def variety_section(items: Sequence[Any]) -> dict[str, Any]:
@@ -60,10 +104,10 @@ def print_similar(items: Sequence[Mapping[str, Any]]) -> None:
     _print_table(["#", "movie", "title", "similarity"], rows)
 
 
-def say_if_short(found: int, wanted: int) -> None:
+def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
     """Says on stderr that a list is shorter than wanted."""
     if found < wanted:
-        shown = {0: "No movie", 1: "Only one movie"}.get(found, f"Only {found:,} movies")
+        shown = {0: f"No {kind}", 1: f"Only one {kind}"}.get(found, f"Only {found:,} {kind}s")
         click.echo(f"{shown} can be listed.", err=True)
 
 
@@ -127,6 +171,11 @@ def _variants(item: Mapping[str, Any]) -> str | None:
         for variant in item.get("variants") or ()
     ]
     return ", ".join(named) or None
+
+
+def _reasons(item: Mapping[str, Any]) -> str | None:
+    reasons = item.get("because") or ()
+    return ", ".join(reason["title"] or reason["movie_id"] for reason in reasons) or None
 
 
 def _stars(item: Mapping[str, Any]) -> str | None:

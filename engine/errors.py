@@ -12,6 +12,7 @@
     |  |- ArtifactVersionError     it was written in another format version
     |  `- ArtifactCorruptError     a file of it is missing, truncated or changed
     |- FilterError                 a filter that does not parse, names no column, or tries more than a filter
+    |- TitleError                  a title that means no movie, or several
     `- UnknownIdError              a reviewer or movie that the artifact does not hold
 
 Attributes carry the facts; the sentence is built once, here. Only `engine/cli.py` turns errors into exit
@@ -22,6 +23,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
+
+_MOST_NAMED = 10
+
+
+class Named(Protocol):
+    """A movie with its id and title."""
+
+    @property
+    def movie_id(self) -> str:
+        """The outside id."""
+
+    @property
+    def title(self) -> str:
+        """As the catalogue has it."""
 
 
 class EngineError(Exception):
@@ -106,6 +122,27 @@ class ArtifactCorruptError(ArtifactError):
 
 class FilterError(EngineError):
     """A filter does not parse, names no column, or tries to be more than a filter."""
+
+
+class TitleError(EngineError):
+    """A title means no movie of the artifact, or several.
+
+    Attributes:
+        text: the title asked for.
+        matches: the movies that it may mean, best first; each has a movie_id and a title.
+    """
+
+    def __init__(self, text: str, matches: Sequence[Named]) -> None:
+        shown = text if len(text) <= 60 else f"{text[:57]}..."
+        if matches:
+            named = "; ".join(f"{match.movie_id} {match.title}" for match in matches[:_MOST_NAMED])
+            more = f"; and {len(matches) - _MOST_NAMED:,} more" if len(matches) > _MOST_NAMED else ""
+            sentence = f"The title {shown!r} may mean {len(matches):,} movies; ask by the id: {named}{more}"
+        else:
+            sentence = f"No title is like {shown!r}; check the spelling, or ask by the movie's id"
+        super().__init__(sentence)
+        self.text = text
+        self.matches = tuple(matches)
 
 
 class UnknownIdError(EngineError):

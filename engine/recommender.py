@@ -10,11 +10,12 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import SimilarMovie, TopList
+from engine.answers import LikelyReviewer, MoviePrediction, SimilarMovie, SimilarReviewer, TopList
 from engine.artifact import Artifact
 from engine.candidates import CandidateSource
 from engine.cards import MovieCards
 from engine.catalog import CATALOG_FILE, Catalog
+from engine.directions import Directions
 from engine.errors import ArtifactCorruptError, ConfigError, DataError, UnknownIdError
 from engine.ids import IdTable
 from engine.list_columns import ColumnMaker, ListColumns
@@ -24,6 +25,7 @@ from engine.model_files import load_model
 from engine.rating_head import RatingPrediction
 from engine.scorer import Floats
 from engine.similarity import similar_rows
+from engine.title_search import TitleMatch, TitleSearch
 from engine.variants import MOVIE_COUNTS, VARIANT_ARRAYS, Variants
 from indexes.base import VectorIndexError
 from indexes.choose import load_index
@@ -207,6 +209,62 @@ class Engine:
             raise DataError(f"{self._where} was built from data without ratings, so it cannot predict any")
         return predicted
 
+    def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> list[MoviePrediction]:
+        """What a reviewer would give some movies, with the chance of a like and the central interval.
+
+        Raises:
+            DataError: the index was built from data without ratings.
+            UnknownIdError: the index does not hold the reviewer or a movie.
+        """
+        rows = [self._movie_row(movie_id) for movie_id in movie_ids]
+        predicted = self._directions.predictions(self._reviewer_row(reviewer_id), rows)
+        if predicted is None:
+            raise DataError(f"{self._where} was built from data without ratings, so it cannot predict any")
+        return predicted
+
+    def similar_reviewers(self, reviewer_id: str, k: int = 10) -> list[SimilarReviewer]:
+        """The reviewers whose taste is nearest to a reviewer's, nearest first.
+
+        Raises:
+            ConfigError: `k` is less than 1.
+            UnknownIdError: the index does not hold the reviewer.
+        """
+        check_k(k)
+        return self._directions.similar_reviewers(self._reviewer_row(reviewer_id), k)
+
+    def reviewers_for(self, movie_id: str, k: int = 10, *, because: bool = True) -> list[LikelyReviewer]:
+        """The reviewers to tell about a movie: those for whom it scores highest and who have not seen it.
+
+        Args:
+            movie_id: the movie.
+            k: how many are wanted, at least 1; fewer only where fewer have not seen it.
+            because: say of each which movies of their history add most to the score.
+
+        Raises:
+            ConfigError: `k` is less than 1.
+            UnknownIdError: the index does not hold the movie.
+        """
+        check_k(k)
+        return self._directions.reviewers_for(self._movie_row(movie_id), k, because=because)
+
+    def find_movies(self, title: str, k: int = 10) -> list[TitleMatch]:
+        """The movies that a piece of a title may mean, best first: exact, beginning, words, part, alike.
+
+        Raises:
+            ConfigError: `k` is less than 1, or the title holds no letter or digit.
+        """
+        check_k(k)
+        return self._titles.matches(title, k)
+
+    def find_movie(self, title: str) -> TitleMatch:
+        """The one movie that a piece of a title means.
+
+        Raises:
+            ConfigError: the title holds no letter or digit.
+            TitleError: it means no movie, or several, which the error holds.
+        """
+        return self._titles.resolve(title)
+
     def score_all(self, reviewer_id: str) -> Floats:
         """Scores every movie for a reviewer, in the order of the movies' ids: float32 [num_movies].
 
@@ -215,6 +273,15 @@ class Engine:
         """
         scores: Floats = self._model.score([self._reviewer_row(reviewer_id)])[0]
         return scores
+
+    @cached_property
+    def _directions(self) -> Directions:
+        films = _films(self._artifact)[0]
+        return Directions(self._model, self._reviewers, self._movies, self._cards, films)
+
+    @cached_property
+    def _titles(self) -> TitleSearch:
+        return TitleSearch(self._catalog, self._movies, self._cards, _films(self._artifact)[0])
 
     def _reviewer_row(self, reviewer_id: str) -> int:
         return self._row(self._reviewers, "reviewer", reviewer_id)
