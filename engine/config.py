@@ -98,6 +98,10 @@ class RelevanceConfig:
     """Numbers in a reviewer or movie vector, without the movie's bias."""
     recency_power: float = 0.4
     """How fast older reviews fade: the n-th last counts n ** -recency_power."""
+    num_members: int = 3
+    """Heads that differ by their seeds and whose scores are averaged, where there are few reviews."""
+    members_up_to: int = 200_000
+    """Reviews up to which there are so many heads; one for more."""
     max_history: int = 500
     """The latest reviews of a reviewer that a vector is pooled from."""
     other_weight: float = 0.3
@@ -130,6 +134,8 @@ class RelevanceConfig:
     def __post_init__(self) -> None:
         require_range("relevance.embedding_dim", self.embedding_dim, low=1, high=4096)
         require_range("relevance.recency_power", self.recency_power, low=0.0, high=4.0)
+        require_range("relevance.num_members", self.num_members, low=1)
+        require_range("relevance.members_up_to", self.members_up_to, low=0)
         require_range("relevance.max_history", self.max_history, low=1)
         require_range("relevance.other_weight", self.other_weight, low=0.0, high=1.0)
         require_range("relevance.num_targets", self.num_targets, low=1)
@@ -229,12 +235,15 @@ class ColdConfig:
     """Numbers that a movie's words are reduced to."""
     num_neighbours: int = 50
     """Neighbours of a movie without reviews, and movies that it is a neighbour of."""
+    list_share: float = 0.02
+    """Part of the top tens that movies without reviews may take in all; their level is lowered to that."""
 
     def __post_init__(self) -> None:
         require_range("cold.max_reviews", self.max_reviews, low=0)
         require_range("cold.max_words", self.max_words, low=1, high=2**18)
         require_range("cold.features", self.features, low=1, high=4096)
         require_range("cold.num_neighbours", self.num_neighbours, low=1)
+        require_range("cold.list_share", self.list_share, low=0.0, high=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,6 +270,17 @@ class IndexConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """What a build shows beside its own figures."""
+
+    baselines_up_to: int = 200_000
+    """Builds from up to so many reviews train baselines too, for their report; 0 leaves them out."""
+
+    def __post_init__(self) -> None:
+        require_range("report.baselines_up_to", self.baselines_up_to, low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole configuration of a build."""
 
@@ -282,6 +302,8 @@ class Config:
     """Movies without reviews."""
     index: IndexConfig = field(default_factory=IndexConfig)
     """The first one, and the audit of both."""
+    report: ReportConfig = field(default_factory=ReportConfig)
+    """What is measured beside the build."""
 
     def to_dict(self) -> dict[str, Any]:
         """Gives every setting as plain values, which the manifest keeps."""

@@ -122,8 +122,7 @@ def make_reviews(
         found, level_rows = np.zeros(0, np.float32), np.zeros(len(movie_rows), dtype=np.int8)
     else:
         found = rating_levels(ratings) if levels is None else levels
-        middles = (found[1:] + found[:-1]) / 2
-        level_rows = np.searchsorted(middles, ratings, side="right").astype(np.int8)
+        level_rows = level_rows_of(ratings, found)
     order = np.lexsort((when, reviewer_rows))
     return Reviews(
         reviewer_rows=reviewer_rows[order].astype(np.int32),
@@ -134,6 +133,12 @@ def make_reviews(
         num_reviewers=num_reviewers,
         num_movies=num_movies,
     )
+
+
+def level_rows_of(ratings: NDArray[np.floating], levels: NDArray[np.float32]) -> NDArray[np.int8]:
+    """The positions of the levels nearest to some ratings, int8 [num_ratings]."""
+    middles = (levels[1:] + levels[:-1]) / 2
+    return np.searchsorted(middles, ratings, side="right").astype(np.int8)
 
 
 def rating_levels(ratings: NDArray[np.floating]) -> NDArray[np.float32]:

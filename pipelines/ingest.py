@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.config import IngestConfig
+from engine.config import ColdConfig, IngestConfig
 from engine.errors import DataError
 from pipelines.accounting import Accounting, FileAccount, MetadataAccount
+from pipelines.cold_catalogue import choose_cold_movies
 from pipelines.copies import MIN_TEXT_LENGTH
 from pipelines.database import add_functions, run, run_checks, storage_errors, transaction
 from pipelines.links import scrape_links
@@ -42,12 +43,16 @@ def ingest(
     *,
     keep_text: bool = False,
     compare_text: bool = False,
+    cold: ColdConfig | None = None,
 ) -> Accounting:
     """Fills the database with the reviews that are kept, their reviewers and movies, and the rejected rows.
 
     Tables made: `reviews` (one row per reviewer and movie), `reviewers`, `movies` (both in the order of the
     bytes of their ids, which numbers their rows), `rejected` and `rejected_metadata`; and the view
     `prepared`. The staging tables are dropped.
+
+    Where movies without enough reviews are wanted, they are in `cold_movies`, and what reviews of them kept
+    reviewers wrote in `cold_reviews`; no other table or figure knows of them.
 
     Args:
         database: an empty database, as `open_database` gives it.
@@ -57,6 +62,7 @@ def ingest(
         config: formats and filters.
         keep_text: keep the words of the reviews, which are most of their bytes.
         compare_text: keep a number for the words of each review, which tells copies; it is 0 otherwise.
+        cold: which movies without enough reviews to take in; none by default.
 
     Returns:
         What became of every row.
@@ -70,6 +76,7 @@ def ingest(
     started = time.perf_counter()
     if not reviews:
         raise DataError("No review file was given; name at least one.")
+    wants_cold = cold is not None and cold.enabled
     condition_columns = columns_of_condition(database, config.where)
     review_sources = [inspect_source(Path(path), config.format) for path in reviews]
     metadata_sources = [inspect_source(path) for path in _metadata_files(reviews, metadata)]
@@ -91,7 +98,9 @@ def ingest(
         run(database, "reject_missing_ratings")
         require_usable(database, review_sources)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
-        metadata_read = stage_metadata(database, metadata_sources, config, on_bytes=on_bytes)
+        metadata_read = stage_metadata(
+            database, metadata_sources, config, describe_all=wants_cold, on_bytes=on_bytes
+        )
         require_usable_metadata(database, metadata_sources)
     _log.info("Read %d metadata files, %.1f s so far", len(metadata_read), time.perf_counter() - started)
 
@@ -124,6 +133,8 @@ def ingest(
         files=_file_accounts(database, reviews_read),
         metadata=_metadata_account(database, metadata_read),
     )
+    if cold is not None and cold.enabled:
+        choose_cold_movies(database, config, cold)
     run(database, "drop_staging")
     _log.info("%s, in %.1f s", accounting, time.perf_counter() - started)
     return accounting

@@ -29,6 +29,7 @@ def stage_metadata(
     sources: Sequence[Source],
     config: IngestConfig,
     *,
+    describe_all: bool = False,
     on_bytes: Callable[[int], object] | None = None,
 ) -> list[FileRead]:
     """Notes every line in `metadata_lines`, and those of reviewed movies, cleaned, in `staged_metadata`.
@@ -37,6 +38,7 @@ def stage_metadata(
         database: holds the staged reviews.
         sources: the files; of several lines about one movie, the first that has a value counts.
         config: which column of a table is the movie, and whether a truncated file will do.
+        describe_all: clean the lines of movies too that nobody reviewed.
         on_bytes: told how many bytes have been read.
 
     Raises:
@@ -56,7 +58,7 @@ def stage_metadata(
                 "lines": records.lines,
             }
             run(database, "stage_metadata_lines", **parameters)
-            run(database, "stage_metadata", **parameters)
+            run(database, "stage_metadata", **parameters, describe_all=describe_all)
         if reader.truncated:
             [(num_rows,)] = database.execute(
                 "select count(*) from metadata_lines where file = $file", {"file": file}

@@ -1,4 +1,4 @@
--- One row per reviewed movie that metadata describes: of lines that repeat, each column's first value that is one.
+-- One row per movie whose metadata was staged: of lines that repeat, each column's first value that is one.
 create or replace table described_movies as
 with placed as (
     select *, file * 1000000000000 + line as place from staged_metadata

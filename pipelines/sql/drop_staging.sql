@@ -1,5 +1,7 @@
 -- The tables that only ingestion needs, gone.
 drop view if exists candidate_rows;
+drop view if exists cold_rows;
+drop table if exists cold_candidates;
 drop table if exists chosen_reviews;
 drop table if exists core_reviews;
 drop table if exists latest_reviews;

@@ -1,4 +1,5 @@
 -- One row per line of a block of metadata that describes a reviewed movie, cleaned.
+-- $describe_all: or any other movie.
 -- $text: the lines, JSON objects; $first_line: the number of the first; $lines: the numbers of all, where they do
 -- not follow each other, else null; $file: which file.
 insert into staged_metadata
@@ -17,7 +18,7 @@ reviewed as (
     join metadata_lines using (line)
     where metadata_lines.file = $file
         and metadata_lines.reason is null
-        and metadata_lines.movie_id in (select movie_id from reviewed_movies)
+        and ($describe_all or metadata_lines.movie_id in (select movie_id from reviewed_movies))
 ),
 parsed as (
     select

@@ -1,0 +1,194 @@
+"""From what metadata says of a movie to the vectors that training would have given it: a linear map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.config import ColdConfig
+from engine.scorer import Model
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Floats = NDArray[np.float32]
+
+_ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+_RELIABLE_REVIEWS = 20.0
+"""Reviews at which a movie's vector counts half as an example."""
+
+
+class MovieVectors(NamedTuple):
+    """The vectors of some movies in both heads; the rating head's are None where there are no ratings."""
+
+    movie_vectors: Floats
+    """float32 [num, embedding_dim + 1]; the last column is the bias."""
+    history_vectors: Floats
+    """float32 [num, embedding_dim]."""
+    rating_movie_vectors: Floats | None = None
+    """float32 [num, dim + 2]; the last two columns are bias and log scale."""
+    rating_history_vectors: Floats | None = None
+    """float32 [num, 2 * dim]."""
+    baselines: Floats | None = None
+    """float32 [num], in stars."""
+
+    @classmethod
+    def of(cls, model: Model) -> MovieVectors:
+        """Those of all movies of a model."""
+        relevance, rating = model.relevance, model.rating
+        if rating is None:
+            return cls(relevance.movie_vectors, relevance.history_vectors)
+        return cls(
+            relevance.movie_vectors,
+            relevance.history_vectors,
+            rating.movie_vectors,
+            rating.history_vectors,
+            rating.baselines,
+        )
+
+    def table(self) -> Floats:
+        """All of them side by side, float32 [num, num_targets]."""
+        parts = [np.asarray(part).reshape(len(part), -1) for part in self if part is not None]
+        return np.hstack(parts).astype(np.float32)
+
+    def split(self, table: Floats) -> MovieVectors:
+        """Splits a table of the same columns, float32 [num, num_targets]; the inverse of `table`."""
+        widths = [0 if part is None else part[:1].size for part in self]
+        parts = np.split(table, np.cumsum(widths)[:-1], axis=1)
+        if self.baselines is None:
+            return MovieVectors(parts[0], parts[1])
+        return MovieVectors(parts[0], parts[1], parts[2], parts[3], parts[4][:, 0])
+
+    def into(self, model: Model) -> Model:
+        """The model with these in place of its own; they are copied, so that each lies in one piece."""
+        rating = model.rating
+        if rating is not None:
+            parts = (self.rating_movie_vectors, self.rating_history_vectors, self.baselines)
+            vectors, history_vectors, baselines = (np.ascontiguousarray(part) for part in parts)
+            rating = replace(
+                rating, movie_vectors=vectors, history_vectors=history_vectors, baselines=baselines
+            )
+        relevance = replace(
+            model.relevance,
+            movie_vectors=np.ascontiguousarray(self.movie_vectors),
+            history_vectors=np.ascontiguousarray(self.history_vectors),
+        )
+        return replace(model, relevance=relevance, rating=rating)
+
+    @property
+    def bias_column(self) -> int:
+        """Where the relevance head's bias stands in the table."""
+        return int(self.movie_vectors.shape[1]) - 1
+
+    @property
+    def log_scale_column(self) -> int:
+        """Where the rating head's log scale stands in the table."""
+        assert self.rating_movie_vectors is not None
+        before = self.movie_vectors.shape[1] + self.history_vectors.shape[1]
+        return int(before + self.rating_movie_vectors.shape[1]) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColdMapping:
+    """Gives movies vectors by their words; plain arrays, so that it can be kept in an artifact.
+
+    Words are weighed by rarity (TF-IDF), reduced to a few numbers (a truncated singular value decomposition,
+    which is what latent semantic analysis does), and mapped to the vectors by ridge regression, which takes a
+    movie of which little is known to the mean.
+
+    Attributes:
+        columns: int32 [num_words], the hash columns of the words that are known.
+        rarities: float32 [num_words].
+        components: float32 [num_words, num_features].
+        coefficients: float32 [num_features, num_targets].
+        intercepts: float32 [num_targets], the vectors of a movie of which nothing is known.
+    """
+
+    columns: NDArray[np.int32]
+    rarities: Floats
+    components: Floats
+    coefficients: Floats
+    intercepts: Floats
+
+    def weigh(self, words: csr_array) -> csr_array:
+        """Weighs counted words by rarity; rows of length 1, float32 [num_movies, num_words]."""
+        return _weigh(words[:, self.columns], self.rarities)
+
+    def features(self, weighed: csr_array) -> Floats:
+        """A few numbers a movie, float32 [num_movies, num_features]."""
+        return np.asarray(weighed @ self.components, dtype=np.float32)
+
+    def table(self, features: Floats) -> Floats:
+        """The vectors side by side, as `MovieVectors.table` has them: float32 [num_movies, num_targets]."""
+        return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
+
+    def shifted(self, column: int, amount: float) -> ColdMapping:
+        """The mapping with an amount added to one of the targets, for every movie."""
+        intercepts = self.intercepts.copy()
+        intercepts[column] += np.float32(amount)
+        return replace(self, intercepts=intercepts)
+
+
+def learn_mapping(
+    words: csr_array, targets: Floats, counts: NDArray[np.integer], config: ColdConfig
+) -> ColdMapping:
+    """Learns from movies that have both metadata and reviews.
+
+    Args:
+        words: counted words, float32 [num_movies, NUM_COLUMNS].
+        targets: what training gave the movies, float32 [num_movies, num_targets].
+        counts: reviews of each movie, int [num_movies]; much reviewed ones have the better vectors.
+        config: how many words and features.
+
+    Returns:
+        The mapping; with the strength of the ridge that leaves out single movies best.
+    """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.linear_model import RidgeCV
+
+    columns, rarities = _known_words(words, config.max_words)
+    weighed = _weigh(words[:, columns], rarities)
+    dim = min(config.features, len(columns) - 1, words.shape[0] - 2)
+    if dim < 1:
+        empty = np.zeros((0, targets.shape[1]), dtype=np.float32)
+        nothing = np.zeros((len(columns), 0), dtype=np.float32)
+        return ColdMapping(
+            columns=columns,
+            rarities=rarities,
+            components=nothing,
+            coefficients=empty,
+            intercepts=targets.mean(axis=0),
+        )
+    reduction = TruncatedSVD(dim, random_state=0).fit(weighed)
+    features = reduction.transform(weighed)
+    scale = np.sqrt(np.square(features).sum(axis=1).mean())
+    reliability = counts / (counts + _RELIABLE_REVIEWS)
+    ridge = RidgeCV(_ALPHAS).fit(features / scale, targets, sample_weight=reliability)
+    return ColdMapping(
+        columns=columns,
+        rarities=rarities,
+        components=(reduction.components_.T / scale).astype(np.float32),
+        coefficients=ridge.coef_.T.astype(np.float32),
+        intercepts=ridge.intercept_.astype(np.float32),
+    )
+
+
+def _known_words(words: csr_array, max_words: int) -> tuple[NDArray[np.int32], Floats]:
+    """The columns of words that at least two movies share, the most common ones, and their rarities."""
+    found = np.bincount(words.indices, minlength=words.shape[1])
+    columns = np.flatnonzero(found >= 2)
+    if len(columns) > max_words:
+        columns = np.sort(columns[np.argsort(-found[columns], kind="stable")[:max_words]])
+    rarities = np.log((1 + words.shape[0]) / (1 + found[columns]))
+    return columns.astype(np.int32), rarities.astype(np.float32)
+
+
+def _weigh(counts: csr_array, rarities: Floats) -> csr_array:
+    weighed = counts.copy()
+    weighed.data = weighed.data * rarities[weighed.indices]
+    lengths = np.sqrt(weighed.multiply(weighed).sum(axis=1))
+    weighed.data = weighed.data / np.repeat(np.maximum(lengths, 1e-9), np.diff(weighed.indptr))
+    return weighed

@@ -1,0 +1,23 @@
+-- One row per movie that metadata says something of, that is not kept, and that has few latest reviews, or none.
+-- $max_reviews: how many at most.
+create or replace table cold_candidates as
+with reviewed as (
+    select
+        latest_reviews.movie_id,
+        count(*)::integer as movie_count,
+        avg(staged_reviews.rating) as average_rating
+    from latest_reviews
+    join staged_reviews on staged_reviews.rowid = latest_reviews.review_number
+    group by latest_reviews.movie_id
+),
+final as (
+    select described_movies.movie_id, coalesce(reviewed.movie_count, 0) as movie_count, reviewed.average_rating
+    from described_movies
+    left join reviewed using (movie_id)
+    where described_movies.movie_id not in (select movie_id from movies)
+        and coalesce(reviewed.movie_count, 0) <= $max_reviews
+        and coalesce(
+            described_movies.title, described_movies.category, described_movies.brand, described_movies.description
+        ) is not null
+)
+select * from final

@@ -1,0 +1,3 @@
+-- One row per movie without enough reviews whose links have not been scraped before.
+create or replace table wanted_movies as
+select movie_id from cold_candidates where movie_id not in (select movie_id from scraped_links)
