@@ -18,6 +18,7 @@ from engine import (
     cli_everyone,
     cli_explore,
     cli_index,
+    cli_plan,
     cli_recommend,
     cli_similar,
     cli_tune,
@@ -77,6 +78,7 @@ main.add_command(cli_similar.similar)
 cli_similar.similar.add_command(cli_directions.similar_reviewer)
 main.add_command(cli_directions.predict)
 main.add_command(cli_build.build_index)
+main.add_command(cli_plan.plan)
 main.add_command(cli_build.prepare)
 main.add_command(cli_index.index)
 main.add_command(cli_evaluate.evaluate)
