@@ -90,6 +90,7 @@ class TopList(list[Recommendation]):
 
     Attributes:
         variety: what diversity and novelty did to it; None where neither was asked for.
+        fallback: "popular" where it was made for someone whom the index does not know; otherwise None.
         why_empty: which condition left no movie, in one sentence; None where the list holds some.
     """
 
@@ -102,6 +103,7 @@ class TopList(list[Recommendation]):
     ) -> None:
         super().__init__(items)
         self.variety = variety
+        self.fallback: str | None = None
         self.why_empty = why_empty
 
 

@@ -17,8 +17,10 @@ from engine.conditions import Conditions, resolve_conditions
 from engine.diversity import Variety, diversify, lean, list_diversity, pool_size, unit_vectors
 from engine.errors import ConfigError
 from engine.explain import Explainer
+from engine.groups import Group
 from engine.ids import IdTable
 from engine.list_options import ListOptions
+from engine.recipients import OneReviewer, Recipient
 from engine.scorer import Model, Reviewer, Scores
 from engine.variants import Variants, format_of_card, is_in_format
 
@@ -101,6 +103,40 @@ class ListMaker:
             logger.warning("%s%s", empty[0], more)
         return lists
 
+    def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
+        """Makes one top list for a recipient of any kind.
+
+        Args:
+            recipient: whom it is for.
+            candidates: int64 [num], ascending, the movies worth scoring where no condition names others; all
+                are scored where too few of them can be listed.
+            k: how long the list is, at least 1; shorter only where no more movies match.
+            options: what the list may hold.
+
+        Raises:
+            EngineError: as `make`.
+        """
+        check_k(k)
+        conditions = resolve_conditions(options, self._movies, self._catalog, self._model.rating)
+        wanted = pool_size(k) if options.is_varied else k
+        rows = candidates if conditions.rows is None else conditions.rows
+        found = self._list(recipient, rows, k, wanted, conditions, options)
+        if found.why_empty is not None:
+            logger.warning("%s", found.why_empty)
+        return found
+
+    def group(self, members: Sequence[Reviewer], strategy: str) -> Group:
+        """Several reviewers as one recipient.
+
+        Raises:
+            ConfigError: there is no such strategy.
+        """
+        return Group(self._model, self._candidates, members, strategy, self._explainer)
+
+    def recipient(self, reviewer: Reviewer) -> OneReviewer:
+        """One reviewer as a recipient."""
+        return OneReviewer(self._model, reviewer, self._explainer)
+
     def _make(
         self, reviewers: Sequence[Reviewer], k: int, conditions: Conditions, options: ListOptions
     ) -> list[TopList]:
@@ -112,36 +148,36 @@ class ListMaker:
             # With a condition every matching movie is scored, so that a list is short only when they run out.
             found = [conditions.rows] * len(reviewers)
         return [
-            self._list(reviewer, rows, k, wanted, conditions, options)
+            self._list(self.recipient(reviewer), rows, k, wanted, conditions, options)
             for reviewer, rows in zip(reviewers, found, strict=True)
         ]
 
     def _list(
         self,
-        reviewer: Reviewer,
+        recipient: Recipient,
         rows: Rows,
         k: int,
         wanted: int,
         conditions: Conditions,
         options: ListOptions,
     ) -> TopList:
-        pool = self._pool(reviewer, rows, wanted, conditions, options)
+        pool = self._pool(recipient, rows, wanted, conditions, options)
         if len(pool.rows) < wanted and conditions.rows is None and len(rows) < conditions.num_movies:
-            pool = self._pool(reviewer, conditions.all_rows(), wanted, conditions, options)
+            pool = self._pool(recipient, conditions.all_rows(), wanted, conditions, options)
         if not len(pool.rows):
             return TopList(why_empty=conditions.why_none_is_left(pool.num_open, pool.best_rating))
         places, variety = np.arange(min(k, len(pool.rows))), None
         if options.is_varied:
             places, variety = self._vary(pool, k, options)
-        answers = self._answers(reviewer, pool.rows[places], _pick(pool.scores, places), options)
+        answers = self._answers(recipient, pool.rows[places], _pick(pool.scores, places), options)
         return TopList(answers, variety=variety)
 
     def _pool(
-        self, reviewer: Reviewer, rows: Rows, wanted: int, conditions: Conditions, options: ListOptions
+        self, recipient: Recipient, rows: Rows, wanted: int, conditions: Conditions, options: ListOptions
     ) -> _Pool:
         """Scores what may be listed of some movies, and keeps the best."""
-        rows = self._open(reviewer, rows, conditions, options)
-        scores = self._model.rescore(reviewer, rows)
+        rows = self._open(recipient, rows, conditions, options)
+        scores = recipient.scores(rows)
         kept, best_rating = np.ones(len(rows), dtype=bool), None
         if conditions.min_rating is not None and scores.probabilities is not None and self._model.rating:
             mean = self._model.rating.summarize(scores.probabilities).mean.astype(np.float64)
@@ -152,14 +188,16 @@ class ListMaker:
         best = left[best_places(scores.score[left], wanted)]
         return _Pool(rows[best], _pick(scores, best), len(rows), best_rating)
 
-    def _open(self, reviewer: Reviewer, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
+    def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
         """The movies that may be listed, of some and of their variants: int64, ascending."""
         if conditions.rows is None and self._variants and not options.all_variants:
             rows = self._variants.complete(rows)
         if len(conditions.excluded):
             rows = rows[~np.isin(rows, conditions.excluded)]
         if not options.include_seen:
-            rows = rows[~np.isin(rows, self._variants.complete(reviewer.history.movie_rows))]
+            seen = recipient.seen_rows
+            seen = seen if options.all_variants else self._variants.complete(seen)
+            rows = rows[~np.isin(rows, seen)]
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> NDArray[np.float64]:
@@ -194,7 +232,7 @@ class ListMaker:
         return self._given_counts[rows]
 
     def _answers(
-        self, reviewer: Reviewer, rows: Rows, scores: Scores, options: ListOptions
+        self, recipient: Recipient, rows: Rows, scores: Scores, options: ListOptions
     ) -> list[Recommendation]:
         predicted, likes, names = None, None, []
         model = self._model
@@ -202,7 +240,7 @@ class ListMaker:
             predicted = model.rating.summarize(scores.probabilities)
             likes = model.like_probability(scores.probabilities)
             names = [str(round(float(level), 4)) for level in model.rating.levels]
-        reasons = self._explainer.reasons(reviewer, rows) if options.because else None
+        reasons = recipient.reasons(rows) if options.because else None
         answers = []
         for place, row in enumerate(rows):
             card = self._cards.card(int(row))
