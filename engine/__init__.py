@@ -7,7 +7,14 @@ Example:
     engine.recommend("A1CW3NLH9MBQRY", k=10, where="price < 10")
 """
 
-from engine.answers import Recommendation, SimilarMovie
+from engine.answers import (
+    LikelyReviewer,
+    MoviePrediction,
+    Reason,
+    Recommendation,
+    SimilarMovie,
+    SimilarReviewer,
+)
 from engine.config import Config, load_config
 from engine.errors import (
     ArtifactError,
@@ -16,11 +23,13 @@ from engine.errors import (
     EngineError,
     FilterError,
     IndexQualityError,
+    TitleError,
     TrainingError,
     UnknownIdError,
 )
 from engine.rating_head import RatingPrediction
 from engine.recommender import Engine
+from engine.title_search import TitleMatch
 
 __all__ = [
     "ArtifactError",
@@ -31,9 +40,15 @@ __all__ = [
     "EngineError",
     "FilterError",
     "IndexQualityError",
+    "LikelyReviewer",
+    "MoviePrediction",
     "RatingPrediction",
+    "Reason",
     "Recommendation",
     "SimilarMovie",
+    "SimilarReviewer",
+    "TitleError",
+    "TitleMatch",
     "TrainingError",
     "UnknownIdError",
     "load_config",
