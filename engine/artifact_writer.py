@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
 _PARTIAL = ".partial-"
+_WORK = ".work"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -98,6 +99,19 @@ class ArtifactWriter:
     def build_directory(self) -> Path:
         """The directory that the build has once it is live."""
         return self.directory / self._name
+
+    @property
+    def work_directory(self) -> Path:
+        """Where a build may keep what it needs to go on after a kill.
+
+        It is the caller's to make, and goes when the build is finished. Who holds the writer is alone in it.
+        """
+        return self.directory / _WORK
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the build that have been written so far."""
+        return sorted(path for path in self._partial.iterdir() if path.is_file())
 
     @property
     def sections(self) -> Mapping[str, Any]:
@@ -178,7 +192,7 @@ class ArtifactWriter:
                 leftover.unlink()
 
     def _publish(self) -> None:
-        files = sorted(path for path in self._partial.iterdir() if path.is_file())
+        files = self.files
         self.manifest = {
             "format_version": FORMAT_VERSION,
             "package_version": version("movie-engine"),
@@ -195,6 +209,7 @@ class ArtifactWriter:
         self._partial.rename(self.build_directory)
         self._point_current(checksum(self.build_directory / MANIFEST))
         self._remove_others({self._name, previous if self._keep_previous else self._name})
+        shutil.rmtree(self.work_directory, ignore_errors=True)
         logger.info("Wrote %s (%s files)", self.build_directory, len(files))
 
     def _point_current(self, manifest_checksum: str) -> None:
@@ -245,7 +260,7 @@ def _check_content(directory: Path) -> None:
 
 
 def _is_trace(name: str) -> bool:
-    return name == _LOCK or name.startswith(_PARTIAL) or BUILD_NAME.fullmatch(name) is not None
+    return name in (_LOCK, _WORK) or name.startswith(_PARTIAL) or BUILD_NAME.fullmatch(name) is not None
 
 
 def _lock(directory: Path) -> int:

@@ -34,12 +34,18 @@ _PATH = click.Path(path_type=Path)
     metavar="FILE.html",
     help="Write the report to this file too; the index holds it as report.html in any case.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with a build into DIR that was killed, from its last checkpoint; same files and settings.",
+)
 @source_command(seed=True, sentiment=True)
 def build_index(
     reviews: tuple[Path, ...],
     sample: bool,
     output: Path,
     report: Path | None,
+    resume: bool,
     metadata: tuple[Path, ...],
     config: Config,
     as_json: bool,
@@ -59,7 +65,9 @@ def build_index(
 
         files = sample_files()
         reviews, metadata = (files.reviews,), (files.metadata,)
-    result = pipelines.build_index(reviews, output=output, metadata=metadata, config=config, report=report)
+    result = pipelines.build_index(
+        reviews, output=output, metadata=metadata, config=config, report=report, resume=resume
+    )
     if as_json:
         print_json({"directory": str(result.directory), **result.manifest})
     else:

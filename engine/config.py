@@ -247,6 +247,17 @@ class ColdConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PopularityConfig:
+    """What is listed for reviewers of whom nothing is known."""
+
+    half_life_days: float = 365.0
+    """Age at which a review counts half in a movie's popularity."""
+
+    def __post_init__(self) -> None:
+        require_range("popularity.half_life_days", self.half_life_days, low=0.01)
+
+
+@dataclass(frozen=True, kw_only=True)
 class IndexConfig:
     """The candidate index, and how much it may lose against scoring every movie."""
 
@@ -300,6 +311,8 @@ class Config:
     """The second source of candidates."""
     cold: ColdConfig = field(default_factory=ColdConfig)
     """Movies without reviews."""
+    popularity: PopularityConfig = field(default_factory=PopularityConfig)
+    """What is listed for the unknown."""
     index: IndexConfig = field(default_factory=IndexConfig)
     """The first one, and the audit of both."""
     report: ReportConfig = field(default_factory=ReportConfig)

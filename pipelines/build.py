@@ -9,26 +9,27 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine.artifact_writer import ArtifactWriter, check_output
 from engine.config import Config
-from pipelines.catalog import write_catalog
-from pipelines.database import open_database, storage_errors
-from pipelines.dataset import read_reviews
-from pipelines.export import write_ids, write_model, write_search, write_variants
+from pipelines.cold import take_in_cold_movies
+from pipelines.cold_files import write_cold
+from pipelines.database import storage_errors
+from pipelines.export import write_model, write_search
 from pipelines.fit import fit_model
 from pipelines.index import build_search
-from pipelines.ingest import ingest
+from pipelines.intake import space_needed, take_in
 from pipelines.page import check_page, write_page
+from pipelines.plan import check_plan
+from pipelines.popularity import times_of_histories, write_times
 from pipelines.quality import measure_quality
-from pipelines.rejections import write_rejected
+from pipelines.quality_baselines import measure_baselines
 from pipelines.report import write_report
-from pipelines.sentiment import read_sentiment
-from pipelines.signals import describe_sentiment, training_reviews
+from pipelines.resuming import resumable_work
+from pipelines.signals import training_reviews
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def build_index(
     metadata: Sequence[Path | str] = (),
     config: Config | None = None,
     report: Path | str | None = None,
+    resume: bool = False,
 ) -> BuildResult:
     """Builds an index from review files; an index that is there answers until the new one is complete.
 
@@ -62,57 +64,49 @@ def build_index(
         metadata: movie files.
         config: settings; the defaults where none are given.
         report: where the report goes, a web page that the index always holds, besides.
+        resume: go on with a build into `output` that was killed or interrupted, from its last checkpoint; its
+            files and settings must be these. The figures are those of a build that was never interrupted.
 
     Raises:
         EngineError: a file, a setting or the output is not usable, or the quality is under the floor.
     """
     config = config or Config()
     output = Path(output)
-    check_output(output)
+    check_output(output, space_needed([*reviews, *metadata]))
+    if not resume:
+        check_plan(reviews, output=output, metadata=metadata, config=config)
     if report is not None:
         check_page(Path(report))
     started = time.perf_counter()
+    review_files, metadata_files = [Path(path) for path in reviews], [Path(path) for path in metadata]
     with (
         ArtifactWriter(output) as writer,
-        TemporaryDirectory(prefix="engine-build-") as scratch,
+        resumable_work(writer.work_directory, review_files, metadata_files, config, resume=resume) as work,
         storage_errors(),
     ):
-        limits = config.ingest
-        work = Path(scratch) / "work.duckdb"
-        with open_database(work, memory_limit=limits.memory_limit, threads=limits.threads) as database:
-            accounting = ingest(
-                database,
-                [Path(path) for path in reviews],
-                [Path(path) for path in metadata],
-                limits,
-                keep_text=config.sentiment.use,
-                compare_text=True,
-            )
-            write_rejected(database, writer.path_for("rejected.parquet"))
-            write_catalog(database, writer)
-            write_ids(database, writer)
-            write_variants(database, writer)
-            prepared = read_reviews(database)
-            if config.sentiment.use:
-                prepared = replace(prepared, sentiment=read_sentiment(database, threads=limits.threads))
-                writer.add_section("sentiment", describe_sentiment(prepared))
-        quality = measure_quality(prepared, config)
-        fitted = fit_model(training_reviews(prepared, config.sentiment), config, findings=quality.findings)
-        search = build_search(fitted.model, config)
-        write_model(fitted.model, writer)
+        prepared, catalogue = take_in(writer, review_files, metadata_files, config, work)
+        quality = measure_quality(prepared, config, work)
+        baselines = measure_baselines(prepared, config)
+        fitted = fit_model(
+            training_reviews(prepared, config.sentiment), config, findings=quality.findings, checkpoints=work
+        )
+        model = fitted.model
+        if catalogue is not None:
+            model, start = take_in_cold_movies(model, prepared, catalogue, config)
+            write_cold(start, catalogue.new_rows, model.num_movies, writer)
+        search = build_search(model, config)
+        write_model(model, writer)
+        times = times_of_histories(prepared, catalogue)
+        write_times(model, times, config.popularity.half_life_days, writer)
         write_search(search, writer)
         writer.add_section("config", config.to_dict())
         writer.add_section("seed", config.seed)
-        writer.add_section("accounting", accounting.to_dict())
-        writer.add_section(
-            "counts",
-            {"reviews": len(prepared), "reviewers": prepared.num_reviewers, "movies": prepared.num_movies},
-        )
-        writer.add_section("metrics", quality.figures)
+        writer.add_section("metrics", quality.figures | baselines.figures)
+        writer.add_section("baselines", baselines.summary())
         writer.add_section("training", fitted.findings.summary())
         writer.add_section("calibration", quality.calibration)
         writer.add_section("audit", search.audit)
-        page = write_report(writer, fitted.model)
+        page = write_report(writer, model)
     if report is not None:
         write_page(page, Path(report))
     logger.info("Built %s in %.0f s", output, time.perf_counter() - started)

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Value = TypeVar("Value")
 
 _FACTS = "facts.json"
+_FILES = "files"
 _UNFINISHED = ".new"
 _VERSION = re.compile(r"@(\d+)$")
 
@@ -28,6 +29,8 @@ class Saved(NamedTuple):
     """Read whole, so that the files may go."""
     facts: dict[str, Any]
     """Whatever else JSON can hold."""
+    files: list[Path]
+    """Copies of the files that were kept with it."""
 
 
 class Checkpoints:
@@ -52,8 +55,21 @@ class Checkpoints:
         """The steps of a part of the build, which may have names that others have too."""
         return Checkpoints(self._directory and self._directory / name)
 
-    def save(self, name: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
-        """Keeps a step, in place of what was kept under its name."""
+    def save(
+        self,
+        name: str,
+        arrays: Mapping[str, NDArray[Any]],
+        facts: Mapping[str, Any],
+        files: Iterable[Path] = (),
+    ) -> None:
+        """Keeps a step, in place of what was kept under its name.
+
+        Args:
+            name: of the step.
+            arrays: whatever is large.
+            facts: whatever else there is, as JSON can hold it.
+            files: finished files, which nobody will write to again.
+        """
         if self._directory is None:
             return
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -62,11 +78,13 @@ class Checkpoints:
         directory = self._directory / f"{name}@{version}"
         unfinished = directory.with_name(f"{directory.name}{_UNFINISHED}")
         shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
+        (unfinished / _FILES).mkdir(parents=True)
+        for file in files:
+            link_or_copy(file, unfinished / _FILES / file.name)
         for key, array in arrays.items():
-            with (unfinished / f"{key}.npy").open("wb") as file:
-                np.save(file, array, allow_pickle=False)
-                os.fsync(file.fileno())
+            with (unfinished / f"{key}.npy").open("wb") as binary:
+                np.save(binary, array, allow_pickle=False)
+                os.fsync(binary.fileno())
         with (unfinished / _FACTS).open("w", encoding="utf-8") as text:
             json.dump(facts, text)
             text.flush()
@@ -83,7 +101,7 @@ class Checkpoints:
                 arrays = {file.stem: np.load(file, allow_pickle=False) for file in path.glob("*.npy")}
             except (OSError, ValueError, EOFError):
                 continue
-            return Saved(arrays, facts)
+            return Saved(arrays, facts, sorted((path / _FILES).iterdir()))
         return None
 
     def forget(self, part: str) -> None:
@@ -97,6 +115,18 @@ class Checkpoints:
             return []
         found = ((_VERSION.search(path.name), path) for path in self._directory.glob(f"{name}@*"))
         return sorted((int(match.group(1)), path) for match, path in found if match)
+
+
+NOTHING_KEPT = Checkpoints(None)
+"""For work that nobody will resume."""
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Gives a finished file a second place, without a second copy of it where the file system can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def to_arrays(value: Any) -> dict[str, NDArray[Any]]:

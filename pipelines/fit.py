@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine.config import Config
-from engine.histories import Histories
 from engine.rating_head import RatingHead
 from engine.relevance_head import RelevanceHead
 from engine.scorer import Blend, Model
 from pipelines.blend import choose_blend
+from pipelines.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.dataset import Reviews, default_like_rating
+from pipelines.members import train_members
 from pipelines.neighbours import build_neighbours
-from pipelines.ranking import rank_held_out
 from pipelines.split import hold_out_last
 from pipelines.tensorflow_start import start_tensorflow
-from pipelines.train import Trained, train_rating, train_relevance
+from pipelines.train import Trained, train_rating
+from pipelines.validation import histories_of, likelihood_of, ndcg_of
 
 logger = logging.getLogger(__name__)
 
-_VALIDATED_REVIEWERS = 2000
-_VALIDATED_REVIEWS = 20_000
 FEWEST_VALIDATED = 10
 """With fewer held-out likes than this a figure says nothing, and training takes its default length."""
 
@@ -43,6 +42,15 @@ class Findings(NamedTuple):
         """What the manifest keeps beside the model's own section."""
         return {"rounds": self.rounds, "curves": self.curves}
 
+    def to_dict(self) -> dict[str, Any]:
+        """Gives everything as plain values, from which `from_dict` restores it."""
+        return {**self.summary(), "blend": asdict(self.blend)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Findings:
+        """Restores what `to_dict` gave."""
+        return cls(values["rounds"], Blend(**values["blend"]), values["curves"])
+
 
 class FittedModel(NamedTuple):
     """A trained model, and what it was trained by."""
@@ -53,7 +61,13 @@ class FittedModel(NamedTuple):
     """Serve another training on more reviews."""
 
 
-def fit_model(reviews: Reviews, config: Config, *, findings: Findings | None = None) -> FittedModel:
+def fit_model(
+    reviews: Reviews,
+    config: Config,
+    *,
+    findings: Findings | None = None,
+    checkpoints: Checkpoints = NOTHING_KEPT,
+) -> FittedModel:
     """Trains a model on reviews.
 
     Each reviewer's last reviews are set aside to find how long to train and how to blend; then everything is
@@ -63,6 +77,7 @@ def fit_model(reviews: Reviews, config: Config, *, findings: Findings | None = N
         reviews: those to learn from.
         config: settings.
         findings: of a training on part of these reviews, in place of looking for them again.
+        checkpoints: where the trainings are kept as they go, and taken up where they were kept.
 
     Raises:
         TrainingError: there is nothing to train on, or a loss is not finite.
@@ -70,17 +85,32 @@ def fit_model(reviews: Reviews, config: Config, *, findings: Findings | None = N
     """
     start_tensorflow()
     if findings is None:
-        findings = _find(reviews, config)
+        findings = _find(reviews, config, checkpoints)
     likes = reviews.likes(findings.blend.like_rating)
     rounds = findings.rounds
-    relevance = train_relevance(reviews, likes, config.relevance, config.seed, rounds=rounds["relevance"])
+    relevance = train_members(
+        reviews, likes, config.relevance, config.seed, rounds=rounds["relevance"], checkpoints=checkpoints
+    )
     rating = None
     if reviews.has_ratings:
-        rating = train_rating(reviews, config.rating, config.seed, rounds=rounds["rating"])
+        rating = train_rating(
+            reviews, config.rating, config.seed, rounds=rounds["rating"], checkpoints=checkpoints
+        )
     return FittedModel(_assemble(reviews, relevance, rating, findings.blend, config), findings)
 
 
-def _find(reviews: Reviews, config: Config) -> Findings:
+def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Findings:
+    """What is found without each reviewer's last reviews, unless it was found before."""
+    saved = checkpoints.load("findings")
+    if saved is not None:
+        return Findings.from_dict(saved.facts)
+    findings = _look_for(reviews, config, checkpoints.within("search"))
+    checkpoints.save("findings", {}, findings.to_dict())
+    checkpoints.forget("search")
+    return findings
+
+
+def _look_for(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Findings:
     """Trains without each reviewer's last reviews, and finds on those how long to train and how to blend."""
     blend = first_blend(reviews, config)
     earlier, later = hold_out_last(reviews, config.split.validation_share)
@@ -94,12 +124,16 @@ def _find(reviews: Reviews, config: Config) -> Findings:
         return Findings(rounds, blend, {})
     likes = earlier.likes(blend.like_rating)
     validate_relevance = ndcg_of(earlier, liked, config.seed)
-    relevance = train_relevance(earlier, likes, config.relevance, config.seed, validate=validate_relevance)
+    relevance = train_members(
+        earlier, likes, config.relevance, config.seed, validate=validate_relevance, checkpoints=checkpoints
+    )
     heads: dict[str, Trained[Any]] = {"relevance": relevance}
     rating = None
     if earlier.has_ratings:
         validate_rating = likelihood_of(earlier, later, config.seed)
-        rating = train_rating(earlier, config.rating, config.seed, validate=validate_rating)
+        rating = train_rating(
+            earlier, config.rating, config.seed, validate=validate_rating, checkpoints=checkpoints
+        )
         heads["rating"] = rating
     model = choose_blend(_assemble(earlier, relevance, rating, blend, config), later, config.seed)
     return Findings(
@@ -134,37 +168,3 @@ def _assemble(
         histories=histories_of(reviews),
         blend=blend,
     )
-
-
-def histories_of(reviews: Reviews) -> Histories:
-    """The reviews as histories."""
-    return Histories(reviews.offsets(), reviews.movie_rows, reviews.level_rows)
-
-
-def ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:
-    """Gives a validation figure: the NDCG@20 of the likes that were held out."""
-    histories = histories_of(earlier)
-
-    def validate(head: RelevanceHead) -> float:
-        def score(rows: np.ndarray) -> np.ndarray:
-            return head.queries(rows, histories.take(rows)) @ head.movie_vectors.T
-
-        result = rank_held_out(score, earlier, liked, max_reviewers=_VALIDATED_REVIEWERS, seed=seed)
-        return result.mean()["ndcg@20"]
-
-    return validate
-
-
-def likelihood_of(earlier: Reviews, later: Reviews, seed: int) -> Callable[[RatingHead], float]:
-    """Gives a validation figure: the mean log chance of what was given."""
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(later))[:_VALIDATED_REVIEWS])
-    movie_rows, level_rows = later.movie_rows[chosen], later.level_rows[chosen].astype(np.int64)
-    reviewers, places = np.unique(later.reviewer_rows[chosen], return_inverse=True)
-    history = histories_of(earlier).take(reviewers)
-
-    def validate(head: RatingHead) -> float:
-        tastes = head.tastes(reviewers, history).take(places)
-        chances = head.probabilities(*head.locate(tastes, movie_rows))
-        return float(np.log(chances[np.arange(len(places)), level_rows] + 1e-7).mean())
-
-    return validate

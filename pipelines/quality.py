@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.config import Config
 from pipelines import metrics
+from pipelines.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.dataset import Reviews
 from pipelines.fit import Findings, fit_model
 from pipelines.ranking import rank_held_out, top_of
@@ -36,7 +37,21 @@ class Quality(NamedTuple):
     """How often movies with such a chance were liked, bin by bin; nothing where there are no ratings."""
 
 
-def measure_quality(reviews: Reviews, config: Config) -> Quality:
+def measure_quality(reviews: Reviews, config: Config, checkpoints: Checkpoints = NOTHING_KEPT) -> Quality:
+    """What `_measure` finds, unless it was found before and kept."""
+    saved = checkpoints.load("quality")
+    if saved is not None:
+        found = saved.facts["findings"]
+        findings = None if found is None else Findings.from_dict(found)
+        return Quality(saved.facts["figures"], findings, saved.facts["calibration"])
+    quality = _measure(reviews, config, checkpoints.within("measured"))
+    facts = quality._asdict() | {"findings": quality.findings and quality.findings.to_dict()}
+    checkpoints.save("quality", {}, facts)
+    checkpoints.forget("measured")
+    return quality
+
+
+def _measure(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Quality:
     """Trains without each reviewer's last reviews, and measures how well those are found and rated.
 
     Nothing is measured where nothing is held out, or too little to train on would be left.
@@ -47,10 +62,10 @@ def measure_quality(reviews: Reviews, config: Config) -> Quality:
     if len(later) == 0 or not (np.diff(earlier.offsets()) >= 2).any():
         logger.info("Too few reviews to hold any out: quality is not measured")
         return Quality({}, None)
-    fitted = fit_model(training_reviews(earlier, config.sentiment), config)
+    fitted = fit_model(training_reviews(earlier, config.sentiment), config, checkpoints=checkpoints)
     model = fitted.model
     relevant = later.select(later.likes(model.blend.like_rating))
-    num_ranked = min(_MAX_REVIEWERS, max(500, _MAX_SCORES // reviews.num_movies))
+    num_ranked = ranked_reviewers(reviews.num_movies)
     popularity = np.bincount(earlier.movie_rows, minlength=reviews.num_movies).astype(np.float32)
 
     def by_popularity(rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -84,3 +99,8 @@ def measure_quality(reviews: Reviews, config: Config) -> Quality:
     shown = ", ".join(f"{name} {figures['ncf'][name]:.4f}" for name in _SHOWN if name in figures["ncf"])
     logger.info("Held out %s of %s reviews: %s", f"{len(later):,}", f"{len(reviews):,}", shown)
     return Quality(figures, fitted.findings, calibration)
+
+
+def ranked_reviewers(num_movies: int) -> int:
+    """How many reviewers the catalogue is ranked for at most: fewer where it is large."""
+    return min(_MAX_REVIEWERS, max(500, _MAX_SCORES // num_movies))

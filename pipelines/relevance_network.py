@@ -33,6 +33,8 @@ class RelevanceNetwork:
         num_levels: rating levels; 0 where the data has no ratings.
         config: of the head.
         generator: where the first vectors come from.
+        level_weights: float32 [max(num_levels, 1)], how much a review of each rating says, where that is
+            known; learned otherwise.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class RelevanceNetwork:
         num_levels: int,
         config: RelevanceConfig,
         generator: np.random.Generator,
+        level_weights: NDArray[np.float32] | None = None,
     ) -> None:
         import tensorflow as tf
 
@@ -57,8 +60,11 @@ class RelevanceNetwork:
         self.history = table(num_movies)
         self.reviewers = table(num_reviewers)
         self.biases = tf.Variable(np.log(share * num_movies).astype(np.float32)[:, None])
-        self.levels = tf.Variable(np.linspace(0.3, 1.0, max(num_levels, 1), dtype=np.float32)[:, None])
-        tables = (self.movies, self.history, self.reviewers, self.biases, self.levels)
+        first_levels = np.linspace(0.3, 1.0, max(num_levels, 1), dtype=np.float32)
+        self.levels = tf.Variable((first_levels if level_weights is None else level_weights)[:, None])
+        tables = [self.movies, self.history, self.reviewers, self.biases]
+        if level_weights is None:
+            tables.append(self.levels)
         self._optimizers = [RowOptimizer(table) for table in tables]
         self._step = tf.function(self._take_step, reduce_retracing=True)
 

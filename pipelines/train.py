@@ -16,7 +16,7 @@ from engine.errors import TrainingError
 from engine.rating_head import RatingHead
 from engine.relevance_head import RelevanceHead
 from pipelines.blocks import read_ahead
-from pipelines.checkpoints import Checkpoints, Saved, from_arrays, to_arrays
+from pipelines.checkpoints import NOTHING_KEPT, Checkpoints, Saved, from_arrays, to_arrays
 from pipelines.dataset import Reviews
 from pipelines.progress import progress_of_rounds
 from pipelines.rating_network import RatingNetwork
@@ -34,7 +34,6 @@ _LONGEST_REVIEWER = 4096
 _SECONDS_BETWEEN_SAVES = 2.0
 _SHARE_OF_SAVING = 0.05
 """Least seconds from one checkpoint to the next, and the most of a training's time that they may take."""
-_NOTHING_KEPT = Checkpoints(None)
 
 
 class Trained(NamedTuple, Generic[Head]):
@@ -58,7 +57,8 @@ def train_relevance(
     *,
     validate: Callable[[RelevanceHead], float] | None = None,
     rounds: int | None = None,
-    checkpoints: Checkpoints = _NOTHING_KEPT,
+    level_weights: NDArray[np.float32] | None = None,
+    checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RelevanceHead]:
     """Trains the relevance head.
 
@@ -70,6 +70,7 @@ def train_relevance(
         validate: gives a figure, higher is better, after each round; training stops `config.patience` rounds
             after its best.
         rounds: how many to train where nothing is validated.
+        level_weights: as `RelevanceNetwork` takes them.
         checkpoints: where the training is kept as it goes, and taken up where it was kept.
 
     Raises:
@@ -83,7 +84,10 @@ def train_relevance(
             "give more reviews, or lower the filters"
         )
     popularity = np.bincount(reviews.movie_rows[likes], minlength=reviews.num_movies)
-    network = RelevanceNetwork(popularity, reviews.num_reviewers, len(reviews.levels), config, generator)
+    num_levels = len(reviews.levels)
+    network = RelevanceNetwork(
+        popularity, reviews.num_reviewers, num_levels, config, generator, level_weights
+    )
 
     def round_of_steps(number: int) -> Iterator[float]:
         for step, batch in enumerate(read_ahead(sampler.batches(number))):
@@ -111,7 +115,7 @@ def train_rating(
     *,
     validate: Callable[[RatingHead], float] | None = None,
     rounds: int | None = None,
-    checkpoints: Checkpoints = _NOTHING_KEPT,
+    checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RatingHead]:
     """Trains the rating head; arguments and errors as of `train_relevance`.
 

@@ -13,11 +13,12 @@ from engine.config import Config
 from engine.errors import DataError
 from engine.histories import recency_weights
 from pipelines.dataset import Reviews
-from pipelines.fit import FEWEST_VALIDATED, first_blend, histories_of, likelihood_of, ndcg_of
+from pipelines.fit import FEWEST_VALIDATED, first_blend
 from pipelines.linear_neighbours import linear_neighbours
 from pipelines.ranking import rank_held_out
 from pipelines.split import hold_out_last
 from pipelines.train import train_rating, train_relevance
+from pipelines.validation import histories_of, likelihood_of, ndcg_of
 
 Head = TypeVar("Head")
 OnFigure = Callable[[float], None]
