@@ -65,14 +65,14 @@ class TitleSearch:
         return [match for _, match in self._ranked(text)[:k]]
 
     def resolve(self, text: str) -> TitleMatch:
-        """The one movie that a piece of a title means: the only one, or only film, that matches best.
+        """The one movie that a piece of a title means: the film of exactly that title, or the only match.
 
         Raises:
             ConfigError: the text holds no letter or digit.
             TitleError: it means no movie, or several.
         """
         ranked = self._ranked(text)
-        best = [(row, match) for row, match in ranked if match.match == ranked[0][1].match]
+        best = [(row, match) for row, match in ranked if match.match == "exact"] or ranked
         films = {int(self._variants.of(row)[0]) for row, _ in best}
         if len(films) != 1:
             raise TitleError(text, [match for _, match in ranked])

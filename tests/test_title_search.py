@@ -94,6 +94,14 @@ def test_the_one_film_that_matches_best_is_meant(search: TitleSearch, text: str,
     assert search.resolve(text).movie_id == movie_id
 
 
+@pytest.mark.parametrize("text", ["king kong", "runner", "matri", "blad runer"])
+def test_several_films_are_ambiguous_unless_one_has_exactly_that_title(
+    search: TitleSearch, text: str
+) -> None:
+    with pytest.raises(TitleError, match="may mean"):
+        search.resolve(text)
+
+
 def test_an_ambiguous_title_names_the_choices(search: TitleSearch) -> None:
     with pytest.raises(TitleError, match=r"may mean 2 movies.*M08 King Kong") as caught:
         search.resolve("king kong")
