@@ -11,7 +11,7 @@ import click
 
 from engine.tables import cell_text, format_table
 
-_NOT_SHOWN = ("files", "config", "calibration")
+_NOT_SHOWN = ("files", "config", "calibration", "baselines")
 
 
 def print_json(value: Any) -> None:

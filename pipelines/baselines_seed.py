@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,7 @@ from pipelines.tensorflow_start import start_tensorflow
 
 NUM_FACTORS = 50
 BATCH_SIZE = 64
-"""As it was; more where that would be over 640 steps an epoch, which changes time and hardly the figures."""
-MAX_EPOCHS = 40
-"""They stopped after 3 to 5, whether or not that was enough."""
-_MAX_STEPS = 640
+"""As it was, where an epoch has not too many steps."""
 _PATIENCE = 5
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
@@ -28,20 +25,34 @@ _MAX_VALUES = 2**24
 Floats = NDArray[np.float32]
 
 
+class Effort(NamedTuple):
+    """How long a training may take."""
+
+    max_epochs: int = 40
+    """They stopped after 3 to 5, whether or not that was enough."""
+    max_steps: int = 640
+    """Of an epoch; batches grow where there would be more, which changes time and hardly the figures."""
+
+
 class _SeedModel(ABC):
     """An embedding of reviewers and one of movies, trained on squared error, early stopped.
 
     A tenth of the training reviews, at random, says when to stop; the weights of the best epoch are kept. A
     reviewer or movie without training reviews keeps random weights, so their pairs are given the mean rating.
     Weights leave Keras as arrays. Ranks by predicted rating, as it did.
+
+    Attributes:
+        curves: "loss" and "validation", the squared errors of each epoch.
     """
 
-    def __init__(self, reviews: Reviews, *, seed: int) -> None:
+    curves: dict[str, list[float]]
+
+    def __init__(self, reviews: Reviews, *, seed: int, effort: Effort | None = None) -> None:
         self.low, self.high = float(reviews.levels[0]), float(reviews.levels[-1])
         self.mean = float(reviews.ratings.mean())
         self.known_reviewers = np.bincount(reviews.reviewer_rows, minlength=reviews.num_reviewers) > 0
         self.known_movies = np.bincount(reviews.movie_rows, minlength=reviews.num_movies) > 0
-        weights = _train(self, reviews, seed)
+        weights = _train(self, reviews, seed, effort or Effort())
         self.reviewer_vectors, self.movie_vectors = weights[:2]
         self.layers = weights[2:]
 
@@ -126,7 +137,7 @@ class SeedFinal(_SeedModel):
         return np.asarray(self.low + (self.high - self.low) / (1 + np.exp(-logits)), dtype=np.float32)
 
 
-def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
+def _train(model: _SeedModel, reviews: Reviews, seed: int, effort: Effort) -> Sequence[Floats]:
     """Builds and trains the Keras model, and gives its weights: both embeddings, then the layers."""
     start_tensorflow()
     import keras
@@ -139,15 +150,16 @@ def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
     ratings = reviews.ratings[order]
     cut = max(1, int(len(order) * _VALIDATION_SHARE))
     best = keras.callbacks.EarlyStopping("val_loss", patience=_PATIENCE, restore_best_weights=True)
-    network.fit(
+    trained = network.fit(
         tuple(rows[cut:] for rows in inputs),
         ratings[cut:],
         validation_data=(tuple(rows[:cut] for rows in inputs), ratings[:cut]),
-        batch_size=max(BATCH_SIZE, (len(order) - cut) // _MAX_STEPS),
-        epochs=MAX_EPOCHS,
+        batch_size=max(BATCH_SIZE, (len(order) - cut) // effort.max_steps),
+        epochs=effort.max_epochs,
         callbacks=[best],
         verbose=0,
     )
+    model.curves = {"loss": trained.history["loss"], "validation": trained.history["val_loss"]}
     return [np.asarray(weight) for weight in network.get_weights()]
 
 

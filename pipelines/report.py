@@ -69,7 +69,7 @@ def report_page(manifest: Mapping[str, Any], examples: Sequence[Example], movies
             Section("Rows", [*rows_parts(manifest["accounting"]), facts_table(manifest["counts"])]),
             Section("Quality on held-out reviews", _quality(manifest)),
             Section("Chances of a like", _calibration(manifest["calibration"])),
-            Section("Training", _training(manifest["training"])),
+            Section("Training", [*_training(manifest["training"]), *_baseline_training(manifest)]),
             Section("Blend and search", _blend_and_search(manifest)),
             Section("Recommendations", [part for example in examples for part in _example(example)]),
             Section("Map of the movies", _map(movies)),
@@ -82,6 +82,7 @@ def _quality(manifest: Mapping[str, Any]) -> list[str]:
     metrics = manifest["metrics"]
     if not metrics:
         return [paragraph("Nothing was held out, so quality was not measured.")]
+    left_out = manifest.get("baselines", {}).get("left_out") or ""
     return [
         paragraph(
             "Each reviewer's last reviews were held out, and a model trained on the others had to find them "
@@ -89,7 +90,8 @@ def _quality(manifest: Mapping[str, Any]) -> list[str]:
         ),
         figures_table(metrics),
         paragraph(
-            "The smaller mae, rmse and calibration_error are, the better; the larger all else.", note=True
+            "The smaller mae, rmse and calibration_error are, the better; the larger all else. " + left_out,
+            note=True,
         ),
     ]
 
@@ -123,6 +125,24 @@ def _training(training: Mapping[str, Any]) -> list[str]:
             drawn = plots.lines([values], colors=[color], name=f"{head}-{name}", xlabel="round", ylabel=name)
             parts.append(figure(drawn, _CURVES.get((head, name), "")))
     return parts or [paragraph("No curves were kept.")]
+
+
+def _baseline_training(manifest: Mapping[str, Any]) -> list[str]:
+    """The curves of the two models that the engine grew from, where they were trained."""
+    parts = []
+    for model, curves in manifest.get("baselines", {}).get("curves", {}).items():
+        names = list(curves)
+        drawn = plots.lines(
+            list(curves.values()), name=f"curves-{model}", xlabel="epoch", ylabel="squared error"
+        )
+        legend = list(zip(plots.COLORS, names, strict=False))
+        parts += [
+            heading(f"The baseline {model}"),
+            figure(
+                drawn, "The squared error of each epoch; the validation reviews are drawn at random.", legend
+            ),
+        ]
+    return parts
 
 
 def _blend_and_search(manifest: Mapping[str, Any]) -> list[str]:

@@ -39,7 +39,7 @@ def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     files = sample_files()
     directory = tmp_path_factory.mktemp("sample") / "movie-index"
-    quick = ("relevance.max_epochs=6", "rating.max_epochs=3")
+    quick = ("relevance.max_epochs=6", "rating.max_epochs=3", "report.baselines_up_to=0")
     build_index(
         (files.reviews,), output=directory, metadata=(files.metadata,), config=load_config(assignments=quick)
     )

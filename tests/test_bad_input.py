@@ -21,7 +21,10 @@ from engine.cli import main
 
 # Of the bundled sample.
 REVIEWER, MOVIE = "A3ROS56ZKFSSN", "B000000016"
-QUICK = ("--set", "relevance.max_epochs=1", "--set", "rating.max_epochs=1")
+QUICK = (
+    *("--set", "relevance.max_epochs=1", "--set", "rating.max_epochs=1"),
+    *("--set", "report.baselines_up_to=0"),
+)
 
 
 def review(

@@ -81,10 +81,15 @@ def test_the_report_loads_nothing_and_titles_are_inert(rated: Built) -> None:
 def test_the_report_shows_the_figures_of_the_manifest_and_the_engines_own_lists(rated: Built) -> None:
     manifest = rated.result.manifest
     for model, figures in manifest["metrics"].items():
-        assert f"<td>{model}</td>" in rated.page
+        assert f">{model}</th>" in rated.page
         for value in figures.values():
             assert f"{value:,.4f}" in rated.page or float(value).is_integer()
-    assert rated.page.count("<svg") == 6  # calibration, loss and validation of two heads, map
+    assert rated.page.count("<svg") == 8  # calibration, loss and validation of two heads, base, final, map
+    assert {"item-knn", "ease", "biases", "base", "final"} <= set(manifest["metrics"])
+    for model in ("base", "final"):
+        curves = manifest["baselines"]["curves"][model]
+        assert len(curves["loss"]) == len(curves["validation"]) > 0
+        assert f"The baseline {model}" in rated.page
     engine = Engine.load(rated.result.directory)
     shown = re.findall(r"<h3>Reviewer (R\d\d),", rated.page)
     assert len(shown) == 3

@@ -1,0 +1,74 @@
+"""What a build is measured beside: the same reviews and reviewers, and nothing where it is too large."""
+
+import numpy as np
+import pytest
+
+from engine.config import Config, load_config
+from engine.errors import ConfigError
+from pipelines import metrics
+from pipelines.baselines_ranking import ItemNeighbours
+from pipelines.baselines_seed import Effort, SeedBase
+from pipelines.dataset import Reviews, make_reviews
+from pipelines.quality_baselines import measure_baselines
+from pipelines.ranking import rank_held_out
+from pipelines.split import hold_out_last
+
+
+def some_reviews(*, rated: bool = False, num_reviewers: int = 60) -> Reviews:
+    generator = np.random.default_rng(2)
+    rows = np.repeat(np.arange(num_reviewers), 6)
+    movies = np.concatenate([generator.permutation(20)[:6] for _ in range(num_reviewers)])
+    ratings = generator.integers(1, 6, len(rows)).astype(np.float64) if rated else None
+    return make_reviews(
+        rows, movies, ratings, np.arange(len(rows)), num_reviewers=num_reviewers, num_movies=20
+    )
+
+
+def test_baselines_are_measured_on_what_the_build_holds_out() -> None:
+    reviews = some_reviews()
+    found = measure_baselines(reviews, Config())
+    earlier, later = hold_out_last(reviews, 0.2)
+    expected = rank_held_out(ItemNeighbours(earlier).score, earlier, later).mean()
+    assert found.figures["item-knn"] == pytest.approx(expected)
+    assert set(found.figures) == {"item-knn", "ease"}
+    assert found.summary() == {"curves": {}, "left_out": None}
+
+
+@pytest.mark.parametrize("setting", ["report.baselines_up_to=359", "report.baselines_up_to=0"])
+def test_a_build_that_is_too_large_says_so_and_trains_nothing(setting: str) -> None:
+    found = measure_baselines(some_reviews(), load_config(assignments=[setting]))
+    assert (found.figures, found.curves) == ({}, {})
+    assert found.left_out is not None
+    assert "engine evaluate measures them" in found.left_out
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_too_little_to_hold_out_is_no_error(share: float) -> None:
+    config = load_config(assignments=[f"split.test_share={share}"])
+    single = some_reviews().select(np.arange(360) % 6 == 0)
+    assert measure_baselines(single, config).left_out == "Too little was held out to measure baselines on."
+
+
+def test_a_limit_below_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"report\.baselines_up_to"):
+        load_config(assignments=["report.baselines_up_to=-1"])
+
+
+@pytest.mark.slow
+def test_the_first_models_are_trained_for_a_bounded_time_with_curves_to_show() -> None:
+    found = measure_baselines(some_reviews(rated=True), Config())
+    assert {"base", "final", "biases"} <= set(found.figures)
+    for name in ("base", "final"):
+        assert {"ndcg@10", "mae", "rmse"} <= set(found.figures[name])
+        curves = found.curves[name]
+        assert 0 < len(curves["loss"]) == len(curves["validation"]) <= 15
+        assert np.isfinite([*curves["loss"], *curves["validation"]]).all()
+
+
+@pytest.mark.slow
+def test_effort_bounds_the_epochs() -> None:
+    reviews = some_reviews(rated=True)
+    model = SeedBase(reviews, seed=1, effort=Effort(max_epochs=2, max_steps=1))
+    assert len(model.curves["loss"]) == 2
+    predicted = model.predict(reviews.reviewer_rows, reviews.movie_rows)
+    assert metrics.mae(predicted.median, reviews.ratings) < 4
