@@ -60,6 +60,7 @@ class Recommendation:
             None where nobody asked.
         variants: the other movies that are the same film, those with most reviews first; None where nobody
             asked.
+        cold: whether the movie has no reviews to learn from and is known by its metadata alone.
     """
 
     rank: int
@@ -74,6 +75,7 @@ class Recommendation:
     card: Mapping[str, Any]
     because: tuple[Reason, ...] | None = None
     variants: tuple[OtherVariant, ...] | None = None
+    cold: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """All fields and the card's, flat, as JSON shows them."""
@@ -117,6 +119,7 @@ class SimilarMovie:
         title: as the catalogue has it, or None.
         similarity: higher is more alike; 1 at most.
         card: what the catalogue says of the movie.
+        cold: whether the movie has no reviews to learn from and is known by its metadata alone.
     """
 
     rank: int
@@ -124,6 +127,7 @@ class SimilarMovie:
     title: str | None
     similarity: float
     card: Mapping[str, Any]
+    cold: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """All fields and the card's, flat, as JSON shows them."""

@@ -52,8 +52,12 @@ because_option = click.option(
     show_default=True,
     help="Say which movies of the reviewer's history speak for it.",
 )
+no_cold_option = click.option(
+    "--no-cold", is_flag=True, help="Leave out movies without reviews, known by their metadata alone."
+)
 _LIST_OPTIONS = (
     where_option,
+    no_cold_option,
     click.option("--include-seen", is_flag=True, help="List movies too that the reviewer has reviewed."),
     click.option(
         "--only",
@@ -79,7 +83,8 @@ _LIST_OPTIONS = (
     click.option(
         "--all-variants",
         is_flag=True,
-        help="List every variant of a film (DVD, Blu-ray, an edition) that suits, not one of them.",
+        help="Take every movie for itself: list the DVD of a film beside its Blu-ray, and variants of what "
+        "was reviewed.",
     ),
     click.option(
         "--format-preference",

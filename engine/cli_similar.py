@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli_options import check_k, index_option, json_option, k_option, verbose_option, where_option
+from engine.cli_options import (
+    check_k,
+    index_option,
+    json_option,
+    k_option,
+    no_cold_option,
+    verbose_option,
+    where_option,
+)
 from engine.cli_output import print_json, print_similar, say_if_short
 
 if TYPE_CHECKING:
@@ -33,10 +41,17 @@ def similar() -> None:
 @index_option
 @k_option
 @where_option
+@no_cold_option
 @json_option
 @verbose_option
 def movie(
-    movie_id: str | None, text: str | None, index: Path, k: int, where: str | None, as_json: bool
+    movie_id: str | None,
+    text: str | None,
+    index: Path,
+    k: int,
+    where: str | None,
+    no_cold: bool,
+    as_json: bool,
 ) -> None:
     """List the movies that are most like a movie, judged by who reviewed them and how."""
     if (movie_id is None) == (text is None):
@@ -47,7 +62,7 @@ def movie(
     engine = Engine.load(index)
     if movie_id is None:
         movie_id = _by_title(engine, text or "", as_json)
-    shown = [item.to_dict() for item in engine.similar(movie_id, k, where=where)]
+    shown = [item.to_dict() for item in engine.similar(movie_id, k, where=where, no_cold=no_cold)]
     title = engine.title(movie_id)
     if as_json:
         print_json({"movie_id": movie_id, "title": title, "similar": shown})

@@ -29,6 +29,7 @@ class Conditions:
     Attributes:
         rows: int64, ascending, the movies that are let in; None where every movie but `excluded` is.
         excluded: int64, ascending, movies that are not let in; empty where `rows` are given.
+        num_named: how many of those are left out by their ids.
         num_movies: how many movies the index holds.
         min_rating: the lowest predicted rating, in stars, or None.
         described: what is let in, as part of a sentence, such as "movies of 'only'".
@@ -37,6 +38,7 @@ class Conditions:
 
     rows: Rows | None
     excluded: Rows
+    num_named: int
     num_movies: int
     min_rating: float | None
     described: str
@@ -71,7 +73,11 @@ class Conditions:
 
 
 def resolve_conditions(
-    options: ListOptions, movies: IdTable, catalog: Catalog, rating: RatingHead | None
+    options: ListOptions,
+    movies: IdTable,
+    catalog: Catalog,
+    rating: RatingHead | None,
+    cold: NDArray[np.bool_] | None = None,
 ) -> Conditions:
     """Works out which movies the options let in.
 
@@ -80,6 +86,7 @@ def resolve_conditions(
         movies: the ids of the movies.
         catalog: answers `where`.
         rating: the head that predicts ratings; None where the data has none.
+        cold: bool [num_movies], which movies have no reviews; by default none is one.
 
     Raises:
         ConfigError: `only` names no movie, or `min_rating` is not on the scale.
@@ -110,9 +117,19 @@ def resolve_conditions(
         described += " that are not excluded"
         if rows is not None:
             rows, excluded = rows[~np.isin(rows, excluded)], excluded[:0]
+    num_named = len(excluded)
+    if options.no_cold and cold is not None and cold.any():
+        described += " that have reviews"
+        if rows is None:
+            excluded = np.union1d(excluded, np.flatnonzero(cold))
+        else:
+            rows = rows[~cold[rows]]
+        if why_empty is None and (len(excluded) == len(movies) if rows is None else not len(rows)):
+            why_empty = f"There are no {described}"
     return Conditions(
         rows=rows,
         excluded=excluded,
+        num_named=num_named,
         num_movies=len(movies),
         min_rating=options.min_rating,
         described=described,

@@ -27,6 +27,7 @@ class ListArguments(TypedDict, total=False):
     diversity: float
     novelty: float
     because: bool
+    no_cold: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +36,13 @@ class ListOptions:
 
     Attributes:
         where: an SQL condition over the catalogue's columns, such as "price < 10 and year >= 1990".
-        include_seen: list movies too that the reviewer has reviewed; a variant of such a movie is one.
+        include_seen: list movies too that the reviewer has reviewed, or a variant of them.
         only: list none but these movies. Ids, or the path of a file with one id a line; ids that the index
             does not hold are skipped with a warning.
         exclude: list none of these movies; likewise.
         min_rating: list only movies whose predicted rating, the mean, is at least this.
-        all_variants: list every movie of a film that suits, its DVD beside its Blu-ray, not one of them.
+        all_variants: take every movie for itself: list the DVD of a film beside its Blu-ray, and a variant
+            of what was reviewed.
         format_preference: of the variants of a film list one of this format, such as "blu-ray", where there
             is one; otherwise, and among several, the one with most reviews.
         show_variants: say of each movie which others are the same film.
@@ -49,6 +51,7 @@ class ListOptions:
         novelty: 0 to 1, how far the list leans away from bestsellers; at 1 a movie loses as much for its many
             reviews as it wins for its score among the best candidates.
         because: say of each movie which reviews speak for it.
+        no_cold: leave out movies without reviews, which are known by their metadata alone.
 
     Raises:
         ConfigError: one of them is out of range.
@@ -65,6 +68,7 @@ class ListOptions:
     diversity: float = 0.0
     novelty: float = 0.0
     because: bool = True
+    no_cold: bool = False
 
     @property
     def is_varied(self) -> bool:

@@ -54,6 +54,7 @@ class ListMaker:
         catalog: answers conditions.
         variants: which movies are one film; none where nobody looked.
         movie_counts: int [num_movies], each movie's reviews; by default counted from the histories.
+        cold: bool [num_movies], which movies have no reviews to learn from; by default none is one.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class ListMaker:
         catalog: Catalog,
         variants: Variants | None = None,
         movie_counts: NDArray[np.integer] | None = None,
+        cold: NDArray[np.bool_] | None = None,
     ) -> None:
         self._model = model
         self._candidates = candidates
@@ -73,6 +75,7 @@ class ListMaker:
         self._catalog = catalog
         self._variants = variants or Variants.none()
         self._given_counts = movie_counts
+        self._cold = np.zeros(model.num_movies, dtype=bool) if cold is None else cold
         self._explainer = Explainer(model, movies, cards)
 
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
@@ -94,7 +97,7 @@ class ListMaker:
             UnknownIdError: the index holds none of the movies of `options.only`.
         """
         check_k(k)
-        conditions = resolve_conditions(options, self._movies, self._catalog, self._model.rating)
+        conditions = self._conditions(options)
         lists: list[TopList] = []
         for begin in range(0, len(reviewers), _BATCH):
             lists.extend(self._make(reviewers[begin : begin + _BATCH], k, conditions, options))
@@ -117,7 +120,7 @@ class ListMaker:
             EngineError: as `make`.
         """
         check_k(k)
-        conditions = resolve_conditions(options, self._movies, self._catalog, self._model.rating)
+        conditions = self._conditions(options)
         wanted = pool_size(k) if options.is_varied else k
         rows = candidates if conditions.rows is None else conditions.rows
         found = self._list(recipient, rows, k, wanted, conditions, options)
@@ -137,12 +140,15 @@ class ListMaker:
         """One reviewer as a recipient."""
         return OneReviewer(self._model, reviewer, self._explainer)
 
+    def _conditions(self, options: ListOptions) -> Conditions:
+        return resolve_conditions(options, self._movies, self._catalog, self._model.rating, self._cold)
+
     def _make(
         self, reviewers: Sequence[Reviewer], k: int, conditions: Conditions, options: ListOptions
     ) -> list[TopList]:
         wanted = pool_size(k) if options.is_varied else k
         if conditions.rows is None:
-            depth = wanted + len(conditions.excluded)
+            depth = wanted + conditions.num_named
             found = self._candidates.find(reviewers, depth, include_seen=options.include_seen)
         else:
             # With a condition every matching movie is scored, so that a list is short only when they run out.
@@ -260,6 +266,7 @@ class ListMaker:
                     card=card,
                     because=None if reasons is None else reasons[place],
                     variants=self._others(int(row)) if options.show_variants else None,
+                    cold=bool(self._cold[row]),
                 )
             )
         return answers

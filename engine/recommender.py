@@ -15,6 +15,7 @@ from engine.artifact import Artifact
 from engine.candidates import CandidateSource
 from engine.cards import MovieCards
 from engine.catalog import CATALOG_FILE, Catalog
+from engine.cold import cold_movies
 from engine.directions import Directions
 from engine.errors import ArtifactCorruptError, ConfigError, DataError, UnknownIdError
 from engine.ids import IdTable
@@ -63,8 +64,9 @@ class Engine:
         num_candidates = int(artifact.manifest["search"]["num_candidates"])
         candidates = CandidateSource(self._model, self._index, num_candidates)
         self._films = _films(artifact)
+        self._cold = cold_movies(artifact, self._model.num_movies)
         self._lists = ListMaker(
-            self._model, candidates, self._movies, self._cards, self._catalog, *self._films
+            self._model, candidates, self._movies, self._cards, self._catalog, *self._films, self._cold
         )
         self._num_candidates = num_candidates
 
@@ -248,8 +250,16 @@ class Engine:
             self._model, self._index, self._num_candidates, self._lists, self._movies, *self._films
         )
 
-    def similar(self, movie_id: str, k: int = 10, *, where: str | None = None) -> list[SimilarMovie]:
+    def similar(
+        self, movie_id: str, k: int = 10, *, where: str | None = None, no_cold: bool = False
+    ) -> list[SimilarMovie]:
         """The movies most like a movie, most alike first.
+
+        Args:
+            movie_id: the movie, with reviews or without.
+            k: how many are wanted, at least 1.
+            where: an SQL condition over the catalogue's columns.
+            no_cold: leave out movies without reviews, which are known by their metadata alone.
 
         Raises:
             ConfigError: `k` is less than 1.
@@ -259,7 +269,8 @@ class Engine:
         check_k(k)
         movie_row = self._movie_row(movie_id)
         matching = None if where is None else self._catalog.matching_rows(where)
-        rows, similarities = similar_rows(self._model, self._index, movie_row, k, matching)
+        left_out = self._cold if no_cold else None
+        rows, similarities = similar_rows(self._model, self._index, movie_row, k, matching, left_out)
         return [
             SimilarMovie(
                 rank=rank,
@@ -267,6 +278,7 @@ class Engine:
                 title=(card := self._cards.card(int(row)))["title"],
                 similarity=float(similarity),
                 card=card,
+                cold=bool(self._cold[row]),
             )
             for rank, (row, similarity) in enumerate(zip(rows, similarities, strict=True), start=1)
         ]

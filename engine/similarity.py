@@ -17,7 +17,12 @@ SHARED_WEIGHT = 0.95
 
 
 def similar_rows(
-    model: Model, index: VectorIndex, movie_row: int, k: int, matching: Rows | None = None
+    model: Model,
+    index: VectorIndex,
+    movie_row: int,
+    k: int,
+    matching: Rows | None = None,
+    left_out: NDArray[np.bool_] | None = None,
 ) -> tuple[Rows, NDArray[np.float32]]:
     """The movies most like one movie.
 
@@ -30,6 +35,7 @@ def similar_rows(
         movie_row: the movie.
         k: how many are wanted.
         matching: rows that may be answered; by default all.
+        left_out: bool [num_movies], movies that may not be answered; by default none.
 
     Returns:
         Rows, int64 [num], most alike first, equal ones by row, and their similarities, float32 [num].
@@ -40,9 +46,13 @@ def similar_rows(
         query[:, -1] = 0.0
         nearest = index.search(query, max(NUM_CANDIDATES, k + 1)).rows[0]
         rows = np.union1d(nearest, neighbours)
+        if left_out is not None and (~left_out[rows]).sum() <= k:
+            rows = np.arange(model.num_movies)
     else:
         rows = matching
     rows = rows[rows != movie_row].astype(np.int64)
+    if left_out is not None:
+        rows = rows[~left_out[rows]]
     similarities = (1 - SHARED_WEIGHT) * _cosines(model, movie_row, rows)
     places = np.searchsorted(rows, neighbours)
     held = places < len(rows)
