@@ -96,9 +96,13 @@ def test_seen_movies_are_never_recommended(index: Contents) -> None:
 
 def test_seen_movies_are_listed_where_they_are_wanted(index: Contents, some: list[str]) -> None:
     for reviewer_id in some:
-        every = index.engine.recommend(reviewer_id, len(index.movie_ids), include_seen=True)
+        every = index.engine.recommend(
+            reviewer_id, len(index.movie_ids), include_seen=True, all_variants=True
+        )
         assert sorted(ids(every)) == index.movie_ids
-        matching = index.engine.recommend(reviewer_id, 1000, include_seen=True, where="movie_count >= 0")
+        matching = index.engine.recommend(
+            reviewer_id, 1000, include_seen=True, all_variants=True, where="movie_count >= 0"
+        )
         assert set(ids(matching)) >= index.seen[reviewer_id]
 
 
@@ -107,7 +111,7 @@ def test_a_k_beyond_the_catalogue_lists_all_that_is_unseen(
     index: Contents, some: list[str], extra: int
 ) -> None:
     for reviewer_id in some:
-        found = index.engine.recommend(reviewer_id, len(index.movie_ids) + extra)
+        found = index.engine.recommend(reviewer_id, len(index.movie_ids) + extra, all_variants=True)
         assert set(ids(found)) == set(index.movie_ids) - index.seen[reviewer_id]
         assert len(found) == len(set(ids(found)))
 
@@ -127,7 +131,7 @@ def test_lists_are_ordered_by_score_and_then_by_id(index: Contents, some: list[s
 
 
 def test_two_stages_find_what_scoring_every_movie_finds(index: Contents) -> None:
-    lists = index.engine.recommend_many(index.reviewer_ids, 10)
+    lists = index.engine.recommend_many(index.reviewer_ids, 10, all_variants=True)
     recalls = []
     for reviewer_id, found in zip(index.reviewer_ids, lists, strict=True):
         scores = scores_by_id(index, reviewer_id)
@@ -148,7 +152,7 @@ def test_a_condition_holds_for_the_whole_list_which_is_short_only_where_movies_r
     }
     assert bool(matching) == (condition != "year > 3000")
     for k in (10, 40):
-        lists = index.engine.recommend_many(some, k, where=condition)
+        lists = index.engine.recommend_many(some, k, where=condition, all_variants=True)
         for reviewer_id, found in zip(some, lists, strict=True):
             scores = scores_by_id(index, reviewer_id)
             open_movies = matching - index.seen[reviewer_id]

@@ -1,178 +1,39 @@
 """Every option of a list, alone and together, against an oracle that scores and tries every movie."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from small_shop import NUM_MOVIES, NUM_REVIEWERS, Movie, World, open_shop
 
-from engine.artifact import Artifact
-from engine.artifact_writer import ArtifactWriter
-from engine.candidates import CandidateSource
-from engine.cards import MovieCards
-from engine.catalog import CATALOG_FILE, Catalog
-from engine.histories import Histories, History
-from engine.ids import IdTable, build_id_arrays
 from engine.list_options import ListOptions
-from engine.lists import ListMaker
-from engine.neighbours import NeighbourTable
-from engine.rating_head import RatingHead
-from engine.relevance_head import RelevanceHead
-from engine.scorer import ALL, Blend, Model, Reviewer
-from engine.variants import Variants, build_variant_arrays
-from indexes.exact import ExactIndex
-from pipelines.catalog import write_catalog
+from engine.scorer import ALL, Reviewer
 
-NUM_MOVIES, NUM_FILMS, NUM_REVIEWERS, DIM = 300, 230, 9, 6
-LEVELS = np.arange(1, 6, dtype=np.float32)
-FORMATS = ("", " [Blu-ray]", " [DVD]", " VHS", " (Special Edition) [Blu-ray]")
-
-Movie = dict[str, Any]
 CONDITIONS: dict[str, Callable[[Movie], bool]] = {
     "price < 12": lambda movie: movie["price"] is not None and movie["price"] < 12,
-    "year >= 1990 and movie_count > 2": lambda movie: movie["year"] >= 1990 and movie["movie_count"] > 2,
+    "year >= 1990 and movie_count > 20": lambda movie: movie["year"] >= 1990 and movie["movie_count"] > 20,
     "title ilike '%blu%' or price is null": lambda movie: "Blu" in movie["title"] or movie["price"] is None,
     "movie_id = 'M007'": lambda movie: movie["movie_id"] == "M007",
     "price > 1000": lambda movie: False,
 }
 
 
-class World:
-    """A small shop: its movies, its model, and two ways to ask it for lists.
-
-    `exact` takes every movie for a candidate, `narrow` the nearest five. No dataclass, for Hypothesis
-    prints its fields.
-    """
-
-    def __init__(
-        self,
-        movies: list[Movie],
-        films: np.ndarray,
-        counts: np.ndarray,
-        model: Model,
-        exact: ListMaker,
-        narrow: ListMaker,
-    ) -> None:
-        self.movies, self.films, self.counts, self.model = movies, films, counts, model
-        self.exact, self.narrow = exact, narrow
-
-    def reviewer(self, number: int) -> Reviewer:
-        if number < NUM_REVIEWERS:
-            return self.model.reviewer(number)
-        return self.model.reviewer(None, History(np.array([5, 90], np.int32), np.array([4, 1], np.int8)))
-
-
-def random_table(generator: np.random.Generator) -> NeighbourTable:
-    present = generator.random((NUM_MOVIES, NUM_MOVIES)) < 0.03
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
-    weights = generator.random(int(present.sum())).astype(np.float32)
-    return NeighbourTable(offsets, np.nonzero(present)[1].astype(np.int32), weights)
-
-
-def random_model(generator: np.random.Generator) -> Model:
-    def normal(*shape: int) -> np.ndarray:
-        return generator.standard_normal(shape).astype(np.float32)
-
-    lengths = np.array([0, 1, 4, 9, 20, 3, 7, NUM_MOVIES, 30])  # one has seen nothing, one everything
-    movies = np.concatenate([generator.permutation(NUM_MOVIES)[:length] for length in lengths])
-    return Model(
-        relevance=RelevanceHead(
-            movie_vectors=normal(NUM_MOVIES, DIM + 1),
-            history_vectors=normal(NUM_MOVIES, DIM),
-            reviewer_embeddings=normal(NUM_REVIEWERS, DIM),
-            level_weights=normal(5),
-            recency_power=0.4,
-            max_history=8,
-        ),
-        rating=RatingHead(
-            levels=LEVELS,
-            movie_vectors=normal(NUM_MOVIES, DIM + 2),
-            history_vectors=normal(NUM_MOVIES, 2 * DIM) / 2,
-            reviewer_biases=normal(NUM_REVIEWERS, 2) / 2,
-            baselines=3 + normal(NUM_MOVIES) / 2,
-            thresholds=np.array([-2, -1, 0, 1], np.float32),
-            dot_weights=normal(DIM),
-            kernels=[normal(3 * DIM, 4) / 2, normal(4, 2) / 2],
-            biases=[normal(4), normal(2)],
-        ),
-        neighbours=random_table(generator),
-        linear_neighbours=None,
-        rating_neighbours=random_table(generator),
-        histories=Histories(
-            np.concatenate([[0], np.cumsum(lengths)]),
-            movies.astype(np.int32),
-            generator.integers(0, 5, len(movies)).astype(np.int8),
-        ),
-        blend=Blend(like_rating=4.0, neighbour_weight=0.7, like_weight=0.5, rating_neighbour_weight=0.3),
-    )
-
-
-def random_movies(generator: np.random.Generator, films: np.ndarray, counts: np.ndarray) -> list[Movie]:
-    return [
-        {
-            "movie_row": row,
-            "movie_id": f"M{row:03d}",
-            "title": f"Film {films[row]}{FORMATS[row % len(FORMATS)]}",
-            "price": None if row % 11 == 0 else float(generator.integers(2, 30)),
-            "year": int(generator.integers(1950, 2020)),
-            "movie_count": int(counts[row]),
-        }
-        for row in range(NUM_MOVIES)
-    ]
-
-
-def write_movies(movies: list[Movie], directory: Path) -> Artifact:
-    connection = duckdb.connect()
-    connection.execute(
-        "create table movies (movie_row integer, movie_id varchar, title varchar, price double, "
-        "year integer, movie_count integer, category varchar, main_cat varchar, description varchar, "
-        "brand varchar, rank integer, date varchar, links varchar[], average_rating double)"
-    )
-    connection.executemany(
-        "insert into movies (movie_row, movie_id, title, price, year, movie_count) values (?, ?, ?, ?, ?, ?)",
-        [list(movie.values()) for movie in movies],
-    )
-    with ArtifactWriter(directory) as writer:
-        write_catalog(connection, writer)
-    return Artifact.open(directory)
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    generator = np.random.default_rng(3)
-    model = random_model(generator)
-    films = np.concatenate([np.arange(NUM_FILMS), generator.integers(0, 40, NUM_MOVIES - NUM_FILMS)])
-    films = generator.permutation(films)
-    counts = np.bincount(model.histories.movie_rows, minlength=NUM_MOVIES)
-    movies = random_movies(generator, films, counts)
-    artifact = write_movies(movies, tmp_path_factory.mktemp("shop"))
-    catalog = Catalog(artifact.file(CATALOG_FILE))
-    index = ExactIndex(model.relevance.movie_vectors)
-    makers = [
-        ListMaker(
-            model,
-            CandidateSource(model, index, num_candidates),
-            IdTable(*build_id_arrays([movie["movie_id"] for movie in movies])),
-            MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets")),
-            catalog,
-            Variants(*build_variant_arrays(films).values()),
-            counts.astype(np.int32),
-        )
-        for num_candidates in (NUM_MOVIES, 5)
-    ]
-    yield World(movies, films, counts, model, *makers)
-    catalog.close()
+    shop = open_shop(tmp_path_factory.mktemp("shop"))
+    yield shop
+    shop.catalog.close()
 
 
 def let_in(world: World, reviewer: Reviewer, options: ListOptions) -> list[int]:
     """The movies that meet every condition, tried one by one."""
-    seen_films = {world.films[row] for row in reviewer.history.movie_rows}
-    scores = world.model.rescore(reviewer, ALL)
-    means = scores.probabilities @ LEVELS.astype(np.float64)
+    seen = set(reviewer.history.movie_rows.tolist())
+    if not options.all_variants:
+        seen_films = {world.films[row] for row in seen}
+        seen = {row for row in range(NUM_MOVIES) if world.films[row] in seen_films}
+    means = world.model.rating.summarize(world.model.rate(reviewer, ALL)).mean
     rows = []
     for row, movie in enumerate(world.movies):
         if options.where is not None and not CONDITIONS[options.where](movie):
@@ -181,7 +42,7 @@ def let_in(world: World, reviewer: Reviewer, options: ListOptions) -> list[int]:
             continue
         if options.exclude is not None and movie["movie_id"] in options.exclude:
             continue
-        if not options.include_seen and world.films[row] in seen_films:
+        if not options.include_seen and row in seen:
             continue
         if options.min_rating is not None and means[row] < options.min_rating:
             continue
@@ -263,7 +124,7 @@ list_options = st.builds(
     include_seen=st.booleans(),
     only=st.none() | movie_ids.filter(bool),
     exclude=st.none() | movie_ids | st.just([f"M{row:03d}" for row in range(250)]),
-    min_rating=st.none() | st.floats(1, 5),
+    min_rating=st.none() | st.floats(1, 5) | st.floats(2.2, 3.6),
     all_variants=st.booleans(),
     format_preference=st.none() | st.sampled_from(["blu-ray", "vhs", "special edition", "betamax"]),
     show_variants=st.booleans(),
