@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,20 @@ class Shards:
         self._format = format
         self._work = json.loads(json.dumps(work))
         self._complete: dict[str, dict[str, int]] = {}
+        self._noting = threading.Lock()
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._lock = self._take_lock()
-            self._go_on()
         except OSError as error:
             raise unwritable(directory, error) from error
+        try:
+            self._go_on()
+        except OSError as error:
+            self.close()
+            raise unwritable(directory, error) from error
+        except ConfigError:
+            self.close()
+            raise
 
     def path(self, shard: int) -> Path:
         """The file of a shard once it is whole."""
@@ -77,17 +86,18 @@ class Shards:
             return False
 
     def keep(self, shard: int, num_reviewers: int, num_rows: int) -> None:
-        """Puts a shard that has been written at `unfinished_path` in its place, and notes it.
+        """Puts a shard that has been written at `unfinished_path` in its place, and notes it; threads may.
 
         Raises:
             DataError: the disk is full, or the directory is gone.
         """
         path, unfinished = self.path(shard), self.unfinished_path(shard)
         try:
-            size = unfinished.stat().st_size
-            unfinished.replace(path)
-            self._complete[path.name] = {"reviewers": num_reviewers, "rows": num_rows, "bytes": size}
-            self._note()
+            with self._noting:
+                size = unfinished.stat().st_size
+                unfinished.replace(path)
+                self._complete[path.name] = {"reviewers": num_reviewers, "rows": num_rows, "bytes": size}
+                self._note()
         except OSError as error:
             raise unwritable(self.directory, error) from error
 
