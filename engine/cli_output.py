@@ -11,6 +11,7 @@ import click
 
 from engine.tables import cell_text, format_table
 
+_REASONS_WIDTH = 60
 _NOT_SHOWN = ("files", "config", "calibration", "baselines")
 
 
@@ -29,7 +30,7 @@ def print_recommendations(items: Sequence[Mapping[str, Any]]) -> None:
         for item in items
     ]
     headings = ["#", "movie", "title", *(["stars", "like"] if rated else ["relevance"])]
-    if any(item.get("because") is not None for item in items):
+    if any(item.get("because") for item in items):
         headings.append("because of")
         rows = [[*row, _reasons(item)] for row, item in zip(rows, items, strict=True)]
     if any(item.get("variants") is not None for item in items):
@@ -47,7 +48,7 @@ def print_reviewers(items: Sequence[Mapping[str, Any]]) -> None:
         + ([_stars(item), _chance(item)] if rated else [item.get("relevance")])
         for item in items
     ]
-    if any(item.get("because") is not None for item in items):
+    if any(item.get("because") for item in items):
         headings.append("because of")
         rows = [[*row, _reasons(item)] for row, item in zip(rows, items, strict=True)]
     _print_table(headings, rows)
@@ -174,8 +175,14 @@ def _variants(item: Mapping[str, Any]) -> str | None:
 
 
 def _reasons(item: Mapping[str, Any]) -> str | None:
-    reasons = item.get("because") or ()
-    return ", ".join(reason["title"] or reason["movie_id"] for reason in reasons) or None
+    """The titles of the strongest reasons, as many as the column holds whole."""
+    titles = [reason["title"] or reason["movie_id"] for reason in item.get("because") or ()]
+    shown = titles[:1]
+    for title in titles[1:]:
+        if len(", ".join([*shown, title])) > _REASONS_WIDTH:
+            break
+        shown.append(title)
+    return ", ".join(shown) or None
 
 
 def _stars(item: Mapping[str, Any]) -> str | None:
