@@ -62,8 +62,8 @@ def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"memory: {_gigabytes(memory['peak'])} of {_gigabytes(machine['memory'])}; disk: index "
-        f"{_gigabytes(disk['index'])} of {_gigabytes(machine['output_disk'])} free, temporary files "
-        f"{_gigabytes(disk['scratch'])} of {_gigabytes(machine['scratch_disk'])} free"
+        f"{_gigabytes(disk['index'])} and temporary files {_gigabytes(disk['scratch'])} of "
+        f"{_gigabytes(machine['disk'])} free"
     )
     yield "It fits." if planned["fits"] else f"It does not fit: {'; '.join(planned['faults'])}."
 

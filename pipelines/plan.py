@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ SMALL = 64_000_000
 """Bytes of files up to which a build starts without a plan: it takes no more than other programs do."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _CALIBRATION_ROWS = 200_000
+_CALIBRATION_ROUNDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +48,13 @@ class Costs:
     """Bytes for each number of a movie's vectors while they are trained."""
     review: int = 160
     """Bytes for a review while it is trained on."""
+    neighbours_review: float = 7.0
+    """Neighbours of a movie for each of its reviews, as far as they are kept."""
     neighbour: int = 24
     """Bytes for a neighbour of a movie while the tables are made."""
     disk_reviewer: int = 40
     """Bytes of the index for a reviewer beside the numbers of the vector: the id, biases, offsets."""
-    disk_movie: int = 2_500
+    disk_movie: int = 500
     """Bytes of the index for a movie beside its vectors and neighbours: what is shown and filtered by."""
     disk_review: int = 5
     """Bytes of the index for a review."""
@@ -68,7 +70,7 @@ class Costs:
     """Of training and measuring, a review, all rounds together."""
     seconds_movie: float = 1e-3
     """Of indexing and describing a movie."""
-    calibration: float = 0.35
+    calibration: float = 0.02
     """What the piece of work takes that a machine is compared by."""
 
 
@@ -80,10 +82,10 @@ class Plan:
         files: what the files hold.
         memory: bytes at the peak, by phase.
         index_bytes: bytes of the index.
-        scratch_bytes: bytes of temporary files.
+        scratch_bytes: bytes of temporary files and checkpoints, which lie beside the index.
         seconds: by phase.
         pace: how much longer this machine takes than that of the measurements.
-        machine: bytes of memory, of disk where the index goes and where temporary files go, and cores.
+        machine: bytes of memory, of disk where the index goes, and cores.
     """
 
     files: Survey
@@ -104,18 +106,12 @@ class Plan:
                 f"{phase} takes about {_gigabytes(peak)} of memory, there are "
                 f"{_gigabytes(self.machine['memory'])}"
             )
-        same = self.machine["same_disk"]
-        needed = {
-            "output_disk": self.index_bytes + (self.scratch_bytes if same else 0),
-            "scratch_disk": 0 if same else self.scratch_bytes,
-        }
-        places = {"output_disk": "the output", "scratch_disk": "temporary files"}
-        faults += [
-            f"{places[name]} takes about {_gigabytes(size)} of disk, there are "
-            f"{_gigabytes(self.machine[name])} free"
-            for name, size in needed.items()
-            if size > self.machine[name]
-        ]
+        disk = self.index_bytes + self.scratch_bytes
+        if disk > self.machine["disk"]:
+            faults.append(
+                f"the index and temporary files take about {_gigabytes(disk)} of disk, there are "
+                f"{_gigabytes(self.machine['disk'])} free"
+            )
         return faults
 
     def to_dict(self) -> dict[str, Any]:
@@ -202,7 +198,7 @@ def _memory(files: Survey, config: Config, costs: Costs) -> dict[str, int]:
     database = min(size_in_bytes(config.ingest.memory_limit), costs.plain_byte * files.num_plain_bytes)
     reviewer = config.relevance.embedding_dim * costs.reviewer_number
     movie = (config.relevance.embedding_dim + config.rating.dim) * costs.movie_number
-    movie += config.neighbours.num_neighbours * costs.neighbour
+    movie += round(_neighbours(files, config, costs) * costs.neighbour)
     return {
         "reading": round(costs.process / 2 + costs.reading + database),
         "training": round(
@@ -217,9 +213,16 @@ def _memory(files: Survey, config: Config, costs: Costs) -> dict[str, int]:
 def _index_bytes(files: Survey, config: Config, costs: Costs) -> int:
     dim, rating_dim = config.relevance.embedding_dim, 2 * config.rating.dim
     # Two vectors for relevance, of which one lies in the index too, and two for ratings; 8 bytes a neighbour.
-    movie = 4 * (3 * dim + 2 * rating_dim) + 2 * 8 * config.neighbours.num_neighbours + costs.disk_movie
+    neighbours = 2 * 8 * round(_neighbours(files, config, costs))
+    movie = 4 * (3 * dim + 2 * rating_dim) + neighbours + costs.disk_movie
     reviewer = 4 * dim + costs.disk_reviewer
     return files.num_reviewers * reviewer + files.num_movies * movie + files.num_reviews * costs.disk_review
+
+
+def _neighbours(files: Survey, config: Config, costs: Costs) -> float:
+    """How many neighbours a movie has in each table."""
+    reviews = files.num_reviews / max(files.num_movies, 1)
+    return min(config.neighbours.num_neighbours, costs.neighbours_review * reviews)
 
 
 def _seconds(files: Survey, costs: Costs, pace: float) -> dict[str, float]:
@@ -233,12 +236,9 @@ def _seconds(files: Survey, costs: Costs, pace: float) -> dict[str, float]:
 
 def _machine(output: Path) -> dict[str, int]:
     place = next(parent for parent in (output, *output.absolute().parents) if parent.exists())
-    scratch = Path(tempfile.gettempdir())
     return {
         "memory": memory_limit(),
-        "output_disk": shutil.disk_usage(place).free,
-        "scratch_disk": shutil.disk_usage(scratch).free,
-        "same_disk": int(place.stat().st_dev == scratch.stat().st_dev),
+        "disk": shutil.disk_usage(place).free,
         "cores": os.cpu_count() or 1,
     }
 
@@ -257,17 +257,19 @@ def memory_limit() -> int:
 
 
 def _calibrate() -> float:
-    """The seconds of a piece of work like that of a training: gathers, products and sums of rows."""
+    """The seconds of a piece of work like that of a training, the best of some, as others may be at work."""
     generator = np.random.default_rng(0)
     table = generator.standard_normal((_CALIBRATION_ROWS, 64), dtype=np.float32)
-    rows = generator.integers(0, _CALIBRATION_ROWS, (20, 20_000))
+    rows = generator.integers(0, _CALIBRATION_ROWS, 20_000)
     weights = generator.standard_normal((64, 256), dtype=np.float32)
-    started = time.perf_counter()
-    for chosen in rows:
-        products = table[chosen] @ weights
-        np.add.at(table[:, 0], chosen, products[:, 0])
+    took = []
+    for _ in range(_CALIBRATION_ROUNDS):
+        started = time.perf_counter()
+        products = table[rows] @ weights
+        np.add.at(table[:, 0], rows, products[:, 0])
         np.sort(products, axis=1)
-    return time.perf_counter() - started
+        took.append(time.perf_counter() - started)
+    return min(took)
 
 
 def _gigabytes(size: float) -> str:
