@@ -22,9 +22,10 @@ from engine import (
     cli_recommend,
     cli_similar,
     cli_tune,
+    cli_update,
 )
 from engine.cli_options import index_option, json_option, verbose_option
-from engine.cli_output import print_json, print_summary
+from engine.cli_output import print_json, print_summary, say_if_retrain
 from engine.errors import EngineError
 
 
@@ -63,6 +64,7 @@ def info(index: Path, verify: bool, as_json: bool) -> None:
     if verify:
         artifact.verify()
     facts = {"location": str(artifact.build_directory), **artifact.manifest}
+    say_if_retrain(facts)
     if as_json:
         print_json(facts | ({"verified": True} if verify else {}))
     else:
@@ -81,6 +83,7 @@ main.add_command(cli_build.build_index)
 main.add_command(cli_plan.plan)
 main.add_command(cli_build.prepare)
 main.add_command(cli_index.index)
+main.add_command(cli_update.add_reviews)
 main.add_command(cli_evaluate.evaluate)
 main.add_command(cli_tune.tune)
 main.add_command(cli_explore.explore)

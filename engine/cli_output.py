@@ -112,6 +112,13 @@ def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
         click.echo(f"{shown} can be listed.", err=True)
 
 
+def say_if_retrain(manifest: Mapping[str, Any]) -> None:
+    """Says on stderr that an index should be trained again, and why, where its updates say so."""
+    updates = manifest.get("updates") or {}
+    if updates.get("retrain"):
+        click.echo(f"Train again with build-index: {updates['reason']}.", err=True)
+
+
 def print_summary(manifest: Mapping[str, Any]) -> None:
     """Prints what an index says of itself, but for its settings, its files and what its report draws."""
     for line in _summary_lines({name: manifest[name] for name in manifest if name not in _NOT_SHOWN}):

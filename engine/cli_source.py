@@ -26,7 +26,9 @@ _SENTIMENT_OPTION = click.option(
 )
 
 
-def source_command(*, seed: bool = False, sentiment: bool = False) -> Callable[[Command], Command]:
+def source_command(
+    *, seed: bool = False, sentiment: bool = False, update: bool = False
+) -> Callable[[Command], Command]:
     """Adds the options that say what is read, which rows stay, and how the answer is printed.
 
     In place of the many the command is given `metadata`, `config` and `as_json`; talk goes to stderr by then.
@@ -34,6 +36,7 @@ def source_command(*, seed: bool = False, sentiment: bool = False) -> Callable[[
     Args:
         seed: whether the command makes random choices.
         sentiment: whether it can learn from the texts of reviews.
+        update: whether the reviews go into an index that is there, which asks for less.
     """
 
     def decorate(command: Command) -> Command:
@@ -49,7 +52,12 @@ def source_command(*, seed: bool = False, sentiment: bool = False) -> Callable[[
             start_logging(logging.INFO)
             return command(*arguments, config=config, **options)
 
-        added = [*_SOURCE_OPTIONS, *[_SEED_OPTION] * seed, *[_SENTIMENT_OPTION] * sentiment]
+        added = [
+            *_BUILD_OPTIONS * (not update),
+            *_SOURCE_OPTIONS,
+            *[_SEED_OPTION] * seed,
+            *[_SENTIMENT_OPTION] * sentiment,
+        ]
         decorated: Callable[..., Any] = run
         for option in reversed([*added, json_option, verbose_option]):
             decorated = option(decorated)
@@ -58,7 +66,7 @@ def source_command(*, seed: bool = False, sentiment: bool = False) -> Callable[[
     return decorate
 
 
-_SOURCE_OPTIONS = (
+_BUILD_OPTIONS = (
     click.option(
         "--metadata",
         type=_PATH,
@@ -66,6 +74,20 @@ _SOURCE_OPTIONS = (
         metavar="FILE",
         help="A file that describes the movies: titles, categories, prices. May be given several times.",
     ),
+    click.option(
+        "--min-reviews-per-reviewer",
+        type=int,
+        metavar="N",
+        help="Drop reviewers with fewer reviews, until none is left; 2 by default.",
+    ),
+    click.option(
+        "--min-reviews-per-movie",
+        type=int,
+        metavar="N",
+        help="Drop movies with fewer reviews, likewise; 2 by default.",
+    ),
+)
+_SOURCE_OPTIONS = (
     click.option(
         "--format",
         metavar="FORMAT",
@@ -86,18 +108,6 @@ _SOURCE_OPTIONS = (
         "--until", metavar="DATE", help="Keep only reviews up to and including this day, YYYY-MM-DD."
     ),
     click.option("--verified-only", is_flag=True, help="Keep only reviews of verified purchases."),
-    click.option(
-        "--min-reviews-per-reviewer",
-        type=int,
-        metavar="N",
-        help="Drop reviewers with fewer reviews, until none is left; 2 by default.",
-    ),
-    click.option(
-        "--min-reviews-per-movie",
-        type=int,
-        metavar="N",
-        help="Drop movies with fewer reviews, likewise; 2 by default.",
-    ),
     click.option(
         "--allow-truncated",
         is_flag=True,

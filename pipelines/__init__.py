@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BuildResult", "Evaluation", "build_index", "evaluate"]
+__all__ = ["BuildResult", "Evaluation", "UpdateResult", "add_reviews", "build_index", "evaluate"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from pipelines import evaluation
 
         return getattr(evaluation, name)
+    if name in ("UpdateResult", "add_reviews"):
+        from pipelines import update
+
+        return getattr(update, name)
     raise AttributeError(f"module 'pipelines' has no attribute {name!r}")

@@ -24,7 +24,7 @@ from pipelines.index import build_search
 from pipelines.intake import space_needed, take_in
 from pipelines.page import check_page, write_page
 from pipelines.plan import check_plan
-from pipelines.popularity import times_of_histories, write_times
+from pipelines.popularity import times_of_histories, write_popularity, write_times
 from pipelines.quality import measure_quality
 from pipelines.quality_baselines import measure_baselines
 from pipelines.report import write_report
@@ -97,7 +97,9 @@ def build_index(
         search = build_search(model, config)
         write_model(model, writer)
         times = times_of_histories(prepared, catalogue)
-        write_times(model, times, config.popularity.half_life_days, writer)
+        write_times(times, writer)
+        half_life = config.popularity.half_life_days
+        write_popularity(model.histories.movie_rows, model.num_movies, times, half_life, writer)
         write_search(search, writer)
         writer.add_section("config", config.to_dict())
         writer.add_section("seed", config.seed)

@@ -44,6 +44,7 @@ def ingest(
     keep_text: bool = False,
     compare_text: bool = False,
     cold: ColdConfig | None = None,
+    few: bool = False,
 ) -> Accounting:
     """Fills the database with the reviews that are kept, their reviewers and movies, and the rejected rows.
 
@@ -63,6 +64,7 @@ def ingest(
         keep_text: keep the words of the reviews, which are most of their bytes.
         compare_text: keep a number for the words of each review, which tells copies; it is 0 otherwise.
         cold: which movies without enough reviews to take in; none by default.
+        few: whether a single reviewer or movie will do, for reviews that others are already there of.
 
     Returns:
         What became of every row.
@@ -104,7 +106,7 @@ def ingest(
         require_usable_metadata(database, metadata_sources)
     _log.info("Read %d metadata files, %.1f s so far", len(metadata_read), time.perf_counter() - started)
 
-    selection = select_reviews(database, config, condition_columns)
+    selection = select_reviews(database, config, condition_columns, few=few)
     if "links" not in condition_columns:
         run(database, "kept_movies")
         scrape_links(database, threads=config.threads)

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from engine.artifact_writer import ArtifactWriter
 from engine.popularity import POPULARITY
-from engine.scorer import Model
 from pipelines.cold_catalogue import ColdCatalogue
 from pipelines.dataset import Reviews
 
@@ -54,18 +53,18 @@ def times_of_histories(reviews: Reviews, catalogue: ColdCatalogue | None) -> NDA
     return times[np.lexsort((times, owners))]
 
 
-def write_times(
-    model: Model, times: NDArray[np.integer], half_life_days: float, writer: ArtifactWriter
-) -> None:
-    """Adds the arrays `history_times` and `movie_popularity`.
-
-    Args:
-        model: has the histories.
-        times: int [num_reviews], in their order.
-        half_life_days: of the popularity.
-        writer: the build.
-    """
-    rows, num_movies = model.histories.movie_rows, model.num_movies
+def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
+    """Adds the array `history_times`: int [num_reviews], unix seconds, in the order of the histories."""
     small = not len(times) or (times.min() >= 0 and times.max() < 2**31)
     writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))
-    writer.add_array(POPULARITY, decayed_popularity(rows, times, num_movies, half_life_days))
+
+
+def write_popularity(
+    movie_rows: NDArray[np.integer],
+    num_movies: int,
+    times: NDArray[np.integer],
+    half_life_days: float,
+    writer: ArtifactWriter,
+) -> None:
+    """Adds the array `movie_popularity`; the arguments are those of `decayed_popularity`."""
+    writer.add_array(POPULARITY, decayed_popularity(movie_rows, times, num_movies, half_life_days))

@@ -23,12 +23,13 @@ _EXPECTED = (
 _LENGTH_SHOWN = 100
 
 
-def write_rejected(database: duckdb.DuckDBPyConnection, path: Path) -> int:
+def write_rejected(database: duckdb.DuckDBPyConnection, path: Path, *, before: Path | None = None) -> int:
     """Writes the rejected rows of all files to a Parquet ledger: kind, file, line, reason, text.
 
     Args:
         database: where `ingest` has run.
         path: the ledger; written whole or not at all.
+        before: a ledger whose rows go before; a row that is there already is not repeated.
 
     Returns:
         The number of rows in it.
@@ -37,6 +38,8 @@ def write_rejected(database: duckdb.DuckDBPyConnection, path: Path) -> int:
         "select 'review' as kind, * from rejected union all select 'metadata', * from rejected_metadata "
         "order by kind desc, file, line"
     )
+    if before is not None:
+        rows = database.read_parquet(str(before)).union(rows).distinct().order("kind desc, file, line")
     write_table(rows, path)
     return int(rows.count("*").fetchall()[0][0])
 

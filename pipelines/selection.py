@@ -62,7 +62,11 @@ def columns_of_condition(database: duckdb.DuckDBPyConnection, condition: str | N
 
 
 def select_reviews(
-    database: duckdb.DuckDBPyConnection, config: IngestConfig, condition_columns: Collection[str]
+    database: duckdb.DuckDBPyConnection,
+    config: IngestConfig,
+    condition_columns: Collection[str],
+    *,
+    few: bool = False,
 ) -> Selection:
     """Leaves in `core_reviews` the reviews that are kept.
 
@@ -75,9 +79,10 @@ def select_reviews(
         database: holds the staged reviews and the described movies.
         config: the filters.
         condition_columns: the columns that the condition names.
+        few: whether a single reviewer or movie will do.
 
     Raises:
-        DataError: nothing is left, or a single reviewer or movie.
+        DataError: nothing is left, or a single reviewer or movie where that will not do.
         FilterError: the condition fails on the data.
     """
     run(
@@ -100,7 +105,7 @@ def select_reviews(
     run(database, "core_reviews")
     kept = _shrink_to_core(database, config)
     filtered_by["k-core"] = chosen - kept
-    _require_enough(database, config, kept, filtered_by)
+    _require_enough(database, config, kept, filtered_by, few=few)
     return Selection(duplicate=duplicate, filtered_by=filtered_by)
 
 
@@ -148,12 +153,19 @@ def _shrink_to_core(database: duckdb.DuckDBPyConnection, config: IngestConfig) -
 
 
 def _require_enough(
-    database: duckdb.DuckDBPyConnection, config: IngestConfig, kept: int, filtered_by: dict[str, int]
+    database: duckdb.DuckDBPyConnection,
+    config: IngestConfig,
+    kept: int,
+    filtered_by: dict[str, int],
+    *,
+    few: bool,
 ) -> None:
     taken = ", ".join(f"{reason} took {count:,}" for reason, count in filtered_by.items() if count)
     because = f" ({taken})" if taken else ""
     if kept == 0:
         raise DataError(f"No review is left{because}; {_advice(config, filtered_by)}.")
+    if few:
+        return
     [(num_reviewers, num_movies)] = database.execute(
         "select count(distinct reviewer_number), count(distinct movie_number) from core_reviews"
     ).fetchall()
