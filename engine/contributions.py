@@ -3,7 +3,8 @@
 A review's contribution is the score with the whole history less the score without that review, all else
 being equal: `Model.reviewer(row, history without it)`. Scoring once a review would take seconds, so it is
 worked out in closed form: every pooled sum less one term, with the older reviews one place newer and the
-normalisers of a history that is one shorter.
+normalisers of a history that is one shorter. What a reviewer has beyond the pooled history, such as an
+embedding or a generosity of their own, stays as it is.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import pipelines
+from engine.answers import TopList
 from engine.artifact_writer import ArtifactWriter
 from engine.cli import main
 from engine.errors import FilterError, UnknownIdError
@@ -50,7 +51,7 @@ class FakeEngine:
             raise KeyboardInterrupt
         if options["where"] == "prise < 1":
             raise FilterError("no column\nof that name")
-        return list(self.items[:k])
+        return TopList(self.items[:k])
 
     def similar(self, movie_id: str, k: int, **options: Any) -> list[Item]:
         self.asked.update(options, k=k)
