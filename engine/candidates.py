@@ -68,13 +68,13 @@ class CandidateSource:
         seen = np.sort(self.model.keys(histories.places, histories.movie_rows))
         own = self._nearest_keys(reviewers, seen, wanted)
         near = reviewers.near
-        open_places = np.flatnonzero((near.values > 0) & ~_held(seen, near.rows))
+        open_places = np.flatnonzero((near.values > 0) & ~are_held(seen, near.rows))
         keys = near.rows[open_places]
         if self.model.blend.neighbour_weight == 0:
             keys = keys[:0]
         elif len(keys):
             keys = _best_of_each(keys // num_movies, keys, near.values[open_places], wanted)
-        found = np.unique(np.concatenate([own, keys]))
+        found = distinct(np.concatenate([own, keys]))
         return found // num_movies, found % num_movies
 
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
@@ -86,7 +86,7 @@ class CandidateSource:
             depth = min(wanted + int(length), self._index.num_vectors)
             rows = self._index.search(reviewers.queries[places], depth).rows
             keys = self.model.keys(places[:, None], rows)
-            is_open = (rows >= 0) & ~_held(seen, keys)
+            is_open = (rows >= 0) & ~are_held(seen, keys)
             parts.append(keys[is_open & (np.cumsum(is_open, axis=1) <= wanted)])
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
@@ -103,7 +103,13 @@ class CandidateSource:
         return np.union1d(own, found)
 
 
-def _held(ascending: Rows, keys: Rows) -> NDArray[np.bool_]:
+def distinct(keys: Rows) -> Rows:
+    """The different keys, ascending; several times as fast as `np.unique`, which hashes whole numbers."""
+    ordered = np.sort(keys)
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]
+
+
+def are_held(ascending: Rows, keys: Rows) -> NDArray[np.bool_]:
     """Which keys are among ascending ones."""
     if not len(ascending):
         return np.zeros(keys.shape, dtype=bool)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import TopList
-from engine.candidates import CandidateSource
+from engine.candidates import CandidateSource, are_held, distinct
 from engine.ids import IdTable
 from engine.list_options import ListOptions
 from engine.lists import ListMaker, check_k
@@ -153,7 +153,8 @@ class _FilmSource(CandidateSource):
         places, movie_rows = super().find_many(reviewers, k)
         histories = reviewers.histories
         seen = self.model.keys(histories.places, self._films[histories.movie_rows])
-        keys = np.setdiff1d(self.model.keys(places, self._films[movie_rows]), seen)
+        keys = distinct(self.model.keys(places, self._films[movie_rows]))
+        keys = keys[~are_held(np.sort(seen), keys)]
         return keys // self.model.num_movies, keys % self.model.num_movies
 
 
