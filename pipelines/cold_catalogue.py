@@ -133,6 +133,16 @@ def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | 
         logger.info("Metadata describes too few of the reviewed movies to take in movies without reviews")
         return None
     run(database, "join_cold_movies")
+    return read_catalogue(database)
+
+
+def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
+    """Reads what is known of all movies.
+
+    Args:
+        database: its table `movies` says in `learned_row` which row a movie had before, or null for a new
+            one; `cold_reviews` holds reviews of new ones, where there are any.
+    """
     new = database.execute("select movie_row from movies where learned_row is null order by movie_row")
     new_rows = np.asarray(new.fetchnumpy()["movie_row"], dtype=np.int64)
     words = count_words(_movies(database))

@@ -11,3 +11,4 @@ create or replace table staged_metadata (
 );
 create or replace table metadata_lines (file integer, line bigint, movie_id varchar, reason varchar, row_text varchar);
 create or replace table scraped_links (movie_id varchar, links varchar[]);
+create or replace table cold_reviews (reviewer_row integer, movie_id varchar, rating double, time bigint);
