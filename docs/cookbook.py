@@ -1,0 +1,52 @@
+"""Asks the questions of docs/cookbook.md again and writes down the answers: python docs/cookbook.py INDEX."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+COOKBOOK = Path(__file__).with_name("cookbook.md")
+_BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(block: str) -> Iterator[tuple[str, str]]:
+    """Splits what a console shows into each command and what it printed."""
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def answer(command: str, output: str, directory: Path) -> str:
+    """Runs a command in a directory and gives what it prints; `cat` writes the file that it shows."""
+    words = shlex.split(command)
+    if words[0] == "cat":
+        (directory / words[1]).write_text(output, encoding="utf-8")
+        return output
+    run = [sys.executable, "-m", "engine.cli", *words[1:]]
+    done = subprocess.run(
+        run, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    return done.stdout
+
+
+def refresh(text: str, directory: Path) -> str:
+    """Gives the page with the answers of today."""
+    return _BLOCK.sub(
+        lambda block: "".join(
+            f"$ {command}\n{answer(command, output, directory)}" for command, output in commands(block[0])
+        ),
+        text,
+    )
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as scratch:
+        shutil.copytree(sys.argv[1], Path(scratch) / "movie-index")
+        page = refresh(COOKBOOK.read_text(encoding="utf-8"), Path(scratch))
+    COOKBOOK.write_text(page, encoding="utf-8")
