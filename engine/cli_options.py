@@ -55,6 +55,12 @@ because_option = click.option(
 no_cold_option = click.option(
     "--no-cold", is_flag=True, help="Leave out movies without reviews, known by their metadata alone."
 )
+all_variants_option = click.option(
+    "--all-variants",
+    is_flag=True,
+    help="Take every movie for itself: list the DVD of a film beside its Blu-ray, and variants of what is "
+    "known already.",
+)
 _LIST_OPTIONS = (
     where_option,
     no_cold_option,
@@ -80,12 +86,7 @@ _LIST_OPTIONS = (
         metavar="STARS",
         help="Only movies whose predicted rating is at least this.",
     ),
-    click.option(
-        "--all-variants",
-        is_flag=True,
-        help="Take every movie for itself: list the DVD of a film beside its Blu-ray, and variants of what "
-        "was reviewed.",
-    ),
+    all_variants_option,
     click.option(
         "--format-preference",
         metavar="TEXT",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli_options import (
+    all_variants_option,
     check_k,
     index_option,
     json_option,
@@ -42,6 +43,7 @@ def similar() -> None:
 @k_option
 @where_option
 @no_cold_option
+@all_variants_option
 @json_option
 @verbose_option
 def movie(
@@ -51,6 +53,7 @@ def movie(
     k: int,
     where: str | None,
     no_cold: bool,
+    all_variants: bool,
     as_json: bool,
 ) -> None:
     """List the movies that are most like a movie, judged by who reviewed them and how."""
@@ -62,7 +65,8 @@ def movie(
     engine = Engine.load(index)
     if movie_id is None:
         movie_id = _by_title(engine, text or "", as_json)
-    shown = [item.to_dict() for item in engine.similar(movie_id, k, where=where, no_cold=no_cold)]
+    found = engine.similar(movie_id, k, where=where, no_cold=no_cold, all_variants=all_variants)
+    shown = [item.to_dict() for item in found]
     title = engine.title(movie_id)
     if as_json:
         print_json({"movie_id": movie_id, "title": title, "similar": shown})

@@ -251,7 +251,13 @@ class Engine:
         )
 
     def similar(
-        self, movie_id: str, k: int = 10, *, where: str | None = None, no_cold: bool = False
+        self,
+        movie_id: str,
+        k: int = 10,
+        *,
+        where: str | None = None,
+        no_cold: bool = False,
+        all_variants: bool = False,
     ) -> list[SimilarMovie]:
         """The movies most like a movie, most alike first.
 
@@ -260,6 +266,8 @@ class Engine:
             k: how many are wanted, at least 1.
             where: an SQL condition over the catalogue's columns.
             no_cold: leave out movies without reviews, which are known by their metadata alone.
+            all_variants: take every movie for itself: list variants of one film beside each other, and those
+                of the movie.
 
         Raises:
             ConfigError: `k` is less than 1.
@@ -270,7 +278,10 @@ class Engine:
         movie_row = self._movie_row(movie_id)
         matching = None if where is None else self._catalog.matching_rows(where)
         left_out = self._cold if no_cold else None
-        rows, similarities = similar_rows(self._model, self._index, movie_row, k, matching, left_out)
+        variants = None if all_variants else self._films[0]
+        rows, similarities = similar_rows(
+            self._model, self._index, movie_row, k, matching, left_out, variants
+        )
         return [
             SimilarMovie(
                 rank=rank,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.scorer import Model
+from engine.variants import Variants
 from indexes.base import VectorIndex
 
 Rows = NDArray[np.int64]
@@ -23,6 +24,7 @@ def similar_rows(
     k: int,
     matching: Rows | None = None,
     left_out: NDArray[np.bool_] | None = None,
+    variants: Variants | None = None,
 ) -> tuple[Rows, NDArray[np.float32]]:
     """The movies most like one movie.
 
@@ -36,30 +38,47 @@ def similar_rows(
         k: how many are wanted.
         matching: rows that may be answered; by default all.
         left_out: bool [num_movies], movies that may not be answered; by default none.
+        variants: answers the most alike movie of each film, and none of the movie's own; by default every
+            movie is taken for itself.
 
     Returns:
         Rows, int64 [num], most alike first, equal ones by row, and their similarities, float32 [num].
     """
-    neighbours, shared = model.neighbours.of(movie_row)
+    variants = variants or Variants.none()
     if matching is None:
         query = model.relevance.movie_vectors[movie_row].copy()[None, :]
         query[:, -1] = 0.0
         nearest = index.search(query, max(NUM_CANDIDATES, k + 1)).rows[0]
-        rows = np.union1d(nearest, neighbours)
-        if left_out is not None and (~left_out[rows]).sum() <= k:
-            rows = np.arange(model.num_movies)
-    else:
-        rows = matching
-    rows = rows[rows != movie_row].astype(np.int64)
-    if left_out is not None:
-        rows = rows[~left_out[rows]]
+        rows = np.union1d(nearest, model.neighbours.of(movie_row)[0])
+        found = _most_alike(model, movie_row, _open(rows, movie_row, left_out, variants), variants)
+        if len(found[0]) >= k:
+            return found[0][:k], found[1][:k]
+        matching = np.arange(model.num_movies)
+    rows, similarities = _most_alike(
+        model, movie_row, _open(matching, movie_row, left_out, variants), variants
+    )
+    return rows[:k], similarities[:k]
+
+
+def _open(rows: Rows, movie_row: int, left_out: NDArray[np.bool_] | None, variants: Variants) -> Rows:
+    rows = rows[~np.isin(rows, variants.of(movie_row))].astype(np.int64)
+    return rows if left_out is None else rows[~left_out[rows]]
+
+
+def _most_alike(
+    model: Model, movie_row: int, rows: Rows, variants: Variants
+) -> tuple[Rows, NDArray[np.float32]]:
+    """All the movies, most alike first and one of each film, and their similarities; `rows` ascend."""
+    neighbours, shared = model.neighbours.of(movie_row)
     similarities = (1 - SHARED_WEIGHT) * _cosines(model, movie_row, rows)
     places = np.searchsorted(rows, neighbours)
     held = places < len(rows)
     held[held] = rows[places[held]] == neighbours[held]
     similarities[places[held]] += SHARED_WEIGHT * shared[held]
-    best = np.lexsort((rows, -similarities))[:k]
-    return rows[best], similarities[best].astype(np.float32)
+    kept = variants.one_each(rows, similarities)
+    rows, similarities = rows[kept], similarities[kept]
+    order = np.lexsort((rows, -similarities))
+    return rows[order], similarities[order].astype(np.float32)
 
 
 def _cosines(model: Model, movie_row: int, rows: Rows) -> NDArray[np.float64]:

@@ -47,7 +47,9 @@ def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) 
     """Adds which movies are one film, and how many reviews each has: int32 [num_movies]."""
     for name, array in build_variant_arrays(variant_films(database)).items():
         writer.add_array(name, array)
-    counts = database.execute("select movie_count from movies order by movie_row").fetchnumpy()
+    counts = database.execute(
+        "select coalesce(movie_count, 0) as movie_count from movies order by movie_row"
+    ).fetchnumpy()
     writer.add_array(MOVIE_COUNTS, np.asarray(counts["movie_count"], dtype=np.int32))
 
 

@@ -159,7 +159,7 @@ def test_a_condition_holds_for_the_whole_list_which_is_short_only_where_movies_r
             assert set(ids(found)) <= open_movies
             best = sorted((scores[movie_id] for movie_id in open_movies), reverse=True)[:k]
             np.testing.assert_allclose([recommendation.score for recommendation in found], best, atol=1e-4)
-    similar = index.engine.similar(index.movie_ids[3], 10, where=condition)
+    similar = index.engine.similar(index.movie_ids[3], 10, where=condition, all_variants=True)
     others = matching - {index.movie_ids[3]}
     assert {movie.movie_id for movie in similar} <= others
     assert len(similar) == min(10, len(others))
@@ -186,8 +186,50 @@ def test_similar_movies_are_the_same_with_a_condition_that_all_meet(index: Conte
 
 
 def test_similar_movies_end_with_the_catalogue(index: Contents) -> None:
-    similar = index.engine.similar(index.movie_ids[0], 10_000)
+    similar = index.engine.similar(index.movie_ids[0], 10_000, all_variants=True)
     assert {movie.movie_id for movie in similar} == set(index.movie_ids[1:])
+
+
+def films_of(index: Contents) -> dict[str, int]:
+    """A number of each movie's film, by the movie's id."""
+    groups = Artifact.open(index.engine.info()["directory"]).array("variant_groups")
+    return {
+        movie_id: int(group) if group >= 0 else -1 - row
+        for row, (movie_id, group) in enumerate(zip(index.movie_ids, groups, strict=True))
+    }
+
+
+def test_no_film_is_listed_twice_or_again_where_a_variant_was_seen(index: Contents, some: list[str]) -> None:
+    films = films_of(index)
+    assert len(set(films.values())) < len(films)
+    for reviewer_id in some:
+        found = ids(index.engine.recommend(reviewer_id, 10_000))
+        seen = {films[movie_id] for movie_id in index.seen[reviewer_id]}
+        assert {films[movie_id] for movie_id in found} == set(films.values()) - seen
+        assert len(found) == len({films[movie_id] for movie_id in found})
+
+
+def test_similar_movies_are_no_variants_of_the_movie_or_of_each_other(index: Contents) -> None:
+    films = films_of(index)
+    several = [movie_id for movie_id in index.movie_ids if films[movie_id] >= 0]
+    for movie_id in several[:10]:
+        for options in ({}, {"where": "movie_count >= 0"}):
+            similar = index.engine.similar(movie_id, 10_000, **options)
+            found = [films[movie.movie_id] for movie in similar]
+            assert len(found) == len(set(found))
+            assert set(found) == set(films.values()) - {films[movie_id]}
+
+
+def test_the_other_variants_are_shown_where_they_are_wanted(index: Contents, some: list[str]) -> None:
+    films = films_of(index)
+    found = index.engine.recommend(some[0], 10_000, show_variants=True)
+    for item in found:
+        others = {movie_id for movie_id, film in films.items() if film == films[item.movie_id]}
+        assert item.variants is not None
+        assert {variant.movie_id for variant in item.variants} == others - {item.movie_id}
+        assert len(item.to_dict()["variants"]) == len(others) - 1
+    assert any(item.variants for item in found)
+    assert "variants" not in index.engine.recommend(some[0], 1)[0].to_dict()
 
 
 def test_predictions_are_what_lists_show(index: Contents, some: list[str]) -> None:
