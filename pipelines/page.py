@@ -55,7 +55,7 @@ def heading(text: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Rows as a table; columns that hold numbers alone are set to the right.
+    """Rows as a table; columns of numbers alone are set to the right, and headings without words left out.
 
     >>> table(["film"], [["<b>"]])
     '<div class="wide"><table><tr><th>film</th></tr><tr><td>&lt;b&gt;</td></tr></table></div>'
@@ -69,7 +69,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         _column([row[place] for row in rows]) if is_number else [cell(row[place]) for row in rows]
         for place, is_number in enumerate(numeric)
     ]
-    lines = [_row("th", headings, numeric), *(_row("td", row, numeric) for row in zip(*written, strict=True))]
+    lines = [_row("th", headings, numeric)] if any(headings) else []
+    lines += [_row("td", row, numeric) for row in zip(*written, strict=True)]
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'
 
 
@@ -82,11 +83,10 @@ def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
 
 def facts_table(facts: Mapping[str, Any]) -> str:
     """What has a name and a plain value as a table, a line each; all else is left out."""
-    plain = (str, int, float)
-    return table(
-        ["", ""],
-        [[name, value] for name, value in facts.items() if value is None or isinstance(value, plain)],
-    )
+    known = {
+        name: value for name, value in facts.items() if value is None or isinstance(value, str | int | float)
+    }
+    return table(["", ""], [[name, cell(value)] for name, value in known.items()])
 
 
 def figure(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ()) -> str:

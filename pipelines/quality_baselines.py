@@ -14,7 +14,7 @@ from pipelines import metrics
 from pipelines.baselines import Fitted, Ranker, Rater
 from pipelines.baselines_ranking import Ease, ItemNeighbours
 from pipelines.baselines_rating import Biases
-from pipelines.baselines_seed import Effort, SeedBase, SeedFinal
+from pipelines.baselines_seed import BATCH_SIZE, Effort, SeedBase, SeedFinal
 from pipelines.dataset import Reviews, default_like_rating
 from pipelines.quality import ranked_reviewers
 from pipelines.ranking import rank_held_out
@@ -22,8 +22,9 @@ from pipelines.split import hold_out_last
 
 logger = logging.getLogger(__name__)
 
-EFFORT = Effort(max_epochs=15, max_steps=200)
-"""Of the two models: seconds each. On MovieLens 100K eight times as much moves their MAE by under 0.01."""
+MAX_STEPS = 3_000
+"""Of each of the two models: seconds. On MovieLens 100K eight times as many move their MAE by under 0.01."""
+_STEPS_PER_EPOCH = 200
 _EASE_UP_TO = 3_000
 """Movies up to which its matrix is a matter of seconds."""
 
@@ -81,10 +82,16 @@ def _fits(earlier: Reviews, like_rating: float, seed: int) -> dict[str, Callable
     if earlier.num_movies <= _EASE_UP_TO:
         fits["ease"] = lambda: Ease(earlier, like_rating=like_rating)
     if earlier.has_ratings:
+        effort = _effort(len(earlier))
         fits["biases"] = lambda: Biases(earlier)
-        fits["base"] = lambda: SeedBase(earlier, seed=seed, effort=EFFORT)
-        fits["final"] = lambda: SeedFinal(earlier, seed=seed, effort=EFFORT)
+        fits["base"] = lambda: SeedBase(earlier, seed=seed, effort=effort)
+        fits["final"] = lambda: SeedFinal(earlier, seed=seed, effort=effort)
     return fits
+
+
+def _effort(num_reviews: int) -> Effort:
+    steps = min(_STEPS_PER_EPOCH, max(1, num_reviews // BATCH_SIZE))
+    return Effort(max_epochs=min(Effort().max_epochs, MAX_STEPS // steps), max_steps=steps)
 
 
 def _measure(

@@ -83,10 +83,17 @@ def _quality(manifest: Mapping[str, Any]) -> list[str]:
     if not metrics:
         return [paragraph("Nothing was held out, so quality was not measured.")]
     left_out = manifest.get("baselines", {}).get("left_out") or ""
+    learned = manifest.get("sentiment")
+    blended = (
+        f"Learned from are the stars blended with the sentiment of {learned['with_sentiment']:,} texts; "
+        "measured, as ever, are the stars."
+        if learned
+        else ""
+    )
     return [
         paragraph(
             "Each reviewer's last reviews were held out, and a model trained on the others had to find them "
-            "in the whole catalogue and to predict their ratings. ncf is this engine."
+            f"in the whole catalogue and to predict their ratings. ncf is this engine. {blended}"
         ),
         figures_table(metrics),
         paragraph(

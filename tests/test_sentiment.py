@@ -26,7 +26,7 @@ from pipelines.signals import describe_sentiment, sentiment_stars, training_revi
 GOOD, BAD, SILENT = "I love this wonderful film.", "Terrible. I hate it.", "Two discs in a box."
 QUICK = (
     *("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", "rating.dim=4"),
-    *("ingest.min_reviews_per_reviewer=1", "ingest.min_reviews_per_movie=1"),
+    *("ingest.min_reviews_per_reviewer=1", "ingest.min_reviews_per_movie=1", "report.baselines_up_to=0"),
 )
 
 
@@ -185,12 +185,15 @@ def test_a_verdict_needs_a_difference_that_is_no_chance() -> None:
         "ncf-sentiment": {"mae": 0.8, "ndcg@10": 0.19},
         "ncf-blend": {"mae": 0.6, "ndcg@10": 0.1},
     }
-    p_values = {"ncf-sentiment": {"mae": 0.001, "ndcg@10": 0.5}, "ncf-blend": {"mae": 0.01, "ndcg@10": 0.01}}
+    p_values = {
+        "ncf-sentiment": {"mae": 0.001, "ndcg@10": 0.5},
+        "ncf-blend": {"mae": 0.002, "ndcg@10": 0.002},
+    }
     said = verdicts(mean, p_values, "ncf")
     assert said["ncf-sentiment"].startswith("It did harm: worse in mae 0.8000 against 0.7000")
     assert "ndcg" not in said["ncf-sentiment"]
     assert said["ncf-blend"].startswith("It helped and did harm: better in mae")
-    nothing = verdicts(mean, {"ncf-blend": {"mae": 0.5}}, "ncf")["ncf-blend"]
+    nothing = verdicts(mean, {"ncf-blend": {"mae": 0.02}}, "ncf")["ncf-blend"]
     assert nothing == "It made no difference that these reviews could show."
     assert verdicts({"popularity": {}}, {}, "popularity") == {}
 
@@ -217,3 +220,5 @@ def test_a_build_learns_from_the_blend_and_says_so(tmp_path: Path) -> None:
     manifest = json.loads(result.stdout)
     assert manifest["config"]["sentiment"] == {"use": True, "weight": 0.3}
     assert manifest["sentiment"]["with_sentiment"] == manifest["counts"]["reviews"]
+    [page] = (tmp_path / "index").glob("build-*/report.html")
+    assert "blended with the sentiment of" in page.read_text(encoding="utf-8")
