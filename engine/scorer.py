@@ -45,6 +45,8 @@ class Blend:
     """What the network's interaction of reviewer and movie counts in a rating, beside their biases."""
     rating_neighbour_weight: float = 0.0
     """Logits that the neighbours' ratings add to a rating's location, per star above their baseline."""
+    location_offset: float = 0.0
+    """Logits by which later ratings lay above the network's; the rating head's thresholds hold them."""
     log_temperature: float = 0.0
     """What is added to the log scale of the ratings, so that their chances are calibrated."""
     other_weight: float = 0.3

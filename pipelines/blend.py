@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.histories import spans
 from engine.rating_head import RatingHead
-from engine.scorer import ALL, Model
+from engine.scorer import ALL, Blend, Model
 from pipelines import metrics
 from pipelines.dataset import Reviews
 
@@ -80,21 +80,30 @@ def _fit_ratings(model: Model, head: RatingHead, held_out: Reviews, generator: n
     level_rows = held_out.level_rows[np.sort(chosen)].astype(np.int64)
 
     def loss(weights: NDArray[np.float64]) -> float:
-        location = (biases + weights[0] * interaction + weights[1] * near).astype(np.float32)
-        probabilities = head.probabilities(location, log_scale + np.float32(weights[2]))
+        location = biases + weights[0] * interaction + weights[1] * near + weights[3]
+        probabilities = head.probabilities(location.astype(np.float32), log_scale + np.float32(weights[2]))
         chances = np.take_along_axis(probabilities, level_rows[:, None], axis=1)
-        distance = (weights[0] - 1) ** 2 + weights[1] ** 2 / 4 + weights[2] ** 2
+        distance = (weights[0] - 1) ** 2 + weights[1] ** 2 / 4 + weights[2] ** 2 + weights[3] ** 2
         return float(-np.log(chances + 1e-7).sum() + _PRIOR * distance)
 
     # The simplex must be wide from the start: around a weight of zero the default one is tiny.
-    simplex = np.array([[1.0, 0.0, 0.0], [0.7, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, -0.3]])
-    bounds = [(0.0, 2.0), (0.0, 5.0), (-2.0, 2.0)]
+    start = np.array([1.0, 0.0, 0.0, 0.0])
+    simplex = np.stack([start, *(start + np.diag([-0.3, 1.0, -0.3, 0.2]))])
+    bounds = [(0.0, 2.0), (0.0, 5.0), (-2.0, 2.0), (-1.0, 1.0)]
     options = {"xatol": 1e-3, "fatol": 1e-2, "initial_simplex": simplex}
-    found = minimize(loss, simplex[0], method="Nelder-Mead", bounds=bounds, options=options).x
-    logger.info("Chose interaction weight %.3f, rating neighbour weight %.3f, log temperature %.3f", *found)
-    names = ("interaction_weight", "rating_neighbour_weight", "log_temperature")
+    found = minimize(loss, start, method="Nelder-Mead", bounds=bounds, options=options).x
+    logger.info(
+        "Chose interaction weight %.3f, rating neighbour weight %.3f, log temperature %.3f, offset %.3f",
+        *found,
+    )
+    names = ("interaction_weight", "rating_neighbour_weight", "log_temperature", "location_offset")
     blend = replace(model.blend, **dict(zip(names, map(float, found), strict=True)))
-    return replace(model, blend=blend)
+    return replace(model, blend=blend, rating=with_offset(head, blend))
+
+
+def with_offset(head: RatingHead, blend: Blend) -> RatingHead:
+    """The head with the offset of the blend in its thresholds: what moves all of them moves no location."""
+    return replace(head, thresholds=head.thresholds - np.float32(blend.location_offset))
 
 
 def _rating_parts(

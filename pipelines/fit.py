@@ -12,7 +12,7 @@ from engine.config import Config
 from engine.rating_head import RatingHead
 from engine.relevance_head import RelevanceHead
 from engine.scorer import Blend, Model
-from pipelines.blend import choose_blend
+from pipelines.blend import choose_blend, with_offset
 from pipelines.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.dataset import Reviews, default_like_rating
 from pipelines.members import train_members
@@ -161,7 +161,7 @@ def _assemble(
     neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest)
     return Model(
         relevance=relevance.head,
-        rating=rating.head if rating else None,
+        rating=with_offset(rating.head, blend) if rating else None,
         neighbours=neighbours.co_review,
         linear_neighbours=neighbours.linear,
         rating_neighbours=neighbours.rating,
