@@ -80,12 +80,13 @@ def print_predictions(items: Sequence[Mapping[str, Any]]) -> None:
     _print_table(["movie", "title", "mean", "median", "interval", "like", *names], rows)
 
 
-def variety_section(items: Sequence[Any]) -> dict[str, Any]:
-    """What JSON says of a list's variety, under its name; nothing where none was asked for."""
+def list_section(items: Sequence[Any]) -> dict[str, Any]:
+    """What JSON says of a list as a whole: its variety, where some was asked for, and why it is empty."""
     from dataclasses import asdict
 
-    variety = getattr(items, "variety", None)
-    return {} if variety is None else {"variety": asdict(variety)}
+    variety, why_empty = getattr(items, "variety", None), getattr(items, "why_empty", None)
+    section: dict[str, Any] = {} if variety is None else {"variety": asdict(variety)}
+    return section if why_empty is None else section | {"why_empty": why_empty}
 
 
 def say_variety(items: Sequence[Any]) -> None:

@@ -9,11 +9,11 @@ import click
 
 from engine.cli_options import check_k, index_option, json_option, k_option, list_options, verbose_option
 from engine.cli_output import (
+    list_section,
     print_json,
     print_recommendations,
     say_if_short,
     say_variety,
-    variety_section,
 )
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _print(items: TopList, k: int, asked: dict[str, Any], as_json: bool) -> None
     """Prints a list, in JSON behind what was asked for."""
     shown = [item.to_dict() for item in items]
     if as_json:
-        print_json(asked | {"k": k, "recommendations": shown} | variety_section(items))
+        print_json(asked | {"k": k, "recommendations": shown} | list_section(items))
     else:
         print_recommendations(shown)
         say_variety(items)

@@ -15,6 +15,7 @@ import pipelines
 from engine.answers import TopList
 from engine.artifact_writer import ArtifactWriter
 from engine.cli import main
+from engine.diversity import Variety
 from engine.errors import FilterError, UnknownIdError
 
 
@@ -284,3 +285,25 @@ def test_the_command_line_imports_nothing_heavy_before_it_is_asked() -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "\n")
+
+
+def test_what_there_is_to_say_of_a_list_goes_into_json_and_to_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    variety = Variety(diversity=0.5, novelty=0.0, score_loss=0.25, list_diversity=0.75, plain_diversity=0.5)
+    varied = TopList(FakeEngine.items, variety=variety)
+    monkeypatch.setattr(FakeEngine, "recommend", lambda *_, **options: varied)
+    assert json.loads(run("recommend", "reviewer", "R1", "--json").stdout)["variety"] == asdict(variety)
+    said = run("recommend", "reviewer", "R1", "-k", "2", "--diversity", "0.5").stderr
+    assert said == "Variety took 0.25 off the mean score; the list's diversity is 0.75 instead of 0.50.\n"
+    empty = TopList(why_empty="No movie matches 'price < 0'")
+    monkeypatch.setattr(FakeEngine, "recommend", lambda *_, **options: empty)
+    result = run("recommend", "reviewer", "R1", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["why_empty"]) == (0, "No movie matches 'price < 0'")
+
+
+def test_movies_are_given_as_ids_and_as_files() -> None:
+    Path("out-of-stock").write_bytes(b"\xef\xbb\xbfM1\r\n\r\nM2\r\n")
+    run("recommend", "reviewer", "R1", "--only", "M3,M4", "--only", "M5", "--exclude", "out-of-stock")
+    assert (FakeEngine.asked["only"], FakeEngine.asked["exclude"]) == (["M3", "M4", "M5"], ["M1", "M2"])
+    result = run("recommend", "reviewer", "R1", "--exclude", "absent.txt")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: Cannot read the movie ids in absent.txt: ")
