@@ -10,12 +10,15 @@ Example:
 from engine.answers import (
     LikelyReviewer,
     MoviePrediction,
+    OtherVariant,
     Reason,
     Recommendation,
     SimilarMovie,
     SimilarReviewer,
+    TopList,
 )
 from engine.config import Config, load_config
+from engine.diversity import Variety
 from engine.errors import (
     ArtifactError,
     ConfigError,
@@ -42,6 +45,7 @@ __all__ = [
     "IndexQualityError",
     "LikelyReviewer",
     "MoviePrediction",
+    "OtherVariant",
     "RatingPrediction",
     "Reason",
     "Recommendation",
@@ -49,7 +53,9 @@ __all__ = [
     "SimilarReviewer",
     "TitleError",
     "TitleMatch",
+    "TopList",
     "TrainingError",
     "UnknownIdError",
+    "Variety",
     "load_config",
 ]
