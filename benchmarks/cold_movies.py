@@ -1,11 +1,11 @@
-"""Measures how well movies without reviews are ranked and rated from their metadata: hides reviews, then asks.
+"""Measures how movies without reviews are ranked and rated by their metadata: hides reviews, then asks.
 
     python benchmarks/cold_movies.py ratings.csv --metadata movies.csv [--seeds 3] [--hidden 0.1]
 
 For each seed all reviews of a random part of the movies are hidden, a model is trained on the rest, and the
-hidden movies get vectors and neighbours from their metadata, as a build gives them to movies without reviews.
-Then every reviewer who liked hidden movies gets them ranked: among the hidden ones (`among_hidden`), and among
-all movies that they have no known review of (`among_all`). The rankings compared:
+hidden movies get vectors and neighbours from their metadata, as in a build those without reviews do. Then
+every reviewer who liked hidden movies gets them ranked: among the hidden ones (`among_hidden`), and among all
+movies that they have no known review of (`among_all`). The rankings compared:
 
 * `cold`: by the score that lists go by.
 * `random`: in random order.
@@ -71,9 +71,6 @@ def read(
         ingest(database, files, metadata, config.ingest)
         reviews = read_reviews(database)
         database.execute("alter table movies add column learned_row integer")
-        database.execute(
-            "create table cold_reviews (reviewer_row int, movie_id text, rating double, time int)"
-        )
         catalogue = read_catalogue(database)
         rows = database.execute("select category from movies order by movie_row").fetchall()
     return reviews, catalogue, [(category or "").split(" | ") for (category,) in rows]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli_options import index_option
+from engine.cli_options import index_option, json_option, verbose_option
 from engine.cli_output import print_json, print_summary, say_if_retrain
 from engine.cli_source import source_command
 
@@ -47,3 +47,26 @@ def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json:
             err=True,
         )
     say_if_retrain(result.manifest)
+
+
+@click.command(name="add-movies")
+@click.argument("metadata", nargs=-1, type=_PATH, required=True)
+@index_option
+@json_option
+@verbose_option
+def add_movies(metadata: tuple[Path, ...], index: Path, as_json: bool) -> None:
+    """Add movies that nobody has reviewed yet to an index, from their metadata, without training.
+
+    METADATA are files such as build-index takes with --metadata. New movies get vectors from what it says of
+    them, as the index learned to from the movies reviewed; answers mark them as cold. Of movies that are
+    there, what is shown becomes what the metadata says.
+    """
+    import pipelines
+
+    manifest = pipelines.add_movies(metadata, index=index)
+    account = manifest["movies_added"]
+    if as_json:
+        print_json({"directory": str(index), **account})
+    else:
+        print_summary(account)
+        click.echo(f"{index} holds {manifest['counts']['cold_movies']:,} movies without reviews.", err=True)

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BuildResult", "Evaluation", "UpdateResult", "add_reviews", "build_index", "evaluate"]
+__all__ = [
+    "BuildResult",
+    "Evaluation",
+    "UpdateResult",
+    "add_movies",
+    "add_reviews",
+    "build_index",
+    "evaluate",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,4 +35,8 @@ def __getattr__(name: str) -> Any:
         from pipelines import update
 
         return getattr(update, name)
+    if name == "add_movies":
+        from pipelines import new_movies
+
+        return new_movies.add_movies
     raise AttributeError(f"module 'pipelines' has no attribute {name!r}")

@@ -51,7 +51,7 @@ class MovieVectors(NamedTuple):
 
     def table(self) -> Floats:
         """All of them side by side, float32 [num, num_targets]."""
-        parts = [np.asarray(part).reshape(len(part), -1) for part in self if part is not None]
+        parts = [part if part.ndim == 2 else part[:, None] for part in self if part is not None]
         return np.hstack(parts).astype(np.float32)
 
     def split(self, table: Floats) -> MovieVectors:
