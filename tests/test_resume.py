@@ -1,0 +1,234 @@
+"""Builds that are killed go on from their last checkpoint, to what they would have come to unbroken."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pipelines.train
+from engine import Engine
+from engine.config import Config, RatingConfig, RelevanceConfig, load_config
+from engine.errors import ConfigError, TrainingError
+from pipelines.checkpoints import NOTHING_KEPT, Checkpoints, from_arrays, to_arrays
+from pipelines.dataset import Reviews, make_reviews
+from pipelines.resuming import resumable_work
+from pipelines.train import train_rating, train_relevance
+
+SMALL = (
+    "relevance.max_epochs=3",
+    "rating.max_epochs=3",
+    "relevance.embedding_dim=8",
+    "relevance.num_members=1",
+)
+
+
+def some_reviews(num_reviewers: int = 50, num_movies: int = 30, each: int = 8) -> Reviews:
+    generator = np.random.default_rng(0)
+    return make_reviews(
+        np.repeat(np.arange(num_reviewers), each),
+        np.concatenate([generator.permutation(num_movies)[:each] for _ in range(num_reviewers)]),
+        generator.integers(1, 6, num_reviewers * each).astype(float),
+        np.arange(num_reviewers * each),
+        num_reviewers=num_reviewers,
+        num_movies=num_movies,
+    )
+
+
+def write_reviews(path: Path) -> Path:
+    reviews = some_reviews(200, 60, 12)
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["reviewer_id", "movie_id", "rating", "time"])
+        table.writerows(
+            zip(
+                (f"R{row}" for row in reviews.reviewer_rows),
+                (f"M{row}" for row in reviews.movie_rows),
+                reviews.ratings.tolist(),
+                (1_500_000_000 + reviews.times).tolist(),
+                strict=True,
+            )
+        )
+    return path
+
+
+def assert_equal_heads(one: Any, other: Any) -> None:
+    """But for the order in which threads add up."""
+    left, right = to_arrays(one), to_arrays(other)
+    assert list(left) == list(right)
+    for name in left:
+        np.testing.assert_allclose(left[name], right[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_what_is_kept_is_given_back_and_the_latest_counts(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "work").within("part")
+    assert checkpoints.load("step") is None
+    for number in range(3):
+        checkpoints.save("step", {"values": np.arange(number + 1)}, {"number": number})
+    saved = checkpoints.load("step")
+    assert saved is not None
+    assert saved.arrays["values"].tolist() == [0, 1, 2]
+    assert saved.facts == {"number": 2}
+    assert len(list((tmp_path / "work" / "part").iterdir())) == 1
+    Checkpoints(tmp_path / "work").forget("part")
+    assert checkpoints.load("step") is None
+
+
+def test_files_are_kept_with_a_step(tmp_path: Path) -> None:
+    made = tmp_path / "made.txt"
+    made.write_text("content")
+    checkpoints = Checkpoints(tmp_path / "work")
+    checkpoints.save("step", {}, {}, [made])
+    made.unlink()
+    saved = checkpoints.load("step")
+    assert saved is not None
+    assert [(path.name, path.read_text()) for path in saved.files] == [("made.txt", "content")]
+
+
+@pytest.mark.parametrize("damage", ["facts.json", "values.npy"])
+def test_a_damaged_step_counts_as_none(tmp_path: Path, damage: str) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save("step", {"values": np.arange(5)}, {"number": 1})
+    path = tmp_path / "step@0" / damage
+    path.write_bytes(path.read_bytes()[:-4])
+    assert checkpoints.load("step") is None
+
+
+def test_a_step_that_was_being_written_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "step@0.new").mkdir()
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.load("step") is None
+    checkpoints.save("step", {}, {"number": 1})
+    assert checkpoints.load("step") is not None
+
+
+def test_nothing_is_kept_where_nobody_will_resume() -> None:
+    NOTHING_KEPT.within("part").save("step", {}, {})
+    assert not NOTHING_KEPT
+    assert NOTHING_KEPT.load("step") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round_size", [1_000_000, 60], ids=["whole", "in-parts"])
+@pytest.mark.parametrize("stops", [(1,), (1, 2)], ids=str)
+@pytest.mark.parametrize("head", ["relevance", "rating"])
+def test_a_training_that_was_cut_off_ends_as_an_unbroken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str, stops: tuple[int, ...], round_size: int
+) -> None:
+    monkeypatch.setattr(pipelines.train, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(pipelines.train, "_SHARE_OF_SAVING", np.inf)
+    reviews = some_reviews()
+
+    def train(validate: Callable[[Any], float], checkpoints: Checkpoints) -> Any:
+        if head == "rating":
+            config = RatingConfig(dim=4, max_epochs=5, batch_size=32, round_size=round_size)
+            return train_rating(reviews, config, 3, validate=validate, checkpoints=checkpoints)
+        settings = RelevanceConfig(
+            embedding_dim=4, max_epochs=5, patience=3, batch_size=16, round_size=round_size
+        )
+        likes = reviews.likes(4.0)
+        return train_relevance(reviews, likes, settings, 3, validate=validate, checkpoints=checkpoints)
+
+    def figure(found: Any) -> float:
+        return -float(np.abs(found.movie_vectors).sum())
+
+    unbroken = train(figure, NOTHING_KEPT)
+    checkpoints = Checkpoints(tmp_path)
+    for stop in stops:
+        remaining = iter(range(stop))
+
+        def cut_off(found: Any) -> float:
+            if next(remaining, None) is None:  # noqa: B023
+                raise KeyboardInterrupt
+            return figure(found)
+
+        with pytest.raises(KeyboardInterrupt):
+            train(cut_off, checkpoints)
+    resumed = train(figure, checkpoints)
+    assert resumed.rounds == unbroken.rounds
+    assert resumed.losses == pytest.approx(unbroken.losses, rel=1e-5)
+    assert resumed.figures == pytest.approx(unbroken.figures, rel=1e-5)
+    assert_equal_heads(resumed.head, unbroken.head)
+    again = train(cut_off, checkpoints)  # finished, so that nothing is validated any more
+    assert_equal_heads(again.head, unbroken.head)
+    assert_equal_heads(from_arrays(type(again.head), to_arrays(again.head)), unbroken.head)
+
+
+def test_only_a_build_of_the_same_files_and_settings_goes_on(tmp_path: Path) -> None:
+    reviews, work = write_reviews(tmp_path / "reviews.csv"), tmp_path / "work"
+
+    def work_of(config: Config, *, resume: bool) -> Any:
+        return resumable_work(work, [reviews], [], config, resume=resume)
+
+    with work_of(Config(), resume=True) as checkpoints:
+        checkpoints.save("step", {}, {"number": 1})
+    for config in (Config(seed=7), load_config(assignments=("relevance.patience=9",))):
+        with pytest.raises(ConfigError, match=r"of other settings \((seed|relevance.patience)\)"):
+            work_of(config, resume=True).__enter__()
+    with work_of(load_config(assignments=("ingest.memory_limit=1GB",)), resume=True) as checkpoints:
+        assert checkpoints.load("step") is not None
+    reviews.write_text(reviews.read_text() + "R1,M1,5,1500000000\n")
+    with pytest.raises(ConfigError, match="other files"):
+        work_of(Config(), resume=True).__enter__()
+    with work_of(Config(), resume=False) as checkpoints:
+        assert checkpoints.load("step") is None
+
+
+def test_a_build_that_is_refused_leaves_no_work(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError), resumable_work(tmp_path / "w", [], [], Config(), resume=False):
+        raise TrainingError("no")
+    assert not (tmp_path / "w").exists()
+
+
+class Build:
+    """Builds by the command line, in a process that can be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.output = folder / "index"
+        settings = [part for setting in SMALL for part in ("--set", setting)]
+        self._command = [
+            sys.executable, "-m", "engine.cli", "build-index", str(write_reviews(folder / "reviews.csv")),
+            "--output", str(self.output), "--json", *settings,
+        ]  # fmt: skip
+
+    def run(self, *options: str) -> dict[str, Any]:
+        done = subprocess.run([*self._command, *options], capture_output=True, text=True, check=True)
+        manifest: dict[str, Any] = json.loads(done.stdout)
+        return manifest
+
+    def kill_at(self, pattern: str, *options: str) -> None:
+        """Kills a build as soon as a checkpoint of such a name is there."""
+        process = subprocess.Popen(
+            [*self._command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while not list((self.output / ".work").glob(pattern)):
+            assert process.poll() is None, "the build ended before it could be killed"
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_killed_build_leaves_the_old_index_live_and_goes_on_to_the_same_figures(tmp_path: Path) -> None:
+    build = Build(tmp_path)
+    whole = build.run()
+    lists = [found.movie_id for found in Engine.load(build.output).recommend("R1", 5)]
+    for place, pattern in enumerate(("tables@*", "measured/**/relevance@*", "quality@*")):
+        build.kill_at(pattern, *(["--resume"] if place else []))
+        engine = Engine.load(build.output)
+        assert engine.info()["build"] == whole["build"]
+        assert [found.movie_id for found in engine.recommend("R1", 5)] == lists
+    resumed = build.run("--resume")
+    assert resumed["build"] != whole["build"]
+    for section in ("metrics", "training", "model", "audit", "calibration", "counts", "config"):
+        assert resumed[section] == whole[section], section
+    assert not (build.output / ".work").exists()
+    assert not list(build.output.glob(".partial-*"))
