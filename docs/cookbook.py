@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 COOKBOOK = Path(__file__).with_name("cookbook.md")
+_LOG_LINE = re.compile(r"^\d\d:\d\d:\d\d .*\n", flags=re.MULTILINE)
 _BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -23,7 +24,7 @@ def commands(block: str) -> Iterator[tuple[str, str]]:
 
 
 def answer(command: str, output: str, directory: Path) -> str:
-    """Runs a command in a directory and gives what it prints; `cat` writes the file that it shows."""
+    """Runs a command in a directory and gives what it prints, but for the log; `cat` writes what it shows."""
     words = shlex.split(command)
     if words[0] == "cat":
         (directory / words[1]).write_text(output, encoding="utf-8")
@@ -32,7 +33,7 @@ def answer(command: str, output: str, directory: Path) -> str:
     done = subprocess.run(
         run, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    return done.stdout
+    return _LOG_LINE.sub("", done.stdout)
 
 
 def refresh(text: str, directory: Path) -> str:

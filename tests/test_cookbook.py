@@ -21,8 +21,9 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTA
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 commands = runpy.run_path(str(DOCS / "cookbook.py"))["commands"]
 CONSOLES = [list(commands(text)) for language, text in BLOCKS if language == "console"]
-LOGGED = ("Skipped", "No movie matches", "Read ", "Trained ")
+LOGGED = ("Skipped", "No movie matches")
 """What the log says, which a test does not see among the output."""
+LOG_LINE = re.compile(r"\d\d:\d\d:\d\d ")
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def _beside_the_sample(sample_index: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def lines_of(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip() and not line.startswith(LOGGED)]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(LOGGED)]
+    return [line for line in lines if not LOG_LINE.match(line)]
 
 
 def without_figures(line: str) -> str:
