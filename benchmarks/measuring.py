@@ -1,0 +1,84 @@
+"""What the benchmarks share: a command's seconds and peak memory, and where the figures go."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FULL = 8_765_568
+"""Reviews of the whole set of movies and TV."""
+_INTERVAL = 0.2
+
+
+class Measured(NamedTuple):
+    """What a command took."""
+
+    seconds: float
+    peak_bytes: int
+    lines: list[tuple[float, int, str]]
+    """Its stderr: the second that each line came at, the peak memory until then, and the line."""
+
+
+def measure(command: Sequence[object], stdout: Any = subprocess.DEVNULL) -> Measured:
+    """Runs a command and watches the memory of its process.
+
+    Raises:
+        CalledProcessError: it fails.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(list(map(str, command)), stdout=stdout, stderr=subprocess.PIPE, text=True)
+    peak = [0]
+
+    def watch() -> None:
+        while process.poll() is None:
+            peak[0] = max(peak[0], _resident(process.pid))
+            time.sleep(_INTERVAL)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    assert process.stderr is not None
+    lines = [(time.perf_counter() - started, peak[0], line.rstrip()) for line in process.stderr]
+    code = process.wait()
+    watcher.join()
+    if code:
+        raise subprocess.CalledProcessError(
+            code, list(map(str, command)), stderr="\n".join(x[2] for x in lines)
+        )
+    return Measured(time.perf_counter() - started, peak[0], lines)
+
+
+def synthetic_files(num_reviews: int, given: Path | None = None) -> tuple[Path, Path]:
+    """Reviews and metadata as the shop writes them: those of a folder, or new ones in a temporary one."""
+    folder = given or Path(tempfile.mkdtemp(prefix="benchmark-"))
+    if not (folder / "reviews.json.gz").exists():
+        subprocess.run(
+            [sys.executable, "-m", "pipelines.synthetic", "--reviews", str(num_reviews), "--output", folder],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    return folder / "reviews.json.gz", folder / "metadata.json.gz"
+
+
+def write_figures(figures: dict[str, Any], path: Path | None) -> None:
+    """Prints figures as JSON, and writes them to a file where one is named."""
+    text = json.dumps(figures, indent=1)
+    print(text)
+    if path is not None:
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def _resident(pid: int) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
