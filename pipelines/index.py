@@ -77,7 +77,7 @@ def _build_index(
     return build_vector_index(
         model.relevance.movie_vectors,
         model.reviewers(reviewer_rows).queries,
-        recall_target=(1 + config.index.recall_floor) / 2,
+        recall_target=config.index.recall_floor + (1 - config.index.recall_floor) / 4,
         kind=config.index.kind,
         k=num_candidates,
         seed=config.seed,
