@@ -80,6 +80,8 @@ class Group:
         explainer: Explainer,
     ) -> None:
         check_strategy(strategy)
+        if not members:
+            raise ConfigError("A group needs members; name at least one reviewer")
         self._model, self._source, self._explainer = model, source, explainer
         self._members = members
         self._least = strategy == "least-misery"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import Reason
+from engine.answers import Reason, TopList
+from engine.artifact import Artifact
 from engine.errors import ConfigError
 from engine.histories import History
-from engine.lists import best_places
+from engine.list_options import ListOptions
+from engine.lists import ListMaker, best_places
 from engine.scorer import Model, Scores
 
 Floats = NDArray[np.float32]
@@ -18,6 +20,8 @@ POPULARITY = "movie_popularity"
 """The array of the artifact: reviews of each movie, older ones counting less, float32 [num_movies]."""
 FALLBACKS = ("error", "popular")
 """What may be done about a reviewer whom the index does not know."""
+
+_NUM_CANDIDATES = 200
 
 
 def check_fallback(fallback: str) -> None:
@@ -70,3 +74,12 @@ def review_counts(model: Model) -> Floats:
     """The popularity of an artifact that does not hold any: how many reviews each movie has."""
     counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
     return counts.astype(np.float32)
+
+
+def popular_list(lists: ListMaker, model: Model, artifact: Artifact, k: int, options: ListOptions) -> TopList:
+    """Makes the list of someone of whom nothing is known, which says so in its `fallback`."""
+    held = artifact.has(f"{POPULARITY}.npy")
+    stranger = Stranger(model, artifact.array(POPULARITY) if held else review_counts(model))
+    found = lists.make_for(stranger, stranger.candidates(max(_NUM_CANDIDATES, k)), k, options)
+    found.fallback = "popular"
+    return found

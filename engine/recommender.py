@@ -24,7 +24,7 @@ from engine.list_options import ListArguments, ListOptions
 from engine.lists import ListMaker, check_k
 from engine.model_files import load_model
 from engine.newcomers import Ratings, history_of, newcomer
-from engine.popularity import POPULARITY, Stranger, check_fallback, review_counts
+from engine.popularity import check_fallback, popular_list
 from engine.rating_head import RatingPrediction
 from engine.scorer import Floats
 from engine.similarity import similar_rows
@@ -121,17 +121,15 @@ class Engine:
         Args:
             reviewer_ids: who they are for.
             k: how long the lists are, at least 1; shorter only where no more movies match.
-            fallback: what to do about a reviewer whom the index does not hold: "error", or "popular", which
-                lists the movies that are most reviewed these days and says so in the list's `fallback`.
+            fallback: for a reviewer whom the index does not hold: "error", or "popular", a list of what is
+                most reviewed these days, which says so in its `fallback`.
             options: what the lists may hold, by the names that `ListOptions` has.
 
         Returns:
             A list for each reviewer, best first; equal scores stand in the order of the movies' ids.
 
         Raises:
-            ConfigError: `k` is less than 1, or there is no such fallback.
-            FilterError: `where` is not a condition over the catalogue.
-            UnknownIdError: the index does not hold a reviewer, and the fallback is "error".
+            EngineError: `k` is less than 1, an option is wrong, or a reviewer is unknown without a fallback.
         """
         check_k(k)
         check_fallback(fallback)
@@ -140,26 +138,24 @@ class Engine:
             self._reviewer_row(reviewer_id) if fallback == "error" else self._reviewers.row(reviewer_id)
             for reviewer_id in reviewer_ids
         ]
-        known = iter(
-            self._lists.make([self._model.reviewer(row) for row in rows if row is not None], k, wanted)
-        )
-        popular = self._popular(k, wanted) if None in rows else TopList()
+        reviewers = [self._model.reviewer(row) for row in rows if row is not None]
+        known = iter(self._lists.make(reviewers, k, wanted))
+        if None not in rows:
+            return list(known)
+        popular = popular_list(self._lists, self._model, self._artifact, k, wanted)
         return [popular if row is None else next(known) for row in rows]
 
     def recommend_for(self, ratings: Ratings, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
         """The top list of someone who was not trained on, from their ratings alone.
 
         Args:
-            ratings: by movie id, oldest first; a rating between two levels of the data counts as the nearer
-                one. Movies that the index does not hold are skipped with a warning. Where the data has no
-                ratings, the ids are enough.
+            ratings: by movie id, oldest first; one between two levels of the data counts as the nearer, and
+                movies that the index does not hold are skipped. Without ratings in the data, ids are enough.
             k: as of `recommend_many`.
             options: as of `recommend_many`.
 
         Raises:
-            DataError: there are no movies, or a rating is missing, no number or out of range.
-            UnknownIdError: the index holds none of the movies.
-            EngineError: as of `recommend_many`.
+            EngineError: no movie is known, a rating is missing or out of range, or as of `recommend_many`.
         """
         check_k(k)
         history = history_of(ratings, self._movies, self._model.rating)
@@ -173,45 +169,31 @@ class Engine:
         strategy: str = "average",
         **options: Unpack[ListArguments],
     ) -> TopList:
-        """One top list for several reviewers, such as a household.
-
-        What any of them has seen counts as seen. Each member's scores are brought to one scale first, so that
-        none decides alone.
+        """One top list for several reviewers, such as a household; what any has seen counts as seen.
 
         Args:
             reviewer_ids: the members; one who is named twice counts once.
-            k: as of `recommend_many`.
-            strategy: "average" of the members' scores, or "least-misery", the lowest of them.
+            k: how long the list is.
+            strategy: "average" of the members' scores, each on one scale, or "least-misery", the lowest.
             options: as of `recommend_many`.
 
         Returns:
-            `GroupRecommendation`s, best first, with what each member would make of the movie.
+            `GroupRecommendation`s, best first: they say what each member would make of the movie.
 
         Raises:
-            ConfigError: there is no member, or no such strategy.
-            EngineError: as of `recommend_many`.
+            EngineError: there is no member or no such strategy, or as of `recommend_many`.
         """
         check_k(k)
         members = list(dict.fromkeys(reviewer_ids))
-        if not members:
-            raise ConfigError("A group needs members; name at least one reviewer")
         reviewers = [self._model.reviewer(self._reviewer_row(member)) for member in members]
         group, wanted = self._lists.group(reviewers, strategy), ListOptions(**options)
-        candidates = group.candidates(k, include_seen=wanted.include_seen)
-        found = self._lists.make_for(group, candidates, k, wanted)
+        rows = group.candidates(k, include_seen=wanted.include_seen)
+        found = self._lists.make_for(group, rows, k, wanted)
         return group.with_members(found, members, self._movies.rows([item.movie_id for item in found]))
 
     def holds_movie(self, movie_id: str) -> bool:
         """Whether the index holds a movie."""
         return movie_id in self._movies
-
-    def _popular(self, k: int, options: ListOptions) -> TopList:
-        held = self._artifact.has(f"{POPULARITY}.npy")
-        popularity = self._artifact.array(POPULARITY) if held else review_counts(self._model)
-        stranger = Stranger(self._model, popularity)
-        found = self._lists.make_for(stranger, stranger.candidates(max(self._num_candidates, k)), k, options)
-        found.fallback = "popular"
-        return found
 
     def reviewer_ids(self, rows: Iterable[int]) -> list[str]:
         """The ids of the reviewers at some positions, which follow the order of the ids."""
