@@ -206,9 +206,9 @@ class NeighboursConfig:
     rating_shrinkage: float = 100.0
     """Likewise for the similarity of ratings."""
     linear_up_to: int = 10_000
-    """Catalogues up to this size get a linear model of all pairs in place of the co-review similarities."""
+    """Catalogues up to this size may get a linear model of all pairs in place of co-review similarities."""
     linear_l2: float = 100.0
-    """Holds the linear model's weights short, in reviewers."""
+    """Holds the linear model's weights short, in reviewers; others near it are tried on held-out likes."""
     max_history: int = 300
     """The latest reviews of a reviewer that are paired, which bounds the work of heavy reviewers."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipelines.blend import choose_blend, with_offset
 from pipelines.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.dataset import Reviews, default_like_rating
 from pipelines.members import train_members
+from pipelines.nearness import choose_nearness
 from pipelines.neighbours import build_neighbours
 from pipelines.split import hold_out_last
 from pipelines.tensorflow_start import start_tensorflow
@@ -35,12 +36,14 @@ class Findings(NamedTuple):
     """Of each head, how long to train."""
     blend: Blend
     """How the parts of a score are added up."""
+    linear_l2: float | None
+    """The penalty of the linear model that says what is near; None where co-reviews do."""
     curves: dict[str, dict[str, list[float]]]
     """Of each head, its training losses and validation figures by round; empty where it was not validated."""
 
     def summary(self) -> dict[str, Any]:
         """What the manifest keeps beside the model's own section."""
-        return {"rounds": self.rounds, "curves": self.curves}
+        return {"rounds": self.rounds, "linear_l2": self.linear_l2, "curves": self.curves}
 
     def to_dict(self) -> dict[str, Any]:
         """Gives everything as plain values, from which `from_dict` restores it."""
@@ -49,7 +52,7 @@ class Findings(NamedTuple):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Findings:
         """Restores what `to_dict` gave."""
-        return cls(values["rounds"], Blend(**values["blend"]), values["curves"])
+        return cls(values["rounds"], Blend(**values["blend"]), values["linear_l2"], values["curves"])
 
 
 class FittedModel(NamedTuple):
@@ -96,7 +99,8 @@ def fit_model(
         rating = train_rating(
             reviews, config.rating, config.seed, rounds=rounds["rating"], checkpoints=checkpoints
         )
-    return FittedModel(_assemble(reviews, relevance, rating, findings.blend, config), findings)
+    model = _assemble(reviews, relevance, rating, findings.blend, config, findings.linear_l2)
+    return FittedModel(model, findings)
 
 
 def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Findings:
@@ -121,7 +125,7 @@ def _look_for(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Fin
             "relevance": config.relevance.max_epochs // 3 or 1,
             "rating": config.rating.max_epochs // 2 or 1,
         }
-        return Findings(rounds, blend, {})
+        return Findings(rounds, blend, config.neighbours.linear_l2, {})
     likes = earlier.likes(blend.like_rating)
     validate_relevance = ndcg_of(earlier, liked, config.seed)
     relevance = train_members(
@@ -135,10 +139,13 @@ def _look_for(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Fin
             earlier, config.rating, config.seed, validate=validate_rating, checkpoints=checkpoints
         )
         heads["rating"] = rating
-    model = choose_blend(_assemble(earlier, relevance, rating, blend, config), later, config.seed)
+    model = _assemble(earlier, relevance, rating, blend, config, config.neighbours.linear_l2)
+    table, linear_l2 = choose_nearness(model, earlier, liked, config.neighbours, config.seed)
+    model = choose_blend(replace(model, linear_neighbours=table), later, config.seed)
     return Findings(
         {name: head.rounds for name, head in heads.items()},
         model.blend,
+        linear_l2,
         {name: {"loss": head.losses, "validation": head.figures} for name, head in heads.items()},
     )
 
@@ -157,8 +164,9 @@ def _assemble(
     rating: Trained[RatingHead] | None,
     blend: Blend,
     config: Config,
+    linear_l2: float | None,
 ) -> Model:
-    neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest)
+    neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest, linear_l2)
     return Model(
         relevance=relevance.head,
         rating=with_offset(rating.head, blend) if rating else None,

@@ -33,7 +33,11 @@ class Neighbours(NamedTuple):
 
 
 def build_neighbours(
-    reviews: Reviews, blend: Blend, config: NeighboursConfig, limits: IngestConfig
+    reviews: Reviews,
+    blend: Blend,
+    config: NeighboursConfig,
+    limits: IngestConfig,
+    linear_l2: float | None,
 ) -> Neighbours:
     """Builds the tables.
 
@@ -42,6 +46,7 @@ def build_neighbours(
         blend: says what a like is, and what other reviews count.
         config: sizes and shrinkage.
         limits: memory and threads for DuckDB.
+        linear_l2: the penalty of the linear model; None leaves it out.
     """
     with TemporaryDirectory(prefix="engine-neighbours-") as directory, storage_errors():
         path = Path(directory) / "pairs.duckdb"
@@ -55,14 +60,15 @@ def build_neighbours(
                 rated = _read(
                     database, reviews, "rating_neighbours", shrinkage=config.rating_shrinkage, **size
                 )
-    return Neighbours(co_review, rated, _linear(reviews, blend, config))
+    if linear_l2 is None or reviews.num_movies > config.linear_up_to:
+        return Neighbours(co_review, rated, None)
+    return Neighbours(co_review, rated, linear_table(reviews, blend, config, linear_l2))
 
 
-def _linear(reviews: Reviews, blend: Blend, config: NeighboursConfig) -> NeighbourTable | None:
-    if reviews.num_movies > config.linear_up_to:
-        return None
+def linear_table(reviews: Reviews, blend: Blend, config: NeighboursConfig, l2: float) -> NeighbourTable:
+    """The strongest weights of the linear model, in which likes count more; see `linear_neighbours`."""
     likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
-    return linear_neighbours(reviews, likes, l2=config.linear_l2, num_neighbours=config.num_neighbours)
+    return linear_neighbours(reviews, likes, l2=l2, num_neighbours=config.num_neighbours)
 
 
 def _write_signals(

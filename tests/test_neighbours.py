@@ -34,7 +34,8 @@ def some_reviews(seed: int, rated: bool = True) -> Reviews:
 
 def build(reviews: Reviews, **config: float) -> Neighbours:
     limits = IngestConfig(memory_limit="500MB", threads=1)
-    return build_neighbours(reviews, BLEND, NeighboursConfig(**config), limits)
+    settings = NeighboursConfig(**config)
+    return build_neighbours(reviews, BLEND, settings, limits, settings.linear_l2)
 
 
 def recent_by_reviewer(reviews: Reviews, max_history: int) -> list[tuple[int, list[int]]]:
