@@ -98,7 +98,7 @@ class RelevanceConfig:
     """Numbers in a reviewer or movie vector, without the movie's bias."""
     recency_power: float = 0.4
     """How fast older reviews fade: the n-th last counts n ** -recency_power."""
-    num_members: int = 3
+    num_members: int = 2
     """Heads that differ by their seeds and whose scores are averaged, where there are few reviews."""
     members_up_to: int = 200_000
     """Reviews up to which there are so many heads; one for more."""
