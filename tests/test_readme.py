@@ -49,4 +49,5 @@ def test_the_commands_and_their_options_exist(words: list[str]) -> None:
     while isinstance(command, click.Group):
         command = command.commands[words[0]]
         words = words[1:]
-    command.make_context(command.name, list(words))
+    parent = click.Context(main, **main.context_settings)  # without it the command would forget -h
+    command.make_context(command.name, list(words), parent=parent)
