@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ def history_of(ratings: Ratings, movies: IdTable, rating: RatingHead | None) -> 
     given = _as_mapping(ratings)
     if not given:
         raise DataError("No movie was given; say at least one that the reviewer knows, such as MOVIE=5")
-    levels = np.zeros(0, dtype=np.float32) if rating is None else rating.levels
+    levels = [] if rating is None else rating.levels.tolist()
     level_rows = [_level_row(movie_id, value, levels) for movie_id, value in given.items()]
     rows = movies.rows(list(given))
     known = rows >= 0
@@ -151,11 +151,11 @@ def _as_mapping(ratings: Ratings) -> dict[str, float | None]:
     return dict.fromkeys([ratings] if isinstance(ratings, str) else ratings)
 
 
-def _level_row(movie_id: str, value: float | None, levels: Floats) -> int:
+def _level_row(movie_id: str, value: float | None, levels: Sequence[float]) -> int:
     """The position of the level that a rating counts as; 0 where there are no levels."""
-    if not len(levels):
+    if not levels:
         return 0
-    low, high = float(levels[0]), float(levels[-1])
+    low, high = levels[0], levels[-1]
     if value is None:
         raise DataError(
             f"Movie {movie_id!r} comes without a rating, but the index was built from ratings of {low:g} to "
@@ -167,7 +167,7 @@ def _level_row(movie_id: str, value: float | None, levels: Floats) -> int:
             f"The rating {number:g} of movie {movie_id!r} is out of range; the ratings of the data go from "
             f"{low:g} to {high:g}"
         )
-    return int(np.abs(levels - number).argmin())
+    return min(range(len(levels)), key=lambda place: abs(levels[place] - number))
 
 
 def _report_unknown(unknown: list[str], given: Mapping[str, float | None], movies: IdTable) -> None:

@@ -210,7 +210,8 @@ def _smoothed(figures: NDArray[np.float64]) -> NDArray[np.float64]:
     shifted = [
         padded[row : row + rows, column : column + columns] for row in range(3) for column in range(3)
     ]
-    return np.mean(shifted, axis=0)
+    smooth: NDArray[np.float64] = np.mean(shifted, axis=0)
+    return smooth
 
 
 def _figure(parts: _Parts, neighbour_weight: float, like_weight: float) -> float:
