@@ -207,9 +207,7 @@ def _smoothed(figures: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each figure's mean with those around it in the grid: few reviews make lonely peaks that do not last."""
     padded = np.pad(figures, 1, mode="edge")
     rows, columns = figures.shape
-    shifted = [
-        padded[row : row + rows, column : column + columns] for row in range(3) for column in range(3)
-    ]
+    shifted = [padded[row : row + rows, column : column + columns] for row in range(3) for column in range(3)]
     smooth: NDArray[np.float64] = np.mean(shifted, axis=0)
     return smooth
 
