@@ -92,7 +92,9 @@ def learn_cold_start(model: Model, words: csr_array, config: ColdConfig, seed: i
     targets = MovieVectors.of(model)
     table = targets.table()
     counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
-    mapping = learn_mapping(words[described], table[described], counts[described], config)
+    mapping = learn_mapping(
+        words[described], table[described], counts[described], config, bias_column=targets.bias_column
+    )
     if model.rating is not None:
         shift = log_scale_shift(model, words, described, config, seed)
         mapping = mapping.shifted(targets.log_scale_column, shift)

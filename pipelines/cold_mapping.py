@@ -133,7 +133,12 @@ class ColdMapping:
 
 
 def learn_mapping(
-    words: csr_array, targets: Floats, counts: NDArray[np.integer], config: ColdConfig
+    words: csr_array,
+    targets: Floats,
+    counts: NDArray[np.integer],
+    config: ColdConfig,
+    *,
+    bias_column: int | None = None,
 ) -> ColdMapping:
     """Learns from movies that have both metadata and reviews.
 
@@ -142,6 +147,7 @@ def learn_mapping(
         targets: what training gave the movies, float32 [num_movies, num_targets].
         counts: reviews of each movie, int [num_movies]; much reviewed ones have the better vectors.
         config: how many words and features.
+        bias_column: which of the targets is the relevance head's bias, where there is one.
 
     Returns:
         The mapping; with the strength of the ridge that leaves out single movies best.
@@ -167,12 +173,17 @@ def learn_mapping(
     scale = np.sqrt(np.square(features).sum(axis=1).mean())
     reliability = counts / (counts + _RELIABLE_REVIEWS)
     ridge = RidgeCV(_ALPHAS).fit(features / scale, targets, sample_weight=reliability)
+    intercepts = ridge.intercept_.copy()
+    if bias_column is not None:
+        # A bias is a log chance; the mean of a chance lies above that of its logarithm, by half the variance.
+        missed = targets[:, bias_column] - ridge.predict(features / scale)[:, bias_column]
+        intercepts[bias_column] += np.square(missed).mean() / 2
     return ColdMapping(
         columns=columns,
         rarities=rarities,
         components=(reduction.components_.T / scale).astype(np.float32),
         coefficients=ridge.coef_.T.astype(np.float32),
-        intercepts=ridge.intercept_.astype(np.float32),
+        intercepts=intercepts.astype(np.float32),
     )
 
 

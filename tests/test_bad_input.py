@@ -202,7 +202,7 @@ def test_k_must_be_positive(standing: Standing) -> None:
 
 def test_a_k_beyond_the_catalogue_lists_it_all(standing: Standing) -> None:
     num_movies = Engine.load(standing.index).num_movies
-    asked = ["--index", str(standing.index), "-k", "1000000", "--json"]
+    asked = ["--index", str(standing.index), "-k", "1000000", "--json", "--all-variants"]
     result = CliRunner().invoke(main, ["recommend", "reviewer", REVIEWER, "--include-seen", *asked])
     listed = json.loads(result.stdout)["recommendations"]
     assert len({item["movie_id"] for item in listed}) == len(listed) == num_movies
