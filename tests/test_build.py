@@ -113,7 +113,7 @@ def test_the_manifest_says_how_the_index_was_made_and_how_good_it_is(tastes: Bui
     assert Config.from_dict(manifest["config"]) == tastes.config
     assert manifest["seed"] == tastes.config.seed
     num_reviews = NUM_REVIEWERS * 12
-    expected = {"reviews": num_reviews, "reviewers": NUM_REVIEWERS, "movies": NUM_MOVIES}
+    expected = {"reviews": num_reviews, "reviewers": NUM_REVIEWERS, "movies": NUM_MOVIES, "cold_movies": 0}
     assert manifest["counts"] == expected
     accounting = manifest["accounting"]
     assert (accounting["read"], accounting["kept"]) == (num_reviews + 3, num_reviews)
