@@ -7,6 +7,8 @@ Example:
     engine.recommend("A1CW3NLH9MBQRY", k=10, where="price < 10")
 """
 
+from typing import TYPE_CHECKING, Any
+
 from engine.answers import (
     LikelyReviewer,
     MoviePrediction,
@@ -17,7 +19,6 @@ from engine.answers import (
     SimilarReviewer,
     TopList,
 )
-from engine.config import Config, load_config
 from engine.diversity import Variety
 from engine.errors import (
     ArtifactError,
@@ -32,7 +33,17 @@ from engine.errors import (
 )
 from engine.rating_head import RatingPrediction
 from engine.recommender import Engine
-from engine.title_search import TitleMatch
+
+if TYPE_CHECKING:
+    from engine.config import Config, load_config
+    from engine.title_search import TitleMatch
+
+_LAZY = {
+    "Config": "engine.config",
+    "load_config": "engine.config",
+    "TitleMatch": "engine.title_search",
+}
+"""Where the names lie that few questions need, so that the others do not wait for them."""
 
 __all__ = [
     "ArtifactError",
@@ -59,3 +70,11 @@ __all__ = [
     "Variety",
     "load_config",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,8 @@ from engine.candidates import CandidateSource
 from engine.cards import MovieCards
 from engine.catalog import CATALOG_FILE, Catalog
 from engine.cold import cold_movies
-from engine.directions import Directions
 from engine.errors import ArtifactCorruptError, ConfigError, DataError, UnknownIdError
 from engine.ids import IdTable
-from engine.list_columns import ColumnMaker, ListColumns
 from engine.list_options import ListArguments, ListOptions
 from engine.lists import ListMaker, check_k
 from engine.model_files import load_model
@@ -28,11 +26,15 @@ from engine.popularity import check_fallback, popular_list
 from engine.rating_head import RatingPrediction
 from engine.scorer import Floats
 from engine.similarity import similar_rows
-from engine.title_search import TitleMatch, TitleSearch
-from engine.variants import MOVIE_COUNTS, VARIANT_ARRAYS, Variants
+from engine.variants import films_of
 from indexes.base import VectorIndexError
 from indexes.choose import load_index
 from indexes.faiss_index import set_threads
+
+if TYPE_CHECKING:
+    from engine.directions import Directions
+    from engine.list_columns import ColumnMaker, ListColumns
+    from engine.title_search import TitleMatch, TitleSearch
 
 INDEX_FILE = "movies.faiss"
 """The index over the movie vectors, in the artifact."""
@@ -63,7 +65,7 @@ class Engine:
         set_threads(1)
         num_candidates = int(artifact.manifest["search"]["num_candidates"])
         candidates = CandidateSource(self._model, self._index, num_candidates)
-        self._films = _films(artifact)
+        self._films = films_of(artifact)
         self._cold = cold_movies(artifact, self._model.num_movies)
         self._lists = ListMaker(
             self._model, candidates, self._movies, self._cards, self._catalog, *self._films, self._cold
@@ -228,6 +230,8 @@ class Engine:
 
     @cached_property
     def _columns(self) -> ColumnMaker:
+        from engine.list_columns import ColumnMaker
+
         return ColumnMaker(
             self._model, self._index, self._num_candidates, self._lists, self._movies, *self._films
         )
@@ -368,12 +372,15 @@ class Engine:
 
     @cached_property
     def _directions(self) -> Directions:
-        films = _films(self._artifact)[0]
-        return Directions(self._model, self._reviewers, self._movies, self._cards, films)
+        from engine.directions import Directions
+
+        return Directions(self._model, self._reviewers, self._movies, self._cards, self._films[0])
 
     @cached_property
     def _titles(self) -> TitleSearch:
-        return TitleSearch(self._catalog, self._movies, self._cards, _films(self._artifact)[0])
+        from engine.title_search import TitleSearch
+
+        return TitleSearch(self._catalog, self._movies, self._cards, self._films[0])
 
     def _reviewer_row(self, reviewer_id: str) -> int:
         return self._row(self._reviewers, "reviewer", reviewer_id)
@@ -387,13 +394,6 @@ class Engine:
             where = f"{self._where} ({len(table):,} {kind}s)"
             raise UnknownIdError(kind, text, where, table.close_matches(text))
         return row
-
-
-def _films(artifact: Artifact) -> tuple[Variants | None, NDArray[np.int32] | None]:
-    """Which movies are one film and how many reviews each has; builds of the first releases do not say."""
-    if not all(artifact.has(f"{name}.npy") for name in (*VARIANT_ARRAYS, MOVIE_COUNTS)):
-        return None, None
-    return Variants(*map(artifact.array, VARIANT_ARRAYS)), artifact.array(MOVIE_COUNTS)
 
 
 def _id_table(artifact: Artifact, kind: str) -> IdTable:

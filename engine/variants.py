@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.artifact import Artifact
 from engine.errors import ArtifactCorruptError
 from engine.titles import format_of_title
 
@@ -166,3 +167,10 @@ def _plain(text: str) -> str:
 _FORMATS = frozenset(
     {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
 )
+
+
+def films_of(artifact: Artifact) -> tuple[Variants | None, NDArray[np.int32] | None]:
+    """Which movies are one film and how many reviews each has; builds of the first releases do not say."""
+    if not all(artifact.has(f"{name}.npy") for name in (*VARIANT_ARRAYS, MOVIE_COUNTS)):
+        return None, None
+    return Variants(*map(artifact.array, VARIANT_ARRAYS)), artifact.array(MOVIE_COUNTS)
