@@ -21,6 +21,7 @@ from engine.settings import (
 )
 
 FORMATS = ("auto", "amazon", "movielens", "table")
+ORDERS = ("auto", "time", "none")
 INDEX_KINDS = ("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8")
 
 
@@ -71,10 +72,14 @@ class SplitConfig:
     """Each reviewer's last share by time, on which the held-out figures are measured; 0 measures nothing."""
     validation_share: float = 0.1
     """Of what is left the last share, on which training stops and weights are chosen."""
+    order: str = "auto"
+    """time: what comes last is held out, and older reviews fade; none: held out is what a draw says, and all
+    reviews count alike; auto: time, where the data has any."""
 
     def __post_init__(self) -> None:
         require_range("split.test_share", self.test_share, low=0.0, high=0.5)
         require_range("split.validation_share", self.validation_share, low=0.01, high=0.5)
+        require_choice("split.order", self.order, ORDERS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,8 +78,11 @@ class Reviews:
             return np.ones(len(self), dtype=bool)
         return self.ratings >= like_rating
 
-    def select(self, chosen: NDArray[np.bool_]) -> Reviews:
-        """The reviews that are `chosen`, bool [num_reviews]; reviewers and movies keep their rows."""
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Reviews:
+        """The reviews that are `chosen`, bool [num_reviews]; reviewers and movies keep their rows.
+
+        Positions in another order do as well, if each reviewer's reviews stay a slice in the same place.
+        """
         return Reviews(
             reviewer_rows=self.reviewer_rows[chosen],
             movie_rows=self.movie_rows[chosen],

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from pipelines.evaluation_data import Given, Pair, Prepared, read_for_protocol, 
 from pipelines.evaluation_page import evaluation_page
 from pipelines.fold_figures import FoldFigures, measure
 from pipelines.page import check_page, write_page
-from pipelines.protocols import PROTOCOLS, Fold, make_folds
+from pipelines.protocols import PROTOCOLS, UNORDERED, Fold, make_folds
 from pipelines.signals import BLEND, SENTIMENT, SIGNALS, describe_sentiment, training_reviews, verdicts
 from pipelines.similar_quality import Compared, measure_similar, summarize
 
@@ -136,6 +136,9 @@ def evaluate(
             ranked, and only for the reviewers that it names. By default the whole catalogue is.
         output: a web page to show it on, if any.
 
+    What the engine's own model is validated on in training is like what the protocol holds out: drawn at
+    random under "random" and "folds", unless `split.order` says otherwise, and the last reviews elsewhere.
+
     Raises:
         ConfigError: an unknown model or protocol, one that cannot take the data, or reviews and pairs.
         EngineError: as a build.
@@ -148,6 +151,8 @@ def evaluate(
         check_page(Path(output))
     if negatives is not None and not negatives.is_file():
         raise ConfigError(f"There is no file of candidates at {negatives}")
+    if not pairs and protocol in UNORDERED and config.split.order == "auto":
+        config = replace(config, split=replace(config.split, order="none"))
     sentiment = any(model in SIGNALS for model in models)
     folds: Iterator[Fold]
     read: Given | Prepared

@@ -18,6 +18,7 @@ from pipelines.dataset import Reviews, default_like_rating
 from pipelines.members import train_members
 from pipelines.nearness import choose_nearness
 from pipelines.neighbours import build_neighbours
+from pipelines.order import follows_time, in_order, without_fading
 from pipelines.split import hold_out_last
 from pipelines.tensorflow_start import start_tensorflow
 from pipelines.train import Trained, train_rating
@@ -74,7 +75,8 @@ def fit_model(
     """Trains a model on reviews.
 
     Each reviewer's last reviews are set aside to find how long to train and how to blend; then everything is
-    trained once more on all reviews with what was found.
+    trained once more on all reviews with what was found. Where the order of reviews says nothing, each
+    reviewer's are taken in a random one, and older ones do not fade.
 
     Args:
         reviews: those to learn from.
@@ -87,6 +89,9 @@ def fit_model(
         DataError: all ratings are equal.
     """
     start_tensorflow()
+    histories = histories_of(reviews)
+    if not follows_time(reviews, config):
+        reviews, config = in_order(reviews, config), without_fading(config)
     if findings is None:
         findings = _find(reviews, config, checkpoints)
     likes = reviews.likes(findings.blend.like_rating)
@@ -100,7 +105,7 @@ def fit_model(
             reviews, config.rating, config.seed, rounds=rounds["rating"], checkpoints=checkpoints
         )
     model = _assemble(reviews, relevance, rating, findings.blend, config, findings.linear_l2)
-    return FittedModel(model, findings)
+    return FittedModel(replace(model, histories=histories), findings)
 
 
 def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Findings:

@@ -118,6 +118,8 @@ PROTOCOLS: Mapping[str, Callable[[Reviews, int], Holds]] = {
     "folds": _folds,
 }
 """Every protocol by the name that `--protocol` takes."""
+UNORDERED = ("random", "folds")
+"""Those that hold out reviews from anywhere in a history."""
 
 
 def _require_times(reviews: Reviews) -> None:

@@ -14,6 +14,7 @@ from pipelines import metrics
 from pipelines.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.dataset import Reviews
 from pipelines.fit import Findings, fit_model
+from pipelines.order import in_order
 from pipelines.ranking import rank_held_out, top_of
 from pipelines.signals import training_reviews
 from pipelines.split import hold_out_last
@@ -58,7 +59,7 @@ def _measure(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Qual
     """
     if config.split.test_share == 0:
         return Quality({}, None)
-    earlier, later = hold_out_last(reviews, config.split.test_share)
+    earlier, later = hold_out_last(in_order(reviews, config), config.split.test_share)
     if len(later) == 0 or not (np.diff(earlier.offsets()) >= 2).any():
         logger.info("Too few reviews to hold any out: quality is not measured")
         return Quality({}, None)

@@ -16,6 +16,7 @@ from pipelines.baselines_ranking import Ease, ItemNeighbours
 from pipelines.baselines_rating import Biases
 from pipelines.baselines_seed import BATCH_SIZE, Effort, SeedBase, SeedFinal
 from pipelines.dataset import Reviews, default_like_rating
+from pipelines.order import in_order
 from pipelines.quality import ranked_reviewers
 from pipelines.ranking import rank_held_out
 from pipelines.split import hold_out_last
@@ -59,7 +60,7 @@ def measure_baselines(reviews: Reviews, config: Config) -> BuildBaselines:
             f"There are more than {limit:,} reviews (report.baselines_up_to), so item-knn, ease, biases, "
             "base and final were left out; engine evaluate measures them.",
         )
-    earlier, later = hold_out_last(reviews, config.split.test_share)
+    earlier, later = hold_out_last(in_order(reviews, config), config.split.test_share)
     if config.split.test_share == 0 or not len(later) or not (np.diff(earlier.offsets()) >= 2).any():
         return BuildBaselines({}, {}, "Too little was held out to measure baselines on.")
     started = time.perf_counter()

@@ -15,6 +15,7 @@ from engine.histories import recency_weights
 from pipelines.dataset import Reviews
 from pipelines.fit import FEWEST_VALIDATED, first_blend
 from pipelines.linear_neighbours import linear_neighbours
+from pipelines.order import in_order
 from pipelines.ranking import rank_held_out
 from pipelines.split import hold_out_last
 from pipelines.train import train_rating, train_relevance
@@ -76,9 +77,9 @@ def split_for_tuning(reviews: Reviews, config: Config) -> TuningData:
     Raises:
         DataError: too few likes are held out to say anything.
     """
-    training = reviews
+    training = in_order(reviews, config)
     if config.split.test_share > 0:
-        training = hold_out_last(reviews, config.split.test_share).earlier
+        training = hold_out_last(training, config.split.test_share).earlier
     earlier, later = hold_out_last(training, config.split.validation_share)
     liked = later.select(later.likes(first_blend(training, config).like_rating))
     judges = len(np.unique(liked.reviewer_rows))

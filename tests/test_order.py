@@ -1,0 +1,93 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.config import Config, SplitConfig, load_config
+from engine.errors import ConfigError
+from pipelines import evaluation
+from pipelines.dataset import Reviews, make_reviews
+from pipelines.fit import fit_model
+from pipelines.order import follows_time, in_order
+from pipelines.split import hold_out_last
+from pipelines.validation import histories_of
+
+QUICK = load_config(
+    assignments=["relevance.embedding_dim=4", "relevance.max_epochs=2", "rating.max_epochs=2", "rating.dim=4"]
+)
+
+
+def some_reviews(*, timed: bool = True) -> Reviews:
+    rows = np.arange(400)
+    return make_reviews(
+        rows // 10,
+        rows * 7 % 60,
+        1.0 + rows % 5,
+        rows if timed else None,
+        num_reviewers=40,
+        num_movies=60,
+    )
+
+
+def config_with(order: str) -> Config:
+    return replace(QUICK, split=SplitConfig(order=order))
+
+
+def test_time_counts_where_the_data_has_any() -> None:
+    assert follows_time(some_reviews(), config_with("auto"))
+    assert not follows_time(some_reviews(timed=False), config_with("auto"))
+    assert follows_time(some_reviews(timed=False), config_with("time"))
+    assert not follows_time(some_reviews(), config_with("none"))
+    assert not follows_time(some_reviews().select(np.zeros(400, dtype=bool)), config_with("auto"))
+
+
+def test_an_unknown_order_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"split\.order.*auto, time, none"):
+        SplitConfig(order="backwards")
+
+
+def test_without_an_order_what_is_held_out_lies_anywhere_in_a_history() -> None:
+    reviews = some_reviews()
+    mixed = in_order(reviews, config_with("none"))
+    assert in_order(reviews, config_with("time")) is reviews
+    np.testing.assert_array_equal(mixed.reviewer_rows, reviews.reviewer_rows)
+    for one in range(40):
+        own, before = mixed.reviewer_rows == one, reviews.reviewer_rows == one
+        pairs = zip(mixed.movie_rows[own], mixed.times[own], mixed.level_rows[own], strict=True)
+        assert sorted(pairs) == sorted(
+            zip(reviews.movie_rows[before], reviews.times[before], reviews.level_rows[before], strict=True)
+        )
+    earlier, later = hold_out_last(mixed, 0.2)
+    last = [earlier.times[earlier.reviewer_rows == row].max() for row in later.reviewer_rows]
+    assert 0.5 < np.mean(later.times < last) < 1.0
+
+
+def test_a_model_of_unordered_reviews_does_not_fade_them_and_keeps_histories_by_time() -> None:
+    reviews = some_reviews()
+    model = fit_model(reviews, config_with("none")).model
+    assert model.relevance.recency_power == 0
+    np.testing.assert_array_equal(model.histories.movie_rows, histories_of(reviews).movie_rows)
+    assert fit_model(reviews, config_with("auto")).model.relevance.recency_power == 0.4
+
+
+@pytest.mark.parametrize(
+    ("protocol", "order"),
+    [("random", "none"), ("folds", "none"), ("last-share", "auto"), ("temporal", "auto")],
+)
+def test_training_is_validated_on_what_the_protocol_holds_out(
+    protocol: str, order: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = tmp_path_factory.mktemp("order") / "reviews.csv"
+    rows = np.arange(400)
+    lines = [f"R{row // 10},M{row * 7 % 60},{1 + row % 5},{1_500_000_000 + row}" for row in rows.tolist()]
+    source.write_text("\n".join(["reviewer,movie,rating,time", *lines]))
+    seen = []
+
+    def no_fit(_reviews: Reviews, config: Config) -> None:
+        seen.append(config.split.order)
+        raise InterruptedError
+
+    monkeypatch.setattr("pipelines.fit.fit_model", no_fit)
+    with pytest.raises(InterruptedError):
+        evaluation.evaluate((source,), protocol=protocol, models=("ncf",))
+    assert seen == [order]
