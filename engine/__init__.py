@@ -1,5 +1,8 @@
 """Query time: loads an artifact and answers. These names are the public API.
 
+Each is imported when it is first asked for, so that a command or a question waits for nothing that it does
+not need.
+
 Example:
     from engine import Engine
 
@@ -7,43 +10,52 @@ Example:
     engine.recommend("A1CW3NLH9MBQRY", k=10, where="price < 10")
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from engine.answers import (
-    LikelyReviewer,
-    MoviePrediction,
-    OtherVariant,
-    Reason,
-    Recommendation,
-    SimilarMovie,
-    SimilarReviewer,
-    TopList,
-)
-from engine.diversity import Variety
-from engine.errors import (
-    ArtifactError,
-    ConfigError,
-    DataError,
-    EngineError,
-    FilterError,
-    IndexQualityError,
-    TitleError,
-    TrainingError,
-    UnknownIdError,
-)
-from engine.rating_head import RatingPrediction
-from engine.recommender import Engine
-
 if TYPE_CHECKING:
+    from engine.answers import OtherVariant, Reason, Recommendation, TopList
     from engine.config import Config, load_config
+    from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
+    from engine.diversity import Variety
+    from engine.errors import (
+        ArtifactError,
+        ConfigError,
+        DataError,
+        EngineError,
+        FilterError,
+        IndexQualityError,
+        TitleError,
+        TrainingError,
+        UnknownIdError,
+    )
+    from engine.rating_head import RatingPrediction
+    from engine.recommender import Engine
+    from engine.similarity import SimilarMovie
     from engine.title_search import TitleMatch
 
-_LAZY = {
-    "Config": "engine.config",
-    "load_config": "engine.config",
-    "TitleMatch": "engine.title_search",
+_HOMES = {
+    "engine.answers": ("OtherVariant", "Reason", "Recommendation", "TopList"),
+    "engine.config": ("Config", "load_config"),
+    "engine.direction_answers": ("LikelyReviewer", "MoviePrediction", "SimilarReviewer"),
+    "engine.diversity": ("Variety",),
+    "engine.errors": (
+        "ArtifactError",
+        "ConfigError",
+        "DataError",
+        "EngineError",
+        "FilterError",
+        "IndexQualityError",
+        "TitleError",
+        "TrainingError",
+        "UnknownIdError",
+    ),
+    "engine.rating_head": ("RatingPrediction",),
+    "engine.recommender": ("Engine",),
+    "engine.similarity": ("SimilarMovie",),
+    "engine.title_search": ("TitleMatch",),
 }
-"""Where the names lie that few questions need, so that the others do not wait for them."""
+"""Where the public names lie."""
 
 __all__ = [
     "ArtifactError",
@@ -73,8 +85,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(home), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    return getattr(import_module(_LAZY[name]), name)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

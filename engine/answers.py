@@ -1,12 +1,13 @@
-"""What the engine answers: values that say everything of a movie that was asked for."""
+"""What a top list holds: values that say everything of a movie that is recommended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.diversity import Variety
+if TYPE_CHECKING:
+    from engine.diversity import Variety
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +81,11 @@ class Recommendation:
     def to_dict(self) -> dict[str, Any]:
         """All fields and the card's, flat, as JSON shows them."""
         reasons = None if self.because is None else [asdict(reason) for reason in self.because]
-        flat = _flat(self, self.card) | {"because": reasons}
+        fields = flat(self, self.card) | {"because": reasons}
         if self.variants is None:
-            del flat["variants"]
-            return flat
-        return flat | {"variants": [asdict(variant) for variant in self.variants]}
+            del fields["variants"]
+            return fields
+        return fields | {"variants": [asdict(variant) for variant in self.variants]}
 
 
 class TopList(list[Recommendation]):
@@ -109,113 +110,7 @@ class TopList(list[Recommendation]):
         self.why_empty = why_empty
 
 
-@dataclass(frozen=True, kw_only=True)
-class SimilarMovie:
-    """One movie that is like another.
-
-    Attributes:
-        rank: its place, counted from 1.
-        movie_id: the outside id.
-        title: as the catalogue has it, or None.
-        similarity: higher is more alike; 1 at most.
-        card: what the catalogue says of the movie.
-        cold: whether the movie has no reviews to learn from and is known by its metadata alone.
-    """
-
-    rank: int
-    movie_id: str
-    title: str | None
-    similarity: float
-    card: Mapping[str, Any]
-    cold: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields and the card's, flat, as JSON shows them."""
-        return _flat(self, self.card)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LikelyReviewer:
-    """One of the reviewers to tell about a movie.
-
-    Attributes:
-        rank: their place, counted from 1.
-        reviewer_id: the outside id.
-        score: what the list is ordered by: the movie's score in this reviewer's own list.
-        relevance: how likely they are to come to the movie; a log chance but for a constant.
-        predicted_rating: expected rating, in stars; None, like the next three, where the data has no ratings.
-        median_rating: middle rating, one of the levels.
-        like_probability: chance of a like, 0 to 1.
-        rating_probabilities: chance of each level, by the level as text.
-        because: the movies of their history that add most to the score; None where nobody asked.
-    """
-
-    rank: int
-    reviewer_id: str
-    score: float
-    relevance: float
-    predicted_rating: float | None
-    median_rating: float | None
-    like_probability: float | None
-    rating_probabilities: Mapping[str, float] | None
-    because: tuple[Reason, ...] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, as JSON shows them."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SimilarReviewer:
-    """One reviewer whose taste is near another's.
-
-    Attributes:
-        rank: their place, counted from 1.
-        reviewer_id: the outside id.
-        similarity: higher is more alike; 1 at most.
-        num_shared: movies that both have reviewed.
-        num_reviews: movies that this one has reviewed.
-    """
-
-    rank: int
-    reviewer_id: str
-    similarity: float
-    num_shared: int
-    num_reviews: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, as JSON shows them."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MoviePrediction:
-    """What a reviewer would give one movie.
-
-    Attributes:
-        movie_id: the outside id.
-        title: as the catalogue has it, or None.
-        predicted_rating: expected rating, in stars, which has the least squared error.
-        median_rating: middle rating, one of the levels, which has the least absolute error.
-        like_probability: chance of a like, 0 to 1.
-        interval: lowest and highest level of the central interval: four ratings in five fall on or between
-            them, and one in ten at most on either side.
-        rating_probabilities: chance of each level, by the level as text.
-    """
-
-    movie_id: str
-    title: str | None
-    predicted_rating: float
-    median_rating: float
-    like_probability: float
-    interval: tuple[float, float]
-    rating_probabilities: Mapping[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, as JSON shows them."""
-        return asdict(self) | {"interval": dict(zip(("low", "high"), self.interval, strict=True))}
-
-
-def _flat(answer: Recommendation | SimilarMovie, card: Mapping[str, Any]) -> dict[str, Any]:
+def flat(answer: Any, card: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an answer about a movie, and those of the movie's card that it does not have itself."""
     own = {name: value for name, value in vars(answer).items() if name != "card"}
     return own | {name: value for name, value in card.items() if name not in own}

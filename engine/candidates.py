@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.rows import are_held, distinct
 from engine.scorer import Model, Reviewer, Reviewers
 from indexes.base import VectorIndex
 
@@ -81,7 +82,7 @@ class CandidateSource:
         """The unseen movies that the index finds; long histories ask it for more."""
         lengths = -(-reviewers.histories.lengths // _STEP) * _STEP
         parts = []
-        for length in np.unique(lengths):
+        for length in distinct(lengths):
             places = np.flatnonzero(lengths == length)
             depth = min(wanted + int(length), self._index.num_vectors)
             rows = self._index.search(reviewers.queries[places], depth).rows
@@ -91,31 +92,16 @@ class CandidateSource:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
     def _merge(self, reviewer: Reviewer, nearest: Rows, wanted: int, include_seen: bool) -> Rows:
-        seen = np.zeros(0, dtype=np.int64) if include_seen else reviewer.history.movie_rows
-        own = nearest[~np.isin(nearest, seen)][:wanted]
+        seen = np.sort(reviewer.history.movie_rows[:0] if include_seen else reviewer.history.movie_rows)
+        own = nearest[~are_held(seen, nearest)][:wanted]
         if self.model.blend.neighbour_weight == 0:
             return np.sort(own)
         near = reviewer.near
-        open_places = np.flatnonzero((near.values > 0) & ~np.isin(near.rows, seen))
+        open_places = np.flatnonzero((near.values > 0) & ~are_held(seen, near.rows))
         found = near.rows[open_places]
         if len(found) > wanted:
-            found = np.sort(found[np.argpartition(-near.values[open_places], wanted - 1)[:wanted]])
-        return np.union1d(own, found)
-
-
-def distinct(keys: Rows) -> Rows:
-    """The different keys, ascending; several times as fast as `np.unique`, which hashes whole numbers."""
-    ordered = np.sort(keys)
-    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]
-
-
-def are_held(ascending: Rows, keys: Rows) -> NDArray[np.bool_]:
-    """Which keys are among ascending ones."""
-    if not len(ascending):
-        return np.zeros(keys.shape, dtype=bool)
-    places = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
-    held: NDArray[np.bool_] = ascending[places] == keys
-    return held
+            found = found[np.argpartition(-near.values[open_places], wanted - 1)[:wanted]]
+        return distinct(np.concatenate([own, found]))
 
 
 def _best_of_each(groups: Rows, keys: Rows, values: NDArray[np.float64], most: int) -> Rows:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ArtifactCorruptError
-from engine.filters import check_filter, filter_failed, require_condition
 
 if TYPE_CHECKING:
     import duckdb
@@ -109,6 +108,8 @@ class Catalog:
             ArtifactCorruptError: the database cannot be opened.
         """
         import duckdb
+
+        from engine.filters import check_filter, filter_failed, require_condition
 
         connection = self._open().cursor()
         try:

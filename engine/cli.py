@@ -1,7 +1,7 @@
 """The command line: answers go to stdout, talk to stderr, and every error of ours ends in one sentence.
 
 Exit codes: 0 done, 1 an error of ours, 2 wrong usage, 130 interrupted; nothing else turns errors into them.
-Nothing but click is imported before a command needs it.
+Nothing but click is imported before a command needs it, and no command before it is asked for.
 """
 
 from __future__ import annotations
@@ -11,29 +11,32 @@ from typing import Any
 
 import click
 
-from engine import (
-    cli_build,
-    cli_directions,
-    cli_evaluate,
-    cli_everyone,
-    cli_explore,
-    cli_index,
-    cli_plan,
-    cli_recommend,
-    cli_similar,
-    cli_tune,
-    cli_update,
-)
+from engine.cli_lazy import LazyGroup
 from engine.cli_options import index_option, json_option, verbose_option
 from engine.cli_output import print_json, print_summary, say_if_retrain
 from engine.errors import EngineError
+
+_COMMANDS = {
+    "add-movies": "engine.cli_update:add_movies",
+    "add-reviews": "engine.cli_update:add_reviews",
+    "build-index": "engine.cli_build:build_index",
+    "evaluate": "engine.cli_evaluate:evaluate",
+    "explore": "engine.cli_explore:explore",
+    "index": "engine.cli_index:index",
+    "plan": "engine.cli_plan:plan",
+    "predict": "engine.cli_directions:predict",
+    "prepare": "engine.cli_build:prepare",
+    "recommend": "engine.cli_recommend:recommend",
+    "similar": "engine.cli_similar:similar",
+    "tune": "engine.cli_tune:tune",
+}
 
 
 class _Interrupted(click.ClickException):
     exit_code = 130
 
 
-class _Edge(click.Group):
+class _Edge(LazyGroup):
     """The group of all commands, where errors of ours become a sentence and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -45,7 +48,11 @@ class _Edge(click.Group):
             raise _Interrupted("Interrupted; an index that was there is as it was.") from error
 
 
-@click.group(cls=_Edge, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Edge,
+    places=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="movie-engine", message="%(version)s")
 def main() -> None:
     """Recommend movies from an index that is built from reviews."""
@@ -71,23 +78,6 @@ def info(index: Path, verify: bool, as_json: bool) -> None:
         print_summary(facts)
         if verify:
             click.echo("Every file is as it was written.", err=True)
-
-
-main.add_command(cli_recommend.recommend)
-cli_recommend.recommend.add_command(cli_everyone.everyone)
-cli_recommend.recommend.add_command(cli_directions.recommend_movie)
-main.add_command(cli_similar.similar)
-cli_similar.similar.add_command(cli_directions.similar_reviewer)
-main.add_command(cli_directions.predict)
-main.add_command(cli_build.build_index)
-main.add_command(cli_plan.plan)
-main.add_command(cli_build.prepare)
-main.add_command(cli_index.index)
-main.add_command(cli_update.add_reviews)
-main.add_command(cli_update.add_movies)
-main.add_command(cli_evaluate.evaluate)
-main.add_command(cli_tune.tune)
-main.add_command(cli_explore.explore)
 
 
 if __name__ == "__main__":

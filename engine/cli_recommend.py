@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
+from engine.cli_lazy import LazyGroup
 from engine.cli_options import check_k, index_option, json_option, k_option, list_options, verbose_option
 from engine.cli_output import (
     list_section,
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from engine.list_options import ListArguments
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    places={"all": "engine.cli_everyone:everyone", "movie": "engine.cli_directions:recommend_movie"},
+)
 def recommend() -> None:
     """Recommend movies to someone."""
 

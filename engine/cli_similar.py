@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli_lazy import LazyGroup
 from engine.cli_options import (
     all_variants_option,
     check_k,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_CHOICES = 20
 
 
-@click.group()
+@click.group(cls=LazyGroup, places={"reviewer": "engine.cli_directions:similar_reviewer"})
 def similar() -> None:
     """Find what is alike."""
 

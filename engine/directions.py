@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import LikelyReviewer, MoviePrediction, SimilarReviewer
 from engine.cards import MovieCards
+from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
 from engine.explain import Explainer
 from engine.ids import IdTable
 from engine.rating_head import RatingHead

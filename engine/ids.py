@@ -7,7 +7,6 @@ is found by binary search over the file's own bytes: no dictionary is built and 
 
 from __future__ import annotations
 
-import difflib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -107,6 +106,8 @@ class IdTable:
         The work does not grow with the table: other cases of the same letters, one letter more, less or
         other, and the neighbours of the place where the id would stand.
         """
+        import difflib
+
         text = text.strip()
         cases = [text, text.upper(), text.lower(), text.title(), text.swapcase()]
         found = dict.fromkeys(case for case in cases if case in self)

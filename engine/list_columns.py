@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import TopList
-from engine.candidates import CandidateSource, are_held, distinct
+from engine.candidates import CandidateSource
 from engine.ids import IdTable
 from engine.list_options import ListOptions
 from engine.lists import ListMaker, check_k
+from engine.rows import are_held, distinct
 from engine.scorer import Floats, Model, Reviewers
 from engine.toplists import TopLists, top_lists
 from engine.variants import Variants

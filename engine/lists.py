@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,18 @@ from engine.candidates import CandidateSource
 from engine.cards import MovieCards
 from engine.catalog import Catalog
 from engine.conditions import Conditions, resolve_conditions
-from engine.diversity import Variety, diversify, lean, list_diversity, pool_size, unit_vectors
 from engine.errors import ConfigError
 from engine.explain import Explainer
-from engine.groups import Group
 from engine.ids import IdTable
 from engine.list_options import ListOptions
 from engine.recipients import OneReviewer, Recipient
+from engine.rows import are_held
 from engine.scorer import Model, Reviewer, Scores
 from engine.variants import Variants, format_of_card, is_in_format
+
+if TYPE_CHECKING:
+    from engine.diversity import Variety
+    from engine.groups import Group
 
 Rows = NDArray[np.int64]
 
@@ -121,7 +124,7 @@ class ListMaker:
         """
         check_k(k)
         conditions = self._conditions(options)
-        wanted = pool_size(k) if options.is_varied else k
+        wanted = _pool_size(k, options)
         rows = candidates if conditions.rows is None else conditions.rows
         found = self._list(recipient, rows, k, wanted, conditions, options)
         if found.why_empty is not None:
@@ -134,6 +137,8 @@ class ListMaker:
         Raises:
             ConfigError: there is no such strategy.
         """
+        from engine.groups import Group
+
         return Group(self._model, self._candidates, members, strategy, self._explainer)
 
     def recipient(self, reviewer: Reviewer) -> OneReviewer:
@@ -146,7 +151,7 @@ class ListMaker:
     def _make(
         self, reviewers: Sequence[Reviewer], k: int, conditions: Conditions, options: ListOptions
     ) -> list[TopList]:
-        wanted = pool_size(k) if options.is_varied else k
+        wanted = _pool_size(k, options)
         if conditions.rows is None:
             depth = wanted + conditions.num_named
             found = self._candidates.find(reviewers, depth, include_seen=options.include_seen)
@@ -199,11 +204,11 @@ class ListMaker:
         if conditions.rows is None and self._variants and not options.all_variants:
             rows = self._variants.complete(rows)
         if len(conditions.excluded):
-            rows = rows[~np.isin(rows, conditions.excluded)]
+            rows = rows[~are_held(conditions.excluded, rows)]
         if not options.include_seen:
             seen = recipient.seen_rows
-            seen = seen if options.all_variants else self._variants.complete(seen)
-            rows = rows[~np.isin(rows, seen)]
+            seen = np.sort(seen) if options.all_variants else self._variants.complete(seen)
+            rows = rows[~are_held(seen, rows)]
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> NDArray[np.float64]:
@@ -217,6 +222,8 @@ class ListMaker:
         return preference
 
     def _vary(self, pool: _Pool, k: int, options: ListOptions) -> tuple[Rows, Variety]:
+        from engine.diversity import Variety, diversify, lean, list_diversity, unit_vectors
+
         leaned = lean(pool.scores.score, self._counts(pool.rows), options.novelty)
         order = best_places(leaned, len(leaned))
         vectors = unit_vectors(self._model.relevance.movie_vectors[pool.rows][:, :-1])
@@ -303,6 +310,15 @@ def check_k(k: int) -> None:
     """
     if k < 1:
         raise ConfigError(f"k must be at least 1 but is {k}; it says how many results are wanted")
+
+
+def _pool_size(k: int, options: ListOptions) -> int:
+    """How many movies a list is chosen from."""
+    if not options.is_varied:
+        return k
+    from engine.diversity import pool_size
+
+    return pool_size(k)
 
 
 def _pick(scores: Scores, places: Rows) -> Scores:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.histories import spans
+from engine.rows import distinct_places
 
 _SORTED_UP_TO = 8
 """Sorting the neighbours is faster than a place for every movie while there are this many movies to one."""
@@ -68,7 +69,7 @@ class NeighbourTable:
         num_keys = num_places * self.num_movies
         keys: NDArray[np.integer]
         if len(found) * _SORTED_UP_TO < num_keys:
-            keys, positions = np.unique(found, return_inverse=True)
+            keys, positions = distinct_places(found)
         else:
             touched = np.zeros(num_keys, dtype=bool)
             touched[found] = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import LikelyReviewer, MoviePrediction, SimilarMovie, SimilarReviewer, TopList
+from engine.answers import TopList
 from engine.artifact import Artifact
 from engine.candidates import CandidateSource
 from engine.cards import MovieCards
@@ -21,19 +21,18 @@ from engine.ids import IdTable
 from engine.list_options import ListArguments, ListOptions
 from engine.lists import ListMaker, check_k
 from engine.model_files import load_model
-from engine.newcomers import Ratings, history_of, newcomer
-from engine.popularity import check_fallback, popular_list
 from engine.rating_head import RatingPrediction
 from engine.scorer import Floats
-from engine.similarity import similar_rows
 from engine.variants import films_of
 from indexes.base import VectorIndexError
-from indexes.choose import load_index
-from indexes.faiss_index import set_threads
+from indexes.faiss_index import FaissIndex, set_threads
 
 if TYPE_CHECKING:
+    from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
     from engine.directions import Directions
     from engine.list_columns import ColumnMaker, ListColumns
+    from engine.newcomers import Ratings
+    from engine.similarity import SimilarMovie
     from engine.title_search import TitleMatch, TitleSearch
 
 INDEX_FILE = "movies.faiss"
@@ -56,7 +55,7 @@ class Engine:
         self._cards = MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets"))
         self._catalog = Catalog(artifact.file(CATALOG_FILE))
         try:
-            self._index = load_index(artifact.file(INDEX_FILE))
+            self._index = FaissIndex.load(artifact.file(INDEX_FILE))
         except VectorIndexError as error:
             raise ArtifactCorruptError(
                 f"The index file of {artifact.directory} cannot be read ({error}); build the index again"
@@ -134,7 +133,10 @@ class Engine:
             EngineError: `k` is less than 1, an option is wrong, or a reviewer is unknown without a fallback.
         """
         check_k(k)
-        check_fallback(fallback)
+        if fallback != "error":
+            from engine.popularity import check_fallback
+
+            check_fallback(fallback)
         wanted = ListOptions(**options)
         rows = [
             self._reviewer_row(reviewer_id) if fallback == "error" else self._reviewers.row(reviewer_id)
@@ -144,6 +146,8 @@ class Engine:
         known = iter(self._lists.make(reviewers, k, wanted))
         if None not in rows:
             return list(known)
+        from engine.popularity import popular_list
+
         popular = popular_list(self._lists, self._model, self._artifact, k, wanted)
         return [popular if row is None else next(known) for row in rows]
 
@@ -159,6 +163,8 @@ class Engine:
         Raises:
             EngineError: no movie is known, a rating is missing or out of range, or as of `recommend_many`.
         """
+        from engine.newcomers import history_of, newcomer
+
         check_k(k)
         history = history_of(ratings, self._movies, self._model.rating)
         return self._lists.make([newcomer(self._model, history)], k, ListOptions(**options))[0]
@@ -260,6 +266,8 @@ class Engine:
             FilterError: `where` is not a condition over the catalogue.
             UnknownIdError: the index does not hold the movie.
         """
+        from engine.similarity import similar_movies, similar_rows
+
         check_k(k)
         movie_row = self._movie_row(movie_id)
         matching = None if where is None else self._catalog.matching_rows(where)
@@ -268,17 +276,7 @@ class Engine:
         rows, similarities = similar_rows(
             self._model, self._index, movie_row, k, matching, left_out, variants
         )
-        return [
-            SimilarMovie(
-                rank=rank,
-                movie_id=self._movies.id(int(row)),
-                title=(card := self._cards.card(int(row)))["title"],
-                similarity=float(similarity),
-                card=card,
-                cold=bool(self._cold[row]),
-            )
-            for rank, (row, similarity) in enumerate(zip(rows, similarities, strict=True), start=1)
-        ]
+        return similar_movies(rows, similarities, self._movies, self._cards, self._cold)
 
     def predict(self, reviewer_ids: Sequence[str], movie_ids: Sequence[str]) -> RatingPrediction:
         """Predicts what n reviewers would give n movies, pair by pair.

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.answers import flat
+from engine.cards import MovieCards
+from engine.ids import IdTable
+from engine.rows import are_held, distinct
 from engine.scorer import Model
 from engine.variants import Variants
 from indexes.base import VectorIndex
@@ -15,6 +23,31 @@ NUM_CANDIDATES = 400
 """Movies taken from the index; a movie's neighbours are taken all."""
 SHARED_WEIGHT = 0.95
 """Weight of the shared reviewers; the vectors have the rest, and order movies that share none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarMovie:
+    """One movie that is like another.
+
+    Attributes:
+        rank: its place, counted from 1.
+        movie_id: the outside id.
+        title: as the catalogue has it, or None.
+        similarity: higher is more alike; 1 at most.
+        card: what the catalogue says of the movie.
+        cold: whether the movie has no reviews to learn from and is known by its metadata alone.
+    """
+
+    rank: int
+    movie_id: str
+    title: str | None
+    similarity: float
+    card: Mapping[str, Any]
+    cold: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields and the card's, flat, as JSON shows them."""
+        return flat(self, self.card)
 
 
 def similar_rows(
@@ -49,7 +82,7 @@ def similar_rows(
         query = model.relevance.movie_vectors[movie_row].copy()[None, :]
         query[:, -1] = 0.0
         nearest = index.search(query, max(NUM_CANDIDATES, k + 1)).rows[0]
-        rows = np.union1d(nearest, model.neighbours.of(movie_row)[0])
+        rows = distinct(np.concatenate([nearest, model.neighbours.of(movie_row)[0]]))
         found = _most_alike(model, movie_row, _open(rows, movie_row, left_out, variants), variants)
         if len(found[0]) >= k:
             return found[0][:k], found[1][:k]
@@ -60,8 +93,32 @@ def similar_rows(
     return rows[:k], similarities[:k]
 
 
+def similar_movies(
+    rows: Rows,
+    similarities: NDArray[np.float32],
+    movies: IdTable,
+    cards: MovieCards,
+    cold: NDArray[np.bool_],
+) -> list[SimilarMovie]:
+    """Puts names and cards to what `similar_rows` found; `cold`, bool [num_movies], says which are cold."""
+    answers = []
+    for place, row in enumerate(rows.tolist()):
+        card = cards.card(row)
+        answers.append(
+            SimilarMovie(
+                rank=place + 1,
+                movie_id=movies.id(row),
+                title=card["title"],
+                similarity=float(similarities[place]),
+                card=card,
+                cold=bool(cold[row]),
+            )
+        )
+    return answers
+
+
 def _open(rows: Rows, movie_row: int, left_out: NDArray[np.bool_] | None, variants: Variants) -> Rows:
-    rows = rows[~np.isin(rows, variants.of(movie_row))].astype(np.int64)
+    rows = rows[~are_held(variants.of(movie_row), rows)].astype(np.int64)
     return rows if left_out is None else rows[~left_out[rows]]
 
 

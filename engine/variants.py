@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.artifact import Artifact
 from engine.errors import ArtifactCorruptError
-from engine.titles import format_of_title
+from engine.rows import distinct
 
 Rows = NDArray[np.int64]
 
@@ -87,12 +87,12 @@ class Variants:
 
     def complete(self, movie_rows: NDArray[np.integer]) -> Rows:
         """Adds the other variants of some movies: int64, ascending, without repeats."""
-        groups = np.unique(self._groups[movie_rows]) if self else np.zeros(0, np.int32)
+        groups = distinct(self._groups[movie_rows]) if self else np.zeros(0, np.int32)
         added = [
             self._movie_rows[self._offsets[group] : self._offsets[group + 1]]
             for group in groups[groups >= 0].tolist()
         ]
-        return np.unique(np.concatenate([np.asarray(movie_rows, dtype=np.int64), *added]))
+        return distinct(np.concatenate([np.asarray(movie_rows, dtype=np.int64), *added]))
 
     def are_several(self, movie_rows: Rows) -> NDArray[np.bool_]:
         """Which movies have variants: bool [num]."""
@@ -144,6 +144,8 @@ def format_of_card(card: Mapping[str, Any]) -> str | None:
         >>> format_of_card({"title": "Laura", "category": "Movies & TV | Blu-ray | Drama"})
         'Blu-ray'
     """
+    from engine.titles import format_of_title
+
     if named := format_of_title(card["title"]):
         return named
     parts = str(card["category"] or "").split("|")

@@ -264,8 +264,11 @@ def test_info_verifies_every_file(index: Path) -> None:
 
 
 def all_commands(command: click.Command) -> list[click.Command]:
-    children = command.commands.values() if isinstance(command, click.Group) else []
-    return [command] + [found for child in children for found in all_commands(child)]
+    if not isinstance(command, click.Group):
+        return [command]
+    context = click.Context(command)
+    children = [command.get_command(context, name) for name in command.list_commands(context)]
+    return [command] + [found for child in children if child for found in all_commands(child)]
 
 
 def test_every_command_and_option_is_explained() -> None:

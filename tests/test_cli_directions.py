@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.answers import LikelyReviewer, MoviePrediction, Reason, SimilarMovie, SimilarReviewer
+from engine.answers import Reason
+from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
+from engine.similarity import SimilarMovie
 from engine.cli import main
 from engine.errors import DataError, TitleError, UnknownIdError
 from engine.title_search import TitleMatch

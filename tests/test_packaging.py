@@ -135,3 +135,41 @@ def test_the_command_line_answers_without_what_only_building_needs(
     done = blocked(script, *words, "--index", str(sample_index), "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("{")
+
+
+NOT_FOR_ONE_QUESTION = {
+    *("duckdb", "difflib", "numpy.ma", "numpy.random", "tomllib", "importlib.metadata", "concurrent.futures"),
+    *("engine.config", "engine.filters", "engine.titles", "engine.diversity", "engine.groups"),
+    *("engine.newcomers", "engine.popularity", "engine.similarity", "engine.directions", "engine.toplists"),
+    *(
+        "engine.cli_build",
+        "engine.cli_everyone",
+        "engine.cli_evaluate",
+        "engine.cli_similar",
+        "engine.cli_tune",
+    ),
+    *("indexes.choose", "indexes.quality", "pipelines"),
+}
+
+
+def test_a_cold_question_imports_only_what_it_needs(sample_index: Path) -> None:
+    script = (
+        "import sys, numpy, faiss, click\n"
+        "before = set(sys.modules)\n"
+        "from engine.cli import main\n"
+        "main(sys.argv[1:], standalone_mode=False)\n"
+        "print(*sorted(set(sys.modules) - before), file=sys.stderr)"
+    )
+    words = ["recommend", "reviewer", "A3ROS56ZKFSSN", "--index", str(sample_index), "--json"]
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+    imported = set(done.stderr.split())
+    assert "engine.recommender" in imported
+    assert imported & NOT_FOR_ONE_QUESTION == set()
+
+
+def test_help_imports_neither_the_model_nor_a_command() -> None:
+    script = "import sys\nfrom engine.cli import main\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "engine.cli" in imported
+    assert imported & {"numpy", "faiss", "engine.recommender", "engine.cli_recommend"} == set()

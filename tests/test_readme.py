@@ -47,7 +47,8 @@ def test_the_questions_are_answered(words: list[str]) -> None:
 def test_the_commands_and_their_options_exist(words: list[str]) -> None:
     command: click.Command = main
     while isinstance(command, click.Group):
-        command = command.commands[words[0]]
-        words = words[1:]
+        found = command.get_command(click.Context(command), words[0])
+        assert found is not None
+        command, words = found, words[1:]
     parent = click.Context(main, **main.context_settings)  # without it the command would forget -h
     command.make_context(command.name, list(words), parent=parent)
