@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -156,7 +156,7 @@ class BlockReader:
         self.truncated = started
 
 
-def read_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
     """Gives the items of another iterator, which runs a little ahead in a thread of its own.
 
     Decompression lets go of the interpreter, and so does DuckDB, so that the two run at the same time.
@@ -197,6 +197,21 @@ def read_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
     finally:
         abandoned.set()
         thread.join()
+
+
+def decode_lines(data: bytes) -> str:
+    """Decodes a block; a line that is not UTF-8 is spelled out and marked with a leading null character."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\n".join(_decode_line(line) for line in data.split(b"\n"))
+
+
+def _decode_line(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\0" + line.decode("utf-8", errors="backslashreplace")
 
 
 def _block(first_line: int, data: bytes) -> Block:

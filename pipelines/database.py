@@ -73,18 +73,6 @@ def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **para
 
 
 @contextmanager
-def transaction(database: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Makes many inserts one: they go to disk once, and not at all after an error."""
-    database.begin()
-    try:
-        yield
-    except BaseException:
-        database.rollback()
-        raise
-    database.commit()
-
-
-@contextmanager
 def storage_errors() -> Iterator[None]:
     """Says in our words that memory or the disk is full; also a decorator."""
     import duckdb

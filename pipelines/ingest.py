@@ -12,8 +12,7 @@ from engine.config import ColdConfig, IngestConfig
 from engine.errors import DataError
 from pipelines.accounting import Accounting, FileAccount, MetadataAccount
 from pipelines.cold_catalogue import choose_cold_movies
-from pipelines.copies import MIN_TEXT_LENGTH
-from pipelines.database import add_functions, run, run_checks, storage_errors, transaction
+from pipelines.database import add_functions, run, run_checks, storage_errors
 from pipelines.links import scrape_links
 from pipelines.metadata import stage_metadata
 from pipelines.movielens import movie_file_beside
@@ -89,14 +88,14 @@ def ingest(
     with progress_of_bytes(
         "Reading", sum(file.size for file in review_sources + metadata_sources)
     ) as on_bytes:
-        with transaction(database):
-            reviews_read = stage_reviews(
-                database,
-                review_sources,
-                config,
-                with_text=keep_text or compare_text or bool(_TEXT_COLUMNS & condition_columns),
-                on_bytes=on_bytes,
-            )
+        reviews_read = stage_reviews(
+            database,
+            review_sources,
+            config,
+            with_text=keep_text or bool(_TEXT_COLUMNS & condition_columns),
+            with_numbers=keep_text or compare_text,
+            on_bytes=on_bytes,
+        )
         run(database, "reject_missing_ratings")
         require_usable(database, review_sources)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
@@ -112,7 +111,7 @@ def ingest(
         scrape_links(database, threads=config.threads)
     run(database, "reviewers")
     run(database, "movies")
-    run(database, "reviews", keep_text=keep_text, min_text_length=MIN_TEXT_LENGTH)
+    run(database, "reviews", keep_text=keep_text)
     run(database, "prepared")
     run(database, "rejected")
     run(database, "rejected_metadata")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from engine.config import IngestConfig
 from engine.errors import SourceError
-from pipelines.blocks import Block, BlockReader, read_ahead
+from pipelines.blocks import Block, BlockReader, decode_lines, read_ahead
 from pipelines.columns import MOVIE_COLUMNS, match_columns
 from pipelines.database import run
 from pipelines.literals import literals_to_json
 from pipelines.movielens import dat_movie, item_movie
 from pipelines.rejections import require_complete
-from pipelines.reviews import FileRead, Records, decode_lines, parquet_relation
+from pipelines.reviews import FileRead, Records, parquet_relation
 from pipelines.sources import Source
 
 if TYPE_CHECKING:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.config import IngestConfig
 from engine.errors import ConfigError, SourceError
-from pipelines.blocks import Block, BlockReader, read_ahead
+from pipelines.blocks import Block, BlockReader, decode_lines
 from pipelines.columns import REVIEW_COLUMNS, match_columns
+from pipelines.copies import MIN_TEXT_LENGTH
 from pipelines.database import run
+from pipelines.json_reviews import stage_json_reviews
 from pipelines.rejections import require_complete
 from pipelines.sources import Source
+from pipelines.staging import scratch_folder, stage_blocks
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,27 +57,32 @@ def stage_reviews(
     config: IngestConfig,
     *,
     with_text: bool,
+    with_numbers: bool = False,
     on_bytes: Callable[[int], object] | None = None,
 ) -> list[FileRead]:
     """Appends every row of the files to `staged_reviews`; those that cannot be used carry a reason.
 
     Args:
-        database: holds the empty staging tables.
+        database: holds the empty staging tables; outside of a transaction.
         sources: the files, in the order that later breaks ties.
         config: which columns of a table are which of ours, and whether a truncated file will do.
         with_text: keep the words of the reviews, which are most of the bytes.
+        with_numbers: keep a number for the words of each review, which tells copies; it is 0 otherwise.
         on_bytes: told how many bytes have been read.
 
     Raises:
         SourceError: a file is damaged, or ends too early where that is not allowed.
         ConfigError: the columns do not fit a table.
+        DataError: the work database's folder cannot be written to.
     """
     # Every table is looked at before the first one is read, which may take minutes.
     places = [_find_columns(database, source, config.columns) for source in sources]
+    words = {"with_text": with_text, "with_numbers": with_numbers, "min_text_length": MIN_TEXT_LENGTH}
     read = []
     for file, (source, place) in enumerate(zip(sources, places, strict=True)):
+        parameters = {"file": file, **words}
         if source.layout == "parquet":
-            _stage_parquet(database, file, source, place, with_text=with_text)
+            _stage_parquet(database, source, place, parameters)
             read.append(FileRead(source.path, truncated=False))
             continue
         reader = BlockReader(
@@ -84,9 +92,9 @@ def stage_reviews(
             on_bytes=on_bytes,
         )
         if source.layout == "json":
-            _stage_json(database, file, reader, with_text=with_text)
+            _stage_json(database, reader, parameters, threads=config.threads)
         else:
-            _stage_delimited(database, file, source, reader, place, with_text=with_text)
+            _stage_delimited(database, source, reader, place, parameters, threads=config.threads)
         if reader.truncated:
             [(num_rows,)] = database.execute(
                 "select count(*) from staged_reviews where file = $file", {"file": file}
@@ -94,14 +102,6 @@ def stage_reviews(
             require_complete(source, num_rows, allow_truncated=config.allow_truncated)
         read.append(FileRead(source.path, truncated=reader.truncated))
     return read
-
-
-def decode_lines(data: bytes) -> str:
-    """Decodes a block; a line that is not UTF-8 is spelled out and marked with a leading null character."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "\n".join(_decode_line(line) for line in data.split(b"\n"))
 
 
 def split_quoted(path: Path, block: Block, text: str, delimiter: str) -> Records:
@@ -129,43 +129,38 @@ def split_quoted(path: Path, block: Block, text: str, delimiter: str) -> Records
     return Records(RECORD_END.join(records), block.first_line, lines, FIELD_END, RECORD_END)
 
 
-def _decode_line(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return "\0" + line.decode("utf-8", errors="backslashreplace")
-
-
 def _stage_json(
-    database: duckdb.DuckDBPyConnection, file: int, reader: BlockReader, *, with_text: bool
+    database: duckdb.DuckDBPyConnection,
+    reader: BlockReader,
+    parameters: Mapping[str, object],
+    *,
+    threads: int,
 ) -> None:
-    for first_line, text in read_ahead((block.first_line, decode_lines(block.data)) for block in reader):
-        run(
-            database, "stage_amazon_reviews", text=text, first_line=first_line, file=file, with_text=with_text
-        )
+    with scratch_folder(database) as folder:
+
+        def stage(cursor: duckdb.DuckDBPyConnection, blocks: Iterator[Block]) -> None:
+            stage_json_reviews(cursor, blocks, folder, parameters)
+
+        stage_blocks(database, iter(reader), stage, threads=threads)
 
 
 def _stage_delimited(
     database: duckdb.DuckDBPyConnection,
-    file: int,
     source: Source,
     reader: BlockReader,
     place: Mapping[str, int],
+    parameters: Mapping[str, object],
     *,
-    with_text: bool,
+    threads: int,
 ) -> None:
     fields = {f"{name}_field": place.get(name, -1) + 1 for name in REVIEW_COLUMNS}
-    for records in read_ahead(_records(source, reader)):
-        run(
-            database,
-            "stage_delimited_reviews",
-            **records._asdict(),
-            **fields,
-            file=file,
-            header_line=source.header_line,
-            num_fields=source.num_fields,
-            with_text=with_text,
-        )
+    header = {"header_line": source.header_line, "num_fields": source.num_fields}
+
+    def stage(cursor: duckdb.DuckDBPyConnection, blocks: Iterator[Records]) -> None:
+        for records in blocks:
+            run(cursor, "stage_delimited_reviews", **records._asdict(), **fields, **header, **parameters)
+
+    stage_blocks(database, _records(source, reader), stage, threads=threads)
 
 
 def _records(source: Source, reader: BlockReader) -> Iterator[Records]:
@@ -212,11 +207,9 @@ def _damaged(source: Source, error: Exception) -> SourceError:
 
 def _stage_parquet(
     database: duckdb.DuckDBPyConnection,
-    file: int,
     source: Source,
     place: Mapping[str, int],
-    *,
-    with_text: bool,
+    parameters: Mapping[str, object],
 ) -> None:
     import duckdb
 
@@ -233,7 +226,7 @@ def _stage_parquet(
         chosen.append(column.cast(text).alias(renamed))
     relation.select(*chosen).create_view("source_rows", replace=True)
     try:
-        run(database, "stage_table_reviews", file=file, with_text=with_text)
+        run(database, "stage_table_reviews", **parameters)
     except duckdb.Error as error:
         raise _damaged(source, error) from error
     database.execute("drop view source_rows")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine.config import IngestConfig
 from engine.errors import SourceError
-from pipelines.database import add_functions, open_database, run, transaction
+from pipelines.database import add_functions, open_database, run
 from pipelines.movielens import movie_file_beside
 from pipelines.reviews import stage_reviews
 from pipelines.sources import Source, inspect_source
@@ -188,8 +188,7 @@ def _count(sample: _Sample, config: IngestConfig, work: Path) -> dict[str, float
     with open_database(work, memory_limit=config.memory_limit, threads=config.threads) as database:
         add_functions(database)
         run(database, "create_staging")
-        with transaction(database):
-            stage_reviews(database, [inspect_source(sample.path, config.format)], config, with_text=False)
+        stage_reviews(database, [inspect_source(sample.path, config.format)], config, with_text=False)
         rows, half_reviewers, reviewers, half_movies, movies = _distinct(database, config)
     times = 1 / sample.share
     return {

@@ -1,16 +1,26 @@
 -- Functions that turn raw text into values; every stage_*.sql uses them, so that all formats are read alike.
+-- Seconds, milliseconds, microseconds or nanoseconds, told apart by size (1e11 seconds is the year 5138).
+create or replace temp macro seconds_of(number) as case
+    when abs(number) < 1e11 then try_cast(floor(number) as bigint)
+    when abs(number) < 1e14 then try_cast(floor(number / 1e3) as bigint)
+    when abs(number) < 1e17 then try_cast(floor(number / 1e6) as bigint)
+    when abs(number) < 1e20 then try_cast(floor(number / 1e9) as bigint)
+end;
 create or replace temp macro unix_seconds(raw) as coalesce(
-    -- Seconds, milliseconds, microseconds or nanoseconds, told apart by size (1e11 seconds is the year 5138).
-    case
-        when abs(try_cast(raw as double)) < 1e11 then try_cast(floor(try_cast(raw as double)) as bigint)
-        when abs(try_cast(raw as double)) < 1e14 then try_cast(floor(try_cast(raw as double) / 1e3) as bigint)
-        when abs(try_cast(raw as double)) < 1e17 then try_cast(floor(try_cast(raw as double) / 1e6) as bigint)
-        when abs(try_cast(raw as double)) < 1e20 then try_cast(floor(try_cast(raw as double) / 1e9) as bigint)
-    end,
+    seconds_of(try_cast(raw as double)),
     -- A time without an offset is UTC, as the session's time zone is.
     try_cast(floor(epoch(try_cast(raw as timestamptz))) as bigint),
     try_cast(floor(epoch(try_strptime(raw, ['%m %d, %Y', '%d-%b-%Y', '%B %d, %Y', '%b %d, %Y', '%m/%d/%Y']))) as bigint)
 );
+-- 2018 has '1,234', 2023 a number, and 2014 the pair [helpful, all].
+create or replace temp macro helpful_votes(vote, helpful_vote, helpful) as try_cast(replace(
+    coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1)), ',', ''
+) as integer);
+-- Tells texts apart without keeping them; absent and short ones are alike.
+create or replace temp macro number_of_text(words, min_text_length) as case
+    when length(words) >= min_text_length then (hash(words) >> 1)::bigint
+    else 0
+end;
 create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time) as case
     when trim(coalesce(reviewer_id, '')) = '' then 'no reviewer id'
     when trim(coalesce(movie_id, '')) = '' then 'no movie id'

@@ -2,7 +2,7 @@
 create or replace table staged_reviews (
     file integer, line bigint, reviewer_id varchar, movie_id varchar, rating double, unix_review_time bigint,
     verified boolean, style varchar, reviewer_name varchar, vote integer, review_text varchar, summary varchar,
-    reason varchar, row_text varchar
+    text_number bigint, reason varchar, row_text varchar
 );
 create or replace table staged_metadata (
     file integer, line bigint, movie_id varchar, title varchar, category varchar, main_cat varchar,

@@ -1,5 +1,5 @@
 -- One row per kept review, by the rows of its reviewer and movie.
--- $keep_text: keep the words of the reviews; $min_text_length: shorter texts have the number 0, as absent ones do.
+-- $keep_text: keep the words of the reviews.
 create or replace table reviews as
 with final as (
     select
@@ -17,11 +17,7 @@ with final as (
         staged_reviews.reviewer_name,
         staged_reviews.vote,
         case when $keep_text then staged_reviews.review_text end as review_text,
-        case
-            when length(staged_reviews.review_text) >= $min_text_length
-            then (hash(staged_reviews.review_text) >> 1)::bigint
-            else 0
-        end as text_number,
+        staged_reviews.text_number,
         case when $keep_text then staged_reviews.summary end as summary
     from core_reviews
     join staged_reviews on staged_reviews.rowid = core_reviews.review_number

@@ -1,79 +1,52 @@
--- One row per non-blank line of a block of Amazon reviews, whether of 2014, 2018 or 2023.
--- $text: the lines; $first_line: the number of the first one; $file: which file; $with_text: keep the review's words.
+-- One row per line of some Amazon reviews, of 2014, 2018 or 2023, of which all is well; gives the numbers of these
+-- lines. The others are for `stage_doubtful_reviews`, which knows more ways of writing, and all that can be wrong.
+-- $path: a file of the lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
+-- $lines: the numbers of all, where they do not follow each other, else null; $file: which file they are of;
+-- $with_text: keep the review's words; $with_numbers: and a number for them; $min_text_length: shorter ones have 0.
 insert into staged_reviews
-with block as (
-    select string_split($text, chr(10)) as lines
-),
-numbered_lines as (
-    select unnest(lines) as row_text, $first_line - 1 + generate_subscripts(lines, 1) as line from block
-),
-parsed as (
-    select
-        line,
-        row_text,
-        try(json_transform(row_text, '{
-            "reviewerID": "VARCHAR", "user_id": "VARCHAR", "asin": "VARCHAR", "parent_asin": "VARCHAR",
-            "overall": "VARCHAR", "rating": "VARCHAR", "unixReviewTime": "VARCHAR", "timestamp": "VARCHAR",
-            "reviewTime": "VARCHAR", "verified": "VARCHAR", "verified_purchase": "VARCHAR", "style": "VARCHAR",
-            "reviewerName": "VARCHAR", "vote": "VARCHAR", "helpful_vote": "VARCHAR", "helpful": "VARCHAR"
-        }')) as review,
-        -- A second look, for most of a line is words and most ingestions want none of them.
-        case when $with_text then try(json_transform(row_text, '{
-            "reviewText": "VARCHAR", "text": "VARCHAR", "summary": "VARCHAR", "title": "VARCHAR"
-        }')) end as words
-    from numbered_lines
-    where regexp_matches(row_text, '[^ \t\r]')
+with parsed as (
+    select row_number() over () as place, *
+    from read_json(
+        $path,
+        format = 'newline_delimited',
+        ignore_errors = true,
+        maximum_object_size = $size,
+        columns = {
+            reviewerID: 'VARCHAR', user_id: 'VARCHAR', asin: 'VARCHAR', parent_asin: 'VARCHAR',
+            overall: 'VARCHAR', rating: 'VARCHAR', unixReviewTime: 'VARCHAR', timestamp: 'VARCHAR',
+            verified: 'VARCHAR', verified_purchase: 'VARCHAR', style: 'VARCHAR', reviewerName: 'VARCHAR',
+            vote: 'VARCHAR', helpful_vote: 'VARCHAR', helpful: 'VARCHAR',
+            reviewText: 'VARCHAR', text: 'VARCHAR', summary: 'VARCHAR', title: 'VARCHAR'
+        }
+    )
 ),
 renamed as (
     select
-        line,
-        row_text,
-        case
-            when starts_with(row_text, chr(0)) then 'not UTF-8 text'
-            when review is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
-        end as parse_reason,
-        coalesce(review.reviewerID, review.user_id) as raw_reviewer,
-        coalesce(review.parent_asin, review.asin) as raw_movie,
-        nullif(trim(coalesce(review.overall, review.rating)), '') as raw_rating,
-        nullif(trim(coalesce(review.unixReviewTime, review.timestamp, review.reviewTime)), '') as raw_time,
-        coalesce(unix_seconds(coalesce(review.unixReviewTime, review.timestamp)), unix_seconds(review.reviewTime))
-            as unix_review_time,
-        try_cast(coalesce(review.verified, review.verified_purchase) as boolean) as verified,
-        nullif(nullif(review.style, ''), '{}') as style,
-        nullif(review.reviewerName, '') as reviewer_name,
-        -- 2018 has '1,234', 2023 a number, and 2014 the pair [helpful, all].
-        try_cast(replace(coalesce(review.vote, review.helpful_vote, review.helpful ->> '$[0]'), ',', '') as integer)
-            as vote,
-        coalesce(words.reviewText, words.text) as review_text,
-        coalesce(words.summary, words.title) as summary
+        coalesce(($lines::bigint[])[place], $first_line + place - 1) as line,
+        coalesce(parsed.reviewerID, parsed.user_id) as reviewer_id,
+        coalesce(parsed.parent_asin, parsed.asin) as movie_id,
+        try_cast(coalesce(parsed.overall, parsed.rating) as double) as rating,
+        seconds_of(try_cast(coalesce(parsed.unixReviewTime, parsed.timestamp) as double)) as unix_review_time,
+        try_cast(coalesce(parsed.verified, parsed.verified_purchase) as boolean) as verified,
+        nullif(nullif(parsed.style, ''), '{}') as style,
+        nullif(parsed.reviewerName, '') as reviewer_name,
+        helpful_votes(parsed.vote, parsed.helpful_vote, parsed.helpful) as vote,
+        coalesce(parsed.reviewText, parsed.text) as review_text,
+        coalesce(parsed.summary, parsed.title) as summary
     from parsed
 ),
-identified as (
-    select
-        * exclude (raw_reviewer, raw_movie),
-        -- An object or a list is no id, though a text that looks like one is.
-        case
-            when raw_reviewer[1] not in ('{', '[')
-                or try(coalesce(json_type(row_text, '$.reviewerID'), json_type(row_text, '$.user_id'))) = 'VARCHAR'
-            then raw_reviewer
-        end as reviewer_id,
-        case
-            when raw_movie[1] not in ('{', '[')
-                or try(coalesce(json_type(row_text, '$.parent_asin'), json_type(row_text, '$.asin'))) = 'VARCHAR'
-            then raw_movie
-        end as movie_id
-    from renamed
-),
 final as (
-    select
-        *,
-        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time))
-            as reason
-    from identified
+    select * from renamed
+    where trim(reviewer_id) <> '' and trim(movie_id) <> ''
+        and reviewer_id[1] not in ('{', '[') and movie_id[1] not in ('{', '[')
+        and abs(rating) <= 1e9
+        and unix_review_time is not null
 )
 select
-    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
-    reviewer_name, vote,
-    review_text, summary, reason,
-    case when reason is not null or raw_rating is null then left(row_text, 500) end
+    $file, line, reviewer_id, movie_id, rating, unix_review_time, verified, style, reviewer_name, vote,
+    case when $with_text then review_text end,
+    case when $with_text then summary end,
+    case when $with_numbers then number_of_text(review_text, $min_text_length) else 0 end,
+    null, null
 from final
+returning line

@@ -1,7 +1,8 @@
 -- One row per record of a block of delimited text: MovieLens' files, CSV and TSV.
 -- $text: the records, one a line of $record_end; $first_line: the number of the first; $lines: the numbers of all,
 -- where a record may span lines, else null; $file: which file; $header_line: the line of the header, 0 if there
--- is none; $delimiter, $num_fields: how a record is cut; $*_field: the place of each column, from 1, 0 if absent.
+-- is none; $delimiter, $num_fields: how a record is cut; $*_field: the place of each column, from 1, 0 if absent;
+-- $with_text: keep the review's words; $with_numbers: and a number for them; $min_text_length: shorter ones have 0.
 insert into staged_reviews
 with block as (
     select string_split($text, $record_end) as records
@@ -33,8 +34,8 @@ renamed as (
         nullif(fields[$style_field], '') as style,
         nullif(fields[$reviewer_name_field], '') as reviewer_name,
         try_cast(fields[$vote_field] as integer) as vote,
-        case when $with_text then nullif(fields[$review_text_field], '') end as review_text,
-        case when $with_text then nullif(fields[$summary_field], '') end as summary
+        nullif(fields[$review_text_field], '') as review_text,
+        nullif(fields[$summary_field], '') as summary
     from cut
 ),
 timed as (
@@ -49,6 +50,10 @@ final as (
 )
 select
     $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
-    reviewer_name, vote, review_text, summary, reason,
+    reviewer_name, vote,
+    case when $with_text then review_text end,
+    case when $with_text then summary end,
+    case when $with_numbers then number_of_text(review_text, $min_text_length) else 0 end,
+    reason,
     case when reason is not null or raw_rating is null then left(replace(row_text, chr(31), ','), 500) end
 from final

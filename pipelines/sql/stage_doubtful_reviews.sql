@@ -1,0 +1,77 @@
+-- One row per line of Amazon reviews that `stage_amazon_reviews` did not take, whatever is in it.
+-- $texts: the lines; $lines: their numbers; $file: which file; $with_text: keep the review's words; $with_numbers: and
+-- a number for them; $min_text_length: shorter ones have 0.
+insert into staged_reviews
+with numbered_lines as (
+    select unnest($texts::varchar[]) as row_text, unnest($lines::bigint[]) as line
+),
+parsed as (
+    select
+        line,
+        row_text,
+        try(json_transform(row_text, '{
+            "reviewerID": "VARCHAR", "user_id": "VARCHAR", "asin": "VARCHAR", "parent_asin": "VARCHAR",
+            "overall": "VARCHAR", "rating": "VARCHAR", "unixReviewTime": "VARCHAR", "timestamp": "VARCHAR",
+            "reviewTime": "VARCHAR", "verified": "VARCHAR", "verified_purchase": "VARCHAR", "style": "VARCHAR",
+            "reviewerName": "VARCHAR", "vote": "VARCHAR", "helpful_vote": "VARCHAR", "helpful": "VARCHAR"
+        }')) as review,
+        -- A second look, for most of a line is words and most ingestions want none of them.
+        case when $with_text or $with_numbers then try(json_transform(row_text, '{
+            "reviewText": "VARCHAR", "text": "VARCHAR", "summary": "VARCHAR", "title": "VARCHAR"
+        }')) end as words
+    from numbered_lines
+),
+renamed as (
+    select
+        line,
+        row_text,
+        case
+            when starts_with(row_text, chr(0)) then 'not UTF-8 text'
+            when review is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
+        end as parse_reason,
+        coalesce(review.reviewerID, review.user_id) as raw_reviewer,
+        coalesce(review.parent_asin, review.asin) as raw_movie,
+        nullif(trim(coalesce(review.overall, review.rating)), '') as raw_rating,
+        nullif(trim(coalesce(review.unixReviewTime, review.timestamp, review.reviewTime)), '') as raw_time,
+        coalesce(unix_seconds(coalesce(review.unixReviewTime, review.timestamp)), unix_seconds(review.reviewTime))
+            as unix_review_time,
+        try_cast(coalesce(review.verified, review.verified_purchase) as boolean) as verified,
+        nullif(nullif(review.style, ''), '{}') as style,
+        nullif(review.reviewerName, '') as reviewer_name,
+        helpful_votes(review.vote, review.helpful_vote, review.helpful) as vote,
+        coalesce(words.reviewText, words.text) as review_text,
+        coalesce(words.summary, words.title) as summary
+    from parsed
+),
+identified as (
+    select
+        * exclude (raw_reviewer, raw_movie),
+        -- An object or a list is no id, though a text that looks like one is.
+        case
+            when raw_reviewer[1] not in ('{', '[')
+                or try(coalesce(json_type(row_text, '$.reviewerID'), json_type(row_text, '$.user_id'))) = 'VARCHAR'
+            then raw_reviewer
+        end as reviewer_id,
+        case
+            when raw_movie[1] not in ('{', '[')
+                or try(coalesce(json_type(row_text, '$.parent_asin'), json_type(row_text, '$.asin'))) = 'VARCHAR'
+            then raw_movie
+        end as movie_id
+    from renamed
+),
+final as (
+    select
+        *,
+        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time))
+            as reason
+    from identified
+)
+select
+    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
+    reviewer_name, vote,
+    case when $with_text then review_text end,
+    case when $with_text then summary end,
+    case when $with_numbers then number_of_text(review_text, $min_text_length) else 0 end,
+    reason,
+    case when reason is not null or raw_rating is null then left(row_text, 500) end
+from final
