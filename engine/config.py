@@ -255,7 +255,7 @@ class ColdConfig:
 class PopularityConfig:
     """What is listed for reviewers of whom nothing is known."""
 
-    half_life_days: float = 365.0
+    half_life_days: float = 1000.0
     """Age at which a review counts half in a movie's popularity."""
 
     def __post_init__(self) -> None:

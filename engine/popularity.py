@@ -1,4 +1,4 @@
-"""What is listed for someone of whom nothing is known: the movies that are reviewed most these days."""
+"""What is listed for someone of whom nothing is known: the movies that are liked most these days."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 POPULARITY = "movie_popularity"
-"""The array of the artifact: reviews of each movie, older ones counting less, float32 [num_movies]."""
+"""The array of the artifact, float32 [num_movies]: what its reviews count, likes more and old ones less."""
 FALLBACKS = ("error", "popular")
 """What may be done about a reviewer whom the index does not know."""
 

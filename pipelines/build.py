@@ -99,7 +99,7 @@ def build_index(
         times = times_of_histories(prepared, catalogue)
         write_times(times, writer)
         half_life = config.popularity.half_life_days
-        write_popularity(model.histories.movie_rows, model.num_movies, times, half_life, writer)
+        write_popularity(model, model.histories, times, half_life, writer)
         write_search(search, writer)
         writer.add_section("config", config.to_dict())
         writer.add_section("seed", config.seed)

@@ -193,6 +193,7 @@ def evaluate(
                 max_reviewers=max_reviewers,
                 seed=config.seed,
                 candidates=candidates,
+                half_life_days=config.popularity.half_life_days,
             )
             if model == OURS and isinstance(fitted, Model):
                 similar.append(measure_similar(fitted, fold, read.links, seed=config.seed))

@@ -9,13 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.config import PopularityConfig
 from engine.rating_head import RatingPrediction
 from engine.scorer import Model
 from pipelines import metrics
 from pipelines.baselines import Fitted, Ranker, Rater
 from pipelines.dataset import Reviews
+from pipelines.popularity import popularity_of
 from pipelines.protocols import Fold
-from pipelines.ranking import RankingResult, rank_held_out, top_of
+from pipelines.ranking import RankingResult, rank_held_out
+from pipelines.strangers import Lists
 
 K = (10, 20)
 _PAIRS_AT_ONCE = 2**18
@@ -48,6 +51,7 @@ def measure(
     max_reviewers: int | None,
     seed: int,
     candidates: NDArray[np.int64] | None = None,
+    half_life_days: float = PopularityConfig().half_life_days,
 ) -> FoldFigures:
     """Measures ratings where there are any, and top lists.
 
@@ -61,6 +65,7 @@ def measure(
         max_reviewers: how many reviewers are ranked at most, drawn at random, the same for all models.
         seed: of that draw.
         candidates: as `rank_held_out` takes them.
+        half_life_days: of the popularity that the engine goes by for reviewers whom it does not know.
     """
     figures: dict[str, float] = {}
     parts: dict[str, PerReviewer] = {}
@@ -70,15 +75,19 @@ def measure(
             _measure_ratings(prediction, fold, like_rating, figures, parts)
     if isinstance(model, Ranker):
         relevant = fold.test.select(fold.test.likes(like_rating))
+        lists = None
+        if isinstance(model, Model):
+            popularity = popularity_of(model, model.histories, fold.train.times, half_life_days)
+            lists = Lists(model, popularity)
         ranked = rank_held_out(
-            model.score,
+            model.score if lists is None else lists.score,
             fold.train,
             relevant,
             k=K,
             max_reviewers=max_reviewers,
             seed=seed,
             candidates=candidates,
-            top=top_of(model) if isinstance(model, Model) else None,
+            top=None if lists is None else lists.top,
         )
         _measure_top_lists(ranked, fold.train, figures, parts)
     return FoldFigures(figures=figures, by_reviewer=parts)

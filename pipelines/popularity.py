@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.artifact_writer import ArtifactWriter
+from engine.histories import Histories
 from engine.popularity import POPULARITY
+from engine.scorer import Model
 from pipelines.cold_catalogue import ColdCatalogue
 from pipelines.dataset import Reviews
 
@@ -16,25 +18,30 @@ _SECONDS_A_DAY = 86_400
 
 
 def decayed_popularity(
-    movie_rows: NDArray[np.integer], times: NDArray[np.integer], num_movies: int, half_life_days: float
+    movie_rows: NDArray[np.integer],
+    times: NDArray[np.integer],
+    num_movies: int,
+    half_life_days: float,
+    counts: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float32]:
     """Counts each movie's reviews, one as old as the half-life for a half: float32 [num_movies].
 
-    Reviews age from the latest one of all. Where the data has no times, these are plain counts.
+    Reviews age from the latest one of all; where the data has no times, none does.
 
     Args:
         movie_rows: int [num_reviews].
         times: int [num_reviews], unix seconds; 0 where the data has none.
         num_movies: how many movies there are.
         half_life_days: more than 0.
+        counts: float [num_reviews], what each review counts while it is new; by default 1.
 
     Example:
         >>> decayed_popularity(np.array([0, 0, 1]), np.array([0, 86_400, 86_400]), 2, 1.0).tolist()
         [1.5, 1.0]
     """
-    weights = None
+    weights = np.ones(len(times)) if counts is None else counts
     if len(times):
-        weights = np.exp2((times - times.max()) / (half_life_days * _SECONDS_A_DAY))
+        weights = weights * np.exp2((times - times.max()) / (half_life_days * _SECONDS_A_DAY))
     popularity: NDArray[np.float32] = np.bincount(movie_rows, weights, num_movies).astype(np.float32)
     return popularity
 
@@ -59,12 +66,30 @@ def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
     writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))
 
 
+def popularity_of(
+    model: Model, histories: Histories, times: NDArray[np.integer], half_life_days: float
+) -> NDArray[np.float32]:
+    """What strangers are shown goes by this: likes count 1 and other reviews less, as in a model's histories.
+
+    Args:
+        model: says what a like is, and what other reviews count.
+        histories: all reviews.
+        times: int [num_reviews], unix seconds, in the order of the histories.
+        half_life_days: age at which a review counts half.
+
+    Returns:
+        float32 [num_movies].
+    """
+    counts = model.like_weights()[histories.level_rows]
+    return decayed_popularity(histories.movie_rows, times, model.num_movies, half_life_days, counts)
+
+
 def write_popularity(
-    movie_rows: NDArray[np.integer],
-    num_movies: int,
+    model: Model,
+    histories: Histories,
     times: NDArray[np.integer],
     half_life_days: float,
     writer: ArtifactWriter,
 ) -> None:
-    """Adds the array `movie_popularity`; the arguments are those of `decayed_popularity`."""
-    writer.add_array(POPULARITY, decayed_popularity(movie_rows, times, num_movies, half_life_days))
+    """Adds the array `movie_popularity`; the arguments are those of `popularity_of`."""
+    writer.add_array(POPULARITY, popularity_of(model, histories, times, half_life_days))

@@ -96,8 +96,7 @@ def _write_times(artifact: Artifact, writer: ArtifactWriter, change: Change) -> 
     if not artifact.has(f"{POPULARITY}.npy"):
         return {f"{HISTORY_TIMES}.npy"}
     half_life = Config.from_dict(artifact.manifest.get("config", {})).popularity.half_life_days
-    movie_rows, num_movies = merged.histories.movie_rows, change.model.num_movies
-    write_popularity(movie_rows, num_movies, merged.times, half_life, writer)
+    write_popularity(change.model, merged.histories, merged.times, half_life, writer)
     return {f"{HISTORY_TIMES}.npy", f"{POPULARITY}.npy"}
 
 

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from random_models import random_model
+
+from engine.scorer import Model
+from pipelines.popularity import popularity_of
+from pipelines.ranking import top_of
+from pipelines.strangers import Lists
+
+POPULAR = np.array([3.0, 9.0, 3.0, 7.0] + [0.5] * 46, dtype=np.float32)
+
+
+@pytest.fixture
+def model() -> Model:
+    """A random one, whose first reviewer has reviewed nothing."""
+    return random_model()
+
+
+def test_strangers_get_what_is_popular_and_others_their_own_lists(model: Model) -> None:
+    rows = np.array([1, 0, 4])
+    lists = Lists(model, POPULAR)
+    listed = lists.top(rows, 5)
+    assert listed[1].tolist() == [1, 3, 0, 2, 4]
+    np.testing.assert_array_equal(listed[[0, 2]], top_of(model)(rows[[0, 2]], 5))
+    np.testing.assert_array_equal(lists.score(rows)[1], POPULAR)
+    np.testing.assert_array_equal(lists.score(rows)[[0, 2]], model.score(rows[[0, 2]]))
+
+
+def test_a_list_longer_than_the_catalogue_ends_early(model: Model) -> None:
+    listed = Lists(model, POPULAR).top(np.array([0]), 60)
+    assert sorted(listed[0, :50]) == list(range(50))
+    assert (listed[0, 50:] == -1).all()
+
+
+def test_likes_count_more_in_popularity_and_old_reviews_less(model: Model) -> None:
+    histories = model.histories
+    times = np.zeros(len(histories.movie_rows), dtype=np.int64)
+    fresh = popularity_of(model, histories, times, 10.0)
+    assert model.rating is not None
+    liked = model.rating.levels[histories.level_rows] >= model.blend.like_rating
+    expected = np.zeros(model.num_movies)
+    for movie, like in zip(histories.movie_rows, liked, strict=True):
+        expected[movie] += 1.0 if like else model.blend.other_weight
+    np.testing.assert_allclose(fresh, expected, rtol=1e-6)
+    times[-1] = 10 * 86_400
+    aged = popularity_of(model, histories, times, 10.0)
+    last = histories.movie_rows[-1]
+    others = np.arange(model.num_movies) != last
+    np.testing.assert_allclose(aged[others], fresh[others] / 2, rtol=1e-6)
+    assert aged[last] > fresh[last] / 2
