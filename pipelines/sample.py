@@ -47,4 +47,6 @@ def write_sample(directory: Path) -> SyntheticFiles:
     Returns:
         The paths of the reviews, the metadata and the truth.
     """
-    return write_synthetic(directory, num_reviews=6_500, num_reviewers=900, num_movies=500, seed=42)
+    return write_synthetic(
+        directory, num_reviews=6_500, num_reviewers=900, num_movies=500, seed=42, brief=True
+    )

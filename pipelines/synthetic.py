@@ -50,6 +50,7 @@ def write_synthetic(
     seed: int = 42,
     dirt: DirtRates | None = None,
     compress: bool = True,
+    brief: bool = False,
 ) -> SyntheticFiles:
     """Writes reviews, metadata and truth; the same arguments give the same bytes.
 
@@ -63,6 +64,7 @@ def write_synthetic(
         seed: names the data set.
         dirt: how much dirt of each kind; by default about as much as real files have.
         compress: whether reviews and metadata are gzipped; the truth is plain.
+        brief: whether reviews and descriptions are a sentence or two, and not as long as real ones.
 
     Returns:
         The three paths.
@@ -89,9 +91,10 @@ def write_synthetic(
 
     catalogue = draw_catalogue(num_movies, dirt.film_variants, seed)
     review_truth = ReviewTruth(np.zeros(num_movies, dtype=np.bool_))
-    _write(files.reviews, review_chunks(catalogue, num_reviews, num_reviewers, seed, dirt, review_truth))
+    chunks = review_chunks(catalogue, num_reviews, num_reviewers, seed, dirt, review_truth, brief=brief)
+    _write(files.reviews, chunks)
     metadata_truth: Counter[str] = Counter()
-    _write(files.metadata, metadata_chunks(catalogue, seed, dirt, metadata_truth))
+    _write(files.metadata, metadata_chunks(catalogue, seed, dirt, metadata_truth, brief=brief))
     truth = {
         "seed": seed,
         "asked": {"num_reviews": num_reviews, "num_reviewers": num_reviewers, "num_movies": num_movies},
@@ -169,6 +172,7 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
 @click.option("--seed", type=int, default=42, show_default=True, help="Names the data set.")
 @click.option("--clean", is_flag=True, help="Plant no dirt and no film variants.")
 @click.option("--plain", is_flag=True, help="Write plain files, not gzipped ones.")
+@click.option("--brief", is_flag=True, help="Write reviews of a sentence or two.")
 def main(
     num_reviews: int,
     num_reviewers: int | None,
@@ -177,6 +181,7 @@ def main(
     seed: int,
     clean: bool,
     plain: bool,
+    brief: bool,
 ) -> None:
     """Write a synthetic data set in the format of the Amazon 2018 review files."""
     try:
@@ -188,6 +193,7 @@ def main(
             seed=seed,
             dirt=DirtRates.none() if clean else DirtRates(),
             compress=not plain,
+            brief=brief,
         )
     except EngineError as error:
         raise click.ClickException(str(error)) from error

@@ -13,8 +13,11 @@ from pipelines.films import Film
 from pipelines.synthetic_catalogue import FORMATS, Catalogue
 from pipelines.synthetic_dirt import DirtRates, break_off
 from pipelines.synthetic_draws import Draws, IntArray
+from pipelines.synthetic_prose import Prose
 
 _MOVIES_PER_CHUNK = 2_000
+_MOST_BOUGHT, _MOST_VIEWED = 60, 50
+_LOG_SENTENCES = 3.2
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -48,7 +51,9 @@ _MONTHS = (
 _PRICES = ("$4.99", "$5.99", "$7.48", "$9.99", "$12.99", "$14.95", "$19.98", "$24.99", "$39.90")
 
 
-def metadata_chunks(catalogue: Catalogue, seed: int, rates: DirtRates, truth: Counter[str]) -> Iterator[str]:
+def metadata_chunks(
+    catalogue: Catalogue, seed: int, rates: DirtRates, truth: Counter[str], *, brief: bool = False
+) -> Iterator[str]:
     """Gives the metadata file piece by piece, and counts in the truth what is planted in it.
 
     The counts are of movies, not of lines: a repeated line repeats its dirt.
@@ -58,6 +63,7 @@ def metadata_chunks(catalogue: Catalogue, seed: int, rates: DirtRates, truth: Co
         seed: the seed of the data set.
         rates: how much dirt of each kind.
         truth: counted up as the pieces are given out.
+        brief: whether descriptions and lists are short, and not as long as real ones.
 
     Yields:
         Whole lines of json, some thousands at a time.
@@ -68,9 +74,13 @@ def metadata_chunks(catalogue: Catalogue, seed: int, rates: DirtRates, truth: Co
     truth["missing_metadata"] = int(missing.sum())
     truth["movies"] = len(movies)
     kinds = _Kinds(len(movies), rates, draws)
+    prose = Prose(log_median=_LOG_SENTENCES)
     for start in range(0, len(movies), _MOVIES_PER_CHUNK):
         chunk = movies[start : start + _MOVIES_PER_CHUNK]
-        yield "".join(_lines(catalogue, chunk, kinds.rows(start, len(chunk)), Draws(seed, 5, start), truth))
+        rows, draws = kinds.rows(start, len(chunk)), Draws(seed, 5, start)
+        told = [""] * len(chunk) if brief else prose(len(chunk), Draws(seed, 7, start))
+        lengths = (8, 5) if brief else (_MOST_BOUGHT, _MOST_VIEWED)
+        yield "".join(_lines(catalogue, chunk, rows, draws, truth, told=told, lengths=lengths))
 
 
 class _Kinds:
@@ -92,15 +102,21 @@ class _Kinds:
 
 
 def _lines(
-    catalogue: Catalogue, movies: IntArray, kinds: list[dict[str, str]], draws: Draws, truth: Counter[str]
+    catalogue: Catalogue,
+    movies: IntArray,
+    kinds: list[dict[str, str]],
+    draws: Draws,
+    truth: Counter[str],
+    *,
+    told: list[str],
+    lengths: tuple[int, int],
 ) -> Iterator[str]:
-    """Gives the metadata lines of some movies."""
-    also_bought = _also(catalogue, movies, 8, draws)
-    also_viewed = _also(catalogue, movies, 5, draws)
+    """Gives the metadata lines of some movies, who are told of in a few sentences each."""
+    also_bought, also_viewed = (_also(catalogue, movies, most, draws) for most in lengths)
     numbers = draws.integers(len(movies), 10**9).tolist()
-    columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, strict=True)
-    for movie, kind, number, bought, viewed in columns:
-        line = json.dumps(_entry(catalogue, movie, kind, number, bought, viewed)) + "\n"
+    columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, told, strict=True)
+    for movie, kind, number, bought, viewed, words in columns:
+        line = json.dumps(_entry(catalogue, movie, kind, number, bought, viewed, words)) + "\n"
         for planted in kind.values():
             if planted:
                 truth[planted] += 1
@@ -115,7 +131,13 @@ def _lines(
 
 
 def _entry(
-    catalogue: Catalogue, movie: int, kind: dict[str, str], number: int, bought: list[str], viewed: list[str]
+    catalogue: Catalogue,
+    movie: int,
+    kind: dict[str, str],
+    number: int,
+    bought: list[str],
+    viewed: list[str],
+    words: str,
 ) -> dict[str, object]:
     """Gives the metadata of one movie, fields in the order of the real files."""
     film = catalogue.films[movie]
@@ -131,7 +153,7 @@ def _entry(
     return {
         "category": categories,
         "tech1": "",
-        "description": "" if empty else _description(film, number),
+        "description": "" if empty else _description(film, number, words),
         "fit": "",
         "title": _title(catalogue.titles[movie], kind["title"]),
         "also_buy": "" if empty else bought,
@@ -172,10 +194,10 @@ def _title(title: str, kind: str) -> str:
     return title
 
 
-def _description(film: Film, number: int) -> list[str]:
+def _description(film: Film, number: int, words: str) -> list[str]:
     if number % 6 == 0:
         return []
-    first = f"{film.title}, {film.year}. Filed under {film.taste.lower()}."
+    first = f"{film.title}, {film.year}. Filed under {film.taste.lower()}.{words}"
     return [first, "Invented catalogue text."] if number % 6 == 1 else [first]
 
 

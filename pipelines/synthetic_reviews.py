@@ -12,6 +12,7 @@ import numpy as np
 from pipelines.synthetic_catalogue import FORMATS, Catalogue
 from pipelines.synthetic_dirt import MISSING_FIELDS, DirtRates, LinePlan, break_off, drop_field, share
 from pipelines.synthetic_draws import BoolArray, Draws, FloatArray, IntArray
+from pipelines.synthetic_prose import Prose
 from pipelines.synthetic_reviewers import FIRST_DAY, NUM_DAYS, Reviews, draw_reviews, star_edges, stars
 from pipelines.synthetic_text import NUM_PHRASES, NUM_REMARKS, OWN_TASTE_REMARKS, SUMMARIES, VERDICTS
 
@@ -20,7 +21,7 @@ _ORIGINAL, _COPY, _REPEAT, _MALFORMED, _MISSING = range(5)
 _VOTES = ("", '"vote": "2", ', '"vote": "3", ', '"vote": "5", ', '"vote": "12", ', '"vote": "1,024", ')
 _LINE = (
     '{"overall": %d.0, %s"verified": %s, "reviewTime": "%s", "reviewerID": "%s", "asin": "%s", '
-    '%s"reviewerName": "Sample Reviewer %05d", "reviewText": "%s%s %s%s", "summary": "%s", '
+    '%s"reviewerName": "Sample Reviewer %05d", "reviewText": "%s%s %s%s%s", "summary": "%s", '
     '"unixReviewTime": %d}\n'
 )
 _ID_DIGITS = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
@@ -54,10 +55,18 @@ class _Lines:
     own_tastes: IntArray
     texts: IntArray
     formats: IntArray
+    originals: IntArray
 
 
 def review_chunks(
-    catalogue: Catalogue, num_lines: int, num_reviewers: int, seed: int, rates: DirtRates, truth: ReviewTruth
+    catalogue: Catalogue,
+    num_lines: int,
+    num_reviewers: int,
+    seed: int,
+    rates: DirtRates,
+    truth: ReviewTruth,
+    *,
+    brief: bool = False,
 ) -> Iterator[str]:
     """Gives the review file piece by piece, and counts in the truth what is planted in it.
 
@@ -68,6 +77,7 @@ def review_chunks(
         seed: the seed of the data set.
         rates: how much dirt of each kind.
         truth: counted up as the pieces are given out.
+        brief: whether reviews are a sentence or two, and not as long as real ones.
 
     Yields:
         Whole lines of json, some tens of thousands at a time.
@@ -76,6 +86,7 @@ def review_chunks(
     edges = star_edges(catalogue, num_reviewers, plan.originals, seed)
     num_chunks = max(1, round(num_lines / _LINES_PER_CHUNK))
     render = _Renderer(catalogue)
+    prose = Prose()
     first_reviewer = 0
     for chunk in range(num_chunks):
         draws = Draws(seed, 3, chunk)
@@ -89,7 +100,10 @@ def review_chunks(
         truth.covered[lines.movies] = True
         if num_reviewers <= _MOST_REVIEWERS_TOLD:
             truth.reviewer_tastes.update(zip(reviewer_ids, reviews.tastes.tolist(), strict=True))
-        yield "".join(_damage(render(lines, reviewer_ids, first_reviewer), lines.kinds, draws, truth.lines))
+        # From draws of their own, so that brief and long files differ in nothing else.
+        sentences = [""] * len(reviews.movies) if brief else prose(len(reviews.movies), Draws(seed, 6, chunk))
+        rendered = render(lines, reviewer_ids, first_reviewer, sentences)
+        yield "".join(_damage(rendered, lines.kinds, draws, truth.lines))
         first_reviewer += reviewers_here
 
 
@@ -129,6 +143,7 @@ def _plant(reviews: Reviews, catalogue: Catalogue, plan: LinePlan, edges: FloatA
         own_tastes[rows][order],
         texts[order],
         catalogue.formats[reviews.movies[rows]][order],
+        rows[order],
     )
 
 
@@ -174,8 +189,10 @@ class _Renderer:
         self._remarks = np.array([f" {remark}" for remark in OWN_TASTE_REMARKS] + [""], dtype=object)
         self._leads = np.array(["", "Update after a second look: "], dtype=object)
 
-    def __call__(self, lines: _Lines, reviewer_ids: list[str], first_reviewer: int) -> list[str]:
-        """Gives the lines, whole ones, in the same order."""
+    def __call__(
+        self, lines: _Lines, reviewer_ids: list[str], first_reviewer: int, sentences: list[str]
+    ) -> list[str]:
+        """Gives the lines, whole ones, in the same order; the sentences are those of the originals."""
         original_text = lines.texts % (NUM_PHRASES * NUM_PHRASES * NUM_REMARKS * 2)
         summary, rest = original_text % NUM_PHRASES, original_text // NUM_PHRASES
         verdict, rest = rest % NUM_PHRASES, rest // NUM_PHRASES
@@ -200,6 +217,7 @@ class _Renderer:
             self._film_titles[lines.movies].tolist(),
             self._verdicts[lines.stars - 1, verdict].tolist(),
             self._remarks[remark].tolist(),
+            np.array(sentences, dtype=object)[lines.originals].tolist(),
             self._summaries[lines.stars - 1, summary].tolist(),
             ((lines.days + epoch) * 86_400).tolist(),
             strict=True,
