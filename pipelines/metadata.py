@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.config import IngestConfig
 from engine.errors import SourceError
-from pipelines.blocks import Block, BlockReader, decode_lines, read_ahead
+from pipelines.blocks import Block, BlockReader, decode_lines
 from pipelines.columns import MOVIE_COLUMNS, match_columns
 from pipelines.database import run
 from pipelines.literals import literals_to_json
@@ -17,6 +18,7 @@ from pipelines.movielens import dat_movie, item_movie
 from pipelines.rejections import require_complete
 from pipelines.reviews import FileRead, Records, parquet_relation
 from pipelines.sources import Source
+from pipelines.staging import stage_blocks
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +37,7 @@ def stage_metadata(
     """Notes every line in `metadata_lines`, and those of reviewed movies, cleaned, in `staged_metadata`.
 
     Args:
-        database: holds the staged reviews.
+        database: holds the staged reviews; outside of a transaction.
         sources: the files; of several lines about one movie, the first that has a value counts.
         config: which column of a table is the movie, and whether a truncated file will do.
         describe_all: clean the lines of movies too that nobody reviewed.
@@ -50,15 +52,12 @@ def stage_metadata(
         reader = BlockReader(
             source.path, compressed=source.compressed, quoted=bool(source.header), on_bytes=on_bytes
         )
-        for records in read_ahead(_records(database, source, reader, config.columns)):
-            parameters = {
-                "file": file,
-                "text": records.text,
-                "first_line": records.first_line,
-                "lines": records.lines,
-            }
-            run(database, "stage_metadata_lines", **parameters)
-            run(database, "stage_metadata", **parameters, describe_all=describe_all)
+        stage_blocks(
+            database,
+            _records(database, source, reader, config.columns),
+            partial(_stage_records, file=file, describe_all=describe_all),
+            threads=config.threads,
+        )
         if reader.truncated:
             [(num_rows,)] = database.execute(
                 "select count(*) from metadata_lines where file = $file", {"file": file}
@@ -67,6 +66,20 @@ def stage_metadata(
         read.append(FileRead(source.path, truncated=reader.truncated))
     run(database, "described_movies")
     return read
+
+
+def _stage_records(
+    cursor: duckdb.DuckDBPyConnection, blocks: Iterator[Records], *, file: int, describe_all: bool
+) -> None:
+    for records in blocks:
+        parameters = {
+            "file": file,
+            "text": records.text,
+            "first_line": records.first_line,
+            "lines": records.lines,
+        }
+        run(cursor, "stage_metadata_lines", **parameters)
+        run(cursor, "stage_metadata", **parameters, describe_all=describe_all)
 
 
 def _records(

@@ -85,6 +85,7 @@ def select_reviews(
         DataError: nothing is left, or a single reviewer or movie where that will not do.
         FilterError: the condition fails on the data.
     """
+    run(database, "numbered_ids")
     run(
         database,
         "usable_reviews",
@@ -102,7 +103,6 @@ def select_reviews(
 
     chosen = _apply_condition(database, config, condition_columns)
     filtered_by["where"] = latest - chosen
-    run(database, "core_reviews")
     kept = _shrink_to_core(database, config)
     filtered_by["k-core"] = chosen - kept
     _require_enough(database, config, kept, filtered_by, few=few)
@@ -115,8 +115,8 @@ def _apply_condition(
     import duckdb
 
     if config.where is None:
-        database.execute("create or replace table chosen_reviews as select review_number from latest_reviews")
-        return _count(database, "chosen_reviews")
+        database.execute("create or replace table core_reviews as select * from latest_reviews")
+        return _count(database, "core_reviews")
     if "links" in condition_columns:
         run(database, "wanted_movies")
         scrape_links(database, threads=config.threads)
@@ -125,14 +125,14 @@ def _apply_condition(
         require_condition(database, config.where, "candidate_rows")
         # The one text from outside: it was parsed, and proved to be an expression over known columns.
         database.execute(
-            "create or replace table chosen_reviews as "
-            f"select review_number from candidate_rows where ({config.where}\n)"
+            "create or replace table core_reviews as select * from latest_reviews where review_number in "
+            f"(select review_number from candidate_rows where ({config.where}\n))"
         )
     except (duckdb.OutOfMemoryException, duckdb.IOException):
         raise
     except duckdb.Error as error:
         raise filter_failed(config.where, error) from error
-    return _count(database, "chosen_reviews")
+    return _count(database, "core_reviews")
 
 
 def _shrink_to_core(database: duckdb.DuckDBPyConnection, config: IngestConfig) -> int:

@@ -2,24 +2,20 @@
 -- over these rows.
 create or replace view candidate_rows as
 with reviewer_counts as (
-    select reviewer_id, count(*)::integer as reviewer_count from latest_reviews group by reviewer_id
+    select reviewer_number, count(*)::integer as reviewer_count from latest_reviews group by reviewer_number
 ),
 movie_counts as (
-    select
-        latest_reviews.movie_id,
-        count(*)::integer as movie_count,
-        avg(staged_reviews.rating) as average_rating
+    select movie_number, count(*)::integer as movie_count, avg(rating) as average_rating
     from latest_reviews
-    join staged_reviews on staged_reviews.rowid = latest_reviews.review_number
-    group by latest_reviews.movie_id
+    group by movie_number
 ),
 final as (
     select
         latest_reviews.review_number,
         staged_reviews.rating,
         make_timestamp(staged_reviews.unix_review_time * 1000000) as review_time,
-        latest_reviews.reviewer_id,
-        latest_reviews.movie_id,
+        staged_reviews.reviewer_id,
+        staged_reviews.movie_id,
         staged_reviews.style,
         staged_reviews.reviewer_name,
         staged_reviews.review_text,
@@ -42,9 +38,9 @@ final as (
         described_movies.date
     from latest_reviews
     join staged_reviews on staged_reviews.rowid = latest_reviews.review_number
-    join reviewer_counts on reviewer_counts.reviewer_id = latest_reviews.reviewer_id
-    join movie_counts on movie_counts.movie_id = latest_reviews.movie_id
-    left join described_movies on described_movies.movie_id = latest_reviews.movie_id
-    left join scraped_links on scraped_links.movie_id = latest_reviews.movie_id
+    join reviewer_counts on reviewer_counts.reviewer_number = latest_reviews.reviewer_number
+    join movie_counts on movie_counts.movie_number = latest_reviews.movie_number
+    left join described_movies on described_movies.movie_id = staged_reviews.movie_id
+    left join scraped_links on scraped_links.movie_id = staged_reviews.movie_id
 )
 select * from final

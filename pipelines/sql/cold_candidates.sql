@@ -3,12 +3,12 @@
 create or replace table cold_candidates as
 with reviewed as (
     select
-        latest_reviews.movie_id,
+        any_value(movie_numbers.movie_id) as movie_id,
         count(*)::integer as movie_count,
-        avg(staged_reviews.rating) as average_rating
+        avg(latest_reviews.rating) as average_rating
     from latest_reviews
-    join staged_reviews on staged_reviews.rowid = latest_reviews.review_number
-    group by latest_reviews.movie_id
+    join movie_numbers using (movie_number)
+    group by movie_number
 ),
 final as (
     select described_movies.movie_id, coalesce(reviewed.movie_count, 0) as movie_count, reviewed.average_rating

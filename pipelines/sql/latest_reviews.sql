@@ -1,11 +1,28 @@
 -- One row per reviewer and movie: their latest review; of equally late ones, the last in the last file.
 create or replace table latest_reviews as
-select
-    max_by(review_number, {
-        'time': coalesce(unix_review_time, -9223372036854775807), 'file': file, 'line': line
-    }) as review_number,
-    reviewer_id,
-    movie_id
-from usable_reviews
-where filtered is null
-group by reviewer_id, movie_id
+with remaining as (
+    select * from usable_reviews where filtered is null
+),
+repeated_pairs as (
+    select reviewer_number, movie_number from remaining group by reviewer_number, movie_number having count(*) > 1
+),
+-- Few pairs are repeated, and only of these is there anything to choose.
+latest_of_repeated as (
+    select
+        max_by(review_number, {
+            'time': coalesce(unix_review_time, -9223372036854775807), 'file': file, 'line': line
+        }) as review_number
+    from remaining
+    semi join repeated_pairs using (reviewer_number, movie_number)
+    group by reviewer_number, movie_number
+),
+final as (
+    select review_number, reviewer_number, movie_number, rating
+    from remaining
+    anti join repeated_pairs using (reviewer_number, movie_number)
+    union all
+    select review_number, reviewer_number, movie_number, rating
+    from remaining
+    semi join latest_of_repeated using (review_number)
+)
+select * from final

@@ -1,18 +1,15 @@
--- One row per kept movie, numbered in the order of the bytes of their ids; what nothing describes is null.
+-- One row per kept movie, numbered in the order of the bytes of their ids; what nothing describes is null, and
+-- `movie_number` is gone in the end.
 create or replace table movies as
 with counted as (
-    select
-        staged_reviews.movie_id,
-        count(*)::integer as movie_count,
-        avg(staged_reviews.rating) as average_rating
+    select movie_number, count(*)::integer as movie_count, avg(rating) as average_rating
     from core_reviews
-    join staged_reviews on staged_reviews.rowid = core_reviews.review_number
-    group by staged_reviews.movie_id
+    group by movie_number
 ),
 final as (
     select
-        (row_number() over (order by counted.movie_id) - 1)::integer as movie_row,
-        counted.movie_id,
+        (row_number() over (order by movie_numbers.movie_id) - 1)::integer as movie_row,
+        movie_numbers.movie_id,
         described_movies.title,
         described_movies.category,
         described_movies.main_cat,
@@ -26,8 +23,10 @@ final as (
         described_movies.also_buy,
         described_movies.also_view,
         counted.movie_count,
-        counted.average_rating
+        counted.average_rating,
+        counted.movie_number
     from counted
+    join movie_numbers using (movie_number)
     left join described_movies using (movie_id)
     left join scraped_links using (movie_id)
 )

@@ -1,13 +1,15 @@
--- One row per kept reviewer, numbered in the order of the bytes of their ids.
+-- One row per kept reviewer, numbered in the order of the bytes of their ids; `reviewer_number` is gone in the end.
 create or replace table reviewers as
 with counted as (
-    select staged_reviews.reviewer_id, count(*)::integer as reviewer_count
-    from core_reviews
-    join staged_reviews on staged_reviews.rowid = core_reviews.review_number
-    group by staged_reviews.reviewer_id
+    select reviewer_number, count(*)::integer as reviewer_count from core_reviews group by reviewer_number
 ),
 final as (
-    select (row_number() over (order by reviewer_id) - 1)::integer as reviewer_row, reviewer_id, reviewer_count
+    select
+        (row_number() over (order by reviewer_numbers.reviewer_id) - 1)::integer as reviewer_row,
+        reviewer_numbers.reviewer_id,
+        counted.reviewer_count,
+        counted.reviewer_number
     from counted
+    join reviewer_numbers using (reviewer_number)
 )
 select * from final order by reviewer_row

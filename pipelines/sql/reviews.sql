@@ -5,8 +5,8 @@ with final as (
     select
         reviewers.reviewer_row,
         movies.movie_row,
-        staged_reviews.reviewer_id,
-        staged_reviews.movie_id,
+        reviewers.reviewer_id,
+        movies.movie_id,
         staged_reviews.file,
         staged_reviews.line,
         staged_reviews.rating,
@@ -21,7 +21,7 @@ with final as (
         case when $keep_text then staged_reviews.summary end as summary
     from core_reviews
     join staged_reviews on staged_reviews.rowid = core_reviews.review_number
-    join reviewers using (reviewer_id)
-    join movies using (movie_id)
+    join reviewers using (reviewer_number)
+    join movies using (movie_number)
 )
 select * from final order by reviewer_row, movie_row

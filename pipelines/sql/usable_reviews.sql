@@ -2,16 +2,19 @@
 -- $since, $until: first and last day kept (UTC), or null; $verified_only.
 create or replace table usable_reviews as
 select
-    rowid as review_number,
-    reviewer_id,
-    movie_id,
-    unix_review_time,
-    file,
-    line,
+    staged_reviews.rowid as review_number,
+    reviewer_numbers.reviewer_number,
+    movie_numbers.movie_number,
+    staged_reviews.rating,
+    staged_reviews.unix_review_time,
+    staged_reviews.file,
+    staged_reviews.line,
     case
         when $since::date is not null and coalesce(unix_review_time < epoch($since::date), true) then 'since-until'
         when $until::date is not null and coalesce(unix_review_time >= epoch($until::date + 1), true) then 'since-until'
         when $verified_only and verified is not true then 'unverified'
     end as filtered
 from staged_reviews
-where reason is null
+join reviewer_numbers using (reviewer_id)
+join movie_numbers using (movie_id)
+where staged_reviews.reason is null

@@ -1,0 +1,9 @@
+-- One row per reviewer and one per movie of the reviews that were not rejected, with small numbers for their ids, which
+-- are quicker to join and count by.
+create or replace table reviewer_numbers as
+with final as (
+    select distinct reviewer_id from staged_reviews where reason is null
+)
+select reviewer_id, (row_number() over ())::integer as reviewer_number from final;
+create or replace table movie_numbers as
+select movie_id, (row_number() over ())::integer as movie_number from reviewed_movies;
