@@ -14,28 +14,35 @@ EPSILON = 1e-7
 
 
 class RowOptimizer:
-    """Adam without momentum, one running mean of squared gradients a row, kept for rows as they are touched.
+    """Adam that touches the rows of a batch alone, in a table of any size.
 
     Keras' own optimizers update whole tables in each step and square repeated ids' gradients one by one. Here
     repeated ids are merged first, and a step costs what its batch costs, whatever the table's size. The bias
-    of the running mean (Kingma & Ba 2015, section 3) is corrected by each row's own count of touches, so that
-    rare rows learn as fast as frequent ones.
+    of the running means (Kingma & Ba 2015, section 3) is corrected by each row's own count of touches, so
+    that rare rows learn as fast as frequent ones.
 
     Args:
         table: the variable, float32 [num_rows, dim].
+        momentum: decay of the running mean of gradients, at least 0 and under 1; at 0 there is none, and
+            the running mean of squared gradients is one number a row, which takes least memory and learns
+            ratings as well. With momentum each number has its own, as in Adam.
     """
 
-    def __init__(self, table: tf.Variable) -> None:
+    def __init__(self, table: tf.Variable, momentum: float = 0.0) -> None:
         import tensorflow as tf
 
+        num_rows, dim = table.shape
+        self._momentum = momentum
         self.table = table
-        self.mean_square = tf.Variable(tf.zeros(table.shape[0]), trainable=False)
-        self.touches = tf.Variable(tf.zeros(table.shape[0]), trainable=False)
+        self.mean_square = tf.Variable(tf.zeros([num_rows, dim if momentum else 1]), trainable=False)
+        self.mean = tf.Variable(tf.zeros([num_rows, dim]), trainable=False) if momentum else None
+        self.touches = tf.Variable(tf.zeros([num_rows, 1]), trainable=False)
 
     @property
-    def variables(self) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
+    def variables(self) -> list[tf.Variable]:
         """The table and what is kept of its rows: all that the next step depends on."""
-        return self.table, self.mean_square, self.touches
+        kept = (self.table, self.mean_square, self.mean, self.touches)
+        return [variable for variable in kept if variable is not None]
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
         """Takes one step.
@@ -51,9 +58,20 @@ class RowOptimizer:
             merged = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
         else:
             rows, merged = tf.range(self.table.shape[0]), gradient
+        squared = merged**2 if self._momentum else tf.reduce_mean(merged**2, axis=1, keepdims=True)
         touches = tf.gather(self.touches, rows) + 1.0
-        squares = DECAY * tf.gather(self.mean_square, rows) + (1 - DECAY) * tf.reduce_mean(merged**2, axis=1)
         self.touches.scatter_update(tf.IndexedSlices(touches, rows))
-        self.mean_square.scatter_update(tf.IndexedSlices(squares, rows))
-        root = tf.sqrt(squares / (1 - tf.pow(DECAY, touches))) + EPSILON
-        self.table.scatter_sub(tf.IndexedSlices(learning_rate * merged / root[:, None], rows))
+        root = tf.sqrt(_running_mean(self.mean_square, rows, squared, DECAY, touches)) + EPSILON
+        direction = merged
+        if self.mean is not None:
+            direction = _running_mean(self.mean, rows, merged, self._momentum, touches)
+        self.table.scatter_sub(tf.IndexedSlices(learning_rate * direction / root, rows))
+
+
+def _running_mean(kept: tf.Variable, rows: Any, values: Any, decay: float, touches: Any) -> Any:
+    """Updates the running means of some rows, and gives them without the bias of their first values."""
+    import tensorflow as tf
+
+    means = decay * tf.gather(kept, rows) + (1 - decay) * values
+    kept.scatter_update(tf.IndexedSlices(means, rows))
+    return means / (1 - tf.pow(decay, touches))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 INITIAL_SCALE = 0.1
 """Standard deviation of the first vectors."""
 _MASKED = -1e4
+_MOMENTUM = 0.9
 
 
 class RelevanceNetwork:
@@ -65,7 +66,7 @@ class RelevanceNetwork:
         tables = [self.movies, self.history, self.reviewers, self.biases]
         if level_weights is None:
             tables.append(self.levels)
-        self._optimizers = [RowOptimizer(table) for table in tables]
+        self._optimizers = [RowOptimizer(table, _MOMENTUM) for table in tables]
         self._step = tf.function(self._take_step, reduce_retracing=True)
 
     @property

@@ -1,9 +1,15 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.config import RelevanceConfig
+from pipelines.dataset import make_reviews
 from pipelines.optimizer import DECAY, EPSILON, RowOptimizer
+from pipelines.split import hold_out_last
+from pipelines.train import train_relevance
+from pipelines.validation import ndcg_of
 
 pytestmark = pytest.mark.slow
 
@@ -11,18 +17,23 @@ pytestmark = pytest.mark.slow
 class Oracle:
     """The same updates, row by row in NumPy."""
 
-    def __init__(self, table: np.ndarray) -> None:
+    def __init__(self, table: np.ndarray, momentum: float) -> None:
         self.table = table.astype(np.float64)
-        self.mean_square = np.zeros(len(table))
+        self.momentum = momentum
+        self.mean_square = np.zeros((len(table), table.shape[1] if momentum else 1))
+        self.mean = np.zeros(table.shape)
         self.touches = np.zeros(len(table))
 
     def apply(self, rows: np.ndarray, gradients: np.ndarray, learning_rate: float) -> None:
         for row in set(rows.tolist()):
             gradient = gradients[rows == row].astype(np.float64).sum(axis=0)
+            square = gradient**2 if self.momentum else (gradient**2).mean()
             self.touches[row] += 1
-            self.mean_square[row] = DECAY * self.mean_square[row] + (1 - DECAY) * (gradient**2).mean()
+            self.mean_square[row] = DECAY * self.mean_square[row] + (1 - DECAY) * square
+            self.mean[row] = self.momentum * self.mean[row] + (1 - self.momentum) * gradient
             unbiased = self.mean_square[row] / (1 - DECAY ** self.touches[row])
-            self.table[row] -= learning_rate * gradient / (np.sqrt(unbiased) + EPSILON)
+            direction = self.mean[row] / (1 - self.momentum ** self.touches[row])
+            self.table[row] -= learning_rate * direction / (np.sqrt(unbiased) + EPSILON)
 
 
 def slices(gradients: np.ndarray, rows: np.ndarray) -> Any:
@@ -35,30 +46,31 @@ def normal(generator: np.random.Generator, *shape: int) -> np.ndarray:
     return generator.standard_normal(shape).astype(np.float32)
 
 
-def optimizer_of(values: np.ndarray) -> RowOptimizer:
+def optimizer_of(values: np.ndarray, momentum: float = 0.0) -> RowOptimizer:
     import tensorflow as tf
 
-    return RowOptimizer(tf.Variable(values))
+    return RowOptimizer(tf.Variable(values), momentum)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_steps_are_those_of_numpy_with_repeated_rows_merged(seed: int) -> None:
-    generator = np.random.default_rng(seed)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_steps_are_those_of_numpy_with_repeated_rows_merged(momentum: float) -> None:
+    generator = np.random.default_rng(0)
     values = normal(generator, 30, 4)
-    optimizer, oracle = optimizer_of(values), Oracle(values)
+    optimizer, oracle = optimizer_of(values, momentum), Oracle(values, momentum)
     for _ in range(20):
         rows = generator.integers(0, 12, 25)
         gradients = normal(generator, 25, 4)
         optimizer.apply(slices(gradients, rows), 0.1)
         oracle.apply(rows, gradients, 0.1)
     np.testing.assert_allclose(optimizer.table.numpy(), oracle.table, rtol=1e-3, atol=1e-3)
-    np.testing.assert_array_equal(optimizer.touches.numpy(), oracle.touches)
+    np.testing.assert_array_equal(optimizer.touches.numpy()[:, 0], oracle.touches)
 
 
-def test_only_the_rows_of_the_batch_are_touched() -> None:
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_only_the_rows_of_the_batch_are_touched(momentum: float) -> None:
     generator = np.random.default_rng(0)
     values = normal(generator, 100, 8)
-    optimizer = optimizer_of(values)
+    optimizer = optimizer_of(values, momentum)
     rows = np.array([3, 97, 3, 50])
     for _ in range(5):
         optimizer.apply(slices(normal(generator, 4, 8), rows), 0.1)
@@ -97,7 +109,8 @@ def test_a_gradient_of_zero_moves_nothing() -> None:
     np.testing.assert_array_equal(optimizer.table.numpy(), 1.0)
 
 
-def test_a_small_regression_is_learned_as_by_dense_adam() -> None:
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_small_regression_is_learned_as_by_dense_adam(momentum: float) -> None:
     import keras
     import tensorflow as tf
 
@@ -124,7 +137,7 @@ def test_a_small_regression_is_learned_as_by_dense_adam() -> None:
         return float(np.mean((table.numpy() - truth) ** 2))
 
     by_rows, dense = (tf.Variable(np.zeros((num_rows, dim), np.float32)) for _ in range(2))
-    optimizer, adam = RowOptimizer(by_rows), keras.optimizers.Adam(0.1)
+    optimizer, adam = RowOptimizer(by_rows, momentum), keras.optimizers.Adam(0.1)
     adam.build([dense])
 
     def learn_densely(gradient: Any, rate: Any) -> None:
@@ -134,3 +147,47 @@ def test_a_small_regression_is_learned_as_by_dense_adam() -> None:
     error = error_after(optimizer.apply, by_rows)
     assert error < 0.02
     assert error < error_after(learn_densely, dense) + 0.02
+
+
+def test_top_lists_are_learned_as_by_dense_adam(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The relevance head on MovieLens, by held-out NDCG: the mean of two seeds, for one scatters by 0.005."""
+    columns = np.loadtxt(real_data / "movielens-100k" / "u.data", dtype=np.int64).T
+    reviews = make_reviews(
+        columns[0] - 1, columns[1] - 1, columns[2] * 1.0, columns[3], num_reviewers=943, num_movies=1682
+    )
+    earlier, later = hold_out_last(reviews, 0.2)
+    validate = ndcg_of(earlier, later.select(later.likes(4.0)), 0)
+
+    def figure() -> float:
+        trained = [
+            train_relevance(
+                earlier, earlier.likes(4.0), RelevanceConfig(max_epochs=24), seed, validate=validate
+            )
+            for seed in (1, 2)
+        ]
+        return float(np.mean([np.sort(each.figures)[-3:].mean() for each in trained]))
+
+    by_rows = figure()
+    monkeypatch.setattr("pipelines.relevance_network.RowOptimizer", DenseAdam)
+    assert by_rows > figure() - 0.004
+
+
+class DenseAdam:
+    """Keras' Adam, which moves every row in each step, in place of a `RowOptimizer`."""
+
+    def __init__(self, table: Any, momentum: float) -> None:
+        import keras
+
+        self.table = table
+        self._adam = keras.optimizers.Adam(beta_1=momentum)
+        self._adam.build([table])
+
+    @property
+    def variables(self) -> list[Any]:
+        return [self.table, *self._adam.variables]
+
+    def apply(self, gradient: Any, learning_rate: Any) -> None:
+        import tensorflow as tf
+
+        self._adam.learning_rate.assign(learning_rate)
+        self._adam.apply([tf.convert_to_tensor(gradient)], [self.table])
