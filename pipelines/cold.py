@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import ColdConfig, Config
-from engine.scorer import ALL, Model
+from engine.scorer import Model
+from engine.toplists import exhaustive_lists
 from pipelines.cold_catalogue import ColdCatalogue
 from pipelines.cold_mapping import ColdMapping, MovieVectors, learn_mapping
 from pipelines.cold_neighbours import Described, cold_edges, nearest_movies, similarity_slope
@@ -158,7 +159,7 @@ def join_cold_movies(
     vectors = targets.split(start.mapping.table(new.features))
     joined = insert_movies(model, new_rows, vectors, edges)
     if level:
-        shift = _level_shift(joined, is_new, config.list_share)
+        shift = _level_shift(model, joined, new_rows, config.list_share)
         start = replace(start, mapping=start.mapping.shifted(targets.bias_column, shift))
         movie_vectors = joined.relevance.movie_vectors.copy()
         movie_vectors[new_rows, -1] += np.float32(shift)
@@ -169,22 +170,19 @@ def join_cold_movies(
     return Joined(joined, start)
 
 
-def _level_shift(joined: Model, is_new: NDArray[np.bool_], share: float) -> float:
+def _level_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
     """What new movies' biases change by so that they take no more than a share of the top tens, 0 at most."""
     num_reviewers = len(joined.histories)
-    reviewer_rows = np.linspace(0, num_reviewers - 1, min(_LEVEL_REVIEWERS, num_reviewers)).astype(np.int64)
-    leads = []
-    for row in np.unique(reviewer_rows):
-        reviewer = joined.reviewer(int(row))
-        scores = joined.rescore(reviewer, ALL).score.astype(np.float64)
-        scores[reviewer.history.movie_rows] = -np.inf
-        depth = min(_TOP, int((~is_new).sum()))
-        best_old = -np.sort(-scores[~is_new])[:depth]
-        best_new = -np.sort(-scores[is_new])[:depth]
-        # The j-th best new movie is listed if it beats the one that it pushes out.
-        count = min(len(best_new), depth)
-        leads.append(best_new[:count] - best_old[depth - count : depth][::-1])
-    flat = np.concatenate(leads)
+    spread_rows = np.linspace(0, num_reviewers - 1, min(_LEVEL_REVIEWERS, num_reviewers)).astype(np.int64)
+    reviewer_rows = np.unique(spread_rows)
+    best_old = exhaustive_lists(model, reviewer_rows, min(_TOP, model.num_movies)).scores
+    scores_new = np.stack(
+        [joined.rescore(joined.reviewer(int(row)), new_rows).score for row in reviewer_rows]
+    )
+    count = min(len(new_rows), best_old.shape[1])
+    best_new = -np.sort(-scores_new, axis=1)[:, :count]
+    # The j-th best new movie is listed if it beats the one that it pushes out.
+    flat = (best_new.astype(np.float64) - best_old[:, ::-1][:, :count]).ravel()
     flat = np.sort(flat[np.isfinite(flat)])[::-1]
-    allowed = int(share * _TOP * len(leads))
+    allowed = int(share * _TOP * len(reviewer_rows))
     return 0.0 if len(flat) <= allowed else -max(float(flat[allowed]), 0.0)
