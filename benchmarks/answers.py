@@ -1,80 +1,135 @@
-"""Measures how long an index takes to answer: from a cold shell, and from a process that has it open.
+"""Measures how long an index takes to answer: from a cold shell, and in a process that has it open.
 
-    python benchmarks/answers.py [--index movie-index] [--repeats 5]
+    python benchmarks/answers.py [--index movie-index] [--questions 1000] [--repeats 9] [--json FILE]
 
-A cold answer is compared with a process that only imports what every answer needs, since most of it is that.
+A cold answer is paired with a process that imports only what every answer needs, since most of it is that.
+A question is a list of ten for a reviewer drawn at random, with titles and reasons; the catalogue scored by
+Keras (`benchmarks/exhaustive_keras.py`) is what it is compared with.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measuring import resident_peak, write_figures
 
 from engine import Engine
-from engine.artifact import Artifact
-from engine.ids import IdTable
 
-IMPORTS = [sys.executable, "-c", "import numpy, faiss, click"]
+IMPORTS = (sys.executable, "-c", "import numpy, faiss, click")
+WHERE = "average_rating >= 4 and movie_count >= 20"
+TELL_PEAK = """
+import sys
+from pathlib import Path
+from engine.cli import main
+main(sys.argv[1:], standalone_mode=False)
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM")), file=sys.stderr)
+"""
+"""A question whose process says the peak of its resident memory, in KiB; its parent's is not in it."""
+_GIVEN = 5
+_FILTERED = 100
+_WARM_UP = 20
+_MIB = 2**20
 
 
 def main() -> None:
-    """Print one line a measurement."""
+    """Print one JSON object."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--index", type=Path, default=Path("movie-index"))
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--questions", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--where", default=WHERE, help="The condition of the filtered questions.")
+    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    engine = Engine.load(asked.index)
-    reviewers, movies = ids(asked.index, "reviewer"), ids(asked.index, "movie")
-    answer = [
-        sys.executable,
-        "-m",
-        "engine.cli",
-        "recommend",
-        "reviewer",
-        reviewers[0],
-        "--index",
-        asked.index,
-    ]
-
-    imports, cold = [], []
-    for _ in range(asked.repeats):  # In turns, so that a machine that slows down slows both.
-        imports.append(seconds(lambda: subprocess.run(IMPORTS, check=True)))
-        cold.append(seconds(lambda: subprocess.run(answer, check=True, stdout=subprocess.DEVNULL)))
-    report("imports alone", statistics.median(imports))
-    report("a cold recommend", statistics.median(cold))
-    print(f"{'ratio':24}{statistics.median(cold) / statistics.median(imports):10.2f}")
-
-    few = reviewers[:200]
-    report("recommend, one by one", seconds(lambda: [engine.recommend(one) for one in few]) / len(few))
-    report("recommend_many, each", seconds(lambda: engine.recommend_many(reviewers)) / len(reviewers))
-    some = movies[:200]
-    report("similar, one by one", seconds(lambda: [engine.similar(one) for one in some]) / len(some))
-
-
-def ids(index: Path, kind: str, limit: int = 2000) -> list[str]:
-    """Give the first ids of an index, of reviewers or movies."""
-    artifact = Artifact.open(index)
-    table = IdTable(artifact.array(f"{kind}_ids"), artifact.array(f"{kind}_id_offsets"))
-    return [table.id(row) for row in range(min(limit, len(table)))]
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Give how long some work takes."""
     started = time.perf_counter()
-    work()
+    engine = Engine.load(asked.index)
+    loaded = time.perf_counter() - started
+    chance = np.random.default_rng(0)
+    reviewers = engine.reviewer_ids(chance.integers(0, engine.num_reviewers, asked.questions))
+    movies = engine.movie_ids(chance.integers(0, engine.num_movies, asked.questions))
+    given = [movies[begin : begin + _GIVEN] for begin in range(0, len(movies), _GIVEN)]
+    rated = engine.info()["model"]["rating_levels"]
+    new = [dict.fromkeys(ids, rated[-1]) if rated else dict.fromkeys(ids) for ids in given]
+    figures: dict[str, Any] = {
+        "movies": engine.num_movies,
+        "reviewers": engine.num_reviewers,
+        "load_ms": loaded * 1000,
+        "recommend": times(engine.recommend, reviewers),
+        "recommend_where": times(lambda one: engine.recommend(one, where=asked.where), reviewers[:_FILTERED]),
+        "recommend_for": times(engine.recommend_for, new),
+        "similar": times(engine.similar, movies),
+        "peak_mib": resident_peak(os.getpid()) / _MIB,
+        "cold": cold(asked.index, reviewers[0], asked.repeats),
+    }
+    keras = exhaustive(engine.num_movies, engine.num_reviewers)
+    median = figures["recommend"]["median_ms"]
+    figures["exhaustive_keras_ms"] = {name: seconds * 1000 for name, seconds in keras.items()}
+    figures["times_as_fast"] = {name: seconds * 1000 / median for name, seconds in keras.items()}
+    write_figures(figures, asked.json)
+
+
+def times(ask: Callable[[Any], object], questions: Sequence[Any]) -> dict[str, float]:
+    """Give the median and the 99th percentile of how long questions take, in milliseconds."""
+    for question in questions[:_WARM_UP]:
+        ask(question)
+    taken = []
+    for question in questions:
+        started = time.perf_counter()
+        ask(question)
+        taken.append(1000 * (time.perf_counter() - started))
+    return {"median_ms": float(np.median(taken)), "p99_ms": float(np.percentile(taken, 99))}
+
+
+def cold(index: Path, reviewer_id: str, repeats: int) -> dict[str, float]:
+    """Give what a question costs in a process of its own, beside the imports alone."""
+    answer = (sys.executable, "-m", "engine.cli", *question(index, reviewer_id))
+    pairs = []
+    for _ in range(repeats + 1):  # In turns, so that a machine that slows down slows both.
+        pairs.append((seconds(IMPORTS), seconds(answer)))
+    pairs = pairs[1:]  # The first reads the files.
+    told = subprocess.run(
+        [sys.executable, "-c", TELL_PEAK, *question(index, reviewer_id)],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return {
+        "imports_ms": 1000 * statistics.median(first for first, _ in pairs),
+        "answer_ms": 1000 * statistics.median(second for _, second in pairs),
+        "ratio": statistics.median(second / first for first, second in pairs),
+        "peak_mib": int(told.stderr.split()[-1]) / 1024,
+    }
+
+
+def question(index: Path, reviewer_id: str) -> tuple[str, ...]:
+    """Give the words of a question on the command line."""
+    return ("recommend", "reviewer", reviewer_id, "--index", str(index), "--json")
+
+
+def seconds(command: Sequence[str]) -> float:
+    """Run a command; give how long it takes."""
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
-def report(what: str, duration: float) -> None:
-    """Print a duration in milliseconds."""
-    print(f"{what:24}{duration * 1000:10.2f} ms")
+def exhaustive(num_movies: int, num_reviewers: int) -> dict[str, float]:
+    """Give the seconds in which Keras scores every movie for one reviewer."""
+    script = Path(__file__).with_name("exhaustive_keras.py")
+    command = [sys.executable, str(script), str(num_movies), str(num_reviewers)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def measure(command: Sequence[object], stdout: Any = subprocess.DEVNULL) -> Meas
 
     def watch() -> None:
         while process.poll() is None:
-            peak[0] = max(peak[0], _resident(process.pid))
+            peak[0] = max(peak[0], resident_peak(process.pid))
             time.sleep(_INTERVAL)
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -74,7 +74,8 @@ def write_figures(figures: dict[str, Any], path: Path | None) -> None:
         path.write_text(text + "\n", encoding="utf-8")
 
 
-def _resident(pid: int) -> int:
+def resident_peak(pid: int) -> int:
+    """The peak of a process's resident memory so far, in bytes; 0 once it is gone."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM"):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.histories import History, recency_weights, spans
 from engine.neighbours import NeighbourTable
 from engine.rating_head import RatingHead, Tastes
+from engine.rows import are_held
 from engine.scorer import OFFSET_DAMPING, RATING_PRIOR, Model, Reviewer
 
 Doubles = NDArray[np.float64]
@@ -132,13 +133,14 @@ def _weights(table: NeighbourTable, history_rows: NDArray[np.integer], movie_row
     begins = table.offsets[history_rows]
     lengths = table.offsets[np.asarray(history_rows) + 1] - begins
     stretches = spans(begins, lengths)
-    columns = np.full(table.num_movies, -1, dtype=np.int64)
-    columns[movie_rows] = np.arange(len(movie_rows))
-    columns = columns[table.movie_rows[stretches]]
-    hits = np.flatnonzero(columns >= 0)
+    order = np.argsort(movie_rows)
+    ascending = movie_rows[order]
+    neighbours = table.movie_rows[stretches]
+    hits = np.flatnonzero(are_held(ascending, neighbours))
+    columns = order[np.searchsorted(ascending, neighbours[hits])]
     weights = np.zeros((len(movie_rows), len(history_rows)))
     owners = np.searchsorted(np.cumsum(lengths), hits, side="right")
-    weights[columns[hits], owners] = table.weights[stretches[hits]]
+    weights[columns, owners] = table.weights[stretches[hits]]
     return weights
 
 

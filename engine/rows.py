@@ -28,7 +28,7 @@ def distinct_places(rows: NDArray[Whole]) -> tuple[NDArray[Whole], NDArray[np.in
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
         [[3, 7], [1, 0, 1]]
     """
-    order = np.argsort(rows, kind="stable")
+    order = np.argsort(rows)
     ordered = rows[order]
     is_new = np.diff(ordered, prepend=ordered[:1] - 1) != 0
     places = np.empty(len(rows), dtype=np.int64)
