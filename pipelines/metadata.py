@@ -74,7 +74,8 @@ def _stage_records(
     for records in blocks:
         parameters = {
             "file": file,
-            "text": records.text,
+            # What follows the last line feed has the number of the next block's first line.
+            "text": records.text.removesuffix("\n"),
             "first_line": records.first_line,
             "lines": records.lines,
         }

@@ -30,7 +30,11 @@ create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating,
     when abs(try_cast(raw_rating as double)) > 1e9 then 'rating is out of range'
     when raw_time is not null and unix_review_time is null then 'time cannot be read'
 end;
-create or replace temp macro unescaped(raw) as case when contains(raw, '&') then unescape_entities(raw) else raw end;
+-- What follows decides, for 'Movies & TV' stands in most lines of metadata, and holds no entity.
+create or replace temp macro unescaped(raw) as case
+    when contains(raw, '&') and regexp_matches(raw, '&[^\t\n\f <&;]') then unescape_entities(raw)
+    else raw
+end;
 -- Looked for first, as few texts have any, and replacing takes many times as long as looking.
 create or replace temp macro without_tags(raw) as case when contains(raw, '<') or contains(raw, '>')
     then regexp_replace(regexp_replace(regexp_replace(raw,
@@ -39,28 +43,35 @@ create or replace temp macro without_tags(raw) as case when contains(raw, '<') o
         '"\s*/?>\s*$', '')
     else raw
 end;
-create or replace temp macro with_single_spaces(raw) as
-    case when regexp_matches(raw, '\s\s|[^\S ]') then regexp_replace(raw, '\s+', ' ', 'g') else raw end;
+create or replace temp macro with_single_spaces(raw) as case
+    when contains(raw, '  ') or contains(raw, chr(10)) or contains(raw, chr(9)) or contains(raw, chr(13))
+        or contains(raw, chr(12))
+    then regexp_replace(raw, '\s+', ' ', 'g')
+    else raw
+end;
 -- Tags go, also one that never ends, as in '<span class="a-size-medium"'; so does the end of one that never began.
-create or replace temp macro plain_text(raw) as nullif(trim(with_single_spaces(unescaped(without_tags(raw)))), '');
+-- Step by step over a list, as a macro repeats its argument wherever it names it, and within each other they would be
+-- planned, and worked out, many times over.
+create or replace temp macro plain_texts(parts) as list_filter(list_transform(list_transform(list_transform(list_transform(
+    parts,
+    lambda part: without_tags(part)),
+    lambda part: unescaped(part)),
+    lambda part: with_single_spaces(part)),
+    lambda part: trim(part)),
+    lambda part: part <> '');
+create or replace temp macro plain_text(raw) as plain_texts([raw])[1];
 -- A title that is a piece of a page's script or style sheet is none.
 create or replace temp macro title_text(raw) as case
     when not regexp_matches(raw, '^\s*var [A-Za-z_]+ ?=|\{[a-z-]+:') then plain_text(raw)
 end;
--- As `plain_text`, but step by step: in one expression each step would be worked out anew wherever the next names it.
-create or replace temp macro texts_of(raw) as list_filter(list_transform(list_transform(list_transform(list_transform(
+create or replace temp macro texts_of(raw) as plain_texts(
     case json_type(raw)
         when 'VARCHAR' then [raw ->> '$']
         when 'ARRAY' then case
             when json_type(raw, '$[0]') = 'ARRAY' then json_extract_string(raw, '$[*][*]')
             else json_extract_string(raw, '$[*]')
         end
-    end,
-    lambda part: without_tags(part)),
-    lambda part: unescaped(part)),
-    lambda part: with_single_spaces(part)),
-    lambda part: trim(part)),
-    lambda part: part <> '');
+    end);
 create or replace temp macro text_of(raw) as plain_text(
     case when json_type(raw) in ('OBJECT', 'ARRAY', 'NULL') then null else raw ->> '$' end);
 -- '$1,234.50' is 1234.5, and a range such as '$5 - $9' counts from its lower end; anything else is no price.

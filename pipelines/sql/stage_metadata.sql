@@ -33,6 +33,14 @@ parsed as (
         }') as movie
     from reviewed
 ),
+-- What costs much and is named more than once below.
+listed as (
+    select
+        *,
+        texts_of(movie.description) as descriptions,
+        texts_of(movie.rank)[1] as first_rank
+    from parsed
+),
 renamed as (
     select
         line,
@@ -44,11 +52,11 @@ renamed as (
             unescaped(nullif(regexp_extract(coalesce(movie.main_cat, movie.main_category), '<img[^>]*alt="([^"]+)"', 1), '')),
             plain_text(coalesce(movie.main_cat, movie.main_category))
         ) as main_cat,
-        nullif(array_to_string(texts_of(movie.description), chr(10)), '') as description,
+        nullif(array_to_string(descriptions, chr(10)), '') as description,
         coalesce(text_of(movie.brand), plain_text(movie.store)) as brand,
         price_of(movie.price) as price,
         coalesce(
-            rank_of(texts_of(movie.rank)[1]),
+            rank_of(first_rank),
             rank_of(movie.rank ->> '$'),
             rank_of(json_extract_string(movie.salesRank, '$.*')[1]),
             rank_of(json_extract_string(movie.details, '$."Best Sellers Rank".*')[1])
@@ -63,10 +71,10 @@ renamed as (
         -- What says something that is no title, price or number, such as a torn tag or a style sheet.
         nullif(trim(movie.title), '') is not null as title_given,
         nullif(trim(movie.price), '') is not null as price_given,
-        coalesce(texts_of(movie.rank)[1], movie.rank ->> '$', '') not in ('', '[]') as rank_given,
+        coalesce(first_rank, movie.rank ->> '$', '') not in ('', '[]') as rank_given,
         texts_of(coalesce(movie.also_buy, movie.related.also_bought, movie.bought_together)) as also_buy,
         texts_of(coalesce(movie.also_view, movie.related.also_viewed, movie.related.buy_after_viewing)) as also_view
-    from parsed
+    from listed
 ),
 final as (
     select
