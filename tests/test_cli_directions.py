@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.answers import Reason
-from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
-from engine.similarity import SimilarMovie
 from engine.cli import main
+from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
 from engine.errors import DataError, TitleError, UnknownIdError
+from engine.similarity import SimilarMovie
 from engine.title_search import TitleMatch
 
 REASONS = (
