@@ -1,6 +1,6 @@
 """Measures a whole build, from review files to an index that answers: seconds and peak memory by stage.
 
-python benchmarks/build.py [--reviews 100000] [--full] [--files DIR] [--json FILE]
+python benchmarks/build.py [--reviews 100000] [--full] [--files DIR] [--keep DIR] [--json FILE]
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ def main() -> None:
     parser.add_argument("--reviews", type=int, default=100_000)
     parser.add_argument("--full", action="store_true", help=f"{FULL:,} reviews")
     parser.add_argument("--files", type=Path, help="a folder with reviews.json.gz and metadata.json.gz")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the index there")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     reviews, metadata = synthetic_files(FULL if asked.full else asked.reviews, asked.files)
     with tempfile.TemporaryDirectory(prefix="benchmark-index-") as folder:
-        index, said = Path(folder) / "index", Path(folder) / "manifest.json"
+        index, said = asked.keep or Path(folder) / "index", Path(folder) / "manifest.json"
         command = [
             sys.executable, "-m", "engine.cli", "build-index", reviews, "--metadata", metadata,
             "--output", index, "--json",
