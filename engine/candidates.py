@@ -13,7 +13,7 @@ from indexes.base import VectorIndex
 
 Rows = NDArray[np.int64]
 
-_STEP = 32
+LENGTH_STEP = 32
 """Histories of lengths that differ by less are searched for together."""
 
 
@@ -28,7 +28,7 @@ class CandidateSource:
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
         self.model = model
-        self._index = index
+        self.index = index
         self.num_candidates = num_candidates
 
     def find(self, reviewers: Sequence[Reviewer], k: int, *, include_seen: bool = False) -> list[Rows]:
@@ -47,7 +47,7 @@ class CandidateSource:
         longest = max(len(reviewer.history.movie_rows) for reviewer in reviewers)
         wanted = max(self.num_candidates, k)
         queries = np.stack([reviewer.query for reviewer in reviewers])
-        nearest = self._index.search(queries, min(wanted + longest, self._index.num_vectors)).rows
+        nearest = self.index.search(queries, min(wanted + longest, self.index.num_vectors)).rows
         return [
             self._merge(reviewer, rows, wanted, include_seen)
             for reviewer, rows in zip(reviewers, nearest, strict=True)
@@ -80,12 +80,9 @@ class CandidateSource:
 
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
         """The unseen movies that the index finds; long histories ask it for more."""
-        lengths = -(-reviewers.histories.lengths // _STEP) * _STEP
         parts = []
-        for length in distinct(lengths):
-            places = np.flatnonzero(lengths == length)
-            depth = min(wanted + int(length), self._index.num_vectors)
-            rows = self._index.search(reviewers.queries[places], depth).rows
+        for length, places in reviewers.histories.by_length(LENGTH_STEP):
+            rows = self.index.search(reviewers.queries[places], wanted + length).rows
             keys = self.model.keys(places[:, None], rows)
             is_open = (rows >= 0) & ~are_held(seen, keys)
             parts.append(keys[is_open & (np.cumsum(is_open, axis=1) <= wanted)])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.rows import distinct
 
 
 class History(NamedTuple):
@@ -69,6 +72,16 @@ class Histories:
     def ages(self) -> NDArray[np.int64]:
         """The place of each review counted from its reviewer's last, which has 1: int64 [num_reviews]."""
         return np.repeat(self.offsets[1:], self.lengths) - np.arange(len(self.movie_rows))
+
+    def by_length(self, step: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Groups the histories whose lengths differ by less than `step`.
+
+        Returns:
+            Of each group a length that none in it exceeds, and their places, int64, ascending.
+        """
+        lengths = -(-self.lengths // step) * step
+        for length in distinct(lengths):
+            yield int(length), np.flatnonzero(lengths == length)
 
     def _stretches(self, begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Histories:
         sources = spans(begins, lengths)

@@ -18,10 +18,9 @@ from engine.ids import IdTable
 from engine.list_options import ListOptions
 from engine.lists import ListMaker, check_k
 from engine.rows import are_held, distinct
-from engine.scorer import Floats, Model, Reviewers
+from engine.scorer import Floats, Reviewers
 from engine.toplists import TopLists, top_lists
 from engine.variants import Variants
-from indexes.base import VectorIndex
 
 Rows = NDArray[np.int64]
 
@@ -69,9 +68,7 @@ class ColumnMaker:
     """Makes the lists of known reviewers as columns.
 
     Args:
-        model: scores the candidates.
-        index: over the movie vectors.
-        num_candidates: how many are taken from each place.
+        source: finds the candidates, and knows the model that scores them.
         lists: makes lists under any conditions.
         movies: the ids of the movies.
         variants: which movies are one film; none where nobody looked.
@@ -80,22 +77,18 @@ class ColumnMaker:
 
     def __init__(
         self,
-        model: Model,
-        index: VectorIndex,
-        num_candidates: int,
+        source: CandidateSource,
         lists: ListMaker,
         movies: IdTable,
         variants: Variants | None,
         movie_counts: NDArray[np.integer] | None,
     ) -> None:
-        self._model = model
+        self._model = source.model
         self._lists = lists
         self._movies = movies
-        self._candidates = CandidateSource(model, index, num_candidates)
-        self._of_films = self._candidates
+        self._candidates = self._of_films = source
         if variants and movie_counts is not None:
-            films = variants.most_reviewed(np.asarray(movie_counts))
-            self._of_films = _FilmSource(model, index, num_candidates, films)
+            self._of_films = _FilmSource(source, variants.most_reviewed(np.asarray(movie_counts)))
 
     def make(self, reviewer_rows: Rows, k: int, options: ListOptions) -> ListColumns:
         """Makes the lists of some reviewers.
@@ -146,12 +139,14 @@ class ColumnMaker:
 class _FilmSource(CandidateSource):
     """Finds candidates of which each stands for its film, and none of a film that the reviewer has seen."""
 
-    def __init__(self, model: Model, index: VectorIndex, num_candidates: int, films: Rows) -> None:
-        super().__init__(model, index, num_candidates)
+    def __init__(self, source: CandidateSource, films: Rows) -> None:
+        super().__init__(source.model, source.index, source.num_candidates)
+        self._source = source
         self._films = films
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        places, movie_rows = super().find_many(reviewers, k)
+        # Twice as many, since several that are found may be one film.
+        places, movie_rows = self._source.find_many(reviewers, 2 * k)
         histories = reviewers.histories
         seen = self.model.keys(histories.places, self._films[histories.movie_rows])
         keys = distinct(self.model.keys(places, self._films[movie_rows]))

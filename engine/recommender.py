@@ -236,11 +236,11 @@ class Engine:
 
     @cached_property
     def _columns(self) -> ColumnMaker:
+        from engine.batch_candidates import batch_source
         from engine.list_columns import ColumnMaker
 
-        return ColumnMaker(
-            self._model, self._index, self._num_candidates, self._lists, self._movies, *self._films
-        )
+        source = batch_source(self._artifact, self._model, self._index, self._num_candidates)
+        return ColumnMaker(source, self._lists, self._movies, *self._films)
 
     def similar(
         self,

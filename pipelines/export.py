@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.artifact_writer import ArtifactWriter
+from engine.batch_candidates import STRONGEST_FILE
 from engine.errors import ArtifactError
 from engine.ids import build_id_arrays
 from engine.model_files import model_arrays, model_section
@@ -54,13 +55,15 @@ def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) 
 
 
 def write_search(search: Search, writer: ArtifactWriter) -> None:
-    """Adds the index file, and the manifest's section `search`.
+    """Adds the index file, the strongest vectors where there are some, and the manifest's section `search`.
 
     Raises:
         ArtifactError: the index cannot be written.
     """
     try:
         search.vectors.save(writer.path_for(INDEX_FILE))
+        if search.strongest is not None:
+            search.strongest.save(writer.path_for(STRONGEST_FILE))
     except VectorIndexError as error:
         raise ArtifactError(f"Cannot write the index to {writer.directory}: {error}") from error
     writer.add_section("search", search.section)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.batch_candidates import BatchSource
 from engine.candidates import CandidateSource
 from engine.config import Config
 from engine.errors import ConfigError, IndexQualityError
@@ -16,12 +17,16 @@ from engine.settings import size_in_bytes
 from engine.toplists import exhaustive_lists, top_lists
 from indexes.base import VectorIndex, VectorIndexError
 from indexes.choose import build_index as build_vector_index
+from indexes.faiss_index import FlatIndex
+from indexes.strongest import StrongestIndex, strongest_rows
 
 logger = logging.getLogger(__name__)
 
 FIRST_CANDIDATES = 200
 """Candidates of each source that are tried first; then twice as many, and again."""
 _TUNING_REVIEWERS = 200
+_STRONGEST_PARTS = (32, 16, 8, 4)
+"""Of a catalogue whose movies are not all compared, the parts that are tried for everyone's lists."""
 
 
 class Search(NamedTuple):
@@ -29,6 +34,8 @@ class Search(NamedTuple):
 
     vectors: VectorIndex
     """The index over the movie vectors."""
+    strongest: StrongestIndex | None
+    """The movies that everyone's lists are searched for in; None where they are searched for in the index."""
     section: dict[str, Any]
     """What the manifest says of it: num_candidates, the kind of index, and why."""
     audit: dict[str, Any]
@@ -60,7 +67,14 @@ def build_search(model: Model, config: Config) -> Search:
         "k": config.index.audit_k,
         "reviewers": len(reviewer_rows),
     }
-    return Search(index, {"num_candidates": num_candidates, **report, **index.settings()}, audit)
+    section = {"num_candidates": num_candidates, **report, **index.settings()}
+    strongest = None
+    if not isinstance(index, FlatIndex):
+        tuning = sampled[-_TUNING_REVIEWERS:]
+        strongest = _strongest(model, tuning, reviewer_rows, exhaustive, num_candidates, config)
+    if strongest is not None:
+        section["strongest"] = {"num_vectors": strongest.vectors.num_vectors, "recall": strongest.recall}
+    return Search(index, None if strongest is None else strongest.vectors, section, audit)
 
 
 def _build_index(
@@ -77,13 +91,55 @@ def _build_index(
     return build_vector_index(
         model.relevance.movie_vectors,
         model.reviewers(reviewer_rows).queries,
-        recall_target=config.index.recall_floor + (1 - config.index.recall_floor) / 4,
+        recall_target=_target(config),
         kind=config.index.kind,
         k=num_candidates,
         seed=config.seed,
         memory_limit=size_in_bytes(config.index.memory_limit),
         measure=measure,
     )
+
+
+class _Strongest(NamedTuple):
+    vectors: StrongestIndex
+    recall: float
+
+
+def _strongest(
+    model: Model,
+    tuning_rows: NDArray[np.int64],
+    reviewer_rows: NDArray[np.int64],
+    exhaustive: NDArray[np.int64],
+    num_candidates: int,
+    config: Config,
+) -> _Strongest | None:
+    """The fewest movies in which everyone's lists are found, or None where they would be too many.
+
+    The part is chosen on the tuning reviewers, and has to hold for those of the audit.
+    """
+    vectors, k = model.relevance.movie_vectors, config.index.audit_k
+    queries = model.reviewers(tuning_rows).queries
+    tuning_lists = exhaustive_lists(model, tuning_rows, k).movie_rows
+    for part in _STRONGEST_PARTS:
+        rows = strongest_rows(vectors, queries, -(-len(vectors) // part))
+        strongest = StrongestIndex(vectors[rows], rows)
+        source = BatchSource(model, strongest, num_candidates)
+
+        def recall(of: NDArray[np.int64], lists: NDArray[np.int64], source: BatchSource = source) -> float:
+            return _recall(top_lists(source, of, k).movie_rows, lists)
+
+        if recall(tuning_rows, tuning_lists) < _target(config):
+            continue
+        reached = recall(reviewer_rows, exhaustive)
+        if reached >= config.index.recall_floor:
+            logger.info("Everyone's lists: 1 of %s movies holds %.4f of them", part, reached)
+            return _Strongest(strongest, reached)
+    return None
+
+
+def _target(config: Config) -> float:
+    """What is asked for on tuning reviewers: a little more than the floor."""
+    return config.index.recall_floor + (1 - config.index.recall_floor) / 4
 
 
 def _widen(

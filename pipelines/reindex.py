@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.artifact import Artifact
 from engine.artifact_writer import ArtifactWriter
+from engine.batch_candidates import STRONGEST_FILE
 from engine.config import Config
 from engine.errors import IndexQualityError
 from engine.model_files import load_model
@@ -59,7 +60,7 @@ def rebuild_index(
                 error.got, error.wanted, "ask for --kind flat, or for a lower --recall"
             ) from error
         for name in artifact.manifest["files"]:
-            if name not in (INDEX_FILE, REPORT_FILE):
+            if name not in (INDEX_FILE, STRONGEST_FILE, REPORT_FILE):
                 writer.add_file(artifact.file(name))
         write_search(search, writer)
         for name, section in artifact.manifest.items():

@@ -14,10 +14,12 @@ from indexes.choose import KINDS, build_index, load_index
 from indexes.exact import ExactIndex
 from indexes.faiss_index import FaissIndex, FlatIndex, InvertedFileIndex
 from indexes.quality import recall, tune_num_probes
+from indexes.strongest import StrongestIndex, strongest_rows
 
 Build = Callable[[NDArray[np.float32]], VectorIndex]
 BUILDERS: dict[str, Build] = {
     "exact": ExactIndex,
+    "strongest": StrongestIndex,
     "flat": FlatIndex.build,
     "ivf": lambda vectors: InvertedFileIndex.build(vectors, num_lists=4, num_probes=1),
     "ivf-fp16": lambda vectors: InvertedFileIndex.build(vectors, num_lists=4, num_probes=1, codes="fp16"),
@@ -341,3 +343,36 @@ def test_widening_ends_where_everything_is_compared() -> None:
     assert index.settings() == {"num_lists": 10, "num_probes": 10}
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("number", [1, 7, 8, 9, 300])
+@pytest.mark.parametrize("k", [1, 2, 30, 300])
+def test_the_strongest_are_compared_exactly_in_blocks_of_any_size(
+    number: int, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, queries = make_vectors(number), make_vectors(11, seed=1)
+    rows = 5 * np.arange(number)
+    exact = ExactIndex(vectors).search(queries, k)
+    for at_once in (1, 3 * number, 2**22):
+        monkeypatch.setattr("indexes.strongest._SCORES_AT_ONCE", at_once)
+        found = StrongestIndex(vectors, rows).search(queries, k)
+        np.testing.assert_array_equal(found.rows, 5 * exact.rows)
+        np.testing.assert_allclose(found.scores, exact.scores, atol=1e-5)
+
+
+def test_the_strongest_vectors_come_high_for_most_queries() -> None:
+    vectors, queries = make_vectors(4000), make_vectors(500, seed=1)
+    vectors[:, 0] = np.random.default_rng(2).exponential(5, len(vectors))
+    queries[:, 0] = 1  # As the bias of a movie, which counts alike for everyone.
+    vectors[100:200, 1:] *= 3  # As movies that some love.
+    rows = strongest_rows(vectors, queries[:100], 1000)
+    assert (np.diff(rows) > 0).all()
+    wanted = ExactIndex(vectors).search(queries[100:], 10).rows
+    assert np.isin(wanted, rows).mean() > 0.99
+    assert np.isin(np.arange(100, 200), rows).mean() > 2 * np.isin(np.arange(200, 4000), rows).mean()
+    assert strongest_rows(vectors, queries, 4000).tolist() == list(range(4000))
+
+
+def test_rows_of_another_number_are_refused() -> None:
+    with pytest.raises(VectorIndexError, match="need a row each"):
+        StrongestIndex(make_vectors(4), [1, 2])

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from random_models import BLEND, NUM_MOVIES, NUM_REVIEWERS, random_model
 
+from engine.batch_candidates import BatchSource
 from engine.candidates import CandidateSource
 from engine.lists import best_places
 from engine.scorer import Blend, Model
 from engine.toplists import TopLists, exhaustive_lists, top_lists
 from indexes.faiss_index import FlatIndex
+from indexes.strongest import StrongestIndex
 
 EVERYONE = np.arange(NUM_REVIEWERS)
 
@@ -55,6 +57,29 @@ def test_the_lists_are_the_best_of_the_candidates(model: Model, num_candidates: 
     source = CandidateSource(model, FlatIndex.build(model.relevance.movie_vectors), num_candidates)
     candidates = [source.find([model.reviewer(row)], 4)[0] for row in EVERYONE]
     check_one_by_one(model, top_lists(source, EVERYONE, 4), candidates, 4)
+
+
+@pytest.mark.parametrize("k", [1, 4, NUM_MOVIES + 10])
+@pytest.mark.parametrize("least", [1, 32])
+def test_the_lists_of_a_batch_are_the_best_of_all_movies(
+    model: Model, k: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.batch_candidates._LEAST", least)
+    source = BatchSource(model, StrongestIndex(model.relevance.movie_vectors), NUM_MOVIES)
+    lists = top_lists(source, EVERYONE, k)
+    check_one_by_one(model, lists, [unseen(model, row) for row in EVERYONE], k)
+
+
+def test_a_batch_finds_neighbours_that_are_not_among_the_strongest() -> None:
+    model = replace(random_model(), blend=Blend(neighbour_weight=100.0))
+    few = np.arange(0, NUM_MOVIES, 4)
+    is_weak = ~np.isin(np.arange(NUM_MOVIES), few)
+    model.relevance.movie_vectors[is_weak, -1] -= 20
+    source = BatchSource(model, StrongestIndex(model.relevance.movie_vectors[few], few), NUM_MOVIES)
+    lists = top_lists(source, EVERYONE[1:], 4)
+    exact = exhaustive_lists(model, EVERYONE[1:], 4)
+    np.testing.assert_array_equal(lists.movie_rows, exact.movie_rows)
+    assert is_weak[lists.movie_rows].any()
 
 
 def test_the_cut_into_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,108 @@
+"""The first stage of a search for very many reviewers at once, in few large array steps.
+
+The movies that come high for many reviewers are compared with all of a batch in one product of matrices. That
+finds, for a list of k, a score that k unseen movies reach, and what the inner product of a movie that was not
+found is at most. So of the neighbours of a history only those are candidates whose nearness makes up for the
+difference: any other stays under the k found (as in the threshold algorithm of Fagin, Lotem & Naor 2003).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.artifact import Artifact
+from engine.candidates import LENGTH_STEP, CandidateSource
+from engine.errors import ArtifactCorruptError
+from engine.rows import are_held, distinct
+from engine.scorer import Model, Reviewers
+from indexes.base import VectorIndex, VectorIndexError
+from indexes.faiss_index import FlatIndex
+from indexes.strongest import StrongestIndex
+
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+STRONGEST_FILE = "strongest.npy"
+"""The movies that come high for many reviewers; an artifact has it where they are not all compared."""
+_LEAST = 32
+"""Movies that are asked for at least: with few of them the bound is too high to leave out neighbours."""
+_ROUNDING = 1e-5
+"""How far, as a part of them, scores may lie from those of another order of summation."""
+
+
+class BatchSource(CandidateSource):
+    """Finds candidates in an index of exact vectors and among the neighbours that can get into a list.
+
+    Args:
+        model: what they are scored with later.
+        index: holds some of `model.relevance.movie_vectors`, or all, as they are.
+        num_candidates: how many are taken from each place where the chance of a like counts in a score; else
+            only as many as can get into a list.
+    """
+
+    def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
+        """Finds candidates as `CandidateSource.find_many`, though often fewer."""
+        if self.model.blend.like_weight > 0 or not len(reviewers):
+            return super().find_many(reviewers, k)
+        histories, near = reviewers.histories, reviewers.near
+        seen = np.sort(self.model.keys(histories.places, histories.movie_rows))
+        reached, highest = np.zeros(len(reviewers)), np.zeros(len(reviewers))
+        parts = []
+        for length, places in histories.by_length(LENGTH_STEP):
+            found = self.index.search(reviewers.queries[places], max(_LEAST, 2 * k) + length)
+            keys = self.model.keys(places[:, None], found.rows)
+            is_open = ~are_held(seen, keys)
+            scores = found.scores + self.model.blend.neighbour_weight * near.at(keys)
+            reached[places] = _kth_highest(np.where(is_open, scores, -np.inf), k)
+            highest[places] = found.scores[:, -1]
+            parts.append(keys[is_open])
+        own = np.concatenate(parts)
+        keys = self._near_enough(reviewers, reached, highest)
+        keys = distinct(np.concatenate([own, keys[~are_held(seen, keys)]]))
+        return keys // self.model.num_movies, keys % self.model.num_movies
+
+    def _near_enough(self, reviewers: Reviewers, reached: Floats, highest: Floats) -> Rows:
+        """Keys of the neighbours that can come up to a score, with an inner product of so much at most."""
+        near, weight = reviewers.near, self.model.blend.neighbour_weight
+        if weight == 0:
+            return near.rows[:0]
+        missing = (reached - highest - _ROUNDING * (np.abs(highest) + 1)) / weight
+        return near.rows[(near.values > 0) & (near.values >= missing[near.rows // self.model.num_movies])]
+
+
+def _kth_highest(values: Floats, k: int) -> Floats:
+    """The k-th highest number of each row, minus infinity where there are fewer."""
+    if values.shape[1] < k:
+        return np.full(len(values), -np.inf)
+    border = values.shape[1] - k
+    found: Floats = np.partition(values, border, axis=1)[:, border]
+    return found
+
+
+def batch_source(
+    artifact: Artifact, model: Model, index: VectorIndex, num_candidates: int
+) -> CandidateSource:
+    """Gives what finds candidates for very many reviewers: the fastest way that an artifact has.
+
+    Args:
+        artifact: may hold the strongest vectors.
+        model: scores the candidates.
+        index: the artifact's own.
+        num_candidates: how many are taken from each place.
+
+    Raises:
+        ArtifactCorruptError: the strongest vectors cannot be read.
+    """
+    if artifact.has(STRONGEST_FILE):
+        try:
+            strongest = StrongestIndex.load(artifact.file(STRONGEST_FILE))
+        except VectorIndexError as error:
+            raise ArtifactCorruptError(
+                f"The strongest vectors of {artifact.directory} cannot be read ({error}); "
+                "run engine index, or build the index again"
+            ) from error
+        return BatchSource(model, strongest, num_candidates)
+    if isinstance(index, FlatIndex):
+        return BatchSource(model, StrongestIndex(model.relevance.movie_vectors), num_candidates)
+    return CandidateSource(model, index, num_candidates)
