@@ -1,6 +1,6 @@
 """Measures how fast the lists of many reviewers are made, beside implicit's own batches; prints JSON.
 
-    python benchmarks/everyone.py INDEX [--reviewers 20000] [--full] [--repeats 3]
+    python benchmarks/everyone.py INDEX [--reviewers 100000] [--full] [--repeats 3]
 
 Both have the same movies, the same reviewers, vectors of the same length and every core. implicit
 (`pip install movie-engine[peers]`) ranks by the inner product alone; without it only the engine is measured.
@@ -45,7 +45,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("index", type=Path)
-    parser.add_argument("--reviewers", type=int, default=20_000)
+    parser.add_argument("--reviewers", type=int, default=100_000)
     parser.add_argument("--full", action="store_true", help="Take every reviewer of the index.")
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()

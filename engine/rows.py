@@ -21,15 +21,21 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
     return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]
 
 
-def distinct_places(rows: NDArray[Whole]) -> tuple[NDArray[Whole], NDArray[np.int64]]:
-    """The different rows, ascending, and of each of `rows` its place among them.
+def distinct_places(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The different rows, ascending, and of each of `rows`, which are not negative, its place among them.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
         [[3, 7], [1, 0, 1]]
     """
-    order = np.argsort(rows)
-    ordered = rows[order]
+    bits = len(rows).bit_length()
+    if int(rows.max(initial=0)) < 1 << (63 - bits):
+        # A row and its place as one number: sorting those is twice as fast as finding the order.
+        packed = np.sort((rows << bits) | np.arange(len(rows)))
+        order, ordered = packed & ((1 << bits) - 1), packed >> bits
+    else:
+        order = np.argsort(rows)
+        ordered = rows[order]
     is_new = np.diff(ordered, prepend=ordered[:1] - 1) != 0
     places = np.empty(len(rows), dtype=np.int64)
     places[order] = np.cumsum(is_new) - 1

