@@ -1,7 +1,12 @@
 -- One row per movie whose metadata was staged: of lines that repeat, each column's first value that is one.
-create or replace table described_movies as
-with placed as (
-    select *, file * 1000000000000 + line as place from staged_metadata
+-- Few do, and texts are large: what stands in one line is not copied.
+drop view if exists described_movies;
+create or replace table repeated_movies as
+with repeated as (
+    select movie_id from staged_metadata group by movie_id having count(*) > 1
+),
+placed as (
+    select *, file * 1000000000000 + line as place from staged_metadata semi join repeated using (movie_id)
 ),
 final as (
     select
@@ -22,4 +27,15 @@ final as (
     from placed
     group by movie_id
 )
-select * from final
+select * from final;
+create or replace view described_movies as
+select
+    movie_id, title, category, main_cat, description, brand, price, rank, year, date,
+    case when len(links) > 0 then links end as links,
+    details,
+    case when len(also_buy) > 0 then also_buy end as also_buy,
+    case when len(also_view) > 0 then also_view end as also_view
+from staged_metadata
+where movie_id not in (select movie_id from repeated_movies)
+union all
+select * from repeated_movies;
