@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.artifact import Artifact
 from engine.artifact_writer import ArtifactWriter
+from engine.batch_candidates import STRONGEST_FILE
 from engine.cards import MovieCards
 from engine.catalog import CATALOG_FILE
 from engine.cold import cold_movies
@@ -244,5 +245,5 @@ def _take_over(artifact: Artifact, writer: ArtifactWriter) -> None:
     """Takes over the files that new movies do not change."""
     written = {path.name for path in writer.files}
     for name in artifact.manifest["files"]:
-        if name not in written and name != REPORT_FILE:
+        if name not in written and name not in (STRONGEST_FILE, REPORT_FILE):
             writer.add_file(artifact.file(name))

@@ -13,12 +13,14 @@ from made_index import write_index
 from engine import Engine
 from engine.artifact import Artifact
 from engine.artifact_writer import ArtifactWriter
+from engine.batch_candidates import STRONGEST_FILE
 from engine.cli import main
-from engine.errors import ArtifactError, ConfigError, IndexQualityError
+from engine.errors import ArtifactCorruptError, ArtifactError, ConfigError, IndexQualityError
 from engine.recommender import INDEX_FILE
 from indexes.base import VectorIndex
 from indexes.choose import load_index
 from indexes.faiss_index import FlatIndex, InvertedFileIndex
+from indexes.strongest import StrongestIndex
 from pipelines import index as pipelines_index
 from pipelines.reindex import rebuild_index
 
@@ -93,6 +95,35 @@ def test_the_same_kind_and_recall_give_the_same_index(index: Path) -> None:
     first, second = (rebuild_index(index, kind="ivf", recall=0.9) for _ in range(2))
     assert first["search"] == second["search"]
     assert first["files"][INDEX_FILE] == second["files"][INDEX_FILE]
+
+
+def test_everyone_is_searched_for_among_the_strongest_movies(index: Path) -> None:
+    wanted = Engine.load(index)
+    first, second = (rebuild_index(index, kind="ivf", recall=0.6) for _ in range(2))
+    assert first["files"][STRONGEST_FILE] == second["files"][STRONGEST_FILE]
+    strongest = StrongestIndex.load(Artifact.open(index).file(STRONGEST_FILE))
+    section = first["search"]["strongest"]
+    assert section["num_vectors"] == strongest.num_vectors < wanted.num_movies
+    assert section["recall"] >= 0.6
+    rows = np.arange(wanted.num_reviewers, dtype=np.int64)
+    found, exact = (each.list_columns(rows, 10) for each in (Engine.load(index), wanted))
+    held, all_of_them = (
+        set(zip(part.places.tolist(), part.movie_rows.tolist(), strict=True)) for part in (found, exact)
+    )
+    assert len(found.places) == len(exact.places)
+    assert len(held & all_of_them) / len(all_of_them) >= 0.55
+    manifest = rebuild_index(index, kind="flat")
+    assert STRONGEST_FILE not in manifest["files"]
+    assert "strongest" not in manifest["search"]
+
+
+def test_damaged_strongest_movies_are_said(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.artifact._VERIFIED_ON_OPENING", 10)
+    rebuild_index(index, kind="ivf", recall=0.6)
+    path = Artifact.open(index).file(STRONGEST_FILE)
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(ArtifactCorruptError, match=r"strongest vectors .* build the index again"):
+        Engine.load(index).list_columns(np.arange(3, dtype=np.int64), 10)
 
 
 def test_who_has_the_old_build_open_goes_on(index: Path) -> None:
