@@ -46,8 +46,8 @@ class Costs:
     """Bytes for each number of a reviewer's vector while it is trained."""
     movie_number: int = 48
     """Bytes for each number of a movie's vectors while they are trained."""
-    review: int = 160
-    """Bytes for a review while it is trained on."""
+    review: int = 520
+    """Bytes for a review while it is trained on, and while the build is measured."""
     neighbours_review: float = 7.0
     """Neighbours of a movie for each of its reviews, as far as they are kept."""
     neighbour: int = 24
@@ -62,15 +62,18 @@ class Costs:
     """Bytes of the work database for a review."""
     scratch_plain_byte: float = 0.15
     """Bytes of it for a plain byte of the files, while they are read."""
-    seconds: float = 30.0
+    seconds: float = 20.0
     """Of what does not grow."""
     seconds_review_read: float = 4e-6
     """Of filtering and joining a review."""
-    seconds_review_trained: float = 2.5e-4
+    seconds_review_trained: float = 8e-5
     """Of training and measuring, a review, all rounds together."""
-    seconds_movie: float = 1e-3
+    seconds_movie_trained: float = 1e-2
+    """Of the same, a movie, up to `movies_trained` of them; with more no more are compared at a time."""
+    movies_trained: int = 10_000
+    seconds_movie: float = 4e-4
     """Of indexing and describing a movie."""
-    calibration: float = 0.02
+    calibration: float = 0.009
     """What the piece of work takes that a machine is compared by."""
 
 
@@ -229,7 +232,12 @@ def _seconds(files: Survey, costs: Costs, pace: float) -> dict[str, float]:
     read = files.seconds_a_megabyte * files.num_plain_bytes / 1e6
     return {
         "reading": read + pace * costs.seconds_review_read * files.num_reviews,
-        "training": pace * (costs.seconds + costs.seconds_review_trained * files.num_reviews),
+        "training": pace
+        * (
+            costs.seconds
+            + costs.seconds_review_trained * files.num_reviews
+            + costs.seconds_movie_trained * min(files.num_movies, costs.movies_trained)
+        ),
         "indexing": pace * costs.seconds_movie * files.num_movies,
     }
 
