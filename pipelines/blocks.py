@@ -43,7 +43,7 @@ class BlockReader:
         path: the file.
         compressed: whether it is gzip.
         quoted: end no block within a quoted field, as CSV may have line breaks there.
-        on_bytes: told how many bytes of the file have been read, for a progress bar.
+        on_read: told how many more bytes of the file have been read, and how many lines they gave.
         block_size: bytes of text in a block.
     """
 
@@ -53,13 +53,13 @@ class BlockReader:
         *,
         compressed: bool,
         quoted: bool = False,
-        on_bytes: Callable[[int], object] | None = None,
+        on_read: Callable[[int, int], object] | None = None,
         block_size: int = BLOCK_SIZE,
     ) -> None:
         self._path = path
         self._compressed = compressed
         self._quoted = quoted
-        self._on_bytes = on_bytes
+        self._on_read = on_read
         self._block_size = block_size
         self.truncated = False
         """Whether the gzip data ended too early; known when the last block is out."""
@@ -86,13 +86,20 @@ class BlockReader:
                     line=line,
                 )
             if end:
+                num_lines = data.count(b"\n", 0, end)
+                self._tell(0, num_lines)
                 yield _block(line, data[:end])
-                line += data.count(b"\n", 0, end)
+                line += num_lines
             rest = data[end:]
         if self.truncated:
             rest = rest[: rest.rfind(b"\n") + 1]
         if rest:
+            self._tell(0, rest.count(b"\n") + (not rest.endswith(b"\n")))
             yield _block(line, rest)
+
+    def _tell(self, num_bytes: int, num_lines: int) -> None:
+        if self._on_read:
+            self._on_read(num_bytes, num_lines)
 
     def _end_of_lines(self, data: bytes) -> int:
         """Where the last whole line ends; 0 if none does."""
@@ -122,8 +129,7 @@ class BlockReader:
             raise SourceError(f"Cannot read {self._path}: {error.strerror}.", path=self._path) from error
 
     def _read(self, chunk: bytes) -> bytes:
-        if self._on_bytes:
-            self._on_bytes(len(chunk))
+        self._tell(len(chunk), 0)
         return chunk
 
     def _inflate(self, chunks: Iterator[bytes]) -> Iterator[bytes]:

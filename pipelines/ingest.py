@@ -16,7 +16,7 @@ from pipelines.database import add_functions, run, run_checks, storage_errors
 from pipelines.links import scrape_links
 from pipelines.metadata import stage_metadata
 from pipelines.movielens import movie_file_beside
-from pipelines.progress import progress_of_bytes
+from pipelines.progress import progress_of_files
 from pipelines.rejections import require_usable, require_usable_metadata
 from pipelines.reviews import FileRead, stage_reviews
 from pipelines.selection import columns_of_condition, select_reviews
@@ -85,22 +85,22 @@ def ingest(
     run(database, "create_staging")
     _note_files(database, review_sources, metadata_sources)
 
-    with progress_of_bytes(
+    with progress_of_files(
         "Reading", sum(file.size for file in review_sources + metadata_sources)
-    ) as on_bytes:
+    ) as on_read:
         reviews_read = stage_reviews(
             database,
             review_sources,
             config,
             with_text=keep_text or bool(_TEXT_COLUMNS & condition_columns),
             with_numbers=keep_text or compare_text,
-            on_bytes=on_bytes,
+            on_read=on_read,
         )
         run(database, "reject_missing_ratings")
         require_usable(database, review_sources)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
         metadata_read = stage_metadata(
-            database, metadata_sources, config, describe_all=wants_cold, on_bytes=on_bytes
+            database, metadata_sources, config, describe_all=wants_cold, on_read=on_read
         )
         require_usable_metadata(database, metadata_sources)
     _log.info("Read %d metadata files, %.1f s so far", len(metadata_read), time.perf_counter() - started)

@@ -32,7 +32,7 @@ def stage_metadata(
     config: IngestConfig,
     *,
     describe_all: bool = False,
-    on_bytes: Callable[[int], object] | None = None,
+    on_read: Callable[[int, int], object] | None = None,
 ) -> list[FileRead]:
     """Notes every line in `metadata_lines`, and those of reviewed movies, cleaned, in `staged_metadata`.
 
@@ -41,7 +41,7 @@ def stage_metadata(
         sources: the files; of several lines about one movie, the first that has a value counts.
         config: which column of a table is the movie, and whether a truncated file will do.
         describe_all: clean the lines of movies too that nobody reviewed.
-        on_bytes: told how many bytes have been read.
+        on_read: told how many more bytes have been read, and how many lines.
 
     Raises:
         SourceError: a file is damaged, has no column with the movie's id, or ends too early.
@@ -50,7 +50,7 @@ def stage_metadata(
     read = []
     for file, source in enumerate(sources):
         reader = BlockReader(
-            source.path, compressed=source.compressed, quoted=bool(source.header), on_bytes=on_bytes
+            source.path, compressed=source.compressed, quoted=bool(source.header), on_read=on_read
         )
         stage_blocks(
             database,

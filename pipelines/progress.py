@@ -12,24 +12,37 @@ _tuning: ContextVar[bool] = ContextVar("tuning", default=False)
 
 
 @contextmanager
-def progress_of_bytes(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Shows how much of some files has been read.
+def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """Shows how much of some files has been read, in bytes and in lines.
 
     Args:
         description: what is being done, such as "Reading reviews".
         total: bytes of all files.
 
     Yields:
-        A function to be told how many more bytes have been read.
+        A function to be told how many more bytes have been read, and how many lines they gave.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[lines]:,} lines"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(description, total=total)
-        yield lambda num_bytes: progress.update(task, advance=num_bytes)
+        task = progress.add_task(description, total=total, lines=0)
+        read = 0
+
+        def on_read(num_bytes: int, num_lines: int) -> None:
+            nonlocal read
+            read += num_lines
+            progress.update(task, advance=num_bytes, lines=read)
+
+        yield on_read
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def stage_reviews(
     *,
     with_text: bool,
     with_numbers: bool = False,
-    on_bytes: Callable[[int], object] | None = None,
+    on_read: Callable[[int, int], object] | None = None,
 ) -> list[FileRead]:
     """Appends every row of the files to `staged_reviews`; those that cannot be used carry a reason.
 
@@ -68,7 +68,7 @@ def stage_reviews(
         config: which columns of a table are which of ours, and whether a truncated file will do.
         with_text: keep the words of the reviews, which are most of the bytes.
         with_numbers: keep a number for the words of each review, which tells copies; it is 0 otherwise.
-        on_bytes: told how many bytes have been read.
+        on_read: told how many more bytes have been read, and how many lines.
 
     Raises:
         SourceError: a file is damaged, or ends too early where that is not allowed.
@@ -89,7 +89,7 @@ def stage_reviews(
             source.path,
             compressed=source.compressed,
             quoted=bool(source.header),
-            on_bytes=on_bytes,
+            on_read=on_read,
         )
         if source.layout == "json":
             _stage_json(database, reader, parameters, threads=config.threads)

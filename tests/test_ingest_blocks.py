@@ -30,8 +30,14 @@ def test_the_blocks_are_the_file(
     data = b"\n".join([b"first", *lines]) + (b"\n" if final_newline else b"")
     path = tmp_path_factory.mktemp("blocks") / "file"
     path.write_bytes(gzip.compress(data) if compressed else data)
-    read = list(BlockReader(path, compressed=compressed, block_size=block_size))
+    told: list[tuple[int, int]] = []
+    reader = BlockReader(
+        path, compressed=compressed, block_size=block_size, on_read=lambda *more: told.append(more)
+    )
+    read = list(reader)
     assert b"".join(block.data for block in read) == data
+    num_lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    assert tuple(map(sum, zip(*told, strict=True))) == (path.stat().st_size, num_lines)
     for block in read:
         assert data.split(b"\n")[block.first_line - 1] == block.data.split(b"\n")[0]
 
