@@ -49,6 +49,12 @@ create or replace temp macro with_single_spaces(raw) as case
     then regexp_replace(raw, '\s+', ' ', 'g')
     else raw
 end;
+-- Cutting blanks off decodes a text from one end to the other, which for a long one takes longer than all the rest. What
+-- is all ASCII has as many bytes as characters, and no blanks but these.
+create or replace temp macro without_blank_ends(raw) as case
+    when starts_with(raw, ' ') or ends_with(raw, ' ') or strlen(raw) <> length(raw) then trim(raw)
+    else raw
+end;
 -- Tags go, also one that never ends, as in '<span class="a-size-medium"'; so does the end of one that never began.
 -- Step by step over a list, as a macro repeats its argument wherever it names it, and within each other they would be
 -- planned, and worked out, many times over.
@@ -57,7 +63,7 @@ create or replace temp macro plain_texts(parts) as list_filter(list_transform(li
     lambda part: without_tags(part)),
     lambda part: unescaped(part)),
     lambda part: with_single_spaces(part)),
-    lambda part: trim(part)),
+    lambda part: without_blank_ends(part)),
     lambda part: part <> '');
 create or replace temp macro plain_text(raw) as plain_texts([raw])[1];
 -- A title that is a piece of a page's script or style sheet is none.

@@ -21,4 +21,4 @@ with final as (
     join described_movies using (movie_id)
     left join scraped_links using (movie_id)
 )
-select * from final order by movie_id
+select * from final
