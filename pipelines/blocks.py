@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
+
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from engine.errors import SourceError
 
@@ -134,7 +136,7 @@ class BlockReader:
 
     def _inflate(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Decompresses one gzip member after the other, a bounded piece at a time."""
-        inflater = zlib.decompressobj(wbits=31)
+        inflater = isal_zlib.decompressobj(wbits=31)
         started = False
         for chunk in chunks:
             pending = chunk
@@ -144,7 +146,7 @@ class BlockReader:
                 started = True
                 try:
                     piece = inflater.decompress(pending, self._block_size)
-                except zlib.error as error:
+                except IsalError as error:  # type: ignore[misc]  # a class, whatever its stub says
                     raise SourceError(
                         f"{self._path} is damaged: its gzip data cannot be decompressed ({error}); "
                         "fetch it again.",
@@ -155,7 +157,7 @@ class BlockReader:
                 pending = inflater.unconsumed_tail
                 if inflater.eof:
                     pending = inflater.unused_data
-                    inflater = zlib.decompressobj(wbits=31)
+                    inflater = isal_zlib.decompressobj(wbits=31)
                     started = False
         while started and (piece := inflater.decompress(b"", self._block_size)):
             yield piece

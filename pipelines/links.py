@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipelines.database import open_cursor
 from pipelines.processes import map_texts
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> in
     Returns:
         The number of movies that have links in their details.
     """
-    reader = database.cursor()
+    reader = open_cursor(database)
     reader.execute(
         "select movie_id, details from described_movies semi join wanted_movies using (movie_id) "
         "where details is not null order by movie_id"

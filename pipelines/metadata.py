@@ -6,19 +6,21 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.config import IngestConfig
 from engine.errors import SourceError
 from pipelines.blocks import Block, BlockReader, decode_lines
 from pipelines.columns import MOVIE_COLUMNS, match_columns
-from pipelines.database import run
+from pipelines.database import open_cursor, run
+from pipelines.json_lines import Lines, file_of, lines_of
 from pipelines.literals import literals_to_json
 from pipelines.movielens import dat_movie, item_movie
 from pipelines.rejections import require_complete
-from pipelines.reviews import FileRead, Records, parquet_relation
+from pipelines.reviews import FileRead, parquet_relation
 from pipelines.sources import Source
-from pipelines.staging import stage_blocks
+from pipelines.staging import scratch_folder, stage_blocks
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,12 +54,13 @@ def stage_metadata(
         reader = BlockReader(
             source.path, compressed=source.compressed, quoted=bool(source.header), on_read=on_read
         )
-        stage_blocks(
-            database,
-            _records(database, source, reader, config.columns),
-            partial(_stage_records, file=file, describe_all=describe_all),
-            threads=config.threads,
-        )
+        with scratch_folder(database) as folder:
+            stage_blocks(
+                database,
+                _lines(database, source, reader, config.columns),
+                partial(_stage_lines, folder=folder, file=file, describe_all=describe_all),
+                threads=config.threads,
+            )
         if reader.truncated:
             [(num_rows,)] = database.execute(
                 "select count(*) from metadata_lines where file = $file", {"file": file}
@@ -68,50 +71,57 @@ def stage_metadata(
     return read
 
 
-def _stage_records(
-    cursor: duckdb.DuckDBPyConnection, blocks: Iterator[Records], *, file: int, describe_all: bool
+def _stage_lines(
+    cursor: duckdb.DuckDBPyConnection,
+    items: Iterator[Lines],
+    *,
+    folder: Path,
+    file: int,
+    describe_all: bool,
 ) -> None:
-    for records in blocks:
-        parameters = {
-            "file": file,
-            # What follows the last line feed has the number of the next block's first line.
-            "text": records.text.removesuffix("\n"),
-            "first_line": records.first_line,
-            "lines": records.lines,
-        }
-        run(cursor, "stage_metadata_lines", **parameters)
-        run(cursor, "stage_metadata", **parameters, describe_all=describe_all)
+    for lines in items:
+        if not len(lines.numbers):
+            continue
+        with file_of(lines, folder) as written:
+            taken = run(cursor, "stage_metadata_lines", file=file, **written).fetchall()
+            run(cursor, "stage_metadata", file=file, describe_all=describe_all, **written)
+        texts, numbers = lines.besides(taken)
+        if texts:
+            run(cursor, "stage_doubtful_metadata", file=file, texts=texts, lines=numbers)
 
 
-def _records(
+def _lines(
     database: duckdb.DuckDBPyConnection, source: Source, reader: BlockReader, columns: Mapping[str, str]
-) -> Iterator[Records]:
+) -> Iterator[Lines]:
     if source.layout == "parquet":
-        return _parquet_records(database, source, columns)
+        return _parquet_lines(database, source, columns)
     if source.layout == "json":
-        return (_json_records(block) for block in reader)
+        return (_json_lines(block) for block in reader)
     if source.header:
-        return _table_records(source, reader, columns)
-    return (_movielens_records(source, block) for block in reader)
+        return _table_lines(source, reader, columns)
+    return (_movielens_lines(source, block) for block in reader)
 
 
-def _json_records(block: Block) -> Records:
-    text = decode_lines(block.data)
-    if "{'" in text:
-        text = literals_to_json(text)
-    return Records(text, block.first_line)
+def _json_lines(block: Block) -> Lines:
+    if b"{'" in block.data:
+        return _text_lines(literals_to_json(decode_lines(block.data)), block.first_line)
+    return lines_of(block)
 
 
-def _movielens_records(source: Source, block: Block) -> Records:
+def _text_lines(text: str, first_line: int, numbers: Sequence[int] | None = None) -> Lines:
+    return lines_of(Block(first_line, text.encode("utf-8", errors="backslashreplace")), numbers)
+
+
+def _movielens_lines(source: Source, block: Block) -> Lines:
     to_movie = item_movie if source.delimiter == "|" else dat_movie
     texts = []
     for line in decode_legacy(block.data).split("\n"):
         movie = to_movie(line.split(source.delimiter)) if line.strip() else None
         texts.append(line if movie is None else json.dumps(movie))
-    return Records("\n".join(texts), block.first_line)
+    return _text_lines("\n".join(texts), block.first_line)
 
 
-def _table_records(source: Source, reader: BlockReader, columns: Mapping[str, str]) -> Iterator[Records]:
+def _table_lines(source: Source, reader: BlockReader, columns: Mapping[str, str]) -> Iterator[Lines]:
     places = _find_columns(source, source.header, columns)
     for block in reader:
         table = csv.reader(decode_legacy(block.data).splitlines(keepends=True), delimiter=source.delimiter)
@@ -129,20 +139,20 @@ def _table_records(source: Source, reader: BlockReader, columns: Mapping[str, st
                 line=line,
             ) from error
         if texts:
-            yield Records("\n".join(texts), block.first_line, lines)
+            yield _text_lines("\n".join(texts), block.first_line, lines)
 
 
-def _parquet_records(
+def _parquet_lines(
     database: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, str]
-) -> Iterator[Records]:
+) -> Iterator[Lines]:
     # A cursor of its own: the statements that take the records run meanwhile.
-    reader = database.cursor()
+    reader = open_cursor(database)
     places = _find_columns(source, parquet_relation(reader, source).columns, columns)
     reader.execute("select * from read_parquet($path)", {"path": str(source.path)})
     first = 1
     while rows := reader.fetchmany(_BATCH):
         texts = [_to_json({name: row[place] for name, place in places.items()}) for row in rows]
-        yield Records("\n".join(texts), first)
+        yield _text_lines("\n".join(texts), first)
         first += len(rows)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from pipelines.database import run
+from pipelines.database import open_cursor, run
 from pipelines.processes import map_texts
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
         )
     started = time.perf_counter()
     run(database, "distinct_texts")
-    reader = database.cursor()
+    reader = open_cursor(database)
     reader.execute("select text_number, review_text from distinct_texts order by text_number")
     num_texts = 0
     while rows := reader.fetchmany(_BATCH):

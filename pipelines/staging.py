@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.errors import DataError
 from pipelines.blocks import read_ahead
-from pipelines.database import add_functions
+from pipelines.database import add_functions, open_cursor
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,7 +58,7 @@ def stage_blocks(
     with ExitStack() as stack:
         stack.callback(shared.close)
         # What a cursor has not committed when it is closed is rolled back.
-        cursors = [stack.enter_context(database.cursor()) for _ in range(num_threads)]
+        cursors = [stack.enter_context(open_cursor(database)) for _ in range(num_threads)]
         for cursor in cursors:
             add_functions(cursor)
             cursor.begin()

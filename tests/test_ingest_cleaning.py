@@ -46,6 +46,10 @@ def movies_of(
         ("title_text", ' Magazines" />', "Magazines"),
         ("title_text", "var aPageStart = (new Date()).getTime();", None),
         ("title_text", "  two\n spaces ", "two spaces"),
+        ("title_text", "\u00a0Heat\u3000", "Heat"),
+        ("title_text", " Amélie", "Amélie"),
+        ("title_text", "Amélie ", "Amélie"),
+        ("title_text", " ", None),
         ("title_text", "", None),
         ("title_text", None, None),
         ("price_of", "$1,234.50", 1234.5),
@@ -156,6 +160,31 @@ def test_of_repeated_lines_the_first_value_that_is_one_counts(
         ("M2", None, None, None),
     ]
     assert database.execute("select count(*) from reviews").fetchall() == [(4,)]
+
+
+def test_lines_of_metadata_that_describe_no_movie_say_why(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    lines = [
+        '{"asin": "M1", "title": "One", "related": "none"}',
+        "",
+        '{"asin": "M2"}{"asin": "M3"}',
+        '[{"asin": "M2"}]',
+        '{"asin": " "}',
+        '{"asin": "M2", "reviewerID": "R1"}',
+        '  {"asin": "M2", "title": "Two", "related": {"also_bought": ["M1"], "also_viewed": null}}',
+        '{"asin": "M2", "titl',
+    ]
+    described = movies_of(database, tmp_path, lines, "movie_id, title, also_buy, also_view")
+    assert described == [("M1", "One", None, None), ("M2", "Two", ["M1"], None)]
+    rejected = database.execute("select line, reason from rejected_metadata order by line").fetchall()
+    assert rejected == [
+        (3, "not a JSON object"),
+        (4, "not a JSON object"),
+        (5, "no movie id"),
+        (6, "a review and no movie"),
+        (8, "not a JSON object"),
+    ]
 
 
 @pytest.mark.parametrize(

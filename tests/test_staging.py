@@ -14,7 +14,7 @@ import pytest
 from engine.config import IngestConfig
 from pipelines import reviews
 from pipelines.blocks import Block, BlockReader
-from pipelines.database import add_functions, open_database, run
+from pipelines.database import add_functions, open_cursor, open_database, run
 from pipelines.ingest import ingest
 from pipelines.json_reviews import stage_json_reviews
 from pipelines.staging import scratch_folder, stage_blocks
@@ -126,3 +126,14 @@ def test_a_file_of_many_blocks_is_staged_alike_by_any_number_of_threads(
             ingest(database, [path], [], IngestConfig(threads=threads))
             found.append(database.execute("select * from reviews order by all").fetchall())
     assert found[0] == found[1] == found[2]
+
+
+def test_tables_on_disk_are_written_in_small_groups_of_rows(tmp_path: Path) -> None:
+    with open_database(tmp_path / "it's.duckdb") as database:
+        with open_cursor(database) as cursor:
+            cursor.execute("create table texts as select range as place from range(50_000)")
+        database.execute("checkpoint")
+        groups = database.execute(
+            "select count(distinct row_group_id) from pragma_storage_info('texts')"
+        ).fetchall()
+    assert groups == [(7,)]

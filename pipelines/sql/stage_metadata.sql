@@ -1,79 +1,77 @@
 -- One row per line of a block of metadata that describes a reviewed movie, cleaned.
 -- $describe_all: or any other movie.
--- $text: the lines, JSON objects; $first_line: the number of the first; $lines: the numbers of all, where they do
--- not follow each other, else null; $file: which file.
+-- $path: a file of the lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
+-- $lines: the numbers of all, where they do not follow each other, else null; $file: which file they are of.
 insert into staged_metadata
-with block as (
-    select string_split($text, chr(10)) as texts
-),
-numbered_lines as (
+with parsed as (
     select
-        unnest(texts) as row_text,
-        unnest(coalesce($lines::bigint[], range($first_line, $first_line + len(texts)))) as line
-    from block
+        row_number() over () as place,
+        *,
+        trim(coalesce(parent_asin, asin)) as movie_id
+    from read_json(
+        $path,
+        format = 'newline_delimited',
+        ignore_errors = true,
+        maximum_object_size = $size,
+        columns = {
+            asin: 'VARCHAR', parent_asin: 'VARCHAR', reviewerID: 'VARCHAR', user_id: 'VARCHAR',
+            title: 'VARCHAR', category: 'JSON', categories: 'JSON', main_cat: 'VARCHAR', main_category: 'VARCHAR',
+            description: 'JSON', brand: 'JSON', store: 'VARCHAR', price: 'VARCHAR', rank: 'JSON', salesRank: 'JSON',
+            date: 'VARCHAR', year: 'VARCHAR', links: 'JSON', details: 'JSON',
+            also_buy: 'JSON', also_view: 'JSON', bought_together: 'JSON', related: 'JSON'
+        }
+    )
 ),
 reviewed as (
-    select numbered_lines.line, numbered_lines.row_text, metadata_lines.movie_id
-    from numbered_lines
-    join metadata_lines using (line)
-    where metadata_lines.file = $file
-        and metadata_lines.reason is null
-        and ($describe_all or metadata_lines.movie_id in (select movie_id from reviewed_movies))
-),
-parsed as (
     select
-        line,
-        movie_id,
-        json_transform(row_text, '{
-            "title": "VARCHAR", "category": "JSON", "categories": "JSON", "main_cat": "VARCHAR",
-            "main_category": "VARCHAR", "description": "JSON", "brand": "JSON", "store": "VARCHAR", "price": "VARCHAR",
-            "rank": "JSON", "salesRank": "JSON", "date": "VARCHAR", "year": "VARCHAR", "links": "JSON",
-            "details": "JSON", "also_buy": "JSON", "also_view": "JSON", "bought_together": "JSON",
-            "related": {"also_bought": "JSON", "also_viewed": "JSON", "buy_after_viewing": "JSON"}
-        }') as movie
-    from reviewed
+        *,
+        coalesce(($lines::bigint[])[place], $first_line + place - 1) as line,
+        json_transform(related, '{"also_bought": "JSON", "also_viewed": "JSON", "buy_after_viewing": "JSON"}') as linked
+    from parsed
+    where movie_id <> '' and coalesce(reviewerID, user_id) is null
+        and ($describe_all or movie_id in (select movie_id from reviewed_movies))
 ),
 -- What costs much and is named more than once below.
 listed as (
     select
         *,
-        texts_of(movie.description) as descriptions,
-        texts_of(movie.rank)[1] as first_rank
-    from parsed
+        texts_of(reviewed.description) as descriptions,
+        texts_of(reviewed.rank)[1] as first_rank
+    from reviewed
 ),
 renamed as (
     select
         line,
         movie_id,
-        title_text(movie.title) as title,
-        texts_of(coalesce(movie.category, movie.categories)) as categories,
+        title_text(listed.title) as title,
+        texts_of(coalesce(listed.category, listed.categories)) as categories,
         -- Some are a picture whose alternative text is the name.
         coalesce(
-            unescaped(nullif(regexp_extract(coalesce(movie.main_cat, movie.main_category), '<img[^>]*alt="([^"]+)"', 1), '')),
-            plain_text(coalesce(movie.main_cat, movie.main_category))
+            unescaped(nullif(regexp_extract(coalesce(listed.main_cat, listed.main_category), '<img[^>]*alt="([^"]+)"', 1), '')),
+            plain_text(coalesce(listed.main_cat, listed.main_category))
         ) as main_cat,
         nullif(array_to_string(descriptions, chr(10)), '') as description,
-        coalesce(text_of(movie.brand), plain_text(movie.store)) as brand,
-        price_of(movie.price) as price,
+        coalesce(text_of(listed.brand), plain_text(listed.store)) as brand,
+        price_of(listed.price) as price,
         coalesce(
             rank_of(first_rank),
-            rank_of(movie.rank ->> '$'),
-            rank_of(json_extract_string(movie.salesRank, '$.*')[1]),
-            rank_of(json_extract_string(movie.details, '$."Best Sellers Rank".*')[1])
+            rank_of(listed.rank ->> '$'),
+            rank_of(json_extract_string(listed.salesRank, '$.*')[1]),
+            rank_of(json_extract_string(listed.details, '$."Best Sellers Rank".*')[1])
         ) as rank,
         nullif(trim(coalesce(
-            nullif(trim(movie.date), ''), movie.details ->> '$."Release date"', movie.details ->> '$."Date First Available"'
+            nullif(trim(listed.date), ''), listed.details ->> '$."Release date"', listed.details ->> '$."Date First Available"'
         )), '') as date,
-        try_cast(movie.year as integer) as given_year,
-        texts_of(movie.links) as links,
+        try_cast(listed.year as integer) as given_year,
+        texts_of(listed.links) as links,
         -- HTML itself, or an object whose values may be HTML.
-        case when json_type(movie.details) = 'VARCHAR' then movie.details ->> '$' else movie.details::varchar end as details,
+        case when json_type(listed.details) = 'VARCHAR' then listed.details ->> '$' else listed.details::varchar end as details,
         -- What says something that is no title, price or number, such as a torn tag or a style sheet.
-        nullif(trim(movie.title), '') is not null as title_given,
-        nullif(trim(movie.price), '') is not null as price_given,
-        coalesce(first_rank, movie.rank ->> '$', '') not in ('', '[]') as rank_given,
-        texts_of(coalesce(movie.also_buy, movie.related.also_bought, movie.bought_together)) as also_buy,
-        texts_of(coalesce(movie.also_view, movie.related.also_viewed, movie.related.buy_after_viewing)) as also_view
+        nullif(trim(listed.title), '') is not null as title_given,
+        nullif(trim(listed.price), '') is not null as price_given,
+        coalesce(first_rank, listed.rank ->> '$', '') not in ('', '[]') as rank_given,
+        texts_of(coalesce(listed.also_buy, linked.also_bought, listed.bought_together)) as also_buy,
+        texts_of(coalesce(listed.also_view, linked.also_viewed, linked.buy_after_viewing)) as also_view
     from listed
 ),
 final as (
