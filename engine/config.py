@@ -214,6 +214,10 @@ class NeighboursConfig:
     """Catalogues up to this size may get a linear model of all pairs in place of co-review similarities."""
     linear_l2: float = 100.0
     """Holds the linear model's weights short, in reviewers; others near it are tried on held-out likes."""
+    num_linear_neighbours: int = 500
+    """Neighbours kept of each movie by the linear model, whose weights fall off more slowly."""
+    damping: float = 10.0
+    """Reviews added to the norm of damped co-reviews, which may stand in too; more is tried likewise."""
     max_history: int = 300
     """The latest reviews of a reviewer that are paired, which bounds the work of heavy reviewers."""
 
@@ -223,6 +227,8 @@ class NeighboursConfig:
         require_range("neighbours.rating_shrinkage", self.rating_shrinkage, low=0.0)
         require_range("neighbours.linear_up_to", self.linear_up_to, low=0)
         require_range("neighbours.linear_l2", self.linear_l2, low=1e-3)
+        require_range("neighbours.num_linear_neighbours", self.num_linear_neighbours, low=1)
+        require_range("neighbours.damping", self.damping, low=0.0)
         require_range("neighbours.max_history", self.max_history, low=2)
 
 

@@ -45,8 +45,8 @@ def model_arrays(model: Model) -> dict[str, NDArray[Any]]:
         }
         for layer, (kernel, bias) in enumerate(zip(rating.kernels, rating.biases, strict=True)):
             arrays |= {f"rating_kernel_{layer}": kernel, f"rating_bias_{layer}": bias}
-    if model.linear_neighbours is not None:
-        arrays |= _table_arrays("linear_neighbour", model.linear_neighbours)
+    if model.chosen_neighbours is not None:
+        arrays |= _table_arrays("linear_neighbour", model.chosen_neighbours)
     if model.rating_neighbours is not None:
         arrays |= _table_arrays("rating_neighbour", model.rating_neighbours)
     return arrays
@@ -60,7 +60,7 @@ def model_section(model: Model) -> dict[str, Any]:
         "max_history": model.relevance.max_history,
         "rating_levels": [] if model.rating is None else [float(level) for level in model.rating.levels],
         "num_rating_layers": 0 if model.rating is None else len(model.rating.kernels),
-        "has_linear_neighbours": model.linear_neighbours is not None,
+        "has_linear_neighbours": model.chosen_neighbours is not None,
         "blend": asdict(model.blend),
     }
 
@@ -94,7 +94,7 @@ def _load(artifact: Artifact, section: dict[str, Any]) -> Model:
         relevance=relevance,
         rating=_load_rating(artifact, int(section["num_rating_layers"])) if rated else None,
         neighbours=_load_table(artifact, "neighbour"),
-        linear_neighbours=_load_table(artifact, "linear_neighbour")
+        chosen_neighbours=_load_table(artifact, "linear_neighbour")
         if section["has_linear_neighbours"]
         else None,
         rating_neighbours=_load_table(artifact, "rating_neighbour") if rated else None,

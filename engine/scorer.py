@@ -102,8 +102,9 @@ class Model:
         relevance: the head whose movie vectors the index holds.
         rating: the head that predicts ratings; None where the data has none.
         neighbours: co-review similarities.
-        linear_neighbours: weights of a linear model over all pairs of movies, which then stand in for the
-            co-review similarities in every score; None where the catalogue is too large for it.
+        chosen_neighbours: a table that found more of what was held out, of a linear model over all pairs of
+            movies or of damped co-reviews, and stands in for the co-review similarities in every score; None
+            where they found most themselves.
         rating_neighbours: similarities of ratings; None where there are none.
         histories: what each reviewer reviewed.
         blend: how the parts are added up.
@@ -112,7 +113,7 @@ class Model:
     relevance: RelevanceHead
     rating: RatingHead | None
     neighbours: NeighbourTable
-    linear_neighbours: NeighbourTable | None
+    chosen_neighbours: NeighbourTable | None
     rating_neighbours: NeighbourTable | None
     histories: Histories
     blend: Blend
@@ -125,7 +126,7 @@ class Model:
     @property
     def nearness_table(self) -> NeighbourTable:
         """The table by which movies are near to a history."""
-        return self.neighbours if self.linear_neighbours is None else self.linear_neighbours
+        return self.neighbours if self.chosen_neighbours is None else self.chosen_neighbours
 
     def reviewer(self, reviewer_row: int | None, history: History | None = None) -> Reviewer:
         """Works out a reviewer's side of the scores; see `reviewers`."""

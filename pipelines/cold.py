@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_NEIGHBOUR_TABLES = ("neighbours", "linear_neighbours")
+_NEIGHBOUR_TABLES = ("neighbours", "chosen_neighbours")
 """The tables that new movies join; ratings of their neighbours would say what their vectors say already."""
 _TOP = 10
 _LEVEL_REVIEWERS = 200

@@ -15,7 +15,7 @@ from engine.scorer import Model
 from pipelines.cold_mapping import MovieVectors
 from pipelines.cold_neighbours import Edges
 
-TABLES = ("neighbours", "linear_neighbours", "rating_neighbours")
+TABLES = ("neighbours", "chosen_neighbours", "rating_neighbours")
 """The tables of neighbours that a model may have."""
 
 

@@ -16,8 +16,8 @@ from pipelines.blend import choose_blend, with_offset
 from pipelines.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.dataset import Reviews, default_like_rating
 from pipelines.members import train_members
-from pipelines.nearness import choose_nearness
-from pipelines.neighbours import build_neighbours
+from pipelines.nearness import choose_nearness, nearness_options
+from pipelines.neighbours import Nearness, Neighbours, build_neighbours
 from pipelines.order import follows_time, in_order, without_fading
 from pipelines.split import hold_out_last
 from pipelines.tensorflow_start import start_tensorflow
@@ -37,14 +37,15 @@ class Findings(NamedTuple):
     """Of each head, how long to train."""
     blend: Blend
     """How the parts of a score are added up."""
-    linear_l2: float | None
-    """The penalty of the linear model that says what is near; None where co-reviews do."""
+    nearness: Nearness | None
+    """What says which movies are near to a history; None where plain co-reviews do."""
     curves: dict[str, dict[str, list[float]]]
     """Of each head, its training losses and validation figures by round; empty where it was not validated."""
 
     def summary(self) -> dict[str, Any]:
         """What the manifest keeps beside the model's own section."""
-        return {"rounds": self.rounds, "linear_l2": self.linear_l2, "curves": self.curves}
+        nearness = None if self.nearness is None else self.nearness._asdict()
+        return {"rounds": self.rounds, "nearness": nearness, "curves": self.curves}
 
     def to_dict(self) -> dict[str, Any]:
         """Gives everything as plain values, from which `from_dict` restores it."""
@@ -53,7 +54,8 @@ class Findings(NamedTuple):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Findings:
         """Restores what `to_dict` gave."""
-        return cls(values["rounds"], Blend(**values["blend"]), values["linear_l2"], values["curves"])
+        nearness = None if values["nearness"] is None else Nearness(**values["nearness"])
+        return cls(values["rounds"], Blend(**values["blend"]), nearness, values["curves"])
 
 
 class FittedModel(NamedTuple):
@@ -104,7 +106,9 @@ def fit_model(
         rating = train_rating(
             reviews, config.rating, config.seed, rounds=rounds["rating"], checkpoints=checkpoints
         )
-    model = _assemble(reviews, relevance, rating, findings.blend, config, findings.linear_l2)
+    wanted = [] if findings.nearness is None else [findings.nearness]
+    neighbours = build_neighbours(reviews, findings.blend, config.neighbours, config.ingest, wanted)
+    model = _assemble(reviews, relevance, rating, findings.blend, neighbours, findings.nearness)
     return FittedModel(replace(model, histories=histories), findings)
 
 
@@ -130,7 +134,7 @@ def _look_for(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Fin
             "relevance": config.relevance.max_epochs // 3 or 1,
             "rating": config.rating.max_epochs // 2 or 1,
         }
-        return Findings(rounds, blend, config.neighbours.linear_l2, {})
+        return Findings(rounds, blend, Nearness("damped", config.neighbours.damping), {})
     likes = earlier.likes(blend.like_rating)
     validate_relevance = ndcg_of(earlier, liked, config.seed)
     relevance = train_members(
@@ -144,13 +148,16 @@ def _look_for(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Fin
             earlier, config.rating, config.seed, validate=validate_rating, checkpoints=checkpoints
         )
         heads["rating"] = rating
-    model = _assemble(earlier, relevance, rating, blend, config, config.neighbours.linear_l2)
-    table, linear_l2 = choose_nearness(model, earlier, liked, config.neighbours, config.seed)
-    model = choose_blend(replace(model, linear_neighbours=table), later, config.seed)
+    options = nearness_options(reviews.num_movies, config.neighbours)
+    neighbours = build_neighbours(earlier, blend, config.neighbours, config.ingest, options)
+    model = _assemble(earlier, relevance, rating, blend, neighbours)
+    nearness = choose_nearness(model, neighbours.near, earlier, liked, config.seed)
+    model = _assemble(earlier, relevance, rating, blend, neighbours, nearness)
+    model = choose_blend(model, later, config.seed)
     return Findings(
         {name: head.rounds for name, head in heads.items()},
         model.blend,
-        linear_l2,
+        nearness,
         {name: {"loss": head.losses, "validation": head.figures} for name, head in heads.items()},
     )
 
@@ -168,15 +175,14 @@ def _assemble(
     relevance: Trained[RelevanceHead],
     rating: Trained[RatingHead] | None,
     blend: Blend,
-    config: Config,
-    linear_l2: float | None,
+    neighbours: Neighbours,
+    nearness: Nearness | None = None,
 ) -> Model:
-    neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest, linear_l2)
     return Model(
         relevance=relevance.head,
         rating=with_offset(rating.head, blend) if rating else None,
         neighbours=neighbours.co_review,
-        linear_neighbours=neighbours.linear,
+        chosen_neighbours=None if nearness is None else neighbours.near[nearness],
         rating_neighbours=neighbours.rating,
         histories=histories_of(reviews),
         blend=blend,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,55 +13,67 @@ from engine.config import NeighboursConfig
 from engine.neighbours import NeighbourTable
 from engine.scorer import ALL, Model
 from pipelines.dataset import Reviews
-from pipelines.neighbours import linear_table
+from pipelines.neighbours import Nearness
 from pipelines.ranking import rank_held_out
 
 logger = logging.getLogger(__name__)
 
-L2_FACTORS = (0.2, 1.0, 4.0)
+L2_FACTORS = (0.2, 1.0, 2.0, 4.0)
 """Penalties tried for the linear model, by what they are of the configured one."""
+FEW_L2_FACTORS = (1.0, 2.0)
+"""Those that are tried of larger catalogues; the time of a linear model grows with the third power."""
+DAMPING_FACTORS = (1.0, 4.0)
+"""Likewise the dampings tried for co-reviews."""
 _ALL_FACTORS_UP_TO = 3000
-"""Movies up to which all of them are tried; the time grows with the third power."""
+"""Movies up to which all penalties are tried."""
 _MAX_REVIEWERS = 2000
 _AT_ONCE = 2**24
 
 
-def choose_nearness(
-    model: Model, earlier: Reviews, liked: Reviews, config: NeighboursConfig, seed: int
-) -> tuple[NeighbourTable | None, float | None]:
-    """Finds whether the linear model or plain co-reviews put held-out likes higher by themselves.
+def nearness_options(num_movies: int, config: NeighboursConfig) -> list[Nearness]:
+    """What may say which movies are near, besides plain co-reviews."""
+    factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
+    penalties = factors if num_movies <= config.linear_up_to else ()
+    return [
+        *(Nearness("linear", factor * config.linear_l2) for factor in penalties),
+        *(Nearness("damped", factor * config.damping) for factor in DAMPING_FACTORS),
+    ]
 
-    Few reviews want a weak penalty or none of the model at all, many want a strong one.
+
+def choose_nearness(
+    model: Model, tables: Mapping[Nearness, NeighbourTable], earlier: Reviews, liked: Reviews, seed: int
+) -> Nearness | None:
+    """Finds which table puts held-out likes highest by itself.
+
+    Many reviews want a linear model with a strong penalty. Few want co-reviews, the more damped the fewer
+    reviews the movies have.
 
     Args:
-        model: trained on `earlier`, with the configured linear model where there is one.
+        model: trained on `earlier`.
+        tables: made of `earlier`, what may stand in for the model's own co-reviews.
         earlier: the reviews before those held out.
         liked: the likes that were held out.
-        config: the penalty that the others are derived from.
         seed: of the sample of reviewers.
 
     Returns:
-        The table of the best linear model and its penalty; both None where co-reviews are better, or the
-        catalogue is too large for a linear model.
+        What the best table is; None where plain co-reviews are best.
     """
-    if model.linear_neighbours is None:
-        return None, None
-    factors = L2_FACTORS if model.num_movies <= _ALL_FACTORS_UP_TO else (1.0,)
-    tables: dict[float | None, NeighbourTable | None] = {None: None}
-    for l2 in (factor * config.linear_l2 for factor in factors):
-        is_there = l2 == config.linear_l2
-        tables[l2] = model.linear_neighbours if is_there else linear_table(earlier, model.blend, config, l2)
+    choices: list[tuple[Nearness | None, NeighbourTable | None]] = [(None, None), *tables.items()]
     figures = {
-        l2: _figure(replace(model, linear_neighbours=table), earlier, liked, seed)
-        for l2, table in tables.items()
+        nearness: _figure(replace(model, chosen_neighbours=table), earlier, liked, seed)
+        for nearness, table in choices
     }
-    best = max(figures, key=lambda l2: figures[l2])
+    best = max(figures, key=lambda nearness: figures[nearness])
     logger.info(
         "Nearness by %s; %s",
-        "co-reviews" if best is None else f"a linear model with a penalty of {best:g}",
-        ", ".join(f"{l2 or 'co-reviews'}: {figure:.4f}" for l2, figure in figures.items()),
+        _named(best),
+        ", ".join(f"{_named(nearness)}: {figure:.4f}" for nearness, figure in figures.items()),
     )
-    return tables[best], best
+    return best
+
+
+def _named(nearness: Nearness | None) -> str:
+    return "co-reviews" if nearness is None else f"{nearness.form} {nearness.strength:g}"
 
 
 def _figure(model: Model, earlier: Reviews, liked: Reviews, seed: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     import duckdb
 
 
+class Nearness(NamedTuple):
+    """How a table comes about that may stand in for co-review similarities."""
+
+    form: str
+    """`linear` or `damped`."""
+    strength: float
+    """The penalty of the linear model, or the damping of co-reviews."""
+
+
 class Neighbours(NamedTuple):
     """The tables of neighbouring movies."""
 
@@ -28,8 +38,8 @@ class Neighbours(NamedTuple):
     """Movies that the same reviewers came to; of n reviews each pair weighs 1 / sqrt(n)."""
     rating: NeighbourTable | None
     """Movies that are rated alike; None where there are no ratings."""
-    linear: NeighbourTable | None
-    """The linear model's weights; None where the catalogue is too large for it."""
+    near: dict[Nearness, NeighbourTable]
+    """The tables that were asked for besides."""
 
 
 def build_neighbours(
@@ -37,17 +47,24 @@ def build_neighbours(
     blend: Blend,
     config: NeighboursConfig,
     limits: IngestConfig,
-    linear_l2: float | None,
+    wanted: Sequence[Nearness] = (),
 ) -> Neighbours:
     """Builds the tables.
+
+    The nearness of two movies by *damped* co-reviews is the sum of 1 / sqrt(n) over the reviewers of both, n
+    being a reviewer's number of reviews, divided by sqrt(c * d) + damping, where the movies have c and d
+    reviews. All reviews count alike. Much damping keeps down pairs of rarely reviewed movies, which are
+    mostly chance, and leaves known movies some of their fame. For the *linear* form see `linear_neighbours`,
+    where likes count more.
 
     Args:
         reviews: those to learn from.
         blend: says what a like is, and what other reviews count.
         config: sizes and shrinkage.
         limits: memory and threads for DuckDB.
-        linear_l2: the penalty of the linear model; None leaves it out.
+        wanted: tables that may stand in for co-review similarities.
     """
+    near: dict[Nearness, NeighbourTable] = {}
     with TemporaryDirectory(prefix="engine-neighbours-") as directory, storage_errors():
         path = Path(directory) / "pairs.duckdb"
         with open_database(path, memory_limit=limits.memory_limit, threads=limits.threads) as database:
@@ -55,20 +72,22 @@ def build_neighbours(
             run(database, "movie_pairs")
             size = {"num_neighbours": config.num_neighbours}
             co_review = _read(database, reviews, "co_review_neighbours", shrinkage=config.shrinkage, **size)
+            for nearness in wanted:
+                if nearness.form == "damped":
+                    damping = nearness.strength
+                    near[nearness] = _read(database, reviews, "damped_neighbours", damping=damping, **size)
             rated = None
             if reviews.has_ratings:
                 rated = _read(
                     database, reviews, "rating_neighbours", shrinkage=config.rating_shrinkage, **size
                 )
-    if linear_l2 is None or reviews.num_movies > config.linear_up_to:
-        return Neighbours(co_review, rated, None)
-    return Neighbours(co_review, rated, linear_table(reviews, blend, config, linear_l2))
-
-
-def linear_table(reviews: Reviews, blend: Blend, config: NeighboursConfig, l2: float) -> NeighbourTable:
-    """The strongest weights of the linear model, in which likes count more; see `linear_neighbours`."""
     likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
-    return linear_neighbours(reviews, likes, l2=l2, num_neighbours=config.num_neighbours)
+    for nearness in wanted:
+        if nearness.form == "linear":
+            near[nearness] = linear_neighbours(
+                reviews, likes, l2=nearness.strength, num_neighbours=config.num_linear_neighbours
+            )
+    return Neighbours(co_review, rated, near)
 
 
 def _write_signals(
@@ -81,11 +100,13 @@ def _write_signals(
     from_end = offsets[reviews.reviewer_rows + 1] - np.arange(len(reviews))
     recent = from_end <= max_history
     likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
+    shares = 1 / np.sqrt(np.sqrt(counts))
     signals = pandas.DataFrame(
         {
             "reviewer_row": reviews.reviewer_rows[recent],
             "movie_row": reviews.movie_rows[recent],
-            "weight": (likes / np.sqrt(np.sqrt(counts)))[recent],
+            "weight": (likes * shares)[recent],
+            "share": shares[recent],
             "residual": _residuals(reviews)[recent],
         }
     )

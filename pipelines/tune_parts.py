@@ -112,7 +112,7 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
     weights = np.where(data.earlier.likes(blend.like_rating), 1.0, blend.other_weight)
     settings = config.neighbours
     table = linear_neighbours(
-        data.earlier, weights, l2=settings.linear_l2, num_neighbours=settings.num_neighbours
+        data.earlier, weights, l2=settings.linear_l2, num_neighbours=settings.num_linear_neighbours
     )
     histories = histories_of(data.earlier)
     offsets = histories.offsets

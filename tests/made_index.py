@@ -72,7 +72,7 @@ def make_model(num_reviewers: int, *, rated: bool = True, seed: int = 0) -> Mode
         ),
         rating=rating if rated else None,
         neighbours=random_table(generator, 0.02),
-        linear_neighbours=None,
+        chosen_neighbours=None,
         rating_neighbours=random_table(generator, 0.02) if rated else None,
         histories=Histories(np.concatenate([[0], np.cumsum(lengths)]), movies.astype(np.int32), levels),
         blend=Blend(neighbour_weight=0.7, like_weight=0.5, rating_neighbour_weight=0.3),

@@ -67,7 +67,7 @@ def random_model(*, rated: bool = True, linear: bool = False, seed: int = 0) -> 
         relevance=relevance,
         rating=rating if rated else None,
         neighbours=random_table(generator),
-        linear_neighbours=random_table(generator) if linear else None,
+        chosen_neighbours=random_table(generator) if linear else None,
         rating_neighbours=random_table(generator) if rated else None,
         histories=histories,
         blend=BLEND,

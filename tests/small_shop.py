@@ -89,7 +89,7 @@ def random_model(generator: np.random.Generator) -> Model:
             biases=[normal(4), np.array([-0.5, -0.5], np.float32)],
         ),
         neighbours=random_table(generator),
-        linear_neighbours=None,
+        chosen_neighbours=None,
         rating_neighbours=random_table(generator),
         histories=Histories(
             np.concatenate([[0], np.cumsum(lengths)]),

@@ -60,7 +60,7 @@ def random_model(kind: str, max_history: int, seed: int = 0) -> Model:
         relevance=relevance,
         rating=None if kind == "no-ratings" else rating,
         neighbours=random_table(generator),
-        linear_neighbours=random_table(generator) if kind == "linear" else None,
+        chosen_neighbours=random_table(generator) if kind == "linear" else None,
         rating_neighbours=random_table(generator) if kind in ("ratings", "linear") else None,
         histories=Histories(
             np.zeros(NUM_REVIEWERS + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int8)

@@ -60,7 +60,7 @@ def random_model(kind: str = "ratings", seed: int = 0) -> Model:
         ),
         rating=None if kind == "no-ratings" else rating,
         neighbours=random_table(generator),
-        linear_neighbours=random_table(generator) if kind == "linear" else None,
+        chosen_neighbours=random_table(generator) if kind == "linear" else None,
         rating_neighbours=random_table(generator) if kind in ("ratings", "linear") else None,
         histories=Histories(
             np.concatenate([[0], np.cumsum(counts)]), movies.astype(np.int32), levels.astype(np.int8)

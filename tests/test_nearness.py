@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from random_models import LEVELS, random_model
 
-from engine.config import NeighboursConfig
+from engine.config import IngestConfig, NeighboursConfig
 from engine.neighbours import NeighbourTable
 from engine.scorer import Blend, Model
 from pipelines.dataset import Reviews, make_reviews
-from pipelines.nearness import choose_nearness
-from pipelines.neighbours import linear_table
+from pipelines.nearness import choose_nearness, nearness_options
+from pipelines.neighbours import Nearness, build_neighbours
 from pipelines.split import hold_out_last
 from pipelines.validation import histories_of
 
@@ -36,6 +36,11 @@ def nothing_near() -> NeighbourTable:
     return NeighbourTable(np.zeros(NUM_MOVIES + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
+def tables_of(reviews: Reviews, *wanted: Nearness) -> dict[Nearness, NeighbourTable]:
+    limits = IngestConfig(memory_limit="500MB", threads=1)
+    return build_neighbours(reviews, Blend(), NeighboursConfig(), limits, wanted).near
+
+
 @pytest.fixture
 def parts() -> tuple[Model, Reviews, Reviews]:
     earlier, later = hold_out_last(reviews_of_two_tastes(), 0.25)
@@ -43,31 +48,28 @@ def parts() -> tuple[Model, Reviews, Reviews]:
     return model, earlier, later
 
 
-def test_the_linear_model_stands_in_where_it_finds_more(parts: tuple[Model, Reviews, Reviews]) -> None:
+def test_the_table_that_finds_most_stands_in(parts: tuple[Model, Reviews, Reviews]) -> None:
     model, earlier, later = parts
-    config = NeighboursConfig(linear_l2=1.0)
-    table = linear_table(earlier, model.blend, config, config.linear_l2)
-    start = replace(model, neighbours=nothing_near(), linear_neighbours=table)
-    chosen, l2 = choose_nearness(start, earlier, later, config, seed=0)
-    assert l2 in (0.2, 1.0, 4.0)
-    assert chosen is not None
-    if l2 == config.linear_l2:
-        assert chosen is table
+    linear, damped = Nearness("linear", 1.0), Nearness("damped", 5.0)
+    telling = {linear: tables_of(earlier, linear)[linear], damped: tables_of(earlier, damped)[damped]}
+    model = replace(model, neighbours=nothing_near())
+    for best in (linear, damped):
+        tables = {nearness: nothing_near() for nearness in telling} | {best: telling[best]}
+        assert choose_nearness(model, tables, earlier, later, seed=0) == best
 
 
-def test_co_reviews_stay_where_they_find_more(
-    parts: tuple[Model, Reviews, Reviews], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_co_reviews_stay_where_they_find_more(parts: tuple[Model, Reviews, Reviews]) -> None:
     model, earlier, later = parts
-    config = NeighboursConfig()
-    table = linear_table(earlier, model.blend, config, 1.0)
-    monkeypatch.setattr("pipelines.nearness.L2_FACTORS", (1.0,))
-    start = replace(model, neighbours=table, linear_neighbours=nothing_near())
-    assert choose_nearness(start, earlier, later, config, seed=0) == (None, None)
+    linear = Nearness("linear", 1.0)
+    model = replace(model, neighbours=tables_of(earlier, linear)[linear])
+    assert choose_nearness(model, {linear: nothing_near()}, earlier, later, seed=0) is None
+    assert choose_nearness(model, {}, earlier, later, seed=0) is None
 
 
-def test_a_catalogue_too_large_for_a_linear_model_has_no_choice(
-    parts: tuple[Model, Reviews, Reviews],
-) -> None:
-    model, earlier, later = parts
-    assert choose_nearness(model, earlier, later, NeighboursConfig(), seed=0) == (None, None)
+def test_a_catalogue_too_large_for_a_linear_model_may_have_damped_co_reviews() -> None:
+    config = NeighboursConfig(linear_up_to=100, linear_l2=10.0, damping=5.0)
+    assert {nearness.form for nearness in nearness_options(101, config)} == {"damped"}
+    small = nearness_options(100, config)
+    assert {nearness.form for nearness in small} == {"damped", "linear"}
+    assert Nearness("linear", 10.0) in small
+    assert Nearness("damped", 5.0) in small

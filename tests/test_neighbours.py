@@ -10,7 +10,7 @@ from engine.config import IngestConfig, NeighboursConfig
 from engine.neighbours import MovieSums, NeighbourTable
 from engine.scorer import ALL, Blend
 from pipelines.dataset import Reviews, make_reviews
-from pipelines.neighbours import Neighbours, build_neighbours
+from pipelines.neighbours import Nearness, Neighbours, build_neighbours
 
 BLEND = Blend(like_rating=4.0, other_weight=0.3)
 NUM_REVIEWERS, NUM_MOVIES = 40, 25
@@ -35,7 +35,13 @@ def some_reviews(seed: int, rated: bool = True) -> Reviews:
 def build(reviews: Reviews, **config: float) -> Neighbours:
     limits = IngestConfig(memory_limit="500MB", threads=1)
     settings = NeighboursConfig(**config)
-    return build_neighbours(reviews, BLEND, settings, limits, settings.linear_l2)
+    wanted = [Nearness("linear", settings.linear_l2), Nearness("damped", settings.damping)]
+    return build_neighbours(reviews, BLEND, settings, limits, wanted)
+
+
+def linear(reviews: Reviews, **config: float) -> NeighbourTable:
+    near = build(reviews, **config).near
+    return next(table for nearness, table in near.items() if nearness.form == "linear")
 
 
 def recent_by_reviewer(reviews: Reviews, max_history: int) -> list[tuple[int, list[int]]]:
@@ -121,11 +127,9 @@ def test_rating_similarities_are_those_of_plain_python(
 @pytest.mark.parametrize("seed", range(3))
 def test_the_linear_model_is_the_best_way_to_restore_each_movie_from_the_others(seed: int) -> None:
     reviews = some_reviews(seed)
-    built = build(reviews, linear_l2=5.0)
-    assert built.linear is not None
     signals = np.zeros((NUM_REVIEWERS, NUM_MOVIES))
     signals[reviews.reviewer_rows, reviews.movie_rows] = np.where(reviews.likes(4.0), 1.0, 0.3)
-    found = dense(built.linear)
+    found = dense(linear(reviews, linear_l2=5.0))
     for movie in range(NUM_MOVIES):
         others = np.delete(signals, movie, axis=1)
         gram = others.T @ others + 5.0 * np.eye(NUM_MOVIES - 1)
@@ -136,9 +140,7 @@ def test_the_linear_model_is_the_best_way_to_restore_each_movie_from_the_others(
 
 def test_the_linear_model_keeps_the_strongest_of_either_sign() -> None:
     reviews = some_reviews(0)
-    every, few = build(reviews, linear_l2=5.0).linear, build(reviews, linear_l2=5.0, num_neighbours=6).linear
-    assert every is not None
-    assert few is not None
+    every, few = linear(reviews, linear_l2=5.0), linear(reviews, linear_l2=5.0, num_linear_neighbours=6)
     for movie in range(NUM_MOVIES):
         rows, weights = few.of(movie)
         strongest = np.sort(np.abs(every.of(movie)[1]))[::-1][:6]
@@ -147,8 +149,21 @@ def test_the_linear_model_keeps_the_strongest_of_either_sign() -> None:
     assert (few.weights < 0).any()
 
 
-def test_a_catalogue_over_the_limit_gets_no_linear_model() -> None:
-    assert build(some_reviews(0), linear_up_to=NUM_MOVIES - 1).linear is None
+@pytest.mark.parametrize("num_neighbours", [200, 4])
+@pytest.mark.parametrize("damping", [0.0, 10.0])
+def test_damped_co_reviews_are_those_of_plain_python(damping: float, num_neighbours: int) -> None:
+    reviews = some_reviews(2)
+    seen = np.zeros((NUM_REVIEWERS, NUM_MOVIES), dtype=bool)
+    seen[reviews.reviewer_rows, reviews.movie_rows] = True
+    expected: Similarities = defaultdict(dict)
+    for first in range(NUM_MOVIES):
+        for second in range(NUM_MOVIES):
+            both = seen[:, first] & seen[:, second]
+            if first != second and both.any():
+                norm = np.sqrt(seen[:, first].sum() * seen[:, second].sum()) + damping
+                expected[first][second] = (1 / np.sqrt(seen[both].sum(axis=1))).sum() / norm
+    found = build(reviews, damping=damping, num_neighbours=num_neighbours).near[Nearness("damped", damping)]
+    assert_holds_the_nearest(found, expected, num_neighbours)
 
 
 def test_without_ratings_every_review_counts_as_a_like_and_there_is_no_rating_table() -> None:
@@ -160,7 +175,8 @@ def test_without_ratings_every_review_counts_as_a_like_and_there_is_no_rating_ta
 
 def test_building_again_gives_the_same_tables() -> None:
     one, other = build(some_reviews(2)), build(some_reviews(2))
-    for left, right in zip(one, other, strict=True):
+    tables = ((built.co_review, built.rating, *built.near.values()) for built in (one, other))
+    for left, right in zip(*tables, strict=True):
         assert left is not None
         assert right is not None
         np.testing.assert_array_equal(left.offsets, right.offsets)

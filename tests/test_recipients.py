@@ -214,7 +214,7 @@ def test_views_are_enough_where_there_are_no_ratings(model: Model) -> None:
             relevance=model.relevance,
             rating=None,
             neighbours=model.neighbours,
-            linear_neighbours=model.linear_neighbours,
+            chosen_neighbours=model.chosen_neighbours,
             rating_neighbours=None,
             histories=Histories(
                 model.histories.offsets, model.histories.movie_rows, 0 * model.histories.level_rows

@@ -95,7 +95,7 @@ def test_weights_of_zero_leave_the_relevance_alone(model: Model) -> None:
 
 
 def test_near_is_the_faded_mean_over_the_history(model: Model) -> None:
-    table = model.linear_neighbours or model.neighbours
+    table = model.chosen_neighbours or model.neighbours
     history, near, mass = model.histories.of(7), np.zeros(NUM_MOVIES), 0.0
     for age, (movie, level) in enumerate(
         zip(history.movie_rows[::-1], history.level_rows[::-1], strict=True), start=1

@@ -43,7 +43,7 @@ def a_model(alike: list[tuple[int, int]], shared: list[tuple[int, int]]) -> Mode
         relevance=head,
         rating=None,
         neighbours=table,
-        linear_neighbours=None,
+        chosen_neighbours=None,
         rating_neighbours=None,
         histories=Histories(np.zeros(3, np.int64), none.astype(np.int32), none.astype(np.int8)),
         blend=Blend(),

@@ -1,5 +1,6 @@
 -- One row per two movies that a reviewer has in common, the first with the lower row; no parameters.
--- Reads `signals`: reviewer_row, movie_row, weight (its part in a co-review), residual (stars above expectation).
+-- Reads `signals`: reviewer_row, movie_row, weight (its part in a co-review), share (the same, but that likes count no
+-- more than others), residual (stars above expectation).
 create or replace temp table movie_pairs as
 with final as (
     select
@@ -7,6 +8,7 @@ with final as (
         second_signal.movie_row as second_row,
         count(*) as num_common,
         sum(first_signal.weight * second_signal.weight) as co_review,
+        sum(first_signal.share * second_signal.share) as shared,
         sum(first_signal.residual * second_signal.residual) as product,
         sum(first_signal.residual * first_signal.residual) as first_square,
         sum(second_signal.residual * second_signal.residual) as second_square
