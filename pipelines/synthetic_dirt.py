@@ -49,7 +49,7 @@ class DirtRates:
     rank_empty: float = 0.1
     """Of the movies with metadata, those whose rank is an empty list."""
     details_html: float = 0.15
-    """Of the movies with metadata, those whose details are HTML, with links."""
+    """Of the movies with metadata, those whose details are a bare list in HTML, with links."""
     details_empty: float = 0.1
     """Of the movies with metadata, those whose details are an empty string."""
     empty_lists: float = 0.08

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.films import Film
 from pipelines.synthetic_catalogue import FORMATS, Catalogue
+from pipelines.synthetic_details import Facts, details_list, details_object, details_page
 from pipelines.synthetic_dirt import DirtRates, break_off
 from pipelines.synthetic_draws import Draws, IntArray
 from pipelines.synthetic_prose import Prose
@@ -18,6 +19,8 @@ from pipelines.synthetic_prose import Prose
 _MOVIES_PER_CHUNK = 2_000
 _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
+_OBJECTS_ONE_IN = 4
+"""Of the details in files of real length: the others are the HTML of a page."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -80,7 +83,7 @@ def metadata_chunks(
         rows, draws = kinds.rows(start, len(chunk)), Draws(seed, 5, start)
         told = [""] * len(chunk) if brief else prose(len(chunk), Draws(seed, 7, start))
         lengths = (8, 5) if brief else (_MOST_BOUGHT, _MOST_VIEWED)
-        yield "".join(_lines(catalogue, chunk, rows, draws, truth, told=told, lengths=lengths))
+        yield "".join(_lines(catalogue, chunk, rows, draws, truth, told=told, lengths=lengths, brief=brief))
 
 
 class _Kinds:
@@ -110,13 +113,14 @@ def _lines(
     *,
     told: list[str],
     lengths: tuple[int, int],
+    brief: bool,
 ) -> Iterator[str]:
     """Gives the metadata lines of some movies, who are told of in a few sentences each."""
     also_bought, also_viewed = (_also(catalogue, movies, most, draws) for most in lengths)
     numbers = draws.integers(len(movies), 10**9).tolist()
     columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, told, strict=True)
     for movie, kind, number, bought, viewed, words in columns:
-        line = json.dumps(_entry(catalogue, movie, kind, number, bought, viewed, words)) + "\n"
+        line = json.dumps(_entry(catalogue, movie, kind, number, bought, viewed, words, brief=brief)) + "\n"
         for planted in kind.values():
             if planted:
                 truth[planted] += 1
@@ -138,6 +142,8 @@ def _entry(
     bought: list[str],
     viewed: list[str],
     words: str,
+    *,
+    brief: bool,
 ) -> dict[str, object]:
     """Gives the metadata of one movie, fields in the order of the real files."""
     film = catalogue.films[movie]
@@ -150,6 +156,7 @@ def _entry(
     if kind["category"]:
         categories = [html.escape(category) for category in categories]
     empty = bool(kind["lists"])
+    facts = Facts(movie_id, format_name, studio, number)
     return {
         "category": categories,
         "tech1": "",
@@ -163,7 +170,7 @@ def _entry(
         "feature": "" if empty else [],
         "rank": _rank(kind["rank"], number),
         "also_view": "" if empty else viewed,
-        "details": _details(kind["details"], movie_id, format_name, studio, number, bought),
+        "details": _details(kind["details"], facts, bought, brief=brief),
         "main_cat": "Movies &amp; TV" if kind["category"] else "Movies & TV",
         "similar_item": "",
         "date": f"{_MONTHS[number % 12]} {number % 28 + 1}, {max(film.year, 1998)}" if number % 5 else "",
@@ -213,21 +220,14 @@ def _rank(kind: str, number: int) -> object:
     return f"{place} in Movies & TV ("
 
 
-def _details(
-    kind: str, movie_id: str, format_name: str, studio: str, number: int, linked: list[str]
-) -> object:
+def _details(kind: str, facts: Facts, linked: list[str], *, brief: bool) -> object:
     if kind == "details_empty":
         return ""
-    minutes = 75 + number % 90
     if kind == "details_html":
-        links = "".join(f'<li><a href="/dp/{other}/ref=pd_sim">See also</a></li>' for other in linked[:3])
-        return (
-            f'<div class="content"><ul><li><b>Format:</b> {format_name}</li>'
-            f"<li><b>Studio:</b> {html.escape(studio)}</li>"
-            f"<li><b>Run Time:</b> {minutes} minutes</li><li><b>ASIN:</b> {movie_id}</li>"
-            f'<li><a href="/dp/{movie_id}">This movie</a></li>{links}</ul></div>'
-        )
-    return {"Format:": format_name, "Studio:": studio, "Run Time:": f"{minutes} minutes", "ASIN: ": movie_id}
+        return details_list(facts, linked)
+    if brief or facts.number % _OBJECTS_ONE_IN == 0:
+        return details_object(facts)
+    return details_page(facts)
 
 
 def _price(kind: str, number: int) -> str:

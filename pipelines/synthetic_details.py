@@ -1,0 +1,108 @@
+"""What the synthetic shop says of a movie in `details`: an object, a short list, or the table of its page."""
+
+from __future__ import annotations
+
+import html
+from typing import NamedTuple
+
+_LANGUAGES = ("English", "English, Spanish", "French", "English, French, Spanish", "German", "Japanese")
+_AUDIENCES = ("G (General Audience)", "PG (Parental Guidance Suggested)", "PG-13", "R (Restricted)", "NR")
+_STARS_SCRIPT = """
+<script type="text/javascript">
+  shop.when("A", "ready").execute(function (A) {{
+    if (window.{name}) {{ return; }}
+    window.{name} = true;
+    A.declarative("stars-link-metrics", "click", {{ "allowLinkDefault" : true }}, function (event) {{
+      if (window.count && 1 < 2) {{ count("stars-{movie_id}", (count("stars-{movie_id}") || 0) + 1); }}
+    }});
+  }});
+</script>
+"""
+_RANK_STYLE = """
+<style type="text/css">
+.rank_list {{ margin: 0; padding: 0; list-style-type: none; }}
+.rank_item {{ margin: 0 0 0 10px; margin-bottom: 1px; font-weight: normal; text-align: left; }}
+.rank_number {{ display: inline-block; width: 80px; text-align: right; }}
+</style>
+"""
+
+
+class Facts(NamedTuple):
+    """What `details` say of a movie."""
+
+    movie_id: str
+    format_name: str
+    studio: str
+    number: int
+    """Random, 0 or more; whatever is not named above follows from it."""
+
+
+def details_object(facts: Facts) -> dict[str, str]:
+    """The facts as a JSON object."""
+    return {
+        "Format:": facts.format_name,
+        "Studio:": facts.studio,
+        "Run Time:": f"{_minutes(facts)} minutes",
+        "ASIN: ": facts.movie_id,
+    }
+
+
+def details_list(facts: Facts, linked: list[str]) -> str:
+    """The facts as a short list in HTML, with links to the movie and to three others."""
+    links = "".join(f'<li><a href="/dp/{other}/ref=pd_sim">See also</a></li>' for other in linked[:3])
+    return (
+        f'<div class="content"><ul><li><b>Format:</b> {facts.format_name}</li>'
+        f"<li><b>Studio:</b> {html.escape(facts.studio)}</li>"
+        f"<li><b>Run Time:</b> {_minutes(facts)} minutes</li><li><b>ASIN:</b> {facts.movie_id}</li>"
+        f'<li><a href="/dp/{facts.movie_id}">This movie</a></li>{links}</ul></div>'
+    )
+
+
+def details_page(facts: Facts) -> str:
+    """The facts as shops had them on the movie's page in 2018: two kilobytes of HTML, styles and scripts.
+
+    Two of its links lead somewhere, to the movie's reviews and to the list of bestsellers.
+    """
+    movie_id, number = facts.movie_id, facts.number
+    stars = f"{3 + number % 20 / 10:.1f} out of 5 stars"
+    name = f"starsLinks{number % 10_000}"
+    rank = f"{number % 400_000 + 1:,}"
+    return f"""
+      <div class="content">\n\n\n\n\n\n\n<ul>
+<li><b>Format:</b> {facts.format_name}, NTSC, Subtitled, Widescreen</li>
+<li><b>Language:</b> {_LANGUAGES[number % len(_LANGUAGES)]}</li>
+<li> <b>Number of discs:</b> {1 + number % 7 // 5}</li>
+<li>
+<b>Rated:</b>
+<span class="medSprite"> {_AUDIENCES[number % len(_AUDIENCES)]} </span>
+</li>
+<li><b>Studio:</b> {html.escape(facts.studio)}</li>
+<li><b>Run Time:</b> {_minutes(facts)} minutes</li>
+<li> <b>Average Customer Review:</b>
+<div class="a-section a-spacing-none" data-asin="{movie_id}" data-ref="dpx_acr_pop_">
+<span class="a-declarative" data-action="stars-link-metrics" data-stars-link-metrics="{{}}">
+<span class="stars-popover" title="{stars}">
+<a href="javascript:void(0)" class="a-popover-trigger a-declarative">
+<i class="a-icon a-icon-star a-star-{3 + number % 2}-5"><span class="a-icon-alt">{stars}</span></i>
+<i class="a-icon a-icon-popover"></i></a>
+</span></span>
+<span class="a-letter-space"></span>
+<a class="a-link-normal a-text-normal" \
+href="https://shop.example/product-reviews/{movie_id}/ref=acr_dp_hist?ie=UTF8&amp;showViewpoints=1">
+<span class="a-size-base">{1 + number % 900} customer reviews</span>
+</a>{_STARS_SCRIPT.format(name=name, movie_id=movie_id)}</div>
+</li>
+<li><b>ASIN:</b> {movie_id}</li>
+<li id="SalesRank">
+<b>Best Sellers Rank:</b>
+#{rank} in Movies &amp; TV
+(<a href="https://shop.example/bestsellers/movies-tv/ref=pd_dp_ts_mov_1">See Top 100</a>)
+{_RANK_STYLE.format()}</li>
+</ul>
+<span class="tiny"><span class="carat">&rsaquo;</span></span>
+</div>
+"""
+
+
+def _minutes(facts: Facts) -> int:
+    return 75 + facts.number % 90
