@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from pipelines.links import scrape_links
 from pipelines.metadata import stage_metadata
 from pipelines.movielens import movie_file_beside
 from pipelines.progress import progress_of_files
+from pipelines.reading_memory import limited_memory, memory_for_reading
 from pipelines.rejections import require_usable, require_usable_metadata
 from pipelines.reviews import FileRead, stage_reviews
 from pipelines.selection import columns_of_condition, select_reviews
@@ -77,17 +79,46 @@ def ingest(
     started = time.perf_counter()
     if not reviews:
         raise DataError("No review file was given; name at least one.")
-    wants_cold = cold is not None and cold.enabled
     condition_columns = columns_of_condition(database, config.where)
     review_sources = [inspect_source(Path(path), config.format) for path in reviews]
     metadata_sources = [inspect_source(path) for path in _metadata_files(reviews, metadata)]
+    config = replace(config, memory_limit=memory_for_reading([*review_sources, *metadata_sources], config))
+    with limited_memory(database, config.memory_limit):
+        accounting = _fill_tables(
+            database,
+            review_sources,
+            metadata_sources,
+            config,
+            keep_text=keep_text,
+            compare_text=compare_text,
+            cold=cold if cold is not None and cold.enabled else None,
+            few=few,
+            condition_columns=condition_columns,
+        )
+    _log.info("%s, in %.1f s", accounting, time.perf_counter() - started)
+    return accounting
+
+
+def _fill_tables(
+    database: duckdb.DuckDBPyConnection,
+    review_sources: Sequence[Source],
+    metadata_sources: Sequence[Source],
+    config: IngestConfig,
+    *,
+    keep_text: bool,
+    compare_text: bool,
+    cold: ColdConfig | None,
+    few: bool,
+    condition_columns: frozenset[str],
+) -> Accounting:
+    """Does what `ingest` says, once it is clear what the files are."""
+    started = time.perf_counter()
     add_functions(database)
     run(database, "create_staging")
     _note_files(database, review_sources, metadata_sources)
 
-    with progress_of_files(
-        "Reading", sum(file.size for file in review_sources + metadata_sources)
-    ) as on_read:
+    sources = [*review_sources, *metadata_sources]
+    with progress_of_files("Reading", sum(source.size for source in sources)) as on_read:
         reviews_read = stage_reviews(
             database,
             review_sources,
@@ -98,9 +129,9 @@ def ingest(
         )
         run(database, "reject_missing_ratings")
         require_usable(database, review_sources)
-        _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
+        _log.info("Read %d review files in %.1f s", len(review_sources), time.perf_counter() - started)
         metadata_read = stage_metadata(
-            database, metadata_sources, config, describe_all=wants_cold, on_read=on_read
+            database, metadata_sources, config, describe_all=cold is not None, on_read=on_read
         )
         require_usable_metadata(database, metadata_sources)
     _log.info("Read %d metadata files, %.1f s so far", len(metadata_read), time.perf_counter() - started)
@@ -134,10 +165,9 @@ def ingest(
         files=_file_accounts(database, reviews_read),
         metadata=_metadata_account(database, metadata_read),
     )
-    if cold is not None and cold.enabled:
+    if cold is not None:
         choose_cold_movies(database, config, cold)
     run(database, "drop_staging")
-    _log.info("%s, in %.1f s", accounting, time.perf_counter() - started)
     return accounting
 
 

@@ -17,6 +17,7 @@ from pipelines.database import open_cursor, run
 from pipelines.json_lines import Lines, file_of, lines_of
 from pipelines.literals import literals_to_json
 from pipelines.movielens import dat_movie, item_movie
+from pipelines.reading_memory import block_size_for
 from pipelines.rejections import require_complete
 from pipelines.reviews import FileRead, parquet_relation
 from pipelines.sources import Source
@@ -52,7 +53,11 @@ def stage_metadata(
     read = []
     for file, source in enumerate(sources):
         reader = BlockReader(
-            source.path, compressed=source.compressed, quoted=bool(source.header), on_read=on_read
+            source.path,
+            compressed=source.compressed,
+            quoted=bool(source.header),
+            on_read=on_read,
+            block_size=block_size_for(config),
         )
         with scratch_folder(database) as folder:
             stage_blocks(

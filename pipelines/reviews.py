@@ -15,6 +15,7 @@ from pipelines.columns import REVIEW_COLUMNS, match_columns
 from pipelines.copies import MIN_TEXT_LENGTH
 from pipelines.database import run
 from pipelines.json_reviews import stage_json_reviews
+from pipelines.reading_memory import block_size_for
 from pipelines.rejections import require_complete
 from pipelines.sources import Source
 from pipelines.staging import scratch_folder, stage_blocks
@@ -90,6 +91,7 @@ def stage_reviews(
             compressed=source.compressed,
             quoted=bool(source.header),
             on_read=on_read,
+            block_size=block_size_for(config),
         )
         if source.layout == "json":
             _stage_json(database, reader, parameters, threads=config.threads)

@@ -24,6 +24,11 @@ _MOST_THREADS = 4
 _Item = TypeVar("_Item")
 
 
+def num_staging_threads(threads: int = 0) -> int:
+    """How many threads stage blocks: those that were asked for, or one a core, as far as that helps."""
+    return min(threads or os.cpu_count() or 1, _MOST_THREADS)
+
+
 def stage_blocks(
     database: duckdb.DuckDBPyConnection,
     items: Iterator[_Item],
@@ -46,7 +51,7 @@ def stage_blocks(
     Raises:
         Exception: what the items or the stage raised; of several errors that of the earliest item.
     """
-    num_threads = min(threads or os.cpu_count() or 1, _MOST_THREADS)
+    num_threads = num_staging_threads(threads)
     shared = _Shared(items)
 
     def work(number: int, cursor: duckdb.DuckDBPyConnection) -> None:

@@ -10,7 +10,6 @@ from engine.config import IngestConfig
 from pipelines import processes
 from pipelines.database import add_functions
 from pipelines.ingest import ingest
-from pipelines.links import links_of
 from pipelines.literals import literal_to_json
 from pipelines.processes import map_texts
 
@@ -185,22 +184,6 @@ def test_lines_of_metadata_that_describe_no_movie_say_why(
         (6, "a review and no movie"),
         (8, "not a JSON object"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("details", "links"),
-    [
-        ("", []),
-        ("no markup, href", []),
-        ('<a href="/a">A</a><a>none</a><a href="">empty</a><a href="javascript:x()">js</a>', ["/a"]),
-        ('<a href=" /b&amp;c ">x</a><div><a href=/d>unclosed', ["/b&c", "/d"]),
-        ('{"By:": "<a href=\\"/by\\">x</a>", "n": {"m": ["<a href=\'/deep\'>y</a>", 3]}}', ["/by", "/deep"]),
-        ("{not json <a href='/e'>e</a>", ["/e"]),
-        ("[" * 5000, []),
-    ],
-)
-def test_links_are_found_in_html_and_in_objects(details: str, links: list[str]) -> None:
-    assert links_of(details) == links
 
 
 @pytest.mark.parametrize("name", ["links", "literal"])

@@ -115,7 +115,7 @@ def test_the_metadata_lines_of_each_kind_are_those_of_the_truth(written: Written
         ("empty_prices", lambda movie: movie["price"] == ""),
         ("rank_lists", lambda movie: isinstance(movie["rank"], list) and len(movie["rank"]) > 0),
         ("rank_empty", lambda movie: movie["rank"] == []),
-        ("details_html", lambda movie: isinstance(movie["details"], str) and "<a href=" in movie["details"]),
+        ("details_html", lambda movie: str(movie["details"]).startswith("<div")),
         ("details_empty", lambda movie: movie["details"] == ""),
         ("empty_lists", lambda movie: movie["also_buy"] == movie["also_view"] == movie["feature"] == ""),
     ],
@@ -124,6 +124,12 @@ def test_each_kind_of_metadata_dirt_is_there_as_often_as_the_truth_says(
     written: Written, kind: str, fits: Callable[[dict[str, Any]], bool]
 ) -> None:
     assert written.count_movies(fits) == written.truth["metadata"][kind] > 0
+
+
+def test_most_details_of_long_files_are_the_html_of_a_page(written: Written) -> None:
+    pages = written.count_movies(lambda movie: "a-text-normal" in str(movie["details"]))
+    objects = written.count_movies(lambda movie: isinstance(movie["details"], dict))
+    assert pages > 2 * objects > 0
 
 
 def test_without_dirt_every_line_is_a_whole_review_of_another_pair(tmp_path: Path) -> None:

@@ -92,3 +92,32 @@ create or replace temp macro year_of(raw) as coalesce(
     try_cast(nullif(list_last(regexp_extract_all(raw, '\(((?:18|19|20)[0-9]{2})\)', 1)), '') as integer));
 create or replace temp macro year_of_date(raw) as try_cast(nullif(
     regexp_extract(raw, '(?:^|\D)((?:18|19|20)[0-9]{2})(?:\D|$)', 1), '') as integer);
+-- The anchors of HTML in which every tag is written out plainly, with its attributes in quotes; null where one is not, or
+-- a comment or an element whose content is no HTML would make it doubtful what is a tag. Scripts and styles are left out.
+create or replace temp macro without_scripts(html) as regexp_replace(html,
+    '(?is)<script(?:\s[^>]*[^>/])?>.*?</script\s*>|<style(?:\s[^>]*[^>/])?>.*?</style\s*>', ' ', 'g');
+create or replace temp macro plain_html(html) as case
+    when regexp_full_match(html, '(?s)(?:[^<]|</?[a-zA-Z][a-zA-Z0-9:-]*'
+        || '(?:\s+[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*(?:\s*=\s*(?:"[^"<]*"|''[^''<]*''))?)*\s*/?>)*')
+    and not regexp_matches(html,
+        '(?i)<(?:script|style|textarea|title|xmp|iframe|noembed|noframes|noscript|plaintext|svg|math)[\s/>]')
+    then html
+end;
+create or replace temp macro anchors_of(html) as regexp_extract_all(plain_html(without_scripts(html)),
+    '(?i)<a(?:\s+[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*(?:\s*=\s*(?:"[^"]*"|''[^'']*''))?)+\s*/?>');
+-- Where the anchors lead to; null where one is named twice, or has entities or blanks that only a parser reads right.
+create or replace temp macro attributes_of(tags) as regexp_extract_all(array_to_string(tags, ''),
+    '\s[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*\s*=\s*(?:"[^"]*"|''[^'']*'')');
+create or replace temp macro plain_addresses(raw) as case
+    when len(list_filter(raw, lambda address: not regexp_full_match(replace(address, '&amp;', ''), '[!-%''-~]*'))) = 0
+    then list_transform(raw, lambda address: replace(address, '&amp;', '&'))
+end;
+create or replace temp macro addresses_of(anchors) as case
+    when len(list_filter(anchors, lambda anchor: regexp_matches(anchor, '(?is)href.*href'))) = 0
+    then plain_addresses(list_transform(
+        list_filter(attributes_of(anchors), lambda attribute: regexp_matches(attribute, '(?i)^\shref\s*=')),
+        lambda attribute: regexp_extract(attribute, '(?s)["''](.*)["'']$', 1)))
+end;
+create or replace temp macro links_of_addresses(addresses) as list_filter(
+    list_filter(addresses, lambda address, place: list_position(addresses, address) = place),
+    lambda address: address <> '' and not regexp_matches(address, '(?i)^(?:#|javascript:|mailto:)'));

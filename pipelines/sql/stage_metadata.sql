@@ -64,8 +64,11 @@ renamed as (
         )), '') as date,
         try_cast(listed.year as integer) as given_year,
         texts_of(listed.links) as links,
-        -- HTML itself, or an object whose values may be HTML.
-        case when json_type(listed.details) = 'VARCHAR' then listed.details ->> '$' else listed.details::varchar end as details,
+        -- HTML itself, or an object whose values may be HTML; what names no link is of no use.
+        case when contains(listed.details, 'href') or contains(listed.details, 'HREF') then case
+            when json_type(listed.details) = 'VARCHAR' then listed.details ->> '$'
+            else listed.details::varchar
+        end end as details,
         -- What says something that is no title, price or number, such as a torn tag or a style sheet.
         nullif(trim(listed.title), '') is not null as title_given,
         nullif(trim(listed.price), '') is not null as price_given,
@@ -74,9 +77,18 @@ renamed as (
         texts_of(coalesce(listed.also_view, linked.also_viewed, linked.buy_after_viewing)) as also_view
     from listed
 ),
+scraped as (
+    select *, anchors_of(details) as anchors from renamed
+),
+addressed as (
+    select *, addresses_of(anchors) as addresses from scraped
+),
 final as (
     select
-        * exclude (given_year, categories, title_given, price_given, rank_given),
+        * exclude (given_year, categories, title_given, price_given, rank_given, anchors, addresses, links, details),
+        coalesce(nullif(links_of_addresses(addresses), []), links) as links,
+        -- What is not plain is for a parser.
+        case when addresses is null then details end as details,
         list_concat(
             case when title_given and title is null then ['title'] else [] end,
             case when price_given and price is null then ['price'] else [] end,
@@ -87,9 +99,9 @@ final as (
         nullif(array_to_string(
             list_filter(categories, lambda name, place: list_position(categories, name) = place), ' | '
         ), '') as category
-    from renamed
+    from addressed
 )
 select
     $file, line, movie_id, title, category, main_cat, description, brand, price, rank, year, date, links,
-    case when contains(details, 'href') then details end, also_buy, also_view, unreadable
+    details, also_buy, also_view, unreadable
 from final
