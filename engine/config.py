@@ -48,7 +48,7 @@ class IngestConfig:
     allow_truncated: bool = False
     """Build from what can be read of a gzip file that ends too early."""
     memory_limit: str = "4GB"
-    """How much memory DuckDB may use before it spills to disk."""
+    """How much memory DuckDB may use before it spills to disk; small files are read with less."""
     threads: int = 0
     """Threads for DuckDB, FAISS and TensorFlow; 0 takes one a core."""
 

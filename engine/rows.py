@@ -1,4 +1,7 @@
-"""Sets of rows as ascending arrays, by sorting alone: NumPy's own functions take detours that cost more."""
+"""Sets of rows as ascending arrays, by sorting alone: NumPy's own functions take detours that cost more.
+
+NumPy sorts numbers of 16 bits by their digits, which takes a third of the time of comparing longer ones.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ from numpy.typing import NDArray
 
 Whole = TypeVar("Whole", bound=np.integer[Any])
 
+_DIGIT_BITS = 16
+_MANY = 1024
+"""So many are sorted by their digits; of fewer the passes cost more than comparing."""
+
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
     """The different rows, ascending; several times as fast as `np.unique`, which hashes whole numbers.
@@ -17,25 +24,19 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
         >>> distinct(np.array([7, 3, 7])).tolist()
         [3, 7]
     """
-    ordered = np.sort(rows)
+    ordered = np.sort(rows) if len(rows) < _MANY else rows[_ascending_order(rows)]
     return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]
 
 
 def distinct_places(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The different rows, ascending, and of each of `rows`, which are not negative, its place among them.
+    """The different rows, ascending, and of each of `rows` its place among them.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
         [[3, 7], [1, 0, 1]]
     """
-    bits = len(rows).bit_length()
-    if int(rows.max(initial=0)) < 1 << (63 - bits):
-        # A row and its place as one number: sorting those is twice as fast as finding the order.
-        packed = np.sort((rows << bits) | np.arange(len(rows)))
-        order, ordered = packed & ((1 << bits) - 1), packed >> bits
-    else:
-        order = np.argsort(rows)
-        ordered = rows[order]
+    order = _ascending_order(rows)
+    ordered = rows[order]
     is_new = np.diff(ordered, prepend=ordered[:1] - 1) != 0
     places = np.empty(len(rows), dtype=np.int64)
     places[order] = np.cumsum(is_new) - 1
@@ -54,3 +55,14 @@ def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArr
     places = np.minimum(np.searchsorted(ascending, rows), len(ascending) - 1)
     held: NDArray[np.bool_] = ascending[places] == rows
     return held
+
+
+def _ascending_order(rows: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Positions that put rows in ascending order, equal ones as they come: int64 [len(rows)]."""
+    if len(rows) < _MANY or rows.min() < 0:
+        return np.argsort(rows, kind="stable")
+    order = np.argsort((rows & 0xFFFF).astype(np.uint16), kind="stable")
+    for shift in range(_DIGIT_BITS, int(rows.max()).bit_length(), _DIGIT_BITS):
+        digits = ((rows >> shift) & 0xFFFF).astype(np.uint16)
+        order = order[np.argsort(digits[order], kind="stable")]
+    return order

@@ -18,8 +18,8 @@ from engine.scorer import Floats, Model, Reviewers
 
 Rows = NDArray[np.int64]
 
-_FIRST_WIDTH = 64
-"""Movies of each reviewer that are rated at first, or as many as four lists hold."""
+_FIRST_WIDTH = 24
+"""Movies of each reviewer that are rated at first, or as many as two lists hold."""
 _MAX_SCORES = 2**23
 """Scores of a batch at once, 32 MiB of them."""
 
@@ -102,7 +102,7 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
     found = _empty(len(reviewers), k, model)
     total = choice.relevance.shape[1]
     rated = model.rating is not None and model.blend.like_weight > 0
-    width = min(total, max(_FIRST_WIDTH, 4 * k) if rated else k)
+    width = min(total, max(_FIRST_WIDTH, 2 * k) if rated else k)
     pending = np.arange(len(reviewers))
     while len(pending) and total:
         relevance = choice.relevance[pending]

@@ -23,6 +23,7 @@ import numpy as np
 from engine.config import Config
 from engine.errors import ConfigError
 from engine.settings import size_in_bytes
+from pipelines.reading_memory import LEAST_FOR_READING
 from pipelines.survey import Survey, survey
 
 SMALL = 64_000_000
@@ -40,8 +41,8 @@ class Costs:
     """Bytes of the libraries and what does not grow."""
     reading: int = 350_000_000
     """Bytes of the blocks that are parsed at a time."""
-    plain_byte: float = 0.7
-    """Bytes of the database for a plain byte of the files, until it reaches its limit."""
+    plain_byte: float = 0.3
+    """Bytes of the database for a plain byte of the files, between what it needs and its limit."""
     reviewer_number: int = 16
     """Bytes for each number of a reviewer's vector while it is trained."""
     movie_number: int = 48
@@ -198,7 +199,8 @@ def check_plan(
 
 
 def _memory(files: Survey, config: Config, costs: Costs) -> dict[str, int]:
-    database = min(size_in_bytes(config.ingest.memory_limit), costs.plain_byte * files.num_plain_bytes)
+    database = max(LEAST_FOR_READING, costs.plain_byte * files.num_plain_bytes)
+    database = min(size_in_bytes(config.ingest.memory_limit), database)
     reviewer = config.relevance.embedding_dim * costs.reviewer_number
     movie = (config.relevance.embedding_dim + config.rating.dim) * costs.movie_number
     movie += round(_neighbours(files, config, costs) * costs.neighbour)

@@ -15,7 +15,7 @@ from pipelines.staging import num_staging_threads
 if TYPE_CHECKING:
     import duckdb
 
-_LEAST = 500_000_000
+LEAST_FOR_READING = 500_000_000
 """Bytes for the database where files are small: less makes it spill, more only fills its cache."""
 _UNPACKED = {"gzip": 5.0, "parquet": 8.0, "plain": 1.0}
 """Bytes of rows in a byte of a file, about."""
@@ -37,7 +37,7 @@ def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
         config: holds the limit.
     """
     wanted = sum(source.size * _UNPACKED[_packing(source)] * _STAGED[source.layout] for source in sources)
-    num_bytes = min(max(_LEAST, int(wanted)), size_in_bytes(config.memory_limit))
+    num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))
     return f"{num_bytes // 1000}KB"
 
 

@@ -1,6 +1,7 @@
 """Sets of rows as ascending arrays, held against NumPy's own."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,8 +27,12 @@ def test_held_rows_are_those_of_numpy(ascending: np.ndarray, rows: np.ndarray) -
     assert are_held(np.sort(ascending), rows).tolist() == np.isin(rows, ascending).tolist()
 
 
-def test_rows_too_large_to_be_packed_have_places_too() -> None:
-    rows = np.array([2**62, 5, 2**62, 2**61], dtype=np.int64)
+@pytest.mark.parametrize("low", [0, -5])
+@pytest.mark.parametrize("high", [50, 2**16 + 3, 2**40, 2**62])
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_many_rows_are_sorted_like_few(low: int, high: int, dtype: type[np.integer]) -> None:
+    rows = np.random.default_rng(0).integers(low, min(high, np.iinfo(dtype).max), 3000).astype(dtype)
+    rows[:100] = rows[100:200]
     found, places = distinct_places(rows)
-    assert found.tolist() == [5, 2**61, 2**62]
-    assert places.tolist() == [2, 0, 2, 1]
+    assert found.tolist() == distinct(rows).tolist() == np.unique(rows).tolist()
+    assert found[places].tolist() == rows.tolist()
