@@ -11,6 +11,9 @@ from engine.scorer import Model, Reviewer
 MOST_REASONS = 3
 """Movies that are named as reasons of one recommendation."""
 
+_Named = tuple[str, str | None, float | None]
+"""Of a movie of the history its id, title and rating."""
+
 
 class Explainer:
     """Gives the reasons of recommendations.
@@ -40,7 +43,7 @@ class Explainer:
         history = reviewer.history
         only = len(history.movie_rows) == 1
         places, amounts = strongest_contributions(self._model, reviewer, movie_rows, MOST_REASONS)
-        named: dict[int, Reason] = {}
+        named: dict[int, _Named] = {}
         reasons = []
         for own_places, own_amounts in zip(places.tolist(), amounts.tolist(), strict=True):
             pairs = zip(own_places, own_amounts, strict=True)
@@ -49,20 +52,16 @@ class Explainer:
         return reasons
 
     def _reason(
-        self, reviewer: Reviewer, place: int, contribution: float, named: dict[int, Reason]
+        self, reviewer: Reviewer, place: int, contribution: float, named: dict[int, _Named]
     ) -> Reason:
         """Looks a movie of the history up once a list, however often it is a reason."""
         if place not in named:
             row, level = int(reviewer.history.movie_rows[place]), int(reviewer.history.level_rows[place])
-            named[place] = Reason(
-                movie_id=self._movies.id(row),
-                title=self._cards.card(row)["title"],
-                rating=None
-                if self._model.rating is None
-                else round(float(self._model.rating.levels[level]), 4),
-                contribution=0.0,
+            head = self._model.rating
+            named[place] = (
+                self._movies.id(row),
+                self._cards.card(row)["title"],
+                None if head is None else round(float(head.levels[level]), 4),
             )
-        known = named[place]
-        return Reason(
-            movie_id=known.movie_id, title=known.title, rating=known.rating, contribution=contribution
-        )
+        movie_id, title, rating = named[place]
+        return Reason(movie_id=movie_id, title=title, rating=rating, contribution=contribution)

@@ -116,6 +116,10 @@ class Group:
         lowest = (chances @ self._model.rating.levels).argmin(axis=0)
         return Scores(score, relevance, chances[lowest, np.arange(len(movie_rows))])
 
+    def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
+        """Those of all."""
+        return np.arange(len(movie_rows)), self.scores(movie_rows)
+
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """The reviews that add most to each movie's score: of any member, or of the least pleased one."""
         normalised = self._normalised([self._model.rescore(one, movie_rows).score for one in self._members])

@@ -188,16 +188,17 @@ class ListMaker:
     ) -> _Pool:
         """Scores what may be listed of some movies, and keeps the best."""
         rows = self._open(recipient, rows, conditions, options)
-        scores = recipient.scores(rows)
-        kept, best_rating = np.ones(len(rows), dtype=bool), None
-        if conditions.min_rating is not None and scores.probabilities is not None and self._model.rating:
-            mean = self._model.rating.summarize(scores.probabilities).mean.astype(np.float64)
-            kept, best_rating = mean >= conditions.min_rating, float(mean.max(initial=0))
+        num_open, best_rating = len(rows), None
+        if conditions.min_rating is not None and self._model.rating:
+            probabilities = recipient.scores(rows).probabilities
+            if probabilities is not None:
+                mean = self._model.rating.summarize(probabilities).mean.astype(np.float64)
+                rows, best_rating = rows[mean >= conditions.min_rating], float(mean.max(initial=0))
         if self._variants and not options.all_variants:
-            kept[kept] = self._variants.one_each(rows[kept], self._preference(rows[kept], options))
-        left = np.flatnonzero(kept)
-        best = left[best_places(scores.score[left], wanted)]
-        return _Pool(rows[best], _pick(scores, best), len(rows), best_rating)
+            rows = rows[self._variants.one_each(rows, self._preference(rows, options))]
+        places, scores = recipient.best_scores(rows, wanted)
+        best = best_places(scores.score, wanted)
+        return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
         """The movies that may be listed, of some and of their variants: int64, ascending."""

@@ -65,6 +65,10 @@ class Stranger:
         rated = self._model.rating is not None
         return Scores(score, score, self._model.rate(self._reviewer, movie_rows) if rated else None)
 
+    def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
+        """Those of all."""
+        return np.arange(len(movie_rows)), self.scores(movie_rows)
+
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """None: no history speaks for a movie."""
         return [()] * len(movie_rows)

@@ -26,6 +26,10 @@ class Recipient(Protocol):
         """Scores some movies."""
         ...
 
+    def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
+        """Scores those of some movies that may be among their k best, at positions that ascend."""
+        ...
+
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """Why each of some movies is listed."""
         ...
@@ -53,6 +57,10 @@ class OneReviewer:
     def scores(self, movie_rows: Rows) -> Scores:
         """Their own scores."""
         return self._model.rescore(self._reviewer, movie_rows)
+
+    def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
+        """Those of the best, without rating what cannot be among them."""
+        return self._model.rescore_best(self._reviewer, movie_rows, k)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """The movies of their history that speak most for each."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Whole = TypeVar("Whole", bound=np.integer[Any])
 
 _DIGIT_BITS = 16
-_MANY = 1024
+_MANY = 2048
 """So many are sorted by their digits; of fewer the passes cost more than comparing."""
 
 
@@ -35,8 +35,14 @@ def distinct_places(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
         [[3, 7], [1, 0, 1]]
     """
-    order = _ascending_order(rows)
-    ordered = rows[order]
+    bits = len(rows).bit_length()
+    if len(rows) < _MANY and int(rows.max(initial=0)) < 1 << (63 - bits) and rows.min(initial=0) >= 0:
+        # A row and its place as one number: of few rows, sorting those is twice as fast as finding the order.
+        packed = np.sort((rows.astype(np.int64) << bits) | np.arange(len(rows)))
+        order, ordered = packed & ((1 << bits) - 1), packed >> bits
+    else:
+        order = _ascending_order(rows)
+        ordered = rows[order]
     is_new = np.diff(ordered, prepend=ordered[:1] - 1) != 0
     places = np.empty(len(rows), dtype=np.int64)
     places[order] = np.cumsum(is_new) - 1

@@ -23,6 +23,8 @@ RATING_PRIOR = 0.2
 """Weight of "as predicted" among the neighbours' ratings: few or far neighbours say little."""
 OFFSET_DAMPING = 15.0
 """Reviews at which a reviewer's own mean counts half."""
+_LEAST_RATED = 24
+"""Movies that are rated at first, of those that may be among the best."""
 _PAIRS = 2**16
 """Pairs of which a prediction goes through at once."""
 _LOAD = 2**13
@@ -154,16 +156,54 @@ class Model:
         return Reviewers(
             histories,
             self.relevance.queries(reviewer_rows, histories),
-            self._near(histories),
+            self.near(histories),
             None if self.rating is None else self.rating.tastes(reviewer_rows, histories),
             self._neighbour_ratings(histories),
         )
 
+    def near(self, histories: Histories) -> MovieSums:
+        """How near movies are to some histories, newer reviews counting more; by keys."""
+        fading = recency_weights(histories.ages, self.relevance.recency_power)
+        weights = fading * self.like_weights()[histories.level_rows]
+        mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
+        weights = weights / mass[histories.places]
+        keys, (near,) = self._spread(self.nearness_table, histories, weights)
+        return MovieSums(keys, near, len(histories) * self.num_movies)
+
     def rescore(self, reviewer: Reviewer, movie_rows: Rows) -> Scores:
         """Scores some movies, or all of them, for one reviewer."""
-        relevance = self.relevance.score(reviewer.query, movie_rows)
+        return self._whole(reviewer, movie_rows, self._relevance(reviewer, movie_rows))
+
+    def rescore_best(
+        self, reviewer: Reviewer, movie_rows: NDArray[np.integer], k: int
+    ) -> tuple[NDArray[np.int64], Scores]:
+        """Scores those of some movies that may be among their k best, as `rescore` would.
+
+        Rating a movie takes longer than the rest of its score, and only takes away from it, so what the best
+        come to without ratings bounds the others.
+
+        Returns:
+            Positions in `movie_rows`, ascending, of the k best at least, and their scores.
+        """
+        relevance = self._relevance(reviewer, movie_rows)
+        width = max(_LEAST_RATED, 2 * k)
+        if len(relevance) <= width:
+            return np.arange(len(relevance)), self._whole(reviewer, movie_rows, relevance)
+        places = np.sort(np.argpartition(-relevance, width - 1)[:width])
+        scores = self._whole(reviewer, movie_rows[places], relevance[places])
+        may_be_best = relevance >= np.partition(scores.score, width - k)[width - k]
+        may_be_best[places] = True
+        if may_be_best.sum() > width:
+            places = np.flatnonzero(may_be_best)
+            scores = self._whole(reviewer, movie_rows[places], relevance[places])
+        return places, scores
+
+    def _relevance(self, reviewer: Reviewer, movie_rows: Rows) -> Floats:
         near = np.float32(self.blend.neighbour_weight) * reviewer.near.at(movie_rows)
-        relevance = (relevance + near).astype(np.float32)
+        return (self.relevance.score(reviewer.query, movie_rows) + near).astype(np.float32)
+
+    def _whole(self, reviewer: Reviewer, movie_rows: Rows, relevance: Floats) -> Scores:
+        """The scores of movies whose relevance, neighbours and all, is known."""
         if self.rating is None:
             return Scores(relevance, relevance, None)
         probabilities = self.rate(reviewer, movie_rows)
@@ -265,14 +305,6 @@ class Model:
         load = np.cumsum(np.maximum(lengths, _LEAST_LOAD)) // _LOAD
         cuts = np.flatnonzero(np.diff(load)) + 1
         return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
-
-    def _near(self, histories: Histories) -> MovieSums:
-        fading = recency_weights(histories.ages, self.relevance.recency_power)
-        weights = fading * self.like_weights()[histories.level_rows]
-        mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
-        weights = weights / mass[histories.places]
-        keys, (near,) = self._spread(self.nearness_table, histories, weights)
-        return MovieSums(keys, near, len(histories) * self.num_movies)
 
     def like_weights(self) -> Floats:
         """What a review of each level counts among a history's neighbours, float32 [max(num_levels, 1)]."""

@@ -27,6 +27,8 @@ DAMPING_FACTORS = (1.0, 4.0)
 _ALL_FACTORS_UP_TO = 3000
 """Movies up to which all penalties are tried."""
 _MAX_REVIEWERS = 2000
+_MAX_SCORES = 2**28
+"""Scores that a figure may cost, which leaves fewer reviewers where there are very many movies."""
 _AT_ONCE = 2**24
 
 
@@ -80,10 +82,11 @@ def _figure(model: Model, earlier: Reviews, liked: Reviews, seed: int) -> float:
     """The mean of NDCG@10 and NDCG@20 by nearness alone."""
 
     def score(reviewer_rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        near = model.reviewers(reviewer_rows).near.at(ALL)
+        near = model.near(model.histories.take(reviewer_rows)).at(ALL)
         return near.reshape(len(reviewer_rows), -1).astype(np.float32)
 
     batch = max(1, min(256, _AT_ONCE // model.num_movies))
-    ranked = rank_held_out(score, earlier, liked, batch=batch, max_reviewers=_MAX_REVIEWERS, seed=seed)
+    most = min(_MAX_REVIEWERS, max(1, _MAX_SCORES // model.num_movies))
+    ranked = rank_held_out(score, earlier, liked, batch=batch, max_reviewers=most, seed=seed)
     figures = ranked.mean()
     return (figures["ndcg@10"] + figures["ndcg@20"]) / 2

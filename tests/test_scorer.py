@@ -5,6 +5,7 @@ import pytest
 from random_models import BLEND, LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
 from engine.histories import History
+from engine.lists import best_places
 from engine.scorer import ALL, Blend, Model
 from pipelines.blend import choose_blend, with_offset
 from pipelines.dataset import Reviews, make_reviews
@@ -30,6 +31,27 @@ def test_some_movies_score_as_among_all(model: Model) -> None:
             np.testing.assert_allclose(some.relevance, every.relevance[rows], atol=1e-5)
             if some.probabilities is not None and every.probabilities is not None:
                 np.testing.assert_allclose(some.probabilities, every.probabilities[rows], atol=1e-5)
+
+
+@pytest.mark.parametrize("k", [1, 3, NUM_MOVIES, NUM_MOVIES + 5])
+@pytest.mark.parametrize("least", [1, 24])
+@pytest.mark.parametrize("like_weight", [0.0, 0.5, 6.0])
+def test_the_best_are_found_without_rating_all(
+    model: Model, k: int, least: int, like_weight: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.scorer._LEAST_RATED", least)
+    model = replace(model, blend=replace(model.blend, like_weight=like_weight))
+    generator = np.random.default_rng(2)
+    for reviewer_row in range(NUM_REVIEWERS):
+        reviewer = model.reviewer(reviewer_row)
+        for count in (0, 1, 7, NUM_MOVIES):
+            rows = np.sort(generator.permutation(NUM_MOVIES)[:count])
+            every = model.rescore(reviewer, rows)
+            places, some = model.rescore_best(reviewer, rows, k)
+            best = best_places(every.score, k)
+            np.testing.assert_array_equal(places[best_places(some.score, k)], best)
+            np.testing.assert_allclose(some.score, every.score[places], atol=1e-5)
+            np.testing.assert_allclose(some.relevance, every.relevance[places], atol=1e-5)
 
 
 def test_nobody_gets_no_scores(model: Model) -> None:

@@ -70,8 +70,9 @@ def test_the_lists_of_a_batch_are_the_best_of_all_movies(
     check_one_by_one(model, lists, [unseen(model, row) for row in EVERYONE], k)
 
 
-def test_a_batch_finds_neighbours_that_are_not_among_the_strongest() -> None:
-    model = replace(random_model(), blend=Blend(neighbour_weight=100.0))
+@pytest.mark.parametrize("like_weight", [0.0, 0.25, 4.0])
+def test_a_batch_finds_neighbours_that_are_not_among_the_strongest(like_weight: float) -> None:
+    model = replace(random_model(), blend=Blend(neighbour_weight=100.0, like_weight=like_weight))
     few = np.arange(0, NUM_MOVIES, 4)
     is_weak = ~np.isin(np.arange(NUM_MOVIES), few)
     model.relevance.movie_vectors[is_weak, -1] -= 20
