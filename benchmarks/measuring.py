@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 FULL = 8_765_568
 """Reviews of the whole set of movies and TV."""
+FULL_SHAPE = ("--reviewers", "3826085", "--movies", "182032")
+"""Who wrote them, and of what."""
 _INTERVAL = 0.2
 
 
@@ -58,11 +60,9 @@ def synthetic_files(num_reviews: int, given: Path | None = None) -> tuple[Path, 
     """Reviews and metadata as the shop writes them: those of a folder, or new ones in a temporary one."""
     folder = given or Path(tempfile.mkdtemp(prefix="benchmark-"))
     if not (folder / "reviews.json.gz").exists():
-        subprocess.run(
-            [sys.executable, "-m", "pipelines.synthetic", "--reviews", str(num_reviews), "--output", folder],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        shape = FULL_SHAPE if num_reviews == FULL else ()
+        command = [sys.executable, "-m", "pipelines.synthetic", "--reviews", str(num_reviews), *shape]
+        subprocess.run([*command, "--output", folder], check=True, stdout=subprocess.DEVNULL)
     return folder / "reviews.json.gz", folder / "metadata.json.gz"
 
 
