@@ -99,7 +99,7 @@ def test_the_same_kind_and_recall_give_the_same_index(index: Path) -> None:
 
 def test_everyone_is_searched_for_among_the_strongest_movies(index: Path) -> None:
     wanted = Engine.load(index)
-    first, second = (rebuild_index(index, kind="ivf", recall=0.6) for _ in range(2))
+    first, second = (rebuild_index(index, kind="ivf", recall=0.4) for _ in range(2))
     assert first["files"][STRONGEST_FILE] == second["files"][STRONGEST_FILE]
     strongest = StrongestIndex.load(Artifact.open(index).file(STRONGEST_FILE))
     section = first["search"]["strongest"]
@@ -119,7 +119,7 @@ def test_everyone_is_searched_for_among_the_strongest_movies(index: Path) -> Non
 
 def test_damaged_strongest_movies_are_said(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.artifact._VERIFIED_ON_OPENING", 10)
-    rebuild_index(index, kind="ivf", recall=0.6)
+    rebuild_index(index, kind="ivf", recall=0.4)
     path = Artifact.open(index).file(STRONGEST_FILE)
     path.write_bytes(b"x" * path.stat().st_size)
     with pytest.raises(ArtifactCorruptError, match=r"strongest vectors .* build the index again"):
