@@ -113,7 +113,7 @@ class Group:
         chances = np.stack(rated)  # [num_members, num_movies, num_levels]
         if not self._least:
             return Scores(score, relevance, chances.mean(axis=0))
-        lowest = (chances @ self._model.rating.levels).argmin(axis=0)
+        lowest = self._model.rating.mean(chances).argmin(axis=0)
         return Scores(score, relevance, chances[lowest, np.arange(len(movie_rows))])
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:

@@ -125,12 +125,20 @@ class RatingHead:
         ends = np.zeros((len(location), 1), dtype=np.float32)
         return np.diff(np.concatenate([ends, cumulative, ends + 1], axis=1), axis=1)
 
+    def mean(self, probabilities: Floats) -> Floats:
+        """Means of distributions, float32 [...], of probabilities, float32 [..., num_levels].
+
+        Not a matrix product: for rows of five numbers OpenBLAS computes with registers that nothing was
+        written to, and NumPy may then warn of invalid values that are not there.
+        """
+        mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
+        return mean
+
     def summarize(self, probabilities: Floats) -> RatingPrediction:
         """Mean and median of distributions, float32 [num, num_levels]."""
-        mean = probabilities @ self.levels
         at_or_under = np.cumsum(probabilities, axis=1)[:, :-1]
         median = self.levels[(at_or_under < 0.5).sum(axis=1)]
-        return RatingPrediction(mean.astype(np.float32), median, probabilities)
+        return RatingPrediction(self.mean(probabilities), median, probabilities)
 
 
 def _sigmoid(values: Floats) -> Floats:
