@@ -94,10 +94,14 @@ class CandidateSource:
         if self.model.blend.neighbour_weight == 0:
             return np.sort(own)
         near = reviewer.near
-        open_places = np.flatnonzero((near.values > 0) & ~are_held(seen, near.rows))
-        found = near.rows[open_places]
+        is_open = near.values > 0
+        if len(near.rows):
+            # The history is short and the rows ascend: to look it up in them is the faster way round.
+            places = np.minimum(np.searchsorted(near.rows, seen), len(near.rows) - 1)
+            is_open[places[near.rows[places] == seen]] = False
+        found, values = near.rows[is_open], near.values[is_open]
         if len(found) > wanted:
-            found = found[np.argpartition(-near.values[open_places], wanted - 1)[:wanted]]
+            found = found[np.argpartition(-values, wanted - 1)[:wanted]]
         return distinct(np.concatenate([own, found]))
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from engine.histories import History, recency_weights, spans
 from engine.neighbours import NeighbourTable
 from engine.rating_head import RatingHead, Tastes
-from engine.rows import are_held
 from engine.scorer import OFFSET_DAMPING, RATING_PRIOR, Model, Reviewer
 
 Doubles = NDArray[np.float64]
@@ -61,8 +60,9 @@ def strongest_contributions(
         block = slice(begin, begin + step)
         found, added = _contributions(model, reviewer, movie_rows[block])
         best = np.argsort(-added, axis=1, kind="stable")[:, :width]
-        places[block] = np.take_along_axis(found, best, axis=1)
-        amounts[block] = np.take_along_axis(added, best, axis=1)
+        movies = np.arange(len(best))[:, None]
+        places[block] = found[movies, best]
+        amounts[block] = added[movies, best]
     return Contributions(places, amounts)
 
 
@@ -77,7 +77,7 @@ def _contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> tuple[
         estimate = relevance + model.blend.like_weight * left_out.estimates()
         places = np.argpartition(-estimate, EXACT_REVIEWS - 1, axis=1)[:, :EXACT_REVIEWS]
         places = np.sort(places, axis=1)
-        relevance = np.take_along_axis(relevance, places, axis=1)
+        relevance = relevance[np.arange(len(places))[:, None], places]
     return places, relevance + model.blend.like_weight * left_out.contributions(places)
 
 
@@ -136,11 +136,11 @@ def _weights(table: NeighbourTable, history_rows: NDArray[np.integer], movie_row
     order = np.argsort(movie_rows)
     ascending = movie_rows[order]
     neighbours = table.movie_rows[stretches]
-    hits = np.flatnonzero(are_held(ascending, neighbours))
-    columns = order[np.searchsorted(ascending, neighbours[hits])]
-    weights = np.zeros((len(movie_rows), len(history_rows)))
+    found = np.minimum(np.searchsorted(ascending, neighbours), len(ascending) - 1)
+    hits = np.flatnonzero(ascending[found] == neighbours)
     owners = np.searchsorted(np.cumsum(lengths), hits, side="right")
-    weights[columns, owners] = table.weights[stretches[hits]]
+    weights = np.zeros((len(movie_rows), len(history_rows)))
+    weights[order[found[hits]], owners] = table.weights[stretches[hits]]
     return weights
 
 
@@ -167,7 +167,7 @@ class _Ratings:
     def contributions(self, places: Rows) -> Doubles:
         """Exactly, for some reviews of each movie: float64 of the shape of `places`, [num_movies, num]."""
         movies = np.arange(len(places))
-        near = np.take_along_axis(self._near_without, places, axis=1)
+        near = self._near_without[movies[:, None], places]
         # With the whole history and without each review, all at once: most of the time goes by the call.
         likes = self._log_likes(
             np.concatenate([movies, np.repeat(movies, places.shape[1])]),

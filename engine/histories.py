@@ -61,7 +61,8 @@ class Histories:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Reviews in each history, int64 [num_reviewers]."""
-        return np.diff(self.offsets)
+        lengths: NDArray[np.int64] = self.offsets[1:] - self.offsets[:-1]
+        return lengths
 
     @property
     def places(self) -> NDArray[np.int64]:
@@ -125,8 +126,11 @@ def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[
         [1.0, 0.0, 6.0]
     """
     begins, ends = offsets[:-1], offsets[1:]
-    totals = np.zeros((len(begins), *values.shape[1:]), dtype=values.dtype)
     filled = ends > begins
+    if len(values) and filled.all():
+        totals: NDArray[Any] = np.add.reduceat(values, begins, axis=0)
+        return totals
+    totals = np.zeros((len(begins), *values.shape[1:]), dtype=values.dtype)
     if filled.any():
         totals[filled] = np.add.reduceat(values, begins[filled], axis=0)
     return totals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from engine.ids import IdTable
 from engine.list_options import ListOptions
 from engine.recipients import OneReviewer, Recipient
 from engine.rows import are_held
-from engine.scorer import Model, Reviewer, Scores
+from engine.scorer import Floats, Model, Reviewer, Scores
 from engine.variants import Variants, format_of_card, is_in_format
 
 if TYPE_CHECKING:
@@ -44,6 +44,18 @@ class _Pool(NamedTuple):
     """Movies that were scored, whatever their predicted rating is."""
     best_rating: float | None
     """The highest rating predicted among them; None where none was asked for."""
+
+
+class _Rated(TypedDict):
+    """The part of a recommendation that says what the reviewer will give."""
+
+    predicted_rating: float | None
+    median_rating: float | None
+    like_probability: float | None
+    rating_probabilities: dict[str, float] | None
+
+
+_UNRATED = _Rated(predicted_rating=None, median_rating=None, like_probability=None, rating_probabilities=None)
 
 
 class ListMaker:
@@ -248,36 +260,45 @@ class ListMaker:
     def _answers(
         self, recipient: Recipient, rows: Rows, scores: Scores, options: ListOptions
     ) -> list[Recommendation]:
-        predicted, likes, names = None, None, []
-        model = self._model
-        if scores.probabilities is not None and model.rating is not None:
-            predicted = model.rating.summarize(scores.probabilities)
-            likes = model.like_probability(scores.probabilities)
-            names = [str(round(float(level), 4)) for level in model.rating.levels]
+        ratings = self._ratings(scores.probabilities, len(rows))
         reasons = recipient.reasons(rows) if options.because else None
+        score, relevance, cold = scores.score.tolist(), scores.relevance.tolist(), self._cold[rows].tolist()
         answers = []
-        for place, row in enumerate(rows):
-            card = self._cards.card(int(row))
+        for place, row in enumerate(rows.tolist()):
+            card = self._cards.card(row)
             answers.append(
                 Recommendation(
                     rank=place + 1,
-                    movie_id=self._movies.id(int(row)),
+                    movie_id=self._movies.id(row),
                     title=card["title"],
-                    score=float(scores.score[place]),
-                    relevance=float(scores.relevance[place]),
-                    predicted_rating=None if predicted is None else float(predicted.mean[place]),
-                    median_rating=None if predicted is None else float(predicted.median[place]),
-                    like_probability=None if likes is None else float(likes[place]),
-                    rating_probabilities=None
-                    if predicted is None
-                    else dict(zip(names, map(float, predicted.probabilities[place]), strict=True)),
+                    score=score[place],
+                    relevance=relevance[place],
+                    **ratings[place],
                     card=card,
                     because=None if reasons is None else reasons[place],
-                    variants=self._others(int(row)) if options.show_variants else None,
-                    cold=bool(self._cold[row]),
+                    variants=self._others(row) if options.show_variants else None,
+                    cold=cold[place],
                 )
             )
         return answers
+
+    def _ratings(self, probabilities: Floats | None, num: int) -> list[_Rated]:
+        """What answers say of ratings, in as many of them."""
+        if probabilities is None or self._model.rating is None:
+            return num * [_UNRATED]
+        predicted = self._model.rating.summarize(probabilities)
+        likes = self._model.like_probability(probabilities)
+        names = [str(round(level, 4)) for level in self._model.rating.levels.tolist()]
+        columns = (predicted.mean, predicted.median, likes, probabilities)
+        return [
+            _Rated(
+                predicted_rating=mean,
+                median_rating=median,
+                like_probability=like,
+                rating_probabilities=dict(zip(names, chances, strict=True)),
+            )
+            for mean, median, like, chances in zip(*(column.tolist() for column in columns), strict=True)
+        ]
 
     def _others(self, row: int) -> tuple[OtherVariant, ...]:
         rows = self._variants.of(row)

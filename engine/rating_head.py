@@ -108,7 +108,8 @@ class RatingHead:
         """
         rows = self.movie_vectors[movie_rows]
         vectors, users = rows[:, : self.dim], tastes.vectors
-        of_user, of_movie, of_both = np.split(self.kernels[0], 3)
+        first, dim = self.kernels[0], self.dim
+        of_user, of_movie, of_both = first[:dim], first[dim : 2 * dim], first[2 * dim :]
         products = vectors * users
         hidden = vectors @ of_movie + products @ of_both + (users @ of_user + self.biases[0])
         for next_kernel, next_bias in zip(self.kernels[1:], self.biases[1:], strict=True):
@@ -121,9 +122,12 @@ class RatingHead:
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
         """The chance of each level, float32 [num, num_levels], of locations and log scales, float32 [num]."""
         distance = self.thresholds[None, :] - location[:, None]
-        cumulative = _sigmoid(np.exp(np.clip(log_scale, -8.0, 8.0))[:, None] * distance)
-        ends = np.zeros((len(location), 1), dtype=np.float32)
-        return np.diff(np.concatenate([ends, cumulative, ends + 1], axis=1), axis=1)
+        scale = np.exp(np.minimum(np.maximum(log_scale, np.float32(-8)), np.float32(8)))
+        # Differences of the cumulative chances, with 0 in front of them and 1 behind.
+        chances = np.ones((len(location), len(self.levels)), dtype=np.float32)
+        chances[:, :-1] = cumulative = _sigmoid(scale[:, None] * distance)
+        chances[:, 1:] -= cumulative
+        return chances
 
     def mean(self, probabilities: Floats) -> Floats:
         """Means of distributions, float32 [...], of probabilities, float32 [..., num_levels].

@@ -25,7 +25,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
         [3, 7]
     """
     ordered = np.sort(rows) if len(rows) < _MANY else rows[_ascending_order(rows)]
-    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]
+    return ordered[are_new(ordered)]
 
 
 def distinct_places(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -43,10 +43,22 @@ def distinct_places(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
     else:
         order = _ascending_order(rows)
         ordered = rows[order]
-    is_new = np.diff(ordered, prepend=ordered[:1] - 1) != 0
+    is_new = are_new(ordered)
     places = np.empty(len(rows), dtype=np.int64)
     places[order] = np.cumsum(is_new) - 1
     return ordered[is_new], places
+
+
+def are_new(ordered: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Which of ordered rows differ from the one before: bool [len(ordered)].
+
+    Example:
+        >>> are_new(np.array([3, 3, 7])).tolist()
+        [True, False, True]
+    """
+    new = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return new
 
 
 def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from engine.artifact import Artifact
 from engine.errors import ArtifactCorruptError
-from engine.rows import distinct
+from engine.histories import spans
+from engine.rows import are_new, distinct
 
 Rows = NDArray[np.int64]
 
@@ -87,12 +88,13 @@ class Variants:
 
     def complete(self, movie_rows: NDArray[np.integer]) -> Rows:
         """Adds the other variants of some movies: int64, ascending, without repeats."""
-        groups = distinct(self._groups[movie_rows]) if self else np.zeros(0, np.int32)
-        added = [
-            self._movie_rows[self._offsets[group] : self._offsets[group + 1]]
-            for group in groups[groups >= 0].tolist()
-        ]
-        return distinct(np.concatenate([np.asarray(movie_rows, dtype=np.int64), *added]))
+        if not self:
+            return distinct(np.asarray(movie_rows, dtype=np.int64))
+        groups = self._groups[movie_rows]
+        groups = distinct(groups[groups >= 0])
+        begins = self._offsets[groups]
+        added = self._movie_rows[spans(begins, self._offsets[groups + 1] - begins)]
+        return distinct(np.concatenate([movie_rows, added], dtype=np.int64))
 
     def are_several(self, movie_rows: Rows) -> NDArray[np.bool_]:
         """Which movies have variants: bool [num]."""
@@ -116,8 +118,7 @@ class Variants:
         several = np.flatnonzero(~kept)
         if len(several):
             order = several[np.lexsort((several, -preference[several], groups[several]))]
-            first = np.diff(groups[order], prepend=-1) != 0
-            kept[order[first]] = True
+            kept[order[are_new(groups[order])]] = True
         return kept
 
     def most_reviewed(self, movie_counts: NDArray[np.integer]) -> Rows:

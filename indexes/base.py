@@ -87,7 +87,8 @@ class VectorIndex(ABC):
             raise VectorIndexError(f"k must be at least 1 but is {k}")
         scores, rows = self._search(checked, min(k, self.num_vectors))
         order = np.lexsort((rows, -scores), axis=1)
-        return SearchResult(np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1))
+        queried = np.arange(len(order))[:, None]
+        return SearchResult(scores[queried, order], rows[queried, order])
 
 
 def checked_vectors(vectors: ArrayLike, name: str) -> NDArray[np.float32]:
