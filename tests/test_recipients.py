@@ -108,7 +108,7 @@ def test_a_group_is_scored_by_members_on_one_scale(
     assert (np.diff(combined) <= 1e-6).all()
     probabilities = np.stack([model.rate(side, np.array(listed)) for side in sides])
     assert model.rating is not None
-    means = probabilities @ model.rating.levels
+    means = (probabilities * model.rating.levels).sum(axis=-1)
     merged = means.mean(axis=0) if strategy == "average" else means.min(axis=0)
     np.testing.assert_allclose([item.predicted_rating for item in every], merged, atol=1e-4)
     for place, item in enumerate(every[:20]):
