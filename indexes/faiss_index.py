@@ -16,6 +16,8 @@ VECTORS_PER_LIST = 39
 """Vectors that FAISS wants for each list it trains; with fewer the lists mean little."""
 CODES = ("full", "fp16", "sq8")
 """How the vectors in lists are kept: as they are, or rounded to two bytes or one byte a number."""
+BLOCK = 8
+"""Numbers that are unpacked at once; rounded vectors whose length is no multiple take five times as long."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
 
 
@@ -55,7 +57,7 @@ class FaissIndex(VectorIndex):
             index = _read_mapped(path)
         except (OSError, RuntimeError) as error:
             raise VectorIndexError(f"Cannot read a vector index from {path}: {_reason(error)}") from error
-        kind = _KINDS.get(type(index).__name__)
+        kind = _KINDS.get(type(_lists_of(index)).__name__)
         if kind is None or not issubclass(kind, cls) or not index.ntotal:
             raise VectorIndexError(f"{path} holds a {type(index).__name__} that is not what was asked for")
         return kind(index)
@@ -83,6 +85,10 @@ class InvertedFileIndex(FaissIndex):
 
     The vectors may be rounded, and then so are the scores; the order of near neighbours may differ.
     """
+
+    def __init__(self, index: Any) -> None:
+        super().__init__(index)
+        self._lists = _lists_of(index)
 
     @classmethod
     def build(
@@ -114,7 +120,9 @@ class InvertedFileIndex(FaissIndex):
                 f"An inverted-file index of {max(wanted, 1):,} lists needs at least "
                 f"{max(wanted, 1) * VECTORS_PER_LIST:,} vectors but got {len(checked):,}; use a flat index"
             )
-        dim = checked.shape[1]
+        padding = 0 if codes == "full" else -checked.shape[1] % BLOCK
+        padded = np.pad(checked, ((0, 0), (0, padding))) if padding else checked
+        dim = padded.shape[1]
         # A vector goes into the list at the least distance, so that lists hold near ones and none grows huge;
         # by the inner product most would go where a few long vectors are.
         distances = faiss.IndexFlatL2(dim)
@@ -126,36 +134,41 @@ class InvertedFileIndex(FaissIndex):
                 distances, dim, wanted, quantizer, faiss.METRIC_INNER_PRODUCT
             )
         index.cp.seed = seed
-        index.train(checked)
-        index.add(checked)
+        index.train(padded)
+        index.add(padded)
         products = faiss.IndexFlatIP(dim)
         products.add(distances.reconstruct_n(0, wanted))
         index.quantizer = products
         index.nprobe = min(num_probes, wanted)
+        if padding:
+            # It pads the queries alike, and is part of the file.
+            in_front: Any = False  # Not spread evenly over the longer vectors.
+            pad = faiss.RemapDimensionsTransform(checked.shape[1], dim, in_front)
+            index = faiss.IndexPreTransform(pad, index)
         return cls(index)
 
     @property
     def codes(self) -> str:
         """How the vectors are kept, one of `CODES`."""
-        if not hasattr(self._index, "sq"):
+        if not hasattr(self._lists, "sq"):
             return "full"
-        return next(name for name, quantizer in _QUANTIZERS.items() if quantizer == self._index.sq.qtype)
+        return next(name for name, quantizer in _QUANTIZERS.items() if quantizer == self._lists.sq.qtype)
 
     @property
     def num_lists(self) -> int:
         """Into how many lists the vectors are grouped."""
-        return int(self._index.nlist)
+        return int(self._lists.nlist)
 
     @property
     def num_probes(self) -> int:
         """How many lists a search looks into."""
-        return int(self._index.nprobe)
+        return int(self._lists.nprobe)
 
     def set_num_probes(self, num_probes: int) -> None:
         """Sets how many lists a search looks into; `save` keeps it."""
         if not 1 <= num_probes <= self.num_lists:
             raise VectorIndexError(f"The number of probes must be 1 to {self.num_lists} but is {num_probes}")
-        self._index.nprobe = num_probes
+        self._lists.nprobe = num_probes
 
     def settings(self) -> dict[str, int]:
         """The number of lists, and of those that are looked into."""
@@ -163,8 +176,9 @@ class InvertedFileIndex(FaissIndex):
 
     def share_compared(self, queries: NDArray[np.float32]) -> float:
         """The part of the vectors that a search compares a query with, 0 to 1, averaged over queries."""
-        _, lists = self._index.quantizer.search(queries, self.num_probes)
-        sizes = np.array([self._index.invlists.list_size(row) for row in range(self.num_lists)])
+        padded = np.pad(queries, ((0, 0), (0, self._lists.d - self.dim)))
+        _, lists = self._lists.quantizer.search(padded, self.num_probes)
+        sizes = np.array([self._lists.invlists.list_size(row) for row in range(self.num_lists)])
         return float(sizes[lists].sum() / (max(len(queries), 1) * self.num_vectors))
 
     def widen(self) -> bool:
@@ -183,8 +197,11 @@ class InvertedFileIndex(FaissIndex):
         short = (rows < 0).any(axis=1)
         if short.any():
             # The lists looked into held fewer than k vectors: look into all of them.
-            every_list = faiss.SearchParametersIVF()
+            every_list: Any = faiss.SearchParametersIVF()
             every_list.nprobe = self.num_lists
+            if self._lists is not self._index:
+                inner, every_list = every_list, faiss.SearchParametersPreTransform()
+                every_list.index_params = inner
             scores[short], rows[short] = self._index.search(queries[short], k, params=every_list)
         return SearchResult(scores, rows)
 
@@ -204,10 +221,16 @@ def _read_mapped(path: Path) -> Any:
     if is_flat:
         return faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0))
     index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-    lists: Any = faiss.downcast_InvertedLists(index.invlists) if hasattr(index, "invlists") else None
+    inner = _lists_of(index)
+    lists: Any = faiss.downcast_InvertedLists(inner.invlists) if hasattr(inner, "invlists") else None
     if hasattr(lists, "prefetch_nthread"):
         lists.prefetch_nthread = 0  # Starting 32 threads a search takes longer than the search.
     return index
+
+
+def _lists_of(index: Any) -> Any:
+    """The index that holds the vectors, where another pads queries for it."""
+    return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else index
 
 
 def _reason(error: Exception) -> str:
