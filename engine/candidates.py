@@ -97,11 +97,11 @@ class CandidateSource:
         is_open = near.values > 0
         if len(near.rows):
             # The history is short and the rows ascend: to look it up in them is the faster way round.
-            places = np.minimum(np.searchsorted(near.rows, seen), len(near.rows) - 1)
+            places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
             is_open[places[near.rows[places] == seen]] = False
         found, values = near.rows[is_open], near.values[is_open]
         if len(found) > wanted:
-            found = found[np.argpartition(-values, wanted - 1)[:wanted]]
+            found = found[(-values).argpartition(wanted - 1)[:wanted]]
         return distinct(np.concatenate([own, found]))
 
 

@@ -59,7 +59,7 @@ def strongest_contributions(
     for begin in range(0, len(movie_rows) if width else 0, step):
         block = slice(begin, begin + step)
         found, added = _contributions(model, reviewer, movie_rows[block])
-        best = np.argsort(-added, axis=1, kind="stable")[:, :width]
+        best = (-added).argsort(axis=1, kind="stable")[:, :width]
         movies = np.arange(len(best))[:, None]
         places[block] = found[movies, best]
         amounts[block] = added[movies, best]
@@ -86,7 +86,7 @@ def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -
     head = model.relevance
     fading = _fading(len(history.movie_rows), head.recency_power)
     weights = _weights(model.nearness_table, history.movie_rows, movie_rows)
-    near: Doubles = weights * model.like_weights()[history.level_rows].astype(np.float64)
+    near: Doubles = weights * model.like_weights[history.level_rows].astype(np.float64)
     mass = fading.sum()
     without = _without_each(near, fading) / max(mass - fading[0], 1.0)
     added: Doubles = model.blend.neighbour_weight * ((near @ fading / max(mass, 1.0))[:, None] - without)
@@ -123,8 +123,8 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     """
     kept = terms * fading
     moved = terms[:, :-1] * fading[1:]
-    without: Doubles = kept.sum(axis=1)[:, None] - np.cumsum(kept, axis=1)
-    without[:, 1:] += np.cumsum(moved, axis=1)
+    without: Doubles = kept.sum(axis=1)[:, None] - kept.cumsum(axis=1)
+    without[:, 1:] += moved.cumsum(axis=1)
     return without
 
 
@@ -133,12 +133,12 @@ def _weights(table: NeighbourTable, history_rows: NDArray[np.integer], movie_row
     begins = table.offsets[history_rows]
     lengths = table.offsets[np.asarray(history_rows) + 1] - begins
     stretches = spans(begins, lengths)
-    order = np.argsort(movie_rows)
+    order = movie_rows.argsort()
     ascending = movie_rows[order]
     neighbours = table.movie_rows[stretches]
-    found = np.minimum(np.searchsorted(ascending, neighbours), len(ascending) - 1)
+    found = np.minimum(ascending.searchsorted(neighbours), len(ascending) - 1)
     hits = np.flatnonzero(ascending[found] == neighbours)
-    owners = np.searchsorted(np.cumsum(lengths), hits, side="right")
+    owners = lengths.cumsum().searchsorted(hits, side="right")
     weights = np.zeros((len(movie_rows), len(history_rows)))
     weights[order[found[hits]], owners] = table.weights[stretches[hits]]
     return weights

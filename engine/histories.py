@@ -67,12 +67,12 @@ class Histories:
     @property
     def places(self) -> NDArray[np.int64]:
         """Which history each review belongs to, int64 [num_reviews]."""
-        return np.repeat(np.arange(len(self)), self.lengths)
+        return np.arange(len(self)).repeat(self.lengths)
 
     @property
     def ages(self) -> NDArray[np.int64]:
         """The place of each review counted from its reviewer's last, which has 1: int64 [num_reviews]."""
-        return np.repeat(self.offsets[1:], self.lengths) - np.arange(len(self.movie_rows))
+        return self.offsets[1:].repeat(self.lengths) - np.arange(len(self.movie_rows))
 
     def by_length(self, step: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Groups the histories whose lengths differ by less than `step`.
@@ -113,8 +113,8 @@ def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[
         >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
         [7, 8, 2, 3, 4]
     """
-    ends = np.cumsum(lengths)
-    shifts = np.repeat(begins - (ends - lengths), lengths)
+    ends = lengths.cumsum()
+    shifts: NDArray[np.int64] = (begins - (ends - lengths)).repeat(lengths)
     return shifts + np.arange(len(shifts))
 
 

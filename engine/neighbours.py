@@ -65,7 +65,7 @@ class NeighbourTable:
         weights = self.weights[sources]
         found = self.movie_rows[sources].astype(np.int64)
         if places is not None:
-            found += np.repeat(places * self.num_movies, lengths)
+            found += (places * self.num_movies).repeat(lengths)
         num_keys = num_places * self.num_movies
         keys: NDArray[np.integer]
         if len(found) * _SORTED_UP_TO < num_keys:
@@ -74,7 +74,7 @@ class NeighbourTable:
             touched = np.zeros(num_keys, dtype=bool)
             touched[found] = True
             keys, positions = np.flatnonzero(touched), (np.cumsum(touched) - 1)[found]
-        given = (weights * np.repeat(amount, lengths) for amount in amounts)
+        given = (weights * amount.repeat(lengths) for amount in amounts)
         totals = [np.asarray(np.bincount(positions, each, len(keys)), np.float64) for each in given]
         return keys.astype(np.int64), totals
 
@@ -100,5 +100,5 @@ class MovieSums(NamedTuple):
             return every[movie_rows]
         if not len(self.rows):
             return np.zeros(len(movie_rows))
-        places = np.minimum(np.searchsorted(self.rows, movie_rows), len(self.rows) - 1)
+        places = np.minimum(self.rows.searchsorted(movie_rows), len(self.rows) - 1)
         return np.where(self.rows[places] == movie_rows, self.values[places], 0.0)

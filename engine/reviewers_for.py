@@ -81,7 +81,7 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
     for begin, end in blocks(offsets):
         histories = stretch(model.histories, begin, end)
         fading = _fading(histories, head.recency_power)
-        liked = fading * model.like_weights()[histories.level_rows] * nearness[histories.movie_rows]
+        liked = fading * model.like_weights[histories.level_rows] * nearness[histories.movie_rows]
         mass = np.maximum(sums(fading, histories.offsets), np.float32(1))
         near = model.blend.neighbour_weight * sums(liked, histories.offsets) / mass
         recent = histories.latest(head.max_history)

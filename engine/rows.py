@@ -45,7 +45,7 @@ def distinct_places(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
         ordered = rows[order]
     is_new = are_new(ordered)
     places = np.empty(len(rows), dtype=np.int64)
-    places[order] = np.cumsum(is_new) - 1
+    places[order] = is_new.cumsum() - 1
     return ordered[is_new], places
 
 
@@ -70,7 +70,7 @@ def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArr
     """
     if not len(ascending):
         return np.zeros(rows.shape, dtype=bool)
-    places = np.minimum(np.searchsorted(ascending, rows), len(ascending) - 1)
+    places = np.minimum(ascending.searchsorted(rows), len(ascending) - 1)
     held: NDArray[np.bool_] = ascending[places] == rows
     return held
 

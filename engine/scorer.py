@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -164,7 +165,7 @@ class Model:
     def near(self, histories: Histories) -> MovieSums:
         """How near movies are to some histories, newer reviews counting more; by keys."""
         fading = recency_weights(histories.ages, self.relevance.recency_power)
-        weights = fading * self.like_weights()[histories.level_rows]
+        weights = fading * self.like_weights[histories.level_rows]
         mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
         weights = weights / mass[histories.places]
         keys, (near,) = self._spread(self.nearness_table, histories, weights)
@@ -306,6 +307,7 @@ class Model:
         cuts = np.flatnonzero(np.diff(load)) + 1
         return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
 
+    @cached_property
     def like_weights(self) -> Floats:
         """What a review of each level counts among a history's neighbours, float32 [max(num_levels, 1)]."""
         if self.rating is None:

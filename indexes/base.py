@@ -86,6 +86,8 @@ class VectorIndex(ABC):
         if k < 1:
             raise VectorIndexError(f"k must be at least 1 but is {k}")
         scores, rows = self._search(checked, min(k, self.num_vectors))
+        if (scores[:, 1:] < scores[:, :-1]).all():
+            return SearchResult(scores, rows)
         order = np.lexsort((rows, -scores), axis=1)
         queried = np.arange(len(order))[:, None]
         return SearchResult(scores[queried, order], rows[queried, order])

@@ -80,7 +80,7 @@ def popularity_of(
     Returns:
         float32 [num_movies].
     """
-    counts = model.like_weights()[histories.level_rows]
+    counts = model.like_weights[histories.level_rows]
     return decayed_popularity(histories.movie_rows, times, model.num_movies, half_life_days, counts)
 
 
