@@ -18,6 +18,8 @@ CODES = ("full", "fp16", "sq8")
 """How the vectors in lists are kept: as they are, or rounded to two bytes or one byte a number."""
 BLOCK = 8
 """Numbers that are unpacked at once; rounded vectors whose length is no multiple take five times as long."""
+_ROUNDS = 10
+"""Of k-means."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
 
 
@@ -98,19 +100,25 @@ class InvertedFileIndex(FaissIndex):
         num_lists: int | None = None,
         num_probes: int = 8,
         codes: str = "full",
+        weights: ArrayLike | None = None,
         seed: int = 42,
     ) -> InvertedFileIndex:
         """Groups vectors into lists by k-means.
+
+        Where some vectors are near to most queries, weights that say so make short lists of those and long
+        ones of the others: a quarter of the lists, or fewer, is then enough to look into.
 
         Args:
             vectors: float32 [num_vectors, dim], at least `VECTORS_PER_LIST`.
             num_lists: the number of lists; by default four times the root of the number of vectors.
             num_probes: how many of them a search looks into.
             codes: one of `CODES`, how the vectors are kept.
+            weights: float [num_vectors], above 0, what each vector counts in the k-means; by default all
+                count alike.
             seed: of the k-means.
 
         Raises:
-            VectorIndexError: there are too few vectors for the lists.
+            VectorIndexError: there are too few vectors for the lists, or weights that do not fit them.
         """
         checked = checked_vectors(vectors, "vectors")
         most = len(checked) // VECTORS_PER_LIST
@@ -120,12 +128,18 @@ class InvertedFileIndex(FaissIndex):
                 f"An inverted-file index of {max(wanted, 1):,} lists needs at least "
                 f"{max(wanted, 1) * VECTORS_PER_LIST:,} vectors but got {len(checked):,}; use a flat index"
             )
+        counted = np.asarray(np.ones(len(checked)) if weights is None else weights, dtype=np.float32)
+        if counted.shape != (len(checked),) or not (counted > 0).all():
+            raise VectorIndexError(f"Expected a weight above 0 for each of {len(checked):,} vectors")
         padding = 0 if codes == "full" else -checked.shape[1] % BLOCK
         padded = np.pad(checked, ((0, 0), (0, padding))) if padding else checked
         dim = padded.shape[1]
+        means = faiss.Kmeans(dim, wanted, niter=_ROUNDS, seed=seed)
+        means.train(padded, weights=counted)
         # A vector goes into the list at the least distance, so that lists hold near ones and none grows huge;
         # by the inner product most would go where a few long vectors are.
         distances = faiss.IndexFlatL2(dim)
+        distances.add(means.centroids)
         if codes == "full":
             index: Any = faiss.IndexIVFFlat(distances, dim, wanted, faiss.METRIC_INNER_PRODUCT)
         else:
@@ -133,11 +147,10 @@ class InvertedFileIndex(FaissIndex):
             index = faiss.IndexIVFScalarQuantizer(
                 distances, dim, wanted, quantizer, faiss.METRIC_INNER_PRODUCT
             )
-        index.cp.seed = seed
-        index.train(padded)
+        index.train(padded)  # The lists are there already: what is left are the bounds of rounded numbers.
         index.add(padded)
         products = faiss.IndexFlatIP(dim)
-        products.add(distances.reconstruct_n(0, wanted))
+        products.add(means.centroids)
         index.quantizer = products
         index.nprobe = min(num_probes, wanted)
         if padding:
@@ -174,12 +187,16 @@ class InvertedFileIndex(FaissIndex):
         """The number of lists, and of those that are looked into."""
         return {"num_lists": self.num_lists, "num_probes": self.num_probes}
 
+    def num_compared(self, queries: NDArray[np.float32], num_probes: int) -> float:
+        """How many vectors a query is compared with in so many lists, on average over queries."""
+        padded = np.pad(queries, ((0, 0), (0, self._lists.d - self.dim)))
+        _, lists = self._lists.quantizer.search(padded, num_probes)
+        sizes = np.array([self._lists.invlists.list_size(row) for row in range(self.num_lists)])
+        return float(sizes[lists].sum() / max(len(queries), 1))
+
     def share_compared(self, queries: NDArray[np.float32]) -> float:
         """The part of the vectors that a search compares a query with, 0 to 1, averaged over queries."""
-        padded = np.pad(queries, ((0, 0), (0, self._lists.d - self.dim)))
-        _, lists = self._lists.quantizer.search(padded, self.num_probes)
-        sizes = np.array([self._lists.invlists.list_size(row) for row in range(self.num_lists)])
-        return float(sizes[lists].sum() / (max(len(queries), 1) * self.num_vectors))
+        return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:
         """Looks into twice as many lists from now on; False where it looks into all of them already."""

@@ -40,6 +40,7 @@ def tune_num_probes(
     k: int,
     recall_target: float,
     measure: Callable[[VectorIndex], float] | None = None,
+    least_compared: float = 1,
 ) -> float:
     """Doubles the number of probes until a recall is reached, then halves the last step as long as it holds.
 
@@ -53,6 +54,7 @@ def tune_num_probes(
         k: how many results are wanted; lists that hold fewer for some of the queries are too few.
         recall_target: what is to be reached, 0 to 1.
         measure: gives the recall of what the index is used for; by default that of the true `k` nearest.
+        least_compared: vectors that queries are compared with, on average, whatever the recall.
 
     Returns:
         The recall reached; the index is left with the number of probes that reached it.
@@ -72,7 +74,10 @@ def tune_num_probes(
     highest = reached(index.num_lists)
     if highest < recall_target:
         recall_target *= highest
-    failed, probes = 0, 1
+    probes = 1
+    while index.num_compared(checked, probes) < least_compared and probes < index.num_lists:
+        probes = min(2 * probes, index.num_lists)
+    failed = probes - 1
     while reached(probes) < recall_target and probes < index.num_lists:
         failed, probes = probes, min(2 * probes, index.num_lists)
     while probes - failed > max(1, probes // 8):

@@ -343,6 +343,32 @@ def test_lists_are_tuned_by_whatever_is_to_be_reached() -> None:
     assert asked.count(1) <= 1
 
 
+def test_vectors_that_are_near_many_queries_lie_in_short_lists() -> None:
+    lengths = np.random.default_rng(2).pareto(2.0, size=(8_000, 1)).astype(np.float32) + 0.1
+    vectors, queries = lengths * make_vectors(8_000), make_vectors(400, seed=1)
+    flat = FlatIndex.build(vectors)
+    weights = 1 + np.bincount(flat.search(queries[:200], 50).rows.ravel(), minlength=8_000)
+    alike, weighted = InvertedFileIndex.build(vectors), InvertedFileIndex.build(vectors, weights=weights)
+    for index in (alike, weighted):
+        assert tune_num_probes(index, flat, queries[:200], 50, 0.95) >= 0.95
+        assert recall(index, flat, queries[200:], 50) > 0.93
+    assert weighted.share_compared(queries) < 0.6 * alike.share_compared(queries)
+    with pytest.raises(VectorIndexError, match="a weight above 0 for each of 8,000 vectors"):
+        InvertedFileIndex.build(vectors, weights=weights[1:])
+    with pytest.raises(VectorIndexError, match="a weight above 0"):
+        InvertedFileIndex.build(vectors, weights=weights - 1)
+
+
+def test_so_many_vectors_are_compared_at_least_as_is_asked_for() -> None:
+    vectors, queries = make_clusters(4_000), make_vectors(100, seed=1)
+    index = InvertedFileIndex.build(vectors, num_lists=50)
+    for least in (1, 200, 1_000, 9_000):
+        tune_num_probes(index, FlatIndex.build(vectors), queries, 1, 0.0, least_compared=least)
+        compared = index.num_compared(queries, index.num_probes)
+        assert least <= compared or index.num_probes == 50
+        assert compared == pytest.approx(4_000 * index.share_compared(queries))
+
+
 def test_lists_that_are_too_short_do_not_count_although_a_search_makes_up_for_them() -> None:
     vectors, queries = make_vectors(2_000), make_vectors(50, seed=1)
     flat = FlatIndex.build(vectors)
