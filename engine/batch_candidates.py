@@ -58,11 +58,14 @@ class BatchSource(CandidateSource):
                 found = self.index.search(reviewers.queries[places], wanted)
                 keys = self.model.keys(places[:, None], found.rows)
                 is_open = ~are_held(seen, keys)
-                known = self._reached(reviewers, keys, found.scores, is_open, k)
+                near = self.model.blend.neighbour_weight * reviewers.near.at(keys)
+                scores = np.where(is_open, found.scores + near, -np.inf)
+                known = self._reached(reviewers, keys, scores, k)
                 reached[places] = np.maximum(reached[places], known)
                 highest[places] = found.scores[:, -1]
                 settled = (highest[places] <= reached[places]) | (wanted == self.index.num_vectors)
-                parts.append(keys[is_open & settled[:, None]])
+                least = reached[places] - _ROUNDING * (np.abs(reached[places]) + 1)
+                parts.append(keys[is_open & settled[:, None] & (scores >= least[:, None])])
                 places, wanted = places[~settled], 2 * wanted
         own = np.concatenate(parts)
         keys = self._near_enough(reviewers, reached, highest)
@@ -73,8 +76,7 @@ class BatchSource(CandidateSource):
         self,
         reviewers: Reviewers,
         keys: Rows,
-        products: NDArray[np.float32],
-        is_open: NDArray[np.bool_],
+        scores: Floats,
         k: int,
     ) -> Floats:
         """A score that k unseen movies of each reviewer reach, float64 [num], by some that were found.
@@ -82,13 +84,10 @@ class BatchSource(CandidateSource):
         Args:
             reviewers: all of the batch.
             keys: int64 [num, width], of reviewers and the movies that were found for them.
-            products: float32 [num, width], their inner products.
-            is_open: bool [num, width], whether they are unseen.
+            scores: float64 [num, width], what they come to without ratings; minus infinity if seen.
             k: how long the lists will be.
         """
         blend = self.model.blend
-        scores = products + blend.neighbour_weight * reviewers.near.at(keys)
-        scores = np.where(is_open, scores, -np.inf)
         if blend.like_weight == 0 or self.model.rating is None:
             return _kth_highest(scores, k)
         # Any k of them would do: of the best by what is known the list will be close to these.

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.histories import History, recency_weights, spans
+from engine.neighbour_ratings import OFFSET_DAMPING, RATING_PRIOR
 from engine.neighbours import NeighbourTable
 from engine.rating_head import RatingHead, Tastes
-from engine.scorer import OFFSET_DAMPING, RATING_PRIOR, Model, Reviewer
+from engine.scorer import Model, Reviewer
 
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.int64]

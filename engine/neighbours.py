@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.histories import spans
-from engine.rows import distinct_places
+from engine.rows import distinct_places, places_held
 
 _SORTED_UP_TO = 8
 """Sorting the neighbours is faster than a place for every movie while there are this many movies to one."""
@@ -40,6 +40,10 @@ class NeighbourTable:
         begin, end = self.offsets[movie_row], self.offsets[movie_row + 1]
         return self.movie_rows[begin:end], self.weights[begin:end]
 
+    def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
+        """How many neighbours some movies have in all."""
+        return int((self.offsets[np.asarray(movie_rows) + 1] - self.offsets[movie_rows]).sum())
+
     def spread(
         self,
         movie_rows: NDArray[np.integer],
@@ -59,13 +63,8 @@ class NeighbourTable:
             The neighbours as keys, `place * num_movies + movie_row`, int64 [num_neighbours], ascending, and
             for each of `amounts` their sums, float64 [num_neighbours]; every other sum is 0.
         """
-        begins = self.offsets[movie_rows]
-        lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
-        sources = spans(begins, lengths)
+        sources, found, lengths = self._gone_through(movie_rows, places)
         weights = self.weights[sources]
-        found = self.movie_rows[sources].astype(np.int64)
-        if places is not None:
-            found += (places * self.num_movies).repeat(lengths)
         num_keys = num_places * self.num_movies
         keys: NDArray[np.integer]
         if len(found) * _SORTED_UP_TO < num_keys:
@@ -77,6 +76,44 @@ class NeighbourTable:
         given = (weights * amount.repeat(lengths) for amount in amounts)
         totals = [np.asarray(np.bincount(positions, each, len(keys)), np.float64) for each in given]
         return keys.astype(np.int64), totals
+
+    def spread_to(
+        self,
+        keys: NDArray[np.int64],
+        movie_rows: NDArray[np.integer],
+        *amounts: NDArray[np.floating],
+        places: NDArray[np.integer] | None = None,
+    ) -> list[NDArray[np.float64]]:
+        """The sums that `spread` gives, of some keys only: of few of them it takes half the time.
+
+        Args:
+            keys: int64 [num_keys], `place * num_movies + movie_row`.
+            movie_rows: as of `spread`, and so are the others.
+            amounts: see there.
+            places: see there.
+
+        Returns:
+            For each of `amounts` the sums, float64 [num_keys].
+        """
+        wanted, positions = distinct_places(keys)
+        sources, found, lengths = self._gone_through(movie_rows, places)
+        hits, columns = places_held(wanted, found)
+        weights = self.weights[sources[hits]]
+        owners = lengths.cumsum().searchsorted(hits, side="right")
+        totals = (np.bincount(columns, weights * amount[owners], len(wanted)) for amount in amounts)
+        return [np.asarray(total, np.float64)[positions] for total in totals]
+
+    def _gone_through(
+        self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The positions of the neighbours of some movies, their keys, and how many each movie has."""
+        begins = self.offsets[movie_rows]
+        lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
+        sources = spans(begins, lengths)
+        found = self.movie_rows[sources].astype(np.int64)
+        if places is not None:
+            found += (places * self.num_movies).repeat(lengths)
+        return sources, found, lengths
 
 
 class MovieSums(NamedTuple):

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.histories import Histories, recency_weights, sums
+from engine.neighbour_ratings import OFFSET_DAMPING, RATING_PRIOR
 from engine.neighbours import NeighbourTable
-from engine.scorer import OFFSET_DAMPING, RATING_PRIOR, Floats, Model
+from engine.scorer import Floats, Model
 
 Rows = NDArray[np.int64]
 

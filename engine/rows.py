@@ -15,6 +15,10 @@ Whole = TypeVar("Whole", bound=np.integer[Any])
 _DIGIT_BITS = 16
 _MANY = 2048
 """So many are sorted by their digits; of fewer the passes cost more than comparing."""
+_RARE = 8
+"""Where there are more rows to one that is looked for, most of them are told off by their hashes."""
+_SLOTS = 16
+"""Places in the table of hashes for each row in it, at least."""
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
@@ -73,6 +77,37 @@ def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArr
     places = np.minimum(ascending.searchsorted(rows), len(ascending) - 1)
     held: NDArray[np.bool_] = ascending[places] == rows
     return held
+
+
+def places_held(
+    ascending: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which rows are among ascending ones, and where: positions in `rows`, and in `ascending`.
+
+    Where few of many rows are, most are told off by a table of hashes: a Bloom filter with one of them.
+
+    Example:
+        >>> [found.tolist() for found in places_held(np.array([3, 7]), np.array([7, 4, 3]))]
+        [[0, 2], [1, 0]]
+    """
+    if not len(ascending):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    likely = None
+    if len(rows) >= _MANY and _RARE * len(ascending) < len(rows):
+        bits = (_SLOTS * len(ascending)).bit_length()
+        marks = np.zeros(1 << bits, dtype=bool)
+        marks[_hashes(ascending, bits)] = True
+        likely = np.flatnonzero(marks[_hashes(rows, bits)])
+        rows = rows[likely]
+    places = np.minimum(ascending.searchsorted(rows), len(ascending) - 1)
+    hits = np.flatnonzero(ascending[places] == rows)
+    return hits if likely is None else likely[hits], places[hits]
+
+
+def _hashes(rows: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+    """So many of the highest bits of products with a large odd number (Knuth's multiplicative hashing)."""
+    products = rows.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return (products >> np.uint64(64 - bits)).view(np.int64)
 
 
 def _ascending_order(rows: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.histories import Histories, History, recency_weights, sums
+from engine.neighbour_ratings import NeighbourRatings
 from engine.neighbours import MovieSums, NeighbourTable
 from engine.rating_head import RatingHead, RatingPrediction, Tastes
 from engine.relevance_head import RelevanceHead
@@ -20,10 +21,6 @@ Rows = NDArray[np.integer] | slice
 
 ALL = slice(None)
 """Every movie, in the order of the rows."""
-RATING_PRIOR = 0.2
-"""Weight of "as predicted" among the neighbours' ratings: few or far neighbours say little."""
-OFFSET_DAMPING = 15.0
-"""Reviews at which a reviewer's own mean counts half."""
 _LEAST_RATED = 24
 """Movies that are rated at first, of those that may be among the best."""
 _PAIRS = 2**16
@@ -66,7 +63,7 @@ class Reviewer(NamedTuple):
     """How near movies are to the history, newer reviews counting more."""
     taste: Tastes | None
     """What the rating head needs, of this one; None where the data has no ratings."""
-    neighbour_ratings: MovieSums | None
+    neighbour_ratings: NeighbourRatings | None
     """In stars: how far above expectation each movie's neighbours were rated."""
 
 
@@ -79,7 +76,7 @@ class Reviewers(NamedTuple):
     near: MovieSums
     """By keys, `place * num_movies + movie_row`."""
     tastes: Tastes | None
-    neighbour_ratings: MovieSums | None
+    neighbour_ratings: NeighbourRatings | None
     """By keys."""
 
     def __len__(self) -> int:
@@ -168,8 +165,9 @@ class Model:
         weights = fading * self.like_weights[histories.level_rows]
         mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
         weights = weights / mass[histories.places]
-        keys, (near,) = self._spread(self.nearness_table, histories, weights)
-        return MovieSums(keys, near, len(histories) * self.num_movies)
+        table, places, count = self.nearness_table, histories.places, len(histories)
+        keys, (near,) = table.spread(histories.movie_rows, weights, places=places, num_places=count)
+        return MovieSums(keys, near, count * self.num_movies)
 
     def rescore(self, reviewer: Reviewer, movie_rows: Rows) -> Scores:
         """Scores some movies, or all of them, for one reviewer."""
@@ -233,7 +231,9 @@ class Model:
         """Reviewers' places and movies as one number each, int64 [num]."""
         return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
 
-    def _rate(self, tastes: Tastes | None, movie_rows: Rows, near: MovieSums | None, keys: Rows) -> Floats:
+    def _rate(
+        self, tastes: Tastes | None, movie_rows: Rows, near: NeighbourRatings | None, keys: Rows
+    ) -> Floats:
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")
         location, log_scale = self.rating.locate(tastes, movie_rows, self.blend.interaction_weight)
@@ -315,19 +315,8 @@ class Model:
         liked = self.rating.levels >= self.blend.like_rating
         return np.where(liked, 1.0, self.blend.other_weight).astype(np.float32)
 
-    def _neighbour_ratings(self, histories: Histories) -> MovieSums | None:
+    def _neighbour_ratings(self, histories: Histories) -> NeighbourRatings | None:
         if self.rating is None or self.rating_neighbours is None:
             return None
         residuals = self.rating.levels[histories.level_rows] - self.rating.baselines[histories.movie_rows]
-        offsets = sums(residuals, histories.offsets) / (histories.lengths + OFFSET_DAMPING)
-        residuals = residuals - offsets[histories.places]
-        ones = np.ones(len(residuals))
-        keys, (above, weight) = self._spread(self.rating_neighbours, histories, residuals, ones)
-        return MovieSums(keys, above / (weight + RATING_PRIOR), len(histories) * self.num_movies)
-
-    @staticmethod
-    def _spread(
-        table: NeighbourTable, histories: Histories, *amounts: NDArray[np.floating]
-    ) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
-        places, count = histories.places, len(histories)
-        return table.spread(histories.movie_rows, *amounts, places=places, num_places=count)
+        return NeighbourRatings.of(self.rating_neighbours, histories, residuals)

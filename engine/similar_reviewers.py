@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.histories import Histories, sums
+from engine.neighbour_ratings import OFFSET_DAMPING
 from engine.reviewers_for import blocks, stretch
-from engine.scorer import OFFSET_DAMPING, Model
+from engine.scorer import Model
 
 Rows = NDArray[np.int64]
 Doubles = NDArray[np.float64]

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import IngestConfig, NeighboursConfig
+from engine.neighbour_ratings import OFFSET_DAMPING
 from engine.neighbours import NeighbourTable
-from engine.scorer import OFFSET_DAMPING, Blend
+from engine.scorer import Blend
 from pipelines.database import open_database, run, storage_errors
 from pipelines.dataset import Reviews
 from pipelines.linear_neighbours import linear_neighbours

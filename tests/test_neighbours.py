@@ -214,3 +214,21 @@ def test_spreading_is_a_product_with_the_whole_matrix(
             some = generator.integers(0, num_movies, 7)
             np.testing.assert_array_equal(every.at(some), every.at(ALL)[some])
             np.testing.assert_array_equal(found, table.spread(rows, amount)[1][0])
+            np.testing.assert_allclose(table.spread_to(some, rows, amount)[0], every.at(some), atol=1e-9)
+
+
+def test_the_sums_of_some_keys_are_those_among_all() -> None:
+    generator = np.random.default_rng(3)
+    lengths = generator.integers(0, 60, 500)
+    rows = np.concatenate([generator.permutation(500)[:length] for length in lengths]).astype(np.int32)
+    weights = generator.standard_normal(len(rows)).astype(np.float32)
+    table = NeighbourTable(np.concatenate([[0], np.cumsum(lengths)]), rows, weights)
+    movies, places = generator.integers(0, 500, 900), np.sort(generator.integers(0, 40, 900))
+    amounts = generator.standard_normal((2, 900))
+    keys, totals = table.spread(movies, *amounts, places=places, num_places=40)
+    for number in (0, 1, 30, 5_000):  # A few of them are told off by their hashes, and more are not.
+        asked = generator.integers(0, 40 * 500, number)
+        found = table.spread_to(asked, movies, *amounts, places=places)
+        for total, one in zip(totals, found, strict=True):
+            np.testing.assert_allclose(one, MovieSums(keys, total, 40 * 500).at(asked), atol=1e-9)
+    assert table.num_neighbours(movies) == lengths[movies].sum()
