@@ -28,8 +28,6 @@ STRONGEST_FILE = "strongest.npy"
 """The movies that come high for many reviewers; an artifact has it where they are not all compared."""
 _LEAST = 32
 """Movies that are asked for at least: with few of them the bound is too high to leave out neighbours."""
-_RATED_FOR_ONE = 2
-"""Movies whose chance of a like is worked out for each place in a list, to know what the list reaches."""
 _ROUNDING = 1e-5
 """How far, as a part of them, scores may lie from those of another order of summation."""
 
@@ -91,7 +89,7 @@ class BatchSource(CandidateSource):
         if blend.like_weight == 0 or self.model.rating is None:
             return _kth_highest(scores, k)
         # Any k of them would do: of the best by what is known the list will be close to these.
-        border = scores.shape[1] - min(_RATED_FOR_ONE * k, scores.shape[1])
+        border = scores.shape[1] - min(k, scores.shape[1])
         best = np.argpartition(scores, border, axis=1)[:, border:]
         keys = np.take_along_axis(keys, best, axis=1)
         scores = np.take_along_axis(scores, best, axis=1)
