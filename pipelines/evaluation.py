@@ -23,6 +23,7 @@ from pipelines.dataset import default_like_rating
 from pipelines.evaluation_data import Given, Pair, Prepared, read_for_protocol, read_pairs
 from pipelines.evaluation_page import evaluation_page
 from pipelines.fold_figures import FoldFigures, measure
+from pipelines.order import is_drawn_anywhere
 from pipelines.page import check_page, write_page
 from pipelines.protocols import PROTOCOLS, UNORDERED, Fold, make_folds
 from pipelines.signals import BLEND, SENTIMENT, SIGNALS, describe_sentiment, training_reviews, verdicts
@@ -136,8 +137,9 @@ def evaluate(
             ranked, and only for the reviewers that it names. By default the whole catalogue is.
         output: a web page to show it on, if any.
 
-    What the engine's own model is validated on in training is like what the protocol holds out: drawn at
-    random under "random" and "folds", unless `split.order` says otherwise, and the last reviews elsewhere.
+    What the engine's own model is validated on in training is like what is held out, unless `split.order`
+    says otherwise: drawn at random under "random" and "folds", and where given test reviews lie anywhere
+    among their reviewers' training reviews; and the last reviews elsewhere.
 
     Raises:
         ConfigError: an unknown model or protocol, one that cannot take the data, or reviews and pairs.
@@ -151,8 +153,6 @@ def evaluate(
         check_page(Path(output))
     if negatives is not None and not negatives.is_file():
         raise ConfigError(f"There is no file of candidates at {negatives}")
-    if not pairs and protocol in UNORDERED and config.split.order == "auto":
-        config = replace(config, split=replace(config.split, order="none"))
     sentiment = any(model in SIGNALS for model in models)
     folds: Iterator[Fold]
     read: Given | Prepared
@@ -182,9 +182,14 @@ def evaluate(
         logger.info(
             "Fold %d: %s", number, ", ".join(f"{name} {count:,}" for name, count in splits[-1].items())
         )
+        for_fold = config
+        if config.split.order == "auto" and (
+            is_drawn_anywhere(fold.train, fold.test) if pairs else protocol in UNORDERED
+        ):
+            for_fold = replace(config, split=replace(config.split, order="none"))
         for model in models:
             started = time.perf_counter()
-            fitted = _fit(model, fold, like_rating, config)
+            fitted = _fit(model, fold, like_rating, for_fold)
             seconds[model].append(round(time.perf_counter() - started, 3))
             figures = measure(
                 fitted,

@@ -17,6 +17,22 @@ def follows_time(reviews: Reviews, config: Config) -> bool:
     return config.split.order == "time"
 
 
+def is_drawn_anywhere(train: Reviews, test: Reviews) -> bool:
+    """Whether test reviews lie anywhere among their reviewers' training reviews, rather than after them.
+
+    Of n + 1 reviews one that is drawn at random is not the newest with a chance of n / (n + 1). They count as
+    drawn where at least half as many as that are older than the newest training review; equally old ones say
+    nothing. Ratings are not looked at.
+    """
+    newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
+    np.maximum.at(newest, train.reviewer_rows, train.times)
+    counts = np.bincount(train.reviewer_rows, minlength=train.num_reviewers)
+    telling = (counts[test.reviewer_rows] > 0) & (test.times != newest[test.reviewer_rows])
+    rows, times = test.reviewer_rows[telling], test.times[telling]
+    expected = (counts[rows] / (counts[rows] + 1)).sum()
+    return bool(len(rows)) and bool((times < newest[rows]).sum() > expected / 2)
+
+
 def in_order(reviews: Reviews, config: Config) -> Reviews:
     """The reviews as they are, or each reviewer's in a random order where time says nothing.
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from engine.errors import ConfigError
 from pipelines import evaluation
 from pipelines.dataset import Reviews, make_reviews
 from pipelines.fit import fit_model
-from pipelines.order import follows_time, in_order
+from pipelines.order import follows_time, in_order, is_drawn_anywhere
 from pipelines.split import hold_out_last
 from pipelines.validation import histories_of
 
@@ -39,6 +40,30 @@ def test_time_counts_where_the_data_has_any() -> None:
     assert follows_time(some_reviews(timed=False), config_with("time"))
     assert not follows_time(some_reviews(), config_with("none"))
     assert not follows_time(some_reviews().select(np.zeros(400, dtype=bool)), config_with("auto"))
+
+
+@pytest.mark.parametrize("days", [40, 120, 400])
+def test_what_is_drawn_at_random_is_told_from_what_comes_last(days: int) -> None:
+    reviews = some_reviews()
+    reviews = replace(reviews, times=reviews.times * days // 400)
+    chance = np.random.default_rng(0)
+    at_random = chance.random(400) < 0.2
+    last = np.arange(400) % 10 >= 8
+    told = days > 40  # Where all of a reviewer are equally old, there is nothing to tell.
+    assert is_drawn_anywhere(reviews.select(~at_random), reviews.select(at_random)) == told
+    assert not is_drawn_anywhere(reviews.select(~last), reviews.select(last))
+    assert not is_drawn_anywhere(reviews, reviews.select(np.zeros(400, dtype=bool)))
+    strangers = reviews.select(reviews.reviewer_rows < 20), reviews.select(reviews.reviewer_rows >= 20)
+    assert not is_drawn_anywhere(*strangers)
+
+
+def test_reviewers_of_one_review_are_enough_to_tell() -> None:
+    reviews = some_reviews()
+    single = reviews.select(np.arange(400) % 10 < 2)
+    first = np.arange(80) % 2 == 0
+    mixed = np.random.default_rng(1).random(40).round().astype(bool).repeat(2) ^ first
+    assert is_drawn_anywhere(single.select(mixed), single.select(~mixed))
+    assert not is_drawn_anywhere(single.select(first), single.select(~first))
 
 
 def test_an_unknown_order_is_refused() -> None:
@@ -90,4 +115,27 @@ def test_training_is_validated_on_what_the_protocol_holds_out(
     monkeypatch.setattr("pipelines.fit.fit_model", no_fit)
     with pytest.raises(InterruptedError):
         evaluation.evaluate((source,), protocol=protocol, models=("ncf",))
+    assert seen == [order]
+
+
+@pytest.mark.parametrize(("held_out", "order"), [("random", "none"), ("last", "auto")])
+def test_training_is_validated_on_what_a_given_test_file_holds_out(
+    held_out: str, order: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = np.arange(400)
+    chosen = np.random.default_rng(0).random(400) < 0.2 if held_out == "random" else rows % 10 >= 8
+    for name, some in (("train", ~chosen), ("test", chosen)):
+        lines = [
+            f"R{row // 10},M{row * 7 % 60},{1 + row % 5},{1_500_000_000 + row}" for row in rows[some].tolist()
+        ]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["reviewer,movie,rating,time", *lines]))
+    seen = []
+
+    def no_fit(_reviews: Reviews, config: Config) -> None:
+        seen.append(config.split.order)
+        raise InterruptedError
+
+    monkeypatch.setattr("pipelines.fit.fit_model", no_fit)
+    with pytest.raises(InterruptedError):
+        evaluation.evaluate(pairs=[(tmp_path / "train.csv", tmp_path / "test.csv")], models=("ncf",))
     assert seen == [order]
