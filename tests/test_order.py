@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,17 +96,14 @@ def test_a_model_of_unordered_reviews_does_not_fade_them_and_keeps_histories_by_
     assert fit_model(reviews, config_with("auto")).model.relevance.recency_power == 0.4
 
 
-@pytest.mark.parametrize(
-    ("protocol", "order"),
-    [("random", "none"), ("folds", "none"), ("last-share", "auto"), ("temporal", "auto")],
-)
-def test_training_is_validated_on_what_the_protocol_holds_out(
-    protocol: str, order: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    source = tmp_path_factory.mktemp("order") / "reviews.csv"
-    rows = np.arange(400)
+def write_reviews(path: Path, rows: np.ndarray) -> Path:
     lines = [f"R{row // 10},M{row * 7 % 60},{1 + row % 5},{1_500_000_000 + row}" for row in rows.tolist()]
-    source.write_text("\n".join(["reviewer,movie,rating,time", *lines]))
+    path.write_text("\n".join(["reviewer,movie,rating,time", *lines]))
+    return path
+
+
+def order_of_fit(monkeypatch: pytest.MonkeyPatch, **asked: Any) -> str:
+    """The order in which the engine's own model is trained in an evaluation, which then ends."""
     seen = []
 
     def no_fit(_reviews: Reviews, config: Config) -> None:
@@ -114,8 +112,19 @@ def test_training_is_validated_on_what_the_protocol_holds_out(
 
     monkeypatch.setattr("pipelines.fit.fit_model", no_fit)
     with pytest.raises(InterruptedError):
-        evaluation.evaluate((source,), protocol=protocol, models=("ncf",))
-    assert seen == [order]
+        evaluation.evaluate(models=("ncf",), **asked)
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "order"),
+    [("random", "none"), ("folds", "none"), ("last-share", "auto"), ("temporal", "auto")],
+)
+def test_training_is_validated_on_what_the_protocol_holds_out(
+    protocol: str, order: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = write_reviews(tmp_path / "reviews.csv", np.arange(400))
+    assert order_of_fit(monkeypatch, reviews=(source,), protocol=protocol) == order
 
 
 @pytest.mark.parametrize(("held_out", "order"), [("random", "none"), ("last", "auto")])
@@ -124,18 +133,6 @@ def test_training_is_validated_on_what_a_given_test_file_holds_out(
 ) -> None:
     rows = np.arange(400)
     chosen = np.random.default_rng(0).random(400) < 0.2 if held_out == "random" else rows % 10 >= 8
-    for name, some in (("train", ~chosen), ("test", chosen)):
-        lines = [
-            f"R{row // 10},M{row * 7 % 60},{1 + row % 5},{1_500_000_000 + row}" for row in rows[some].tolist()
-        ]
-        (tmp_path / f"{name}.csv").write_text("\n".join(["reviewer,movie,rating,time", *lines]))
-    seen = []
-
-    def no_fit(_reviews: Reviews, config: Config) -> None:
-        seen.append(config.split.order)
-        raise InterruptedError
-
-    monkeypatch.setattr("pipelines.fit.fit_model", no_fit)
-    with pytest.raises(InterruptedError):
-        evaluation.evaluate(pairs=[(tmp_path / "train.csv", tmp_path / "test.csv")], models=("ncf",))
-    assert seen == [order]
+    train = write_reviews(tmp_path / "train.csv", rows[~chosen])
+    test = write_reviews(tmp_path / "test.csv", rows[chosen])
+    assert order_of_fit(monkeypatch, pairs=[(train, test)]) == order
