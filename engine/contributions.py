@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.histories import History, recency_weights, spans
+from engine.histories import History, recency_weights
 from engine.neighbour_ratings import OFFSET_DAMPING, RATING_PRIOR
-from engine.neighbours import NeighbourTable
 from engine.rating_head import RatingHead, Tastes
 from engine.scorer import Model, Reviewer
 
@@ -86,7 +85,7 @@ def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -
     """What each review adds to the relevance, neighbours and all: float64 [num_movies, num_reviews]."""
     head = model.relevance
     fading = _fading(len(history.movie_rows), head.recency_power)
-    weights = _weights(model.nearness_table, history.movie_rows, movie_rows)
+    weights = model.nearness_table.between(movie_rows, history.movie_rows)
     near: Doubles = weights * model.like_weights[history.level_rows].astype(np.float64)
     mass = fading.sum()
     without = _without_each(near, fading) / max(mass - fading[0], 1.0)
@@ -129,22 +128,6 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     return without
 
 
-def _weights(table: NeighbourTable, history_rows: NDArray[np.integer], movie_rows: Rows) -> Doubles:
-    """How near the table puts movies to those of a history: float64 [num_movies, num_reviews]."""
-    begins = table.offsets[history_rows]
-    lengths = table.offsets[np.asarray(history_rows) + 1] - begins
-    stretches = spans(begins, lengths)
-    order = movie_rows.argsort()
-    ascending = movie_rows[order]
-    neighbours = table.movie_rows[stretches]
-    found = np.minimum(ascending.searchsorted(neighbours), len(ascending) - 1)
-    hits = np.flatnonzero(ascending[found] == neighbours)
-    owners = lengths.cumsum().searchsorted(hits, side="right")
-    weights = np.zeros((len(movie_rows), len(history_rows)))
-    weights[order[found[hits]], owners] = table.weights[stretches[hits]]
-    return weights
-
-
 class _Ratings:
     """What each review adds to the logarithm of the chance of a like."""
 
@@ -162,7 +145,7 @@ class _Ratings:
         self._moved = (pooled - terms) / np.sqrt(num_reviews) - pooled / np.sqrt(num_reviews + 1)
         self._near, self._near_without = np.zeros(len(movie_rows)), np.zeros((len(movie_rows), num_reviews))
         if model.rating_neighbours is not None:
-            weights = _weights(model.rating_neighbours, history_rows, movie_rows)
+            weights = model.rating_neighbours.between(movie_rows, history_rows)
             self._near, self._near_without = _neighbour_ratings(weights, residuals)
 
     def contributions(self, places: Rows) -> Doubles:

@@ -96,12 +96,33 @@ class NeighbourTable:
             For each of `amounts` the sums, float64 [num_keys].
         """
         wanted, positions = distinct_places(keys)
-        sources, found, lengths = self._gone_through(movie_rows, places)
-        hits, columns = places_held(wanted, found)
-        weights = self.weights[sources[hits]]
-        owners = lengths.cumsum().searchsorted(hits, side="right")
+        columns, owners, weights = self._held(wanted, movie_rows, places)
         totals = (np.bincount(columns, weights * amount[owners], len(wanted)) for amount in amounts)
         return [np.asarray(total, np.float64)[positions] for total in totals]
+
+    def between(self, movie_rows: NDArray[np.int64], of_rows: NDArray[np.integer]) -> NDArray[np.float64]:
+        """The weights with which some movies are neighbours of others: float64 [num_movies, num_others].
+
+        Args:
+            movie_rows: int64 [num_movies], each another.
+            of_rows: int [num_others], such as a history.
+        """
+        order = movie_rows.argsort()
+        columns, owners, weights = self._held(movie_rows[order], of_rows, None)
+        matrix = np.zeros((len(movie_rows), len(of_rows)))
+        matrix[order[columns], owners] = weights
+        return matrix
+
+    def _held(
+        self,
+        ascending: NDArray[np.int64],
+        movie_rows: NDArray[np.integer],
+        places: NDArray[np.integer] | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Of the neighbours among ascending keys: which key it is, of which of the movies, and the weight."""
+        sources, found, lengths = self._gone_through(movie_rows, places)
+        hits, columns = places_held(ascending, found)
+        return columns, lengths.cumsum().searchsorted(hits, side="right"), self.weights[sources[hits]]
 
     def _gone_through(
         self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None

@@ -232,3 +232,14 @@ def test_the_sums_of_some_keys_are_those_among_all() -> None:
         for total, one in zip(totals, found, strict=True):
             np.testing.assert_allclose(one, MovieSums(keys, total, 40 * 500).at(asked), atol=1e-9)
     assert table.num_neighbours(movies) == lengths[movies].sum()
+
+
+def test_weights_between_movies_are_those_of_the_matrix() -> None:
+    generator = np.random.default_rng(4)
+    matrix = generator.random((50, 50)) * (generator.random((50, 50)) < 0.3)
+    offsets = np.concatenate([[0], np.cumsum((matrix > 0).sum(axis=1))])
+    weights = matrix[matrix > 0].astype(np.float32)
+    table = NeighbourTable(offsets, np.nonzero(matrix)[1].astype(np.int32), weights)
+    some, others = generator.permutation(50)[:9], generator.integers(0, 50, 20)
+    np.testing.assert_allclose(table.between(some, others), matrix[others][:, some].T, atol=1e-6)
+    assert table.between(some, others[:0]).shape == (9, 0)
