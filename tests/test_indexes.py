@@ -7,13 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from random_vectors import codes_of, make_vectors
 
-from engine.config import IndexConfig
 from indexes.base import VectorIndex, VectorIndexError
-from indexes.choose import KINDS, build_index, load_index
 from indexes.exact import ExactIndex
 from indexes.faiss_index import FaissIndex, FlatIndex, InvertedFileIndex
-from indexes.quality import recall, tune_num_probes
 from indexes.strongest import StrongestIndex, strongest_rows
 
 Build = Callable[[NDArray[np.float32]], VectorIndex]
@@ -27,14 +25,6 @@ BUILDERS: dict[str, Build] = {
 }
 ROUNDING = {"full": 1e-5, "fp16": 1e-2, "sq8": 0.2}
 """How far a score may be from the inner product; those of the vectors here have a standard deviation of 3."""
-
-
-def make_vectors(number: int, dim: int = 8, seed: int = 0) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).normal(size=(number, dim)).astype(np.float32)
-
-
-def codes_of(index: VectorIndex) -> str:
-    return index.codes if isinstance(index, InvertedFileIndex) else "full"
 
 
 @pytest.fixture(params=BUILDERS)
@@ -193,201 +183,6 @@ def test_inverted_lists_are_the_same_for_the_same_seed() -> None:
     vectors, queries = make_vectors(2_000), make_vectors(50, seed=1)
     first, second = (InvertedFileIndex.build(vectors, seed=3).search(queries, 10) for _ in range(2))
     np.testing.assert_array_equal(first.rows, second.rows)
-
-
-def test_recall_counts_what_is_found() -> None:
-    vectors, queries = make_vectors(400), make_vectors(40, seed=1)
-    exact = ExactIndex(vectors)
-    inverted = InvertedFileIndex.build(vectors, num_lists=10, num_probes=2)
-    found, wanted = inverted.search(queries, 5).rows.tolist(), exact.search(queries, 5).rows.tolist()
-    expected = np.mean([len(set(one) & set(other)) / 5 for one, other in zip(found, wanted, strict=True)])
-    assert recall(inverted, exact, queries, 5) == pytest.approx(expected)
-    assert recall(exact, exact, queries, 5) == 1.0
-    with pytest.raises(VectorIndexError, match="at least one query"):
-        recall(exact, exact, queries[:0], 5)
-
-
-def test_probes_are_widened_until_the_recall_is_reached() -> None:
-    vectors, queries = make_vectors(4_000), make_vectors(100, seed=1)
-    index = InvertedFileIndex.build(vectors, num_lists=50)
-    assert tune_num_probes(index, FlatIndex.build(vectors), queries, 10, 0.8) >= 0.8
-    few = index.num_probes
-    assert tune_num_probes(index, FlatIndex.build(vectors), queries, 10, 0.99) >= 0.99
-    assert 1 <= few < index.num_probes < 50
-    assert tune_num_probes(index, FlatIndex.build(vectors), queries, 10, 1.0) == 1.0
-
-
-def make_clusters(number: int) -> NDArray[np.float32]:
-    centres = make_vectors(40, seed=5) * 4
-    return (centres[np.arange(number) % 40] + 0.3 * make_vectors(number)).astype(np.float32)
-
-
-def test_few_vectors_are_searched_exactly_and_many_by_lists(tmp_path: Path) -> None:
-    vectors = make_clusters(4_000)
-    queries = vectors[::50]
-    small, report = build_index(vectors, queries)
-    assert isinstance(small, FlatIndex)
-    assert report["kind"] == "flat"
-    assert "few enough" in report["why"]
-    large, report = build_index(vectors, queries, exact_up_to=1_000, recall_target=0.95, k=10)
-    assert isinstance(large, InvertedFileIndex)
-    assert report["kind"] == "ivf-fp16"
-    assert report["recall"] >= 0.95
-    assert report["num_probes"] == large.num_probes
-    large.save(tmp_path / "vectors.faiss")
-    loaded = load_index(tmp_path / "vectors.faiss")
-    assert isinstance(loaded, InvertedFileIndex)
-    assert loaded.num_probes == large.num_probes
-
-
-def test_lists_that_would_have_to_look_everywhere_give_way_to_exact_search() -> None:
-    vectors = make_vectors(2_000, dim=32)
-    index, report = build_index(vectors, vectors[:50], exact_up_to=1_000, recall_target=1.0, k=200)
-    assert isinstance(index, FlatIndex)
-    assert "quarter" in report["why"]
-
-
-@pytest.mark.parametrize("kind", KINDS[1:])
-def test_a_kind_can_be_asked_for(kind: str, tmp_path: Path) -> None:
-    vectors = make_vectors(500)
-    index, report = build_index(vectors, vectors[:9], kind=kind, k=5, exact_up_to=1)
-    assert (report["kind"], report["why"]) == (kind, "asked for")
-    index.save(tmp_path / "saved.index")
-    loaded = load_index(tmp_path / "saved.index")
-    assert type(loaded) is type(index)
-    assert codes_of(loaded) == codes_of(index) == (kind.partition("-")[2] or "full")
-    size = (tmp_path / "saved.index").stat().st_size
-    assert report["num_bytes"] <= size <= report["num_bytes"] + 10_000
-
-
-def test_a_kind_that_is_none_is_refused() -> None:
-    vectors = make_vectors(500)
-    with pytest.raises(VectorIndexError, match="auto, flat, ivf, ivf-fp16, ivf-sq8"):
-        build_index(vectors, vectors[:9], kind="hnsw")
-
-
-def test_the_configuration_takes_every_kind() -> None:
-    assert [IndexConfig(kind=kind).kind for kind in KINDS] == list(KINDS)
-
-
-@pytest.mark.parametrize(
-    ("memory_limit", "kind"),
-    [(10**9, "ivf-fp16"), (200_000, "ivf-fp16"), (150_000, "ivf-sq8"), (1, "ivf-sq8")],
-)
-def test_vectors_are_rounded_as_far_as_memory_asks_for(memory_limit: int, kind: str) -> None:
-    vectors = make_clusters(8_000)
-    assert vectors.nbytes == 256_000
-    index, report = build_index(
-        vectors, vectors[::50], memory_limit=memory_limit, recall_target=0.9, k=10, exact_up_to=1_000
-    )
-    assert report["kind"] == kind
-    assert report["recall"] >= 0.9
-    assert ("rounded less" in report["why"]) == (kind == "ivf-sq8")
-    assert index.num_vectors == 8_000
-
-
-def test_vectors_are_not_rounded_where_too_little_would_be_found() -> None:
-    vectors = make_clusters(8_000)
-    queries = vectors[::50]
-    index, report = build_index(
-        vectors, queries, memory_limit=1, recall_target=0.9999, k=100, exact_up_to=1_000
-    )
-    assert report["kind"] != "ivf-sq8"
-    assert report["recall"] >= 0.9999
-    assert "too rarely" in report["why"]
-    assert recall(index, ExactIndex(vectors), queries, 100) >= 0.9999
-
-
-def test_the_lists_of_rounded_vectors_lose_no_more_than_is_allowed_beside_the_rounding() -> None:
-    vectors, queries = make_vectors(4_000), make_vectors(100, seed=1)
-    flat = FlatIndex.build(vectors)
-    index = InvertedFileIndex.build(vectors, num_lists=50, codes="sq8")
-    everywhere = InvertedFileIndex.build(vectors, num_lists=50, num_probes=50, codes="sq8")
-    highest = recall(everywhere, flat, queries, 100)
-    assert highest < 0.999
-    reached = tune_num_probes(index, flat, queries, 100, 0.999)
-    assert 0.999 * highest <= reached <= highest
-
-
-@pytest.mark.parametrize("number", [1, 38])
-def test_a_handful_of_vectors_is_compared_whatever_the_memory(number: int) -> None:
-    index, report = build_index(make_vectors(number), make_vectors(3), memory_limit=1, k=1)
-    assert isinstance(index, FlatIndex)
-    assert report["kind"] == "flat"
-
-
-def test_the_choice_is_the_same_for_the_same_seed() -> None:
-    vectors = make_clusters(4_000)
-    (first, report), (second, again) = (
-        build_index(vectors, vectors[::50], seed=7, exact_up_to=1_000, recall_target=0.95, k=10)
-        for _ in range(2)
-    )
-    assert report == again
-    for one, other in zip(first.search(vectors[:9], 20), second.search(vectors[:9], 20), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_lists_are_tuned_by_whatever_is_to_be_reached() -> None:
-    vectors, queries = make_vectors(4_000), make_vectors(100, seed=1)
-    flat = FlatIndex.build(vectors)
-    index = InvertedFileIndex.build(vectors, num_lists=50)
-    asked: list[int] = []
-
-    def measure(tried: VectorIndex) -> float:
-        assert tried is index
-        asked.append(index.num_probes)
-        return min(1.0, index.num_probes / 20)
-
-    assert tune_num_probes(index, flat, queries, 10, 0.9, measure) >= 0.9
-    assert 18 <= index.num_probes <= 20
-    assert asked.count(1) <= 1
-
-
-def test_vectors_that_are_near_many_queries_lie_in_short_lists() -> None:
-    lengths = np.random.default_rng(2).pareto(2.0, size=(8_000, 1)).astype(np.float32) + 0.1
-    vectors, queries = lengths * make_vectors(8_000), make_vectors(400, seed=1)
-    flat = FlatIndex.build(vectors)
-    weights = 1 + np.bincount(flat.search(queries[:200], 50).rows.ravel(), minlength=8_000)
-    alike, weighted = InvertedFileIndex.build(vectors), InvertedFileIndex.build(vectors, weights=weights)
-    for index in (alike, weighted):
-        assert tune_num_probes(index, flat, queries[:200], 50, 0.95) >= 0.95
-        assert recall(index, flat, queries[200:], 50) > 0.93
-    assert weighted.share_compared(queries) < 0.6 * alike.share_compared(queries)
-    with pytest.raises(VectorIndexError, match="a weight above 0 for each of 8,000 vectors"):
-        InvertedFileIndex.build(vectors, weights=weights[1:])
-    with pytest.raises(VectorIndexError, match="a weight above 0"):
-        InvertedFileIndex.build(vectors, weights=weights - 1)
-
-
-def test_so_many_vectors_are_compared_at_least_as_is_asked_for() -> None:
-    vectors, queries = make_clusters(4_000), make_vectors(100, seed=1)
-    index = InvertedFileIndex.build(vectors, num_lists=50)
-    for least in (1, 200, 1_000, 9_000):
-        tune_num_probes(index, FlatIndex.build(vectors), queries, 1, 0.0, least_compared=least)
-        compared = index.num_compared(queries, index.num_probes)
-        assert least <= compared or index.num_probes == 50
-        assert compared == pytest.approx(4_000 * index.share_compared(queries))
-
-
-def test_lists_that_are_too_short_do_not_count_although_a_search_makes_up_for_them() -> None:
-    vectors, queries = make_vectors(2_000), make_vectors(50, seed=1)
-    flat = FlatIndex.build(vectors)
-    index = InvertedFileIndex.build(vectors, num_lists=50)
-    assert tune_num_probes(index, flat, queries, 500, 0.99, lambda _: 1.0) == 1.0
-    assert index.num_probes > 500 / 2_000 * 50 * 0.5
-    assert (index.probe(queries, 500).rows >= 0).all(axis=1).mean() >= 0.99
-
-
-def test_widening_ends_where_everything_is_compared() -> None:
-    vectors = make_vectors(400)
-    assert not FlatIndex.build(vectors).widen()
-    index = InvertedFileIndex.build(vectors, num_lists=10, num_probes=3)
-    shares = [index.share_compared(vectors[:20])]
-    while index.widen():
-        shares.append(index.share_compared(vectors[:20]))
-    assert index.settings() == {"num_lists": 10, "num_probes": 10}
-    assert shares == sorted(shares)
-    assert shares[-1] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("number", [1, 7, 8, 9, 300])
