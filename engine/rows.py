@@ -1,4 +1,4 @@
-"""Sets of rows as ascending arrays, by sorting alone: NumPy's own functions take detours that cost more.
+"""Sets of rows as ascending arrays, sorted and searched: NumPy's own functions take detours that cost more.
 
 NumPy sorts numbers of 16 bits by their digits, which takes a third of the time of comparing longer ones.
 """
