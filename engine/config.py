@@ -72,6 +72,9 @@ class SplitConfig:
     """Each reviewer's last share by time, on which the held-out figures are measured; 0 measures nothing."""
     validation_share: float = 0.1
     """Of what is left the last share, on which training stops and weights are chosen."""
+    max_holdouts: int = 4
+    """Trainings on which that is done at most, each with other reviews held out: more than one where those
+    have fewer than some 650 likes."""
     order: str = "auto"
     """time: what comes last is held out, and older reviews fade; none: held out is what a draw says, and all
     reviews count alike; auto: time, where the data has any."""
@@ -79,6 +82,7 @@ class SplitConfig:
     def __post_init__(self) -> None:
         require_range("split.test_share", self.test_share, low=0.0, high=0.5)
         require_range("split.validation_share", self.validation_share, low=0.01, high=0.5)
+        require_range("split.max_holdouts", self.max_holdouts, low=1, high=20)
         require_choice("split.order", self.order, ORDERS)
 
 
@@ -218,6 +222,8 @@ class NeighboursConfig:
     """Neighbours kept of each movie by the linear model, whose weights fall off more slowly."""
     damping: float = 10.0
     """Reviews added to the norm of damped co-reviews, which may stand in too; more is tried likewise."""
+    num_content_neighbours: int = 100
+    """Movies alike by metadata that are tried as neighbours of each movie beside these; 0 tries none."""
     max_history: int = 300
     """The latest reviews of a reviewer that are paired, which bounds the work of heavy reviewers."""
 
@@ -229,6 +235,7 @@ class NeighboursConfig:
         require_range("neighbours.linear_l2", self.linear_l2, low=1e-3)
         require_range("neighbours.num_linear_neighbours", self.num_linear_neighbours, low=1)
         require_range("neighbours.damping", self.damping, low=0.0)
+        require_range("neighbours.num_content_neighbours", self.num_content_neighbours, low=0)
         require_range("neighbours.max_history", self.max_history, low=2)
 
 

@@ -84,11 +84,15 @@ def build_index(
         resumable_work(writer.work_directory, review_files, metadata_files, config, resume=resume) as work,
         storage_errors(),
     ):
-        prepared, catalogue = take_in(writer, review_files, metadata_files, config, work)
-        quality = measure_quality(prepared, config, work)
+        prepared, catalogue, features = take_in(writer, review_files, metadata_files, config, work)
+        quality = measure_quality(prepared, config, work, features)
         baselines = measure_baselines(prepared, config)
         fitted = fit_model(
-            training_reviews(prepared, config.sentiment), config, findings=quality.findings, checkpoints=work
+            training_reviews(prepared, config.sentiment),
+            config,
+            features=features,
+            findings=quality.findings,
+            checkpoints=work,
         )
         model = fitted.model
         if catalogue is not None:

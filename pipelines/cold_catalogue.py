@@ -15,6 +15,7 @@ from engine.filters import filter_failed
 from pipelines.database import run
 from pipelines.links import scrape_links
 from pipelines.movie_words import NUM_COLUMNS, TEXT_COLUMNS, count_words
+from pipelines.word_features import FEWEST_DESCRIBED
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FEWEST_DESCRIBED = 20
-"""With fewer movies that are both described and reviewed, nothing can be learned from descriptions."""
 _BATCH = 10_000
 
 
@@ -145,7 +144,7 @@ def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
     """
     new = database.execute("select movie_row from movies where learned_row is null order by movie_row")
     new_rows = np.asarray(new.fetchnumpy()["movie_row"], dtype=np.int64)
-    words = count_words(_movies(database))
+    words = read_words(database)
     links = run(database, "linked_movies").fetchnumpy()
     reviews = database.execute(
         "select reviewer_row, movie_row, rating, time from cold_reviews join movies using (movie_id) "
@@ -162,6 +161,11 @@ def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
         ratings=np.ma.filled(np.ma.asarray(reviews["rating"], dtype=np.float64), np.nan),
         times=np.asarray(reviews["time"], dtype=np.int64),
     )
+
+
+def read_words(database: duckdb.DuckDBPyConnection) -> csr_array:
+    """The counted words of all movies of the table `movies`, float32 [num_movies, NUM_COLUMNS]."""
+    return count_words(_movies(database))
 
 
 def _count_described(database: duckdb.DuckDBPyConnection) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.config import ColdConfig
 from engine.scorer import Model
+from pipelines.word_features import learn_features, weigh_words
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -115,7 +116,7 @@ class ColdMapping:
 
     def weigh(self, words: csr_array) -> csr_array:
         """Weighs counted words by rarity; rows of length 1, float32 [num_movies, num_words]."""
-        return _weigh(words[:, self.columns], self.rarities)
+        return weigh_words(words[:, self.columns], self.rarities)
 
     def features(self, weighed: csr_array) -> Floats:
         """A few numbers a movie, float32 [num_movies, num_features]."""
@@ -152,24 +153,18 @@ def learn_mapping(
     Returns:
         The mapping; with the strength of the ridge that leaves out single movies best.
     """
-    from sklearn.decomposition import TruncatedSVD
     from sklearn.linear_model import RidgeCV
 
-    columns, rarities = _known_words(words, config.max_words)
-    weighed = _weigh(words[:, columns], rarities)
-    dim = min(config.features, len(columns) - 1, words.shape[0] - 2)
-    if dim < 1:
-        empty = np.zeros((0, targets.shape[1]), dtype=np.float32)
-        nothing = np.zeros((len(columns), 0), dtype=np.float32)
+    columns, rarities, components = learn_features(words, config.max_words, config.features)
+    if not components.shape[1]:
         return ColdMapping(
             columns=columns,
             rarities=rarities,
-            components=nothing,
-            coefficients=empty,
+            components=components,
+            coefficients=np.zeros((0, targets.shape[1]), dtype=np.float32),
             intercepts=targets.mean(axis=0),
         )
-    reduction = TruncatedSVD(dim, random_state=0).fit(weighed)
-    features = reduction.transform(weighed)
+    features = weigh_words(words[:, columns], rarities) @ components
     scale = np.sqrt(np.square(features).sum(axis=1).mean())
     reliability = counts / (counts + _RELIABLE_REVIEWS)
     ridge = RidgeCV(_ALPHAS).fit(features / scale, targets, sample_weight=reliability)
@@ -181,25 +176,7 @@ def learn_mapping(
     return ColdMapping(
         columns=columns,
         rarities=rarities,
-        components=(reduction.components_.T / scale).astype(np.float32),
+        components=(components / scale).astype(np.float32),
         coefficients=ridge.coef_.T.astype(np.float32),
         intercepts=intercepts.astype(np.float32),
     )
-
-
-def _known_words(words: csr_array, max_words: int) -> tuple[NDArray[np.int32], Floats]:
-    """The columns of words that at least two movies share, the most common ones, and their rarities."""
-    found = np.bincount(words.indices, minlength=words.shape[1])
-    columns = np.flatnonzero(found >= 2)
-    if len(columns) > max_words:
-        columns = np.sort(columns[np.argsort(-found[columns], kind="stable")[:max_words]])
-    rarities = np.log((1 + words.shape[0]) / (1 + found[columns]))
-    return columns.astype(np.int32), rarities.astype(np.float32)
-
-
-def _weigh(counts: csr_array, rarities: Floats) -> csr_array:
-    weighed = counts.copy()
-    weighed.data = weighed.data * rarities[weighed.indices]
-    lengths = np.sqrt(weighed.multiply(weighed).sum(axis=1))
-    weighed.data = weighed.data / np.repeat(np.maximum(lengths, 1e-9), np.diff(weighed.indptr))
-    return weighed

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.neighbours import NeighbourTable
+from pipelines.sparse_rows import strongest_entries
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -154,7 +155,7 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
         likeness = _sparse(block.rows, np.maximum(block.similarities, 0.0), num_known)
         mixture = _sparse(block.rows, _shares(block.similarities), num_known)
         for matrix, edges in ((incoming, into), (outgoing, out)):
-            places, rows, weights = _strongest(mixture @ matrix + slope * likeness, num_neighbours)
+            places, rows, weights = strongest_entries(mixture @ matrix + slope * likeness, num_neighbours)
             edges.append((places + begin, rows, weights))
     in_places, in_rows, in_weights = _concatenate(into)
     out_places, out_rows, out_weights = _concatenate(out)
@@ -190,17 +191,6 @@ def _sparse(rows: NDArray[np.int64], values: Floats, num_known: int) -> csr_arra
 
     offsets = np.arange(len(rows) + 1) * rows.shape[1]
     return csr_array((values.ravel(), rows.ravel(), offsets), shape=(len(rows), num_known))
-
-
-def _strongest(matrix: csr_array, num_kept: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """The values of largest size in each row: their rows, columns (ascending in each row) and the values."""
-    matrix.eliminate_zeros()
-    places = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -np.abs(matrix.data), places))
-    ranks = np.arange(len(order)) - matrix.indptr[:-1][places[order]]
-    kept = order[ranks < num_kept]
-    kept = kept[np.lexsort((matrix.indices[kept], places[kept]))]
-    return places[kept], matrix.indices[kept].astype(np.int64), matrix.data[kept].astype(np.float32)
 
 
 def _concatenate(

@@ -19,6 +19,7 @@ from engine.scorer import Model
 from pipelines import comparison
 from pipelines.accounting import Accounting
 from pipelines.baselines import BASELINES, Fitted, fit_baseline
+from pipelines.content import Floats, content_features
 from pipelines.dataset import default_like_rating
 from pipelines.evaluation_data import Given, Pair, Prepared, read_for_protocol, read_pairs
 from pipelines.evaluation_page import evaluation_page
@@ -171,6 +172,9 @@ def evaluate(
     models = [
         model for model in dict.fromkeys(models) if first.train.has_ratings or not _needs_ratings(model)
     ]
+    features = None
+    if config.neighbours.num_content_neighbours and not set(models) <= set(BASELINES):
+        features = content_features(read.words, config.cold)
     splits, counts = [], []
     results: dict[str, list[FoldFigures]] = {model: [] for model in models}
     seconds: dict[str, list[float]] = {model: [] for model in models}
@@ -189,7 +193,7 @@ def evaluate(
             for_fold = replace(config, split=replace(config.split, order="none"))
         for model in models:
             started = time.perf_counter()
-            fitted = _fit(model, fold, like_rating, for_fold)
+            fitted = _fit(model, fold, like_rating, for_fold, features)
             seconds[model].append(round(time.perf_counter() - started, 3))
             figures = measure(
                 fitted,
@@ -257,14 +261,14 @@ def _needs_ratings(model: str) -> bool:
     return model in BASELINES and BASELINES[model].needs_ratings
 
 
-def _fit(model: str, fold: Fold, like_rating: float, config: Config) -> Fitted:
+def _fit(model: str, fold: Fold, like_rating: float, config: Config, features: Floats | None) -> Fitted:
     if model in BASELINES:
         return fit_baseline(model, fold.train, like_rating=like_rating, seed=config.seed)
     from pipelines.fit import fit_model
 
     weight = {OURS: 0.0, SENTIMENT: 1.0, BLEND: config.sentiment.weight}[model]
     signal = SentimentConfig(use=model != OURS, weight=weight)
-    return fit_model(training_reviews(fold.train, signal), config).model
+    return fit_model(training_reviews(fold.train, signal), config, features=features).model
 
 
 def _describe(fold: Fold) -> dict[str, int]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.config import IngestConfig
 from engine.errors import DataError
 from pipelines.accounting import Accounting
+from pipelines.cold_catalogue import read_words
 from pipelines.copies import MIN_TEXT_LENGTH, copy_groups
 from pipelines.database import open_database
 from pipelines.dataset import Reviews, make_reviews, rating_levels, read_reviews
@@ -27,6 +28,7 @@ from pipelines.variants import film_rows
 
 if TYPE_CHECKING:
     import duckdb
+    from scipy.sparse import csr_array
 
 Strings = NDArray[np.str_]
 
@@ -46,6 +48,8 @@ class Prepared(NamedTuple):
     """Which movies the metadata links, as `read_links` gives it."""
     negatives: Negatives | None
     """The candidates, where a file of them was given."""
+    words: csr_array
+    """What metadata says of the movies, as `read_words` gives it."""
 
 
 class Given(NamedTuple):
@@ -58,6 +62,8 @@ class Given(NamedTuple):
     """As in `Prepared`, of movies that the same file has reviews of."""
     negatives: Negatives | None
     """As in `Prepared`."""
+    words: csr_array
+    """As in `Prepared`; of movies that several files have, what the first says that knows them."""
 
 
 class Pair(NamedTuple):
@@ -77,6 +83,9 @@ class _Table(NamedTuple):
     texts: NDArray[np.int64]
     titles: dict[str, str | None]
     accounting: Accounting
+    described_ids: Strings
+    """Those of the movies, in the order of `words`."""
+    words: csr_array
     link_ids: tuple[Strings, Strings]
     sentiment: NDArray[np.float32] | None
 
@@ -105,7 +114,7 @@ def read_for_protocol(
             ids = (_ids(database, name) for name in ("reviewer", "movie"))
             candidates = read_negatives(negatives, *ids)
         groups = copy_groups(found, films, _texts(database))
-        return Prepared(found, groups, accounting, read_links(database), candidates)
+        return Prepared(found, groups, accounting, read_links(database), candidates, read_words(database))
 
 
 def read_pairs(
@@ -152,7 +161,23 @@ def read_pairs(
         [table.accounting for table in tables],
         np.unique(np.concatenate(linked), axis=0).astype(np.int64),
         None if negatives is None else read_negatives(negatives, reviewer_ids, movie_ids),
+        _words(tables, movie_ids),
     )
+
+
+def _words(tables: Sequence[_Table], movie_ids: Strings) -> csr_array:
+    """The words of all movies, of each those of the first table that has any."""
+    from scipy.sparse import csr_array, vstack
+
+    words = csr_array(vstack([table.words for table in tables]))
+    ids = np.concatenate([table.described_ids for table in tables])
+    described = np.flatnonzero(np.diff(words.indptr))
+    rows = np.searchsorted(movie_ids, ids[described])
+    found, first = np.unique(rows, return_index=True)
+    chosen = csr_array(
+        (np.ones(len(found), np.float32), (found, described[first])), shape=(len(movie_ids), len(ids))
+    )
+    return csr_array(chosen @ words)
 
 
 def _fold(
@@ -211,6 +236,8 @@ def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig, *, s
             texts=_texts(database),
             titles=dict(database.execute("select movie_id, title from movies order by movie_row").fetchall()),
             accounting=accounting,
+            described_ids=movie_ids,
+            words=read_words(database),
             link_ids=(movie_ids[links[:, 0]], movie_ids[links[:, 1]]),
             sentiment=read_sentiment(database, threads=config.threads) if sentiment else None,
         )

@@ -16,7 +16,8 @@ from engine.config import Config
 from pipelines.blocks import GZIP_MAGIC
 from pipelines.catalog import write_catalog
 from pipelines.checkpoints import Checkpoints, Saved
-from pipelines.cold_catalogue import ColdCatalogue, read_cold_catalogue
+from pipelines.cold_catalogue import ColdCatalogue, read_cold_catalogue, read_words
+from pipelines.content import Floats, content_features
 from pipelines.database import open_database
 from pipelines.dataset import Reviews, read_reviews
 from pipelines.export import write_ids, write_variants
@@ -27,6 +28,7 @@ from pipelines.signals import describe_sentiment
 
 _STEP = "tables"
 _COLD_STEP = "cold"
+_FEATURES_STEP = "features"
 _LEAST_SPACE = 16 << 20
 _PER_COMPRESSED_BYTE = 6
 
@@ -38,6 +40,8 @@ class Intake(NamedTuple):
     """Those that are kept, by the rows of the movies that have any."""
     catalogue: ColdCatalogue | None
     """All movies, also those without enough reviews; None where none of these are taken in."""
+    features: Floats | None
+    """What metadata says of the movies that are learned from, as `content_features` gives it."""
 
 
 def take_in(
@@ -64,7 +68,9 @@ def take_in(
     """
     saved = checkpoints.load(_STEP)
     if saved is not None:
-        return Intake(_restore(writer, saved), _restore_catalogue(checkpoints))
+        return Intake(
+            _restore(writer, saved), _restore_catalogue(checkpoints), _restore_features(checkpoints)
+        )
     limits = config.ingest
     scratch = writer.work_directory / "ingest"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -87,6 +93,10 @@ def take_in(
             prepared = replace(prepared, sentiment=read_sentiment(database, threads=limits.threads))
             writer.add_section("sentiment", describe_sentiment(prepared))
         catalogue = read_cold_catalogue(database) if config.cold.enabled else None
+        features = None
+        if config.neighbours.num_content_neighbours:
+            words = read_words(database) if catalogue is None else catalogue.learned_words
+            features = content_features(words, config.cold)
         write_catalog(database, writer)
         write_ids(database, writer)
         write_variants(database, writer)
@@ -103,10 +113,12 @@ def take_in(
     )
     if catalogue is not None:
         checkpoints.save(_COLD_STEP, vars(catalogue), {})
+    if features is not None:
+        checkpoints.save(_FEATURES_STEP, {"features": features}, {})
     arrays, sizes = _taken_apart(prepared)
     facts = {"sizes": sizes, "sections": dict(writer.sections)}
     checkpoints.save(_STEP, arrays, facts, writer.files)
-    return Intake(prepared, catalogue)
+    return Intake(prepared, catalogue, features)
 
 
 def space_needed(files: Iterable[Path | str]) -> int:
@@ -131,6 +143,11 @@ def _restore(writer: ArtifactWriter, saved: Saved) -> Reviews:
 def _restore_catalogue(checkpoints: Checkpoints) -> ColdCatalogue | None:
     saved = checkpoints.load(_COLD_STEP)
     return None if saved is None else ColdCatalogue(**saved.arrays)
+
+
+def _restore_features(checkpoints: Checkpoints) -> Floats | None:
+    saved = checkpoints.load(_FEATURES_STEP)
+    return None if saved is None else saved.arrays["features"]
 
 
 def _taken_apart(reviews: Reviews) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -17,19 +17,11 @@ from engine.scorer import Blend
 from pipelines.database import open_database, run, storage_errors
 from pipelines.dataset import Reviews
 from pipelines.linear_neighbours import linear_neighbours
+from pipelines.nearness import Nearness
 from pipelines.rating_network import movie_baselines
 
 if TYPE_CHECKING:
     import duckdb
-
-
-class Nearness(NamedTuple):
-    """How a table comes about that may stand in for co-review similarities."""
-
-    form: str
-    """`linear` or `damped`."""
-    strength: float
-    """The penalty of the linear model, or the damping of co-reviews."""
 
 
 class Neighbours(NamedTuple):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.config import Config
 from pipelines import metrics
 from pipelines.checkpoints import NOTHING_KEPT, Checkpoints
+from pipelines.content import Floats
 from pipelines.dataset import Reviews
 from pipelines.fit import Findings, fit_model
 from pipelines.order import in_order
@@ -38,21 +39,26 @@ class Quality(NamedTuple):
     """How often movies with such a chance were liked, bin by bin; nothing where there are no ratings."""
 
 
-def measure_quality(reviews: Reviews, config: Config, checkpoints: Checkpoints = NOTHING_KEPT) -> Quality:
+def measure_quality(
+    reviews: Reviews,
+    config: Config,
+    checkpoints: Checkpoints = NOTHING_KEPT,
+    features: Floats | None = None,
+) -> Quality:
     """What `_measure` finds, unless it was found before and kept."""
     saved = checkpoints.load("quality")
     if saved is not None:
         found = saved.facts["findings"]
         findings = None if found is None else Findings.from_dict(found)
         return Quality(saved.facts["figures"], findings, saved.facts["calibration"])
-    quality = _measure(reviews, config, checkpoints.within("measured"))
+    quality = _measure(reviews, config, checkpoints.within("measured"), features)
     facts = quality._asdict() | {"findings": quality.findings and quality.findings.to_dict()}
     checkpoints.save("quality", {}, facts)
     checkpoints.forget("measured")
     return quality
 
 
-def _measure(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Quality:
+def _measure(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Quality:
     """Trains without each reviewer's last reviews, and measures how well those are found and rated.
 
     Nothing is measured where nothing is held out, or too little to train on would be left.
@@ -63,7 +69,9 @@ def _measure(reviews: Reviews, config: Config, checkpoints: Checkpoints) -> Qual
     if len(later) == 0 or not (np.diff(earlier.offsets()) >= 2).any():
         logger.info("Too few reviews to hold any out: quality is not measured")
         return Quality({}, None)
-    fitted = fit_model(training_reviews(earlier, config.sentiment), config, checkpoints=checkpoints)
+    fitted = fit_model(
+        training_reviews(earlier, config.sentiment), config, features=features, checkpoints=checkpoints
+    )
     model = fitted.model
     relevant = later.select(later.likes(model.blend.like_rating))
     num_ranked = ranked_reviewers(reviews.num_movies)

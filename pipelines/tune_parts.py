@@ -13,7 +13,8 @@ from engine.config import Config
 from engine.errors import DataError
 from engine.histories import recency_weights
 from pipelines.dataset import Reviews
-from pipelines.fit import FEWEST_VALIDATED, first_blend
+from pipelines.fit import first_blend
+from pipelines.holdouts import FEWEST_VALIDATED
 from pipelines.linear_neighbours import linear_neighbours
 from pipelines.order import in_order
 from pipelines.ranking import rank_held_out

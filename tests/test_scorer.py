@@ -7,8 +7,6 @@ from random_models import BLEND, LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 from engine.histories import History
 from engine.lists import best_places
 from engine.scorer import ALL, Blend, Model
-from pipelines.blend import choose_blend, with_offset
-from pipelines.dataset import Reviews, make_reviews
 
 
 @pytest.fixture(params=["ratings", "linear", "no-ratings"])
@@ -188,46 +186,3 @@ def test_the_interaction_weight_scales_what_is_beside_the_biases() -> None:
     weighted = replace(model, blend=replace(Blend(), interaction_weight=0.5))
     expected = head.probabilities(half, head.locate(taste, ALL)[1])
     np.testing.assert_allclose(weighted.rate(weighted.reviewer(3), ALL), expected, atol=1e-4)
-
-
-def some_held_out(ratings: np.ndarray, generator: np.random.Generator) -> Reviews:
-    return make_reviews(
-        np.repeat(np.arange(NUM_REVIEWERS), 6),
-        np.concatenate([generator.permutation(NUM_MOVIES)[:6] for _ in range(NUM_REVIEWERS)]),
-        ratings.astype(float),
-        None,
-        num_reviewers=NUM_REVIEWERS,
-        num_movies=NUM_MOVIES,
-        levels=LEVELS,
-    )
-
-
-@pytest.mark.parametrize(("rating", "sign"), [(1, -1), (5, 1)])
-def test_ratings_that_moved_since_move_the_predictions_with_them(rating: int, sign: int) -> None:
-    start = replace(random_model(), blend=Blend())
-    held_out = some_held_out(np.full(6 * NUM_REVIEWERS, rating), np.random.default_rng(1))
-    chosen = choose_blend(start, held_out, seed=0)
-    assert sign * chosen.blend.location_offset > 0.05
-    assert start.rating is not None
-    moved = replace(start, rating=with_offset(start.rating, chosen.blend))
-    means = [made.predict(np.arange(12), np.arange(12)) for made in (moved, start)]
-    assert means[0] is not None
-    assert means[1] is not None
-    assert (sign * (means[0].mean - means[1].mean) > 0).all()
-
-
-def test_a_blend_that_is_chosen_on_reviews_makes_them_no_less_likely() -> None:
-    model, generator = random_model(), np.random.default_rng(4)
-    start = replace(model, blend=Blend())
-    held_out = some_held_out(generator.integers(1, 6, 6 * NUM_REVIEWERS), generator)
-    chosen = choose_blend(start, held_out, seed=0)
-    losses = []
-    for judged in (chosen, start):
-        predicted = judged.predict(held_out.reviewer_rows, held_out.movie_rows)
-        assert predicted is not None
-        own = predicted.probabilities[np.arange(len(held_out)), held_out.level_rows.astype(int)]
-        losses.append(-np.log(own + 1e-7).mean())
-    assert losses[0] < losses[1]
-    assert chosen.blend.neighbour_weight >= 0
-    assert chosen.blend.like_weight >= 0
-    assert choose_blend(start, held_out, seed=0).blend == chosen.blend

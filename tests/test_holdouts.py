@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.config import Config, load_config
+from pipelines import holdouts
+from pipelines.checkpoints import NOTHING_KEPT
+from pipelines.dataset import Reviews, make_reviews
+from pipelines.fit import first_blend, fit_model
+from pipelines.holdouts import Holdout, train_holdouts
+from pipelines.nearness import CO_REVIEWS
+from pipelines.order import in_order
+
+TINY = ("relevance.embedding_dim=4", "relevance.max_epochs=2", "rating.max_epochs=2", "rating.dim=4")
+
+
+def some_reviews(num_reviewers: int = 40, each: int = 6) -> Reviews:
+    generator = np.random.default_rng(0)
+    return make_reviews(
+        np.repeat(np.arange(num_reviewers), each),
+        np.concatenate([generator.permutation(60)[:each] for _ in range(num_reviewers)]),
+        np.full(num_reviewers * each, 5.0),
+        np.arange(num_reviewers * each),
+        num_reviewers=num_reviewers,
+        num_movies=60,
+        levels=np.arange(1, 6, dtype=np.float32),
+    )
+
+
+def held_out_by(reviews: Reviews, config: Config) -> list[Holdout]:
+    blend = first_blend(reviews, config)
+    return train_holdouts(reviews, blend, config, NOTHING_KEPT)
+
+
+def keys(reviews: Reviews) -> set[tuple[int, int]]:
+    return set(zip(reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), strict=True))
+
+
+def test_few_likes_are_held_out_several_times_by_time_each_time_earlier_ones() -> None:
+    reviews = some_reviews()
+    found = held_out_by(reviews, load_config(assignments=TINY))
+    assert len(found) == 4
+    last = reviews.offsets()[1:]
+    for number, holdout in enumerate(found):
+        expected = reviews.select(last - 1 - number)
+        assert keys(holdout.held_out) == keys(expected)
+        kept = holdout.model.histories
+        assert (np.diff(kept.offsets) == 5 - number).all()
+        assert set(holdout.rounds) == set(holdout.curves) == {"relevance", "rating"}
+        assert CO_REVIEWS in holdout.tables
+        assert holdout.content is None
+
+
+def test_without_an_order_each_draw_holds_out_others() -> None:
+    config = load_config(assignments=(*TINY, "split.order=none", "split.max_holdouts=3"))
+    reviews = some_reviews()
+    found = [keys(holdout.held_out) for holdout in held_out_by(in_order(reviews, config), config)]
+    assert len(found) == 3
+    assert all(len(one) == 40 for one in found)
+    assert len(found[0] & found[1]) < 20
+    assert len(found[1] & found[2]) < 20
+
+
+@pytest.mark.parametrize(("enough", "expected"), [(40, 1), (59, 1), (61, 2), (1000, 4)])
+def test_many_likes_are_held_out_once(enough: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holdouts, "ENOUGH_LIKES", enough)
+    assert len(held_out_by(some_reviews(), load_config(assignments=TINY))) == expected
+
+
+def test_nothing_is_validated_on_next_to_nobody() -> None:
+    config = load_config(assignments=TINY)
+    assert held_out_by(some_reviews(9), config) == []
+    fitted = fit_model(some_reviews(9), config)
+    assert fitted.findings.curves == {}
+    assert fitted.findings.nearness.form == "damped"
+
+
+def test_reviews_run_out_before_the_holdouts_do() -> None:
+    reviews = some_reviews(each=4)  # each time one goes, and of two none does
+    assert len(held_out_by(reviews, load_config(assignments=TINY))) == 2
+
+
+def test_a_build_takes_the_median_of_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = iter([3, 1, 1, 2])
+
+    def train(*given: object) -> Holdout:
+        return real(*given)._replace(rounds={"relevance": next(rounds), "rating": 1})
+
+    real = holdouts._train
+    monkeypatch.setattr(holdouts, "_train", train)
+    config = load_config(assignments=TINY)
+    assert fit_model(some_reviews(), config).findings.rounds == {"relevance": 2, "rating": 1}
+    assert replace(config.split, max_holdouts=1).max_holdouts == 1
