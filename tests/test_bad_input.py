@@ -23,7 +23,7 @@ from engine.cli import main
 REVIEWER, MOVIE = "A3ROS56ZKFSSN", "B000000016"
 QUICK = (
     *("--set", "relevance.max_epochs=1", "--set", "rating.max_epochs=1"),
-    *("--set", "report.baselines_up_to=0"),
+    *("--set", "report.baselines_up_to=0", "--set", "split.max_holdouts=1"),
 )
 
 

@@ -8,7 +8,7 @@ from engine.config import IngestConfig, NeighboursConfig
 from engine.histories import Histories
 from engine.neighbours import NeighbourTable
 from engine.scorer import Blend, Model
-from pipelines.blend import CONTENT_SHARES, Judged, choose_blend
+from pipelines.blend import Judged, choose_blend
 from pipelines.dataset import Reviews, make_reviews
 from pipelines.nearness import CO_REVIEWS, Nearness
 from pipelines.neighbours import build_neighbours
@@ -80,14 +80,15 @@ def test_without_ratings_their_part_of_a_score_has_no_weight() -> None:
 
 
 def test_content_counts_where_it_finds_more() -> None:
-    weak = replace_weights(TELLING[DAMPED], np.random.default_rng(1))
-    tables = {CO_REVIEWS: weak, DAMPED: NOTHING, LINEAR: NOTHING}
-    with_content = judged(TELLING[LINEAR])._replace(tables=tables)
-    blend, nearness = choose_blend([with_content], seed=0)
+    """Reviews know a third of the neighbours, metadata the others."""
+    by_reviews = np.arange(len(TELLING[DAMPED].weights)) % 3 == 0
+    tables = {CO_REVIEWS: part_of(TELLING[DAMPED], by_reviews)}
+    beside = judged(part_of(TELLING[DAMPED], ~by_reviews))._replace(tables=tables)
+    blend, nearness = choose_blend([beside], seed=0)
     assert nearness.form == CO_REVIEWS.form
     assert nearness.content > 0
     assert blend.neighbour_weight > 0
-    assert choose_blend([judged()._replace(tables=tables)], seed=0)[1] == CO_REVIEWS
+    assert choose_blend([beside._replace(content=None)], seed=0)[1] == CO_REVIEWS
 
 
 def test_content_that_misleads_gets_little_weight() -> None:
@@ -106,11 +107,7 @@ def test_what_most_reviewers_are_served_by_is_chosen_over_several_models() -> No
     assert nearness == LINEAR
 
 
-def test_shares_of_content_begin_with_none() -> None:
-    assert CONTENT_SHARES[0] == 0
-
-
-def replace_weights(table: NeighbourTable, generator: np.random.Generator) -> NeighbourTable:
-    """The same neighbours with random weights."""
-    weights = generator.random(len(table.weights)).astype(np.float32)
-    return NeighbourTable(table.offsets, generator.permutation(table.movie_rows), weights)
+def part_of(table: NeighbourTable, kept: np.ndarray) -> NeighbourTable:
+    """The neighbours that are kept; bool [num_pairs]."""
+    offsets = np.concatenate([[0], np.cumsum(kept)])[table.offsets]
+    return NeighbourTable(offsets, table.movie_rows[kept], table.weights[kept])

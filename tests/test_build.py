@@ -22,7 +22,8 @@ from pipelines.train import train_relevance
 pytestmark = pytest.mark.slow
 NUM_MOVIES, NUM_REVIEWERS = 60, 240
 ALONE = "report.baselines_up_to=0"
-QUICK = ("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", ALONE)
+ONCE = "split.max_holdouts=1"
+QUICK = ("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", ALONE, ONCE)
 LEARNING = (
     *("relevance.max_epochs=8", "rating.max_epochs=4", "relevance.embedding_dim=16", "rating.dim=8"),
     ALONE,

@@ -204,7 +204,7 @@ def test_the_command_refuses_half_a_question_as_wrong_usage(command: list[str]) 
 
 @pytest.mark.slow
 def test_the_engines_own_model_is_measured_beside_the_others(ratings: Path) -> None:
-    quick = ("relevance.max_epochs=2", "rating.max_epochs=2")
+    quick = ("relevance.max_epochs=2", "rating.max_epochs=2", "split.max_holdouts=1")
     found = evaluate(
         [ratings], protocol="last-share", models=("ncf", "popularity"), config=load_config(assignments=quick)
     ).to_dict()
@@ -269,3 +269,17 @@ def test_a_bad_page_is_refused_before_anything_is_measured(tmp_path: Path) -> No
         assert (result.exit_code, result.stdout) == (1, "")
         assert "report" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_metadata_says_of_movies_is_the_same_in_all_given_files(tmp_path: Path) -> None:
+    train = write_ratings(tmp_path / "train.csv", [("A", "M1", 5, 1), ("A", "M3", 5, 2), ("B", "M1", 4, 3)])
+    test = write_ratings(tmp_path / "test.csv", [("B", "M2", 5, 4), ("B", "M4", 5, 5), ("A", "M2", 5, 6)])
+    titles = tmp_path / "movies.csv"
+    titles.write_text("movie_id,title\nM1,Red River\nM2,Red Sky\nM4,\n")
+    config = load_config().ingest
+    given = read_pairs([Pair(train, test)], [titles], config)
+    assert given.words.shape[0] == 4
+    np.testing.assert_array_equal(np.diff(given.words.indptr) > 0, [True, True, False, False])
+    shared = given.words[[0]].multiply(given.words[[1]]).sum()
+    assert shared > 0
+    assert not np.diff(read_pairs([Pair(train, test)], (), config).words.indptr).any()

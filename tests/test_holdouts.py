@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -91,4 +89,29 @@ def test_a_build_takes_the_median_of_the_rounds(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(holdouts, "_train", train)
     config = load_config(assignments=TINY)
     assert fit_model(some_reviews(), config).findings.rounds == {"relevance": 2, "rating": 1}
-    assert replace(config.split, max_holdouts=1).max_holdouts == 1
+
+
+def test_a_model_takes_in_what_metadata_makes_alike_where_that_helps() -> None:
+    """Everyone likes movies of one kind, of which each is reviewed by few."""
+    generator = np.random.default_rng(0)
+    movies = [generator.permutation(300)[:5] + 300 * (row % 2) for row in range(120)]
+    reviews = make_reviews(
+        np.repeat(np.arange(120), 5),
+        np.concatenate(movies),
+        None,
+        np.arange(600),
+        num_reviewers=120,
+        num_movies=600,
+    )
+    kinds = np.repeat(np.eye(2, dtype=np.float32), 300, axis=0)
+    config = load_config(assignments=(*TINY, "neighbours.num_content_neighbours=7"))
+    fitted = fit_model(reviews, config, features=kinds)
+    assert fitted.findings.nearness.content > 0
+    table = fitted.model.chosen_neighbours
+    assert table is not None
+    sources = np.repeat(np.arange(600), np.diff(table.offsets))
+    assert ((sources < 300) == (table.movie_rows < 300)).all()
+    plain = fit_model(reviews, config).findings
+    assert plain.nearness.content == 0
+    again = fit_model(reviews, config, features=kinds, findings=fitted.findings)
+    assert again.findings == fitted.findings

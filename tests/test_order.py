@@ -15,7 +15,10 @@ from pipelines.split import hold_out_last
 from pipelines.validation import histories_of
 
 QUICK = load_config(
-    assignments=["relevance.embedding_dim=4", "relevance.max_epochs=2", "rating.max_epochs=2", "rating.dim=4"]
+    assignments=[
+        *("relevance.embedding_dim=4", "relevance.max_epochs=2", "rating.max_epochs=2", "rating.dim=4"),
+        "split.max_holdouts=1",
+    ]
 )
 
 

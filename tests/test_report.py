@@ -21,7 +21,10 @@ from pipelines.report import report_page
 from pipelines.report_movies import Example, MovieMap, main_categories
 
 QUICK = load_config(
-    assignments=("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", "rating.dim=4")
+    assignments=(
+        *("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", "rating.dim=4"),
+        "split.max_holdouts=1",
+    )
 )
 LOADS = re.compile(r"https?:|//|\bsrc\s*=|<link|<script|@import|url\((?!#)", re.IGNORECASE)
 # Tags are taken out of titles when they are read, but what is written like this is a tag only then.

@@ -26,6 +26,7 @@ from pipelines.signals import describe_sentiment, sentiment_stars, training_revi
 GOOD, BAD, SILENT = "I love this wonderful film.", "Terrible. I hate it.", "Two discs in a box."
 QUICK = (
     *("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", "rating.dim=4"),
+    "split.max_holdouts=1",
     *("ingest.min_reviews_per_reviewer=1", "ingest.min_reviews_per_movie=1", "report.baselines_up_to=0"),
 )
 

@@ -129,7 +129,7 @@ def test_an_evaluation_says_how_good_similar_movies_are(tmp_path: Path) -> None:
             for movie in range(20)
         )
     )
-    quick = ["--set=relevance.max_epochs=1", "--set=rating.max_epochs=1"]
+    quick = ["--set=relevance.max_epochs=1", "--set=rating.max_epochs=1", "--set=split.max_holdouts=1"]
     command = ["evaluate", str(path), "--metadata", str(metadata), "--protocol", "last-share", *quick]
     result = CliRunner().invoke(main, [*command, "--models", "ncf", "--json"])
     assert result.exit_code == 0, result.output
