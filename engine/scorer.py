@@ -103,8 +103,8 @@ class Model:
         rating: the head that predicts ratings; None where the data has none.
         neighbours: co-review similarities.
         chosen_neighbours: a table that found more of what was held out, of a linear model over all pairs of
-            movies or of damped co-reviews, and stands in for the co-review similarities in every score; None
-            where they found most themselves.
+            movies, of damped co-reviews, or of either or co-reviews with what metadata makes alike; it stands
+            in for the co-review similarities in every score, and is None where they found most themselves.
         rating_neighbours: similarities of ratings; None where there are none.
         histories: what each reviewer reviewed.
         blend: how the parts are added up.

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from engine.histories import spans
 from engine.neighbours import NeighbourTable
 from engine.scorer import ALL, Blend, Model
-from pipelines import metrics
 from pipelines.dataset import Reviews
 from pipelines.nearness import Nearness
 
@@ -33,6 +32,8 @@ _MAX_SCORES = 2**24
 _NUM_CANDIDATES = 200
 _DEPTHS = (10, 20, 50)
 """Of the lists that are judged: longer than people see too, as what stands below is evidence as well."""
+_DISCOUNTS = 1 / np.log2(np.arange(2, max(_DEPTHS) + 2))
+"""What finding something liked at each place counts."""
 
 
 class Judged(NamedTuple):
@@ -140,10 +141,15 @@ def _grid(
 
 
 def _figure(parts: _Parts, scores: NDArray[np.float32]) -> float:
-    top = _best(scores, max(_DEPTHS))
-    order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
-    hits = np.take_along_axis(parts.relevant, np.take_along_axis(top, order, axis=1), axis=1)
-    return float(np.mean([metrics.ndcg(hits[:, :k], parts.num_relevant).mean() for k in _DEPTHS]))
+    """The mean NDCG at all depths; movies that score the same as a liked one count as before it."""
+    rows, columns = parts.relevant.nonzero()
+    ranks = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
+    figures = []
+    for depth in _DEPTHS:
+        gains = np.where(ranks < depth, _DISCOUNTS[np.minimum(ranks, depth - 1)], 0.0)
+        best = _DISCOUNTS.cumsum()[np.minimum(parts.num_relevant, depth) - 1]
+        figures.append(np.mean(np.bincount(rows, gains, len(scores)) / best))
+    return float(np.mean(figures))
 
 
 def _collect(judged: Judged, seed: int) -> _Parts:

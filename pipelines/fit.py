@@ -109,12 +109,9 @@ def fit_model(
     wanted = [] if plain == CO_REVIEWS else [plain]
     neighbours = build_neighbours(reviews, findings.blend, config.neighbours, config.ingest, wanted)
     chosen = neighbours.near.get(plain)
-    if findings.nearness.content:
-        alike = content_table(reviews, features, config.neighbours)
-        assert alike is not None
-        chosen = with_content(
-            neighbours.co_review if chosen is None else chosen, alike, findings.nearness.content
-        )
+    alike = content_table(reviews, features, config.neighbours) if findings.nearness.content else None
+    if alike is not None:
+        chosen = with_content(chosen or neighbours.co_review, alike, findings.nearness.content)
     model = Model(
         relevance=relevance.head,
         rating=rating.head if rating else None,
