@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 _MOST_NEIGHBOURS_OF = 20_000
 """Of larger catalogues only so many movies are anyone's neighbours: the most reviewed ones."""
 _SCORES_AT_ONCE = 2**23
+_ROWS_AT_ONCE = 2**13
 
 
 def content_features(words: csr_array, config: ColdConfig) -> Floats | None:
@@ -95,11 +96,19 @@ def with_content(table: NeighbourTable, content: NeighbourTable, weight: float) 
     """
     from scipy.sparse import csr_array
 
-    shape = (table.num_movies, table.num_movies)
+    num_movies = table.num_movies
     near, alike = (
-        csr_array((one.weights, one.movie_rows, one.offsets), shape=shape) for one in (table, content)
+        csr_array((one.weights, one.movie_rows, one.offsets), shape=(num_movies, num_movies))
+        for one in (table, content)
     )
     most = int(max(np.diff(table.offsets).max(), np.diff(content.offsets).max()))
-    rows, columns, weights = strongest_entries(csr_array(near + np.float32(weight) * alike), most)
-    offsets = np.searchsorted(rows, np.arange(table.num_movies + 1))
-    return NeighbourTable(offsets.astype(np.int64), columns.astype(np.int32), weights)
+    lengths, columns, weights = [], [], []
+    for begin in range(0, num_movies, _ROWS_AT_ONCE):
+        part = slice(begin, min(begin + _ROWS_AT_ONCE, num_movies))
+        both = csr_array(near[part] + np.float32(weight) * alike[part])
+        rows, neighbours, sums = strongest_entries(both, most)
+        lengths.append(np.bincount(rows, minlength=both.shape[0]))
+        columns.append(neighbours.astype(np.int32))
+        weights.append(sums)
+    offsets = np.concatenate([[0], *lengths]).cumsum().astype(np.int64)
+    return NeighbourTable(offsets, np.concatenate(columns), np.concatenate(weights))

@@ -83,7 +83,11 @@ def table_of(matrix: list[list[float]]) -> NeighbourTable:
     return NeighbourTable(offsets, np.nonzero(dense)[1].astype(np.int32), dense[dense != 0])
 
 
-def test_a_sum_keeps_the_strongest_and_no_more_than_the_longer_list_has() -> None:
+@pytest.mark.parametrize("rows_at_once", [1, 3, 100])
+def test_a_sum_keeps_the_strongest_and_no_more_than_the_longer_list_has(
+    rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "_ROWS_AT_ONCE", rows_at_once)
     near = table_of([[0, 3, 1, 0], [3, 0, 0, 0], [1, 0, 0, 2], [0, 0, -2, 0]])
     alike = table_of([[0, 0, 4, 2], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 4, 0]])
     both = with_content(near, alike, 0.5)
