@@ -109,7 +109,7 @@ def order_of_fit(monkeypatch: pytest.MonkeyPatch, **asked: Any) -> str:
     """The order in which the engine's own model is trained in an evaluation, which then ends."""
     seen = []
 
-    def no_fit(_reviews: Reviews, config: Config) -> None:
+    def no_fit(_reviews: Reviews, config: Config, **_given: object) -> None:
         seen.append(config.split.order)
         raise InterruptedError
 
