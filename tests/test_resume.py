@@ -23,6 +23,7 @@ from pipelines.dataset import Reviews, make_reviews
 from pipelines.resuming import resumable_work
 from pipelines.train import train_rating, train_relevance
 
+NUM_MOVIES = 600
 SMALL = (
     "relevance.max_epochs=3",
     "rating.max_epochs=3",
@@ -44,19 +45,28 @@ def some_reviews(num_reviewers: int = 50, num_movies: int = 30, each: int = 8) -
 
 
 def write_reviews(path: Path) -> Path:
-    reviews = some_reviews(200, 60, 12)
+    """Everyone keeps to one kind of movie."""
+    reviews = some_reviews(200, NUM_MOVIES, 8)
+    movie_rows = reviews.movie_rows // 6 * 6 + reviews.reviewer_rows % 6
     with path.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["reviewer_id", "movie_id", "rating", "time"])
         table.writerows(
             zip(
                 (f"R{row}" for row in reviews.reviewer_rows),
-                (f"M{row}" for row in reviews.movie_rows),
+                (f"M{row}" for row in movie_rows),
                 reviews.ratings.tolist(),
                 (1_500_000_000 + reviews.times).tolist(),
                 strict=True,
             )
         )
+    return path
+
+
+def write_movies(path: Path) -> Path:
+    """Of which kind of six each of the movies is."""
+    rows = [f"M{row},Movie {row},kind{row % 6}" for row in range(NUM_MOVIES)]
+    path.write_text("\n".join(["movie_id,title,category", *rows, ""]))
     return path
 
 
@@ -196,6 +206,7 @@ class Build:
         settings = [part for setting in SMALL for part in ("--set", setting)]
         self._command = [
             sys.executable, "-m", "engine.cli", "build-index", str(write_reviews(folder / "reviews.csv")),
+            "--metadata", str(write_movies(folder / "movies.csv")),
             "--output", str(self.output), "--json", *settings,
         ]  # fmt: skip
 
@@ -220,6 +231,7 @@ class Build:
 def test_a_killed_build_leaves_the_old_index_live_and_goes_on_to_the_same_figures(tmp_path: Path) -> None:
     build = Build(tmp_path)
     whole = build.run()
+    assert whole["training"]["nearness"]["content"] > 0
     lists = [found.movie_id for found in Engine.load(build.output).recommend("R1", 5)]
     for place, pattern in enumerate(("tables@*", "measured/**/relevance@*", "quality@*")):
         build.kill_at(pattern, *(["--resume"] if place else []))
