@@ -116,7 +116,7 @@ def wheel() -> None:
         away = {**os.environ, "PYTHONPATH": str(installed)}
         check = f"import engine; assert engine.__file__.startswith({str(installed)!r}), engine.__file__"
         call("python", "-c", check, folder=elsewhere, environment=away)
-        call("python", "-m", "engine.cli", "build-index", "--sample", folder=elsewhere, environment=away)
+        call("python", "-m", "engine.cli.main", "build-index", "--sample", folder=elsewhere, environment=away)
 
 
 def pin() -> None:

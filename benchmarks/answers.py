@@ -31,7 +31,7 @@ WHERE = "average_rating >= 4 and movie_count >= 20"
 TELL_PEAK = """
 import sys
 from pathlib import Path
-from engine.cli import main
+from engine.cli.main import main
 main(sys.argv[1:], standalone_mode=False)
 lines = Path("/proc/self/status").read_text().splitlines()
 print(next(line.split()[1] for line in lines if line.startswith("VmHWM")), file=sys.stderr)
@@ -97,7 +97,7 @@ def times(ask: Callable[[Any], object], questions: Sequence[Any]) -> dict[str, f
 
 def cold(index: Path, reviewer_id: str, repeats: int) -> dict[str, float]:
     """Give what a question costs in a process of its own, beside the imports alone."""
-    answer = (sys.executable, "-m", "engine.cli", *question(index, reviewer_id))
+    answer = (sys.executable, "-m", "engine.cli.main", *question(index, reviewer_id))
     pairs = []
     for _ in range(repeats + 1):  # In turns, so that a machine that slows down slows both.
         pairs.append((seconds(IMPORTS), seconds(answer)))

@@ -30,14 +30,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.config import Config, load_config
-from engine.scorer import ALL
-from pipelines.cold import join_cold_movies, learn_cold_start
-from pipelines.cold_catalogue import ColdCatalogue, read_catalogue
-from pipelines.database import open_database
-from pipelines.dataset import Reviews, read_reviews
-from pipelines.fit import fit_model
-from pipelines.ingest import ingest
+from engine.config.sections import Config, load_config
+from engine.model.scorer import ALL
+from pipelines.cold_start.catalogue import ColdCatalogue, read_catalogue
+from pipelines.cold_start.joining import join_cold_movies, learn_cold_start
+from pipelines.dataset.reviews import Reviews, read_reviews
+from pipelines.ingest.ingest import ingest
+from pipelines.training.fit import fit_model
+from pipelines.work.database import open_database
 
 DEPTHS = (10, 50)
 MAX_REVIEWERS = 1000

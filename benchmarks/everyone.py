@@ -28,10 +28,10 @@ import scipy.sparse
 from threadpoolctl import threadpool_limits
 
 from engine import Engine
-from engine.artifact import Artifact
-from engine.model_files import load_model
-from engine.scorer import Model
-from pipelines.everyone import recommend_all
+from engine.artifact.reader import Artifact
+from engine.model.scorer import Model
+from engine.model.storage import load_model
+from pipelines.batch.recommend_all import recommend_all
 
 K = 10
 _RECALLED = 500

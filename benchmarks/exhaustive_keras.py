@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.work.tensorflow_start import start_tensorflow
 
 FACTORS = 50
 _KERAS_BATCH = 32

@@ -30,9 +30,9 @@ MOST_BY_FRAMES = 500_000
 OURS = """
 import sys
 from pathlib import Path
-from engine.config import Config
-from pipelines.database import open_database
-from pipelines.ingest import ingest
+from engine.config.sections import Config
+from pipelines.work.database import open_database
+from pipelines.ingest.ingest import ingest
 config = Config()
 with open_database(Path(sys.argv[3]), memory_limit=config.ingest.memory_limit) as database:
     ingest(

@@ -48,7 +48,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-index-") as folder:
         index = Path(folder) / "index"
         command = [
-            *(sys.executable, "-m", "engine.cli", "build-index", str(reviews), "--metadata", str(metadata)),
+            *(
+                sys.executable,
+                "-m",
+                "engine.cli.main",
+                "build-index",
+                str(reviews),
+                "--metadata",
+                str(metadata),
+            ),
             *("--output", str(index), "--json"),
             *(word for setting in asked.set for word in ("--set", setting)),
         ]

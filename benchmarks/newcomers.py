@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.config import Config
-from engine.histories import History
-from engine.newcomers import newcomer
-from engine.scorer import ALL, Model, Reviewer
-from pipelines import metrics
-from pipelines.database import open_database
-from pipelines.dataset import Reviews, read_reviews
-from pipelines.fit import fit_model
-from pipelines.ingest import ingest
-from pipelines.split import hold_out_last
+from engine.config.sections import Config
+from engine.model.histories import History
+from engine.model.newcomers import newcomer
+from engine.model.scorer import ALL, Model, Reviewer
+from pipelines.dataset.reviews import Reviews, read_reviews
+from pipelines.dataset.splits import hold_out_last
+from pipelines.ingest.ingest import ingest
+from pipelines.measuring import metrics
+from pipelines.training.fit import fit_model
+from pipelines.work.database import open_database
 
 K = 10
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from measuring import write_figures
 
-from engine.config import RelevanceConfig
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.relevance_network import RelevanceNetwork
-from pipelines.sampling import RelevanceSampler
-from pipelines.tensorflow_start import start_tensorflow
+from engine.config.sections import RelevanceConfig
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training.batches import RelevanceSampler
+from pipelines.training.relevance_network import RelevanceNetwork
+from pipelines.work.tensorflow_start import start_tensorflow
 
 FULL_REVIEWERS, FULL_MOVIES = 3_800_000, 182_000
 EACH, WARM_UP = 2, 3

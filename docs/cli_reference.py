@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
-from engine.cli import main
+from engine.cli.main import main
 
 REFERENCE = Path(__file__).with_name("cli-reference.md")
 _HEADING = """\

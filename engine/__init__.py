@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.answers import OtherVariant, Reason, Recommendation, TopList
-    from engine.config import Config, load_config
+    from engine.catalogue.title_search import TitleMatch
+    from engine.config.sections import Config, load_config
     from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
-    from engine.diversity import Variety
     from engine.errors import (
         ArtifactError,
         ConfigError,
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
         TrainingError,
         UnknownIdError,
     )
-    from engine.rating_head import RatingPrediction
+    from engine.lists.variety import Variety
+    from engine.model.rating_head import RatingPrediction
     from engine.recommender import Engine
-    from engine.similarity import SimilarMovie
-    from engine.title_search import TitleMatch
+    from engine.relations.similar_movies import SimilarMovie
 
 _HOMES = {
     "engine.answers": ("OtherVariant", "Reason", "Recommendation", "TopList"),
-    "engine.config": ("Config", "load_config"),
+    "engine.config.sections": ("Config", "load_config"),
     "engine.direction_answers": ("LikelyReviewer", "MoviePrediction", "SimilarReviewer"),
-    "engine.diversity": ("Variety",),
+    "engine.lists.variety": ("Variety",),
     "engine.errors": (
         "ArtifactError",
         "ConfigError",
@@ -50,10 +50,10 @@ _HOMES = {
         "TrainingError",
         "UnknownIdError",
     ),
-    "engine.rating_head": ("RatingPrediction",),
+    "engine.model.rating_head": ("RatingPrediction",),
     "engine.recommender": ("Engine",),
-    "engine.similarity": ("SimilarMovie",),
-    "engine.title_search": ("TitleMatch",),
+    "engine.relations.similar_movies": ("SimilarMovie",),
+    "engine.catalogue.title_search": ("TitleMatch",),
 }
 """Where the public names lie."""
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.diversity import Variety
+    from engine.lists.variety import Variety
 
 
 @dataclass(frozen=True, kw_only=True)

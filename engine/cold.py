@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.artifact import Artifact
+from engine.artifact.reader import Artifact
 
 COLD_MOVIES = "movie_is_cold"
 """The array of an artifact that says which they are, bool [num_movies]."""

@@ -15,7 +15,7 @@
     |- TitleError                  a title that means no movie, or several
     `- UnknownIdError              a reviewer or movie that the artifact does not hold
 
-Attributes carry the facts; the sentence is built once, here. Only `engine/cli.py` turns errors into exit
+Attributes carry the facts; the sentence is built once, here. Only `engine/cli/main.py` turns errors into exit
 codes.
 """
 

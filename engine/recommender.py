@@ -11,29 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import TopList
-from engine.artifact import Artifact
-from engine.candidates import CandidateSource
-from engine.cards import MovieCards
-from engine.catalog import CATALOG_FILE, Catalog
+from engine.artifact.ids import IdTable
+from engine.artifact.reader import Artifact
+from engine.catalogue.cards import MovieCards
+from engine.catalogue.database import CATALOG_FILE, Catalog
+from engine.catalogue.variants import films_of
 from engine.cold import cold_movies
 from engine.errors import ArtifactCorruptError, ConfigError, DataError, UnknownIdError
-from engine.ids import IdTable
-from engine.list_options import ListArguments, ListOptions
-from engine.lists import ListMaker, check_k
-from engine.model_files import load_model
-from engine.rating_head import RatingPrediction
-from engine.scorer import Floats
-from engine.variants import films_of
+from engine.lists.maker import ListMaker, check_k
+from engine.model.rating_head import RatingPrediction
+from engine.model.scorer import Floats
+from engine.model.storage import load_model
+from engine.questions.options import ListArguments, ListOptions
+from engine.search.candidates import CandidateSource
 from indexes.base import VectorIndexError
 from indexes.faiss_index import FaissIndex, set_threads
 
 if TYPE_CHECKING:
+    from engine.catalogue.title_search import TitleMatch, TitleSearch
     from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
-    from engine.directions import Directions
-    from engine.list_columns import ColumnMaker, ListColumns
-    from engine.newcomers import Ratings
-    from engine.similarity import SimilarMovie
-    from engine.title_search import TitleMatch, TitleSearch
+    from engine.lists.columns import ColumnMaker, ListColumns
+    from engine.model.newcomers import Ratings
+    from engine.relations.predictions import Directions
+    from engine.relations.similar_movies import SimilarMovie
 
 INDEX_FILE = "movies.faiss"
 """The index over the movie vectors, in the artifact."""
@@ -134,7 +134,7 @@ class Engine:
         """
         check_k(k)
         if fallback != "error":
-            from engine.popularity import check_fallback
+            from engine.lists.popular import check_fallback
 
             check_fallback(fallback)
         wanted = ListOptions(**options)
@@ -146,7 +146,7 @@ class Engine:
         known = iter(self._lists.make(reviewers, k, wanted))
         if None not in rows:
             return list(known)
-        from engine.popularity import popular_list
+        from engine.lists.popular import popular_list
 
         popular = popular_list(self._lists, self._model, self._artifact, k, wanted)
         return [popular if row is None else next(known) for row in rows]
@@ -163,7 +163,7 @@ class Engine:
         Raises:
             EngineError: no movie is known, a rating is missing or out of range, or as of `recommend_many`.
         """
-        from engine.newcomers import history_of, newcomer
+        from engine.model.newcomers import history_of, newcomer
 
         check_k(k)
         history = history_of(ratings, self._movies, self._model.rating)
@@ -236,8 +236,8 @@ class Engine:
 
     @cached_property
     def _columns(self) -> ColumnMaker:
-        from engine.batch_candidates import batch_source
-        from engine.list_columns import ColumnMaker
+        from engine.lists.columns import ColumnMaker
+        from engine.search.batch_candidates import batch_source
 
         source = batch_source(self._artifact, self._model, self._index, self._num_candidates)
         return ColumnMaker(source, self._lists, self._movies, *self._films)
@@ -266,7 +266,7 @@ class Engine:
             FilterError: `where` is not a condition over the catalogue.
             UnknownIdError: the index does not hold the movie.
         """
-        from engine.similarity import similar_movies, similar_rows
+        from engine.relations.similar_movies import similar_movies, similar_rows
 
         check_k(k)
         movie_row = self._movie_row(movie_id)
@@ -370,13 +370,13 @@ class Engine:
 
     @cached_property
     def _directions(self) -> Directions:
-        from engine.directions import Directions
+        from engine.relations.predictions import Directions
 
         return Directions(self._model, self._reviewers, self._movies, self._cards, self._films[0])
 
     @cached_property
     def _titles(self) -> TitleSearch:
-        from engine.title_search import TitleSearch
+        from engine.catalogue.title_search import TitleSearch
 
         return TitleSearch(self._catalog, self._movies, self._cards, self._films[0])
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from indexes.base import VectorIndex, VectorIndexError, checked_vectors
 from indexes.faiss_index import BLOCK, VECTORS_PER_LIST, FaissIndex, FlatIndex, InvertedFileIndex
-from indexes.quality import tune_num_probes
+from indexes.recall import tune_num_probes
 
 logger = logging.getLogger(__name__)
 

@@ -24,19 +24,19 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Imports what is asked for when it is asked for: the build's modules are heavy."""
     if name in ("BuildResult", "build_index"):
-        from pipelines import build
+        from pipelines.building import build
 
         return getattr(build, name)
     if name in ("Evaluation", "evaluate"):
-        from pipelines import evaluation
+        from pipelines.evaluation import evaluate as evaluation
 
         return getattr(evaluation, name)
     if name in ("UpdateResult", "add_reviews"):
-        from pipelines import update
+        from pipelines.updating import add_reviews as update
 
         return getattr(update, name)
     if name == "add_movies":
-        from pipelines import new_movies
+        from pipelines.updating import add_movies as new_movies
 
         return new_movies.add_movies
     raise AttributeError(f"module 'pipelines' has no attribute {name!r}")

@@ -23,7 +23,7 @@ def real_data() -> Path:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty work database."""
-    from pipelines.database import open_database
+    from pipelines.work.database import open_database
 
     opened = open_database(tmp_path / "work.duckdb", memory_limit="1GB", threads=2)
     yield opened
@@ -33,9 +33,9 @@ def database(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture(scope="session")
 def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index of the bundled sample, trained for a moment; nobody changes it."""
-    from engine.config import load_config
+    from engine.config.sections import load_config
     from pipelines import build_index
-    from pipelines.sample import sample_files
+    from pipelines.synthetic.sample import sample_files
 
     files = sample_files()
     directory = tmp_path_factory.mktemp("sample") / "movie-index"

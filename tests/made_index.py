@@ -5,19 +5,19 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from engine.artifact_writer import ArtifactWriter
-from engine.config import Config
-from engine.histories import Histories
-from engine.ids import build_id_arrays
-from engine.model_files import model_arrays, model_section
-from engine.neighbours import NeighbourTable
-from engine.rating_head import RatingHead
+from engine.artifact.ids import build_id_arrays
+from engine.artifact.writer import ArtifactWriter
+from engine.catalogue.variants import MOVIE_COUNTS, build_variant_arrays
+from engine.config.sections import Config
+from engine.model.histories import Histories
+from engine.model.neighbours import NeighbourTable
+from engine.model.rating_head import RatingHead
+from engine.model.relevance_head import RelevanceHead
+from engine.model.scorer import Blend, Model
+from engine.model.storage import model_arrays, model_section
 from engine.recommender import INDEX_FILE
-from engine.relevance_head import RelevanceHead
-from engine.scorer import Blend, Model
-from engine.variants import MOVIE_COUNTS, build_variant_arrays
 from indexes.faiss_index import FlatIndex
-from pipelines.catalog import write_catalog
+from pipelines.export.catalogue import write_catalog
 
 NUM_MOVIES, DIM = 400, 8
 

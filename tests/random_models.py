@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from engine.histories import Histories
-from engine.neighbours import NeighbourTable
-from engine.rating_head import RatingHead
-from engine.relevance_head import RelevanceHead
-from engine.scorer import Blend, Model
+from engine.model.histories import Histories
+from engine.model.neighbours import NeighbourTable
+from engine.model.rating_head import RatingHead
+from engine.model.relevance_head import RelevanceHead
+from engine.model.scorer import Blend, Model
 
 NUM_REVIEWERS, NUM_MOVIES, DIM = 12, 50, 6
 LEVELS = np.arange(1, 6, dtype=np.float32)

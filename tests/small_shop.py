@@ -6,21 +6,21 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from engine.artifact import Artifact
-from engine.artifact_writer import ArtifactWriter
-from engine.candidates import CandidateSource
-from engine.cards import MovieCards
-from engine.catalog import CATALOG_FILE, Catalog
-from engine.histories import Histories, History
-from engine.ids import IdTable, build_id_arrays
-from engine.lists import ListMaker
-from engine.neighbours import NeighbourTable
-from engine.rating_head import RatingHead
-from engine.relevance_head import RelevanceHead
-from engine.scorer import Blend, Model, Reviewer
-from engine.variants import Variants, build_variant_arrays
+from engine.artifact.ids import IdTable, build_id_arrays
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
+from engine.catalogue.cards import MovieCards
+from engine.catalogue.database import CATALOG_FILE, Catalog
+from engine.catalogue.variants import Variants, build_variant_arrays
+from engine.lists.maker import ListMaker
+from engine.model.histories import Histories, History
+from engine.model.neighbours import NeighbourTable
+from engine.model.rating_head import RatingHead
+from engine.model.relevance_head import RelevanceHead
+from engine.model.scorer import Blend, Model, Reviewer
+from engine.search.candidates import CandidateSource
 from indexes.exact import ExactIndex
-from pipelines.catalog import write_catalog
+from pipelines.export.catalogue import write_catalog
 
 NUM_MOVIES, NUM_FILMS, NUM_REVIEWERS, DIM = 300, 230, 9, 6
 LEVELS = np.arange(1, 6, dtype=np.float32)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.artifact import CURRENT, MANIFEST, Artifact, checksum
-from engine.artifact_writer import ArtifactWriter, check_output
+from engine.artifact.reader import CURRENT, MANIFEST, Artifact, checksum
+from engine.artifact.writer import ArtifactWriter, check_output
 from engine.errors import (
     ArtifactCorruptError,
     ArtifactError,
@@ -90,7 +90,7 @@ def test_a_killed_build_leaves_the_old_one_live_and_the_next_cleans_up(tmp_path:
         import sys, time
         from pathlib import Path
         import numpy as np
-        from engine.artifact_writer import ArtifactWriter
+        from engine.artifact.writer import ArtifactWriter
         with ArtifactWriter(Path(sys.argv[1])) as writer:
             writer.add_array("vectors", np.ones(1000))
             print("writing", flush=True)
@@ -176,7 +176,7 @@ def test_a_large_index_checks_sizes_when_opened_and_checksums_when_asked(
 ) -> None:
     build = write_build(tmp_path)
     flip_a_byte(build / "notes.txt")
-    monkeypatch.setattr("engine.artifact._VERIFIED_ON_OPENING", 10)
+    monkeypatch.setattr("engine.artifact.reader._VERIFIED_ON_OPENING", 10)
     artifact = Artifact.open(tmp_path)
     with pytest.raises(ArtifactCorruptError, match=r"notes\.txt has changed"):
         artifact.verify()
@@ -222,7 +222,7 @@ def test_a_reader_that_meets_a_replaced_build_opens_the_new_one(
     write_build(tmp_path, 2, keep_previous=False)
     fresh = (tmp_path / CURRENT).read_text().split()
     answers = iter([stale, fresh, fresh])
-    monkeypatch.setattr("engine.artifact._read_pointer", lambda _: tuple(next(answers)))
+    monkeypatch.setattr("engine.artifact.reader._read_pointer", lambda _: tuple(next(answers)))
     assert live_mark(tmp_path) == 2
 
 

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from engine import Engine
-from engine.cli import main
+from engine.cli.main import main
 
 # Of the bundled sample.
 REVIEWER, MOVIE = "A3ROS56ZKFSSN", "B000000016"
@@ -260,7 +260,7 @@ def test_an_output_that_is_read_only(standing: Standing, good: Path, monkeypatch
     def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr("engine.artifact_writer.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("engine.artifact.writer.tempfile.TemporaryFile", refuse)
     assert "read-only file system" in standing.refuses_to_build(good)
 
 
@@ -278,8 +278,8 @@ def test_a_build_that_is_killed_leaves_the_index_as_it_was(standing: Standing, g
     before = contents(standing.index)
     script = """
 import os, signal, sys
-from engine.artifact_writer import ArtifactWriter
-from engine.cli import main
+from engine.artifact.writer import ArtifactWriter
+from engine.cli.main import main
 ArtifactWriter._publish = lambda writer: os.kill(os.getpid(), signal.SIGKILL)
 main(sys.argv[1:])
 """

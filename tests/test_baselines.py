@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from engine.errors import ConfigError
-from pipelines import baselines_ranking
-from pipelines.baselines import BASELINES, Ranker, Rater, fit_baseline
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.metrics import rmse
-from pipelines.ranking import rank_held_out
-from pipelines.split import Split, hold_out_last
+from pipelines.baselines import rankers as baselines_ranking
+from pipelines.baselines.registry import BASELINES, Ranker, Rater, fit_baseline
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.dataset.splits import Split, hold_out_last
+from pipelines.measuring.metrics import rmse
+from pipelines.measuring.ranking import rank_held_out
 
 QUICK = ("constants", "biases", "popularity", "item-knn", "ease")
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from engine import Engine
-from engine.artifact import Artifact
-from engine.config import Config, RelevanceConfig, load_config
+from engine.artifact.reader import Artifact
+from engine.config.sections import Config, RelevanceConfig, load_config
 from engine.errors import TrainingError
 from pipelines import BuildResult, build_index
-from pipelines.dataset import make_reviews
-from pipelines.train import train_relevance
+from pipelines.dataset.reviews import make_reviews
+from pipelines.training.loops import train_relevance
 
 pytestmark = pytest.mark.slow
 NUM_MOVIES, NUM_REVIEWERS = 60, 240
@@ -189,7 +189,7 @@ def test_a_loss_that_is_not_finite_stops_the_build_and_leaves_the_old_index_live
     live = Path(shutil.copytree(tastes.directory, tmp_path / "index"))
     before, answer = contents(live), Engine.load(live).recommend("R001")
     network = {"relevance": "RelevanceNetwork", "rating": "RatingNetwork"}[head]
-    monkeypatch.setattr(f"pipelines.train.{network}.train", lambda *_: float("nan"))
+    monkeypatch.setattr(f"pipelines.training.loops.{network}.train", lambda *_: float("nan"))
     with pytest.raises(TrainingError, match=f"{head} loss is not finite.*{head}.learning_rate"):
         build_index((tastes.reviews,), output=live, config=load_config(assignments=QUICK))
     assert contents(live) == before
@@ -215,7 +215,7 @@ def test_held_out_reviews_without_a_like_leave_figures_empty_and_the_index_whole
 COLD = """
 import json, sys
 from click.testing import CliRunner
-from engine.cli import main
+from engine.cli.main import main
 result = CliRunner().invoke(main, ["recommend", "reviewer", "196", "--index", sys.argv[1], "--json"])
 heavy = [name for name in ("tensorflow", "keras", "pandas", "sklearn") if name in sys.modules]
 print(json.dumps([result.exit_code, heavy, result.stdout]))

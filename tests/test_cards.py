@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cards import CARD_FIELDS, MovieCards, build_card_arrays
+from engine.catalogue.cards import CARD_FIELDS, MovieCards, build_card_arrays
 from engine.errors import ArtifactCorruptError
 
 values = st.none() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

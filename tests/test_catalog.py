@@ -6,12 +6,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.artifact import Artifact
-from engine.artifact_writer import ArtifactWriter
-from engine.cards import MovieCards
-from engine.catalog import CATALOG_COLUMNS, CATALOG_FILE, Catalog
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
+from engine.catalogue.cards import MovieCards
+from engine.catalogue.database import CATALOG_COLUMNS, CATALOG_FILE, Catalog
 from engine.errors import ArtifactCorruptError, ArtifactError, FilterError
-from pipelines.catalog import write_catalog
+from pipelines.export.catalogue import write_catalog
 
 MOVIES = """
 create table movies as

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 import pipelines
 from engine.answers import TopList
-from engine.artifact_writer import ArtifactWriter
-from engine.cli import main
-from engine.diversity import Variety
+from engine.artifact.writer import ArtifactWriter
+from engine.cli.main import main
 from engine.errors import FilterError, UnknownIdError
+from engine.lists.variety import Variety
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.answers import Reason
-from engine.cli import main
+from engine.catalogue.title_search import TitleMatch
+from engine.cli.main import main
 from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
 from engine.errors import DataError, TitleError, UnknownIdError
-from engine.similarity import SimilarMovie
-from engine.title_search import TitleMatch
+from engine.relations.similar_movies import SimilarMovie
 
 REASONS = (
     Reason(movie_id="M1", title="Laura", rating=5.0, contribution=0.5),
@@ -205,7 +205,9 @@ def test_an_ambiguous_title_fails_with_the_choices_where_nobody_can_be_asked() -
 
 
 def test_an_ambiguous_title_is_asked_about_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.cli_similar.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(
+        "engine.cli.commands.similar.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    )
     result = run("similar", "movie", "--title", "star", input="4\n")
     assert result.exit_code == 0
     assert "like M3" in result.stdout

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from made_index import DIM, NUM_MOVIES, make_model
 
-from engine.config import ColdConfig
+from engine.config.sections import ColdConfig
 from engine.errors import ConfigError
-from engine.scorer import ALL, Model
-from pipelines.cold import describe, join_cold_movies, learn_cold_start
-from pipelines.cold_mapping import MovieVectors, learn_mapping
-from pipelines.cold_neighbours import cold_edges, nearest_movies
-from pipelines.movie_words import count_words, words_of
+from engine.model.scorer import ALL, Model
+from pipelines.cold_start.joining import describe, join_cold_movies, learn_cold_start
+from pipelines.cold_start.mapping import MovieVectors, learn_mapping
+from pipelines.cold_start.neighbours import cold_edges, nearest_movies
+from pipelines.dataset.words import count_words, words_of
 
 NUM_KINDS = 20
 CONFIG = ColdConfig(features=32)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.config import ColdConfig, IngestConfig
-from pipelines.cold_catalogue import ColdCatalogue, read_cold_catalogue
-from pipelines.dataset import read_reviews
-from pipelines.ingest import ingest
+from engine.config.sections import ColdConfig, IngestConfig
+from pipelines.cold_start.catalogue import ColdCatalogue, read_cold_catalogue
+from pipelines.dataset.reviews import read_reviews
+from pipelines.ingest.ingest import ingest
 
 if TYPE_CHECKING:
     import duckdb

@@ -6,11 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_index import NUM_MOVIES, make_model
 
-from engine.neighbours import NeighbourTable
-from engine.scorer import ALL, Model
-from pipelines.cold_mapping import MovieVectors
-from pipelines.cold_neighbours import Edges
-from pipelines.cold_rows import add_reviews, insert_into_table, insert_movies, insert_rows, rows_beside
+from engine.model.neighbours import NeighbourTable
+from engine.model.scorer import ALL, Model
+from pipelines.cold_start.insertion import (
+    add_reviews,
+    insert_into_table,
+    insert_movies,
+    insert_rows,
+    rows_beside,
+)
+from pipelines.cold_start.mapping import MovieVectors
+from pipelines.cold_start.neighbours import Edges
 
 NEW_ROWS = np.array([0, 5, 6, 203, NUM_MOVIES + 4])
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import Config, IngestConfig, load_config
+from engine.config.sections import Config, IngestConfig, load_config
+from engine.config.values import convert, merge, parse_text
 from engine.errors import ConfigError
-from engine.settings import convert, merge, parse_text
 
 ingest_configs = st.builds(
     IngestConfig,

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from engine.config import ColdConfig, NeighboursConfig
-from engine.neighbours import NeighbourTable
-from pipelines import content
-from pipelines.content import content_features, content_neighbours, content_table, with_content
-from pipelines.dataset import make_reviews
-from pipelines.movie_words import count_words
+from engine.config.sections import ColdConfig, NeighboursConfig
+from engine.model.neighbours import NeighbourTable
+from pipelines.dataset.reviews import make_reviews
+from pipelines.dataset.words import count_words
+from pipelines.neighbours import content
+from pipelines.neighbours.content import content_features, content_neighbours, content_table, with_content
 
 
 def movies_of_two_kinds(count: int = 30) -> list[dict[str, str]]:

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine import contributions
-from engine.contributions import strongest_contributions
-from engine.histories import Histories, History
-from engine.neighbours import NeighbourTable
-from engine.rating_head import RatingHead
-from engine.relevance_head import RelevanceHead
-from engine.scorer import Blend, Model
+from engine.model import contributions
+from engine.model.contributions import strongest_contributions
+from engine.model.histories import Histories, History
+from engine.model.neighbours import NeighbourTable
+from engine.model.rating_head import RatingHead
+from engine.model.relevance_head import RelevanceHead
+from engine.model.scorer import Blend, Model
 
 NUM_REVIEWERS, NUM_MOVIES, DIM = 3, 90, 5
 

@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine import reviewers_for, similar_reviewers
-from engine.directions import central_interval
-from engine.histories import Histories
-from engine.neighbours import NeighbourTable
-from engine.rating_head import RatingHead
-from engine.relevance_head import RelevanceHead
-from engine.reviewers_for import find_reviewers
-from engine.scorer import Blend, Model
+from engine.model.histories import Histories
+from engine.model.neighbours import NeighbourTable
+from engine.model.rating_head import RatingHead
+from engine.model.relevance_head import RelevanceHead
+from engine.model.scorer import Blend, Model
+from engine.relations import audience as reviewers_for
+from engine.relations import similar_reviewers
+from engine.relations.audience import find_reviewers
+from engine.relations.predictions import central_interval
 
 NUM_REVIEWERS, NUM_MOVIES, DIM = 120, 40, 5
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.diversity import diversify, lean, list_diversity, pool_size, unit_vectors
+from engine.lists.variety import diversify, lean, list_diversity, pool_size, unit_vectors
 
 
 def random_pool(seed: int, num: int = 60, dim: int = 5) -> tuple[np.ndarray, np.ndarray]:

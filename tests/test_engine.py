@@ -10,11 +10,11 @@ import pytest
 
 from engine import Engine
 from engine.answers import Recommendation
-from engine.artifact import Artifact
-from engine.cards import MovieCards
-from engine.config import load_config
+from engine.artifact.ids import IdTable
+from engine.artifact.reader import Artifact
+from engine.catalogue.cards import MovieCards
+from engine.config.sections import load_config
 from engine.errors import ConfigError, DataError, UnknownIdError
-from engine.ids import IdTable
 from pipelines import build_index
 
 pytestmark = pytest.mark.slow

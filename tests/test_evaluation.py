@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from engine.cli import main
-from engine.config import Config, load_config
+from engine.cli.main import main
+from engine.config.sections import Config, load_config
 from engine.errors import ConfigError
 from pipelines import evaluate
-from pipelines.evaluation_data import Pair, read_pairs
+from pipelines.evaluation.data import Pair, read_pairs
 
 QUICK = ("popularity", "item-knn", "ease", "biases", "constants")
 TEXT = "Watched it twice and will watch it again"

@@ -17,10 +17,11 @@ from click.testing import CliRunner
 from made_index import NUM_MOVIES, movie_id, reviewer_id, write_index
 
 from engine import Engine
-from engine.cli import main
+from engine.cli.main import main
 from engine.errors import ConfigError, DataError, FilterError, SourceError, UnknownIdError
-from pipelines import everyone, shards
-from pipelines.everyone import recommend_all
+from pipelines.batch import recommend_all as everyone
+from pipelines.batch import shards
+from pipelines.batch.recommend_all import recommend_all
 
 NUM_REVIEWERS = 300
 COLUMNS = ("reviewer_id", "rank", "movie_id", "score", "relevance", "predicted_rating", "like_probability")
@@ -168,8 +169,8 @@ def test_a_shard_that_is_gone_or_cut_short_is_written_again(index: Path, tmp_pat
 SLOW = """
 import sys, time
 from pathlib import Path
-from pipelines import shards
-from pipelines.everyone import recommend_all
+from pipelines.batch import shards
+from pipelines.batch.recommend_all import recommend_all
 
 kept = shards.Shards.keep
 
@@ -368,7 +369,7 @@ class Blocker:
         if name.partition(".")[0] in {"tensorflow", "keras", "pandas", "sklearn", "matplotlib", "pyarrow"}:
             raise ImportError(name)
 sys.meta_path.insert(0, Blocker())
-from engine.cli import main
+from engine.cli.main import main
 main()
 """
     words = ["recommend", "all", "--index", str(index), "--output", str(tmp_path / "lists"), "--json"]

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine.cli import main
-from engine.config import load_config
+from engine.cli.main import main
+from engine.config.sections import load_config
 from engine.errors import ConfigError, DataError
-from pipelines.explore import explore
-from pipelines.explore_findings import find
-from pipelines.page import write_page
+from pipelines.exploring.explore import explore
+from pipelines.exploring.findings import find
+from pipelines.pages.page import write_page
 
 EVERYTHING = load_config(
     assignments=("ingest.min_reviews_per_reviewer=1", "ingest.min_reviews_per_movie=1", "ingest.threads=1")

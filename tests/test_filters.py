@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.catalogue.filters import MAX_LENGTH, check_filter, filter_failed
 from engine.errors import FilterError
-from engine.filters import MAX_LENGTH, check_filter, filter_failed
 
 if TYPE_CHECKING:
     import duckdb

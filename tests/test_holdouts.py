@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from engine.config import Config, load_config
-from pipelines import holdouts
-from pipelines.checkpoints import NOTHING_KEPT
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.fit import first_blend, fit_model
-from pipelines.holdouts import Holdout, train_holdouts
-from pipelines.nearness import CO_REVIEWS
-from pipelines.order import in_order
+from engine.config.sections import Config, load_config
+from pipelines.dataset.order import in_order
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.neighbours.nearness import CO_REVIEWS
+from pipelines.training import holdouts
+from pipelines.training.fit import first_blend, fit_model
+from pipelines.training.holdouts import Holdout, train_holdouts
+from pipelines.work.checkpoints import NOTHING_KEPT
 
 TINY = ("relevance.embedding_dim=4", "relevance.max_epochs=2", "rating.max_epochs=2", "rating.dim=4")
 

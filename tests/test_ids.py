@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.artifact.ids import IdTable, build_id_arrays
 from engine.errors import ArtifactCorruptError, DataError
-from engine.ids import IdTable, build_id_arrays
 
 
 def make_table(ids: list[str]) -> IdTable:

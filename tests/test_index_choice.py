@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from random_vectors import codes_of, make_clusters, make_vectors
 
-from engine.config import IndexConfig
+from engine.config.sections import IndexConfig
 from indexes.base import VectorIndexError
 from indexes.choose import KINDS, build_index, load_index
 from indexes.exact import ExactIndex
 from indexes.faiss_index import FlatIndex, InvertedFileIndex
-from indexes.quality import recall
+from indexes.recall import recall
 
 
 def test_few_vectors_are_searched_exactly_and_many_by_lists(tmp_path: Path) -> None:

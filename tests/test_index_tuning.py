@@ -5,7 +5,7 @@ from random_vectors import make_clusters, make_vectors
 from indexes.base import VectorIndex, VectorIndexError
 from indexes.exact import ExactIndex
 from indexes.faiss_index import FlatIndex, InvertedFileIndex
-from indexes.quality import recall, tune_num_probes
+from indexes.recall import recall, tune_num_probes
 
 
 def test_recall_counts_what_is_found() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import SourceError
-from pipelines import blocks
-from pipelines.blocks import BlockReader, read_ahead
+from pipelines.reading import blocks
+from pipelines.reading.blocks import BlockReader, read_ahead
 
 
 @given(

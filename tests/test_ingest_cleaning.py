@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.config import IngestConfig
-from pipelines import processes
-from pipelines.database import add_functions
-from pipelines.ingest import ingest
-from pipelines.literals import literal_to_json
-from pipelines.processes import map_texts
+from engine.config.sections import IngestConfig
+from pipelines.ingest.ingest import ingest
+from pipelines.reading.literals import literal_to_json
+from pipelines.work import parallel as processes
+from pipelines.work.database import add_functions
+from pipelines.work.parallel import map_texts
 
 if TYPE_CHECKING:
     import duckdb

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config import IngestConfig
+from engine.config.sections import IngestConfig
 from engine.errors import DataError
-from pipelines.accounting import Accounting, FileAccount
-from pipelines.database import open_database
-from pipelines.ingest import ingest
-from pipelines.rejections import write_rejected
+from pipelines.ingest.accounting import Accounting, FileAccount
+from pipelines.ingest.ingest import ingest
+from pipelines.ingest.rejections import write_rejected
+from pipelines.work.database import open_database
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.config import IngestConfig
-from pipelines.ingest import ingest
+from engine.config.sections import IngestConfig
+from pipelines.ingest.ingest import ingest
 
 if TYPE_CHECKING:
     import duckdb

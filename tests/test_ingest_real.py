@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.config import IngestConfig
+from engine.config.sections import IngestConfig
 from engine.errors import SourceError
-from pipelines.ingest import ingest
+from pipelines.ingest.ingest import ingest
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,7 +95,7 @@ def test_truncated_files_say_how_much_could_be_read(
 def test_movielens_movies_are_found_beside_the_ratings(
     database: duckdb.DuckDBPyConnection, real_data: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="pipelines.ingest"):
+    with caplog.at_level(logging.INFO, logger="pipelines.ingest.ingest"):
         accounting = ingest(database, [real_data / name], [], IngestConfig())
     assert accounting.metadata.reviewed_without_metadata == 0
     assert "lies beside the ratings" in caplog.text

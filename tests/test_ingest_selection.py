@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.config import IngestConfig
+from engine.config.sections import IngestConfig
 from engine.errors import DataError, FilterError
-from pipelines.database import open_database
-from pipelines.ingest import ingest
+from pipelines.ingest.ingest import ingest
+from pipelines.work.database import open_database
 
 if TYPE_CHECKING:
     import duckdb

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.config import IngestConfig
+from engine.config.sections import IngestConfig
 from engine.errors import ConfigError, DataError, SourceError
-from pipelines.database import open_database
-from pipelines.ingest import ingest
-from pipelines.sources import inspect_source
+from pipelines.ingest.ingest import ingest
+from pipelines.reading.sources import inspect_source
+from pipelines.work.database import open_database
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.database import add_functions
-from pipelines.links import links_of
-from pipelines.synthetic_details import Facts, details_list, details_page
+from pipelines.reading.links import links_of
+from pipelines.synthetic.details import Facts, details_list, details_page
+from pipelines.work.database import add_functions
 
 FACTS = Facts("B000000001", "DVD", "Redwood & Sons", 1_234_567)
 PLAIN = (

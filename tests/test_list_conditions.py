@@ -9,9 +9,9 @@ import pytest
 from small_shop import NUM_MOVIES, World, open_shop
 
 from engine.errors import ConfigError, DataError, EngineError, SourceError, UnknownIdError
-from engine.id_lists import ids_of, ids_or_file, read_ids
-from engine.list_options import ListOptions
-from engine.lists import ListMaker
+from engine.lists.maker import ListMaker
+from engine.questions.ids import ids_of, ids_or_file, read_ids
+from engine.questions.options import ListOptions
 
 EVERYTHING_SEEN = 7
 

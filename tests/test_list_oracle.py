@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from small_shop import NUM_MOVIES, NUM_REVIEWERS, Movie, World, open_shop
 
-from engine.list_options import ListOptions
-from engine.scorer import ALL, Reviewer
+from engine.model.scorer import ALL, Reviewer
+from engine.questions.options import ListOptions
 
 CONDITIONS: dict[str, Callable[[Movie], bool]] = {
     "price < 12": lambda movie: movie["price"] is not None and movie["price"] < 12,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from random_models import DIM, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.config import RelevanceConfig
-from engine.histories import Histories, History
-from engine.relevance_head import RelevanceHead
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.members import side_by_side, train_members
+from engine.config.sections import RelevanceConfig
+from engine.model.histories import Histories, History
+from engine.model.relevance_head import RelevanceHead
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training.ensemble import side_by_side, train_members
 
 
 def some_heads(count: int) -> list[RelevanceHead]:

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.histories import Histories
-from engine.ids import IdTable, build_id_arrays
-from pipelines.cold_rows import rows_beside
-from pipelines.merging import Reviews, merge_reviews
-from pipelines.popularity import decayed_popularity
-from pipelines.relaying import ranks_of_new, replace_records
+from engine.artifact.ids import IdTable, build_id_arrays
+from engine.model.histories import Histories
+from pipelines.cold_start.insertion import rows_beside
+from pipelines.export.popularity import decayed_popularity
+from pipelines.export.rows import ranks_of_new, replace_records
+from pipelines.updating.merging import Reviews, merge_reviews
 
 PAIRS = st.dictionaries(
     st.tuples(st.integers(0, 5), st.integers(0, 4)),

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import metrics, significance, variants
-from pipelines.significance import bootstrap_interval, paired_test
+from pipelines.dataset import films as variants
+from pipelines.measuring import metrics, significance
+from pipelines.measuring.significance import bootstrap_interval, paired_test
 
 RATINGS = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=30)
 CHANCES = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from engine.cli import main
+from engine.cli.main import main
 from engine.errors import DataError, SourceError
 from pipelines import evaluate
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.negatives import read_negatives
-from pipelines.ranking import rank_held_out
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.evaluation.given_candidates import read_negatives
+from pipelines.measuring.ranking import rank_held_out
 
 REVIEWERS = np.array(["R1", "R2", "R3"])
 MOVIES = np.array(["A", "B", "C", "D"])

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config import IngestConfig, NeighboursConfig
-from engine.neighbours import MovieSums, NeighbourTable
-from engine.scorer import ALL, Blend
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.neighbours import Nearness, Neighbours, build_neighbours
+from engine.config.sections import IngestConfig, NeighboursConfig
+from engine.model.neighbours import MovieSums, NeighbourTable
+from engine.model.scorer import ALL, Blend
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.neighbours.tables import Nearness, Neighbours, build_neighbours
 
 BLEND = Blend(like_rating=4.0, other_weight=0.3)
 NUM_REVIEWERS, NUM_MOVIES = 40, 25
@@ -205,7 +205,7 @@ def test_spreading_is_a_product_with_the_whole_matrix(
     rows = generator.integers(0, num_movies, num_rows)  # a movie may come twice
     amounts = generator.standard_normal((2, num_rows))
     for sorted_up_to in (0, num_movies + 1):  # a place for every movie, or sorted neighbours
-        monkeypatch.setattr("engine.neighbours._SORTED_UP_TO", sorted_up_to)
+        monkeypatch.setattr("engine.model.neighbours._SORTED_UP_TO", sorted_up_to)
         neighbours, sums = table.spread(rows, *amounts)
         np.testing.assert_array_equal(neighbours, np.flatnonzero(present[rows].any(axis=0)))
         for found, amount in zip(sums, amounts, strict=True):

@@ -11,16 +11,16 @@ from click.testing import CliRunner
 from made_index import NUM_MOVIES, movie_id, write_index
 
 from engine import Engine
-from engine.artifact import Artifact
-from engine.artifact_writer import ArtifactWriter
-from engine.cli import main
-from engine.config import ColdConfig
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
+from engine.cli.main import main
+from engine.config.sections import ColdConfig
 from engine.errors import ArtifactError, DataError, SourceError
-from engine.model_files import load_model
-from pipelines.cold import learn_cold_start
-from pipelines.cold_files import write_cold
-from pipelines.movie_words import count_words
-from pipelines.new_movies import add_movies
+from engine.model.storage import load_model
+from pipelines.cold_start.files import write_cold
+from pipelines.cold_start.joining import learn_cold_start
+from pipelines.dataset.words import count_words
+from pipelines.updating.add_movies import add_movies
 
 NEW = "M0003x"
 LINES: list[dict[str, Any]] = [

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from engine.artifact.ids import IdTable, build_id_arrays
 from engine.errors import DataError, UnknownIdError
-from engine.histories import Histories, History
-from engine.ids import IdTable, build_id_arrays
-from engine.newcomers import BIAS_PENALTY, SCALE_PENALTY, history_of, rating_biases
-from engine.rating_head import RatingHead, Tastes
+from engine.model.histories import Histories, History
+from engine.model.newcomers import BIAS_PENALTY, SCALE_PENALTY, history_of, rating_biases
+from engine.model.rating_head import RatingHead, Tastes
 
 NUM_MOVIES, DIM = 40, 5
 LEVELS = np.arange(1, 6, dtype=np.float32)

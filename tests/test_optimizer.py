@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.config import RelevanceConfig
-from pipelines.dataset import make_reviews
-from pipelines.optimizer import DECAY, EPSILON, RowOptimizer
-from pipelines.split import hold_out_last
-from pipelines.train import train_relevance
-from pipelines.validation import ndcg_of
+from engine.config.sections import RelevanceConfig
+from pipelines.dataset.reviews import make_reviews
+from pipelines.dataset.splits import hold_out_last
+from pipelines.training.loops import train_relevance
+from pipelines.training.row_optimizer import DECAY, EPSILON, RowOptimizer
+from pipelines.training.validation import ndcg_of
 
 pytestmark = pytest.mark.slow
 
@@ -168,7 +168,7 @@ def test_top_lists_are_learned_as_by_dense_adam(real_data: Path, monkeypatch: py
         return float(np.mean([np.sort(each.figures)[-3:].mean() for each in trained]))
 
     by_rows = figure()
-    monkeypatch.setattr("pipelines.relevance_network.RowOptimizer", DenseAdam)
+    monkeypatch.setattr("pipelines.training.relevance_network.RowOptimizer", DenseAdam)
     assert by_rows > figure() - 0.004
 
 

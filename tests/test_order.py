@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.config import Config, SplitConfig, load_config
+from engine.config.sections import Config, SplitConfig, load_config
 from engine.errors import ConfigError
-from pipelines import evaluation
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.fit import fit_model
-from pipelines.order import follows_time, in_order, is_drawn_anywhere
-from pipelines.split import hold_out_last
-from pipelines.validation import histories_of
+from pipelines.dataset.order import follows_time, in_order, is_drawn_anywhere
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.dataset.splits import hold_out_last
+from pipelines.evaluation import evaluate as evaluation
+from pipelines.training.fit import fit_model
+from pipelines.training.validation import histories_of
 
 QUICK = load_config(
     assignments=[
@@ -113,7 +113,7 @@ def order_of_fit(monkeypatch: pytest.MonkeyPatch, **asked: Any) -> str:
         seen.append(config.split.order)
         raise InterruptedError
 
-    monkeypatch.setattr("pipelines.fit.fit_model", no_fit)
+    monkeypatch.setattr("pipelines.training.fit.fit_model", no_fit)
     with pytest.raises(InterruptedError):
         evaluation.evaluate(models=("ncf",), **asked)
     return seen[0]

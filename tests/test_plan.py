@@ -12,13 +12,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli import main
-from engine.config import Config, IngestConfig, load_config
+from engine.cli.main import main
+from engine.config.sections import Config, IngestConfig, load_config
 from engine.errors import ConfigError, SourceError
-from pipelines import build_index, plan
-from pipelines.plan import Costs, check_plan, memory_limit, plan_build
-from pipelines.sample import sample_files
-from pipelines.survey import grown, survey
+from pipelines import build_index
+from pipelines.building import plan
+from pipelines.building.plan import Costs, check_plan, memory_limit, plan_build
+from pipelines.building.survey import grown, survey
+from pipelines.synthetic.sample import sample_files
 
 EVERYTHING = IngestConfig(min_reviews_per_reviewer=1, min_reviews_per_movie=1)
 
@@ -51,8 +52,8 @@ def test_a_large_file_is_told_from_its_beginning(
 ) -> None:
     path = write_reviews(tmp_path / name, 60_000)
     plain = len(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path.stat().st_size
-    monkeypatch.setattr("pipelines.survey._SAMPLE", 100_000)
-    monkeypatch.setattr("pipelines.survey._PLAIN_SAMPLE", 300_000)
+    monkeypatch.setattr("pipelines.building.survey._SAMPLE", 100_000)
+    monkeypatch.setattr("pipelines.building.survey._PLAIN_SAMPLE", 300_000)
     found = survey([path], [], EVERYTHING)
     assert found.num_reviews == pytest.approx(60_000, rel=0.05)
     assert found.num_plain_bytes == pytest.approx(plain, rel=0.05)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.config import Config, IngestConfig
+from engine.config.sections import Config, IngestConfig
 from engine.errors import ConfigError, DataError
-from pipelines.prepare import prepare
-from pipelines.selection import PREPARED_COLUMNS
+from pipelines.ingest.prepare import prepare
+from pipelines.ingest.selection import PREPARED_COLUMNS
 
 if TYPE_CHECKING:
     import duckdb

@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.catalogue.titles import film_of_title
 from engine.errors import ConfigError, DataError
-from engine.titles import film_of_title
-from pipelines.copies import copy_groups, separate
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.protocols import PROTOCOLS, make_folds
-from pipelines.variants import film_rows
+from pipelines.dataset.copies import copy_groups, separate
+from pipelines.dataset.films import film_rows
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.evaluation.protocols import PROTOCOLS, make_folds
 
 
 def random_reviews(num_reviews: int = 600, seed: int = 0) -> Reviews:

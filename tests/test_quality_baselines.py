@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from engine.config import Config, load_config
+from engine.config.sections import Config, load_config
 from engine.errors import ConfigError
-from pipelines import metrics
-from pipelines.baselines_ranking import ItemNeighbours
-from pipelines.baselines_seed import Effort, SeedBase
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.quality_baselines import measure_baselines
-from pipelines.ranking import rank_held_out
-from pipelines.split import hold_out_last
+from pipelines.baselines.rankers import ItemNeighbours
+from pipelines.baselines.seed import Effort, SeedBase
+from pipelines.building.quality_baselines import measure_baselines
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.dataset.splits import hold_out_last
+from pipelines.measuring import metrics
+from pipelines.measuring.ranking import rank_held_out
 
 
 def some_reviews(*, rated: bool = False, num_reviewers: int = 60) -> Reviews:

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import TrainingError
-from pipelines import ranking
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.ranking import rank_held_out, top_movies
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.measuring import ranking
+from pipelines.measuring.ranking import rank_held_out, top_movies
 
 NUM_REVIEWERS, NUM_MOVIES = 6, 9
 PAIRS = st.sets(st.tuples(st.integers(0, NUM_REVIEWERS - 1), st.integers(0, NUM_MOVIES - 1)))

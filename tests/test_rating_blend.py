@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from random_models import LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.scorer import Blend, Model
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.rating_blend import blended, choose_rating_blend
+from engine.model.scorer import Blend, Model
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training.rating_blend import blended, choose_rating_blend
 
 START = replace(random_model(), blend=Blend())
 

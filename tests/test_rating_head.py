@@ -4,13 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.config import RatingConfig
-from engine.histories import Histories, History
-from engine.rating_head import RatingHead, Tastes
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.rating_network import RatingNetwork
-from pipelines.sampling import RatingSampler
-from pipelines.train import train_rating
+from engine.config.sections import RatingConfig
+from engine.model.histories import Histories, History
+from engine.model.rating_head import RatingHead, Tastes
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training.batches import RatingSampler
+from pipelines.training.loops import train_rating
+from pipelines.training.rating_network import RatingNetwork
 
 STARS = np.arange(1, 6, dtype=np.float32)
 HALF_STARS = np.arange(1, 11, dtype=np.float32) / 2

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SourceError
-from engine.rating_lists import join_ratings, parse_pairs, read_ratings
+from engine.questions.ratings import join_ratings, parse_pairs, read_ratings
 
 RATINGS = {"M2": 4.0, "M1": 5.0, "a=b": 2.5}
 

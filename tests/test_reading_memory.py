@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import IngestConfig
-from engine.settings import size_in_bytes
-from pipelines import reading_memory
-from pipelines.blocks import BLOCK_SIZE
-from pipelines.database import open_database
-from pipelines.ingest import ingest
-from pipelines.reading_memory import block_size_for, memory_for_reading
-from pipelines.sources import Source
+from engine.config.sections import IngestConfig
+from engine.config.values import size_in_bytes
+from pipelines.ingest.ingest import ingest
+from pipelines.reading import memory as reading_memory
+from pipelines.reading.blocks import BLOCK_SIZE
+from pipelines.reading.memory import block_size_for, memory_for_reading
+from pipelines.reading.sources import Source
+from pipelines.work.database import open_database
 
 
 def a_source(path: Path, num_bytes: int, layout: str = "json", *, compressed: bool = True) -> Source:
@@ -64,7 +64,7 @@ def test_the_database_is_held_to_it_while_it_reads_and_not_after(
             limits.append(arguments[1])
             return within(database, str(arguments[1]))
 
-        monkeypatch.setattr("pipelines.ingest.limited_memory", note)
+        monkeypatch.setattr("pipelines.ingest.ingest.limited_memory", note)
         ingest(database, [path], [], IngestConfig(memory_limit="600MB"))
         assert limits == ["500000KB"]
         [(after,)] = database.execute("select current_setting('memory_limit')").fetchall()

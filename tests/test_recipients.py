@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from engine import Engine
-from engine.artifact import Artifact
-from engine.cli import main
+from engine.artifact.ids import IdTable
+from engine.artifact.reader import Artifact
+from engine.cli.main import main
 from engine.errors import ConfigError, DataError, UnknownIdError
-from engine.histories import Histories
-from engine.ids import IdTable
-from engine.model_files import load_model
-from engine.newcomers import newcomer
-from engine.scorer import ALL, Model
+from engine.model.histories import Histories
+from engine.model.newcomers import newcomer
+from engine.model.scorer import ALL, Model
+from engine.model.storage import load_model
 
 pytestmark = pytest.mark.slow
 ONE_BY_ONE: dict[str, Any] = {"all_variants": True, "because": False}

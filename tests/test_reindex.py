@@ -11,18 +11,18 @@ from click.testing import CliRunner
 from made_index import write_index
 
 from engine import Engine
-from engine.artifact import Artifact
-from engine.artifact_writer import ArtifactWriter
-from engine.batch_candidates import STRONGEST_FILE
-from engine.cli import main
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
+from engine.cli.main import main
 from engine.errors import ArtifactCorruptError, ArtifactError, ConfigError, IndexQualityError
 from engine.recommender import INDEX_FILE
+from engine.search.batch_candidates import STRONGEST_FILE
 from indexes.base import VectorIndex
 from indexes.choose import load_index
 from indexes.faiss_index import FlatIndex, InvertedFileIndex
 from indexes.strongest import StrongestIndex
-from pipelines import index as pipelines_index
-from pipelines.reindex import rebuild_index
+from pipelines.export import vector_index as pipelines_index
+from pipelines.updating.reindex import rebuild_index
 
 KINDS = ("flat", "ivf", "ivf-fp16", "ivf-sq8", "auto")
 
@@ -118,7 +118,7 @@ def test_everyone_is_searched_for_among_the_strongest_movies(index: Path) -> Non
 
 
 def test_damaged_strongest_movies_are_said(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.artifact._VERIFIED_ON_OPENING", 10)
+    monkeypatch.setattr("engine.artifact.reader._VERIFIED_ON_OPENING", 10)
     rebuild_index(index, kind="ivf", recall=0.4)
     path = Artifact.open(index).file(STRONGEST_FILE)
     path.write_bytes(b"x" * path.stat().st_size)
@@ -155,7 +155,7 @@ def test_bad_input_is_refused(index: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_not_taken_over(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.artifact._VERIFIED_ON_OPENING", 10)
+    monkeypatch.setattr("engine.artifact.reader._VERIFIED_ON_OPENING", 10)
     path = Artifact.open(index).file("history_vectors.npy")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from engine.config import RelevanceConfig
-from engine.histories import Histories, History, recency_weights
-from engine.relevance_head import RelevanceHead
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.relevance_network import RelevanceNetwork
-from pipelines.sampling import RelevanceBatch, RelevanceSampler
+from engine.config.sections import RelevanceConfig
+from engine.model.histories import Histories, History, recency_weights
+from engine.model.relevance_head import RelevanceHead
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training.batches import RelevanceBatch, RelevanceSampler
+from pipelines.training.relevance_network import RelevanceNetwork
 
 NUM_REVIEWERS, NUM_MOVIES, DIM = 20, 40, 5
 STILL = {"dropout": 0.0, "reviewer_dropout": 0.0, "history_dropout": 0.0, "embedding_dim": DIM}

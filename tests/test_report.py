@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from engine import Engine
-from engine.artifact import Artifact
-from engine.cli import main
-from engine.config import load_config
+from engine.artifact.reader import Artifact
+from engine.cli.main import main
+from engine.config.sections import load_config
 from engine.errors import ConfigError
 from pipelines import BuildResult, build_index
-from pipelines.metrics import calibration_bins, calibration_error
-from pipelines.report import report_page
-from pipelines.report_movies import Example, MovieMap, main_categories
+from pipelines.export.report import report_page
+from pipelines.export.report_movies import Example, MovieMap, main_categories
+from pipelines.measuring.metrics import calibration_bins, calibration_error
 
 QUICK = load_config(
     assignments=(

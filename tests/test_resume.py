@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pipelines.train
 from engine import Engine
-from engine.config import Config, RatingConfig, RelevanceConfig, load_config
+from engine.config.sections import Config, RatingConfig, RelevanceConfig, load_config
 from engine.errors import ConfigError, TrainingError
-from pipelines.checkpoints import NOTHING_KEPT, Checkpoints, from_arrays, to_arrays
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.resuming import resumable_work
-from pipelines.train import train_rating, train_relevance
+from pipelines.building.resuming import resumable_work
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training import loops
+from pipelines.training.loops import train_rating, train_relevance
+from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints, from_arrays, to_arrays
 
 NUM_MOVIES = 600
 SMALL = (
@@ -133,8 +133,8 @@ def test_nothing_is_kept_where_nobody_will_resume() -> None:
 def test_a_training_that_was_cut_off_ends_as_an_unbroken_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str, stops: tuple[int, ...], round_size: int
 ) -> None:
-    monkeypatch.setattr(pipelines.train, "_SECONDS_BETWEEN_SAVES", 0.0)
-    monkeypatch.setattr(pipelines.train, "_SHARE_OF_SAVING", np.inf)
+    monkeypatch.setattr(loops, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(loops, "_SHARE_OF_SAVING", np.inf)
     reviews = some_reviews()
 
     def train(validate: Callable[[Any], float], checkpoints: Checkpoints) -> Any:
@@ -205,7 +205,8 @@ class Build:
         self.output = folder / "index"
         settings = [part for setting in SMALL for part in ("--set", setting)]
         self._command = [
-            sys.executable, "-m", "engine.cli", "build-index", str(write_reviews(folder / "reviews.csv")),
+            sys.executable, "-m", "engine.cli.main", "build-index",
+            str(write_reviews(folder / "reviews.csv")),
             "--metadata", str(write_movies(folder / "movies.csv")),
             "--output", str(self.output), "--json", *settings,
         ]  # fmt: skip

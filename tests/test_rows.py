@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.rows import are_held, distinct, distinct_places
+from engine.arrays import are_held, distinct, distinct_places
 
 ROWS = st.lists(st.integers(-5, 50), max_size=40).map(lambda rows: np.array(rows, dtype=np.int64))
 

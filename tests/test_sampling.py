@@ -3,9 +3,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from engine.config import RatingConfig, RelevanceConfig
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.sampling import RatingSampler, RelevanceBatch, RelevanceSampler
+from engine.config.sections import RatingConfig, RelevanceConfig
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training.batches import RatingSampler, RelevanceBatch, RelevanceSampler
 
 DRAWN = {"full_softmax_up_to": 0, "num_negatives": 30}
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from random_models import BLEND, LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.histories import History
-from engine.lists import best_places
-from engine.scorer import ALL, Blend, Model
+from engine.lists.maker import best_places
+from engine.model.histories import History
+from engine.model.scorer import ALL, Blend, Model
 
 
 @pytest.fixture(params=["ratings", "linear", "no-ratings"])
@@ -37,7 +37,7 @@ def test_some_movies_score_as_among_all(model: Model) -> None:
 def test_the_best_are_found_without_rating_all(
     model: Model, k: int, least: int, like_weight: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.scorer._LEAST_RATED", least)
+    monkeypatch.setattr("engine.model.scorer._LEAST_RATED", least)
     model = replace(model, blend=replace(model.blend, like_weight=like_weight))
     generator = np.random.default_rng(2)
     for reviewer_row in range(NUM_REVIEWERS):

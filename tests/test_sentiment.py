@@ -11,17 +11,17 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli import main
-from engine.config import IngestConfig, SentimentConfig, load_config
+from engine.cli.main import main
+from engine.config.sections import IngestConfig, SentimentConfig, load_config
 from engine.errors import ConfigError, DataError
 from pipelines import build_index, evaluate
-from pipelines.dataset import Reviews, make_reviews, read_reviews
-from pipelines.evaluation_data import Pair, read_for_protocol, read_pairs
-from pipelines.ingest import ingest
-from pipelines.processes import map_texts
-from pipelines.protocols import make_folds
-from pipelines.sentiment import read_sentiment, sentiment_of
-from pipelines.signals import describe_sentiment, sentiment_stars, training_reviews, verdicts
+from pipelines.dataset.reviews import Reviews, make_reviews, read_reviews
+from pipelines.dataset.sentiment import read_sentiment, sentiment_of
+from pipelines.dataset.signals import describe_sentiment, sentiment_stars, training_reviews, verdicts
+from pipelines.evaluation.data import Pair, read_for_protocol, read_pairs
+from pipelines.evaluation.protocols import make_folds
+from pipelines.ingest.ingest import ingest
+from pipelines.work.parallel import map_texts
 
 GOOD, BAD, SILENT = "I love this wonderful film.", "Terrible. I hate it.", "Two discs in a box."
 QUICK = (

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from engine.cli import main
-from engine.histories import Histories
-from engine.neighbours import NeighbourTable
-from engine.relevance_head import RelevanceHead
-from engine.scorer import Blend, Model
-from pipelines.dataset import make_reviews
-from pipelines.protocols import Fold
-from pipelines.similar_quality import Compared, measure_similar, read_links, summarize
+from engine.cli.main import main
+from engine.model.histories import Histories
+from engine.model.neighbours import NeighbourTable
+from engine.model.relevance_head import RelevanceHead
+from engine.model.scorer import Blend, Model
+from pipelines.dataset.reviews import make_reviews
+from pipelines.evaluation.protocols import Fold
+from pipelines.evaluation.similar_movies import Compared, measure_similar, read_links, summarize
 
 NUM_MOVIES = 30
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.config import IngestConfig
-from pipelines import reviews
-from pipelines.blocks import Block, BlockReader
-from pipelines.database import add_functions, open_cursor, open_database, run
-from pipelines.ingest import ingest
-from pipelines.json_reviews import stage_json_reviews
-from pipelines.staging import scratch_folder, stage_blocks
+from engine.config.sections import IngestConfig
+from pipelines.ingest.ingest import ingest
+from pipelines.reading import reviews
+from pipelines.reading.blocks import Block, BlockReader
+from pipelines.reading.json_reviews import stage_json_reviews
+from pipelines.reading.staging import scratch_folder, stage_blocks
+from pipelines.work.database import add_functions, open_cursor, open_database, run
 
 NO_TEXT = {"file": 0, "with_text": False, "with_numbers": False, "min_text_length": 20}
 GOOD = {"overall": 5.0, "reviewerID": "A1", "asin": "B1", "unixReviewTime": 1_400_000_000}

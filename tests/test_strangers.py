@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from random_models import random_model
 
-from engine.scorer import Model
-from pipelines.popularity import popularity_of
-from pipelines.ranking import top_of
-from pipelines.strangers import Lists
+from engine.model.scorer import Model
+from pipelines.evaluation.strangers import Lists
+from pipelines.export.popularity import popularity_of
+from pipelines.measuring.ranking import top_of
 
 POPULAR = np.array([3.0, 9.0, 3.0, 7.0] + [0.5] * 46, dtype=np.float32)
 

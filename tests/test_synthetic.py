@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from engine.errors import ConfigError
-from pipelines.films import TASTES, film_of_taste
-from pipelines.sample import sample_files, write_sample
-from pipelines.synthetic import main, write_synthetic
-from pipelines.synthetic_catalogue import draw_catalogue
-from pipelines.synthetic_dirt import DirtRates
+from pipelines.synthetic.catalogue import draw_catalogue
+from pipelines.synthetic.dirt import DirtRates
+from pipelines.synthetic.films import TASTES, film_of_taste
+from pipelines.synthetic.sample import sample_files, write_sample
+from pipelines.synthetic.write import main, write_synthetic
 
 NUM_REVIEWS = 60_000
 
@@ -267,7 +267,7 @@ def test_movie_ids_are_ten_characters_and_never_repeat() -> None:
 
 def test_memory_does_not_grow_with_the_reviews(tmp_path: Path) -> None:
     """The pieces that are written are chunks of a bounded number of lines, whatever the size."""
-    from pipelines.synthetic_reviews import ReviewTruth, review_chunks
+    from pipelines.synthetic.reviews import ReviewTruth, review_chunks
 
     catalogue = draw_catalogue(300, 0.08, seed=9)
     truth = ReviewTruth(np.zeros(300, dtype=np.bool_))
@@ -298,9 +298,8 @@ def test_the_sample_is_found_in_a_checkout_and_written_elsewhere(
     found = sample_files()
     assert found.reviews.parent.name == "sample"
     sample_files.cache_clear()
-    monkeypatch.setattr(
-        "pipelines.sample.__file__", str(tmp_path / "site-packages" / "pipelines" / "sample.py")
-    )
+    installed = tmp_path / "site-packages" / "pipelines" / "synthetic" / "sample.py"
+    monkeypatch.setattr("pipelines.synthetic.sample.__file__", str(installed))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     made = sample_files()
     sample_files.cache_clear()

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pipelines.tensorflow_start import _stderr_aside
+from pipelines.work.tensorflow_start import _stderr_aside
 
 
 @pytest.mark.slow

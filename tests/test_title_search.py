@@ -4,15 +4,15 @@ import duckdb
 import numpy as np
 import pytest
 
-from engine.artifact import Artifact
-from engine.artifact_writer import ArtifactWriter
-from engine.cards import MovieCards
-from engine.catalog import CATALOG_FILE, Catalog
+from engine.artifact.ids import IdTable, build_id_arrays
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
+from engine.catalogue.cards import MovieCards
+from engine.catalogue.database import CATALOG_FILE, Catalog
+from engine.catalogue.title_search import TitleSearch
+from engine.catalogue.variants import Variants, build_variant_arrays
 from engine.errors import ConfigError, TitleError
-from engine.ids import IdTable, build_id_arrays
-from engine.title_search import TitleSearch
-from engine.variants import Variants, build_variant_arrays
-from pipelines.catalog import write_catalog
+from pipelines.export.catalogue import write_catalog
 
 TITLES = [
     ("Blade Runner (1982)", 90),

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from random_models import BLEND, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.batch_candidates import BatchSource
-from engine.candidates import CandidateSource
-from engine.lists import best_places
-from engine.scorer import Blend, Model
-from engine.toplists import TopLists, exhaustive_lists, top_lists
+from engine.lists.maker import best_places
+from engine.model.scorer import Blend, Model
+from engine.search.batch_candidates import BatchSource
+from engine.search.candidates import CandidateSource
+from engine.search.top_lists import TopLists, exhaustive_lists, top_lists
 from indexes.faiss_index import FlatIndex
 from indexes.strongest import StrongestIndex
 
@@ -47,7 +47,7 @@ def unseen(model: Model, row: int) -> np.ndarray:
 def test_the_exhaustive_lists_are_those_of_scoring_movie_by_movie(
     model: Model, k: int, first_width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.toplists._FIRST_WIDTH", first_width)
+    monkeypatch.setattr("engine.search.top_lists._FIRST_WIDTH", first_width)
     lists = exhaustive_lists(model, EVERYONE, k)
     check_one_by_one(model, lists, [unseen(model, row) for row in EVERYONE], k)
 
@@ -64,7 +64,7 @@ def test_the_lists_are_the_best_of_the_candidates(model: Model, num_candidates: 
 def test_the_lists_of_a_batch_are_the_best_of_all_movies(
     model: Model, k: int, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.batch_candidates._LEAST", least)
+    monkeypatch.setattr("engine.search.batch_candidates._LEAST", least)
     source = BatchSource(model, StrongestIndex(model.relevance.movie_vectors), NUM_MOVIES)
     lists = top_lists(source, EVERYONE, k)
     check_one_by_one(model, lists, [unseen(model, row) for row in EVERYONE], k)
@@ -86,8 +86,8 @@ def test_a_batch_finds_neighbours_that_are_not_among_the_strongest(like_weight: 
 def test_the_cut_into_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = random_model(seed=4)
     whole = exhaustive_lists(model, EVERYONE, 7)
-    monkeypatch.setattr("engine.scorer._LOAD", 20)
-    monkeypatch.setattr("engine.toplists._MAX_SCORES", 2 * NUM_MOVIES)
+    monkeypatch.setattr("engine.model.scorer._LOAD", 20)
+    monkeypatch.setattr("engine.search.top_lists._MAX_SCORES", 2 * NUM_MOVIES)
     assert len(model.batches(EVERYONE)) > 3
     cut = exhaustive_lists(model, EVERYONE, 7)
     np.testing.assert_array_equal(cut.movie_rows, whole.movie_rows)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from engine.cli import main
-from engine.config import Config, load_config
+from engine.cli.main import main
+from engine.config.sections import Config, load_config
+from engine.config.values import merge
 from engine.errors import ConfigError, DataError
-from engine.settings import merge
-from pipelines.dataset import Reviews, make_reviews
-from pipelines.recipe import differences, write_recipe
-from pipelines.tune import Tuning, tune_reviews
-from pipelines.tune_parts import PARTS, split_for_tuning
+from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.tuning.parts import PARTS, split_for_tuning
+from pipelines.tuning.recipe import differences, write_recipe
+from pipelines.tuning.tune import Tuning, tune_reviews
 
 QUICK = (
     "relevance.max_epochs=2",
@@ -95,7 +95,7 @@ def test_poor_trials_are_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return figure
 
     part = PARTS[1]
-    monkeypatch.setattr("pipelines.tune.PARTS", (type(part)(**{**vars(part), "measure": measure}),))
+    monkeypatch.setattr("pipelines.tuning.tune.PARTS", (type(part)(**{**vars(part), "measure": measure}),))
     found = quick_tuning(tmp_path, 4)
     assert [(part.trials, part.pruned, part.after) for part in found.parts] == [(4, 1, 3.0)]
 

@@ -12,14 +12,15 @@ from click.testing import CliRunner
 
 import pipelines
 from engine import Engine
-from engine.artifact import Artifact
-from engine.cards import MovieCards
-from engine.cli import main
+from engine.artifact.ids import IdTable
+from engine.artifact.reader import Artifact
+from engine.catalogue.cards import MovieCards
+from engine.cli.main import main
 from engine.errors import ArtifactError, DataError, EngineError, SourceError
-from engine.ids import IdTable
-from engine.model_files import load_model
-from pipelines import add_reviews, update_files
-from pipelines.drift import reason_to_retrain
+from engine.model.storage import load_model
+from pipelines import add_reviews
+from pipelines.updating import rewriting as update_files
+from pipelines.updating.drift import reason_to_retrain
 
 pytestmark = pytest.mark.slow
 

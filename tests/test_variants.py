@@ -10,15 +10,15 @@ import duckdb
 import numpy as np
 import pytest
 
-from engine.config import Config
+from engine.catalogue.titles import film_of_title, format_of_title
+from engine.catalogue.variants import Variants, build_variant_arrays, format_of_card, is_in_format
+from engine.config.sections import Config
 from engine.errors import ArtifactCorruptError
-from engine.titles import film_of_title, format_of_title
-from engine.variants import Variants, build_variant_arrays, format_of_card, is_in_format
-from pipelines.database import open_database
-from pipelines.ingest import ingest
-from pipelines.synthetic import write_synthetic
-from pipelines.synthetic_dirt import DirtRates
-from pipelines.variants import film_rows, join_films, variant_films
+from pipelines.dataset.films import film_rows, join_films, variant_films
+from pipelines.ingest.ingest import ingest
+from pipelines.synthetic.dirt import DirtRates
+from pipelines.synthetic.write import write_synthetic
+from pipelines.work.database import open_database
 
 
 def pairs(groups: Iterable[Sequence[str]]) -> set[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""What is known of the movies: cards, conditions in SQL, titles, films."""

@@ -1,0 +1,125 @@
+"""Finds movies by a piece of their title: the film itself first, then titles that hold it or resemble it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.artifact.ids import IdTable
+from engine.catalogue.cards import MovieCards
+from engine.catalogue.database import Catalog
+from engine.catalogue.titles import film_of_title
+from engine.catalogue.variants import Variants
+from engine.errors import ConfigError, TitleError
+
+KINDS = ("exact", "prefix", "word", "substring", "fuzzy")
+"""How a title can match, the best first."""
+_ARTICLES = ("the ", "a ", "an ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TitleMatch:
+    """A movie that a piece of a title may mean.
+
+    Attributes:
+        movie_id: the outside id.
+        title: as the catalogue has it.
+        match: how it matches, one of `KINDS`.
+        year: as the catalogue has it, or None.
+        movie_count: its reviews.
+    """
+
+    movie_id: str
+    title: str
+    match: str
+    year: int | None
+    movie_count: int | None
+
+
+class TitleSearch:
+    """Searches the titles of an index.
+
+    Args:
+        catalog: holds the titles.
+        movies: the ids of the movies.
+        cards: what is known of each.
+        variants: which movies are one film; None where nobody looked.
+    """
+
+    def __init__(
+        self, catalog: Catalog, movies: IdTable, cards: MovieCards, variants: Variants | None
+    ) -> None:
+        self._catalog = catalog
+        self._movies = movies
+        self._cards = cards
+        self._variants = variants or Variants.none()
+
+    def matches(self, text: str, k: int) -> list[TitleMatch]:
+        """The movies that a piece of a title may mean, best first.
+
+        Case, accents, punctuation, the place of an article and words about the edition do not matter; a year
+        in brackets has to agree. Of one kind those with most reviews stand first.
+
+        Raises:
+            ConfigError: the text holds no letter or digit.
+        """
+        return [match for _, match in self._ranked(text)[:k]]
+
+    def resolve(self, text: str) -> TitleMatch:
+        """The one movie that a piece of a title means: the film of exactly that title, or the only match.
+
+        Raises:
+            ConfigError: the text holds no letter or digit.
+            TitleError: it means no movie, or several.
+        """
+        ranked = self._ranked(text)
+        best = [(row, match) for row, match in ranked if match.match == "exact"] or ranked
+        films = {int(self._variants.of(row)[0]) for row, _ in best}
+        if len(films) != 1:
+            raise TitleError(text, [match for _, match in ranked])
+        return best[0][1]
+
+    def _ranked(self, text: str) -> list[tuple[int, TitleMatch]]:
+        wanted = film_of_title(text)
+        if wanted is None:
+            raise ConfigError(
+                f"A title is searched for by its letters and digits, but there are none in {text[:60]!r}"
+            )
+        ranked = []
+        for row, title in self._catalog.rows_by_title(wanted.title, text):
+            film = film_of_title(title)
+            if film is None or (wanted.year and film.year not in (None, wanted.year)):
+                continue
+            card, kind = self._cards.card(row), _kind(wanted.title, film.title, title)
+            match = TitleMatch(
+                movie_id=self._movies.id(row),
+                title=title,
+                match=kind,
+                year=card["year"],
+                movie_count=card["movie_count"],
+            )
+            ranked.append((row, match))
+        # The sort is stable: movies that resemble the text stand in the order of the resemblance.
+        return sorted(ranked, key=lambda pair: _order(pair[1]))
+
+
+def _kind(wanted: str, film: str, title: str) -> str:
+    wanted, film = _without_article(wanted), _without_article(film)
+    if film == wanted:
+        return "exact"
+    if film.startswith(wanted):
+        return "prefix"
+    if f" {wanted} " in f" {film} ":
+        return "word"
+    return "substring" if wanted in film or wanted in title.casefold() else "fuzzy"
+
+
+def _without_article(text: str) -> str:
+    for article in _ARTICLES:
+        if text.startswith(article) and len(text) > len(article):
+            return text[len(article) :]
+    return text
+
+
+def _order(match: TitleMatch) -> tuple[int, int]:
+    known = 0 if match.match == "fuzzy" else match.movie_count or 0
+    return KINDS.index(match.match), -known

@@ -1,0 +1,179 @@
+"""Films that are sold as several movies (DVD, Blu-ray, an edition, a region), and which one a list shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import are_new, distinct
+from engine.artifact.reader import Artifact
+from engine.errors import ArtifactCorruptError
+from engine.model.histories import spans
+
+Rows = NDArray[np.int64]
+
+MOVIE_COUNTS = "movie_counts"
+"""The array of an artifact that says how many reviews each movie has, int32 [num_movies]."""
+
+VARIANT_ARRAYS = ("variant_groups", "variant_offsets", "variant_movie_rows")
+"""The arrays of an artifact that `Variants` takes, in the order in which it takes them."""
+
+
+def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
+    """Lays out which movies are one film, so that a query reads only what it asks for.
+
+    Args:
+        films: int [num_movies], the same number for movies that are one film.
+
+    Returns:
+        By name: `variant_groups`, int32 [num_movies], a number of each film with several movies and -1 for
+        every other movie; `variant_movie_rows`, int32, the movies of the films, one film behind the other;
+        and `variant_offsets`, int64 [num_films + 1], where each film begins.
+
+    Example:
+        >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}
+        {'variant_groups': [0, -1, 0, -1], 'variant_offsets': [0, 2], 'variant_movie_rows': [0, 2]}
+    """
+    _, numbers, counts = np.unique(films, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(counts > 1)
+    renumbered = np.full(len(counts), -1, dtype=np.int32)
+    renumbered[several] = np.arange(len(several), dtype=np.int32)
+    groups = renumbered[numbers]
+    rows = np.flatnonzero(groups >= 0)
+    rows = rows[np.argsort(groups[rows], kind="stable")]
+    offsets = np.concatenate([[0], np.cumsum(counts[several])])
+    return {
+        "variant_groups": groups,
+        "variant_offsets": offsets.astype(np.int64),
+        "variant_movie_rows": rows.astype(np.int32),
+    }
+
+
+class Variants:
+    """Which movies are one film.
+
+    Args:
+        groups: int32 [num_movies], the number of each film that is sold as several movies, else -1.
+        offsets: int64 [num_films + 1].
+        movie_rows: int32 [num_movies of such films], film by film.
+    """
+
+    def __init__(
+        self, groups: NDArray[np.int32], offsets: NDArray[np.int64], movie_rows: NDArray[np.int32]
+    ) -> None:
+        if offsets.ndim != 1 or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(movie_rows):
+            raise ArtifactCorruptError("The variants of the films do not fit; build the index again")
+        self._groups = groups
+        self._offsets = offsets
+        self._movie_rows = movie_rows
+
+    @classmethod
+    def none(cls) -> Variants:
+        """No film is sold as several movies, or nobody looked."""
+        return cls(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int32))
+
+    def __bool__(self) -> bool:
+        return len(self._movie_rows) > 0
+
+    def of(self, movie_row: int) -> Rows:
+        """Every movie of a movie's film, itself too, ascending: int64."""
+        group = int(self._groups[movie_row]) if self else -1
+        if group < 0:
+            return np.array([movie_row], dtype=np.int64)
+        begin, end = self._offsets[group : group + 2]
+        return np.asarray(self._movie_rows[begin:end], dtype=np.int64)
+
+    def complete(self, movie_rows: NDArray[np.integer]) -> Rows:
+        """Adds the other variants of some movies: int64, ascending, without repeats."""
+        if not self:
+            return distinct(np.asarray(movie_rows, dtype=np.int64))
+        groups = self._groups[movie_rows]
+        groups = distinct(groups[groups >= 0])
+        begins = self._offsets[groups]
+        added = self._movie_rows[spans(begins, self._offsets[groups + 1] - begins)]
+        return distinct(np.concatenate([movie_rows, added], dtype=np.int64))
+
+    def are_several(self, movie_rows: Rows) -> NDArray[np.bool_]:
+        """Which movies have variants: bool [num]."""
+        if not self:
+            return np.zeros(len(movie_rows), dtype=bool)
+        several: NDArray[np.bool_] = self._groups[movie_rows] >= 0
+        return several
+
+    def one_each(self, movie_rows: Rows, preference: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Marks one movie of each film: bool [num].
+
+        Args:
+            movie_rows: int64 [num], ascending.
+            preference: float64 [num]; of the variants of a film the one with the highest stays, of equal
+                ones the first.
+        """
+        if not self:
+            return np.ones(len(movie_rows), dtype=bool)
+        groups = self._groups[movie_rows]
+        kept = groups < 0
+        several = np.flatnonzero(~kept)
+        if len(several):
+            order = several[np.lexsort((several, -preference[several], groups[several]))]
+            kept[order[are_new(groups[order])]] = True
+        return kept
+
+    def most_reviewed(self, movie_counts: NDArray[np.integer]) -> Rows:
+        """Of every movie's film the movie with most reviews, of equal ones the first: int64 [num_movies].
+
+        Args:
+            movie_counts: int [num_movies].
+        """
+        chosen = np.arange(len(movie_counts), dtype=np.int64)
+        rows = np.asarray(self._movie_rows, dtype=np.int64)
+        films = np.repeat(np.arange(len(self._offsets) - 1), np.diff(self._offsets))
+        order = np.lexsort((rows, -movie_counts[rows], films))
+        firsts = rows[order[self._offsets[:-1]]] if len(rows) else rows
+        chosen[rows] = firsts[films]
+        return chosen
+
+
+def format_of_card(card: Mapping[str, Any]) -> str | None:
+    """What a movie is sold on, by its title or else by its category, as far as they say.
+
+    Example:
+        >>> format_of_card({"title": "Laura (Special Edition) [DVD]", "category": None})
+        'Special Edition, DVD'
+        >>> format_of_card({"title": "Laura", "category": "Movies & TV | Blu-ray | Drama"})
+        'Blu-ray'
+    """
+    from engine.catalogue.titles import format_of_title
+
+    if named := format_of_title(card["title"]):
+        return named
+    parts = str(card["category"] or "").split("|")
+    return next((part.strip() for part in parts if _plain(part) in _FORMATS), None)
+
+
+def is_in_format(card: Mapping[str, Any], wanted: str) -> bool:
+    """Whether a movie is sold on what is wanted; "blu-ray", "Blu Ray" and "bluray" are the same.
+
+    Example:
+        >>> is_in_format({"title": "Laura [Blu-ray]", "category": None}, "bluray")
+        True
+    """
+    return _plain(wanted) in _plain(format_of_card(card) or "")
+
+
+def _plain(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+_FORMATS = frozenset(
+    {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
+)
+
+
+def films_of(artifact: Artifact) -> tuple[Variants | None, NDArray[np.int32] | None]:
+    """Which movies are one film and how many reviews each has; builds of the first releases do not say."""
+    if not all(artifact.has(f"{name}.npy") for name in (*VARIANT_ARRAYS, MOVIE_COUNTS)):
+        return None, None
+    return Variants(*map(artifact.array, VARIANT_ARRAYS)), artifact.array(MOVIE_COUNTS)

@@ -1,0 +1,77 @@
+"""The command that says what a build will take before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.options import DEFAULT_INDEX
+from engine.cli.output import print_json
+from engine.cli.source_options import source_command
+from engine.cli.tables import format_table
+
+if TYPE_CHECKING:
+    from engine.config.sections import Config
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("reviews", nargs=-1, type=_PATH, required=True)
+@click.option(
+    "--output",
+    type=_PATH,
+    default=DEFAULT_INDEX,
+    show_default=True,
+    metavar="DIR",
+    help="Where the index would go.",
+)
+@source_command()
+def plan(
+    reviews: tuple[Path, ...], output: Path, metadata: tuple[Path, ...], config: Config, as_json: bool
+) -> None:
+    """Say what building an index from files of reviews will take.
+
+    REVIEWS are the same files that build-index takes, with the same options. The beginnings of the files and
+    a short piece of work on this machine tell about how much memory, disk and time are needed, and whether
+    that fits.
+    """
+    from pipelines.building.plan import plan_build
+
+    planned = plan_build(reviews, output=output, metadata=metadata, config=config).to_dict()
+    if as_json:
+        print_json(planned)
+    else:
+        for line in _lines(planned):
+            click.echo(line)
+
+
+def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
+    files, memory, disk = planned["files"], planned["memory"], planned["disk"]
+    seconds, machine = planned["seconds"], planned["machine"]
+    yield (
+        f"about {files['num_reviews']:,} reviews by up to {files['num_reviewers']:,} reviewers of up to "
+        f"{files['num_movies']:,} movies, in {files['num_bytes'] / 1e6:,.0f} MB of files"
+    )
+    yield ""
+    rows = [[phase, _gigabytes(memory.get(phase)), _duration(took)] for phase, took in seconds.items()]
+    yield format_table(["phase", "memory", "time"], rows)
+    yield ""
+    yield (
+        f"memory: {_gigabytes(memory['peak'])} of {_gigabytes(machine['memory'])}; disk: index "
+        f"{_gigabytes(disk['index'])} and temporary files {_gigabytes(disk['scratch'])} of "
+        f"{_gigabytes(machine['disk'])} free"
+    )
+    yield "It fits." if planned["fits"] else f"It does not fit: {'; '.join(planned['faults'])}."
+
+
+def _gigabytes(size: float | None) -> str:
+    return "-" if size is None else f"{size / 1e9:,.1f} GB"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

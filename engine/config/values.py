@@ -1,0 +1,220 @@
+"""How settings are read: nested frozen dataclasses to and from plain mappings, checked and converted by type.
+
+Knows no setting by name; `engine/config/sections.py` holds the settings. A section is a frozen, keyword-only
+dataclass whose fields are booleans, numbers, text, optional ones of these, tuples of one type, mappings of
+text, or sections.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import difflib
+import math
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from engine.errors import ConfigError
+
+Section = TypeVar("Section")
+
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
+_NONE = ("none", "null")
+_EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
+
+
+def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
+    """Lists every setting under a section as its dotted name and its type, in the order of the fields."""
+    found: dict[str, Any] = {}
+    for name, kind in typing.get_type_hints(section).items():
+        if dataclasses.is_dataclass(kind):
+            found.update(setting_types(typing.cast("type[Any]", kind), f"{prefix}{name}."))
+        else:
+            found[f"{prefix}{name}"] = kind
+    return found
+
+
+def to_mapping(section: Any) -> dict[str, Any]:
+    """Turns a section into plain values that JSON can hold; `from_mapping` restores an equal section."""
+    return {field.name: _plain(getattr(section, field.name)) for field in dataclasses.fields(section)}
+
+
+def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str = "") -> Section:
+    """Makes a section from plain values; what is not given keeps its default.
+
+    Raises:
+        ConfigError: a name is unknown, a value has the wrong type, or the section refuses it.
+    """
+    kinds = typing.get_type_hints(section)
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        setting = f"{prefix}{name}"
+        if name not in kinds:
+            raise unknown_setting(setting, [f"{prefix}{known}" for known in setting_types(section)])
+        kind = kinds[name]
+        if not dataclasses.is_dataclass(kind):
+            given[name] = convert(setting, value, kind)
+        elif isinstance(value, Mapping):
+            given[name] = from_mapping(typing.cast("type[Any]", kind), value, f"{setting}.")
+        else:
+            raise ConfigError(f"'{setting}' is a section of settings, so it cannot be {value!r}")
+    return section(**given)
+
+
+def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
+    """Splits `section.key=value` into the dotted name and a value of the type that the setting has.
+
+    Tuples are written `64,32`, mappings `a=b,c=d`, and an optional setting is emptied by `none`.
+    """
+    name, separator, text = assignment.partition("=")
+    name = name.strip()
+    if not separator:
+        raise ConfigError(f"{assignment!r} is not a setting; write it as section.key=value")
+    known = setting_types(section)
+    if name in known:
+        return name, parse_text(name, text.strip(), known[name])
+    mapping, _, _ = name.rpartition(".")
+    if typing.get_origin(known.get(mapping)) is Mapping:
+        return name, text.strip()
+    raise unknown_setting(name, known)
+
+
+def parse_text(setting: str, text: str, kind: Any) -> Any:
+    """Reads a value of a type from text."""
+    if typing.get_origin(kind) is Mapping:
+        pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+        if not all(separator for _, separator, _ in pairs):
+            raise ConfigError(f"Setting '{setting}' expects pairs such as a=b,c=d but got {text!r}")
+        return {key.strip(): value.strip() for key, _, value in pairs}
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)[0]
+        return tuple(parse_text(setting, part.strip(), inner) for part in text.split(",") if part.strip())
+    inner, optional = _without_none(kind)
+    if optional and text.lower() in _NONE:
+        return None
+    if inner is bool and text.lower() in _TRUE + _FALSE:
+        return text.lower() in _TRUE
+    if inner in (int, float):
+        try:
+            return convert(setting, inner(text), inner)
+        except ValueError:
+            pass
+    return convert(setting, text, kind)
+
+
+def convert(setting: str, value: Any, kind: Any) -> Any:
+    """Checks a plain value against a setting's type; whole numbers pass as numbers and lists as tuples."""
+    inner, optional = _without_none(kind)
+    if value is None and optional:
+        return None
+    if typing.get_origin(inner) is tuple and isinstance(value, list | tuple):
+        return tuple(convert(setting, item, typing.get_args(inner)[0]) for item in value)
+    if typing.get_origin(inner) is Mapping and isinstance(value, Mapping):
+        return {convert(setting, key, str): convert(setting, item, str) for key, item in value.items()}
+    if inner is str and isinstance(value, datetime.date):
+        return value.isoformat()
+    if inner is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is inner and not (inner is float and not math.isfinite(value)):
+        return value
+    raise ConfigError(f"Setting '{setting}' expects {_expected(inner)} but got {value!r}")
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Lays plain values over one another, later ones on top; dotted names reach into sections."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            for part in reversed(name.split(".")[1:]):
+                value = {part: value}
+            merged = _overlay(merged, {name.partition(".")[0]: value})
+    return merged
+
+
+def unknown_setting(setting: str, known: Iterable[str]) -> ConfigError:
+    """Words the error for a name that no setting has, with the nearest ones that exist."""
+    names = list(known)
+    last_words = {name.rpartition(".")[2]: name for name in names}
+    wanted = setting.rpartition(".")[2]
+    matches = difflib.get_close_matches(setting, names, n=2, cutoff=0.75) or [
+        last_words[word] for word in difflib.get_close_matches(wanted, last_words, n=2, cutoff=0.75)
+    ]
+    advice = f"did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+    return ConfigError(f"Unknown setting '{setting}'; {advice or 'known are ' + ', '.join(names)}")
+
+
+def require_range(
+    setting: str, value: float | None, low: float | None = None, high: float | None = None
+) -> None:
+    """Refuses a number outside `low <= value <= high`; an absent number or bound is not compared."""
+    if value is None or ((low is None or value >= low) and (high is None or value <= high)):
+        return
+    bounds = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
+    raise ConfigError(f"Setting '{setting}' must be {' and '.join(filter(None, bounds))} but is {value:g}")
+
+
+def require_choice(setting: str, value: str, choices: Iterable[str]) -> None:
+    """Refuses text that is none of the choices."""
+    allowed = tuple(choices)
+    if value not in allowed:
+        matches = difflib.get_close_matches(value, allowed, n=1)
+        advice = f"; did you mean '{matches[0]}'?" if matches else ""
+        raise ConfigError(f"Setting '{setting}' must be one of {', '.join(allowed)} but is {value!r}{advice}")
+
+
+def require_date(setting: str, value: str | None) -> None:
+    """Refuses text that is no day of the calendar written YYYY-MM-DD."""
+    if value is None:
+        return
+    try:
+        datetime.datetime.strptime(value, "%Y-%m-%d")
+    except ValueError as error:
+        raise ConfigError(f"Setting '{setting}' expects a day as YYYY-MM-DD but is {value!r}") from error
+
+
+def require_size(setting: str, value: str) -> None:
+    """Refuses text that is no amount of memory such as 4GB or 512MiB."""
+    if not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", value, flags=re.IGNORECASE):
+        raise ConfigError(f"Setting '{setting}' expects an amount of memory such as 4GB but is {value!r}")
+
+
+def size_in_bytes(value: str) -> int:
+    """Reads an amount of memory such as "4GB" (powers of 1,000) or "512MiB" (powers of 1,024)."""
+    number, unit = re.split(r"(?=[A-Za-z])", value.replace(" ", ""), maxsplit=1)
+    base = 1024 if "i" in unit.lower() else 1000
+    return int(float(number) * base ** ("KMGT".index(unit[0].upper()) + 1))
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for name, value in above.items():
+        held = result.get(name)
+        if isinstance(held, Mapping) and isinstance(value, Mapping):
+            value = _overlay(held, value)
+        result[name] = value
+    return result
+
+
+def _without_none(kind: Any) -> tuple[Any, bool]:
+    if typing.get_origin(kind) not in (types.UnionType, typing.Union):
+        return kind, False
+    inner = [arg for arg in typing.get_args(kind) if arg is not type(None)]
+    return inner[0], True
+
+
+def _expected(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return f"a list of which each item is {_expected(typing.get_args(kind)[0])}"
+    return "a table of text" if typing.get_origin(kind) is Mapping else _EXPECTED[kind]
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_mapping(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value

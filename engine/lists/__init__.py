@@ -1,0 +1,1 @@
+"""Top lists of movies, for one, for a group, for everyone."""

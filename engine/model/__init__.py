@@ -1,0 +1,1 @@
+"""The trained model in NumPy: two heads, tables, histories."""

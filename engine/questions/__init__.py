@@ -1,0 +1,1 @@
+"""What people ask, as they give it: ids, ratings, options; checked, and turned into rows."""

@@ -1,0 +1,1 @@
+"""What is alike, who is alike, whom to tell, what they would give."""

@@ -1,0 +1,1 @@
+"""The two-stage search: candidates, then the best of them."""

@@ -1,0 +1,119 @@
+"""The first stage of a search: which movies are worth rescoring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import are_held, distinct
+from engine.model.scorer import Model, Reviewer, Reviewers
+from indexes.base import VectorIndex
+
+Rows = NDArray[np.int64]
+
+LENGTH_STEP = 32
+"""Histories of lengths that differ by less are searched for together."""
+
+
+class CandidateSource:
+    """Finds candidates in two places: the index over the movie vectors, and the neighbours of the history.
+
+    Args:
+        model: what they are scored with later.
+        index: holds `model.relevance.movie_vectors`.
+        num_candidates: how many are taken from each place.
+    """
+
+    def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
+        self.model = model
+        self.index = index
+        self.num_candidates = num_candidates
+
+    def find(self, reviewers: Sequence[Reviewer], k: int, *, include_seen: bool = False) -> list[Rows]:
+        """Finds candidates for some reviewers.
+
+        Args:
+            reviewers: who they are for.
+            k: how long the lists will be; at least so many candidates are found while there are movies.
+            include_seen: keep movies of the history.
+
+        Returns:
+            For each reviewer movie rows, int64 [num], ascending, without repeats.
+        """
+        if not reviewers:
+            return []
+        longest = max(len(reviewer.history.movie_rows) for reviewer in reviewers)
+        wanted = max(self.num_candidates, k)
+        queries = np.stack([reviewer.query for reviewer in reviewers])
+        nearest = self.index.search(queries, min(wanted + longest, self.index.num_vectors)).rows
+        return [
+            self._merge(reviewer, rows, wanted, include_seen)
+            for reviewer, rows in zip(reviewers, nearest, strict=True)
+        ]
+
+    def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
+        """Finds the unseen candidates of many reviewers in few large steps.
+
+        Args:
+            reviewers: who they are for.
+            k: how long the lists will be.
+
+        Returns:
+            Places in `reviewers` and movie rows, each int64 [num_pairs], ascending by both, without repeats.
+        """
+        wanted = max(self.num_candidates, k)
+        num_movies = self.model.num_movies
+        histories = reviewers.histories
+        seen = np.sort(self.model.keys(histories.places, histories.movie_rows))
+        own = self._nearest_keys(reviewers, seen, wanted)
+        near = reviewers.near
+        open_places = np.flatnonzero((near.values > 0) & ~are_held(seen, near.rows))
+        keys = near.rows[open_places]
+        if self.model.blend.neighbour_weight == 0:
+            keys = keys[:0]
+        elif len(keys):
+            keys = _best_of_each(keys // num_movies, keys, near.values[open_places], wanted)
+        found = distinct(np.concatenate([own, keys]))
+        return found // num_movies, found % num_movies
+
+    def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
+        """The unseen movies that the index finds; long histories ask it for more."""
+        parts = []
+        for length, places in reviewers.histories.by_length(LENGTH_STEP):
+            rows = self.index.search(reviewers.queries[places], wanted + length).rows
+            keys = self.model.keys(places[:, None], rows)
+            is_open = (rows >= 0) & ~are_held(seen, keys)
+            parts.append(keys[is_open & (np.cumsum(is_open, axis=1) <= wanted)])
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+    def _merge(self, reviewer: Reviewer, nearest: Rows, wanted: int, include_seen: bool) -> Rows:
+        seen = np.sort(reviewer.history.movie_rows[:0] if include_seen else reviewer.history.movie_rows)
+        own = nearest[~are_held(seen, nearest)][:wanted]
+        if self.model.blend.neighbour_weight == 0:
+            return np.sort(own)
+        near = reviewer.near
+        is_open = near.values > 0
+        if len(near.rows):
+            # The history is short and the rows ascend: to look it up in them is the faster way round.
+            places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
+            is_open[places[near.rows[places] == seen]] = False
+        found, values = near.rows[is_open], near.values[is_open]
+        if len(found) > wanted:
+            found = found[(-values).argpartition(wanted - 1)[:wanted]]
+        return distinct(np.concatenate([own, found]))
+
+
+def _best_of_each(groups: Rows, keys: Rows, values: NDArray[np.float64], most: int) -> Rows:
+    """The keys with the highest values in each group, so many at most; `groups` ascend."""
+    counts = np.bincount(groups)
+    crowded = counts[groups] > most
+    if not crowded.any():
+        return keys
+    groups, rest, values = groups[crowded], keys[~crowded], values[crowded]
+    # One number orders by group and then by value: values are squeezed between 0 and 1.
+    order = np.argsort(groups + 1.0 / (1.0 + values), kind="stable")
+    counts = np.bincount(groups)
+    ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.concatenate([rest, keys[crowded][order[ranks < most]]])

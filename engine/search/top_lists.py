@@ -1,0 +1,183 @@
+"""The top lists of many reviewers at once, from candidates or from all movies, in few large array steps.
+
+Rating a pair takes longer than all else that goes into its score, and a chance of a like is 1 at most: so a
+movie whose score before the ratings is under the k-th whole score of others cannot be in the list. The
+pairs are rated from the top of the scores before the ratings, until no other can come in (the threshold
+algorithm of Fagin, Lotem & Naor 2003). The lists are those of `Model.rescore`, movie by movie.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.model.scorer import Floats, Model, Reviewers
+from engine.search.candidates import CandidateSource
+
+Rows = NDArray[np.int64]
+
+_FIRST_WIDTH = 24
+"""Movies of each reviewer that are rated at first, or as many as two lists hold."""
+_MAX_SCORES = 2**23
+"""Scores of a batch at once, 32 MiB of them."""
+
+
+class TopLists(NamedTuple):
+    """Lists of equal width, one a reviewer, best first; equal scores stand in the order of the rows."""
+
+    movie_rows: Rows
+    """int64 [num_reviewers, k]; -1 where a list is shorter."""
+    scores: Floats
+    """float32 [num_reviewers, k]; minus infinity where a list is shorter."""
+    relevance: Floats
+    """float32 [num_reviewers, k]."""
+    probabilities: Floats | None
+    """float32 [num_reviewers, k, num_levels]; None where the data has no ratings."""
+
+
+class _Choice(NamedTuple):
+    """What may be listed, in padded rows of equal width."""
+
+    movie_rows: Rows | None
+    """int64 [num_reviewers, width]; None where each column is a movie."""
+    relevance: Floats
+    """float32 [num_reviewers, width]; minus infinity where nothing may be listed."""
+
+    def rows(self, places: Rows, columns: Rows) -> Rows:
+        """The movies in some columns, int64 [len(places), num_columns]."""
+        return columns if self.movie_rows is None else self.movie_rows[places[:, None], columns]
+
+
+def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
+    """The top lists of known reviewers out of their candidates, without what they have seen.
+
+    Args:
+        source: finds the candidates.
+        reviewer_rows: int [num_reviewers].
+        k: how long the lists are.
+    """
+    model = source.model
+    lists = []
+    for begin, end in model.batches(reviewer_rows):
+        reviewers = model.reviewers(reviewer_rows[begin:end])
+        places, movie_rows = source.find_many(reviewers, k)
+        lists.append(_best(model, reviewers, _from_pairs(model, reviewers, places, movie_rows), k))
+    return _joined(lists, model, k)
+
+
+def exhaustive_lists(model: Model, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
+    """The same with every unseen movie as a candidate: what a search is measured against."""
+    at_once = max(1, _MAX_SCORES // max(model.num_movies, 1))
+    lists = []
+    for first, last in model.batches(reviewer_rows):
+        for begin in range(first, last, at_once):
+            reviewers = model.reviewers(reviewer_rows[begin : min(begin + at_once, last)])
+            lists.append(_best(model, reviewers, _from_all(model, reviewers), k))
+    return _joined(lists, model, k)
+
+
+def _from_pairs(model: Model, reviewers: Reviewers, places: Rows, movie_rows: Rows) -> _Choice:
+    counts = np.bincount(places, minlength=len(reviewers))
+    columns = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = (len(reviewers), int(counts.max(initial=0)))
+    rows = np.full(shape, -1, dtype=np.int64)
+    rows[places, columns] = movie_rows
+    relevance = np.full(shape, -np.inf, dtype=np.float32)
+    relevance[places, columns] = model.relevance_of_pairs(reviewers, places, movie_rows)
+    return _Choice(rows, relevance)
+
+
+def _from_all(model: Model, reviewers: Reviewers) -> _Choice:
+    relevance = reviewers.queries @ model.relevance.movie_vectors.T
+    near = reviewers.near
+    relevance.reshape(-1)[near.rows] += (model.blend.neighbour_weight * near.values).astype(np.float32)
+    relevance[reviewers.histories.places, reviewers.histories.movie_rows] = -np.inf
+    return _Choice(None, relevance)
+
+
+def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLists:
+    """Rates more and more of each reviewer's movies, until the k best are known."""
+    found = _empty(len(reviewers), k, model)
+    total = choice.relevance.shape[1]
+    rated = model.rating is not None and model.blend.like_weight > 0
+    width = min(total, max(_FIRST_WIDTH, 2 * k) if rated else k)
+    pending = np.arange(len(reviewers))
+    while len(pending) and total:
+        relevance = choice.relevance[pending]
+        columns = _highest(relevance, width)
+        some = _scored(model, reviewers, choice, pending, columns, k)
+        last = np.take_along_axis(relevance, columns, axis=1).min(axis=1)
+        # What was not rated has at most the lowest relevance that was: it must be under the k-th score.
+        settled = some.scores[:, min(k, width) - 1] > last if rated else np.ones(len(pending), dtype=bool)
+        settled |= np.isneginf(last) | (width == total)
+        _keep(found, pending[settled], some, settled)
+        pending = pending[~settled]
+        width = min(total, 2 * width)
+    return found
+
+
+def _scored(
+    model: Model, reviewers: Reviewers, choice: _Choice, places: Rows, columns: Rows, k: int
+) -> TopLists:
+    """The k best of some columns by their whole scores."""
+    rows = choice.rows(places, columns)
+    relevance = choice.relevance[places[:, None], columns]
+    scores, probabilities = relevance, None
+    if model.rating is not None:
+        present = ~np.isneginf(relevance)
+        chances = np.zeros((*rows.shape, len(model.rating.levels)), dtype=np.float32)
+        pairs = np.broadcast_to(places[:, None], rows.shape)[present]
+        chances[present] = model.rate_pairs(reviewers, pairs, rows[present])
+        likes = model.log_like(chances.reshape(-1, chances.shape[-1])).reshape(rows.shape)
+        scores = (relevance + np.float32(model.blend.like_weight) * likes).astype(np.float32)
+        probabilities = chances
+    order = np.lexsort((rows, -scores), axis=1)[:, :k]
+    best = np.take_along_axis(scores, order, axis=1)
+    listed = np.where(np.isneginf(best), -1, np.take_along_axis(rows, order, axis=1))
+    return TopLists(
+        listed,
+        best,
+        np.take_along_axis(relevance, order, axis=1),
+        None if probabilities is None else np.take_along_axis(probabilities, order[..., None], axis=1),
+    )
+
+
+def _highest(values: Floats, width: int) -> Rows:
+    """Columns of the `width` highest values of each row, in no order."""
+    if width >= values.shape[1]:
+        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    return np.argpartition(-values, width - 1, axis=1)[:, :width]
+
+
+def _keep(found: TopLists, places: Rows, some: TopLists, settled: NDArray[np.bool_]) -> None:
+    width = some.movie_rows.shape[1]
+    for whole, part in zip(found, some, strict=True):
+        if whole is not None and part is not None:
+            whole[places, :width] = part[settled]
+
+
+def _empty(num_reviewers: int, k: int, model: Model) -> TopLists:
+    shape = (num_reviewers, k)
+    levels = None if model.rating is None else len(model.rating.levels)
+    return TopLists(
+        np.full(shape, -1, dtype=np.int64),
+        np.full(shape, -np.inf, dtype=np.float32),
+        np.full(shape, -np.inf, dtype=np.float32),
+        None if levels is None else np.zeros((*shape, levels), dtype=np.float32),
+    )
+
+
+def _joined(lists: list[TopLists], model: Model, k: int) -> TopLists:
+    if not lists:
+        return _empty(0, k, model)
+    rated = model.rating is not None
+    return TopLists(
+        np.concatenate([part.movie_rows for part in lists]),
+        np.concatenate([part.scores for part in lists]),
+        np.concatenate([part.relevance for part in lists]),
+        np.concatenate([part.probabilities for part in lists if part.probabilities is not None])
+        if rated
+        else None,
+    )

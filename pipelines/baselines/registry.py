@@ -1,0 +1,87 @@
+"""What the engine is measured against: every model by name, all asked the same two questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError
+from engine.model.rating_head import RatingPrediction
+from pipelines.baselines.peers import AlternatingLeastSquares, Svd, SvdPlusPlus
+from pipelines.baselines.rankers import Ease, ItemNeighbours, Popularity
+from pipelines.baselines.raters import Biases, Constants
+from pipelines.baselines.seed import SeedBase, SeedFinal
+from pipelines.dataset.reviews import Reviews
+
+
+@runtime_checkable
+class Ranker(Protocol):
+    """Orders the catalogue for a reviewer."""
+
+    def score(self, reviewer_rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Scores of all movies, float32 [n, num_movies]; higher is better, seen movies are not left out."""
+        ...
+
+
+@runtime_checkable
+class Rater(Protocol):
+    """Predicts ratings."""
+
+    def predict(
+        self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]
+    ) -> RatingPrediction | None:
+        """Ratings of n pairs; without columns of probabilities where only a figure is known, or None."""
+        ...
+
+
+class Recommender(Ranker, Rater, Protocol):
+    """A model that does both, as the engine's own does."""
+
+
+Fitted = Ranker | Rater
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A model by what it takes and what it can do."""
+
+    fit: Callable[[Reviews, float, int], Fitted]
+    """Gives the fitted model for training reviews, the lowest rating that is a like, and a seed."""
+    needs_ratings: bool = False
+    """Whether it is left out where the data has no ratings."""
+
+
+BASELINES: Mapping[str, Baseline] = {
+    "constants": Baseline(fit=lambda reviews, _like, _seed: Constants(reviews), needs_ratings=True),
+    "biases": Baseline(fit=lambda reviews, _like, _seed: Biases(reviews), needs_ratings=True),
+    "popularity": Baseline(fit=lambda reviews, _like, _seed: Popularity(reviews)),
+    "item-knn": Baseline(fit=lambda reviews, _like, _seed: ItemNeighbours(reviews)),
+    "ease": Baseline(fit=lambda reviews, like, _seed: Ease(reviews, like_rating=like)),
+    "base": Baseline(fit=lambda reviews, _like, seed: SeedBase(reviews, seed=seed), needs_ratings=True),
+    "final": Baseline(fit=lambda reviews, _like, seed: SeedFinal(reviews, seed=seed), needs_ratings=True),
+    "als": Baseline(fit=lambda reviews, like, seed: AlternatingLeastSquares(reviews, like, seed=seed)),
+    "svd": Baseline(fit=lambda reviews, _like, seed: Svd(reviews, seed=seed), needs_ratings=True),
+    "svd++": Baseline(fit=lambda reviews, _like, seed: SvdPlusPlus(reviews, seed=seed), needs_ratings=True),
+}
+"""Every baseline by the name that `--models` takes."""
+
+
+def fit_baseline(name: str, reviews: Reviews, *, like_rating: float, seed: int) -> Fitted:
+    """Fits a baseline to training reviews.
+
+    Args:
+        name: one of BASELINES.
+        reviews: what may be learned from.
+        like_rating: the lowest rating that is a like.
+        seed: of every random choice.
+
+    Raises:
+        ConfigError: there is no such baseline, it is not installed, or it cannot take data of this size.
+    """
+    if name not in BASELINES:
+        raise ConfigError(f"There is no model {name!r}; expected one of {', '.join(('ncf', *BASELINES))}")
+    return BASELINES[name].fit(reviews, like_rating, seed)

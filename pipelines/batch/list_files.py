@@ -1,0 +1,119 @@
+"""Lists as files: Parquet, CSV or JSON lines, with a line a listed movie."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import DataError
+from engine.lists.columns import ListColumns
+
+FORMATS = ("parquet", "csv", "jsonl")
+"""How lists are written; a file's ending says the same."""
+_COPY_OPTIONS = {
+    "parquet": "format parquet, compression zstd",
+    "csv": "format csv, header true",
+    "jsonl": "format json",
+}
+
+
+def write_lists(
+    columns: ListColumns,
+    reviewer_ids: Sequence[str],
+    movie_ids: Mapping[int, str],
+    path: Path,
+    format: str,
+) -> None:
+    """Writes lists as one file, a line a listed movie, and flushes it to disk.
+
+    Args:
+        columns: the lists.
+        reviewer_ids: the ids of the reviewers that they were made for.
+        movie_ids: the ids of the movies in them, by row.
+        path: the file.
+        format: one of `FORMATS`.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    import duckdb
+
+    ids = np.array(reviewer_ids, dtype=object)
+    lines = {
+        "reviewer_id": ids[columns.places],
+        "rank": columns.ranks,
+        "movie_id": np.array([movie_ids[row] for row in columns.movie_rows.tolist()], dtype=object),
+        "score": columns.scores,
+        "relevance": columns.relevance,
+    }
+    rated = {"predicted_rating": columns.predicted_ratings, "like_probability": columns.like_probabilities}
+    lines |= {name: column for name, column in rated.items() if column is not None}
+    text = ("reviewer_id", "movie_id")
+    names = [f"cast({name} as varchar) as {name}" if name in text else name for name in lines]
+    names += [f"cast(null as float) as {name}" for name in rated if name not in lines]
+    statement = f"copy (select {', '.join(names)} from lines) to '{_quoted(path)}' ({_COPY_OPTIONS[format]})"
+    try:
+        with duckdb.connect(config={"threads": 1}) as database:
+            database.execute(statement)
+        flush(path)
+    except (duckdb.IOException, OSError) as error:
+        raise unwritable(path, error) from error
+
+
+def flush(path: Path) -> None:
+    """Waits until a file, or the names in a directory, are on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def unwritable(path: Path, error: Exception) -> DataError:
+    """Words the error for lists that cannot be written."""
+    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+    return DataError(f"Cannot write lists to {path}: {reason}; free some space, or name another --output")
+
+
+def join_files(parts: Sequence[Path], path: Path, format: str) -> None:
+    """Writes the lines of some files, in their order, as one file, and flushes it to disk.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if format == "parquet":
+        _join_parquet(parts, path)
+    else:
+        _join_lines(parts, path, has_header=format == "csv")
+    flush(path)
+
+
+def _join_parquet(parts: Sequence[Path], path: Path) -> None:
+    import duckdb
+
+    target = f"'{_quoted(path)}' ({_COPY_OPTIONS['parquet']})"
+    with duckdb.connect(config={"threads": 1, "memory_limit": "1GB"}) as database:
+        try:
+            database.execute(
+                f"copy (select * from read_parquet($parts)) to {target}",
+                {"parts": [str(part) for part in parts]},
+            )
+        except duckdb.IOException as error:
+            raise OSError(str(error).partition("\n")[0]) from error
+
+
+def _join_lines(parts: Sequence[Path], path: Path, *, has_header: bool) -> None:
+    with path.open("wb") as whole:
+        for number, part in enumerate(parts):
+            with part.open("rb") as file:
+                if has_header and number:
+                    file.readline()
+                shutil.copyfileobj(file, whole, 1 << 20)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

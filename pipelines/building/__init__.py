@@ -1,0 +1,1 @@
+"""The build, one call per arrow, and what comes before it."""

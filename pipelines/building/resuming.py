@@ -1,0 +1,124 @@
+"""Whether a build that was interrupted can go on: only one of the same files, settings and version."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from engine.config.sections import Config
+from engine.config.values import to_mapping
+from engine.errors import ConfigError, EngineError
+from pipelines.work.checkpoints import Checkpoints
+
+logger = logging.getLogger(__name__)
+
+_IDENTITY = "build.json"
+_MAY_DIFFER = ("ingest.memory_limit",)
+"""Settings that change how the work is done and not what comes out."""
+
+
+@contextmanager
+def resumable_work(
+    directory: Path, reviews: Sequence[Path], metadata: Sequence[Path], config: Config, *, resume: bool
+) -> Iterator[Checkpoints]:
+    """Makes the work directory of a build, or takes up that of a build which was interrupted.
+
+    It stays where the block ends with a kill, an interruption or an error that is none of ours. What we
+    refuse would be refused again, so an error of ours removes it.
+
+    Args:
+        directory: the work directory; whoever calls holds the lock of the index that it belongs to.
+        reviews: the review files.
+        metadata: the movie files.
+        config: of this build.
+        resume: take up what is there; else it is removed.
+
+    Yields:
+        Where the steps of the build are kept.
+
+    Raises:
+        ConfigError: what is there is of a build of other files, settings or of another version.
+    """
+    checkpoints = _begin(directory, reviews, metadata, config, resume)
+    try:
+        yield checkpoints
+    except EngineError:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def _begin(
+    directory: Path, reviews: Sequence[Path], metadata: Sequence[Path], config: Config, resume: bool
+) -> Checkpoints:
+    identity = {
+        "version": version("movie-engine"),
+        "reviews": [_signature(path) for path in reviews],
+        "metadata": [_signature(path) for path in metadata],
+        "settings": {
+            name: value for name, value in _flat(to_mapping(config)).items() if name not in _MAY_DIFFER
+        },
+    }
+    if resume and directory.is_dir():
+        before = _read(directory / _IDENTITY)
+        if before is not None:
+            _require_same(before, json.loads(json.dumps(identity)), directory)
+            logger.info("Going on with the build that was interrupted")
+            return Checkpoints(directory)
+    if resume:
+        logger.info("No interrupted build to go on with: starting anew")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    unfinished = directory / f"{_IDENTITY}.new"
+    unfinished.write_text(json.dumps(identity), encoding="utf-8")
+    unfinished.rename(directory / _IDENTITY)
+    return Checkpoints(directory)
+
+
+def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
+    settings = {*before["settings"], *now["settings"]}
+    changed = sorted(name for name in settings if before["settings"].get(name) != now["settings"].get(name))
+    if before["version"] != now["version"]:
+        what = f"another version ({before['version']})"
+    elif before["reviews"] != now["reviews"] or before["metadata"] != now["metadata"]:
+        what = "other files, or of files that have changed since"
+    elif changed:
+        what = f"other settings ({', '.join(changed)})"
+    else:
+        return
+    raise ConfigError(
+        f"Cannot resume: the interrupted build in {directory.parent} was of {what}; give what was given "
+        "then, or leave out --resume to start anew"
+    )
+
+
+def _signature(path: Path) -> list[Any]:
+    """What tells a file from another or a later one; one that is not there is refused when it is read."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return [str(path.absolute())]
+    return [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None

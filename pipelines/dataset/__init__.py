@@ -1,0 +1,1 @@
+"""The prepared reviews and movies as arrays, and how they are divided."""

@@ -1,0 +1,98 @@
+"""How positive the words of reviews are, by a lexicon that comes with a package: nothing is downloaded.
+
+The lexicon is VADER (Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
+Social Media Text", 2014). It is made for a sentence; summed over a long review it says little more than the
+length, so a review is the mean of its sentences.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import DataError
+from pipelines.work.database import open_cursor, run
+from pipelines.work.parallel import map_texts
+
+if TYPE_CHECKING:
+    import duckdb
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 50_000
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
+_LONGEST_SENTENCE = 1_000
+"""Letters of a sentence that are read: VADER's time grows with the square of its words."""
+
+
+def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> NDArray[np.float32]:
+    """Scores the texts of prepared reviews, each different text once.
+
+    Args:
+        database: the work database, whose reviews kept their texts.
+        threads: processes to use; 0 takes one a core.
+
+    Returns:
+        float32 [num_reviews], from -1 to 1, in the order of `read_reviews`; NaN where a text says none.
+
+    Raises:
+        DataError: the reviews have no ratings to blend it with, or no text to score.
+    """
+    [(num_reviews, num_ratings)] = database.execute("select count(*), count(rating) from reviews").fetchall()
+    if not num_ratings:
+        raise DataError(
+            "Sentiment stands beside the stars, but these reviews have no ratings; leave --sentiment out"
+        )
+    started = time.perf_counter()
+    run(database, "distinct_texts")
+    reader = open_cursor(database)
+    reader.execute("select text_number, review_text from distinct_texts order by text_number")
+    num_texts = 0
+    while rows := reader.fetchmany(_BATCH):
+        found = map_texts("sentiment", [text for _, text in rows], threads=threads)
+        scored = [(number, float(score)) for (number, _), score in zip(rows, found, strict=True) if score]
+        database.execute(
+            "insert into text_sentiments select unnest($numbers::ubigint[]), unnest($scores::float[])",
+            {"numbers": [number for number, _ in scored], "scores": [score for _, score in scored]},
+        )
+        num_texts += len(rows)
+    reader.close()
+    column = run(database, "review_sentiments").fetchnumpy()["sentiment"]
+    sentiment = np.ma.filled(np.ma.asarray(column, dtype=np.float32), np.nan)
+    num_scored = int(np.isfinite(sentiment).sum())
+    if not num_scored:
+        raise DataError(
+            f"None of the {num_reviews:,} reviews has a text with a word that the lexicon knows; expected "
+            "English texts, as in Amazon's files; leave --sentiment out, or give files with texts"
+        )
+    logger.info(
+        "Scored %s texts of %s reviews in %.1f s",
+        f"{num_texts:,}", f"{num_scored:,}", time.perf_counter() - started,
+    )  # fmt: skip
+    return sentiment
+
+
+def sentiment_of(text: str) -> float | None:
+    """The sentiment of a text, from -1 to 1: the mean of its sentences; None where no word of it is known.
+
+    >>> sentiment_of("A wonderful film! I love it.") > 0.5 > 0 > sentiment_of("Terrible, boring and bad.")
+    True
+    >>> sentiment_of("Two discs.") is None
+    True
+    """
+    sentences = [part[:_LONGEST_SENTENCE] for part in _SENTENCE_ENDS.split(text) if part.strip()]
+    found = [_analyzer().polarity_scores(sentence)["compound"] for sentence in sentences]
+    return float(np.mean(found)) if any(found) else None
+
+
+@cache
+def _analyzer() -> Any:
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    return SentimentIntensityAnalyzer()

@@ -1,0 +1,112 @@
+"""Many models' figures over all folds: means, intervals, paired tests, and by how much reviewers reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.evaluation.fold_figures import FoldFigures, PerReviewer
+from pipelines.measuring.significance import bootstrap_interval, paired_test
+
+REVIEW_GROUPS: Mapping[str, tuple[int, int | None]] = {
+    "0-1": (0, 1),
+    "2-3": (2, 3),
+    "4-10": (4, 10),
+    "11-50": (11, 50),
+    ">50": (51, None),
+}
+"""Reviewers by how many training reviews they have: the fewest and the most."""
+_SHOWN = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20")
+
+Results = Mapping[str, Sequence[FoldFigures]]
+"""By model, one a fold."""
+
+
+def mean_figures(results: Results) -> dict[str, dict[str, float]]:
+    """Each model's figures, averaged over the folds."""
+    return {
+        model: {
+            name: float(np.mean([fold.figures[name] for fold in folds if name in fold.figures]))
+            for name in dict.fromkeys(name for fold in folds for name in fold.figures)
+        }
+        for model, folds in results.items()
+    }
+
+
+def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float, float]]]:
+    """95% bootstrap intervals over reviewers, of the main figures."""
+    return {
+        model: {
+            name: _interval(name, pooled, seed)
+            for name in _SHOWN
+            if (pooled := _pooled(folds, name)) is not None
+        }
+        for model, folds in results.items()
+    }
+
+
+def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, dict[str, float]]:
+    """P-values of every other model's difference to the reference, of the main figures."""
+    found: dict[str, dict[str, float]] = {}
+    for model, folds in results.items():
+        if model == reference:
+            continue
+        found[model] = {}
+        for name in _SHOWN:
+            ours, theirs = _pooled(results[reference], name), _pooled(folds, name)
+            if ours is not None and theirs is not None:
+                found[model][name] = paired_test(ours.sums, theirs.sums, seed=seed)
+    return found
+
+
+def by_reviews(
+    results: Results, counts: Sequence[NDArray[np.int64]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """The main figures by how many training reviews the reviewers have.
+
+    Args:
+        results: the figures.
+        counts: for each fold int64 [num_reviewers], the reviews that each reviewer has in training.
+
+    Returns:
+        By model and group, the figures; groups without anyone are left out.
+    """
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for model, folds in results.items():
+        found[model] = {}
+        for group, (fewest, most) in REVIEW_GROUPS.items():
+            inside = [(fewest <= count) & (count <= (most or np.inf)) for count in counts]
+            pooled = {name: _pooled(folds, name, inside) for name in _SHOWN}
+            figures = {
+                name: _figure(name, parts) for name, parts in pooled.items() if parts and parts.weights.any()
+            }
+            if figures:
+                found[model][group] = figures
+    return found
+
+
+def _pooled(
+    folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
+) -> PerReviewer | None:
+    """Adds up each reviewer's parts over the folds, which have the same people; None without the figure."""
+    parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
+    if not parts:
+        return None
+    chosen = inside or [np.ones(len(part.sums), dtype=bool) for part in parts]
+    return PerReviewer(
+        np.sum([np.where(some, part.sums, 0) for part, some in zip(parts, chosen, strict=True)], axis=0),
+        np.sum([np.where(some, part.weights, 0) for part, some in zip(parts, chosen, strict=True)], axis=0),
+    )
+
+
+def _figure(name: str, parts: PerReviewer) -> float:
+    ratio = float(parts.sums.sum() / parts.weights.sum())
+    return float(np.sqrt(ratio)) if name == "rmse" else ratio
+
+
+def _interval(name: str, parts: PerReviewer, seed: int) -> tuple[float, float]:
+    present = parts.weights > 0
+    low, high = bootstrap_interval(parts.sums[present], parts.weights[present], seed=seed)
+    return (float(np.sqrt(low)), float(np.sqrt(high))) if name == "rmse" else (low, high)

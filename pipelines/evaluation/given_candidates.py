@@ -1,0 +1,99 @@
+"""Given candidates: the movies among which a published protocol ranks what was held out."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import DataError, SourceError
+from pipelines.dataset.reviews import Reviews
+
+Strings = NDArray[np.str_]
+
+_HEADINGS = ("reviewer", "reviewer_id")
+
+
+class Negatives(NamedTuple):
+    """Which movies are ranked for whom, besides the held-out ones."""
+
+    keys: NDArray[np.int64]
+    """int64 [num_pairs], reviewer_row * num_movies + movie_row, ascending."""
+    account: dict[str, Any]
+    """What the file held, and what of it is not among the reviews."""
+
+    def with_held_out(self, held_out: Reviews) -> NDArray[np.int64]:
+        """Adds the movies that were held out of the reviewers who have candidates; keys as above."""
+        reviewers = np.unique(self.keys // held_out.num_movies)
+        own = np.isin(held_out.reviewer_rows, reviewers)
+        rows = held_out.reviewer_rows[own].astype(np.int64)
+        return np.union1d(self.keys, rows * held_out.num_movies + held_out.movie_rows[own])
+
+
+def read_negatives(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> Negatives:
+    """Reads candidates: lines of a reviewer's id and any number of movie ids, between commas or tabs.
+
+    A reviewer may have several lines. A first line that begins with `reviewer` or `reviewer_id` is a heading.
+
+    Args:
+        path: the file, UTF-8.
+        reviewer_ids: those of the reviews, ascending.
+        movie_ids: likewise.
+
+    Raises:
+        SourceError: the file cannot be read, or a line names no movie.
+        DataError: none of its reviewers, or none of its movies, is in the reviews.
+    """
+    given_reviewers, given_movies = _read_pairs(Path(path))
+    reviewer_rows, reviewer_known = _rows_of(given_reviewers, reviewer_ids)
+    movie_rows, movie_known = _rows_of(given_movies, movie_ids)
+    known = reviewer_known & movie_known
+    if not known.any():
+        raise DataError(
+            f"No pair of {path} is of a reviewer and a movie of the reviews; expected lines of a reviewer's "
+            "id and movie ids as the review files write them"
+        )
+    keys = np.unique(reviewer_rows[known] * len(movie_ids) + movie_rows[known])
+    account = {
+        "file": str(path),
+        "pairs": len(given_movies),
+        "used": len(keys),
+        "reviewers": len(np.unique(reviewer_rows[known])),
+        "unknown_reviewers": len(np.unique(given_reviewers[~reviewer_known])),
+        "unknown_movies": len(np.unique(given_movies[~movie_known])),
+    }
+    return Negatives(keys, account)
+
+
+def _read_pairs(path: Path) -> tuple[Strings, Strings]:
+    reviewers: list[str] = []
+    movies: list[str] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            delimiter = "\t" if "\t" in lines.readline() else ","
+            lines.seek(0)
+            table = csv.reader(lines, delimiter=delimiter)
+            for number, row in enumerate(table):
+                if not row or (number == 0 and row[0].strip().lower() in _HEADINGS):
+                    continue
+                named = [cell.strip() for cell in row[1:] if cell.strip()]
+                if not named:
+                    raise SourceError(
+                        f"Line {table.line_num:,} of {path} names no movie; expected a reviewer's id and "
+                        "movie ids, between commas or tabs",
+                        path=path,
+                        line=table.line_num,
+                    )
+                reviewers += [row[0].strip()] * len(named)
+                movies += named
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"Cannot read candidates from {path}: {error}", path=path) from error
+    return np.asarray(reviewers, dtype=np.str_), np.asarray(movies, dtype=np.str_)
+
+
+def _rows_of(given: Strings, ids: Strings) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    rows = np.minimum(np.searchsorted(ids, given), len(ids) - 1)
+    return rows.astype(np.int64), ids[rows] == given

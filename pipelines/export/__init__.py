@@ -1,0 +1,1 @@
+"""The parts of an index, each made and written by one function."""

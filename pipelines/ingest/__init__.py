@@ -1,0 +1,1 @@
+"""Staging tables into the prepared tables, every row accounted for."""

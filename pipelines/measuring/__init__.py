@@ -1,0 +1,1 @@
+"""Metrics, ranking and significance: how good a model is."""

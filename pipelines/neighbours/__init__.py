@@ -1,0 +1,1 @@
+"""Tables of neighbouring movies: co-reviews, a linear model, metadata."""

@@ -1,0 +1,1 @@
+"""Writes synthetic data sets and the bundled sample."""

@@ -1,0 +1,168 @@
+"""The movies of the synthetic data set: which films, in which editions, how well known and how good.
+
+This is all that the generator keeps in memory: it grows with the movies, not with the reviews.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.synthetic.draws import Draws, FloatArray, IntArray
+from pipelines.synthetic.films import TASTES, Film, film_of_taste
+
+NUM_ERAS = 3
+FORMATS = ("DVD", "Blu-ray", "VHS Tape", "Amazon Video")
+
+_EDITIONS = (
+    (" [Blu-ray]", 1),
+    (" (Widescreen Edition)", 0),
+    (" VHS", 2),
+    (" (Two-Disc Special Edition)", 0),
+    (" [Region 2]", 0),
+    (" [DVD]", 0),
+    (" (Blu-ray + Digital)", 1),
+)
+_FAME_FLATNESS = 25.0
+"""The q of the Zipf law 1 / (rank + q): the published shares of the best known movie ask for about this."""
+_VARIANT_FAME = 0.25
+_ID_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every movie on sale, one position each; editions of one film share everything but id, title and format.
+
+    Attributes:
+        films: the film of each movie.
+        movie_ids: ten characters each, some of them digits only, as the real ids are.
+        titles: with the edition, where there are several.
+        film_numbers: int64 [num_movies], the position of the film's first edition.
+        tastes: int64 [num_movies], positions in TASTES.
+        eras: int64 [num_movies], the early, middle and late third of the taste's films by year.
+        formats: int64 [num_movies], positions in FORMATS.
+        years: int64 [num_movies].
+        quality: float64 [num_movies], mean 0 and standard deviation 1.
+        editions: the movies of each film that has several.
+    """
+
+    films: tuple[Film, ...]
+    movie_ids: tuple[str, ...]
+    titles: tuple[str, ...]
+    film_numbers: IntArray
+    tastes: IntArray
+    eras: IntArray
+    formats: IntArray
+    years: IntArray
+    quality: FloatArray
+    editions: dict[int, tuple[int, ...]]
+    _shelf: IntArray
+    _shelf_edges: FloatArray
+    _section_edges: FloatArray
+
+    def __len__(self) -> int:
+        """The number of movies."""
+        return len(self.movie_ids)
+
+    def pick(self, tastes: IntArray, eras: IntArray, uniform: FloatArray) -> IntArray:
+        """Picks movies by fame: among all of them, those of a taste, or those of an era of a taste.
+
+        The movies stand on one long shelf, sorted by taste and era, each as wide as it is famous, so a
+        pick is one binary search.
+
+        Args:
+            tastes: int64 [n], positions in TASTES, or -1 for any movie.
+            eras: int64 [n], an era, or -1 for any movie of the taste.
+            uniform: float64 [n], a number in [0, 1) for each pick.
+
+        Returns:
+            int64 [n], positions of movies.
+        """
+        any_taste, any_era = tastes < 0, eras < 0
+        first = np.where(any_taste, 0, tastes * NUM_ERAS + np.where(any_era, 0, eras))
+        last = np.where(any_taste, len(TASTES) * NUM_ERAS, first + np.where(any_era, NUM_ERAS, 1))
+        low, high = self._section_edges[first], self._section_edges[last]
+        empty = high <= low
+        low, high = np.where(empty, 0.0, low), np.where(empty, self._shelf_edges[-1], high)
+        places = np.searchsorted(self._shelf_edges, low + uniform * (high - low), side="right")
+        return self._shelf[np.minimum(places, len(self) - 1)]
+
+
+def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue:
+    """Draws the movies: films in order of fame, taste by taste in turns, and after them the further editions.
+
+    Args:
+        num_movies: the movies wanted, all editions counted.
+        variant_rate: the share of them that are another edition of a film that stands there already.
+        seed: the seed of the data set.
+    """
+    draws = Draws(seed, 1)
+    num_variants = round(num_movies * variant_rate)
+    num_films = num_movies - num_variants
+    known = tuple(
+        film_of_taste(TASTES[number % len(TASTES)], number // len(TASTES)) for number in range(num_films)
+    )
+
+    num_thirds = num_variants // 4
+    parents = draws.choose(num_films, num_variants - num_thirds)
+    kinds = draws.integers(len(parents), len(_EDITIONS))
+    parents = np.concatenate([parents, parents[:num_thirds]])
+    kinds = np.concatenate([kinds, (kinds[:num_thirds] + 3) % len(_EDITIONS)])
+    film_numbers = np.concatenate([np.arange(num_films), parents])
+    films = known + tuple(known[parent] for parent in parents.tolist())
+    suffixes = [""] * num_films + [_EDITIONS[kind][0] for kind in kinds.tolist()]
+    film_formats = np.searchsorted([0.7, 0.85, 0.93], draws.uniform(num_films), side="right")
+    edition_formats = np.array([_EDITIONS[kind][1] for kind in kinds.tolist()], dtype=np.int64)
+    editions: dict[int, tuple[int, ...]] = {}
+    for movie, parent in enumerate(parents.tolist(), start=num_films):
+        editions[parent] = (*editions.get(parent, (parent,)), movie)
+
+    tastes = film_numbers % len(TASTES)
+    film_years = np.array([film.year for film in known], dtype=np.int64)
+    eras = _eras(tastes[:num_films], film_years)[film_numbers]
+    fame = 1.0 / (film_numbers + _FAME_FLATNESS)
+    fame[num_films:] *= _VARIANT_FAME
+    shelf = np.lexsort((eras, tastes))
+    shelf_edges = np.cumsum(fame[shelf])
+    sections = np.searchsorted((tastes * NUM_ERAS + eras)[shelf], np.arange(len(TASTES) * NUM_ERAS + 1))
+    return Catalogue(
+        films=films,
+        movie_ids=tuple(_movie_id(number, seed) for number in range(num_movies)),
+        titles=tuple(
+            f"{film.title} ({film.year}){suffix}" for film, suffix in zip(films, suffixes, strict=True)
+        ),
+        film_numbers=film_numbers,
+        tastes=tastes,
+        eras=eras,
+        formats=np.concatenate([film_formats, edition_formats]),
+        years=film_years[film_numbers],
+        quality=draws.bell(num_films)[film_numbers],
+        editions=editions,
+        _shelf=shelf,
+        _shelf_edges=shelf_edges,
+        _section_edges=np.concatenate([[0.0], shelf_edges])[sections],
+    )
+
+
+def _eras(tastes: IntArray, years: IntArray) -> IntArray:
+    """Divides the films of each taste into thirds by year: int64 [num_films]."""
+    order = np.lexsort((years, tastes))
+    starts = np.searchsorted(tastes[order], np.arange(len(TASTES)))
+    sizes = np.maximum(np.bincount(tastes, minlength=len(TASTES)), 1)
+    eras = np.empty(len(tastes), dtype=np.int64)
+    places = np.arange(len(tastes)) - starts[tastes[order]]
+    eras[order] = places * NUM_ERAS // sizes[tastes[order]]
+    return eras
+
+
+def _movie_id(number: int, seed: int) -> str:
+    """Gives a movie's id; numbers are mixed one to one, so no two movies share an id."""
+    if number % 7 == 3:
+        return f"0{(number * 387_420_489 + seed) % 10**9:09d}"
+    mixed = (number * 0x9E3779B97 + seed) % 2**35
+    digits = []
+    for _ in range(7):
+        mixed, digit = divmod(mixed, 36)
+        digits.append(_ID_DIGITS[digit])
+    return "B00" + "".join(reversed(digits))

@@ -1,0 +1,240 @@
+"""Writes the synthetic metadata file: what the shop says about each movie, as untidily as real shops do."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipelines.synthetic.catalogue import FORMATS, Catalogue
+from pipelines.synthetic.details import Facts, details_list, details_object, details_page
+from pipelines.synthetic.dirt import DirtRates, break_off
+from pipelines.synthetic.draws import Draws, IntArray
+from pipelines.synthetic.films import Film
+from pipelines.synthetic.prose import Prose
+
+_MOVIES_PER_CHUNK = 2_000
+_MOST_BOUGHT, _MOST_VIEWED = 60, 50
+_LOG_SENTENCES = 3.2
+_OBJECTS_ONE_IN = 4
+"""Of the details in files of real length: the others are the HTML of a page."""
+_CSS_PRICE = (
+    ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
+    "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
+    "#alohaBuyBoxWidget .contract-not-available{color:gray}"
+)
+_KINDS = {
+    "line": ("repeated_metadata", "malformed_metadata"),
+    "title": ("html_titles", "lost_titles", "entity_titles"),
+    "category": ("entity_categories",),
+    "price": ("css_prices", "thousand_prices", "empty_prices"),
+    "rank": ("rank_lists", "rank_empty"),
+    "details": ("details_html", "details_empty"),
+    "lists": ("empty_lists",),
+}
+"""The kinds of dirt of each field, under their names in DirtRates; a field carries one of them at most."""
+_LOST_TITLE = '<span class="a-size-medium a-color-secondary"'
+_STUDIOS = (
+    "Lantern Hill Pictures",
+    "Harbor Light Films",
+    "Paper Crane Studio",
+    "Redwood & Sons",
+    "Blue Door Entertainment",
+    "Meridian Home Video",
+    "Old Mill Productions",
+    "Seventh Reel",
+)
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_PRICES = ("$4.99", "$5.99", "$7.48", "$9.99", "$12.99", "$14.95", "$19.98", "$24.99", "$39.90")
+
+
+def metadata_chunks(
+    catalogue: Catalogue, seed: int, rates: DirtRates, truth: Counter[str], *, brief: bool = False
+) -> Iterator[str]:
+    """Gives the metadata file piece by piece, and counts in the truth what is planted in it.
+
+    The counts are of movies, not of lines: a repeated line repeats its dirt.
+
+    Args:
+        catalogue: the movies.
+        seed: the seed of the data set.
+        rates: how much dirt of each kind.
+        truth: counted up as the pieces are given out.
+        brief: whether descriptions and lists are short, and not as long as real ones.
+
+    Yields:
+        Whole lines of json, some thousands at a time.
+    """
+    draws = Draws(seed, 4)
+    missing = draws.labels(len(catalogue), rates.missing_metadata) == 1
+    movies = np.flatnonzero(~missing)[draws.shuffled(int((~missing).sum()))]
+    truth["missing_metadata"] = int(missing.sum())
+    truth["movies"] = len(movies)
+    kinds = _Kinds(len(movies), rates, draws)
+    prose = Prose(log_median=_LOG_SENTENCES)
+    for start in range(0, len(movies), _MOVIES_PER_CHUNK):
+        chunk = movies[start : start + _MOVIES_PER_CHUNK]
+        rows, draws = kinds.rows(start, len(chunk)), Draws(seed, 5, start)
+        told = [""] * len(chunk) if brief else prose(len(chunk), Draws(seed, 7, start))
+        lengths = (8, 5) if brief else (_MOST_BOUGHT, _MOST_VIEWED)
+        yield "".join(_lines(catalogue, chunk, rows, draws, truth, told=told, lengths=lengths, brief=brief))
+
+
+class _Kinds:
+    """The kind of dirt that each movie's metadata carries, by field; each kind stands at its exact rate."""
+
+    def __init__(self, num_movies: int, rates: DirtRates, draws: Draws) -> None:
+        self._columns = {
+            field: [
+                ("", *names)[label]
+                for label in draws.labels(num_movies, *(getattr(rates, name) for name in names)).tolist()
+            ]
+            for field, names in _KINDS.items()
+        }
+
+    def rows(self, start: int, count: int) -> list[dict[str, str]]:
+        """Gives, for each of some movies in a row, the kind of dirt of each field ("" where it is clean)."""
+        columns = [column[start : start + count] for column in self._columns.values()]
+        return [dict(zip(self._columns, kinds, strict=True)) for kinds in zip(*columns, strict=True)]
+
+
+def _lines(
+    catalogue: Catalogue,
+    movies: IntArray,
+    kinds: list[dict[str, str]],
+    draws: Draws,
+    truth: Counter[str],
+    *,
+    told: list[str],
+    lengths: tuple[int, int],
+    brief: bool,
+) -> Iterator[str]:
+    """Gives the metadata lines of some movies, who are told of in a few sentences each."""
+    also_bought, also_viewed = (_also(catalogue, movies, most, draws) for most in lengths)
+    numbers = draws.integers(len(movies), 10**9).tolist()
+    columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, told, strict=True)
+    for movie, kind, number, bought, viewed, words in columns:
+        line = json.dumps(_entry(catalogue, movie, kind, number, bought, viewed, words, brief=brief)) + "\n"
+        for planted in kind.values():
+            if planted:
+                truth[planted] += 1
+        if kind["line"] == "malformed_metadata":
+            truth["lines"] += 1
+            yield break_off(line, number / 10**9)
+        truth["lines"] += 1
+        yield line
+        if kind["line"] == "repeated_metadata":
+            truth["lines"] += 1
+            yield line
+
+
+def _entry(
+    catalogue: Catalogue,
+    movie: int,
+    kind: dict[str, str],
+    number: int,
+    bought: list[str],
+    viewed: list[str],
+    words: str,
+    *,
+    brief: bool,
+) -> dict[str, object]:
+    """Gives the metadata of one movie, fields in the order of the real files."""
+    film = catalogue.films[movie]
+    movie_id = catalogue.movie_ids[movie]
+    format_name = FORMATS[int(catalogue.formats[movie])]
+    studio = _STUDIOS[int(catalogue.film_numbers[movie]) * 5 % len(_STUDIOS)]
+    categories = ["Movies & TV", "Genre for Featured Categories", film.taste]
+    if format_name == "Blu-ray":
+        categories = ["Movies & TV", "Blu-ray", film.taste]
+    if kind["category"]:
+        categories = [html.escape(category) for category in categories]
+    empty = bool(kind["lists"])
+    facts = Facts(movie_id, format_name, studio, number)
+    return {
+        "category": categories,
+        "tech1": "",
+        "description": "" if empty else _description(film, number, words),
+        "fit": "",
+        "title": _title(catalogue.titles[movie], kind["title"]),
+        "also_buy": "" if empty else bought,
+        "image": [],
+        "tech2": "",
+        "brand": "" if number % 17 == 0 else studio,
+        "feature": "" if empty else [],
+        "rank": _rank(kind["rank"], number),
+        "also_view": "" if empty else viewed,
+        "details": _details(kind["details"], facts, bought, brief=brief),
+        "main_cat": "Movies &amp; TV" if kind["category"] else "Movies & TV",
+        "similar_item": "",
+        "date": f"{_MONTHS[number % 12]} {number % 28 + 1}, {max(film.year, 1998)}" if number % 5 else "",
+        "price": _price(kind["price"], number),
+        "asin": movie_id,
+    }
+
+
+def _also(catalogue: Catalogue, movies: IntArray, most: int, draws: Draws) -> list[list[str]]:
+    """Gives, for each movie, ids of other movies of its taste, most of them of its era."""
+    tastes = np.repeat(catalogue.tastes[movies], most)
+    eras = np.where(draws.uniform(len(tastes)) < 0.6, np.repeat(catalogue.eras[movies], most), -1)
+    picks = catalogue.pick(tastes, eras, draws.uniform(len(tastes))).reshape(len(movies), most)
+    lengths = draws.integers(len(movies), most + 1).tolist()
+    return [
+        [catalogue.movie_ids[other] for other in dict.fromkeys(row[:length]) if other != movie]
+        for movie, row, length in zip(movies.tolist(), picks.tolist(), lengths, strict=True)
+    ]
+
+
+def _title(title: str, kind: str) -> str:
+    if kind == "html_titles":
+        return f'<span class="a-size-large" id="productTitle">\n{html.escape(title)}\n</span>'
+    if kind == "lost_titles":
+        return _LOST_TITLE
+    if kind == "entity_titles":
+        return html.escape(title).replace("(", "&#40;").replace(")", "&#41;")
+    return title
+
+
+def _description(film: Film, number: int, words: str) -> list[str]:
+    if number % 6 == 0:
+        return []
+    first = f"{film.title}, {film.year}. Filed under {film.taste.lower()}.{words}"
+    return [first, "Invented catalogue text."] if number % 6 == 1 else [first]
+
+
+def _rank(kind: str, number: int) -> object:
+    place = f"{number % 400_000 + 1:,}"
+    if kind == "rank_lists":
+        return [
+            f">#{place} in Movies & TV (See Top 100 in Movies & TV)",
+            f">#{number % 900 + 1} in Movies & TV > Genre",
+        ]
+    if kind == "rank_empty":
+        return []
+    return f"{place} in Movies & TV ("
+
+
+def _details(kind: str, facts: Facts, linked: list[str], *, brief: bool) -> object:
+    if kind == "details_empty":
+        return ""
+    if kind == "details_html":
+        return details_list(facts, linked)
+    if brief or facts.number % _OBJECTS_ONE_IN == 0:
+        return details_object(facts)
+    return details_page(facts)
+
+
+def _price(kind: str, number: int) -> str:
+    if kind == "css_prices":
+        return _CSS_PRICE
+    if kind == "thousand_prices":
+        return f"${1 + number % 3},{number % 1000:03d}.50"
+    if kind == "empty_prices":
+        return ""
+    return _PRICES[number % len(_PRICES)]

@@ -1,0 +1,120 @@
+"""What the invented reviewers tell of a film besides their verdict: any number of neutral sentences.
+
+They make the review files as long and as hard to compress as real ones, of whose bytes most are words.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from pipelines.synthetic.draws import Draws, IntArray
+
+_LOG_DEVIATION = 1.15
+"""Of the number of sentences, which is log-normal: half of the texts are short and a few go on for pages."""
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(part.split()) for part in text.split(","))
+
+
+_OPENINGS = (
+    *("The", "That", "Its", "This", "Every", "Some", "One", "Another", "Her", "His", "Their", "Our", "My"),
+    *("Later the", "Then the", "Here the", "At first the", "Near the end the", "Halfway through the"),
+    *("In my copy the", "On this disc the", "For once the", "Back then the", "Even the", "Only the"),
+    *("After that the", "Before the credits the", "On the second evening the", "As in the book, the"),
+    *("My brother says that the", "My wife noticed that the", "I remember how the", "You can see how the"),
+)
+_ADJECTIVES = _listed("""
+    first, second, third, early, late, old, young, tall, small, large, wide, narrow, long, short, red, blue,
+    green, grey, black, white, yellow, wooden, stone, metal, plastic, electric, paper, leather, northern,
+    southern, eastern, western, foreign, local, rural, urban, modern, ancient, medieval, Victorian, French,
+    German, Italian, Spanish, Russian, Japanese, British, American, Irish, Swedish, Polish, Korean, Brazilian,
+    digital, original, restored, printed, spoken, silent, quiet, loud, slow, quick, heavy, light, round,
+    square, empty, crowded, distant, nearby, hidden, open, closed, central, outer, inner, upper, lower, final,
+    opening, middle, extra, spare, single, double, official, private, public, military, royal, daily, weekly,
+    annual, nightly, average, usual, typical, famous, unknown, fictional, historical, musical, technical,
+    theatrical, domestic, coastal, tropical, snowy, rainy, sunny, dusty, sandy, muddy, windy, foggy
+""")
+_NOUNS = _listed("""
+    actor, actress, director, producer, writer, editor, composer, narrator, villain, hero, sister, brother,
+    mother, father, daughter, son, uncle, aunt, cousin, neighbor, stranger, detective, doctor, nurse, lawyer,
+    judge, soldier, sailor, captain, pilot, driver, teacher, student, singer, dancer, painter, butcher, baker,
+    farmer, priest, king, queen, prince, butler, chauffeur, waiter, gardener, boxer, jockey, gambler, thief,
+    witness, partner, friend, crowd, orchestra, camera, lens, scene, sequence, shot, frame, soundtrack, song,
+    chorus, melody, theme, dialogue, accent, script, plot, subplot, prologue, epilogue, flashback, montage,
+    costume, hat, coat, dress, uniform, mask, mirror, window, door, staircase, cellar, attic, kitchen, garden,
+    bridge, river, harbor, island, mountain, desert, forest, village, city, street, station, train, ship,
+    airplane, car, truck, bicycle, horse, dog, cat, letter, diary, map, photograph, newspaper, telephone,
+    radio, clock, candle, lantern, knife, pistol, suitcase, box, disc, case, cover, booklet, menu, subtitle,
+    chapter, trailer, commentary, interview, documentary, transfer, picture, color, contrast, grain, sound,
+    track, speaker, screen, projector, theater, ticket, audience, sequel, remake, episode, season, series,
+    channel, studio, company, budget, weekend, summer, winter, morning, evening, wedding, funeral, trial,
+    battle, race, journey, party, dinner, secret, promise, dream, memory
+""")
+_VERBS = _listed("""
+    follows, meets, finds, loses, leaves, joins, watches, hears, remembers, forgets, describes, mentions,
+    shows, hides, opens, closes, crosses, passes, reaches, enters, resembles, replaces, repeats, introduces,
+    explains, concerns, includes, contains, needs, wants, takes, brings, carries, sends, keeps, holds, moves,
+    turns into, looks like, sounds like, belongs to, leads to, comes before, comes after, stands beside, waits
+    for, talks about, asks about, thinks of, returns to, runs from, hangs over, lies behind, depends on, ends
+    with, begins with, cuts to, fades into, points at, has to do with, stays with, sits next to, walks past,
+    drives past, writes to, pays for, works for
+""")
+_CLOSINGS = (
+    *(f"around minute {minute}" for minute in range(2, 178)),
+    *(f"in {year}" for year in range(1921, 2018)),
+    *(f"for {count} dollars" for count in range(3, 60)),
+    *(
+        "again",
+        "at last",
+        "twice",
+        "as before",
+        "on the way home",
+        "without a word",
+        "in the rain",
+        "at night",
+    ),
+    *("in the other cut", "in both versions", "in the novel", "on television", "on the big screen", "abroad"),
+)
+_VOCABULARIES = (
+    _OPENINGS,
+    _ADJECTIVES,
+    _NOUNS,
+    _VERBS,
+    tuple(f"the {adjective}" for adjective in _ADJECTIVES),
+    _NOUNS,
+    tuple(f"{closing}." for closing in _CLOSINGS),
+)
+"""The parts of a sentence in their order, and what each may be."""
+
+
+class Prose:
+    """Writes sentences for many texts at once; each has its own, so that they do not compress away.
+
+    Args:
+        log_median: the logarithm of the median number of sentences.
+    """
+
+    def __init__(self, log_median: float = 1.25) -> None:
+        self._log_median = log_median
+        self._words = np.array([word for words in _VOCABULARIES for word in words], dtype=object)
+        self._lengths = np.array([len(word) for word in self._words], dtype=np.int64)
+        self._sizes = np.array([len(words) for words in _VOCABULARIES], dtype=np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self._sizes)[:-1]])
+
+    def __call__(self, num_texts: int, draws: Draws) -> list[str]:
+        """Gives the sentences of each text, with a space before each: some have none."""
+        counts = self._num_sentences(num_texts, draws)
+        total = int(counts.sum())
+        chosen = (draws.uniform(total * len(self._sizes)).reshape(total, -1) * self._sizes).astype(np.int64)
+        tokens = self._starts + chosen  # int64 [num_sentences, num_parts]
+        text = " " + " ".join(self._words[tokens.ravel()].tolist())
+        ends = np.concatenate([[0], np.cumsum((self._lengths[tokens] + 1).sum(axis=1))])
+        bounds = ends[np.concatenate([[0], np.cumsum(counts)])].tolist()
+        return [text[start:end] for start, end in pairwise(bounds)]
+
+    def _num_sentences(self, num_texts: int, draws: Draws) -> IntArray:
+        logs = self._log_median + _LOG_DEVIATION * draws.bell(num_texts)
+        return np.floor(np.exp(logs)).astype(np.int64)

@@ -1,0 +1,235 @@
+"""Who comes to which movie, when, and what they give it: the planted structure of the synthetic data set.
+
+Each reviewer has a taste, a second taste, an era that they favor, and a generosity. Most of their movies come
+from there, the rest from anywhere, always by fame; their stars follow taste, the movie's quality, their
+generosity and chance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from pipelines.synthetic.catalogue import NUM_ERAS, Catalogue
+from pipelines.synthetic.draws import BoolArray, Draws, FloatArray, IntArray
+from pipelines.synthetic.films import TASTES
+
+FIRST_DAY = np.datetime64("1998-01-01", "D")
+LAST_DAY = np.datetime64("2018-10-31", "D")
+NUM_DAYS = int((LAST_DAY - FIRST_DAY).astype(np.int64)) + 1
+"""Days are counted from FIRST_DAY; the last one is left to later edits, which must come after."""
+
+MOST_REVIEWS = 2000
+"""What the busiest reviewer writes at most; the published tail ends about there."""
+
+_TASTE_SHARES = (0.14, 0.07, 0.11, 0.10, 0.13, 0.08, 0.09, 0.06, 0.05, 0.06, 0.05, 0.06)
+_OWN_ERA, _OWN_TASTE, _SECOND_TASTE = 0.42, 0.72, 0.86
+_IN_HEYDAY = 0.92
+_TRIAL_REVIEWS = 100_000
+_STAR_SHARES = (0.058, 0.030, 0.060, 0.122, 0.730)
+_YEAR_SHARES = (
+    *(0.003, 0.006, 0.013, 0.014, 0.015, 0.017, 0.021, 0.025, 0.026, 0.033),
+    *(0.036, 0.041, 0.046, 0.055, 0.079, 0.134, 0.150, 0.143, 0.085, 0.040, 0.025),
+)
+"""The reviews of each year, 1998 to 2018, before those of later films are moved to after their release."""
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Reviewers in a row and what they wrote, each pair of reviewer and movie once.
+
+    Attributes:
+        tastes: int64 [num_reviewers], positions in TASTES.
+        reviewers: int64 [num_reviews], positions among these reviewers, ascending.
+        movies: int64 [num_reviews], positions in the catalogue.
+        pleasure: float64 [num_reviews], how much they liked it; the stars are cut from it.
+        days: int64 [num_reviews], days since FIRST_DAY.
+    """
+
+    tastes: IntArray
+    reviewers: IntArray
+    movies: IntArray
+    pleasure: FloatArray
+    days: IntArray
+
+
+def draw_reviews(
+    catalogue: Catalogue, num_reviewers: int, num_reviews: int, cover: IntArray, draws: Draws
+) -> Reviews:
+    """Draws reviewers and their reviews.
+
+    Args:
+        catalogue: the movies.
+        num_reviewers: how many there are to be; each writes at least one review.
+        num_reviews: how many they write together.
+        cover: int64 [n], movies that somebody must come to, so that the little known ones have reviews too;
+            where nobody of a movie's taste is left, it stays out.
+        draws: the stream to draw from.
+    """
+    tastes = np.searchsorted(np.cumsum(_TASTE_SHARES)[:-1], draws.uniform(num_reviewers), side="right")
+    second_tastes = draws.integers(num_reviewers, len(TASTES))
+    eras = draws.integers(num_reviewers, NUM_ERAS)
+    generosity = draws.bell(num_reviewers)
+    heyday = draws.uniform(num_reviewers)
+
+    counts = _review_counts(num_reviewers, num_reviews, len(catalogue), draws)
+    reviewers = np.repeat(np.arange(num_reviewers), counts)
+    movies = _come_to_movies(
+        catalogue, tastes[reviewers], second_tastes[reviewers], eras[reviewers], reviewers, cover, draws
+    )
+
+    in_taste = catalogue.tastes[movies] == tastes[reviewers]
+    match = np.where(
+        in_taste, 0.35, np.where(catalogue.tastes[movies] == second_tastes[reviewers], 0.1, -0.5)
+    )
+    match += np.where(in_taste & (catalogue.eras[movies] == eras[reviewers]), 0.15, 0.0)
+    pleasure = (
+        match + 0.5 * generosity[reviewers] + 0.4 * catalogue.quality[movies] + 0.75 * draws.bell(num_reviews)
+    )
+    return Reviews(
+        tastes,
+        reviewers,
+        movies,
+        pleasure,
+        _days(heyday[reviewers], counts[reviewers], catalogue.years[movies], draws),
+    )
+
+
+def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
+    """Finds the pleasure at which each further star begins, so that the stars have the published shares: [4].
+
+    It draws a hundred thousand reviews like those to come and takes their quantiles, so that a small set
+    differs from the published shares by its own chance alone.
+    """
+    factor = _TRIAL_REVIEWS / num_reviews
+    trial_reviewers = max(1, int(num_reviewers * factor))
+    draws = Draws(seed, 2)
+    num_covered = min(int(len(catalogue) * factor), _TRIAL_REVIEWS // 2)
+    cover = draws.integers(num_covered, len(catalogue))
+    pleasure = draw_reviews(catalogue, trial_reviewers, _TRIAL_REVIEWS, cover, draws).pleasure
+    return np.asarray(np.quantile(pleasure, np.cumsum(_STAR_SHARES)[:-1]))
+
+
+def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
+    """Cuts the pleasure into stars, 1 to 5: int64 [n]."""
+    return np.searchsorted(edges, pleasure, side="right") + 1
+
+
+def most_reviews(num_movies: int) -> int:
+    """Gives what one reviewer writes at most: never so much that finding movies not yet seen gets hard."""
+    return max(1, min(MOST_REVIEWS, num_movies // 4))
+
+
+def _come_to_movies(
+    catalogue: Catalogue,
+    tastes: IntArray,
+    second_tastes: IntArray,
+    eras: IntArray,
+    reviewers: IntArray,
+    cover: IntArray,
+    draws: Draws,
+) -> IntArray:
+    """Picks a movie for each review, no movie twice for one reviewer: int64 [num_reviews]."""
+    num_reviews = len(reviewers)
+    kind = draws.uniform(num_reviews)
+    wanted_tastes = np.where(kind < _OWN_TASTE, tastes, np.where(kind < _SECOND_TASTE, second_tastes, -1))
+    wanted_eras = np.where(kind < _OWN_ERA, eras, -1)
+    movies = catalogue.pick(wanted_tastes, wanted_eras, draws.uniform(num_reviews))
+    rows, covered = _matched_by_taste(tastes, catalogue.tastes[cover], draws)
+    movies[rows] = cover[covered]
+    fixed = np.zeros(num_reviews, dtype=np.bool_)
+    fixed[rows] = True
+    for attempt in range(1000):
+        again = _seen_before(reviewers, movies, fixed)
+        if len(again) == 0:
+            break
+        tastes_again = np.full(len(again), -1) if attempt > 3 else wanted_tastes[again]
+        uniform = draws.uniform(len(again))
+        if attempt > 7:
+            movies[again] = (uniform * len(catalogue)).astype(np.int64)
+        else:
+            movies[again] = catalogue.pick(tastes_again, np.full(len(again), -1), uniform)
+    return movies
+
+
+def _matched_by_taste(
+    row_tastes: IntArray, movie_tastes: IntArray, draws: Draws
+) -> tuple[IntArray, IntArray]:
+    """Pairs rows with movies of the same taste, each once: (positions of rows, positions of movies)."""
+    row_order, row_keys = _numbered_by_taste(row_tastes, draws)
+    movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
+    _, row_places, movie_places = np.intersect1d(
+        row_keys, movie_keys, assume_unique=True, return_indices=True
+    )
+    return row_order[row_places], movie_order[movie_places]
+
+
+def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
+    """Numbers the members of each taste in random order: (their positions, taste and number as one key)."""
+    order = draws.shuffled(len(tastes))
+    order = order[np.argsort(tastes[order], kind="stable")]
+    in_order = tastes[order]
+    numbers = np.arange(len(tastes)) - np.searchsorted(in_order, in_order)
+    return order, in_order * 10**12 + numbers
+
+
+def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> IntArray:
+    """Finds the rows whose reviewer has that movie in another row already; fixed rows count as the first."""
+    key = (reviewers << 32) | (movies << 1) | ~fixed
+    order = np.argsort(key, kind="stable")
+    pair = key[order] >> 1
+    return np.asarray(order[1:][pair[1:] == pair[:-1]])
+
+
+def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws: Draws) -> IntArray:
+    """Draws how many reviews each writes: long tailed, at least one, exact in sum: int64 [num_reviewers]."""
+    most = most_reviews(num_movies)
+    survival = _survival(num_reviews / num_reviewers, most)
+    counts = np.searchsorted(-survival, -draws.uniform(num_reviewers), side="left")
+    while gap := num_reviews - int(counts.sum()):
+        open_to_change = np.flatnonzero(counts < most if gap > 0 else counts > 1)
+        chosen = open_to_change[draws.choose(len(open_to_change), min(abs(gap), len(open_to_change)))]
+        counts[chosen] += 1 if gap > 0 else -1
+    return counts
+
+
+def _survival(mean: float, most: int) -> FloatArray:
+    """Gives the chance of writing n reviews or more, n = 1 to most, in a discrete Lomax law of that mean."""
+    numbers = np.arange(most, dtype=np.float64)
+    low, high = 1e-9, 1e9
+    for _ in range(100):
+        scale = math.sqrt(low * high)
+        survival = 1.0 / np.square(1.0 + numbers / scale)
+        low, high = (scale, high) if survival.sum() < mean else (low, scale)
+    return np.asarray(survival)
+
+
+def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
+    """Draws the day of each review: int64 [num_reviews].
+
+    Most write within weeks of their heyday, the busiest over years; nobody writes before the film is out.
+    """
+    spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
+    when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)
+    when = np.where(when < 0, -when, np.where(when >= 1, 2.0 - when, when))
+    released = _calendar()[np.clip(years - 1998, 0, len(_YEAR_SHARES) - 1)]
+    when = np.where(when < released, released + draws.uniform(len(when)) * (1.0 - released), when)
+    days = np.interp(when, _calendar(), _year_starts())
+    return np.minimum(days.astype(np.int64), NUM_DAYS - 2)
+
+
+@cache
+def _calendar() -> FloatArray:
+    """Gives the share of all reviews that were written before each year, and 1 for the end: float64 [22]."""
+    shares = np.cumsum((0.0, *_YEAR_SHARES))
+    return np.asarray(shares / shares[-1])
+
+
+@cache
+def _year_starts() -> FloatArray:
+    """Gives the first day of each year, and the number of days for the end: float64 [22]."""
+    starts = [np.datetime64(f"{year}-01-01", "D") for year in range(1998, 2019)]
+    return np.array([*((start - FIRST_DAY).astype(np.int64) for start in starts), NUM_DAYS], dtype=np.float64)

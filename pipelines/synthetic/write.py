@@ -1,0 +1,205 @@
+"""Writes a synthetic data set of any size in the Amazon 2018 format, and the truth about it.
+
+It stands in for the real logs, which may not be passed on: the shape is the published one, the films are real
+or plainly invented, the reviewers are all invented, and what was planted (tastes, editions of one film, every
+kind of dirt) is written down, so that whoever reads the files can be checked against it.
+
+    python -m pipelines.synthetic --reviews 100000 --output synthetic/
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+
+from engine.errors import ConfigError, EngineError
+from pipelines.synthetic.catalogue import Catalogue, draw_catalogue
+from pipelines.synthetic.dirt import DirtRates, LinePlan
+from pipelines.synthetic.films import TASTES
+from pipelines.synthetic.metadata import metadata_chunks
+from pipelines.synthetic.reviewers import most_reviews
+from pipelines.synthetic.reviews import ReviewTruth, review_chunks
+
+_REVIEWS_PER_REVIEWER = 2.3
+_PUBLISHED_REVIEWS, _PUBLISHED_MOVIES, _MOVIE_GROWTH = 8_765_568, 182_000, 0.508
+_COMPRESSION_LEVEL = 5
+
+
+class SyntheticFiles(NamedTuple):
+    """Where the files of a synthetic data set lie."""
+
+    reviews: Path
+    metadata: Path
+    truth: Path
+
+
+def write_synthetic(
+    directory: Path,
+    *,
+    num_reviews: int,
+    num_reviewers: int | None = None,
+    num_movies: int | None = None,
+    seed: int = 42,
+    dirt: DirtRates | None = None,
+    compress: bool = True,
+    brief: bool = False,
+) -> SyntheticFiles:
+    """Writes reviews, metadata and truth; the same arguments give the same bytes.
+
+    Memory grows with the movies alone: the reviews are drawn and written chunk by chunk.
+
+    Args:
+        directory: where to write; it is made where it is missing, and files of the same names are replaced.
+        num_reviews: the lines of the review file, dirt included.
+        num_reviewers: how many write them; by default one for every 2.3 lines, as in the whole real set.
+        num_movies: how many movies are sold; by default as many as a real set of that size has.
+        seed: names the data set.
+        dirt: how much dirt of each kind; by default about as much as real files have.
+        compress: whether reviews and metadata are gzipped; the truth is plain.
+        brief: whether reviews and descriptions are a sentence or two, and not as long as real ones.
+
+    Returns:
+        The three paths.
+
+    Raises:
+        ConfigError: the sizes do not go together.
+
+    Example:
+        >>> files = write_synthetic(Path("synthetic"), num_reviews=10_000)  # doctest: +SKIP
+        >>> files.reviews.name  # doctest: +SKIP
+        'reviews.json.gz'
+    """
+    dirt = dirt or DirtRates()
+    num_movies = _default_movies(num_reviews) if num_movies is None else num_movies
+    num_reviewers = (
+        max(1, round(num_reviews / _REVIEWS_PER_REVIEWER)) if num_reviewers is None else num_reviewers
+    )
+    _check_sizes(num_reviews, num_reviewers, num_movies, seed, dirt)
+    suffix = ".json.gz" if compress else ".json"
+    files = SyntheticFiles(
+        directory / f"reviews{suffix}", directory / f"metadata{suffix}", directory / "truth.json"
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+
+    catalogue = draw_catalogue(num_movies, dirt.film_variants, seed)
+    review_truth = ReviewTruth(np.zeros(num_movies, dtype=np.bool_))
+    chunks = review_chunks(catalogue, num_reviews, num_reviewers, seed, dirt, review_truth, brief=brief)
+    _write(files.reviews, chunks)
+    metadata_truth: Counter[str] = Counter()
+    _write(files.metadata, metadata_chunks(catalogue, seed, dirt, metadata_truth, brief=brief))
+    truth = {
+        "seed": seed,
+        "asked": {"num_reviews": num_reviews, "num_reviewers": num_reviewers, "num_movies": num_movies},
+        "dirt_rates": asdict(dirt),
+        "reviews": dict(review_truth.lines)
+        | {"kept": review_truth.lines["originals"] + review_truth.lines["copied"]}
+        | {"movies": int(review_truth.covered.sum())},
+        "metadata": dict(metadata_truth),
+        "tastes": TASTES,
+        "movies": _movie_truth(catalogue),
+        "editions": [
+            [catalogue.movie_ids[movie] for movie in movies] for movies in catalogue.editions.values()
+        ],
+        "reviewer_tastes": review_truth.reviewer_tastes or None,
+    }
+    files.truth.write_text(json.dumps(truth) + "\n", encoding="utf-8")
+    return files
+
+
+def _default_movies(num_reviews: int) -> int:
+    """Gives the movies that a real set of that size has: they grow with about the root of the reviews."""
+    published = int(_PUBLISHED_MOVIES * (num_reviews / _PUBLISHED_REVIEWS) ** _MOVIE_GROWTH)
+    return max(20, min(published, num_reviews // 3))
+
+
+def _check_sizes(num_reviews: int, num_reviewers: int, num_movies: int, seed: int, dirt: DirtRates) -> None:
+    originals = LinePlan.of(num_reviews, dirt).originals
+    if min(num_reviews, num_reviewers, num_movies) < 1:
+        raise ConfigError(
+            f"{num_reviews:,} reviews by {num_reviewers:,} reviewers of {num_movies:,} movies "
+            "cannot be written; give at least one of each"
+        )
+    if num_reviewers > max(1, 0.95 * originals):
+        raise ConfigError(
+            f"{num_reviewers:,} reviewers are too many for {num_reviews:,} review lines, of which "
+            f"{originals:,} are no dirt; give at most {max(1, int(0.95 * originals)):,} reviewers"
+        )
+    if seed < 0:
+        raise ConfigError(f"The seed is {seed}, but a seed is a whole number from 0 on")
+    most = most_reviews(num_movies)
+    if originals > 0.8 * most * num_reviewers:
+        raise ConfigError(
+            f"{num_reviewers:,} reviewers are too few for {num_reviews:,} reviews of {num_movies:,} movies: "
+            f"each writes {most:,} at most and {0.8 * most:,.1f} on average; give more of either"
+        )
+
+
+def _movie_truth(catalogue: Catalogue) -> dict[str, object]:
+    """Says of every movie what it is, by id."""
+    return {
+        movie_id: {"title": title, "year": film.year, "taste": film.taste, "invented": film.invented}
+        for movie_id, title, film in zip(catalogue.movie_ids, catalogue.titles, catalogue.films, strict=True)
+    }
+
+
+def _write(path: Path, pieces: Iterable[str]) -> None:
+    """Writes text piece by piece, gzipped where the name ends in .gz, with nothing of the clock in it."""
+    with path.open("wb") as raw:
+        if path.suffix != ".gz":
+            raw.writelines(piece.encode("utf-8") for piece in pieces)
+            return
+        with gzip.GzipFile(
+            filename="", mode="wb", fileobj=raw, compresslevel=_COMPRESSION_LEVEL, mtime=0
+        ) as packed:
+            packed.writelines(piece.encode("utf-8") for piece in pieces)
+
+
+@click.command()
+@click.option("--reviews", "num_reviews", type=int, required=True, help="Lines of the review file.")
+@click.option("--reviewers", "num_reviewers", type=int, help="How many write them. [default: reviews / 2.3]")
+@click.option("--movies", "num_movies", type=int, help="How many movies are sold. [default: as in real sets]")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where to write."
+)
+@click.option("--seed", type=int, default=42, show_default=True, help="Names the data set.")
+@click.option("--clean", is_flag=True, help="Plant no dirt and no film variants.")
+@click.option("--plain", is_flag=True, help="Write plain files, not gzipped ones.")
+@click.option("--brief", is_flag=True, help="Write reviews of a sentence or two.")
+def main(
+    num_reviews: int,
+    num_reviewers: int | None,
+    num_movies: int | None,
+    output: Path,
+    seed: int,
+    clean: bool,
+    plain: bool,
+    brief: bool,
+) -> None:
+    """Write a synthetic data set in the format of the Amazon 2018 review files."""
+    try:
+        files = write_synthetic(
+            output,
+            num_reviews=num_reviews,
+            num_reviewers=num_reviewers,
+            num_movies=num_movies,
+            seed=seed,
+            dirt=DirtRates.none() if clean else DirtRates(),
+            compress=not plain,
+            brief=brief,
+        )
+    except EngineError as error:
+        raise click.ClickException(str(error)) from error
+    for path in files:
+        click.echo(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Chooses on validation reviews how the parts of a predicted rating are added up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.model.rating_head import RatingHead
+from engine.model.scorer import Blend, Model
+from pipelines.dataset.reviews import Reviews
+
+logger = logging.getLogger(__name__)
+
+_MAX_PAIRS = 50_000
+_PRIOR = 20.0
+"""Reviews' worth of belief that the network is right as it is."""
+
+
+class _Parts(NamedTuple):
+    """What the ratings of some held-out reviews are made of, and what was given."""
+
+    head: RatingHead
+    biases: NDArray[np.float32]
+    interaction: NDArray[np.float32]
+    log_scale: NDArray[np.float32]
+    near: NDArray[np.float64]
+    level_rows: NDArray[np.int64]
+
+
+def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], seed: int) -> Blend:
+    """Gives the blend whose weights of a rating's parts and temperature minimize the log loss.
+
+    Args:
+        models: one or more, each trained on other reviews; their blend is the same.
+        held_out: of each model, reviews that it was not trained on.
+        seed: of the samples that are taken of much data.
+    """
+    from scipy.optimize import minimize
+
+    blend = models[0].blend
+    most = _MAX_PAIRS // len(models)
+    pairs = zip(models, held_out, strict=True)
+    parts = [
+        _parts(model, model.rating, reviews, most, seed)
+        for model, reviews in pairs
+        if model.rating is not None and len(reviews)
+    ]
+    if not parts:
+        return blend
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        distance = (weights[0] - 1) ** 2 + weights[1] ** 2 / 4 + weights[2] ** 2 + weights[3] ** 2
+        return float(sum(_loss(part, weights) for part in parts) + _PRIOR * distance)
+
+    # The simplex must be wide from the start: around a weight of zero the default one is tiny.
+    start = np.array([1.0, 0.0, 0.0, 0.0])
+    simplex = np.stack([start, *(start + np.diag([-0.3, 1.0, -0.3, 0.2]))])
+    bounds = [(0.0, 2.0), (0.0, 5.0), (-2.0, 2.0), (-1.0, 1.0)]
+    options = {"xatol": 1e-3, "fatol": 1e-2, "initial_simplex": simplex}
+    found = minimize(loss, start, method="Nelder-Mead", bounds=bounds, options=options).x
+    logger.info(
+        "Chose interaction weight %.3f, rating neighbour weight %.3f, log temperature %.3f, offset %.3f",
+        *found,
+    )
+    names = ("interaction_weight", "rating_neighbour_weight", "log_temperature", "location_offset")
+    return replace(blend, **dict(zip(names, map(float, found), strict=True)))
+
+
+def blended(model: Model, blend: Blend) -> Model:
+    """The model with another blend, whose offset goes into the rating head's thresholds.
+
+    What moves all of them moves no location.
+    """
+    if model.rating is None:
+        return replace(model, blend=blend)
+    thresholds = model.rating.thresholds - np.float32(blend.location_offset)
+    return replace(model, rating=replace(model.rating, thresholds=thresholds), blend=blend)
+
+
+def _loss(parts: _Parts, weights: NDArray[np.float64]) -> float:
+    """The log loss of what was given, added up over the reviews."""
+    location = parts.biases + weights[0] * parts.interaction + weights[1] * parts.near + weights[3]
+    log_scale = parts.log_scale + np.float32(weights[2])
+    probabilities = parts.head.probabilities(location.astype(np.float32), log_scale)
+    chances = np.take_along_axis(probabilities, parts.level_rows[:, None], axis=1)
+    return float(-np.log(chances + 1e-7).sum())
+
+
+def _parts(model: Model, head: RatingHead, held_out: Reviews, most: int, seed: int) -> _Parts:
+    """The parts of a random sample of the held-out reviews, which go by reviewer."""
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(held_out))[:most])
+    rows, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)
+    movie_rows = held_out.movie_rows[chosen]
+    parts = []
+    for begin, end in model.batches(rows):
+        within = slice(*np.searchsorted(places, [begin, end]))
+        reviewers = model.reviewers(rows[begin:end])
+        assert reviewers.tastes is not None
+        own_places, movies = places[within] - begin, movie_rows[within]
+        tastes = reviewers.tastes.take(own_places)
+        location, log_scale = head.locate(tastes, movies)
+        biases, _ = head.locate(tastes, movies, 0.0)
+        ratings = reviewers.neighbour_ratings
+        near = np.zeros(len(movies)) if ratings is None else ratings.at(model.keys(own_places, movies))
+        parts.append((biases, location - biases, log_scale, near))
+    biases, interaction, log_scale, near = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _Parts(head, biases, interaction, log_scale, near, held_out.level_rows[chosen].astype(np.int64))

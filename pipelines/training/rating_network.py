@@ -1,0 +1,206 @@
+"""The rating head in TensorFlow: an ordinal distribution from an MLP over reviewer and movie vectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.config.sections import RatingConfig
+from engine.model.rating_head import RatingHead
+from pipelines.dataset.reviews import Reviews
+from pipelines.training.batches import RatingBatch
+from pipelines.training.row_optimizer import RowOptimizer
+
+if TYPE_CHECKING:
+    import keras
+
+INITIAL_SCALE = 0.05
+"""Standard deviation of the first vectors."""
+BASELINE_DAMPING = 5.0
+"""Reviews at which a movie's own mean counts half against the mean of all."""
+_STARS_RANGE = 4.0
+"""From the lowest rating to the highest on the scale of 1 to 5 for which the settings were chosen."""
+_SCALE_PENALTY = 5.0
+"""Log scales are held nearer to zero than biases."""
+
+
+def movie_baselines(reviews: Reviews) -> NDArray[np.float32]:
+    """The damped mean rating of each movie, float32 [num_movies], in stars."""
+    ratings = reviews.ratings.astype(np.float64)
+    mean = ratings.mean() if len(ratings) else 0.0
+    counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
+    above = np.bincount(reviews.movie_rows, ratings - mean, minlength=reviews.num_movies)
+    baselines: NDArray[np.float32] = (mean + above / (counts + BASELINE_DAMPING)).astype(np.float32)
+    return baselines
+
+
+class RatingNetwork:
+    """The tables and the MLP of the rating head, and one step of their training.
+
+    Each review is predicted from its reviewer's other reviews: the pooled history leaves the target out.
+
+    Args:
+        reviews: those to learn from; they give the levels, the baselines and the first thresholds.
+        config: of the head.
+        generator: where the first vectors come from.
+    """
+
+    def __init__(self, reviews: Reviews, config: RatingConfig, generator: np.random.Generator) -> None:
+        import keras
+        import tensorflow as tf
+
+        self._config = config
+        self._levels = reviews.levels
+        self.baselines = movie_baselines(reviews)
+        # What counts as a star: ratings of 0 to 100 would be far too long as first logits and as inputs.
+        self._star = np.float32((reviews.levels[-1] - reviews.levels[0]) / _STARS_RANGE)
+        dim = config.dim
+
+        def normal(*shape: int) -> NDArray[np.float32]:
+            return generator.standard_normal(shape, dtype=np.float32) * np.float32(INITIAL_SCALE)
+
+        movies = normal(reviews.num_movies, dim + 2)
+        movies[:, dim] = (self.baselines - self.baselines.mean()) / self._star
+        movies[:, dim + 1] = 0.0
+        history = normal(reviews.num_movies, 2 * dim)
+        history[:, :dim] /= 3.0
+        self.movies, self.history = tf.Variable(movies), tf.Variable(history)
+        self.reviewers = tf.Variable(np.zeros((reviews.num_reviewers, 2), dtype=np.float32))
+        self._optimizers = [RowOptimizer(table) for table in (self.movies, self.history, self.reviewers)]
+        self.thresholds = tf.Variable(_first_thresholds(reviews))
+        self.dot_weights = tf.Variable(np.ones(dim, dtype=np.float32))
+        self.mlp = _mlp(3 * dim, config.hidden_units, int(generator.integers(2**31)))
+        self._dense = [
+            self.thresholds,
+            self.dot_weights,
+            *(weight.value for weight in self.mlp.trainable_weights),
+        ]
+        self._adam = keras.optimizers.Adam(config.learning_rate)
+        self._adam.build(self._dense)
+        self._step = tf.function(self._take_step, reduce_retracing=True)
+
+    @property
+    def variables(self) -> list[Any]:
+        """All that the next step depends on, in an order of its own."""
+        rows = [variable for optimizer in self._optimizers for variable in optimizer.variables]
+        return [*rows, *self._dense, *self._adam.variables]
+
+    def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
+        """Takes one step and gives the log loss before it, a scalar."""
+        import tensorflow as tf
+
+        self._adam.learning_rate = learning_rate
+        return self._step(
+            RatingBatch(*map(tf.constant, batch)), tf.constant(learning_rate), tf.constant([seed, 0])
+        )
+
+    def head(self) -> RatingHead:
+        """The weights as they are now, copied out of TensorFlow."""
+        layers = [layer for layer in self.mlp.layers if layer.weights]
+        history = self.history.numpy().copy()
+        history[:, self._config.dim :] /= self._star  # The head is given residuals in ratings.
+        return RatingHead(
+            levels=self._levels,
+            movie_vectors=self.movies.numpy().copy(),
+            history_vectors=history,
+            reviewer_biases=self.reviewers.numpy().copy(),
+            baselines=self.baselines,
+            thresholds=np.sort(self.thresholds.numpy()),
+            dot_weights=self.dot_weights.numpy().copy(),
+            kernels=[layer.kernel.numpy().copy() for layer in layers],
+            biases=[layer.bias.numpy().copy() for layer in layers],
+        )
+
+    def probabilities(self, vectors: Any, reviewers: Any, movies: Any, dropout_seed: Any = None) -> Any:
+        """The chance of each level, [num, num_levels]; the formula is `RatingHead`'s.
+
+        Args:
+            vectors: [num, dim], pooled histories.
+            reviewers: [num, 2], biases and log scales.
+            movies: [num, dim + 2], rows of the movie table.
+            dropout_seed: where given, dropout is applied as in training.
+        """
+        import tensorflow as tf
+
+        dim = self._config.dim
+        movie_vectors = movies[:, :dim]
+        product = vectors * movie_vectors
+        inputs = tf.concat([vectors, movie_vectors, product], axis=1)
+        if dropout_seed is not None and self._config.dropout:
+            inputs = tf.nn.experimental.stateless_dropout(inputs, self._config.dropout, dropout_seed)
+        outputs = self.mlp(inputs)
+        dot = tf.linalg.matvec(product, self.dot_weights)
+        location = reviewers[:, 0] + movies[:, dim] + dot + outputs[:, 0]
+        log_scale = tf.clip_by_value(reviewers[:, 1] + movies[:, dim + 1] + outputs[:, 1], -8.0, 8.0)
+        distance = tf.sort(self.thresholds)[None, :] - location[:, None]
+        cumulative = tf.sigmoid(tf.exp(log_scale)[:, None] * distance)
+        ones = tf.ones_like(cumulative[:, :1])
+        ends = tf.concat([tf.zeros_like(ones), cumulative, ones], axis=1)
+        return ends[:, 1:] - ends[:, :-1]
+
+    def _take_step(self, batch: RatingBatch, learning_rate: Any, seed: Any) -> Any:
+        import tensorflow as tf
+
+        tables = [optimizer.table for optimizer in self._optimizers]
+        with tf.GradientTape() as tape:
+            loss, penalty = self._loss(batch, seed)
+            total = loss + penalty
+        gradients = tape.gradient(total, [*tables, *self._dense])
+        for optimizer, gradient in zip(self._optimizers, gradients[: len(tables)], strict=True):
+            optimizer.apply(gradient, learning_rate)
+        self._adam.apply(gradients[len(tables) :], self._dense)
+        return loss
+
+    def _loss(self, batch: RatingBatch, seed: Any) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        config, dim = self._config, self._config.dim
+        num_reviewers = tf.shape(batch.reviewer_rows)[0]
+        history = tf.gather(self.history, batch.movie_rows)
+        kept = batch.kept[:, None]
+        residuals = batch.residuals[:, None] / self._star
+        parts = (history[:, :dim] + residuals * history[:, dim:]) * kept
+        sums = tf.math.unsorted_segment_sum(parts, batch.reviewer_places, num_reviewers)
+        counts = tf.math.unsorted_segment_sum(kept, batch.reviewer_places, num_reviewers)
+        others = tf.gather(sums, batch.reviewer_places) - parts
+        num_others = tf.gather(counts, batch.reviewer_places) - kept
+        vectors = others / tf.sqrt(num_others + 1.0)
+        reviewers = tf.gather(self.reviewers, tf.gather(batch.reviewer_rows, batch.reviewer_places))
+        movies = tf.gather(self.movies, batch.movie_rows)
+        probabilities = self.probabilities(vectors, reviewers, movies, seed)
+        chosen = tf.gather(probabilities, batch.level_rows, batch_dims=1)
+        loss = -tf.reduce_mean(tf.math.log(chosen + 1e-7))
+        squares = _mean_square(movies[:, :dim]) + _mean_square(history)
+        biases = _mean_square(reviewers[:, :1]) + _mean_square(movies[:, dim : dim + 1])
+        scales = _mean_square(reviewers[:, 1:]) + _mean_square(movies[:, dim + 1 :])
+        return loss, config.l2 * squares + config.l2_bias * (biases + _SCALE_PENALTY * scales)
+
+
+def _mlp(num_inputs: int, hidden_units: tuple[int, ...], seed: int) -> keras.Sequential:
+    import keras
+
+    def initializer(position: int, scale: float) -> keras.initializers.Initializer:
+        return keras.initializers.VarianceScaling(scale, seed=seed + position)
+
+    hidden = [
+        keras.layers.Dense(width, activation="relu", kernel_initializer=initializer(position, 1.0))
+        for position, width in enumerate(hidden_units)
+    ]
+    last = keras.layers.Dense(2, kernel_initializer=initializer(len(hidden), 0.01))
+    return keras.Sequential([keras.layers.Input((num_inputs,)), *hidden, last])
+
+
+def _first_thresholds(reviews: Reviews) -> NDArray[np.float32]:
+    """Where the cumulative shares of the levels lie, in logits."""
+    counts = np.bincount(reviews.level_rows, minlength=len(reviews.levels)) + 0.5
+    shares = np.cumsum(counts)[:-1] / counts.sum()
+    thresholds: NDArray[np.float32] = np.log(shares / (1 - shares)).astype(np.float32)
+    return thresholds
+
+
+def _mean_square(rows: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.reduce_mean(tf.reduce_sum(rows**2, axis=1))

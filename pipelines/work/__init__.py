@@ -1,0 +1,1 @@
+"""What offline work stands on: database, processes, checkpoints, progress, output files."""
