@@ -61,7 +61,7 @@ def synthetic_files(num_reviews: int, given: Path | None = None) -> tuple[Path, 
     folder = given or Path(tempfile.mkdtemp(prefix="benchmark-"))
     if not (folder / "reviews.json.gz").exists():
         shape = FULL_SHAPE if num_reviews == FULL else ()
-        command = [sys.executable, "-m", "pipelines.synthetic.write", "--reviews", str(num_reviews), *shape]
+        command = [sys.executable, "-m", "pipelines.synthetic", "--reviews", str(num_reviews), *shape]
         subprocess.run([*command, "--output", folder], check=True, stdout=subprocess.DEVNULL)
     return folder / "reviews.json.gz", folder / "metadata.json.gz"
 

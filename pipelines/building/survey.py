@@ -187,7 +187,7 @@ def _count(sample: _Sample, config: IngestConfig, work: Path) -> dict[str, float
     """Parses a sample as a build would, and scales what it holds up to the whole file."""
     with open_database(work, memory_limit=config.memory_limit, threads=config.threads) as database:
         add_functions(database)
-        run(database, "create_staging")
+        run(database, "staging/create_staging")
         stage_reviews(database, [inspect_source(sample.path, config.format)], config, with_text=False)
         rows, half_reviewers, reviewers, half_movies, movies = _distinct(database, config)
     times = 1 / sample.share
@@ -202,7 +202,7 @@ def _count(sample: _Sample, config: IngestConfig, work: Path) -> dict[str, float
 def _distinct(database: duckdb.DuckDBPyConnection, config: IngestConfig) -> tuple[int, int, int, int, int]:
     [counts] = run(
         database,
-        "survey_counts",
+        "staging/survey_counts",
         since=config.since,
         until=config.until,
         verified_only=config.verified_only,

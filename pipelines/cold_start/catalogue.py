@@ -100,12 +100,12 @@ def choose_cold_movies(
     """
     import duckdb
 
-    run(database, "cold_candidates", max_reviews=cold.max_reviews)
-    run(database, "unscraped_cold_movies")
+    run(database, "cold_start/candidates", max_reviews=cold.max_reviews)
+    run(database, "cold_start/unscraped_cold_movies")
     scrape_links(database, threads=config.threads)
-    run(database, "cold_movies")
+    run(database, "cold_start/movies")
     if config.where is not None:
-        run(database, "cold_rows")
+        run(database, "cold_start/rows")
         try:
             # Proved to be an expression over known columns when the reviews were chosen by it.
             database.execute(
@@ -116,7 +116,7 @@ def choose_cold_movies(
             raise
         except duckdb.Error as error:
             raise filter_failed(config.where, error) from error
-    run(database, "cold_reviews")
+    run(database, "cold_start/reviews")
 
 
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
@@ -131,7 +131,7 @@ def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | 
     if _count_described(database) < FEWEST_DESCRIBED:
         logger.info("Metadata describes too few of the reviewed movies to take in movies without reviews")
         return None
-    run(database, "join_cold_movies")
+    run(database, "cold_start/join_cold_movies")
     return read_catalogue(database)
 
 
@@ -145,7 +145,7 @@ def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
     new = database.execute("select movie_row from movies where learned_row is null order by movie_row")
     new_rows = np.asarray(new.fetchnumpy()["movie_row"], dtype=np.int64)
     words = read_words(database)
-    links = run(database, "linked_movies").fetchnumpy()
+    links = run(database, "tables/linked_movies").fetchnumpy()
     reviews = database.execute(
         "select reviewer_row, movie_row, rating, time from cold_reviews join movies using (movie_id) "
         "order by reviewer_row, time, movie_row"

@@ -43,7 +43,7 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> NDArray[np.int64]:
         database: holds `movies` and `reviews`, ingested with `compare_text`.
     """
     rows = database.execute("select title from movies order by movie_row").fetchall()
-    columns = run(database, "copied_reviews", max_copies=_MAX_COPIES).fetchnumpy()
+    columns = run(database, "tables/copied_reviews", max_copies=_MAX_COPIES).fetchnumpy()
     num_copies, num_reviews = np.asarray(columns["num_copies"]), np.asarray(columns["num_reviews"])
     copied = (num_copies >= MIN_COPIES) & (num_copies >= MIN_SHARE_COPIED * num_reviews)
     pairs = np.stack([np.asarray(columns["first_row"]), np.asarray(columns["second_row"])], axis=1)

@@ -50,7 +50,7 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
             "Sentiment stands beside the stars, but these reviews have no ratings; leave --sentiment out"
         )
     started = time.perf_counter()
-    run(database, "distinct_texts")
+    run(database, "tables/distinct_texts")
     reader = open_cursor(database)
     reader.execute("select text_number, review_text from distinct_texts order by text_number")
     num_texts = 0
@@ -63,7 +63,7 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
         )
         num_texts += len(rows)
     reader.close()
-    column = run(database, "review_sentiments").fetchnumpy()["sentiment"]
+    column = run(database, "tables/review_sentiments").fetchnumpy()["sentiment"]
     sentiment = np.ma.filled(np.ma.asarray(column, dtype=np.float32), np.nan)
     num_scored = int(np.isfinite(sentiment).sum())
     if not num_scored:

@@ -39,7 +39,7 @@ class Compared(NamedTuple):
 
 def read_links(database: duckdb.DuckDBPyConnection) -> Pairs:
     """Reads which movies the metadata links, as pairs of movie rows; none where it says nothing of that."""
-    columns = run(database, "linked_movies").fetchnumpy()
+    columns = run(database, "tables/linked_movies").fetchnumpy()
     return np.stack(
         [np.asarray(columns[name], dtype=np.int64) for name in ("movie_row", "linked_row")], axis=1
     )

@@ -74,15 +74,15 @@ def explore(
 
 def describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Describes the prepared tables of a work database; as `explore`, without the accounting."""
-    found = {row.pop("quantity"): row for row in _rows(database, "explore_statistics")}
+    found = {row.pop("quantity"): row for row in _rows(database, "exploring/statistics")}
     statistics = {name: found.get(name) for name in _QUANTITIES}
     num_reviewers = found["reviews_per_reviewer"]["count"]
     num_movies = found["reviews_per_movie"]["count"]
     [(num_reviews,)] = database.execute("select count(*) from reviews").fetchall()
-    ratings = _rows(database, "explore_ratings")
-    per_month = _rows(database, "explore_months")
+    ratings = _rows(database, "exploring/ratings")
+    per_month = _rows(database, "exploring/months")
     per_year = _years(per_month)
-    [shares] = _rows(database, "explore_shares", many=MANY_REVIEWS)
+    [shares] = _rows(database, "exploring/shares", many=MANY_REVIEWS)
     density = num_reviews / (num_reviewers * num_movies)
     return {
         "counts": {
@@ -97,9 +97,9 @@ def describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "ratings": [{**row, "share": row["reviews"] / num_reviews} for row in ratings],
         "per_month": per_month,
         "per_year": per_year,
-        "loads": _rows(database, "explore_loads"),
-        "top_reviewers": _rows(database, "explore_top_reviewers", num_shown=NUM_SHOWN),
-        "top_movies": _rows(database, "explore_top_movies", num_shown=NUM_SHOWN),
+        "loads": _rows(database, "exploring/loads"),
+        "top_reviewers": _rows(database, "exploring/top_reviewers", num_shown=NUM_SHOWN),
+        "top_movies": _rows(database, "exploring/top_movies", num_shown=NUM_SHOWN),
         "copies": _copies(database),
         "findings": find(ratings, statistics, shares, per_year),
     }
@@ -128,7 +128,7 @@ def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
     ]
     films = film_rows(titles)
     variants = np.bincount(films)
-    columns = run(database, "explore_reviews", min_length=MIN_TEXT_LENGTH).fetchnumpy()
+    columns = run(database, "exploring/reviews", min_length=MIN_TEXT_LENGTH).fetchnumpy()
     ratings = np.ma.asarray(columns["rating"], dtype=np.float64)
     rated = not np.ma.getmaskarray(ratings).all()
     reviews = make_reviews(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import build_card_arrays
 from engine.catalogue.database import CATALOG_FILE
 from engine.errors import ArtifactError
+from pipelines.work.database import run
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,7 +40,7 @@ def _write_database(connection: duckdb.DuckDBPyConnection, writer: ArtifactWrite
     try:
         connection.execute(f"attach '{path}' as catalog")
         try:
-            connection.execute(_statement("catalog_movies"))
+            run(connection, "tables/catalog_movies")
             connection.execute("checkpoint catalog")
         finally:
             connection.execute("detach catalog")
@@ -50,11 +50,7 @@ def _write_database(connection: duckdb.DuckDBPyConnection, writer: ArtifactWrite
 
 
 def _cards(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
-    result = connection.execute(_statement("movie_cards"))
+    result = run(connection, "tables/movie_cards")
     names = [column[0] for column in result.description]
     while batch := result.fetchmany(_BATCH):
         yield from (dict(zip(names, row, strict=True)) for row in batch)
-
-
-def _statement(name: str) -> str:
-    return files("pipelines.sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")

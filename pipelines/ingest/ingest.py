@@ -114,7 +114,7 @@ def _fill_tables(
     """Does what `ingest` says, once it is clear what the files are."""
     started = time.perf_counter()
     add_functions(database)
-    run(database, "create_staging")
+    run(database, "staging/create_staging")
     _note_files(database, review_sources, metadata_sources)
 
     sources = [*review_sources, *metadata_sources]
@@ -127,7 +127,7 @@ def _fill_tables(
             with_numbers=keep_text or compare_text,
             on_read=on_read,
         )
-        run(database, "reject_missing_ratings")
+        run(database, "staging/reject_missing_ratings")
         require_usable(database, review_sources)
         _log.info("Read %d review files in %.1f s", len(review_sources), time.perf_counter() - started)
         metadata_read = stage_metadata(
@@ -138,14 +138,14 @@ def _fill_tables(
 
     selection = select_reviews(database, config, condition_columns, few=few)
     if "links" not in condition_columns:
-        run(database, "kept_movies")
+        run(database, "staging/kept_movies")
         scrape_links(database, threads=config.threads)
-    run(database, "reviewers")
-    run(database, "movies")
-    run(database, "reviews", keep_text=keep_text)
-    run(database, "prepared")
-    run(database, "rejected")
-    run(database, "rejected_metadata")
+    run(database, "tables/reviewers")
+    run(database, "tables/movies")
+    run(database, "tables/reviews", keep_text=keep_text)
+    run(database, "tables/prepared")
+    run(database, "tables/rejected")
+    run(database, "tables/rejected_metadata")
     run_checks(
         database,
         CHECKS,
@@ -167,7 +167,7 @@ def _fill_tables(
     )
     if cold is not None:
         choose_cold_movies(database, config, cold)
-    run(database, "drop_staging")
+    run(database, "staging/drop_staging")
     return accounting
 
 
@@ -198,7 +198,7 @@ def _file_accounts(database: duckdb.DuckDBPyConnection, read: Sequence[FileRead]
 
 
 def _metadata_account(database: duckdb.DuckDBPyConnection, read: Sequence[FileRead]) -> MetadataAccount:
-    [counts] = run(database, "metadata_counts").fetchall()
+    [counts] = run(database, "staging/metadata_counts").fetchall()
     lines_read, movies_described, lines_repeated, lines_rejected, reviewed_without_metadata = counts
     num_reviewed = _count(database, "select count(*) from reviewed_movies")
     if lines_read and lines_read > lines_rejected and reviewed_without_metadata == num_reviewed:
@@ -209,7 +209,7 @@ def _metadata_account(database: duckdb.DuckDBPyConnection, read: Sequence[FileRe
         lines_repeated=lines_repeated,
         lines_rejected=lines_rejected,
         reviewed_without_metadata=reviewed_without_metadata,
-        unreadable_fields=dict(run(database, "unreadable_fields").fetchall()),
+        unreadable_fields=dict(run(database, "staging/unreadable_fields").fetchall()),
         truncated=tuple(str(file.path) for file in read if file.truncated),
     )
 

@@ -69,7 +69,7 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
     Raises:
         DataError: there is no row, or all are rejected.
     """
-    reasons = run(database, "common_rejections").fetchall()
+    reasons = run(database, "staging/common_rejections").fetchall()
     if not reasons:
         raise DataError(f"No reviews in {_names(sources)}: nothing but a header or blank lines.")
     if any(reason is None for reason, *_ in reasons):

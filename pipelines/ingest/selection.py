@@ -85,10 +85,10 @@ def select_reviews(
         DataError: nothing is left, or a single reviewer or movie where that will not do.
         FilterError: the condition fails on the data.
     """
-    run(database, "numbered_ids")
+    run(database, "tables/numbered_ids")
     run(
         database,
-        "usable_reviews",
+        "tables/usable_reviews",
         since=config.since,
         until=config.until,
         verified_only=config.verified_only,
@@ -97,7 +97,7 @@ def select_reviews(
     rows = database.execute("select filtered, count(*) from usable_reviews group by filtered").fetchall()
     remaining = sum(count for reason, count in rows if reason is None)
     filtered_by.update({reason: count for reason, count in rows if reason is not None})
-    run(database, "latest_reviews")
+    run(database, "tables/latest_reviews")
     latest = _count(database, "latest_reviews")
     duplicate = remaining - latest
 
@@ -118,9 +118,9 @@ def _apply_condition(
         database.execute("create or replace table core_reviews as select * from latest_reviews")
         return _count(database, "core_reviews")
     if "links" in condition_columns:
-        run(database, "wanted_movies")
+        run(database, "staging/wanted_movies")
         scrape_links(database, threads=config.threads)
-    run(database, "candidate_rows")
+    run(database, "tables/candidate_rows")
     try:
         require_condition(database, config.where, "candidate_rows")
         # The one text from outside: it was parsed, and proved to be an expression over known columns.
@@ -143,7 +143,7 @@ def _shrink_to_core(database: duckdb.DuckDBPyConnection, config: IngestConfig) -
     while True:
         run(
             database,
-            "core_step",
+            "tables/core_step",
             min_reviews_per_reviewer=config.min_reviews_per_reviewer,
             min_reviews_per_movie=config.min_reviews_per_movie,
         )

@@ -62,7 +62,7 @@ def build_neighbours(
         path = Path(directory) / "pairs.duckdb"
         with open_database(path, memory_limit=limits.memory_limit, threads=limits.threads) as database:
             _write_signals(database, reviews, blend, config.max_history)
-            run(database, "movie_pairs")
+            run(database, "neighbours/movie_pairs")
             size = {"num_neighbours": config.num_neighbours}
             co_review = _read(database, reviews, "co_review_neighbours", shrinkage=config.shrinkage, **size)
             for nearness in wanted:
@@ -72,7 +72,11 @@ def build_neighbours(
             rated = None
             if reviews.has_ratings:
                 rated = _read(
-                    database, reviews, "rating_neighbours", shrinkage=config.rating_shrinkage, **size
+                    database,
+                    reviews,
+                    "rating_neighbours",
+                    shrinkage=config.rating_shrinkage,
+                    **size,
                 )
     likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
     for nearness in wanted:
@@ -122,7 +126,7 @@ def _residuals(reviews: Reviews) -> NDArray[np.float64]:
 def _read(
     database: duckdb.DuckDBPyConnection, reviews: Reviews, statement: str, **parameters: float
 ) -> NeighbourTable:
-    columns = run(database, statement, **parameters).fetchnumpy()
+    columns = run(database, f"neighbours/{statement}", **parameters).fetchnumpy()
     counts = np.bincount(columns["movie_row"], minlength=reviews.num_movies)
     return NeighbourTable(
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),

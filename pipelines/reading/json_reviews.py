@@ -37,12 +37,12 @@ def stage_json_reviews(
         if not len(lines.numbers):
             continue
         with file_of(lines, folder) as written:
-            taken = run(cursor, "stage_amazon_reviews", **written, **parameters).fetchall()
+            taken = run(cursor, "staging/stage_amazon_reviews", **written, **parameters).fetchall()
         doubtful_texts, doubtful_numbers = lines.besides(taken)
         texts += doubtful_texts
         numbers += doubtful_numbers
         if len(texts) >= _DOUBTFUL_AT_ONCE:
-            run(cursor, "stage_doubtful_reviews", texts=texts, lines=numbers, **parameters)
+            run(cursor, "staging/stage_doubtful_reviews", texts=texts, lines=numbers, **parameters)
             texts, numbers = [], []
     if texts:
-        run(cursor, "stage_doubtful_reviews", texts=texts, lines=numbers, **parameters)
+        run(cursor, "staging/stage_doubtful_reviews", texts=texts, lines=numbers, **parameters)

@@ -49,7 +49,7 @@ def stage_metadata(
     Raises:
         SourceError: a file is damaged, has no column with the movie's id, or ends too early.
     """
-    run(database, "reviewed_movies")
+    run(database, "staging/reviewed_movies")
     read = []
     for file, source in enumerate(sources):
         reader = BlockReader(
@@ -72,7 +72,7 @@ def stage_metadata(
             ).fetchall()
             require_complete(source, num_rows, allow_truncated=config.allow_truncated)
         read.append(FileRead(source.path, truncated=reader.truncated))
-    run(database, "described_movies")
+    run(database, "staging/described_movies")
     return read
 
 
@@ -88,11 +88,11 @@ def _stage_lines(
         if not len(lines.numbers):
             continue
         with file_of(lines, folder) as written:
-            taken = run(cursor, "stage_metadata_lines", file=file, **written).fetchall()
-            run(cursor, "stage_metadata", file=file, describe_all=describe_all, **written)
+            taken = run(cursor, "staging/stage_metadata_lines", file=file, **written).fetchall()
+            run(cursor, "staging/stage_metadata", file=file, describe_all=describe_all, **written)
         texts, numbers = lines.besides(taken)
         if texts:
-            run(cursor, "stage_doubtful_metadata", file=file, texts=texts, lines=numbers)
+            run(cursor, "staging/stage_doubtful_metadata", file=file, texts=texts, lines=numbers)
 
 
 def _lines(

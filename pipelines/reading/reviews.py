@@ -160,7 +160,14 @@ def _stage_delimited(
 
     def stage(cursor: duckdb.DuckDBPyConnection, blocks: Iterator[Records]) -> None:
         for records in blocks:
-            run(cursor, "stage_delimited_reviews", **records._asdict(), **fields, **header, **parameters)
+            run(
+                cursor,
+                "staging/stage_delimited_reviews",
+                **records._asdict(),
+                **fields,
+                **header,
+                **parameters,
+            )
 
     stage_blocks(database, _records(source, reader), stage, threads=threads)
 
@@ -228,7 +235,7 @@ def _stage_parquet(
         chosen.append(column.cast(text).alias(renamed))
     relation.select(*chosen).create_view("source_rows", replace=True)
     try:
-        run(database, "stage_table_reviews", **parameters)
+        run(database, "staging/stage_table_reviews", **parameters)
     except duckdb.Error as error:
         raise _damaged(source, error) from error
     database.execute("drop view source_rows")

@@ -17,10 +17,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import numpy as np
 
-from engine.errors import ConfigError, EngineError
+from engine.errors import ConfigError
 from pipelines.synthetic.catalogue import Catalogue, draw_catalogue
 from pipelines.synthetic.dirt import DirtRates, LinePlan
 from pipelines.synthetic.films import TASTES
@@ -160,46 +159,3 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
             filename="", mode="wb", fileobj=raw, compresslevel=_COMPRESSION_LEVEL, mtime=0
         ) as packed:
             packed.writelines(piece.encode("utf-8") for piece in pieces)
-
-
-@click.command()
-@click.option("--reviews", "num_reviews", type=int, required=True, help="Lines of the review file.")
-@click.option("--reviewers", "num_reviewers", type=int, help="How many write them. [default: reviews / 2.3]")
-@click.option("--movies", "num_movies", type=int, help="How many movies are sold. [default: as in real sets]")
-@click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where to write."
-)
-@click.option("--seed", type=int, default=42, show_default=True, help="Names the data set.")
-@click.option("--clean", is_flag=True, help="Plant no dirt and no film variants.")
-@click.option("--plain", is_flag=True, help="Write plain files, not gzipped ones.")
-@click.option("--brief", is_flag=True, help="Write reviews of a sentence or two.")
-def main(
-    num_reviews: int,
-    num_reviewers: int | None,
-    num_movies: int | None,
-    output: Path,
-    seed: int,
-    clean: bool,
-    plain: bool,
-    brief: bool,
-) -> None:
-    """Write a synthetic data set in the format of the Amazon 2018 review files."""
-    try:
-        files = write_synthetic(
-            output,
-            num_reviews=num_reviews,
-            num_reviewers=num_reviewers,
-            num_movies=num_movies,
-            seed=seed,
-            dirt=DirtRates.none() if clean else DirtRates(),
-            compress=not plain,
-            brief=brief,
-        )
-    except EngineError as error:
-        raise click.ClickException(str(error)) from error
-    for path in files:
-        click.echo(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -157,14 +157,14 @@ def _read_metadata(
     """Fills the table `movies` with those of the index and the new ones, in the order of their ids."""
     sources = [inspect_source(path) for path in metadata]
     add_functions(database)
-    run(database, "create_staging")
+    run(database, "staging/create_staging")
     stage_metadata(database, sources, config.ingest, describe_all=True)
     require_usable_metadata(database, sources)
     _read_known(database, artifact)
     database.execute("create or replace table wanted_movies as select movie_id from described_movies")
     scrape_links(database, threads=config.ingest.threads)
-    run(database, "extended_movies")
-    [(read, added, known, repeated, without_text)] = run(database, "new_line_counts").fetchall()
+    run(database, "updating/extended_movies")
+    [(read, added, known, repeated, without_text)] = run(database, "updating/new_line_counts").fetchall()
     rejected = dict(
         database.execute(
             "select reason, count(*) from metadata_lines where reason is not null "
@@ -180,7 +180,7 @@ def _read_known(database: duckdb.DuckDBPyConnection, artifact: Artifact) -> None
     """Copies the catalogue of the index, and the links on its cards, which the catalogue leaves out."""
     path = str(artifact.file(CATALOG_FILE)).replace("'", "''")
     database.execute(f"attach '{path}' as held (read_only)")
-    run(database, "known_movies")
+    run(database, "updating/known_movies")
     database.execute("detach held")
     cards = MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets"))
     linked = [(row, links) for row, links in _links(cards) if links]

@@ -117,4 +117,4 @@ def add_functions(database: duckdb.DuckDBPyConnection) -> None:
     if known == [(0,)]:
         database.create_function("unescape_entities", html.unescape, ["VARCHAR"], "VARCHAR")
     database.execute("set TimeZone = 'UTC'")
-    run(database, "cleaning")
+    run(database, "staging/cleaning")

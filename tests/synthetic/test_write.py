@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from engine.errors import ConfigError
+from pipelines.synthetic.__main__ import main
 from pipelines.synthetic.catalogue import draw_catalogue
 from pipelines.synthetic.dirt import DirtRates
 from pipelines.synthetic.films import TASTES, film_of_taste
 from pipelines.synthetic.sample import sample_files, write_sample
-from pipelines.synthetic.write import main, write_synthetic
+from pipelines.synthetic.write import write_synthetic
 
 NUM_REVIEWS = 60_000
 
@@ -279,7 +280,7 @@ def test_memory_does_not_grow_with_the_reviews(tmp_path: Path) -> None:
 
 
 def test_the_committed_sample_is_what_the_generator_writes(tmp_path: Path) -> None:
-    committed = Path(__file__).parent.parent / "data" / "sample"
+    committed = Path(__file__).parents[2] / "data" / "sample"
     for written in write_sample(tmp_path):
         opener = gzip.open if written.suffix == ".gz" else open
         with opener(written, "rb") as ours, opener(committed / written.name, "rb") as theirs:

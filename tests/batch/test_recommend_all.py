@@ -320,7 +320,8 @@ def test_memory_does_not_grow_with_the_shards(tmp_path: Path) -> None:
     """The peak of the processes with twelve shards is about that with three."""
     write_index(tmp_path / "index", 6_000)
     script = (
-        "import resource, sys; from pathlib import Path; from pipelines.everyone import recommend_all\n"
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from pipelines.batch.recommend_all import recommend_all\n"
         "recommend_all(Path(sys.argv[1]), Path(sys.argv[2]), shard_size=500, processes=1, "
         "reviewers=[f'R{row:05d}' for row in range(int(sys.argv[3]))])\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"

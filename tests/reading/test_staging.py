@@ -27,7 +27,7 @@ GOOD = {"overall": 5.0, "reviewerID": "A1", "asin": "B1", "unixReviewTime": 1_40
 def database(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_database(tmp_path / "work.duckdb") as database:
         add_functions(database)
-        run(database, "create_staging")
+        run(database, "staging/create_staging")
         database.execute("create table numbers (number integer)")
         yield database
 

@@ -10,7 +10,7 @@ import pytest
 
 import engine
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("engine", "indexes", "pipelines")
 SCRIPTS = ("run.py", "docs/*.py", "benchmarks/*.py")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -18,7 +18,7 @@ SOURCES = sorted(
     {
         *MODULES,
         *(path for package in PACKAGES for path in (ROOT / package).rglob("*.sql")),
-        *(path for pattern in (*SCRIPTS, "tests/*.py") for path in ROOT.glob(pattern)),
+        *(path for pattern in (*SCRIPTS, "tests/**/*.py") for path in ROOT.glob(pattern)),
     }
 )
 
@@ -76,10 +76,11 @@ def test_the_distribution_holds_every_package_and_nothing_else() -> None:
 
 def test_the_distribution_holds_every_file_that_code_reads() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tools = settings["tool"]["setuptools"]
     shipped = {
         path
-        for package, patterns in settings["tool"]["setuptools"]["package-data"].items()
-        for pattern in patterns
+        for package in tools["packages"]
+        for pattern in tools["package-data"]["*"]
         for path in ROOT.joinpath(*package.split(".")).glob(pattern)
     }
     beside_code = {
@@ -131,7 +132,7 @@ assert len(engine.score_all(reviewers[0])) == engine.num_movies
 def test_the_command_line_answers_without_what_only_building_needs(
     words: list[str], sample_index: Path
 ) -> None:
-    script = "from engine.cli import main; main()"
+    script = "from engine.cli.main import main; main()"
     done = blocked(script, *words, "--index", str(sample_index), "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("{")
@@ -168,7 +169,7 @@ def test_a_cold_question_imports_only_what_it_needs(sample_index: Path) -> None:
     script = (
         "import sys, numpy, faiss, click\n"
         "before = set(sys.modules)\n"
-        "from engine.cli import main\n"
+        "from engine.cli.main import main\n"
         "main(sys.argv[1:], standalone_mode=False)\n"
         "print(*sorted(set(sys.modules) - before), file=sys.stderr)"
     )
@@ -180,7 +181,7 @@ def test_a_cold_question_imports_only_what_it_needs(sample_index: Path) -> None:
 
 
 def test_help_imports_neither_the_model_nor_a_command() -> None:
-    script = "import sys\nfrom engine.cli import main\nprint(*sys.modules)"
+    script = "import sys\nfrom engine.cli.main import main\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())
     assert "engine.cli.main" in imported

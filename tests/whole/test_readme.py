@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from engine.cli.main import main
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 PYTHON = "\n".join(text for language, text in BLOCKS if language == "python")
 COMMANDS = [

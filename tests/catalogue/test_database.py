@@ -134,7 +134,7 @@ def test_two_processes_read_one_catalog_from_a_read_only_directory(index: Path) 
     here = Catalog(path)
     assert here.matching_rows("true").tolist() == [0, 1, 2]
     script = (
-        "import sys, pathlib; from engine.catalog import Catalog;"
+        "import sys, pathlib; from engine.catalogue.database import Catalog;"
         "print(Catalog(pathlib.Path(sys.argv[1])).matching_rows('price > 1').tolist())"
     )
     path.parent.chmod(0o555)
@@ -161,7 +161,10 @@ def test_a_catalog_that_is_not_a_database_is_corrupt(tmp_path: Path) -> None:
 
 
 def test_importing_the_catalog_imports_no_database() -> None:
-    script = "import sys, engine.catalog, engine.cards, engine.artifact; sys.exit('duckdb' in sys.modules)"
+    script = (
+        "import sys, engine.catalogue.database, engine.catalogue.cards, engine.artifact.reader\n"
+        "sys.exit('duckdb' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 

@@ -1,1 +1,0 @@
-"""Named sets of settings that differ from the defaults, as TOML files."""

@@ -1,0 +1,1 @@
+"""Movies without reviews."""

@@ -1,0 +1,1 @@
+"""Which movies are near one another."""

@@ -1,0 +1,1 @@
+"""Source files into the staging tables, and what is counted there."""

@@ -1,0 +1,1 @@
+"""Staging tables into the prepared tables, and what is read out of the prepared tables."""

@@ -1,0 +1,1 @@
+"""What new metadata brings to an index."""
