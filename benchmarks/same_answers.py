@@ -28,7 +28,17 @@ import click
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "movielens-100k"
 FIGURES = Path(__file__).with_name("movielens_figures.json")
 TOLERANCE = 1e-3
-PASSED_OVER = ("location", "directory", "sha256", "size", "built_at", "package_version", "seconds", "path", "created")
+PASSED_OVER = (
+    "location",
+    "directory",
+    "sha256",
+    "size",
+    "built_at",
+    "package_version",
+    "seconds",
+    "path",
+    "created",
+)
 
 FILMS = ("B000000016", "B00D58TUF2", "B007V8ONL2")
 PEOPLE = ("A3ROS56ZKFSSN", "A2EQ0FS58V981")

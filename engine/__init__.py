@@ -14,10 +14,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.answers import OtherVariant, Reason, Recommendation, TopList
-    from engine.catalogue.title_search import TitleMatch
-    from engine.config.sections import Config, load_config
-    from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
+    from engine.answers import (
+        GroupRecommendation,
+        LikelyReviewer,
+        MemberPrediction,
+        MoviePrediction,
+        OtherVariant,
+        Reason,
+        Recommendation,
+        SimilarMovie,
+        SimilarReviewer,
+        TitleMatch,
+        TopList,
+        Variety,
+    )
+    from engine.config import Config, load_config
     from engine.errors import (
         ArtifactError,
         ConfigError,
@@ -29,33 +40,16 @@ if TYPE_CHECKING:
         TrainingError,
         UnknownIdError,
     )
-    from engine.lists.variety import Variety
-    from engine.model.rating_head import RatingPrediction
+    from engine.model.heads import RatingPrediction
     from engine.recommender import Engine
-    from engine.relations.similar_movies import SimilarMovie
 
 _HOMES = {
-    "engine.answers": ("OtherVariant", "Reason", "Recommendation", "TopList"),
-    "engine.config.sections": ("Config", "load_config"),
-    "engine.direction_answers": ("LikelyReviewer", "MoviePrediction", "SimilarReviewer"),
-    "engine.lists.variety": ("Variety",),
-    "engine.errors": (
-        "ArtifactError",
-        "ConfigError",
-        "DataError",
-        "EngineError",
-        "FilterError",
-        "IndexQualityError",
-        "TitleError",
-        "TrainingError",
-        "UnknownIdError",
-    ),
-    "engine.model.rating_head": ("RatingPrediction",),
-    "engine.recommender": ("Engine",),
-    "engine.relations.similar_movies": ("SimilarMovie",),
-    "engine.catalogue.title_search": ("TitleMatch",),
+    "Config": "engine.config",
+    "load_config": "engine.config",
+    "Engine": "engine.recommender",
+    "RatingPrediction": "engine.model.heads",
 }
-"""Where the public names lie."""
+"""The modules of public names that are neither answers nor errors."""
 
 __all__ = [
     "ArtifactError",
@@ -65,8 +59,10 @@ __all__ = [
     "Engine",
     "EngineError",
     "FilterError",
+    "GroupRecommendation",
     "IndexQualityError",
     "LikelyReviewer",
+    "MemberPrediction",
     "MoviePrediction",
     "OtherVariant",
     "RatingPrediction",
@@ -85,11 +81,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            value = globals()[name] = getattr(import_module(home), name)
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "engine.errors" if name.endswith("Error") else "engine.answers")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from engine.lists.variety import Variety
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,3 +111,182 @@ def flat(answer: Any, card: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an answer about a movie, and those of the movie's card that it does not have itself."""
     own = {name: value for name, value in vars(answer).items() if name != "card"}
     return own | {name: value for name, value in card.items() if name not in own}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarMovie:
+    """One movie that is like another.
+
+    Attributes:
+        rank: its place, counted from 1.
+        movie_id: the outside id.
+        title: as the catalogue has it, or None.
+        similarity: higher is more alike; 1 at most.
+        card: what the catalogue says of the movie.
+        cold: whether the movie has no reviews to learn from and is known by its metadata alone.
+    """
+
+    rank: int
+    movie_id: str
+    title: str | None
+    similarity: float
+    card: Mapping[str, Any]
+    cold: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields and the card's, flat, as JSON shows them."""
+        return flat(self, self.card)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TitleMatch:
+    """A movie that a piece of a title may mean.
+
+    Attributes:
+        movie_id: the outside id.
+        title: as the catalogue has it.
+        match: how it matches, one of `KINDS`.
+        year: as the catalogue has it, or None.
+        movie_count: its reviews.
+    """
+
+    movie_id: str
+    title: str
+    match: str
+    year: int | None
+    movie_count: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variety:
+    """What variety did to a list.
+
+    Attributes:
+        diversity: the setting, 0 to 1.
+        novelty: the setting, 0 to 1.
+        score_loss: how much lower the mean score is than that of the list without variety; at least 0.
+        list_diversity: the mean over all pairs of movies of 1 less the cosine of their vectors, 0 to 2; 0 for
+            lists of fewer than two movies.
+        plain_diversity: the same of the list without variety.
+    """
+
+    diversity: float
+    novelty: float
+    score_loss: float
+    list_diversity: float
+    plain_diversity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberPrediction:
+    """What one member of a group would make of a movie.
+
+    Attributes:
+        reviewer_id: the member.
+        predicted_rating: expected rating, in stars; None, like the next, where the data has no ratings.
+        like_probability: chance of a like, 0 to 1.
+    """
+
+    reviewer_id: str
+    predicted_rating: float | None = None
+    like_probability: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRecommendation(Recommendation):
+    """One movie of a group's top list.
+
+    The fields about ratings are the members' mean with the strategy `average`, and those of the member who
+    would give it least with `least-misery`.
+
+    Attributes:
+        members: what each of them would make of it, in the order in which they were given.
+    """
+
+    members: tuple[MemberPrediction, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields and the card's, flat, as JSON shows them."""
+        return super().to_dict() | {"members": [asdict(member) for member in self.members]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelyReviewer:
+    """One of the reviewers to tell about a movie.
+
+    Attributes:
+        rank: their place, counted from 1.
+        reviewer_id: the outside id.
+        score: what the list is ordered by: the movie's score in this reviewer's own list.
+        relevance: how likely they are to come to the movie; a log chance but for a constant.
+        predicted_rating: expected rating, in stars; None, like the next three, where the data has no ratings.
+        median_rating: middle rating, one of the levels.
+        like_probability: chance of a like, 0 to 1.
+        rating_probabilities: chance of each level, by the level as text.
+        because: the movies of their history that add most to the score; None where nobody asked.
+    """
+
+    rank: int
+    reviewer_id: str
+    score: float
+    relevance: float
+    predicted_rating: float | None
+    median_rating: float | None
+    like_probability: float | None
+    rating_probabilities: Mapping[str, float] | None
+    because: tuple[Reason, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as JSON shows them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarReviewer:
+    """One reviewer whose taste is near another's.
+
+    Attributes:
+        rank: their place, counted from 1.
+        reviewer_id: the outside id.
+        similarity: higher is more alike; 1 at most.
+        num_shared: movies that both have reviewed.
+        num_reviews: movies that this one has reviewed.
+    """
+
+    rank: int
+    reviewer_id: str
+    similarity: float
+    num_shared: int
+    num_reviews: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as JSON shows them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoviePrediction:
+    """What a reviewer would give one movie.
+
+    Attributes:
+        movie_id: the outside id.
+        title: as the catalogue has it, or None.
+        predicted_rating: expected rating, in stars, which has the least squared error.
+        median_rating: middle rating, one of the levels, which has the least absolute error.
+        like_probability: chance of a like, 0 to 1.
+        interval: lowest and highest level of the central interval: four ratings in five fall on or between
+            them, and one in ten at most on either side.
+        rating_probabilities: chance of each level, by the level as text.
+    """
+
+    movie_id: str
+    title: str | None
+    predicted_rating: float
+    median_rating: float
+    like_probability: float
+    interval: tuple[float, float]
+    rating_probabilities: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as JSON shows them."""
+        return asdict(self) | {"interval": dict(zip(("low", "high"), self.interval, strict=True))}

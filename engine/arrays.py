@@ -10,6 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+Rows = NDArray[np.int64]
+"""Positions: a row is the rank of an id, a place is a position in a batch."""
+Floats = NDArray[np.float32]
+"""Numbers as models keep them."""
+Doubles = NDArray[np.float64]
+"""Numbers that are added up."""
 Whole = TypeVar("Whole", bound=np.integer[Any])
 
 _DIGIT_BITS = 16
@@ -118,4 +124,45 @@ def _ascending_order(rows: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     for shift in range(_DIGIT_BITS, int(rows.max()).bit_length(), _DIGIT_BITS):
         digits = ((rows >> shift) & 0xFFFF).astype(np.uint16)
         order = order[np.argsort(digits[order], kind="stable")]
+    return order
+
+
+def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The positions of several stretches of an array, one behind the other: int64 [lengths.sum()].
+
+    Example:
+        >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
+        [7, 8, 2, 3, 4]
+    """
+    ends = lengths.cumsum()
+    shifts: NDArray[np.int64] = (begins - (ends - lengths)).repeat(lengths)
+    return shifts + np.arange(len(shifts))
+
+
+def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[Any]:
+    """The sum of each stretch of rows, zero where it is empty: [len(offsets) - 1, ...].
+
+    Example:
+        >>> sums(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 1, 3])).tolist()
+        [1.0, 0.0, 6.0]
+    """
+    begins, ends = offsets[:-1], offsets[1:]
+    filled = ends > begins
+    if len(values) and filled.all():
+        totals: NDArray[Any] = np.add.reduceat(values, begins, axis=0)
+        return totals
+    totals = np.zeros((len(begins), *values.shape[1:]), dtype=values.dtype)
+    if filled.any():
+        totals[filled] = np.add.reduceat(values, begins[filled], axis=0)
+    return totals
+
+
+def best_places(scores: NDArray[np.floating], k: int) -> Rows:
+    """Positions of the k highest scores, best first, equal ones by position: int64 [min(k, len(scores))].
+
+    Example:
+        >>> best_places(np.array([1.0, 3.0, 3.0, 2.0], dtype=np.float32), 3).tolist()
+        [1, 2, 3]
+    """
+    order: Rows = np.lexsort((np.arange(len(scores)), -scores))[:k]
     return order

@@ -11,32 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import TopList
+from engine.arrays import Floats
 from engine.artifact.ids import IdTable
+from engine.artifact.layout import CATALOG_FILE, INDEX_FILE
 from engine.artifact.reader import Artifact
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import CATALOG_FILE, Catalog
-from engine.catalogue.variants import films_of
-from engine.cold import cold_movies
+from engine.catalogue.database import Catalog
 from engine.errors import ArtifactCorruptError, ConfigError, DataError, UnknownIdError
-from engine.lists.maker import ListMaker, check_k
-from engine.model.rating_head import RatingPrediction
-from engine.model.scorer import Floats
+from engine.lists.maker import ListMaker
+from engine.model.heads import RatingPrediction
 from engine.model.storage import load_model
-from engine.questions.options import ListArguments, ListOptions
+from engine.opened import cold_movies, films_of, id_table
+from engine.questions.options import ListArguments, ListOptions, check_k
 from engine.search.candidates import CandidateSource
 from indexes.base import VectorIndexError
 from indexes.faiss_index import FaissIndex, set_threads
 
 if TYPE_CHECKING:
-    from engine.catalogue.title_search import TitleMatch, TitleSearch
-    from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
+    from engine.answers import LikelyReviewer, MoviePrediction, SimilarMovie, SimilarReviewer, TitleMatch
+    from engine.catalogue.title_search import TitleSearch
     from engine.lists.columns import ColumnMaker, ListColumns
-    from engine.model.newcomers import Ratings
+    from engine.questions.ratings import Ratings
     from engine.relations.predictions import Directions
-    from engine.relations.similar_movies import SimilarMovie
-
-INDEX_FILE = "movies.faiss"
-"""The index over the movie vectors, in the artifact."""
 
 
 class Engine:
@@ -50,8 +46,8 @@ class Engine:
         self._artifact = artifact
         self._where = artifact.directory.name or str(artifact.directory)
         self._model = load_model(artifact)
-        self._reviewers = _id_table(artifact, "reviewer")
-        self._movies = _id_table(artifact, "movie")
+        self._reviewers = id_table(artifact, "reviewer")
+        self._movies = id_table(artifact, "movie")
         self._cards = MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets"))
         self._catalog = Catalog(artifact.file(CATALOG_FILE))
         try:
@@ -163,7 +159,8 @@ class Engine:
         Raises:
             EngineError: no movie is known, a rating is missing or out of range, or as of `recommend_many`.
         """
-        from engine.model.newcomers import history_of, newcomer
+        from engine.model.newcomers import newcomer
+        from engine.questions.ratings import history_of
 
         check_k(k)
         history = history_of(ratings, self._movies, self._model.rating)
@@ -237,7 +234,7 @@ class Engine:
     @cached_property
     def _columns(self) -> ColumnMaker:
         from engine.lists.columns import ColumnMaker
-        from engine.search.batch_candidates import batch_source
+        from engine.opened import batch_source
 
         source = batch_source(self._artifact, self._model, self._index, self._num_candidates)
         return ColumnMaker(source, self._lists, self._movies, *self._films)
@@ -392,7 +389,3 @@ class Engine:
             where = f"{self._where} ({len(table):,} {kind}s)"
             raise UnknownIdError(kind, text, where, table.close_matches(text))
         return row
-
-
-def _id_table(artifact: Artifact, kind: str) -> IdTable:
-    return IdTable(artifact.array(f"{kind}_ids"), artifact.array(f"{kind}_id_offsets"))

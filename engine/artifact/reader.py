@@ -22,12 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.artifact.layout import CURRENT, FORMAT_VERSION, MANIFEST
 from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, ArtifactVersionError
-
-FORMAT_VERSION = 1
-CURRENT = "CURRENT"
-MANIFEST = "manifest.json"
-BUILD_NAME = re.compile(r"build-[0-9T]+-[0-9a-f]+")
 
 _POINTER = re.compile(rb"(build-[0-9T]+-[0-9a-f]+) ([0-9a-f]{64})\n")
 

@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.artifact.reader import BUILD_NAME, CURRENT, FORMAT_VERSION, MANIFEST, checksum
+from engine.artifact.layout import BUILD_NAME, CURRENT, FORMAT_VERSION, MANIFEST
+from engine.artifact.reader import checksum
 from engine.errors import ArtifactError
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def check_output(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
+def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
     """Refuses, before the long work, an output directory into which an index could not be written.
 
     Args:

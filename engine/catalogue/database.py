@@ -18,8 +18,6 @@ from engine.errors import ArtifactCorruptError
 if TYPE_CHECKING:
     import duckdb
 
-CATALOG_FILE = "catalog.duckdb"
-"""The name of the database within an artifact."""
 
 CATALOG_COLUMNS = (
     "movie_id",

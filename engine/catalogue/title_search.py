@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from engine.answers import TitleMatch
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.database import Catalog
@@ -14,25 +13,6 @@ from engine.errors import ConfigError, TitleError
 KINDS = ("exact", "prefix", "word", "substring", "fuzzy")
 """How a title can match, the best first."""
 _ARTICLES = ("the ", "a ", "an ")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TitleMatch:
-    """A movie that a piece of a title may mean.
-
-    Attributes:
-        movie_id: the outside id.
-        title: as the catalogue has it.
-        match: how it matches, one of `KINDS`.
-        year: as the catalogue has it, or None.
-        movie_count: its reviews.
-    """
-
-    movie_id: str
-    title: str
-    match: str
-    year: int | None
-    movie_count: int | None
 
 
 class TitleSearch:

@@ -8,18 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import are_new, distinct
-from engine.artifact.reader import Artifact
+from engine.arrays import Rows, are_new, distinct, spans
 from engine.errors import ArtifactCorruptError
-from engine.model.histories import spans
-
-Rows = NDArray[np.int64]
-
-MOVIE_COUNTS = "movie_counts"
-"""The array of an artifact that says how many reviews each movie has, int32 [num_movies]."""
-
-VARIANT_ARRAYS = ("variant_groups", "variant_offsets", "variant_movie_rows")
-"""The arrays of an artifact that `Variants` takes, in the order in which it takes them."""
 
 
 def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
@@ -170,10 +160,3 @@ def _plain(text: str) -> str:
 _FORMATS = frozenset(
     {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
 )
-
-
-def films_of(artifact: Artifact) -> tuple[Variants | None, NDArray[np.int32] | None]:
-    """Which movies are one film and how many reviews each has; builds of the first releases do not say."""
-    if not all(artifact.has(f"{name}.npy") for name in (*VARIANT_ARRAYS, MOVIE_COUNTS)):
-        return None, None
-    return Variants(*map(artifact.array, VARIANT_ARRAYS)), artifact.array(MOVIE_COUNTS)

@@ -6,14 +6,12 @@ Nothing but click is imported before a command needs it, and no command before i
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import click
 
-from engine.cli.lazy import LazyGroup
-from engine.cli.options import index_option, json_option, verbose_option
-from engine.cli.output import print_json, print_summary, say_if_retrain
 from engine.errors import EngineError
 
 _COMMANDS = {
@@ -23,9 +21,10 @@ _COMMANDS = {
     "evaluate": "engine.cli.commands.evaluate:evaluate",
     "explore": "engine.cli.commands.explore:explore",
     "index": "engine.cli.commands.index:index",
+    "info": "engine.cli.commands.info:info",
     "plan": "engine.cli.commands.plan:plan",
     "predict": "engine.cli.commands.predict:predict",
-    "prepare": "engine.cli.commands.build_index:prepare",
+    "prepare": "engine.cli.commands.prepare:prepare",
     "recommend": "engine.cli.commands.recommend:recommend",
     "similar": "engine.cli.commands.similar:similar",
     "tune": "engine.cli.commands.tune:tune",
@@ -34,6 +33,30 @@ _COMMANDS = {
 
 class _Interrupted(click.ClickException):
     exit_code = 130
+
+
+class LazyGroup(click.Group):
+    """A group that knows where its commands are before they are imported.
+
+    Args:
+        places: by a command's name where it is, as "module:function"; beside the commands that are added in
+            click's own way.
+    """
+
+    def __init__(self, *args: Any, places: Mapping[str, str], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, imported or not, in the order of the alphabet."""
+        return sorted({*super().list_commands(ctx), *self._places})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports a command that has not been asked for before; None where there is none of that name."""
+        if cmd_name not in self.commands and cmd_name in self._places:
+            module, _, function = self._places[cmd_name].partition(":")
+            self.add_command(getattr(import_module(module), function), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
 
 class _Edge(LazyGroup):
@@ -56,28 +79,6 @@ class _Edge(LazyGroup):
 @click.version_option(package_name="movie-engine", message="%(version)s")
 def main() -> None:
     """Recommend movies from an index that is built from reviews."""
-
-
-@main.command()
-@index_option
-@click.option("--verify", is_flag=True, help="Read every file of the index and compare its checksum.")
-@json_option
-@verbose_option
-def info(index: Path, verify: bool, as_json: bool) -> None:
-    """Show what an index was built from and how good it is."""
-    from engine.artifact.reader import Artifact
-
-    artifact = Artifact.open(index)
-    if verify:
-        artifact.verify()
-    facts = {"location": str(artifact.build_directory), **artifact.manifest}
-    say_if_retrain(facts)
-    if as_json:
-        print_json(facts | ({"verified": True} if verify else {}))
-    else:
-        print_summary(facts)
-        if verify:
-            click.echo("Every file is as it was written.", err=True)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import TopList
-from engine.arrays import are_held, distinct
+from engine.arrays import Floats, Rows, are_held, distinct
 from engine.artifact.ids import IdTable
 from engine.catalogue.variants import Variants
-from engine.lists.maker import ListMaker, check_k
-from engine.model.scorer import Floats, Reviewers
-from engine.questions.options import ListOptions
+from engine.lists.maker import ListMaker
+from engine.model.scorer import Reviewers
+from engine.questions.options import ListOptions, check_k
 from engine.search.candidates import CandidateSource
 from engine.search.top_lists import TopLists, top_lists
-
-Rows = NDArray[np.int64]
 
 
 class ListColumns(NamedTuple):

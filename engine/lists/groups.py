@@ -8,56 +8,20 @@ candidates of all members together, whatever the list may hold in the end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import Reason, Recommendation, TopList
+from engine.answers import GroupRecommendation, MemberPrediction, Reason, TopList
+from engine.arrays import Doubles, Rows
 from engine.errors import ConfigError
 from engine.lists.reasons import MOST_REASONS, Explainer
 from engine.model.scorer import Model, Reviewer, Scores
 from engine.search.candidates import CandidateSource
 
-Rows = NDArray[np.int64]
-Doubles = NDArray[np.float64]
-
 STRATEGIES = ("average", "least-misery")
 """How the members' scores become one: their mean, or the lowest (O'Connor et al. 2001)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemberPrediction:
-    """What one member of a group would make of a movie.
-
-    Attributes:
-        reviewer_id: the member.
-        predicted_rating: expected rating, in stars; None, like the next, where the data has no ratings.
-        like_probability: chance of a like, 0 to 1.
-    """
-
-    reviewer_id: str
-    predicted_rating: float | None = None
-    like_probability: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupRecommendation(Recommendation):
-    """One movie of a group's top list.
-
-    The fields about ratings are the members' mean with the strategy `average`, and those of the member who
-    would give it least with `least-misery`.
-
-    Attributes:
-        members: what each of them would make of it, in the order in which they were given.
-    """
-
-    members: tuple[MemberPrediction, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields and the card's, flat, as JSON shows them."""
-        return super().to_dict() | {"members": [asdict(member) for member in self.members]}
 
 
 class Group:

@@ -10,24 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import OtherVariant, Recommendation, TopList
-from engine.arrays import are_held
+from engine.arrays import Floats, Rows, are_held, best_places
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.database import Catalog
 from engine.catalogue.variants import Variants, format_of_card, is_in_format
-from engine.errors import ConfigError
 from engine.lists.reasons import Explainer
 from engine.lists.recipients import OneReviewer, Recipient
-from engine.model.scorer import Floats, Model, Reviewer, Scores
+from engine.model.scorer import Model, Reviewer, Scores
 from engine.questions.conditions import Conditions, resolve_conditions
-from engine.questions.options import ListOptions
+from engine.questions.options import ListOptions, check_k
 from engine.search.candidates import CandidateSource
 
 if TYPE_CHECKING:
+    from engine.answers import Variety
     from engine.lists.groups import Group
-    from engine.lists.variety import Variety
 
-Rows = NDArray[np.int64]
 
 _BATCH = 256
 
@@ -235,7 +233,8 @@ class ListMaker:
         return preference
 
     def _vary(self, pool: _Pool, k: int, options: ListOptions) -> tuple[Rows, Variety]:
-        from engine.lists.variety import Variety, diversify, lean, list_diversity, unit_vectors
+        from engine.answers import Variety
+        from engine.lists.variety import diversify, lean, list_diversity, unit_vectors
 
         leaned = lean(pool.scores.score, self._counts(pool.rows), options.novelty)
         order = best_places(leaned, len(leaned))
@@ -311,27 +310,6 @@ class ListMaker:
             OtherVariant(movie_id=self._movies.id(other), title=card["title"], format=format_of_card(card))
             for other, card in cards
         )
-
-
-def best_places(scores: NDArray[np.floating], k: int) -> Rows:
-    """Positions of the k highest scores, best first, equal ones by position: int64 [min(k, len(scores))].
-
-    Example:
-        >>> best_places(np.array([1.0, 3.0, 3.0, 2.0], dtype=np.float32), 3).tolist()
-        [1, 2, 3]
-    """
-    order: Rows = np.lexsort((np.arange(len(scores)), -scores))[:k]
-    return order
-
-
-def check_k(k: int) -> None:
-    """Refuses a list that is shorter than one.
-
-    Raises:
-        ConfigError: `k` is less than 1.
-    """
-    if k < 1:
-        raise ConfigError(f"k must be at least 1 but is {k}; it says how many results are wanted")
 
 
 def _pool_size(k: int, options: ListOptions) -> int:

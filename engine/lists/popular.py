@@ -6,18 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import Reason, TopList
+from engine.arrays import Floats, Rows, best_places
+from engine.artifact.layout import POPULARITY
 from engine.artifact.reader import Artifact
 from engine.errors import ConfigError
-from engine.lists.maker import ListMaker, best_places
+from engine.lists.maker import ListMaker
 from engine.model.histories import History
 from engine.model.scorer import Model, Scores
 from engine.questions.options import ListOptions
 
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
-
-POPULARITY = "movie_popularity"
-"""The array of the artifact, float32 [num_movies]: what its reviews count, likes more and old ones less."""
 FALLBACKS = ("error", "popular")
 """What may be done about a reviewer whom the index does not know."""
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import Reason
+from engine.arrays import Rows
 from engine.lists.reasons import Explainer
 from engine.model.scorer import Model, Reviewer, Scores
-
-Rows = NDArray[np.int64]
 
 
 class Recipient(Protocol):

@@ -5,13 +5,10 @@ Both choose among the reviewer's best candidates, the pool, so that a varied lis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-Floats64 = NDArray[np.float64]
-Places = NDArray[np.int64]
+from engine.arrays import Doubles, Rows
 
 _LEAST_POOL = 100
 _POOL_PER_PLACE = 5
@@ -19,32 +16,12 @@ _LEAST_SPREAD = 1e-9
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Variety:
-    """What variety did to a list.
-
-    Attributes:
-        diversity: the setting, 0 to 1.
-        novelty: the setting, 0 to 1.
-        score_loss: how much lower the mean score is than that of the list without variety; at least 0.
-        list_diversity: the mean over all pairs of movies of 1 less the cosine of their vectors, 0 to 2; 0 for
-            lists of fewer than two movies.
-        plain_diversity: the same of the list without variety.
-    """
-
-    diversity: float
-    novelty: float
-    score_loss: float
-    list_diversity: float
-    plain_diversity: float
-
-
 def pool_size(k: int) -> int:
     """Candidates that a varied list of k movies is chosen from."""
     return max(_LEAST_POOL, _POOL_PER_PLACE * k)
 
 
-def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Floats64:
+def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
     """Scores with bestsellers pushed down: float64 [num].
 
     The logarithm of a movie's reviews is taken off its score, on the scale of the scores' own spread: at
@@ -62,11 +39,11 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
     # Equal counts have a spread that is zero but for rounding, which would be blown up.
     if novelty == 0 or spread < _LEAST_SPREAD:
         return plain
-    leaned: Floats64 = plain - novelty * plain.std() / spread * (fame - fame.mean())
+    leaned: Doubles = plain - novelty * plain.std() / spread * (fame - fame.mean())
     return leaned
 
 
-def diversify(scores: Floats64, vectors: NDArray[np.floating], k: int, diversity: float) -> Places:
+def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity: float) -> Rows:
     """Chooses k movies of a pool that score high and are unlike each other.
 
     Lists are grown one movie at a time by maximal marginal relevance (Carbonell and Goldstein, "The use of
@@ -93,19 +70,19 @@ def diversify(scores: Floats64, vectors: NDArray[np.floating], k: int, diversity
     mean_scores = scores[lists].mean(axis=1)
     diversities = np.array([list_diversity(unit[places]) for places in lists])
     value = (1 - diversity) * _to_unit_span(mean_scores) + diversity * _to_unit_span(diversities)
-    chosen: Places = lists[int(value.argmax())]
+    chosen: Rows = lists[int(value.argmax())]
     return chosen
 
 
-def unit_vectors(vectors: NDArray[np.floating]) -> Floats64:
+def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
     """Vectors of length 1, float64 [num, dim]; one of zeros stays, and is like nothing."""
     vectors = np.asarray(vectors, dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Floats64 = vectors / np.where(lengths > 0, lengths, 1.0)
+    unit: Doubles = vectors / np.where(lengths > 0, lengths, 1.0)
     return unit
 
 
-def list_diversity(unit: Floats64) -> float:
+def list_diversity(unit: Doubles) -> float:
     """The mean over all pairs of 1 less the cosine, 0 to 2; 0 for fewer than two movies.
 
     Args:
@@ -122,7 +99,7 @@ def list_diversity(unit: Floats64) -> float:
     return float(1 - (total @ total - (unit * unit).sum()) / (num * (num - 1)))
 
 
-def _greedy_lists(gains: Floats64, unit: Floats64, k: int) -> NDArray[np.int64]:
+def _greedy_lists(gains: Doubles, unit: Doubles, k: int) -> NDArray[np.int64]:
     """A list for each trade-off, int64 [num_trade_offs, k], positions ascending; the first is plain."""
     every = np.arange(len(_TRADE_OFFS))
     lists = np.empty((len(_TRADE_OFFS), k), dtype=np.int64)
@@ -138,7 +115,7 @@ def _greedy_lists(gains: Floats64, unit: Floats64, k: int) -> NDArray[np.int64]:
     return np.sort(lists, axis=1)
 
 
-def _to_unit_span(values: Floats64) -> Floats64:
+def _to_unit_span(values: Doubles) -> Doubles:
     low, high = values.min(), values.max()
-    scaled: Floats64 = (values - low) / (high - low) if high > low else np.zeros(len(values))
+    scaled: Doubles = (values - low) / (high - low) if high > low else np.zeros(len(values))
     return scaled

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import distinct
+from engine.arrays import distinct, spans
+
+_REVIEWS_AT_ONCE = 2**20
 
 
 class History(NamedTuple):
@@ -106,31 +109,15 @@ def recency_weights(ages: NDArray[np.integer], power: float) -> NDArray[np.float
     return weights
 
 
-def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The positions of several stretches of an array, one behind the other: int64 [lengths.sum()].
-
-    Example:
-        >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
-        [7, 8, 2, 3, 4]
-    """
-    ends = lengths.cumsum()
-    shifts: NDArray[np.int64] = (begins - (ends - lengths)).repeat(lengths)
-    return shifts + np.arange(len(shifts))
+def blocks(offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Cuts all reviewers into stretches of about a million reviews: begin and end of each."""
+    cuts = np.searchsorted(offsets, np.arange(0, int(offsets[-1]), _REVIEWS_AT_ONCE), side="left")
+    borders = np.unique(np.concatenate([[0], cuts, [len(offsets) - 1]])).tolist()
+    return list(pairwise(borders))
 
 
-def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[Any]:
-    """The sum of each stretch of rows, zero where it is empty: [len(offsets) - 1, ...].
-
-    Example:
-        >>> sums(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 1, 3])).tolist()
-        [1.0, 0.0, 6.0]
-    """
-    begins, ends = offsets[:-1], offsets[1:]
-    filled = ends > begins
-    if len(values) and filled.all():
-        totals: NDArray[Any] = np.add.reduceat(values, begins, axis=0)
-        return totals
-    totals = np.zeros((len(begins), *values.shape[1:]), dtype=values.dtype)
-    if filled.any():
-        totals[filled] = np.add.reduceat(values, begins[filled], axis=0)
-    return totals
+def stretch(histories: Histories, begin: int, end: int) -> Histories:
+    """The histories of neighbouring rows, as views of the arrays."""
+    offsets = histories.offsets[begin : end + 1]
+    reviews = slice(int(offsets[0]), int(offsets[-1]))
+    return Histories(offsets - offsets[0], histories.movie_rows[reviews], histories.level_rows[reviews])

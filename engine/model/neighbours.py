@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import distinct_places, places_held
-from engine.model.histories import spans
+from engine.arrays import distinct_places, places_held, spans, sums
+from engine.model.histories import Histories
 
 _SORTED_UP_TO = 8
 """Sorting the neighbours is faster than a place for every movie while there are this many movies to one."""
+
+
+RATING_PRIOR = 0.2
+"""Weight of "as predicted" among the neighbours' ratings: few or far neighbours say little."""
+OFFSET_DAMPING = 15.0
+"""Reviews at which a reviewer's own mean counts half."""
 
 
 class NeighbourTable:
@@ -160,3 +167,37 @@ class MovieSums(NamedTuple):
             return np.zeros(len(movie_rows))
         places = np.minimum(self.rows.searchsorted(movie_rows), len(self.rows) - 1)
         return np.where(self.rows[places] == movie_rows, self.values[places], 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighbourRatings:
+    """How far above expectation some reviewers rated movies' neighbours, in stars; worked out when asked.
+
+    Attributes:
+        table: similarities of ratings.
+        histories: what each of the reviewers reviewed.
+        residuals: float64 [num_reviews], each rating less what the movie and the reviewer let expect.
+    """
+
+    table: NeighbourTable
+    histories: Histories
+    residuals: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: NeighbourTable, histories: Histories, above: NDArray[np.floating]) -> NeighbourRatings:
+        """Takes the reviewers' own means, damped, from ratings less the movies' baselines, [num_reviews]."""
+        offsets = sums(above, histories.offsets) / (histories.lengths + OFFSET_DAMPING)
+        return cls(table=table, histories=histories, residuals=above - offsets[histories.places])
+
+    def at(self, keys: NDArray[np.integer] | slice) -> NDArray[np.float64]:
+        """The stars of some keys, `place * num_movies + movie_row`, or of a slice of all: float64 [num]."""
+        rows, places = self.histories.movie_rows, self.histories.places
+        amounts = self.residuals, np.ones(len(rows))
+        if isinstance(keys, slice) or len(keys) > self.table.num_neighbours(rows):
+            num_places = len(self.histories)
+            found, (above, weight) = self.table.spread(rows, *amounts, places=places, num_places=num_places)
+            stars = above / (weight + RATING_PRIOR)
+            return MovieSums(found, stars, num_places * self.table.num_movies).at(keys)
+        wanted = np.asarray(keys, dtype=np.int64)
+        above, weight = self.table.spread_to(wanted, rows, *amounts, places=places)
+        return above / (weight + RATING_PRIOR)

@@ -9,28 +9,19 @@ An embedding of their own, found by steps on the softmax of the movies that they
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.artifact.ids import IdTable
-from engine.errors import DataError, UnknownIdError
-from engine.model.histories import Histories, History, sums
-from engine.model.rating_head import Floats, RatingHead, Tastes
+from engine.arrays import Doubles, Floats, sums
+from engine.model.heads import RatingHead, Tastes
+from engine.model.histories import Histories, History
 from engine.model.scorer import Model, Reviewer
-
-Doubles = NDArray[np.float64]
-Ratings = Mapping[str, float | None] | Iterable[str]
-"""Ratings by movie id, oldest first; of data without ratings the ids are enough."""
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
 """What the squares of a bias and a log scale cost in log likelihood: chosen on held-out reviews of histories
 of 1 to 500 reviews, where the penalties of training, which grow with the history, overfit short ones."""
 logger = logging.getLogger(__name__)
 
-_NUM_NAMED = 5
 _STEPS = 8
 _LONGEST_STEP = 1.0
 
@@ -84,30 +75,6 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
     return own.astype(np.float32)
 
 
-def history_of(ratings: Ratings, movies: IdTable, rating: RatingHead | None) -> History:
-    """Makes a history of what someone new has rated; a rating between two levels counts as the nearer one.
-
-    Args:
-        ratings: oldest first. Movies that the index does not hold are skipped with a warning.
-        movies: the ids of the index.
-        rating: has the levels; None where the data has no ratings, which are then not asked for.
-
-    Raises:
-        DataError: there are no movies at all, or a rating is missing, no number or out of range.
-        UnknownIdError: the index holds none of the movies.
-    """
-    given = _as_mapping(ratings)
-    if not given:
-        raise DataError("No movie was given; say at least one that the reviewer knows, such as MOVIE=5")
-    levels = [] if rating is None else rating.levels.tolist()
-    level_rows = [_level_row(movie_id, value, levels) for movie_id, value in given.items()]
-    rows = movies.rows(list(given))
-    known = rows >= 0
-    unknown = [movie_id for movie_id, held in zip(given, known, strict=True) if not held]
-    _report_unknown(unknown, given, movies)
-    return History(rows[known].astype(np.int32), np.array(level_rows, dtype=np.int8)[known])
-
-
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
     """Of each review its reviewer's taste by the other reviews."""
     rows = head.history_vectors[histories.movie_rows]
@@ -143,43 +110,3 @@ def _solve(first: Doubles, second: Doubles, mixed: Doubles, right: Doubles) -> D
         ],
         axis=1,
     )
-
-
-def _as_mapping(ratings: Ratings) -> dict[str, float | None]:
-    if isinstance(ratings, Mapping):
-        return dict(ratings)
-    return dict.fromkeys([ratings] if isinstance(ratings, str) else ratings)
-
-
-def _level_row(movie_id: str, value: float | None, levels: Sequence[float]) -> int:
-    """The position of the level that a rating counts as; 0 where there are no levels."""
-    if not levels:
-        return 0
-    low, high = levels[0], levels[-1]
-    if value is None:
-        raise DataError(
-            f"Movie {movie_id!r} comes without a rating, but the index was built from ratings of {low:g} to "
-            f"{high:g}; give one for each movie, as MOVIE=RATING"
-        )
-    number = float(value)
-    if not (math.isfinite(number) and low <= number <= high):
-        raise DataError(
-            f"The rating {number:g} of movie {movie_id!r} is out of range; the ratings of the data go from "
-            f"{low:g} to {high:g}"
-        )
-    return min(range(len(levels)), key=lambda place: abs(levels[place] - number))
-
-
-def _report_unknown(unknown: list[str], given: Mapping[str, float | None], movies: IdTable) -> None:
-    if len(unknown) == len(given):
-        others = f", nor any other of the {len(given):,} movies given" if len(given) > 1 else ""
-        where = f"the index ({len(movies):,} movies){others}"
-        raise UnknownIdError("movie", unknown[0], where, movies.close_matches(unknown[0]))
-    if unknown:
-        named = ", ".join(unknown[:_NUM_NAMED]) + (", ..." if len(unknown) > _NUM_NAMED else "")
-        logger.warning(
-            "Skipped %s of the %s movies, which the index does not hold: %s",
-            f"{len(unknown):,}",
-            f"{len(given):,}",
-            named,
-        )

@@ -10,14 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.histories import Histories, History, recency_weights, sums
-from engine.model.neighbour_ratings import NeighbourRatings
-from engine.model.neighbours import MovieSums, NeighbourTable
-from engine.model.rating_head import RatingHead, RatingPrediction, Tastes
-from engine.model.relevance_head import RelevanceHead
+from engine.arrays import Floats, sums
+from engine.model.heads import RatingHead, RatingPrediction, RelevanceHead, Tastes
+from engine.model.histories import Histories, History, recency_weights
+from engine.model.neighbours import MovieSums, NeighbourRatings, NeighbourTable
 
-Floats = NDArray[np.float32]
-Rows = NDArray[np.integer] | slice
+RowsOrAll = NDArray[np.integer] | slice
 
 ALL = slice(None)
 """Every movie, in the order of the rows."""
@@ -169,7 +167,7 @@ class Model:
         keys, (near,) = table.spread(histories.movie_rows, weights, places=places, num_places=count)
         return MovieSums(keys, near, count * self.num_movies)
 
-    def rescore(self, reviewer: Reviewer, movie_rows: Rows) -> Scores:
+    def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
         """Scores some movies, or all of them, for one reviewer."""
         return self._whole(reviewer, movie_rows, self._relevance(reviewer, movie_rows))
 
@@ -197,11 +195,11 @@ class Model:
             scores = self._whole(reviewer, movie_rows[places], relevance[places])
         return places, scores
 
-    def _relevance(self, reviewer: Reviewer, movie_rows: Rows) -> Floats:
+    def _relevance(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Floats:
         near = np.float32(self.blend.neighbour_weight) * reviewer.near.at(movie_rows)
         return (self.relevance.score(reviewer.query, movie_rows) + near).astype(np.float32)
 
-    def _whole(self, reviewer: Reviewer, movie_rows: Rows, relevance: Floats) -> Scores:
+    def _whole(self, reviewer: Reviewer, movie_rows: RowsOrAll, relevance: Floats) -> Scores:
         """The scores of movies whose relevance, neighbours and all, is known."""
         if self.rating is None:
             return Scores(relevance, relevance, None)
@@ -210,7 +208,7 @@ class Model:
         score = (relevance + np.float32(self.blend.like_weight) * log_like).astype(np.float32)
         return Scores(score, relevance, probabilities)
 
-    def rate(self, reviewer: Reviewer, movie_rows: Rows) -> Floats:
+    def rate(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Floats:
         """The chance of each rating of some movies by one reviewer, float32 [num, num_levels]."""
         return self._rate(reviewer.taste, movie_rows, reviewer.neighbour_ratings, movie_rows)
 
@@ -232,7 +230,7 @@ class Model:
         return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
 
     def _rate(
-        self, tastes: Tastes | None, movie_rows: Rows, near: NeighbourRatings | None, keys: Rows
+        self, tastes: Tastes | None, movie_rows: RowsOrAll, near: NeighbourRatings | None, keys: RowsOrAll
     ) -> Floats:
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")

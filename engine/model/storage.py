@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from engine.artifact.reader import Artifact
 from engine.errors import ArtifactCorruptError
+from engine.model.heads import RatingHead, RelevanceHead
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
-from engine.model.rating_head import RatingHead
-from engine.model.relevance_head import RelevanceHead
 from engine.model.scorer import Blend, Model
 
 _TABLE = ("offsets", "movie_rows", "weights")

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Rows
 from engine.artifact.ids import IdTable
 from engine.catalogue.database import Catalog
 from engine.errors import ConfigError, DataError, UnknownIdError
-from engine.model.rating_head import RatingHead
+from engine.model.heads import RatingHead
 from engine.questions.ids import ids_of
 from engine.questions.options import ListOptions, MovieIds
-
-Rows = NDArray[np.int64]
 
 _NUM_NAMED = 5
 

@@ -91,3 +91,13 @@ class ListOptions:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def check_k(k: int) -> None:
+    """Refuses a list that is shorter than one.
+
+    Raises:
+        ConfigError: `k` is less than 1.
+    """
+    if k < 1:
+        raise ConfigError(f"k must be at least 1 but is {k}; it says how many results are wanted")

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from engine.errors import SourceError
+import numpy as np
+
+from engine.artifact.ids import IdTable
+from engine.errors import DataError, SourceError, UnknownIdError
+from engine.model.heads import RatingHead
+from engine.model.histories import History
+from engine.model.newcomers import logger
 
 _MOVIE_COLUMNS = ("movie_id", "movieid", "movie", "asin", "parent_asin", "item_id", "itemid", "item")
 _RATING_COLUMNS = ("rating", "overall", "stars")
 _LENGTH_SHOWN = 60
+
+
+Ratings = Mapping[str, float | None] | Iterable[str]
+"""Ratings by movie id, oldest first; of data without ratings the ids are enough."""
+_NUM_NAMED = 5
 
 
 def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
@@ -129,3 +141,67 @@ def _read(path: Path) -> str:
         raise SourceError(
             f"Cannot read the ratings in {path}: it is not UTF-8 text; {expected}", path=path
         ) from error
+
+
+def history_of(ratings: Ratings, movies: IdTable, rating: RatingHead | None) -> History:
+    """Makes a history of what someone new has rated; a rating between two levels counts as the nearer one.
+
+    Args:
+        ratings: oldest first. Movies that the index does not hold are skipped with a warning.
+        movies: the ids of the index.
+        rating: has the levels; None where the data has no ratings, which are then not asked for.
+
+    Raises:
+        DataError: there are no movies at all, or a rating is missing, no number or out of range.
+        UnknownIdError: the index holds none of the movies.
+    """
+    given = _as_mapping(ratings)
+    if not given:
+        raise DataError("No movie was given; say at least one that the reviewer knows, such as MOVIE=5")
+    levels = [] if rating is None else rating.levels.tolist()
+    level_rows = [_level_row(movie_id, value, levels) for movie_id, value in given.items()]
+    rows = movies.rows(list(given))
+    known = rows >= 0
+    unknown = [movie_id for movie_id, held in zip(given, known, strict=True) if not held]
+    _report_unknown(unknown, given, movies)
+    return History(rows[known].astype(np.int32), np.array(level_rows, dtype=np.int8)[known])
+
+
+def _as_mapping(ratings: Ratings) -> dict[str, float | None]:
+    if isinstance(ratings, Mapping):
+        return dict(ratings)
+    return dict.fromkeys([ratings] if isinstance(ratings, str) else ratings)
+
+
+def _level_row(movie_id: str, value: float | None, levels: Sequence[float]) -> int:
+    """The position of the level that a rating counts as; 0 where there are no levels."""
+    if not levels:
+        return 0
+    low, high = levels[0], levels[-1]
+    if value is None:
+        raise DataError(
+            f"Movie {movie_id!r} comes without a rating, but the index was built from ratings of {low:g} to "
+            f"{high:g}; give one for each movie, as MOVIE=RATING"
+        )
+    number = float(value)
+    if not (math.isfinite(number) and low <= number <= high):
+        raise DataError(
+            f"The rating {number:g} of movie {movie_id!r} is out of range; the ratings of the data go from "
+            f"{low:g} to {high:g}"
+        )
+    return min(range(len(levels)), key=lambda place: abs(levels[place] - number))
+
+
+def _report_unknown(unknown: list[str], given: Mapping[str, float | None], movies: IdTable) -> None:
+    if len(unknown) == len(given):
+        others = f", nor any other of the {len(given):,} movies given" if len(given) > 1 else ""
+        where = f"the index ({len(movies):,} movies){others}"
+        raise UnknownIdError("movie", unknown[0], where, movies.close_matches(unknown[0]))
+    if unknown:
+        named = ", ".join(unknown[:_NUM_NAMED]) + (", ..." if len(unknown) > _NUM_NAMED else "")
+        logger.warning(
+            "Skipped %s of the %s movies, which the index does not hold: %s",
+            f"{len(unknown):,}",
+            f"{len(given):,}",
+            named,
+        )

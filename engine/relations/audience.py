@@ -8,20 +8,16 @@ of scoring all of them.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.histories import Histories, recency_weights, sums
-from engine.model.neighbour_ratings import OFFSET_DAMPING, RATING_PRIOR
-from engine.model.neighbours import NeighbourTable
-from engine.model.scorer import Floats, Model
+from engine.arrays import Floats, Rows, sums
+from engine.model.histories import Histories, blocks, recency_weights, stretch
+from engine.model.neighbours import OFFSET_DAMPING, RATING_PRIOR, NeighbourTable
+from engine.model.scorer import Model
 
-Rows = NDArray[np.int64]
-
-_REVIEWS_AT_ONCE = 2**20
 _RESCORED_AT_ONCE = 2**10
 _ROUNDING = 1e-3
 
@@ -129,20 +125,6 @@ def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredRevi
         return ScoredReviewers(rows[best], score[best], relevance[best], None)
     probabilities = np.concatenate([first.probabilities, second.probabilities])
     return ScoredReviewers(rows[best], score[best], relevance[best], probabilities[best])
-
-
-def blocks(offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Cuts all reviewers into stretches of about a million reviews: begin and end of each."""
-    cuts = np.searchsorted(offsets, np.arange(0, int(offsets[-1]), _REVIEWS_AT_ONCE), side="left")
-    borders = np.unique(np.concatenate([[0], cuts, [len(offsets) - 1]])).tolist()
-    return list(pairwise(borders))
-
-
-def stretch(histories: Histories, begin: int, end: int) -> Histories:
-    """The histories of neighbouring rows, as views of the arrays."""
-    offsets = histories.offsets[begin : end + 1]
-    reviews = slice(int(offsets[0]), int(offsets[-1]))
-    return Histories(offsets - offsets[0], histories.movie_rows[reviews], histories.level_rows[reviews])
 
 
 def _fading(histories: Histories, power: float) -> Floats:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.answers import LikelyReviewer, MoviePrediction, SimilarReviewer
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants
-from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
 from engine.lists.reasons import Explainer
-from engine.model.rating_head import RatingHead
+from engine.model.heads import RatingHead
 from engine.model.scorer import Model
 from engine.relations.audience import find_reviewers
 from engine.relations.similar_reviewers import similar_reviewers

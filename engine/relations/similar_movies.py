@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import flat
-from engine.arrays import are_held, distinct
+from engine.answers import SimilarMovie
+from engine.arrays import Rows, are_held, distinct
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants
 from engine.model.scorer import Model
 from indexes.base import VectorIndex
 
-Rows = NDArray[np.int64]
-
 NUM_CANDIDATES = 400
 """Movies taken from the index; a movie's neighbours are taken all."""
 SHARED_WEIGHT = 0.95
 """Weight of the shared reviewers; the vectors have the rest, and order movies that share none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SimilarMovie:
-    """One movie that is like another.
-
-    Attributes:
-        rank: its place, counted from 1.
-        movie_id: the outside id.
-        title: as the catalogue has it, or None.
-        similarity: higher is more alike; 1 at most.
-        card: what the catalogue says of the movie.
-        cold: whether the movie has no reviews to learn from and is known by its metadata alone.
-    """
-
-    rank: int
-    movie_id: str
-    title: str | None
-    similarity: float
-    card: Mapping[str, Any]
-    cold: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields and the card's, flat, as JSON shows them."""
-        return flat(self, self.card)
 
 
 def similar_rows(

@@ -7,13 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.histories import Histories, sums
-from engine.model.neighbour_ratings import OFFSET_DAMPING
+from engine.arrays import Doubles, Rows, sums
+from engine.model.histories import Histories, blocks, stretch
+from engine.model.neighbours import OFFSET_DAMPING
 from engine.model.scorer import Model
-from engine.relations.audience import blocks, stretch
-
-Rows = NDArray[np.int64]
-Doubles = NDArray[np.float64]
 
 SHARED_WEIGHT = 0.5
 """Weight of what two histories share; the vectors have the rest."""

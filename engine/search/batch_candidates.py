@@ -10,22 +10,11 @@ the threshold algorithm of Fagin, Lotem & Naor 2003), for the chance of a like o
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.arrays import are_held, distinct
-from engine.artifact.reader import Artifact
-from engine.errors import ArtifactCorruptError
-from engine.model.scorer import Model, Reviewers
+from engine.arrays import Doubles, Rows, are_held, distinct
+from engine.model.scorer import Reviewers
 from engine.search.candidates import LENGTH_STEP, CandidateSource
-from indexes.base import VectorIndex, VectorIndexError
-from indexes.faiss_index import FlatIndex
-from indexes.strongest import StrongestIndex
 
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-STRONGEST_FILE = "strongest.npy"
-"""The movies that come high for many reviewers; an artifact has it where they are not all compared."""
 _LEAST = 32
 """Movies that are asked for at least: with few of them the bound is too high to leave out neighbours."""
 _ROUNDING = 1e-5
@@ -74,9 +63,9 @@ class BatchSource(CandidateSource):
         self,
         reviewers: Reviewers,
         keys: Rows,
-        scores: Floats,
+        scores: Doubles,
         k: int,
-    ) -> Floats:
+    ) -> Doubles:
         """A score that k unseen movies of each reviewer reach, float64 [num], by some that were found.
 
         Args:
@@ -99,7 +88,7 @@ class BatchSource(CandidateSource):
         scores[rated] += blend.like_weight * likes
         return _kth_highest(scores, k)
 
-    def _near_enough(self, reviewers: Reviewers, reached: Floats, highest: Floats) -> Rows:
+    def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
         """Keys of the neighbours that can come up to a score, with an inner product of so much at most."""
         near, weight = reviewers.near, self.model.blend.neighbour_weight
         if weight == 0:
@@ -108,38 +97,10 @@ class BatchSource(CandidateSource):
         return near.rows[(near.values > 0) & (near.values >= missing[near.rows // self.model.num_movies])]
 
 
-def _kth_highest(values: Floats, k: int) -> Floats:
+def _kth_highest(values: Doubles, k: int) -> Doubles:
     """The k-th highest number of each row, minus infinity where there are fewer."""
     if values.shape[1] < k:
         return np.full(len(values), -np.inf)
     border = values.shape[1] - k
-    found: Floats = np.partition(values, border, axis=1)[:, border]
+    found: Doubles = np.partition(values, border, axis=1)[:, border]
     return found
-
-
-def batch_source(
-    artifact: Artifact, model: Model, index: VectorIndex, num_candidates: int
-) -> CandidateSource:
-    """Gives what finds candidates for very many reviewers: the fastest way that an artifact has.
-
-    Args:
-        artifact: may hold the strongest vectors.
-        model: scores the candidates.
-        index: the artifact's own.
-        num_candidates: how many are taken from each place.
-
-    Raises:
-        ArtifactCorruptError: the strongest vectors cannot be read.
-    """
-    if artifact.has(STRONGEST_FILE):
-        try:
-            strongest = StrongestIndex.load(artifact.file(STRONGEST_FILE))
-        except VectorIndexError as error:
-            raise ArtifactCorruptError(
-                f"The strongest vectors of {artifact.directory} cannot be read ({error}); "
-                "run engine index, or build the index again"
-            ) from error
-        return BatchSource(model, strongest, num_candidates)
-    if isinstance(index, FlatIndex):
-        return BatchSource(model, StrongestIndex(model.relevance.movie_vectors), num_candidates)
-    return CandidateSource(model, index, num_candidates)

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import are_held, distinct
+from engine.arrays import Rows, are_held, distinct
 from engine.model.scorer import Model, Reviewer, Reviewers
 from indexes.base import VectorIndex
-
-Rows = NDArray[np.int64]
 
 LENGTH_STEP = 32
 """Histories of lengths that differ by less are searched for together."""

@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.scorer import Floats, Model, Reviewers
+from engine.arrays import Floats, Rows
+from engine.model.scorer import Model, Reviewers
 from engine.search.candidates import CandidateSource
-
-Rows = NDArray[np.int64]
 
 _FIRST_WIDTH = 24
 """Movies of each reviewer that are rated at first, or as many as two lists hold."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError
-from engine.model.rating_head import RatingPrediction
+from engine.model.heads import RatingPrediction
 from pipelines.baselines.rankers import Popularity, review_matrix
 from pipelines.baselines.raters import point_prediction
 from pipelines.dataset.reviews import Reviews

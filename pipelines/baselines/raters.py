@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.rating_head import RatingPrediction
+from engine.model.heads import RatingPrediction
 from pipelines.dataset.reviews import Reviews
 
 REVIEWER_DAMPING = 15.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ConfigError
-from engine.model.rating_head import RatingPrediction
+from engine.model.heads import RatingPrediction
 from pipelines.baselines.peers import AlternatingLeastSquares, Svd, SvdPlusPlus
 from pipelines.baselines.rankers import Ease, ItemNeighbours, Popularity
 from pipelines.baselines.raters import Biases, Constants

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.rating_head import RatingPrediction
+from engine.arrays import Floats
+from engine.model.heads import RatingPrediction
 from pipelines.baselines.raters import point_prediction
 from pipelines.dataset.reviews import Reviews
 from pipelines.work.tensorflow_start import start_tensorflow
@@ -21,8 +22,6 @@ _PATIENCE = 5
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
 _MAX_VALUES = 2**24
-
-Floats = NDArray[np.float32]
 
 
 class Effort(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from engine.errors import DataError
 from engine.lists.columns import ListColumns
+from pipelines.work.output import flush
 
 FORMATS = ("parquet", "csv", "jsonl")
 """How lists are written; a file's ending says the same."""
@@ -62,15 +62,6 @@ def write_lists(
         flush(path)
     except (duckdb.IOException, OSError) as error:
         raise unwritable(path, error) from error
-
-
-def flush(path: Path) -> None:
-    """Waits until a file, or the names in a directory, are on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def unwritable(path: Path, error: Exception) -> DataError:

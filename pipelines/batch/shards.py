@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError, DataError
-from pipelines.batch.list_files import flush, join_files, unwritable
+from pipelines.batch.list_files import join_files, unwritable
+from pipelines.work.output import flush
 
 PROGRESS = "progress.json"
 _VERSION = 1

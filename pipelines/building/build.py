@@ -13,23 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.artifact.writer import ArtifactWriter, check_output
+from engine.artifact.writer import ArtifactWriter, check_directory
 from engine.config.sections import Config
 from pipelines.building.intake import space_needed, take_in
 from pipelines.building.plan import check_plan
 from pipelines.building.quality import measure_quality
 from pipelines.building.quality_baselines import measure_baselines
 from pipelines.building.resuming import resumable_work
-from pipelines.cold_start.files import write_cold
-from pipelines.cold_start.joining import take_in_cold_movies
-from pipelines.dataset.signals import training_reviews
-from pipelines.export.arrays import write_model, write_search
-from pipelines.export.popularity import times_of_histories, write_popularity, write_times
+from pipelines.cold_start.catalogue import times_of_histories
+from pipelines.cold_start.joining import take_in_cold_movies, write_cold
+from pipelines.dataset.sentiment import training_reviews
+from pipelines.export.arrays import write_model, write_popularity, write_times
 from pipelines.export.report import write_report
-from pipelines.export.vector_index import build_search
-from pipelines.pages.page import check_page, write_page
+from pipelines.export.vector_index import build_search, write_search
 from pipelines.training.fit import fit_model
 from pipelines.work.database import storage_errors
+from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -72,11 +71,11 @@ def build_index(
     """
     config = config or Config()
     output = Path(output)
-    check_output(output, space_needed([*reviews, *metadata]))
+    check_directory(output, space_needed([*reviews, *metadata]))
     if not resume:
         check_plan(reviews, output=output, metadata=metadata, config=config)
     if report is not None:
-        check_page(Path(report))
+        check_output(Path(report), PAGE_SUFFIXES)
     started = time.perf_counter()
     review_files, metadata_files = [Path(path) for path in reviews], [Path(path) for path in metadata]
     with (
@@ -114,6 +113,6 @@ def build_index(
         writer.add_section("audit", search.audit)
         page = write_report(writer, model)
     if report is not None:
-        write_page(page, Path(report))
+        write_text(page, Path(report))
     logger.info("Built %s in %.0f s", output, time.perf_counter() - started)
     return BuildResult(manifest=writer.manifest, directory=output)

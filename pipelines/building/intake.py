@@ -11,17 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
-from pipelines.cold_start.catalogue import ColdCatalogue, read_cold_catalogue, read_words
+from pipelines.cold_start.catalogue import ColdCatalogue, read_cold_catalogue
 from pipelines.dataset.reviews import Reviews, read_reviews
-from pipelines.dataset.sentiment import read_sentiment
-from pipelines.dataset.signals import describe_sentiment
+from pipelines.dataset.sentiment import describe_sentiment, read_sentiment
+from pipelines.dataset.words import read_words
 from pipelines.export.arrays import write_ids, write_variants
 from pipelines.export.catalogue import write_catalog
+from pipelines.ingest.accounting import write_rejected
 from pipelines.ingest.ingest import ingest
-from pipelines.ingest.rejections import write_rejected
-from pipelines.neighbours.content import Floats, content_features
+from pipelines.neighbours.content import content_features
 from pipelines.reading.blocks import GZIP_MAGIC
 from pipelines.work.checkpoints import Checkpoints, Saved
 from pipelines.work.database import open_database

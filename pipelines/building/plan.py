@@ -24,7 +24,7 @@ from engine.config.sections import Config
 from engine.config.values import size_in_bytes
 from engine.errors import ConfigError
 from pipelines.building.survey import Survey, survey
-from pipelines.reading.memory import LEAST_FOR_READING
+from pipelines.reading.staging import LEAST_FOR_READING
 
 SMALL = 64_000_000
 """Bytes of files up to which a build starts without a plan: it takes no more than other programs do."""

@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.config.sections import Config
-from pipelines.dataset.order import in_order
 from pipelines.dataset.reviews import Reviews
-from pipelines.dataset.signals import training_reviews
-from pipelines.dataset.splits import hold_out_last
+from pipelines.dataset.sentiment import training_reviews
+from pipelines.dataset.splits import hold_out_last, in_order
 from pipelines.measuring import metrics
 from pipelines.measuring.ranking import rank_held_out, top_of
-from pipelines.neighbours.content import Floats
 from pipelines.training.fit import Findings, fit_model
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
 

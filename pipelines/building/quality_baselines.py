@@ -15,9 +15,8 @@ from pipelines.baselines.raters import Biases
 from pipelines.baselines.registry import Fitted, Ranker, Rater
 from pipelines.baselines.seed import BATCH_SIZE, Effort, SeedBase, SeedFinal
 from pipelines.building.quality import ranked_reviewers
-from pipelines.dataset.order import in_order
 from pipelines.dataset.reviews import Reviews, default_like_rating
-from pipelines.dataset.splits import hold_out_last
+from pipelines.dataset.splits import hold_out_last, in_order
 from pipelines.measuring import metrics
 from pipelines.measuring.ranking import rank_held_out
 

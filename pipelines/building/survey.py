@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 from engine.config.sections import IngestConfig
 from engine.errors import SourceError
-from pipelines.reading.movie_lines import movie_file_beside
 from pipelines.reading.reviews import stage_reviews
-from pipelines.reading.sources import Source, inspect_source
+from pipelines.reading.sources import Source, inspect_source, movie_file_beside
 from pipelines.work.database import add_functions, open_database, run
 
 if TYPE_CHECKING:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.catalogue.filters import filter_failed
-from engine.config.sections import ColdConfig, IngestConfig
-from pipelines.dataset.word_features import FEWEST_DESCRIBED
-from pipelines.dataset.words import NUM_COLUMNS, TEXT_COLUMNS, count_words
-from pipelines.reading.links import scrape_links
+from pipelines.dataset.reviews import Reviews
+from pipelines.dataset.words import FEWEST_DESCRIBED, NUM_COLUMNS, read_words
 from pipelines.work.database import run
 
 if TYPE_CHECKING:
@@ -22,8 +18,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 logger = logging.getLogger(__name__)
-
-_BATCH = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,44 +75,6 @@ class ColdCatalogue:
         return csr_array((ones, (self.links[:, 0], self.links[:, 1])), shape=(self.num_movies,) * 2)
 
 
-def choose_cold_movies(
-    database: duckdb.DuckDBPyConnection,
-    config: IngestConfig,
-    cold: ColdConfig,
-) -> None:
-    """Fills `cold_movies` with movies that are described but not kept, and `cold_reviews` with their reviews.
-
-    A condition must be true of them too, where all that only a review has is unknown.
-
-    Args:
-        database: holds the staging tables, and the kept `reviewers` and `movies`.
-        config: holds the condition.
-        cold: how many reviews they may have.
-
-    Raises:
-        FilterError: the condition fails on the data.
-    """
-    import duckdb
-
-    run(database, "cold_start/candidates", max_reviews=cold.max_reviews)
-    run(database, "cold_start/unscraped_cold_movies")
-    scrape_links(database, threads=config.threads)
-    run(database, "cold_start/movies")
-    if config.where is not None:
-        run(database, "cold_start/rows")
-        try:
-            # Proved to be an expression over known columns when the reviews were chosen by it.
-            database.execute(
-                "delete from cold_movies where movie_id not in "
-                f"(select movie_id from cold_rows where ({config.where}\n))"
-            )
-        except (duckdb.OutOfMemoryException, duckdb.IOException):
-            raise
-        except duckdb.Error as error:
-            raise filter_failed(config.where, error) from error
-    run(database, "cold_start/reviews")
-
-
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
     """Puts the movies without enough reviews among the others, whose rows change, and reads what all are.
 
@@ -163,11 +119,6 @@ def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
     )
 
 
-def read_words(database: duckdb.DuckDBPyConnection) -> csr_array:
-    """The counted words of all movies of the table `movies`, float32 [num_movies, NUM_COLUMNS]."""
-    return count_words(_movies(database))
-
-
 def _count_described(database: duckdb.DuckDBPyConnection) -> int:
     [(count,)] = database.execute(
         "select count(*) from movies where coalesce(title, category, brand, description) is not null"
@@ -175,7 +126,15 @@ def _count_described(database: duckdb.DuckDBPyConnection) -> int:
     return int(count)
 
 
-def _movies(database: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
-    result = database.execute(f"select {', '.join(TEXT_COLUMNS)} from movies order by movie_row")
-    while batch := result.fetchmany(_BATCH):
-        yield from (dict(zip(TEXT_COLUMNS, row, strict=True)) for row in batch)
+def times_of_histories(reviews: Reviews, catalogue: ColdCatalogue | None) -> NDArray[np.int64]:
+    """When each review of the histories was written, int64 [num_reviews], in the order of the histories.
+
+    Args:
+        reviews: those that were learned from.
+        catalogue: has the reviews of movies that nothing was learned of; None where there are none.
+    """
+    if catalogue is None:
+        return reviews.times
+    owners = np.concatenate([reviews.reviewer_rows, catalogue.reviewer_rows])
+    times = np.concatenate([reviews.times, catalogue.times])
+    return times[np.lexsort((times, owners))]

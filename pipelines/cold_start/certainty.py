@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import spans
 from engine.config.sections import ColdConfig
-from engine.model.histories import Histories, spans
-from engine.model.rating_head import RatingHead
+from engine.model.heads import RatingHead
+from engine.model.histories import Histories
 from engine.model.scorer import Model
 from pipelines.cold_start.mapping import MovieVectors, learn_mapping
 

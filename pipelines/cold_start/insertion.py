@@ -14,38 +14,10 @@ from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import Model
 from pipelines.cold_start.mapping import MovieVectors
 from pipelines.cold_start.neighbours import Edges
+from pipelines.export.rows import insert_rows, rows_beside
 
 TABLES = ("neighbours", "chosen_neighbours", "rating_neighbours")
 """The tables of neighbours that a model may have."""
-
-
-def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> NDArray[np.int64]:
-    """The rows that old movies get where new ones take theirs, int64 [num_old], in the same order.
-
-    Example:
-        >>> rows_beside(np.array([0, 2]), 3).tolist()
-        [1, 3, 4]
-    """
-    taken = np.zeros(num_old + len(new_rows), dtype=bool)
-    taken[new_rows] = True
-    return np.flatnonzero(~taken)
-
-
-def insert_rows(old: NDArray[Any], new: NDArray[Any], new_rows: NDArray[np.integer]) -> NDArray[Any]:
-    """Puts new values among old ones.
-
-    Args:
-        old: [num_old, ...], in the order of their rows.
-        new: [num_new, ...], likewise.
-        new_rows: int [num_new], the rows that the new ones have in the result, ascending.
-
-    Returns:
-        [num_old + num_new, ...], of the type of `old`.
-    """
-    merged = np.empty((len(old) + len(new), *old.shape[1:]), dtype=old.dtype)
-    merged[rows_beside(new_rows, len(old))] = old
-    merged[new_rows] = new
-    return merged
 
 
 def insert_movies(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.artifact.layout import COLD_MOVIES
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import ColdConfig, Config
+from engine.errors import ArtifactError
 from engine.model.scorer import Model
 from engine.search.top_lists import exhaustive_lists
 from pipelines.cold_start.catalogue import ColdCatalogue
@@ -28,6 +32,10 @@ _NEIGHBOUR_TABLES = ("neighbours", "chosen_neighbours")
 """The tables that new movies join; ratings of their neighbours would say what their vectors say already."""
 _TOP = 10
 _LEVEL_REVIEWERS = 200
+
+
+SECTION = "cold"
+_NAMES = tuple(field.name for field in fields(ColdMapping))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,3 +194,30 @@ def _level_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], sha
     flat = np.sort(flat[np.isfinite(flat)])[::-1]
     allowed = int(share * _TOP * len(reviewer_rows))
     return 0.0 if len(flat) <= allowed else -max(float(flat[allowed]), 0.0)
+
+
+def write_cold(
+    start: ColdStart, new_rows: NDArray[np.integer], num_movies: int, writer: ArtifactWriter
+) -> None:
+    """Adds which movies have no reviews, the mapping's arrays, and the manifest's section `cold`."""
+    is_cold = np.zeros(num_movies, dtype=bool)
+    is_cold[new_rows] = True
+    writer.add_array(COLD_MOVIES, is_cold)
+    for name in _NAMES:
+        writer.add_array(f"cold_{name}", getattr(start.mapping, name))
+    writer.add_section(SECTION, {"movies": len(new_rows), "slopes": start.slopes})
+
+
+def read_cold(artifact: Artifact) -> ColdStart:
+    """Reads what `write_cold` wrote.
+
+    Raises:
+        ArtifactError: the artifact was built without metadata, or without taking in movies without reviews.
+    """
+    if SECTION not in artifact.manifest:
+        raise ArtifactError(
+            f"The index at {artifact.directory} cannot take in movies without reviews: it was built without "
+            "metadata that describes the movies reviewed; build it again with --metadata FILE"
+        )
+    mapping = ColdMapping(**{name: np.asarray(artifact.array(f"cold_{name}")) for name in _NAMES})
+    return ColdStart(mapping=mapping, slopes=dict(artifact.manifest[SECTION]["slopes"]))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.config.sections import ColdConfig
 from engine.model.scorer import Model
-from pipelines.dataset.word_features import learn_features, weigh_words
+from pipelines.dataset.words import learn_features, weigh_words
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Floats = NDArray[np.float32]
 
 _ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _RELIABLE_REVIEWS = 20.0

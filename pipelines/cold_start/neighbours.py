@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.model.neighbours import NeighbourTable
 from pipelines.neighbours.sparse import strongest_entries
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Floats = NDArray[np.float32]
 
 NUM_NEAREST = 20
 """Movies that one without reviews is likened to."""

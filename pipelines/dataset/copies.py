@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from pipelines.dataset.reviews import Reviews
 
-MIN_TEXT_LENGTH = 20
-"""Shorter texts ("Great movie!") are written about many movies on one day and make no copies."""
-
 
 class Separated(NamedTuple):
     """Held-out reviews without those that have a copy among the others."""

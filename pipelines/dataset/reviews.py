@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
+from engine.model.histories import Histories
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 MAX_LEVELS = 40
 """Sources with more different ratings than this are rounded to even steps."""
+
+
+BASELINE_DAMPING = 5.0
+"""Reviews at which a movie's own mean counts half against the mean of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,3 +200,18 @@ def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
         num_reviewers=num_reviewers,
         num_movies=num_movies,
     )
+
+
+def histories_of(reviews: Reviews) -> Histories:
+    """The reviews as histories."""
+    return Histories(reviews.offsets(), reviews.movie_rows, reviews.level_rows)
+
+
+def movie_baselines(reviews: Reviews) -> NDArray[np.float32]:
+    """The damped mean rating of each movie, float32 [num_movies], in stars."""
+    ratings = reviews.ratings.astype(np.float64)
+    mean = ratings.mean() if len(ratings) else 0.0
+    counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
+    above = np.bincount(reviews.movie_rows, ratings - mean, minlength=reviews.num_movies)
+    baselines: NDArray[np.float32] = (mean + above / (counts + BASELINE_DAMPING)).astype(np.float32)
+    return baselines

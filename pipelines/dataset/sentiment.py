@@ -10,13 +10,16 @@ from __future__ import annotations
 import logging
 import re
 import time
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.config.sections import SentimentConfig
 from engine.errors import DataError
+from pipelines.dataset.reviews import Reviews
 from pipelines.work.database import open_cursor, run
 from pipelines.work.parallel import map_texts
 
@@ -29,6 +32,11 @@ _BATCH = 50_000
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _LONGEST_SENTENCE = 1_000
 """Letters of a sentence that are read: VADER's time grows with the square of its words."""
+
+
+SENTIMENT, BLEND = "ncf-sentiment", "ncf-blend"
+"""The engine's own model trained on sentiment alone, and on stars and sentiment."""
+SIGNALS = (SENTIMENT, BLEND)
 
 
 def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> NDArray[np.float32]:
@@ -55,8 +63,9 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
     reader.execute("select text_number, review_text from distinct_texts order by text_number")
     num_texts = 0
     while rows := reader.fetchmany(_BATCH):
-        found = map_texts("sentiment", [text for _, text in rows], threads=threads)
-        scored = [(number, float(score)) for (number, _), score in zip(rows, found, strict=True) if score]
+        found = map_texts(sentiment_of, [text for _, text in rows], threads=threads)
+        pairs = zip(rows, found, strict=True)
+        scored = [(number, score) for (number, _), score in pairs if score is not None]
         database.execute(
             "insert into text_sentiments select unnest($numbers::ubigint[]), unnest($scores::float[])",
             {"numbers": [number for number, _ in scored], "scores": [score for _, score in scored]},
@@ -96,3 +105,74 @@ def _analyzer() -> Any:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     return SentimentIntensityAnalyzer()
+
+
+def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
+    """Gives the reviews with the ratings that are to be learned from.
+
+    `rating = (1 - weight) * stars + weight * sentiment in stars`, taken to the nearest level; of two equally
+    near the higher. A review without sentiment keeps its stars.
+
+    Args:
+        reviews: training reviews alone, since the scale is learned from all of them.
+        config: whether sentiment is used, and its weight.
+
+    Raises:
+        ValueError: sentiment is to be used, and the reviews carry none.
+    """
+    if not config.use:
+        return reviews
+    if reviews.sentiment is None:
+        raise ValueError("The sentiment of these reviews has not been found")
+    scored = np.isfinite(reviews.sentiment)
+    blended = reviews.ratings.astype(np.float64)
+    in_stars = sentiment_stars(reviews.sentiment[scored], reviews.ratings[scored])
+    blended[scored] += config.weight * (in_stars - blended[scored])
+    middles = (reviews.levels[1:] + reviews.levels[:-1]) / 2
+    level_rows = np.searchsorted(middles, np.round(blended, 6), side="right").astype(np.int8)
+    return replace(reviews, level_rows=level_rows, sentiment=None)
+
+
+def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Puts sentiment on the scale of the stars, in the same order and with as many of each.
+
+    The reviews with the lowest sentiment, as many as there are of one star, get one star, and so on; equal
+    sentiment gets equal stars, those of the place in its middle.
+
+    Args:
+        sentiment: float [num].
+        stars: float [num], of the same reviews.
+
+    Returns:
+        float [num].
+
+    >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
+    [5.0, 2.0, 4.0, 5.0]
+    """
+    in_order = np.sort(sentiment)
+    first = np.searchsorted(in_order, sentiment, side="left")
+    beyond = np.searchsorted(in_order, sentiment, side="right")
+    return np.asarray(np.sort(stars)[(first + beyond - 1) // 2])
+
+
+def describe_sentiment(reviews: Reviews) -> dict[str, Any]:
+    """What is to be known of the sentiment of training reviews.
+
+    Returns:
+        reviews, with_sentiment: how many there are.
+        correlation: of sentiment and stars (Pearson); None where one of them is always the same.
+        mean_by_rating: the mean sentiment of the reviews with each rating; None without any.
+    """
+    assert reviews.sentiment is not None
+    scored = np.isfinite(reviews.sentiment)
+    sentiment, ratings = reviews.sentiment[scored].astype(np.float64), reviews.ratings[scored]
+    varied = len(sentiment) > 1 and np.ptp(sentiment) > 0 and np.ptp(ratings) > 0
+    return {
+        "reviews": len(reviews),
+        "with_sentiment": int(scored.sum()),
+        "correlation": float(np.corrcoef(sentiment, ratings)[0, 1]) if varied else None,
+        "mean_by_rating": {
+            f"{level:g}": float(sentiment[ratings == level].mean()) if (ratings == level).any() else None
+            for level in reviews.levels
+        },
+    }

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.dataset.sentiment import SIGNALS
 from pipelines.evaluation.fold_figures import FoldFigures, PerReviewer
 from pipelines.measuring.significance import bootstrap_interval, paired_test
 
@@ -22,6 +23,13 @@ _SHOWN = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20")
 
 Results = Mapping[str, Sequence[FoldFigures]]
 """By model, one a fold."""
+
+
+Figures = Mapping[str, Mapping[str, float]]
+"""By model and name."""
+_HIGHER_IS_BETTER = {"ndcg@10": True, "recall@10": True, "recall@20": True, "mae": False, "rmse": False}
+_SURE = 0.01
+"""Five figures are tested, each at a fifth of 0.05: of twenty verdicts on nothing one is wrong, at most."""
 
 
 def mean_figures(results: Results) -> dict[str, dict[str, float]]:
@@ -110,3 +118,33 @@ def _interval(name: str, parts: PerReviewer, seed: int) -> tuple[float, float]:
     present = parts.weights > 0
     low, high = bootstrap_interval(parts.sums[present], parts.weights[present], seed=seed)
     return (float(np.sqrt(low)), float(np.sqrt(high))) if name == "rmse" else (low, high)
+
+
+def verdicts(mean: Figures, p_values: Figures, reference: str) -> dict[str, str]:
+    """Says of each model that takes sentiment, in a sentence, whether that helped.
+
+    Args:
+        mean: by model the figures, as means over the folds.
+        p_values: by model those of the difference to the reference.
+        reference: the model that learns from stars alone.
+    """
+    return {
+        model: _verdict(mean[model], mean[reference], p_values.get(model, {}))
+        for model in SIGNALS
+        if model in mean and reference in mean and model != reference
+    }
+
+
+def _verdict(ours: Mapping[str, float], stars: Mapping[str, float], p_values: Mapping[str, float]) -> str:
+    found: dict[str, list[str]] = {"better": [], "worse": []}
+    for name, higher in _HIGHER_IS_BETTER.items():
+        if name not in p_values:
+            continue
+        text = f"{name} {ours[name]:.4f} against {stars[name]:.4f} (p = {p_values[name]:.2g})"
+        if p_values[name] < _SURE:
+            found["better" if (ours[name] > stars[name]) == higher else "worse"].append(text)
+    if not any(found.values()):
+        return "It made no difference that these reviews could show."
+    parts = [f"{word} in {', '.join(texts)}" for word, texts in found.items() if texts]
+    lead = {(True, False): "It helped", (False, True): "It did harm", (True, True): "It helped and did harm"}
+    return f"{lead[bool(found['better']), bool(found['worse'])]}: {'; '.join(parts)}."

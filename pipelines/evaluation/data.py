@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 
 from engine.config.sections import IngestConfig
 from engine.errors import DataError
-from pipelines.cold_start.catalogue import read_words
-from pipelines.dataset.copies import MIN_TEXT_LENGTH, copy_groups
+from pipelines.dataset.copies import copy_groups
 from pipelines.dataset.films import film_rows
 from pipelines.dataset.reviews import Reviews, make_reviews, rating_levels, read_reviews
 from pipelines.dataset.sentiment import read_sentiment
+from pipelines.dataset.words import read_words
 from pipelines.evaluation.given_candidates import Negatives, read_negatives
 from pipelines.evaluation.protocols import Fold, fold_of
 from pipelines.evaluation.similar_movies import Pairs, read_links
 from pipelines.ingest.accounting import Accounting
 from pipelines.ingest.ingest import ingest
+from pipelines.reading.reviews import MIN_TEXT_LENGTH
 from pipelines.work.database import open_database
 
 if TYPE_CHECKING:

@@ -3,119 +3,40 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.arrays import Floats
 from engine.config.sections import Config, SentimentConfig
 from engine.errors import ConfigError
 from engine.model.scorer import Model
 from pipelines.baselines.registry import BASELINES, Fitted, fit_baseline
-from pipelines.dataset.order import is_drawn_anywhere
 from pipelines.dataset.reviews import default_like_rating
-from pipelines.dataset.signals import (
-    BLEND,
-    SENTIMENT,
-    SIGNALS,
-    describe_sentiment,
-    training_reviews,
-    verdicts,
-)
+from pipelines.dataset.sentiment import BLEND, SENTIMENT, SIGNALS, describe_sentiment, training_reviews
+from pipelines.dataset.splits import is_drawn_anywhere
 from pipelines.evaluation import comparison
+from pipelines.evaluation.comparison import verdicts
 from pipelines.evaluation.data import Given, Pair, Prepared, read_for_protocol, read_pairs
 from pipelines.evaluation.fold_figures import FoldFigures, measure
 from pipelines.evaluation.page import evaluation_page
 from pipelines.evaluation.protocols import PROTOCOLS, UNORDERED, Fold, make_folds
+from pipelines.evaluation.results import OURS, Evaluation
 from pipelines.evaluation.similar_movies import Compared, measure_similar, summarize
 from pipelines.ingest.accounting import Accounting
-from pipelines.neighbours.content import Floats, content_features
-from pipelines.pages.page import check_page, write_page
+from pipelines.neighbours.content import content_features
+from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
 logger = logging.getLogger(__name__)
 
-OURS = "ncf"
-"""The engine's own model, by the name that `--models` takes."""
 DEFAULT_MODELS = (OURS, "ease", "item-knn", "popularity", "biases", "constants")
 MAX_REVIEWERS = 20_000
 """Reviewers whose catalogue is ranked in a fold; more would cost hours and not move the figures."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What was measured, by model and fold."""
-
-    protocol: str
-    """How the reviews were divided; "given" for pairs of files."""
-    like_rating: float
-    """The lowest rating that counted as relevant."""
-    rows: Sequence[dict[str, Any]]
-    """What became of the rows of the files: of all together, or of each where pairs were given."""
-    splits: Sequence[dict[str, int]]
-    """Of each fold, how many reviews and reviewers are on which side, and how many leaks were prevented."""
-    results: comparison.Results
-    """By model, the figures of each fold."""
-    seconds: dict[str, Sequence[float]]
-    """By model, how long fitting took, fold by fold."""
-    intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
-    """By model and figure, the 95% interval over reviewers."""
-    reference: str = OURS
-    """The model that the others are tested against."""
-    p_values: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By model and figure, the chance of so large a difference to the reference if there were none."""
-    by_reviews: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """By model, number of training reviews, and figure."""
-    similar: dict[str, Any] = field(default_factory=dict)
-    """How good the engine's similar movies are; empty where it is not among the models."""
-    negatives: dict[str, Any] | None = None
-    """What the file of candidates held; None where the whole catalogue is ranked."""
-    sentiment: dict[str, Any] | None = None
-    """What the texts of the first fold's training reviews say, and whether that helped; None without them."""
-
-    @property
-    def mean(self) -> dict[str, dict[str, float]]:
-        """By model, each figure's mean over the folds."""
-        return comparison.mean_figures(self.results)
-
-    @property
-    def leaks_prevented(self) -> int:
-        """Held-out reviews that had a copy in training and went there, over all folds."""
-        return sum(split["leaks_prevented"] for split in self.splits)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Gives everything as plain values; what is not a number is None."""
-        folds = [
-            {
-                "fold": number,
-                "model": model,
-                **figures.figures,
-                "fit_seconds": self.seconds[model][number - 1],
-            }
-            for model, found in self.results.items()
-            for number, figures in enumerate(found, start=1)
-        ]
-        return _plain_items(
-            {
-                "protocol": self.protocol,
-                "like_rating": self.like_rating,
-                "leaks_prevented": self.leaks_prevented,
-                "rows": list(self.rows),
-                "splits": list(self.splits),
-                "folds": folds,
-                "mean": self.mean,
-                "intervals": self.intervals,
-                "tests": {"against": self.reference, "p_values": self.p_values},
-                "by_reviews": self.by_reviews,
-                "similar": self.similar,
-                "negatives": self.negatives,
-                "sentiment": self.sentiment,
-            }
-        )
 
 
 def evaluate(
@@ -158,7 +79,7 @@ def evaluate(
         models = _with_signals(models)
     _check_request(reviews, protocol, models, pairs)
     if output is not None:
-        check_page(Path(output))
+        check_output(Path(output), PAGE_SUFFIXES)
     if negatives is not None and not negatives.is_file():
         raise ConfigError(f"There is no file of candidates at {negatives}")
     sentiment = any(model in SIGNALS for model in models)
@@ -239,7 +160,7 @@ def evaluate(
         else None,
     )
     if output is not None:
-        write_page(evaluation_page(evaluation.to_dict()), Path(output))
+        write_text(evaluation_page(evaluation.to_dict()), Path(output))
         logger.info("Wrote %s", output)
     return evaluation
 
@@ -298,15 +219,3 @@ def _rows(accounting: Accounting) -> dict[str, Any]:
 def _text(figures: FoldFigures) -> str:
     names = ("mae", "rmse", "ndcg@10", "recall@20")
     return ", ".join(f"{name} {figures.figures[name]:.4f}" for name in names if name in figures.figures)
-
-
-def _plain_items(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: _plain(item) for key, item in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return _plain_items(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

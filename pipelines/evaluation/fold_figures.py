@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config.sections import PopularityConfig
-from engine.model.rating_head import RatingPrediction
+from engine.model.heads import RatingPrediction
 from engine.model.scorer import Model
 from pipelines.baselines.registry import Fitted, Ranker, Rater
+from pipelines.dataset.popularity import popularity_of
 from pipelines.dataset.reviews import Reviews
 from pipelines.evaluation.protocols import Fold
-from pipelines.evaluation.strangers import Lists
-from pipelines.export.popularity import popularity_of
 from pipelines.measuring import metrics
-from pipelines.measuring.ranking import RankingResult, rank_held_out
+from pipelines.measuring.ranking import RankingResult, rank_held_out, top_of
 
 K = (10, 20)
 _PAIRS_AT_ONCE = 2**18
@@ -141,3 +140,35 @@ def _measure_top_lists(
     figures[f"coverage@{K[0]}"] = metrics.coverage(top, train.num_movies)
     figures[f"novelty@{K[0]}"] = metrics.novelty(top, num_reviews, len(np.unique(train.reviewer_rows)))
     figures[f"gini@{K[0]}"] = metrics.gini(top, train.num_movies)
+
+
+class Lists(NamedTuple):
+    """Ranks for known reviewers by the model, for others by popularity, as `--fallback popular` does."""
+
+    model: Model
+    """Trained, with the histories of training."""
+    popularity: NDArray[np.float32]
+    """float32 [num_movies], as `popularity_of` gives it."""
+
+    def score(self, reviewer_rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The scores of all movies, float32 [n, num_movies], for reviewer rows, int64 [n]."""
+        scores = self.model.score(reviewer_rows)
+        scores[self._are_strangers(reviewer_rows)] = self.popularity
+        return scores
+
+    def top(self, reviewer_rows: NDArray[np.int64], k: int) -> NDArray[np.integer]:
+        """The k best unseen movies, int [n, k], -1 where none is left; equal ones stand in the order of rows.
+
+        Raises:
+            TrainingError: a score is not a number.
+        """
+        listed = top_of(self.model)(reviewer_rows, k).copy()
+        popular = np.argsort(-self.popularity, kind="stable")[:k]
+        strangers = np.flatnonzero(self._are_strangers(reviewer_rows))
+        listed[strangers] = -1
+        listed[strangers, : len(popular)] = popular
+        return listed
+
+    def _are_strangers(self, reviewer_rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        strangers: NDArray[np.bool_] = self.model.histories.lengths[reviewer_rows] == 0
+        return strangers

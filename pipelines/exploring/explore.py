@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config.sections import Config
-from pipelines.dataset.copies import MIN_TEXT_LENGTH, copy_groups
+from pipelines.dataset.copies import copy_groups
 from pipelines.dataset.films import film_rows
 from pipelines.dataset.reviews import make_reviews
 from pipelines.exploring.findings import MANY_REVIEWS, find
 from pipelines.ingest.ingest import ingest
+from pipelines.reading.reviews import MIN_TEXT_LENGTH
 from pipelines.work.database import open_database, run
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ def explore(
         EngineError: as `ingest`, or the page cannot be written; then whatever stood there before still does.
     """
     from pipelines.exploring.page import exploration_page
-    from pipelines.pages.page import check_page, write_page
+    from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
     config = config or Config()
     if output is not None:
-        check_page(Path(output))
+        check_output(Path(output), PAGE_SUFFIXES)
     limits = config.ingest
     with (
         TemporaryDirectory(prefix="engine-explore-") as directory,
@@ -67,7 +68,7 @@ def explore(
         accounting = ingest(database, reviews, metadata, limits, keep_text=True)
         figures = {"accounting": accounting.to_dict(), **describe(database)}
     if output is not None:
-        write_page(exploration_page(figures), Path(output))
+        write_text(exploration_page(figures), Path(output))
         logger.info("Wrote %s", output)
     return figures
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.pages import plots
-from pipelines.pages.page import Section, figure, heading, paragraph, render_page, table
+from pipelines.pages.page import Section, figure, heading, paragraph, render_page, rows_parts, table
 
 _MOST_MONTHS = 48
 """Up to so many months are shown month by month, more of them year by year."""
@@ -29,26 +29,6 @@ def exploration_page(figures: Mapping[str, Any]) -> str:
         ],
         footer="Written by engine explore. It shows ids of reviewers, not their names, and loads nothing.",
     )
-
-
-def rows_parts(accounting: Mapping[str, Any]) -> list[str]:
-    """What became of the rows of the files: a table, and the reasons."""
-    names = ("read", "kept", "duplicate", "filtered", "rejected")
-    reasons = [
-        [what, reason, count]
-        for what, by in (("filtered", "filtered_by"), ("rejected", "rejected_by"))
-        for reason, count in accounting[by].items()
-        if count
-    ]
-    parts = [
-        table(names, [[accounting[name] for name in names]]),
-        table(["file", "rows"], [[file["path"], file["rows"]] for file in accounting["files"]]),
-    ]
-    if reasons:
-        parts.append(table(["", "reason", "rows"], reasons))
-    if accounting["truncated"]:
-        parts.append(paragraph(f"Cut off early: {', '.join(accounting['truncated'])}"))
-    return parts
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.artifact.ids import build_id_arrays
+from engine.artifact.layout import HISTORY_TIMES, MOVIE_COUNTS, POPULARITY
 from engine.artifact.writer import ArtifactWriter
-from engine.catalogue.variants import MOVIE_COUNTS, build_variant_arrays
-from engine.errors import ArtifactError
+from engine.catalogue.variants import build_variant_arrays
+from engine.model.histories import Histories
 from engine.model.scorer import Model
 from engine.model.storage import model_arrays, model_section
-from engine.recommender import INDEX_FILE
-from engine.search.batch_candidates import STRONGEST_FILE
-from indexes.base import VectorIndexError
 from pipelines.dataset.films import variant_films
-from pipelines.export.vector_index import Search
+from pipelines.dataset.popularity import popularity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,22 +53,24 @@ def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) 
     writer.add_array(MOVIE_COUNTS, np.asarray(counts["movie_count"], dtype=np.int32))
 
 
-def write_search(search: Search, writer: ArtifactWriter) -> None:
-    """Adds the index file, the strongest vectors where there are some, and the manifest's section `search`.
-
-    Raises:
-        ArtifactError: the index cannot be written.
-    """
-    try:
-        search.vectors.save(writer.path_for(INDEX_FILE))
-        if search.strongest is not None:
-            search.strongest.save(writer.path_for(STRONGEST_FILE))
-    except VectorIndexError as error:
-        raise ArtifactError(f"Cannot write the index to {writer.directory}: {error}") from error
-    writer.add_section("search", search.section)
-
-
 def _column(database: duckdb.DuckDBPyConnection, statement: str) -> Iterator[str]:
     result = database.execute(statement)
     while batch := result.fetchmany(_BATCH):
         yield from (row[0] for row in batch)
+
+
+def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
+    """Adds the array `history_times`: int [num_reviews], unix seconds, in the order of the histories."""
+    small = not len(times) or (times.min() >= 0 and times.max() < 2**31)
+    writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))
+
+
+def write_popularity(
+    model: Model,
+    histories: Histories,
+    times: NDArray[np.integer],
+    half_life_days: float,
+    writer: ArtifactWriter,
+) -> None:
+    """Adds the array `movie_popularity`; the arguments are those of `popularity_of`."""
+    writer.add_array(POPULARITY, popularity_of(model, histories, times, half_life_days))

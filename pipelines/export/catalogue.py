@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from engine.artifact.layout import CATALOG_FILE
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import build_card_arrays
-from engine.catalogue.database import CATALOG_FILE
 from engine.errors import ArtifactError
 from pipelines.work.database import run
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
+from engine.artifact.layout import REPORT_FILE
 from engine.artifact.writer import ArtifactWriter
 from engine.model.scorer import Model
-from pipelines.exploring.page import rows_parts
 from pipelines.export.report_movies import (
     NO_CATEGORY,
     OTHER,
@@ -27,12 +27,10 @@ from pipelines.pages.page import (
     heading,
     paragraph,
     render_page,
+    rows_parts,
     table,
-    write_page,
 )
-
-REPORT_FILE = "report.html"
-"""The report, in the artifact."""
+from pipelines.work.output import write_text
 
 _CURVES = {
     ("relevance", "loss"): "The training loss, round by round.",
@@ -57,7 +55,7 @@ def write_report(writer: ArtifactWriter, model: Model) -> str:
     """
     names = read_names(writer)
     page = report_page(writer.sections, make_examples(model, names), map_movies(model, names.cards))
-    write_page(page, writer.path_for(REPORT_FILE))
+    write_text(page, writer.path_for(REPORT_FILE))
     return page
 
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import best_places
 from engine.artifact.ids import IdTable
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.lists.maker import best_places
 from engine.model.scorer import Model
 
 NUM_SHOWN = 5

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Rows, spans
 from engine.artifact.ids import IdTable
-from engine.model.histories import spans
-
-Rows = NDArray[np.int64]
 
 _ROWS_AT_ONCE = 100_000
 
@@ -93,3 +91,32 @@ def replace_records(
     for row, text in zip(rows.tolist(), texts, strict=True):
         merged[merged_offsets[row] : merged_offsets[row + 1]] = np.frombuffer(text, dtype=np.uint8)
     return merged, merged_offsets
+
+
+def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> NDArray[np.int64]:
+    """The rows that old movies get where new ones take theirs, int64 [num_old], in the same order.
+
+    Example:
+        >>> rows_beside(np.array([0, 2]), 3).tolist()
+        [1, 3, 4]
+    """
+    taken = np.zeros(num_old + len(new_rows), dtype=bool)
+    taken[new_rows] = True
+    return np.flatnonzero(~taken)
+
+
+def insert_rows(old: NDArray[Any], new: NDArray[Any], new_rows: NDArray[np.integer]) -> NDArray[Any]:
+    """Puts new values among old ones.
+
+    Args:
+        old: [num_old, ...], in the order of their rows.
+        new: [num_new, ...], likewise.
+        new_rows: int [num_new], the rows that the new ones have in the result, ascending.
+
+    Returns:
+        [num_old + num_new, ...], of the type of `old`.
+    """
+    merged = np.empty((len(old) + len(new), *old.shape[1:]), dtype=old.dtype)
+    merged[rows_beside(new_rows, len(old))] = old
+    merged[new_rows] = new
+    return merged

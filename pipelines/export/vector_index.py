@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.artifact.layout import INDEX_FILE, STRONGEST_FILE
+from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
 from engine.config.values import size_in_bytes
-from engine.errors import ConfigError, IndexQualityError
+from engine.errors import ArtifactError, ConfigError, IndexQualityError
 from engine.model.scorer import Model
 from engine.search.batch_candidates import BatchSource
 from engine.search.candidates import CandidateSource
@@ -160,3 +162,18 @@ def _recall(found: NDArray[np.int64], exhaustive: NDArray[np.int64]) -> float:
 def _sample(num_reviewers: int, wanted: int, seed: int) -> NDArray[np.int64]:
     rows: NDArray[np.int64] = np.random.default_rng(seed).permutation(num_reviewers)[:wanted]
     return rows
+
+
+def write_search(search: Search, writer: ArtifactWriter) -> None:
+    """Adds the index file, the strongest vectors where there are some, and the manifest's section `search`.
+
+    Raises:
+        ArtifactError: the index cannot be written.
+    """
+    try:
+        search.vectors.save(writer.path_for(INDEX_FILE))
+        if search.strongest is not None:
+            search.strongest.save(writer.path_for(STRONGEST_FILE))
+    except VectorIndexError as error:
+        raise ArtifactError(f"Cannot write the index to {writer.directory}: {error}") from error
+    writer.add_section("search", search.section)

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 
 from engine.config.sections import ColdConfig, IngestConfig
 from engine.errors import DataError
-from pipelines.cold_start.catalogue import choose_cold_movies
-from pipelines.ingest.accounting import Accounting, FileAccount, MetadataAccount
-from pipelines.ingest.rejections import require_usable, require_usable_metadata
-from pipelines.ingest.selection import columns_of_condition, select_reviews
+from pipelines.ingest.accounting import (
+    Accounting,
+    FileAccount,
+    MetadataAccount,
+    require_usable,
+    require_usable_metadata,
+)
+from pipelines.ingest.selection import choose_cold_movies, columns_of_condition, select_reviews
 from pipelines.reading.links import scrape_links
-from pipelines.reading.memory import limited_memory, memory_for_reading
 from pipelines.reading.metadata import stage_metadata
-from pipelines.reading.movie_lines import movie_file_beside
 from pipelines.reading.reviews import FileRead, stage_reviews
-from pipelines.reading.sources import Source, inspect_source
+from pipelines.reading.sources import Source, inspect_source, movie_file_beside
+from pipelines.reading.staging import limited_memory, memory_for_reading
 from pipelines.work.database import add_functions, run, run_checks, storage_errors
 from pipelines.work.progress import progress_of_files
 

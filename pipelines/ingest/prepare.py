@@ -8,11 +8,10 @@ from pathlib import Path
 
 from engine.config.sections import Config
 from engine.errors import DataError
-from pipelines.ingest.accounting import Accounting
+from pipelines.ingest.accounting import Accounting, write_rejected
 from pipelines.ingest.ingest import ingest
-from pipelines.ingest.rejections import write_rejected
 from pipelines.work.database import open_database
-from pipelines.work.output import check_output, write_table
+from pipelines.work.output import TABLE_SUFFIXES, check_output, write_table
 
 
 def prepare(
@@ -43,7 +42,7 @@ def prepare(
     """
     output = Path(output)
     for path in filter(None, (output, rejected)):
-        check_output(Path(path))
+        check_output(Path(path), TABLE_SUFFIXES)
     # Beside the output, where there is room for the data, unlike perhaps in the system's temporary directory.
     with _workplace(output) as directory:
         database = open_database(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.catalogue.filters import check_filter, filter_failed, require_condition
-from engine.config.sections import IngestConfig
+from engine.config.sections import ColdConfig, IngestConfig
 from engine.errors import DataError
 from pipelines.reading.links import scrape_links
 from pipelines.work.database import run
@@ -192,3 +192,41 @@ def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
 
 def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(database.table(table).count("*").fetchall()[0][0])
+
+
+def choose_cold_movies(
+    database: duckdb.DuckDBPyConnection,
+    config: IngestConfig,
+    cold: ColdConfig,
+) -> None:
+    """Fills `cold_movies` with movies that are described but not kept, and `cold_reviews` with their reviews.
+
+    A condition must be true of them too, where all that only a review has is unknown.
+
+    Args:
+        database: holds the staging tables, and the kept `reviewers` and `movies`.
+        config: holds the condition.
+        cold: how many reviews they may have.
+
+    Raises:
+        FilterError: the condition fails on the data.
+    """
+    import duckdb
+
+    run(database, "cold_start/candidates", max_reviews=cold.max_reviews)
+    run(database, "cold_start/unscraped_cold_movies")
+    scrape_links(database, threads=config.threads)
+    run(database, "cold_start/movies")
+    if config.where is not None:
+        run(database, "cold_start/rows")
+        try:
+            # Proved to be an expression over known columns when the reviews were chosen by it.
+            database.execute(
+                "delete from cold_movies where movie_id not in "
+                f"(select movie_id from cold_rows where ({config.where}\n))"
+            )
+        except (duckdb.OutOfMemoryException, duckdb.IOException):
+            raise
+        except duckdb.Error as error:
+            raise filter_failed(config.where, error) from error
+    run(database, "cold_start/reviews")

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.config.sections import ColdConfig, NeighboursConfig
 from engine.model.neighbours import NeighbourTable
 from pipelines.dataset.reviews import Reviews
-from pipelines.dataset.word_features import FEWEST_DESCRIBED, learn_features, weigh_words
+from pipelines.dataset.words import FEWEST_DESCRIBED, learn_features, weigh_words
 from pipelines.neighbours.sparse import strongest_entries
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Floats = NDArray[np.float32]
 
 _MOST_NEIGHBOURS_OF = 20_000
 """Of larger catalogues only so many movies are anyone's neighbours: the most reviewed ones."""

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any, NamedTuple
-
-from engine.errors import ConfigError, DataError
-
-SUFFIXES = (".html", ".htm")
-"""What a page may end with."""
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1c1e21; --page: #ffffff; --faint: #6a7077; --line: #d8dce1; }
@@ -135,41 +128,6 @@ def render_page(title: str, sections: Sequence[Section], footer: str = "") -> st
     )
 
 
-def check_page(path: Path) -> None:
-    """Refuses a file that a page cannot be written to, before any work is done.
-
-    Raises:
-        ConfigError: it does not end with .html, its folder does not exist, or it is a directory itself.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"A report is a web page, but {path} does not end with .html; name such a file.")
-    if not path.parent.is_dir():
-        raise ConfigError(f"There is no directory {path.parent} to write {path.name} to; create it first.")
-    if path.is_dir():
-        raise ConfigError(f"{path} is a directory; name a file to write to.")
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"Nothing may be written to {path.parent}; name a file in another directory.")
-
-
-def write_page(page: str, path: Path) -> None:
-    """Writes a page, which is put in place when it is whole.
-
-    Raises:
-        ConfigError: as `check_page`.
-        DataError: it cannot be written; what stood there before still does.
-    """
-    check_page(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        # Ids and titles may hold halves of surrogate pairs, which no file can.
-        unfinished.write_text(page, encoding="utf-8", errors="replace")
-        unfinished.replace(path)
-    except OSError as error:
-        raise DataError(f"Cannot write {path}: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
 def _column(values: Sequence[float | None]) -> list[str]:
     """Numbers of a column, all with decimals if one of them has some."""
     fractional = any(
@@ -187,3 +145,23 @@ def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
         for text, is_number in zip(cells, numeric, strict=True)
     )
     return f"<tr>{written}</tr>"
+
+
+def rows_parts(accounting: Mapping[str, Any]) -> list[str]:
+    """What became of the rows of the files: a table, and the reasons."""
+    names = ("read", "kept", "duplicate", "filtered", "rejected")
+    reasons = [
+        [what, reason, count]
+        for what, by in (("filtered", "filtered_by"), ("rejected", "rejected_by"))
+        for reason, count in accounting[by].items()
+        if count
+    ]
+    parts = [
+        table(names, [[accounting[name] for name in names]]),
+        table(["file", "rows"], [[file["path"], file["rows"]] for file in accounting["files"]]),
+    ]
+    if reasons:
+        parts.append(table(["", "reason", "rows"], reasons))
+    if accounting["truncated"]:
+        parts.append(paragraph(f"Cut off early: {', '.join(accounting['truncated'])}"))
+    return parts

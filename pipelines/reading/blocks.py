@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
@@ -23,10 +21,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 _MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
 _CHUNK = 1 << 20
-_NUM_READ_AHEAD = 2
 _MAX_STEPS_BACK = 1_000
-
-_Item = TypeVar("_Item")
 
 
 class Block(NamedTuple):
@@ -162,49 +157,6 @@ class BlockReader:
         while started and (piece := inflater.decompress(b"", self._block_size)):
             yield piece
         self.truncated = started
-
-
-def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
-    """Gives the items of another iterator, which runs a little ahead in a thread of its own.
-
-    Decompression lets go of the interpreter, and so does DuckDB, so that the two run at the same time.
-    """
-    ready: queue.Queue[tuple[bool, _Item | BaseException | None]] = queue.Queue(_NUM_READ_AHEAD)
-    abandoned = threading.Event()
-
-    def offer(entry: tuple[bool, _Item | BaseException | None]) -> bool:
-        while not abandoned.is_set():
-            try:
-                ready.put(entry, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def produce() -> None:
-        try:
-            for item in items:
-                if not offer((True, item)):
-                    return
-        except BaseException as error:  # handed over, and raised by the reader below
-            offer((False, error))
-        else:
-            offer((False, None))
-
-    thread = threading.Thread(target=produce, name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            more, entry = ready.get()
-            if more:
-                yield entry  # type: ignore[misc]
-            elif entry is None:
-                return
-            else:
-                raise entry  # type: ignore[misc]
-    finally:
-        abandoned.set()
-        thread.join()
 
 
 def decode_lines(data: bytes) -> str:

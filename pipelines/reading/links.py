@@ -33,9 +33,8 @@ def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> in
     )
     num_movies = 0
     while rows := reader.fetchmany(_BATCH):
-        found = map_texts("links", [details for _, details in rows], threads=threads)
-        scraped = [(movie_id, json.loads(links)) for (movie_id, _), links in zip(rows, found, strict=True)]
-        scraped = [(movie_id, links) for movie_id, links in scraped if links]
+        found = map_texts(links_of, [details for _, details in rows], threads=threads)
+        scraped = [(movie_id, links) for (movie_id, _), links in zip(rows, found, strict=True) if links]
         database.execute(
             "insert into scraped_links select unnest($movie_ids::varchar[]), unnest($links::varchar[][])",
             {"movie_ids": [movie_id for movie_id, _ in scraped], "links": [links for _, links in scraped]},

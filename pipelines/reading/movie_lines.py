@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import json
 from collections.abc import Sequence
-from pathlib import Path
+
+from pipelines.work.parallel import map_texts
 
 _GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama",
@@ -12,8 +15,6 @@ _GENRES = (
 """The genres of u.item's flags, in their order (u.genre)."""
 
 _NUM_ITEM_FIELDS = 5 + len(_GENRES)
-_MOVIE_FILES = ("u.item", "movies.dat", "movies.csv")
-_RATING_FILES = ("u.data", "ratings.dat", "ratings.csv")
 
 
 def item_movie(fields: Sequence[str]) -> dict[str, object] | None:
@@ -39,13 +40,25 @@ def dat_movie(fields: Sequence[str]) -> dict[str, object] | None:
     return {"asin": movie_id, "title": title, "category": genres.strip().split("|")}
 
 
-def movie_file_beside(ratings: Path) -> Path | None:
-    """The movie file in the folder of a MovieLens ratings file, if there is one.
+def literals_to_json(text: str) -> str:
+    """Turns the lines of a block that are Python literals into JSON; other lines stay as they are."""
+    lines = text.split("\n")
+    places = [place for place, line in enumerate(lines) if line.startswith("{'")]
+    for place, converted in zip(
+        places, map_texts(literal_to_json, [lines[at] for at in places]), strict=True
+    ):
+        lines[place] = converted
+    return "\n".join(lines)
 
-    Folds such as u1.base belong to u.data's folder as well.
+
+def literal_to_json(line: str) -> str:
+    """One literal as JSON; what is none stays as it is, and is rejected where JSON is parsed.
+
+    Example:
+        >>> literal_to_json("{'asin': 'B1', 'price': 9.5}")
+        '{"asin": "B1", "price": 9.5}'
     """
-    known = ratings.name in _RATING_FILES or ratings.suffix in {".base", ".test"}
-    if not known:
-        return None
-    beside = (ratings.with_name(name) for name in _MOVIE_FILES)
-    return next((path for path in beside if path.is_file()), None)
+    try:
+        return json.dumps(ast.literal_eval(line.strip()))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return line

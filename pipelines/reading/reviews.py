@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.config.sections import IngestConfig
 from engine.errors import ConfigError, SourceError
-from pipelines.dataset.copies import MIN_TEXT_LENGTH
-from pipelines.ingest.rejections import require_complete
 from pipelines.reading.blocks import Block, BlockReader, decode_lines
 from pipelines.reading.columns import REVIEW_COLUMNS, match_columns
-from pipelines.reading.json_reviews import stage_json_reviews
-from pipelines.reading.memory import block_size_for
-from pipelines.reading.sources import Source
-from pipelines.reading.staging import scratch_folder, stage_blocks
+from pipelines.reading.json_lines import file_of, lines_of
+from pipelines.reading.sources import Source, require_complete
+from pipelines.reading.staging import block_size_for, scratch_folder, stage_blocks
 from pipelines.work.database import run
 
 if TYPE_CHECKING:
@@ -31,6 +28,13 @@ RECORD_END = "\x1e"
 
 _NO_HEADER: Mapping[str, int] = {"reviewer": 0, "movie": 1, "rating": 2, "time": 3}
 """The columns of MovieLens' files without a header."""
+
+
+MIN_TEXT_LENGTH = 20
+"""Shorter texts ("Great movie!") are written about many movies on one day and make no copies."""
+
+
+_DOUBTFUL_AT_ONCE = 5_000
 
 
 class Records(NamedTuple):
@@ -239,3 +243,35 @@ def _stage_parquet(
     except duckdb.Error as error:
         raise _damaged(source, error) from error
     database.execute("drop view source_rows")
+
+
+def stage_json_reviews(
+    cursor: duckdb.DuckDBPyConnection,
+    blocks: Iterator[Block],
+    folder: Path,
+    parameters: Mapping[str, object],
+) -> None:
+    """Appends every line that is not blank to `staged_reviews`; those that cannot be used carry a reason.
+
+    Args:
+        cursor: a connection with the functions of `add_functions`.
+        blocks: of one file.
+        folder: where to put a block while it is read.
+        parameters: of both statements: file, with_text, with_numbers and min_text_length.
+    """
+    texts: list[str] = []
+    numbers: list[int] = []
+    for block in blocks:
+        lines = lines_of(block)
+        if not len(lines.numbers):
+            continue
+        with file_of(lines, folder) as written:
+            taken = run(cursor, "staging/stage_amazon_reviews", **written, **parameters).fetchall()
+        doubtful_texts, doubtful_numbers = lines.besides(taken)
+        texts += doubtful_texts
+        numbers += doubtful_numbers
+        if len(texts) >= _DOUBTFUL_AT_ONCE:
+            run(cursor, "staging/stage_doubtful_reviews", texts=texts, lines=numbers, **parameters)
+            texts, numbers = [], []
+    if texts:
+        run(cursor, "staging/stage_doubtful_reviews", texts=texts, lines=numbers, **parameters)

@@ -26,6 +26,10 @@ _NUM_ITEM_FIELDS = 24
 """Fields of a line of MovieLens' u.item: id, title, two dates, address, and a flag for each of 19 genres."""
 
 
+_MOVIE_FILES = ("u.item", "movies.dat", "movies.csv")
+_RATING_FILES = ("u.data", "ratings.dat", "ratings.csv")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A file that can be read, and how."""
@@ -192,3 +196,34 @@ def _delimiter_without_header(first: str) -> str | None:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def movie_file_beside(ratings: Path) -> Path | None:
+    """The movie file in the folder of a MovieLens ratings file, if there is one.
+
+    Folds such as u1.base belong to u.data's folder as well.
+    """
+    known = ratings.name in _RATING_FILES or ratings.suffix in {".base", ".test"}
+    if not known:
+        return None
+    beside = (ratings.with_name(name) for name in _MOVIE_FILES)
+    return next((path for path in beside if path.is_file()), None)
+
+
+def require_complete(source: Source, num_rows: int, *, allow_truncated: bool) -> None:
+    """Refuses a file whose gzip data ended too early, unless that was allowed.
+
+    Args:
+        source: the file.
+        num_rows: the rows that could be read of it.
+        allow_truncated: be content with those.
+
+    Raises:
+        SourceError: it was not.
+    """
+    if not allow_truncated:
+        raise SourceError(
+            f"{source.path} ends too early: {num_rows:,} complete rows could be read before its gzip data "
+            "breaks off; fetch it again, or use those rows with --allow-truncated.",
+            path=source.path,
+        )

@@ -12,9 +12,8 @@ import numpy as np
 from pipelines.synthetic.catalogue import FORMATS, Catalogue
 from pipelines.synthetic.dirt import MISSING_FIELDS, DirtRates, LinePlan, break_off, drop_field, share
 from pipelines.synthetic.draws import BoolArray, Draws, FloatArray, IntArray
-from pipelines.synthetic.prose import Prose
+from pipelines.synthetic.prose import NUM_PHRASES, NUM_REMARKS, OWN_TASTE_REMARKS, SUMMARIES, VERDICTS, Prose
 from pipelines.synthetic.reviewers import FIRST_DAY, NUM_DAYS, Reviews, draw_reviews, star_edges, stars
-from pipelines.synthetic.text import NUM_PHRASES, NUM_REMARKS, OWN_TASTE_REMARKS, SUMMARIES, VERDICTS
 
 _LINES_PER_CHUNK = 50_000
 _ORIGINAL, _COPY, _REPEAT, _MALFORMED, _MISSING = range(5)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.config.sections import RatingConfig, RelevanceConfig
 from pipelines.dataset.reviews import Reviews
 
 Ints = NDArray[np.int32]
-Floats = NDArray[np.float32]
 
 _MOST_EXAMPLES = 4
 _MOST_REVIEWS = 16

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config.sections import RelevanceConfig
-from engine.model.relevance_head import RelevanceHead
+from engine.model.heads import RelevanceHead
 from pipelines.dataset.reviews import Reviews
 from pipelines.training.loops import Trained, train_relevance
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints

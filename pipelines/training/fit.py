@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from engine.arrays import Floats
 from engine.config.sections import Config
 from engine.model.scorer import Blend, Model
-from pipelines.dataset.order import follows_time, in_order, without_fading
-from pipelines.dataset.reviews import Reviews, default_like_rating
-from pipelines.neighbours.content import Floats, content_table, with_content
-from pipelines.neighbours.nearness import CO_REVIEWS, Nearness
-from pipelines.neighbours.tables import build_neighbours
+from pipelines.dataset.reviews import Reviews, default_like_rating, histories_of
+from pipelines.dataset.splits import follows_time, in_order, without_fading
+from pipelines.neighbours.content import content_table, with_content
+from pipelines.neighbours.tables import CO_REVIEWS, Nearness, build_neighbours
 from pipelines.training.ensemble import train_members
 from pipelines.training.holdouts import train_holdouts
 from pipelines.training.loops import train_rating
 from pipelines.training.rating_blend import blended, choose_rating_blend
 from pipelines.training.score_blend import Judged, choose_blend
-from pipelines.training.validation import histories_of
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.work.tensorflow_start import start_tensorflow
 

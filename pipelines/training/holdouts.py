@@ -10,20 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.arrays import Floats
 from engine.config.sections import Config
+from engine.model.heads import RatingHead, RelevanceHead
 from engine.model.neighbours import NeighbourTable
-from engine.model.rating_head import RatingHead
-from engine.model.relevance_head import RelevanceHead
 from engine.model.scorer import Blend, Model
-from pipelines.dataset.order import follows_time, in_order
-from pipelines.dataset.reviews import Reviews
-from pipelines.dataset.splits import Split, hold_out_last
-from pipelines.neighbours.content import Floats, content_table
-from pipelines.neighbours.nearness import CO_REVIEWS, Nearness, nearness_options
-from pipelines.neighbours.tables import build_neighbours
+from pipelines.dataset.reviews import Reviews, histories_of
+from pipelines.dataset.splits import Split, follows_time, hold_out_last, in_order
+from pipelines.neighbours.content import content_table
+from pipelines.neighbours.tables import CO_REVIEWS, Nearness, build_neighbours, nearness_options
 from pipelines.training.ensemble import train_members
 from pipelines.training.loops import Trained, train_rating
-from pipelines.training.validation import histories_of, likelihood_of, ndcg_of
+from pipelines.training.validation import likelihood_of, ndcg_of
 from pipelines.work.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from engine.config.sections import RatingConfig, RelevanceConfig
 from engine.errors import TrainingError
-from engine.model.rating_head import RatingHead
-from engine.model.relevance_head import RelevanceHead
+from engine.model.heads import RatingHead, RelevanceHead
 from pipelines.dataset.reviews import Reviews
-from pipelines.reading.blocks import read_ahead
 from pipelines.training.batches import RatingSampler, RelevanceSampler
 from pipelines.training.rating_network import RatingNetwork
 from pipelines.training.relevance_network import RelevanceNetwork
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints, Saved, from_arrays, to_arrays
+from pipelines.work.parallel import read_ahead
 from pipelines.work.progress import progress_of_rounds
 
 Head = TypeVar("Head", RelevanceHead, RatingHead)

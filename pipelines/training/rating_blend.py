@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.rating_head import RatingHead
+from engine.model.heads import RatingHead
 from engine.model.scorer import Blend, Model
 from pipelines.dataset.reviews import Reviews
 

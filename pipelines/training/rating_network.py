@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config.sections import RatingConfig
-from engine.model.rating_head import RatingHead
-from pipelines.dataset.reviews import Reviews
+from engine.model.heads import RatingHead
+from pipelines.dataset.reviews import Reviews, movie_baselines
 from pipelines.training.batches import RatingBatch
 from pipelines.training.row_optimizer import RowOptimizer
 
@@ -18,22 +18,10 @@ if TYPE_CHECKING:
 
 INITIAL_SCALE = 0.05
 """Standard deviation of the first vectors."""
-BASELINE_DAMPING = 5.0
-"""Reviews at which a movie's own mean counts half against the mean of all."""
 _STARS_RANGE = 4.0
 """From the lowest rating to the highest on the scale of 1 to 5 for which the settings were chosen."""
 _SCALE_PENALTY = 5.0
 """Log scales are held nearer to zero than biases."""
-
-
-def movie_baselines(reviews: Reviews) -> NDArray[np.float32]:
-    """The damped mean rating of each movie, float32 [num_movies], in stars."""
-    ratings = reviews.ratings.astype(np.float64)
-    mean = ratings.mean() if len(ratings) else 0.0
-    counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
-    above = np.bincount(reviews.movie_rows, ratings - mean, minlength=reviews.num_movies)
-    baselines: NDArray[np.float32] = (mean + above / (counts + BASELINE_DAMPING)).astype(np.float32)
-    return baselines
 
 
 class RatingNetwork:

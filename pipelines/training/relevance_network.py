@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config.sections import RelevanceConfig
-from engine.model.relevance_head import RelevanceHead
+from engine.model.heads import RelevanceHead
 from pipelines.training.batches import RelevanceBatch
 from pipelines.training.row_optimizer import RowOptimizer
 

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.histories import spans
+from engine.arrays import spans
 from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import ALL, Blend, Model
 from pipelines.dataset.reviews import Reviews
-from pipelines.neighbours.nearness import Nearness
+from pipelines.neighbours.tables import Nearness
 
 logger = logging.getLogger(__name__)
 

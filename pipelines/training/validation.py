@@ -7,20 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.histories import Histories
-from engine.model.rating_head import RatingHead
-from engine.model.relevance_head import RelevanceHead
-from pipelines.dataset.reviews import Reviews
+from engine.model.heads import RatingHead, RelevanceHead
+from pipelines.dataset.reviews import Reviews, histories_of
 
 _REVIEWERS = 2000
 _REVIEWS = 20_000
 _DEPTH = 20
 _MAX_SCORES = 2**25
-
-
-def histories_of(reviews: Reviews) -> Histories:
-    """The reviews as histories."""
-    return Histories(reviews.offsets(), reviews.movie_rows, reviews.level_rows)
 
 
 def ndcg_of(earlier: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from engine.config.sections import Config
 from engine.errors import DataError
 from engine.model.histories import recency_weights
-from pipelines.dataset.order import in_order
-from pipelines.dataset.reviews import Reviews
-from pipelines.dataset.splits import hold_out_last
+from pipelines.dataset.reviews import Reviews, histories_of
+from pipelines.dataset.splits import hold_out_last, in_order
 from pipelines.measuring.ranking import rank_held_out
 from pipelines.neighbours.linear import linear_neighbours
 from pipelines.training.fit import first_blend
 from pipelines.training.holdouts import FEWEST_VALIDATED
 from pipelines.training.loops import train_rating, train_relevance
-from pipelines.training.validation import histories_of, likelihood_of, ndcg_of
+from pipelines.training.validation import likelihood_of, ndcg_of
 
 Head = TypeVar("Head")
 OnFigure = Callable[[float], None]

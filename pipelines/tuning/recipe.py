@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.config.sections import Config
-from engine.errors import ConfigError, DataError
+from pipelines.work.output import RECIPE_SUFFIXES, check_output, write_text
 
 
 def differences(config: Config) -> dict[str, Any]:
@@ -23,20 +22,6 @@ def differences(config: Config) -> dict[str, Any]:
     return _differences(config.to_dict(), Config().to_dict())
 
 
-def check_recipe_output(path: Path) -> None:
-    """Refuses a file that a recipe cannot be written to, before any work is done.
-
-    Raises:
-        ConfigError: it does not end with .toml, its folder does not exist, or it is a directory.
-    """
-    if path.suffix != ".toml":
-        raise ConfigError(f"A recipe is TOML, so let {path} end with .toml")
-    if not path.parent.is_dir():
-        raise ConfigError(f"There is no directory {path.parent} to write {path.name} to; create it first")
-    if path.is_dir():
-        raise ConfigError(f"{path} is a directory; name a file to write to")
-
-
 def write_recipe(config: Config, path: Path, notes: Sequence[str] = ()) -> None:
     """Writes a configuration as a recipe, whole or not at all.
 
@@ -46,19 +31,12 @@ def write_recipe(config: Config, path: Path, notes: Sequence[str] = ()) -> None:
         notes: lines for people, which stand above the settings as comments.
 
     Raises:
-        ConfigError: as `check_recipe_output`.
+        ConfigError: as `check_output`.
         DataError: the file cannot be written.
     """
-    check_recipe_output(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    check_output(path, RECIPE_SUFFIXES)
     lines = [f"# {note}".rstrip() for note in notes] + _lines(differences(config))
-    try:
-        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise DataError(f"Cannot write {path}: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_text("\n".join(lines) + "\n", path)
 
 
 def _differences(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

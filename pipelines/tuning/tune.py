@@ -19,8 +19,9 @@ from engine.errors import ConfigError, DataError, TrainingError
 from pipelines.dataset.reviews import Reviews, read_reviews
 from pipelines.ingest.ingest import ingest
 from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
-from pipelines.tuning.recipe import check_recipe_output, write_recipe
+from pipelines.tuning.recipe import write_recipe
 from pipelines.work.database import open_database, storage_errors
+from pipelines.work.output import RECIPE_SUFFIXES, check_output
 from pipelines.work.progress import progress_of_trials
 from pipelines.work.tensorflow_start import start_tensorflow
 
@@ -98,7 +99,7 @@ def tune(
         EngineError: as a build.
     """
     config = config or Config()
-    check_recipe_output(output)
+    check_output(output, RECIPE_SUFFIXES)
     if time_budget <= 0 or trials < 1:
         raise ConfigError("A search needs a time budget above 0 and at least one trial")
     prepared = _read(reviews, metadata, config)

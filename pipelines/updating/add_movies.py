@@ -15,27 +15,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.artifact.ids import build_id_arrays
+from engine.artifact.layout import (
+    CATALOG_FILE,
+    MOVIE_COUNTS,
+    POPULARITY,
+    REPORT_FILE,
+    VARIANT_ARRAYS,
+)
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import CATALOG_FILE
-from engine.catalogue.variants import MOVIE_COUNTS, VARIANT_ARRAYS, Variants, build_variant_arrays
-from engine.cold import cold_movies
+from engine.catalogue.variants import Variants, build_variant_arrays
 from engine.config.sections import Config
 from engine.errors import DataError
-from engine.lists.popular import POPULARITY
 from engine.model.storage import load_model
-from engine.search.batch_candidates import STRONGEST_FILE
+from engine.opened import cold_movies
 from pipelines.cold_start.catalogue import read_catalogue
-from pipelines.cold_start.files import read_cold, write_cold
-from pipelines.cold_start.insertion import insert_rows, rows_beside
-from pipelines.cold_start.joining import join_cold_movies
+from pipelines.cold_start.joining import join_cold_movies, read_cold, write_cold
 from pipelines.dataset.films import film_rows
-from pipelines.export.arrays import write_model, write_search
+from pipelines.export.arrays import write_model
 from pipelines.export.catalogue import write_catalog
-from pipelines.export.report import REPORT_FILE, write_report
-from pipelines.export.vector_index import build_search
-from pipelines.ingest.rejections import require_usable_metadata
+from pipelines.export.report import write_report
+from pipelines.export.rows import insert_rows, rows_beside
+from pipelines.export.vector_index import build_search, write_search
+from pipelines.export.versions import _OF_A_BUILD, _take_over
+from pipelines.ingest.accounting import require_usable_metadata
 from pipelines.reading.links import scrape_links
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.sources import inspect_source
@@ -46,8 +50,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OF_A_BUILD = ("format_version", "package_version", "build", "created", "files")
-"""What the writer says of every build by itself."""
 _COUNTED = (MOVIE_COUNTS, POPULARITY)
 """Arrays of reviews a movie, of which new movies have none."""
 _WITHOUT_TEXT = "no title, category, brand or description"
@@ -239,11 +241,3 @@ def _united(
     columns = np.concatenate([first_of_film[numbers], members])
     pairs = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(films), len(films)))
     return np.asarray(connected_components(pairs, directed=False)[1], dtype=np.int64)
-
-
-def _take_over(artifact: Artifact, writer: ArtifactWriter) -> None:
-    """Takes over the files that new movies do not change."""
-    written = {path.name for path in writer.files}
-    for name in artifact.manifest["files"]:
-        if name not in written and name not in (STRONGEST_FILE, REPORT_FILE):
-            writer.add_file(artifact.file(name))

@@ -18,21 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.artifact.ids import IdTable
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
-from engine.model.scorer import Model
 from engine.model.storage import load_model
-from pipelines.cold_start.insertion import rows_beside
-from pipelines.export.popularity import HISTORY_TIMES
-from pipelines.export.rows import Rows, ranks_of_new
-from pipelines.ingest.accounting import Accounting
+from engine.opened import id_table
+from pipelines.ingest.accounting import Accounting, write_rejected
 from pipelines.ingest.ingest import ingest
-from pipelines.ingest.rejections import write_rejected
+from pipelines.updating.change import Change, _work_out
 from pipelines.updating.drift import held_out_figures, reason_to_retrain
-from pipelines.updating.incoming import Incoming, read_incoming
-from pipelines.updating.merging import Merged, Reviews, merge_reviews
+from pipelines.updating.incoming import read_incoming
 from pipelines.updating.rewriting import write_updated
 from pipelines.work.database import open_database, storage_errors
 
@@ -65,29 +60,6 @@ class _NothingNewError(Exception):
     def __init__(self, result: UpdateResult) -> None:
         super().__init__()
         self.result = result
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """An index before and after an update.
-
-    Attributes:
-        model: as it was.
-        merged: the histories as they will be.
-        new_ids: the reviewers who join, in the order of their ids' bytes.
-        new_rows: int64 [num_new_reviewers], their rows.
-        old_rows: int64 [num_old_reviewers], the rows that the others will have.
-        incoming: the reviews.
-        reviewer_rows: int64 [num_reviews], of the reviews, as they will be.
-    """
-
-    model: Model
-    merged: Merged
-    new_ids: Sequence[str]
-    new_rows: Rows
-    old_rows: Rows
-    incoming: Incoming
-    reviewer_rows: Rows
 
 
 def add_reviews(
@@ -135,7 +107,7 @@ def _write_version(
         work = Path(scratch) / "work.duckdb"
         with open_database(work, memory_limit=limits.memory_limit, threads=limits.threads) as database:
             accounting = ingest(database, reviews, (), limits, few=True)
-            incoming = read_incoming(database, _ids(artifact, "movie"), levels)
+            incoming = read_incoming(database, id_table(artifact, "movie"), levels)
             change = _work_out(artifact, model, incoming)
             update = _figures(artifact, change, accounting)
             if not update["changed"]:
@@ -161,32 +133,6 @@ def _write_version(
     )
     writer.add_section(SECTION, _section(artifact, update))
     return update
-
-
-def _work_out(artifact: Artifact, model: Model, incoming: Incoming) -> Change:
-    reviewers = _ids(artifact, "reviewer")
-    rows = reviewers.rows(incoming.reviewer_ids)
-    new_ids = [incoming.reviewer_ids[place] for place in np.flatnonzero(rows < 0).tolist()]
-    new_rows = ranks_of_new(reviewers, new_ids)
-    old_rows = rows_beside(new_rows, len(reviewers))
-    final = np.empty(len(rows), dtype=np.int64)
-    final[rows < 0] = new_rows
-    final[rows >= 0] = old_rows[rows[rows >= 0]]
-    reviewer_rows = final[incoming.places]
-    histories = model.histories
-    times = np.zeros(len(histories.movie_rows), dtype=np.int64)
-    if artifact.has(f"{HISTORY_TIMES}.npy"):
-        times = artifact.array(HISTORY_TIMES)
-    new = Reviews(reviewer_rows, incoming.movie_rows, incoming.level_rows, incoming.times)
-    return Change(
-        model=model,
-        merged=merge_reviews(histories, times, old_rows, len(old_rows) + len(new_rows), new),
-        new_ids=new_ids,
-        new_rows=new_rows,
-        old_rows=old_rows,
-        incoming=incoming,
-        reviewer_rows=reviewer_rows,
-    )
 
 
 def _figures(artifact: Artifact, change: Change, accounting: Accounting) -> dict[str, Any]:
@@ -237,7 +183,3 @@ def _section(artifact: Artifact, update: dict[str, Any]) -> dict[str, Any]:
         "trained_on": trained,
         "history": history,
     }
-
-
-def _ids(artifact: Artifact, kind: str) -> IdTable:
-    return IdTable(artifact.array(f"{kind}_ids"), artifact.array(f"{kind}_id_offsets"))

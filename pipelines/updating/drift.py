@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Rows
 from engine.model.scorer import ALL, Model
 from pipelines.measuring import metrics
-
-Rows = NDArray[np.int64]
 
 MOST_NEW_SHARE = 0.2
 """New reviews, as a part of those trained on, beyond which to train again."""

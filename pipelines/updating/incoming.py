@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Rows
 from engine.artifact.ids import IdTable
 from engine.errors import DataError
 from pipelines.dataset.reviews import level_rows_of
 
 if TYPE_CHECKING:
     import duckdb
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.histories import Histories, spans
-
-Rows = NDArray[np.int64]
+from engine.arrays import Rows, spans
+from engine.model.histories import Histories
 
 
 class Reviews(NamedTuple):

@@ -8,16 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.artifact.layout import INDEX_FILE, REPORT_FILE, STRONGEST_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
 from engine.errors import IndexQualityError
 from engine.model.storage import load_model
-from engine.recommender import INDEX_FILE
-from engine.search.batch_candidates import STRONGEST_FILE
-from pipelines.export.arrays import write_search
-from pipelines.export.report import REPORT_FILE, write_report
-from pipelines.export.vector_index import build_search
+from pipelines.export.report import write_report
+from pipelines.export.vector_index import build_search, write_search
 
 logger = logging.getLogger(__name__)
 

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Rows
+from engine.artifact.layout import CATALOG_FILE, HISTORY_TIMES, MOVIE_COUNTS, POPULARITY
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards, build_card_arrays
-from engine.catalogue.database import CATALOG_FILE
-from engine.catalogue.variants import MOVIE_COUNTS
 from engine.config.sections import Config
 from engine.errors import ArtifactError
-from engine.lists.popular import POPULARITY
 from engine.model.newcomers import rating_biases
-from pipelines.export.popularity import HISTORY_TIMES, write_popularity, write_times
-from pipelines.export.rows import Rows, replace_records, spread_rows
+from pipelines.export.arrays import write_popularity, write_times
+from pipelines.export.rows import replace_records, spread_rows
 
 if TYPE_CHECKING:
-    from pipelines.updating.add_reviews import Change
+    from pipelines.updating.change import Change
 
 _HISTORY = ("offsets", "movie_rows", "level_rows")
 

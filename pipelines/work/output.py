@@ -1,8 +1,10 @@
-"""Tables written out as one file, whole or not at all."""
+"""Writes files whole or not at all, and checks their place before the work starts."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,44 +13,80 @@ from engine.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import duckdb
 
-SUFFIXES = (".parquet", ".csv")
-"""The endings that say which format a table is written in."""
+TABLE_SUFFIXES = (".parquet", ".csv")
+"""The endings of a table, which say its format."""
+PAGE_SUFFIXES = (".html", ".htm")
+"""The endings of a web page."""
+RECIPE_SUFFIXES = (".toml",)
+"""The ending of a recipe."""
 
 
-def check_output(path: Path) -> None:
-    """Refuses a file that a table cannot be written to, before any work is done.
+def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Checks that a file can be written, before any work is done.
 
     Raises:
-        ConfigError: its ending names no format, its folder does not exist, or it is a directory itself.
+        ConfigError: the file has none of the endings, its folder does not exist or is read-only, or it is a
+            directory itself.
     """
-    if path.suffix not in SUFFIXES:
-        raise ConfigError(f"Cannot tell the format of {path}; let it end with {' or '.join(SUFFIXES)}.")
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{path} does not end with {' or '.join(suffixes)}; name a file that does")
     if not path.parent.is_dir():
-        raise ConfigError(f"There is no directory {path.parent} to write {path.name} to; create it first.")
+        raise ConfigError(f"There is no directory {path.parent} to write {path.name} to; create it first")
     if path.is_dir():
-        raise ConfigError(f"{path} is a directory; name a file to write to.")
+        raise ConfigError(f"{path} is a directory; name a file to write to")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"Nothing may be written to {path.parent}; name a file in another directory")
 
 
-def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
-    """Writes a relation as Parquet or CSV, by the file's ending, and puts it in place when it is whole.
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a path beside `path` to write to, and puts the file in place when the block ends well.
 
     Raises:
-        ConfigError: the ending names no format, or there is no such folder.
-        DataError: it cannot be written, because the disk is full or the folder is read-only; what stood
-            there before still does.
+        DataError: the file cannot be written; what stood at `path` before still does.
     """
     import duckdb
 
-    check_output(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        if path.suffix == ".csv":
-            rows.write_csv(str(unfinished), header=True)
-        else:
-            rows.write_parquet(str(unfinished), compression="zstd")
+        yield unfinished
         unfinished.replace(path)
     except (duckdb.IOException, OSError) as error:
-        reason = str(error).split("\n", 1)[0]
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise DataError(f"Cannot write {path}: {reason}") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
+    """Writes a relation as Parquet or CSV, by the file's ending.
+
+    Raises:
+        ConfigError: as `check_output`.
+        DataError: as `whole_file`.
+    """
+    check_output(path, TABLE_SUFFIXES)
+    with whole_file(path) as unfinished:
+        if path.suffix.lower() == ".csv":
+            rows.write_csv(str(unfinished), header=True)
+        else:
+            rows.write_parquet(str(unfinished), compression="zstd")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Writes text as UTF-8; halves of surrogate pairs, which no file can hold, become question marks.
+
+    Raises:
+        DataError: as `whole_file`.
+    """
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", errors="replace")
+
+
+def flush(path: Path) -> None:
+    """Waits until a file, or the names in a directory, are on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

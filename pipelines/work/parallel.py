@@ -1,75 +1,113 @@
-"""Work on many texts at once in processes of their own.
-
-Each is a fresh interpreter that reads texts from its stdin and writes what it made of them to its stdout.
-A fork would copy the locks of DuckDB's and TensorFlow's threads, and the other ways of `multiprocessing` run
-the caller's main module again, which a script without a guard does not survive.
-"""
+"""Runs a function over many texts in several processes, and reads an iterator ahead in a thread."""
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any, TypeVar
 
-_FEW = 1_000
-"""So many texts are done here and now, sooner than an interpreter starts."""
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+_TEXTS_PER_PROCESS = 1_000
+"""Fewer texts than this are worked on here: they take less time than starting an interpreter."""
+_NUM_READ_AHEAD = 2
+"""Items that a thread holds ready for its reader."""
 
 
-def map_texts(name: str, texts: Sequence[str], *, threads: int = 0) -> list[str]:
-    """Applies a named function to every text, in order.
+def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threads: int = 0) -> list[_Result]:
+    """Applies a function to every text, in several processes where there are many texts.
+
+    Each process is a fresh interpreter, which imports the function by its module and name. A fork would copy
+    the locks of DuckDB's and TensorFlow's threads, and the other ways of `multiprocessing` run the caller's
+    main module again, which a script without a guard does not survive.
 
     Args:
-        name: "links", "literal" or "sentiment".
-        texts: what to apply it to.
+        function: stands at the top of its module, and returns what JSON can hold.
+        texts: what to apply the function to.
         threads: the most processes at a time; 0 takes one a core.
+
+    Returns:
+        The results, in the order of the texts.
     """
-    num_processes = min(threads or os.cpu_count() or 1, -(-len(texts) // _FEW))
+    num_processes = min(threads or os.cpu_count() or 1, -(-len(texts) // _TEXTS_PER_PROCESS))
     if num_processes <= 1:
-        function = _function(name)
         return [function(text) for text in texts]
     size = -(-len(texts) // num_processes)
     shares = [texts[start : start + size] for start in range(0, len(texts), size)]
     with ThreadPoolExecutor(num_processes) as pool:
-        results = pool.map(lambda share: _map_in_process(name, share), shares)
+        results = pool.map(lambda share: _map_in_process(function, share), shares)
         return [result for part in results for result in part]
 
 
-def _map_in_process(name: str, texts: Sequence[str]) -> list[str]:
+def _map_in_process(function: Callable[[str], _Result], texts: Sequence[str]) -> list[_Result]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.work.parallel", name],
+        [sys.executable, "-m", "pipelines.work.parallel", function.__module__, function.__name__],
         input=json.dumps(list(texts)).encode("ascii"),
         stdout=subprocess.PIPE,
         check=True,
         env=environment,
     )
-    results: list[str] = json.loads(done.stdout)
+    results: list[_Result] = json.loads(done.stdout)
     return results
 
 
-def _function(name: str) -> Callable[[str], str]:
-    """The function of that name, imported only where it is wanted."""
-    if name == "links":
-        from pipelines.reading.links import links_of
-
-        return lambda text: json.dumps(links_of(text))
-    if name == "sentiment":
-        from pipelines.dataset.sentiment import sentiment_of
-
-        return lambda text: "" if (found := sentiment_of(text)) is None else repr(found)
-    from pipelines.reading.literals import literal_to_json
-
-    return literal_to_json
-
-
-def _main() -> None:
-    function = _function(sys.argv[1])
+def _main(module: str, name: str) -> None:
+    function: Callable[[str], Any] = getattr(import_module(module), name)
     texts = json.load(sys.stdin.buffer)
     sys.stdout.buffer.write(json.dumps([function(text) for text in texts]).encode("ascii"))
 
 
+def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
+    """Gives the items of another iterator, which runs a little ahead in a thread of its own.
+
+    Decompression lets go of the interpreter, and so does DuckDB, so that the two run at the same time.
+    """
+    ready: queue.Queue[tuple[bool, _Item | BaseException | None]] = queue.Queue(_NUM_READ_AHEAD)
+    abandoned = threading.Event()
+
+    def offer(entry: tuple[bool, _Item | BaseException | None]) -> bool:
+        while not abandoned.is_set():
+            try:
+                ready.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def produce() -> None:
+        try:
+            for item in items:
+                if not offer((True, item)):
+                    return
+        except BaseException as error:  # handed over, and raised by the reader below
+            offer((False, error))
+        else:
+            offer((False, None))
+
+    thread = threading.Thread(target=produce, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            more, entry = ready.get()
+            if more:
+                yield entry  # type: ignore[misc]
+            elif entry is None:
+                return
+            else:
+                raise entry  # type: ignore[misc]
+    finally:
+        abandoned.set()
+        thread.join()
+
+
 if __name__ == "__main__":
-    _main()
+    _main(*sys.argv[1:])

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.artifact.reader import CURRENT, MANIFEST, Artifact, checksum
-from engine.artifact.writer import ArtifactWriter, check_output
+from engine.artifact.layout import CURRENT, MANIFEST
+from engine.artifact.reader import Artifact, checksum
+from engine.artifact.writer import ArtifactWriter, check_directory
 from engine.errors import (
     ArtifactCorruptError,
     ArtifactError,
@@ -103,14 +104,14 @@ def test_a_killed_build_leaves_the_old_one_live_and_the_next_cleans_up(tmp_path:
         assert process.stdout is not None
         assert process.stdout.readline() == "writing\n"
         with pytest.raises(ArtifactError, match="Another build"):
-            check_output(tmp_path)
+            check_directory(tmp_path)
         with pytest.raises(ArtifactError, match="Another build"), ArtifactWriter(tmp_path):
             pass
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert list(tmp_path.glob(".partial-*"))
     assert live_mark(tmp_path) == 1
-    check_output(tmp_path)
+    check_directory(tmp_path)
     write_build(tmp_path, 2)
     assert live_mark(tmp_path) == 2
     assert not list(tmp_path.glob(".partial-*"))
@@ -251,7 +252,7 @@ def test_a_full_disk_is_one_sentence_and_the_old_build_stays(
 
 def test_a_disk_that_is_too_small_is_refused_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="MB are free"):
-        check_output(tmp_path, needed=2**62)
+        check_directory(tmp_path, needed=2**62)
 
 
 def test_a_read_only_output_is_refused_before_the_work(
@@ -262,7 +263,7 @@ def test_a_read_only_output_is_refused_before_the_work(
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     with pytest.raises(ArtifactError, match="read-only file system; name another directory"):
-        check_output(tmp_path / "new")
+        check_directory(tmp_path / "new")
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(ArtifactError, match="read-only file system"), ArtifactWriter(tmp_path / "new"):
         pass
@@ -271,14 +272,14 @@ def test_a_read_only_output_is_refused_before_the_work(
 def test_an_output_that_is_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file.txt").write_text("x")
     with pytest.raises(ArtifactError, match=r"holds other things \(file\.txt\)"):
-        check_output(tmp_path)
+        check_directory(tmp_path)
     with pytest.raises(ArtifactError, match="it is a file"):
-        check_output(tmp_path / "file.txt")
+        check_directory(tmp_path / "file.txt")
     with pytest.raises(ArtifactError, match="not a directory"):
-        check_output(tmp_path / "file.txt" / "inside")
+        check_directory(tmp_path / "file.txt" / "inside")
     with pytest.raises(ArtifactError, match="it is a file"), ArtifactWriter(tmp_path / "file.txt"):
         pass
-    check_output(tmp_path / "some" / "where")
+    check_directory(tmp_path / "some" / "where")
     assert not (tmp_path / "some").exists()
 
 

@@ -19,8 +19,7 @@ from made_index import NUM_MOVIES, movie_id, reviewer_id, write_index
 from engine import Engine
 from engine.cli.main import main
 from engine.errors import ConfigError, DataError, FilterError, SourceError, UnknownIdError
-from pipelines.batch import recommend_all as everyone
-from pipelines.batch import shards
+from pipelines.batch import local_processes, shards
 from pipelines.batch.recommend_all import recommend_all
 
 NUM_REVIEWERS = 300
@@ -301,7 +300,7 @@ def test_two_works_do_not_write_to_one_directory(index: Path, tmp_path: Path) ->
 def test_a_process_that_dies_is_one_sentence_and_the_work_goes_on(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_for = everyone._wait_for
+    wait_for = local_processes._wait_for
 
     def kill_first(process: Any, report: str, on_lists: Any) -> int:
         if report == "written":
@@ -309,7 +308,7 @@ def test_a_process_that_dies_is_one_sentence_and_the_work_goes_on(
         return wait_for(process, report, on_lists)
 
     with monkeypatch.context() as patched:
-        patched.setattr(everyone, "_wait_for", kill_first)
+        patched.setattr(local_processes, "_wait_for", kill_first)
         with pytest.raises(DataError, match="give the same command again"):
             recommend_all(index, tmp_path / "lists", k=3, shard_size=20)
     recommend_all(index, tmp_path / "lists", k=3, shard_size=20)

@@ -6,10 +6,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from engine.artifact.layout import CATALOG_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import CATALOG_COLUMNS, CATALOG_FILE, Catalog
+from engine.catalogue.database import CATALOG_COLUMNS, Catalog
 from engine.errors import ArtifactCorruptError, ArtifactError, FilterError
 from pipelines.export.catalogue import write_catalog
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from engine.artifact.ids import IdTable, build_id_arrays
+from engine.artifact.layout import CATALOG_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import CATALOG_FILE, Catalog
+from engine.catalogue.database import Catalog
 from engine.catalogue.title_search import TitleSearch
 from engine.catalogue.variants import Variants, build_variant_arrays
 from engine.errors import ConfigError, TitleError

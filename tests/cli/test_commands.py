@@ -12,11 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 import pipelines
-from engine.answers import TopList
+from engine.answers import TopList, Variety
 from engine.artifact.writer import ArtifactWriter
 from engine.cli.main import main
 from engine.errors import FilterError, UnknownIdError
-from engine.lists.variety import Variety
 
 
 @dataclass(frozen=True)

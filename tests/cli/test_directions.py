@@ -6,12 +6,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.answers import Reason
-from engine.catalogue.title_search import TitleMatch
+from engine.answers import LikelyReviewer, MoviePrediction, Reason, SimilarMovie, SimilarReviewer, TitleMatch
 from engine.cli.main import main
-from engine.direction_answers import LikelyReviewer, MoviePrediction, SimilarReviewer
 from engine.errors import DataError, TitleError, UnknownIdError
-from engine.relations.similar_movies import SimilarMovie
 
 REASONS = (
     Reason(movie_id="M1", title="Laura", rating=5.0, contribution=0.5),

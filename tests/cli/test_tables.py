@@ -1,4 +1,4 @@
-from engine.cli.tables import cell_text, display_width, format_table
+from engine.cli.output import cell_text, display_width, format_table
 
 
 def test_numbers_stand_to_the_right_and_text_to_the_left() -> None:

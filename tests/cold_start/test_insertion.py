@@ -8,15 +8,10 @@ from made_index import NUM_MOVIES, make_model
 
 from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import ALL, Model
-from pipelines.cold_start.insertion import (
-    add_reviews,
-    insert_into_table,
-    insert_movies,
-    insert_rows,
-    rows_beside,
-)
+from pipelines.cold_start.insertion import add_reviews, insert_into_table, insert_movies
 from pipelines.cold_start.mapping import MovieVectors
 from pipelines.cold_start.neighbours import Edges
+from pipelines.export.rows import insert_rows, rows_beside
 
 NEW_ROWS = np.array([0, 5, 6, 203, NUM_MOVIES + 4])
 

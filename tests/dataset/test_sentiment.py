@@ -16,8 +16,14 @@ from engine.config.sections import IngestConfig, SentimentConfig, load_config
 from engine.errors import ConfigError, DataError
 from pipelines import build_index, evaluate
 from pipelines.dataset.reviews import Reviews, make_reviews, read_reviews
-from pipelines.dataset.sentiment import read_sentiment, sentiment_of
-from pipelines.dataset.signals import describe_sentiment, sentiment_stars, training_reviews, verdicts
+from pipelines.dataset.sentiment import (
+    describe_sentiment,
+    read_sentiment,
+    sentiment_of,
+    sentiment_stars,
+    training_reviews,
+)
+from pipelines.evaluation.comparison import verdicts
 from pipelines.evaluation.data import Pair, read_for_protocol, read_pairs
 from pipelines.evaluation.protocols import make_folds
 from pipelines.ingest.ingest import ingest
@@ -80,7 +86,7 @@ def test_a_review_is_the_mean_of_its_sentences_however_long_it_is() -> None:
 
 def test_sentiment_is_the_same_in_processes_of_their_own() -> None:
     texts = [GOOD, BAD, SILENT] * 400
-    assert map_texts("sentiment", texts, threads=2) == map_texts("sentiment", texts, threads=1)
+    assert map_texts(sentiment_of, texts, threads=2) == map_texts(sentiment_of, texts, threads=1)
 
 
 @given(st.lists(st.tuples(st.sampled_from([1.0, 2.0, 4.0, 5.0]), st.floats(-1, 1)), min_size=1, max_size=40))

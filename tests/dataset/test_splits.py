@@ -7,12 +7,10 @@ import pytest
 
 from engine.config.sections import Config, SplitConfig, load_config
 from engine.errors import ConfigError
-from pipelines.dataset.order import follows_time, in_order, is_drawn_anywhere
-from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.dataset.splits import hold_out_last
+from pipelines.dataset.reviews import Reviews, histories_of, make_reviews
+from pipelines.dataset.splits import follows_time, hold_out_last, in_order, is_drawn_anywhere
 from pipelines.evaluation import evaluate as evaluation
 from pipelines.training.fit import fit_model
-from pipelines.training.validation import histories_of
 
 QUICK = load_config(
     assignments=[

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from engine.cli.main import main
+from engine.model.heads import RelevanceHead
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
-from engine.model.relevance_head import RelevanceHead
 from engine.model.scorer import Blend, Model
 from pipelines.dataset.reviews import make_reviews
 from pipelines.evaluation.protocols import Fold

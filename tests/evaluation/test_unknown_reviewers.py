@@ -3,8 +3,8 @@ import pytest
 from random_models import random_model
 
 from engine.model.scorer import Model
-from pipelines.evaluation.strangers import Lists
-from pipelines.export.popularity import popularity_of
+from pipelines.dataset.popularity import popularity_of
+from pipelines.evaluation.fold_figures import Lists
 from pipelines.measuring.ranking import top_of
 
 POPULAR = np.array([3.0, 9.0, 3.0, 7.0] + [0.5] * 46, dtype=np.float32)

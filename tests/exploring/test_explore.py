@@ -13,7 +13,7 @@ from engine.config.sections import load_config
 from engine.errors import ConfigError, DataError
 from pipelines.exploring.explore import explore
 from pipelines.exploring.findings import find
-from pipelines.pages.page import write_page
+from pipelines.work.output import write_text
 
 EVERYTHING = load_config(
     assignments=("ingest.min_reviews_per_reviewer=1", "ingest.min_reviews_per_movie=1", "ingest.threads=1")
@@ -199,7 +199,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(
 
     monkeypatch.setattr(Path, "write_text", fail)
     with pytest.raises(DataError, match=r"Cannot write .*page\.html: No space left"):
-        write_page("a new page that is long", output)
+        write_text("a new page that is long", output)
     assert output.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
@@ -216,4 +216,4 @@ def test_the_command_prints_findings_or_json_and_writes_the_page(reviews: Path, 
     assert page.is_file()
     result = CliRunner().invoke(main, ["explore", str(reviews), "--output", str(tmp_path / "page.pdf")])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: A report is a web page")
+    assert "does not end with .html" in result.stderr

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,9 @@ import pytest
 
 from engine.config.sections import IngestConfig
 from pipelines.ingest.ingest import ingest
-from pipelines.reading.literals import literal_to_json
-from pipelines.work import parallel as processes
+from pipelines.reading.links import links_of
+from pipelines.reading.movie_lines import literal_to_json
+from pipelines.work import parallel
 from pipelines.work.database import add_functions
 from pipelines.work.parallel import map_texts
 
@@ -186,12 +188,14 @@ def test_lines_of_metadata_that_describe_no_movie_say_why(
     ]
 
 
-@pytest.mark.parametrize("name", ["links", "literal"])
-def test_many_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize("function", [links_of, literal_to_json])
+def test_many_processes_give_what_one_gives(
+    monkeypatch: pytest.MonkeyPatch, function: Callable[[str], object]
+) -> None:
     texts = [f"<a href='/{number}'>ü\n{number}</a>" for number in range(7)] + ["{'asin': 'ü'}"]
-    alone = map_texts(name, texts)
-    monkeypatch.setattr(processes, "_FEW", 2)
-    assert map_texts(name, texts, threads=3) == alone
+    alone = map_texts(function, texts)
+    monkeypatch.setattr(parallel, "_TEXTS_PER_PROCESS", 2)
+    assert map_texts(function, texts, threads=3) == alone
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from engine.config.sections import IngestConfig
 from engine.errors import DataError
-from pipelines.ingest.accounting import Accounting, FileAccount
+from pipelines.ingest.accounting import Accounting, FileAccount, write_rejected
 from pipelines.ingest.ingest import ingest
-from pipelines.ingest.rejections import write_rejected
 from pipelines.work.database import open_database
 
 if TYPE_CHECKING:

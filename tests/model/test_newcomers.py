@@ -8,9 +8,10 @@ from scipy.optimize import minimize
 
 from engine.artifact.ids import IdTable, build_id_arrays
 from engine.errors import DataError, UnknownIdError
+from engine.model.heads import RatingHead, Tastes
 from engine.model.histories import Histories, History
-from engine.model.newcomers import BIAS_PENALTY, SCALE_PENALTY, history_of, rating_biases
-from engine.model.rating_head import RatingHead, Tastes
+from engine.model.newcomers import BIAS_PENALTY, SCALE_PENALTY, rating_biases
+from engine.questions.ratings import history_of
 
 NUM_MOVIES, DIM = 40, 5
 LEVELS = np.arange(1, 6, dtype=np.float32)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from engine.config.sections import RatingConfig
+from engine.model.heads import RatingHead, Tastes
 from engine.model.histories import Histories, History
-from engine.model.rating_head import RatingHead, Tastes
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.training.batches import RatingSampler
 from pipelines.training.loops import train_rating

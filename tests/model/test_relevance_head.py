@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from engine.config.sections import RelevanceConfig
+from engine.model.heads import RelevanceHead
 from engine.model.histories import Histories, History, recency_weights
-from engine.model.relevance_head import RelevanceHead
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.training.batches import RelevanceBatch, RelevanceSampler
 from pipelines.training.relevance_network import RelevanceNetwork

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from random_models import BLEND, LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.lists.maker import best_places
+from engine.arrays import best_places
 from engine.model.histories import History
 from engine.model.scorer import ALL, Blend, Model
 

@@ -1,5 +1,5 @@
 from engine.config.sections import NeighboursConfig
-from pipelines.neighbours.nearness import CO_REVIEWS, Nearness, nearness_options
+from pipelines.neighbours.tables import CO_REVIEWS, Nearness, nearness_options
 
 
 def test_a_catalogue_too_large_for_a_linear_model_may_have_damped_co_reviews() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.errors import SourceError
 from pipelines.reading import blocks
-from pipelines.reading.blocks import BlockReader, read_ahead
+from pipelines.reading.blocks import BlockReader
+from pipelines.work.parallel import read_ahead
 
 
 @given(

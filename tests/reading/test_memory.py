@@ -9,10 +9,10 @@ import pytest
 from engine.config.sections import IngestConfig
 from engine.config.values import size_in_bytes
 from pipelines.ingest.ingest import ingest
-from pipelines.reading import memory as reading_memory
+from pipelines.reading import staging
 from pipelines.reading.blocks import BLOCK_SIZE
-from pipelines.reading.memory import block_size_for, memory_for_reading
 from pipelines.reading.sources import Source
+from pipelines.reading.staging import block_size_for, memory_for_reading
 from pipelines.work.database import open_database
 
 
@@ -57,7 +57,7 @@ def test_the_database_is_held_to_it_while_it_reads_and_not_after(
     rows = [{"reviewerID": f"R{row % 5}", "asin": f"M{row % 3}", "overall": 4} for row in range(15)]
     path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
     limits = []
-    within = reading_memory.limited_memory
+    within = staging.limited_memory
     with open_database(tmp_path / "work.duckdb", memory_limit="1GB") as database:
 
         def note(*arguments: object) -> object:

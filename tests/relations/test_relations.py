@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from engine.model import histories as histories_module
+from engine.model.heads import RatingHead, RelevanceHead
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
-from engine.model.rating_head import RatingHead
-from engine.model.relevance_head import RelevanceHead
 from engine.model.scorer import Blend, Model
-from engine.relations import audience as reviewers_for
-from engine.relations import similar_reviewers
+from engine.relations import audience, similar_reviewers
 from engine.relations.audience import find_reviewers
 from engine.relations.predictions import central_interval
 
@@ -80,8 +79,8 @@ def test_the_reviewers_for_a_movie_are_the_best_of_scoring_each(
 ) -> None:
     model = random_model(kind, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reviewers_for, "_RESCORED_AT_ONCE", rescored_at_once)
-        patch.setattr(reviewers_for, "_REVIEWS_AT_ONCE", 300)
+        patch.setattr(audience, "_RESCORED_AT_ONCE", rescored_at_once)
+        patch.setattr(histories_module, "_REVIEWS_AT_ONCE", 300)
         found = find_reviewers(model, movie_row, k, np.array([movie_row]))
     unseen = [row for row in range(NUM_REVIEWERS) if movie_row not in model.histories.of(row).movie_rows]
     scores = [model.rescore(model.reviewer(row), np.array([movie_row])) for row in unseen]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from random_models import BLEND, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.lists.maker import best_places
+from engine.arrays import best_places
 from engine.model.scorer import Blend, Model
 from engine.search.batch_candidates import BatchSource
 from engine.search.candidates import CandidateSource

@@ -6,16 +6,15 @@ import duckdb
 import numpy as np
 
 from engine.artifact.ids import build_id_arrays
+from engine.artifact.layout import INDEX_FILE, MOVIE_COUNTS
 from engine.artifact.writer import ArtifactWriter
-from engine.catalogue.variants import MOVIE_COUNTS, build_variant_arrays
+from engine.catalogue.variants import build_variant_arrays
 from engine.config.sections import Config
+from engine.model.heads import RatingHead, RelevanceHead
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
-from engine.model.rating_head import RatingHead
-from engine.model.relevance_head import RelevanceHead
 from engine.model.scorer import Blend, Model
 from engine.model.storage import model_arrays, model_section
-from engine.recommender import INDEX_FILE
 from indexes.faiss_index import FlatIndex
 from pipelines.export.catalogue import write_catalog
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from engine.model.heads import RatingHead, RelevanceHead
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
-from engine.model.rating_head import RatingHead
-from engine.model.relevance_head import RelevanceHead
 from engine.model.scorer import Blend, Model
 
 NUM_REVIEWERS, NUM_MOVIES, DIM = 12, 50, 6

@@ -7,16 +7,16 @@ import duckdb
 import numpy as np
 
 from engine.artifact.ids import IdTable, build_id_arrays
+from engine.artifact.layout import CATALOG_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import CATALOG_FILE, Catalog
+from engine.catalogue.database import Catalog
 from engine.catalogue.variants import Variants, build_variant_arrays
 from engine.lists.maker import ListMaker
+from engine.model.heads import RatingHead, RelevanceHead
 from engine.model.histories import Histories, History
 from engine.model.neighbours import NeighbourTable
-from engine.model.rating_head import RatingHead
-from engine.model.relevance_head import RelevanceHead
 from engine.model.scorer import Blend, Model, Reviewer
 from engine.search.candidates import CandidateSource
 from indexes.exact import ExactIndex

@@ -5,8 +5,8 @@ import pytest
 from random_models import DIM, NUM_MOVIES, NUM_REVIEWERS, random_model
 
 from engine.config.sections import RelevanceConfig
+from engine.model.heads import RelevanceHead
 from engine.model.histories import Histories, History
-from engine.model.relevance_head import RelevanceHead
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.training.ensemble import side_by_side, train_members
 

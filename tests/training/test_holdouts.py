@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from engine.config.sections import Config, load_config
-from pipelines.dataset.order import in_order
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.neighbours.nearness import CO_REVIEWS
+from pipelines.dataset.splits import in_order
+from pipelines.neighbours.tables import CO_REVIEWS
 from pipelines.training import holdouts
 from pipelines.training.fit import first_blend, fit_model
 from pipelines.training.holdouts import Holdout, train_holdouts

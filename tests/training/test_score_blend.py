@@ -8,12 +8,10 @@ from engine.config.sections import IngestConfig, NeighboursConfig
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import Blend, Model
-from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.dataset.reviews import Reviews, histories_of, make_reviews
 from pipelines.dataset.splits import hold_out_last
-from pipelines.neighbours.nearness import CO_REVIEWS, Nearness
-from pipelines.neighbours.tables import build_neighbours
+from pipelines.neighbours.tables import CO_REVIEWS, Nearness, build_neighbours
 from pipelines.training.score_blend import Judged, choose_blend
-from pipelines.training.validation import histories_of
 
 NUM_REVIEWERS, NUM_MOVIES = 12, 50  # those of a random model
 LINEAR, DAMPED = Nearness("linear", 1.0), Nearness("damped", 5.0)

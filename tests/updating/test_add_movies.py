@@ -17,8 +17,7 @@ from engine.cli.main import main
 from engine.config.sections import ColdConfig
 from engine.errors import ArtifactError, DataError, SourceError
 from engine.model.storage import load_model
-from pipelines.cold_start.files import write_cold
-from pipelines.cold_start.joining import learn_cold_start
+from pipelines.cold_start.joining import learn_cold_start, write_cold
 from pipelines.dataset.words import count_words
 from pipelines.updating.add_movies import add_movies
 

@@ -11,12 +11,11 @@ from click.testing import CliRunner
 from made_index import write_index
 
 from engine import Engine
+from engine.artifact.layout import INDEX_FILE, STRONGEST_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.cli.main import main
 from engine.errors import ArtifactCorruptError, ArtifactError, ConfigError, IndexQualityError
-from engine.recommender import INDEX_FILE
-from engine.search.batch_candidates import STRONGEST_FILE
 from indexes.base import VectorIndex
 from indexes.choose import load_index
 from indexes.faiss_index import FlatIndex, InvertedFileIndex

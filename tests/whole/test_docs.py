@@ -1,5 +1,6 @@
 """The documentation names files, links and commands that exist."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -25,8 +26,17 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     assert [name for name in named if not any(ROOT.glob(name))] == []
 
 
-@pytest.mark.parametrize("package", ["engine", "indexes", "pipelines"])
-def test_the_architecture_gives_every_module_a_place(package: str) -> None:
-    text = ARCHITECTURE.read_text(encoding="utf-8")
-    modules = [path.name for path in (ROOT / package).glob("*.py") if path.name != "__init__.py"]
-    assert [name for name in modules if f"`{package}/{name}`" not in text] == []
+ROOMS = sorted(
+    path.parent
+    for package in ("engine", "indexes", "pipelines")
+    for path in (ROOT / package).rglob("__init__.py")
+    if "sql" not in path.parts
+)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(ROOT)))
+def test_the_architecture_names_every_room_and_the_room_says_what_it_is_for(room: Path) -> None:
+    assert f"`{room.relative_to(ROOT)}/`" in ARCHITECTURE.read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
+    assert docstring
+    assert docstring.splitlines()[0].endswith(".")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.output import print_json
+from engine.cli.output import format_table, print_json
 from engine.cli.source_options import source_command
-from engine.cli.tables import format_table
 
 if TYPE_CHECKING:
     from engine.config.sections import Config

@@ -7,28 +7,25 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
-from engine.cli.lazy import LazyGroup
-from engine.cli.options import check_k, index_option, json_option, k_option, list_options, verbose_option
-from engine.cli.output import (
-    list_section,
-    print_json,
-    print_recommendations,
-    say_if_short,
-    say_variety,
+from engine.cli.main import LazyGroup
+from engine.cli.options import (
+    because_option,
+    check_k,
+    index_option,
+    json_option,
+    k_option,
+    list_options,
+    verbose_option,
 )
+from engine.cli.output import print_json, print_recommendations, print_reviewers, say_if_short, say_variety
+from engine.responses import list_section
 
 if TYPE_CHECKING:
     from engine.answers import TopList
     from engine.questions.options import ListArguments
 
 
-@click.group(
-    cls=LazyGroup,
-    places={
-        "all": "engine.cli.commands.recommend_all:everyone",
-        "movie": "engine.cli.commands.predict:recommend_movie",
-    },
-)
+@click.group(cls=LazyGroup, places={"all": "engine.cli.commands.recommend_all:everyone"})
 def recommend() -> None:
     """Recommend movies to someone."""
 
@@ -149,3 +146,29 @@ def _print(items: TopList, k: int, asked: dict[str, Any], as_json: bool) -> None
         print_recommendations(shown)
         say_variety(items)
         say_if_short(len(shown), k)
+
+
+@recommend.command(name="movie")
+@click.argument("movie_id")
+@index_option
+@k_option
+@because_option
+@json_option
+@verbose_option
+def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: bool) -> None:
+    """List the reviewers to tell about a movie, the most likely to come and like it first.
+
+    Those who have reviewed it are left out. The score is the one that the movie has in a reviewer's own list.
+    """
+    check_k(k)
+    from engine import Engine
+
+    engine = Engine.load(index)
+    found = [item.to_dict() for item in engine.reviewers_for(movie_id, k, because=because)]
+    title = engine.title(movie_id)
+    if as_json:
+        print_json({"movie_id": movie_id, "title": title, "k": k, "reviewers": found})
+    else:
+        click.echo(f"To tell about {title or movie_id}:", err=True)
+        print_reviewers(found)
+        say_if_short(len(found), k, "reviewer")

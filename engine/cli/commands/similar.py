@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.lazy import LazyGroup
 from engine.cli.options import (
     all_variants_option,
     check_k,
@@ -19,7 +18,7 @@ from engine.cli.options import (
     verbose_option,
     where_option,
 )
-from engine.cli.output import print_json, print_similar, say_if_short
+from engine.cli.output import print_json, print_similar, print_similar_reviewers, say_if_short
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _MOST_CHOICES = 20
 
 
-@click.group(cls=LazyGroup, places={"reviewer": "engine.cli.commands.predict:similar_reviewer"})
+@click.group()
 def similar() -> None:
     """Find what is alike."""
 
@@ -104,3 +103,22 @@ def _ask(text: str, matches: tuple[Any, ...]) -> str:
     )
     chosen: str = shown[number - 1].movie_id
     return chosen
+
+
+@similar.command(name="reviewer")
+@click.argument("reviewer_id")
+@index_option
+@k_option
+@json_option
+@verbose_option
+def similar_reviewer(reviewer_id: str, index: Path, k: int, as_json: bool) -> None:
+    """List the reviewers whose taste is nearest to a reviewer's, nearest first."""
+    check_k(k)
+    from engine import Engine
+
+    found = [item.to_dict() for item in Engine.load(index).similar_reviewers(reviewer_id, k)]
+    if as_json:
+        print_json({"reviewer_id": reviewer_id, "k": k, "similar": found})
+    else:
+        print_similar_reviewers(found)
+        say_if_short(len(found), k, "reviewer")

@@ -1,19 +1,13 @@
-"""When the reviews were written, and which movies are popular of late: arrays of the artifact."""
+"""Which movies are popular, old reviews counting less."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.artifact.writer import ArtifactWriter
-from engine.lists.popular import POPULARITY
 from engine.model.histories import Histories
 from engine.model.scorer import Model
-from pipelines.cold_start.catalogue import ColdCatalogue
-from pipelines.dataset.reviews import Reviews
 
-HISTORY_TIMES = "history_times"
-"""The array of an artifact that says when each review of the histories was written, in unix seconds."""
 _SECONDS_A_DAY = 86_400
 
 
@@ -46,26 +40,6 @@ def decayed_popularity(
     return popularity
 
 
-def times_of_histories(reviews: Reviews, catalogue: ColdCatalogue | None) -> NDArray[np.int64]:
-    """When each review of the histories was written, int64 [num_reviews], in the order of the histories.
-
-    Args:
-        reviews: those that were learned from.
-        catalogue: has the reviews of movies that nothing was learned of; None where there are none.
-    """
-    if catalogue is None:
-        return reviews.times
-    owners = np.concatenate([reviews.reviewer_rows, catalogue.reviewer_rows])
-    times = np.concatenate([reviews.times, catalogue.times])
-    return times[np.lexsort((times, owners))]
-
-
-def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
-    """Adds the array `history_times`: int [num_reviews], unix seconds, in the order of the histories."""
-    small = not len(times) or (times.min() >= 0 and times.max() < 2**31)
-    writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))
-
-
 def popularity_of(
     model: Model, histories: Histories, times: NDArray[np.integer], half_life_days: float
 ) -> NDArray[np.float32]:
@@ -82,14 +56,3 @@ def popularity_of(
     """
     counts = model.like_weights[histories.level_rows]
     return decayed_popularity(histories.movie_rows, times, model.num_movies, half_life_days, counts)
-
-
-def write_popularity(
-    model: Model,
-    histories: Histories,
-    times: NDArray[np.integer],
-    half_life_days: float,
-    writer: ArtifactWriter,
-) -> None:
-    """Adds the array `movie_popularity`; the arguments are those of `popularity_of`."""
-    writer.add_array(POPULARITY, popularity_of(model, histories, times, half_life_days))

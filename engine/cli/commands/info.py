@@ -1,0 +1,32 @@
+"""The command `engine info`: what an index says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.cli.options import index_option, json_option, verbose_option
+from engine.cli.output import print_json, print_summary, say_if_retrain
+
+
+@click.command()
+@index_option
+@click.option("--verify", is_flag=True, help="Read every file of the index and compare its checksum.")
+@json_option
+@verbose_option
+def info(index: Path, verify: bool, as_json: bool) -> None:
+    """Show what an index was built from and how good it is."""
+    from engine.artifact.reader import Artifact
+
+    artifact = Artifact.open(index)
+    if verify:
+        artifact.verify()
+    facts = {"location": str(artifact.build_directory), **artifact.manifest}
+    say_if_retrain(facts)
+    if as_json:
+        print_json(facts | ({"verified": True} if verify else {}))
+    else:
+        print_summary(facts)
+        if verify:
+            click.echo("Every file is as it was written.", err=True)
