@@ -1,1 +1,1 @@
-"""Vectors in, neighbours out: the only home of faiss, which knows nothing of movies."""
+"""Finds the nearest vectors; the only home of faiss."""

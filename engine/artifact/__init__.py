@@ -1,1 +1,1 @@
-"""What an index is on disk: its files, their names, how they are opened and written whole."""
+"""Names, opens and writes the files of an index, whole or not at all."""

@@ -1,1 +1,1 @@
-"""What is known of the movies: cards, conditions in SQL, titles, films."""
+"""Knows the movies without a model: cards, conditions in SQL, titles, films."""

@@ -1,1 +1,1 @@
-"""The frame of the command line: errors to exit codes, shared options, printing."""
+"""Frames the command line: turns errors into exit codes, shares options, prints answers."""

@@ -1,4 +1,4 @@
-"""What can be set, and how settings are read."""
+"""Holds every setting of a build, and reads settings from text and TOML."""
 
 from engine.config.sections import Config, load_config
 

@@ -1,1 +1,1 @@
-"""Top lists of movies, for one, for a group, for everyone."""
+"""Makes top lists of movies, for one reviewer, for a group, for everyone."""

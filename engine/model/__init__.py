@@ -1,1 +1,1 @@
-"""The trained model in NumPy: two heads, tables, histories."""
+"""Scores movies with the trained model, in NumPy: two heads, tables, histories."""

@@ -1,1 +1,1 @@
-"""What people ask, as they give it: ids, ratings, options; checked, and turned into rows."""
+"""Reads what people ask, as they give it: ids, ratings, options; checks it, and turns it into rows."""

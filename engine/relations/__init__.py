@@ -1,1 +1,1 @@
-"""What is alike, who is alike, whom to tell, what they would give."""
+"""Finds similar movies, similar reviewers and the audience of a movie, and predicts ratings."""

@@ -1,1 +1,1 @@
-"""The two-stage search: candidates, then the best of them."""
+"""Searches in two stages: finds candidates, then the best of them."""

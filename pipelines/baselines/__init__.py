@@ -1,1 +1,1 @@
-"""Models to compare with."""
+"""Holds the models to compare with."""

@@ -1,1 +1,1 @@
-"""The lists of everyone, in files."""
+"""Writes the lists of everyone to files."""

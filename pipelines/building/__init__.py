@@ -1,1 +1,1 @@
-"""The build, one call per arrow, and what comes before it."""
+"""Builds an index, one call per arrow, and plans a build before it starts."""

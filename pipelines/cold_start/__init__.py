@@ -1,1 +1,1 @@
-"""Movies without reviews."""
+"""Places movies that have no reviews."""

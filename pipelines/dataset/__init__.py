@@ -1,1 +1,1 @@
-"""The prepared reviews and movies as arrays, and how they are divided."""
+"""Reads the prepared reviews and movies as arrays, and divides them."""

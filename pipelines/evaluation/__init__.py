@@ -1,1 +1,1 @@
-"""Every model on every fold, measured."""
+"""Trains every model on every fold, and measures it."""

@@ -1,1 +1,1 @@
-"""What review files hold."""
+"""Describes what review files hold."""

@@ -1,1 +1,1 @@
-"""The parts of an index, each made and written by one function."""
+"""Makes and writes the parts of an index, one function a part."""

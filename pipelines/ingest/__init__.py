@@ -1,1 +1,1 @@
-"""Staging tables into the prepared tables, every row accounted for."""
+"""Turns staging tables into the prepared tables, and accounts for every row."""

@@ -1,1 +1,1 @@
-"""Metrics, ranking and significance: how good a model is."""
+"""Measures how good a model is: metrics, ranking, significance."""

@@ -1,1 +1,1 @@
-"""Tables of neighbouring movies: co-reviews, a linear model, metadata."""
+"""Builds tables of neighbouring movies: from co-reviews, a linear model, metadata."""

@@ -1,1 +1,1 @@
-"""The kit that draws web pages."""
+"""Draws web pages."""

@@ -1,1 +1,1 @@
-"""Files of every format into staging tables, losing no row."""
+"""Reads files of every format into staging tables, losing no row."""

@@ -1,1 +1,1 @@
-"""Reviews in, a model out."""
+"""Trains a model on reviews."""

@@ -1,1 +1,1 @@
-"""The search for better settings."""
+"""Searches for better settings."""

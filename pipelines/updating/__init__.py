@@ -1,1 +1,1 @@
-"""A new version of an index without training: reviews, movies, the vector index."""
+"""Makes a new version of an index without training: new reviews, new movies, a new vector index."""

@@ -1,1 +1,1 @@
-"""What offline work stands on: database, processes, checkpoints, progress, output files."""
+"""Gives offline work its tools: database, processes, checkpoints, progress, output files."""

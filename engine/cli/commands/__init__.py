@@ -1,1 +1,1 @@
-"""One file a command; its name is the name of the command."""
+"""Holds one file a command; the name of the file is the name of the command."""
