@@ -12,39 +12,10 @@ MODULES = sorted(
     path for package in ("engine", "indexes", "pipelines") for path in (ROOT / package).rglob("*.py")
 )
 
-NO_VERBS = frozenset(
-    [
-        "Is",
-        "Has",
-        "Does",
-        "This",
-        "Its",
-        "Movies",
-        "Reviews",
-        "Reviewers",
-        "Ratings",
-        "Rows",
-        "Positions",
-        "Places",
-        "Titles",
-        "Ids",
-        "Scores",
-        "Others",
-        "Lists'",
-        "Figures",
-        "Names",
-        "Weights",
-        "Neighbours",
-        "Candidates",
-        "Lines",
-        "Files",
-        "Words",
-        "Settings",
-        "Options",
-        "Users",
-        "Whose",
-    ]
-)
+NO_VERBS = {
+    *("Is", "Has", "Does", "This", "Its", "Movies", "Reviews", "Reviewers", "Ratings", "Rows", "Positions"),
+    *("Titles", "Ids", "Others", "Figures", "Neighbours", "Candidates", "Words", "Settings", "Options"),
+}
 """Words with an s at the end that open a sentence without a verb, or a question."""
 NO_OPENINGS = ("What", "How", "Which", "Whether", "Who", "Whom", "Whose", "Where", "Those", "Likewise", "As")
 """Words that open a sentence whose reader has to guess who does what."""
