@@ -32,11 +32,11 @@ def __getattr__(name: str) -> Any:
 
         return getattr(evaluation, name)
     if name in ("UpdateResult", "add_reviews"):
-        from pipelines.updating import add_reviews as update
+        from pipelines.updating import reviews as update
 
         return getattr(update, name)
     if name == "add_movies":
-        from pipelines.updating import add_movies as new_movies
+        from pipelines.updating import movies as new_movies
 
         return new_movies.add_movies
     raise AttributeError(f"module 'pipelines' has no attribute {name!r}")

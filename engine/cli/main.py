@@ -20,7 +20,7 @@ _COMMANDS = {
     "build-index": "engine.cli.commands.build_index:build_index",
     "evaluate": "engine.cli.commands.evaluate:evaluate",
     "explore": "engine.cli.commands.explore:explore",
-    "index": "engine.cli.commands.index:index",
+    "index": "engine.cli.commands.reindex:index",
     "info": "engine.cli.commands.info:info",
     "plan": "engine.cli.commands.plan:plan",
     "predict": "engine.cli.commands.predict:predict",

@@ -15,7 +15,7 @@ from engine.lists.reasons import Explainer
 from engine.model.heads import RatingHead
 from engine.model.scorer import Model
 from engine.relations.audience import find_reviewers
-from engine.relations.similar_reviewers import similar_reviewers
+from engine.relations.like_minded_reviewers import similar_reviewers
 
 INTERVAL_SHARE = 0.8
 """The part of the ratings that the central interval of a prediction holds at least."""

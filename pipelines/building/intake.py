@@ -23,7 +23,7 @@ from pipelines.export.catalogue import write_catalog
 from pipelines.ingest.accounting import write_rejected
 from pipelines.ingest.ingest import ingest
 from pipelines.neighbours.content import content_features
-from pipelines.reading.blocks import GZIP_MAGIC
+from pipelines.reading.lines import GZIP_MAGIC
 from pipelines.work.checkpoints import Checkpoints, Saved
 from pipelines.work.database import open_database
 

@@ -13,7 +13,7 @@ from engine.config.sections import PopularityConfig
 from engine.model.heads import RatingPrediction
 from engine.model.scorer import Model
 from pipelines.baselines.registry import Fitted, Ranker, Rater
-from pipelines.dataset.popularity import popularity_of
+from pipelines.dataset.movie_figures import popularity_of
 from pipelines.dataset.reviews import Reviews
 from pipelines.evaluation.protocols import Fold
 from pipelines.measuring import metrics

@@ -15,7 +15,7 @@ from engine.model.histories import Histories
 from engine.model.scorer import Model
 from engine.model.storage import model_arrays, model_section
 from pipelines.dataset.films import variant_films
-from pipelines.dataset.popularity import popularity_of
+from pipelines.dataset.movie_figures import popularity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

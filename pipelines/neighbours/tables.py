@@ -94,7 +94,7 @@ def build_neighbours(
             for nearness in wanted:
                 if nearness.form == "damped":
                     damping = nearness.strength
-                    near[nearness] = _read(database, reviews, "damped_neighbours", damping=damping, **size)
+                    near[nearness] = _read(database, reviews, "nearest_movies", damping=damping, **size)
             rated = None
             if reviews.has_ratings:
                 rated = _read(

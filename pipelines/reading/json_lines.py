@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipelines.reading.blocks import Block, decode_lines
+from pipelines.reading.lines import Block, decode_lines
 
 _WHITESPACE = np.frombuffer(b" \t\n\r\v\f", dtype=np.uint8)
 

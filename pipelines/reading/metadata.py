@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from engine.config.sections import IngestConfig
 from engine.errors import SourceError
-from pipelines.reading.blocks import Block, BlockReader, decode_lines
-from pipelines.reading.columns import MOVIE_COLUMNS, match_columns
 from pipelines.reading.json_lines import Lines, file_of, lines_of
+from pipelines.reading.lines import Block, BlockReader, decode_lines
 from pipelines.reading.movie_lines import dat_movie, item_movie, literals_to_json
 from pipelines.reading.reviews import FileRead, parquet_relation
 from pipelines.reading.sources import Source, require_complete
 from pipelines.reading.staging import block_size_for, scratch_folder, stage_blocks
+from pipelines.reading.tables import MOVIE_COLUMNS, match_columns
 from pipelines.work.database import open_cursor, run
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.config.sections import IngestConfig
 from engine.errors import ConfigError, SourceError
-from pipelines.reading.blocks import Block, BlockReader, decode_lines
-from pipelines.reading.columns import REVIEW_COLUMNS, match_columns
 from pipelines.reading.json_lines import file_of, lines_of
+from pipelines.reading.lines import Block, BlockReader, decode_lines
 from pipelines.reading.sources import Source, require_complete
 from pipelines.reading.staging import block_size_for, scratch_folder, stage_blocks
+from pipelines.reading.tables import REVIEW_COLUMNS, match_columns
 from pipelines.work.database import run
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import SourceError
-from pipelines.reading.blocks import GZIP_MAGIC, BlockReader
+from pipelines.reading.lines import GZIP_MAGIC, BlockReader
 
 Layout = Literal["json", "delimited", "parquet"]
 

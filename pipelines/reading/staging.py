@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from engine.config.sections import IngestConfig
 from engine.config.values import size_in_bytes
 from engine.errors import DataError
-from pipelines.reading.blocks import BLOCK_SIZE
+from pipelines.reading.lines import BLOCK_SIZE
 from pipelines.reading.sources import Source
 from pipelines.work.database import add_functions, open_cursor
 from pipelines.work.parallel import read_ahead

@@ -17,7 +17,7 @@ from pipelines.neighbours.tables import CO_REVIEWS, Nearness, build_neighbours
 from pipelines.training.ensemble import train_members
 from pipelines.training.holdouts import train_holdouts
 from pipelines.training.loops import train_rating
-from pipelines.training.rating_blend import blended, choose_rating_blend
+from pipelines.training.prediction_blend import blended, choose_rating_blend
 from pipelines.training.score_blend import Judged, choose_blend
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.work.tensorflow_start import start_tensorflow

@@ -3,7 +3,7 @@ import pytest
 from random_models import random_model
 
 from engine.model.scorer import Model
-from pipelines.dataset.popularity import popularity_of
+from pipelines.dataset.movie_figures import popularity_of
 from pipelines.evaluation.fold_figures import Lists
 from pipelines.measuring.ranking import top_of
 

@@ -10,7 +10,7 @@ from engine.config.sections import IngestConfig
 from engine.config.values import size_in_bytes
 from pipelines.ingest.ingest import ingest
 from pipelines.reading import staging
-from pipelines.reading.blocks import BLOCK_SIZE
+from pipelines.reading.lines import BLOCK_SIZE
 from pipelines.reading.sources import Source
 from pipelines.reading.staging import block_size_for, memory_for_reading
 from pipelines.work.database import open_database

@@ -14,7 +14,7 @@ import pytest
 from engine.config.sections import IngestConfig
 from pipelines.ingest.ingest import ingest
 from pipelines.reading import reviews
-from pipelines.reading.blocks import Block, BlockReader
+from pipelines.reading.lines import Block, BlockReader
 from pipelines.reading.reviews import stage_json_reviews
 from pipelines.reading.staging import scratch_folder, stage_blocks
 from pipelines.work.database import add_functions, open_cursor, open_database, run

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.artifact.ids import IdTable, build_id_arrays
 from engine.model.histories import Histories
-from pipelines.dataset.popularity import decayed_popularity
+from pipelines.dataset.movie_figures import decayed_popularity
 from pipelines.export.rows import ranks_of_new, replace_records, rows_beside
 from pipelines.updating.merging import Reviews, merge_reviews
 

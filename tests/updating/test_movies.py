@@ -19,7 +19,7 @@ from engine.errors import ArtifactError, DataError, SourceError
 from engine.model.storage import load_model
 from pipelines.cold_start.joining import learn_cold_start, write_cold
 from pipelines.dataset.words import count_words
-from pipelines.updating.add_movies import add_movies
+from pipelines.updating.movies import add_movies
 
 NEW = "M0003x"
 LINES: list[dict[str, Any]] = [

@@ -6,7 +6,7 @@ from random_models import LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
 from engine.model.scorer import Blend, Model
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training.rating_blend import blended, choose_rating_blend
+from pipelines.training.prediction_blend import blended, choose_rating_blend
 
 START = replace(random_model(), blend=Blend())
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import SourceError
-from pipelines.reading import blocks
-from pipelines.reading.blocks import BlockReader
+from pipelines.reading import lines as blocks
+from pipelines.reading.lines import BlockReader
 from pipelines.work.parallel import read_ahead
 
 
