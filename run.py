@@ -61,7 +61,8 @@ def demo() -> None:
 def test(*arguments: str) -> None:
     """Run the tests; what follows is passed on to pytest."""
     setup()
-    call("python", "-m", "pytest", *arguments)
+    processes = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+    call("python", "-m", "pytest", *processes, *arguments)
 
 
 def fast(*arguments: str) -> None:
@@ -91,6 +92,7 @@ def docs() -> None:
     """Write the documentation that is made from the code."""
     setup()
     call("python", "docs/cli_reference.py")
+    call("python", "docs/settings.py")
 
 
 def bench(*arguments: str) -> None:

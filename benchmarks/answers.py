@@ -1,16 +1,15 @@
-"""Measures how long an index takes to answer: from a cold shell, and in a process that has it open.
+"""Measures how long an index takes to answer: in a new process, and in a process that has it open.
 
     python benchmarks/answers.py [--index movie-index] [--questions 1000] [--repeats 9] [--json FILE]
 
-A cold answer is paired with a process that imports only what every answer needs, since most of it is that.
-A question is a list of ten for a reviewer drawn at random, with titles and reasons; the catalogue scored by
-Keras (`benchmarks/exhaustive_keras.py`) is what it is compared with. The first questions after opening map in
-the pages that they touch, so they are counted apart from as many of other reviewers that follow.
+A cold answer is paired with a process that only imports what every answer needs, which is most of its time.
+A question asks for a list of ten for a random reviewer, with titles and reasons. It is compared with scoring
+the whole catalogue in Keras (`benchmarks/exhaustive_keras.py`). The first questions after opening map in the
+pages that they touch, so they are measured apart from as many questions for other reviewers.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import resident_peak, write_figures
+from measuring import parser_for, resident_peak, write_figures
 
 from engine import Engine
 
@@ -36,23 +35,23 @@ main(sys.argv[1:], standalone_mode=False)
 lines = Path("/proc/self/status").read_text().splitlines()
 print(next(line.split()[1] for line in lines if line.startswith("VmHWM")), file=sys.stderr)
 """
-"""A question whose process says the peak of its resident memory, in KiB; its parent's is not in it."""
+"""Asks a question, and prints the peak of the resident memory of its own process, in KiB."""
 _GIVEN = 5
+"""Ratings of a newcomer."""
 _FILTERED = 100
+"""Questions with a condition."""
 _WARM_UP = 20
+"""Questions before the clock starts."""
 _MIB = 2**20
 
 
 def main() -> None:
-    """Print one JSON object."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Prints one JSON object."""
+    parser = parser_for(__doc__)
     parser.add_argument("--index", type=Path, default=Path("movie-index"))
     parser.add_argument("--questions", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--where", default=WHERE, help="The condition of the filtered questions.")
-    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     started = time.perf_counter()
     engine = Engine.load(asked.index)
@@ -84,7 +83,7 @@ def main() -> None:
 
 
 def times(ask: Callable[[Any], object], questions: Sequence[Any]) -> dict[str, float]:
-    """Give the median and the 99th percentile of how long questions take, in milliseconds."""
+    """Returns the median and the 99th percentile of the time of a question, in milliseconds."""
     for question in questions[:_WARM_UP]:
         ask(question)
     taken = []
@@ -96,7 +95,7 @@ def times(ask: Callable[[Any], object], questions: Sequence[Any]) -> dict[str, f
 
 
 def cold(index: Path, reviewer_id: str, repeats: int) -> dict[str, float]:
-    """Give what a question costs in a process of its own, beside the imports alone."""
+    """Measures a question in a process of its own, beside a process that only imports."""
     answer = (sys.executable, "-m", "engine.cli.main", *question(index, reviewer_id))
     pairs = []
     for _ in range(repeats + 1):  # In turns, so that a machine that slows down slows both.
@@ -115,19 +114,19 @@ def cold(index: Path, reviewer_id: str, repeats: int) -> dict[str, float]:
 
 
 def question(index: Path, reviewer_id: str) -> tuple[str, ...]:
-    """Give the words of a question on the command line."""
+    """Returns the words of a question on the command line."""
     return ("recommend", "reviewer", reviewer_id, "--index", str(index), "--json")
 
 
 def seconds(command: Sequence[str]) -> float:
-    """Run a command; give how long it takes."""
+    """Runs a command, and returns how long it takes."""
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
 def exhaustive(num_movies: int, num_reviewers: int) -> dict[str, float]:
-    """Give the seconds in which Keras scores every movie for one reviewer."""
+    """Returns the seconds in which Keras scores every movie for one reviewer."""
     script = Path(__file__).with_name("exhaustive_keras.py")
     command = [sys.executable, str(script), str(num_movies), str(num_reviewers)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

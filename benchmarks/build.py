@@ -5,25 +5,21 @@ python benchmarks/build.py [--reviews 100000] [--full] [--files DIR] [--keep DIR
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
 from pathlib import Path
 
-from measuring import FULL, measure, synthetic_files, write_figures
+from measuring import FULL, measure, parser_for, synthetic_files, write_figures
 
 
 def main() -> None:
-    """Build once and say what it took."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Builds once, and prints what it took."""
+    parser = parser_for(__doc__)
     parser.add_argument("--reviews", type=int, default=100_000)
     parser.add_argument("--full", action="store_true", help=f"{FULL:,} reviews")
     parser.add_argument("--files", type=Path, help="a folder with reviews.json.gz and metadata.json.gz")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the index there")
-    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     reviews, metadata = synthetic_files(FULL if asked.full else asked.reviews, asked.files)
     with tempfile.TemporaryDirectory(prefix="benchmark-index-") as folder:

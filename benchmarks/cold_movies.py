@@ -1,34 +1,31 @@
-"""Measures how movies without reviews are ranked and rated by their metadata: hides reviews, then asks.
+"""Measures how cold movies are ranked and rated by their metadata: hides all reviews of some movies.
 
     python benchmarks/cold_movies.py ratings.csv --metadata movies.csv [--seeds 3] [--hidden 0.1]
 
-For each seed all reviews of a random part of the movies are hidden, a model is trained on the rest, and the
-hidden movies get vectors and neighbours from their metadata, as in a build those without reviews do. Then
-every reviewer who liked hidden movies gets them ranked: among the hidden ones (`among_hidden`), and among all
-movies that they have no known review of (`among_all`). The rankings compared:
+For each seed, the reviews of a random part of the movies are hidden, a model is trained on the rest, and the
+hidden movies get vectors and neighbours from their metadata, as cold movies do in a build. Then movies are
+ranked for every reviewer who liked hidden ones: the hidden movies (`among_hidden`), and all movies of which
+the reviewer has no known review (`among_all`). These rankings are compared:
 
-* `cold`: by the score that lists go by.
+* `cold`: by the score of the model.
 * `random`: in random order.
-* `popularity`: by the number of known reviews; hidden movies have none, so they stand in random order, behind
-  all others.
-* `category_popularity`: by the mean number of known reviews of the movies with the same categories, which is
-  the most that popularity can say of a movie that nobody has reviewed.
+* `popularity`: by the number of known reviews. Hidden movies have none: they come last, in random order.
+* `category_popularity`: by the mean number of known reviews of movies with the same categories, the most that
+  popularity can say of a movie without reviews.
 
-Recall@k is the mean over reviewers of the part of their hidden likes that is among the first k, where no more
-than k likes count. The mean absolute errors are over all hidden reviews: `cold` predicts the median of its
-distribution, `constant` the median of the known ratings. Prints JSON.
+Recall@k is the part of a reviewer's hidden likes (of k of them, if there are more) among the first k movies,
+averaged over reviewers. The mean absolute errors are over all hidden reviews: `cold` predicts the median of
+its distribution, `constant` the median of the known ratings. Prints JSON.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from measuring import parser_for, write_figures
 
 from engine.config.sections import Config, load_config
 from engine.model.scorer import ALL
@@ -37,17 +34,17 @@ from pipelines.cold_start.joining import join_cold_movies, learn_cold_start
 from pipelines.dataset.reviews import Reviews, read_reviews
 from pipelines.ingest.ingest import ingest
 from pipelines.training.fit import fit_model
-from pipelines.work.database import open_database
+from pipelines.work.database import work_database
 
 DEPTHS = (10, 50)
+"""Lengths of the lists that recall is measured on."""
 MAX_REVIEWERS = 1000
+"""Reviewers who are ranked, drawn at random."""
 
 
 def main() -> None:
-    """Print the figures of every seed and their means."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Prints the figures of every seed, and their means."""
+    parser = parser_for(__doc__)
     parser.add_argument("reviews", type=Path, nargs="+")
     parser.add_argument("--metadata", type=Path, nargs="+", required=True)
     parser.add_argument("--seeds", type=int, default=3)
@@ -60,14 +57,14 @@ def main() -> None:
         measure(reviews, catalogue, categories, asked.hidden, replace(config, seed=seed))
         for seed in range(asked.seeds)
     ]
-    print(json.dumps({"runs": runs, "mean": mean_of(runs)}, indent=1))
+    write_figures({"runs": runs, "mean": mean_of(runs)}, asked.json)
 
 
 def read(
     files: list[Path], metadata: list[Path], config: Config
 ) -> tuple[Reviews, ColdCatalogue, list[list[str]]]:
-    """Read the kept reviews, and of each of their movies the words and the categories."""
-    with TemporaryDirectory() as scratch, open_database(Path(scratch) / "work.duckdb") as database:
+    """Reads the kept reviews, and the words and categories of their movies."""
+    with work_database(config.ingest) as database:
         ingest(database, files, metadata, config.ingest)
         reviews = read_reviews(database)
         database.execute("alter table movies add column learned_row integer")
@@ -79,7 +76,7 @@ def read(
 def measure(
     reviews: Reviews, catalogue: ColdCatalogue, categories: list[list[str]], share: float, config: Config
 ) -> dict[str, Any]:
-    """Hide the reviews of some movies, train, and ask for the movies."""
+    """Hides the reviews of some movies, trains a model, and ranks the movies."""
     generator = np.random.default_rng(config.seed)
     num_movies = reviews.num_movies
     hidden = np.sort(generator.permutation(num_movies)[: round(share * num_movies)])
@@ -90,7 +87,7 @@ def measure(
     kept = reviews.select(~is_hidden)
     kept = replace(kept, movie_rows=rows[kept.movie_rows], num_movies=len(known))
     learned = fit_model(kept, config).model
-    start = learn_cold_start(learned, catalogue.words[known], config.cold, config.seed)
+    start = learn_cold_start(learned, catalogue.words[known], config.seed)
     model, _ = join_cold_movies(
         learned, start, catalogue.words, hidden, config.cold, links=catalogue.link_matrix
     )
@@ -150,7 +147,7 @@ def measure(
 
 
 def by_category(counts: np.ndarray, known: np.ndarray, categories: list[list[str]]) -> np.ndarray:
-    """Give each movie the mean count of the known movies of its categories."""
+    """Returns, for each movie, the mean count of the known movies of its categories."""
     found: dict[str, list[float]] = {}
     for row in known:
         for name in categories[row]:
@@ -161,7 +158,7 @@ def by_category(counts: np.ndarray, known: np.ndarray, categories: list[list[str
 
 
 def recalls(scores: np.ndarray, relevant: np.ndarray, generator: np.random.Generator) -> dict[str, float]:
-    """Give the recall at each depth; equal scores stand in random order."""
+    """Returns the recall at each depth; equal scores stand in random order."""
     order = np.lexsort((generator.random(scores.shape), -scores), axis=1)
     hits = np.take_along_axis(relevant, order, axis=1)
     wanted = relevant.sum(axis=1)
@@ -172,7 +169,7 @@ def recalls(scores: np.ndarray, relevant: np.ndarray, generator: np.random.Gener
 
 
 def mean_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the mean of every figure, whatever it lies under."""
+    """Averages every figure over the runs, at any depth."""
     return {
         name: mean_of([run[name] for run in runs])
         if isinstance(value, dict)

@@ -1,18 +1,16 @@
-"""Measures how fast the lists of many reviewers are made, beside implicit's own batches; prints JSON.
+"""Measures how fast lists are made for many reviewers, beside the library implicit; prints JSON.
 
     python benchmarks/everyone.py INDEX [--reviewers 100000] [--full] [--repeats 3]
 
-Both have the same movies, the same reviewers, vectors of the same length and every core. implicit
+Both get the same movies and reviewers, vectors of the same length, and every core. implicit
 (`pip install movie-engine[peers]`) ranks by the inner product alone; without it only the engine is measured.
-The recall is the part of the top ten of scoring every movie that the lists hold. Beside the reviewers a
-second stands the processor time of one, which a machine that has other work too distorts less. Memory is what
-the processes hold of their own, without mapped files, once a fifth of the lists is made and at the end.
+The recall is the part of the exact top ten, found by scoring every movie, that the lists hold. The processor
+time of a reviewer is given too, since other work on the machine distorts it less than reviewers a second.
+Memory is what the processes hold without mapped files, after a fifth of the lists and at the end.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import shutil
 import statistics
@@ -25,25 +23,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
+from measuring import parser_for, write_figures
 from threadpoolctl import threadpool_limits
 
 from engine import Engine
 from engine.artifact.reader import Artifact
 from engine.model.scorer import Model
-from engine.model.storage import load_model
 from pipelines.batch.recommend_all import recommend_all
 
 K = 10
 _RECALLED = 500
+"""Reviewers whose lists are compared with exact ones."""
 _BATCH = 1000
+"""Reviewers whom implicit makes lists for at a time."""
 _INTERVAL = 0.1
+"""Seconds between two looks at memory."""
 
 
 def main() -> None:
-    """Print one JSON object."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Prints one JSON object."""
+    parser = parser_for(__doc__)
     parser.add_argument("index", type=Path)
     parser.add_argument("--reviewers", type=int, default=100_000)
     parser.add_argument("--full", action="store_true", help="Take every reviewer of the index.")
@@ -52,7 +51,7 @@ def main() -> None:
     engine = Engine.load(asked.index)
     wanted = engine.num_reviewers if asked.full else min(asked.reviewers, engine.num_reviewers)
     rows = np.random.default_rng(0).permutation(engine.num_reviewers)[:wanted].astype(np.int64)
-    model = load_model(Artifact.open(asked.index))
+    model = Model.open(Artifact.open(asked.index))
     peer = implicit_batches(model, rows)
     ours, theirs = [], []
     with MemoryOfChildren() as memory:
@@ -80,11 +79,11 @@ def main() -> None:
             "ratio": statistics.median(other.seconds / one.seconds for one, other in pairs),
             "cpu_ratio": statistics.median(other.cpu_seconds / one.cpu_seconds for one, other in pairs),
         }
-    print(json.dumps(figures, indent=2))
+    write_figures(figures, asked.json)
 
 
 def write_lists(index: Path, engine: Engine, rows: np.ndarray) -> None:
-    """Write the lists of some reviewers as Parquet, processes started and files written included."""
+    """Writes the lists of some reviewers as Parquet, including the start of the processes."""
     directory = Path(tempfile.mkdtemp(prefix="engine-lists-"))
     try:
         recommend_all(
@@ -95,15 +94,15 @@ def write_lists(index: Path, engine: Engine, rows: np.ndarray) -> None:
 
 
 def implicit_batches(model: Model, rows: np.ndarray) -> Callable[[], object] | None:
-    """Give what lets implicit make lists from the same vectors, or None where it is not installed."""
+    """Returns what makes lists with implicit from the same vectors, or None if it is not installed."""
     try:
         from implicit.cpu.als import AlternatingLeastSquares
     except ImportError:
         return None
-    threadpool_limits(1, "blas")  # As it asks for: its own threads use every core.
+    threadpool_limits(1, "blas")  # implicit asks for this, since its own threads use every core.
     peer = AlternatingLeastSquares(factors=model.relevance.movie_vectors.shape[1], num_threads=0)
     peer.item_factors = np.ascontiguousarray(model.relevance.movie_vectors)
-    queries = [model.reviewers(rows[begin:end]).queries for begin, end in model.batches(rows)]
+    queries = [model.reviewers(rows[begin:end]).queries for begin, end in model.histories.batches(rows)]
     peer.user_factors = np.concatenate(queries)
     histories = model.histories.take(rows)
     seen = scipy.sparse.csr_matrix(
@@ -120,7 +119,7 @@ def implicit_batches(model: Model, rows: np.ndarray) -> Callable[[], object] | N
 
 
 def recall(engine: Engine, rows: np.ndarray) -> float:
-    """Give the part of the top lists over all movies that the lists hold."""
+    """Returns the part of the exact top lists that the lists hold."""
     everything = "movie_count >= 0"  # With a condition every movie that it keeps is scored.
     found, exact = (engine.list_columns(rows, K, where=where) for where in (None, everything))
     lists = [set(zip(part.places.tolist(), part.movie_rows.tolist(), strict=True)) for part in (found, exact)]
@@ -128,15 +127,15 @@ def recall(engine: Engine, rows: np.ndarray) -> float:
 
 
 class Cost(NamedTuple):
-    """What some work took."""
+    """The time that some work took."""
 
     seconds: float
     cpu_seconds: float
-    """Of this process and of those that it started and waited for."""
+    """Processor time of this process, and of the processes that it started and waited for."""
 
 
 def cost(work: Callable[[], object]) -> Cost:
-    """Give what some work takes."""
+    """Measures the time of some work."""
     before, started = os.times(), time.perf_counter()
     work()
     after = os.times()
@@ -144,7 +143,7 @@ def cost(work: Callable[[], object]) -> Cost:
 
 
 class MemoryOfChildren:
-    """Watches the memory of the processes that this one starts, while it is entered."""
+    """Watches, inside a with block, the memory of the processes that this process starts."""
 
     def __init__(self) -> None:
         self._samples: list[int] = []
@@ -160,7 +159,7 @@ class MemoryOfChildren:
         self._watcher.join()
 
     def early_and_late(self) -> tuple[float, float]:
-        """Give the largest sum in the second fifth of the time that there were any and in the last, MiB."""
+        """Returns the most memory, in MiB, in the second and in the last fifth of their time."""
         fifth = max(1, len(self._samples) // 5)
         early, late = self._samples[fifth : 2 * fifth] or [0], self._samples[-fifth:] or [0]
         return max(early) / 1024, max(late) / 1024
@@ -176,7 +175,7 @@ class MemoryOfChildren:
 
 
 def _own_memory(pid: str) -> int:
-    """Give the memory that a process does not share with files, in KiB."""
+    """Returns the memory that a process does not share with files, in KiB."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

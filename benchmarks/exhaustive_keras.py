@@ -1,20 +1,19 @@
-"""Times what the first version of this engine did for every question: Keras `predict` over all movies.
+"""Times what the first version of this engine did for a question: Keras `predict` over all movies.
 
     python benchmarks/exhaustive_keras.py MOVIES REVIEWERS [--repeats 3]
 
-The network is the one that it had, with as many movies and reviewers, untrained, in memory and warm. It
-prints the seconds of a question as JSON, with Keras's own batches of 32 and with the whole catalogue in one.
+The network is that of the first version, untrained, in memory and warm. Prints the seconds of a question as
+JSON, with the batches of 32 that are Keras's default, and with the whole catalogue as one batch.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from typing import Any
 
 import numpy as np
+from measuring import parser_for, write_figures
 
 from pipelines.work.tensorflow_start import start_tensorflow
 
@@ -23,10 +22,8 @@ _KERAS_BATCH = 32
 
 
 def main() -> None:
-    """Print one JSON object."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Prints one JSON object."""
+    parser = parser_for(__doc__)
     parser.add_argument("movies", type=int)
     parser.add_argument("reviewers", type=int)
     parser.add_argument("--repeats", type=int, default=3)
@@ -44,11 +41,11 @@ def main() -> None:
             np.argsort(-scores)[:10]
             seconds.append(time.perf_counter() - started)
         figures[name] = statistics.median(seconds[1:])
-    print(json.dumps(figures))
+    write_figures(figures, asked.json)
 
 
 def network(num_movies: int, num_reviewers: int) -> Any:
-    """Both vectors side by side, two layers of ten, and a sigmoid."""
+    """Builds the network: both vectors side by side, two layers of ten, and a sigmoid."""
     import keras
     from keras import layers
 

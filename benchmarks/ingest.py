@@ -1,29 +1,26 @@
-"""Measures reading review files against `gzip -dc`, and against reading them into lists and data frames.
+"""Measures reading review files beside `gzip -dc`, and beside reading them into lists and data frames.
 
     python benchmarks/ingest.py [--reviews 100000] [--full] [--files DIR] [--repeats 3] [--json FILE]
 
-Ours is reading as a build does it, texts compared and movies without reviews taken in. CPU seconds stand
-beside those of the clock, which say little on a machine that does other things too.
+The files are read as in a build: texts are compared, and movies without reviews join. Processor seconds are
+given too, since seconds of the clock say little on a machine with other work.
 
-The second way is the one that notebooks take: `json.loads` a line, a list of dicts, a DataFrame, a merge, and
-BeautifulSoup on the details that each review's movie has, for the first link of a class; it is measured on
-the first 500,000 reviews at most, and takes minutes.
+The data frames are made as notebooks make them: `json.loads` for each line, a list of dicts, a DataFrame, a
+merge, and BeautifulSoup on the details of each review's movie, for the first link of a class. This takes
+minutes, so it is measured on the first 500,000 reviews at most.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import resource
 import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
-from measuring import FULL, measure, synthetic_files, write_figures
+from measuring import FULL, Measured, measure, parser_for, synthetic_files, write_figures
 
 MOST_BY_FRAMES = 500_000
 
@@ -31,10 +28,10 @@ OURS = """
 import sys
 from pathlib import Path
 from engine.config.sections import Config
-from pipelines.work.database import open_database
 from pipelines.ingest.ingest import ingest
+from pipelines.work.database import work_database
 config = Config()
-with open_database(Path(sys.argv[3]), memory_limit=config.ingest.memory_limit) as database:
+with work_database(config.ingest) as database:
     ingest(
         database, [Path(sys.argv[1])], [Path(sys.argv[2])], config.ingest, compare_text=True, cold=config.cold
     )
@@ -71,36 +68,25 @@ joined = joined[(joined["reviewer_count"] > 1) & (joined["movie_count"] > 1)]
 """
 
 
-class _Timed(NamedTuple):
-    """What a command took."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_bytes: int
-
-
 def main() -> None:
-    """Measure in turns, and print medians and ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Measures in turns, and prints medians and ratios."""
+    parser = parser_for(__doc__)
     parser.add_argument("--reviews", type=int, default=100_000)
     parser.add_argument("--full", action="store_true", help=f"{FULL:,} reviews")
     parser.add_argument("--files", type=Path, help="a folder with reviews.json.gz and metadata.json.gz")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     reviews, metadata = synthetic_files(FULL if asked.full else asked.reviews, asked.files)
     unpacked, ours = [], []
     for _ in range(asked.repeats):  # In turns, so that a machine that slows down slows both.
-        unpacked.append(_timed(["gzip", "-dc", reviews, metadata]))
+        unpacked.append(measure(["gzip", "-dc", reviews, metadata]))
         ours.append(_ours(reviews, metadata))
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "first.json.gz"
         with gzip.open(reviews, "rb") as source, gzip.open(first, "wb", compresslevel=1) as target:
             target.writelines(islice(source, MOST_BY_FRAMES))
         our_first = _ours(first, metadata)
-        frames = _timed([sys.executable, "-c", BY_FRAMES, first, metadata])
+        frames = measure([sys.executable, "-c", BY_FRAMES, first, metadata])
     pairs = zip(ours, unpacked, strict=True)
     write_figures(
         {
@@ -118,16 +104,8 @@ def main() -> None:
     )
 
 
-def _timed(command: Sequence[object]) -> _Timed:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    measured = measure(command)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return _Timed(measured.seconds, cpu_seconds, measured.peak_bytes)
-
-
-def _median(runs: Sequence[_Timed]) -> dict[str, float]:
-    """Medians of seconds, and the most memory."""
+def _median(runs: Sequence[Measured]) -> dict[str, float]:
+    """Returns the medians of the seconds, and the most memory."""
     return {
         "seconds": statistics.median(run.seconds for run in runs),
         "cpu_seconds": statistics.median(run.cpu_seconds for run in runs),
@@ -135,9 +113,8 @@ def _median(runs: Sequence[_Timed]) -> dict[str, float]:
     }
 
 
-def _ours(reviews: Path, metadata: Path) -> _Timed:
-    with tempfile.TemporaryDirectory() as folder:
-        return _timed([sys.executable, "-c", OURS, reviews, metadata, Path(folder) / "work.duckdb"])
+def _ours(reviews: Path, metadata: Path) -> Measured:
+    return measure([sys.executable, "-c", OURS, reviews, metadata])
 
 
 if __name__ == "__main__":

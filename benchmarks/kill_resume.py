@@ -1,15 +1,14 @@
-"""Kills builds at random moments: the old index must answer, and resuming must come to the same figures.
+"""Kills builds at random moments: the old index must answer, and resuming must give the same figures.
 
     python benchmarks/kill_resume.py [--reviews 20000] [--kills 10] [--set KEY=VALUE]... [--json FILE]
 
-One build runs unbroken; of it are the figures that every resumed one is held against, at the precision at
-which they are printed. Each later build is killed (SIGKILL) at a moment of its own, asked for a list while it
-is dead, and resumed.
+One build runs to its end; the figures of every resumed build are compared with its figures, rounded as they
+are printed. Each later build is killed (SIGKILL) at a random moment, the index is asked for a list, and the
+build is resumed.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import subprocess
@@ -20,27 +19,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import synthetic_files, write_figures
+from measuring import parser_for, synthetic_files, write_figures
 
 from engine import Engine
 
 SECTIONS = ("metrics", "training", "model", "audit", "calibration", "counts")
-QUICK = ("relevance.max_epochs=3", "rating.max_epochs=3")
-"""Settings of builds that are killed ten times; their figures are worth nothing but equality."""
+QUICK = ("relevance.max_rounds=3", "rating.max_rounds=3")
+"""Settings that make builds short; their figures only need to be equal."""
 _DIGITS = 4
+"""Digits of a printed figure."""
 _EARLIEST, _LATEST = 0.02, 0.95
+"""The earliest and the latest kill, as shares of the time of a build."""
 
 
 def main() -> None:
-    """Build once whole, then with a kill and a resumption at a time."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Builds once to the end, then kills and resumes builds."""
+    parser = parser_for(__doc__)
     parser.add_argument("--reviews", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=list(QUICK), metavar="KEY=VALUE")
-    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     reviews, metadata = synthetic_files(asked.reviews)
     chance = random.Random(asked.seed)
@@ -48,16 +46,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-index-") as folder:
         index = Path(folder) / "index"
         command = [
-            *(
-                sys.executable,
-                "-m",
-                "engine.cli.main",
-                "build-index",
-                str(reviews),
-                "--metadata",
-                str(metadata),
-            ),
-            *("--output", str(index), "--json"),
+            *(sys.executable, "-m", "engine.cli.main", "build-index", str(reviews)),
+            *("--metadata", str(metadata), "--output", str(index), "--json"),
             *(word for setting in asked.set for word in ("--set", setting)),
         ]
         started = time.perf_counter()
@@ -67,8 +57,8 @@ def main() -> None:
         while sum(one["killed"] for one in kills) < asked.kills:
             after = chance.uniform(_EARLIEST, _LATEST) * latest
             kills.append(kill_and_resume(command, index, after, whole))
-            say(kills[-1])
-            if not kills[-1]["killed"]:  # It was done by then: builds take less than they did.
+            print(json.dumps(kills[-1]), file=sys.stderr, flush=True)
+            if not kills[-1]["killed"]:  # The build had ended by then: builds take less time than before.
                 latest = after
     good = sum(one["killed"] and one["old_answers"] and not one["changed"] for one in kills)
     figures = {"reviews": asked.reviews, "build_seconds": seconds, "good": good, "of": asked.kills}
@@ -78,7 +68,7 @@ def main() -> None:
 def kill_and_resume(
     command: Sequence[str], index: Path, after: float, whole: dict[str, Any]
 ) -> dict[str, Any]:
-    """Kill a build after some seconds, ask the index that was there, and finish the build."""
+    """Kills a build after some seconds, asks the old index, and finishes the build."""
     before = answer(index)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -101,31 +91,26 @@ def kill_and_resume(
 
 
 def answer(index: Path) -> tuple[str, list[str]]:
-    """Give the name of the live build, and a list that it makes."""
+    """Returns the name of the live build, and a list from it."""
     engine = Engine.load(index)
     listed = engine.recommend(engine.reviewer_ids([0])[0])
     return engine.info()["build"], [movie.movie_id for movie in listed]
 
 
 def run(command: Sequence[str]) -> dict[str, Any]:
-    """Build, and give the manifest that is printed."""
+    """Runs a build, and returns the manifest that it prints."""
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     manifest: dict[str, Any] = json.loads(done.stdout)
     return manifest
 
 
 def printed(figures: Any) -> Any:
-    """Give figures as people read them, rounded."""
+    """Rounds figures as they are printed."""
     if isinstance(figures, dict):
         return {name: printed(figure) for name, figure in figures.items()}
     if isinstance(figures, list):
         return [printed(figure) for figure in figures]
     return round(figures, _DIGITS) if isinstance(figures, float) else figures
-
-
-def say(kill: dict[str, Any]) -> None:
-    """Say on stderr what became of a build."""
-    print(json.dumps(kill), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

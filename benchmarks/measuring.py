@@ -1,8 +1,10 @@
-"""What the benchmarks share: a command's seconds and peak memory, and where the figures go."""
+"""Measures the time and peak memory of commands, and writes figures, for the benchmarks."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -13,28 +15,37 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 FULL = 8_765_568
-"""Reviews of the whole set of movies and TV."""
+"""Reviews in the full set of movies and TV."""
 FULL_SHAPE = ("--reviewers", "3826085", "--movies", "182032")
-"""Who wrote them, and of what."""
+"""Reviewers and movies in the full set."""
 _INTERVAL = 0.2
+"""Seconds between two looks at memory."""
 
 
 class Measured(NamedTuple):
-    """What a command took."""
+    """The time and memory that a command took."""
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     lines: list[tuple[float, int, str]]
-    """Its stderr: the second that each line came at, the peak memory until then, and the line."""
+    """The lines of stderr: the second at which each came, the peak memory until then, and the line."""
+
+
+def parser_for(doc: str | None) -> argparse.ArgumentParser:
+    """Returns a parser whose help shows the docstring of a script, with the option `--json`."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file too")
+    return parser
 
 
 def measure(command: Sequence[object], stdout: Any = subprocess.DEVNULL) -> Measured:
     """Runs a command and watches the memory of its process.
 
     Raises:
-        CalledProcessError: it fails.
+        CalledProcessError: the command fails.
     """
-    started = time.perf_counter()
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     process = subprocess.Popen(list(map(str, command)), stdout=stdout, stderr=subprocess.PIPE, text=True)
     peak = [0]
 
@@ -53,11 +64,13 @@ def measure(command: Sequence[object], stdout: Any = subprocess.DEVNULL) -> Meas
         raise subprocess.CalledProcessError(
             code, list(map(str, command)), stderr="\n".join(x[2] for x in lines)
         )
-    return Measured(time.perf_counter() - started, peak[0], lines)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Measured(time.perf_counter() - started, cpu_seconds, peak[0], lines)
 
 
 def synthetic_files(num_reviews: int, given: Path | None = None) -> tuple[Path, Path]:
-    """Reviews and metadata as the shop writes them: those of a folder, or new ones in a temporary one."""
+    """Returns review and metadata files: those in a folder, or synthetic ones in a temporary folder."""
     folder = given or Path(tempfile.mkdtemp(prefix="benchmark-"))
     if not (folder / "reviews.json.gz").exists():
         shape = FULL_SHAPE if num_reviews == FULL else ()
@@ -75,7 +88,7 @@ def write_figures(figures: dict[str, Any], path: Path | None) -> None:
 
 
 def resident_peak(pid: int) -> int:
-    """The peak of a process's resident memory so far, in bytes; 0 once it is gone."""
+    """Returns the peak of the resident memory of a process, in bytes; 0 once the process is gone."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM"):

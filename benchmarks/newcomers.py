@@ -1,65 +1,60 @@
-"""Measures what someone new gets, against what they would have got had they been trained on; prints JSON.
+"""Measures the lists of newcomers beside the lists of reviewers who were trained on; prints JSON.
 
     python benchmarks/newcomers.py u.data ratings.csv [--seeds 1 2 3] [--share 0.1]
 
-Of each data set one model is trained on the earlier reviews of everyone, and one a seed without a share of
-the reviewers. Those are then folded in from their earlier reviews, and both models rank what comes later.
+For each file, one model is trained on the earlier reviews of everyone, and one model a seed without a share
+of the reviewers. These are then folded in from their earlier reviews, and both models rank the later ones.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import parser_for, write_figures
 
 from engine.config.sections import Config
 from engine.model.histories import History
 from engine.model.newcomers import newcomer
-from engine.model.scorer import ALL, Model, Reviewer
+from engine.model.scorer import ALL, Model
+from engine.model.values import Reviewer
 from pipelines.dataset.reviews import Reviews, read_reviews
 from pipelines.dataset.splits import hold_out_last
 from pipelines.ingest.ingest import ingest
 from pipelines.measuring import metrics
 from pipelines.training.fit import fit_model
-from pipelines.work.database import open_database
+from pipelines.work.database import work_database
 
 K = 10
 
 
 def main() -> None:
-    """Print one JSON object, with a section for each file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Prints one JSON object, with a section for each file."""
+    parser = parser_for(__doc__)
     parser.add_argument("reviews", type=Path, nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--share", type=float, default=0.1)
     asked = parser.parse_args()
-    print(
-        json.dumps({str(path): measure(path, asked.seeds, asked.share) for path in asked.reviews}, indent=2)
-    )
+    write_figures({str(path): measure(path, asked.seeds, asked.share) for path in asked.reviews}, asked.json)
 
 
 def measure(path: Path, seeds: list[int], share: float) -> dict[str, Any]:
-    """Give the figures of one file, by seed and over all of them."""
+    """Returns the figures of one file, by seed and over all seeds."""
     config = Config()
     reviews = read(path, config)
-    earlier, later = hold_out_last(reviews, config.split.test_share)
-    fitted = fit_model(earlier, config)
+    train, held_out = hold_out_last(reviews, config.split.test_share)
+    fitted = fit_model(train, config)
     trained, findings = fitted.model, fitted.findings
-    liked = later.select(later.likes(trained.blend.like_rating))
+    liked = held_out.select(held_out.likes(trained.blend.like_rating))
     by_seed = {}
     for seed in seeds:
         hidden = np.random.default_rng(seed).permutation(reviews.num_reviewers)
         hidden = np.sort(hidden[: int(share * len(hidden))])
-        without = earlier.select(~np.isin(earlier.reviewer_rows, hidden))
+        without = train.select(~np.isin(train.reviewer_rows, hidden))
         model = fit_model(without, config, findings=findings).model
-        by_seed[seed] = compare(trained, model, hidden, liked, later)
+        by_seed[seed] = compare(trained, model, hidden, liked, held_out)
     names = next(iter(by_seed.values()))
     total = sum(figures["reviewers"] for figures in by_seed.values())
     mean = {
@@ -72,10 +67,10 @@ def measure(path: Path, seeds: list[int], share: float) -> dict[str, Any]:
 
 
 def compare(
-    trained: Model, model: Model, hidden: np.ndarray, liked: Reviews, later: Reviews
+    trained: Model, model: Model, hidden: np.ndarray, liked: Reviews, held_out: Reviews
 ) -> dict[str, float]:
-    """Compare both models on the reviewers that the second one has never seen."""
-    offsets, every = liked.offsets(), later.offsets()
+    """Compares both models on the reviewers whom the second model was not trained on."""
+    offsets, every = liked.offsets(), held_out.offsets()
     hidden = [int(row) for row in hidden if offsets[row + 1] > offsets[row]]
     own, folded, pooled, seconds = [], [], [], []
     squares: dict[str, list[np.ndarray]] = {"trained": [], "folded_in": [], "pooled": []}
@@ -95,7 +90,7 @@ def compare(
             ("folded_in", model, new),
             ("pooled", model, plain),
         ):
-            squares[name].append(errors(scorer, reviewer, later.movie_rows[span], later.ratings[span]))
+            squares[name].append(errors(scorer, reviewer, held_out.movie_rows[span], held_out.ratings[span]))
     figures = {
         "reviewers": len(hidden),
         "trained_ndcg": float(np.mean(own)),
@@ -109,7 +104,7 @@ def compare(
 
 
 def fold_back(trained: Model, num_reviewers: int = 300) -> dict[str, float]:
-    """Fold reviewers that were trained on in again, and compare the lists."""
+    """Folds in reviewers who were trained on, and compares their lists with their own ones."""
     rows = np.random.default_rng(0).permutation(len(trained.histories))[:num_reviewers]
     overlaps = []
     for row in rows.tolist():
@@ -121,29 +116,26 @@ def fold_back(trained: Model, num_reviewers: int = 300) -> dict[str, float]:
 
 
 def top(model: Model, reviewer: Reviewer) -> np.ndarray:
-    """Rank all unseen movies and give the first ones."""
+    """Ranks all unseen movies, and returns the first ones."""
     scores = model.rescore(reviewer, ALL).score.copy()
     scores[reviewer.history.movie_rows] = -np.inf
     return np.lexsort((np.arange(len(scores)), -scores))[:K]
 
 
 def ndcg(found: np.ndarray, wanted: np.ndarray) -> float:
-    """Give the NDCG of one list."""
+    """Returns the NDCG of one list."""
     return float(metrics.ndcg(np.isin(found, wanted)[None, :], np.array([len(wanted)]))[0])
 
 
 def errors(model: Model, reviewer: Reviewer, movie_rows: np.ndarray, ratings: np.ndarray) -> np.ndarray:
-    """Give the squared errors of predicted ratings."""
+    """Returns the squared errors of predicted ratings."""
     assert model.rating is not None
     return (model.rating.summarize(model.rate(reviewer, movie_rows)).mean - ratings) ** 2
 
 
 def read(path: Path, config: Config) -> Reviews:
-    """Take a file in."""
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        open_database(Path(scratch) / "work.duckdb", memory_limit="2GB") as database,
-    ):
+    """Reads a review file."""
+    with work_database(config.ingest) as database:
         ingest(database, [path], [], config.ingest)
         return read_reviews(database)
 

@@ -1,13 +1,13 @@
-"""Asks every command with --json and compares the answers with those of another checkout.
+"""Asks every command with --json, and compares the answers with those of another checkout.
 
-    python benchmarks/same_answers.py ask before --engine "python -m engine.cli"   # in the other checkout
+    python benchmarks/same_answers.py ask before --engine "python -m engine.cli.main"   # there
     python benchmarks/same_answers.py ask after
     python benchmarks/same_answers.py compare before after
 
-`ask FOLDER` builds an index of the bundled sample and one of MovieLens 100K (seed 42) in the folder, asks all
-commands, and writes FOLDER/answers.json. `compare` prints every value that differs: numbers by more than
-a thousandth, anything else at all; paths, times and checksums are passed over. `figures FOLDER` compares the
-MovieLens figures of a folder with `movielens_figures.json`, beside this script.
+`ask FOLDER` builds an index of the bundled sample and one of MovieLens 100K in the folder, with the seed 42,
+asks all commands, and writes FOLDER/answers.json. `compare` prints every value that differs, numbers only by
+more than a thousandth; paths, times and checksums are ignored. `figures FOLDER` compares the MovieLens
+figures of a folder with `movielens_figures.json`, beside this script.
 """
 
 from __future__ import annotations
@@ -28,17 +28,12 @@ import click
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "movielens-100k"
 FIGURES = Path(__file__).with_name("movielens_figures.json")
 TOLERANCE = 1e-3
-PASSED_OVER = (
-    "location",
-    "directory",
-    "sha256",
-    "size",
-    "built_at",
-    "package_version",
-    "seconds",
-    "path",
-    "created",
-)
+"""The largest difference of two numbers that count as equal, relative and absolute."""
+IGNORED = {
+    *("location", "directory", "path", "sha256", "size"),
+    *("built_at", "created", "package_version", "seconds"),
+}
+"""Names of values that differ from run to run."""
 
 FILMS = ("B000000016", "B00D58TUF2", "B007V8ONL2")
 PEOPLE = ("A3ROS56ZKFSSN", "A2EQ0FS58V981")
@@ -116,7 +111,7 @@ def ask(folder: Path, engine: str, quick: bool) -> None:
 
 
 def _ask_files(folder: Path, sample: Path, answer: Any) -> None:
-    """Asks the commands that read files, and those that change an index, on a copy of the sample's."""
+    """Asks the commands that read files, and the commands that change an index, on a copy of the sample's."""
     copy = folder / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(sample, copy)
@@ -153,41 +148,42 @@ def _ask_files(folder: Path, sample: Path, answer: Any) -> None:
 def compare(before: Path, after: Path) -> None:
     """Print what differs between the answers in two folders; exit 1 where anything does."""
     first, second = (json.loads((folder / "answers.json").read_text()) for folder in (before, after))
-    differences = [line for name in first for line in _differences(name, first[name], second.get(name))]
-    for line in differences:
-        click.echo(line)
-    click.echo(f"{len(first)} answers compared, {len(differences)} differences")
-    sys.exit(1 if differences else 0)
+    _report(first, second, "answers")
 
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--write", is_flag=True, help="Write the figures down in place of comparing them.")
+@click.option("--write", is_flag=True, help="Write the figures down instead of comparing them.")
 def figures(folder: Path, write: bool) -> None:
-    """Compare the MovieLens figures of a folder with those that are written down."""
+    """Compare the MovieLens figures of a folder with the figures that are written down."""
     answers = json.loads((folder / "answers.json").read_text())
     found = {name: answers[name]["mean"] for name in answers if name.startswith("evaluate")}
     info = answers["movielens: info"]
     found["build-index"] = {name: info[name] for name in ("counts", "quality", "audit") if name in info}
     if write:
         FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        return
-    written = json.loads(FIGURES.read_text(encoding="utf-8"))
-    differences = [line for name in written for line in _differences(name, written[name], found.get(name))]
+    else:
+        _report(json.loads(FIGURES.read_text(encoding="utf-8")), found, "sets of figures")
+
+
+def _report(before: dict[str, Any], after: dict[str, Any], what: str) -> None:
+    """Prints what differs, and exits with 1 where anything does."""
+    differences = [line for name in before for line in _differences(name, before[name], after.get(name))]
     for line in differences:
         click.echo(line)
-    click.echo(f"{len(differences)} figures differ")
+    click.echo(f"{len(before)} {what} compared, {len(differences)} differences")
     sys.exit(1 if differences else 0)
 
 
 def _differences(where: str, before: Any, after: Any) -> Iterator[str]:
-    if where.rpartition(" > ")[2] in PASSED_OVER:
+    """Yields a line for every value that differs; `where` is the path of names to the value."""
+    if where.rpartition(" > ")[2] in IGNORED:
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for name in [*before, *(name for name in after if name not in before)]:
             if name in before and name in after:
                 yield from _differences(f"{where} > {name}", before[name], after[name])
-            elif name not in PASSED_OVER:
+            elif name not in IGNORED:
                 yield f"{where} > {name}: only {'before' if name in before else 'after'}"
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for place, (one, other) in enumerate(zip(before, after, strict=True)):

@@ -1,26 +1,24 @@
-"""Measures the relevance head's steps against Keras: such a network, `model.fit` and Adam over whole tables.
+"""Measures the training steps of the relevance head beside Keras: `model.fit`, with Adam over whole tables.
 
     python benchmarks/training.py [--reviewers 100000] [--full] [--steps 20] [--json FILE]
 
-Both see reviewers with two reviews each, draw as many negatives for a batch of one size, and learn tables
-of the same numbers of rows; the rate is that of reviews gone through in a second, warm.
+Both get reviewers with two reviews each, batches of the same size with as many negatives, and tables with the
+same numbers of rows. The rate is the number of reviews a second, warm.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import write_figures
+from measuring import parser_for, write_figures
 
 from engine.config.sections import RelevanceConfig
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training.batches import RelevanceSampler
+from pipelines.training.batches import BATCH_EXAMPLES, RelevanceSampler
 from pipelines.training.relevance_network import RelevanceNetwork
 from pipelines.work.tensorflow_start import start_tensorflow
 
@@ -29,14 +27,11 @@ EACH, WARM_UP = 2, 3
 
 
 def main() -> None:
-    """Time steps of both and print the rates and their ratio."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Times the steps of both, and prints the rates and their ratio."""
+    parser = parser_for(__doc__)
     parser.add_argument("--reviewers", type=int, default=100_000)
     parser.add_argument("--full", action="store_true", help=f"{FULL_REVIEWERS:,} reviewers")
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     num_reviewers = FULL_REVIEWERS if asked.full else asked.reviewers
     reviews = _some_reviews(num_reviewers, FULL_MOVIES if asked.full else max(num_reviewers // 20, 10_000))
@@ -96,17 +91,17 @@ def _forever(sampler: RelevanceSampler) -> Iterator[Any]:
 
 
 def _steps_of_keras(reviews: Reviews, batch_size: int, config: RelevanceConfig, steps: int) -> list[float]:
-    """Reviewer and movie tables, inner products with the target and with as many drawn movies."""
+    """Times Keras: reviewer and movie tables, inner products with the target and with drawn movies."""
     import keras
 
-    num_drawn = config.num_negatives * config.batch_size // batch_size + 1
+    num_drawn = config.num_negatives * BATCH_EXAMPLES // batch_size + 1
     reviewer = keras.Input((1,), dtype="int32")
     history = keras.Input((1,), dtype="int32")
     candidates = keras.Input((num_drawn,), dtype="int32")
     vector = keras.layers.Embedding(reviews.num_reviewers, config.embedding_dim)(reviewer)
     vector = vector + keras.layers.Embedding(reviews.num_movies, config.embedding_dim)(history)
     movies = keras.layers.Embedding(reviews.num_movies, config.embedding_dim)
-    # One row of candidates stands for the batch, as ours shares them.
+    # One row of candidates stands for the batch, as in the engine, where a batch shares its candidates.
     shared = keras.ops.squeeze(movies(keras.ops.take(candidates, np.zeros(1, np.int32), axis=0)), 0)
     queries = keras.ops.squeeze(vector, 1)
     scores = keras.ops.matmul(queries, keras.ops.transpose(shared))

@@ -23,7 +23,7 @@ Answers go to stdout, talk to stderr. Exit codes: 0 done, 1 an error in one sent
 
 
 def render() -> str:
-    """Gives the whole reference as Markdown."""
+    """Returns the whole reference as Markdown."""
     sections = (
         f"## {' '.join(['engine', *words])}\n\n```\n{_help(words)}\n```\n" for words in _commands(main)
     )
@@ -36,8 +36,8 @@ def _commands(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[t
         context = click.Context(command)
         for name in command.list_commands(context):
             found = command.get_command(context, name)
-            assert found is not None
-            yield from _commands(found, (*words, name))
+            if found is not None and not found.hidden:
+                yield from _commands(found, (*words, name))
 
 
 def _help(words: tuple[str, ...]) -> str:

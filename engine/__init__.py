@@ -1,7 +1,6 @@
-"""Query time: loads an artifact and answers. These names are the public API.
+"""Answers questions from an index; the names of `__all__` are the public API.
 
-Each is imported when it is first asked for, so that a command or a question waits for nothing that it does
-not need.
+A name is imported when it is first asked for, so that a command waits for nothing that it does not need.
 
 Example:
     from engine import Engine
@@ -49,7 +48,7 @@ _HOMES = {
     "Engine": "engine.recommender",
     "RatingPrediction": "engine.model.heads",
 }
-"""The modules of public names that are neither answers nor errors."""
+"""The modules of the public names that are neither answers nor errors."""
 
 __all__ = [
     "ArtifactError",

@@ -1,22 +1,22 @@
-"""Every error that the engine raises on purpose, as one tree.
+"""Defines every error that the engine raises on purpose, as one tree.
 
     EngineError                    everything raised on purpose
     |- ConfigError                 a setting is unknown or out of range
-    |- DataError                   the source or the tables are not what we expect
+    |- DataError                   the source or the tables are not as expected
     |  |- SourceError              a file is missing, unreadable or malformed (path, line)
     |  `- CheckFailedError         a check query returned rows (name, count, rows)
-    |- TrainingError               the loss is not finite; nothing to train on
+    |- TrainingError               the loss is not finite, or there is nothing to train on
     |- IndexQualityError           recall against exact search is under the floor (got, wanted)
     |- ArtifactError               a built index cannot be used
-    |  |- ArtifactNotFoundError    there is none at that place
-    |  |- ArtifactVersionError     it was written in another format version
-    |  `- ArtifactCorruptError     a file of it is missing, truncated or changed
-    |- FilterError                 a filter that does not parse, names no column, or tries more than a filter
-    |- TitleError                  a title that means no movie, or several
-    `- UnknownIdError              a reviewer or movie that the artifact does not hold
+    |  |- ArtifactNotFoundError    there is no index at a place
+    |  |- ArtifactVersionError     the index was written in another format version
+    |  `- ArtifactCorruptError     a file of the index is missing, truncated or changed
+    |- FilterError                 a filter does not parse, names no column, or tries to be more than a filter
+    |- TitleError                  a title means no movie, or several
+    `- UnknownIdError              the index does not hold a reviewer or movie
 
-Attributes carry the facts; the sentence is built once, here. Only `engine/cli/main.py` turns errors into exit
-codes.
+Attributes carry the facts; the sentence for people is built once, here. Only `engine/cli/main.py` turns
+errors into exit codes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 _MOST_NAMED = 10
+"""Movies that the sentence of a TitleError names."""
 
 
 class Named(Protocol):
@@ -33,15 +34,15 @@ class Named(Protocol):
 
     @property
     def movie_id(self) -> str:
-        """The outside id."""
+        """Returns the movie's id."""
 
     @property
     def title(self) -> str:
-        """As the catalogue has it."""
+        """Returns the movie's title."""
 
 
 class EngineError(Exception):
-    """The base of everything raised on purpose; its text is one sentence for the person at the keyboard."""
+    """The base of every error raised on purpose; its text is one sentence for the person at the keyboard."""
 
 
 class ConfigError(EngineError):
@@ -49,15 +50,15 @@ class ConfigError(EngineError):
 
 
 class DataError(EngineError):
-    """The source or the prepared tables are not what we expect."""
+    """The source or the prepared tables are not as expected."""
 
 
 class SourceError(DataError):
     """A source file is missing, unreadable or malformed.
 
     Attributes:
-        path: the file, where one is to blame.
-        line: its line, counted from 1, where one is to blame.
+        path: the file, or None where no file is to blame.
+        line: the line of the file, counted from 1, or None where no line is to blame.
     """
 
     def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
@@ -67,13 +68,7 @@ class SourceError(DataError):
 
 
 class CheckFailedError(DataError):
-    """A check query, which selects offending rows, returned some.
-
-    Attributes:
-        name: the check's name, which is its file's name.
-        count: the number of offending rows.
-        rows: the first few of them.
-    """
+    """A check query, which selects offending rows, returned rows; `rows` holds the first few of `count`."""
 
     def __init__(self, name: str, count: int, rows: Sequence[tuple[object, ...]]) -> None:
         shown = "; ".join(str(row) for row in rows)
@@ -88,7 +83,7 @@ class TrainingError(EngineError):
 
 
 class IndexQualityError(EngineError):
-    """The two-stage search recalls less of the exhaustive top list than the floor asks for.
+    """The two-stage search recalls less of the exhaustive top lists than the floor asks for.
 
     Attributes:
         got: the recall measured, 0 to 1.
@@ -96,10 +91,8 @@ class IndexQualityError(EngineError):
     """
 
     def __init__(self, got: float, wanted: float, advice: str) -> None:
-        super().__init__(
-            f"The two-stage search recalls {got:.4f} of the exhaustive top list, under the floor of "
-            f"{wanted:.4f}; {advice}"
-        )
+        found = f"The two-stage search recalls {got:.4f} of the exhaustive top list"
+        super().__init__(f"{found}, under the floor of {wanted:.4f}; {advice}")
         self.got = got
         self.wanted = wanted
 
@@ -109,7 +102,7 @@ class ArtifactError(EngineError):
 
 
 class ArtifactNotFoundError(ArtifactError):
-    """There is no built index at that place."""
+    """There is no built index at a place."""
 
 
 class ArtifactVersionError(ArtifactError):
@@ -125,11 +118,11 @@ class FilterError(EngineError):
 
 
 class TitleError(EngineError):
-    """A title means no movie of the artifact, or several.
+    """A title means no movie of the index, or several.
 
     Attributes:
         text: the title asked for.
-        matches: the movies that it may mean, best first; each has a movie_id and a title.
+        matches: the movies that the title may mean, best first; each has a movie_id and a title.
     """
 
     def __init__(self, text: str, matches: Sequence[Named]) -> None:
@@ -146,12 +139,12 @@ class TitleError(EngineError):
 
 
 class UnknownIdError(EngineError):
-    """A reviewer or movie that the artifact does not hold.
+    """The index does not hold a reviewer or movie.
 
     Attributes:
         kind: "reviewer" or "movie".
         unknown_id: the id asked for.
-        close_matches: ids that the artifact holds and that look alike, most alike first.
+        close_matches: similar ids that the index holds, most alike first.
     """
 
     def __init__(self, kind: str, unknown_id: str, where: str, close_matches: Sequence[str] = ()) -> None:

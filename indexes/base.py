@@ -1,4 +1,4 @@
-"""What every index of vectors promises, so that one can stand in for another."""
+"""Says what every vector index promises, so that one can stand in for another."""
 
 from __future__ import annotations
 
@@ -9,35 +9,37 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+"""Positions of vectors."""
+
 
 class VectorIndexError(ValueError):
-    """Vectors, queries or a file that an index cannot work with."""
+    """Vectors, queries or a file cannot be worked with."""
 
 
 class SearchResult(NamedTuple):
-    """The nearest vectors of each query, best first; equal scores stand in the order of their rows.
+    """Holds the nearest vectors of each query, best first; equal scores stand in the order of their rows.
 
     Every place is filled: there are `min(k, num_vectors)` columns, and each holds a row that exists.
     """
 
-    scores: NDArray[np.float32]
+    scores: Floats
     """Inner products, as exact as the index keeps its vectors: float32 [num_queries, min(k, num_vectors)]."""
-    rows: NDArray[np.int64]
-    """Positions of the vectors, int64 of the same shape; within a query each is another."""
+    rows: Rows
+    """Positions of the vectors, int64 of the same shape; a row stands once in a query's results."""
 
 
 class VectorIndex(ABC):
     """Finds the vectors with the largest inner product with a query. It does not change once it is made."""
 
-    @property
-    @abstractmethod
-    def num_vectors(self) -> int:
-        """How many vectors are held."""
-
-    @property
-    @abstractmethod
-    def dim(self) -> int:
-        """How many numbers a vector has."""
+    num_vectors: int
+    """How many vectors are held."""
+    dim: int
+    """How many numbers a vector has."""
+    is_exact: bool
+    """Whether a search compares each query with every vector held, none of them rounded. The results are then
+    the true nearest of these vectors, up to the rounding of sums."""
 
     @abstractmethod
     def save(self, path: Path) -> None:
@@ -57,23 +59,19 @@ class VectorIndex(ABC):
         """
 
     def settings(self) -> dict[str, int]:
-        """What the search is tuned by, by name."""
+        """Returns what the search is tuned by, by name."""
         return {}
 
     def widen(self) -> bool:
-        """Searches more widely from now on, where that finds more; False where it does not."""
+        """Searches more widely from now on; returns False where no wider search is possible."""
         return False
 
     @abstractmethod
-    def _search(self, queries: NDArray[np.float32], k: int) -> SearchResult:
-        """Answers checked queries, 1 <= k <= num_vectors; the order of the results is left to `search`."""
+    def _search(self, queries: Floats, k: int) -> SearchResult:
+        """Answers checked queries, 1 <= k <= num_vectors, in any order: `search` orders the results."""
 
     def search(self, queries: ArrayLike, k: int) -> SearchResult:
-        """Finds the `k` vectors with the largest inner product with each query.
-
-        Args:
-            queries: float32 [num_queries, dim].
-            k: how many are wanted, at least 1; more than there are gives all.
+        """Finds the `k` vectors with the largest inner product with each query, float32 [num_queries, dim].
 
         Raises:
             VectorIndexError: the queries have another shape, are not finite, or `k` is less than 1.
@@ -93,11 +91,24 @@ class VectorIndex(ABC):
         return SearchResult(scores[queried, order], rows[queried, order])
 
 
-def checked_vectors(vectors: ArrayLike, name: str) -> NDArray[np.float32]:
-    """Gives vectors as one float32 block, [number, dim], or refuses them in words.
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Writes an array to a file of exactly that name.
 
     Raises:
-        VectorIndexError: they are not two-dimensional, have no dimension, or hold NaN or infinity.
+        VectorIndexError: the file cannot be written.
+    """
+    try:
+        with path.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+    except OSError as error:
+        raise VectorIndexError(f"Cannot write the vectors to {path}: {error}") from error
+
+
+def checked_vectors(vectors: ArrayLike, name: str, *, least: int = 0) -> Floats:
+    """Returns vectors as one block, float32 [number, dim]; errors call them by their name.
+
+    Raises:
+        VectorIndexError: the vectors are not two-dimensional, fewer than `least`, or not finite.
     """
     array: NDArray[Any] = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.ndim != 2 or not array.shape[1]:
@@ -106,4 +117,6 @@ def checked_vectors(vectors: ArrayLike, name: str) -> NDArray[np.float32]:
         )
     if not np.isfinite(array).all():
         raise VectorIndexError(f"The {name} hold NaN or infinity")
+    if len(array) < least:
+        raise VectorIndexError(f"There are no {name} to index")
     return array

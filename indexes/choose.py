@@ -1,28 +1,27 @@
-"""Which index suits given vectors: by their number, the memory they may take, and the recall that is wanted.
+"""Chooses the kind of index that suits given vectors: by their number, their memory, and the recall wanted.
 
-Comparing all vectors is exact, and fast while they are few. Above that, lists of near vectors are searched,
-as few of them as reach the recall on queries that will be asked; they are made short where the nearest of
+Comparing all vectors is exact, and fast while they are few. With more, lists of near vectors are searched, as
+few lists as reach the recall on queries that will be asked. The lists are short where the nearest vectors of
 such queries lie. They hold the vectors rounded to two bytes a number, since half as much is read and as much
-is found; to one byte where more memory would be taken than may be; and as they are where rounding costs
-recall. What is found is scored by vectors as they are.
+is found; to one byte where the vectors would take too much memory; and unrounded where rounding costs recall.
+What is found is scored by unrounded vectors.
 
-Graphs (HNSW) are not offered: of 60,000 vectors with planted clusters they found less than 0.97 of the
-nearest 200 under the inner product, where lists found 0.99 in half the time or less; their file is twice as
-large as the vectors, and it cannot be rounded.
+Graphs (HNSW) are not offered. Of 60,000 vectors with planted clusters they found less than 0.97 of the
+nearest 200 under the inner product, where lists found 0.99 in half the time or less. A graph's file is twice
+as large as the vectors, and it cannot be rounded.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from indexes.base import VectorIndex, VectorIndexError, checked_vectors
-from indexes.faiss_index import BLOCK, VECTORS_PER_LIST, FaissIndex, FlatIndex, InvertedFileIndex
+from indexes.faiss_index import BLOCK, VECTORS_PER_LIST, FlatIndex, InvertedFileIndex
 from indexes.recall import tune_num_probes
 
 logger = logging.getLogger(__name__)
@@ -36,15 +35,15 @@ EXACT_UP_TO = 50_000
 MEMORY_LIMIT = 1_000_000_000
 """Bytes that the vectors of an index take at most, where the recall can be reached with so few."""
 _LEAST_COMPARED = 2000
-"""Vectors that a query is compared with even where fewer reach the recall: it takes some 20 microseconds."""
+"""Vectors that a query is compared with even where fewer reach the recall; it takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
-"""The part of the vectors for which the same holds, where that is less."""
+"""Share of the vectors that a query is compared with at least, where that is less than `_LEAST_COMPARED`."""
 _LARGEST_SHARE = 0.25
-"""The part of the vectors in the lists looked into, above which comparing all is the better way."""
+"""Share of the vectors in the lists searched above which comparing all vectors is the better way."""
 
 
 class _Tuned(NamedTuple):
-    """Inverted lists that have been tuned."""
+    """Holds inverted lists that have been tuned."""
 
     kind: str
     lists: InvertedFileIndex
@@ -52,10 +51,10 @@ class _Tuned(NamedTuple):
     num_bytes: int
 
     share: float
-    """The part of the vectors that a query is compared with."""
+    """The share of the vectors that a query is compared with."""
 
 
-def build_index(
+def build_vector_index(
     vectors: ArrayLike,
     queries: ArrayLike,
     *,
@@ -71,14 +70,14 @@ def build_index(
 
     Args:
         vectors: float32 [num_vectors, dim], at least one.
-        queries: float32 [num_queries, dim]; a sample of those that will be asked, to tune the search on.
+        queries: float32 [num_queries, dim]; a sample of the queries that will be asked, to tune the search.
         recall_target: the recall that must be reached, 0 to 1.
-        kind: "flat", "ivf", "ivf-fp16" (rounded to two bytes a number), "ivf-sq8" (to one), or "auto", which
-            takes the flat one up to `exact_up_to` vectors, and wherever inverted lists would have to compare
-            more than a quarter of the vectors; and of the lists those rounded to two bytes, unless another
-            rounding is needed for memory or recall.
+        kind: "flat"; "ivf", inverted lists; "ivf-fp16", rounded to two bytes a number; "ivf-sq8", rounded to
+            one; or "auto". "auto" takes "flat" up to `exact_up_to` vectors, and wherever lists would have to
+            compare more than a quarter of the vectors; else "ivf-fp16", unless another rounding is needed
+            for memory or recall.
         k: how many results the recall is measured on.
-        seed: of the k-means.
+        seed: decides where the k-means begins.
         exact_up_to: the largest number of vectors for which "auto" does not try inverted lists.
         memory_limit: bytes that "auto" lets the vectors take, unless only larger ones reach the recall.
         measure: gives the recall of what the index is used for, 0 to 1, in place of the recall of the true
@@ -129,7 +128,7 @@ def build_index(
 
 
 def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: int) -> tuple[_Tuned, str]:
-    """The lists that suit, and why, as the end of a sentence."""
+    """Returns the lists that suit, and why, as the end of a sentence."""
     halved = tuned("ivf-fp16")
     if halved.recall < recall_target:
         whole = tuned("ivf")
@@ -144,18 +143,9 @@ def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: 
 
 
 def num_bytes(num_vectors: int, dim: int, kind: str) -> int:
-    """The bytes that the vectors of an index take, in memory once they are used, and on disk."""
+    """Returns the bytes that the vectors of an index take, on disk and in memory once they are used."""
     if kind == "flat":
         return num_vectors * dim * _BYTES_OF_NUMBER["full"]
     if kind != "ivf":
         dim += -dim % BLOCK
     return num_vectors * (dim * _BYTES_OF_NUMBER[_CODES_OF[kind]] + _BYTES_OF_ROW)
-
-
-def load_index(path: Path) -> VectorIndex:
-    """Opens an index that `build_index` made and `save` wrote, whichever kind it is.
-
-    Raises:
-        VectorIndexError: the file is missing, damaged, or holds something else.
-    """
-    return FaissIndex.load(path)

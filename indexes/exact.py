@@ -1,50 +1,35 @@
-"""Exact search in plain NumPy: slow, obviously right, and so the oracle of every other index."""
+"""Searches exactly, in plain NumPy: slow, obviously right, and so the oracle of every other index."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from indexes.base import SearchResult, VectorIndex, VectorIndexError, checked_vectors
+from indexes.base import Floats, SearchResult, VectorIndex, VectorIndexError, checked_vectors, write_array
 
 _SCORES_AT_ONCE = 16 * 1024 * 1024
+"""Scores of a block of queries: 64 MiB, and twice as much for their order."""
 
 
 class ExactIndex(VectorIndex):
-    """Compares each query with each vector.
-
-    Args:
-        vectors: float32 [num_vectors, dim], at least one.
+    """Compares each query with each vector, float32 [num_vectors, dim], of which there is at least one.
 
     Example:
         >>> ExactIndex([[1.0, 0.0], [0.0, 2.0]]).search([[1.0, 1.0]], k=1).rows.tolist()
         [[1]]
     """
 
+    is_exact = True
+
     def __init__(self, vectors: ArrayLike) -> None:
-        self._vectors = checked_vectors(vectors, "vectors")
-        if not len(self._vectors):
-            raise VectorIndexError("There are no vectors to index")
-
-    @property
-    def num_vectors(self) -> int:
-        """How many vectors are held."""
-        return len(self._vectors)
-
-    @property
-    def dim(self) -> int:
-        """How many numbers a vector has."""
-        return int(self._vectors.shape[1])
+        self._vectors = checked_vectors(vectors, "vectors", least=1)
+        self.num_vectors, self.dim = self._vectors.shape
 
     def save(self, path: Path) -> None:
         """Writes the vectors as a NumPy file."""
-        try:
-            with path.open("wb") as file:
-                np.save(file, self._vectors, allow_pickle=False)
-        except OSError as error:
-            raise VectorIndexError(f"Cannot write the vectors to {path}: {error}") from error
+        write_array(path, self._vectors)
 
     @classmethod
     def load(cls, path: Path) -> ExactIndex:
@@ -54,20 +39,13 @@ class ExactIndex(VectorIndex):
         except (OSError, EOFError, ValueError) as error:
             raise VectorIndexError(f"Cannot read vectors from {path}: {error}") from error
 
-    def _search(self, queries: NDArray[np.float32], k: int) -> SearchResult:
+    def _search(self, queries: Floats, k: int) -> SearchResult:
         scores = np.empty((len(queries), k), dtype=np.float32)
         rows = np.empty((len(queries), k), dtype=np.int64)
         step = max(1, _SCORES_AT_ONCE // self.num_vectors)
-        for start in range(0, len(queries), step):
-            block = queries[start : start + step] @ self._vectors.T  # [step, num_vectors]
-            for place, row_scores in enumerate(block, start):
-                rows[place] = _best(row_scores, k)
-                scores[place] = row_scores[rows[place]]
+        for begin in range(0, len(queries), step):
+            block = slice(begin, begin + step)
+            products = queries[block] @ self._vectors.T  # [step, num_vectors]
+            rows[block] = np.argsort(-products, axis=1, kind="stable")[:, :k]
+            scores[block] = np.take_along_axis(products, rows[block], axis=1)
         return SearchResult(scores, rows)
-
-
-def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Positions of the k largest, best first; among equals the lower positions, also at the border."""
-    border = np.partition(scores, len(scores) - k)[len(scores) - k]
-    at_least = np.flatnonzero(scores >= border)
-    return at_least[np.argsort(-scores[at_least], kind="stable")[:k]]

@@ -1,4 +1,4 @@
-"""Search with FAISS: all vectors compared (flat), or those in the lists nearest a query (inverted file)."""
+"""Searches with FAISS, in all vectors (flat) or in the lists nearest a query (inverted file)."""
 
 from __future__ import annotations
 
@@ -8,42 +8,33 @@ from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from indexes.base import SearchResult, VectorIndex, VectorIndexError, checked_vectors
+from indexes.base import Floats, SearchResult, VectorIndex, VectorIndexError, checked_vectors
 
 VECTORS_PER_LIST = 39
 """Vectors that FAISS wants for each list it trains; with fewer the lists mean little."""
 CODES = ("full", "fp16", "sq8")
 """How the vectors in lists are kept: as they are, or rounded to two bytes or one byte a number."""
 BLOCK = 8
-"""Numbers that are unpacked at once; rounded vectors whose length is no multiple take five times as long."""
+"""Numbers that are unpacked at once; rounded vectors of any other length take five times as long."""
 _ROUNDS = 10
-"""Of k-means."""
+"""Rounds of k-means."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
+"""What FAISS calls each kind of rounding."""
 
 
 def set_threads(threads: int) -> None:
-    """Sets how many threads FAISS uses in this process; 0 leaves it at one a core."""
-    if threads > 0:
-        faiss.omp_set_num_threads(threads)
+    """Sets how many threads FAISS uses in this process."""
+    faiss.omp_set_num_threads(threads)
 
 
 class FaissIndex(VectorIndex):
-    """What the FAISS indexes have in common; `load` gives whichever of them a file holds."""
+    """Keeps its vectors in an index of FAISS; `load` returns the kind of index that a file holds."""
 
     def __init__(self, index: Any) -> None:
         self._index = index
-
-    @property
-    def num_vectors(self) -> int:
-        """How many vectors are held."""
-        return int(self._index.ntotal)
-
-    @property
-    def dim(self) -> int:
-        """How many numbers a vector has."""
-        return int(self._index.d)
+        self.num_vectors, self.dim = int(index.ntotal), int(index.d)
 
     def save(self, path: Path) -> None:
         """Writes the index in FAISS's format."""
@@ -68,25 +59,27 @@ class FaissIndex(VectorIndex):
 class FlatIndex(FaissIndex):
     """Compares each query with each vector; exact, and fast enough up to some 50,000 vectors."""
 
+    is_exact = True
+
     @classmethod
     def build(cls, vectors: ArrayLike) -> FlatIndex:
         """Makes an index of vectors, float32 [num_vectors, dim], at least one."""
-        checked = checked_vectors(vectors, "vectors")
-        if not len(checked):
-            raise VectorIndexError("There are no vectors to index")
+        checked = checked_vectors(vectors, "vectors", least=1)
         index = faiss.IndexFlatIP(checked.shape[1])
         index.add(checked)
         return cls(index)
 
-    def _search(self, queries: NDArray[np.float32], k: int) -> SearchResult:
+    def _search(self, queries: Floats, k: int) -> SearchResult:
         return SearchResult(*self._index.search(queries, k))
 
 
 class InvertedFileIndex(FaissIndex):
     """Compares a query with the vectors in the `num_probes` lists nearest to it, out of `num_lists`.
 
-    The vectors may be rounded, and then so are the scores; the order of near neighbours may differ.
+    Where the vectors are rounded, the scores are too, and the order of near neighbours may differ.
     """
+
+    is_exact = False
 
     def __init__(self, index: Any) -> None:
         super().__init__(index)
@@ -105,17 +98,16 @@ class InvertedFileIndex(FaissIndex):
     ) -> InvertedFileIndex:
         """Groups vectors into lists by k-means.
 
-        Where some vectors are near to most queries, weights that say so make short lists of those and long
-        ones of the others: a quarter of the lists, or fewer, is then enough to look into.
+        Where some vectors are near to most queries, weights that say so make short lists of these vectors and
+        long lists of all others: a quarter of the lists, or fewer, is then enough to search.
 
         Args:
             vectors: float32 [num_vectors, dim], at least `VECTORS_PER_LIST`.
             num_lists: the number of lists; by default four times the root of the number of vectors.
-            num_probes: how many of them a search looks into.
+            num_probes: how many lists a search looks into.
             codes: one of `CODES`, how the vectors are kept.
-            weights: float [num_vectors], above 0, what each vector counts in the k-means; by default all
-                count alike.
-            seed: of the k-means.
+            weights: float [num_vectors], above 0, what each vector counts in the k-means; by default 1.
+            seed: decides where the k-means begins.
 
         Raises:
             VectorIndexError: there are too few vectors for the lists, or weights that do not fit them.
@@ -136,45 +128,44 @@ class InvertedFileIndex(FaissIndex):
         dim = padded.shape[1]
         means = faiss.Kmeans(dim, wanted, niter=_ROUNDS, seed=seed)
         means.train(padded, weights=counted)
-        # A vector goes into the list at the least distance, so that lists hold near ones and none grows huge;
-        # by the inner product most would go where a few long vectors are.
+        # A vector goes into the list at the least distance, so that lists hold near vectors and none grows
+        # huge; by the inner product most vectors would go where a few long ones are.
         distances = faiss.IndexFlatL2(dim)
         distances.add(means.centroids)
+        by_product = faiss.METRIC_INNER_PRODUCT
         if codes == "full":
-            index: Any = faiss.IndexIVFFlat(distances, dim, wanted, faiss.METRIC_INNER_PRODUCT)
+            index: Any = faiss.IndexIVFFlat(distances, dim, wanted, by_product)
         else:
             quantizer = _QUANTIZERS[codes]
-            index = faiss.IndexIVFScalarQuantizer(
-                distances, dim, wanted, quantizer, faiss.METRIC_INNER_PRODUCT
-            )
-        index.train(padded)  # The lists are there already: what is left are the bounds of rounded numbers.
+            index = faiss.IndexIVFScalarQuantizer(distances, dim, wanted, quantizer, by_product)
+        index.train(padded)  # The lists are there already, so this learns the bounds of rounded numbers.
         index.add(padded)
         products = faiss.IndexFlatIP(dim)
         products.add(means.centroids)
         index.quantizer = products
         index.nprobe = min(num_probes, wanted)
         if padding:
-            # It pads the queries alike, and is part of the file.
-            in_front: Any = False  # Not spread evenly over the longer vectors.
+            # The transform pads the queries like the vectors, and is part of the file.
+            in_front: Any = False  # The padding stands behind, not spread over the vector.
             pad = faiss.RemapDimensionsTransform(checked.shape[1], dim, in_front)
             index = faiss.IndexPreTransform(pad, index)
         return cls(index)
 
     @property
     def codes(self) -> str:
-        """How the vectors are kept, one of `CODES`."""
+        """Returns how the vectors are kept, one of `CODES`."""
         if not hasattr(self._lists, "sq"):
             return "full"
         return next(name for name, quantizer in _QUANTIZERS.items() if quantizer == self._lists.sq.qtype)
 
     @property
     def num_lists(self) -> int:
-        """Into how many lists the vectors are grouped."""
+        """Returns into how many lists the vectors are grouped."""
         return int(self._lists.nlist)
 
     @property
     def num_probes(self) -> int:
-        """How many lists a search looks into."""
+        """Returns how many lists a search looks into."""
         return int(self._lists.nprobe)
 
     def set_num_probes(self, num_probes: int) -> None:
@@ -184,36 +175,36 @@ class InvertedFileIndex(FaissIndex):
         self._lists.nprobe = num_probes
 
     def settings(self) -> dict[str, int]:
-        """The number of lists, and of those that are looked into."""
+        """Returns the number of lists, and how many of them a search looks into."""
         return {"num_lists": self.num_lists, "num_probes": self.num_probes}
 
-    def num_compared(self, queries: NDArray[np.float32], num_probes: int) -> float:
-        """How many vectors a query is compared with in so many lists, on average over queries."""
+    def num_compared(self, queries: Floats, num_probes: int) -> float:
+        """Counts the vectors in the `num_probes` lists nearest to a query, on average over queries."""
         padded = np.pad(queries, ((0, 0), (0, self._lists.d - self.dim)))
         _, lists = self._lists.quantizer.search(padded, num_probes)
         sizes = np.array([self._lists.invlists.list_size(row) for row in range(self.num_lists)])
         return float(sizes[lists].sum() / max(len(queries), 1))
 
-    def share_compared(self, queries: NDArray[np.float32]) -> float:
-        """The part of the vectors that a search compares a query with, 0 to 1, averaged over queries."""
+    def share_compared(self, queries: Floats) -> float:
+        """Returns the share of the vectors that a query is compared with, 0 to 1, averaged over queries."""
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:
-        """Looks into twice as many lists from now on; False where it looks into all of them already."""
+        """Looks into twice as many lists from now on; returns False where all lists are searched already."""
         if self.num_probes == self.num_lists:
             return False
         self.set_num_probes(min(2 * self.num_probes, self.num_lists))
         return True
 
-    def probe(self, queries: NDArray[np.float32], k: int) -> SearchResult:
-        """Looks into the nearest lists only; places they cannot fill hold row -1 and the lowest score."""
+    def probe(self, queries: Floats, k: int) -> SearchResult:
+        """Looks into the nearest lists only; places left empty hold row -1 and the lowest score."""
         return SearchResult(*self._index.search(queries, k))
 
-    def _search(self, queries: NDArray[np.float32], k: int) -> SearchResult:
+    def _search(self, queries: Floats, k: int) -> SearchResult:
         scores, rows = self.probe(queries, k)
         short = (rows < 0).any(axis=1)
         if short.any():
-            # The lists looked into held fewer than k vectors: look into all of them.
+            # The lists searched held fewer than k vectors, so all lists are searched.
             every_list: Any = faiss.SearchParametersIVF()
             every_list.nprobe = self.num_lists
             if self._lists is not self._index:
@@ -234,22 +225,22 @@ def _read_mapped(path: Path) -> Any:
     """Reads an index whose vectors stay on disk until they are compared."""
     with path.open("rb") as file:
         is_flat = file.read(4) == b"IxFI"
-    # Each kind is mapped in another way, and the flat way crashes on a truncated inverted file.
+    # Each kind is mapped in its own way; the flat way crashes on a truncated inverted file.
     if is_flat:
         return faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0))
     index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
     inner = _lists_of(index)
     lists: Any = faiss.downcast_InvertedLists(inner.invlists) if hasattr(inner, "invlists") else None
     if hasattr(lists, "prefetch_nthread"):
-        lists.prefetch_nthread = 0  # Starting 32 threads a search takes longer than the search.
+        lists.prefetch_nthread = 0  # Else a search starts 32 threads, which takes longer than the search.
     return index
 
 
 def _lists_of(index: Any) -> Any:
-    """The index that holds the vectors, where another pads queries for it."""
+    """Returns the index that holds the vectors, from behind the transform that pads queries, if any."""
     return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else index
 
 
 def _reason(error: Exception) -> str:
-    """The last words of FAISS's message, without their place in the C++ source."""
+    """Returns the last words of FAISS's message, without their place in the C++ source."""
     return str(error).rpartition(": ")[2].strip() or "the file is damaged"

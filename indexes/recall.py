@@ -1,34 +1,27 @@
-"""How much an approximate index finds of what an exact one finds, and what it takes to find enough."""
+"""Measures how much an index finds of what an exact one finds, and tunes it until it finds enough."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from indexes.base import VectorIndex, VectorIndexError, checked_vectors
+from indexes.base import Floats, VectorIndex, VectorIndexError, checked_vectors
 from indexes.faiss_index import InvertedFileIndex
 
 _ROUNDING = 1e-5
+"""How far, as a share of a score above 1, equal scores of two indexes may lie apart."""
 _MOST_SHORT = 0.01
-"""The part of the queries whose lists may hold fewer vectors than are wanted."""
+"""The share of the queries whose lists may hold fewer vectors than are wanted."""
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
-    """Measures the part of the true `k` nearest that an index finds, averaged over queries.
+    """Measures the share of the true `k` nearest that an index finds, 0 to 1, averaged over queries.
 
-    A result counts when its score reaches the score of the exact k-th, so that of vectors with equal scores
-    any may be found: recall = |{results with score >= exact k-th score}| / min(k, num_vectors).
-
-    Args:
-        index: the index to be measured.
-        exact: an exact index over the same vectors.
-        queries: float32 [num_queries, dim], at least one.
-        k: how many nearest.
-
-    Returns:
-        0 to 1, up to rounding of the scores.
+    A result counts when its score reaches the score of the exact k-th, up to rounding, so that of vectors
+    with equal scores any may be found: recall = |{results with score >= exact k-th score}| / min(k,
+    num_vectors). The exact index holds the same vectors.
     """
     return _recall_of(index.search(queries, k).scores, exact.search(queries, k).scores)
 
@@ -44,27 +37,24 @@ def tune_num_probes(
 ) -> float:
     """Doubles the number of probes until a recall is reached, then halves the last step as long as it holds.
 
-    Where even all lists do not reach it, because the vectors are rounded, the lists may lose as large a part
-    of what those reach: the target is then `recall_target` times the recall of all lists.
+    Rounded vectors may not reach the recall in all lists. The target is then `recall_target` times the recall
+    of all lists. Returns the recall reached; the index is left with the number of probes that reached it.
 
     Args:
-        index: what is tuned.
+        index: the index that is tuned.
         exact: an exact index over the same vectors.
-        queries: float32 [num_queries, dim]; a sample of those that will be asked.
+        queries: float32 [num_queries, dim]; a sample of the queries that will be asked.
         k: how many results are wanted; lists that hold fewer for some of the queries are too few.
-        recall_target: what is to be reached, 0 to 1.
+        recall_target: 0 to 1.
         measure: gives the recall of what the index is used for; by default that of the true `k` nearest.
-        least_compared: vectors that queries are compared with, on average, whatever the recall.
-
-    Returns:
-        The recall reached; the index is left with the number of probes that reached it.
+        least_compared: vectors that queries are compared with at least, on average, whatever the recall.
     """
     checked = checked_vectors(queries, "queries")
     truth = exact.search(checked, k).scores
 
     def reached(num_probes: int) -> float:
         index.set_num_probes(num_probes)
-        # Not `search`, which makes up for short lists by looking into all: right, but slow.
+        # `search` would make up for short lists by looking into all lists: right, but slow.
         found = index.probe(checked, truth.shape[1])
         if measure is None:
             return _recall_of(found.scores, truth)
@@ -89,7 +79,7 @@ def tune_num_probes(
     return reached(probes)
 
 
-def _recall_of(found: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+def _recall_of(found: Floats, truth: Floats) -> float:
     if not truth.size:
         raise VectorIndexError("Recall needs at least one query")
     border = truth[:, -1:]

@@ -1,4 +1,4 @@
-"""Offline: raw files to artifact, evaluation, reports.
+"""Does the offline work: builds indexes from files, updates them, evaluates models.
 
 Example:
     from pipelines import build_index
@@ -8,35 +8,23 @@ Example:
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-__all__ = [
-    "BuildResult",
-    "Evaluation",
-    "UpdateResult",
-    "add_movies",
-    "add_reviews",
-    "build_index",
-    "evaluate",
-]
+_HOMES = {
+    "BuildResult": "pipelines.building.build",
+    "Evaluation": "pipelines.evaluation.results",
+    "UpdateResult": "pipelines.updating.reviews",
+    "add_movies": "pipelines.updating.movies",
+    "add_reviews": "pipelines.updating.reviews",
+    "build_index": "pipelines.building.build",
+    "evaluate": "pipelines.evaluation.evaluate",
+}
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for when it is asked for: the build's modules are heavy."""
-    if name in ("BuildResult", "build_index"):
-        from pipelines.building import build
-
-        return getattr(build, name)
-    if name in ("Evaluation", "evaluate"):
-        from pipelines.evaluation import evaluate as evaluation
-
-        return getattr(evaluation, name)
-    if name in ("UpdateResult", "add_reviews"):
-        from pipelines.updating import reviews as update
-
-        return getattr(update, name)
-    if name == "add_movies":
-        from pipelines.updating import movies as new_movies
-
-        return new_movies.add_movies
-    raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
+    """Imports a public name when it is first asked for, since the modules of a build are heavy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,20 +1,35 @@
+"""Fixtures that many tests share: the real data, a work database, and one index of the sample."""
+
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two processes share two cores: threads of NumPy and TensorFlow that wait for work would spin and fight.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(name, "1")
+
 import pytest
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     import duckdb
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+SLOW_FIRST = ("test_build.py", "test_resuming.py", "test_bad_input.py", "test_tune.py", "test_engine.py")
+"""Files that take longest: they start first, so that no process waits for another one at the end."""
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The real data sets, which are not part of the repository."""
+    """Gives the real data sets, which are not part of the repository."""
     if not REAL_DATA.is_dir():
         pytest.skip(f"the real data sets are not at {REAL_DATA}")
     return REAL_DATA
@@ -22,7 +37,7 @@ def real_data() -> Path:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty work database."""
+    """Opens an empty work database."""
     from pipelines.work.database import open_database
 
     opened = open_database(tmp_path / "work.duckdb", memory_limit="1GB", threads=2)
@@ -31,23 +46,31 @@ def database(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="session")
-def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of the bundled sample, trained for a moment; nobody changes it."""
-    from engine.config.sections import load_config
+def sample_index(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Builds an index of the sample, trained for a moment, once for all processes; no test changes it."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base if worker_id == "master" else base.parent) / "sample" / "movie-index"
+    directory.parent.mkdir(exist_ok=True)
+    with FileLock(f"{directory}.lock"):
+        if not (directory / "CURRENT").exists():
+            _build_sample(directory)
+    return directory
+
+
+def _build_sample(directory: Path) -> None:
+    from engine.config import load_config
     from pipelines import build_index
     from pipelines.synthetic.sample import sample_files
 
     files = sample_files()
-    directory = tmp_path_factory.mktemp("sample") / "movie-index"
-    quick = ("relevance.max_epochs=6", "rating.max_epochs=3", "report.baselines_up_to=0")
-    build_index(
-        (files.reviews,), output=directory, metadata=(files.metadata,), config=load_config(assignments=quick)
-    )
-    return directory
+    quick = ("relevance.max_rounds=6", "rating.max_rounds=3", "report.baselines_up_to=0")
+    config = load_config(assignments=quick)
+    build_index((files.reviews,), output=directory, metadata=(files.metadata,), config=config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks for the sample's index waits for a network to be trained."""
+    """Marks tests that wait for the sample's index as slow, and starts the slowest files first."""
     for item in items:
         if "sample_index" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
+    items.sort(key=lambda item: item.path.name not in SLOW_FIRST)

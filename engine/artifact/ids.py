@@ -1,4 +1,4 @@
-"""Ids on disk: every id's bytes, sorted, in one array, so that opening a table of millions costs nothing.
+"""Keeps ids on disk: all bytes, sorted, in one array, so that opening a table of millions costs nothing.
 
 A row is the rank of an id in the order of its UTF-8 bytes, which is also the order of text in DuckDB. An id
 is found by binary search over the file's own bytes: no dictionary is built and no width is fixed, so an id of
@@ -17,22 +17,20 @@ from numpy.typing import NDArray
 from engine.errors import ArtifactCorruptError, DataError
 
 _NEIGHBOURS = 50
+"""Ids before and after the place of an unknown id that are compared with it."""
 _LONGEST_COMPARED = 40
+"""Characters up to which an id is compared; the number of its edits grows with its length."""
 _SAMPLED = 256
+"""Ids whose characters make up the alphabet of edits."""
 _LARGEST_ALPHABET = 64
+"""Characters that are tried in an edit, at most."""
 
 
 def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Lays ids out as one array of bytes and the offsets at which each begins.
-
-    Args:
-        sorted_ids: distinct ids in the order of their UTF-8 bytes.
-
-    Returns:
-        The bytes, uint8 [total length], and the offsets, int64 [num_ids + 1].
+    """Lays ids out as their bytes, uint8 [total length], and the begin of each id, int64 [num_ids + 1].
 
     Raises:
-        DataError: an id repeats or is out of order.
+        DataError: an id repeats or is out of the order of UTF-8 bytes.
     """
     data = bytearray()
     offsets = array("q", [0])
@@ -50,11 +48,7 @@ def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArr
 
 
 class IdTable:
-    """Ids by row and rows by id.
-
-    Args:
-        data: uint8 [total length], usually a memory map.
-        offsets: int64 [num_ids + 1].
+    """Finds ids by row and rows by id, in the arrays of `build_id_arrays`, which are usually mapped files.
 
     Example:
         >>> table = IdTable(*build_id_arrays(["A1", "B2"]))
@@ -78,16 +72,18 @@ class IdTable:
         return map(self.id, range(len(self)))
 
     def row(self, text: str) -> int | None:
-        """Finds the row of an id, or None where the table does not hold it."""
-        return self._find(_encode(text))
+        """Finds the row of an id, or None where the table does not hold the id."""
+        encoded = _encode(text)
+        row = self._insertion_row(encoded)
+        return row if row < len(self) and self._bytes(row) == encoded else None
 
     def rows(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Finds the rows of many ids: int64 [len(texts)], -1 for those that the table does not hold."""
+        """Finds the rows of many ids: int64 [len(texts)], -1 for an id that the table does not hold."""
         found = (self.row(text) for text in texts)
         return np.fromiter((-1 if row is None else row for row in found), dtype=np.int64, count=len(texts))
 
     def id(self, row: int) -> str:
-        """Gives the id at a row.
+        """Returns the id at a row.
 
         Raises:
             IndexError: there is no such row.
@@ -97,14 +93,14 @@ class IdTable:
         return self._bytes(row).decode("utf-8", "replace")
 
     def ids(self, rows: Iterable[int]) -> list[str]:
-        """Gives the ids at many rows, in the order asked for."""
+        """Returns the ids at many rows, in the order asked for."""
         return [self.id(int(row)) for row in rows]
 
     def close_matches(self, text: str, n: int = 3) -> list[str]:
-        """Gives up to `n` ids that look like one that is not held, most alike first.
+        """Finds up to `n` ids that look like an id that is not held, most alike first.
 
-        The work does not grow with the table: other cases of the same letters, one letter more, less or
-        other, and the neighbours of the place where the id would stand.
+        The ids that are looked up are other cases of the same letters, the edits by one letter, and the
+        neighbours of the place where the id would stand. So the work does not grow with the table.
         """
         import difflib
 
@@ -124,22 +120,15 @@ class IdTable:
     def _insertion_row(self, encoded: bytes) -> int:
         return bisect_left(range(len(self)), encoded, key=self._bytes)
 
-    def _find(self, encoded: bytes) -> int | None:
-        row = self._insertion_row(encoded)
-        return row if row < len(self) and self._bytes(row) == encoded else None
-
     def _neighbours(self, text: str) -> Iterator[str]:
         place = self._insertion_row(_encode(text))
         near = range(max(0, place - _NEIGHBOURS), min(len(self), place + _NEIGHBOURS))
         return (found for found in map(self.id, near) if len(found) <= 2 * _LONGEST_COMPARED)
 
-    def _alphabet(self) -> str:
+    def _edits(self, text: str) -> Iterator[str]:
         step = max(1, len(self) // _SAMPLED)
         sampled = "".join(self.id(row)[:_LONGEST_COMPARED] for row in range(0, len(self), step))
-        return "".join(sorted(set(sampled))[:_LARGEST_ALPHABET])
-
-    def _edits(self, text: str) -> Iterator[str]:
-        alphabet = self._alphabet()
+        alphabet = sorted(set(sampled))[:_LARGEST_ALPHABET]
         for place in range(len(text) + 1):
             before, after = text[:place], text[place:]
             if len(after) > 1:
@@ -151,5 +140,5 @@ class IdTable:
 
 
 def _encode(text: str) -> bytes:
-    # An argument of the command line that is not UTF-8 arrives with surrogates; it is merely unknown.
+    # A command-line argument that is not UTF-8 arrives with surrogates; it is an unknown id, not an error.
     return text.encode("utf-8", "surrogatepass")

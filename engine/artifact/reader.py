@@ -1,4 +1,4 @@
-"""A built index on disk, as its readers see it: one directory a build, and CURRENT, which names the live one.
+"""Reads an index on disk: one directory a build, and CURRENT, which names the live build.
 
     movie-index/
     |- CURRENT                      the name of the live build and the checksum of its manifest
@@ -16,47 +16,48 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.artifact.layout import CURRENT, FORMAT_VERSION, MANIFEST
+from engine.artifact import layout
 from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, ArtifactVersionError
 
 _POINTER = re.compile(rb"(build-[0-9T]+-[0-9a-f]+) ([0-9a-f]{64})\n")
-
+"""What CURRENT holds: the name of a build, and the checksum of its manifest."""
 _VERIFIED_ON_OPENING = 64 * 1024 * 1024
+"""Bytes of a build up to which opening it checks all checksums, which takes some tens of milliseconds."""
 _OPENING_ATTEMPTS = 3
+"""How often opening is tried while builds that end remove the build that was live before."""
 _BUILD_COMMAND = "engine build-index REVIEWS..."
 
 
 def checksum(path: Path) -> str:
-    """Gives the SHA-256 of a file, in hexadecimal."""
+    """Returns the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@dataclass(frozen=True, eq=False)
 class Artifact:
-    """One complete build, opened for reading.
+    """Opens one complete build for reading."""
 
-    Attributes:
-        directory: where the index lives, as it was asked for.
-        build_directory: the build inside it that was live when it was opened.
-        manifest: everything that the build says of itself.
-    """
-
-    def __init__(self, directory: Path, build_directory: Path, manifest: dict[str, Any]) -> None:
-        self.directory = directory
-        self.build_directory = build_directory
-        self.manifest = manifest
+    directory: Path
+    """The directory of the index, as it was asked for."""
+    build_directory: Path
+    """The build inside it that was live when it was opened."""
+    manifest: dict[str, Any]
+    """Everything that the build says of itself."""
 
     @classmethod
     def open(cls, directory: Path | str) -> Artifact:
         """Opens the live build of an index and checks that each of its files is there and has the right size.
 
-        Checksums are checked too where that takes no time, up to 64 MB; `verify` checks them at any size.
+        Builds of up to 64 MB have their checksums checked too; `verify` checks them at any size.
 
         Raises:
             ArtifactNotFoundError: there is no index.
@@ -72,17 +73,18 @@ class Artifact:
                 artifact._check_sizes()
                 break
             except ArtifactCorruptError:
-                # A build that ended this very moment may have removed the one that CURRENT named before.
+                # A build that ended this very moment may have removed the build that CURRENT named before.
                 if attempt == _OPENING_ATTEMPTS - 1 or _read_pointer(directory) == pointer:
                     raise
-        if artifact.size <= _VERIFIED_ON_OPENING:
+        if sum(entry["size"] for entry in artifact.files.values()) <= _VERIFIED_ON_OPENING:
             artifact.verify()
         return artifact
 
     @property
-    def size(self) -> int:
-        """The bytes that the build takes on disk, but for its manifest."""
-        return sum(entry["size"] for entry in self.manifest["files"].values())
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        """Returns the `size` and the `sha256` of every file of the build but its manifest, by name."""
+        files: Mapping[str, Mapping[str, Any]] = self.manifest[layout.FILES_ENTRY]
+        return files
 
     def verify(self) -> None:
         """Reads every file and compares its checksum.
@@ -91,7 +93,7 @@ class Artifact:
             ArtifactCorruptError: a file is missing, truncated or changed.
         """
         self._check_sizes()
-        for name, entry in self.manifest["files"].items():
+        for name, entry in self.files.items():
             try:
                 found = checksum(self.build_directory / name)
             except OSError as error:
@@ -100,30 +102,27 @@ class Artifact:
                 raise _corrupt(self.directory, name, "has changed since it was built")
 
     def file(self, name: str) -> Path:
-        """Gives the path of a file of the build.
+        """Returns the path of a file of the build.
 
         Raises:
             ArtifactCorruptError: the build has no such file.
         """
         path = self.build_directory / name
-        if name not in self.manifest["files"] or not path.is_file():
+        if name not in self.files or not path.is_file():
             raise _corrupt(self.directory, name, "is missing")
         return path
 
     def has(self, name: str) -> bool:
-        """Says whether the build was written with a file of this name."""
-        return name in self.manifest["files"]
+        """Tells whether the build was written with a file of this name."""
+        return name in self.files
 
     def array(self, name: str) -> NDArray[Any]:
-        """Maps an array, read-only; nothing is read until it is used.
-
-        Args:
-            name: as it was added, without the `.npy`.
+        """Maps an array, read-only, by the name that it was added by; nothing is read until it is used.
 
         Raises:
             ArtifactCorruptError: the array is missing or is not one.
         """
-        path = self.file(f"{name}.npy")
+        path = self.file(name + layout.ARRAY_ENDING)
         try:
             mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError, SyntaxError) as error:
@@ -133,8 +132,12 @@ class Artifact:
         # As a plain array over the same pages: every slice of a memmap costs a microsecond of Python.
         return np.asarray(mapped)
 
+    def arrays(self, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+        """Maps several arrays: for each key of `names`, the array of that name."""
+        return {key: self.array(name) for key, name in names.items()}
+
     def _check_sizes(self) -> None:
-        for name, entry in self.manifest["files"].items():
+        for name, entry in self.files.items():
             try:
                 size = (self.build_directory / name).stat().st_size
             except FileNotFoundError as error:
@@ -146,43 +149,43 @@ class Artifact:
 
 
 def _read_pointer(directory: Path) -> tuple[str, str]:
-    """Gives the live build's name and its manifest's checksum."""
+    """Returns the live build's name and its manifest's checksum."""
     try:
-        content = (directory / CURRENT).read_bytes()
+        content = (directory / layout.CURRENT).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactNotFoundError(
             f"There is no index at {directory}; build one with: {_BUILD_COMMAND} --output {directory}"
         ) from error
     except OSError as error:
-        raise _unreadable(directory / CURRENT, error) from error
+        raise _unreadable(directory / layout.CURRENT, error) from error
     pointer = _POINTER.fullmatch(content)
     if not pointer:
-        raise _corrupt(directory, CURRENT, "is damaged")
+        raise _corrupt(directory, layout.CURRENT, "is damaged")
     return pointer[1].decode(), pointer[2].decode()
 
 
 def _read_manifest(directory: Path, build: str, expected_checksum: str) -> dict[str, Any]:
-    path = directory / build / MANIFEST
+    path = directory / build / layout.MANIFEST
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise _corrupt(directory, f"{build}/{MANIFEST}", "is missing") from error
+        raise _corrupt(directory, f"{build}/{layout.MANIFEST}", "is missing") from error
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
         manifest: dict[str, Any] = json.loads(content)
-        version = manifest["format_version"]
+        version = manifest[layout.VERSION_ENTRY]
     except (ValueError, KeyError, TypeError) as error:
-        raise _corrupt(directory, MANIFEST, "is damaged") from error
-    # Before the checksum: another version may well checksum in another way.
-    if version != FORMAT_VERSION:
+        raise _corrupt(directory, layout.MANIFEST, "is damaged") from error
+    # The version comes before the checksum, since another version may well checksum in another way.
+    if version != layout.FORMAT_VERSION:
         raise ArtifactVersionError(
             f"The index at {directory} has format version {version!r}, but this package reads version "
-            f"{FORMAT_VERSION}; build it again with: {_BUILD_COMMAND} --output {directory}, or install the "
-            f"movie-engine that wrote it ({manifest.get('package_version', 'unknown')})"
+            f"{layout.FORMAT_VERSION}; build it again with: {_BUILD_COMMAND} --output {directory}, or "
+            f"install the movie-engine that wrote it ({manifest.get(layout.PACKAGE_ENTRY, 'unknown')})"
         )
     if hashlib.sha256(content).hexdigest() != expected_checksum:
-        raise _corrupt(directory, MANIFEST, "has changed since it was built")
+        raise _corrupt(directory, layout.MANIFEST, "has changed since it was built")
     return manifest
 
 

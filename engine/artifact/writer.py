@@ -1,7 +1,8 @@
-"""Writes an index so that readers see all of a build or nothing of it, whatever happens meanwhile.
+"""Writes an index so that readers see a whole build or nothing of it, whatever happens meanwhile.
 
 A build is written into a hidden directory, flushed to disk, renamed, and made live by replacing one small
-file. A lock that the system drops when its holder dies keeps two builds apart and tells leftovers from work.
+file. A lock keeps two builds apart, and tells leftovers of killed builds from work that goes on, since the
+system drops the lock when its holder dies.
 """
 
 from __future__ import annotations
@@ -21,34 +22,34 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.artifact.layout import BUILD_NAME, CURRENT, FORMAT_VERSION, MANIFEST
+from engine.artifact import layout
 from engine.artifact.reader import checksum
 from engine.errors import ArtifactError
 
 logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
+"""The file that whoever writes to the index directory holds locked."""
 _PARTIAL = ".partial-"
+"""How the names of unfinished files and builds begin."""
 _WORK = ".work"
+"""The directory that holds what a build needs to go on after a kill."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk, or of a user's full share of it."""
 
 
 def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
-    """Refuses, before the long work, an output directory into which an index could not be written.
-
-    Args:
-        directory: a directory that holds an index, is empty, or does not exist.
-        needed: the bytes that must be free.
+    """Checks, before the long work, that an index that takes `needed` bytes can be written into a directory.
 
     Raises:
-        ArtifactError: it is a file, holds something else, is full, or cannot be or is being written to.
+        ArtifactError: the directory is a file, holds something else, is full, or cannot be written to, or
+            another build is writing to it.
     """
     try:
         _check_content(directory)
@@ -67,16 +68,9 @@ def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
 
 
 class ArtifactWriter:
-    """Writes one build; leaving the `with` block makes it live, an exception inside leaves the old one live.
+    """Writes one build: leaving the `with` block makes it live; an exception inside leaves the old one live.
 
-    Args:
-        directory: where the index lives; made if it is not there.
-        keep_previous: leave the build that was live until now, so that whoever has it open can go on.
-
-    Attributes:
-        directory: where the index lives.
-        build_directory: the finished build, once the block is left.
-        manifest: what the build says of itself, complete once the block is left.
+    The directory of the index is made if it is not there.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:
@@ -84,40 +78,28 @@ class ArtifactWriter:
             writer.add_section("counts", {"num_movies": len(vectors)})
     """
 
-    def __init__(self, directory: Path, *, keep_previous: bool = True) -> None:
-        self.directory = Path(directory)
-        self.manifest: dict[str, Any] = {}
-        self._keep_previous = keep_previous
+    def __init__(self, directory: Path) -> None:
         now = datetime.now(UTC)
         self._name = f"build-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._created = now.isoformat(timespec="seconds")
-        self._partial = self.directory / f"{_PARTIAL}{self._name}"
-        self._sections: dict[str, Any] = {}
+        self._partial = directory / f"{_PARTIAL}{self._name}"
         self._lock: int | None = None
         self._made_directory = False
-
-    @property
-    def build_directory(self) -> Path:
+        self.directory = directory
+        self.build_directory = directory / self._name
         """The directory that the build has once it is live."""
-        return self.directory / self._name
-
-    @property
-    def work_directory(self) -> Path:
-        """Where a build may keep what it needs to go on after a kill.
-
-        It is the caller's to make, and goes when the build is finished. Who holds the writer is alone in it.
-        """
-        return self.directory / _WORK
+        self.work_directory = directory / _WORK
+        """What a build needs to go on after a kill is kept there. The caller, who is alone in it, makes the
+        directory; it is removed when the build is finished."""
+        self.sections: dict[str, Any] = {}
+        """The manifest's sections that have been added so far."""
+        self.manifest: dict[str, Any] = {}
+        """What the build says of itself, complete once the block is left."""
 
     @property
     def files(self) -> list[Path]:
-        """The files of the build that have been written so far."""
+        """Returns the files of the build that have been written so far."""
         return sorted(path for path in self._partial.iterdir() if path.is_file())
-
-    @property
-    def sections(self) -> Mapping[str, Any]:
-        """The manifest's sections that have been added so far."""
-        return self._sections
 
     def __enter__(self) -> ArtifactWriter:
         try:
@@ -125,16 +107,19 @@ class ArtifactWriter:
             self._made_directory = not self.directory.exists()
             self.directory.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(self.directory)
-            self._remove_leftovers()
+            # Whoever holds the lock is alone, so partial builds were left by builds that were killed.
+            for leftover in self.directory.glob(f"{_PARTIAL}*"):
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                else:
+                    leftover.unlink()
             self._partial.mkdir()
         except OSError as error:
             self._abandon()
             raise _unwritable(self.directory, error) from error
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:
             if error is None:
                 self._publish()
@@ -150,80 +135,62 @@ class ArtifactWriter:
         self._unlock()
 
     def path_for(self, name: str) -> Path:
-        """Gives the path at which someone else is to write a file of the build.
-
-        Args:
-            name: a plain file name; the manifest and the readers know the file by it.
-        """
-        if not _FILE_NAME.fullmatch(name) or name == MANIFEST:
+        """Returns the path at which the caller is to write a file of the build, by its plain name."""
+        if not _FILE_NAME.fullmatch(name) or name == layout.MANIFEST:
             raise ValueError(f"{name!r} cannot name a file of an index")
         return self._partial / name
 
     def add_array(self, name: str, array: NDArray[Any]) -> None:
         """Writes an array, which readers map as `Artifact.array(name)`."""
         try:
-            np.save(self.path_for(f"{name}.npy"), array, allow_pickle=False)
+            np.save(self.path_for(name + layout.ARRAY_ENDING), array, allow_pickle=False)
         except OSError as error:
             raise _unwritable(self.directory, error) from error
 
     def add_file(self, source: Path) -> None:
         """Takes over a file of another build, without a copy where the file system allows.
 
-        Whoever writes to either file in place changes both, so replace such a file instead.
+        Writing to either file in place would change both, so such a file must be replaced instead.
         """
-        target = self.path_for(source.name)
         try:
-            target.hardlink_to(source)
-        except OSError:
-            try:
-                shutil.copyfile(source, target)
-            except OSError as error:
-                raise _unwritable(self.directory, error) from error
+            link_or_copy(source, self.path_for(source.name))
+        except OSError as error:
+            raise _unwritable(self.directory, error) from error
 
     def add_section(self, name: str, values: Any) -> None:
-        """Puts a section into the manifest: what JSON can hold, or has a plain form, as NumPy's numbers."""
-        self._sections[name] = _plain(values)
-
-    def _remove_leftovers(self) -> None:
-        # Whoever holds the lock is alone, so what lies about was left by builds that were killed.
-        for leftover in self.directory.glob(f"{_PARTIAL}*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink()
+        """Puts a section into the manifest; NumPy's arrays and numbers become plain ones."""
+        self.sections[name] = _plain(values)
 
     def _publish(self) -> None:
         files = self.files
+        entries = {path.name: {"size": path.stat().st_size, "sha256": checksum(path)} for path in files}
         self.manifest = {
-            "format_version": FORMAT_VERSION,
-            "package_version": version("movie-engine"),
-            "build": self._name,
-            "created": self._created,
-            **self._sections,
-            "files": {path.name: {"size": path.stat().st_size, "sha256": checksum(path)} for path in files},
+            layout.VERSION_ENTRY: layout.FORMAT_VERSION,
+            layout.PACKAGE_ENTRY: version("movie-engine"),
+            layout.BUILD_ENTRY: self._name,
+            layout.CREATED_ENTRY: self._created,
+            **self.sections,
+            layout.FILES_ENTRY: entries,
         }
-        manifest = self._partial / MANIFEST
+        manifest = self._partial / layout.MANIFEST
         manifest.write_text(json.dumps(self.manifest, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         for path in (*files, manifest, self._partial):
-            _flush(path)
+            flush(path)
         previous = _live_build(self.directory)
         self._partial.rename(self.build_directory)
-        self._point_current(checksum(self.build_directory / MANIFEST))
-        self._remove_others({self._name, previous if self._keep_previous else self._name})
+        pointer = self.directory / f"{_PARTIAL}{layout.CURRENT}"
+        pointer.write_text(
+            f"{self._name} {checksum(self.build_directory / layout.MANIFEST)}\n", encoding="utf-8"
+        )
+        flush(pointer)
+        pointer.replace(self.directory / layout.CURRENT)
+        flush(self.directory)
+        # The build that was live until now stays, so that whoever has it open can go on.
+        for path in self.directory.iterdir():
+            if layout.BUILD_NAME.fullmatch(path.name) and path.name not in (self._name, previous):
+                shutil.rmtree(path, ignore_errors=True)
         shutil.rmtree(self.work_directory, ignore_errors=True)
         logger.info("Wrote %s (%s files)", self.build_directory, len(files))
-
-    def _point_current(self, manifest_checksum: str) -> None:
-        pointer = self.directory / f"{_PARTIAL}{CURRENT}"
-        pointer.write_text(f"{self._name} {manifest_checksum}\n", encoding="utf-8")
-        _flush(pointer)
-        pointer.replace(self.directory / CURRENT)
-        _flush(self.directory)
-
-    def _remove_others(self, kept: set[str]) -> None:
-        for path in self.directory.iterdir():
-            if BUILD_NAME.fullmatch(path.name) and path.name not in kept:
-                shutil.rmtree(path, ignore_errors=True)
 
     def _abandon(self) -> None:
         shutil.rmtree(self._partial, ignore_errors=True)
@@ -231,7 +198,7 @@ class ArtifactWriter:
             shutil.rmtree(self.build_directory, ignore_errors=True)
         if self._made_directory and self._lock is not None:
             with contextlib.suppress(OSError):
-                (self.directory / f"{_PARTIAL}{CURRENT}").unlink(missing_ok=True)
+                (self.directory / f"{_PARTIAL}{layout.CURRENT}").unlink(missing_ok=True)
                 (self.directory / _LOCK).unlink()
                 self.directory.rmdir()
         self._unlock()
@@ -251,7 +218,7 @@ def _check_content(directory: Path) -> None:
         raise ArtifactError(
             f"Cannot write an index to {directory}: it is a file; name a directory with --output"
         )
-    if directory.is_dir() and not (directory / CURRENT).exists():
+    if directory.is_dir() and not (directory / layout.CURRENT).exists():
         strange = [path.name for path in directory.iterdir() if not _is_trace(path.name)]
         if strange:
             raise ArtifactError(
@@ -261,11 +228,11 @@ def _check_content(directory: Path) -> None:
 
 
 def _is_trace(name: str) -> bool:
-    return name in (_LOCK, _WORK) or name.startswith(_PARTIAL) or BUILD_NAME.fullmatch(name) is not None
+    return name in (_LOCK, _WORK) or name.startswith(_PARTIAL) or bool(layout.BUILD_NAME.fullmatch(name))
 
 
 def _lock(directory: Path) -> int:
-    """Takes the directory's lock, which the system drops when the file is closed or its holder dies."""
+    """Takes the directory's lock, which the system drops when its file is closed or its holder dies."""
     path = directory / _LOCK
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -287,12 +254,21 @@ def _lock(directory: Path) -> int:
 
 def _live_build(directory: Path) -> str:
     try:
-        return (directory / CURRENT).read_text(encoding="utf-8", errors="replace").partition(" ")[0]
+        return (directory / layout.CURRENT).read_text(encoding="utf-8", errors="replace").partition(" ")[0]
     except OSError:
         return ""
 
 
-def _flush(path: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Gives a finished file a second place, without copying its bytes if the file system can."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def flush(path: Path) -> None:
+    """Waits until the bytes of a file, or the names in a directory, are on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

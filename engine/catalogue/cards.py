@@ -1,6 +1,7 @@
-"""What is shown of a movie beside its score: one JSON object a movie, found by position, without a database.
+"""Holds what is shown of the movies beside their scores, without a database: the cards.
 
-The objects lie behind one another in one array of bytes; a second array says where each begins.
+A card is a JSON object. All cards lie end to end in one array of bytes; a second array says where each
+begins.
 """
 
 from __future__ import annotations
@@ -27,19 +28,15 @@ CARD_FIELDS = (
     "link",
     "links",
 )
-"""What a card may hold; a field that is unknown for a movie is null."""
+"""The fields of a card; the value of a field is None where it is unknown."""
 _UNKNOWN = dict.fromkeys(CARD_FIELDS)
 _DECODER = json.JSONDecoder()
 
 
 def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Lays cards out as one array of bytes and the offsets at which each begins.
+    """Lays cards out, by movie row, as bytes, uint8 [total length], and offsets, int64 [num_movies + 1].
 
-    Args:
-        cards: one mapping a movie, in the order of movie_row; fields that are not of a card are left out.
-
-    Returns:
-        The bytes, uint8 [total length], and the offsets, int64 [num_movies + 1].
+    Fields outside `CARD_FIELDS` are left out.
     """
     data = bytearray()
     offsets = array("q", [0])
@@ -51,11 +48,7 @@ def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.ui
 
 
 class MovieCards:
-    """The cards of every movie, by movie_row.
-
-    Args:
-        data: uint8 [total length], usually a memory map.
-        offsets: int64 [num_movies + 1].
+    """Holds the cards of all movies, by movie row, as `build_card_arrays` lays them out.
 
     Example:
         >>> cards = MovieCards(*build_card_arrays([{"title": "Laura", "year": 1944}]))
@@ -68,7 +61,7 @@ class MovieCards:
             raise ArtifactCorruptError(
                 "The cards of the movies do not fit their offsets; build the index again"
             )
-        # Slices of plain memory, and of arrays each would cost some microseconds.
+        # Slicing plain memory is some microseconds faster than slicing arrays.
         self._data = np.ascontiguousarray(data, dtype=np.uint8).data
         self._offsets = np.ascontiguousarray(offsets, dtype=np.int64).data
 
@@ -76,7 +69,7 @@ class MovieCards:
         return len(self._offsets) - 1
 
     def card(self, movie_row: int) -> dict[str, Any]:
-        """Gives every field of `CARD_FIELDS` for a movie; those that are unknown are None.
+        """Returns every field of `CARD_FIELDS` for a movie; unknown fields are None.
 
         Raises:
             IndexError: there is no such row.
@@ -86,7 +79,7 @@ class MovieCards:
             raise IndexError(f"Row {movie_row} is not one of the {len(self):,} movies")
         start, end = self._offsets[movie_row], self._offsets[movie_row + 1]
         try:
-            # Not `json.loads`: half of its time goes into guessing the encoding and looking for blanks.
+            # `json.loads` would spend half of its time on guessing the encoding and looking for blanks.
             text = str(self._data[start:end], "utf-8")
             known, length = _DECODER.raw_decode(text)
             if length < len(text):

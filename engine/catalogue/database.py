@@ -1,25 +1,24 @@
-"""Which movies a condition in SQL picks out: the one place at query time where DuckDB is used.
+"""Finds the movies that meet a condition in SQL or have a title; DuckDB answers nothing else at query time.
 
-The database is opened when the first condition comes: read-only, cut off from files, network and settings.
-The condition is checked before it runs (`engine/catalogue/filters.py`), so either guard alone would do.
+Two guards stand before a condition, and either would do alone: `engine/catalogue/filters.py` checks it before
+it runs, and the database is opened read-only and cut off from files, network and settings.
 """
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Rows
 from engine.errors import ArtifactCorruptError
 
 if TYPE_CHECKING:
     import duckdb
 
-
-CATALOG_COLUMNS = (
+CATALOGUE_COLUMNS = (
     "movie_id",
     "title",
     "category",
@@ -36,7 +35,9 @@ CATALOG_COLUMNS = (
 """The columns that a condition may name."""
 
 _MOST_TITLES = 500
+"""Titles that a search gives; a single letter would otherwise give most of the catalogue."""
 _LEAST_LIKENESS = 0.85
+"""The least Jaro-Winkler similarity of a title that resembles what was asked for, 0 to 1."""
 _PLAIN = "trim(regexp_replace(lower(strip_accents({})), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))"
 _TITLES = f"""
 with titles as (
@@ -79,30 +80,22 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-class Catalog:
-    """The movies of an index as a table that conditions are asked of. Safe to use from many threads.
-
-    Args:
-        path: the database that `pipelines/export/catalogue.py` wrote; the first condition opens it.
-    """
+class Catalogue:
+    """Holds the movies of an index as a table, opened by the first question; many threads may ask at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def matching_rows(self, condition: str) -> NDArray[np.int64]:
-        """Finds the movies for which a condition is true.
+    def matching_rows(self, condition: str) -> Rows:
+        """Finds the rows of the movies for which a condition is true, int64 [num_matching], ascending.
 
-        Args:
-            condition: SQL over `CATALOG_COLUMNS`, such as `price < 10 and title ilike '%noir%'`. Where a
-                column is unknown for a movie, a comparison with it is not true.
-
-        Returns:
-            Their rows, int64 [num_matching], ascending.
+        The condition is SQL over `CATALOGUE_COLUMNS`, such as `price < 10 and title ilike '%noir%'`. A
+        comparison with a value that is unknown for a movie is not true.
 
         Raises:
-            FilterError: the condition does not parse, names no column, or is more than a condition.
+            FilterError: the condition does not parse, names an unknown column, or is more than a filter.
             ArtifactCorruptError: the database cannot be opened.
         """
         import duckdb
@@ -111,9 +104,9 @@ class Catalog:
 
         connection = self._open().cursor()
         try:
-            check_filter(connection, condition, CATALOG_COLUMNS)
+            check_filter(connection, condition, CATALOGUE_COLUMNS)
             require_condition(connection, condition, "movies")
-            # The line break closes a comment with which the condition may end.
+            # The line break closes a comment at the end of the condition.
             found = connection.execute(
                 f"select movie_row from movies where ({condition}\n) order by movie_row"
             ).fetchnumpy()
@@ -124,33 +117,27 @@ class Catalog:
         return np.asarray(found["movie_row"], dtype=np.int64)
 
     def rows_by_title(self, words: str, text: str) -> list[tuple[int, str]]:
-        """Finds the movies whose titles hold some words; where there are none, those that resemble a text.
+        """Finds the movies whose titles hold all words; where no title does, titles that resemble the text.
 
-        Case, accents and punctuation do not matter. At most `_MOST_TITLES` are given: the shortest titles,
-        or those that resemble the text most.
-
-        Args:
-            words: with spaces between them.
-            text: as a person typed it.
-
-        Returns:
-            Rows and titles.
+        The text is the title as a person typed it. Case, accents and punctuation do not matter. Returns the
+        row and the title of at most `_MOST_TITLES` movies: of the shortest titles, or of those most alike.
 
         Raises:
             ArtifactCorruptError: the database cannot be opened.
         """
         connection = self._open().cursor()
         try:
-            wanted = {"words": words, "text": text, "most": _MOST_TITLES, "likeness": _LEAST_LIKENESS}
-            found = connection.execute(_TITLES_WITH_WORDS, {"words": words, "most": _MOST_TITLES}).fetchall()
+            wanted: dict[str, Any] = {"words": words, "most": _MOST_TITLES}
+            found = connection.execute(_TITLES_WITH_WORDS, wanted).fetchall()
             if not found:
+                wanted |= {"text": text, "likeness": _LEAST_LIKENESS}
                 found = connection.execute(_TITLES_ALIKE, wanted).fetchall()
         finally:
             connection.close()
         return [(int(row), title) for row, title in found]
 
     def close(self) -> None:
-        """Closes the database; the next condition opens it again."""
+        """Closes the database; the next condition or title opens it again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()

@@ -1,8 +1,8 @@
-"""Whether a `--where` condition is a filter over known columns, and nothing more.
+"""Checks that a `--where` condition is a filter over known columns, and nothing more.
 
-DuckDB parses the condition (`json_serialize_sql`) without running it, and the tree is walked here. What is
-not on the list is refused, so that a condition can neither read a file or a table nor change anything,
-whatever functions a later DuckDB brings along.
+DuckDB parses the condition (`json_serialize_sql`) without running it, and this module walks the tree. It
+refuses every function that is not on its list, so that no condition can read a file or a table or change
+anything, whatever functions a later DuckDB brings along.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MAX_LENGTH = 10_000
-"""Characters a condition may have; longer ones are refused before anything parses them."""
+"""Characters that a condition may have; a longer one is refused before DuckDB parses it."""
 
 _PREFIX = "select * from filtered where "
 
@@ -70,115 +70,95 @@ _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 
 
 def check_filter(
-    connection: duckdb.DuckDBPyConnection,
-    condition: str,
-    columns: Collection[str],
-    *,
-    option: str = "--where",
+    connection: duckdb.DuckDBPyConnection, condition: str, columns: Collection[str]
 ) -> frozenset[str]:
-    """Refuse a condition that is not one expression over the given columns.
+    """Checks that a condition is one expression over the given columns; returns the columns that it names.
 
-    What the types make of it (`price < 'abc'`) shows only when it runs: callers turn DuckDB's error of that
-    moment into a `FilterError` with `filter_failed`.
-
-    Args:
-        connection: any DuckDB connection; it parses, and runs nothing of the condition.
-        condition: the SQL condition, such as `price < 10 and title ilike '%noir%'`.
-        columns: the names that the condition may use; case does not matter.
-        option: what the reader calls the condition, for the messages.
-
-    Returns:
-        Those of the columns that the condition names.
+    Any DuckDB connection will do: it parses the condition, such as `price < 10 and title ilike '%noir%'`, and
+    runs nothing of it. Whether the types fit (`price < 'abc'`) shows only when the condition runs: callers
+    turn the error that DuckDB then raises into a `FilterError` with `filter_failed`.
 
     Raises:
-        FilterError: it does not parse, names an unknown column or function, or is more than a filter.
+        FilterError: the condition does not parse, names an unknown column or function, or is no mere filter.
     """
     if not condition.strip():
         raise FilterError(
-            f'The condition of {option} is empty; write one such as "price < 10", or leave it out.'
+            'The condition of --where is empty; write one such as "price < 10", or leave it out.'
         )
     if len(condition) > MAX_LENGTH:
         raise FilterError(
-            f"The condition of {option} has {len(condition):,} characters, and {MAX_LENGTH:,} are allowed."
+            f"The condition of --where has {len(condition):,} characters, and {MAX_LENGTH:,} are allowed."
         )
     named: set[str] = set()
-    for node, scope in _walk(_parse(connection, condition, option)):
-        _check_node(node, scope, columns, condition, option)
-        if node["class"] == "COLUMN_REF":
+    for node, scope in _walk(_parse(connection, condition)):
+        kind = node["class"]
+        if kind == "COLUMN_REF":
+            _check_column(node["column_names"], scope, columns)
             named.add(node["column_names"][0].casefold())
+        elif kind == "FUNCTION":
+            _check_function(node)
+        elif kind not in _EXPRESSIONS:
+            what = _REFUSED.get(kind, f"an expression of the kind {kind.lower()}")
+            raise FilterError(f"--where {_shown(condition)} is more than a filter: it holds {what}.")
     return frozenset(column for column in columns if column.casefold() in named)
 
 
-def filter_failed(condition: str, error: Exception, *, option: str = "--where") -> FilterError:
-    """The error to raise when DuckDB could not bind or run a condition that `check_filter` let pass.
-
-    Args:
-        condition: the condition that failed.
-        error: DuckDB's error.
-        option: what the reader calls the condition.
-    """
+def filter_failed(condition: str, error: Exception) -> FilterError:
+    """Makes the error to raise when DuckDB could not run a condition that `check_filter` let pass."""
     reason = str(error).split("\n", 1)[0].strip()
-    return FilterError(f"{option} {_shown(condition)} cannot be used: {reason}")
+    return FilterError(f"--where {_shown(condition)} cannot be used: {reason}")
 
 
-def require_condition(
-    connection: duckdb.DuckDBPyConnection, condition: str, table: str, *, option: str = "--where"
-) -> None:
-    """Refuse a checked condition whose value is not true or false: DuckDB would take any number for one.
+def require_condition(connection: duckdb.DuckDBPyConnection, condition: str, table: str) -> None:
+    """Checks that a condition over a table is true or false, since DuckDB would accept any number.
 
-    Args:
-        connection: the connection that holds the table.
-        condition: a condition that `check_filter` let pass.
-        table: the table whose columns it names.
-        option: what the reader calls the condition, for the messages.
+    The condition must be one that `check_filter` let pass.
 
     Raises:
-        FilterError: its value is a number, a text or another.
-        duckdb.Error: the types in it do not fit each other.
+        FilterError: the value is a number, a text or of another type.
+        duckdb.Error: the types in the condition do not fit each other.
     """
-    # The line break closes a comment with which the condition may end.
+    # The line break closes a comment at the end of the condition.
     kind = connection.execute(f"select ({condition}\n) from {table} limit 0").description[0][1]
     if str(kind) != "BOOLEAN":
         raise FilterError(
-            f"{option} {_shown(condition)} gives a value of type {kind}, but a condition is true or false; "
+            f"--where {_shown(condition)} gives a value of type {kind}, but a condition is true or false; "
             'compare it with something, as in "price < 10".'
         )
 
 
-def _parse(connection: duckdb.DuckDBPyConnection, condition: str, option: str) -> dict[str, Any]:
-    """The tree of the condition, proved to be a where clause and nothing else."""
-    # Bare, so that "true) or (true" fails; then bracketed, so that "true order by 1" fails. The line break
-    # closes a trailing "--" comment, which would swallow the bracket.
-    _serialize(connection, condition, f"{_PREFIX}{condition}", option)
-    tree = _serialize(connection, condition, f"{_PREFIX}({condition}\n)", option)
+def _parse(connection: duckdb.DuckDBPyConnection, condition: str) -> dict[str, Any]:
+    """Parses a condition into a tree, and proves that it is a where clause and nothing else."""
+    # Without brackets "true) or (true" fails, and with brackets "true order by 1". The line break closes a
+    # comment at the end of the condition.
+    _serialize(connection, condition, f"{_PREFIX}{condition}")
+    tree = _serialize(connection, condition, f"{_PREFIX}({condition}\n)")
     statements = tree["statements"]
     node = statements[0]["node"]
     where: dict[str, Any] | None = node.get("where_clause")
     if len(statements) != 1 or node["type"] != "SELECT_NODE" or where is None:
-        raise FilterError(f"{option} {_shown(condition)} holds more than one condition.")
+        raise FilterError(f"--where {_shown(condition)} holds more than one condition.")
     return where
 
 
-def _serialize(
-    connection: duckdb.DuckDBPyConnection, condition: str, statement: str, option: str
-) -> dict[str, Any]:
+def _serialize(connection: duckdb.DuckDBPyConnection, condition: str, statement: str) -> dict[str, Any]:
     rows = connection.execute("select json_serialize_sql($1)", [statement]).fetchall()
     try:
         tree: dict[str, Any] = json.loads(rows[0][0])
     except RecursionError as error:
-        raise FilterError(f"The condition of {option} is nested too deeply; write it flatter.") from error
+        raise FilterError("The condition of --where is nested too deeply; write it flatter.") from error
     if tree.get("error_type") == "not implemented":
-        raise FilterError(f"{option} {_shown(condition)} holds more than one statement; write one condition.")
+        raise FilterError(f"--where {_shown(condition)} holds more than one statement; write one condition.")
     if tree.get("error"):
         raise FilterError(
-            f"{option} {_shown(condition)} is not a condition in SQL: {tree['error_message']}; "
+            f"--where {_shown(condition)} is not a condition in SQL: {tree['error_message']}; "
             "write one such as \"price < 10 and title ilike '%noir%'\"."
         )
     return tree
 
 
 def _walk(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Every expression under the root, with the lambda parameters that it can see."""
+    """Yields every expression under the root, with the lambda parameters that the expression can see."""
     pending: list[tuple[Any, frozenset[str]]] = [(root, frozenset())]
     while pending:
         node, scope = pending.pop()
@@ -197,7 +177,7 @@ def _walk(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], frozenset[str]
 
 
 def _parameters(node: dict[str, Any]) -> frozenset[str]:
-    """The names that the left side of a lambda introduces."""
+    """Returns the names that the left side of a lambda introduces."""
     if node.get("class") == "COLUMN_REF":
         return frozenset(name.casefold() for name in node["column_names"])
     names: frozenset[str] = frozenset()
@@ -208,20 +188,7 @@ def _parameters(node: dict[str, Any]) -> frozenset[str]:
     return names
 
 
-def _check_node(
-    node: dict[str, Any], scope: frozenset[str], columns: Collection[str], condition: str, option: str
-) -> None:
-    kind = node["class"]
-    if kind == "COLUMN_REF":
-        _check_column(node["column_names"], scope, columns, option)
-    elif kind == "FUNCTION":
-        _check_function(node, option)
-    elif kind not in _EXPRESSIONS:
-        what = _REFUSED.get(kind, f"an expression of the kind {kind.lower()}")
-        raise FilterError(f"{option} {_shown(condition)} is more than a filter: it holds {what}.")
-
-
-def _check_column(names: list[str], scope: frozenset[str], columns: Collection[str], option: str) -> None:
+def _check_column(names: list[str], scope: frozenset[str], columns: Collection[str]) -> None:
     known = {column.casefold(): column for column in columns}
     wanted = names[0].casefold()
     if len(names) == 1 and (wanted in scope or wanted in known or wanted == "current_date"):
@@ -230,12 +197,12 @@ def _check_column(names: list[str], scope: frozenset[str], columns: Collection[s
     close = difflib.get_close_matches(wanted, known, n=2, cutoff=0.6)
     advice = f"did you mean {' or '.join(known[match] for match in close)}? " if close else ""
     raise FilterError(
-        f"{option} names the column '{shown}', which does not exist; {advice}the columns are "
+        f"--where names the column '{shown}', which does not exist; {advice}the columns are "
         f"{', '.join(columns)}; texts stand in single quotes."
     )
 
 
-def _check_function(node: dict[str, Any], option: str) -> None:
+def _check_function(node: dict[str, Any]) -> None:
     name = str(node["function_name"]).casefold()
     qualified = bool(node.get("schema") or node.get("catalog"))
     if not qualified and (name in _OPERATORS or name in _FUNCTIONS):
@@ -245,7 +212,7 @@ def _check_function(node: dict[str, Any], option: str) -> None:
         f"did you mean {' or '.join(close)}?" if close else "it may compare texts, numbers, dates and lists."
     )
     raise FilterError(
-        f"{option} calls '{node['function_name']}', which a filter may not: functions that read files, "
+        f"--where calls '{node['function_name']}', which a filter may not: functions that read files, "
         f"tables or settings, or look at other rows, are refused; {advice}"
     )
 

@@ -1,43 +1,34 @@
-"""Finds movies by a piece of their title: the film itself first, then titles that hold it or resemble it."""
+"""Finds movies by a piece of their title: the film itself first, then titles that hold or resemble it."""
 
 from __future__ import annotations
 
 from engine.answers import TitleMatch
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import Catalog
+from engine.catalogue.database import Catalogue
 from engine.catalogue.titles import film_of_title
 from engine.catalogue.variants import Variants
 from engine.errors import ConfigError, TitleError
 
 KINDS = ("exact", "prefix", "word", "substring", "fuzzy")
-"""How a title can match, the best first."""
+"""The ways in which a title can match, the best first."""
 _ARTICLES = ("the ", "a ", "an ")
 
 
 class TitleSearch:
-    """Searches the titles of an index.
+    """Searches the titles of the catalogue; the cards give the year and the reviews of each movie."""
 
-    Args:
-        catalog: holds the titles.
-        movies: the ids of the movies.
-        cards: what is known of each.
-        variants: which movies are one film; None where nobody looked.
-    """
-
-    def __init__(
-        self, catalog: Catalog, movies: IdTable, cards: MovieCards, variants: Variants | None
-    ) -> None:
-        self._catalog = catalog
+    def __init__(self, catalogue: Catalogue, movies: IdTable, cards: MovieCards, variants: Variants) -> None:
+        self._catalogue = catalogue
         self._movies = movies
         self._cards = cards
-        self._variants = variants or Variants.none()
+        self._variants = variants
 
     def matches(self, text: str, k: int) -> list[TitleMatch]:
-        """The movies that a piece of a title may mean, best first.
+        """Finds the movies that a piece of a title may mean, the k best first.
 
         Case, accents, punctuation, the place of an article and words about the edition do not matter; a year
-        in brackets has to agree. Of one kind those with most reviews stand first.
+        in brackets has to agree. Among equally good matches the movie with most reviews stands first.
 
         Raises:
             ConfigError: the text holds no letter or digit.
@@ -45,11 +36,11 @@ class TitleSearch:
         return [match for _, match in self._ranked(text)[:k]]
 
     def resolve(self, text: str) -> TitleMatch:
-        """The one movie that a piece of a title means: the film of exactly that title, or the only match.
+        """Finds the one movie that a piece of a title means: the film of that very title, or the only match.
 
         Raises:
             ConfigError: the text holds no letter or digit.
-            TitleError: it means no movie, or several.
+            TitleError: the text means no movie, or several.
         """
         ranked = self._ranked(text)
         best = [(row, match) for row, match in ranked if match.match == "exact"] or ranked
@@ -65,20 +56,20 @@ class TitleSearch:
                 f"A title is searched for by its letters and digits, but there are none in {text[:60]!r}"
             )
         ranked = []
-        for row, title in self._catalog.rows_by_title(wanted.title, text):
+        for row, title in self._catalogue.rows_by_title(wanted.title, text):
             film = film_of_title(title)
             if film is None or (wanted.year and film.year not in (None, wanted.year)):
                 continue
-            card, kind = self._cards.card(row), _kind(wanted.title, film.title, title)
+            card = self._cards.card(row)
             match = TitleMatch(
                 movie_id=self._movies.id(row),
                 title=title,
-                match=kind,
+                match=_kind(wanted.title, film.title, title),
                 year=card["year"],
                 movie_count=card["movie_count"],
             )
             ranked.append((row, match))
-        # The sort is stable: movies that resemble the text stand in the order of the resemblance.
+        # The sort is stable: titles that resemble the text stay in the order of the resemblance.
         return sorted(ranked, key=lambda pair: _order(pair[1]))
 
 

@@ -1,4 +1,4 @@
-"""Reads a title: which film it names, and on what it is sold (DVD, Blu-ray, VHS, an edition, a region)."""
+"""Reads a title: the film that it names, and the format in which the film is sold (DVD, VHS, an edition)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EDITION = (
     r"amazon|exclusive|packaging"
 )
 _BRACKETED = re.compile(r"(?<=\S)\s*\[[^\]]*\]?")
-"""Not where a title begins, for "[REC]" is a film."""
+"""A bracket at the beginning stays, for "[REC]" is a film."""
 _PARENTHESISED_EDITION = re.compile(rf"\([^)]*\b(?:{_EDITION})\b[^)]*\)?", re.IGNORECASE)
 _YEAR = re.compile(r"[(\[]((?:18|19|20)\d\d)[)\]]")
 _TRAILING_EDITION = re.compile(
@@ -22,19 +22,11 @@ _TRAILING_EDITION = re.compile(
     rf"[\s:,/-]+(?:blu[ -]?ray|dvd|vhs|edition|widescreen|full ?screen|unrated|uncut|director'?s cut)\s*$",
     re.IGNORECASE,
 )
-_NUMERALS = (
-    "one|i",
-    "two|ii",
-    "three|iii",
-    "four|iv",
-    "five|v",
-    "six|vi",
-    "seven|vii",
-    "eight|viii",
-    "nine|ix",
-)
+_NUMERALS = "one|i, two|ii, three|iii, four|iv, five|v, six|vi, seven|vii, eight|viii, nine|ix"
 _NUMBERS = {
-    spelling: str(value) for value, spellings in enumerate(_NUMERALS, 1) for spelling in spellings.split("|")
+    spelling: str(value)
+    for value, spellings in enumerate(_NUMERALS.split(", "), 1)
+    for spelling in spellings.split("|")
 }
 _PART = re.compile(
     r"\b(season|series|volume|vol|part|pt|episode|chapter|book)\b[\s.:#]*"
@@ -47,25 +39,25 @@ _NOT_A_WORD = re.compile(r"[\W_]+")
 _MARKS = re.compile("[\N{COMBINING GRAVE ACCENT}-\N{COMBINING LATIN SMALL LETTER X}]")
 
 
-class Film(NamedTuple):
-    """A film, whatever it is sold on."""
+class TitledFilm(NamedTuple):
+    """Names a film, whatever format it is sold in."""
 
     title: str
     year: int | None
-    """As it stands in the title, so that a remake is another film; the date of a disc says nothing."""
+    """The year in the title, so that a remake is another film; the date of a disc would say nothing."""
 
 
-def film_of_title(title: str | None) -> Film | None:
+def film_of_title(title: str | None) -> TitledFilm | None:
     """Reads the film out of a title; None where there is no title.
 
-    Seasons, volumes and parts stay apart wherever in the title their numbers stand.
+    Seasons, volumes and parts are films of their own, wherever in the title their numbers stand.
 
     >>> film_of_title("The Thing (Widescreen Edition) [Blu-ray]")
-    Film(title='the thing', year=None)
+    TitledFilm(title='the thing', year=None)
     >>> film_of_title("Thing, The (1982)") == film_of_title("The Thing (1982) VHS")
     True
     >>> film_of_title("Les Misérables: Part Two [DVD]")
-    Film(title='les miserables part 2', year=None)
+    TitledFilm(title='les miserables part 2', year=None)
     """
     if not title:
         return None
@@ -78,11 +70,13 @@ def film_of_title(title: str | None) -> Film | None:
     if moved := _TRAILING_ARTICLE.match(text):
         text = f"{moved[2]} {moved[1]}"
     words = _NOT_A_WORD.sub(" ", _MARKS.sub("", unicodedata.normalize("NFD", text))).split()
-    return Film(" ".join([*words, *parts]), int(years[-1]) if years else None) if words or parts else None
+    if not words and not parts:
+        return None
+    return TitledFilm(" ".join([*words, *parts]), int(years[-1]) if years else None)
 
 
 def format_of_title(title: str | None) -> str | None:
-    """What a title says of the disc or tape that carries the film; None where it says nothing.
+    """Reads out of a title which disc or tape carries the film; None where the title does not say.
 
     >>> format_of_title("The Thing (Widescreen Edition) [Blu-ray]")
     'Widescreen Edition, Blu-ray'
@@ -95,13 +89,13 @@ def format_of_title(title: str | None) -> str | None:
 
 
 def _without_edition(text: str) -> tuple[str, list[str]]:
-    """Takes the words about editions out; gives the rest, and what was taken, in the order of the title."""
+    """Takes the words about editions out of a text; returns the rest, and the words in their order."""
     removed: list[tuple[int, str]] = []
 
     def take(found: re.Match[str]) -> str:
         if words := found[0].strip(" :,/-()[]"):
             removed.append((found.start() + found[0].index(words), words))
-        # As long as what was there, so that places stay comparable.
+        # The blanks are as long as the words, so that positions stay comparable.
         return " " * len(found[0])
 
     for pattern in (_BRACKETED, _PARENTHESISED_EDITION):

@@ -1,4 +1,4 @@
-"""Films that are sold as several movies (DVD, Blu-ray, an edition, a region), and which one a list shows."""
+"""Knows which movies are one film (its DVD, Blu-ray, editions, regions), and in which format each is sold."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Rows, are_new, distinct, spans
+from engine.artifact.layout import VARIANT_ARRAYS
 from engine.errors import ArtifactCorruptError
+
+_FORMATS = frozenset(
+    {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
+)
+"""The parts of a category that name a format, without blanks and hyphens."""
 
 
 def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
-    """Lays out which movies are one film, so that a query reads only what it asks for.
+    """Lays out which movies are one film, so that a query reads no more than it asks for.
 
-    Args:
-        films: int [num_movies], the same number for movies that are one film.
+    In `films`, int [num_movies], movies that are one film have the same number.
 
     Returns:
-        By name: `variant_groups`, int32 [num_movies], a number of each film with several movies and -1 for
-        every other movie; `variant_movie_rows`, int32, the movies of the films, one film behind the other;
-        and `variant_offsets`, int64 [num_films + 1], where each film begins.
+        By name: `variant_groups`, int32 [num_movies], the number of each movie's film, -1 for a film with one
+        movie; `variant_offsets`, int64 [num_films + 1], where each film begins in the next array; and
+        `variant_movie_rows`, int32, the movies of the films, film by film.
 
     Example:
         >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}
@@ -35,20 +40,14 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     rows = np.flatnonzero(groups >= 0)
     rows = rows[np.argsort(groups[rows], kind="stable")]
     offsets = np.concatenate([[0], np.cumsum(counts[several])])
-    return {
-        "variant_groups": groups,
-        "variant_offsets": offsets.astype(np.int64),
-        "variant_movie_rows": rows.astype(np.int32),
-    }
+    arrays = groups, offsets.astype(np.int64), rows.astype(np.int32)
+    return dict(zip(VARIANT_ARRAYS, arrays, strict=True))
 
 
 class Variants:
-    """Which movies are one film.
+    """Knows which movies are one film, by the arrays of `build_variant_arrays`.
 
-    Args:
-        groups: int32 [num_movies], the number of each film that is sold as several movies, else -1.
-        offsets: int64 [num_films + 1].
-        movie_rows: int32 [num_movies of such films], film by film.
+    It is false where no film has several movies.
     """
 
     def __init__(
@@ -62,14 +61,14 @@ class Variants:
 
     @classmethod
     def none(cls) -> Variants:
-        """No film is sold as several movies, or nobody looked."""
+        """Makes every movie a film of its own."""
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int32))
 
     def __bool__(self) -> bool:
         return len(self._movie_rows) > 0
 
     def of(self, movie_row: int) -> Rows:
-        """Every movie of a movie's film, itself too, ascending: int64."""
+        """Returns every movie of a movie's film, the movie included: int64, ascending."""
         group = int(self._groups[movie_row]) if self else -1
         if group < 0:
             return np.array([movie_row], dtype=np.int64)
@@ -87,19 +86,16 @@ class Variants:
         return distinct(np.concatenate([movie_rows, added], dtype=np.int64))
 
     def are_several(self, movie_rows: Rows) -> NDArray[np.bool_]:
-        """Which movies have variants: bool [num]."""
+        """Marks the movies that have other variants: bool [num]."""
         if not self:
             return np.zeros(len(movie_rows), dtype=bool)
         several: NDArray[np.bool_] = self._groups[movie_rows] >= 0
         return several
 
     def one_each(self, movie_rows: Rows, preference: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Marks one movie of each film: bool [num].
+        """Marks one movie of each film, the one with the highest preference: bool [num].
 
-        Args:
-            movie_rows: int64 [num], ascending.
-            preference: float64 [num]; of the variants of a film the one with the highest stays, of equal
-                ones the first.
+        The rows, int64 [num], ascend; of equal preferences, float64 [num], the first is marked.
         """
         if not self:
             return np.ones(len(movie_rows), dtype=bool)
@@ -112,11 +108,7 @@ class Variants:
         return kept
 
     def most_reviewed(self, movie_counts: NDArray[np.integer]) -> Rows:
-        """Of every movie's film the movie with most reviews, of equal ones the first: int64 [num_movies].
-
-        Args:
-            movie_counts: int [num_movies].
-        """
+        """Finds every movie's most reviewed variant, of equal ones the first: int64 [num_movies]."""
         chosen = np.arange(len(movie_counts), dtype=np.int64)
         rows = np.asarray(self._movie_rows, dtype=np.int64)
         films = np.repeat(np.arange(len(self._offsets) - 1), np.diff(self._offsets))
@@ -127,7 +119,7 @@ class Variants:
 
 
 def format_of_card(card: Mapping[str, Any]) -> str | None:
-    """What a movie is sold on, by its title or else by its category, as far as they say.
+    """Reads the format in which a movie is sold out of its title, or else its category; None without either.
 
     Example:
         >>> format_of_card({"title": "Laura (Special Edition) [DVD]", "category": None})
@@ -144,7 +136,7 @@ def format_of_card(card: Mapping[str, Any]) -> str | None:
 
 
 def is_in_format(card: Mapping[str, Any], wanted: str) -> bool:
-    """Whether a movie is sold on what is wanted; "blu-ray", "Blu Ray" and "bluray" are the same.
+    """Tells whether a movie is sold in a format; "blu-ray", "Blu Ray" and "bluray" are the same.
 
     Example:
         >>> is_in_format({"title": "Laura [Blu-ray]", "category": None}, "bluray")
@@ -155,8 +147,3 @@ def is_in_format(card: Mapping[str, Any], wanted: str) -> bool:
 
 def _plain(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
-
-
-_FORMATS = frozenset(
-    {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
-)

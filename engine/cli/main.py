@@ -1,7 +1,8 @@
-"""The command line: answers go to stdout, talk to stderr, and every error of ours ends in one sentence.
+"""Starts the command line: finds the command asked for, and ends every error of ours in one sentence.
 
-Exit codes: 0 done, 1 an error of ours, 2 wrong usage, 130 interrupted; nothing else turns errors into them.
-Nothing but click is imported before a command needs it, and no command before it is asked for.
+Answers go to stdout, talk to stderr. Exit codes: 0 done, 1 an error of ours, 2 wrong usage, 130 interrupted;
+no other file turns errors into exit codes. A command is imported when it is asked for, and imports what it
+needs when it runs.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _COMMANDS = {
     "predict": "engine.cli.commands.predict:predict",
     "prepare": "engine.cli.commands.prepare:prepare",
     "recommend": "engine.cli.commands.recommend:recommend",
+    "reindex": "engine.cli.commands.reindex:reindex",
     "similar": "engine.cli.commands.similar:similar",
     "tune": "engine.cli.commands.tune:tune",
 }
@@ -36,11 +38,11 @@ class _Interrupted(click.ClickException):
 
 
 class LazyGroup(click.Group):
-    """A group that knows where its commands are before they are imported.
+    """A group that imports a command when the command is asked for, and says errors of ours in a sentence.
 
     Args:
-        places: by a command's name where it is, as "module:function"; beside the commands that are added in
-            click's own way.
+        places: "module:function" of each command, by the command's name. Commands that are added in click's
+            own way join them.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], **settings: Any) -> None:
@@ -48,21 +50,18 @@ class LazyGroup(click.Group):
         self._places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands, imported or not, in the order of the alphabet."""
+        """Returns the names of all commands, imported or not, in the order of the alphabet."""
         return sorted({*super().list_commands(ctx), *self._places})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports a command that has not been asked for before; None where there is none of that name."""
+        """Returns a command, imported where it was not asked for before; None for an unknown name."""
         if cmd_name not in self.commands and cmd_name in self._places:
             module, _, function = self._places[cmd_name].partition(":")
             self.add_command(getattr(import_module(module), function), cmd_name)
         return super().get_command(ctx, cmd_name)
 
-
-class _Edge(LazyGroup):
-    """The group of all commands, where errors of ours become a sentence and an exit code."""
-
     def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; turns errors of ours, and an interrupt, into a sentence and an exit code."""
         try:
             return super().invoke(ctx)
         except EngineError as error:
@@ -72,7 +71,7 @@ class _Edge(LazyGroup):
 
 
 @click.group(
-    cls=_Edge,
+    cls=LazyGroup,
     places=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

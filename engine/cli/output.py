@@ -1,22 +1,54 @@
-"""What commands write to stdout: JSON for programs, plain text for people."""
+"""Prints answers to stdout, as JSON for programs or as text for people, and sends the talk to stderr."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.artifact.layout import (
+    BASELINES_SECTION,
+    CALIBRATION_SECTION,
+    CONFIG_SECTION,
+    FILES_ENTRY,
+    UPDATES_SECTION,
+)
+
+if TYPE_CHECKING:
+    from engine.answers import LikelyReviewer, Recommendation, Variety
+
+Column = str | Callable[[Any], Any]
+"""The attribute of an answer that a column shows, or a function of the answer."""
+
+_PACKAGES = ("engine", "indexes", "pipelines")
 _REASONS_WIDTH = 60
-_NOT_SHOWN = ("files", "config", "calibration", "baselines")
-
-
+"""Characters of the column that names reasons, at most, so that a row fits a terminal."""
+_NOT_SHOWN = (FILES_ENTRY, CONFIG_SECTION, CALIBRATION_SECTION, BASELINES_SECTION)
+"""Sections of a manifest that are too long to print; --json shows them."""
 _GAP = "  "
 _WIDEST = 60
+"""Characters of a column of a table, at most."""
 _NARROWEST = 12
+"""Characters of a column below which it is no longer legible, so that it is cut no further."""
+
+
+def start_logging(level: int) -> None:
+    """Sends our own log lines of a level and above to stderr; other libraries log as before."""
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for name in _PACKAGES:
+        logger = logging.getLogger(name)
+        logger.setLevel(min(level, logger.level or level))
+
+
+def log_more(_context: click.Context, _option: click.Parameter, verbose: bool) -> None:
+    """Starts logging in detail where --verbose was given."""
+    if verbose:
+        start_logging(logging.DEBUG)
 
 
 def print_json(value: Any) -> None:
@@ -25,80 +57,47 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=not plain, indent=2, default=str))
 
 
-def print_recommendations(items: Sequence[Mapping[str, Any]]) -> None:
-    """Prints recommended movies as a table; the columns about ratings are left out where there are none."""
-    rated = any(item.get("predicted_rating") is not None for item in items)
-    rows = [
-        [item.get("rank"), item.get("movie_id"), item.get("title")]
-        + ([_stars(item), _chance(item)] if rated else [item.get("relevance")])
-        for item in items
-    ]
-    headings = ["#", "movie", "title", *(["stars", "like"] if rated else ["relevance"])]
-    if any(item.get("because") for item in items):
-        headings.append("because of")
-        rows = [[*row, _reasons(item)] for row, item in zip(rows, items, strict=True)]
-    if any(item.get("variants") is not None for item in items):
-        headings.append("variants")
-        rows = [[*row, _variants(item)] for row, item in zip(rows, items, strict=True)]
-    _print_table(headings, rows)
+def print_recommendations(movies: Sequence[Recommendation]) -> None:
+    """Prints recommended movies as a table."""
+    columns = {"#": "rank", "movie": "movie_id", "title": "title", **_judgement(movies)}
+    if any(movie.variants is not None for movie in movies):
+        columns["variants"] = _variants
+    print_answers(movies, columns)
 
 
-def print_reviewers(items: Sequence[Mapping[str, Any]]) -> None:
+def print_reviewers(reviewers: Sequence[LikelyReviewer]) -> None:
     """Prints the reviewers to tell about a movie as a table."""
-    rated = any(item.get("predicted_rating") is not None for item in items)
-    headings = ["#", "reviewer", *(["stars", "like"] if rated else ["relevance"])]
-    rows = [
-        [item.get("rank"), item.get("reviewer_id")]
-        + ([_stars(item), _chance(item)] if rated else [item.get("relevance")])
-        for item in items
-    ]
-    if any(item.get("because") for item in items):
-        headings.append("because of")
-        rows = [[*row, _reasons(item)] for row, item in zip(rows, items, strict=True)]
-    _print_table(headings, rows)
+    print_answers(reviewers, {"#": "rank", "reviewer": "reviewer_id", **_judgement(reviewers)})
 
 
-def print_similar_reviewers(items: Sequence[Mapping[str, Any]]) -> None:
-    """Prints reviewers of a near taste as a table."""
-    fields = ("rank", "reviewer_id", "similarity", "num_shared", "num_reviews")
-    rows = [[item.get(field) for field in fields] for item in items]
-    _print_table(["#", "reviewer", "similarity", "shared", "reviews"], rows)
-
-
-def print_predictions(items: Sequence[Mapping[str, Any]]) -> None:
-    """Prints predicted ratings as a table, with a column for the chance of each level."""
-    levels = list(items[0]["rating_probabilities"]) if items else []
+def print_answers(answers: Sequence[Any], columns: Mapping[str, Column]) -> None:
+    """Prints answers as a table, with the keys of `columns` as headings."""
     rows = [
         [
-            item["movie_id"],
-            item["title"],
-            f"{item['predicted_rating']:.2f}",
-            f"{item['median_rating']:g}",
-            f"{item['interval']['low']:g} to {item['interval']['high']:g}",
-            _chance(item),
-            *(f"{item['rating_probabilities'][level]:.0%}" for level in levels),
+            getattr(answer, column) if isinstance(column, str) else column(answer)
+            for column in columns.values()
         ]
-        for item in items
+        for answer in answers
     ]
-    names = [f"{float(level):g}" for level in levels]
-    _print_table(["movie", "title", "mean", "median", "interval", "like", *names], rows)
+    print_table(list(columns), rows)
 
 
-def say_variety(items: Sequence[Any]) -> None:
-    """Says on stderr what variety did to a list; nothing where none was asked for."""
-    variety = getattr(items, "variety", None)
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = "") -> None:
+    """Prints values as a table that fits the terminal; a file or a pipe gets lines that are not cut."""
+    import shutil
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(format_table(headings, rows, width=width, indent=indent))
+
+
+def say_variety(variety: Variety | None) -> None:
+    """Says on stderr what variety did to a list, where some was asked for."""
     if variety is not None:
         click.echo(
             f"Variety took {variety.score_loss:.3g} off the mean score; the list's diversity is "
             f"{variety.list_diversity:.2f} instead of {variety.plain_diversity:.2f}.",
             err=True,
         )
-
-
-def print_similar(items: Sequence[Mapping[str, Any]]) -> None:
-    """Prints similar movies as a table."""
-    rows = [[item.get(field) for field in ("rank", "movie_id", "title", "similarity")] for item in items]
-    _print_table(["#", "movie", "title", "similarity"], rows)
 
 
 def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
@@ -110,45 +109,40 @@ def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
 
 def say_if_retrain(manifest: Mapping[str, Any]) -> None:
     """Says on stderr that an index should be trained again, and why, where its updates say so."""
-    updates = manifest.get("updates") or {}
+    updates = manifest.get(UPDATES_SECTION) or {}
     if updates.get("retrain"):
         click.echo(f"Train again with build-index: {updates['reason']}.", err=True)
 
 
 def print_summary(manifest: Mapping[str, Any]) -> None:
-    """Prints what an index says of itself, but for its settings, its files and what its report draws."""
-    for line in _summary_lines({name: manifest[name] for name in manifest if name not in _NOT_SHOWN}):
-        click.echo(line)
-    files = manifest.get("files")
+    """Prints what a manifest says of an index, without its longest sections, and the size of its files."""
+    _print_section({name: manifest[name] for name in manifest if name not in _NOT_SHOWN})
+    files = manifest.get(FILES_ENTRY)
     if isinstance(files, Mapping):
         size = sum(entry["size"] for entry in files.values())
         click.echo(f"files: {len(files)}, {size / 1e6:,.1f} MB")
 
 
-def _summary_lines(section: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+def _print_section(section: Mapping[str, Any], indent: str = "") -> None:
     for name, value in section.items():
-        label = f"{indent}{cell_text(name).replace('_', ' ')}"
+        label, inner = f"{indent}{cell_text(name).replace('_', ' ')}:", f"{indent}  "
+        is_list = isinstance(value, list | tuple)
         if _is_comparison(value):
-            columns = list(dict.fromkeys(column for row in value.values() for column in row))
-            rows = [[key, *(row.get(column) for column in columns)] for key, row in value.items()]
-            yield f"{label}:"
-            yield format_table(["", *columns], rows, width=_width(), indent=f"{indent}  ")
+            click.echo(label)
+            _print_rows([{"": key, **row} for key, row in value.items()], inner)
         elif isinstance(value, Mapping):
-            yield f"{label}:"
-            yield from _summary_lines(value, f"{indent}  ")
-        elif isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
-            columns = list(dict.fromkeys(column for row in value for column in row))
-            rows = [[row.get(column) for column in columns] for row in value]
-            yield f"{label}:"
-            yield format_table(columns, rows, width=_width(), indent=f"{indent}  ")
-        elif isinstance(value, list | tuple):
-            yield f"{label}: {', '.join(map(cell_text, value)) or '-'}"
+            click.echo(label)
+            _print_section(value, inner)
+        elif is_list and value and all(isinstance(row, Mapping) for row in value):
+            click.echo(label)
+            _print_rows(value, inner)
         else:
-            yield f"{label}: {cell_text(value)}"
+            shown = ", ".join(map(cell_text, value)) or "-" if is_list else cell_text(value)
+            click.echo(f"{label} {shown}")
 
 
 def _is_comparison(value: Any) -> bool:
-    """Whether a section is a table: rows with the same kind of figures, such as metrics by model."""
+    """Tells whether a section is a table: rows with the same kind of figures, such as metrics by model."""
     rows = list(value.values()) if isinstance(value, Mapping) else []
     return len(rows) > 1 and all(
         isinstance(row, Mapping)
@@ -158,28 +152,33 @@ def _is_comparison(value: Any) -> bool:
     )
 
 
-def _print_table(headings: list[str], rows: list[list[Any]]) -> None:
-    click.echo(format_table(headings, rows, width=_width()))
+def _print_rows(rows: Sequence[Mapping[str, Any]], indent: str) -> None:
+    """Prints rows as a table under the names of all their fields."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    print_table(columns, [[row.get(column) for column in columns] for row in rows], indent)
 
 
-def _width() -> int | None:
-    """The width of the terminal; what goes to a file or a pipe is not cut."""
-    import shutil
+def _judgement(answers: Sequence[Recommendation | LikelyReviewer]) -> dict[str, Column]:
+    """Returns the columns that say what a reviewer would make of movies, without columns that are empty."""
+    columns: dict[str, Column] = {"relevance": "relevance"}
+    if any(answer.predicted_rating is not None for answer in answers):
+        columns = {"stars": _stars, "like": _chance}
+    if any(answer.because for answer in answers):
+        columns["because of"] = _reasons
+    return columns
 
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
-
-def _variants(item: Mapping[str, Any]) -> str | None:
+def _variants(movie: Recommendation) -> str | None:
     named = [
-        f"{variant['movie_id']} ({variant['format']})" if variant["format"] else variant["movie_id"]
-        for variant in item.get("variants") or ()
+        f"{variant.movie_id} ({variant.format})" if variant.format else variant.movie_id
+        for variant in movie.variants or ()
     ]
     return ", ".join(named) or None
 
 
-def _reasons(item: Mapping[str, Any]) -> str | None:
-    """The titles of the strongest reasons, as many as the column holds whole."""
-    titles = [reason["title"] or reason["movie_id"] for reason in item.get("because") or ()]
+def _reasons(answer: Recommendation | LikelyReviewer) -> str | None:
+    """Joins the titles of the strongest reasons, as many as fit into the column whole."""
+    titles = [reason.title or reason.movie_id for reason in answer.because or ()]
     shown = titles[:1]
     for title in titles[1:]:
         if len(", ".join([*shown, title])) > _REASONS_WIDTH:
@@ -188,26 +187,20 @@ def _reasons(item: Mapping[str, Any]) -> str | None:
     return ", ".join(shown) or None
 
 
-def _stars(item: Mapping[str, Any]) -> str | None:
-    rating = item.get("predicted_rating")
-    return None if rating is None else f"{rating:.1f}"
+def _stars(answer: Recommendation | LikelyReviewer) -> str | None:
+    return None if answer.predicted_rating is None else f"{answer.predicted_rating:.1f}"
 
 
-def _chance(item: Mapping[str, Any]) -> str | None:
-    probability = item.get("like_probability")
-    return None if probability is None else f"{probability:.0%}"
+def _chance(answer: Recommendation | LikelyReviewer) -> str | None:
+    return None if answer.like_probability is None else f"{answer.like_probability:.0%}"
 
 
 def format_table(
     headings: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int | None = None, indent: str = ""
 ) -> str:
-    """Lays values out in columns; numbers stand to the right, and the widest column gives way first.
+    """Lays values out in columns: numbers to the right, text to the left, None as a dash.
 
-    Args:
-        headings: one a column.
-        rows: one value a column; None shows as a dash, and text that is no number stands to the left.
-        width: the characters that a line may have; None leaves the lines as long as they are.
-        indent: what each line begins with.
+    Where lines would be longer than `width` characters, `indent` included, the widest columns are cut first.
 
     Example:
         >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))
@@ -226,7 +219,9 @@ def format_table(
         for column in range(len(headings))
     ]
     if width is not None:
-        _narrow(widths, width - len(indent) - len(_GAP) * (len(widths) - 1))
+        total = width - len(indent) - len(_GAP) * (len(widths) - 1)
+        while sum(widths) > total and max(widths) > _NARROWEST:
+            widths[widths.index(max(widths))] -= 1
     lines = [
         _GAP.join(
             _fit(text, column_width, right)
@@ -238,7 +233,7 @@ def format_table(
 
 
 def cell_text(value: Any) -> str:
-    """Gives a value as one line that is safe to print: line breaks and control characters are written out."""
+    """Returns a value as one line that is safe to print; control characters are written as escapes."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -251,7 +246,7 @@ def cell_text(value: Any) -> str:
 
 
 def display_width(text: str) -> int:
-    """Counts the places that a text takes in a terminal, where Asian letters take two and accents none."""
+    """Counts the places that a text takes in a terminal: Asian letters take two, accents none."""
     if text.isascii():
         return len(text)
     return sum(_letter_width(letter) for letter in text)
@@ -261,12 +256,6 @@ def _letter_width(letter: str) -> int:
     if unicodedata.combining(letter):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-
-
-def _narrow(widths: list[int], total: int) -> None:
-    """Takes from the widest columns until all fit, though never below what is still legible."""
-    while sum(widths) > total and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
 
 
 def _fit(text: str, width: int, right: bool) -> str:

@@ -1,168 +1,120 @@
-"""The options of the commands that read reviews, and the configuration that they add up to."""
+"""Holds the options of the commands that read reviews, and merges them into one configuration."""
 
 from __future__ import annotations
 
-import functools
 import logging
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import click
 
-from engine.cli.options import Command, json_option, start_logging, verbose_option
+from engine.cli.options import PATH, flag, option
+from engine.cli.output import start_logging
+from engine.config.sections import Config, load_config
+from engine.config.values import parse_assignment
 
-if TYPE_CHECKING:
-    from engine.config.sections import Config
-
-_PATH = click.Path(path_type=Path)
-_SEED_OPTION = click.option(
-    "--seed", type=int, metavar="N", help="Seed of every random choice; 42 by default."
-)
-_SENTIMENT_OPTION = click.option(
-    "--sentiment",
-    is_flag=True,
+REVIEWS = click.Argument(["reviews"], nargs=-1, type=PATH, required=True)
+SEED = option(["--seed"], type=int, metavar="N", help="Seed every random choice with this; 42 by default.")
+SENTIMENT = flag(
+    ["--sentiment"],
     help="Score the texts of the reviews with a lexicon of English, and let that count beside the stars.",
 )
-
-
-def source_command(
-    *, seed: bool = False, sentiment: bool = False, update: bool = False
-) -> Callable[[Command], Command]:
-    """Adds the options that say what is read, which rows stay, and how the answer is printed.
-
-    In place of the many the command is given `metadata`, `config` and `as_json`; talk goes to stderr by then.
-
-    Args:
-        seed: whether the command makes random choices.
-        sentiment: whether it can learn from the texts of reviews.
-        update: whether the reviews go into an index that is there, which asks for less.
-    """
-
-    def decorate(command: Command) -> Command:
-        @functools.wraps(command)
-        def run(
-            *arguments: Any,
-            recipe: Path | None,
-            assignments: tuple[str, ...],
-            **options: Any,
-        ) -> Any:
-            given = {name: options.pop(name) for name in (*_SETTINGS, *_SETTING_OF) if name in options}
-            config = resolve_config(recipe, assignments, given)
-            start_logging(logging.INFO)
-            return command(*arguments, config=config, **options)
-
-        added = [
-            *_BUILD_OPTIONS * (not update),
-            *_SOURCE_OPTIONS,
-            *[_SEED_OPTION] * seed,
-            *[_SENTIMENT_OPTION] * sentiment,
-        ]
-        decorated: Callable[..., Any] = run
-        for option in reversed([*added, json_option, verbose_option]):
-            decorated = option(decorated)
-        return cast(Command, decorated)
-
-    return decorate
-
-
-_BUILD_OPTIONS = (
-    click.option(
-        "--metadata",
-        type=_PATH,
-        multiple=True,
-        metavar="FILE",
-        help="A file that describes the movies: titles, categories, prices. May be given several times.",
-    ),
-    click.option(
-        "--min-reviews-per-reviewer",
-        type=int,
-        metavar="N",
-        help="Drop reviewers with fewer reviews, until none is left; 2 by default.",
-    ),
-    click.option(
-        "--min-reviews-per-movie",
-        type=int,
-        metavar="N",
-        help="Drop movies with fewer reviews, likewise; 2 by default.",
-    ),
+PAGE = option(
+    ["--output"],
+    type=PATH,
+    metavar="FILE.html",
+    help="Write a page with tables and plots as well; it needs no network and no other file.",
 )
-_SOURCE_OPTIONS = (
-    click.option(
-        "--format",
+
+READING_OPTIONS = (
+    option(
+        ["--format"],
         metavar="FORMAT",
-        help="How the files are written: amazon, movielens, table, or auto, the default, which finds out.",
+        help="Read the files as amazon, movielens, table, or auto, the default, which finds out.",
     ),
-    click.option(
-        "--columns",
+    option(
+        ["--columns"],
         metavar="NAMES",
-        help="For tables (CSV, Parquet): which column is which, as reviewer=..,movie=..,rating=..,time=..",
+        help="Say which column of a table (CSV, Parquet) is which, as reviewer=..,movie=..,rating=..,time=..",
     ),
-    click.option(
-        "--where",
+    option(
+        ["--where"],
         metavar="SQL",
         help="Keep only reviews for which this condition over the prepared columns is true.",
     ),
-    click.option("--since", metavar="DATE", help="Keep only reviews from this day on, YYYY-MM-DD."),
-    click.option(
-        "--until", metavar="DATE", help="Keep only reviews up to and including this day, YYYY-MM-DD."
-    ),
-    click.option("--verified-only", is_flag=True, help="Keep only reviews of verified purchases."),
-    click.option(
-        "--allow-truncated",
-        is_flag=True,
-        help="Go on with what can be read of a gzip file that ends too early.",
-    ),
-    click.option(
-        "--memory-limit",
+    option(["--since"], metavar="DATE", help="Keep only reviews from this day on, YYYY-MM-DD."),
+    option(["--until"], metavar="DATE", help="Keep only reviews up to and including this day, YYYY-MM-DD."),
+    flag(["--verified-only"], help="Keep only reviews of verified purchases."),
+    flag(["--allow-truncated"], help="Go on with what can be read of a gzip file that ends too early."),
+    option(
+        ["--memory-limit"],
         metavar="SIZE",
-        help="Memory that the database may use before it goes to disk; 4GB by default.",
+        help="Let the database use this much memory before it goes to disk; 4GB by default.",
     ),
-    click.option("--threads", type=int, metavar="N", help="Threads to use; by default one a core."),
-    click.option(
-        "--config",
-        "recipe",
-        type=_PATH,
+    option(["--threads"], type=int, metavar="N", help="Use this many threads; by default one a core."),
+    option(
+        ["--config"],
+        type=PATH,
         metavar="FILE.toml",
-        help="Read settings from a file; options and --set go before it.",
+        help="Read settings from a file; options and --set override them.",
     ),
-    click.option(
-        "--set",
-        "assignments",
+    option(
+        ["--set"],
         multiple=True,
         metavar="KEY=VALUE",
         help="Set anything that has no option, such as ingest.threads=2. May be given several times.",
     ),
 )
-
-_SETTINGS = (
-    "format",
-    "columns",
-    "where",
-    "since",
-    "until",
-    "verified_only",
-    "min_reviews_per_reviewer",
-    "min_reviews_per_movie",
-    "allow_truncated",
-    "memory_limit",
-    "threads",
+"""Options of every command that reads reviews."""
+SOURCE_OPTIONS = (
+    option(
+        ["--metadata"],
+        type=PATH,
+        multiple=True,
+        metavar="FILE",
+        help="Read what describes the movies (titles, categories, prices) from a file. May be given several "
+        "times.",
+    ),
+    option(
+        ["--min-reviews-per-reviewer"],
+        type=int,
+        metavar="N",
+        help="Drop reviewers with fewer reviews, until none is left; 2 by default.",
+    ),
+    option(
+        ["--min-reviews-per-movie"],
+        type=int,
+        metavar="N",
+        help="Drop movies with fewer reviews, until none is left; 2 by default.",
+    ),
+    *READING_OPTIONS,
 )
-_SETTING_OF = {"seed": "seed", "sentiment": "sentiment.use"}
+"""Options of the commands that read reviews to train on or to describe them."""
+
+_SETTINGS = {
+    name: f"ingest.{name}"
+    for name in (
+        *("format", "columns", "where", "since", "until", "verified_only", "min_reviews_per_reviewer"),
+        *("min_reviews_per_movie", "allow_truncated", "memory_limit", "threads"),
+    )
+} | {"seed": "seed", "sentiment": "sentiment.use"}
+"""The setting that each option is, by the name of the option."""
 
 
-def resolve_config(recipe: Path | None, assignments: Sequence[str], options: dict[str, Any]) -> Config:
-    """Merges a recipe, assignments and the options that were given into one configuration.
+class SourceCommand(click.Command):
+    """A command that reads reviews; its `config` holds the settings of a recipe, of --set and of options."""
 
-    Raises:
-        ConfigError: one of them is unknown, of the wrong type or out of range.
-    """
-    from engine.config.sections import Config, load_config
-    from engine.config.values import parse_assignment
+    def invoke(self, ctx: click.Context) -> Any:
+        """Merges the settings, starts logging, and runs the command.
 
-    # An option that was not given is None, and a flag False: neither overrides what the recipe says.
-    given = {name: value for name, value in options.items() if value is not None and value is not False}
-    overrides = {_SETTING_OF.get(name, f"ingest.{name}"): value for name, value in given.items()}
-    if "columns" in given:
-        overrides["ingest.columns"] = parse_assignment(Config, f"ingest.columns={given['columns']}")[1]
-    return load_config(recipe, assignments, overrides)
+        Raises:
+            ConfigError: a setting is unknown, of the wrong type or out of range.
+        """
+        start_logging(logging.INFO)
+        given = {setting: ctx.params.pop(name, None) for name, setting in _SETTINGS.items()}
+        # An option that was not given is None, and a flag False: neither overrides what the recipe says.
+        given = {name: value for name, value in given.items() if value is not None and value is not False}
+        if "ingest.columns" in given:
+            columns = f"ingest.columns={given['ingest.columns']}"
+            given["ingest.columns"] = parse_assignment(Config, columns)[1]
+        ctx.params["config"] = load_config(ctx.params["config"], ctx.params.pop("set"), given)
+        return super().invoke(ctx)

@@ -1,355 +1,282 @@
-"""Every setting of a build: one frozen section a concern, a default and a line of meaning each."""
+"""Holds every setting of a build, each with its default, its range, its meaning and when to change it."""
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from engine.config.values import (
+    DAY,
+    MEMORY,
+    at_least,
+    check_rules,
     from_mapping,
     merge,
+    one_of,
     parse_assignment,
-    require_choice,
-    require_date,
-    require_range,
-    require_size,
     to_mapping,
 )
 from engine.errors import ConfigError
 
-FORMATS = ("auto", "amazon", "movielens", "table")
-ORDERS = ("auto", "time", "none")
-INDEX_KINDS = ("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8")
+logger = logging.getLogger(__name__)
+
+Count = Annotated[int, at_least(1)]
+Share = Annotated[float, at_least(0.0, 1.0)]
+Penalty = Annotated[float, at_least(0.0)]
+
+RENAMED = {"relevance.max_epochs": "relevance.max_rounds", "rating.max_epochs": "rating.max_rounds"}
+"""Settings that are still read under the name that they had before."""
+GONE = (
+    *("split.validation_share", "relevance.members_up_to", "relevance.num_targets"),
+    *(f"relevance.{name}" for name in ("patience", "batch_size", "round_size", "reviewer_dropout")),
+    *("relevance.history_dropout", "relevance.full_softmax_up_to"),
+    *(f"rating.{name}" for name in ("patience", "batch_size", "round_size", "history_dropout", "l2_bias")),
+    *(f"neighbours.{name}" for name in ("shrinkage", "rating_shrinkage", "damping", "max_history")),
+    *("neighbours.num_linear_neighbours", "cold.max_words", "cold.features", "cold.num_neighbours"),
+    *("index.audit_k", "index.audit_reviewers"),
+)
+"""Settings that are fixed now; the manifests of older indexes may hold them."""
+
+
+class _Section:
+    """Checks every setting of a section by the rules beside its type."""
+
+    def __post_init__(self) -> None:
+        check_rules(type(self).__name__.removesuffix("Config").lower(), self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestConfig:
-    """What is read from the source files and which rows stay."""
+class IngestConfig(_Section):
+    """Says what is read from the source files, and which rows stay."""
 
-    format: str = "auto"
-    """How the files are read: auto, amazon, movielens or table."""
+    format: Annotated[str, one_of("auto", "amazon", "movielens", "table")] = "auto"
+    """How the files are written. Change it when `auto` takes a file for something else."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """For tables: which source column is which of ours, such as {"reviewer": "user", "movie": "item"}."""
+    """Which source column of a table is which of ours. Give it when a table names its columns in another
+    way, such as {"reviewer": "user", "movie": "item"}."""
     where: str | None = None
-    """SQL condition over the prepared columns; rows for which it is not true are filtered."""
-    since: str | None = None
-    """First day kept, as YYYY-MM-DD."""
-    until: str | None = None
-    """Last day kept, as YYYY-MM-DD."""
+    """An SQL condition over the prepared columns; a row stays if it is true. Give it to build from a part of
+    the reviews, such as those of one category."""
+    since: Annotated[str | None, DAY] = None
+    """The first day kept. Give it to leave out reviews that are too old to count."""
+    until: Annotated[str | None, DAY] = None
+    """The last day kept. Give it to build the index as it would have been on that day."""
     verified_only: bool = False
-    """Keep only reviews of verified purchases."""
-    min_reviews_per_reviewer: int = 2
-    """Reviewers with fewer reviews are dropped, again and again until nothing changes (the k-core)."""
-    min_reviews_per_movie: int = 2
-    """Movies with fewer reviews are dropped, likewise."""
+    """Keep only reviews of verified purchases. Turn it on when other reviews cannot be trusted."""
+    min_reviews_per_reviewer: Count = 2
+    """Reviewers with fewer reviews are dropped, until all that is left has enough (the k-core). Raise it to
+    train faster on active reviewers alone; at 1 nobody is dropped."""
+    min_reviews_per_movie: Count = 2
+    """Movies with fewer reviews are dropped in the same way. Raise it to keep rarely reviewed movies out of
+    the training; at 1 none is dropped."""
     allow_truncated: bool = False
-    """Build from what can be read of a gzip file that ends too early."""
-    memory_limit: str = "4GB"
-    """How much memory DuckDB may use before it spills to disk; small files are read with less."""
-    threads: int = 0
-    """Threads for DuckDB, FAISS and TensorFlow; 0 takes one a core."""
+    """Build from what can be read of a gzip file that ends too early. Turn it on when the rest is lost."""
+    memory_limit: Annotated[str, MEMORY] = "4GB"
+    """Memory that DuckDB may use before it spills to disk; small files are read with less. Lower it on a
+    small machine, raise it where reading spills."""
+    threads: Annotated[int, at_least(0, 1024)] = 0
+    """Threads of DuckDB, FAISS and TensorFlow; 0 takes one a core. Lower it to leave cores to other work."""
 
     def __post_init__(self) -> None:
-        require_choice("ingest.format", self.format, FORMATS)
-        require_date("ingest.since", self.since)
-        require_date("ingest.until", self.until)
+        super().__post_init__()
         if self.since and self.until and self.since > self.until:
             raise ConfigError(f"ingest.since ({self.since}) is later than ingest.until ({self.until})")
-        require_range("ingest.min_reviews_per_reviewer", self.min_reviews_per_reviewer, low=1)
-        require_range("ingest.min_reviews_per_movie", self.min_reviews_per_movie, low=1)
-        require_size("ingest.memory_limit", self.memory_limit)
-        require_range("ingest.threads", self.threads, low=0, high=1024)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitConfig:
-    """Which reviews are held out while the quality of a build is measured."""
+class SplitConfig(_Section):
+    """Says which reviews are held out to measure a build and to choose its weights."""
 
-    test_share: float = 0.2
-    """Each reviewer's last share by time, on which the held-out figures are measured; 0 measures nothing."""
-    validation_share: float = 0.1
-    """Of what is left the last share, on which training stops and weights are chosen."""
-    max_holdouts: int = 4
-    """Trainings on which that is done at most, each with other reviews held out: more than one where those
-    have fewer than some 650 likes."""
-    order: str = "auto"
-    """time: what comes last is held out, and older reviews fade; none: held out is what a draw says, and all
-    reviews count alike; auto: time, where the data has any."""
-
-    def __post_init__(self) -> None:
-        require_range("split.test_share", self.test_share, low=0.0, high=0.5)
-        require_range("split.validation_share", self.validation_share, low=0.01, high=0.5)
-        require_range("split.max_holdouts", self.max_holdouts, low=1, high=20)
-        require_choice("split.order", self.order, ORDERS)
+    test_share: Annotated[float, at_least(0.0, 0.5)] = 0.2
+    """Each reviewer's last share of reviews, on which the figures of a build are measured. Set it to 0 to
+    save the training that measures, when the figures are known already."""
+    max_holdouts: Annotated[int, at_least(1, 20)] = 4
+    """Trainings, at most, that choose length and weights on held-out reviews; more than one where one holds
+    out fewer than some 650 likes. Set it to 1 to build a small index faster."""
+    order: Annotated[str, one_of("auto", "time", "none")] = "auto"
+    """time: each reviewer's last reviews are held out, and older reviews fade; none: any reviews are held
+    out, and all count alike; auto: time, where the data has any. Change it to none when the times say when
+    reviews were stored and not when they were written."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentimentConfig:
-    """What the texts of reviews have to say in the ratings that are learned from."""
+class SentimentConfig(_Section):
+    """Says what the texts of reviews add to the ratings that are learned from."""
 
     use: bool = False
-    """Score the texts with a lexicon, and blend that with the stars."""
-    weight: float = 0.3
-    """Of the sentiment beside the stars, from 0 to 1."""
-
-    def __post_init__(self) -> None:
-        require_range("sentiment.weight", self.weight, low=0.0, high=1.0)
+    """Score the texts with a lexicon of English, and blend the scores with the stars. Turn it on when
+    `engine evaluate --sentiment` finds the blend better."""
+    weight: Share = 0.3
+    """The weight of the texts beside the stars. Raise it when the stars are nearly all the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelevanceConfig:
-    """The head that answers whether a reviewer will come to a movie; FAISS searches its vectors."""
+class RelevanceConfig(_Section):
+    """Shapes the head that tells whether a reviewer will come to a movie; FAISS searches its vectors."""
 
-    embedding_dim: int = 64
-    """Numbers in a reviewer or movie vector, without the movie's bias."""
-    recency_power: float = 0.4
-    """How fast older reviews fade: the n-th last counts n ** -recency_power."""
-    num_members: int = 2
-    """Heads that differ by their seeds and whose scores are averaged, where there are few reviews."""
-    members_up_to: int = 200_000
-    """Reviews up to which there are so many heads; one for more."""
-    max_history: int = 500
-    """The latest reviews of a reviewer that a vector is pooled from."""
-    other_weight: float = 0.3
-    """Weight of reviews that are no likes, as targets; likes weigh 1."""
-    num_targets: int = 20
-    """Of an example the reviews after its history that are to be predicted, at most."""
-    max_epochs: int = 40
-    """Rounds of training, at most."""
-    patience: int = 4
-    """Rounds without a better validation figure after which training stops."""
-    batch_size: int = 256
-    """Examples in a step; less for small data, more for large."""
-    round_size: int = 400_000
-    """Examples in a round of training, at most: of large data each round takes another part."""
-    learning_rate: float = 0.005
-    """Length of a step of a row, in the units of its root mean square gradient."""
-    dropout: float = 0.5
-    """Share of the reviewer vector's numbers left out in training."""
-    reviewer_dropout: float = 0.5
-    """Share of the examples that must do without the reviewer's own embedding."""
-    history_dropout: float = 0.2
-    """Share of a history left out in training."""
-    l2: float = 1e-4
-    """Weight of the squared movie and reviewer vectors in the loss."""
-    num_negatives: int = 4096
-    """Movies drawn against each step's targets where the catalogue is large."""
-    full_softmax_up_to: int = 8192
-    """Catalogues up to this size are compared whole, without drawing."""
-
-    def __post_init__(self) -> None:
-        require_range("relevance.embedding_dim", self.embedding_dim, low=1, high=4096)
-        require_range("relevance.recency_power", self.recency_power, low=0.0, high=4.0)
-        require_range("relevance.num_members", self.num_members, low=1)
-        require_range("relevance.members_up_to", self.members_up_to, low=0)
-        require_range("relevance.max_history", self.max_history, low=1)
-        require_range("relevance.other_weight", self.other_weight, low=0.0, high=1.0)
-        require_range("relevance.num_targets", self.num_targets, low=1)
-        require_range("relevance.max_epochs", self.max_epochs, low=1)
-        require_range("relevance.patience", self.patience, low=1)
-        require_range("relevance.batch_size", self.batch_size, low=1)
-        require_range("relevance.round_size", self.round_size, low=1)
-        require_range("relevance.learning_rate", self.learning_rate, low=0.0, high=10.0)
-        for name in ("dropout", "reviewer_dropout", "history_dropout"):
-            require_range(f"relevance.{name}", getattr(self, name), low=0.0, high=0.95)
-        require_range("relevance.l2", self.l2, low=0.0)
-        require_range("relevance.num_negatives", self.num_negatives, low=1)
-        require_range("relevance.full_softmax_up_to", self.full_softmax_up_to, low=0)
+    embedding_dim: Annotated[int, at_least(1, 4096)] = 64
+    """Numbers in the vector of a reviewer or movie, without the movie's bias. Lower it to save memory and
+    time, raise it for many millions of reviews; `engine tune` searches it."""
+    recency_power: Annotated[float, at_least(0.0, 4.0)] = 0.4
+    """How fast older reviews fade: the n-th last review counts n ** -recency_power. Raise it when tastes
+    change quickly; `engine tune` searches it."""
+    num_members: Count = 2
+    """Heads of other seeds whose scores are averaged, for up to 200,000 reviews. Set it to 1 to train in half
+    the time, raise it for steadier lists."""
+    max_history: Count = 500
+    """A reviewer's latest reviews that make up their vector. Lower it when a few reviewers with thousands of
+    reviews slow training down."""
+    other_weight: Share = 0.3
+    """The weight, as targets, of reviews that are no likes; likes weigh 1. Lower it when lists should hold
+    only what people like, not also what they come to; `engine tune` searches it."""
+    max_rounds: Count = 40
+    """Rounds of training, at most. Lower it for a quick trial; raise it when the report's training curve
+    still rises at its end."""
+    learning_rate: Annotated[float, at_least(0.0, 10.0)] = 0.005
+    """The length of a step of a row, in the units of its root mean square gradient. Lower it when a build
+    says that the loss is not finite; `engine tune` searches it."""
+    dropout: Annotated[float, at_least(0.0, 0.95)] = 0.5
+    """The share of a reviewer vector's numbers left out in training. Raise it for few reviews, lower it for
+    very many; `engine tune` searches it."""
+    l2: Penalty = 1e-4
+    """The weight of the squared vectors in the loss. Raise it for few reviews, lower it for very many;
+    `engine tune` searches it."""
+    num_negatives: Count = 4096
+    """Movies drawn against each step's targets in catalogues of more than 8,192 movies. Lower it to train
+    faster, raise it for better lists from a very large catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RatingConfig:
-    """The head that answers what a reviewer will give a movie: a distribution over the rating levels."""
+class RatingConfig(_Section):
+    """Shapes the head that tells what a reviewer will give a movie: a distribution over the levels."""
 
-    dim: int = 32
-    """Numbers in a reviewer or movie vector of this head."""
-    hidden_units: tuple[int, ...] = (32,)
-    """Widths of the MLP's hidden layers."""
+    dim: Annotated[int, at_least(1, 4096)] = 32
+    """Numbers in the vector of a reviewer or movie of this head. Lower it to save memory and time;
+    `engine tune` searches it."""
+    hidden_units: Annotated[tuple[int, ...], at_least(1, 65536)] = (32,)
+    """Widths of the MLP's hidden layers. Widen or add layers when there are very many ratings to learn
+    from."""
     like_rating: float | None = None
-    """The lowest rating that is a like; by default three quarters up the scale, 4 of 1..5 stars."""
-    max_epochs: int = 18
-    """Rounds of training, at most."""
-    patience: int = 10
-    """Rounds without a better validation log loss after which training stops; its first rounds are noisy."""
-    batch_size: int = 2560
-    """Reviews in a step; less for small data, more for large."""
-    round_size: int = 2_000_000
-    """Reviews in a round of training, at most: of large data each round takes another part."""
-    learning_rate: float = 0.005
-    """Length of the first steps; it falls to zero over the rounds."""
-    dropout: float = 0.2
-    """Share of the MLP's inputs left out in training."""
-    history_dropout: float = 0.2
-    """Share of a history left out in training."""
-    l2: float = 0.6
-    """Weight of the squared vectors in the loss, per review."""
-    l2_bias: float = 0.02
-    """Weight of the squared biases in the loss, per review."""
-
-    def __post_init__(self) -> None:
-        require_range("rating.dim", self.dim, low=1, high=4096)
-        for width in self.hidden_units:
-            require_range("rating.hidden_units", width, low=1, high=65536)
-        require_range("rating.max_epochs", self.max_epochs, low=1)
-        require_range("rating.patience", self.patience, low=1)
-        require_range("rating.batch_size", self.batch_size, low=1)
-        require_range("rating.round_size", self.round_size, low=1)
-        require_range("rating.learning_rate", self.learning_rate, low=0.0, high=10.0)
-        for name in ("dropout", "history_dropout"):
-            require_range(f"rating.{name}", getattr(self, name), low=0.0, high=0.95)
-        require_range("rating.l2", self.l2, low=0.0)
-        require_range("rating.l2_bias", self.l2_bias, low=0.0)
+    """The lowest rating that is a like; by default three quarters up the scale, 4 of 1 to 5 stars. Give it
+    when people mean something else by a good rating."""
+    max_rounds: Count = 18
+    """Rounds of training, at most. Lower it for a quick trial; raise it when the report's training curve
+    still rises at its end."""
+    learning_rate: Annotated[float, at_least(0.0, 10.0)] = 0.005
+    """The length of the first steps, which falls to zero over the rounds. Lower it when a build says that
+    the loss is not finite."""
+    dropout: Annotated[float, at_least(0.0, 0.95)] = 0.2
+    """The share of the MLP's inputs left out in training. Raise it for few ratings, lower it for very
+    many."""
+    l2: Penalty = 0.6
+    """The weight of the squared vectors in the loss, per review. Raise it for few ratings, lower it for very
+    many; `engine tune` searches it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighboursConfig:
-    """The tables of movies that the same reviewers came to, or rated alike."""
+class NeighboursConfig(_Section):
+    """Sizes the tables of neighbouring movies, which give candidates and add to scores."""
 
-    num_neighbours: int = 200
-    """Neighbours kept of each movie."""
-    shrinkage: float = 3.0
-    """Reviewers in common at which a co-review similarity counts half."""
-    rating_shrinkage: float = 100.0
-    """Likewise for the similarity of ratings."""
-    linear_up_to: int = 10_000
-    """Catalogues up to this size may get a linear model of all pairs in place of co-review similarities."""
-    linear_l2: float = 100.0
-    """Holds the linear model's weights short, in reviewers; others near it are tried on held-out likes."""
-    num_linear_neighbours: int = 500
-    """Neighbours kept of each movie by the linear model, whose weights fall off more slowly."""
-    damping: float = 10.0
-    """Reviews added to the norm of damped co-reviews, which may stand in too; more is tried likewise."""
-    num_content_neighbours: int = 100
-    """Movies alike by metadata that are tried as neighbours of each movie beside these; 0 tries none."""
-    max_history: int = 300
-    """The latest reviews of a reviewer that are paired, which bounds the work of heavy reviewers."""
-
-    def __post_init__(self) -> None:
-        require_range("neighbours.num_neighbours", self.num_neighbours, low=1)
-        require_range("neighbours.shrinkage", self.shrinkage, low=0.0)
-        require_range("neighbours.rating_shrinkage", self.rating_shrinkage, low=0.0)
-        require_range("neighbours.linear_up_to", self.linear_up_to, low=0)
-        require_range("neighbours.linear_l2", self.linear_l2, low=1e-3)
-        require_range("neighbours.num_linear_neighbours", self.num_linear_neighbours, low=1)
-        require_range("neighbours.damping", self.damping, low=0.0)
-        require_range("neighbours.num_content_neighbours", self.num_content_neighbours, low=0)
-        require_range("neighbours.max_history", self.max_history, low=2)
+    num_neighbours: Count = 200
+    """Neighbours kept of each movie. Lower it when the index takes too much disk or the build too long."""
+    linear_up_to: Annotated[int, at_least(0)] = 10_000
+    """Catalogues of up to this many movies may get a linear model of all pairs. Lower it when that takes too
+    much memory, which grows with the square of the movies, or time, which grows with the third power."""
+    linear_l2: Annotated[float, at_least(1e-3)] = 100.0
+    """The penalty of the linear model, in reviewers; multiples of it are tried on held-out likes. Change it
+    as `engine tune` finds."""
+    num_content_neighbours: Annotated[int, at_least(0)] = 100
+    """Movies alike by metadata that are tried as neighbours of each movie. Set it to 0 when the metadata says
+    nothing of taste."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColdConfig:
-    """Movies that metadata describes but that have no reviews to learn from."""
+class ColdConfig(_Section):
+    """Says what becomes of cold movies, which metadata describes and nobody has reviewed."""
 
     enabled: bool = True
-    """Take them into the index, with vectors from their metadata, and be able to add more."""
-    max_reviews: int = 1
-    """Movies that were dropped for having too few reviews join if they have this many at most."""
-    max_words: int = 50_000
-    """Different words that are known, the most common ones."""
-    features: int = 128
-    """Numbers that a movie's words are reduced to."""
-    num_neighbours: int = 50
-    """Neighbours of a movie without reviews, and movies that it is a neighbour of."""
-    list_share: float = 0.02
-    """Part of the top tens that movies without reviews may take in all; their level is lowered to that."""
-
-    def __post_init__(self) -> None:
-        require_range("cold.max_reviews", self.max_reviews, low=0)
-        require_range("cold.max_words", self.max_words, low=1, high=2**18)
-        require_range("cold.features", self.features, low=1, high=4096)
-        require_range("cold.num_neighbours", self.num_neighbours, low=1)
-        require_range("cold.list_share", self.list_share, low=0.0, high=1.0)
+    """Take cold movies into the index, with vectors from their metadata. Turn it off when lists should hold
+    reviewed movies alone, and nothing is to be added with `engine add-movies`."""
+    max_reviews: Annotated[int, at_least(0)] = 1
+    """A movie that was dropped for having too few reviews joins as a cold movie if it has this many at most.
+    Raise it together with ingest.min_reviews_per_movie."""
+    list_share: Share = 0.02
+    """The part of all top tens that cold movies may take; their scores are lowered to reach it. Raise it to
+    show more that is new."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PopularityConfig:
-    """What is listed for reviewers of whom nothing is known."""
+class PopularityConfig(_Section):
+    """Says what is listed for unknown reviewers."""
 
-    half_life_days: float = 1000.0
-    """Age at which a review counts half in a movie's popularity."""
-
-    def __post_init__(self) -> None:
-        require_range("popularity.half_life_days", self.half_life_days, low=0.01)
+    half_life_days: Annotated[float, at_least(0.01)] = 1000.0
+    """The age at which a review counts half in a movie's popularity. Lower it when fame passes quickly."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexConfig:
-    """The candidate index, and how much it may lose against scoring every movie."""
+class IndexConfig(_Section):
+    """Says how movie vectors are searched, and how much that may lose against scoring every movie."""
 
-    kind: str = "auto"
-    """flat, ivf, ivf-fp16, ivf-sq8, or auto, which chooses by size, memory and recall."""
-    recall_floor: float = 0.99
-    """Least part of the exhaustive top list that the two-stage search must find."""
-    memory_limit: str = "1GB"
-    """What the vectors of an index that is chosen by itself take at most, where that finds enough."""
-    audit_k: int = 10
-    """Length of the lists compared."""
-    audit_reviewers: int = 500
-    """Reviewers on whom they are compared."""
-
-    def __post_init__(self) -> None:
-        require_choice("index.kind", self.kind, INDEX_KINDS)
-        require_range("index.recall_floor", self.recall_floor, low=0.0, high=1.0)
-        require_size("index.memory_limit", self.memory_limit)
-        require_range("index.audit_k", self.audit_k, low=1)
-        require_range("index.audit_reviewers", self.audit_reviewers, low=1)
+    kind: Annotated[str, one_of("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8")] = "auto"
+    """The kind of vector index; auto chooses by size, memory and recall. Change it to flat for exact search,
+    or to a kind that suits your machine better."""
+    recall_floor: Share = 0.99
+    """The least part of the exhaustive top list that the two-stage search must find. Lower it for faster
+    answers from a very large catalogue."""
+    memory_limit: Annotated[str, MEMORY] = "1GB"
+    """Memory that the vectors of an index chosen by auto may take, where that finds enough. Lower it when
+    answers come from a small machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportConfig:
-    """What a build shows beside its own figures."""
+class ReportConfig(_Section):
+    """Says what a build measures beside its own figures."""
 
-    baselines_up_to: int = 200_000
-    """Builds from up to so many reviews train baselines too, for their report; 0 leaves them out."""
-
-    def __post_init__(self) -> None:
-        require_range("report.baselines_up_to", self.baselines_up_to, low=0)
+    baselines_up_to: Annotated[int, at_least(0)] = 200_000
+    """Builds from up to this many reviews train baselines too, for their report. Set it to 0 to build
+    faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The whole configuration of a build."""
+    """Holds every setting of a build."""
 
     seed: int = 42
-    """Seed of every random choice; equal seeds and data give equal artifacts."""
+    """The seed of every random choice; equal seeds and data give equal indexes. Change it to see how much
+    the figures owe to chance."""
     ingest: IngestConfig = field(default_factory=IngestConfig)
-    """Reading and filtering."""
     split: SplitConfig = field(default_factory=SplitConfig)
-    """Holding out."""
     sentiment: SentimentConfig = field(default_factory=SentimentConfig)
-    """Review texts as a signal."""
     relevance: RelevanceConfig = field(default_factory=RelevanceConfig)
-    """Will this reviewer come to this movie?"""
     rating: RatingConfig = field(default_factory=RatingConfig)
-    """What will they give it?"""
     neighbours: NeighboursConfig = field(default_factory=NeighboursConfig)
-    """The second source of candidates."""
     cold: ColdConfig = field(default_factory=ColdConfig)
-    """Movies without reviews."""
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
-    """What is listed for the unknown."""
     index: IndexConfig = field(default_factory=IndexConfig)
-    """The first one, and the audit of both."""
     report: ReportConfig = field(default_factory=ReportConfig)
-    """What is measured beside the build."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives every setting as plain values, which the manifest keeps."""
+        """Returns every setting as plain values, which the manifest keeps."""
         return to_mapping(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
-        """Restores what `to_dict` gave; settings that are left out take their defaults."""
-        return from_mapping(cls, values)
+        """Restores what `to_dict` gave, also in an older version; missing settings take defaults."""
+        kept = {
+            section: {name: held[name] for name in held if f"{section}.{name}" not in GONE}
+            if isinstance(held, Mapping)
+            else held
+            for section, held in values.items()
+        }
+        return from_mapping(cls, _current(kept))
 
 
 def load_config(
-    recipe: Path | None = None,
-    assignments: Sequence[str] = (),
-    overrides: Mapping[str, Any] | None = None,
+    recipe: Path | None = None, assignments: Sequence[str] = (), overrides: Mapping[str, Any] | None = None
 ) -> Config:
     """Merges defaults < recipe < assignments < overrides into one checked configuration.
 
@@ -359,10 +286,38 @@ def load_config(
         overrides: values by dotted name, such as `{"seed": 7, "ingest.where": "price < 10"}`, or nested.
 
     Raises:
-        ConfigError: a setting is unknown, of the wrong type or out of range, or the recipe cannot be read.
+        ConfigError: a setting is unknown, fixed now, of the wrong type or out of range, or the recipe cannot
+            be read.
     """
-    assigned = (dict([parse_assignment(Config, assignment)]) for assignment in assignments)
-    return Config.from_dict(merge(_read_recipe(recipe), *assigned, overrides or {}))
+    layers = [_read_recipe(recipe)]
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        setting, value = parse_assignment(Config, f"{_current_name(name.strip())}{separator}{text}")
+        layers.append({setting: value})
+    return Config.from_dict(merge(*(_current(merge(layer)) for layer in (*layers, overrides or {}))))
+
+
+def _current(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns nested settings under the names that they have now."""
+    current = dict(values)
+    for section, held in values.items():
+        if isinstance(held, Mapping):
+            names = {name: _current_name(f"{section}.{name}").rpartition(".")[2] for name in held}
+            current[section] = {names[name]: value for name, value in held.items()}
+    return current
+
+
+def _current_name(setting: str) -> str:
+    """Returns the name that a setting has now.
+
+    Raises:
+        ConfigError: the setting is fixed now.
+    """
+    if setting in GONE:
+        raise ConfigError(f"Setting '{setting}' is fixed now and cannot be set; leave it out")
+    if setting in RENAMED:
+        logger.warning("Setting '%s' is called '%s' now; use that name", setting, RENAMED[setting])
+    return RENAMED.get(setting, setting)
 
 
 def _read_recipe(recipe: Path | None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""How settings are read: nested frozen dataclasses to and from plain mappings, checked and converted by type.
+"""Reads settings into nested frozen dataclasses from plain mappings and text, and checks and converts them.
 
 Knows no setting by name; `engine/config/sections.py` holds the settings. A section is a frozen, keyword-only
 dataclass whose fields are booleans, numbers, text, optional ones of these, tuples of one type, mappings of
-text, or sections.
+text, or sections. Rules stand beside the types, as in `Annotated[int, at_least(1)]`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from engine.errors import ConfigError
@@ -25,6 +25,68 @@ _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _NONE = ("none", "null")
 _EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Demands something of a setting, as in "must be at least 1"."""
+
+    wanted: str
+    """What is demanded, as part of a sentence."""
+    holds: Callable[[Any], bool]
+    choices: tuple[str, ...] = ()
+    """All texts that are as demanded, where these are few."""
+
+    def check(self, setting: str, value: Any) -> None:
+        """Raises ConfigError for a value that is not as demanded, with the choice nearest to it."""
+        if not self.holds(value):
+            matches = difflib.get_close_matches(str(value), self.choices, n=1)
+            advice = f"; did you mean '{matches[0]}'?" if matches else ""
+            raise ConfigError(f"Setting '{setting}' must be {self.wanted} but is {value!r}{advice}")
+
+
+def at_least(low: float, high: float = math.inf) -> Rule:
+    """Demands a number from `low` to `high`."""
+    upper = "" if high == math.inf else f" and at most {high:g}"
+    return Rule(f"at least {low:g}{upper}", lambda value: low <= value <= high)
+
+
+def one_of(*choices: str) -> Rule:
+    """Demands one of some texts."""
+    return Rule(f"one of {', '.join(choices)}", choices.__contains__, choices)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(datetime.datetime.strptime(text, "%Y-%m-%d"))
+    except ValueError:
+        return False
+
+
+DAY = Rule("a day as YYYY-MM-DD", _is_day)
+MEMORY = Rule(
+    "an amount of memory such as 4GB",
+    lambda text: re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", text, flags=re.IGNORECASE) is not None,
+)
+
+
+def rules(section: type[Any]) -> dict[str, tuple[Rule, ...]]:
+    """Returns the rules of each setting of a section, by its name."""
+    kinds = typing.get_type_hints(section, include_extras=True)
+    return {name: getattr(kind, "__metadata__", ()) for name, kind in kinds.items()}
+
+
+def check_rules(name: str, section: Any) -> None:
+    """Checks the settings of a section by the rules beside their types; None passes, of a tuple each item.
+
+    Raises:
+        ConfigError: a setting breaks a rule.
+    """
+    for setting, demanded in rules(type(section)).items():
+        value = getattr(section, setting)
+        for item in value if isinstance(value, tuple) else (value,):
+            for rule in demanded if item is not None else ():
+                rule.check(f"{name}.{setting}", item)
 
 
 def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
@@ -44,7 +106,7 @@ def to_mapping(section: Any) -> dict[str, Any]:
 
 
 def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str = "") -> Section:
-    """Makes a section from plain values; what is not given keeps its default.
+    """Makes a section from plain values; a setting that is not given keeps its default.
 
     Raises:
         ConfigError: a name is unknown, a value has the wrong type, or the section refuses it.
@@ -121,11 +183,11 @@ def convert(setting: str, value: Any, kind: Any) -> Any:
         value = float(value)
     if type(value) is inner and not (inner is float and not math.isfinite(value)):
         return value
-    raise ConfigError(f"Setting '{setting}' expects {_expected(inner)} but got {value!r}")
+    raise ConfigError(f"Setting '{setting}' expects {expected(inner)} but got {value!r}")
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Lays plain values over one another, later ones on top; dotted names reach into sections."""
+    """Lays plain values over one another, later layers on top; dotted names reach into sections."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for name, value in layer.items():
@@ -136,7 +198,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown_setting(setting: str, known: Iterable[str]) -> ConfigError:
-    """Words the error for a name that no setting has, with the nearest ones that exist."""
+    """Makes the error for a name that no setting has, with the nearest names that exist."""
     names = list(known)
     last_words = {name.rpartition(".")[2]: name for name in names}
     wanted = setting.rpartition(".")[2]
@@ -147,46 +209,18 @@ def unknown_setting(setting: str, known: Iterable[str]) -> ConfigError:
     return ConfigError(f"Unknown setting '{setting}'; {advice or 'known are ' + ', '.join(names)}")
 
 
-def require_range(
-    setting: str, value: float | None, low: float | None = None, high: float | None = None
-) -> None:
-    """Refuses a number outside `low <= value <= high`; an absent number or bound is not compared."""
-    if value is None or ((low is None or value >= low) and (high is None or value <= high)):
-        return
-    bounds = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
-    raise ConfigError(f"Setting '{setting}' must be {' and '.join(filter(None, bounds))} but is {value:g}")
-
-
-def require_choice(setting: str, value: str, choices: Iterable[str]) -> None:
-    """Refuses text that is none of the choices."""
-    allowed = tuple(choices)
-    if value not in allowed:
-        matches = difflib.get_close_matches(value, allowed, n=1)
-        advice = f"; did you mean '{matches[0]}'?" if matches else ""
-        raise ConfigError(f"Setting '{setting}' must be one of {', '.join(allowed)} but is {value!r}{advice}")
-
-
-def require_date(setting: str, value: str | None) -> None:
-    """Refuses text that is no day of the calendar written YYYY-MM-DD."""
-    if value is None:
-        return
-    try:
-        datetime.datetime.strptime(value, "%Y-%m-%d")
-    except ValueError as error:
-        raise ConfigError(f"Setting '{setting}' expects a day as YYYY-MM-DD but is {value!r}") from error
-
-
-def require_size(setting: str, value: str) -> None:
-    """Refuses text that is no amount of memory such as 4GB or 512MiB."""
-    if not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", value, flags=re.IGNORECASE):
-        raise ConfigError(f"Setting '{setting}' expects an amount of memory such as 4GB but is {value!r}")
-
-
 def size_in_bytes(value: str) -> int:
     """Reads an amount of memory such as "4GB" (powers of 1,000) or "512MiB" (powers of 1,024)."""
     number, unit = re.split(r"(?=[A-Za-z])", value.replace(" ", ""), maxsplit=1)
     base = 1024 if "i" in unit.lower() else 1000
     return int(float(number) * base ** ("KMGT".index(unit[0].upper()) + 1))
+
+
+def expected(kind: Any) -> str:
+    """Names the values that a type of setting takes, as part of a sentence."""
+    if typing.get_origin(kind) is tuple:
+        return f"a list of which each item is {expected(typing.get_args(kind)[0])}"
+    return "a table of text" if typing.get_origin(kind) is Mapping else _EXPECTED[_without_none(kind)[0]]
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,12 +238,6 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
         return kind, False
     inner = [arg for arg in typing.get_args(kind) if arg is not type(None)]
     return inner[0], True
-
-
-def _expected(kind: Any) -> str:
-    if typing.get_origin(kind) is tuple:
-        return f"a list of which each item is {_expected(typing.get_args(kind)[0])}"
-    return "a table of text" if typing.get_origin(kind) is Mapping else _EXPECTED[kind]
 
 
 def _plain(value: Any) -> Any:

@@ -1,74 +1,66 @@
-"""One list for several reviewers, such as a household: what suits them all on average, or displeases none.
+"""Makes one list for several reviewers, such as a household: it suits all on average, or displeases nobody.
 
-The members' scores lie on scales of their own, and whoever's are spread most would decide alone. So each
-member's scores are first brought to mean 0 and standard deviation 1 over the same movies: the best
-candidates of all members together, whatever the list may hold in the end.
+The members' scores lie on scales of their own, and the member with the widest spread would decide alone. So
+each member's scores are first brought to mean 0 and standard deviation 1 over the same movies: the best
+candidates of all members together, whatever the options of the list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.answers import GroupRecommendation, MemberPrediction, Reason, TopList
-from engine.arrays import Doubles, Rows
+from engine.arrays import Doubles, Floats, Rows
 from engine.errors import ConfigError
-from engine.lists.reasons import MOST_REASONS, Explainer
-from engine.model.scorer import Model, Reviewer, Scores
-from engine.search.candidates import CandidateSource
+from engine.lists.maker import ListMaker, rated_fields
+from engine.lists.recipients import MOST_REASONS, OneReviewer, Recipient
+from engine.model.values import Reviewer, Scores
+from engine.questions.options import ListOptions
 
 STRATEGIES = ("average", "least-misery")
 """How the members' scores become one: their mean, or the lowest (O'Connor et al. 2001)."""
 
 
-class Group:
-    """Several reviewers for whom one list is made; what any of them has seen counts as seen.
+class Group(Recipient):
+    """Several reviewers, given by their ids, who receive one list; what any member has seen counts as seen.
 
-    Args:
-        model: scores for each of them.
-        source: finds the candidates of each.
-        members: the reviewers, at least one.
-        strategy: one of `STRATEGIES`.
-        explainer: gives the reasons.
+    Raises:
+        ConfigError: there is no member, or the strategy is not one of `STRATEGIES`.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        source: CandidateSource,
-        members: Sequence[Reviewer],
-        strategy: str,
-        explainer: Explainer,
-    ) -> None:
-        check_strategy(strategy)
+    def __init__(self, lists: ListMaker, members: Mapping[str, Reviewer], strategy: str) -> None:
+        if strategy not in STRATEGIES:
+            raise ConfigError(f"strategy must be one of {', '.join(STRATEGIES)} but is {strategy!r}")
         if not members:
             raise ConfigError("A group needs members; name at least one reviewer")
-        self._model, self._source, self._explainer = model, source, explainer
-        self._members = members
+        self._model, self._source, self._ids = lists.model, lists.candidates, list(members)
+        self._members = [
+            OneReviewer(lists.model, member, lists.movies, lists.cards) for member in members.values()
+        ]
         self._least = strategy == "least-misery"
-        self._seen = np.unique(np.concatenate([member.history.movie_rows for member in members]))
-        compared = self.candidates(source.num_candidates)
-        scores = [model.rescore(member, compared).score.astype(np.float64) for member in members]
+        self.seen_rows = np.unique(np.concatenate([member.seen_rows for member in self._members]))
+        compared = self.candidates(self._source.num_candidates)
+        scores = [member.scores(compared).score.astype(np.float64) for member in self._members]
         self._means = np.array([score.mean() if len(score) else 0.0 for score in scores])
         spreads = np.array([score.std() if len(score) else 0.0 for score in scores])
         self._spreads = np.where(spreads > 0, spreads, 1.0)
 
-    @property
-    def seen_rows(self) -> NDArray[np.integer]:
-        """The movies that any of them has reviewed."""
-        return self._seen
-
     def candidates(self, k: int, *, include_seen: bool = False) -> Rows:
-        """The candidates of all members, int64 [num], ascending; by default without what any has seen."""
-        found = np.unique(np.concatenate(self._source.find(self._members, k, include_seen=include_seen)))
-        return found if include_seen else np.setdiff1d(found, self._seen, assume_unique=True)
+        """Finds the candidates of all members, by default without what any has seen: int64, ascending."""
+        sides = [member.reviewer for member in self._members]
+        found = np.unique(np.concatenate(self._source.find(sides, k, include_seen=include_seen)))
+        return found if include_seen else np.setdiff1d(found, self.seen_rows, assume_unique=True)
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """The members' scores as one, by the strategy."""
-        parts = [self._model.rescore(member, movie_rows) for member in self._members]
+        """Scores some movies by the strategy.
+
+        With "average" the chances of ratings are the members' mean; with "least-misery" they are those of
+        the member who would give the movie least.
+        """
+        parts = [member.scores(movie_rows) for member in self._members]
         score = self._combined(self._normalised([part.score for part in parts]))
         relevance = self._combined(np.stack([part.relevance for part in parts]).astype(np.float64))
         rated = [part.probabilities for part in parts if part.probabilities is not None]
@@ -80,18 +72,14 @@ class Group:
         lowest = self._model.rating.mean(chances).argmin(axis=0)
         return Scores(score, relevance, chances[lowest, np.arange(len(movie_rows))])
 
-    def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Those of all."""
-        return np.arange(len(movie_rows)), self.scores(movie_rows)
-
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """The reviews that add most to each movie's score: of any member, or of the least pleased one."""
-        normalised = self._normalised([self._model.rescore(one, movie_rows).score for one in self._members])
+        """Finds the reviews that add most to each movie's score: of any member, or of the least pleased."""
+        normalised = self._normalised([member.scores(movie_rows).score for member in self._members])
         share = np.full(normalised.shape, 1.0 / len(self._members))
         if self._least:
             share = (np.arange(len(share))[:, None] == normalised.argmin(axis=0)).astype(np.float64)
         share /= self._spreads[:, None]
-        own = [self._explainer.reasons(member, movie_rows) for member in self._members]
+        own = [member.reasons(movie_rows) for member in self._members]
         return [
             _strongest(
                 [
@@ -104,61 +92,57 @@ class Group:
             for place in range(len(movie_rows))
         ]
 
-    def with_members(self, items: TopList, reviewer_ids: Sequence[str], movie_rows: Rows) -> TopList:
-        """Says of each movie of a list what each member would make of it.
+    def predictions(self, movie_rows: Rows) -> list[tuple[MemberPrediction, ...]]:
+        """Predicts what each member would make of each movie, in the order of the movies."""
+        columns = []
+        for reviewer_id, member in zip(self._ids, self._members, strict=True):
+            chances = member.scores(movie_rows).probabilities
+            columns.append(
+                [
+                    MemberPrediction(
+                        reviewer_id=reviewer_id,
+                        predicted_rating=fields.get("predicted_rating"),
+                        like_probability=fields.get("like_probability"),
+                    )
+                    for fields in rated_fields(self._model, chances, len(movie_rows))
+                ]
+            )
+        return list(zip(*columns, strict=True))
 
-        Args:
-            items: the list.
-            reviewer_ids: the members' ids.
-            movie_rows: int64 [len(items)], the movies of the list.
-        """
-        of_members = [
-            self._predictions(member, reviewer_id, movie_rows)
-            for member, reviewer_id in zip(self._members, reviewer_ids, strict=True)
-        ]
-        found = [
-            GroupRecommendation(**vars(item), members=members)
-            for item, members in zip(items, zip(*of_members, strict=True), strict=True)
-        ]
-        return TopList(found, variety=items.variety, why_empty=items.why_empty)
-
-    def _predictions(self, member: Reviewer, reviewer_id: str, movie_rows: Rows) -> list[MemberPrediction]:
-        rating = self._model.rating
-        if rating is None:
-            return [MemberPrediction(reviewer_id=reviewer_id)] * len(movie_rows)
-        chances = self._model.rate(member, movie_rows)
-        means, likes = rating.summarize(chances).mean, self._model.like_probability(chances)
-        return [
-            MemberPrediction(reviewer_id=reviewer_id, predicted_rating=mean, like_probability=like)
-            for mean, like in zip(means.tolist(), likes.tolist(), strict=True)
-        ]
-
-    def _normalised(self, scores: Sequence[NDArray[np.float32]]) -> Doubles:
-        """Each member's scores on one scale, float64 [num_members, num_movies]."""
+    def _normalised(self, scores: Sequence[Floats]) -> Doubles:
+        """Brings each member's scores to one scale: float64 [num_members, num_movies]."""
         normalised: Doubles = (np.stack(scores) - self._means[:, None]) / self._spreads[:, None]
         return normalised
 
-    def _combined(self, values: Doubles) -> NDArray[np.float32]:
-        combined = values.min(axis=0) if self._least else values.mean(axis=0)
-        whole: NDArray[np.float32] = combined.astype(np.float32)
-        return whole
+    def _combined(self, values: Doubles) -> Floats:
+        """Makes one value a movie of the members' values, float64 [num_members, num_movies]."""
+        combined: Doubles = values.min(axis=0) if self._least else values.mean(axis=0)
+        return combined.astype(np.float32)
 
 
-def check_strategy(strategy: str) -> None:
-    """Refuses a strategy that there is none of.
+def group_list(
+    lists: ListMaker, members: Mapping[str, Reviewer], strategy: str, k: int, options: ListOptions
+) -> TopList:
+    """Makes the list of a group, which says of each movie what each member would make of it.
 
     Raises:
-        ConfigError: it is not one of `STRATEGIES`.
+        EngineError: there is no member, or an argument is wrong, as in `ListMaker.make`.
     """
-    if strategy not in STRATEGIES:
-        raise ConfigError(f"strategy must be one of {', '.join(STRATEGIES)} but is {strategy!r}")
+    group = Group(lists, members, strategy)
+    top = lists.make_for(group, group.candidates(k, include_seen=options.include_seen), k, options)
+    predictions = group.predictions(lists.movies.rows([item.movie_id for item in top]))
+    top[:] = [
+        GroupRecommendation(**vars(item), members=made) for item, made in zip(top, predictions, strict=True)
+    ]
+    return top
 
 
 def _strongest(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Adds up the contributions of each movie's reviews, and returns the strongest reasons."""
     by_movie: dict[str, Reason] = {}
     for reason in reasons:
         known = by_movie.get(reason.movie_id)
         total = reason.contribution + (known.contribution if known else 0.0)
-        by_movie[reason.movie_id] = replace(reason if known is None else known, contribution=total)
+        by_movie[reason.movie_id] = replace(known or reason, contribution=total)
     ranked = sorted(by_movie.values(), key=lambda reason: -reason.contribution)
     return tuple(ranked[:MOST_REASONS])

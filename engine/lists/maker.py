@@ -1,73 +1,58 @@
-"""Makes the top lists: for whoever they are, under whatever conditions, from candidates to answers."""
+"""Makes top lists: finds candidates, leaves out what the options exclude, keeps the best, names them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import OtherVariant, Recommendation, TopList
-from engine.arrays import Floats, Rows, are_held, best_places
+from engine.answers import OtherVariant, Recommendation, TopList, Variety
+from engine.arrays import Doubles, Floats, Rows, are_held, k_highest
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import Catalog
 from engine.catalogue.variants import Variants, format_of_card, is_in_format
-from engine.lists.reasons import Explainer
 from engine.lists.recipients import OneReviewer, Recipient
-from engine.model.scorer import Model, Reviewer, Scores
+from engine.model.scorer import Model
+from engine.model.values import Reviewer, Scores
 from engine.questions.conditions import Conditions, resolve_conditions
 from engine.questions.options import ListOptions, check_k
 from engine.search.candidates import CandidateSource
 
-if TYPE_CHECKING:
-    from engine.answers import Variety
-    from engine.lists.groups import Group
-
-
 _BATCH = 256
+"""Reviewers whose candidates are searched for at once."""
 
 logger = logging.getLogger(__name__)
 
 
+class RatedFields(TypedDict, total=False):
+    """Holds the fields of an answer about predicted ratings; empty where the data has no ratings."""
+
+    predicted_rating: float
+    median_rating: float
+    like_probability: float
+    rating_probabilities: dict[str, float]
+
+
 class _Pool(NamedTuple):
-    """What a list is chosen from: the best of the movies that meet every condition, one of each film."""
+    """Holds what a list is chosen from: the best of the movies that may be listed, one of each film."""
 
     rows: Rows
     """int64 [num], highest score first, equal ones by row."""
     scores: Scores
     num_open: int
-    """Movies that were scored, whatever their predicted rating is."""
+    """How many movies were let in, whatever their predicted rating."""
     best_rating: float | None
-    """The highest rating predicted among them; None where none was asked for."""
-
-
-class _Rated(TypedDict):
-    """The part of a recommendation that says what the reviewer will give."""
-
-    predicted_rating: float | None
-    median_rating: float | None
-    like_probability: float | None
-    rating_probabilities: dict[str, float] | None
-
-
-_UNRATED = _Rated(predicted_rating=None, median_rating=None, like_probability=None, rating_probabilities=None)
+    """The highest predicted rating of the movies let in; None where no least rating was asked for."""
 
 
 class ListMaker:
-    """Makes top lists for reviewers, known or new.
+    """Makes top lists for recipients of any kind.
 
-    Args:
-        model: scores the candidates.
-        candidates: finds them.
-        movies: the ids of the movies.
-        cards: what is shown of them.
-        catalog: answers conditions.
-        variants: which movies are one film; none where nobody looked.
-        movie_counts: int [num_movies], each movie's reviews; by default counted from the histories.
-        cold: bool [num_movies], which movies have no reviews to learn from; by default none is one.
+    `matching_rows` finds the movies that meet a condition in SQL, int64, ascending. `movie_counts`, int
+    [num_movies], says how many reviews each movie has; `cold`, bool [num_movies], which movies are cold.
     """
 
     def __init__(
@@ -76,31 +61,24 @@ class ListMaker:
         candidates: CandidateSource,
         movies: IdTable,
         cards: MovieCards,
-        catalog: Catalog,
-        variants: Variants | None = None,
-        movie_counts: NDArray[np.integer] | None = None,
-        cold: NDArray[np.bool_] | None = None,
+        matching_rows: Callable[[str], Rows],
+        variants: Variants,
+        movie_counts: NDArray[np.integer],
+        cold: NDArray[np.bool_],
     ) -> None:
-        self._model = model
-        self._candidates = candidates
-        self._movies = movies
-        self._cards = cards
-        self._catalog = catalog
-        self._variants = variants or Variants.none()
-        self._given_counts = movie_counts
-        self._cold = np.zeros(model.num_movies, dtype=bool) if cold is None else cold
-        self._explainer = Explainer(model, movies, cards)
+        self.model = model
+        self.candidates = candidates
+        self.movies = movies
+        self.cards = cards
+        self.variants = variants
+        self.movie_counts = movie_counts
+        self._matching_rows = matching_rows
+        self._cold = cold
 
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
-        """Makes the top list of each reviewer.
+        """Makes the top list of each reviewer, best first, equal scores in the order of the movies' ids.
 
-        Args:
-            reviewers: who they are for, as `Model.reviewer` works them out.
-            k: how long the lists are, at least 1; shorter only where no more movies match.
-            options: what the lists may hold.
-
-        Returns:
-            A list for each reviewer, best first; equal scores stand in the order of the movies' ids.
+        A list holds k movies, at least 1, and fewer only where no more movies match.
 
         Raises:
             ConfigError: `k` is less than 1, or an option is out of range.
@@ -113,85 +91,60 @@ class ListMaker:
         conditions = self._conditions(options)
         lists: list[TopList] = []
         for begin in range(0, len(reviewers), _BATCH):
-            lists.extend(self._make(reviewers[begin : begin + _BATCH], k, conditions, options))
+            batch = reviewers[begin : begin + _BATCH]
+            if conditions.rows is None:
+                depth = _depth(k, options) + conditions.num_named
+                found = self.candidates.find(batch, depth, include_seen=options.include_seen)
+            else:
+                # Every matching movie is scored, so that a list is short only where no more movies match.
+                found = [conditions.rows] * len(batch)
+            for reviewer, rows in zip(batch, found, strict=True):
+                recipient = OneReviewer(self.model, reviewer, self.movies, self.cards)
+                lists.append(self._list(recipient, rows, k, conditions, options))
         if empty := [top.why_empty for top in lists if top.why_empty is not None]:
             more = f" ({len(empty):,} of {len(lists):,} lists are empty)" if len(lists) > 1 else ""
             logger.warning("%s%s", empty[0], more)
         return lists
 
     def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
-        """Makes one top list for a recipient of any kind.
+        """Makes one top list for a recipient of any kind, as `make` does.
 
-        Args:
-            recipient: whom it is for.
-            candidates: int64 [num], ascending, the movies worth scoring where no condition names others; all
-                are scored where too few of them can be listed.
-            k: how long the list is, at least 1; shorter only where no more movies match.
-            options: what the list may hold.
+        The candidates, int64, ascending, are scored where no condition names movies; where too few of them
+        can be listed, every movie is scored.
 
         Raises:
-            EngineError: as `make`.
+            EngineError: an argument is wrong, as in `make`.
         """
         check_k(k)
         conditions = self._conditions(options)
-        wanted = _pool_size(k, options)
         rows = candidates if conditions.rows is None else conditions.rows
-        found = self._list(recipient, rows, k, wanted, conditions, options)
+        found = self._list(recipient, rows, k, conditions, options)
         if found.why_empty is not None:
             logger.warning("%s", found.why_empty)
         return found
 
-    def group(self, members: Sequence[Reviewer], strategy: str) -> Group:
-        """Several reviewers as one recipient.
-
-        Raises:
-            ConfigError: there is no such strategy.
-        """
-        from engine.lists.groups import Group
-
-        return Group(self._model, self._candidates, members, strategy, self._explainer)
-
-    def recipient(self, reviewer: Reviewer) -> OneReviewer:
-        """One reviewer as a recipient."""
-        return OneReviewer(self._model, reviewer, self._explainer)
-
     def _conditions(self, options: ListOptions) -> Conditions:
-        return resolve_conditions(options, self._movies, self._catalog, self._model.rating, self._cold)
-
-    def _make(
-        self, reviewers: Sequence[Reviewer], k: int, conditions: Conditions, options: ListOptions
-    ) -> list[TopList]:
-        wanted = _pool_size(k, options)
-        if conditions.rows is None:
-            depth = wanted + conditions.num_named
-            found = self._candidates.find(reviewers, depth, include_seen=options.include_seen)
-        else:
-            # With a condition every matching movie is scored, so that a list is short only when they run out.
-            found = [conditions.rows] * len(reviewers)
-        return [
-            self._list(self.recipient(reviewer), rows, k, wanted, conditions, options)
-            for reviewer, rows in zip(reviewers, found, strict=True)
-        ]
+        if not options.has_conditions:
+            return Conditions(num_movies=self.model.num_movies)
+        rating = self.model.rating
+        return resolve_conditions(options, self.movies, self._matching_rows, rating, self._cold)
 
     def _list(
-        self,
-        recipient: Recipient,
-        rows: Rows,
-        k: int,
-        wanted: int,
-        conditions: Conditions,
-        options: ListOptions,
+        self, recipient: Recipient, rows: Rows, k: int, conditions: Conditions, options: ListOptions
     ) -> TopList:
+        wanted = _depth(k, options)
         pool = self._pool(recipient, rows, wanted, conditions, options)
         if len(pool.rows) < wanted and conditions.rows is None and len(rows) < conditions.num_movies:
             pool = self._pool(recipient, conditions.all_rows(), wanted, conditions, options)
+        top = TopList()
         if not len(pool.rows):
-            return TopList(why_empty=conditions.why_none_is_left(pool.num_open, pool.best_rating))
-        places, variety = np.arange(min(k, len(pool.rows))), None
+            top.why_empty = conditions.why_none_is_left(pool.num_open, pool.best_rating)
+            return top
+        places = np.arange(min(k, len(pool.rows)))
         if options.is_varied:
-            places, variety = self._vary(pool, k, options)
-        answers = self._answers(recipient, pool.rows[places], _pick(pool.scores, places), options)
-        return TopList(answers, variety=variety)
+            places, top.variety = self._vary(pool, k, options)
+        top += self._answers(recipient, pool.rows[places], _pick(pool.scores, places), options)
+        return top
 
     def _pool(
         self, recipient: Recipient, rows: Rows, wanted: int, conditions: Conditions, options: ListOptions
@@ -199,46 +152,45 @@ class ListMaker:
         """Scores what may be listed of some movies, and keeps the best."""
         rows = self._open(recipient, rows, conditions, options)
         num_open, best_rating = len(rows), None
-        if conditions.min_rating is not None and self._model.rating:
+        if conditions.min_rating is not None and self.model.rating:
             probabilities = recipient.scores(rows).probabilities
             if probabilities is not None:
-                mean = self._model.rating.summarize(probabilities).mean.astype(np.float64)
+                mean = self.model.rating.summarize(probabilities).mean.astype(np.float64)
                 rows, best_rating = rows[mean >= conditions.min_rating], float(mean.max(initial=0))
-        if self._variants and not options.all_variants:
-            rows = rows[self._variants.one_each(rows, self._preference(rows, options))]
+        if self.variants and not options.all_variants:
+            rows = rows[self.variants.one_each(rows, self._preference(rows, options))]
         places, scores = recipient.best_scores(rows, wanted)
-        best = best_places(scores.score, wanted)
+        best = k_highest(scores.score, wanted)
         return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
-        """The movies that may be listed, of some and of their variants: int64, ascending."""
-        if conditions.rows is None and self._variants and not options.all_variants:
-            rows = self._variants.complete(rows)
-        if len(conditions.excluded):
+        """Finds the movies that may be listed among some movies and their variants: int64, ascending."""
+        if conditions.rows is None and self.variants and not options.all_variants:
+            rows = self.variants.complete(rows)
+        if conditions.excluded is not None:
             rows = rows[~are_held(conditions.excluded, rows)]
         if not options.include_seen:
             seen = recipient.seen_rows
-            seen = np.sort(seen) if options.all_variants else self._variants.complete(seen)
+            seen = np.sort(seen) if options.all_variants else self.variants.complete(seen)
             rows = rows[~are_held(seen, rows)]
         return rows
 
-    def _preference(self, rows: Rows, options: ListOptions) -> NDArray[np.float64]:
-        """Which variant of a film is listed: one of the wanted format, then the one with most reviews."""
-        preference = np.asarray(self._counts(rows), dtype=np.float64)
+    def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
+        """Ranks the variants of a film: those of the wanted format first, then by their number of reviews."""
+        preference: Doubles = self.movie_counts[rows].astype(np.float64)
         if options.format_preference is None:
             return preference
-        for place in np.flatnonzero(self._variants.are_several(rows)).tolist():
-            if is_in_format(self._cards.card(int(rows[place])), options.format_preference):
-                preference[place] += self._model.num_movies + len(self._model.histories.movie_rows)
+        for place in np.flatnonzero(self.variants.are_several(rows)).tolist():
+            if is_in_format(self.cards.card(int(rows[place])), options.format_preference):
+                preference[place] += self.model.num_movies + len(self.model.histories.movie_rows)
         return preference
 
     def _vary(self, pool: _Pool, k: int, options: ListOptions) -> tuple[Rows, Variety]:
-        from engine.answers import Variety
         from engine.lists.variety import diversify, lean, list_diversity, unit_vectors
 
-        leaned = lean(pool.scores.score, self._counts(pool.rows), options.novelty)
-        order = best_places(leaned, len(leaned))
-        vectors = unit_vectors(self._model.relevance.movie_vectors[pool.rows][:, :-1])
+        leaned = lean(pool.scores.score, self.movie_counts[pool.rows], options.novelty)
+        order = k_highest(leaned, len(leaned))
+        vectors = unit_vectors(self.model.relevance.movie_vectors[pool.rows][:, :-1])
         places = order[diversify(leaned[order], vectors[order], k, options.diversity)]
         score = pool.scores.score.astype(np.float64)
         return places, Variety(
@@ -249,30 +201,23 @@ class ListMaker:
             plain_diversity=list_diversity(vectors[: len(places)]),
         )
 
-    def _counts(self, rows: Rows) -> NDArray[np.integer]:
-        if self._given_counts is None:
-            self._given_counts = np.bincount(
-                self._model.histories.movie_rows, minlength=self._model.num_movies
-            )
-        return self._given_counts[rows]
-
     def _answers(
         self, recipient: Recipient, rows: Rows, scores: Scores, options: ListOptions
     ) -> list[Recommendation]:
-        ratings = self._ratings(scores.probabilities, len(rows))
+        rated = rated_fields(self.model, scores.probabilities, len(rows))
         reasons = recipient.reasons(rows) if options.because else None
         score, relevance, cold = scores.score.tolist(), scores.relevance.tolist(), self._cold[rows].tolist()
         answers = []
         for place, row in enumerate(rows.tolist()):
-            card = self._cards.card(row)
+            card = self.cards.card(row)
             answers.append(
                 Recommendation(
                     rank=place + 1,
-                    movie_id=self._movies.id(row),
+                    movie_id=self.movies.id(row),
                     title=card["title"],
                     score=score[place],
                     relevance=relevance[place],
-                    **ratings[place],
+                    **rated[place],
                     card=card,
                     because=None if reasons is None else reasons[place],
                     variants=self._others(row) if options.show_variants else None,
@@ -281,46 +226,46 @@ class ListMaker:
             )
         return answers
 
-    def _ratings(self, probabilities: Floats | None, num: int) -> list[_Rated]:
-        """What answers say of ratings, in as many of them."""
-        if probabilities is None or self._model.rating is None:
-            return num * [_UNRATED]
-        predicted = self._model.rating.summarize(probabilities)
-        likes = self._model.like_probability(probabilities)
-        names = [str(round(level, 4)) for level in self._model.rating.levels.tolist()]
-        columns = (predicted.mean, predicted.median, likes, probabilities)
-        return [
-            _Rated(
-                predicted_rating=mean,
-                median_rating=median,
-                like_probability=like,
-                rating_probabilities=dict(zip(names, chances, strict=True)),
-            )
-            for mean, median, like, chances in zip(*(column.tolist() for column in columns), strict=True)
-        ]
-
     def _others(self, row: int) -> tuple[OtherVariant, ...]:
-        rows = self._variants.of(row)
+        """Describes the other variants of a film, those with most reviews first."""
+        rows = self.variants.of(row)
         rows = rows[rows != row]
-        cards = [
-            (int(other), self._cards.card(int(other)))
-            for other in rows[np.argsort(-self._counts(rows), kind="stable")]
-        ]
-        return tuple(
-            OtherVariant(movie_id=self._movies.id(other), title=card["title"], format=format_of_card(card))
-            for other, card in cards
+        named = []
+        for other in rows[k_highest(self.movie_counts[rows].astype(np.float64), len(rows))].tolist():
+            card = self.cards.card(other)
+            named.append(
+                OtherVariant(movie_id=self.movies.id(other), title=card["title"], format=format_of_card(card))
+            )
+        return tuple(named)
+
+
+def rated_fields(model: Model, probabilities: Floats | None, num: int) -> list[RatedFields]:
+    """Describes the predicted ratings of `num` answers by the chances, [num, num_levels], of the levels."""
+    if probabilities is None or model.rating is None:
+        return num * [RatedFields()]
+    predicted = model.rating.summarize(probabilities)
+    columns = predicted.mean, predicted.median, model.like_probability(probabilities), probabilities
+    names = [str(round(level, 4)) for level in model.rating.levels.tolist()]
+    return [
+        RatedFields(
+            predicted_rating=mean,
+            median_rating=median,
+            like_probability=like,
+            rating_probabilities=dict(zip(names, chances, strict=True)),
         )
-
-
-def _pool_size(k: int, options: ListOptions) -> int:
-    """How many movies a list is chosen from."""
-    if not options.is_varied:
-        return k
-    from engine.lists.variety import pool_size
-
-    return pool_size(k)
+        for mean, median, like, chances in zip(*(column.tolist() for column in columns), strict=True)
+    ]
 
 
 def _pick(scores: Scores, places: Rows) -> Scores:
     probabilities = None if scores.probabilities is None else scores.probabilities[places]
     return Scores(scores.score[places], scores.relevance[places], probabilities)
+
+
+def _depth(k: int, options: ListOptions) -> int:
+    """Returns how many movies a list of k is chosen from: more than k if the list is varied."""
+    if not options.is_varied:
+        return k
+    from engine.lists.variety import pool_size
+
+    return pool_size(k)

@@ -1,66 +1,189 @@
-"""Whom a list is for: what they have seen already, and how movies score for them."""
+"""Says whom a list is for: what they have seen, how movies score, which reviews speak for a movie.
+
+A review's contribution to a score is the score less what it would be without the review. Every score depends
+on sums over the history, so a review is left out by taking its part off these sums.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import Reason
-from engine.arrays import Rows
-from engine.lists.reasons import Explainer
-from engine.model.scorer import Model, Reviewer, Scores
+from engine.arrays import Doubles, Rows, distinct, k_highest_of_rows
+from engine.artifact.ids import IdTable
+from engine.catalogue.cards import MovieCards
+from engine.model.heads import RatingHead, Tastes
+from engine.model.histories import History, recency_weights
+from engine.model.neighbours import stars_without_each
+from engine.model.scorer import Model
+from engine.model.values import Reviewer, Scores
+
+MOST_REASONS = 3
+"""Reviews that are named as the reasons of one recommendation, at most."""
+_PAIRS_AT_ONCE = 200_000
+"""Pairs of a movie and a review that are worked on at once, at some hundred bytes each."""
 
 
 class Recipient(Protocol):
-    """What a top list is made for. Its scores of a movie do not depend on what else is scored."""
+    """Receives a top list. The score of a movie must not depend on what else is scored."""
 
-    @property
-    def seen_rows(self) -> NDArray[np.integer]:
-        """The movies that count as seen, int [num]."""
-        ...
+    seen_rows: NDArray[np.integer]
+    """The movies that count as seen, int [num]."""
 
     def scores(self, movie_rows: Rows) -> Scores:
         """Scores some movies."""
         ...
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores those of some movies that may be among their k best, at positions that ascend."""
-        ...
+        """Scores the movies that may be among the k best of some, and returns their places, ascending.
+
+        Scores all of the movies where one score does not bound another, as those of a group's members.
+        """
+        return np.arange(len(movie_rows)), self.scores(movie_rows)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Why each of some movies is listed."""
+        """Finds the reviews that speak most for each of some movies, the strongest first."""
         ...
 
 
-class OneReviewer:
-    """A single reviewer, known or new.
+class OneReviewer(Recipient):
+    """Receives a list alone: a reviewer who was trained on, or a newcomer; ids and cards name the reasons."""
 
-    Args:
-        model: scores for them.
-        reviewer: who they are.
-        explainer: gives the reasons.
-    """
-
-    def __init__(self, model: Model, reviewer: Reviewer, explainer: Explainer) -> None:
+    def __init__(self, model: Model, reviewer: Reviewer, movies: IdTable, cards: MovieCards) -> None:
+        self.reviewer = reviewer
+        self.seen_rows = reviewer.history.movie_rows
         self._model = model
-        self._reviewer = reviewer
-        self._explainer = explainer
-
-    @property
-    def seen_rows(self) -> NDArray[np.integer]:
-        """The movies of their history."""
-        return self._reviewer.history.movie_rows
+        self._movies = movies
+        self._cards = cards
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Their own scores."""
-        return self._model.rescore(self._reviewer, movie_rows)
+        """Scores some movies."""
+        return self._model.rescore(self.reviewer, movie_rows)
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Those of the best, without rating what cannot be among them."""
-        return self._model.rescore_best(self._reviewer, movie_rows, k)
+        """Scores the movies that may be among the k best; predicts no ratings for the rest."""
+        return self._model.rescore_best(self.reviewer, movie_rows, k)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """The movies of their history that speak most for each."""
-        return self._explainer.reasons(self._reviewer, movie_rows)
+        """Finds up to `MOST_REASONS` reviews of the history that add most to each movie's score.
+
+        A review that takes away from the score is no reason, unless it is the only review of the history.
+        """
+        only = len(self.reviewer.history.movie_rows) == 1
+        found = strongest_contributions(self._model, self.reviewer, movie_rows, MOST_REASONS)
+        named = {place: self._reason(place) for place in distinct(found.places.ravel()).tolist()}
+        return [
+            tuple(
+                replace(named[place], contribution=amount)
+                for place, amount in zip(places, amounts, strict=True)
+                if amount > 0 or only
+            )
+            for places, amounts in zip(found.places.tolist(), found.amounts.tolist(), strict=True)
+        ]
+
+    def _reason(self, place: int) -> Reason:
+        """Names the review at a place of the history, whose contribution is still to be filled in."""
+        row, level = (int(rows[place]) for rows in self.reviewer.history)
+        head = self._model.rating
+        rating = None if head is None else round(float(head.levels[level]), 4)
+        title = self._cards.card(row)["title"]
+        return Reason(movie_id=self._movies.id(row), title=title, rating=rating, contribution=0.0)
+
+
+class Contributions(NamedTuple):
+    """Holds what reviews add to the scores of some movies, the strongest first for each movie."""
+
+    places: Rows
+    """int64 [num_movies, num_strongest], positions in the history."""
+    amounts: Doubles
+    """float64 [num_movies, num_strongest], in units of the score, descending; may be negative."""
+
+
+def strongest_contributions(
+    model: Model, reviewer: Reviewer, movie_rows: Rows, num_strongest: int
+) -> Contributions:
+    """Finds the reviews of a history, at most `num_strongest`, that add most to the score of each movie."""
+    num_reviews = len(reviewer.history.movie_rows)
+    shape = len(movie_rows), min(num_strongest, num_reviews)
+    places, amounts = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    step = max(1, _PAIRS_AT_ONCE // max(1, num_reviews))
+    for begin in range(0, len(movie_rows) if num_reviews else 0, step):
+        block = slice(begin, begin + step)
+        added = _contributions(model, reviewer, movie_rows[block])
+        places[block] = best = k_highest_of_rows(added, num_strongest)
+        amounts[block] = np.take_along_axis(added, best, axis=1)
+    return Contributions(places, amounts)
+
+
+def _contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Doubles:
+    """Works out what each review adds to the score of each movie: float64 [num_movies, num_reviews]."""
+    relevance = _relevance_contributions(model, reviewer.history, movie_rows)
+    if model.rating is None or reviewer.taste is None:
+        return relevance
+    likes = _like_contributions(model, model.rating, reviewer.history, reviewer.taste, movie_rows)
+    return relevance + model.blend.like_weight * likes
+
+
+def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -> Doubles:
+    """Works out what each review adds to the relevance, neighbours included: [num_movies, num_reviews]."""
+    head = model.relevance
+    ages = np.arange(len(history.movie_rows), 0, -1)
+    fading = recency_weights(ages, head.recency_power).astype(np.float64)
+    weights = model.history_table.between(movie_rows, history.movie_rows)
+    near: Doubles = weights * model.review_weights[history.level_rows].astype(np.float64)
+    mass = fading.sum()
+    without = _without_each(near, fading) / max(mass - fading[0], 1.0)
+    added: Doubles = model.blend.neighbour_weight * ((near @ fading / max(mass, 1.0))[:, None] - without)
+
+    # One review more than count, since it moves up when a newer one is left out.
+    latest = slice(-head.max_history - 1, None)
+    window, levels = history.movie_rows[latest], history.level_rows[latest]
+    fading = fading[latest].copy()
+    shorter = fading[1:].sum()
+    if len(window) > head.max_history:
+        fading[0] = 0.0
+    products = head.movie_vectors[movie_rows, :-1] @ head.history_vectors[window].T
+    pooled: Doubles = products.astype(np.float64) * head.level_weights[levels]
+    full = pooled @ fading / np.sqrt(fading.sum() + 1.0)
+    added[:, latest] += full[:, None] - _without_each(pooled, fading) / np.sqrt(shorter + 1.0)
+    return added
+
+
+def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
+    """Sums a fading history without each of its reviews; each older review then moves one place up.
+
+    Terms and sums are float64 [num_movies, num_reviews], oldest first; `fading`, float64 [num_reviews], says
+    how much each review counts in the whole history.
+    """
+    kept = terms * fading
+    moved = terms[:, :-1] * fading[1:]
+    without: Doubles = kept.sum(axis=1)[:, None] - kept.cumsum(axis=1)
+    without[:, 1:] += moved.cumsum(axis=1)
+    return without
+
+
+def _like_contributions(
+    model: Model, head: RatingHead, history: History, taste: Tastes, movie_rows: Rows
+) -> Doubles:
+    """Works out what each review adds to the logarithm of the chance of a like: [num_movies, num_reviews]."""
+    above = head.above_means(history).astype(np.float64)
+    rows = head.history_vectors[history.movie_rows]
+    terms = rows[:, : head.dim] + above[:, None] * rows[:, head.dim :]  # [num_reviews, dim]
+    pooled, num_reviews, num_movies = terms.sum(axis=0), len(terms), len(movie_rows)
+    # What is added to the reviewer's vector when a review is left out: [num_reviews, dim].
+    moved = (pooled - terms) / np.sqrt(num_reviews) - pooled / np.sqrt(num_reviews + 1)
+    near, near_without = np.zeros(num_movies), np.zeros((num_movies, num_reviews))  # In stars.
+    if model.rating_neighbours is not None:
+        weights = model.rating_neighbours.between(movie_rows, history.movie_rows)
+        near, near_without = stars_without_each(weights, above)
+    # One call for the whole history and for each review left out: a call costs more than its rows.
+    added = np.concatenate([np.zeros((num_movies, head.dim)), np.tile(moved, (num_movies, 1))])
+    tastes = Tastes((taste.vectors + added).astype(np.float32), taste.biases, taste.log_scales)
+    movies = np.concatenate([movie_rows, movie_rows.repeat(num_reviews)])
+    chances = model.rate_tastes(tastes, movies, np.concatenate([near, near_without.ravel()]))
+    likes = model.log_like(chances).astype(np.float64)
+    return likes[:num_movies, None] - likes[num_movies:].reshape(near_without.shape)

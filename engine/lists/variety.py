@@ -1,4 +1,4 @@
-"""Variety in a list: movies that are unlike each other, and movies that are no bestsellers.
+"""Varies a list: prefers movies that are unlike each other, and movies that are no bestsellers.
 
 Both choose among the reviewer's best candidates, the pool, so that a varied list still suits its reviewer.
 """
@@ -11,32 +11,33 @@ from numpy.typing import NDArray
 from engine.arrays import Doubles, Rows
 
 _LEAST_POOL = 100
+"""Candidates that even a short list is chosen from."""
 _POOL_PER_PLACE = 5
+"""Candidates for each place of a long list."""
 _LEAST_SPREAD = 1e-9
+"""Spreads below this are rounding errors of equal values."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
+"""Trade-offs between the score and the likeness to the movies chosen before, one list each."""
 
 
 def pool_size(k: int) -> int:
-    """Candidates that a varied list of k movies is chosen from."""
+    """Returns how many candidates a varied list of k movies is chosen from."""
     return max(_LEAST_POOL, _POOL_PER_PLACE * k)
 
 
 def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
-    """Scores with bestsellers pushed down: float64 [num].
+    """Lowers the scores of bestsellers.
 
-    The logarithm of a movie's reviews is taken off its score, on the scale of the scores' own spread: at
-    1 a movie loses as much for standing out in reviews as it wins for standing out in score. For a fixed
-    pool the mean logarithm of the best k falls with the setting, and so does their mean score.
+    The logarithm of a movie's reviews is taken off its score, on the scale of the scores' own spread. With
+    novelty 1 a movie loses as much for standing out in reviews as it wins for standing out in score. More
+    novelty lowers the mean logarithm of the reviews of the best k of a fixed pool, and their mean score.
 
-    Args:
-        scores: float [num].
-        counts: int [num], each movie's reviews.
-        novelty: 0 to 1; 0 leaves the scores as they are.
+    Scores and counts of reviews are [num]. The novelty is 0, which leaves the scores as they are, to 1.
     """
     plain = np.asarray(scores, dtype=np.float64)
     fame = np.log1p(np.asarray(counts, dtype=np.float64))
     spread = float(fame.std()) if len(fame) else 0.0
-    # Equal counts have a spread that is zero but for rounding, which would be blown up.
+    # The spread of equal counts is a rounding error, and dividing by it would blow it up.
     if novelty == 0 or spread < _LEAST_SPREAD:
         return plain
     leaned: Doubles = plain - novelty * plain.std() / spread * (fame - fame.mean())
@@ -44,23 +45,18 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
 
 
 def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity: float) -> Rows:
-    """Chooses k movies of a pool that score high and are unlike each other.
+    """Returns the positions of k movies of a pool that score high and are unlike each other, ascending.
 
-    Lists are grown one movie at a time by maximal marginal relevance (Carbonell and Goldstein, "The use of
-    MMR, diversity-based reranking", SIGIR 1998), for several trade-offs between the score and the likeness
-    to what is chosen already. Greedy lists do not always get more diverse as the trade-off moves, so of
-    these lists, which do not depend on the setting, the one is taken that is best by `(1 - diversity) *
-    score + diversity * list_diversity`, each measured on the span that the lists cover. The best of fixed
-    lists by a moving weight is monotone: a higher setting never gives a less diverse list or a higher score.
+    1. Grow one list for each of several trade-offs between the score and the likeness to the movies chosen
+       before, movie by movie, by maximal marginal relevance (Carbonell and Goldstein, "The use of MMR,
+       diversity-based reranking", SIGIR 1998). These lists do not depend on `diversity`.
+    2. Take the list with the highest `(1 - diversity) * score + diversity * list_diversity`, each measured on
+       the span that the lists cover.
 
-    Args:
-        scores: float64 [num], highest first.
-        vectors: float [num, dim].
-        k: how many movies are wanted.
-        diversity: 0 to 1; 0 gives the first k.
+    Greedy lists do not always get more diverse with the trade-off; but the best of fixed lists by a moving
+    weight is monotone, so more diversity never gives a less diverse list or a higher score.
 
-    Returns:
-        Their positions in the pool, int64 [min(k, num)], ascending.
+    The scores fall; the vectors are [num, dim]. The diversity is 0, which gives the first k movies, to 1.
     """
     k = min(k, len(scores))
     if diversity == 0 or k == len(scores):
@@ -75,7 +71,7 @@ def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity:
 
 
 def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
-    """Vectors of length 1, float64 [num, dim]; one of zeros stays, and is like nothing."""
+    """Scales vectors to length 1, float64 [num, dim]; a vector of zeros stays, and is like nothing."""
     vectors = np.asarray(vectors, dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Doubles = vectors / np.where(lengths > 0, lengths, 1.0)
@@ -83,10 +79,9 @@ def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
 
 
 def list_diversity(unit: Doubles) -> float:
-    """The mean over all pairs of 1 less the cosine, 0 to 2; 0 for fewer than two movies.
+    """Measures how unlike the movies of a list are: the mean over all pairs of 1 less the cosine, 0 to 2.
 
-    Args:
-        unit: float64 [num, dim], as `unit_vectors` gives them.
+    The vectors, float64 [num, dim], have length 1 each. Fewer than two movies give 0.
 
     Example:
         >>> list_diversity(np.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -100,7 +95,7 @@ def list_diversity(unit: Doubles) -> float:
 
 
 def _greedy_lists(gains: Doubles, unit: Doubles, k: int) -> NDArray[np.int64]:
-    """A list for each trade-off, int64 [num_trade_offs, k], positions ascending; the first is plain."""
+    """Grows a list for each trade-off: positions, int64 [num_trade_offs, k], ascending."""
     every = np.arange(len(_TRADE_OFFS))
     lists = np.empty((len(_TRADE_OFFS), k), dtype=np.int64)
     nearest = np.zeros((len(_TRADE_OFFS), len(gains)))

@@ -1,4 +1,4 @@
-"""What will this reviewer give this movie: the rating head in NumPy, equal to the trained one."""
+"""Scores movies as the trained networks do, in NumPy: the relevance head and the rating head."""
 
 from __future__ import annotations
 
@@ -13,8 +13,58 @@ from engine.arrays import Floats, sums
 from engine.model.histories import Histories, History, recency_weights
 
 
+@dataclass(frozen=True, kw_only=True)
+class RelevanceHead:
+    """Answers "will this reviewer come to this movie?" by the inner product of two vectors.
+
+    The reviewer's vector has a 1 behind it and the movie's vector its bias. So a vector index over the movie
+    vectors ranks movies by what the network was trained on.
+
+    Attributes:
+        movie_vectors: float32 [num_movies, embedding_dim + 1]; the last column is the bias.
+        history_vectors: float32 [num_movies, embedding_dim], what a review adds to its reviewer's vector.
+        reviewer_embeddings: float32 [num_reviewers, embedding_dim].
+        level_weights: float32 [max(num_levels, 1)], how much a review of each rating adds.
+        recency_power: older reviews fade by this power of their age.
+        max_history: how many of the latest reviews count.
+    """
+
+    movie_vectors: Floats
+    history_vectors: Floats
+    reviewer_embeddings: Floats
+    level_weights: Floats
+    recency_power: float
+    max_history: int
+
+    @property
+    def embedding_dim(self) -> int:
+        """Returns how many numbers a reviewer's vector has."""
+        return int(self.history_vectors.shape[1])
+
+    def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
+        """Pools histories into query vectors, float32 [num, embedding_dim + 1].
+
+        Reviewers who were not trained on have no rows: None.
+        """
+        recent = histories.latest(self.max_history)
+        fading = recency_weights(recent.ages, self.recency_power)
+        weights = fading * self.level_weights[recent.level_rows]
+        parts = weights[:, None] * self.history_vectors[recent.movie_rows]
+        queries = np.ones((len(histories), self.embedding_dim + 1), dtype=np.float32)
+        mass = sums(fading, recent.offsets)
+        queries[:, :-1] = sums(parts, recent.offsets) / np.sqrt(mass + np.float32(1))[:, None]
+        if reviewer_rows is not None:
+            queries[:, :-1] += self.reviewer_embeddings[reviewer_rows]
+        return queries
+
+    def score(self, query: Floats, movie_rows: NDArray[np.integer] | slice) -> Floats:
+        """Returns the relevance of some movies to a query, float32 [num]."""
+        scores: Floats = self.movie_vectors[movie_rows] @ query
+        return scores
+
+
 class RatingPrediction(NamedTuple):
-    """Predicted ratings of n (reviewer, movie) pairs."""
+    """Holds the predicted ratings of n pairs of a reviewer and a movie."""
 
     mean: Floats
     """float32 [n], in ratings: the expected rating, which has the least squared error."""
@@ -25,48 +75,46 @@ class RatingPrediction(NamedTuple):
 
 
 class Tastes(NamedTuple):
-    """Reviewers as the rating head sees them."""
+    """Holds reviewers as the rating head sees them."""
 
     vectors: Floats
     """float32 [num, dim], pooled from the histories."""
     biases: Floats
-    """float32 [num], how generous they are, in logits."""
+    """float32 [num], how generous the reviewers are, in logits."""
     log_scales: Floats
     """float32 [num], how sharply their ratings follow the prediction, as a logarithm."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
-        """Those in some places, in that order."""
+        """Copies the tastes at some positions, in the order asked for."""
         return Tastes(self.vectors[places], self.biases[places], self.log_scales[places])
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatingHead:
-    """The weights of the rating head.
+    """Answers "what will this reviewer give this movie?" with a chance for each rating level.
 
-    The location of a rating is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v, u *
-    v)`, in logits,
-    and the chance of a rating at or under level `l` is `sigmoid(scale * (thresholds[l] - location))`: the
-    ordinal
-    (proportional odds) model of McCullagh (1980), with a scale of its own for each pair.
+    The location of a rating, in logits, is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v,
+    u * v)`. The chance of a rating at or under level `l` is `sigmoid(scale * (thresholds[l] - location))`:
+    the ordinal (proportional odds) model of McCullagh (1980), with a scale of its own for each pair.
 
     Attributes:
         levels: float32 [num_levels], ascending.
         movie_vectors: float32 [num_movies, dim + 2]; the last two columns are bias and log scale.
         history_vectors: float32 [num_movies, 2 * dim]; what a review of the movie adds to the reviewer's
-            vector: for having come, and per star above the movie's baseline.
+            vector: for having come, and per star above the movie's mean.
         reviewer_biases: float32 [num_reviewers, 2]: bias and log scale.
-        baselines: float32 [num_movies], the damped mean rating of each movie.
+        movie_means: float32 [num_movies], the damped mean rating of each movie.
         thresholds: float32 [num_levels - 1], ascending.
         dot_weights: float32 [dim].
-        kernels: of each layer of the MLP, float32 [inputs, outputs]; the last has two outputs.
-        biases: of each layer, float32 [outputs].
+        kernels: float32 [inputs, outputs] for each layer of the MLP; the last layer has two outputs.
+        biases: float32 [outputs] for each layer of the MLP.
     """
 
     levels: Floats
     movie_vectors: Floats
     history_vectors: Floats
     reviewer_biases: Floats
-    baselines: Floats
+    movie_means: Floats
     thresholds: Floats
     dot_weights: Floats
     kernels: Sequence[Floats]
@@ -74,20 +122,23 @@ class RatingHead:
 
     @property
     def dim(self) -> int:
-        """Numbers in a vector."""
+        """Returns how many numbers a vector has."""
         return len(self.dot_weights)
 
-    def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
-        """Pools histories into the reviewers' vectors.
+    def above_means(self, reviews: Histories | History) -> Floats:
+        """Returns how many stars each review lies above its movie's mean, float32 [num_reviews]."""
+        above: Floats = self.levels[reviews.level_rows] - self.movie_means[reviews.movie_rows]
+        return above
 
-        Args:
-            reviewer_rows: int [num], or None for reviewers who were not trained on.
-            histories: what each of them reviewed.
-        """
-        rows = self.history_vectors[histories.movie_rows]
-        residuals = self.levels[histories.level_rows] - self.baselines[histories.movie_rows]
-        parts = rows[:, : self.dim] + residuals[:, None] * rows[:, self.dim :]
-        pooled = sums(parts, histories.offsets)
+    def pulls(self, reviews: Histories | History) -> Floats:
+        """Returns what each review adds to its reviewer's vector: float32 [num_reviews, dim]."""
+        rows = self.history_vectors[reviews.movie_rows]
+        pulls: Floats = rows[:, : self.dim] + self.above_means(reviews)[:, None] * rows[:, self.dim :]
+        return pulls
+
+    def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
+        """Pools histories into the tastes of their reviewers; those not trained on have no rows: None."""
+        pooled = sums(self.pulls(histories), histories.offsets)
         pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]
         if reviewer_rows is None:
             own = np.zeros((len(histories), 2), dtype=np.float32)
@@ -98,12 +149,10 @@ class RatingHead:
     def locate(
         self, tastes: Tastes, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
     ) -> tuple[Floats, Floats]:
-        """Locations and log scales of ratings, each float32 [num].
+        """Returns the locations and the log scales of ratings, each float32 [num].
 
-        Args:
-            tastes: the reviewer of each movie, or one for all of them.
-            movie_rows: int [num], or a slice.
-            interaction_weight: what the part beside the two biases counts.
+        `tastes` holds the reviewer of each movie, or one reviewer for all movies. In the location all but the
+        two biases counts `interaction_weight`.
         """
         rows = self.movie_vectors[movie_rows]
         vectors, users = rows[:, : self.dim], tastes.vectors
@@ -119,90 +168,26 @@ class RatingHead:
         return location.astype(np.float32), log_scale.astype(np.float32)
 
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
-        """The chance of each level, float32 [num, num_levels], of locations and log scales, float32 [num]."""
+        """Returns the chance of each level, float32 [num, num_levels], from what `locate` returns."""
         distance = self.thresholds[None, :] - location[:, None]
         scale = np.exp(np.minimum(np.maximum(log_scale, np.float32(-8)), np.float32(8)))
-        # Differences of the cumulative chances, with 0 in front of them and 1 behind.
+        # Differences of the cumulative chances, which are sigmoids, with 0 in front of them and 1 behind.
         chances = np.ones((len(location), len(self.levels)), dtype=np.float32)
-        chances[:, :-1] = cumulative = _sigmoid(scale[:, None] * distance)
+        chances[:, :-1] = cumulative = 0.5 * np.tanh(0.5 * (scale[:, None] * distance)) + 0.5
         chances[:, 1:] -= cumulative
         return chances
 
     def mean(self, probabilities: Floats) -> Floats:
-        """Means of distributions, float32 [...], of probabilities, float32 [..., num_levels].
+        """Returns the means of distributions, float32 [...], of probabilities, float32 [..., num_levels].
 
-        Not a matrix product: for rows of five numbers OpenBLAS computes with registers that nothing was
-        written to, and NumPy may then warn of invalid values that are not there.
+        A matrix product would be shorter. But for rows of five numbers OpenBLAS computes with registers that
+        nothing was written to, and NumPy may then warn of invalid values that are not there.
         """
         mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
         return mean
 
     def summarize(self, probabilities: Floats) -> RatingPrediction:
-        """Mean and median of distributions, float32 [num, num_levels]."""
+        """Returns the mean and the median of distributions, float32 [num, num_levels]."""
         at_or_under = np.cumsum(probabilities, axis=1)[:, :-1]
         median = self.levels[(at_or_under < 0.5).sum(axis=1)]
         return RatingPrediction(self.mean(probabilities), median, probabilities)
-
-
-def _sigmoid(values: Floats) -> Floats:
-    half: Floats = 0.5 * np.tanh(0.5 * values) + 0.5
-    return half
-
-
-@dataclass(frozen=True, kw_only=True)
-class RelevanceHead:
-    """The weights of the relevance head.
-
-    The relevance of a movie is an inner product: the reviewer's vector, with a 1 behind it, times the
-    movie's vector,
-    with its bias behind it. So what an index over the movie vectors ranks is what the network was trained on.
-
-    Attributes:
-        movie_vectors: float32 [num_movies, embedding_dim + 1]; the last column is the bias.
-        history_vectors: float32 [num_movies, embedding_dim], what a review adds to its reviewer's vector.
-        reviewer_embeddings: float32 [num_reviewers, embedding_dim].
-        level_weights: float32 [max(num_levels, 1)], how much a review of each rating adds.
-        recency_power: older reviews fade by this power of their place.
-        max_history: the latest reviews that count.
-    """
-
-    movie_vectors: Floats
-    history_vectors: Floats
-    reviewer_embeddings: Floats
-    level_weights: Floats
-    recency_power: float
-    max_history: int
-
-    @property
-    def embedding_dim(self) -> int:
-        """Numbers in a reviewer's vector."""
-        return int(self.history_vectors.shape[1])
-
-    def query(self, reviewer_row: int | None, history: History) -> Floats:
-        """One reviewer's query vector, float32 [embedding_dim + 1]; see `queries`."""
-        rows = None if reviewer_row is None else np.array([reviewer_row])
-        query: Floats = self.queries(rows, Histories.of_one(history))[0]
-        return query
-
-    def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
-        """The query vectors of some reviewers, float32 [num, embedding_dim + 1].
-
-        Args:
-            reviewer_rows: int [num], or None for reviewers who were not trained on.
-            histories: what each of them reviewed, oldest first.
-        """
-        recent = histories.latest(self.max_history)
-        fading = recency_weights(recent.ages, self.recency_power)
-        weights = fading * self.level_weights[recent.level_rows]
-        parts = weights[:, None] * self.history_vectors[recent.movie_rows]
-        queries = np.ones((len(histories), self.embedding_dim + 1), dtype=np.float32)
-        mass = sums(fading, recent.offsets)
-        queries[:, :-1] = sums(parts, recent.offsets) / np.sqrt(mass + np.float32(1))[:, None]
-        if reviewer_rows is not None:
-            queries[:, :-1] += self.reviewer_embeddings[reviewer_rows]
-        return queries
-
-    def score(self, query: Floats, movie_rows: NDArray[np.integer] | slice) -> Floats:
-        """Relevance of some movies to a query, float32 [num]."""
-        scores: Floats = self.movie_vectors[movie_rows] @ query
-        return scores

@@ -1,4 +1,4 @@
-"""Movies that share reviewers: a sparse table that finds candidates which an embedding misses."""
+"""Holds tables of neighbouring movies, and adds up over them: near movies, and how neighbours were rated."""
 
 from __future__ import annotations
 
@@ -8,47 +8,40 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import distinct_places, places_held, spans, sums
+from engine.arrays import Doubles, Rows, distinct_places, places_held, spans, sums
 from engine.model.histories import Histories
 
 _SORTED_UP_TO = 8
-"""Sorting the neighbours is faster than a place for every movie while there are this many movies to one."""
-
-
-RATING_PRIOR = 0.2
-"""Weight of "as predicted" among the neighbours' ratings: few or far neighbours say little."""
-OFFSET_DAMPING = 15.0
+"""Neighbours are sorted where there are more than this many keys to each; else each key gets a counter."""
+_RATING_PRIOR = 0.2
+"""Weight of "as expected" among the ratings of neighbours, so that few or far neighbours say little."""
+_OFFSET_DAMPING = 15.0
 """Reviews at which a reviewer's own mean counts half."""
 
 
+@dataclass(frozen=True, eq=False)
 class NeighbourTable:
-    """The neighbours of each movie with their weights, in three arrays, which may be mapped files.
+    """Holds the neighbours of each movie with their weights, in three arrays, which may be mapped files."""
 
-    Args:
-        offsets: int64 [num_movies + 1].
-        movie_rows: int32 [num_pairs], the neighbours.
-        weights: float32 [num_pairs], how near they are.
-    """
-
-    def __init__(
-        self, offsets: NDArray[np.int64], movie_rows: NDArray[np.int32], weights: NDArray[np.float32]
-    ) -> None:
-        self.offsets = offsets
-        self.movie_rows = movie_rows
-        self.weights = weights
+    offsets: NDArray[np.int64]
+    """int64 [num_movies + 1]."""
+    movie_rows: NDArray[np.int32]
+    """int32 [num_pairs], the neighbours."""
+    weights: NDArray[np.float32]
+    """float32 [num_pairs], how near they are."""
 
     @property
     def num_movies(self) -> int:
-        """How many movies have a list of neighbours, empty or not."""
+        """Returns how many movies have a list of neighbours, empty or not."""
         return len(self.offsets) - 1
 
     def of(self, movie_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The neighbours of one movie and their weights."""
+        """Returns the neighbours of one movie and their weights."""
         begin, end = self.offsets[movie_row], self.offsets[movie_row + 1]
         return self.movie_rows[begin:end], self.weights[begin:end]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
-        """How many neighbours some movies have in all."""
+        """Counts the neighbours of some movies."""
         return int((self.offsets[np.asarray(movie_rows) + 1] - self.offsets[movie_rows]).sum())
 
     def spread(
@@ -57,20 +50,17 @@ class NeighbourTable:
         *amounts: NDArray[np.floating],
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
-    ) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
+    ) -> tuple[Rows, list[Doubles]]:
         """Gives each neighbour of some movies its weight times the movie's amount, and adds up.
 
-        Args:
-            movie_rows: int [num], such as a history, or several one behind the other.
-            amounts: one or more float [num]; the neighbours are gone through once for all of them.
-            places: int [num], which of several sums each of the movies goes into; by default one for all.
-            num_places: how many sums there are.
+        The neighbours are gone through once for all of the `amounts`, which are float [num] each. A movie
+        goes into the sums of its place, int [num], of which there are `num_places`; by default there is one.
 
         Returns:
             The neighbours as keys, `place * num_movies + movie_row`, int64 [num_neighbours], ascending, and
             for each of `amounts` their sums, float64 [num_neighbours]; every other sum is 0.
         """
-        sources, found, lengths = self._gone_through(movie_rows, places)
+        sources, found, lengths = self._neighbours(movie_rows, places)
         weights = self.weights[sources]
         num_keys = num_places * self.num_movies
         keys: NDArray[np.integer]
@@ -86,33 +76,24 @@ class NeighbourTable:
 
     def spread_to(
         self,
-        keys: NDArray[np.int64],
+        keys: Rows,
         movie_rows: NDArray[np.integer],
         *amounts: NDArray[np.floating],
         places: NDArray[np.integer] | None = None,
-    ) -> list[NDArray[np.float64]]:
-        """The sums that `spread` gives, of some keys only: of few of them it takes half the time.
+    ) -> list[Doubles]:
+        """Returns the sums that `spread` gives to some keys, in half the time where the keys are few.
 
-        Args:
-            keys: int64 [num_keys], `place * num_movies + movie_row`.
-            movie_rows: as of `spread`, and so are the others.
-            amounts: see there.
-            places: see there.
-
-        Returns:
-            For each of `amounts` the sums, float64 [num_keys].
+        There is one float64 [num_keys] for each of `amounts`.
         """
         wanted, positions = distinct_places(keys)
         columns, owners, weights = self._held(wanted, movie_rows, places)
         totals = (np.bincount(columns, weights * amount[owners], len(wanted)) for amount in amounts)
         return [np.asarray(total, np.float64)[positions] for total in totals]
 
-    def between(self, movie_rows: NDArray[np.int64], of_rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """The weights with which some movies are neighbours of others: float64 [num_movies, num_others].
+    def between(self, movie_rows: Rows, of_rows: NDArray[np.integer]) -> Doubles:
+        """Returns the weights of some movies as neighbours of others: float64 [num_movies, num_others].
 
-        Args:
-            movie_rows: int64 [num_movies], each another.
-            of_rows: int [num_others], such as a history.
+        The movies hold no repeats; the others may, as a history may.
         """
         order = movie_rows.argsort()
         columns, owners, weights = self._held(movie_rows[order], of_rows, None)
@@ -121,20 +102,20 @@ class NeighbourTable:
         return matrix
 
     def _held(
-        self,
-        ascending: NDArray[np.int64],
-        movie_rows: NDArray[np.integer],
-        places: NDArray[np.integer] | None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Of the neighbours among ascending keys: which key it is, of which of the movies, and the weight."""
-        sources, found, lengths = self._gone_through(movie_rows, places)
+        self, ascending: Rows, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
+    ) -> tuple[Rows, Rows, NDArray[np.float32]]:
+        """Finds the neighbours of some movies that are among ascending keys.
+
+        Returns for each the position of its key, the position of the movie in `movie_rows`, and the weight.
+        """
+        sources, found, lengths = self._neighbours(movie_rows, places)
         hits, columns = places_held(ascending, found)
         return columns, lengths.cumsum().searchsorted(hits, side="right"), self.weights[sources[hits]]
 
-    def _gone_through(
+    def _neighbours(
         self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """The positions of the neighbours of some movies, their keys, and how many each movie has."""
+    ) -> tuple[Rows, Rows, Rows]:
+        """Returns where the neighbours of some movies stand, their keys, and how many each movie has."""
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
         sources = spans(begins, lengths)
@@ -145,20 +126,20 @@ class NeighbourTable:
 
 
 class MovieSums(NamedTuple):
-    """A number for some movies; every other movie has 0.
+    """Holds a number for some movies; every other movie has 0.
 
-    Of several reviewers at once the rows are keys, `place * num_movies + movie_row`.
+    For several reviewers at once the rows are keys, `place * num_movies + movie_row`.
     """
 
-    rows: NDArray[np.int64]
+    rows: Rows
     """int64 [num], ascending."""
-    values: NDArray[np.float64]
+    values: Doubles
     """float64 [num]."""
     num_movies: int
     """How many movies, or keys, there are in all."""
 
-    def at(self, movie_rows: NDArray[np.integer] | slice) -> NDArray[np.float64]:
-        """The numbers of some movies, or of a slice of all: float64 [num]."""
+    def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
+        """Returns the numbers of some movies, or of a slice of all movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -169,35 +150,63 @@ class MovieSums(NamedTuple):
         return np.where(self.rows[places] == movie_rows, self.values[places], 0.0)
 
 
+def stars_above_expectation(above_means: NDArray[np.floating], histories: Histories) -> Doubles:
+    """Returns how many stars each review lies above what its movie and its reviewer let expect.
+
+    That is the rating less the movie's mean, as `RatingHead.above_means` gives it, less the reviewer's own
+    mean above the movies' means, which is damped.
+    """
+    offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
+    above: Doubles = above_means - offsets[histories.places]
+    return above
+
+
+def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
+    """Returns the mean stars of neighbours, drawn towards 0, from their weighted sums and their weights."""
+    return totals / (weights + _RATING_PRIOR)
+
+
+def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
+    """Rates movies by one reviewer's ratings of their neighbours, with all reviews and without each review.
+
+    Args:
+        weights: float64 [num_movies, num_reviews], how near each movie is to each reviewed movie.
+        above_means: float64 [num_reviews], the reviewer's ratings less the movies' means.
+
+    Returns:
+        What `NeighbourRatings` says of the movies, and what it would say without each review: float64
+        [num_movies] and [num_movies, num_reviews].
+    """
+    totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
+    damped = len(above_means) + _OFFSET_DAMPING
+    mass_without = mass[:, None] - weights
+    offsets = (own - above_means) / (damped - 1)
+    return (
+        mean_stars(totals - own / damped * mass, mass),
+        mean_stars(totals[:, None] - weights * above_means - offsets * mass_without, mass_without),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class NeighbourRatings:
-    """How far above expectation some reviewers rated movies' neighbours, in stars; worked out when asked.
+    """Says how far above expectation some reviewers rated movies' neighbours; worked out when asked for.
 
-    Attributes:
-        table: similarities of ratings.
-        histories: what each of the reviewers reviewed.
-        residuals: float64 [num_reviews], each rating less what the movie and the reviewer let expect.
+    The table holds similarities of ratings.
     """
 
     table: NeighbourTable
     histories: Histories
-    residuals: NDArray[np.float64]
+    stars: Doubles
+    """float64 [num_reviews], stars above expectation."""
 
-    @classmethod
-    def of(cls, table: NeighbourTable, histories: Histories, above: NDArray[np.floating]) -> NeighbourRatings:
-        """Takes the reviewers' own means, damped, from ratings less the movies' baselines, [num_reviews]."""
-        offsets = sums(above, histories.offsets) / (histories.lengths + OFFSET_DAMPING)
-        return cls(table=table, histories=histories, residuals=above - offsets[histories.places])
-
-    def at(self, keys: NDArray[np.integer] | slice) -> NDArray[np.float64]:
-        """The stars of some keys, `place * num_movies + movie_row`, or of a slice of all: float64 [num]."""
+    def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
+        """Returns the stars of some keys, `place * num_movies + movie_row`, or of a slice: float64 [num]."""
         rows, places = self.histories.movie_rows, self.histories.places
-        amounts = self.residuals, np.ones(len(rows))
+        amounts = self.stars, np.ones(len(rows))
         if isinstance(keys, slice) or len(keys) > self.table.num_neighbours(rows):
             num_places = len(self.histories)
-            found, (above, weight) = self.table.spread(rows, *amounts, places=places, num_places=num_places)
-            stars = above / (weight + RATING_PRIOR)
-            return MovieSums(found, stars, num_places * self.table.num_movies).at(keys)
+            found, (totals, weights) = self.table.spread(rows, *amounts, places=places, num_places=num_places)
+            return MovieSums(found, mean_stars(totals, weights), num_places * self.table.num_movies).at(keys)
         wanted = np.asarray(keys, dtype=np.int64)
-        above, weight = self.table.spread_to(wanted, rows, *amounts, places=places)
-        return above / (weight + RATING_PRIOR)
+        totals, weights = self.table.spread_to(wanted, rows, *amounts, places=places)
+        return mean_stars(totals, weights)

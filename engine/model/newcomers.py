@@ -1,38 +1,33 @@
-"""Someone new: a history that was never trained on, and what is learned of its reviewer at once.
+"""Works out a newcomer's side of the scores, from a history that was never trained on.
 
-Their vectors are pooled from the history, as they are of everyone. What they add to that themselves is their
-generosity and how sharply their ratings follow the prediction, which a few steps find from the ratings alone.
-An embedding of their own, found by steps on the softmax of the movies that they came to, made no list better
-(`benchmarks/newcomers.py`), so they have none.
+A newcomer's vectors are pooled from the history, as everyone's are. Beside that a newcomer has a generosity
+and a sharpness, which says how closely their ratings follow the prediction; a few steps find both from the
+ratings alone. An embedding of their own, found by steps on the softmax of the movies that they came to, made
+no list better (`benchmarks/newcomers.py`), so newcomers have none.
 """
 
 from __future__ import annotations
-
-import logging
 
 import numpy as np
 
 from engine.arrays import Doubles, Floats, sums
 from engine.model.heads import RatingHead, Tastes
 from engine.model.histories import Histories, History
-from engine.model.scorer import Model, Reviewer
+from engine.model.scorer import Model
+from engine.model.values import Reviewer
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
 """What the squares of a bias and a log scale cost in log likelihood: chosen on held-out reviews of histories
 of 1 to 500 reviews, where the penalties of training, which grow with the history, overfit short ones."""
-logger = logging.getLogger(__name__)
 
 _STEPS = 8
+"""Steps after which biases and log scales no longer move."""
 _LONGEST_STEP = 1.0
+"""How far a bias or a log scale moves in one step; longer steps may overshoot and diverge."""
 
 
 def newcomer(model: Model, history: History) -> Reviewer:
-    """Works out the side of someone who was not trained on.
-
-    Args:
-        model: scores for them.
-        history: what they reviewed, oldest first; it may be empty.
-    """
+    """Works out the side of someone who was not trained on, whose history may be empty."""
     reviewer = model.reviewer(None, history)
     if model.rating is None or reviewer.taste is None or not len(history.movie_rows):
         return reviewer
@@ -43,15 +38,9 @@ def newcomer(model: Model, history: History) -> Reviewer:
 def rating_biases(head: RatingHead, histories: Histories) -> Floats:
     """Finds how generous new reviewers are, and how sharply their ratings follow the prediction.
 
-    Each review is predicted from the others of its history, as in training; Fisher scoring maximizes the
-    penalized ordinal log likelihood of all (McCullagh 1980).
-
-    Args:
-        head: frozen.
-        histories: what each of them reviewed.
-
-    Returns:
-        Bias and log scale, float32 [num, 2], as `RatingHead.reviewer_biases` has them; 0 without reviews.
+    Each review is predicted from the other reviews of its history, as in training. Fisher scoring maximizes
+    the penalized ordinal log likelihood of all reviews (McCullagh 1980). Returns a bias and a log scale for
+    each history, float32 [num, 2], like `RatingHead.reviewer_biases`; 0 without reviews.
     """
     places, offsets = histories.places, histories.offsets
     own = np.zeros((len(histories), 2))
@@ -76,19 +65,18 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Of each review its reviewer's taste by the other reviews."""
-    rows = head.history_vectors[histories.movie_rows]
-    residuals = head.levels[histories.level_rows] - head.baselines[histories.movie_rows]
-    parts: Floats = rows[:, : head.dim] + residuals[:, None] * rows[:, head.dim :]
-    others = sums(parts, histories.offsets)[histories.places] - parts
-    lengths = histories.lengths[histories.places].astype(np.float32)  # Of the others one less, and one more.
-    zeros = np.zeros(len(parts), dtype=np.float32)
+    """Returns, for each review, its reviewer's taste by the other reviews."""
+    pulls = head.pulls(histories)
+    others = sums(pulls, histories.offsets)[histories.places] - pulls
+    # A taste is divided by the root of one more than its reviews: here that is the length of the history.
+    lengths = histories.lengths[histories.places].astype(np.float32)
+    zeros = np.zeros(len(pulls), dtype=np.float32)
     vectors: Floats = (others / np.sqrt(lengths)[:, None]).astype(np.float32)
     return Tastes(vectors, zeros, zeros)
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """The chance of each level and its derivatives by bias and log scale, each [num_reviews, num_levels]."""
+    """Returns each level's chance and its slopes by bias and log scale, each [num_reviews, num_levels]."""
     scale = np.exp(np.clip(log_scale + own[:, 1], -8.0, 8.0))[:, None]
     argument = scale * (distance - own[:, :1])
     cumulative = 0.5 * np.tanh(0.5 * argument) + 0.5
@@ -101,12 +89,8 @@ def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles
 
 
 def _solve(first: Doubles, second: Doubles, mixed: Doubles, right: Doubles) -> Doubles:
-    """Solves symmetric systems of two equations, [num, 2]."""
+    """Solves symmetric systems of two equations each, [num, 2]."""
     determinant = first * second - mixed**2
-    return np.stack(
-        [
-            (second * right[:, 0] - mixed * right[:, 1]) / determinant,
-            (first * right[:, 1] - mixed * right[:, 0]) / determinant,
-        ],
-        axis=1,
-    )
+    one = (second * right[:, 0] - mixed * right[:, 1]) / determinant
+    other = (first * right[:, 1] - mixed * right[:, 0]) / determinant
+    return np.stack([one, other], axis=1)

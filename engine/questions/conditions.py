@@ -1,8 +1,8 @@
-"""What the options let into a list, and which of them left nothing, where nothing is left."""
+"""Works out which movies the options let into a list, and says which option left no movie."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,52 +10,41 @@ from numpy.typing import NDArray
 
 from engine.arrays import Rows
 from engine.artifact.ids import IdTable
-from engine.catalogue.database import Catalog
-from engine.errors import ConfigError, DataError, UnknownIdError
+from engine.errors import ConfigError, DataError
 from engine.model.heads import RatingHead
-from engine.questions.ids import ids_of
+from engine.questions.ids import ids_of, rows_of_known
 from engine.questions.options import ListOptions, MovieIds
-
-_NUM_NAMED = 5
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """Which movies a list may hold, whoever it is for.
+    """Holds which movies a list may hold, whoever the list is for."""
 
-    Attributes:
-        rows: int64, ascending, the movies that are let in; None where every movie but `excluded` is.
-        excluded: int64, ascending, movies that are not let in; empty where `rows` are given.
-        num_named: how many of those are left out by their ids.
-        num_movies: how many movies the index holds.
-        min_rating: the lowest predicted rating, in stars, or None.
-        described: what is let in, as part of a sentence, such as "movies of 'only'".
-        why_empty: the sentence that says which condition lets nothing in; None where one does.
-    """
-
-    rows: Rows | None
-    excluded: Rows
-    num_named: int
     num_movies: int
-    min_rating: float | None
-    described: str
-    why_empty: str | None
+    rows: Rows | None = None
+    """int64, ascending, the movies that are let in; None lets in every movie but `excluded`."""
+    excluded: Rows | None = None
+    """int64, ascending, the movies that are left out; None or empty leaves none out."""
+    num_named: int = 0
+    """How many movies of `excluded` the option `exclude` named."""
+    min_rating: float | None = None
+    described: str = "movies"
+    """Names the movies that are let in, as part of a sentence, such as "movies of 'only'"."""
+    why_empty: str | None = None
+    """The sentence that says which condition lets no movie in; None where movies are let in."""
 
     def all_rows(self) -> Rows:
-        """Every movie that is let in: int64, ascending."""
+        """Returns every movie that is let in: int64, ascending."""
         if self.rows is not None:
             return self.rows
-        every: Rows = np.delete(np.arange(self.num_movies, dtype=np.int64), self.excluded)
-        return every
+        every = np.arange(self.num_movies, dtype=np.int64)
+        return every if self.excluded is None else np.delete(every, self.excluded)
 
     def why_none_is_left(self, num_open: int, best_rating: float | None) -> str:
-        """The sentence for a list that is empty.
+        """Says in a sentence why a list is empty.
 
-        Args:
-            num_open: movies that are let in and may be listed to the reviewer, seen or not.
-            best_rating: the highest rating predicted among them; None where nobody looked.
+        `num_open` movies may be listed to the reviewer, whatever their rating; `best_rating` is the highest
+        rating predicted of these movies, or None.
         """
         if self.why_empty is not None:
             return self.why_empty
@@ -74,18 +63,14 @@ class Conditions:
 def resolve_conditions(
     options: ListOptions,
     movies: IdTable,
-    catalog: Catalog,
+    matching_rows: Callable[[str], Rows],
     rating: RatingHead | None,
     cold: NDArray[np.bool_] | None = None,
 ) -> Conditions:
-    """Works out which movies the options let in.
+    """Works out which movies the options let into a list.
 
-    Args:
-        options: what was asked for.
-        movies: the ids of the movies.
-        catalog: answers `where`.
-        rating: the head that predicts ratings; None where the data has none.
-        cold: bool [num_movies], which movies have no reviews; by default none is one.
+    `matching_rows` finds the movies that `where` lets in: int64, ascending. `rating` is None where the data
+    has no ratings. `cold` says which movies have no reviews, bool [num_movies]; None where every movie has.
 
     Raises:
         ConfigError: `only` names no movie, or `min_rating` is not on the scale.
@@ -97,7 +82,7 @@ def resolve_conditions(
     _check_min_rating(options.min_rating, rating)
     rows, described, why_empty = None, "movies", None
     if options.where is not None:
-        rows, described = catalog.matching_rows(options.where), f"movies that match {options.where!r}"
+        rows, described = matching_rows(options.where), f"movies that match {options.where!r}"
         why_empty = None if len(rows) else f"No movie matches {options.where!r}"
     if options.only is not None:
         named = _known_rows(options.only, "only", movies, needed=True)
@@ -126,10 +111,10 @@ def resolve_conditions(
         if why_empty is None and (len(excluded) == len(movies) if rows is None else not len(rows)):
             why_empty = f"There are no {described}"
     return Conditions(
+        num_movies=len(movies),
         rows=rows,
         excluded=excluded,
         num_named=num_named,
-        num_movies=len(movies),
         min_rating=options.min_rating,
         described=described,
         why_empty=why_empty,
@@ -137,25 +122,11 @@ def resolve_conditions(
 
 
 def _known_rows(given: MovieIds, name: str, movies: IdTable, *, needed: bool = False) -> Rows:
-    """The rows of the ids that the index holds, ascending; the others are skipped with a warning."""
+    """Finds the rows of the ids that the index holds: int64, ascending."""
     ids = ids_of(given)
     if needed and not ids:
         raise ConfigError(f"'{name}' names no movie; expected movie ids, or a file with one a line")
-    rows = movies.rows(ids)
-    unknown = [movie_id for movie_id, row in zip(ids, rows.tolist(), strict=True) if row < 0]
-    if needed and len(unknown) == len(ids):
-        others = f", nor any other of the {len(ids):,} movies of '{name}'" if len(ids) > 1 else ""
-        where = f"the index ({len(movies):,} movies){others}"
-        raise UnknownIdError("movie", unknown[0], where, movies.close_matches(unknown[0]))
-    if unknown:
-        named = ", ".join(unknown[:_NUM_NAMED]) + (", ..." if len(unknown) > _NUM_NAMED else "")
-        logger.warning(
-            "Skipped %s of the %s movies of '%s', which the index does not hold: %s",
-            f"{len(unknown):,}",
-            f"{len(ids):,}",
-            name,
-            named,
-        )
+    rows = rows_of_known(ids, movies, described=f"movies of '{name}'", needed=needed)
     return np.sort(rows[rows >= 0])
 
 

@@ -1,4 +1,4 @@
-"""What a top list may hold and how it is put together, checked as soon as it is said."""
+"""Holds the options of a top list: what it may hold and how it is put together, checked when given."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from engine.errors import ConfigError
 
 MovieIds = Iterable[str] | Path
 """Movies by their ids, or a file that holds one id a line."""
+FALLBACKS = ("error", "popular")
+"""What may be done about an unknown reviewer: raise an UnknownIdError, or list what is popular."""
 
 
 class ListArguments(TypedDict, total=False):
-    """The keyword arguments of everything that makes a list; `ListOptions` says what each means."""
+    """Names the keyword arguments of everything that makes a list; `ListOptions` says what each means."""
 
     where: str | None
     include_seen: bool
@@ -32,29 +34,29 @@ class ListArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
-    """What a list may hold, and how it is put together.
+    """Says what a list may hold, and how it is put together.
 
     Attributes:
         where: an SQL condition over the catalogue's columns, such as "price < 10 and year >= 1990".
-        include_seen: list movies too that the reviewer has reviewed, or a variant of them.
+        include_seen: list also what the reviewer has reviewed, and variants of it.
         only: list none but these movies. Ids, or the path of a file with one id a line; ids that the index
             does not hold are skipped with a warning.
-        exclude: list none of these movies; likewise.
+        exclude: list none of these movies, given in the same way as `only`.
         min_rating: list only movies whose predicted rating, the mean, is at least this.
-        all_variants: take every movie for itself: list the DVD of a film beside its Blu-ray, and a variant
-            of what was reviewed.
-        format_preference: of the variants of a film list one of this format, such as "blu-ray", where there
-            is one; otherwise, and among several, the one with most reviews.
-        show_variants: say of each movie which others are the same film.
-        diversity: 0 to 1, how much it counts that the movies of a list are unlike each other; at 0 it does
-            not, at 1 nothing else does among the best candidates.
+        all_variants: treat every movie as a film of its own: list the DVD of a film beside its Blu-ray, and
+            a variant of what was reviewed.
+        format_preference: of the variants of a film list one of this format, such as "blu-ray"; of several,
+            or where no variant has the format, the one with most reviews.
+        show_variants: say of each movie which other movies are the same film.
+        diversity: 0 to 1, how much it counts that the movies of a list are unlike each other; at 1 nothing
+            else counts among the best candidates.
         novelty: 0 to 1, how far the list leans away from bestsellers; at 1 a movie loses as much for its many
             reviews as it wins for its score among the best candidates.
         because: say of each movie which reviews speak for it.
         no_cold: leave out movies without reviews, which are known by their metadata alone.
 
     Raises:
-        ConfigError: one of them is out of range.
+        ConfigError: an option is out of range.
     """
 
     where: str | None = None
@@ -72,8 +74,14 @@ class ListOptions:
 
     @property
     def is_varied(self) -> bool:
-        """Whether the list is chosen for variety too, not by the scores alone."""
+        """Tells whether the list is chosen for variety too, not by the scores alone."""
         return self.diversity > 0 or self.novelty > 0
+
+    @property
+    def has_conditions(self) -> bool:
+        """Tells whether an option leaves movies out, whoever the list is for."""
+        given = self.where, self.only, self.exclude, self.min_rating
+        return self.no_cold or any(value is not None for value in given)
 
     def __post_init__(self) -> None:
         for name, meaning in (
@@ -93,11 +101,23 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
-def check_k(k: int) -> None:
-    """Refuses a list that is shorter than one.
+def check_fallback(fallback: str) -> None:
+    """Raises ConfigError for a fallback that is not one of `FALLBACKS`."""
+    if fallback not in FALLBACKS:
+        raise ConfigError(f"fallback must be one of {', '.join(FALLBACKS)} but is {fallback!r}")
 
-    Raises:
-        ConfigError: `k` is less than 1.
-    """
+
+def check_k(k: int, name: str = "k") -> None:
+    """Raises ConfigError for a length of a list that is less than 1; the error calls the length `name`."""
     if k < 1:
-        raise ConfigError(f"k must be at least 1 but is {k}; it says how many results are wanted")
+        raise ConfigError(f"{name} must be at least 1 but is {k}; it says how many results are wanted")
+
+
+def read_k(text: str) -> int:
+    """Reads the option -k; raises ConfigError for a number less than 1, ValueError for no whole number."""
+    try:
+        k = int(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a whole number.") from error
+    check_k(k, "-k")
+    return k

@@ -1,29 +1,39 @@
-"""Which reviewers to tell about a movie: the same final score as in a reviewer's list, over all reviewers.
+"""Finds the reviewers to tell about a movie: it scores highest in their own lists, and they have not seen it.
 
-A movie's relevance is a sum over a reviewer's reviews, so one number a movie is worked out first, and then
-every history is gone through once, in blocks. The chance of a like only lowers a score, so reviewers are
-rescored in the order of relevance until no one further down can come before those found: the answer is that
-of scoring all of them.
+The answer is that of scoring the movie for every reviewer, in three steps:
+
+1. The relevance is a sum over a reviewer's reviews. What a review of each movie adds is worked out first, and
+   then every history is gone through once.
+2. The chance of a like only lowers a score, so reviewers are rated in the order of their relevance.
+3. Rating ends when no further reviewer can come before the k best found.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.answers import LikelyReviewer
 from engine.arrays import Floats, Rows, sums
-from engine.model.histories import Histories, blocks, recency_weights, stretch
-from engine.model.neighbours import OFFSET_DAMPING, RATING_PRIOR, NeighbourTable
-from engine.model.scorer import Model
+from engine.lists.maker import rated_fields
+from engine.lists.recipients import OneReviewer
+from engine.model.histories import Histories, recency_weights
+from engine.model.neighbours import NeighbourTable, mean_stars, stars_above_expectation
+from engine.model.scorer import LEAST_CHANCE, Model
 
-_RESCORED_AT_ONCE = 2**10
+if TYPE_CHECKING:
+    from engine.opened import OpenedIndex
+
+_RATED_AT_ONCE = 2**10
+"""Reviewers that are rated before it is known whether more must be; fewer would cost more calls."""
 _ROUNDING = 1e-3
+"""How far a score may lie above its bound by rounding."""
 
 
 class ScoredReviewers(NamedTuple):
-    """Reviewers for a movie, highest score first, equal ones by row."""
+    """Holds reviewers for a movie, highest score first, equal ones by row."""
 
     rows: Rows
     """int64 [num]."""
@@ -35,106 +45,118 @@ class ScoredReviewers(NamedTuple):
     """float32 [num, num_levels]; None where the data has no ratings."""
 
 
-def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> ScoredReviewers:
-    """The reviewers for whom a movie scores highest.
+def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> list[LikelyReviewer]:
+    """Finds the reviewers to tell about a movie; `Engine.reviewers_for` describes the arguments."""
+    model, movie_row = index.model, index.movie_row(movie_id)
+    found = find_reviewers(model, movie_row, k, index.variants.of(movie_row))
+    rated = rated_fields(model, found.probabilities, len(found.rows))
+    answers = []
+    for place, row in enumerate(found.rows.tolist()):
+        reasons = None
+        if because:
+            reviewer = OneReviewer(model, model.reviewer(row), index.movies, index.cards)
+            (reasons,) = reviewer.reasons(np.array([movie_row]))
+        answers.append(
+            LikelyReviewer(
+                rank=place + 1,
+                reviewer_id=index.reviewers.id(row),
+                score=float(found.score[place]),
+                relevance=float(found.relevance[place]),
+                **rated[place],
+                because=reasons,
+            )
+        )
+    return answers
 
-    Args:
-        model: scores them.
-        movie_row: the movie.
-        k: how many are wanted; fewer only where fewer have not seen it.
-        seen_rows: int64 [num], movies whose reviewers are left out: the movie itself, and its variants.
+
+def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> ScoredReviewers:
+    """Finds the k reviewers for whom a movie scores highest, or fewer where fewer have not seen it.
+
+    Reviewers of `seen_rows`, int64 [num], are left out: of the movie itself, and of its variants.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
     order = np.flatnonzero(~seen)
     order = order[np.argsort(-relevance[order], kind="stable")]
-    if model.rating is None:
-        best = order[:k]
-        return ScoredReviewers(best, relevance[best], relevance[best], None)
-    bonus = max(
-        0.0, model.blend.like_weight * np.log(1e-6)
-    )  # the most that a like adds: 0 but for odd weights
-    columns = None if model.rating_neighbours is None else _column(model.rating_neighbours, movie_row)
-    found = ScoredReviewers(
-        order[:0], relevance[:0], relevance[:0], np.zeros((0, len(model.rating.levels)), dtype=np.float32)
-    )
-    for begin in range(0, len(order), max(k, _RESCORED_AT_ONCE)):
-        rows = order[begin : begin + max(k, _RESCORED_AT_ONCE)]
-        if len(found.rows) == k and relevance[rows[0]] + bonus + _ROUNDING < found.score[-1]:
+    most_added = max(0.0, model.blend.like_weight * np.log(LEAST_CHANCE))  # More than 0 by odd weights only.
+    column = None if model.rating_neighbours is None else _column(model.rating_neighbours, movie_row)
+    found = _rated(model, movie_row, order[:0], relevance, column)
+    step = max(k, _RATED_AT_ONCE)
+    for begin in range(0, len(order), step):
+        rows = order[begin : begin + step]
+        if len(found.rows) == k and relevance[rows[0]] + most_added + _ROUNDING < found.score[-1]:
             break
-        found = _best(found, _rescore(model, movie_row, rows, relevance[rows], columns), k)
+        found = _best(found, _rated(model, movie_row, rows, relevance, column), k)
     return found
 
 
 def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
-    """Of every reviewer the relevance of the movie, float32, and whether they have seen it."""
-    head, offsets = model.relevance, model.histories.offsets
+    """Works out the relevance of a movie to every reviewer, float32, and whether they have seen it."""
+    head = model.relevance
     vector = np.asarray(head.movie_vectors[movie_row])
     pulls = head.history_vectors @ vector[:-1]  # [num_movies], what a review of each movie adds
-    nearness = _column(model.nearness_table, movie_row)
+    nearness = _column(model.history_table, movie_row)
     is_seen = np.zeros(model.num_movies, dtype=bool)
     is_seen[seen_rows] = True
     relevance = np.zeros(len(model.histories), dtype=np.float32)
     seen = np.zeros(len(model.histories), dtype=bool)
-    for begin, end in blocks(offsets):
-        histories = stretch(model.histories, begin, end)
+    for rows, histories in model.histories.parts():
         fading = _fading(histories, head.recency_power)
-        liked = fading * model.like_weights[histories.level_rows] * nearness[histories.movie_rows]
+        liked = fading * model.review_weights[histories.level_rows] * nearness[histories.movie_rows]
         mass = np.maximum(sums(fading, histories.offsets), np.float32(1))
         near = model.blend.neighbour_weight * sums(liked, histories.offsets) / mass
         recent = histories.latest(head.max_history)
         fading = fading if recent is histories else _fading(recent, head.recency_power)
         pulled = fading * head.level_weights[recent.level_rows] * pulls[recent.movie_rows]
         pooled = sums(pulled, recent.offsets) / np.sqrt(sums(fading, recent.offsets) + np.float32(1))
-        own = head.reviewer_embeddings[begin:end] @ vector[:-1]
-        relevance[begin:end] = pooled + own + vector[-1] + near
-        seen[begin:end] = sums(is_seen[histories.movie_rows].astype(np.int64), histories.offsets) > 0
+        own = head.reviewer_embeddings[rows] @ vector[:-1]
+        relevance[rows] = pooled + own + vector[-1] + near
+        seen[rows] = sums(is_seen[histories.movie_rows].astype(np.int64), histories.offsets) > 0
     return relevance, seen
 
 
-def _rescore(
-    model: Model, movie_row: int, rows: Rows, relevance: Floats, columns: Floats | None
+def _rated(
+    model: Model, movie_row: int, rows: Rows, relevance: Floats, column: Floats | None
 ) -> ScoredReviewers:
+    """Adds the chance of a like to the relevance of a movie to some reviewers.
+
+    The relevance, float32 [num_reviewers], is that to every reviewer. The column, float32 [num_movies], says
+    how near the movie is to each movie by ratings; None without a table.
+    """
+    relevance = relevance[rows]
     if model.rating is None:
-        raise ValueError("The data has no ratings to predict")
-    head, histories = model.rating, model.histories.take(rows)
-    near = np.zeros(len(rows))
-    if columns is not None:
-        residuals = head.levels[histories.level_rows] - head.baselines[histories.movie_rows]
-        damped = sums(residuals, histories.offsets) / (histories.lengths + OFFSET_DAMPING)
-        weights = columns[histories.movie_rows].astype(np.float64)
-        above = sums(weights * (residuals - damped[histories.places]), histories.offsets)
-        near = above / (sums(weights, histories.offsets) + RATING_PRIOR)
-    location, log_scale = head.locate(
-        head.tastes(rows, histories), np.full(len(rows), movie_row), model.blend.interaction_weight
-    )
-    location = (location + np.float32(model.blend.rating_neighbour_weight) * near).astype(np.float32)
-    probabilities = head.probabilities(location, log_scale + np.float32(model.blend.log_temperature))
-    log_like = np.log(np.maximum(model.like_probability(probabilities), 1e-6))
-    score = (relevance + np.float32(model.blend.like_weight) * log_like).astype(np.float32)
+        return ScoredReviewers(rows, relevance, relevance, None)
+    head, histories, stars = model.rating, model.histories.take(rows), None
+    if column is not None:
+        weights = column[histories.movie_rows].astype(np.float64)
+        above = weights * stars_above_expectation(head.above_means(histories), histories)
+        stars = mean_stars(sums(above, histories.offsets), sums(weights, histories.offsets))
+    movie_rows = np.full(len(rows), movie_row)
+    probabilities = model.rate_tastes(head.tastes(rows, histories), movie_rows, stars)
+    like_weight = np.float32(model.blend.like_weight)
+    score = (relevance + like_weight * model.log_like(probabilities)).astype(np.float32)
     return ScoredReviewers(rows, score, relevance, probabilities)
 
 
 def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredReviewers:
-    """The k highest scores of two sets of reviewers."""
-    rows, score, relevance = (
-        np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in ("rows", "score", "relevance")
-    )
-    best = np.lexsort((rows, -score))[:k]
-    if first.probabilities is None or second.probabilities is None:
-        return ScoredReviewers(rows[best], score[best], relevance[best], None)
-    probabilities = np.concatenate([first.probabilities, second.probabilities])
-    return ScoredReviewers(rows[best], score[best], relevance[best], probabilities[best])
+    """Keeps the k highest scores of two sets of reviewers."""
+    columns: Any = [
+        None if one is None else np.concatenate([one, other])
+        for one, other in zip(first, second, strict=True)
+    ]
+    both = ScoredReviewers(*columns)
+    best = np.lexsort((both.rows, -both.score))[:k]
+    kept: Any = (None if column is None else column[best] for column in columns)
+    return ScoredReviewers(*kept)
 
 
 def _fading(histories: Histories, power: float) -> Floats:
-    """What each review counts by its age; a power is slow, so it is worked out once an age."""
+    """Weighs each review by its age; a power is slow to take, so it is taken once for each age."""
     longest = int(histories.lengths.max(initial=0))
     return recency_weights(np.arange(1, longest + 1), power)[histories.ages - 1]
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """How near one movie is to each movie in whose list of neighbours it stands: float32 [num_movies]."""
+    """Reads how near a movie is to each movie that has it for a neighbour: float32 [num_movies], else 0."""
     places = np.flatnonzero(table.movie_rows == movie_row)
     column = np.zeros(table.num_movies, dtype=np.float32)
     column[np.searchsorted(table.offsets, places, side="right") - 1] = table.weights[places]

@@ -1,22 +1,54 @@
-"""Which movies are alike: by the direction of their vectors, and by the reviewers they share."""
+"""Finds the movies most like a movie: by the direction of their vectors, and by the reviewers they share."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import SimilarMovie
-from engine.arrays import Rows, are_held, distinct
-from engine.artifact.ids import IdTable
-from engine.catalogue.cards import MovieCards
+from engine.arrays import Doubles, Floats, Rows, are_held, distinct, k_highest
 from engine.catalogue.variants import Variants
 from engine.model.scorer import Model
 from indexes.base import VectorIndex
 
+if TYPE_CHECKING:
+    from engine.opened import OpenedIndex
+
 NUM_CANDIDATES = 400
-"""Movies taken from the index; a movie's neighbours are taken all."""
+"""Movies taken from the vector index; all of a movie's co-review neighbours are candidates too."""
 SHARED_WEIGHT = 0.95
-"""Weight of the shared reviewers; the vectors have the rest, and order movies that share none."""
+"""Weight of the shared reviewers; the vectors have the rest, and order the movies that share none."""
+
+
+def similar_movies(
+    index: OpenedIndex, movie_id: str, k: int, where: str | None, *, no_cold: bool, all_variants: bool
+) -> list[SimilarMovie]:
+    """Finds the movies most like a movie, most alike first; `Engine.similar` describes the arguments."""
+    rows, similarities = similar_rows(
+        index.model,
+        index.vector_index,
+        index.movie_row(movie_id),
+        k,
+        None if where is None else index.matching_rows(where),
+        index.cold_movies if no_cold else None,
+        None if all_variants else index.variants,
+    )
+    answers = []
+    for place, row in enumerate(rows.tolist()):
+        card = index.cards.card(row)
+        answers.append(
+            SimilarMovie(
+                rank=place + 1,
+                movie_id=index.movies.id(row),
+                title=card["title"],
+                similarity=float(similarities[place]),
+                card=card,
+                cold=bool(index.cold_movies[row]),
+            )
+        )
+    return answers
 
 
 def similar_rows(
@@ -27,21 +59,13 @@ def similar_rows(
     matching: Rows | None = None,
     left_out: NDArray[np.bool_] | None = None,
     variants: Variants | None = None,
-) -> tuple[Rows, NDArray[np.float32]]:
-    """The movies most like one movie.
+) -> tuple[Rows, Floats]:
+    """Finds the rows of the movies most like one movie.
 
     The similarity is a weighted mean of two cosines: of the co-reviews, and of the movie vectors without
-    their biases.
-
-    Args:
-        model: holds the vectors and the neighbours.
-        index: over the movie vectors.
-        movie_row: the movie.
-        k: how many are wanted.
-        matching: rows that may be answered; by default all.
-        left_out: bool [num_movies], movies that may not be answered; by default none.
-        variants: answers the most alike movie of each film, and none of the movie's own; by default every
-            movie is taken for itself.
+    their biases. Movies are answered that are `matching`, int64, ascending, by default all, and not
+    `left_out`, bool [num_movies]. Of each film of `variants` the most alike movie is answered, and no movie
+    of the film asked for; by default every movie is taken for a film of its own.
 
     Returns:
         Rows, int64 [num], most alike first, equal ones by row, and their similarities, float32 [num].
@@ -52,49 +76,21 @@ def similar_rows(
         query[:, -1] = 0.0
         nearest = index.search(query, max(NUM_CANDIDATES, k + 1)).rows[0]
         rows = distinct(np.concatenate([nearest, model.neighbours.of(movie_row)[0]]))
-        found = _most_alike(model, movie_row, _open(rows, movie_row, left_out, variants), variants)
-        if len(found[0]) >= k:
-            return found[0][:k], found[1][:k]
+        rows, similarities = _most_alike(model, movie_row, rows, left_out, variants)
+        if len(rows) >= k:
+            return rows[:k], similarities[:k]
         matching = np.arange(model.num_movies)
-    rows, similarities = _most_alike(
-        model, movie_row, _open(matching, movie_row, left_out, variants), variants
-    )
+    rows, similarities = _most_alike(model, movie_row, matching, left_out, variants)
     return rows[:k], similarities[:k]
 
 
-def similar_movies(
-    rows: Rows,
-    similarities: NDArray[np.float32],
-    movies: IdTable,
-    cards: MovieCards,
-    cold: NDArray[np.bool_],
-) -> list[SimilarMovie]:
-    """Puts names and cards to what `similar_rows` found; `cold`, bool [num_movies], says which are cold."""
-    answers = []
-    for place, row in enumerate(rows.tolist()):
-        card = cards.card(row)
-        answers.append(
-            SimilarMovie(
-                rank=place + 1,
-                movie_id=movies.id(row),
-                title=card["title"],
-                similarity=float(similarities[place]),
-                card=card,
-                cold=bool(cold[row]),
-            )
-        )
-    return answers
-
-
-def _open(rows: Rows, movie_row: int, left_out: NDArray[np.bool_] | None, variants: Variants) -> Rows:
-    rows = rows[~are_held(variants.of(movie_row), rows)].astype(np.int64)
-    return rows if left_out is None else rows[~left_out[rows]]
-
-
 def _most_alike(
-    model: Model, movie_row: int, rows: Rows, variants: Variants
-) -> tuple[Rows, NDArray[np.float32]]:
-    """All the movies, most alike first and one of each film, and their similarities; `rows` ascend."""
+    model: Model, movie_row: int, rows: Rows, left_out: NDArray[np.bool_] | None, variants: Variants
+) -> tuple[Rows, Floats]:
+    """Orders the movies that may be answered of some, one of each film, by similarity; `rows` ascend."""
+    rows = rows[~are_held(variants.of(movie_row), rows)].astype(np.int64)
+    if left_out is not None:
+        rows = rows[~left_out[rows]]
     neighbours, shared = model.neighbours.of(movie_row)
     similarities = (1 - SHARED_WEIGHT) * _cosines(model, movie_row, rows)
     places = np.searchsorted(rows, neighbours)
@@ -103,13 +99,13 @@ def _most_alike(
     similarities[places[held]] += SHARED_WEIGHT * shared[held]
     kept = variants.one_each(rows, similarities)
     rows, similarities = rows[kept], similarities[kept]
-    order = np.lexsort((rows, -similarities))
+    order = k_highest(similarities, len(rows))
     return rows[order], similarities[order].astype(np.float32)
 
 
-def _cosines(model: Model, movie_row: int, rows: Rows) -> NDArray[np.float64]:
+def _cosines(model: Model, movie_row: int, rows: Rows) -> Doubles:
     vector = model.relevance.movie_vectors[movie_row, :-1].astype(np.float64)
     vectors = model.relevance.movie_vectors[rows, :-1].astype(np.float64)
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
-    cosines: NDArray[np.float64] = vectors @ vector / np.maximum(lengths, 1e-12)
+    cosines: Doubles = vectors @ vector / np.maximum(lengths, 1e-12)
     return cosines

@@ -1,27 +1,25 @@
-"""The first stage of a search: which movies are worth rescoring."""
+"""Finds candidates, the first stage of a search: the movies that are worth rescoring."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.arrays import Rows, are_held, distinct
-from engine.model.scorer import Model, Reviewer, Reviewers
+from engine.arrays import Doubles, Rows, are_held, distinct, k_highest_of_rows
+from engine.model.scorer import Model
+from engine.model.values import Reviewer, Reviewers
 from indexes.base import VectorIndex
 
 LENGTH_STEP = 32
-"""Histories of lengths that differ by less are searched for together."""
+"""Reviewers whose histories differ by less than this many reviews are searched for together."""
 
 
 class CandidateSource:
-    """Finds candidates in two places: the index over the movie vectors, and the neighbours of the history.
+    """Finds candidates in two places, `num_candidates` in each or as many as a list is long.
 
-    Args:
-        model: what they are scored with later.
-        index: holds `model.relevance.movie_vectors`.
-        num_candidates: how many are taken from each place.
+    The places are the vector index, which holds `model.relevance.movie_vectors`, and the neighbours of the
+    history.
     """
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
@@ -30,12 +28,7 @@ class CandidateSource:
         self.num_candidates = num_candidates
 
     def find(self, reviewers: Sequence[Reviewer], k: int, *, include_seen: bool = False) -> list[Rows]:
-        """Finds candidates for some reviewers.
-
-        Args:
-            reviewers: who they are for.
-            k: how long the lists will be; at least so many candidates are found while there are movies.
-            include_seen: keep movies of the history.
+        """Finds candidates for some reviewers' lists of k movies: at least k for each while there are movies.
 
         Returns:
             For each reviewer movie rows, int64 [num], ascending, without repeats.
@@ -51,20 +44,31 @@ class CandidateSource:
             for reviewer, rows in zip(reviewers, nearest, strict=True)
         ]
 
-    def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        """Finds the unseen candidates of many reviewers in few large steps.
+    def _merge(self, reviewer: Reviewer, nearest: Rows, wanted: int, include_seen: bool) -> Rows:
+        seen = np.sort(reviewer.history.movie_rows[:0] if include_seen else reviewer.history.movie_rows)
+        own = nearest[~are_held(seen, nearest)][:wanted]
+        if self.model.blend.neighbour_weight == 0:
+            return np.sort(own)
+        near = reviewer.near
+        is_open = near.values > 0
+        if len(near.rows):
+            # The history is short and the rows ascend, so looking the history up in the rows is faster.
+            places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
+            is_open[places[near.rows[places] == seen]] = False
+        found, values = near.rows[is_open], near.values[is_open]
+        if len(found) > wanted:
+            found = found[k_highest_of_rows(values[None], wanted)[0]]
+        return distinct(np.concatenate([own, found]))
 
-        Args:
-            reviewers: who they are for.
-            k: how long the lists will be.
+    def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
+        """Finds the unseen candidates for many reviewers' lists of k movies, in few large steps.
 
         Returns:
             Places in `reviewers` and movie rows, each int64 [num_pairs], ascending by both, without repeats.
         """
         wanted = max(self.num_candidates, k)
         num_movies = self.model.num_movies
-        histories = reviewers.histories
-        seen = np.sort(self.model.keys(histories.places, histories.movie_rows))
+        seen = self._seen_keys(reviewers)
         own = self._nearest_keys(reviewers, seen, wanted)
         near = reviewers.near
         open_places = np.flatnonzero((near.values > 0) & ~are_held(seen, near.rows))
@@ -76,35 +80,26 @@ class CandidateSource:
         found = distinct(np.concatenate([own, keys]))
         return found // num_movies, found % num_movies
 
+    def _seen_keys(self, reviewers: Reviewers) -> Rows:
+        histories = reviewers.histories
+        return np.sort(self.model.keys(histories.places, histories.movie_rows))
+
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
-        """The unseen movies that the index finds; long histories ask it for more."""
-        parts = []
+        """Finds unseen movies in the index, of which reviewers with long histories ask for more."""
+        parts = [np.zeros(0, dtype=np.int64)]
         for length, places in reviewers.histories.by_length(LENGTH_STEP):
             rows = self.index.search(reviewers.queries[places], wanted + length).rows
             keys = self.model.keys(places[:, None], rows)
             is_open = (rows >= 0) & ~are_held(seen, keys)
             parts.append(keys[is_open & (np.cumsum(is_open, axis=1) <= wanted)])
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-
-    def _merge(self, reviewer: Reviewer, nearest: Rows, wanted: int, include_seen: bool) -> Rows:
-        seen = np.sort(reviewer.history.movie_rows[:0] if include_seen else reviewer.history.movie_rows)
-        own = nearest[~are_held(seen, nearest)][:wanted]
-        if self.model.blend.neighbour_weight == 0:
-            return np.sort(own)
-        near = reviewer.near
-        is_open = near.values > 0
-        if len(near.rows):
-            # The history is short and the rows ascend: to look it up in them is the faster way round.
-            places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
-            is_open[places[near.rows[places] == seen]] = False
-        found, values = near.rows[is_open], near.values[is_open]
-        if len(found) > wanted:
-            found = found[(-values).argpartition(wanted - 1)[:wanted]]
-        return distinct(np.concatenate([own, found]))
+        return np.concatenate(parts)
 
 
-def _best_of_each(groups: Rows, keys: Rows, values: NDArray[np.float64], most: int) -> Rows:
-    """The keys with the highest values in each group, so many at most; `groups` ascend."""
+def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
+    """Returns, for each group, its keys with the highest values, at most `most` of them.
+
+    The groups of the keys, int64 [num], ascend; the values, float64 [num], are above 0.
+    """
     counts = np.bincount(groups)
     crowded = counts[groups] > most
     if not crowded.any():

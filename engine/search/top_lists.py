@@ -1,43 +1,44 @@
-"""The top lists of many reviewers at once, from candidates or from all movies, in few large array steps.
+"""Makes the top lists of many reviewers at once, from candidates or from all movies.
 
-Rating a pair takes longer than all else that goes into its score, and a chance of a like is 1 at most: so a
-movie whose score before the ratings is under the k-th whole score of others cannot be in the list. The
-pairs are rated from the top of the scores before the ratings, until no other can come in (the threshold
-algorithm of Fagin, Lotem & Naor 2003). The lists are those of `Model.rescore`, movie by movie.
+Rating a pair of a reviewer and a movie takes longer than all else that goes into its score, and the chance of
+a like only takes away from a score. So a movie whose score before the ratings is under the k-th whole score
+of others cannot be in the list. Pairs are rated from the top of the scores before the ratings, until no other
+can come in (the threshold algorithm of Fagin, Lotem & Naor 2003). The lists are those of `Model.rescore`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Floats, Rows
-from engine.model.scorer import Model, Reviewers
+from engine.arrays import Floats, Rows, k_highest_of_rows
+from engine.model.scorer import Model
+from engine.model.values import Reviewers
 from engine.search.candidates import CandidateSource
 
 _FIRST_WIDTH = 24
-"""Movies of each reviewer that are rated at first, or as many as two lists hold."""
+"""Movies of each reviewer that are rated first, or as many as two lists hold."""
 _MAX_SCORES = 2**23
-"""Scores of a batch at once, 32 MiB of them."""
+"""Scores of a batch at once: 32 MiB."""
 
 
 class TopLists(NamedTuple):
-    """Lists of equal width, one a reviewer, best first; equal scores stand in the order of the rows."""
+    """Holds lists of equal width, one a reviewer, best first; equal scores stand in the order of the rows."""
 
     movie_rows: Rows
     """int64 [num_reviewers, k]; -1 where a list is shorter."""
     scores: Floats
     """float32 [num_reviewers, k]; minus infinity where a list is shorter."""
     relevance: Floats
-    """float32 [num_reviewers, k]."""
+    """float32 [num_reviewers, k]; minus infinity where a list is shorter."""
     probabilities: Floats | None
     """float32 [num_reviewers, k, num_levels]; None where the data has no ratings."""
 
 
 class _Choice(NamedTuple):
-    """What may be listed, in padded rows of equal width."""
+    """Holds what may be listed, in padded rows of equal width; in each row the movies ascend."""
 
     movie_rows: Rows | None
     """int64 [num_reviewers, width]; None where each column is a movie."""
@@ -45,21 +46,15 @@ class _Choice(NamedTuple):
     """float32 [num_reviewers, width]; minus infinity where nothing may be listed."""
 
     def rows(self, places: Rows, columns: Rows) -> Rows:
-        """The movies in some columns, int64 [len(places), num_columns]."""
+        """Returns the movies in some columns, int64 [len(places), num_columns]."""
         return columns if self.movie_rows is None else self.movie_rows[places[:, None], columns]
 
 
 def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
-    """The top lists of known reviewers out of their candidates, without what they have seen.
-
-    Args:
-        source: finds the candidates.
-        reviewer_rows: int [num_reviewers].
-        k: how long the lists are.
-    """
+    """Makes lists of k movies for known reviewers out of their candidates, without what they have seen."""
     model = source.model
     lists = []
-    for begin, end in model.batches(reviewer_rows):
+    for begin, end in model.histories.batches(reviewer_rows):
         reviewers = model.reviewers(reviewer_rows[begin:end])
         places, movie_rows = source.find_many(reviewers, k)
         lists.append(_best(model, reviewers, _from_pairs(model, reviewers, places, movie_rows), k))
@@ -67,10 +62,10 @@ def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: in
 
 
 def exhaustive_lists(model: Model, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
-    """The same with every unseen movie as a candidate: what a search is measured against."""
+    """Makes the top lists out of every unseen movie: what a search is measured against."""
     at_once = max(1, _MAX_SCORES // max(model.num_movies, 1))
     lists = []
-    for first, last in model.batches(reviewer_rows):
+    for first, last in model.histories.batches(reviewer_rows):
         for begin in range(first, last, at_once):
             reviewers = model.reviewers(reviewer_rows[begin : min(begin + at_once, last)])
             lists.append(_best(model, reviewers, _from_all(model, reviewers), k))
@@ -105,13 +100,15 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
     pending = np.arange(len(reviewers))
     while len(pending) and total:
         relevance = choice.relevance[pending]
-        columns = _highest(relevance, width)
+        columns = np.sort(k_highest_of_rows(relevance, width), axis=1)
         some = _scored(model, reviewers, choice, pending, columns, k)
         last = np.take_along_axis(relevance, columns, axis=1).min(axis=1)
         # What was not rated has at most the lowest relevance that was: it must be under the k-th score.
         settled = some.scores[:, min(k, width) - 1] > last if rated else np.ones(len(pending), dtype=bool)
         settled |= np.isneginf(last) | (width == total)
-        _keep(found, pending[settled], some, settled)
+        for whole, part in zip(found, some, strict=True):
+            if whole is not None and part is not None:
+                whole[pending[settled], : part.shape[1]] = part[settled]
         pending = pending[~settled]
         width = min(total, 2 * width)
     return found
@@ -120,10 +117,10 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
 def _scored(
     model: Model, reviewers: Reviewers, choice: _Choice, places: Rows, columns: Rows, k: int
 ) -> TopLists:
-    """The k best of some columns by their whole scores."""
+    """Returns the k best of some columns, which ascend, by their whole scores."""
     rows = choice.rows(places, columns)
     relevance = choice.relevance[places[:, None], columns]
-    scores, probabilities = relevance, None
+    scores, chances = relevance, None
     if model.rating is not None:
         present = ~np.isneginf(relevance)
         chances = np.zeros((*rows.shape, len(model.rating.levels)), dtype=np.float32)
@@ -131,52 +128,27 @@ def _scored(
         chances[present] = model.rate_pairs(reviewers, pairs, rows[present])
         likes = model.log_like(chances.reshape(-1, chances.shape[-1])).reshape(rows.shape)
         scores = (relevance + np.float32(model.blend.like_weight) * likes).astype(np.float32)
-        probabilities = chances
-    order = np.lexsort((rows, -scores), axis=1)[:, :k]
+    order = k_highest_of_rows(scores, k)
     best = np.take_along_axis(scores, order, axis=1)
     listed = np.where(np.isneginf(best), -1, np.take_along_axis(rows, order, axis=1))
-    return TopLists(
-        listed,
-        best,
-        np.take_along_axis(relevance, order, axis=1),
-        None if probabilities is None else np.take_along_axis(probabilities, order[..., None], axis=1),
-    )
-
-
-def _highest(values: Floats, width: int) -> Rows:
-    """Columns of the `width` highest values of each row, in no order."""
-    if width >= values.shape[1]:
-        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    return np.argpartition(-values, width - 1, axis=1)[:, :width]
-
-
-def _keep(found: TopLists, places: Rows, some: TopLists, settled: NDArray[np.bool_]) -> None:
-    width = some.movie_rows.shape[1]
-    for whole, part in zip(found, some, strict=True):
-        if whole is not None and part is not None:
-            whole[places, :width] = part[settled]
+    relevance = np.take_along_axis(relevance, order, axis=1)
+    if chances is not None:
+        chances = np.take_along_axis(chances, order[..., None], axis=1)
+    return TopLists(listed, best, relevance, chances)
 
 
 def _empty(num_reviewers: int, k: int, model: Model) -> TopLists:
     shape = (num_reviewers, k)
-    levels = None if model.rating is None else len(model.rating.levels)
-    return TopLists(
-        np.full(shape, -1, dtype=np.int64),
-        np.full(shape, -np.inf, dtype=np.float32),
-        np.full(shape, -np.inf, dtype=np.float32),
-        None if levels is None else np.zeros((*shape, levels), dtype=np.float32),
-    )
+    nothing = np.full(shape, -np.inf, dtype=np.float32)
+    chances = None
+    if model.rating is not None:
+        chances = np.zeros((*shape, len(model.rating.levels)), dtype=np.float32)
+    return TopLists(np.full(shape, -1, dtype=np.int64), nothing, nothing.copy(), chances)
 
 
 def _joined(lists: list[TopLists], model: Model, k: int) -> TopLists:
-    if not lists:
-        return _empty(0, k, model)
-    rated = model.rating is not None
-    return TopLists(
-        np.concatenate([part.movie_rows for part in lists]),
-        np.concatenate([part.scores for part in lists]),
-        np.concatenate([part.relevance for part in lists]),
-        np.concatenate([part.probabilities for part in lists if part.probabilities is not None])
-        if rated
-        else None,
+    lists = lists or [_empty(0, k, model)]
+    columns: Any = (
+        None if column[0] is None else np.concatenate(column) for column in zip(*lists, strict=True)
     )
+    return TopLists(*columns)

@@ -1,58 +1,52 @@
-"""Baselines from other libraries, in the extra `peers`: implicit's ALS, and Surprise's SVD and SVD++."""
+"""Wraps models of other libraries, in the extra `peers`: implicit's ALS, and Surprise's SVD and SVD++."""
 
 from __future__ import annotations
 
 import importlib
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Doubles, Floats
 from engine.errors import ConfigError
 from engine.model.heads import RatingPrediction
-from pipelines.baselines.rankers import Popularity, review_matrix
-from pipelines.baselines.raters import point_prediction
+from pipelines.baselines.rankers import Popularity
+from pipelines.baselines.raters import AnyRows, point_prediction
 from pipelines.dataset.reviews import Reviews
 from pipelines.dataset.splits import hold_out_last
 from pipelines.measuring.ranking import rank_held_out
+from pipelines.neighbours.sparse import review_matrix
 
-
-class _AlsSetting(NamedTuple):
-    factors: int
-    regularization: float
-    alpha: float
-
-
-_ALS_SETTINGS = (
-    _AlsSetting(64, 20.0, 5.0),
-    _AlsSetting(32, 5.0, 1.0),
-    _AlsSetting(128, 1.0, 5.0),
-    _AlsSetting(128, 0.05, 1.0),
+_AlsSetting = dict[str, Any]
+_ALS_SETTINGS: tuple[_AlsSetting, ...] = (
+    {"factors": 64, "regularization": 20.0, "alpha": 5.0},
+    {"factors": 32, "regularization": 5.0, "alpha": 1.0},
+    {"factors": 128, "regularization": 1.0, "alpha": 5.0},
+    {"factors": 128, "regularization": 0.05, "alpha": 1.0},
 )
 _VALIDATION_REVIEWERS = 5_000
+"""Reviewers on whom the settings are compared at most."""
 
 
 class AlternatingLeastSquares:
-    """Implicit matrix factorisation (Hu, Koren and Volinsky 2008) on likes, the best of four settings.
+    """Factorises implicit feedback (Hu, Koren and Volinsky 2008), likes alone, by the best of four settings.
 
-    The setting is chosen on each reviewer's last fifth of the training reviews, never on test data.
+    Each reviewer's last fifth of the training reviews chooses the setting; test data never does.
 
     Raises:
         ConfigError: the library is not installed.
     """
 
     def __init__(self, reviews: Reviews, like_rating: float, *, seed: int) -> None:
-        self.reviewer_vectors: NDArray[np.float32]
-        self.movie_vectors: NDArray[np.float32]
         self.popular = Popularity(reviews).counts
-        earlier, later = hold_out_last(reviews, 0.2)
-        relevant = later.select(later.likes(like_rating))
+        train, held_out = hold_out_last(reviews, 0.2)
+        liked = held_out.select(held_out.likes(like_rating))
 
         def quality(setting: _AlsSetting) -> float:
-            self._fit(earlier, like_rating, setting, seed)
+            self._fit(train, like_rating, setting, seed)
             ranked = rank_held_out(
-                self.score, earlier, relevant, k=(10,), max_reviewers=_VALIDATION_REVIEWERS, seed=seed
+                self.score, train, liked, k=(10,), max_reviewers=_VALIDATION_REVIEWERS, seed=seed
             )
             return ranked.mean()["ndcg@10"] if len(ranked) else 0.0
 
@@ -60,27 +54,26 @@ class AlternatingLeastSquares:
         self._fit(reviews, like_rating, self.setting, seed)
 
     def _fit(self, reviews: Reviews, like_rating: float, setting: _AlsSetting, seed: int) -> None:
+        from scipy.sparse import csr_matrix  # implicit converts anything else, with a warning
+
         als = _require("implicit.als", "als").AlternatingLeastSquares(
-            **setting._asdict(), iterations=15, random_state=seed, use_gpu=False
+            **setting, iterations=15, random_state=seed, use_gpu=False
         )
-        likes = review_matrix(reviews.select(reviews.likes(like_rating)))
+        likes = csr_matrix(review_matrix(reviews.select(reviews.likes(like_rating))))
         als.fit(likes, show_progress=False)
         self.without_likes = np.diff(likes.indptr) == 0
         self.reviewer_vectors = np.asarray(als.user_factors)
         self.movie_vectors = np.asarray(als.item_factors)
 
-    def score(self, reviewer_rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Inner products, float32 [n, num_movies]; popularity for who has no likes."""
+    def score(self, reviewer_rows: AnyRows) -> Floats:
+        """Returns inner products, float32 [n, num_movies], and popularity for reviewers without likes."""
         scores = np.asarray(self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T, dtype=np.float32)
         scores[self.without_likes[reviewer_rows]] = self.popular
         return scores
 
-    def predict(self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]) -> None:
-        """Implicit factors say nothing of ratings."""
-
 
 class Svd:
-    """Biased matrix factorisation by stochastic gradient descent, with Surprise's own defaults.
+    """Factorises ratings with biases by stochastic gradient descent, with Surprise's own defaults.
 
     Unknown reviewers and movies have neither bias nor factors. Ranks by predicted rating.
 
@@ -103,29 +96,27 @@ class Svd:
         self.reviewer_vectors = np.where(known_reviewers[:, None], self._vectors(model, reviews), 0)
         self.movie_vectors = np.where(known_movies[:, None], model.qi, 0)
 
-    def _vectors(self, model: Any, reviews: Reviews) -> NDArray[np.float64]:
+    def _vectors(self, model: Any, reviews: Reviews) -> Doubles:
         return np.asarray(model.pu)
 
-    def score(self, reviewer_rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Predicted ratings without the clipping, which would tie the best, float32 [n, num_movies]."""
+    def score(self, reviewer_rows: AnyRows) -> Floats:
+        """Predicts ratings, float32 [n, num_movies], without clipping, which would tie the best movies."""
         affinity = self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T
         return np.asarray(affinity + self.movie_biases, dtype=np.float32)
 
-    def predict(
-        self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]
-    ) -> RatingPrediction:
-        """One figure for mean and median, and no chances."""
+    def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
+        """Predicts one figure for mean and median, and no chances."""
         products = self.reviewer_vectors[reviewer_rows] * self.movie_vectors[movie_rows]
         biases = self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(self.mean + biases + products.sum(axis=1), self.low, self.high))
 
 
 class SvdPlusPlus(Svd):
-    """SVD whose reviewer vectors also hold which movies were rated at all (Koren 2008)."""
+    """Adds to SVD's reviewer vectors which movies were rated at all (Koren 2008)."""
 
     algorithm = "SVDpp"
 
-    def _vectors(self, model: Any, reviews: Reviews) -> NDArray[np.float64]:
+    def _vectors(self, model: Any, reviews: Reviews) -> Doubles:
         history = review_matrix(reviews)
         roots = np.sqrt(np.maximum(np.diff(history.indptr), 1))
         return np.asarray(model.pu + (history @ model.yj) / roots[:, None])
@@ -142,7 +133,7 @@ def _require(module: str, model: str) -> Any:
 
 
 def _trainset(surprise: Any, reviews: Reviews, scale: tuple[float, float]) -> Any:
-    """Surprise's own form of the reviews, with our rows for its inner ids."""
+    """Converts reviews to Surprise's own form, with our rows for its inner ids."""
     by_reviewer: dict[int, list[tuple[int, float]]] = defaultdict(list)
     by_movie: dict[int, list[tuple[int, float]]] = defaultdict(list)
     rows = (reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), reviews.ratings.tolist())

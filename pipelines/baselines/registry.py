@@ -1,4 +1,4 @@
-"""What the engine is measured against: every model by name, all asked the same two questions."""
+"""Names every baseline, a model to compare with; all answer the same two questions: to rank and to rate."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from engine.arrays import Floats
 from engine.errors import ConfigError
 from engine.model.heads import RatingPrediction
 from pipelines.baselines.peers import AlternatingLeastSquares, Svd, SvdPlusPlus
 from pipelines.baselines.rankers import Ease, ItemNeighbours, Popularity
-from pipelines.baselines.raters import Biases, Constants
+from pipelines.baselines.raters import AnyRows, Biases, Constants
 from pipelines.baselines.seed import SeedBase, SeedFinal
 from pipelines.dataset.reviews import Reviews
 
@@ -22,8 +20,8 @@ from pipelines.dataset.reviews import Reviews
 class Ranker(Protocol):
     """Orders the catalogue for a reviewer."""
 
-    def score(self, reviewer_rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Scores of all movies, float32 [n, num_movies]; higher is better, seen movies are not left out."""
+    def score(self, reviewer_rows: AnyRows) -> Floats:
+        """Scores all movies, float32 [n, num_movies]; higher is better, and seen movies are not left out."""
         ...
 
 
@@ -31,15 +29,12 @@ class Ranker(Protocol):
 class Rater(Protocol):
     """Predicts ratings."""
 
-    def predict(
-        self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]
-    ) -> RatingPrediction | None:
-        """Ratings of n pairs; without columns of probabilities where only a figure is known, or None."""
+    def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction | None:
+        """Predicts the ratings of n pairs, without columns of probabilities where only a figure is known.
+
+        Returns None where the data has no ratings.
+        """
         ...
-
-
-class Recommender(Ranker, Rater, Protocol):
-    """A model that does both, as the engine's own does."""
 
 
 Fitted = Ranker | Rater
@@ -47,12 +42,12 @@ Fitted = Ranker | Rater
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """A model by what it takes and what it can do."""
+    """Says how a model is fitted, and what it needs."""
 
     fit: Callable[[Reviews, float, int], Fitted]
-    """Gives the fitted model for training reviews, the lowest rating that is a like, and a seed."""
+    """Fits the model to training reviews, with the lowest rating that is a like, and a seed."""
     needs_ratings: bool = False
-    """Whether it is left out where the data has no ratings."""
+    """Leaves the model out where the data has no ratings."""
 
 
 BASELINES: Mapping[str, Baseline] = {
@@ -71,16 +66,10 @@ BASELINES: Mapping[str, Baseline] = {
 
 
 def fit_baseline(name: str, reviews: Reviews, *, like_rating: float, seed: int) -> Fitted:
-    """Fits a baseline to training reviews.
-
-    Args:
-        name: one of BASELINES.
-        reviews: what may be learned from.
-        like_rating: the lowest rating that is a like.
-        seed: of every random choice.
+    """Fits one of the BASELINES to training reviews; `like_rating` is the lowest rating that is a like.
 
     Raises:
-        ConfigError: there is no such baseline, it is not installed, or it cannot take data of this size.
+        ConfigError: the baseline does not exist, is not installed, or cannot take data of this size.
     """
     if name not in BASELINES:
         raise ConfigError(f"There is no model {name!r}; expected one of {', '.join(('ncf', *BASELINES))}")

@@ -1,44 +1,40 @@
-"""The two Keras models that this engine grew from, rebuilt as they were and trained honestly."""
+"""Rebuilds the two Keras models that this engine grew from as they were, and trains them honestly."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.arrays import Floats
 from engine.model.heads import RatingPrediction
-from pipelines.baselines.raters import point_prediction
+from pipelines.baselines.raters import AnyRows, point_prediction
 from pipelines.dataset.reviews import Reviews
 from pipelines.work.tensorflow_start import start_tensorflow
 
 NUM_FACTORS = 50
 BATCH_SIZE = 64
-"""As it was, where an epoch has not too many steps."""
+"""Reviews in a batch, as it was; more where an epoch would have too many steps."""
 _PATIENCE = 5
+"""Epochs without a lower validation error after which training stops."""
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
+_MAX_EPOCHS = 40
+"""Epochs after which training stops in any case; the models once stopped after 3 to 5."""
+_MAX_STEPS = 640
+"""Steps of an epoch; batches grow where there would be more, which hardly changes the figures."""
 _MAX_VALUES = 2**24
-
-
-class Effort(NamedTuple):
-    """How long a training may take."""
-
-    max_epochs: int = 40
-    """They stopped after 3 to 5, whether or not that was enough."""
-    max_steps: int = 640
-    """Of an epoch; batches grow where there would be more, which changes time and hardly the figures."""
+"""Numbers of hidden layers held at once, 64 MiB of them."""
 
 
 class _SeedModel(ABC):
-    """An embedding of reviewers and one of movies, trained on squared error, early stopped.
+    """Trains an embedding of reviewers and one of movies on squared error, with early stopping.
 
-    A tenth of the training reviews, at random, says when to stop; the weights of the best epoch are kept. A
+    A random tenth of the training reviews says when to stop; the weights of the best epoch are kept. A
     reviewer or movie without training reviews keeps random weights, so their pairs are given the mean rating.
-    Weights leave Keras as arrays. Ranks by predicted rating, as it did.
+    Weights leave Keras as arrays. Ranks by predicted rating, as the models did.
 
     Attributes:
         curves: "loss" and "validation", the squared errors of each epoch.
@@ -46,64 +42,62 @@ class _SeedModel(ABC):
 
     curves: dict[str, list[float]]
 
-    def __init__(self, reviews: Reviews, *, seed: int, effort: Effort | None = None) -> None:
+    def __init__(self, reviews: Reviews, *, seed: int) -> None:
         self.low, self.high = float(reviews.levels[0]), float(reviews.levels[-1])
         self.mean = float(reviews.ratings.mean())
         self.known_reviewers = np.bincount(reviews.reviewer_rows, minlength=reviews.num_reviewers) > 0
         self.known_movies = np.bincount(reviews.movie_rows, minlength=reviews.num_movies) > 0
-        weights = _train(self, reviews, seed, effort or Effort())
+        weights = _train(self, reviews, seed)
         self.reviewer_vectors, self.movie_vectors = weights[:2]
         self.layers = weights[2:]
 
     @abstractmethod
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """Gives the Keras output for the embedded inputs."""
+        """Builds the Keras output for the embedded inputs."""
 
     @abstractmethod
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """The same in NumPy: float32 [n, m] for vectors [n, factors] and [m, factors], each with each."""
+        """Computes `answer` in NumPy for all pairs of [n, factors] and [m, factors]: float32 [n, m]."""
 
     @abstractmethod
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """The same for pairs: float32 [n]."""
+        """Computes `answer` in NumPy for n pairs of vectors: float32 [n]."""
 
-    def score(self, reviewer_rows: NDArray[np.integer]) -> Floats:
-        """Predicted ratings of all movies, float32 [n, num_movies]; the mean for a movie without reviews."""
+    def score(self, reviewer_rows: AnyRows) -> Floats:
+        """Predicts the ratings of all movies, float32 [n, num_movies]; the mean for one without reviews."""
         scores = self.rate(self.reviewer_vectors[reviewer_rows], self.movie_vectors)
         return np.where(self.known_movies, scores, np.float32(self.mean))
 
-    def predict(
-        self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]
-    ) -> RatingPrediction:
-        """One figure for mean and median, and no chances."""
+    def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
+        """Predicts one figure for mean and median, and no chances."""
         ratings = self.rate_pairs(self.reviewer_vectors[reviewer_rows], self.movie_vectors[movie_rows])
         known = self.known_reviewers[reviewer_rows] & self.known_movies[movie_rows]
         return point_prediction(np.clip(np.where(known, ratings, self.mean), self.low, self.high))
 
 
 class SeedBase(_SeedModel):
-    """The dot product of 50 factors of each side, and nothing else."""
+    """Rates by the dot product of 50 factors of each side, and nothing else."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """The dot product."""
+        """Builds the dot product."""
         from keras import layers
 
         return layers.Dot(axes=1)([reviewer, movie])
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Dot products of all with all."""
+        """Computes the dot products of all pairs."""
         return reviewer @ movie.T
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Dot products of the pairs."""
+        """Computes the dot products of the given pairs."""
         return np.asarray((reviewer * movie).sum(axis=1))
 
 
 class SeedFinal(_SeedModel):
-    """Both vectors side by side, two layers of 10 with much dropout, a sigmoid over the range of ratings."""
+    """Rates by two layers of 10 with much dropout over both vectors, and a sigmoid over the rating range."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """The layers as they were."""
+        """Builds the layers as they were."""
         from keras import layers
 
         low, width = self.low, self.high - self.low
@@ -115,7 +109,7 @@ class SeedFinal(_SeedModel):
         return layers.Rescaling(width, offset=low)(share)
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """The layers over all with all, some reviewers at a time, as ten numbers a pair are held."""
+        """Computes the layers for all pairs, some reviewers at a time, as ten numbers a pair are held."""
         from_reviewers = reviewer @ self.layers[0][:NUM_FACTORS]  # [n, 10]
         from_movies = movie @ self.layers[0][NUM_FACTORS:]  # [m, 10]
         rows = max(1, _MAX_VALUES // (10 * max(len(movie), 1)))
@@ -126,7 +120,7 @@ class SeedFinal(_SeedModel):
         return np.concatenate(parts) if parts else np.zeros((0, len(movie)), np.float32)
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """The layers over the pairs."""
+        """Computes the layers for the given pairs."""
         return self._upper_layers(np.concatenate([reviewer, movie], axis=1) @ self.layers[0])
 
     def _upper_layers(self, first: Floats) -> Floats:
@@ -136,8 +130,8 @@ class SeedFinal(_SeedModel):
         return np.asarray(self.low + (self.high - self.low) / (1 + np.exp(-logits)), dtype=np.float32)
 
 
-def _train(model: _SeedModel, reviews: Reviews, seed: int, effort: Effort) -> Sequence[Floats]:
-    """Builds and trains the Keras model, and gives its weights: both embeddings, then the layers."""
+def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
+    """Builds and trains the Keras model, and returns its weights: both embeddings, then the layers."""
     start_tensorflow()
     import keras
 
@@ -153,8 +147,8 @@ def _train(model: _SeedModel, reviews: Reviews, seed: int, effort: Effort) -> Se
         tuple(rows[cut:] for rows in inputs),
         ratings[cut:],
         validation_data=(tuple(rows[:cut] for rows in inputs), ratings[:cut]),
-        batch_size=max(BATCH_SIZE, (len(order) - cut) // effort.max_steps),
-        epochs=effort.max_epochs,
+        batch_size=max(BATCH_SIZE, (len(order) - cut) // _MAX_STEPS),
+        epochs=_MAX_EPOCHS,
         callbacks=[best],
         verbose=0,
     )
@@ -167,15 +161,10 @@ def _network(model: _SeedModel, reviews: Reviews) -> Any:
     from keras import layers
 
     embedded = []
+    start = {"embeddings_initializer": "he_normal", "embeddings_regularizer": keras.regularizers.l2(_L2)}
     sides = (("reviewer", reviews.num_reviewers), ("movie", reviews.num_movies))
     inputs = [keras.Input((1,), dtype="int32", name=name) for name, _ in sides]
     for side, (name, size) in zip(inputs, sides, strict=True):
-        embedding = layers.Embedding(
-            size,
-            NUM_FACTORS,
-            embeddings_initializer="he_normal",
-            embeddings_regularizer=keras.regularizers.l2(_L2),
-            name=f"{name}_vectors",
-        )
+        embedding = layers.Embedding(size, NUM_FACTORS, **start, name=f"{name}_vectors")
         embedded.append(layers.Flatten()(embedding(side)))
     return keras.Model(inputs, model.answer(*embedded))

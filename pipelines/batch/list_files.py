@@ -1,4 +1,4 @@
-"""Lists as files: Parquet, CSV or JSON lines, with a line a listed movie."""
+"""Writes lists as Parquet, CSV or JSON lines: a line for each listed movie."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.artifact.writer import flush
 from engine.errors import DataError
 from engine.lists.columns import ListColumns
-from pipelines.work.output import flush
 
 FORMATS = ("parquet", "csv", "jsonl")
-"""How lists are written; a file's ending says the same."""
+"""The formats of lists; each is also the ending of its files."""
 _COPY_OPTIONS = {
     "parquet": "format parquet, compression zstd",
     "csv": "format csv, header true",
@@ -22,29 +22,19 @@ _COPY_OPTIONS = {
 
 
 def write_lists(
-    columns: ListColumns,
-    reviewer_ids: Sequence[str],
-    movie_ids: Mapping[int, str],
-    path: Path,
-    format: str,
+    columns: ListColumns, reviewer_ids: Sequence[str], movie_ids: Mapping[int, str], path: Path, format: str
 ) -> None:
-    """Writes lists as one file, a line a listed movie, and flushes it to disk.
+    """Writes lists as one file of one of FORMATS, a line for each listed movie, and flushes the file to disk.
 
-    Args:
-        columns: the lists.
-        reviewer_ids: the ids of the reviewers that they were made for.
-        movie_ids: the ids of the movies in them, by row.
-        path: the file.
-        format: one of `FORMATS`.
+    The reviewers are whom the lists are for, in order; `movie_ids` has the listed movies by row.
 
     Raises:
-        DataError: it cannot be written.
+        DataError: the file cannot be written.
     """
     import duckdb
 
-    ids = np.array(reviewer_ids, dtype=object)
     lines = {
-        "reviewer_id": ids[columns.places],
+        "reviewer_id": np.array(reviewer_ids, dtype=object)[columns.places],
         "rank": columns.ranks,
         "movie_id": np.array([movie_ids[row] for row in columns.movie_rows.tolist()], dtype=object),
         "score": columns.scores,
@@ -65,16 +55,16 @@ def write_lists(
 
 
 def unwritable(path: Path, error: Exception) -> DataError:
-    """Words the error for lists that cannot be written."""
+    """Returns the error for lists that cannot be written, with its reason in words."""
     reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
     return DataError(f"Cannot write lists to {path}: {reason}; free some space, or name another --output")
 
 
 def join_files(parts: Sequence[Path], path: Path, format: str) -> None:
-    """Writes the lines of some files, in their order, as one file, and flushes it to disk.
+    """Writes the lines of several files, in their order, as one file, and flushes the file to disk.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     if format == "parquet":
         _join_parquet(parts, path)
@@ -86,13 +76,10 @@ def join_files(parts: Sequence[Path], path: Path, format: str) -> None:
 def _join_parquet(parts: Sequence[Path], path: Path) -> None:
     import duckdb
 
-    target = f"'{_quoted(path)}' ({_COPY_OPTIONS['parquet']})"
+    statement = f"copy (select * from read_parquet($parts)) to '{_quoted(path)}' ({_COPY_OPTIONS['parquet']})"
     with duckdb.connect(config={"threads": 1, "memory_limit": "1GB"}) as database:
         try:
-            database.execute(
-                f"copy (select * from read_parquet($parts)) to {target}",
-                {"parts": [str(part) for part in parts]},
-            )
+            database.execute(statement, {"parts": [str(part) for part in parts]})
         except duckdb.IOException as error:
             raise OSError(str(error).partition("\n")[0]) from error
 

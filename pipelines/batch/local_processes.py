@@ -7,132 +7,122 @@ import os
 import queue
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from contextlib import ExitStack
+from typing import Any
 
 from engine.errors import DataError
-from pipelines.batch.shards import Shards
+from pipelines.batch.shards import Shard, Shards
 from pipelines.work.progress import progress_of_lists
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
+def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
+    """Writes the missing shards in processes, at most `most`; each takes the next shard, until none is left.
 
-class _Shard(NamedTuple):
-    number: int
-    begin: int
-    end: int
+    The settings are the arguments of `Worker` without `on_lists`, as JSON holds them.
 
-
-def _make(
-    shards: Shards,
-    todo: Sequence[_Shard],
-    rows: NDArray[np.int64] | None,
-    setup: Mapping[str, Any],
-    processes: int,
-    num_reviewers: int,
-) -> None:
-    """Lets processes make the shards that are missing, each the next one."""
-    waiting: queue.SimpleQueue[_Shard] = queue.SimpleQueue()
-    for shard in todo:
+    Raises:
+        DataError: a process failed or ended early; the complete shards are kept.
+    """
+    missing = shards.missing()
+    if not missing:
+        return
+    waiting: queue.SimpleQueue[Shard] = queue.SimpleQueue()
+    for shard in missing:
         waiting.put(shard)
-    done = num_reviewers - sum(shard.end - shard.begin for shard in todo)
-    wanted = min(processes, len(todo))
-    with (
-        progress_of_lists("Recommending", num_reviewers, done) as on_lists,
-        _processes(wanted) as started,
-        ThreadPoolExecutor(wanted) as pool,
-    ):
-        ends = [pool.submit(_run, process, setup, waiting, rows, shards, on_lists) for process in started]
+    total, left = (sum(len(shard.reviewer_rows) for shard in some) for some in (shards.planned, missing))
+    number = min(most, len(missing))
+    with ExitStack() as stack:
+        on_lists = stack.enter_context(progress_of_lists("Recommending", total, total - left))
+        processes = [stack.enter_context(ListProcess()) for _ in range(number)]
+        for process in processes:
+            process.tell(settings)
+        pool = stack.enter_context(ThreadPoolExecutor(number))
+        ends = [pool.submit(_feed, process, waiting, shards, on_lists) for process in processes]
         try:
             for end in ends:
                 end.result()
         except BaseException:
-            for process in started:
+            # The pool waits for its threads, which wait for the processes.
+            for process in processes:
                 process.kill()
             raise
 
 
-def _run(
-    process: subprocess.Popen[str],
-    setup: Mapping[str, Any],
-    waiting: queue.SimpleQueue[_Shard],
-    rows: NDArray[np.int64] | None,
-    shards: Shards,
-    on_lists: Callable[[int], None],
+def _feed(
+    process: ListProcess, waiting: queue.SimpleQueue[Shard], shards: Shards, on_lists: Callable[[int], None]
 ) -> None:
-    """Hands shards to one process until none is left."""
-    _tell(process, setup)
-    _wait_for(process, "ready", on_lists)
+    """Gives one process a shard after another, until none is left."""
+    process.wait_for("ready", on_lists)
     while True:
         try:
             shard = waiting.get_nowait()
         except queue.Empty:
             return
-        task: dict[str, Any] = {"path": str(shards.unfinished_path(shard.number))}
-        if rows is None:
-            task |= {"begin": shard.begin, "end": shard.end}
-        else:
-            task["rows"] = rows[shard.begin : shard.end].tolist()
-        _tell(process, task)
-        num_rows = _wait_for(process, "written", on_lists)
-        shards.keep(shard.number, shard.end - shard.begin, num_rows)
+        path = str(shards.unfinished_path(shard))
+        process.tell({"path": path, "reviewer_rows": list(shard.reviewer_rows)})
+        shards.keep(shard, process.wait_for("written", on_lists))
 
 
-def _tell(process: subprocess.Popen[str], task: Mapping[str, Any]) -> None:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(json.dumps(task) + "\n")
-        process.stdin.flush()
-    except OSError as error:
-        raise _ended(process) from error
+class ListProcess:
+    """A child process of `pipelines.batch.worker`: it reads tasks and writes reports, both lines of JSON."""
 
+    def __init__(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        # There are as many processes as cores; with more than one thread each they would wait for each other.
+        environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.batch.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+        )
 
-def _wait_for(process: subprocess.Popen[str], report: str, on_lists: Callable[[int], None]) -> int:
-    assert process.stdout is not None
-    for line in process.stdout:
-        said = json.loads(line)
-        if "error" in said:
-            raise DataError(said["error"])
-        if report in said:
-            return int(said[report])
-        on_lists(said["done"])
-    raise _ended(process)
+    def __enter__(self) -> ListProcess:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
 
-def _ended(process: subprocess.Popen[str]) -> DataError:
-    return DataError(
-        f"A process that makes lists ended before its time, with code {process.wait()}; what is complete is "
-        "kept, so give the same command again to go on, with fewer --processes if memory ran out"
-    )
+    def tell(self, task: Mapping[str, Any]) -> None:
+        """Writes one line of input.
 
+        Raises:
+            DataError: the process has ended.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(task) + "\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._ended() from error
 
-@contextmanager
-def _processes(number: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """Starts processes that make lists; they end with the block, whatever happens."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    # As many processes as cores, so one thread each: more would wait for one another.
-    environment |= dict.fromkeys(_ONE_THREAD, "1")
-    command = [sys.executable, "-m", "pipelines.batch.worker"]
-    started = []
-    try:
-        for _ in range(number):
-            started.append(
-                subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                    encoding="utf-8",
-                    env=environment,
-                )
-            )
-        yield started
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+    def wait_for(self, name: str, on_lists: Callable[[int], None]) -> int:
+        """Reads reports until one has the name, passes the numbers of made lists on, and returns its value.
+
+        Raises:
+            DataError: the process has ended, or reports an error.
+        """
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            report = json.loads(line)
+            if "error" in report:
+                raise DataError(report["error"])
+            if name in report:
+                return int(report[name])
+            on_lists(report["done"])
+        raise self._ended()
+
+    def kill(self) -> None:
+        """Kills the process, so that nobody waits for its reports any more."""
+        self._process.kill()
+
+    def _ended(self) -> DataError:
+        return DataError(
+            f"A process that makes lists ended early, with code {self._process.wait()}; what is complete is "
+            "kept, so give the same command again to go on, with fewer --processes if memory ran out"
+        )

@@ -1,11 +1,11 @@
-"""Lists written as a row of files, shard by shard, so that a work that was killed goes on where it was.
+"""Keeps lists in a row of files, shard by shard, so that a killed run goes on where it stopped.
 
     lists/
-    |- progress.json                of which build, by which settings, and which shards are complete
+    |- progress.json                the build, the settings, and the shards that are complete
     |- part-00000.parquet           the lists of the first reviewers, and so on
-    `- .part-00001.parquet.4711     a shard that is being written, or was when the work was killed
+    `- .part-00001.parquet.4711     a shard that process 4711 is writing, or was writing when it was killed
 
-A shard gets its name when it is whole and on disk, and only then is it noted: so each is there once.
+A shard is written under the hidden name, flushed, renamed, and only then noted: so each shard is there once.
 """
 
 from __future__ import annotations
@@ -17,31 +17,40 @@ import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from engine.artifact.writer import flush
 from engine.errors import ConfigError, DataError
 from pipelines.batch.list_files import join_files, unwritable
-from pipelines.work.output import flush
 
 PROGRESS = "progress.json"
 _VERSION = 1
 
 
-class Shards:
-    """The files of one work, and what is known of them.
+class Shard(NamedTuple):
+    """A part of the reviewers, whose lists are one file."""
 
-    Args:
-        directory: where they go; made if it is not there.
-        format: one of `FORMATS`.
-        work: what makes the work the one it is, as JSON holds it: the build, the settings, how many shards.
+    number: int
+    reviewer_rows: Sequence[int]
+    """A range where everyone gets lists."""
+
+
+class Shards:
+    """The planned shards of one run, in order, and what is known of their files.
+
+    The directory is created if it does not exist. `work` tells this run from others, as JSON holds it: by the
+    build, the settings and the reviewers.
 
     Raises:
-        ConfigError: the directory holds another work, or other things.
-        DataError: it cannot be written, or another process is writing to it.
+        ConfigError: the directory holds lists of another run, or other files.
+        DataError: the directory cannot be written, or another process is writing to it.
     """
 
-    def __init__(self, directory: Path, format: str, work: Mapping[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, format: str, work: Mapping[str, Any], planned: Sequence[Shard]
+    ) -> None:
         self.directory = directory
+        self.planned = planned
         self._format = format
         self._work = json.loads(json.dumps(work))
         self._complete: dict[str, dict[str, int]] = {}
@@ -49,69 +58,58 @@ class Shards:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._lock = self._take_lock()
+            try:
+                self._go_on()
+            except (OSError, ConfigError):
+                self.close()
+                raise
         except OSError as error:
             raise unwritable(directory, error) from error
-        try:
-            self._go_on()
-        except OSError as error:
-            self.close()
-            raise unwritable(directory, error) from error
-        except ConfigError:
-            self.close()
-            raise
 
-    def path(self, shard: int) -> Path:
-        """The file of a shard once it is whole."""
-        return self.directory / f"part-{shard:05d}.{self._format}"
-
-    def unfinished_path(self, shard: int) -> Path:
-        """Where this process and its children write a shard until it is whole."""
-        return self.directory / f".{self.path(shard).name}.{os.getpid()}"
+    def unfinished_path(self, shard: Shard) -> Path:
+        """Returns where this process and its children write a shard until it is whole."""
+        return self.directory / f".{self._path(shard).name}.{os.getpid()}"
 
     @property
     def num_reviewers(self) -> int:
-        """For how many reviewers lists have been written."""
+        """Returns the number of reviewers whose lists have been written."""
         return sum(entry["reviewers"] for entry in self._complete.values())
 
     @property
     def num_rows(self) -> int:
-        """How many lines have been written."""
+        """Returns the number of lines that have been written."""
         return sum(entry["rows"] for entry in self._complete.values())
 
-    def is_complete(self, shard: int) -> bool:
-        """Whether a shard was written whole, and still is there."""
-        entry = self._complete.get(self.path(shard).name)
-        try:
-            return entry is not None and self.path(shard).stat().st_size == entry["bytes"]
-        except FileNotFoundError:
-            return False
+    def missing(self) -> list[Shard]:
+        """Returns the shards that were not written whole, or whose files are gone or cut short."""
+        return [shard for shard in self.planned if not self._is_complete(shard)]
 
-    def keep(self, shard: int, num_reviewers: int, num_rows: int) -> None:
-        """Puts a shard that has been written at `unfinished_path` in its place, and notes it; threads may.
+    def keep(self, shard: Shard, num_rows: int) -> None:
+        """Renames the file at `unfinished_path` to the shard's own name, and notes it; threads may call this.
 
         Raises:
             DataError: the disk is full, or the directory is gone.
         """
-        path, unfinished = self.path(shard), self.unfinished_path(shard)
+        path, unfinished = self._path(shard), self.unfinished_path(shard)
         try:
             with self._noting:
                 size = unfinished.stat().st_size
                 unfinished.replace(path)
-                self._complete[path.name] = {"reviewers": num_reviewers, "rows": num_rows, "bytes": size}
+                entry = {"reviewers": len(shard.reviewer_rows), "rows": num_rows, "bytes": size}
+                self._complete[path.name] = entry
                 self._note()
         except OSError as error:
             raise unwritable(self.directory, error) from error
 
-    def join(self, shards: Sequence[int], path: Path) -> None:
-        """Makes one file of the shards, in their order, and removes them.
+    def join(self, path: Path) -> None:
+        """Makes one file of all shards, in their order, and removes the shards.
 
         Raises:
             DataError: the file cannot be written; the shards are still there.
         """
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        parts = [self.path(shard) for shard in shards]
         try:
-            join_files(parts, unfinished, self._format)
+            join_files([self._path(shard) for shard in self.planned], unfinished, self._format)
             unfinished.replace(path)
             flush(path.parent)
             shutil.rmtree(self.directory)
@@ -121,8 +119,18 @@ class Shards:
             unfinished.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Lets others write to the directory."""
+        """Lets other processes write to the directory."""
         os.close(self._lock)
+
+    def _path(self, shard: Shard) -> Path:
+        return self.directory / f"part-{shard.number:05d}.{self._format}"
+
+    def _is_complete(self, shard: Shard) -> bool:
+        entry = self._complete.get(self._path(shard).name)
+        try:
+            return entry is not None and self._path(shard).stat().st_size == entry["bytes"]
+        except FileNotFoundError:
+            return False
 
     def _take_lock(self) -> int:
         handle = os.open(self.directory, os.O_RDONLY)
@@ -137,6 +145,7 @@ class Shards:
         return handle
 
     def _go_on(self) -> None:
+        """Reads which shards are complete, and removes the files of unfinished ones."""
         progress = self.directory / PROGRESS
         if progress.is_file():
             self._check(_read(progress))
@@ -150,12 +159,13 @@ class Shards:
         self._note()
 
     def _check(self, noted: Mapping[str, Any]) -> None:
+        """Checks that the noted run is this one, and takes over which of its shards are complete."""
         work = noted.get("work", {})
         for name in dict.fromkeys([*work, *self._work]):
             if work.get(name) != self._work.get(name):
                 raise ConfigError(
-                    f"{self.directory} holds lists that were begun with {_said(name, work)}, not with "
-                    f"{_said(name, self._work)}; give the same again to go on, or name another --output"
+                    f"{self.directory} holds lists that were begun with {_named(name, work)}, not with "
+                    f"{_named(name, self._work)}; give the same again to go on, or name another --output"
                 )
         self._complete = dict(noted["shards"])
 
@@ -181,8 +191,8 @@ def _read(progress: Path) -> dict[str, Any]:
     )
 
 
-def _said(name: str, work: Mapping[str, Any]) -> str:
+def _named(name: str, work: Mapping[str, Any]) -> str:
     value = work.get(name)
-    return (
-        f"no {name}" if value is None else f"{name} {value if isinstance(value, str) else json.dumps(value)}"
-    )
+    if value is None:
+        return f"no {name}"
+    return f"{name} {value if isinstance(value, str) else json.dumps(value)}"

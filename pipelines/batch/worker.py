@@ -1,13 +1,14 @@
-"""A process that makes lists shard by shard; `pipelines/batch/recommend_all.py` starts and instructs it.
+"""Makes the lists of one shard after another; `python -m pipelines.batch.worker` does it in a child process.
 
-Its first line of input says which index, which settings; each further line is a shard. What it says on its
-output are lines of JSON too: how many reviewers more are done, that a shard is written, or what went wrong.
+The first line of the child's input holds the settings of `Worker`, each further line one shard. The child
+reports in lines of JSON: how many more reviewers are done, that a shard is written, or what went wrong.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,22 +23,22 @@ _BATCH = 1024
 
 
 class Worker:
-    """Makes the lists of one shard after the other.
+    """Makes the lists of one shard after another, with the options of `Engine.recommend_many`.
 
-    Args:
-        index: the directory of the index.
-        build: the build in it that must be live.
-        k: how long the lists are.
-        format: one of `pipelines.batch.list_files.FORMATS`.
-        options: as of `Engine.recommend_many`.
-        say: told what to report, as JSON holds it.
+    `on_lists` is called with the number of reviewers whose lists are made, batch by batch.
 
     Raises:
-        ArtifactError: the index is not there, damaged, or another build by now.
+        ArtifactError: the index is not there, is damaged, or was built again.
     """
 
     def __init__(
-        self, index: str, build: str, k: int, format: str, options: dict[str, Any], say: Any
+        self,
+        index: str,
+        build: str,
+        k: int,
+        format: str,
+        options: dict[str, Any],
+        on_lists: Callable[[int], object],
     ) -> None:
         self._engine = Engine.load(index)
         if self._engine.info()["build"] != build:
@@ -45,44 +46,40 @@ class Worker:
         self._k = k
         self._format = format
         self._options = options
-        self._say = say
+        self._on_lists = on_lists
         self._movie_ids: dict[int, str] = {}
 
-    def write(self, path: Path, reviewer_rows: list[int]) -> int:
-        """Writes the lists of some reviewers to a file and gives the number of its lines."""
+    def write(self, path: Path, reviewer_rows: Sequence[int]) -> int:
+        """Writes the lists of some reviewers to a file, and returns the number of its lines."""
         parts, lengths = [], []
         for begin in range(0, len(reviewer_rows), _BATCH):
             rows = np.array(reviewer_rows[begin : begin + _BATCH], dtype=np.int64)
             parts.append(self._engine.list_columns(rows, self._k, **self._options))
             lengths.append(len(rows))
-            self._say({"done": len(rows)})
+            self._on_lists(len(rows))
         columns = ListColumns.joined(parts, lengths)
-        self._learn(columns)
+        new = [row for row in np.unique(columns.movie_rows).tolist() if row not in self._movie_ids]
+        self._movie_ids.update(zip(new, self._engine.movie_ids(new), strict=True))
         reviewer_ids = self._engine.reviewer_ids(reviewer_rows)
         write_lists(columns, reviewer_ids, self._movie_ids, path, self._format)
         return len(columns.places)
 
-    def _learn(self, columns: ListColumns) -> None:
-        unknown = [int(row) for row in np.unique(columns.movie_rows) if int(row) not in self._movie_ids]
-        self._movie_ids.update(zip(unknown, self._engine.movie_ids(unknown), strict=True))
-
 
 def work(tasks: TextIO, reports: TextIO) -> None:
-    """Does what the lines of `tasks` say, until they end or nobody reads the reports."""
+    """Makes the lists that the lines of `tasks` ask for, until the lines end or nobody reads the reports."""
 
-    def say(report: dict[str, Any]) -> None:
-        reports.write(json.dumps(report) + "\n")
+    def report(**facts: Any) -> None:
+        reports.write(json.dumps(facts) + "\n")
         reports.flush()
 
     try:
-        worker = Worker(**json.loads(tasks.readline()), say=say)
-        say({"ready": True})
+        worker = Worker(**json.loads(tasks.readline()), on_lists=lambda number: report(done=number))
+        report(ready=True)
         for line in tasks:
             task = json.loads(line)
-            rows = task.get("rows") or list(range(task["begin"], task["end"]))
-            say({"written": worker.write(Path(task["path"]), rows)})
+            report(written=worker.write(Path(task["path"]), task["reviewer_rows"]))
     except EngineError as error:
-        say({"error": str(error)})
+        report(error=str(error))
 
 
 if __name__ == "__main__":

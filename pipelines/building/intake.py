@@ -1,4 +1,4 @@
-"""The first half of a build: files to the catalogue and ids of an artifact, and to arrays to learn from."""
+"""Takes in the files of a build: writes the catalogue and the ids, and reads the arrays to learn from."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.arrays import Floats
+from engine.artifact.layout import ACCOUNTING_SECTION, COUNTS_SECTION, REJECTED_FILE, SENTIMENT_SECTION
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
 from pipelines.cold_start.catalogue import ColdCatalogue, read_cold_catalogue
@@ -19,30 +19,32 @@ from pipelines.dataset.reviews import Reviews, read_reviews
 from pipelines.dataset.sentiment import describe_sentiment, read_sentiment
 from pipelines.dataset.words import read_words
 from pipelines.export.arrays import write_ids, write_variants
-from pipelines.export.catalogue import write_catalog
+from pipelines.export.catalogue import write_catalogue
 from pipelines.ingest.accounting import write_rejected
 from pipelines.ingest.ingest import ingest
 from pipelines.neighbours.content import content_features
 from pipelines.reading.lines import GZIP_MAGIC
-from pipelines.work.checkpoints import Checkpoints, Saved
-from pipelines.work.database import open_database
+from pipelines.work.checkpoints import Checkpoints
+from pipelines.work.database import work_database
 
 _STEP = "tables"
 _COLD_STEP = "cold"
 _FEATURES_STEP = "features"
 _LEAST_SPACE = 16 << 20
+"""Bytes of disk that the smallest build takes."""
 _PER_COMPRESSED_BYTE = 6
+"""Bytes of disk that a build takes for each byte of a gzip file."""
 
 
 class Intake(NamedTuple):
-    """What is learned from."""
+    """Holds what a build learns from."""
 
     reviews: Reviews
-    """Those that are kept, by the rows of the movies that have any."""
+    """The kept reviews, by the rows of the movies that have any."""
     catalogue: ColdCatalogue | None
-    """All movies, also those without enough reviews; None where none of these are taken in."""
+    """All movies, cold ones included; None where no cold movies are taken in."""
     features: Floats | None
-    """What metadata says of the movies that are learned from, as `content_features` gives it."""
+    """What `content_features` says of the reviewed movies; None where it is not used."""
 
 
 def take_in(
@@ -52,33 +54,40 @@ def take_in(
     config: Config,
     checkpoints: Checkpoints,
 ) -> Intake:
-    """Reads the files, and writes all of the artifact that is known before anything is learned.
+    """Reads the files, and writes all of the index that is known before anything is learned.
 
-    The work database lies in the writer's work directory and goes when everything is out of it; where that
-    was reached before, it is taken from the checkpoint.
-
-    Args:
-        writer: the build; gets files, and the sections `accounting` and `counts`.
-        reviews: review files in any of the known formats.
-        metadata: movie files.
-        config: settings.
-        checkpoints: where the outcome is kept.
+    The checkpoints hold the intake of an interrupted build, which is taken up, or they get it.
 
     Raises:
         EngineError: a file or a setting is not usable, or too few reviews are left.
     """
-    saved = checkpoints.load(_STEP)
-    if saved is not None:
-        return Intake(
-            _restore(writer, saved), _restore_catalogue(checkpoints), _restore_features(checkpoints)
-        )
+    intake = _restore(writer, checkpoints)
+    if intake is None:
+        intake = _read(writer, reviews, metadata, config)
+        _keep(intake, writer, checkpoints)
+    return intake
+
+
+def space_needed(files: Iterable[Path]) -> int:
+    """Estimates the bytes of disk that a build of these files takes: its work, checkpoints and index."""
+    total = 0
+    for path in files:
+        if path.is_file():
+            with path.open("rb") as file:
+                compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+            total += path.stat().st_size * (_PER_COMPRESSED_BYTE if compressed else 1)
+    return _LEAST_SPACE + total
+
+
+def _read(
+    writer: ArtifactWriter, reviews: Sequence[Path], metadata: Sequence[Path], config: Config
+) -> Intake:
     limits = config.ingest
+    # A killed build leaves its work database in this folder, which is known by its name.
     scratch = writer.work_directory / "ingest"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    with open_database(
-        scratch / "work.duckdb", memory_limit=limits.memory_limit, threads=limits.threads
-    ) as database:
+    with work_database(limits, scratch) as database:
         accounting = ingest(
             database,
             reviews,
@@ -88,71 +97,56 @@ def take_in(
             compare_text=True,
             cold=config.cold,
         )
-        write_rejected(database, writer.path_for("rejected.parquet"))
+        write_rejected(database, writer.path_for(REJECTED_FILE))
         prepared = read_reviews(database)
         if config.sentiment.use:
             prepared = replace(prepared, sentiment=read_sentiment(database, threads=limits.threads))
-            writer.add_section("sentiment", describe_sentiment(prepared))
+            writer.add_section(SENTIMENT_SECTION, describe_sentiment(prepared))
         catalogue = read_cold_catalogue(database) if config.cold.enabled else None
         features = None
         if config.neighbours.num_content_neighbours:
             words = read_words(database) if catalogue is None else catalogue.learned_words
-            features = content_features(words, config.cold)
-        write_catalog(database, writer)
-        write_ids(database, writer)
+            features = content_features(words)
+        write_catalogue(database, writer)
+        write_ids("reviewer", database, writer)
+        write_ids("movie", database, writer)
         write_variants(database, writer)
     shutil.rmtree(scratch)
-    writer.add_section("accounting", accounting.to_dict())
-    writer.add_section(
-        "counts",
-        {
-            "reviews": len(prepared),
-            "reviewers": prepared.num_reviewers,
-            "movies": prepared.num_movies,
-            "cold_movies": 0 if catalogue is None else len(catalogue.new_rows),
-        },
-    )
-    if catalogue is not None:
-        checkpoints.save(_COLD_STEP, vars(catalogue), {})
-    if features is not None:
-        checkpoints.save(_FEATURES_STEP, {"features": features}, {})
-    arrays, sizes = _taken_apart(prepared)
-    facts = {"sizes": sizes, "sections": dict(writer.sections)}
-    checkpoints.save(_STEP, arrays, facts, writer.files)
+    writer.add_section(ACCOUNTING_SECTION, accounting.to_dict())
+    counts = {
+        "reviews": len(prepared),
+        "reviewers": prepared.num_reviewers,
+        "movies": prepared.num_movies,
+        "cold_movies": 0 if catalogue is None else len(catalogue.new_rows),
+    }
+    writer.add_section(COUNTS_SECTION, counts)
     return Intake(prepared, catalogue, features)
 
 
-def space_needed(files: Iterable[Path | str]) -> int:
-    """About how many bytes of disk a build of these files takes: its work, checkpoints and artifact."""
-    total = 0
-    for path in map(Path, files):
-        if path.is_file():
-            with path.open("rb") as file:
-                compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-            total += path.stat().st_size * (_PER_COMPRESSED_BYTE if compressed else 1)
-    return _LEAST_SPACE + total
+def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> None:
+    """Saves the intake and the files of the build; the step that says that all is there comes last."""
+    if intake.catalogue is not None:
+        checkpoints.save(_COLD_STEP, vars(intake.catalogue), {})
+    if intake.features is not None:
+        checkpoints.save(_FEATURES_STEP, {"features": intake.features}, {})
+    values = {field.name: getattr(intake.reviews, field.name) for field in fields(Reviews)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    others = {name: value for name, value in values.items() if name not in arrays}
+    checkpoints.save(_STEP, arrays, {"others": others, "sections": dict(writer.sections)}, writer.files)
 
 
-def _restore(writer: ArtifactWriter, saved: Saved) -> Reviews:
+def _restore(writer: ArtifactWriter, checkpoints: Checkpoints) -> Intake | None:
+    """Takes up what `_keep` saved; None where nothing was saved."""
+    saved = checkpoints.load(_STEP)
+    if saved is None:
+        return None
     for path in saved.files:
         writer.add_file(path)
-    for name, values in saved.facts["sections"].items():
-        writer.add_section(name, values)
-    return Reviews(**{**saved.arrays, **saved.facts["sizes"]})
-
-
-def _restore_catalogue(checkpoints: Checkpoints) -> ColdCatalogue | None:
-    saved = checkpoints.load(_COLD_STEP)
-    return None if saved is None else ColdCatalogue(**saved.arrays)
-
-
-def _restore_features(checkpoints: Checkpoints) -> Floats | None:
-    saved = checkpoints.load(_FEATURES_STEP)
-    return None if saved is None else saved.arrays["features"]
-
-
-def _taken_apart(reviews: Reviews) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The fields that are arrays, and the others."""
-    values = {field.name: getattr(reviews, field.name) for field in fields(reviews)}
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-    return arrays, {name: value for name, value in values.items() if name not in arrays}
+    for name, section in saved.facts["sections"].items():
+        writer.add_section(name, section)
+    cold, features = checkpoints.load(_COLD_STEP), checkpoints.load(_FEATURES_STEP)
+    return Intake(
+        Reviews(**{**saved.arrays, **saved.facts["others"]}),
+        None if cold is None else ColdCatalogue(**cold.arrays),
+        None if features is None else features.arrays["features"],
+    )

@@ -1,11 +1,9 @@
-"""What a build will take, in memory, disk and time, before it starts.
+"""Estimates what a build will take in memory, disk and time, before it starts.
 
-The model is a sum of parts that grow with what the files hold (`pipelines/building/survey.py`); what a row
-of each part takes was measured on builds of synthetic sets, and is written down in `Costs`. Reviews that a
-condition or the least number of reviews will drop are counted as if they stayed, so that a build is smaller
-than its plan.
-Time is scaled by how fast this machine is now at a piece of work whose time on the machine of those
-measurements is known.
+1. `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files hold. It counts
+   reviews that a condition or the least number of reviews will drop, so a build is smaller than its plan.
+2. Each of them takes what `Costs` says, which was measured on builds of synthetic data sets.
+3. Time is scaled by how fast this machine is now at a piece of work that was timed in these measurements.
 """
 
 from __future__ import annotations
@@ -29,80 +27,81 @@ from pipelines.reading.staging import LEAST_FOR_READING
 SMALL = 64_000_000
 """Bytes of files up to which a build starts without a plan: it takes no more than other programs do."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Files that hold the memory limit of the control group, in the second and in the first version."""
 _CALIBRATION_ROWS = 200_000
 _CALIBRATION_ROUNDS = 30
+"""Times that the calibrating work is done, of which the fastest counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """What a build takes for each thing that it holds; bytes, and seconds of two cores."""
+    """Holds what a build takes for each thing that it handles, in bytes, or in seconds of two cores."""
 
     process: int = 900_000_000
-    """Bytes of the libraries and what does not grow."""
+    """Bytes of memory that do not grow with the data, such as of libraries."""
     reading: int = 350_000_000
-    """Bytes of the blocks that are parsed at a time."""
+    """Bytes of memory for the blocks that are parsed at a time."""
     plain_byte: float = 0.3
-    """Bytes of the database for a plain byte of the files, between what it needs and its limit."""
+    """Bytes of memory of the database for a plain byte of the files, within its limit."""
     reviewer_number: int = 16
-    """Bytes for each number of a reviewer's vector while it is trained."""
+    """Bytes of memory in training for each number of a reviewer's vector."""
     movie_number: int = 48
-    """Bytes for each number of a movie's vectors while they are trained."""
+    """Bytes of memory in training for each number of a movie's vectors."""
     review: int = 520
-    """Bytes for a review while it is trained on, and while the build is measured."""
+    """Bytes of memory for a review, in training and measuring."""
     neighbours_review: float = 7.0
-    """Neighbours of a movie for each of its reviews, as far as they are kept."""
+    """Neighbours of a movie for each of its reviews, within the number that is kept."""
     neighbour: int = 24
-    """Bytes for a neighbour of a movie while the tables are made."""
+    """Bytes of memory for a neighbour of a movie while tables are built."""
     disk_reviewer: int = 40
-    """Bytes of the index for a reviewer beside the numbers of the vector: the id, biases, offsets."""
+    """Bytes of the index for a reviewer beside their vector: the id, biases, offsets."""
     disk_movie: int = 500
-    """Bytes of the index for a movie beside its vectors and neighbours: what is shown and filtered by."""
+    """Bytes of the index for a movie beside its vectors and neighbours: the card and the catalogue."""
     disk_review: int = 5
     """Bytes of the index for a review."""
     scratch_review: int = 200
     """Bytes of the work database for a review."""
     scratch_plain_byte: float = 0.15
-    """Bytes of it for a plain byte of the files, while they are read."""
+    """Bytes of the work database for a plain byte of the files, while they are read."""
     seconds: float = 20.0
-    """Of what does not grow."""
+    """Seconds that do not grow with the data."""
     seconds_review_read: float = 4e-6
-    """Of filtering and joining a review."""
+    """Seconds to filter and join a review."""
     seconds_review_trained: float = 8e-5
-    """Of training and measuring, a review, all rounds together."""
+    """Seconds to train on a review and to measure it, all rounds together."""
     seconds_movie_trained: float = 1e-2
-    """Of the same, a movie, up to `movies_trained` of them; with more no more are compared at a time."""
+    """Seconds to train and measure a movie, up to `movies_trained` movies."""
     movies_trained: int = 10_000
+    """Movies beyond which training compares no more at a time."""
     seconds_movie: float = 4e-4
-    """Of indexing and describing a movie."""
+    """Seconds to index and describe a movie."""
     calibration: float = 0.009
-    """What the piece of work takes that a machine is compared by."""
+    """Seconds of the calibrating work on the machine of the measurements."""
+
+
+COSTS = Costs()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a build will take, about, and what there is.
-
-    Attributes:
-        files: what the files hold.
-        memory: bytes at the peak, by phase.
-        index_bytes: bytes of the index.
-        scratch_bytes: bytes of temporary files and checkpoints, which lie beside the index.
-        seconds: by phase.
-        pace: how much longer this machine takes than that of the measurements.
-        machine: bytes of memory, of disk where the index goes, and cores.
-    """
+    """Says about what a build will take, and what the machine has."""
 
     files: Survey
     memory: Mapping[str, int]
+    """Bytes at the peak, by phase."""
     index_bytes: int
     scratch_bytes: int
+    """Bytes of temporary files and checkpoints, which lie beside the index."""
     seconds: Mapping[str, float]
+    """Seconds by phase."""
     pace: float
+    """How many times as long this machine takes as the machine of the measurements."""
     machine: Mapping[str, int]
+    """Bytes of memory, bytes of disk free where the index goes, and cores."""
 
     @property
     def faults(self) -> list[str]:
-        """What does not fit, each in a few words; empty where everything does."""
+        """Says what does not fit, each in a few words; empty where everything fits."""
         faults = []
         phase, peak = max(self.memory.items(), key=lambda item: item[1])
         if peak > self.machine["memory"]:
@@ -119,7 +118,7 @@ class Plan:
         return faults
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan as plain values."""
+        """Returns the plan as plain values."""
         return {
             "files": asdict(self.files),
             "memory": {**self.memory, "peak": max(self.memory.values())},
@@ -138,32 +137,24 @@ def plan_build(
     output: Path | str,
     metadata: Sequence[Path | str] = (),
     config: Config | None = None,
-    costs: Costs | None = None,
 ) -> Plan:
-    """Estimates what a build of some files will take, within seconds.
-
-    Args:
-        reviews: review files in any of the known formats.
-        output: where the index would go.
-        metadata: movie files.
-        config: settings; the defaults where none are given.
-        costs: what the parts of a build take.
+    """Estimates within seconds what a build of some files into the directory `output` will take.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
         ConfigError: `config.ingest.columns` does not fit a table.
     """
-    config, costs = config or Config(), costs or Costs()
+    config = config or Config()
     files = survey([Path(path) for path in reviews], [Path(path) for path in metadata], config.ingest)
-    pace = _calibrate() / costs.calibration
+    pace = _calibrate() / COSTS.calibration
     return Plan(
         files=files,
-        memory=_memory(files, config, costs),
-        index_bytes=_index_bytes(files, config, costs),
+        memory=_memory(files, config),
+        index_bytes=_index_bytes(files, config),
         scratch_bytes=round(
-            costs.scratch_review * files.num_reviews + costs.scratch_plain_byte * files.num_plain_bytes
+            COSTS.scratch_review * files.num_reviews + COSTS.scratch_plain_byte * files.num_plain_bytes
         ),
-        seconds=_seconds(files, costs, pace),
+        seconds=_seconds(files, pace),
         pace=pace,
         machine=_machine(Path(output)),
     )
@@ -176,13 +167,12 @@ def check_plan(
     metadata: Sequence[Path | str] = (),
     config: Config | None = None,
 ) -> None:
-    """Refuses a build that cannot fit.
+    """Raises ConfigError for a build that cannot fit in memory or on disk.
 
-    Files of up to `SMALL` bytes are not looked at, nor is what a condition chooses from, of which nobody
-    knows how much it will keep.
+    Files of up to `SMALL` bytes pass unread. So does a build with a condition, as nobody knows which part of
+    the files it keeps.
 
     Raises:
-        ConfigError: memory or disk are too small.
         SourceError: a file is missing, unreadable, or of no format that we know.
     """
     if config is not None and config.ingest.where is not None:
@@ -198,63 +188,52 @@ def check_plan(
         )
 
 
-def _memory(files: Survey, config: Config, costs: Costs) -> dict[str, int]:
-    database = max(LEAST_FOR_READING, costs.plain_byte * files.num_plain_bytes)
+def _memory(files: Survey, config: Config) -> dict[str, int]:
+    database = max(LEAST_FOR_READING, COSTS.plain_byte * files.num_plain_bytes)
     database = min(size_in_bytes(config.ingest.memory_limit), database)
-    reviewer = config.relevance.embedding_dim * costs.reviewer_number
-    movie = (config.relevance.embedding_dim + config.rating.dim) * costs.movie_number
-    movie += round(_neighbours(files, config, costs) * costs.neighbour)
+    reviewer = config.relevance.embedding_dim * COSTS.reviewer_number
+    movie = (config.relevance.embedding_dim + config.rating.dim) * COSTS.movie_number
+    movie += round(_neighbours(files, config) * COSTS.neighbour)
+    training = files.num_reviewers * reviewer + files.num_movies * movie + files.num_reviews * COSTS.review
     return {
-        "reading": round(costs.process / 2 + costs.reading + database),
-        "training": round(
-            costs.process
-            + files.num_reviewers * reviewer
-            + files.num_movies * movie
-            + files.num_reviews * costs.review
-        ),
+        "reading": round(COSTS.process / 2 + COSTS.reading + database),
+        "training": COSTS.process + training,
     }
 
 
-def _index_bytes(files: Survey, config: Config, costs: Costs) -> int:
+def _index_bytes(files: Survey, config: Config) -> int:
     dim, rating_dim = config.relevance.embedding_dim, 2 * config.rating.dim
-    # Two vectors for relevance, of which one lies in the index too, and two for ratings; 8 bytes a neighbour.
-    neighbours = 2 * 8 * round(_neighbours(files, config, costs))
-    movie = 4 * (3 * dim + 2 * rating_dim) + neighbours + costs.disk_movie
-    reviewer = 4 * dim + costs.disk_reviewer
-    return files.num_reviewers * reviewer + files.num_movies * movie + files.num_reviews * costs.disk_review
+    # Two vectors for relevance, one of them also in the vector index; two for ratings; 8 bytes a neighbour.
+    neighbours = 2 * 8 * round(_neighbours(files, config))
+    movie = 4 * (3 * dim + 2 * rating_dim) + neighbours + COSTS.disk_movie
+    reviewer = 4 * dim + COSTS.disk_reviewer
+    return files.num_reviewers * reviewer + files.num_movies * movie + files.num_reviews * COSTS.disk_review
 
 
-def _neighbours(files: Survey, config: Config, costs: Costs) -> float:
-    """How many neighbours a movie has in each table."""
+def _neighbours(files: Survey, config: Config) -> float:
+    """Estimates the neighbours of a movie in each table."""
     reviews = files.num_reviews / max(files.num_movies, 1)
-    return min(config.neighbours.num_neighbours, costs.neighbours_review * reviews)
+    return min(config.neighbours.num_neighbours, COSTS.neighbours_review * reviews)
 
 
-def _seconds(files: Survey, costs: Costs, pace: float) -> dict[str, float]:
+def _seconds(files: Survey, pace: float) -> dict[str, float]:
     read = files.seconds_a_megabyte * files.num_plain_bytes / 1e6
+    training = COSTS.seconds + COSTS.seconds_review_trained * files.num_reviews
+    training += COSTS.seconds_movie_trained * min(files.num_movies, COSTS.movies_trained)
     return {
-        "reading": read + pace * costs.seconds_review_read * files.num_reviews,
-        "training": pace
-        * (
-            costs.seconds
-            + costs.seconds_review_trained * files.num_reviews
-            + costs.seconds_movie_trained * min(files.num_movies, costs.movies_trained)
-        ),
-        "indexing": pace * costs.seconds_movie * files.num_movies,
+        "reading": read + pace * COSTS.seconds_review_read * files.num_reviews,
+        "training": pace * training,
+        "indexing": pace * COSTS.seconds_movie * files.num_movies,
     }
 
 
 def _machine(output: Path) -> dict[str, int]:
     place = next(parent for parent in (output, *output.absolute().parents) if parent.exists())
-    return {
-        "memory": memory_limit(),
-        "disk": shutil.disk_usage(place).free,
-        "cores": os.cpu_count() or 1,
-    }
+    return {"memory": memory_limit(), "disk": shutil.disk_usage(place).free, "cores": os.cpu_count() or 1}
 
 
 def memory_limit() -> int:
-    """The bytes that this process may use: of the machine, or of the control group that it runs in."""
+    """Returns the bytes that this process may use: of the machine, or of its control group."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP_LIMITS:
         try:
@@ -267,7 +246,7 @@ def memory_limit() -> int:
 
 
 def _calibrate() -> float:
-    """The seconds of a piece of work like that of a training, the best of some, as others may be at work."""
+    """Times a piece of work like a training: the fastest of several rounds, as other work may disturb it."""
     generator = np.random.default_rng(0)
     table = generator.standard_normal((_CALIBRATION_ROWS, 64), dtype=np.float32)
     rows = generator.integers(0, _CALIBRATION_ROWS, 20_000)

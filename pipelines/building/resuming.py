@@ -1,4 +1,4 @@
-"""Whether a build that was interrupted can go on: only one of the same files, settings and version."""
+"""Decides whether an interrupted build can go on: only with the same files, settings and version."""
 
 from __future__ import annotations
 
@@ -19,43 +19,23 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "build.json"
+"""The file of the work directory that says which build the work belongs to."""
 _MAY_DIFFER = ("ingest.memory_limit",)
-"""Settings that change how the work is done and not what comes out."""
+"""Settings that change how the work is done and not its outcome."""
 
 
 @contextmanager
 def resumable_work(
     directory: Path, reviews: Sequence[Path], metadata: Sequence[Path], config: Config, *, resume: bool
 ) -> Iterator[Checkpoints]:
-    """Makes the work directory of a build, or takes up that of a build which was interrupted.
+    """Makes the work directory of a build, or takes up the one of an interrupted build; yields checkpoints.
 
-    It stays where the block ends with a kill, an interruption or an error that is none of ours. What we
-    refuse would be refused again, so an error of ours removes it.
-
-    Args:
-        directory: the work directory; whoever calls holds the lock of the index that it belongs to.
-        reviews: the review files.
-        metadata: the movie files.
-        config: of this build.
-        resume: take up what is there; else it is removed.
-
-    Yields:
-        Where the steps of the build are kept.
+    The caller holds the lock of the index. The directory stays when the block ends with a kill, an
+    interruption or a foreign error. An EngineError removes it, since the same build would be refused again.
 
     Raises:
-        ConfigError: what is there is of a build of other files, settings or of another version.
+        ConfigError: the directory belongs to a build of other files, other settings or another version.
     """
-    checkpoints = _begin(directory, reviews, metadata, config, resume)
-    try:
-        yield checkpoints
-    except EngineError:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
-
-
-def _begin(
-    directory: Path, reviews: Sequence[Path], metadata: Sequence[Path], config: Config, resume: bool
-) -> Checkpoints:
     identity = {
         "version": version("movie-engine"),
         "reviews": [_signature(path) for path in reviews],
@@ -64,23 +44,27 @@ def _begin(
             name: value for name, value in _flat(to_mapping(config)).items() if name not in _MAY_DIFFER
         },
     }
-    if resume and directory.is_dir():
-        before = _read(directory / _IDENTITY)
-        if before is not None:
-            _require_same(before, json.loads(json.dumps(identity)), directory)
-            logger.info("Going on with the build that was interrupted")
-            return Checkpoints(directory)
-    if resume:
-        logger.info("No interrupted build to go on with: starting anew")
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
-    unfinished = directory / f"{_IDENTITY}.new"
-    unfinished.write_text(json.dumps(identity), encoding="utf-8")
-    unfinished.rename(directory / _IDENTITY)
-    return Checkpoints(directory)
+    before = _read(directory / _IDENTITY) if resume else None
+    if before is not None:
+        _require_same(before, json.loads(json.dumps(identity)), directory)
+        logger.info("Going on with the build that was interrupted")
+    else:
+        if resume:
+            logger.info("No interrupted build to go on with: starting anew")
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        unfinished = directory / f"{_IDENTITY}.new"
+        unfinished.write_text(json.dumps(identity), encoding="utf-8")
+        unfinished.rename(directory / _IDENTITY)
+    try:
+        yield Checkpoints(directory)
+    except EngineError:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
+    """Raises ConfigError where the identities of two builds differ, and says in what."""
     settings = {*before["settings"], *now["settings"]}
     changed = sorted(name for name in settings if before["settings"].get(name) != now["settings"].get(name))
     if before["version"] != now["version"]:
@@ -92,13 +76,13 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
     else:
         return
     raise ConfigError(
-        f"Cannot resume: the interrupted build in {directory.parent} was of {what}; give what was given "
-        "then, or leave out --resume to start anew"
+        f"Cannot resume: the interrupted build in {directory.parent} was of {what}; give the same files and "
+        "settings to the same version, or leave out --resume to start anew"
     )
 
 
 def _signature(path: Path) -> list[Any]:
-    """What tells a file from another or a later one; one that is not there is refused when it is read."""
+    """Returns what tells a file from another or a later one; a missing file is refused when it is read."""
     try:
         facts = path.stat()
     except OSError:
@@ -107,6 +91,7 @@ def _signature(path: Path) -> list[Any]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flattens nested settings into values by dotted name."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -117,6 +102,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    """Reads the identity of a build; None where there is none that can be read."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""How much files of reviews hold, told from their sizes and their first megabytes within seconds.
+"""Estimates how much review files hold, within seconds, from their sizes and their first megabytes.
 
-Bytes and lines grow with the file. Reviewers and movies grow too, but slower and slower where the same ones
-come again: as the rows to some power (Heaps' law), which the first half of the rows and all of them tell.
+Bytes and lines grow with the file. Reviewers and movies grow more slowly, as the same ones come again: as the
+rows to some power (Heaps' law), which is fitted to the first half of the rows read and to all of them.
 """
 
 from __future__ import annotations
@@ -13,64 +13,54 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from engine.config.sections import IngestConfig
 from engine.errors import SourceError
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
-from pipelines.work.database import add_functions, open_database, run
-
-if TYPE_CHECKING:
-    import duckdb
+from pipelines.work.database import add_functions, run, work_database
 
 _SAMPLE = 4 << 20
-"""Bytes of a file that are read, as they lie on disk."""
+"""Bytes of a gzip file that are read, as they lie on disk."""
 _PLAIN_SAMPLE = 24 << 20
+"""Bytes of text that are read at most, of a plain file or out of a gzip file."""
 _SAMPLED_ROWS = 100_000
 """Rows of a Parquet file that are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What some files hold, about.
-
-    Attributes:
-        num_bytes: of all files, as they lie on disk.
-        num_plain_bytes: of all files, decompressed.
-        num_reviews: usable lines of the review files that the filters by day and purchase keep; a condition
-            (`where`) is not asked.
-        num_reviewers: reviewers who may have enough reviews to stay.
-        num_movies: movies, likewise; no more than the movie files have lines.
-        seconds_a_megabyte: to decompress and parse a million plain bytes of reviews on this machine.
-    """
+    """Says about what some files hold."""
 
     num_bytes: int
+    """Bytes of all files, as they lie on disk."""
     num_plain_bytes: int
+    """Bytes of all files, decompressed."""
     num_reviews: int
+    """Usable lines of the review files that the filters by day and purchase keep; `where` is not applied."""
     num_reviewers: int
+    """Reviewers who may have enough reviews to stay."""
     num_movies: int
+    """Movies that may have enough reviews to stay; no more than the movie files have lines."""
     seconds_a_megabyte: float
+    """Seconds to decompress and parse a million plain bytes of reviews on this machine."""
 
 
 @dataclass(frozen=True)
 class _Sample:
+    """A file that holds the first lines of another file."""
+
     path: Path
     share: float
-    """The part of the file that it holds."""
+    """The part of the other file that the sample holds, 0 to 1."""
     num_bytes: int
-    """Plain bytes of it."""
-    seconds: float
-    """What decompressing took."""
+    """Plain bytes of the sample."""
 
 
 def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig) -> Survey:
-    """Looks at the beginnings of some files.
+    """Reads the beginnings of some files, and estimates from them what the whole files hold.
 
-    Args:
-        reviews: review files in any of the known formats.
-        metadata: movie files; where none is given, MovieLens' movie file beside its ratings is taken.
-        config: how the files are read, and how many reviews reviewers and movies must have.
+    Where no movie file is given, the movie file beside MovieLens' ratings is taken.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -79,14 +69,14 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
     sources = [inspect_source(path, config.format) for path in reviews]
     beside = [] if metadata else list(filter(None, map(movie_file_beside, reviews)))
     others = [inspect_source(path) for path in [*metadata, *beside]]
-    counts: dict[str, float] = {"rows": 0, "bytes": 0, "reviewers": 0, "movies": 0}
+    counts = dict.fromkeys(("rows", "bytes", "reviewers", "movies"), 0.0)
     sampled_bytes, seconds = 0, 0.0
     with TemporaryDirectory(prefix="engine-plan-") as scratch:
         for number, source in enumerate(sources):
-            sample = _take_sample(source, Path(scratch) / f"{number}-{source.path.name.removesuffix('.gz')}")
             started = time.perf_counter()
-            found = _count(sample, config, Path(scratch) / f"{number}.duckdb")
-            seconds += time.perf_counter() - started + sample.seconds
+            sample = _take_sample(source, Path(scratch) / f"{number}-{source.path.name.removesuffix('.gz')}")
+            found = _count(sample, config)
+            seconds += time.perf_counter() - started
             sampled_bytes += sample.num_bytes
             for name, value in found.items():
                 counts[name] += value
@@ -106,19 +96,14 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
 
 
 def grown(first: int, whole: int, times: float) -> float:
-    """How many distinct values there are in so many times as many rows, by Heaps' law.
+    """Estimates how many distinct values there are in more rows, by Heaps' law.
 
-    Args:
-        first: distinct values in the first half of some rows.
-        whole: distinct values in all of them.
-        times: how many times as many rows, at least 1.
+    The first half of the rows at hand holds `first` distinct values, and all of them hold `whole`. In `times`
+    as many rows, at least 1, there are about whole * times ** power, where power = log2(whole / first) is
+    between 0 and 1.
 
-    Returns:
-        whole * times ** power, where power = log2(whole / first) is between 0 and 1.
-
-    Example:
-        >>> grown(500, 1000, 10), grown(1000, 1000, 10)
-        (10000.0, 1000.0)
+    >>> grown(500, 1000, 10), grown(1000, 1000, 10)
+    (10000.0, 1000.0)
     """
     if not first:
         return whole * times
@@ -127,10 +112,9 @@ def grown(first: int, whole: int, times: float) -> float:
 
 
 def _take_sample(source: Source, path: Path) -> _Sample:
-    """Writes the first lines of a file as a file of their own."""
-    started = time.perf_counter()
+    """Writes the first lines of a file into a file at `path`."""
     if source.layout == "parquet":
-        return _sample_parquet(source.path, path, started)
+        return _sample_parquet(source.path, path)
     text = bytearray()
     read = 0
     with source.path.open("rb") as file:
@@ -144,11 +128,11 @@ def _take_sample(source: Source, path: Path) -> _Sample:
     if read < source.size:
         del text[text.rfind(b"\n") + 1 :]
     path.write_bytes(text)
-    return _Sample(path, min(1.0, read / source.size), len(text), time.perf_counter() - started)
+    return _Sample(path, min(1.0, read / source.size), len(text))
 
 
 def _inflate(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Decompresses the beginning of a gzip file: pieces, and how many bytes they were made of up to then."""
+    """Decompresses the beginning of a gzip file; gives each piece with the number of bytes read so far."""
     pending = data
     inflater = zlib.decompressobj(wbits=31)
     try:
@@ -161,10 +145,10 @@ def _inflate(data: bytes) -> Iterator[tuple[bytes, int]]:
             elif piece:
                 return
     except zlib.error:
-        return  # What is damaged is said when the file is read as a whole.
+        return  # A damaged file is reported when it is read as a whole.
 
 
-def _sample_parquet(whole: Path, path: Path, started: float) -> _Sample:
+def _sample_parquet(whole: Path, path: Path) -> _Sample:
     import duckdb
 
     with duckdb.connect() as database:
@@ -178,17 +162,18 @@ def _sample_parquet(whole: Path, path: Path, started: float) -> _Sample:
                 f"{whole} is damaged: {str(error).partition(chr(10))[0]}; fetch it again.", path=whole
             ) from error
     share = min(1.0, _SAMPLED_ROWS / max(rows, 1))
-    size = round(whole.stat().st_size * share)
-    return _Sample(path, share, size, time.perf_counter() - started)
+    return _Sample(path, share, round(whole.stat().st_size * share))
 
 
-def _count(sample: _Sample, config: IngestConfig, work: Path) -> dict[str, float]:
-    """Parses a sample as a build would, and scales what it holds up to the whole file."""
-    with open_database(work, memory_limit=config.memory_limit, threads=config.threads) as database:
+def _count(sample: _Sample, config: IngestConfig) -> dict[str, float]:
+    """Parses a sample as a build would, and scales its counts up to the whole file."""
+    with work_database(config) as database:
         add_functions(database)
         run(database, "staging/create_staging")
         stage_reviews(database, [inspect_source(sample.path, config.format)], config, with_text=False)
-        rows, half_reviewers, reviewers, half_movies, movies = _distinct(database, config)
+        filters = {name: getattr(config, name) for name in ("since", "until", "verified_only")}
+        [found] = run(database, "staging/survey_counts", **filters).fetchall()
+    rows, half_reviewers, reviewers, half_movies, movies = found
     times = 1 / sample.share
     return {
         "rows": rows * times,
@@ -198,19 +183,8 @@ def _count(sample: _Sample, config: IngestConfig, work: Path) -> dict[str, float
     }
 
 
-def _distinct(database: duckdb.DuckDBPyConnection, config: IngestConfig) -> tuple[int, int, int, int, int]:
-    [counts] = run(
-        database,
-        "staging/survey_counts",
-        since=config.since,
-        until=config.until,
-        verified_only=config.verified_only,
-    ).fetchall()
-    return counts
-
-
 def _size(source: Source, scratch: Path) -> tuple[float, float]:
-    """The plain bytes and the lines of a file, about; no lines where they cannot be counted."""
+    """Estimates the plain bytes and the lines of a file; 0 lines for Parquet, which has none to count."""
     if source.layout == "parquet":
         return float(source.size), 0.0
     sample = _take_sample(source, scratch / "described")

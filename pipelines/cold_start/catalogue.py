@@ -1,4 +1,4 @@
-"""The movies of metadata that have too few reviews to be learned from: chosen, and put among the others."""
+"""Reads which movies have no reviews to learn from, and what metadata says of all movies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.dataset.reviews import Reviews
 from pipelines.dataset.words import FEWEST_DESCRIBED, NUM_COLUMNS, read_words
 from pipelines.work.database import run
 
@@ -22,40 +21,35 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ColdCatalogue:
-    """Every movie, by what metadata says of it.
-
-    Its arrays are plain, so that a build can keep them and go on from there.
-
-    Attributes:
-        new_rows: int64 [num_new], the rows of movies without enough reviews, ascending.
-        word_offsets: int64 [num_movies + 1], where the words of each movie begin.
-        word_columns: int32 [num_words], the columns that they are hashed to.
-        word_counts: float32 [num_words], their faded counts.
-        links: int32 [num_links, 2], the rows of two movies that metadata links.
-        reviewer_rows: int32 [num_reviews], of reviews of the new movies, of which nothing is learned.
-        review_movie_rows: int32 [num_reviews].
-        ratings: float64 [num_reviews], not a number where there are none.
-        times: int64 [num_reviews], unix seconds, 0 where there are none.
-    """
+    """Holds what metadata says of every movie, in plain arrays, so that a checkpoint can hold them."""
 
     new_rows: NDArray[np.int64]
+    """int64 [num_new], the rows of the movies that are to join a model as cold movies, ascending."""
     word_offsets: NDArray[np.int64]
+    """int64 [num_movies + 1], where the words of each movie begin."""
     word_columns: NDArray[np.int32]
+    """int32 [num_words], the columns that the words are hashed to."""
     word_counts: NDArray[np.float32]
+    """float32 [num_words], the faded counts of the words."""
     links: NDArray[np.int32]
+    """int32 [num_links, 2], the rows of two movies that metadata links."""
     reviewer_rows: NDArray[np.int32]
+    """int32 [num_reviews], the reviewers of the few reviews of joining movies; no training uses them."""
     review_movie_rows: NDArray[np.int32]
+    """int32 [num_reviews], the movies of these reviews."""
     ratings: NDArray[np.float64]
+    """float64 [num_reviews], not a number where a review has none."""
     times: NDArray[np.int64]
+    """int64 [num_reviews], unix seconds, 0 where a review has none."""
 
     @property
     def num_movies(self) -> int:
-        """Movies in all."""
+        """Counts the movies, joining ones included."""
         return len(self.word_offsets) - 1
 
     @property
     def words(self) -> csr_array:
-        """The counted words of all movies, float32 [num_movies, NUM_COLUMNS]."""
+        """Returns the counted words of all movies, float32 [num_movies, NUM_COLUMNS]."""
         from scipy.sparse import csr_array
 
         parts = (self.word_counts, self.word_columns, self.word_offsets)
@@ -63,12 +57,12 @@ class ColdCatalogue:
 
     @property
     def learned_words(self) -> csr_array:
-        """Those of the movies that have reviews to learn from, in the order of their own rows."""
+        """Returns the counted words of the movies that do not join, which a model learns from."""
         return self.words[np.setdiff1d(np.arange(self.num_movies), self.new_rows)]
 
     @property
     def link_matrix(self) -> csr_array:
-        """1 where metadata links a movie to another, float32 [num_movies, num_movies]."""
+        """Returns 1 where metadata links a movie to another, float32 [num_movies, num_movies]."""
         from scipy.sparse import csr_array
 
         ones = np.ones(len(self.links), dtype=np.float32)
@@ -76,15 +70,14 @@ class ColdCatalogue:
 
 
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
-    """Puts the movies without enough reviews among the others, whose rows change, and reads what all are.
+    """Adds the cold movies to the ingested tables, which renumbers all movies, and reads the catalogue.
 
-    Args:
-        database: ingested with movies without reviews; its tables `movies` and `reviews` get the new rows.
-
-    Returns:
-        None, and nothing is changed, where too few of the kept movies are described.
+    Returns None, with the tables unchanged, where metadata describes too few reviewed movies.
     """
-    if _count_described(database) < FEWEST_DESCRIBED:
+    [(num_described,)] = database.execute(
+        "select count(*) from movies where coalesce(title, category, brand, description) is not null"
+    ).fetchall()
+    if num_described < FEWEST_DESCRIBED:
         logger.info("Metadata describes too few of the reviewed movies to take in movies without reviews")
         return None
     run(database, "cold_start/join_cold_movies")
@@ -94,12 +87,11 @@ def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | 
 def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
     """Reads what is known of all movies.
 
-    Args:
-        database: its table `movies` says in `learned_row` which row a movie had before, or null for a new
-            one; `cold_reviews` holds reviews of new ones, where there are any.
+    In the table `movies`, `learned_row` is the row that a movie had before, or null for a movie that is to
+    join. The table `cold_reviews` holds the reviews of joining movies, if any.
     """
-    new = database.execute("select movie_row from movies where learned_row is null order by movie_row")
-    new_rows = np.asarray(new.fetchnumpy()["movie_row"], dtype=np.int64)
+    joining = database.execute("select movie_row from movies where learned_row is null order by movie_row")
+    new_rows = np.asarray(joining.fetchnumpy()["movie_row"], dtype=np.int64)
     words = read_words(database)
     links = run(database, "tables/linked_movies").fetchnumpy()
     reviews = database.execute(
@@ -117,24 +109,3 @@ def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
         ratings=np.ma.filled(np.ma.asarray(reviews["rating"], dtype=np.float64), np.nan),
         times=np.asarray(reviews["time"], dtype=np.int64),
     )
-
-
-def _count_described(database: duckdb.DuckDBPyConnection) -> int:
-    [(count,)] = database.execute(
-        "select count(*) from movies where coalesce(title, category, brand, description) is not null"
-    ).fetchall()
-    return int(count)
-
-
-def times_of_histories(reviews: Reviews, catalogue: ColdCatalogue | None) -> NDArray[np.int64]:
-    """When each review of the histories was written, int64 [num_reviews], in the order of the histories.
-
-    Args:
-        reviews: those that were learned from.
-        catalogue: has the reviews of movies that nothing was learned of; None where there are none.
-    """
-    if catalogue is None:
-        return reviews.times
-    owners = np.concatenate([reviews.reviewer_rows, catalogue.reviewer_rows])
-    times = np.concatenate([reviews.times, catalogue.times])
-    return times[np.lexsort((times, owners))]

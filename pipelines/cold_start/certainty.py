@@ -1,4 +1,4 @@
-"""How sure a predicted rating of a movie without reviews may be: found on movies that are treated as such."""
+"""Finds how certain the predicted ratings of cold movies may be, on movies that are treated as cold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import spans
-from engine.config.sections import ColdConfig
 from engine.model.heads import RatingHead
 from engine.model.histories import Histories
 from engine.model.scorer import Model
@@ -19,27 +18,21 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _NUM_FOLDS = 4
+"""Parts of the movies, each of which is mapped by what was learned from the other parts."""
 _NUM_REVIEWS = 4000
+"""Reviews that are predicted at most; more take longer and hardly move the shift."""
 _FEWEST_REVIEWS = 50
-"""With fewer reviews to find a shift on there is none."""
+"""Reviews below which the shift is 0, since too few would choose it by chance."""
 _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
-"""Shifts of the log scale that are tried; below zero ratings are less sure."""
+"""Shifts of the log scale that are tried; below zero, ratings are less certain."""
 
 
-def log_scale_shift(
-    model: Model, words: csr_array, described: NDArray[np.integer], config: ColdConfig, seed: int
-) -> float:
-    """The shift of the log scale under which ratings of movies with mapped vectors are likeliest.
+def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.integer], seed: int) -> float:
+    """Finds the shift of the log scale under which the ratings of mapped movies are likeliest.
 
-    Movies are mapped by what was learned from the others, and each review that is predicted is left out of
-    its reviewer's history.
-
-    Args:
-        model: a trained one; without ratings the shift is 0.
-        words: counted words of its movies, float32 [num_movies, NUM_COLUMNS].
-        described: int [num_described], the movies that have any.
-        config: sizes of the mapping.
-        seed: of the folds and of the sample of reviews.
+    Movies are mapped by what was learned from other movies, and each review that is predicted is left out of
+    its reviewer's history. Without ratings the shift is 0. `words` are the counted words of the model's
+    movies, float32 [num_movies, NUM_COLUMNS], and `described`, int [num_described], the movies that have any.
     """
     if model.rating is None:
         return 0.0
@@ -51,23 +44,22 @@ def log_scale_shift(
         return 0.0
     reviewer_rows = np.searchsorted(histories.offsets, reviews, side="right") - 1
     tastes = model.rating.tastes(reviewer_rows, _without(histories, reviewer_rows, reviews))
-    mapped = _mapped(model, model.rating, words, described, config, generator)
+    mapped = _mapped_head(model, model.rating, words, described, generator)
     location, log_scale = mapped.locate(tastes, histories.movie_rows[reviews], model.blend.interaction_weight)
     log_scale = log_scale + np.float32(model.blend.log_temperature)
     level_rows = histories.level_rows[reviews].astype(np.int64)[:, None]
-    likelihoods = [
-        np.log(
-            np.take_along_axis(mapped.probabilities(location, log_scale + shift), level_rows, 1) + 1e-7
-        ).mean()
-        for shift in _SHIFTS
-    ]
-    return float(_SHIFTS[int(np.argmax(likelihoods))])
+
+    def likelihood(shift: np.float32) -> float:
+        chances = np.take_along_axis(mapped.probabilities(location, log_scale + shift), level_rows, 1)
+        return float(np.log(chances + 1e-7).mean())
+
+    return float(max(_SHIFTS, key=likelihood))
 
 
 def _without(
     histories: Histories, reviewer_rows: NDArray[np.integer], reviews: NDArray[np.integer]
 ) -> Histories:
-    """The history of each reviewer without one review of theirs, which stands for itself in all reviews."""
+    """Leaves one review out of each reviewer's history; `reviews` are positions among all reviews."""
     lengths = histories.lengths[reviewer_rows]
     places = spans(histories.offsets[reviewer_rows], lengths)
     places = places[places != np.repeat(reviews, lengths)]
@@ -75,22 +67,21 @@ def _without(
     return Histories(offsets, histories.movie_rows[places], histories.level_rows[places])
 
 
-def _mapped(
+def _mapped_head(
     model: Model,
     rating: RatingHead,
     words: csr_array,
     described: NDArray[np.integer],
-    config: ColdConfig,
     generator: np.random.Generator,
 ) -> RatingHead:
-    """The rating head with each described movie's vector as it is mapped from what the others taught."""
+    """Replaces each described movie's vector in a rating head by what other movies map its words to."""
     targets = MovieVectors.of(model)
     table = targets.table()
     counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
     mapped = table.copy()
     for fold in np.array_split(generator.permutation(described), _NUM_FOLDS):
         others = np.setdiff1d(described, fold)
-        mapping = learn_mapping(words[others], table[others], counts[others], config)
+        mapping = learn_mapping(words[others], table[others], counts[others])
         mapped[fold] = mapping.table(mapping.features(mapping.weigh(words[fold])))
     vectors = targets.split(mapped).rating_movie_vectors
     assert vectors is not None

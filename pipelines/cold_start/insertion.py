@@ -1,4 +1,4 @@
-"""Inserts movies into the arrays of a model: rows are ranks of ids, so whatever holds rows is renumbered."""
+"""Inserts movies and reviews into the arrays of a model."""
 
 from __future__ import annotations
 
@@ -16,33 +16,29 @@ from pipelines.cold_start.mapping import MovieVectors
 from pipelines.cold_start.neighbours import Edges
 from pipelines.export.rows import insert_rows, rows_beside
 
-TABLES = ("neighbours", "chosen_neighbours", "rating_neighbours")
-"""The tables of neighbours that a model may have."""
+_TABLES = ("neighbours", "history_neighbours", "rating_neighbours")
+"""The neighbour tables that a model may have."""
 
 
 def insert_movies(
     model: Model, new_rows: NDArray[np.integer], vectors: MovieVectors, edges: Mapping[str, Edges]
 ) -> Model:
-    """Gives the model with more movies, which nobody has reviewed.
+    """Returns a model with more movies, which nobody has reviewed.
 
-    Args:
-        model: the model; it is not changed.
-        new_rows: int [num_new], the rows that the new movies will have, ascending.
-        vectors: theirs, in the order of `new_rows`.
-        edges: by the table's name what the new movies add to it; a table that is not named gets none.
+    The movies get the rows `new_rows`, int [num_new], ascending, and the vectors in that order. `edges` holds
+    what they add to each neighbour table, by its name in the model; a table that is not named gets nothing.
     """
     of_old = MovieVectors.of(model)
-    old_rows = rows_beside(new_rows, model.num_movies)
     tables = {
-        name: None if (table := getattr(model, name)) is None else insert_into_table(table, new_rows, given)
-        for name, given in ((name, edges.get(name)) for name in TABLES)
+        name: insert_into_table(table, new_rows, edges.get(name))
+        for name in _TABLES
+        if (table := getattr(model, name)) is not None
     }
     histories = model.histories
+    movie_rows = rows_beside(new_rows, model.num_movies)[histories.movie_rows].astype(np.int32)
     joined = replace(
         model,
-        histories=Histories(
-            histories.offsets, old_rows[histories.movie_rows].astype(np.int32), histories.level_rows
-        ),
+        histories=Histories(histories.offsets, movie_rows, histories.level_rows),
         **cast("dict[str, Any]", tables),
     )
     return of_old.split(insert_rows(of_old.table(), vectors.table(), new_rows)).into(joined)
@@ -51,25 +47,22 @@ def insert_movies(
 def insert_into_table(
     table: NeighbourTable, new_rows: NDArray[np.integer], edges: Edges | None
 ) -> NeighbourTable:
-    """Inserts movies into a table of neighbours; a movie's new neighbours stand behind those it has.
+    """Inserts movies into a neighbour table, at the rows `new_rows`, int [num_new], ascending.
 
-    Args:
-        table: of the old movies.
-        new_rows: int [num_new], the rows that the new movies will have, ascending.
-        edges: their neighbours, of both directions, or None where they have none.
+    `edges` are the pairs of inserted and old movies, if any. A movie's new neighbours stand behind its old
+    ones.
     """
     num_old, inserted = table.num_movies, np.asarray(new_rows, dtype=np.int64)
     old_rows = rows_beside(inserted, num_old)
-    old_sources = np.repeat(old_rows, np.diff(table.offsets))
-    sources, weights = [old_sources], [np.asarray(table.weights)]
-    neighbours = [old_rows[table.movie_rows]]
+    sources = [np.repeat(old_rows, np.diff(table.offsets))]
+    neighbours, weights = [old_rows[table.movie_rows]], [np.asarray(table.weights)]
     if edges is not None:
         outgoing = edges.outgoing
         sources += [old_rows[edges.sources], np.repeat(inserted, np.diff(outgoing.offsets))]
         neighbours += [inserted[edges.new_places], old_rows[outgoing.movie_rows]]
         weights += [edges.weights, outgoing.weights]
     every_source = np.concatenate(sources)
-    # Stable, so that each movie's neighbours keep their order, the new ones behind.
+    # A stable sort keeps the order of each movie's neighbours, with the new ones behind.
     order = np.argsort(every_source, kind="stable")
     lengths = np.bincount(every_source, minlength=num_old + len(inserted))
     return NeighbourTable(
@@ -79,29 +72,26 @@ def insert_into_table(
     )
 
 
-def add_reviews(
+def insert_reviews(
     histories: Histories,
     times: NDArray[np.integer],
     reviewer_rows: NDArray[np.integer],
     movie_rows: NDArray[np.integer],
     level_rows: NDArray[np.integer],
     new_times: NDArray[np.integer],
-) -> Histories:
-    """Gives the histories with more reviews in the order of time, of equally late ones the new ones last.
+) -> tuple[Histories, NDArray[np.int64]]:
+    """Inserts reviews into histories in the order of time, new reviews behind equally late old ones.
 
-    Args:
-        histories: the histories; they are not changed.
-        times: int [num_reviews], when each of their reviews was written.
-        reviewer_rows: int [num_new].
-        movie_rows: int [num_new].
-        level_rows: int [num_new], positions in the rating levels.
-        new_times: int [num_new].
+    `times`, int [num_old], are of the old reviews. The later arguments, int [num_new] each, are the new
+    reviews. Returns the histories, and the times of their reviews, int64 [num_old + num_new].
     """
     owners = np.concatenate([histories.places, reviewer_rows])
-    order = np.lexsort((np.concatenate([times, new_times]), owners))
+    all_times = np.concatenate([times, new_times]).astype(np.int64)
+    order = np.lexsort((all_times, owners))
     counts = np.bincount(owners, minlength=len(histories))
-    return Histories(
+    merged = Histories(
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         np.concatenate([histories.movie_rows, movie_rows])[order].astype(np.int32),
         np.concatenate([histories.level_rows, level_rows])[order].astype(np.int8),
     )
+    return merged, all_times[order]

@@ -1,4 +1,4 @@
-"""From what metadata says of a movie to the vectors that training would have given it: a linear map."""
+"""Maps the words of a movie's metadata linearly to the vectors that training would have given the movie."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Floats
-from engine.config.sections import ColdConfig
 from engine.model.scorer import Model
 from pipelines.dataset.words import learn_features, weigh_words
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-
 _ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+"""Strengths of the ridge that are tried."""
 _RELIABLE_REVIEWS = 20.0
 """Reviews at which a movie's vector counts half as an example."""
 
 
 class MovieVectors(NamedTuple):
-    """The vectors of some movies in both heads; the rating head's are None where there are no ratings."""
+    """Holds the vectors of movies in both heads; the rating head's are None where there are no ratings."""
 
     movie_vectors: Floats
     """float32 [num, embedding_dim + 1]; the last column is the bias."""
@@ -33,44 +32,40 @@ class MovieVectors(NamedTuple):
     """float32 [num, dim + 2]; the last two columns are bias and log scale."""
     rating_history_vectors: Floats | None = None
     """float32 [num, 2 * dim]."""
-    baselines: Floats | None = None
+    movie_means: Floats | None = None
     """float32 [num], in stars."""
 
     @classmethod
     def of(cls, model: Model) -> MovieVectors:
-        """Those of all movies of a model."""
-        relevance, rating = model.relevance, model.rating
+        """Takes the vectors of all movies of a model."""
+        vectors = cls(model.relevance.movie_vectors, model.relevance.history_vectors)
+        rating = model.rating
         if rating is None:
-            return cls(relevance.movie_vectors, relevance.history_vectors)
-        return cls(
-            relevance.movie_vectors,
-            relevance.history_vectors,
-            rating.movie_vectors,
-            rating.history_vectors,
-            rating.baselines,
-        )
+            return vectors
+        return cls(*vectors[:2], rating.movie_vectors, rating.history_vectors, rating.movie_means)
 
     def table(self) -> Floats:
-        """All of them side by side, float32 [num, num_targets]."""
+        """Lays the vectors side by side, float32 [num, num_targets]."""
         parts = [part if part.ndim == 2 else part[:, None] for part in self if part is not None]
         return np.hstack(parts).astype(np.float32)
 
     def split(self, table: Floats) -> MovieVectors:
         """Splits a table of the same columns, float32 [num, num_targets]; the inverse of `table`."""
-        widths = [0 if part is None else part[:1].size for part in self]
+        own = [part for part in self if part is not None]
+        widths = [1 if part.ndim == 1 else part.shape[1] for part in own]
         parts = np.split(table, np.cumsum(widths)[:-1], axis=1)
-        if self.baselines is None:
-            return MovieVectors(parts[0], parts[1])
-        return MovieVectors(parts[0], parts[1], parts[2], parts[3], parts[4][:, 0])
+        return MovieVectors(
+            *(part[:, 0] if old.ndim == 1 else part for part, old in zip(parts, own, strict=True))
+        )
 
     def into(self, model: Model) -> Model:
-        """The model with these in place of its own; they are copied, so that each lies in one piece."""
+        """Replaces the vectors of a model by these, copied so that each array lies in one piece."""
         rating = model.rating
         if rating is not None:
-            parts = (self.rating_movie_vectors, self.rating_history_vectors, self.baselines)
-            vectors, history_vectors, baselines = (np.ascontiguousarray(part) for part in parts)
+            parts = (self.rating_movie_vectors, self.rating_history_vectors, self.movie_means)
+            vectors, history_vectors, movie_means = (np.ascontiguousarray(part) for part in parts)
             rating = replace(
-                rating, movie_vectors=vectors, history_vectors=history_vectors, baselines=baselines
+                rating, movie_vectors=vectors, history_vectors=history_vectors, movie_means=movie_means
             )
         relevance = replace(
             model.relevance,
@@ -81,12 +76,12 @@ class MovieVectors(NamedTuple):
 
     @property
     def bias_column(self) -> int:
-        """Where the relevance head's bias stands in the table."""
+        """Returns the column of the table that holds the relevance head's bias."""
         return int(self.movie_vectors.shape[1]) - 1
 
     @property
     def log_scale_column(self) -> int:
-        """Where the rating head's log scale stands in the table."""
+        """Returns the column of the table that holds the rating head's log scale."""
         assert self.rating_movie_vectors is not None
         before = self.movie_vectors.shape[1] + self.history_vectors.shape[1]
         return int(before + self.rating_movie_vectors.shape[1]) - 1
@@ -94,68 +89,58 @@ class MovieVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdMapping:
-    """Gives movies vectors by their words; plain arrays, so that it can be kept in an artifact.
+    """Maps the words of movies to vectors; its fields are plain arrays, so that an index can hold them.
 
-    Words are weighed by rarity (TF-IDF), reduced to a few numbers (a truncated singular value decomposition,
-    which is what latent semantic analysis does), and mapped to the vectors by ridge regression, which takes a
-    movie of which little is known to the mean.
-
-    Attributes:
-        columns: int32 [num_words], the hash columns of the words that are known.
-        rarities: float32 [num_words].
-        components: float32 [num_words, num_features].
-        coefficients: float32 [num_features, num_targets].
-        intercepts: float32 [num_targets], the vectors of a movie of which nothing is known.
+    1. Words are weighed by rarity (TF-IDF).
+    2. The weighed words are reduced to a few numbers by a truncated singular value decomposition, as in
+       latent semantic analysis.
+    3. Ridge regression maps the numbers to vectors; a movie of which little is known gets nearly the mean.
     """
 
     columns: NDArray[np.int32]
+    """int32 [num_words], the hash columns of the known words."""
     rarities: Floats
+    """float32 [num_words], the weights of the words."""
     components: Floats
+    """float32 [num_words, num_features]."""
     coefficients: Floats
+    """float32 [num_features, num_targets]."""
     intercepts: Floats
+    """float32 [num_targets], the vectors of a movie of which nothing is known."""
 
     def weigh(self, words: csr_array) -> csr_array:
         """Weighs counted words by rarity; rows of length 1, float32 [num_movies, num_words]."""
         return weigh_words(words[:, self.columns], self.rarities)
 
     def features(self, weighed: csr_array) -> Floats:
-        """A few numbers a movie, float32 [num_movies, num_features]."""
+        """Reduces weighed words to a few numbers a movie, float32 [num_movies, num_features]."""
         return np.asarray(weighed @ self.components, dtype=np.float32)
 
     def table(self, features: Floats) -> Floats:
-        """The vectors side by side, as `MovieVectors.table` has them: float32 [num_movies, num_targets]."""
+        """Maps features to the columns of `MovieVectors.table`: float32 [num_movies, num_targets]."""
         return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
 
     def shifted(self, column: int, amount: float) -> ColdMapping:
-        """The mapping with an amount added to one of the targets, for every movie."""
+        """Returns a mapping that adds an amount to one column of every movie."""
         intercepts = self.intercepts.copy()
         intercepts[column] += np.float32(amount)
         return replace(self, intercepts=intercepts)
 
 
 def learn_mapping(
-    words: csr_array,
-    targets: Floats,
-    counts: NDArray[np.integer],
-    config: ColdConfig,
-    *,
-    bias_column: int | None = None,
+    words: csr_array, targets: Floats, counts: NDArray[np.integer], *, bias_column: int | None = None
 ) -> ColdMapping:
-    """Learns from movies that have both metadata and reviews.
+    """Learns a mapping from movies with metadata and reviews, by the ridge that predicts left-out ones best.
 
     Args:
         words: counted words, float32 [num_movies, NUM_COLUMNS].
         targets: what training gave the movies, float32 [num_movies, num_targets].
-        counts: reviews of each movie, int [num_movies]; much reviewed ones have the better vectors.
-        config: how many words and features.
-        bias_column: which of the targets is the relevance head's bias, where there is one.
-
-    Returns:
-        The mapping; with the strength of the ridge that leaves out single movies best.
+        counts: reviews of each movie, int [num_movies]; much reviewed movies count more as examples.
+        bias_column: which target is the relevance head's bias, if one is.
     """
     from sklearn.linear_model import RidgeCV
 
-    columns, rarities, components = learn_features(words, config.max_words, config.features)
+    columns, rarities, components = learn_features(words)
     if not components.shape[1]:
         return ColdMapping(
             columns=columns,
@@ -167,11 +152,12 @@ def learn_mapping(
     features = weigh_words(words[:, columns], rarities) @ components
     scale = np.sqrt(np.square(features).sum(axis=1).mean())
     reliability = counts / (counts + _RELIABLE_REVIEWS)
-    ridge = RidgeCV(_ALPHAS).fit(features / scale, targets, sample_weight=reliability)
+    scaled = features / scale
+    ridge = RidgeCV(_ALPHAS).fit(scaled, targets, sample_weight=reliability)
     intercepts = ridge.intercept_.copy()
     if bias_column is not None:
-        # A bias is a log chance; the mean of a chance lies above that of its logarithm, by half the variance.
-        missed = targets[:, bias_column] - ridge.predict(features / scale)[:, bias_column]
+        # A bias is a log chance: the log of a mean chance is the mean log chance and half the variance.
+        missed = targets[:, bias_column] - ridge.predict(scaled)[:, bias_column]
         intercepts[bias_column] += np.square(missed).mean() / 2
     return ColdMapping(
         columns=columns,

@@ -1,40 +1,40 @@
-"""Reviews that are one review: of two variants of a film, or word for word the same under several movies."""
+"""Finds reviews that are copies of one another, and keeps copies on one side of a split."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.dataset.reviews import Reviews
+from engine.arrays import Rows
+from pipelines.dataset.reviews import Reviews, read_columns
+from pipelines.reading.reviews import MIN_TEXT_LENGTH
+
+if TYPE_CHECKING:
+    import duckdb
 
 
-class Separated(NamedTuple):
-    """Held-out reviews without those that have a copy among the others."""
+def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
+    """Reads a number for the text of each review, in the order of `read_reviews`: int64 [num_reviews].
 
-    held_out: NDArray[np.bool_]
-    """bool [num_reviews]."""
-    num_moved: int
-    """How many were held out before and are not any more."""
+    The same texts have the same number. It is 0 where a review has no text, or one too short to compare.
+    """
+    numbers = "case when length(review_text) >= $min_length then (hash(review_text) >> 1)::bigint else 0 end"
+    columns = read_columns(database, f"{numbers} as text", min_length=MIN_TEXT_LENGTH)
+    return np.asarray(columns["text"], dtype=np.int64)
 
 
-def copy_groups(
-    reviews: Reviews, films: NDArray[np.int64], texts: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.int64], ...]:
-    """Numbers the reviews in two ways, so that reviews with the same number are copies of each other.
+def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tuple[Rows, ...]:
+    """Numbers the reviews in two ways, int64 [num_reviews] each; equal numbers are copies of each other.
 
     Args:
         reviews: any reviews.
         films: int64 [num_movies], the same number for variants of a film: a reviewer's reviews of one film
             are copies, whatever they say.
         texts: int64 [num_reviews], a number of each text, 0 where there is none: a reviewer's reviews with
-            the same text, time and rating are copies, whatever the movies are called. None where there are no
-            texts.
-
-    Returns:
-        int64 [num_reviews], once for each way.
+            the same text, time and rating are copies, whatever the movies are called. None leaves this out.
     """
     by_film = _numbered(reviews.reviewer_rows, films[reviews.movie_rows])
     if texts is None or not texts.any():
@@ -44,14 +44,11 @@ def copy_groups(
     return (by_film, by_text)
 
 
-def separate(held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -> Separated:
+def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
     """Moves held-out reviews that have a copy in training to training, until no copies are on both sides.
 
-    A model that has seen the one knows the other by heart, which flatters it.
-
-    Args:
-        held_out: bool [num_reviews].
-        groups: as `copy_groups` gives them.
+    A model that has seen one copy knows the other by heart, which flatters its figures. Returns which reviews
+    are still held out, bool [num_reviews]; `groups` are numbers of copies from `copy_groups`.
     """
     kept = held_out.copy()
     while True:
@@ -61,11 +58,11 @@ def separate(held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -
             in_training[group[~kept]] = True
             leaks |= kept & in_training[group]
         if not leaks.any():
-            return Separated(kept, int(held_out.sum() - kept.sum()))
+            return kept
         kept &= ~leaks
 
 
-def _numbered(*columns: NDArray[np.integer]) -> NDArray[np.int64]:
+def _numbered(*columns: NDArray[np.integer]) -> Rows:
     """Numbers the different rows of a table given by its columns."""
     order = np.lexsort(columns)
     changes = np.zeros(len(order), dtype=bool)

@@ -1,4 +1,4 @@
-"""Which movies are one film (its DVD, Blu-ray and VHS, its editions and regions): by titles and by copies."""
+"""Finds movies that are one film (DVD, Blu-ray, VHS, editions, regions) by titles and copied reviews."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.catalogue.titles import Film, film_of_title
+from engine.arrays import Rows
+from engine.catalogue.titles import TitledFilm, film_of_title
 from pipelines.work.database import run
 
 if TYPE_CHECKING:
     import duckdb
 
 MIN_COPIES = 2
-"""One reviewer alone may write the same of two films."""
+"""Copied reviews that two movies need to be one film: a single reviewer may write the same of two films."""
 MIN_SHARE_COPIED = 0.5
-"""Of the reviews of the less reviewed movie: shops copy all of a film's reviews, people a few."""
+"""Share of the less reviewed movie's reviews that must be copies: shops copy all of them, people a few."""
 _MAX_COPIES = 12
+"""Movies under which one text may stand; a text under more movies is a phrase of its reviewer."""
 _PART_WORDS = frozenset({"season", "series", "volume", "part", "episode", "chapter", "book", "complete"})
+"""Words that tell a part of a film or series from the other parts."""
 
 
-def film_rows(titles: Sequence[str | None]) -> NDArray[np.int64]:
-    """Numbers the films by their titles alone: int64 [num_movies]; movies with the same number are one film.
+def film_rows(titles: Sequence[str | None]) -> Rows:
+    """Numbers the films by the titles of all movies alone: int64 [num_movies], the same number for one film.
 
-    Args:
-        titles: of every movie, None where there is none; such a movie is a film of its own.
+    A movie without a title (None) is a film of its own.
 
     >>> film_rows(["Laura", None, "Laura [VHS]", None]).tolist()
     [0, 1, 0, 2]
     """
-    known: dict[Film | int, int] = {}
+    known: dict[TitledFilm | int, int] = {}
     films = (film_of_title(title) or row for row, title in enumerate(titles))
     return np.fromiter((known.setdefault(film, len(known)) for film in films), np.int64, len(titles))
 
 
-def variant_films(database: duckdb.DuckDBPyConnection) -> NDArray[np.int64]:
-    """Numbers the films of the prepared tables, by titles and by copied reviews: int64 [num_movies].
+def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
+    """Numbers the films of all movies, by titles and by copied reviews: int64 [num_movies].
 
-    Args:
-        database: holds `movies` and `reviews`, ingested with `compare_text`.
+    `database` holds `movies` and `reviews`, ingested with `compare_text`.
     """
     rows = database.execute("select title from movies order by movie_row").fetchall()
     columns = run(database, "tables/copied_reviews", max_copies=_MAX_COPIES).fetchnumpy()
@@ -50,19 +51,14 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> NDArray[np.int64]:
     return join_films([title for (title,) in rows], pairs[copied])
 
 
-def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Numbers the films: by titles, then by copied reviews where the titles do not object.
+def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
+    """Numbers the films by titles, then by copied reviews where titles do not object: int64 [num_movies].
 
-    Args:
-        titles: of every movie, None where there is none.
-        copies: int [num_pairs, 2], rows of movies with copied reviews, the surest first.
-
-    Returns:
-        int64 [num_movies]; movies with the same number are one film.
+    `copies` are the rows of two movies with copied reviews, int [num_pairs, 2], the surest pair first.
     """
     numbers = film_rows(titles)
-    # What a film is called, by all its titles; those without one let themselves be joined to any.
-    called: dict[int, set[Film]] = {}
+    # All titles of each film; a film without titles may be joined to any film.
+    called: dict[int, set[TitledFilm]] = {}
     for number, title in zip(numbers.tolist(), titles, strict=True):
         if film := film_of_title(title):
             called.setdefault(number, set()).add(film)
@@ -82,15 +78,13 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> NDA
     return np.array([head(number) for number in numbers.tolist()], dtype=np.int64)
 
 
-def _may_be_one(first: Film, second: Film) -> bool:
-    """Whether two titles may name one film: no other year, and one has words that the other leaves out.
+def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
+    """Tells whether two titles may name one film: the years agree, and one has all words of the other.
 
     Shops share reviews among the seasons of a series too, so words that count parts keep titles apart.
     """
     if None not in (first.year, second.year) and first.year != second.year:
         return False
     words = set(first.title.split()), set(second.title.split())
-    extra = words[0] ^ words[1]
-    return (words[0] <= words[1] or words[1] <= words[0]) and not any(
-        word.isdigit() or word in _PART_WORDS for word in extra
-    )
+    are_parts = any(word.isdigit() or word in _PART_WORDS for word in words[0] ^ words[1])
+    return not are_parts and (words[0] <= words[1] or words[1] <= words[0])

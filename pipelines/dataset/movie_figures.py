@@ -1,14 +1,27 @@
-"""Which movies are popular, old reviews counting less."""
+"""Sums up the reviews of each movie: its mean rating, and how popular it is."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.model.histories import Histories
 from engine.model.scorer import Model
+from pipelines.dataset.reviews import Reviews
 
+MEAN_DAMPING = 5.0
+"""Reviews at which a movie's own mean rating counts half, against the mean of all ratings."""
 _SECONDS_A_DAY = 86_400
+
+
+def movie_means(reviews: Reviews) -> Floats:
+    """Returns the damped mean rating of each movie in stars, float32 [num_movies]."""
+    ratings = reviews.ratings.astype(np.float64)
+    mean = ratings.mean() if len(ratings) else 0.0
+    counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
+    above = np.bincount(reviews.movie_rows, ratings - mean, minlength=reviews.num_movies)
+    return (mean + above / (counts + MEAN_DAMPING)).astype(np.float32)
 
 
 def decayed_popularity(
@@ -17,17 +30,11 @@ def decayed_popularity(
     num_movies: int,
     half_life_days: float,
     counts: NDArray[np.floating] | None = None,
-) -> NDArray[np.float32]:
-    """Counts each movie's reviews, one as old as the half-life for a half: float32 [num_movies].
+) -> Floats:
+    """Adds up each movie's reviews, of which one as old as the half-life counts half: float32 [num_movies].
 
-    Reviews age from the latest one of all; where the data has no times, none does.
-
-    Args:
-        movie_rows: int [num_reviews].
-        times: int [num_reviews], unix seconds; 0 where the data has none.
-        num_movies: how many movies there are.
-        half_life_days: more than 0.
-        counts: float [num_reviews], what each review counts while it is new; by default 1.
+    The age of a review is the time from it to the latest review; `times` are unix seconds, all 0 where the
+    data has none. `counts`, float [num_reviews], say what each review counts at age 0; by default 1.
 
     Example:
         >>> decayed_popularity(np.array([0, 0, 1]), np.array([0, 86_400, 86_400]), 2, 1.0).tolist()
@@ -36,23 +43,16 @@ def decayed_popularity(
     weights = np.ones(len(times)) if counts is None else counts
     if len(times):
         weights = weights * np.exp2((times - times.max()) / (half_life_days * _SECONDS_A_DAY))
-    popularity: NDArray[np.float32] = np.bincount(movie_rows, weights, num_movies).astype(np.float32)
-    return popularity
+    return np.bincount(movie_rows, weights, num_movies).astype(np.float32)
 
 
 def popularity_of(
     model: Model, histories: Histories, times: NDArray[np.integer], half_life_days: float
-) -> NDArray[np.float32]:
-    """What strangers are shown goes by this: likes count 1 and other reviews less, as in a model's histories.
+) -> Floats:
+    """Returns the popularity by which unknown reviewers are shown movies: float32 [num_movies].
 
-    Args:
-        model: says what a like is, and what other reviews count.
-        histories: all reviews.
-        times: int [num_reviews], unix seconds, in the order of the histories.
-        half_life_days: age at which a review counts half.
-
-    Returns:
-        float32 [num_movies].
+    A like counts 1 and any other review less, as in the histories of the model. `histories` hold all reviews,
+    and `times`, int [num_reviews], their unix seconds.
     """
-    counts = model.like_weights[histories.level_rows]
+    counts = model.review_weights[histories.level_rows]
     return decayed_popularity(histories.movie_rows, times, model.num_movies, half_life_days, counts)

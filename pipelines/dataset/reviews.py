@@ -1,16 +1,18 @@
-"""The prepared reviews as arrays: who reviewed what, in the order in which they did."""
+"""Holds the prepared reviews as arrays: who reviewed what, in the order in which they did."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Doubles, Floats, Rows
 from engine.errors import DataError
 from engine.model.histories import Histories
+from pipelines.work.database import count_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,19 +20,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LEVELS = 40
-"""Sources with more different ratings than this are rounded to even steps."""
-
-
-BASELINE_DAMPING = 5.0
-"""Reviews at which a movie's own mean counts half against the mean of all."""
+"""Different ratings up to which each is a level; data with more of them is rounded to even steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reviews:
-    """Reviews by reviewer, time and place in the files, so that each reviewer's history is one slice.
+    """Holds reviews by reviewer, time and place in the files, so that each reviewer's history is one slice.
 
-    Equal times are common, and ordering them by movie would make a reviewer's last reviews those of the
-    movies with the highest numbers.
+    Equal times are common; if movies ordered them, a reviewer's last reviews would be of the movies with the
+    highest rows.
 
     Attributes:
         reviewer_rows: int32 [num_reviews], not decreasing.
@@ -38,64 +36,61 @@ class Reviews:
         level_rows: int8 [num_reviews], positions in `levels`; all 0 where the data has no ratings.
         times: int64 [num_reviews], unix seconds; 0 where the data has no times.
         levels: float32 [num_levels], the ratings found in the data, ascending; empty where it has none.
-        num_reviewers: how many reviewers there are, with or without reviews here.
-        num_movies: how many movies there are, likewise.
-        sentiment: float32 [num_reviews], from -1 to 1, of their texts, NaN where they say none; None where it
-            was not asked for.
+        num_reviewers, num_movies: how many there are, with or without reviews here.
+        sentiment: float32 [num_reviews], of the texts, from -1 to 1, NaN where a text says none; None where
+            sentiment was not asked for.
     """
 
     reviewer_rows: NDArray[np.int32]
     movie_rows: NDArray[np.int32]
     level_rows: NDArray[np.int8]
-    times: NDArray[np.int64]
-    levels: NDArray[np.float32]
+    times: Rows
+    levels: Floats
     num_reviewers: int
     num_movies: int
-    sentiment: NDArray[np.float32] | None = None
+    sentiment: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.movie_rows)
 
     @property
     def has_ratings(self) -> bool:
-        """Whether the data says how much a movie was liked, not only that it was reviewed."""
+        """Tells whether the data says how much a movie was liked, not only that it was reviewed."""
         return len(self.levels) > 0
 
     @property
-    def ratings(self) -> NDArray[np.float32]:
-        """The ratings themselves, float32 [num_reviews].
+    def ratings(self) -> Floats:
+        """Returns the ratings themselves, float32 [num_reviews].
 
         Raises:
-            DataError: the data has none.
+            DataError: the data has no ratings.
         """
         if not self.has_ratings:
             raise DataError("These reviews carry no ratings")
         return self.levels[self.level_rows]
 
-    def offsets(self) -> NDArray[np.int64]:
-        """Where each reviewer's slice begins, and the last one ends: int64 [num_reviewers + 1]."""
+    def offsets(self) -> Rows:
+        """Returns where each reviewer's slice begins, and the last one ends: int64 [num_reviewers + 1]."""
         counts = np.bincount(self.reviewer_rows, minlength=self.num_reviewers)
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def likes(self, like_rating: float) -> NDArray[np.bool_]:
-        """Which reviews are likes: rated at least so; all of them where there are no ratings."""
+        """Marks the reviews rated `like_rating` or more, and all reviews where there are no ratings."""
         if not self.has_ratings:
             return np.ones(len(self), dtype=bool)
         return self.ratings >= like_rating
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Reviews:
-        """The reviews that are `chosen`, bool [num_reviews]; reviewers and movies keep their rows.
+        """Returns the reviews that are `chosen`, bool [num_reviews]; reviewers and movies keep their rows.
 
-        Positions in another order do as well, if each reviewer's reviews stay a slice in the same place.
+        `chosen` may be positions in another order, if each reviewer's reviews stay a slice in the same place.
         """
-        return Reviews(
+        return replace(
+            self,
             reviewer_rows=self.reviewer_rows[chosen],
             movie_rows=self.movie_rows[chosen],
             level_rows=self.level_rows[chosen],
             times=self.times[chosen],
-            levels=self.levels,
-            num_reviewers=self.num_reviewers,
-            num_movies=self.num_movies,
             sentiment=None if self.sentiment is None else self.sentiment[chosen],
         )
 
@@ -108,19 +103,12 @@ def make_reviews(
     *,
     num_reviewers: int,
     num_movies: int,
-    levels: NDArray[np.float32] | None = None,
+    levels: Floats | None = None,
 ) -> Reviews:
     """Sorts reviews and finds the rating levels; equally late reviews of a reviewer stay in the order given.
 
-    Args:
-        reviewer_rows: int [num_reviews].
-        movie_rows: int [num_reviews].
-        ratings: float [num_reviews], or None where there are none.
-        times: int [num_reviews], unix seconds, or None.
-        num_reviewers: how many reviewers there are.
-        num_movies: how many movies there are.
-        levels: the rating levels, where they are known from other reviews; ratings are then taken to
-        the nearest.
+    All four arrays are [num_reviews]. `ratings` and `times`, unix seconds, are None where the data has none.
+    Where the rating levels are known from other reviews, each rating counts as the nearest of `levels`.
 
     Raises:
         DataError: all the ratings are equal, so that nothing can be learned from them.
@@ -143,17 +131,17 @@ def make_reviews(
     )
 
 
-def level_rows_of(ratings: NDArray[np.floating], levels: NDArray[np.float32]) -> NDArray[np.int8]:
-    """The positions of the levels nearest to some ratings, int8 [num_ratings]."""
+def level_rows_of(ratings: NDArray[np.floating], levels: Floats) -> NDArray[np.int8]:
+    """Finds the level nearest to each rating, the higher one of two: positions, int8 [num_ratings]."""
     middles = (levels[1:] + levels[:-1]) / 2
     return np.searchsorted(middles, ratings, side="right").astype(np.int8)
 
 
-def rating_levels(ratings: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The different ratings, ascending; even steps over their range where there are very many.
+def rating_levels(ratings: NDArray[np.floating]) -> Floats:
+    """Finds the different ratings, ascending, or 20 even steps where there are more than MAX_LEVELS.
 
     Raises:
-        DataError: there is only one.
+        DataError: all ratings are equal.
     """
     levels = np.unique(ratings).astype(np.float32)
     if len(levels) == 1:
@@ -168,12 +156,34 @@ def rating_levels(ratings: NDArray[np.floating]) -> NDArray[np.float32]:
     return levels
 
 
-def default_like_rating(levels: NDArray[np.float32]) -> float:
-    """Three quarters up the scale: 4 of 1..5 stars, and of half stars too."""
+def default_like_rating(levels: Floats) -> float:
+    """Returns the lowest level from three quarters of the scale upwards: 4 of 1..5 stars, also in halves."""
     if len(levels) == 0:
         return 0.0
     low, high = float(levels[0]), float(levels[-1])
     return float(levels[np.searchsorted(levels, low + 0.75 * (high - low) - 1e-6)])
+
+
+def read_columns(
+    database: duckdb.DuckDBPyConnection, columns: str, **parameters: float
+) -> dict[str, NDArray[Any]]:
+    """Reads columns of the prepared reviews by name, ordered by reviewer, time, file and line.
+
+    `columns` are expressions in SQL, separated by commas, with values for their `$parameters`. Another column
+    is `time`, int64 unix seconds, 0 where a review has none.
+    """
+    statement = (
+        f"select {columns}, coalesce(unix_review_time, 0) as time from reviews "
+        "order by reviewer_row, time, file, line"
+    )
+    found = database.execute(statement, parameters).fetchnumpy()
+    return {name: np.ma.asarray(column) for name, column in found.items()}
+
+
+def ratings_of(column: NDArray[Any]) -> Doubles | None:
+    """Turns the column `rating` of `read_columns` into float64 [num_reviews], or None where it is empty."""
+    ratings = np.ma.asarray(column, dtype=np.float64)
+    return None if np.ma.getmaskarray(ratings).all() else np.asarray(ratings)
 
 
 def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
@@ -182,36 +192,17 @@ def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
     Raises:
         DataError: all the ratings are equal.
     """
-    columns = database.execute(
-        "select reviewer_row, movie_row, rating, coalesce(unix_review_time, 0) as time from reviews "
-        "order by reviewer_row, time, file, line"
-    ).fetchnumpy()
-    num_reviewers, num_movies = (
-        database.execute(f"select count(*) from {table}").fetchall()[0][0]
-        for table in ("reviewers", "movies")
-    )
-    ratings = np.ma.asarray(columns["rating"], dtype=np.float64)
-    missing = bool(np.ma.getmaskarray(ratings).all()) if len(ratings) else True
+    columns = read_columns(database, "reviewer_row, movie_row, rating")
     return make_reviews(
         np.asarray(columns["reviewer_row"]),
         np.asarray(columns["movie_row"]),
-        None if missing else np.asarray(ratings),
+        ratings_of(columns["rating"]),
         np.asarray(columns["time"]),
-        num_reviewers=num_reviewers,
-        num_movies=num_movies,
+        num_reviewers=count_rows(database, "reviewers"),
+        num_movies=count_rows(database, "movies"),
     )
 
 
 def histories_of(reviews: Reviews) -> Histories:
-    """The reviews as histories."""
+    """Returns the reviews as histories."""
     return Histories(reviews.offsets(), reviews.movie_rows, reviews.level_rows)
-
-
-def movie_baselines(reviews: Reviews) -> NDArray[np.float32]:
-    """The damped mean rating of each movie, float32 [num_movies], in stars."""
-    ratings = reviews.ratings.astype(np.float64)
-    mean = ratings.mean() if len(ratings) else 0.0
-    counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
-    above = np.bincount(reviews.movie_rows, ratings - mean, minlength=reviews.num_movies)
-    baselines: NDArray[np.float32] = (mean + above / (counts + BASELINE_DAMPING)).astype(np.float32)
-    return baselines

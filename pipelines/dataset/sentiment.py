@@ -1,8 +1,8 @@
-"""How positive the words of reviews are, by a lexicon that comes with a package: nothing is downloaded.
+"""Scores review texts with a lexicon, and blends the scores with the stars that training learns from.
 
 The lexicon is VADER (Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
-Social Media Text", 2014). It is made for a sentence; summed over a long review it says little more than the
-length, so a review is the mean of its sentences.
+Social Media Text", 2014), which comes with a package: nothing is downloaded. VADER is made for a sentence;
+summed over a long review it says little more than the length, so a review gets the mean of its sentences.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.config.sections import SentimentConfig
 from engine.errors import DataError
-from pipelines.dataset.reviews import Reviews
+from pipelines.dataset.reviews import Reviews, level_rows_of
 from pipelines.work.database import open_cursor, run
 from pipelines.work.parallel import map_texts
 
@@ -28,29 +29,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SENTIMENT, BLEND = "ncf-sentiment", "ncf-blend"
+"""Names in an evaluation: the engine's model trained on sentiment alone, and on stars and sentiment."""
+SIGNALS = (SENTIMENT, BLEND)
 _BATCH = 50_000
+"""Texts scored at once, which bounds memory."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _LONGEST_SENTENCE = 1_000
 """Letters of a sentence that are read: VADER's time grows with the square of its words."""
 
 
-SENTIMENT, BLEND = "ncf-sentiment", "ncf-blend"
-"""The engine's own model trained on sentiment alone, and on stars and sentiment."""
-SIGNALS = (SENTIMENT, BLEND)
+def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> Floats:
+    """Scores the texts of the prepared reviews, each different text once, in `threads` processes.
 
-
-def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> NDArray[np.float32]:
-    """Scores the texts of prepared reviews, each different text once.
-
-    Args:
-        database: the work database, whose reviews kept their texts.
-        threads: processes to use; 0 takes one a core.
-
-    Returns:
-        float32 [num_reviews], from -1 to 1, in the order of `read_reviews`; NaN where a text says none.
+    Returns float32 [num_reviews], from -1 to 1, in the order of `read_reviews`; NaN where a text says none.
+    0 threads are one a core.
 
     Raises:
-        DataError: the reviews have no ratings to blend it with, or no text to score.
+        DataError: the reviews have no ratings to blend sentiment with, or no text to score.
     """
     [(num_reviews, num_ratings)] = database.execute("select count(*), count(rating) from reviews").fetchall()
     if not num_ratings:
@@ -80,15 +76,13 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
             f"None of the {num_reviews:,} reviews has a text with a word that the lexicon knows; expected "
             "English texts, as in Amazon's files; leave --sentiment out, or give files with texts"
         )
-    logger.info(
-        "Scored %s texts of %s reviews in %.1f s",
-        f"{num_texts:,}", f"{num_scored:,}", time.perf_counter() - started,
-    )  # fmt: skip
+    seconds = time.perf_counter() - started
+    logger.info("Scored %s texts of %s reviews in %.1f s", f"{num_texts:,}", f"{num_scored:,}", seconds)
     return sentiment
 
 
 def sentiment_of(text: str) -> float | None:
-    """The sentiment of a text, from -1 to 1: the mean of its sentences; None where no word of it is known.
+    """Scores a text, from -1 to 1: the mean of its sentences; None where the lexicon knows no word of it.
 
     >>> sentiment_of("A wonderful film! I love it.") > 0.5 > 0 > sentiment_of("Terrible, boring and bad.")
     True
@@ -108,17 +102,14 @@ def _analyzer() -> Any:
 
 
 def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
-    """Gives the reviews with the ratings that are to be learned from.
+    """Returns the reviews with the ratings that training learns from.
 
-    `rating = (1 - weight) * stars + weight * sentiment in stars`, taken to the nearest level; of two equally
-    near the higher. A review without sentiment keeps its stars.
-
-    Args:
-        reviews: training reviews alone, since the scale is learned from all of them.
-        config: whether sentiment is used, and its weight.
+    A rating is the level nearest to `(1 - weight) * stars + weight * sentiment in stars`. A review without
+    sentiment keeps its stars. Only training reviews may be given, since all of them decide how sentiment is
+    put in stars.
 
     Raises:
-        ValueError: sentiment is to be used, and the reviews carry none.
+        ValueError: sentiment is to be used, and the reviews carry no sentiment.
     """
     if not config.use:
         return reviews
@@ -128,23 +119,15 @@ def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
     blended = reviews.ratings.astype(np.float64)
     in_stars = sentiment_stars(reviews.sentiment[scored], reviews.ratings[scored])
     blended[scored] += config.weight * (in_stars - blended[scored])
-    middles = (reviews.levels[1:] + reviews.levels[:-1]) / 2
-    level_rows = np.searchsorted(middles, np.round(blended, 6), side="right").astype(np.int8)
-    return replace(reviews, level_rows=level_rows, sentiment=None)
+    return replace(reviews, level_rows=level_rows_of(np.round(blended, 6), reviews.levels), sentiment=None)
 
 
 def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Puts sentiment on the scale of the stars, in the same order and with as many of each.
+    """Puts sentiment on the scale of the stars, which keep how often each comes.
 
-    The reviews with the lowest sentiment, as many as there are of one star, get one star, and so on; equal
-    sentiment gets equal stars, those of the place in its middle.
-
-    Args:
-        sentiment: float [num].
-        stars: float [num], of the same reviews.
-
-    Returns:
-        float [num].
+    If n reviews have one star, the n reviews with the lowest sentiment get one star, and so on upwards.
+    Reviews of equal sentiment all get the stars of the middle one. Both arguments and the result are float
+    [num], of the same reviews.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
     [5.0, 2.0, 4.0, 5.0]
@@ -156,12 +139,12 @@ def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]
 
 
 def describe_sentiment(reviews: Reviews) -> dict[str, Any]:
-    """What is to be known of the sentiment of training reviews.
+    """Sums up the sentiment of training reviews.
 
     Returns:
-        reviews, with_sentiment: how many there are.
-        correlation: of sentiment and stars (Pearson); None where one of them is always the same.
-        mean_by_rating: the mean sentiment of the reviews with each rating; None without any.
+        reviews, with_sentiment: how many reviews there are, and how many have sentiment.
+        correlation: of sentiment and stars (Pearson); None where all sentiment or all stars are equal.
+        mean_by_rating: the mean sentiment of the reviews with each rating; None where no review has it.
     """
     assert reviews.sentiment is not None
     scored = np.isfinite(reviews.sentiment)

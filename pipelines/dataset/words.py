@@ -1,4 +1,4 @@
-"""What metadata says about movies as counted words; each is hashed to a column, so none need be kept."""
+"""Counts and weighs the words of movie metadata; a word is hashed to a column, so no vocabulary is kept."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_COLUMNS = 2**18
-"""Columns that words are hashed to, so many that few share one."""
+"""Columns that words are hashed to: enough that few words share one."""
+MAX_WORDS = 50_000
+"""Words that are known, at most: the most common ones."""
+NUM_FEATURES = 128
+"""Numbers that a movie's words are reduced to."""
 TEXT_COLUMNS = ("title", "category", "main_cat", "brand", "description", "price", "year")
-"""What is read of a movie."""
+"""Columns of the table `movies` that words are taken from."""
+FEWEST_DESCRIBED = 20
+"""Movies with words and reviews below which nothing is learned from words."""
 
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_BEHIND = re.compile(r"\(\d{4}\)\s*$")
 _DESCRIPTION_WORDS = 80
+"""Words read of a description; the later ones say less and take time."""
 _SPANS_OF_YEARS = ((1, 0), (5, 0), (5, 2), (10, 0), (20, 5))
-"""Widths and shifts of the spans that a year lies in, so that near years share more of them."""
+"""Widths and shifts of the spans that a year lies in, so that near years share more spans."""
 _CHEAPEST = 0.5
-
-
+"""Lowest price told apart, as the logarithm of 0 is not finite."""
 _BATCH = 10_000
-
-
-FEWEST_DESCRIBED = 20
-"""With fewer movies that are both described and reviewed nothing can be learned from descriptions."""
+"""Movies read out of the database at once."""
 
 
 def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
     """Gives the words of one movie, each with the name of its field.
 
-    A category and a brand stand whole; a price stands for its size, and a year for the spans it lies in.
-
-    Args:
-        movie: what is known of `TEXT_COLUMNS`; the rest may be missing or None.
+    A category and a brand count as one word each. A price gives its order of magnitude, a year the spans of
+    years that it lies in. Any of the TEXT_COLUMNS may be missing or None.
 
     Example:
         >>> list(words_of({"title": "Laura (1944)", "category": "Crime | Film-Noir"}))
@@ -77,43 +78,33 @@ def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
 
 
 def read_words(database: duckdb.DuckDBPyConnection) -> csr_array:
-    """The counted words of all movies of the table `movies`, float32 [num_movies, NUM_COLUMNS]."""
-    return count_words(_movies(database))
-
-
-def _movies(database: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    """Counts the words of all movies of the table `movies`: float32 [num_movies, NUM_COLUMNS]."""
     result = database.execute(f"select {', '.join(TEXT_COLUMNS)} from movies order by movie_row")
-    while batch := result.fetchmany(_BATCH):
-        yield from (dict(zip(TEXT_COLUMNS, row, strict=True)) for row in batch)
+    batches = iter(lambda: result.fetchmany(_BATCH), [])
+    return count_words(dict(zip(TEXT_COLUMNS, row, strict=True)) for batch in batches for row in batch)
 
 
 class WordFeatures(NamedTuple):
-    """Words that are known, and what they are reduced to; latent semantic analysis."""
+    """Reduces known words to a few features by latent semantic analysis."""
 
     columns: NDArray[np.int32]
-    """int32 [num_words], their hash columns."""
+    """int32 [num_words], hash columns of the known words."""
     rarities: Floats
-    """float32 [num_words], see TF-IDF."""
+    """float32 [num_words], inverse document frequencies, as in TF-IDF."""
     components: Floats
-    """float32 [num_words, num_features], by which weighed words are multiplied."""
+    """float32 [num_words, num_features]; weighed words times these are features."""
 
 
-def learn_features(words: csr_array, max_words: int, num_features: int) -> WordFeatures:
-    """Learns which words are known, how rare they are, and which ones go together.
-
-    Args:
-        words: counted words, float32 [num_movies, NUM_COLUMNS].
-        max_words: the most common words are known, so many of them.
-        num_features: how many numbers a movie gets; fewer where there are few words or movies.
-    """
+def learn_features(words: csr_array) -> WordFeatures:
+    """Learns which counted words are known, how rare they are, and which ones go together."""
     from sklearn.decomposition import TruncatedSVD
 
     found = np.bincount(words.indices, minlength=words.shape[1])
     columns = np.flatnonzero(found >= 2)
-    if len(columns) > max_words:
-        columns = np.sort(columns[np.argsort(-found[columns], kind="stable")[:max_words]])
+    if len(columns) > MAX_WORDS:
+        columns = np.sort(columns[np.argsort(-found[columns], kind="stable")[:MAX_WORDS]])
     rarities = np.log((1 + words.shape[0]) / (1 + found[columns])).astype(np.float32)
-    dim = min(num_features, len(columns) - 1, words.shape[0] - 2)
+    dim = min(NUM_FEATURES, len(columns) - 1, words.shape[0] - 2)
     components = np.zeros((len(columns), 0), dtype=np.float32)
     if dim >= 1:
         weighed = weigh_words(words[:, columns], rarities)
@@ -122,12 +113,7 @@ def learn_features(words: csr_array, max_words: int, num_features: int) -> WordF
 
 
 def weigh_words(counts: csr_array, rarities: Floats) -> csr_array:
-    """Weighs counts by rarity and gives each movie the length 1, or 0 where it has no word.
-
-    Args:
-        counts: float32 [num_movies, num_words], of known words.
-        rarities: float32 [num_words].
-    """
+    """Weighs counts of known words by rarity and scales each movie to length 1, or 0 without words."""
     weighed = counts.copy()
     weighed.data = weighed.data * rarities[weighed.indices]
     lengths = np.sqrt(weighed.multiply(weighed).sum(axis=1))

@@ -1,4 +1,4 @@
-"""Many models' figures over all folds: means, intervals, paired tests, and by how much reviewers reviewed."""
+"""Compares models over all folds: means, intervals, paired tests, groups of reviewers, and verdicts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Rows
 from pipelines.dataset.sentiment import SIGNALS
 from pipelines.evaluation.fold_figures import FoldFigures, PerReviewer
 from pipelines.measuring.significance import bootstrap_interval, paired_test
@@ -18,22 +19,24 @@ REVIEW_GROUPS: Mapping[str, tuple[int, int | None]] = {
     "11-50": (11, 50),
     ">50": (51, None),
 }
-"""Reviewers by how many training reviews they have: the fewest and the most."""
-_SHOWN = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20")
-
-Results = Mapping[str, Sequence[FoldFigures]]
-"""By model, one a fold."""
-
-
-Figures = Mapping[str, Mapping[str, float]]
-"""By model and name."""
+"""Groups of reviewers: the fewest and the most training reviews of each."""
+_MAIN = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20")
+"""The main figures, which have intervals and tests."""
 _HIGHER_IS_BETTER = {"ndcg@10": True, "recall@10": True, "recall@20": True, "mae": False, "rmse": False}
 _SURE = 0.01
-"""Five figures are tested, each at a fifth of 0.05: of twenty verdicts on nothing one is wrong, at most."""
+"""The p-value below which a difference counts.
+
+Five figures are tested, each at a fifth of 0.05, so at most one in twenty verdicts on nothing is wrong.
+"""
+
+Results = Mapping[str, Sequence[FoldFigures]]
+"""By model, the figures of each fold."""
+Figures = Mapping[str, Mapping[str, float]]
+"""Figures, by model and name."""
 
 
 def mean_figures(results: Results) -> dict[str, dict[str, float]]:
-    """Each model's figures, averaged over the folds."""
+    """Averages the figures of each model over the folds."""
     return {
         model: {
             name: float(np.mean([fold.figures[name] for fold in folds if name in fold.figures]))
@@ -44,11 +47,11 @@ def mean_figures(results: Results) -> dict[str, dict[str, float]]:
 
 
 def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float, float]]]:
-    """95% bootstrap intervals over reviewers, of the main figures."""
+    """Returns 95% bootstrap intervals over reviewers, of the main figures."""
     return {
         model: {
             name: _interval(name, pooled, seed)
-            for name in _SHOWN
+            for name in _MAIN
             if (pooled := _pooled(folds, name)) is not None
         }
         for model, folds in results.items()
@@ -56,37 +59,30 @@ def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float
 
 
 def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, dict[str, float]]:
-    """P-values of every other model's difference to the reference, of the main figures."""
+    """Returns the p-values of the difference of every other model to the reference, by main figure."""
     found: dict[str, dict[str, float]] = {}
     for model, folds in results.items():
         if model == reference:
             continue
         found[model] = {}
-        for name in _SHOWN:
+        for name in _MAIN:
             ours, theirs = _pooled(results[reference], name), _pooled(folds, name)
             if ours is not None and theirs is not None:
                 found[model][name] = paired_test(ours.sums, theirs.sums, seed=seed)
     return found
 
 
-def by_reviews(
-    results: Results, counts: Sequence[NDArray[np.int64]]
-) -> dict[str, dict[str, dict[str, float]]]:
-    """The main figures by how many training reviews the reviewers have.
+def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, dict[str, float]]]:
+    """Measures the main figures by model and group of reviewers; leaves out groups without anyone.
 
-    Args:
-        results: the figures.
-        counts: for each fold int64 [num_reviewers], the reviews that each reviewer has in training.
-
-    Returns:
-        By model and group, the figures; groups without anyone are left out.
+    `counts` has for each fold the number of training reviews of each reviewer, int64 [num_reviewers].
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for model, folds in results.items():
         found[model] = {}
         for group, (fewest, most) in REVIEW_GROUPS.items():
             inside = [(fewest <= count) & (count <= (most or np.inf)) for count in counts]
-            pooled = {name: _pooled(folds, name, inside) for name in _SHOWN}
+            pooled = {name: _pooled(folds, name, inside) for name in _MAIN}
             figures = {
                 name: _figure(name, parts) for name, parts in pooled.items() if parts and parts.weights.any()
             }
@@ -98,7 +94,7 @@ def by_reviews(
 def _pooled(
     folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
 ) -> PerReviewer | None:
-    """Adds up each reviewer's parts over the folds, which have the same people; None without the figure."""
+    """Adds up the parts of a figure over the folds, which have the same reviewers; None without it."""
     parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
     if not parts:
         return None
@@ -121,12 +117,10 @@ def _interval(name: str, parts: PerReviewer, seed: int) -> tuple[float, float]:
 
 
 def verdicts(mean: Figures, p_values: Figures, reference: str) -> dict[str, str]:
-    """Says of each model that takes sentiment, in a sentence, whether that helped.
+    """Says in a sentence, for each model that takes sentiment, whether that helped.
 
-    Args:
-        mean: by model the figures, as means over the folds.
-        p_values: by model those of the difference to the reference.
-        reference: the model that learns from stars alone.
+    Compared are the means over the folds, with the p-values of the differences to the reference, the model
+    that learns from stars alone.
     """
     return {
         model: _verdict(mean[model], mean[reference], p_values.get(model, {}))

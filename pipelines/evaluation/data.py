@@ -1,246 +1,223 @@
-"""What an evaluation reads: reviews to divide by a protocol, or given pairs of training and test files."""
+"""Reads the data of an evaluation: reviews for a protocol to divide, or pairs of training and test files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.config.sections import IngestConfig
+from engine.arrays import Doubles, Floats, Rows
+from engine.config.sections import Config, IngestConfig
 from engine.errors import DataError
-from pipelines.dataset.copies import copy_groups
+from pipelines.dataset.copies import copy_groups, read_texts
 from pipelines.dataset.films import film_rows
-from pipelines.dataset.reviews import Reviews, make_reviews, rating_levels, read_reviews
+from pipelines.dataset.reviews import make_reviews, rating_levels, ratings_of, read_columns, read_reviews
 from pipelines.dataset.sentiment import read_sentiment
 from pipelines.dataset.words import read_words
-from pipelines.evaluation.given_candidates import Negatives, read_negatives
-from pipelines.evaluation.protocols import Fold, fold_of
+from pipelines.evaluation.given_candidates import GivenCandidates, Strings, read_candidates
+from pipelines.evaluation.protocols import Fold, fold_of, make_folds
 from pipelines.evaluation.similar_movies import Pairs, read_links
 from pipelines.ingest.accounting import Accounting
 from pipelines.ingest.ingest import ingest
-from pipelines.reading.reviews import MIN_TEXT_LENGTH
-from pipelines.work.database import open_database
+from pipelines.work.database import work_database
 
 if TYPE_CHECKING:
     import duckdb
     from scipy.sparse import csr_array
 
-Strings = NDArray[np.str_]
-
-_ORDER = "reviewer_row, time, file, line"
-"""As `read_reviews` has them."""
+GIVEN = "given"
+"""The protocol of given pairs of files."""
 
 
-class Prepared(NamedTuple):
-    """Reviews to divide by a protocol."""
+class EvaluationData(NamedTuple):
+    """Holds the reviews of an evaluation, divided into folds, and what metadata says of their movies."""
 
-    reviews: Reviews
-    groups: tuple[NDArray[np.int64], ...]
-    """Which of them are copies of each other, as `copy_groups` gives it."""
-    accounting: Accounting
-    """What became of every row of the files."""
-    links: Pairs
-    """Which movies the metadata links, as `read_links` gives it."""
-    negatives: Negatives | None
-    """The candidates, where a file of them was given."""
-    words: csr_array
-    """What metadata says of the movies, as `read_words` gives it."""
-
-
-class Given(NamedTuple):
-    """Reviews that were divided before."""
-
-    folds: list[Fold]
+    protocol: str
+    """One of PROTOCOLS, or GIVEN."""
+    folds: Iterable[Fold]
+    """The folds, in which reviewers and movies have the same rows."""
     accountings: list[Accounting]
-    """What became of every row, file by file: the training and the test file of each fold."""
+    """What became of every row: of all files together, or of the training and the test file of each pair."""
     links: Pairs
-    """As in `Prepared`, of movies that the same file has reviews of."""
-    negatives: Negatives | None
-    """As in `Prepared`."""
+    """Which movies the metadata links, as `read_links` returns it."""
+    candidates: GivenCandidates | None
     words: csr_array
-    """As in `Prepared`; of movies that several files have, what the first says that knows them."""
+    """What metadata says of the movies, as `read_words` returns it."""
 
 
-class Pair(NamedTuple):
-    """A given split."""
-
-    train: Path
-    test: Path
-
-
-class _Table(NamedTuple):
-    """One file's reviews with the ids of the outside, by reviewer and time."""
+class _File(NamedTuple):
+    """Holds the reviews of one file, by reviewer and time; rows are positions in the ids of the file."""
 
     reviewer_ids: Strings
     movie_ids: Strings
-    ratings: NDArray[np.float64] | None
+    reviewer_rows: Rows
+    movie_rows: Rows
+    ratings: Doubles | None
     times: NDArray[np.int64]
     texts: NDArray[np.int64]
-    titles: dict[str, str | None]
-    accounting: Accounting
-    described_ids: Strings
-    """Those of the movies, in the order of `words`."""
+    sentiment: Floats | None
+    titles: list[str | None]
+    links: Pairs
     words: csr_array
-    link_ids: tuple[Strings, Strings]
-    sentiment: NDArray[np.float32] | None
+    accounting: Accounting
 
 
 def read_for_protocol(
     reviews: Sequence[Path],
     metadata: Sequence[Path],
-    config: IngestConfig,
+    protocol: str,
+    config: Config,
     negatives: Path | None = None,
     *,
     sentiment: bool = False,
-) -> Prepared:
-    """Reads reviews, and which of them are copies of each other; their sentiment too, if it is wanted.
+) -> EvaluationData:
+    """Reads reviews, for one of PROTOCOLS to divide without copies on both sides; scores texts if asked.
+
+    `negatives` is a file of candidates. The seed of `config` decides a random protocol.
 
     Raises:
-        EngineError: as `ingest`, and as `read_sentiment`.
+        EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
     """
-    with _ingested(reviews, metadata, config) as (database, accounting):
+    with _ingested(reviews, metadata, config.ingest) as (database, accounting):
         found = read_reviews(database)
         if sentiment:
-            found = replace(found, sentiment=read_sentiment(database, threads=config.threads))
-        titles = database.execute("select title from movies order by movie_row").fetchall()
-        films = film_rows([title for (title,) in titles])
-        candidates = None
-        if negatives is not None:
-            ids = (_ids(database, name) for name in ("reviewer", "movie"))
-            candidates = read_negatives(negatives, *ids)
-        groups = copy_groups(found, films, _texts(database))
-        return Prepared(found, groups, accounting, read_links(database), candidates, read_words(database))
+            found = replace(found, sentiment=read_sentiment(database, threads=config.ingest.threads))
+        films = film_rows(_column(database, "movies", "title"))
+        groups = copy_groups(found, films, read_texts(database))
+        ids = (_ids(database, "reviewer"), _ids(database, "movie"))
+        return EvaluationData(
+            protocol,
+            make_folds(found, protocol, groups=groups, seed=config.seed),
+            [accounting],
+            read_links(database),
+            None if negatives is None else read_candidates(negatives, *ids),
+            read_words(database),
+        )
 
 
 def read_pairs(
-    pairs: Sequence[Pair],
+    pairs: Sequence[tuple[Path, Path]],
     metadata: Sequence[Path],
     config: IngestConfig,
     negatives: Path | None = None,
     *,
     sentiment: bool = False,
-) -> Given:
-    """Reads given splits, one fold a pair; reviewers and movies have the same rows in all of them.
+) -> EvaluationData:
+    """Reads given pairs of a training and a test file, one fold a pair.
 
-    Nothing is filtered by counts: a test review of a reviewer or a movie that training does not have counts.
-    Test reviews with a copy in training, and those of a pair that training has as well, move to training. The
-    sentiment is that of the training files, if it is wanted: the words of the test files are not scored.
+    Nothing is filtered by counts, so test reviews of reviewers and movies that training does not have count.
+    A test review with a copy in training moves to training, and one of a pair of reviewer and movie that
+    training has as well is dropped. Links and words of movies of which no file has a review are dropped.
+    `negatives` is a file of candidates. With `sentiment`, the texts of the training files alone are scored.
 
     Raises:
-        EngineError: as `ingest`, and as `read_sentiment`.
+        EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
         DataError: some files have ratings and others have none.
     """
     config = replace(config, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
-    tables = [
-        _read_table(path, metadata, config, sentiment=sentiment and path is pair.train)
+    files = [
+        _read_file(path, metadata, config, sentiment=sentiment and is_train)
         for pair in pairs
-        for path in pair
+        for path, is_train in zip(pair, (True, False), strict=True)
     ]
-    reviewer_ids = np.unique(np.concatenate([table.reviewer_ids for table in tables]))
-    movie_ids = np.unique(np.concatenate([table.movie_ids for table in tables]))
-    titles = {movie: title for table in tables for movie, title in table.titles.items() if title}
+    reviewer_ids = np.unique(np.concatenate([file.reviewer_ids for file in files]))
+    movie_ids = np.unique(np.concatenate([file.movie_ids for file in files]))
+    files = [_renumbered(file, reviewer_ids, movie_ids) for file in files]
+    titled = (zip(file.movie_ids.tolist(), file.titles, strict=True) for file in files)
+    titles = {movie: title for movies in titled for movie, title in movies if title}
     films = film_rows([titles.get(movie) for movie in movie_ids.tolist()])
-    ratings = [table.ratings for table in tables if table.ratings is not None]
-    if ratings and len(ratings) < len(tables):
+    ratings = [file.ratings for file in files if file.ratings is not None]
+    if ratings and len(ratings) < len(files):
         raise DataError("Some of the given files have ratings and others have none; expected the same of all")
     levels = rating_levels(np.concatenate(ratings)) if ratings else None
-    folds = [
-        _fold(train, test, reviewer_ids, movie_ids, films, levels)
-        for train, test in zip(tables[::2], tables[1::2], strict=True)
-    ]
-    linked = [
-        np.stack([np.searchsorted(movie_ids, ids) for ids in table.link_ids], axis=1) for table in tables
-    ]
-    return Given(
-        folds,
-        [table.accounting for table in tables],
-        np.unique(np.concatenate(linked), axis=0).astype(np.int64),
-        None if negatives is None else read_negatives(negatives, reviewer_ids, movie_ids),
-        _words(tables, movie_ids),
+    return EvaluationData(
+        GIVEN,
+        [
+            _fold(train, test, len(reviewer_ids), films, levels)
+            for train, test in zip(files[::2], files[1::2], strict=True)
+        ],
+        [file.accounting for file in files],
+        np.unique(np.concatenate([file.links for file in files]), axis=0).astype(np.int64),
+        None if negatives is None else read_candidates(negatives, reviewer_ids, movie_ids),
+        _words(files, movie_ids),
     )
 
 
-def _words(tables: Sequence[_Table], movie_ids: Strings) -> csr_array:
-    """The words of all movies, of each those of the first table that has any."""
+def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File:
+    """Returns a file with rows that are positions in the ids of all files."""
+    reviewer_rows = np.searchsorted(reviewer_ids, file.reviewer_ids)
+    movie_rows = np.searchsorted(movie_ids, file.movie_ids)
+    return file._replace(
+        reviewer_rows=reviewer_rows[file.reviewer_rows],
+        movie_rows=movie_rows[file.movie_rows],
+        links=movie_rows[file.links],
+    )
+
+
+def _words(files: Sequence[_File], movie_ids: Strings) -> csr_array:
+    """Returns the words of all movies: of each, those of the first file that has any."""
     from scipy.sparse import csr_array, vstack
 
-    words = csr_array(vstack([table.words for table in tables]))
-    ids = np.concatenate([table.described_ids for table in tables])
+    words = csr_array(vstack([file.words for file in files]))
+    ids = np.concatenate([file.movie_ids for file in files])
     described = np.flatnonzero(np.diff(words.indptr))
-    rows = np.searchsorted(movie_ids, ids[described])
-    found, first = np.unique(rows, return_index=True)
+    found, first = np.unique(np.searchsorted(movie_ids, ids[described]), return_index=True)
     chosen = csr_array(
         (np.ones(len(found), np.float32), (found, described[first])), shape=(len(movie_ids), len(ids))
     )
     return csr_array(chosen @ words)
 
 
-def _fold(
-    train: _Table,
-    test: _Table,
-    reviewer_ids: Strings,
-    movie_ids: Strings,
-    films: NDArray[np.int64],
-    levels: NDArray[np.float32] | None,
-) -> Fold:
-    sides = (train, test)
-    reviewers = np.searchsorted(reviewer_ids, np.concatenate([side.reviewer_ids for side in sides]))
-    movies = np.searchsorted(movie_ids, np.concatenate([side.movie_ids for side in sides]))
-    held_out = np.repeat([False, True], [len(side.movie_ids) for side in sides])
-    texts, times = (np.concatenate([getattr(side, field) for side in sides]) for field in ("texts", "times"))
-    ratings = (
-        None
-        if levels is None
-        else np.concatenate([side.ratings for side in sides if side.ratings is not None])
-    )
-    keys = reviewers * len(movie_ids) + movies
+def _fold(train: _File, test: _File, num_reviewers: int, films: Rows, levels: Floats | None) -> Fold:
+    """Makes the fold of a pair of files, whose rows are positions in the ids of all files."""
+
+    def both(field: str) -> NDArray[Any]:
+        return np.concatenate([getattr(train, field), getattr(test, field)])
+
+    reviewer_rows, movie_rows, times = both("reviewer_rows"), both("movie_rows"), both("times")
+    held_out = np.repeat([False, True], [len(train.times), len(test.times)])
+    keys = reviewer_rows * len(films) + movie_rows
     twice = held_out & np.isin(keys, keys[~held_out])
-    # Where times are equal, training comes first, as it was first.
-    order = np.lexsort((held_out, times, reviewers))
+    # Of equally late reviews those of training come first.
+    order = np.lexsort((held_out, times, reviewer_rows))
     order = order[~twice[order]]
     reviews = make_reviews(
-        reviewers[order],
-        movies[order],
-        None if ratings is None else ratings[order],
+        reviewer_rows[order],
+        movie_rows[order],
+        None if levels is None else both("ratings")[order],
         times[order],
-        num_reviewers=len(reviewer_ids),
-        num_movies=len(movie_ids),
+        num_reviewers=num_reviewers,
+        num_movies=len(films),
         levels=levels,
     )
     if train.sentiment is not None:
-        unscored = np.full(len(test.movie_ids), np.nan, np.float32)
+        unscored = np.full(len(test.times), np.nan, np.float32)
         reviews = replace(reviews, sentiment=np.concatenate([train.sentiment, unscored])[order])
-    fold = fold_of(reviews, held_out[order], copy_groups(reviews, films, texts[order]))
+    fold = fold_of(reviews, held_out[order], copy_groups(reviews, films, both("texts")[order]))
     return fold._replace(num_leaks=fold.num_leaks + int(twice.sum()))
 
 
-def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig, *, sentiment: bool) -> _Table:
+def _read_file(path: Path, metadata: Sequence[Path], config: IngestConfig, *, sentiment: bool) -> _File:
     with _ingested([path], metadata, config) as (database, accounting):
-        columns = database.execute(
-            "select reviewer_id, movie_id, rating, coalesce(unix_review_time, 0) as time from reviews "
-            f"order by {_ORDER}"
-        ).fetchnumpy()
-        ratings = np.ma.asarray(columns["rating"], dtype=np.float64)
-        unrated = bool(np.ma.getmaskarray(ratings).all())
-        movie_ids, links = _ids(database, "movie"), read_links(database)
-        return _Table(
-            reviewer_ids=np.asarray(columns["reviewer_id"], dtype=np.str_),
-            movie_ids=np.asarray(columns["movie_id"], dtype=np.str_),
-            ratings=None if unrated else np.asarray(ratings),
+        columns = read_columns(database, "reviewer_row, movie_row, rating")
+        return _File(
+            reviewer_ids=_ids(database, "reviewer"),
+            movie_ids=_ids(database, "movie"),
+            reviewer_rows=np.asarray(columns["reviewer_row"], dtype=np.int64),
+            movie_rows=np.asarray(columns["movie_row"], dtype=np.int64),
+            ratings=ratings_of(columns["rating"]),
             times=np.asarray(columns["time"], dtype=np.int64),
-            texts=_texts(database),
-            titles=dict(database.execute("select movie_id, title from movies order by movie_row").fetchall()),
-            accounting=accounting,
-            described_ids=movie_ids,
-            words=read_words(database),
-            link_ids=(movie_ids[links[:, 0]], movie_ids[links[:, 1]]),
+            texts=read_texts(database),
             sentiment=read_sentiment(database, threads=config.threads) if sentiment else None,
+            titles=_column(database, "movies", "title"),
+            links=read_links(database),
+            words=read_words(database),
+            accounting=accounting,
         )
 
 
@@ -248,27 +225,16 @@ def _read_table(path: Path, metadata: Sequence[Path], config: IngestConfig, *, s
 def _ingested(
     reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Accounting]]:
-    with TemporaryDirectory(prefix="engine-evaluate-") as directory:
-        database = open_database(
-            Path(directory) / "work.duckdb", memory_limit=config.memory_limit, threads=config.threads
-        )
-        try:
-            yield database, ingest(database, reviews, metadata, config, keep_text=True)
-        finally:
-            database.close()
+    with work_database(config) as database:
+        yield database, ingest(database, reviews, metadata, config, keep_text=True)
 
 
 def _ids(database: duckdb.DuckDBPyConnection, what: str) -> Strings:
-    """The ids of the table's rows, in their order: "reviewer" or "movie"."""
-    column = database.execute(f"select {what}_id as id from {what}s order by {what}_row").fetchnumpy()["id"]
-    return np.asarray(column, dtype=np.str_)
+    """Reads the ids of all reviewers or movies, in the order of their rows."""
+    return np.asarray(_column(database, f"{what}s", f"{what}_id"), dtype=np.str_)
 
 
-def _texts(database: duckdb.DuckDBPyConnection) -> NDArray[np.int64]:
-    """A number of each review's text, 0 where there is none or it is short: int64 [num_reviews]."""
-    columns = database.execute(
-        "select coalesce(unix_review_time, 0) as time, case when length(review_text) >= $min_length "
-        f"then (hash(review_text) >> 1)::bigint else 0 end as text from reviews order by {_ORDER}",
-        {"min_length": MIN_TEXT_LENGTH},
-    ).fetchnumpy()
-    return np.asarray(columns["text"], dtype=np.int64)
+def _column(database: duckdb.DuckDBPyConnection, table: str, name: str) -> list[Any]:
+    """Reads a column of the table `reviewers` or `movies`, in the order of their rows."""
+    rows = database.execute(f"select {name} from {table} order by {table[:-1]}_row").fetchall()
+    return [value for (value,) in rows]

@@ -1,4 +1,4 @@
-"""Given candidates: the movies among which a published protocol ranks what was held out."""
+"""Reads given candidates: the movies among which a published protocol ranks the held-out ones."""
 
 from __future__ import annotations
 
@@ -9,39 +9,33 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Rows
 from engine.errors import DataError, SourceError
 from pipelines.dataset.reviews import Reviews
+from pipelines.measuring.ranking import pair_keys
 
 Strings = NDArray[np.str_]
 
-_HEADINGS = ("reviewer", "reviewer_id")
 
+class GivenCandidates(NamedTuple):
+    """Holds which movies are ranked for whom, besides the held-out movies."""
 
-class Negatives(NamedTuple):
-    """Which movies are ranked for whom, besides the held-out ones."""
-
-    keys: NDArray[np.int64]
+    keys: Rows
     """int64 [num_pairs], reviewer_row * num_movies + movie_row, ascending."""
     account: dict[str, Any]
-    """What the file held, and what of it is not among the reviews."""
+    """What the file held, and how much of it is not among the reviews."""
 
-    def with_held_out(self, held_out: Reviews) -> NDArray[np.int64]:
-        """Adds the movies that were held out of the reviewers who have candidates; keys as above."""
+    def with_held_out(self, held_out: Reviews) -> Rows:
+        """Adds the held-out movies of the reviewers who have candidates; returns keys as in `keys`."""
         reviewers = np.unique(self.keys // held_out.num_movies)
-        own = np.isin(held_out.reviewer_rows, reviewers)
-        rows = held_out.reviewer_rows[own].astype(np.int64)
-        return np.union1d(self.keys, rows * held_out.num_movies + held_out.movie_rows[own])
+        return np.union1d(self.keys, pair_keys(held_out)[np.isin(held_out.reviewer_rows, reviewers)])
 
 
-def read_negatives(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> Negatives:
+def read_candidates(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> GivenCandidates:
     """Reads candidates: lines of a reviewer's id and any number of movie ids, between commas or tabs.
 
-    A reviewer may have several lines. A first line that begins with `reviewer` or `reviewer_id` is a heading.
-
-    Args:
-        path: the file, UTF-8.
-        reviewer_ids: those of the reviews, ascending.
-        movie_ids: likewise.
+    The file is UTF-8. A reviewer may have several lines. A first line that begins with `reviewer` or
+    `reviewer_id` is a heading. The ids are those of the evaluation, ascending.
 
     Raises:
         SourceError: the file cannot be read, or a line names no movie.
@@ -53,8 +47,8 @@ def read_negatives(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> Neg
     known = reviewer_known & movie_known
     if not known.any():
         raise DataError(
-            f"No pair of {path} is of a reviewer and a movie of the reviews; expected lines of a reviewer's "
-            "id and movie ids as the review files write them"
+            f"No pair of {path} has a reviewer and a movie of the reviews; expected lines of a reviewer's id "
+            "and movie ids, as the review files write them"
         )
     keys = np.unique(reviewer_rows[known] * len(movie_ids) + movie_rows[known])
     account = {
@@ -65,7 +59,7 @@ def read_negatives(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> Neg
         "unknown_reviewers": len(np.unique(given_reviewers[~reviewer_known])),
         "unknown_movies": len(np.unique(given_movies[~movie_known])),
     }
-    return Negatives(keys, account)
+    return GivenCandidates(keys, account)
 
 
 def _read_pairs(path: Path) -> tuple[Strings, Strings]:
@@ -77,7 +71,7 @@ def _read_pairs(path: Path) -> tuple[Strings, Strings]:
             lines.seek(0)
             table = csv.reader(lines, delimiter=delimiter)
             for number, row in enumerate(table):
-                if not row or (number == 0 and row[0].strip().lower() in _HEADINGS):
+                if not row or (number == 0 and row[0].strip().lower() in ("reviewer", "reviewer_id")):
                     continue
                 named = [cell.strip() for cell in row[1:] if cell.strip()]
                 if not named:
@@ -94,6 +88,7 @@ def _read_pairs(path: Path) -> tuple[Strings, Strings]:
     return np.asarray(reviewers, dtype=np.str_), np.asarray(movies, dtype=np.str_)
 
 
-def _rows_of(given: Strings, ids: Strings) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _rows_of(given: Strings, ids: Strings) -> tuple[Rows, NDArray[np.bool_]]:
+    """Returns the row of each given id among the ids, and whether the id is there."""
     rows = np.minimum(np.searchsorted(ids, given), len(ids) - 1)
     return rows.astype(np.int64), ids[rows] == given

@@ -1,48 +1,53 @@
-"""The page that shows an evaluation: every model's figures, how sure they are, and for whom they hold."""
+"""Shows an evaluation as a web page: every model's figures, how sure they are, and for whom they hold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.evaluation.results import Evaluation
 from pipelines.pages import plots
-from pipelines.pages.page import Section, cell, figure, figures_table, heading, paragraph, render_page, table
+from pipelines.pages.page import (
+    Section,
+    cell,
+    drawing,
+    figures_table,
+    heading,
+    model_table,
+    paragraph,
+    render_page,
+    table,
+)
 
 _DRAWN = {
     "ndcg@10": "NDCG of the first ten: larger is better.",
     "mae": "Mean absolute error of the predicted ratings, in stars: smaller is better.",
 }
 _BY_FOLD = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20", "fit_seconds")
-_SMALLER = "mae, rmse, log_loss, calibration_error and gini@10"
 _SIMILAR = {"links": "movies that metadata links", "held_out": "held-out reviews after the last one"}
 
 
-def evaluation_page(found: Mapping[str, Any]) -> str:
-    """Shows what `Evaluation.to_dict` gives as a page."""
+def evaluation_page(evaluation: Evaluation) -> str:
+    """Returns the page of an evaluation as HTML."""
+    found = evaluation.to_dict()
     sections = [
         Section("What was measured", _setting(found)),
         Section("Figures", _figures(found)),
         Section("How sure that is", _certainty(found)),
         Section("By how many training reviews the reviewer has", _by_reviews(found["by_reviews"])),
-    ]
-    if found["similar"]:
-        sections.append(Section("Similar movies", _similar(found["similar"])))
-    if found["sentiment"]:
-        sections.append(Section("Stars, sentiment, or both", _sentiment(found["sentiment"])))
-    sections += [
+        Section("Similar movies", _similar(found["similar"]) if found["similar"] else []),
+        Section("Stars, sentiment, or both", _sentiment(found["sentiment"]) if found["sentiment"] else []),
+        Section("Training", _training(evaluation.curves)),
         Section("Fold by fold", _folds(found["folds"])),
         Section("Rows of the files", _rows(found["rows"])),
     ]
-    return render_page(
-        "How good it is",
-        sections,
-        footer="Written by engine evaluate. It names no reviewer, and loads nothing.",
-    )
+    footer = "Written by engine evaluate. It names no reviewer, and loads nothing."
+    return render_page("How good it is", [section for section in sections if section.parts], footer)
 
 
 def _setting(found: Mapping[str, Any]) -> list[str]:
     splits, negatives = found["splits"], found["negatives"]
-    ranked = "the whole catalogue but for what training has of the reviewer"
+    ranked = "the whole catalogue without the reviewer's training reviews"
     if negatives is not None:
         ranked = (
             f"only the held-out movies and {cell(negatives['used'])} candidates from {negatives['file']}, "
@@ -51,17 +56,17 @@ def _setting(found: Mapping[str, Any]) -> list[str]:
     return [
         paragraph(
             "Every model was trained from scratch on one part of the reviews and measured on the other, by "
-            f"the protocol {found['protocol']}. Relevant is what was rated {found['like_rating']:g} or more; "
-            f"ranked is {ranked}."
+            f"the protocol {found['protocol']}. A movie is relevant if it was rated {found['like_rating']:g} "
+            f"or more. Each model ranks {ranked}."
         ),
         table(
             ["fold", *(name.replace("_", " ") for name in splits[0])],
             [[number, *split.values()] for number, split in enumerate(splits, start=1)],
         ),
         paragraph(
-            f"Leaks prevented: {cell(found['leaks_prevented'])}. So many reviews were to be held out but "
-            "have a copy in training, such as one of another edition of the film; they went to training, "
-            "since a model that has seen the copy knows the answer.",
+            f"Leaks prevented: {cell(found['leaks_prevented'])}. This many held-out reviews have a copy in "
+            "training, such as a review of another edition of the film. They moved to training, since a "
+            "model that has seen the copy knows the answer.",
             note=True,
         ),
     ]
@@ -73,25 +78,25 @@ def _figures(found: Mapping[str, Any]) -> list[str]:
         parts.append(paragraph(f"Means over {len(found['splits'])} folds.", note=True))
     parts.append(
         paragraph(
-            f"The smaller {_SMALLER} are, the better; the larger all else. ncf is this engine.", note=True
+            "Smaller is better for mae, rmse, log_loss, calibration_error and gini@10; larger is better for "
+            "every other figure. ncf is this engine.",
+            note=True,
         )
     )
     for name, caption in _DRAWN.items():
         measured = [model for model, figures in found["mean"].items() if _sure(found, model, name)]
         if not measured:
             continue
-        drawn = plots.intervals(
-            measured,
-            [found["mean"][model][name] for model in measured],
-            [tuple(found["intervals"][model][name]) for model in measured],
-            name=f"figures-{name.replace('@', '-')}",
-            xlabel=name,
-        )
-        parts.append(figure(drawn, f"{caption} The lines are 95% intervals over reviewers."))
+        values = [found["mean"][model][name] for model in measured]
+        ends = [tuple(found["intervals"][model][name]) for model in measured]
+        plot = f"figures-{name.replace('@', '-')}"
+        drawn = plots.intervals(measured, values, ends, name=plot, xlabel=name)
+        parts.append(drawing(drawn, f"{caption} The lines are 95% intervals over reviewers."))
     return parts
 
 
 def _sure(found: Mapping[str, Any], model: str, name: str) -> bool:
+    """Tells whether a model has a figure with an interval that can be drawn."""
     ends = found["intervals"].get(model, {}).get(name)
     return ends is not None and None not in ends and found["mean"][model].get(name) is not None
 
@@ -101,15 +106,15 @@ def _certainty(found: Mapping[str, Any]) -> list[str]:
         model: {name: " - ".join(map(cell, pair)) for name, pair in figures.items()}
         for model, figures in found["intervals"].items()
     }
-    parts = [heading("95% intervals over reviewers"), _table(ends, "model")]
+    parts = [heading("95% intervals over reviewers"), model_table(ends, "model")]
     tests = found["tests"]
     if any(tests["p_values"].values()):
         parts += [
             heading(f"P-values of the difference to {tests['against']}"),
-            _table(tests["p_values"], "model"),
+            model_table(tests["p_values"], "model"),
             paragraph(
-                "The chance of so large a difference, in either direction, if there were none: paired by "
-                "reviewer, by Fisher's randomisation test.",
+                "The chance of so large a difference, in either direction, if the models were equally good, "
+                "by Fisher's randomisation test, paired by reviewer.",
                 note=True,
             ),
         ]
@@ -122,42 +127,32 @@ def _by_reviews(by_model: Mapping[str, Mapping[str, Mapping[str, float]]]) -> li
         for model, by_group in by_model.items()
         for group, figures in by_group.items()
     }
+    order = list(dict.fromkeys(group for by_group in by_model.values() for group in by_group))
     parts = []
     for name, caption in _DRAWN.items():
         models = [
             model for model, by_group in by_model.items() if any(name in row for row in by_group.values())
-        ]
-        models = models[: len(plots.COLORS)]
-        order = list(dict.fromkeys(group for by_group in by_model.values() for group in by_group))
+        ][: len(plots.COLORS)]
         if not models:
             continue
+        series = [[by_model[model].get(group, {}).get(name) for group in order] for model in models]
+        plot = f"groups-{name.replace('@', '-')}"
         drawn = plots.grouped_bars(
-            order,
-            [[by_model[model].get(group, {}).get(name) for group in order] for model in models],
-            name=f"groups-{name.replace('@', '-')}",
-            xlabel="training reviews of the reviewer",
-            ylabel=name,
+            order, series, name=plot, xlabel="training reviews of the reviewer", ylabel=name
         )
-        parts.append(figure(drawn, caption, list(zip(plots.COLORS, models, strict=False))))
-    return [*parts, _table(rows, "model, reviews")]
+        parts.append(drawing(drawn, caption, list(zip(plots.COLORS, models, strict=False))))
+    return [*parts, model_table(rows, "model, reviews")]
 
 
 def _similar(similar: Mapping[str, Mapping[str, Any]]) -> list[str]:
     names = ["found", "questions", "ncf recall@10", "co-review recall@10", "p-value"]
+    models = ("ncf", "co-review")
     rows = [
-        [
-            _SIMILAR[name],
-            row["questions"],
-            row["ncf"]["recall@10"],
-            row["co-review"]["recall@10"],
-            row["p_value"],
-        ]
+        [_SIMILAR[name], row["questions"], *(row[model]["recall@10"] for model in models), row["p_value"]]
         for name, row in similar.items()
     ]
     return [
-        paragraph(
-            "What the lists of similar movies find, beside those that go by reviewers in common alone."
-        ),
+        paragraph("What lists of similar movies find, beside lists that go by reviewers in common alone."),
         table(names, rows),
     ]
 
@@ -171,14 +166,32 @@ def _sentiment(sentiment: Mapping[str, Any]) -> list[str]:
     return [
         paragraph(
             f"Of {cell(sentiment['reviews'])} training reviews, {cell(sentiment['with_sentiment'])} have a "
-            "text with words that a lexicon scores; that score's correlation with the stars is "
+            "text with words that a lexicon scores. The correlation of the scores with the stars is "
             f"{cell(sentiment['correlation'])}. ncf-sentiment learns from the scores alone, ncf-blend from "
-            f"the stars and from them, with a weight of {sentiment['weight']:g}. All models are measured "
-            "on the stars of held-out reviews."
+            f"stars and scores, with a weight of {sentiment['weight']:g} for the scores. All models are "
+            "measured on the stars of held-out reviews."
         ),
         *(paragraph(f"{model}: {verdict}") for model, verdict in sentiment["verdicts"].items()),
-        figure(drawn, "The mean sentiment of the reviews with each rating, from -1 to 1."),
+        drawing(drawn, "The mean sentiment of the reviews with each rating, from -1 to 1."),
     ]
+
+
+def _training(by_model: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]) -> list[str]:
+    """Draws the training curves of each model, those of all folds in one drawing."""
+    parts = []
+    for model, folds in by_model.items():
+        names = list(folds[0])
+        series = [curves[name] for curves in folds for name in names]
+        colors = plots.COLORS[: len(names)] * len(folds)
+        drawn = plots.lines(
+            series, name=f"curves-{model}", xlabel="epoch", ylabel="squared error", colors=colors
+        )
+        caption = "The squared error of each epoch; the validation reviews are drawn at random."
+        if len(folds) > 1:
+            caption += " There is a line for each fold."
+        legend = list(zip(plots.COLORS, names, strict=False))
+        parts += [heading(f"The baseline {model}"), drawing(drawn, caption, legend)]
+    return parts
 
 
 def _folds(folds: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -189,16 +202,4 @@ def _folds(folds: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _rows(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     names = ("read", "kept", "duplicate", "filtered", "rejected")
-    return [
-        table(
-            ["file", *names], [[number, *(row[name] for name in names)] for number, row in enumerate(rows, 1)]
-        )
-    ]
-
-
-def _table(figures: Mapping[str, Mapping[str, Any]], what: str) -> str:
-    """A line a model, with the columns that any of them has."""
-    names = list(dict.fromkeys(name for row in figures.values() for name in row))
-    return table(
-        [what, *names], [[model, *(row.get(name) for name in names)] for model, row in figures.items()]
-    )
+    return [table(["file", *names], [[place, *map(row.get, names)] for place, row in enumerate(rows, 1)])]

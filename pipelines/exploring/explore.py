@@ -1,31 +1,32 @@
-"""What review files hold: counts, statistics, time, copies, and statements checked against the data."""
+"""Describes what review files hold: counts, statistics, reviews over time, copies and findings."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.config.sections import Config
-from pipelines.dataset.copies import copy_groups
+from pipelines.dataset.copies import copy_groups, read_texts
 from pipelines.dataset.films import film_rows
-from pipelines.dataset.reviews import make_reviews
+from pipelines.dataset.reviews import make_reviews, ratings_of, read_columns
 from pipelines.exploring.findings import MANY_REVIEWS, find
+from pipelines.exploring.page import exploration_page
 from pipelines.ingest.ingest import ingest
-from pipelines.reading.reviews import MIN_TEXT_LENGTH
-from pipelines.work.database import open_database, run
+from pipelines.work.database import run, work_database
+from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
 if TYPE_CHECKING:
     import duckdb
 
 NUM_SHOWN = 20
 """Reviewers and movies in the top lists."""
-_QUANTITIES = ("ratings", "reviews_per_reviewer", "reviews_per_movie")
+_MOST_LEVELS = 100
+"""Ratings that copies are told apart by; more of them become even steps, since int8 numbers the levels."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,44 +40,32 @@ def explore(
 ) -> dict[str, Any]:
     """Reads review files as a build does, and describes the reviews that are kept.
 
-    Args:
-        reviews: review files in any of the known formats.
-        metadata: movie files.
-        config: of it, the section `ingest` counts: formats and filters.
-        output: a web page to show it on, if any.
+    Only the section `ingest` of the configuration is used. `output` is a web page to write as well, if any.
 
     Returns:
         The figures, as plain values: accounting, counts, statistics, ratings, per_month, per_year, loads,
         top_reviewers, top_movies, copies and findings.
 
     Raises:
-        EngineError: as `ingest`, or the page cannot be written; then whatever stood there before still does.
+        EngineError: the files cannot be read, as in `ingest`, or the page cannot be written; a page that
+            stood there before is then unchanged.
     """
-    from pipelines.exploring.page import exploration_page
-    from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
-
     config = config or Config()
     if output is not None:
         check_output(Path(output), PAGE_SUFFIXES)
-    limits = config.ingest
-    with (
-        TemporaryDirectory(prefix="engine-explore-") as directory,
-        open_database(
-            Path(directory) / "work.duckdb", memory_limit=limits.memory_limit, threads=limits.threads
-        ) as database,
-    ):
-        accounting = ingest(database, reviews, metadata, limits, keep_text=True)
-        figures = {"accounting": accounting.to_dict(), **describe(database)}
+    with work_database(config.ingest) as database:
+        accounting = ingest(database, reviews, metadata, config.ingest, keep_text=True)
+        figures = {"accounting": accounting.to_dict(), **_describe(database)}
     if output is not None:
         write_text(exploration_page(figures), Path(output))
         logger.info("Wrote %s", output)
     return figures
 
 
-def describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Describes the prepared tables of a work database; as `explore`, without the accounting."""
+def _describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Describes the prepared tables: returns the figures of `explore` without the accounting."""
     found = {row.pop("quantity"): row for row in _rows(database, "exploring/statistics")}
-    statistics = {name: found.get(name) for name in _QUANTITIES}
+    statistics = {name: found.get(name) for name in ("ratings", "reviews_per_reviewer", "reviews_per_movie")}
     num_reviewers = found["reviews_per_reviewer"]["count"]
     num_movies = found["reviews_per_movie"]["count"]
     [(num_reviews,)] = database.execute("select count(*) from reviews").fetchall()
@@ -113,7 +102,7 @@ def _rows(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) 
 
 
 def _years(per_month: Sequence[dict[str, int]]) -> list[dict[str, int]]:
-    """Every year from the first to the last, those without a review as well."""
+    """Counts the reviews of every year from the first to the last; a year without reviews has 0."""
     if not per_month:
         return []
     counts = dict.fromkeys(range(per_month[0]["year"], per_month[-1]["year"] + 1), 0)
@@ -123,26 +112,24 @@ def _years(per_month: Sequence[dict[str, int]]) -> list[dict[str, int]]:
 
 
 def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Films with several variants among the movies, and reviews that repeat another one."""
-    titles = [
-        title for (title,) in database.execute("select title from movies order by movie_row").fetchall()
-    ]
+    """Counts the films with several variants, and the reviews that repeat another review."""
+    rows = database.execute("select title from movies order by movie_row").fetchall()
+    titles = [title for (title,) in rows]
     films = film_rows(titles)
     variants = np.bincount(films)
-    columns = run(database, "exploring/reviews", min_length=MIN_TEXT_LENGTH).fetchnumpy()
-    ratings = np.ma.asarray(columns["rating"], dtype=np.float64)
-    rated = not np.ma.getmaskarray(ratings).all()
+    columns = read_columns(database, "reviewer_row, movie_row, rating")
+    ratings = ratings_of(columns["rating"])
     reviews = make_reviews(
         np.asarray(columns["reviewer_row"]),
         np.asarray(columns["movie_row"]),
-        np.asarray(ratings) if rated else None,
+        ratings,
         np.asarray(columns["time"]),
         num_reviewers=int(np.max(columns["reviewer_row"])) + 1,
         num_movies=len(films),
-        levels=_levels(np.asarray(ratings)) if rated else None,
+        levels=None if ratings is None else _levels(ratings),
     )
-    texts = np.asarray(columns["text"], dtype=np.int64)
-    by_film, *by_text = (_num_repeats(group) for group in copy_groups(reviews, films, texts))
+    texts = read_texts(database)
+    by_film, *by_text = (len(group) - len(np.unique(group)) for group in copy_groups(reviews, films, texts))
     return {
         "movies_with_title": sum(title is not None for title in titles),
         "films_with_variants": int((variants > 1).sum()),
@@ -154,10 +141,8 @@ def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _levels(ratings: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Copies have the same rating: a few steps tell ratings apart well enough."""
+    """Returns rating levels, even steps where the ratings are very many; equal ratings are of one level."""
     levels = np.unique(ratings).astype(np.float32)
-    return levels if len(levels) < 100 else np.linspace(levels[0], levels[-1], 100, dtype=np.float32)
-
-
-def _num_repeats(group: NDArray[np.int64]) -> int:
-    return len(group) - len(np.unique(group))
+    if len(levels) < _MOST_LEVELS:
+        return levels
+    return np.linspace(levels[0], levels[-1], _MOST_LEVELS, dtype=np.float32)

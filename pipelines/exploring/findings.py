@@ -1,4 +1,4 @@
-"""Statements that are often true of review logs, checked against one: whether each holds, and why."""
+"""Checks four statements that are often true of reviews, and says of each whether it holds, and why."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 MANY_REVIEWS = 100
-"""A movie has hundreds of reviews from here on."""
+"""Reviews from which on a movie counts as one with hundreds of reviews."""
 _FEW_REVIEWS = 10
+"""Reviews up to which the median movie counts as one with few reviews."""
 _FEW_MOVIES = 0.05
+"""Share of the movies up to which movies count as a few."""
 _GROWING = 2 / 3
+"""Share of the steps from year to year that must rise for reviews to count as growing."""
 
 
 def find(
@@ -19,17 +22,11 @@ def find(
     shares: Mapping[str, int],
     per_year: Sequence[Mapping[str, int]],
 ) -> list[dict[str, Any]]:
-    """Checks the four statements.
-
-    Args:
-        ratings: of each rating, ascending, `rating` and `reviews`.
-        statistics: of reviews per reviewer and per movie, the statistics.
-        shares: how many reviewers have two or three reviews, and how many movies have many.
-        per_year: of each year, `year` and `reviews`.
+    """Checks the four statements, by the figures of `explore`; ratings and years are ascending.
 
     Returns:
-        Of each its `statement`, whether it `holds` (None where the data cannot say), the `figures` behind
-        it, and the same as a `sentence`.
+        For each statement, the `statement`, whether it `holds` (None where the data cannot say), the
+        `figures` behind it, and a `sentence` that says the same.
     """
     return [
         _top_ratings(ratings),
@@ -42,7 +39,7 @@ def find(
 def _top_ratings(ratings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     statement = "Most ratings are the highest there is"
     if not ratings:
-        return _unknown(statement, "The data has no ratings.")
+        return _finding(statement, None, {}, "The data has no ratings.")
     total = sum(row["reviews"] for row in ratings)
     top = ratings[-1]["rating"]
     share = ratings[-1]["reviews"] / total
@@ -92,14 +89,14 @@ def _growth(per_year: Sequence[Mapping[str, int]]) -> dict[str, Any]:
     statement = "The number of reviews grows from year to year"
     counts = [row["reviews"] for row in per_year]
     if not counts:
-        return _unknown(statement, "The data has no times.")
+        return _finding(statement, None, {}, "The data has no times.")
     steps = len(counts) - 1
     rises = sum(later > earlier for earlier, later in pairwise(counts))
     latest = per_year[-1]["year"]
     share = counts[-1] / sum(counts)
     figures = {"steps": steps, "rises": rises, "latest_year": latest, "latest_year_share": share}
     if not steps:
-        return _unknown(statement, f"All reviews are of {latest}.", figures)
+        return _finding(statement, None, figures, f"All reviews are of {latest}.")
     return _finding(
         statement,
         rises >= _GROWING * steps,
@@ -114,9 +111,5 @@ def _mae(ratings: Sequence[Mapping[str, Any]], answer: float) -> float:
     return float(sum(abs(row["rating"] - answer) * row["reviews"] for row in ratings) / total)
 
 
-def _finding(statement: str, holds: bool, figures: Mapping[str, Any], sentence: str) -> dict[str, Any]:
-    return {"statement": statement, "holds": bool(holds), "figures": dict(figures), "sentence": sentence}
-
-
-def _unknown(statement: str, sentence: str, figures: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    return {"statement": statement, "holds": None, "figures": dict(figures or {}), "sentence": sentence}
+def _finding(statement: str, holds: bool | None, figures: dict[str, Any], sentence: str) -> dict[str, Any]:
+    return {"statement": statement, "holds": holds, "figures": figures, "sentence": sentence}

@@ -1,4 +1,4 @@
-"""The page that shows what review files hold."""
+"""Shows the figures of `explore` as a web page."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.pages import plots
-from pipelines.pages.page import Section, figure, heading, paragraph, render_page, rows_parts, table
+from pipelines.pages.page import Section, account_of_rows, drawing, heading, paragraph, render_page, table
 
 _MOST_MONTHS = 48
-"""Up to so many months are shown month by month, more of them year by year."""
+"""Months that are drawn month by month; more are drawn year by year, since a bar needs room."""
 _MOST_RATINGS = 60
+"""Different ratings that are listed in a table; of more only their number is said."""
 
 
 def exploration_page(figures: Mapping[str, Any]) -> str:
-    """Shows the figures of `explore` as a page."""
+    """Returns the page, as HTML, for the figures that `explore` returns."""
     return render_page(
         "What the reviews hold",
         [
-            Section("Rows", rows_parts(figures["accounting"])),
+            Section("Rows", account_of_rows(figures["accounting"])),
             Section("Findings", _findings(figures["findings"])),
             Section("Counts", _counts(figures)),
             Section("Ratings", _ratings(figures["ratings"])),
@@ -33,12 +34,8 @@ def exploration_page(figures: Mapping[str, Any]) -> str:
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> list[str]:
     verdicts = {True: "true here", False: "not true here", None: "cannot be told"}
-    return [
-        table(
-            ["statement", "holds", "figures"],
-            [[found["statement"], verdicts[found["holds"]], found["sentence"]] for found in findings],
-        )
-    ]
+    rows = [[found["statement"], verdicts[found["holds"]], found["sentence"]] for found in findings]
+    return [table(["statement", "holds", "figures"], rows)]
 
 
 def _counts(figures: Mapping[str, Any]) -> list[str]:
@@ -63,30 +60,21 @@ def _ratings(ratings: Sequence[Mapping[str, Any]]) -> list[str]:
     if not ratings:
         return [paragraph("The data has no ratings.")]
     rows = [[f"{row['rating']:g}", row["reviews"], f"{row['share']:.1%}"] for row in ratings]
-    drawn = plots.bars(
-        [row[0] for row in rows],
-        [row["reviews"] for row in ratings],
-        name="ratings",
-        xlabel="rating",
-        ylabel="reviews",
-    )
+    names, counts, _ = zip(*rows, strict=True)
+    drawn = plots.bars(names, counts, name="ratings", xlabel="rating", ylabel="reviews")
     if len(rows) > _MOST_RATINGS:
-        return [figure(drawn), paragraph(f"There are {len(rows):,} different ratings.", note=True)]
-    return [figure(drawn), table(["rating", "reviews", "share"], rows)]
+        return [drawing(drawn), paragraph(f"There are {len(rows):,} different ratings.", note=True)]
+    return [drawing(drawn), table(["rating", "reviews", "share"], rows)]
 
 
 def _loads(loads: Sequence[Mapping[str, Any]]) -> list[str]:
     parts = []
     for kind in ("reviewers", "movies"):
         rows = [row for row in loads if row["kind"] == kind]
-        drawn = plots.bars(
-            [_range(row["from_reviews"]) for row in rows],
-            [row["holders"] for row in rows],
-            name=f"loads-{kind}",
-            xlabel="number of reviews",
-            ylabel=kind,
-        )
-        parts.append(figure(drawn, f"How many {kind} have how many reviews."))
+        ranges = [_range(row["from_reviews"]) for row in rows]
+        counts = [row["holders"] for row in rows]
+        drawn = plots.bars(ranges, counts, name=f"loads-{kind}", xlabel="number of reviews", ylabel=kind)
+        parts.append(drawing(drawn, f"How many {kind} have how many reviews."))
     return parts
 
 
@@ -99,38 +87,35 @@ def _times(figures: Mapping[str, Any]) -> list[str]:
     if not months:
         return [paragraph("The data has no times.")]
     if len(years) * 12 <= _MOST_MONTHS:
+        rows, what = months, "month"
         names = [f"{row['year']}-{row['month']:02d}" for row in months]
-        counts, what = [row["reviews"] for row in months], "month"
     else:
-        names, counts, what = [str(row["year"]) for row in years], [row["reviews"] for row in years], "year"
+        rows, what = years, "year"
+        names = [str(row["year"]) for row in years]
+    counts = [row["reviews"] for row in rows]
     total = sum(row["reviews"] for row in years)
     parts = [
-        figure(plots.bars(names, counts, name="times", xlabel=what, ylabel="reviews")),
+        drawing(plots.bars(names, counts, name="times", xlabel=what, ylabel="reviews")),
         table(
             ["year", "reviews", "share"],
             [[str(row["year"]), row["reviews"], f"{row['reviews'] / total:.1%}"] for row in years],
         ),
     ]
-    if figures["counts"]["reviews_without_time"]:
-        parts.append(paragraph(f"{figures['counts']['reviews_without_time']:,} reviews have no time."))
+    if without_time := figures["counts"]["reviews_without_time"]:
+        parts.append(paragraph(f"{without_time:,} reviews have no time."))
     return parts
 
 
 def _top(figures: Mapping[str, Any]) -> list[str]:
+    of_reviewers = ("reviewer_id", "reviews", "average_rating")
+    of_movies = ("movie_id", "title", "reviews", "average_rating")
+    reviewers = [[row[name] for name in of_reviewers] for row in figures["top_reviewers"]]
+    movies = [[row[name] for name in of_movies] for row in figures["top_movies"]]
     return [
         heading("Reviewers"),
-        table(
-            ["reviewer", "reviews", "average rating"],
-            [[row["reviewer_id"], row["reviews"], row["average_rating"]] for row in figures["top_reviewers"]],
-        ),
+        table(["reviewer", "reviews", "average rating"], reviewers),
         heading("Movies"),
-        table(
-            ["movie", "title", "reviews", "average rating"],
-            [
-                [row["movie_id"], row["title"], row["reviews"], row["average_rating"]]
-                for row in figures["top_movies"]
-            ],
-        ),
+        table(["movie", "title", "reviews", "average rating"], movies),
     ]
 
 
@@ -142,8 +127,8 @@ def _copies(copies: Mapping[str, int]) -> list[str]:
             f"{copies['films_with_variants']:,} films."
         ),
         paragraph(
-            f"{copies['reviews_of_another_variant']:,} reviews are of a variant of a film that the same "
-            "reviewer has reviewed before."
+            f"{copies['reviews_of_another_variant']:,} reviews are of a film of which the same reviewer has "
+            "reviewed another variant."
         ),
         paragraph(
             f"{copies['reviews_with_text']:,} reviews have a text; {copies['reviews_with_repeated_text']:,} "

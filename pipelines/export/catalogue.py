@@ -1,11 +1,12 @@
-"""Writes what is known of the movies into an artifact: a database to filter by and cards to show."""
+"""Writes the catalogue database and the movie cards into an index."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from engine.artifact.layout import CATALOG_FILE
+from engine.artifact.layout import CARD_ARRAYS, CATALOGUE_FILE
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import build_card_arrays
 from engine.errors import ArtifactError
@@ -15,42 +16,42 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
+"""Cards fetched from the database at a time."""
 
 
-def write_catalog(connection: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes `catalog.duckdb`, and the arrays `movie_cards` and `movie_card_offsets`.
-
-    Args:
-        connection: holds the table `movies`, one row per movie with its movie_row.
-        writer: the build that they become part of.
+def write_catalogue(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
+    """Writes the catalogue database and the movie cards from the table `movies`.
 
     Raises:
-        ArtifactError: they cannot be written.
+        ArtifactError: the catalogue cannot be written.
     """
-    _write_database(connection, writer)
-    data, offsets = build_card_arrays(_cards(connection))
-    writer.add_array("movie_cards", data)
-    writer.add_array("movie_card_offsets", offsets)
+    path = str(writer.path_for(CATALOGUE_FILE)).replace("'", "''")
+    with catalogue_errors(writer):
+        database.execute(f"attach '{path}' as catalog")
+        try:
+            run(database, "tables/catalog_movies")
+            database.execute("checkpoint catalog")
+        finally:
+            database.execute("detach catalog")
+    data, offsets = build_card_arrays(_read_cards(database))
+    writer.add_array(CARD_ARRAYS[0], data)
+    writer.add_array(CARD_ARRAYS[1], offsets)
 
 
-def _write_database(connection: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
+@contextmanager
+def catalogue_errors(writer: ArtifactWriter) -> Iterator[None]:
+    """Turns DuckDB's errors of writing the catalogue into an ArtifactError."""
     import duckdb
 
-    path = str(writer.path_for(CATALOG_FILE)).replace("'", "''")
     try:
-        connection.execute(f"attach '{path}' as catalog")
-        try:
-            run(connection, "tables/catalog_movies")
-            connection.execute("checkpoint catalog")
-        finally:
-            connection.execute("detach catalog")
+        yield
     except (duckdb.IOException, duckdb.FatalException) as error:
         reason = str(error).partition("\n")[0]
         raise ArtifactError(f"Cannot write the catalogue to {writer.directory}: {reason}") from error
 
 
-def _cards(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
-    result = run(connection, "tables/movie_cards")
+def _read_cards(database: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    result = run(database, "tables/movie_cards")
     names = [column[0] for column in result.description]
     while batch := result.fetchmany(_BATCH):
         yield from (dict(zip(names, row, strict=True)) for row in batch)

@@ -1,4 +1,4 @@
-"""The build's own report: how it was trained, how good it is, and what it recommends, on one page."""
+"""Writes report.html: how an index was trained, how good it is, and what it recommends, on one page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-from engine.artifact.layout import REPORT_FILE
+from engine.artifact import layout
 from engine.artifact.writer import ArtifactWriter
 from engine.model.scorer import Model
 from pipelines.export.report_movies import (
@@ -21,13 +21,13 @@ from pipelines.export.report_movies import (
 from pipelines.pages import plots
 from pipelines.pages.page import (
     Section,
+    account_of_rows,
+    drawing,
     facts_table,
-    figure,
     figures_table,
     heading,
     paragraph,
     render_page,
-    rows_parts,
     table,
 )
 from pipelines.work.output import write_text
@@ -41,33 +41,27 @@ _CURVES = {
 
 
 def write_report(writer: ArtifactWriter, model: Model) -> str:
-    """Adds the report to a build whose sections, ids and cards have been added.
-
-    Args:
-        writer: of the build.
-        model: what was trained on everything.
-
-    Returns:
-        The page as HTML, for whoever wants it elsewhere too.
+    """Adds the report to a build that holds its sections, ids and cards, and returns the page as HTML.
 
     Raises:
-        DataError: it cannot be written.
+        DataError: the report cannot be written.
     """
     names = read_names(writer)
     page = report_page(writer.sections, make_examples(model, names), map_movies(model, names.cards))
-    write_text(page, writer.path_for(REPORT_FILE))
+    write_text(page, writer.path_for(layout.REPORT_FILE))
     return page
 
 
 def report_page(manifest: Mapping[str, Any], examples: Sequence[Example], movies: MovieMap) -> str:
-    """Shows what a manifest says, and what its model does, as a page."""
+    """Renders what a manifest says and what its model does as a page."""
+    account = account_of_rows(manifest[layout.ACCOUNTING_SECTION])
     return render_page(
         "What was built",
         [
-            Section("Rows", [*rows_parts(manifest["accounting"]), facts_table(manifest["counts"])]),
+            Section("Rows", [*account, facts_table(manifest[layout.COUNTS_SECTION])]),
             Section("Quality on held-out reviews", _quality(manifest)),
-            Section("Chances of a like", _calibration(manifest["calibration"])),
-            Section("Training", [*_training(manifest["training"]), *_baseline_training(manifest)]),
+            Section("Chances of a like", _calibration(manifest[layout.CALIBRATION_SECTION])),
+            Section("Training", _training(manifest[layout.TRAINING_SECTION])),
             Section("Blend and search", _blend_and_search(manifest)),
             Section("Recommendations", [part for example in examples for part in _example(example)]),
             Section("Map of the movies", _map(movies)),
@@ -77,25 +71,26 @@ def report_page(manifest: Mapping[str, Any], examples: Sequence[Example], movies
 
 
 def _quality(manifest: Mapping[str, Any]) -> list[str]:
-    metrics = manifest["metrics"]
+    metrics = manifest[layout.METRICS_SECTION]
     if not metrics:
         return [paragraph("Nothing was held out, so quality was not measured.")]
-    left_out = manifest.get("baselines", {}).get("left_out") or ""
-    learned = manifest.get("sentiment")
+    left_out = manifest.get(layout.BASELINES_SECTION, {}).get("left_out") or ""
+    learned = manifest.get(layout.SENTIMENT_SECTION)
     blended = (
-        f"Learned from are the stars blended with the sentiment of {learned['with_sentiment']:,} texts; "
-        "measured, as ever, are the stars."
+        f"The model learned from the stars, blended with the sentiment of {learned['with_sentiment']:,} "
+        "texts; it was measured on the stars alone."
         if learned
         else ""
     )
     return [
         paragraph(
-            "Each reviewer's last reviews were held out, and a model trained on the others had to find them "
-            f"in the whole catalogue and to predict their ratings. ncf is this engine. {blended}"
+            "Each reviewer's last reviews were held out. A model trained on the other reviews had to find "
+            f"them in the whole catalogue and to predict their ratings. ncf is this engine. {blended}"
         ),
         figures_table(metrics),
         paragraph(
-            "The smaller mae, rmse and calibration_error are, the better; the larger all else. " + left_out,
+            "Smaller is better for mae, rmse and calibration_error; larger is better for every other figure. "
+            + left_out,
             note=True,
         ),
     ]
@@ -113,7 +108,7 @@ def _calibration(bins: Sequence[Mapping[str, float]]) -> list[str]:
     )
     rows = [[f"{row['mean_predicted']:.3f}", f"{row['share_liked']:.3f}", row["count"]] for row in bins]
     return [
-        figure(drawn, "On the dashed line, of ten movies with a chance of 70%, seven are liked."),
+        drawing(drawn, "On the dashed line, of ten movies with a chance of 70%, seven are liked."),
         table(["mean prediction", "share liked", "reviews"], rows),
     ]
 
@@ -128,34 +123,16 @@ def _training(training: Mapping[str, Any]) -> list[str]:
             if not values:
                 continue
             drawn = plots.lines([values], colors=[color], name=f"{head}-{name}", xlabel="round", ylabel=name)
-            parts.append(figure(drawn, _CURVES.get((head, name), "")))
+            parts.append(drawing(drawn, _CURVES.get((head, name), "")))
     return parts or [paragraph("No curves were kept.")]
-
-
-def _baseline_training(manifest: Mapping[str, Any]) -> list[str]:
-    """The curves of the two models that the engine grew from, where they were trained."""
-    parts = []
-    for model, curves in manifest.get("baselines", {}).get("curves", {}).items():
-        names = list(curves)
-        drawn = plots.lines(
-            list(curves.values()), name=f"curves-{model}", xlabel="epoch", ylabel="squared error"
-        )
-        legend = list(zip(plots.COLORS, names, strict=False))
-        parts += [
-            heading(f"The baseline {model}"),
-            figure(
-                drawn, "The squared error of each epoch; the validation reviews are drawn at random.", legend
-            ),
-        ]
-    return parts
 
 
 def _blend_and_search(manifest: Mapping[str, Any]) -> list[str]:
     parts = []
     for title, facts in (
-        ("Blend: how the parts of a score are added up", manifest["model"]["blend"]),
-        ("Search", manifest["search"]),
-        ("Audit: what the two-stage search loses against scoring every movie", manifest["audit"]),
+        ("Blend: how the parts of a score are added up", manifest[layout.MODEL_SECTION]["blend"]),
+        ("Search", manifest[layout.SEARCH_SECTION]),
+        ("Audit: what two stages lose against scoring every movie", manifest[layout.AUDIT_SECTION]),
     ):
         parts += [heading(title), facts_table(facts)]
     return parts
@@ -165,7 +142,10 @@ def _example(example: Example) -> list[str]:
     rated = any(row["rating"] is not None for row in example.known)
     known = [[row["movie_id"], row["title"], row["rating"]] for row in example.known]
     recommended = [
-        [place, row["movie_id"], row["title"], _decimals(row["predicted_rating"]), _percent(row)]
+        [
+            *(place, row["movie_id"], row["title"]),
+            *(_shown(row["predicted_rating"], ".1f"), _shown(row["like_probability"], ".0%")),
+        ]
         for place, row in enumerate(example.recommended, start=1)
     ]
     width, known_width = (5, 3) if rated else (3, 2)
@@ -188,12 +168,8 @@ def _map(movies: MovieMap) -> list[str]:
         f"The {len(movies.points):,} movies with the most reviews, laid out by the two main components of "
         f"their vectors, which hold {movies.share:.0%} of the variance."
     )
-    return [figure(drawn, caption, [(color, name) for name, color in colors.items()])]
+    return [drawing(drawn, caption, [(color, name) for name, color in colors.items()])]
 
 
-def _decimals(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f}"
-
-
-def _percent(row: Mapping[str, Any]) -> str | None:
-    return None if row["like_probability"] is None else f"{row['like_probability']:.0%}"
+def _shown(value: float | None, pattern: str) -> str | None:
+    return None if value is None else format(value, pattern)

@@ -1,4 +1,4 @@
-"""What a report shows of a model itself: a map of its movies, and what it recommends to a few reviewers."""
+"""Makes the examples and the map of movies that a report shows."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import best_places
+from engine.arrays import k_highest
 from engine.artifact.ids import IdTable
+from engine.artifact.layout import ARRAY_ENDING
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
 from engine.model.scorer import Model
+from engine.opened import open_cards, open_ids
 
 NUM_SHOWN = 5
-"""Movies in an example, both of those known and of those recommended."""
+"""Movies that an example shows of the history, and as many recommendations."""
 MOST_MAPPED = 2000
-"""Movies on the map: those with the most reviews."""
+"""Movies on the map, the most reviewed ones; a drawing of more is too heavy for a page."""
 _NUM_CATEGORIES = 9
+"""Categories with a colour of their own on the map."""
 OTHER = "other"
+"""Stands for the less common categories."""
 NO_CATEGORY = "no category"
-"""What stands for the less common categories, and for none."""
+"""Stands for the category of a movie that has none."""
 
 
 class Names(NamedTuple):
-    """What the movies and reviewers of a build are called."""
+    """Names the movies and reviewers of a build."""
 
     reviewers: IdTable
     movies: IdTable
@@ -34,43 +38,40 @@ class Names(NamedTuple):
 
 
 class Example(NamedTuple):
-    """One reviewer, what they reviewed, and what the model would recommend."""
+    """Holds what one reviewer reviewed and what the model recommends to them."""
 
     reviewer_id: str
     num_reviews: int
     known: list[dict[str, Any]]
-    """Of the movies that they rated highest, the latest first: movie_id, title, rating (None without)."""
+    """Their highest rated movies, the latest first: movie_id, title, rating (None without ratings)."""
     recommended: list[dict[str, Any]]
     """Best first: movie_id, title, predicted_rating and like_probability (None without ratings)."""
 
 
 class MovieMap(NamedTuple):
-    """Movies on a plane: those near each other have vectors alike, as far as two dimensions can show it."""
+    """Lays movies out on a plane, on which movies with similar vectors are near each other."""
 
     points: NDArray[np.float32]
     """float32 [num, 2]."""
     categories: list[str]
-    """Of each, its main category; the less common ones are "other"."""
+    """The main category of each movie; the less common categories are "other"."""
     share: float
-    """How much of the variance of the vectors the plane holds."""
+    """The part of the variance of the vectors that the plane holds, 0 to 1."""
 
 
 def read_names(writer: ArtifactWriter) -> Names:
     """Reads the names out of a build that is being written."""
 
     def array(name: str) -> NDArray[Any]:
-        loaded: NDArray[Any] = np.load(writer.path_for(f"{name}.npy"), mmap_mode="r", allow_pickle=False)
+        path = writer.path_for(name + ARRAY_ENDING)
+        loaded: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return loaded
 
-    return Names(
-        IdTable(array("reviewer_ids"), array("reviewer_id_offsets")),
-        IdTable(array("movie_ids"), array("movie_id_offsets")),
-        MovieCards(array("movie_cards"), array("movie_card_offsets")),
-    )
+    return Names(open_ids(array, "reviewer"), open_ids(array, "movie"), open_cards(array))
 
 
 def make_examples(model: Model, names: Names) -> list[Example]:
-    """Recommends to three reviewers: with few reviews, with a middling number, and with the most."""
+    """Recommends to a reviewer with few reviews, to one with a middling number, and to the one with most."""
     counts = np.diff(model.histories.offsets)
     order = np.argsort(counts, kind="stable")
     places = (len(order) // 4, len(order) // 2, len(order) - 1)
@@ -81,8 +82,9 @@ def map_movies(model: Model, cards: MovieCards) -> MovieMap:
     """Lays the most reviewed movies out on the plane in which their vectors vary most (PCA)."""
     counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
     rows = np.sort(np.argsort(-counts, kind="stable")[:MOST_MAPPED])
-    vectors = np.asarray(model.relevance.movie_vectors[rows, :-1], dtype=np.float64)  # the last is the bias
-    vectors = vectors - vectors.mean(axis=0)
+    # The last column is the bias.
+    vectors = np.asarray(model.relevance.movie_vectors[rows, :-1], dtype=np.float64)
+    vectors -= vectors.mean(axis=0)
     left, sizes, _ = np.linalg.svd(vectors, full_matrices=False)
     points = np.zeros((len(rows), 2), dtype=np.float32)
     points[:, : min(2, len(sizes))] = (left * sizes)[:, :2]
@@ -92,7 +94,7 @@ def map_movies(model: Model, cards: MovieCards) -> MovieMap:
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """The main category of each movie: the first part of its path, below what all movies have in common.
+    """Finds the main category of each movie: the first part of its path that not all movies share.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']
@@ -112,31 +114,28 @@ def main_categories(categories: Sequence[str | None]) -> list[str]:
 def _example(model: Model, names: Names, reviewer_row: int) -> Example:
     reviewer = model.reviewer(reviewer_row)
     history = reviewer.history
-    unseen = np.setdiff1d(np.arange(model.num_movies), history.movie_rows)
-    scores = model.rescore(reviewer, unseen)
-    best = best_places(scores.score, NUM_SHOWN)
-    ratings: list[float | None] = [None] * len(best)
-    likes: list[float | None] = [None] * len(best)
-    if scores.probabilities is not None and model.rating is not None:
-        ratings = model.rating.summarize(scores.probabilities[best]).mean.tolist()
-        likes = model.like_probability(scores.probabilities[best]).tolist()
     newest = np.arange(len(history.movie_rows))[::-1]
     highest = newest[np.argsort(-history.level_rows[newest].astype(np.int64), kind="stable")][:NUM_SHOWN]
+    given: list[float | None] = [None] * len(highest)
+    unseen = np.setdiff1d(np.arange(model.num_movies), history.movie_rows)
+    scores = model.rescore(reviewer, unseen)
+    best = k_highest(scores.score, NUM_SHOWN)
+    predicted: list[float | None] = [None] * len(best)
+    likes: list[float | None] = [None] * len(best)
+    if model.rating is not None and scores.probabilities is not None:
+        given = model.rating.levels[history.level_rows[highest]].tolist()
+        predicted = model.rating.summarize(scores.probabilities[best]).mean.tolist()
+        likes = model.like_probability(scores.probabilities[best]).tolist()
     return Example(
         reviewer_id=names.reviewers.id(reviewer_row),
         num_reviews=len(history.movie_rows),
         known=[
-            _named(names, int(history.movie_rows[place]))
-            | {
-                "rating": float(model.rating.levels[history.level_rows[place]])
-                if model.rating is not None
-                else None
-            }
-            for place in highest
+            _named(names, row) | {"rating": rating}
+            for row, rating in zip(history.movie_rows[highest].tolist(), given, strict=True)
         ],
         recommended=[
-            _named(names, int(row)) | {"predicted_rating": rating, "like_probability": like}
-            for row, rating, like in zip(unseen[best], ratings, likes, strict=True)
+            _named(names, row) | {"predicted_rating": rating, "like_probability": like}
+            for row, rating, like in zip(unseen[best].tolist(), predicted, likes, strict=True)
         ],
     )
 

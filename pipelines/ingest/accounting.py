@@ -1,4 +1,4 @@
-"""What became of every row that was read: kept, duplicate, filtered or rejected, and nothing else."""
+"""Accounts for every row that was read: kept, duplicate, filtered or rejected, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,51 +23,43 @@ _EXPECTED = (
     "(Amazon's reviews of 2014, 2018 or 2023)"
 )
 _LENGTH_SHOWN = 100
+"""Characters of a row that an error shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileAccount:
-    """One review file."""
+    """Accounts for one review file."""
 
     path: str
-    """As it was given."""
+    """The path as it was given."""
     rows: int
-    """Rows read; blank lines and the header are none, nor is the line where a truncated file breaks off."""
+    """Rows read, without blank lines, the header, and the line in which a truncated file breaks off."""
     truncated: bool = False
     """Whether its gzip data ended too early."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Gives the account as plain values."""
-        return {"path": self.path, "rows": self.rows, "truncated": self.truncated}
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetadataAccount:
-    """All metadata files together."""
+    """Accounts for all metadata files together."""
 
     lines_read: int = 0
     """Lines that are not blank."""
     movies_described: int = 0
-    """Different movies among them."""
+    """Different movies that the lines describe."""
     lines_repeated: int = 0
-    """Lines about a movie that an earlier line was about."""
+    """Lines about a movie that an earlier line describes already."""
     lines_rejected: int = 0
     """Lines that could not be used."""
     reviewed_without_metadata: int = 0
-    """Movies with a usable review that no line describes; they are kept all the same."""
+    """Movies with a usable review that no line describes; they are kept."""
     unreadable_fields: Mapping[str, int] = field(default_factory=dict)
-    """Of the lines about reviewed movies, on how many a title, price or rank cannot be read and is null."""
+    """Lines about reviewed movies whose title, price or rank cannot be read and becomes null, by field."""
     truncated: tuple[str, ...] = ()
     """The files whose gzip data ended too early."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives the account as plain values."""
-        return {
-            "lines_read": self.lines_read,
-            "movies_described": self.movies_described,
-            "lines_repeated": self.lines_repeated,
-            "lines_rejected": self.lines_rejected,
-            "reviewed_without_metadata": self.reviewed_without_metadata,
+        """Returns the account as plain values."""
+        return vars(self) | {
             "unreadable_fields": dict(self.unreadable_fields),
             "truncated": list(self.truncated),
         }
@@ -75,14 +67,15 @@ class MetadataAccount:
 
 @dataclass(frozen=True, kw_only=True)
 class Accounting:
-    """Where every row went, in the order in which the steps act.
+    """Accounts for every row, in the order in which the steps act.
 
-    A row is first rejected if it cannot be used. Of the others, `since-until` and `unverified` are filtered;
-    of those left, all but a reviewer's latest review of a movie are duplicates; then the condition (`where`)
-    and last the k-core filter.
+    1. A row that cannot be used is rejected.
+    2. `since-until` and `unverified` filter the rows that remain.
+    3. All but a reviewer's latest review of a movie are duplicates.
+    4. The condition (`where`) filters the rows that remain, and then the k-core does.
 
     Raises:
-        DataError: the parts do not add up to the whole.
+        DataError: the parts do not add up to the rows read.
     """
 
     read: int
@@ -90,11 +83,11 @@ class Accounting:
     kept: int
     """Rows in the table `reviews`."""
     duplicate: int
-    """Reviews of a movie by a reviewer with a later review of it."""
+    """Reviews of a movie by a reviewer who has a later review of the same movie."""
     filtered_by: Mapping[str, int] = field(default_factory=dict)
-    """Rows filtered, by reason: since-until, unverified, where, k-core."""
+    """Rows that each filter dropped: since-until, unverified, where, k-core."""
     rejected_by: Mapping[str, int] = field(default_factory=dict)
-    """Rows rejected, by reason."""
+    """Rows that could not be used, by reason."""
     files: Sequence[FileAccount] = ()
     """The review files, in the order given."""
     metadata: MetadataAccount = field(default_factory=MetadataAccount)
@@ -112,21 +105,21 @@ class Accounting:
 
     @property
     def filtered(self) -> int:
-        """Rows that a filter took out."""
+        """Returns the number of rows that a filter dropped."""
         return sum(self.filtered_by.values())
 
     @property
     def rejected(self) -> int:
-        """Rows that could not be used."""
+        """Returns the number of rows that could not be used."""
         return sum(self.rejected_by.values())
 
     @property
     def truncated(self) -> tuple[str, ...]:
-        """The files, of reviews and of metadata, whose gzip data ended too early."""
+        """Returns the files, of reviews and of metadata, whose gzip data ended too early."""
         return (*(file.path for file in self.files if file.truncated), *self.metadata.truncated)
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives the account as plain values, for JSON and the manifest."""
+        """Returns the account as plain values, for JSON and the manifest."""
         return {
             "read": self.read,
             "kept": self.kept,
@@ -135,13 +128,13 @@ class Accounting:
             "rejected": self.rejected,
             "filtered_by": dict(self.filtered_by),
             "rejected_by": dict(self.rejected_by),
-            "files": [file.to_dict() for file in self.files],
+            "files": [dict(vars(file)) for file in self.files],
             "metadata": self.metadata.to_dict(),
             "truncated": list(self.truncated),
         }
 
     def __str__(self) -> str:
-        """One line for people: `5,000 rows read = 4,959 kept + 41 duplicate + 0 filtered + 0 rejected`."""
+        """Says it in a line: `5,000 rows read = 4,959 kept + 41 duplicate + 0 filtered + 0 rejected`."""
         parts = [
             f"{self.read:,} rows read = {self.kept:,} kept",
             f"{self.duplicate:,} duplicate",
@@ -158,15 +151,10 @@ def _reasons(counts: Mapping[str, int]) -> str:
 
 
 def write_rejected(database: duckdb.DuckDBPyConnection, path: Path, *, before: Path | None = None) -> int:
-    """Writes the rejected rows of all files to a Parquet ledger: kind, file, line, reason, text.
+    """Writes the rows that `ingest` rejected to a Parquet ledger: kind, file, line, reason, text.
 
-    Args:
-        database: where `ingest` has run.
-        path: the ledger; written whole or not at all.
-        before: a ledger whose rows go before; a row that is there already is not repeated.
-
-    Returns:
-        The number of rows in it.
+    The rows of an older ledger `before` are written too; a row in both is written once. Returns the number
+    of rows in the ledger, which is written whole or not at all.
     """
     rows = database.sql(
         "select 'review' as kind, * from rejected union all select 'metadata', * from rejected_metadata "
@@ -179,10 +167,10 @@ def write_rejected(database: duckdb.DuckDBPyConnection, path: Path, *, before: P
 
 
 def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Refuses files of which no row can be used, saying why the most cannot.
+    """Checks that some row can be used.
 
     Raises:
-        DataError: there is no row, or all are rejected.
+        DataError: there is no row, or all rows are rejected; names the most common reason.
     """
     reasons = run(database, "staging/common_rejections").fetchall()
     if not reasons:
@@ -200,7 +188,7 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
 
 
 def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Refuses metadata of which no line can be used.
+    """Checks that some line of the metadata can be used, if there are lines.
 
     Raises:
         DataError: all lines are rejected.
@@ -220,11 +208,11 @@ def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequen
 
 
 def _found_fields(row_text: str) -> str:
-    """What was expected and what is there instead, where it is an object."""
+    """Says which fields were expected, and which fields the row has."""
     try:
         row = json.loads(row_text)
     except ValueError:
-        # It may have been cut short.
+        # The text of a rejected row is cut to 500 characters, so its end may be missing.
         names = re.findall(r'"(\w+)"\s*:', row_text) if row_text.startswith("{") else []
     else:
         names = list(row) if isinstance(row, dict) else []

@@ -1,4 +1,4 @@
-"""From raw review and metadata files to the tables `reviews`, `reviewers`, `movies` and `rejected`."""
+"""Ingests review and metadata files into the tables `reviews`, `reviewers`, `movies` and `rejected`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.catalogue.filters import check_filter
 from engine.config.sections import ColdConfig, IngestConfig
 from engine.errors import DataError
 from pipelines.ingest.accounting import (
@@ -18,20 +19,30 @@ from pipelines.ingest.accounting import (
     require_usable,
     require_usable_metadata,
 )
-from pipelines.ingest.selection import choose_cold_movies, columns_of_condition, select_reviews
-from pipelines.reading.links import scrape_links
+from pipelines.ingest.selection import (
+    WHERE_COLUMNS,
+    choose_cold_movies,
+    scrape_wanted_links,
+    select_reviews,
+)
 from pipelines.reading.metadata import stage_metadata
-from pipelines.reading.reviews import FileRead, stage_reviews
+from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
 from pipelines.reading.staging import limited_memory, memory_for_reading
-from pipelines.work.database import add_functions, run, run_checks, storage_errors
+from pipelines.work.database import add_functions, count_rows, run, run_checks, storage_errors
 from pipelines.work.progress import progress_of_files
 
 if TYPE_CHECKING:
     import duckdb
 
-CHECKS = ("one_review_per_pair", "rows_follow_ids", "counts_agree", "core_holds", "ratings_all_or_none")
-"""What must hold of the tables, whatever came in."""
+CHECKS = (
+    "checks/one_review_per_pair",
+    "checks/rows_follow_ids",
+    "checks/counts_agree",
+    "checks/core_holds",
+    "checks/ratings_all_or_none",
+)
+"""Statements that select what must not be in the tables, whatever the files held."""
 
 _TEXT_COLUMNS = frozenset({"review_text", "summary"})
 
@@ -50,127 +61,77 @@ def ingest(
     cold: ColdConfig | None = None,
     few: bool = False,
 ) -> Accounting:
-    """Fills the database with the reviews that are kept, their reviewers and movies, and the rejected rows.
+    """Fills the database with the kept reviews, their reviewers and movies, and the rejected rows.
 
-    Tables made: `reviews` (one row per reviewer and movie), `reviewers`, `movies` (both in the order of the
-    bytes of their ids, which numbers their rows), `rejected` and `rejected_metadata`; and the view
-    `prepared`. The staging tables are dropped.
+    Makes the tables `reviews` (one row per reviewer and movie), `reviewers` and `movies` (their rows are
+    numbered in the order of the bytes of the ids), `rejected` and `rejected_metadata`, and the view
+    `prepared`. Drops the staging tables, and returns the account of every row.
 
-    Where movies without enough reviews are wanted, they are in `cold_movies`, and what reviews of them kept
-    reviewers wrote in `cold_reviews`; no other table or figure knows of them.
+    If cold movies are wanted, makes the tables `cold_movies` and `cold_reviews` (reviews of cold movies by
+    kept reviewers) too; no other table or figure counts them.
 
     Args:
-        database: an empty database, as `open_database` gives it.
-        reviews: review files, in any mix of formats; of equally late reviews that in the later file counts.
-        metadata: movie files; of lines about one movie the first that has a value counts. Where none is
+        database: an empty database, as `work_database` opens it.
+        reviews: review files, of any formats; of equally late reviews, the last one in the last file counts.
+        metadata: movie files; of several lines about one movie, the first that has a value counts. If none is
             given, MovieLens' movie file beside its ratings is taken.
         config: formats and filters.
         keep_text: keep the words of the reviews, which are most of their bytes.
-        compare_text: keep a number for the words of each review, which tells copies; it is 0 otherwise.
-        cold: which movies without enough reviews to take in; none by default.
-        few: whether a single reviewer or movie will do, for reviews that others are already there of.
-
-    Returns:
-        What became of every row.
+        compare_text: keep a number for the words of each review, by which copies are found; 0 otherwise.
+        cold: which movies without enough reviews to take in; by default none.
+        few: allow that a single reviewer or movie is left, because an index holds others already.
 
     Raises:
         SourceError: a file cannot be read, or ends too early.
         ConfigError: `config.columns` does not fit a table.
-        FilterError: `config.where` is no filter, or fails on the data.
+        FilterError: `config.where` is not a filter, or fails on the data.
         DataError: no row can be used, or too few are left.
     """
     started = time.perf_counter()
     if not reviews:
         raise DataError("No review file was given; name at least one.")
-    condition_columns = columns_of_condition(database, config.where)
+    condition_columns: frozenset[str] = frozenset()
+    if config.where is not None:
+        condition_columns = check_filter(database, config.where, WHERE_COLUMNS)
     review_sources = [inspect_source(Path(path), config.format) for path in reviews]
     metadata_sources = [inspect_source(path) for path in _metadata_files(reviews, metadata)]
     config = replace(config, memory_limit=memory_for_reading([*review_sources, *metadata_sources], config))
     with limited_memory(database, config.memory_limit):
-        accounting = _fill_tables(
+        add_functions(database)
+        run(database, "staging/create_staging")
+        _note_files(database, review_sources, metadata_sources)
+        truncated = _stage_files(
             database,
             review_sources,
             metadata_sources,
             config,
-            keep_text=keep_text,
-            compare_text=compare_text,
-            cold=cold if cold is not None and cold.enabled else None,
-            few=few,
-            condition_columns=condition_columns,
-        )
-    _log.info("%s, in %.1f s", accounting, time.perf_counter() - started)
-    return accounting
-
-
-def _fill_tables(
-    database: duckdb.DuckDBPyConnection,
-    review_sources: Sequence[Source],
-    metadata_sources: Sequence[Source],
-    config: IngestConfig,
-    *,
-    keep_text: bool,
-    compare_text: bool,
-    cold: ColdConfig | None,
-    few: bool,
-    condition_columns: frozenset[str],
-) -> Accounting:
-    """Does what `ingest` says, once it is clear what the files are."""
-    started = time.perf_counter()
-    add_functions(database)
-    run(database, "staging/create_staging")
-    _note_files(database, review_sources, metadata_sources)
-
-    sources = [*review_sources, *metadata_sources]
-    with progress_of_files("Reading", sum(source.size for source in sources)) as on_read:
-        reviews_read = stage_reviews(
-            database,
-            review_sources,
-            config,
             with_text=keep_text or bool(_TEXT_COLUMNS & condition_columns),
             with_numbers=keep_text or compare_text,
-            on_read=on_read,
+            describe_all=cold is not None and cold.enabled,
         )
-        run(database, "staging/reject_missing_ratings")
-        require_usable(database, review_sources)
-        _log.info("Read %d review files in %.1f s", len(review_sources), time.perf_counter() - started)
-        metadata_read = stage_metadata(
-            database, metadata_sources, config, describe_all=cold is not None, on_read=on_read
+        duplicate, filtered_by = select_reviews(database, config, condition_columns, few=few)
+        if "links" not in condition_columns:
+            scrape_wanted_links(database, "staging/kept_movies", config)
+        _fill_tables(database, config, keep_text=keep_text)
+        accounting = Accounting(
+            read=count_rows(database, "staged_reviews"),
+            kept=count_rows(database, "reviews"),
+            duplicate=duplicate,
+            filtered_by=filtered_by,
+            rejected_by=dict(
+                database.execute(
+                    "select reason, count(*) from rejected group by reason order by 2 desc, 1"
+                ).fetchall()
+            ),
+            files=_file_accounts(database, review_sources, truncated),
+            metadata=_metadata_account(
+                database, [source for source in metadata_sources if source in truncated]
+            ),
         )
-        require_usable_metadata(database, metadata_sources)
-    _log.info("Read %d metadata files, %.1f s so far", len(metadata_read), time.perf_counter() - started)
-
-    selection = select_reviews(database, config, condition_columns, few=few)
-    if "links" not in condition_columns:
-        run(database, "staging/kept_movies")
-        scrape_links(database, threads=config.threads)
-    run(database, "tables/reviewers")
-    run(database, "tables/movies")
-    run(database, "tables/reviews", keep_text=keep_text)
-    run(database, "tables/prepared")
-    run(database, "tables/rejected")
-    run(database, "tables/rejected_metadata")
-    run_checks(
-        database,
-        CHECKS,
-        min_reviews_per_reviewer=config.min_reviews_per_reviewer,
-        min_reviews_per_movie=config.min_reviews_per_movie,
-    )
-    accounting = Accounting(
-        read=_count(database, "select count(*) from staged_reviews"),
-        kept=_count(database, "select count(*) from reviews"),
-        duplicate=selection.duplicate,
-        filtered_by=selection.filtered_by,
-        rejected_by=dict(
-            database.execute(
-                "select reason, count(*) from rejected group by reason order by 2 desc, 1"
-            ).fetchall()
-        ),
-        files=_file_accounts(database, reviews_read),
-        metadata=_metadata_account(database, metadata_read),
-    )
-    if cold is not None:
-        choose_cold_movies(database, config, cold)
-    run(database, "staging/drop_staging")
+        if cold is not None and cold.enabled:
+            choose_cold_movies(database, config, cold)
+        run(database, "staging/drop_staging")
+    _log.info("%s, in %.1f s", accounting, time.perf_counter() - started)
     return accounting
 
 
@@ -192,18 +153,66 @@ def _note_files(
             database.execute("insert into source_files values (?, ?, ?)", [kind, file, str(source.path)])
 
 
-def _file_accounts(database: duckdb.DuckDBPyConnection, read: Sequence[FileRead]) -> tuple[FileAccount, ...]:
-    rows = dict(database.execute("select file, count(*) from staged_reviews group by file").fetchall())
-    return tuple(
-        FileAccount(path=str(file.path), rows=rows.get(number, 0), truncated=file.truncated)
-        for number, file in enumerate(read)
+def _stage_files(
+    database: duckdb.DuckDBPyConnection,
+    reviews: Sequence[Source],
+    metadata: Sequence[Source],
+    config: IngestConfig,
+    *,
+    with_text: bool,
+    with_numbers: bool,
+    describe_all: bool,
+) -> list[Source]:
+    """Reads all files into the staging tables, and returns the files whose gzip data ended too early."""
+    started = time.perf_counter()
+    with progress_of_files("Reading", sum(source.size for source in (*reviews, *metadata))) as on_read:
+        truncated = stage_reviews(
+            database, reviews, config, with_text=with_text, with_numbers=with_numbers, on_read=on_read
+        )
+        run(database, "staging/reject_missing_ratings")
+        require_usable(database, reviews)
+        _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
+        run(database, "staging/reviewed_movies")
+        if metadata:
+            truncated += stage_metadata(
+                database, metadata, config, describe_all=describe_all, on_read=on_read
+            )
+            require_usable_metadata(database, metadata)
+        run(database, "staging/described_movies")
+    _log.info("Read %d metadata files, %.1f s so far", len(metadata), time.perf_counter() - started)
+    return truncated
+
+
+def _fill_tables(database: duckdb.DuckDBPyConnection, config: IngestConfig, *, keep_text: bool) -> None:
+    """Makes the prepared tables from the reviews that were selected, and checks them."""
+    run(database, "tables/reviewers")
+    run(database, "tables/movies")
+    run(database, "tables/reviews", keep_text=keep_text)
+    run(database, "tables/prepared")
+    run(database, "tables/rejected")
+    run(database, "tables/rejected_metadata")
+    run_checks(
+        database,
+        CHECKS,
+        min_reviews_per_reviewer=config.min_reviews_per_reviewer,
+        min_reviews_per_movie=config.min_reviews_per_movie,
     )
 
 
-def _metadata_account(database: duckdb.DuckDBPyConnection, read: Sequence[FileRead]) -> MetadataAccount:
+def _file_accounts(
+    database: duckdb.DuckDBPyConnection, sources: Sequence[Source], truncated: Sequence[Source]
+) -> tuple[FileAccount, ...]:
+    rows = dict(database.execute("select file, count(*) from staged_reviews group by file").fetchall())
+    return tuple(
+        FileAccount(path=str(source.path), rows=rows.get(file, 0), truncated=source in truncated)
+        for file, source in enumerate(sources)
+    )
+
+
+def _metadata_account(database: duckdb.DuckDBPyConnection, truncated: Sequence[Source]) -> MetadataAccount:
     [counts] = run(database, "staging/metadata_counts").fetchall()
     lines_read, movies_described, lines_repeated, lines_rejected, reviewed_without_metadata = counts
-    num_reviewed = _count(database, "select count(*) from reviewed_movies")
+    num_reviewed = count_rows(database, "reviewed_movies")
     if lines_read and lines_read > lines_rejected and reviewed_without_metadata == num_reviewed:
         _log.warning("The metadata describes none of the %d movies reviewed; do their ids fit?", num_reviewed)
     return MetadataAccount(
@@ -213,10 +222,5 @@ def _metadata_account(database: duckdb.DuckDBPyConnection, read: Sequence[FileRe
         lines_rejected=lines_rejected,
         reviewed_without_metadata=reviewed_without_metadata,
         unreadable_fields=dict(run(database, "staging/unreadable_fields").fetchall()),
-        truncated=tuple(str(file.path) for file in read if file.truncated),
+        truncated=tuple(str(source.path) for source in truncated),
     )
-
-
-def _count(database: duckdb.DuckDBPyConnection, query: str) -> int:
-    [(count,)] = database.execute(query).fetchall()
-    return int(count)

@@ -1,4 +1,4 @@
-"""Ranking the whole catalogue for reviewers, and how high it puts the movies that they went on to like."""
+"""Ranks the whole catalogue for reviewers, and measures how high their held-out likes stand."""
 
 from __future__ import annotations
 
@@ -8,72 +8,71 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Doubles, Floats, Rows, are_held, k_highest_of_rows, spans
 from engine.errors import TrainingError
 from engine.model.scorer import Model
 from engine.search.top_lists import exhaustive_lists
 from pipelines.dataset.reviews import Reviews
 from pipelines.measuring import metrics
 
-Score = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+Score = Callable[[Rows], Floats]
 """Gives float32 [n, num_movies] for reviewer rows, int64 [n]; higher is better."""
-
-Top = Callable[[NDArray[np.int64], int], NDArray[np.integer]]
+Top = Callable[[Rows, int], NDArray[np.integer]]
 """Gives the k best unseen movies, int [n, k], for reviewer rows, int64 [n], and k; -1 where none is left."""
-
 _MAX_SCORES = 2**25
-"""Scores held at once, 128 MiB of them, whatever the size of the catalogue."""
+"""Scores held at once, 128 MiB of them; without a limit, memory grows with the catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RankingResult:
-    """Figures a reviewer, and the top lists behind them.
+    """Holds the figures of each reviewer, and the top lists behind them.
 
     Attributes:
-        reviewer_rows: int64 [n], those who have something relevant, ascending.
+        reviewer_rows: int64 [n], reviewers with a held-out like, ascending.
         figures: by name, such as "ndcg@10", float64 [n].
         top: int32 [n, max k], movie rows, best first; -1 where fewer movies were left.
     """
 
-    reviewer_rows: NDArray[np.int64]
-    figures: Mapping[str, NDArray[np.float64]]
+    reviewer_rows: Rows
+    figures: Mapping[str, Doubles]
     top: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.reviewer_rows)
 
     def mean(self) -> dict[str, float]:
-        """Each figure's mean over reviewers; not a number where there are none."""
-        return {
-            name: float(values.mean()) if len(self) else float("nan") for name, values in self.figures.items()
-        }
+        """Returns each figure's mean over reviewers; not a number where there are none."""
+        if not len(self):
+            return dict.fromkeys(self.figures, float("nan"))
+        return {name: float(values.mean()) for name, values in self.figures.items()}
 
 
 def rank_held_out(
     score: Score,
-    seen: Reviews,
-    relevant: Reviews,
+    train: Reviews,
+    liked: Reviews,
     *,
     k: Sequence[int] = (10, 20),
     batch: int = 512,
     max_reviewers: int | None = None,
     seed: int = 42,
-    candidates: NDArray[np.int64] | None = None,
+    candidates: Rows | None = None,
     top: Top | None = None,
 ) -> RankingResult:
-    """Ranks every movie that a reviewer has not seen, and compares with what is relevant to them.
+    """Ranks every movie that a reviewer has not seen, and finds their held-out likes in the ranking.
 
-    Seen movies are left out, and equal scores are ordered by movie row. A relevant movie that nobody reviewed
-    in training counts all the same, though most models cannot find it; one that the reviewer has seen does
-    not. Only reviewers to whom something is relevant are ranked.
+    The movies of training reviews are left out, and equal scores are ordered by movie row. A like of a movie
+    that nobody reviewed in training counts, though most models cannot find it. A like of a movie that its
+    reviewer has in training does not count. Only reviewers with a like that counts are ranked.
 
     Args:
         score: gives the scores of all movies for a batch of reviewer rows.
-        seen: what each reviewer is known to have reviewed.
-        relevant: held-out reviews, the likes alone.
+        train: what each reviewer is known to have reviewed.
+        liked: held-out likes.
         k: lengths of the top lists that are judged.
         batch: reviewers scored at once at most; fewer where the catalogue is large.
-        max_reviewers: a random sample of so many is ranked; by default all.
-        seed: of that sample.
+        max_reviewers: size of a random sample that is ranked; by default all reviewers are.
+        seed: decides the sample.
         candidates: int64 [num_pairs], ascending, `reviewer_row * num_movies + movie_row`; where they are
             given only these movies are ranked, and only reviewers who have some.
         top: gives the same lists as the scores would, in less time; not asked where candidates are given.
@@ -82,33 +81,33 @@ def rank_held_out(
         TrainingError: a score is not a number.
     """
     depth = max(k)
-    wanted = _unseen_keys(relevant, seen)
-    counts = np.bincount(wanted // max(seen.num_movies, 1), minlength=seen.num_reviewers)
+    wanted = np.setdiff1d(pair_keys(liked), pair_keys(train))
+    counts = np.bincount(wanted // max(train.num_movies, 1), minlength=train.num_reviewers)
     rows = np.flatnonzero(counts)
     if candidates is not None:
-        rows = np.intersect1d(rows, candidates // max(seen.num_movies, 1))
-    rows = _sample(rows, max_reviewers, seed)
-    batch = max(1, min(batch, _MAX_SCORES // max(seen.num_movies, 1)))
+        rows = np.intersect1d(rows, candidates // max(train.num_movies, 1))
+    if max_reviewers is not None and len(rows) > max_reviewers:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, max_reviewers, replace=False))
+    batch = max(1, min(batch, _MAX_SCORES // max(train.num_movies, 1)))
     if top is not None and candidates is None:
         listed = top(rows, depth).astype(np.int32)
     else:
         lists = [
-            top_movies(_among(candidates, score(chunk), chunk), seen, chunk, depth)
+            top_movies(_among(candidates, score(chunk), chunk), train, chunk, depth)
             for chunk in (rows[start : start + batch] for start in range(0, len(rows), batch))
         ]
         listed = np.concatenate(lists) if lists else np.zeros((0, depth), dtype=np.int32)
-    hits = _contains(wanted, rows[:, None] * seen.num_movies + listed) & (listed >= 0)  # [n, depth]
+    hits = are_held(wanted, rows[:, None] * train.num_movies + listed) & (listed >= 0)  # [n, depth]
     return RankingResult(reviewer_rows=rows, figures=dict(_figures(hits, counts[rows], k)), top=listed)
 
 
 def top_of(model: Model) -> Top:
-    """The lists of a trained model, for `rank_held_out`; what it was trained on counts as seen.
+    """Makes `top` of `rank_held_out` from a trained model, which leaves out the movies of its histories.
 
-    Raises:
-        TrainingError: when it is asked, a score is not a number.
+    The result raises TrainingError where a score is not a number.
     """
 
-    def top(reviewer_rows: NDArray[np.int64], k: int) -> NDArray[np.integer]:
+    def top(reviewer_rows: Rows, k: int) -> NDArray[np.integer]:
         lists = exhaustive_lists(model, reviewer_rows, k)
         _check_numbers(lists.scores)
         return lists.movie_rows
@@ -117,43 +116,42 @@ def top_of(model: Model) -> Top:
 
 
 def top_movies(
-    scores: NDArray[np.float32], seen: Reviews, reviewer_rows: NDArray[np.integer], k: int
+    scores: Floats, seen: Reviews, reviewer_rows: NDArray[np.integer], k: int
 ) -> NDArray[np.int32]:
-    """The k best unseen movies of each reviewer, equal scores by row: int32 [n, k], -1 where none is left.
+    """Lists each reviewer's k best unseen movies, equal scores by row: int32 [n, k], -1 where none is left.
 
-    Args:
-        scores: float32 [n, num_movies]; minus infinity rules a movie out.
-        seen: whose movies are left out.
-        reviewer_rows: int [n], whose scores they are.
-        k: how many.
+    `scores` are float32 [n, num_movies]; minus infinity rules a movie out, as does a review in `seen`.
 
     Raises:
         TrainingError: a score is not a number.
     """
     _check_numbers(scores)
     open_scores = np.array(scores, dtype=np.float32)
-    places, movies = _slices(seen, reviewer_rows)
-    open_scores[places, movies] = -np.inf
-    width = min(k, open_scores.shape[1])
+    offsets = seen.offsets()
+    begins, lengths = offsets[reviewer_rows], np.diff(offsets)[reviewer_rows]
+    places = np.repeat(np.arange(len(lengths)), lengths)
+    open_scores[places, seen.movie_rows[spans(begins, lengths)]] = -np.inf
     top = np.full((len(open_scores), k), -1, dtype=np.int32)
-    if width:
-        best = _best_columns(open_scores, width)  # [n, width]
-        found = np.take_along_axis(open_scores, best, axis=1)
-        top[:, :width] = np.where(np.isneginf(found), -1, best)
+    best = k_highest_of_rows(open_scores, k)  # [n, up to k]
+    found = np.take_along_axis(open_scores, best, axis=1)
+    top[:, : best.shape[1]] = np.where(np.isneginf(found), -1, best)
     return top
 
 
-def _check_numbers(scores: NDArray[np.float32]) -> None:
+def pair_keys(reviews: Reviews) -> Rows:
+    """Returns reviewer and movie of each review as one number, `reviewer_row * num_movies + movie_row`."""
+    return reviews.reviewer_rows.astype(np.int64) * reviews.num_movies + reviews.movie_rows
+
+
+def _check_numbers(scores: Floats) -> None:
     if np.isnan(scores).any():
         raise TrainingError(
             "Some scores are not a number; the model has diverged, so train it with a lower learning rate"
         )
 
 
-def _among(
-    candidates: NDArray[np.int64] | None, scores: NDArray[np.float32], reviewer_rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """The scores of the candidates; all others are ruled out."""
+def _among(candidates: Rows | None, scores: Floats, reviewer_rows: Rows) -> Floats:
+    """Rules out all movies but the candidates, where they are given."""
     if candidates is None:
         return scores
     num_movies = scores.shape[1]
@@ -165,58 +163,9 @@ def _among(
     return kept
 
 
-def _best_columns(scores: NDArray[np.float32], width: int) -> NDArray[np.int64]:
-    """Positions of the highest values, best first, equal ones by position: int64 [n, width]."""
-    columns = scores.shape[1]
-    last = np.partition(scores, columns - width, axis=1)[:, columns - width, None]  # [n, 1]
-    above, level = scores > last, scores == last
-    spare = width - above.sum(axis=1)
-    # Partitioning picks any of the equal scores; the total order wants the first ones.
-    crowded = np.flatnonzero(level.sum(axis=1) > spare)
-    level[crowded] &= np.cumsum(level[crowded], axis=1, dtype=np.int32) <= spare[crowded, None]
-    chosen = np.nonzero(above | level)[1].reshape(len(scores), width)
-    order = np.argsort(-np.take_along_axis(scores, chosen, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1)
-
-
-def _slices(
-    reviews: Reviews, reviewer_rows: NDArray[np.integer]
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The movies of some reviewers: positions in `reviewer_rows`, and movie rows."""
-    offsets = reviews.offsets()
-    begins, ends = offsets[reviewer_rows], offsets[np.asarray(reviewer_rows) + 1]
-    counts = ends - begins
-    places = np.repeat(np.arange(len(counts)), counts)
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return places, reviews.movie_rows[begins[places] + within]
-
-
-def _unseen_keys(relevant: Reviews, seen: Reviews) -> NDArray[np.int64]:
-    """Reviewer and movie of each relevant pair as one number, ascending, without pairs that were seen."""
-    return np.setdiff1d(_keys(relevant), _keys(seen))
-
-
-def _keys(reviews: Reviews) -> NDArray[np.int64]:
-    return reviews.reviewer_rows.astype(np.int64) * reviews.num_movies + reviews.movie_rows
-
-
-def _contains(ascending: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    if not len(ascending):
-        return np.zeros(values.shape, dtype=bool)
-    places = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
-    found: NDArray[np.bool_] = ascending[places] == values
-    return found
-
-
-def _sample(rows: NDArray[np.int64], max_reviewers: int | None, seed: int) -> NDArray[np.int64]:
-    if max_reviewers is None or len(rows) <= max_reviewers:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, max_reviewers, replace=False))
-
-
 def _figures(
-    hits: NDArray[np.bool_], num_relevant: NDArray[np.int64], lengths: Sequence[int]
-) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    hits: NDArray[np.bool_], num_relevant: Rows, lengths: Sequence[int]
+) -> Iterator[tuple[str, Doubles]]:
     for length in lengths:
         front = hits[:, :length]
         yield f"ndcg@{length}", metrics.ndcg(front, num_relevant)

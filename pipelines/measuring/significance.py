@@ -1,71 +1,56 @@
-"""How sure a figure is: intervals and tests over reviewers, who are independent where reviews are not."""
+"""Tells how sure a figure is, by intervals and tests over reviewers, who are independent; reviews are not."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-
-class Interval(NamedTuple):
-    """Where a figure lies, with the confidence asked for."""
-
-    low: float
-    high: float
+_CONFIDENCE = 0.95
+"""Share of the samples that lie inside an interval."""
+_NUM_SAMPLES = 1000
+"""How many times n reviewers are drawn, with replacement, for an interval."""
 
 
 def bootstrap_interval(
-    sums: ArrayLike,
-    weights: ArrayLike | None = None,
-    *,
-    confidence: float = 0.95,
-    num_samples: int = 1000,
-    seed: int = 42,
-) -> Interval:
-    """Percentile bootstrap (Efron 1979) of `sum(sums) / sum(weights)`, drawing reviewers with replacement.
+    sums: ArrayLike, weights: ArrayLike | None = None, *, seed: int = 42
+) -> tuple[float, float]:
+    """Returns the percentile bootstrap interval (Efron 1979) of `sum(sums) / sum(weights)` over reviewers.
+
+    Both ends are not a number where there are no reviewers.
 
     Args:
         sums: float [n], one value a reviewer: a metric, or the sum of their reviews' errors.
         weights: float [n], how many reviews each sum is of; by default 1, for a plain mean.
-        confidence: share of the samples that lie inside, between 0 and 1.
-        num_samples: how many times the reviewers are drawn.
-        seed: of the draws.
-
-    Returns:
-        The interval; not a number at both ends where there are no reviewers.
+        seed: decides the draws.
 
     >>> bootstrap_interval([1.0, 1.0, 1.0])
-    Interval(low=1.0, high=1.0)
+    (1.0, 1.0)
     """
     values = np.asarray(sums, dtype=np.float64)
     sizes = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     if not len(values):
-        return Interval(float("nan"), float("nan"))
+        return float("nan"), float("nan")
     generator = np.random.default_rng(seed)
-    figures = np.empty(num_samples)
-    for sample in range(num_samples):
+    figures = np.empty(_NUM_SAMPLES)
+    for sample in range(_NUM_SAMPLES):
         drawn = generator.integers(0, len(values), len(values))
         figures[sample] = values[drawn].sum() / sizes[drawn].sum()
-    low, high = np.quantile(figures, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high))
+    low, high = np.quantile(figures, [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
+    return float(low), float(high)
 
 
 def paired_test(ours: ArrayLike, theirs: ArrayLike, *, num_samples: int = 2000, seed: int = 42) -> float:
-    """Chance of a difference in means at least this large if the two were equally good, in either direction.
+    """Returns the chance of a difference in means this large in either direction between equally good models.
 
-    Fisher's randomisation test: the sign of each reviewer's difference is flipped at random. Unlike
-    Wilcoxon's test it asks about the mean, which is the figure that is reported, and takes ties as they are
-    (Smucker, Allan and Carterette 2007).
+    Fisher's randomisation test flips the sign of each reviewer's difference at random. Unlike Wilcoxon's test
+    it asks about the mean, which is the figure that is reported, and takes ties as they are (Smucker, Allan
+    and Carterette 2007). The chance is 1 where there is no difference, or nobody to compare.
 
     Args:
         ours: float [n], one value a reviewer.
         theirs: float [n], of the same reviewers in the same order.
-        num_samples: how many times the signs are drawn; no result is below `1 / (num_samples + 1)`.
-        seed: of the draws.
-
-    Returns:
-        The p-value; 1 where there is no difference or nobody to compare.
+        num_samples: how many times the signs are drawn; the result is at least `1 / (num_samples + 1)`.
+        seed: decides the draws.
 
     >>> paired_test([1.0, 2.0], [1.0, 2.0])
     1.0
@@ -76,10 +61,8 @@ def paired_test(ours: ArrayLike, theirs: ArrayLike, *, num_samples: int = 2000, 
         return 1.0
     observed = abs(differences.sum()) * (1 - 1e-12)
     generator = np.random.default_rng(seed)
-    beyond = sum(abs(_flipped(differences, generator)) >= observed for _ in range(num_samples))
-    return (1 + int(beyond)) / (1 + num_samples)
-
-
-def _flipped(differences: NDArray[np.float64], generator: np.random.Generator) -> float:
-    flips = generator.integers(0, 2, len(differences), dtype=np.int8).astype(bool)
-    return float(differences.sum() - 2 * differences[flips].sum())
+    beyond = 0
+    for _ in range(num_samples):
+        flips = generator.integers(0, 2, len(differences), dtype=np.int8).astype(bool)
+        beyond += bool(abs(differences.sum() - 2 * differences[flips].sum()) >= observed)
+    return (1 + beyond) / (1 + num_samples)

@@ -1,4 +1,4 @@
-"""Sparse matrices of movies by movies, of whose rows the strongest entries are kept."""
+"""Turns reviews and neighbour tables into sparse matrices and back, keeping the strongest entries of rows."""
 
 from __future__ import annotations
 
@@ -7,26 +7,57 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import k_highest_of_rows
+from engine.model.neighbours import NeighbourTable
+from pipelines.dataset.reviews import Reviews
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-def strongest_entries(
-    matrix: csr_array, num_kept: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """The values of largest size in each row; equal ones go by their columns.
+def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None) -> csr_array:
+    """Lays out reviews as [num_reviewers, num_movies]: `weights`, float [num_reviews], or 1 a review."""
+    from scipy.sparse import csr_array
 
-    Args:
-        matrix: any; zeros that it stores are removed.
-        num_kept: of each row at most.
+    values = np.ones(len(reviews), dtype=np.float32) if weights is None else weights
+    shape = (reviews.num_reviewers, reviews.num_movies)
+    return csr_array((values, reviews.movie_rows, reviews.offsets()), shape=shape)
 
-    Returns:
-        Their rows, ascending, their columns, ascending in each row, and the values.
-    """
-    matrix.eliminate_zeros()
-    places = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -np.abs(matrix.data), places))
-    ranks = np.arange(len(order)) - matrix.indptr[:-1][places[order]]
-    kept = order[ranks < num_kept]
-    kept = kept[np.lexsort((matrix.indices[kept], places[kept]))]
-    return places[kept], matrix.indices[kept].astype(np.int64), matrix.data[kept].astype(np.float32)
+
+def matrix_of(table: NeighbourTable) -> csr_array:
+    """Returns a table as a matrix: float32 [num_movies, num_movies], neighbours in columns."""
+    from scipy.sparse import csr_array
+
+    shape = (table.num_movies, table.num_movies)
+    return csr_array((table.weights, table.movie_rows, table.offsets), shape=shape)
+
+
+def table_of(matrix: csr_array) -> NeighbourTable:
+    """Returns a matrix, whose row holds the neighbours of a movie, as a table."""
+    return NeighbourTable(
+        matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
+    )
+
+
+def strongest(matrix: csr_array, num_kept: int) -> csr_array:
+    """Keeps the values of largest size in each row, no zeros, of equal ones the first, ordered by column."""
+    from scipy.sparse import csr_array
+
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((matrix.indices, -np.abs(matrix.data), rows))
+    ranks = np.arange(len(order)) - matrix.indptr[rows]
+    kept = order[(ranks < num_kept) & (matrix.data[order] != 0)]
+    kept = kept[np.lexsort((matrix.indices[kept], rows[kept]))]
+    offsets = np.searchsorted(rows[kept], np.arange(matrix.shape[0] + 1))
+    return csr_array((matrix.data[kept], matrix.indices[kept], offsets), shape=matrix.shape)
+
+
+def strongest_of_dense(matrix: NDArray[np.floating], num_kept: int) -> csr_array:
+    """Keeps the values that `strongest` keeps, from a dense matrix."""
+    from scipy.sparse import csr_array
+
+    columns = np.sort(k_highest_of_rows(np.abs(matrix), num_kept), axis=1)  # [num_rows, num_kept]
+    values = np.take_along_axis(matrix, columns, axis=1)
+    present = values != 0
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+    return csr_array((values[present], columns[present], offsets), shape=matrix.shape)

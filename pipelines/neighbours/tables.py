@@ -1,64 +1,83 @@
-"""Builds the tables of neighbouring movies: a self-join of the reviews, which DuckDB does and spills."""
+"""Builds tables of neighbouring movies: from co-reviews, by a self-join in DuckDB, and by a linear model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Doubles
 from engine.config.sections import IngestConfig, NeighboursConfig
-from engine.model.neighbours import OFFSET_DAMPING, NeighbourTable
-from engine.model.scorer import Blend
-from pipelines.dataset.reviews import Reviews, movie_baselines
-from pipelines.neighbours.linear import linear_neighbours
-from pipelines.work.database import open_database, run, storage_errors
+from engine.model.neighbours import NeighbourTable, stars_above_expectation
+from engine.model.values import Blend
+from pipelines.dataset.movie_figures import movie_means
+from pipelines.dataset.reviews import Reviews, histories_of
+from pipelines.neighbours.sparse import review_matrix, strongest_of_dense, table_of
+from pipelines.work.database import run, work_database
 
 if TYPE_CHECKING:
     import duckdb
 
-
 L2_FACTORS = (0.2, 1.0, 2.0, 4.0)
-"""Penalties tried for the linear model, by what they are of the configured one."""
+"""Penalties tried for the linear model, as multiples of the configured one."""
 FEW_L2_FACTORS = (1.0, 2.0)
-"""Those that are tried of larger catalogues; the time of a linear model grows with the third power."""
-DAMPING_FACTORS = (1.0, 4.0)
-"""Likewise the dampings tried for co-reviews."""
+"""Penalties tried for larger catalogues; the time of a linear model grows with the cube of the movies."""
+DAMPINGS = (10.0, 40.0)
+"""Dampings tried for co-reviews, in reviews."""
+SHRINKAGE = 3.0
+"""Reviewers in common at which the similarity of two movies by co-reviews counts half."""
+RATING_SHRINKAGE = 100.0
+"""Reviewers in common at which the similarity of two movies by ratings counts half."""
+MAX_HISTORY = 300
+"""A reviewer's latest reviews that are paired; the number of pairs grows with the square of it."""
+NUM_LINEAR_NEIGHBOURS = 500
+"""Neighbours of a movie in a linear model, whose weights fall off more slowly than similarities."""
 _ALL_FACTORS_UP_TO = 3000
 """Movies up to which all penalties are tried."""
 
 
-class Nearness(NamedTuple):
-    """How a table comes about that says which movies are near."""
+class NeighbourKind(NamedTuple):
+    """Says how a neighbour table is made."""
 
     form: str
     """`co-reviews`, `linear` or `damped`."""
     strength: float = 0.0
-    """The penalty of the linear model, or the damping of co-reviews; plain co-reviews have none."""
+    """The penalty of the linear model, or the damping of co-reviews; 0 for plain co-reviews."""
     content: float = 0.0
-    """The weight of what metadata makes alike, beside that."""
+    """The weight of the likeness by metadata that is added."""
 
     def __str__(self) -> str:
         strength = f" {self.strength:g}" if self.strength else ""
         return f"{self.form}{strength}" + (f" and content {self.content:.2g}" if self.content else "")
 
 
-CO_REVIEWS = Nearness("co-reviews")
-"""Plain co-review similarities, which every model has a table of."""
+CO_REVIEWS = NeighbourKind("co-reviews")
+"""Plain co-review similarities; every model has this table."""
 
 
 class Neighbours(NamedTuple):
-    """The tables of neighbouring movies."""
+    """Holds the tables of neighbouring movies."""
 
-    co_review: NeighbourTable
-    """Movies that the same reviewers came to; of n reviews each pair weighs 1 / sqrt(n)."""
+    by_kind: dict[NeighbourKind, NeighbourTable]
+    """The table of CO_REVIEWS, then the tables of the other kinds that were asked for."""
     rating: NeighbourTable | None
     """Movies that are rated alike; None where there are no ratings."""
-    near: dict[Nearness, NeighbourTable]
-    """The tables that were asked for besides."""
+
+
+def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
+    """Returns the kinds of table that are tried besides plain co-reviews.
+
+    Many reviews want a linear model with a strong penalty. Few want co-reviews, the more damped the fewer
+    reviews the movies have.
+    """
+    factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
+    penalties = factors if num_movies <= config.linear_up_to else ()
+    return [
+        *(NeighbourKind("linear", factor * config.linear_l2) for factor in penalties),
+        *(NeighbourKind("damped", damping) for damping in DAMPINGS),
+    ]
 
 
 def build_neighbours(
@@ -66,63 +85,77 @@ def build_neighbours(
     blend: Blend,
     config: NeighboursConfig,
     limits: IngestConfig,
-    wanted: Sequence[Nearness] = (),
+    kinds: Sequence[NeighbourKind] = (),
 ) -> Neighbours:
-    """Builds the tables.
+    """Builds the table of co-reviews, that of ratings, and those of further kinds.
 
-    The nearness of two movies by *damped* co-reviews is the sum of 1 / sqrt(n) over the reviewers of both, n
-    being a reviewer's number of reviews, divided by sqrt(c * d) + damping, where the movies have c and d
-    reviews. All reviews count alike. Much damping keeps down pairs of rarely reviewed movies, which are
-    mostly chance, and leaves known movies some of their fame. For the *linear* form see `linear_neighbours`,
-    where likes count more.
+    *Co-reviews* are pairs of movies that the same reviewers came to; a reviewer of n movies adds 1 / sqrt(n)
+    to each pair, and likes count more. *Damped* co-reviews weigh a pair of movies with c and d reviews by the
+    sum of 1 / sqrt(n) over the reviewers of both, divided by sqrt(c * d) + damping; all reviews count alike.
+    Much damping keeps down pairs of rarely reviewed movies, which are mostly chance, and leaves known movies
+    some of their fame. For the *linear* form see `linear_neighbours`; likes count more there too.
 
-    Args:
-        reviews: those to learn from.
-        blend: says what a like is, and what other reviews count.
-        config: sizes and shrinkage.
-        limits: memory and threads for DuckDB.
-        wanted: tables that may stand in for co-review similarities.
+    `blend` says what a like is, and what other reviews count; `limits` give memory and threads to DuckDB.
     """
-    near: dict[Nearness, NeighbourTable] = {}
-    with TemporaryDirectory(prefix="engine-neighbours-") as directory, storage_errors():
-        path = Path(directory) / "pairs.duckdb"
-        with open_database(path, memory_limit=limits.memory_limit, threads=limits.threads) as database:
-            _write_signals(database, reviews, blend, config.max_history)
-            run(database, "neighbours/movie_pairs")
-            size = {"num_neighbours": config.num_neighbours}
-            co_review = _read(database, reviews, "co_review_neighbours", shrinkage=config.shrinkage, **size)
-            for nearness in wanted:
-                if nearness.form == "damped":
-                    damping = nearness.strength
-                    near[nearness] = _read(database, reviews, "nearest_movies", damping=damping, **size)
-            rated = None
-            if reviews.has_ratings:
-                rated = _read(
-                    database,
-                    reviews,
-                    "rating_neighbours",
-                    shrinkage=config.rating_shrinkage,
-                    **size,
-                )
     likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
-    for nearness in wanted:
-        if nearness.form == "linear":
-            near[nearness] = linear_neighbours(
-                reviews, likes, l2=nearness.strength, num_neighbours=config.num_linear_neighbours
+    with work_database(limits) as database:
+        _write_signals(database, reviews, likes)
+        run(database, "neighbours/movie_pairs")
+
+        def read(name: str, damping: float) -> NeighbourTable:
+            wanted = {"kind": name, "damping": damping, "num_neighbours": config.num_neighbours}
+            found = run(database, "neighbours/nearest_movies", **wanted).fetchnumpy()
+            counts = np.bincount(found["movie_row"], minlength=reviews.num_movies)
+            return NeighbourTable(
+                np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+                np.asarray(found["neighbour_row"], dtype=np.int32),
+                np.asarray(found["similarity"], dtype=np.float32),
             )
-    return Neighbours(co_review, rated, near)
+
+        tables = {CO_REVIEWS: read("co-reviews", SHRINKAGE)}
+        tables |= {kind: read(kind.form, kind.strength) for kind in kinds if kind.form == "damped"}
+        rating = read("ratings", RATING_SHRINKAGE) if reviews.has_ratings else None
+    for kind in kinds:
+        if kind.form == "linear":
+            tables[kind] = linear_neighbours(reviews, likes, l2=kind.strength)
+    return Neighbours(tables, rating)
 
 
-def _write_signals(
-    database: duckdb.DuckDBPyConnection, reviews: Reviews, blend: Blend, max_history: int
-) -> None:
+def linear_neighbours(
+    reviews: Reviews, weights: NDArray[np.floating], *, l2: float, num_neighbours: int = NUM_LINEAR_NEIGHBOURS
+) -> NeighbourTable:
+    """Fits the linear model that best restores each review from its reviewer's others; keeps strong weights.
+
+    With X the reviewers' weighted reviews, P the inverse of X'X + l2, and B = -P / diag(P) with an empty
+    diagonal, X B restores X with the least squared error (Steck 2019, "Embarrassingly shallow autoencoders
+    for sparse data"). Unlike similarities it knows which neighbours say the same thing, and which speak
+    against a movie. Time grows with the third power of the catalogue, memory with the second.
+
+    `weights` are float [num_reviews]. `l2` holds B short: about as many reviewers as it takes to believe in a
+    pair. Each movie keeps the `num_neighbours` with the largest weights of either sign.
+    """
+    from scipy import linalg
+
+    signals = review_matrix(reviews, weights.astype(np.float32))
+    gram = (signals.T @ signals).toarray()
+    gram[np.diag_indices_from(gram)] += l2
+    # The matrix is symmetric and positive definite, so its Cholesky factor gives one triangle of the inverse.
+    factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
+    triangle, _ = linalg.lapack.spotri(factor, lower=True, overwrite_c=True)
+    inverse = np.tril(triangle) + np.tril(triangle, -1).T
+    strengths = -inverse / np.diag(inverse)  # [num_movies, num_movies]
+    np.fill_diagonal(strengths, 0.0)
+    return table_of(strongest_of_dense(strengths, num_neighbours))
+
+
+def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes: Doubles) -> None:
+    """Writes the table `signals`: what each reviewer's last MAX_HISTORY reviews say of pairs of movies."""
     import pandas
 
     offsets = reviews.offsets()
     counts = np.diff(offsets)[reviews.reviewer_rows]
     from_end = offsets[reviews.reviewer_rows + 1] - np.arange(len(reviews))
-    recent = from_end <= max_history
-    likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
+    recent = from_end <= MAX_HISTORY
     shares = 1 / np.sqrt(np.sqrt(counts))
     signals = pandas.DataFrame(
         {
@@ -138,38 +171,9 @@ def _write_signals(
     database.unregister("given_signals")
 
 
-def _residuals(reviews: Reviews) -> NDArray[np.float64]:
-    """Stars above what movie and reviewer would lead to expect, float64 [num_reviews]."""
+def _residuals(reviews: Reviews) -> Doubles:
+    """Returns stars less the means of movie and reviewer, float64 [num_reviews]; 0 without ratings."""
     if not reviews.has_ratings:
         return np.zeros(len(reviews))
-    above = reviews.ratings - movie_baselines(reviews)[reviews.movie_rows].astype(np.float64)
-    counts = np.bincount(reviews.reviewer_rows, minlength=reviews.num_reviewers)
-    sums = np.bincount(reviews.reviewer_rows, above, minlength=reviews.num_reviewers)
-    offsets = sums / (counts + OFFSET_DAMPING)
-    return np.asarray(above - offsets[reviews.reviewer_rows], dtype=np.float64)
-
-
-def _read(
-    database: duckdb.DuckDBPyConnection, reviews: Reviews, statement: str, **parameters: float
-) -> NeighbourTable:
-    columns = run(database, f"neighbours/{statement}", **parameters).fetchnumpy()
-    counts = np.bincount(columns["movie_row"], minlength=reviews.num_movies)
-    return NeighbourTable(
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        np.asarray(columns["neighbour_row"], dtype=np.int32),
-        np.asarray(columns["similarity"], dtype=np.float32),
-    )
-
-
-def nearness_options(num_movies: int, config: NeighboursConfig) -> list[Nearness]:
-    """What may say which movies are near, besides plain co-reviews.
-
-    Many reviews want a linear model with a strong penalty. Few want co-reviews, the more damped the fewer
-    reviews the movies have.
-    """
-    factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
-    penalties = factors if num_movies <= config.linear_up_to else ()
-    return [
-        *(Nearness("linear", factor * config.linear_l2) for factor in penalties),
-        *(Nearness("damped", factor * config.damping) for factor in DAMPING_FACTORS),
-    ]
+    above = reviews.ratings - movie_means(reviews)[reviews.movie_rows].astype(np.float64)
+    return stars_above_expectation(above, histories_of(reviews))

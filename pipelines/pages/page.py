@@ -1,4 +1,4 @@
-"""One self-contained web page of tables, plots and sentences: it loads nothing, and all text is escaped."""
+"""Builds a self-contained web page of tables, drawings and text; it loads nothing and escapes all text."""
 
 from __future__ import annotations
 
@@ -34,88 +34,11 @@ class Section(NamedTuple):
     heading: str
     """Plain text."""
     parts: Sequence[str]
-    """HTML, as the functions of this module give it."""
-
-
-def paragraph(text: str, *, note: bool = False) -> str:
-    """Text as a paragraph; a note is set smaller."""
-    return f'<p class="note">{escape(text)}</p>' if note else f"<p>{escape(text)}</p>"
-
-
-def heading(text: str) -> str:
-    """A heading within a section."""
-    return f"<h3>{escape(text)}</h3>"
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Rows as a table; columns of numbers alone are set to the right, and headings without words left out.
-
-    >>> table(["film"], [["<b>"]])
-    '<div class="wide"><table><tr><th>film</th></tr><tr><td>&lt;b&gt;</td></tr></table></div>'
-    """
-    numeric = [
-        any(isinstance(row[place], int | float) for row in rows)
-        and all(row[place] is None or isinstance(row[place], int | float) for row in rows)
-        for place in range(len(headings))
-    ]
-    written = [
-        _column([row[place] for row in rows]) if is_number else [cell(row[place]) for row in rows]
-        for place, is_number in enumerate(numeric)
-    ]
-    lines = [_row("th", headings, numeric)] if any(headings) else []
-    lines += [_row("td", row, numeric) for row in zip(*written, strict=True)]
-    return f'<div class="wide"><table>{"".join(lines)}</table></div>'
-
-
-def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
-    """Models' figures as a table, a line a figure, which leaves room for any number of figures."""
-    names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
-    rows = [[name, *(figures.get(name) for figures in by_model.values())] for name in names]
-    return table(["", *by_model], rows)
-
-
-def facts_table(facts: Mapping[str, Any]) -> str:
-    """What has a name and a plain value as a table, a line each; all else is left out."""
-    known = {
-        name: value for name, value in facts.items() if value is None or isinstance(value, str | int | float)
-    }
-    return table(["", ""], [[name, cell(value)] for name, value in known.items()])
-
-
-def figure(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ()) -> str:
-    """A drawing with its caption.
-
-    Args:
-        svg: a drawing, as `pipelines.plots` gives it.
-        caption: what is to be seen.
-        legend: what each colour means: pairs of a colour and a text.
-    """
-    chips = "".join(
-        f'<span class="key"><span class="chip" style="background:{escape(color)}"></span>'
-        f"{escape(text)}</span> "
-        for color, text in legend
-    )
-    keys = f"<div>{chips.strip()}</div>" if chips else ""
-    return f"<figure>{svg}<figcaption>{escape(caption)}{keys}</figcaption></figure>"
-
-
-def cell(value: Any) -> str:
-    """A value as people read it: thousands apart, four decimals where there are any, a dash for nothing.
-
-    >>> cell(12345), cell(0.123456), cell(5.0), cell(None), cell(True)
-    ('12,345', '0.1235', '5', '-', 'yes')
-    """
-    if value is None or value != value:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4f}"
-    return str(value)
+    """HTML, as the functions of this module return it."""
 
 
 def render_page(title: str, sections: Sequence[Section], footer: str = "") -> str:
-    """Gives the whole page as HTML."""
+    """Returns a whole page as HTML."""
     body = "\n".join(
         f"<section><h2>{escape(section.heading)}</h2>\n" + "\n".join(section.parts) + "\n</section>"
         for section in sections
@@ -128,27 +51,57 @@ def render_page(title: str, sections: Sequence[Section], footer: str = "") -> st
     )
 
 
-def _column(values: Sequence[float | None]) -> list[str]:
-    """Numbers of a column, all with decimals if one of them has some."""
-    fractional = any(
-        value is not None and value == value and not float(value).is_integer() for value in values
-    )
-    return [
-        f"{value:,.4f}" if fractional and value is not None and value == value else cell(value)
-        for value in values
+def paragraph(text: str, *, note: bool = False) -> str:
+    """Returns text as a paragraph; a note is set smaller."""
+    return f'<p class="note">{escape(text)}</p>' if note else f"<p>{escape(text)}</p>"
+
+
+def heading(text: str) -> str:
+    """Returns a heading within a section."""
+    return f"<h3>{escape(text)}</h3>"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Returns rows as a table; aligns columns of numbers to the right, and leaves out an empty heading line.
+
+    >>> table(["film"], [["<b>"]])
+    '<div class="wide"><table><tr><th>film</th></tr><tr><td>&lt;b&gt;</td></tr></table></div>'
+    """
+    columns = [[row[place] for row in rows] for place in range(len(headings))]
+    numeric = [_is_numeric(column) for column in columns]
+    written = [
+        _number_cells(column) if is_number else [cell(value) for value in column]
+        for column, is_number in zip(columns, numeric, strict=True)
     ]
+    lines = [_row("th", headings, numeric)] if any(headings) else []
+    lines += [_row("td", row, numeric) for row in zip(*written, strict=True)]
+    return f'<div class="wide"><table>{"".join(lines)}</table></div>'
 
 
-def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
-    written = "".join(
-        f'<{tag} class="number">{escape(text)}</{tag}>' if is_number else f"<{tag}>{escape(text)}</{tag}>"
-        for text, is_number in zip(cells, numeric, strict=True)
-    )
-    return f"<tr>{written}</tr>"
+def model_table(by_model: Mapping[str, Mapping[str, Any]], what: str) -> str:
+    """Returns the figures of models as a table: a line for each model, and `what` above their names."""
+    names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
+    rows = [[model, *(figures.get(name) for name in names)] for model, figures in by_model.items()]
+    return table([what, *names], rows)
 
 
-def rows_parts(accounting: Mapping[str, Any]) -> list[str]:
-    """What became of the rows of the files: a table, and the reasons."""
+def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns the figures of models as a table: a line for each figure, so that any number of them fits."""
+    names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
+    rows = [[name, *(figures.get(name) for figures in by_model.values())] for name in names]
+    return table(["", *by_model], rows)
+
+
+def facts_table(facts: Mapping[str, Any]) -> str:
+    """Returns named facts as a table, a line each; leaves out what is no plain value."""
+    known = {
+        name: value for name, value in facts.items() if value is None or isinstance(value, str | int | float)
+    }
+    return table(["", ""], [[name, cell(value)] for name, value in known.items()])
+
+
+def account_of_rows(accounting: Mapping[str, Any]) -> list[str]:
+    """Returns what became of the rows of the files: a table, and another one with the reasons."""
     names = ("read", "kept", "duplicate", "filtered", "rejected")
     reasons = [
         [what, reason, count]
@@ -165,3 +118,50 @@ def rows_parts(accounting: Mapping[str, Any]) -> list[str]:
     if accounting["truncated"]:
         parts.append(paragraph(f"Cut off early: {', '.join(accounting['truncated'])}"))
     return parts
+
+
+def drawing(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ()) -> str:
+    """Returns a drawing of `pipelines.pages.plots` with a caption, and a legend: colours and their texts."""
+    chips = "".join(
+        f'<span class="key"><span class="chip" style="background:{escape(color)}"></span>'
+        f"{escape(text)}</span> "
+        for color, text in legend
+    )
+    keys = f"<div>{chips.strip()}</div>" if chips else ""
+    return f"<figure>{svg}<figcaption>{escape(caption)}{keys}</figcaption></figure>"
+
+
+def cell(value: Any) -> str:
+    """Returns a value as people read it: thousands apart, four decimals if any, a dash for nothing.
+
+    >>> cell(12345), cell(0.123456), cell(5.0), cell(None), cell(True)
+    ('12,345', '0.1235', '5', '-', 'yes')
+    """
+    if value is None or value != value:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4f}"
+    return str(value)
+
+
+def _is_numeric(column: Sequence[Any]) -> bool:
+    known = [value for value in column if value is not None]
+    return bool(known) and all(isinstance(value, int | float) for value in known)
+
+
+def _number_cells(column: Sequence[float | None]) -> list[str]:
+    """Returns the cells of a column of numbers, all with decimals if one of them has some."""
+    known = [value for value in column if value is not None and value == value]
+    if all(float(value).is_integer() for value in known):
+        return [cell(value) for value in column]
+    return [cell(value) if value is None or value != value else f"{value:,.4f}" for value in column]
+
+
+def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
+    written = "".join(
+        f'<{tag} class="number">{escape(text)}</{tag}>' if is_number else f"<{tag}>{escape(text)}</{tag}>"
+        for text, is_number in zip(cells, numeric, strict=True)
+    )
+    return f"<tr>{written}</tr>"

@@ -1,6 +1,6 @@
-"""Plots as drawings inside a page (SVG): no pixels, no scripts, and text in the colour that the page has.
+"""Draws plots as SVG inside a page: no pixels, no scripts, and text in the colour of the page.
 
-They hold our own words and numbers only; names from the data belong into the page's text, which escapes them.
+Plots hold only our own words and numbers; names from the data belong into the page's text, which is escaped.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GREY = "#8a9199"
-"""Of what is there for comparison, or is many things."""
+"""The colour of what is there for comparison, or stands for many things."""
 COLORS = (
     *("#4c8fd6", "#e08a3c", "#4aa564", "#d0605e", "#9a7fd1", "#b0894f", "#d678b4", "#b3ad3a", "#3fb0bd"),
     GREY,
 )
-"""Of lines and points, told apart on a light and on a dark page."""
+"""The colours of lines and points, which can be told apart on a light and on a dark page."""
 _TEXT = "#010203"
-"""Stands for the page's own colour until the drawing is done: Matplotlib knows no such thing."""
+"""Stands for the text colour of the page, which Matplotlib has no name for, until the plot is drawn."""
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -34,21 +34,15 @@ _SETTINGS: dict[str, Any] = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _TEXT),
 }
 _LINE_LENGTH = 90
-"""Letters that fit under a plot."""
-_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+"""Letters that fit under a plot; names of bars that need more are left out at even distances."""
 
 
 def bars(
     names: Sequence[str], values: Sequence[float], *, name: str, xlabel: str = "", ylabel: str = ""
 ) -> str:
-    """One bar for each name.
+    """Draws a bar for each value, with its name below; of many names only some are written.
 
-    Args:
-        names: under the bars; where they are many, only some of them are written.
-        values: as many.
-        name: of the drawing, one of a kind on its page, in small letters.
-        xlabel: what the names are.
-        ylabel: what the values are.
+    `name` is the name of the plot, unique on its page, in small letters, here and in every function below.
     """
 
     def draw(axes: Axes) -> None:
@@ -56,7 +50,7 @@ def bars(
         step = max(1, -(-sum(len(text) + 2 for text in names) // _LINE_LENGTH))
         axes.set_xticks(range(0, len(names), step), list(names)[::step])
 
-    return _drawing(draw, name, xlabel, ylabel)
+    return _svg(draw, name, xlabel, ylabel)
 
 
 def lines(
@@ -67,7 +61,7 @@ def lines(
     ylabel: str,
     colors: Sequence[str] = COLORS,
 ) -> str:
-    """Values over 1, 2, 3 and so on, each series in its color; None leaves a gap."""
+    """Draws values over 1, 2, 3 and so on, each series in its own colour; None leaves a gap."""
     known = [[np.nan if value is None else value for value in values] for values in series]
     longest = max(map(len, known), default=0)
 
@@ -79,7 +73,7 @@ def lines(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlim(0.5, longest + 0.5)
 
-    return _drawing(draw, name, xlabel, ylabel)
+    return _svg(draw, name, xlabel, ylabel)
 
 
 def intervals(
@@ -90,15 +84,7 @@ def intervals(
     name: str,
     xlabel: str,
 ) -> str:
-    """One line for each name, from top to bottom: a point, and how far it may be off.
-
-    Args:
-        names: of the lines.
-        values: of the points, as many.
-        ends: of the intervals, as many.
-        name: of the drawing, as for `bars`.
-        xlabel: what the values are.
-    """
+    """Draws one line for each name, from top to bottom: a point at its value, and its interval."""
 
     def draw(axes: Axes) -> None:
         places = range(len(names))
@@ -110,13 +96,13 @@ def intervals(
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.grid(axis="x", alpha=0.25)
 
-    return _drawing(draw, name, xlabel, "", size=(7, 0.9 + 0.34 * len(names)))
+    return _svg(draw, name, xlabel, "", size=(7, 0.9 + 0.34 * len(names)))
 
 
 def grouped_bars(
     groups: Sequence[str], series: Sequence[Sequence[float | None]], *, name: str, xlabel: str, ylabel: str
 ) -> str:
-    """Bars side by side in each group, one of each series in its color; None leaves a gap."""
+    """Draws bars side by side in each group, each series in its own colour; None leaves a gap."""
 
     def draw(axes: Axes) -> None:
         width = 0.8 / max(len(series), 1)
@@ -126,21 +112,21 @@ def grouped_bars(
             axes.bar(middles, heights, width * 0.92, color=COLORS[place % len(COLORS)])
         axes.set_xticks(range(len(groups)), list(groups))
 
-    return _drawing(draw, name, xlabel, ylabel)
+    return _svg(draw, name, xlabel, ylabel)
 
 
 def diagonal(x: Sequence[float], y: Sequence[float], *, name: str, xlabel: str, ylabel: str) -> str:
-    """Points between 0 and 1 beside the line on which both are equal."""
+    """Draws points between 0 and 1, and the line on which x and y are equal."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=GREY, linestyle="--")
         axes.plot(list(x), list(y), color=COLORS[0], marker="o")
 
-    return _drawing(draw, name, xlabel, ylabel, size=(4.6, 4.2))
+    return _svg(draw, name, xlabel, ylabel, size=(4.6, 4.2))
 
 
 def scatter(points: NDArray[np.floating], colors: Sequence[str], *, name: str) -> str:
-    """Points without axes, for a map: float [num, 2], and as many colours."""
+    """Draws points without axes, for a map: float [num, 2], and a colour for each."""
 
     def draw(axes: Axes) -> None:
         for color in dict.fromkeys(colors):
@@ -148,27 +134,29 @@ def scatter(points: NDArray[np.floating], colors: Sequence[str], *, name: str) -
             axes.plot(chosen[:, 0], chosen[:, 1], ".", color=color, markersize=5, alpha=0.8)
         axes.set_axis_off()
 
-    return _drawing(draw, name, "", "", size=(7, 5.5))
+    return _svg(draw, name, "", "", size=(7, 5.5))
 
 
-def _drawing(
+def _svg(
     draw: Callable[[Axes], None], name: str, xlabel: str, ylabel: str, size: tuple[float, float] = (7, 3.2)
 ) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    # Matplotlib names parts by a hash: the salt keeps the names apart on a page, and equal from run to run.
+    # Matplotlib names the parts of a plot by a hash: the salt makes the names unique on a page, and the same
+    # in every run.
     with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
-        drawing = Figure(figsize=size, layout="constrained")
-        axes = drawing.add_subplot()
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.add_subplot()
         draw(axes)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.patch.set_visible(False)
         written = io.StringIO()
-        drawing.savefig(written, format="svg", transparent=True, metadata=_NO_METADATA)
+        no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(written, format="svg", transparent=True, metadata=no_metadata)
     svg = written.getvalue()
     svg = svg[svg.index("<svg") :]
-    # Inside HTML the namespaces go without saying.
+    # HTML needs no namespaces.
     svg = re.sub(r'\sxmlns(:xlink)?="[^"]*"|<style.*?</style>', "", svg).replace(_TEXT, "currentColor")
     return re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>{name}-", svg).strip()

@@ -1,85 +1,79 @@
-"""Text files, plain or gzip, as blocks of whole lines, read ahead in a thread and in constant memory."""
+"""Reads text files as blocks of whole lines, in constant memory, and finds the lines of a block."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
+from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import SourceError
 
 BLOCK_SIZE = 8 << 20
-"""Bytes of text in a block, about: large enough for a statement to be worth it, small enough for memory."""
-
+"""Bytes of text in a block, about: smaller blocks cost a statement each, larger ones cost memory."""
 MAX_LINE = 64 << 20
-"""Bytes of the longest line that is read."""
-
+"""Bytes of the longest line that is read; a file without line ends would fill the memory otherwise."""
 GZIP_MAGIC = b"\x1f\x8b"
 
-_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CHUNK = 1 << 20
+"""Bytes of a gzip file that are read at once."""
 _MAX_STEPS_BACK = 1_000
+"""Lines that are searched for the end of a quoted field; a quote that is astray has none."""
+_WHITESPACE = np.frombuffer(b" \t\n\r\v\f", dtype=np.uint8)
 
 
 class Block(NamedTuple):
-    """Whole lines of a file."""
+    """Holds whole lines of a file."""
 
     first_line: int
-    """The number of the first of them, from 1."""
+    """The number of the first line, counted from 1."""
     data: bytes
-    """The lines, without a byte order mark and with line feeds alone between them."""
+    """The lines, without a byte order mark, separated by line feeds alone."""
 
 
+@dataclass(eq=False)
 class BlockReader:
-    """Reads one file once, block by block.
+    """Reads one file once, block by block."""
 
-    Args:
-        path: the file.
-        compressed: whether it is gzip.
-        quoted: end no block within a quoted field, as CSV may have line breaks there.
-        on_read: told how many more bytes of the file have been read, and how many lines they gave.
-        block_size: bytes of text in a block.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        compressed: bool,
-        quoted: bool = False,
-        on_read: Callable[[int, int], object] | None = None,
-        block_size: int = BLOCK_SIZE,
-    ) -> None:
-        self._path = path
-        self._compressed = compressed
-        self._quoted = quoted
-        self._on_read = on_read
-        self._block_size = block_size
-        self.truncated = False
-        """Whether the gzip data ended too early; known when the last block is out."""
+    path: Path
+    _: KW_ONLY
+    compressed: bool
+    """Whether the file is gzip."""
+    quoted: bool = False
+    """Whether no block may end within a quoted field, because CSV may have line breaks there."""
+    on_read: Callable[[int, int], object] | None = None
+    """Called with the number of bytes and the number of lines read since its last call."""
+    block_size: int = BLOCK_SIZE
+    """Bytes of text in a block."""
+    truncated: bool = field(default=False, init=False)
+    """Whether the gzip data ended too early; known after the last block."""
 
     def __iter__(self) -> Iterator[Block]:
-        """Gives the blocks in order. The line that a truncated file breaks off in is left out.
+        """Yields the blocks in order. The line in which a truncated file breaks off is left out.
 
         Raises:
-            SourceError: the file cannot be read, is damaged, or has a line that is no line.
+            SourceError: the file cannot be read, is damaged, or has a line longer than `MAX_LINE`.
         """
         line = 1
         rest = b""
         for position, piece in enumerate(self._pieces()):
-            data = rest + (piece if position else piece.removeprefix(_MARK))
-            if len(data) < self._block_size:
+            data = rest + (piece if position else piece.removeprefix(_BYTE_ORDER_MARK))
+            if len(data) < self.block_size:
                 rest = data
                 continue
             end = self._end_of_lines(data)
             if end == 0 and len(data) > MAX_LINE:
                 raise SourceError(
-                    f"Line {line:,} of {self._path} is longer than {MAX_LINE >> 20} MB; "
+                    f"Line {line:,} of {self.path} is longer than {MAX_LINE >> 20} MB; "
                     "expected one review or movie a line.",
-                    path=self._path,
+                    path=self.path,
                     line=line,
                 )
             if end:
@@ -95,16 +89,17 @@ class BlockReader:
             yield _block(line, rest)
 
     def _tell(self, num_bytes: int, num_lines: int) -> None:
-        if self._on_read:
-            self._on_read(num_bytes, num_lines)
+        if self.on_read:
+            self.on_read(num_bytes, num_lines)
 
     def _end_of_lines(self, data: bytes) -> int:
-        """Where the last whole line ends; 0 if none does."""
+        """Returns the position after the last whole line; 0 if no line is whole."""
         end = data.rfind(b"\n") + 1
-        if not self._quoted or data.count(b'"', 0, end) % 2 == 0:
+        num_quotes = data.count(b'"', 0, end)
+        if not self.quoted or num_quotes % 2 == 0:
             return end
-        # An odd number of quotes: the break is inside a field, or a quote is astray. Look further up.
-        shorter, num_quotes = end, data.count(b'"', 0, end)
+        # The number of quotes is odd, so the last line break is inside a field, or a quote is astray.
+        shorter = end
         for _ in range(_MAX_STEPS_BACK):
             previous = data.rfind(b"\n", 0, shorter - 1) + 1
             num_quotes -= data.count(b'"', previous, shorter)
@@ -117,20 +112,20 @@ class BlockReader:
 
     def _pieces(self) -> Iterator[bytes]:
         try:
-            with self._path.open("rb") as file:
-                if self._compressed:
+            with self.path.open("rb") as file:
+                if self.compressed:
                     yield from self._inflate(iter(lambda: self._read(file.read(_CHUNK)), b""))
                 else:
-                    yield from iter(lambda: self._read(file.read(self._block_size)), b"")
+                    yield from iter(lambda: self._read(file.read(self.block_size)), b"")
         except OSError as error:
-            raise SourceError(f"Cannot read {self._path}: {error.strerror}.", path=self._path) from error
+            raise SourceError(f"Cannot read {self.path}: {error.strerror}.", path=self.path) from error
 
     def _read(self, chunk: bytes) -> bytes:
         self._tell(len(chunk), 0)
         return chunk
 
     def _inflate(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Decompresses one gzip member after the other, a bounded piece at a time."""
+        """Decompresses one gzip member after the other, and yields pieces of bounded size."""
         inflater = isal_zlib.decompressobj(wbits=31)
         started = False
         for chunk in chunks:
@@ -140,12 +135,12 @@ class BlockReader:
                     break  # padding after the last member
                 started = True
                 try:
-                    piece = inflater.decompress(pending, self._block_size)
+                    piece = inflater.decompress(pending, self.block_size)
                 except IsalError as error:  # type: ignore[misc]  # a class, whatever its stub says
                     raise SourceError(
-                        f"{self._path} is damaged: its gzip data cannot be decompressed ({error}); "
+                        f"{self.path} is damaged: its gzip data cannot be decompressed ({error}); "
                         "fetch it again.",
-                        path=self._path,
+                        path=self.path,
                     ) from error
                 if piece:
                     yield piece
@@ -154,13 +149,17 @@ class BlockReader:
                     pending = inflater.unused_data
                     inflater = isal_zlib.decompressobj(wbits=31)
                     started = False
-        while started and (piece := inflater.decompress(b"", self._block_size)):
+        while started and (piece := inflater.decompress(b"", self.block_size)):
             yield piece
         self.truncated = started
 
 
+def _block(first_line: int, data: bytes) -> Block:
+    return Block(first_line, data.replace(b"\r\n", b"\n") if b"\r" in data else data)
+
+
 def decode_lines(data: bytes) -> str:
-    """Decodes a block; a line that is not UTF-8 is spelled out and marked with a leading null character."""
+    """Decodes a block; a line that is not UTF-8 is written with escapes after a leading null character."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -174,5 +173,69 @@ def _decode_line(line: bytes) -> str:
         return "\0" + line.decode("utf-8", errors="backslashreplace")
 
 
-def _block(first_line: int, data: bytes) -> Block:
-    return Block(first_line, data.replace(b"\r\n", b"\n") if b"\r" in data else data)
+class Lines(NamedTuple):
+    """Holds the lines of a block that are not blank."""
+
+    data: bytes
+    """The block."""
+    numbers: NDArray[np.int64]
+    """int64 [num_lines], the numbers of the lines in the file, ascending."""
+    starts: NDArray[np.int64]
+    """int64 [num_lines], where each line begins in the data."""
+    ends: NDArray[np.int64]
+    """int64 [num_lines], where each line ends, without its line feed."""
+
+    def besides(self, taken: ArrayLike) -> tuple[list[str], list[int]]:
+        """Returns the texts and the numbers of the lines whose numbers are not in `taken`."""
+        places = np.flatnonzero(~np.isin(self.numbers, np.asarray(taken)))
+        bounds = zip(self.starts[places].tolist(), self.ends[places].tolist(), strict=True)
+        return [self.data[start:end].decode("utf-8") for start, end in bounds], self.numbers[places].tolist()
+
+
+def lines_of(block: Block, numbers: Sequence[int] | None = None) -> Lines:
+    """Finds the lines of a block, whose numbers are given if they do not follow each other.
+
+    A line that is not UTF-8 is written as `decode_lines` does.
+    """
+    data = block.data
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        data = decode_lines(data).encode("utf-8")
+    values = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(values == ord("\n"))
+    if data and not data.endswith(b"\n"):
+        ends = np.append(ends, len(data))
+    starts = np.append(0, ends[:-1] + 1)[: len(ends)]
+    if numbers is None:
+        given = np.arange(block.first_line, block.first_line + len(ends))
+    else:
+        given = np.asarray(numbers, dtype=np.int64)
+    # Only a line that begins with a space can be blank, and in most files no line does.
+    spaced = np.flatnonzero(np.isin(values[starts], _WHITESPACE))
+    blank = [place for place in spaced.tolist() if not data[starts[place] : ends[place]].strip()]
+    if blank:
+        given, starts, ends = (np.delete(column, blank) for column in (given, starts, ends))
+    return Lines(data, given, starts, ends)
+
+
+@contextmanager
+def file_of(lines: Lines, folder: Path) -> Iterator[dict[str, object]]:
+    """Writes the lines to a file, and deletes the file when the block ends.
+
+    DuckDB reads JSON from a file several times as fast as from a value. Yields the parameters of a statement
+    that reads the file: path, size, first_line and lines.
+    """
+    first, last = int(lines.numbers[0]), int(lines.numbers[-1])
+    follow = last - first + 1 == len(lines.numbers)
+    path = folder / f"{first}.json"
+    path.write_bytes(lines.data)
+    try:
+        yield {
+            "path": str(path),
+            "size": len(lines.data) + 1,
+            "first_line": first,
+            "lines": None if follow else lines.numbers.tolist(),
+        }
+    finally:
+        path.unlink()

@@ -1,4 +1,4 @@
-"""The links in a movie's `details`, found with BeautifulSoup, in several processes where there are many."""
+"""Finds the links in a movie's `details` with BeautifulSoup, in several processes if they are many."""
 
 from __future__ import annotations
 
@@ -13,25 +13,21 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 20_000
+"""Movies whose details are in memory at once."""
 _NO_LINKS = ("#", "javascript:", "mailto:")
+"""Addresses that begin with these lead nowhere."""
 
 
-def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> int:
-    """Fills `scraped_links` with the links of the movies in the table `wanted_movies`.
+def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> None:
+    """Fills `scraped_links` with the links in `described_movies` of the movies in `wanted_movies` (movie_id).
 
-    Args:
-        database: holds `described_movies` and `wanted_movies` (movie_id).
-        threads: processes to use; 0 takes one a core.
-
-    Returns:
-        The number of movies that have links in their details.
+    As many processes as `threads` share the work, or one a core if it is 0.
     """
     reader = open_cursor(database)
     reader.execute(
         "select movie_id, details from described_movies semi join wanted_movies using (movie_id) "
         "where details is not null order by movie_id"
     )
-    num_movies = 0
     while rows := reader.fetchmany(_BATCH):
         found = map_texts(links_of, [details for _, details in rows], threads=threads)
         scraped = [(movie_id, links) for (movie_id, _), links in zip(rows, found, strict=True) if links]
@@ -39,15 +35,12 @@ def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> in
             "insert into scraped_links select unnest($movie_ids::varchar[]), unnest($links::varchar[][])",
             {"movie_ids": [movie_id for movie_id, _ in scraped], "links": [links for _, links in scraped]},
         )
-        num_movies += len(scraped)
-    return num_movies
 
 
 def links_of(details: str) -> list[str]:
-    """The links in the details of one movie, in their order, each once.
+    """Returns the links in the details of one movie, in their order, each once.
 
-    Args:
-        details: HTML, or a JSON object some of whose values are HTML.
+    The details are HTML, or a JSON object some of whose values are HTML.
 
     Example:
         >>> links_of('<div><a href="/dp/1">one</a> <a href=" /dp/1 ">again</a></div>')
@@ -65,7 +58,7 @@ def links_of(details: str) -> list[str]:
 
 
 def _html_in(details: str) -> Iterator[str]:
-    """The pieces of HTML in a text, which may be JSON."""
+    """Yields the pieces of HTML in a text, which may be JSON."""
     if not details.lstrip().startswith("{"):
         yield details
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -10,20 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.config.sections import IngestConfig
-from engine.errors import SourceError
-from pipelines.reading.json_lines import Lines, file_of, lines_of
-from pipelines.reading.lines import Block, BlockReader, decode_lines
+from pipelines.reading.lines import Block, BlockReader, Lines, decode_lines, file_of, lines_of
 from pipelines.reading.movie_lines import dat_movie, item_movie, literals_to_json
-from pipelines.reading.reviews import FileRead, parquet_relation
-from pipelines.reading.sources import Source, require_complete
-from pipelines.reading.staging import block_size_for, scratch_folder, stage_blocks
-from pipelines.reading.tables import MOVIE_COLUMNS, match_columns
+from pipelines.reading.sources import Source
+from pipelines.reading.staging import open_blocks, require_complete, scratch_folder, stage_blocks
+from pipelines.reading.tables import MOVIE_COLUMNS, csv_records, match_columns, open_parquet
 from pipelines.work.database import open_cursor, run
 
 if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
+"""Rows of a Parquet file that are in memory at once."""
 
 
 def stage_metadata(
@@ -33,53 +30,32 @@ def stage_metadata(
     *,
     describe_all: bool = False,
     on_read: Callable[[int, int], object] | None = None,
-) -> list[FileRead]:
-    """Notes every line in `metadata_lines`, and those of reviewed movies, cleaned, in `staged_metadata`.
+) -> list[Source]:
+    """Notes every line in `metadata_lines`, and cleans the lines of reviewed movies into `staged_metadata`.
 
-    Args:
-        database: holds the staged reviews; outside of a transaction.
-        sources: the files; of several lines about one movie, the first that has a value counts.
-        config: which column of a table is the movie, and whether a truncated file will do.
-        describe_all: clean the lines of movies too that nobody reviewed.
-        on_read: told how many more bytes have been read, and how many lines.
+    The table `reviewed_movies` says which movies are reviewed; `describe_all` cleans the lines of all others
+    too. Of several lines about one movie, the first that has a value counts. The database must be outside of
+    a transaction. `on_read` is called with the number of bytes and the number of lines read since its last
+    call. Returns the files whose gzip data ended too early.
 
     Raises:
         SourceError: a file is damaged, has no column with the movie's id, or ends too early.
     """
-    run(database, "staging/reviewed_movies")
-    read = []
+    truncated: list[Source] = []
     for file, source in enumerate(sources):
-        reader = BlockReader(
-            source.path,
-            compressed=source.compressed,
-            quoted=bool(source.header),
-            on_read=on_read,
-            block_size=block_size_for(config),
-        )
+        reader = open_blocks(source, config, on_read)
         with scratch_folder(database) as folder:
-            stage_blocks(
-                database,
-                _lines(database, source, reader, config.columns),
-                partial(_stage_lines, folder=folder, file=file, describe_all=describe_all),
-                threads=config.threads,
-            )
+            stage = partial(_stage_lines, folder=folder, file=file, describe_all=describe_all)
+            lines = _lines(database, source, reader, config.columns)
+            stage_blocks(database, lines, stage, threads=config.threads)
         if reader.truncated:
-            [(num_rows,)] = database.execute(
-                "select count(*) from metadata_lines where file = $file", {"file": file}
-            ).fetchall()
-            require_complete(source, num_rows, allow_truncated=config.allow_truncated)
-        read.append(FileRead(source.path, truncated=reader.truncated))
-    run(database, "staging/described_movies")
-    return read
+            require_complete(database, "metadata_lines", file, source, config)
+            truncated.append(source)
+    return truncated
 
 
 def _stage_lines(
-    cursor: duckdb.DuckDBPyConnection,
-    items: Iterator[Lines],
-    *,
-    folder: Path,
-    file: int,
-    describe_all: bool,
+    cursor: duckdb.DuckDBPyConnection, items: Iterator[Lines], *, folder: Path, file: int, describe_all: bool
 ) -> None:
     for lines in items:
         if not len(lines.numbers):
@@ -117,7 +93,7 @@ def _text_lines(text: str, first_line: int, numbers: Sequence[int] | None = None
 def _movielens_lines(source: Source, block: Block) -> Lines:
     to_movie = item_movie if source.delimiter == "|" else dat_movie
     texts = []
-    for line in decode_legacy(block.data).split("\n"):
+    for line in _decode_legacy(block.data).split("\n"):
         movie = to_movie(line.split(source.delimiter)) if line.strip() else None
         texts.append(line if movie is None else json.dumps(movie))
     return _text_lines("\n".join(texts), block.first_line)
@@ -126,30 +102,23 @@ def _movielens_lines(source: Source, block: Block) -> Lines:
 def _table_lines(source: Source, reader: BlockReader, columns: Mapping[str, str]) -> Iterator[Lines]:
     places = _find_columns(source, source.header, columns)
     for block in reader:
-        table = csv.reader(decode_legacy(block.data).splitlines(keepends=True), delimiter=source.delimiter)
-        texts, lines, line = [], [], block.first_line
-        try:
-            for fields in table:
-                if fields and line > source.header_line:
-                    texts.append(_row_to_json(fields, places, source))
-                    lines.append(line)
-                line = block.first_line + table.line_num
-        except csv.Error as error:
-            raise SourceError(
-                f"Line {line:,} of {source.path} is not CSV: {error}; a quoted field may have no end.",
-                path=source.path,
-                line=line,
-            ) from error
-        if texts:
+        text = _decode_legacy(block.data)
+        found = [
+            (line, _row_to_json(fields, places, source))
+            for line, fields in csv_records(source.path, text, block.first_line, source.delimiter)
+            if line > source.header_line
+        ]
+        if found:
+            lines, texts = zip(*found, strict=True)
             yield _text_lines("\n".join(texts), block.first_line, lines)
 
 
 def _parquet_lines(
     database: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, str]
 ) -> Iterator[Lines]:
-    # A cursor of its own: the statements that take the records run meanwhile.
+    # The staging statements run between two batches, so the file is read through a cursor of its own.
     reader = open_cursor(database)
-    places = _find_columns(source, parquet_relation(reader, source).columns, columns)
+    places = _find_columns(source, open_parquet(reader, source.path).columns, columns)
     reader.execute("select * from read_parquet($path)", {"path": str(source.path)})
     first = 1
     while rows := reader.fetchmany(_BATCH):
@@ -158,8 +127,8 @@ def _parquet_lines(
         first += len(rows)
 
 
-def decode_legacy(data: bytes) -> str:
-    """Decodes a block of a file that may come from before UTF-8 was usual, as MovieLens' movie files do."""
+def _decode_legacy(data: bytes) -> str:
+    """Decodes a block as UTF-8, or as Latin-1 if it is not UTF-8, as in MovieLens' older movie files."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -172,7 +141,7 @@ def _find_columns(source: Source, header: Sequence[str], columns: Mapping[str, s
 
 
 def _row_to_json(fields: Sequence[str], places: Mapping[str, int], source: Source) -> str:
-    """A row of a table as JSON; one with too few or too many fields as text, which is rejected later."""
+    """Returns a row of a table as JSON: an object, or a text, to be rejected, if it lacks or adds fields."""
     if len(fields) != source.num_fields:
         return json.dumps(",".join(fields))
     return _to_json({name: fields[place] for name, place in places.items()})

@@ -1,4 +1,4 @@
-"""MovieLens' movie files without a header, line by line, under the names of Amazon's metadata."""
+"""Turns movie lines that are not JSON into Amazon's metadata: MovieLens' lines and Python literals."""
 
 from __future__ import annotations
 
@@ -14,26 +14,22 @@ _GENRES = (
 )  # fmt: skip
 """The genres of u.item's flags, in their order (u.genre)."""
 
-_NUM_ITEM_FIELDS = 5 + len(_GENRES)
+NUM_ITEM_FIELDS = 5 + len(_GENRES)
+"""Fields of a line of u.item: id, title, two dates, address, and a flag for each genre."""
 
 
 def item_movie(fields: Sequence[str]) -> dict[str, object] | None:
-    """A line of u.item: id | title | release date | video date | address | 19 flags; None if it is not."""
-    if len(fields) != _NUM_ITEM_FIELDS:
+    """Reads a line of u.item: id | title | release date | video date | address | 19 flags; else None."""
+    if len(fields) != NUM_ITEM_FIELDS:
         return None
     movie_id, title, date, _, link, *flags = fields
     genres = [genre for genre, flag in zip(_GENRES, flags, strict=True) if flag == "1" and genre != "unknown"]
-    return {
-        "asin": movie_id,
-        "title": title,
-        "date": date,
-        "links": [link] if link else [],
-        "category": genres,
-    }
+    links = [link] if link else []
+    return {"asin": movie_id, "title": title, "date": date, "links": links, "category": genres}
 
 
 def dat_movie(fields: Sequence[str]) -> dict[str, object] | None:
-    """A line of movies.dat: id :: title :: genres between bars; None if it is not."""
+    """Reads a line of movies.dat: id :: title :: genres between bars; else None."""
     if len(fields) != 3:
         return None
     movie_id, title, genres = fields
@@ -44,15 +40,14 @@ def literals_to_json(text: str) -> str:
     """Turns the lines of a block that are Python literals into JSON; other lines stay as they are."""
     lines = text.split("\n")
     places = [place for place, line in enumerate(lines) if line.startswith("{'")]
-    for place, converted in zip(
-        places, map_texts(literal_to_json, [lines[at] for at in places]), strict=True
-    ):
-        lines[place] = converted
+    converted = map_texts(literal_to_json, [lines[place] for place in places])
+    for place, line in zip(places, converted, strict=True):
+        lines[place] = line
     return "\n".join(lines)
 
 
 def literal_to_json(line: str) -> str:
-    """One literal as JSON; what is none stays as it is, and is rejected where JSON is parsed.
+    """Turns a literal into JSON; a line that is no literal stays as it is, and is rejected as JSON later.
 
     Example:
         >>> literal_to_json("{'asin': 'B1', 'price': 9.5}")

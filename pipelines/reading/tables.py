@@ -1,12 +1,17 @@
-"""Which column of a table is which of ours, by what the user said or by its obvious name."""
+"""Reads tables: finds our columns in them, takes CSV apart and opens Parquet files."""
 
 from __future__ import annotations
 
+import csv
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    import duckdb
 
 _REVIEWER = "reviewer_id reviewer user_id userid user customer_id customerid uid"
 _MOVIE = "movie_id movie item_id itemid item parent_asin asin movieid product_id productid iid"
@@ -26,7 +31,7 @@ REVIEW_COLUMNS: Mapping[str, Sequence[str]] = {
     "review_text": ("review_text", "reviewtext"),
     "summary": ("summary",),
 }
-"""Our columns of a review, and the names that they go by, in lower case, best first."""
+"""Our columns of a review, each with its usual names in lower case, best first."""
 
 MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "movie": (*REVIEW_COLUMNS["movie"], "id"),
@@ -41,10 +46,10 @@ MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "date": ("date", "release_date"),
     "links": ("links", "link", "url"),
 }
-"""Our columns of a movie, likewise."""
+"""Our columns of a movie, each with its usual names in lower case, best first."""
 
 NAMEABLE = ("reviewer", "movie", "rating", "time")
-"""What `--columns` may name."""
+"""Our columns that `--columns` may name."""
 
 
 def match_columns(
@@ -54,17 +59,10 @@ def match_columns(
     known: Mapping[str, Sequence[str]],
     required: Sequence[str],
 ) -> dict[str, int]:
-    """Finds our columns among those of a table.
+    """Finds our columns among the columns of a table; returns the position of each one found, counted from 0.
 
-    Args:
-        path: the table, for the messages.
-        header: its column names.
-        given: what the user said: our name to theirs.
-        known: the names to look for where the user said nothing, such as `REVIEW_COLUMNS`.
-        required: those of ours that must be there.
-
-    Returns:
-        The position of each column that was found, counted from 0.
+    `given` maps columns of ours to the table's names, as the user says. Each other column is looked for under
+    its usual names, which `known` holds, such as `REVIEW_COLUMNS`.
 
     Raises:
         ConfigError: the user names a column that the table does not have, or one of ours that does not exist.
@@ -77,12 +75,12 @@ def match_columns(
             )
     found: dict[str, int] = {}
     lowered = [name.casefold() for name in header]
-    for name, obvious in known.items():
+    for name, usual in known.items():
         if name in given:
             found[name] = _position(path, header, name, given[name])
         else:
-            # Asked column by column in the order of preference, so that two that fit do not depend on theirs.
-            position = next((lowered.index(other) for other in obvious if other in lowered), None)
+            # If several columns of the table fit, the best name decides, not the order of the columns.
+            position = next((lowered.index(other) for other in usual if other in lowered), None)
             if position is not None:
                 found[name] = position
     missing = [name for name in required if name not in found]
@@ -109,3 +107,48 @@ def _did_you_mean(wanted: str, names: Sequence[str]) -> str:
     lowered = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(wanted.casefold(), lowered, n=1, cutoff=0.5)
     return f" (did you mean {lowered[close[0]]!r}?)" if close else ""
+
+
+def csv_records(path: Path, text: str, first_line: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields the records of a block of CSV that are not blank, each with the line on which it begins.
+
+    Raises:
+        SourceError: a quoted field does not end.
+    """
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    line = first_line
+    try:
+        for fields in reader:
+            if fields:
+                yield line, fields
+            line = first_line + reader.line_num
+    except csv.Error as error:
+        raise SourceError(
+            f"Line {line:,} of {path} is not CSV: {error}; a quoted field may have no end.",
+            path=path,
+            line=line,
+        ) from error
+
+
+def open_parquet(
+    database: duckdb.DuckDBPyConnection, path: Path, *, file_row_number: bool = False
+) -> duckdb.DuckDBPyRelation:
+    """Opens a Parquet file as a relation, which is read when its rows are asked for.
+
+    If asked for, a column `file_row_number` counts the rows from 0.
+
+    Raises:
+        SourceError: the file is damaged.
+    """
+    import duckdb
+
+    try:
+        return database.read_parquet(str(path), file_row_number=file_row_number)
+    except duckdb.Error as error:
+        raise damaged_parquet(path, error) from error
+
+
+def damaged_parquet(path: Path, error: Exception) -> SourceError:
+    """Returns the error for a Parquet file that DuckDB cannot read."""
+    reason = str(error).split("\n", 1)[0]
+    return SourceError(f"{path} is not a Parquet file that can be read: {reason}", path=path)

@@ -1,1 +1,1 @@
-"""The SQL statements of the pipelines, one table a file."""
+"""Holds the SQL statements of the pipelines, one table a file."""

@@ -1,6 +1,6 @@
-"""The movies of the synthetic data set: which films, in which editions, how well known and how good.
+"""Draws the movies of the synthetic data set: their films, editions, fame and quality.
 
-This is all that the generator keeps in memory: it grows with the movies, not with the reviews.
+The catalogue is all that the generator keeps in memory: it grows with the movies, not with the reviews.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pipelines.synthetic.draws import Draws, FloatArray, IntArray
 from pipelines.synthetic.films import TASTES, Film, film_of_taste
 
 NUM_ERAS = 3
+"""Eras of the films of a taste: the early, middle and late third by year."""
 FORMATS = ("DVD", "Blu-ray", "VHS Tape", "Amazon Video")
 
 _EDITIONS = (
@@ -25,22 +26,22 @@ _EDITIONS = (
     (" (Blu-ray + Digital)", 1),
 )
 _FAME_FLATNESS = 25.0
-"""The q of the Zipf law 1 / (rank + q): the published shares of the best known movie ask for about this."""
+"""The q of the Zipf law 1 / (rank + q), which fits the published share of the best known movie."""
 _VARIANT_FAME = 0.25
-_ID_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Fame of a further edition, as a share of the fame of its film."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every movie on sale, one position each; editions of one film share everything but id, title and format.
+    """Holds every movie on sale; editions of one film share everything except id, title and format.
 
     Attributes:
         films: the film of each movie.
         movie_ids: ten characters each, some of them digits only, as the real ids are.
-        titles: with the edition, where there are several.
+        titles: each with its edition, if there are several.
         film_numbers: int64 [num_movies], the position of the film's first edition.
         tastes: int64 [num_movies], positions in TASTES.
-        eras: int64 [num_movies], the early, middle and late third of the taste's films by year.
+        eras: int64 [num_movies], 0 to NUM_ERAS - 1.
         formats: int64 [num_movies], positions in FORMATS.
         years: int64 [num_movies].
         quality: float64 [num_movies], mean 0 and standard deviation 1.
@@ -62,22 +63,15 @@ class Catalogue:
     _section_edges: FloatArray
 
     def __len__(self) -> int:
-        """The number of movies."""
+        """Returns the number of movies."""
         return len(self.movie_ids)
 
     def pick(self, tastes: IntArray, eras: IntArray, uniform: FloatArray) -> IntArray:
-        """Picks movies by fame: among all of them, those of a taste, or those of an era of a taste.
+        """Picks movies by fame: among all movies, the movies of a taste, or the movies of an era of a taste.
 
-        The movies stand on one long shelf, sorted by taste and era, each as wide as it is famous, so a
-        pick is one binary search.
-
-        Args:
-            tastes: int64 [n], positions in TASTES, or -1 for any movie.
-            eras: int64 [n], an era, or -1 for any movie of the taste.
-            uniform: float64 [n], a number in [0, 1) for each pick.
-
-        Returns:
-            int64 [n], positions of movies.
+        The movies stand on one long shelf, sorted by taste and era. Each is as wide as it is famous, so
+        a pick is one binary search. Takes a taste (-1 for any movie), an era (-1 for any movie of the taste)
+        and a number in [0, 1) for each pick, and returns the positions of the movies, int64 [n].
         """
         any_taste, any_era = tastes < 0, eras < 0
         first = np.where(any_taste, 0, tastes * NUM_ERAS + np.where(any_era, 0, eras))
@@ -90,12 +84,9 @@ class Catalogue:
 
 
 def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue:
-    """Draws the movies: films in order of fame, taste by taste in turns, and after them the further editions.
+    """Draws the movies: films in order of fame, the tastes taking turns, then the further editions.
 
-    Args:
-        num_movies: the movies wanted, all editions counted.
-        variant_rate: the share of them that are another edition of a film that stands there already.
-        seed: the seed of the data set.
+    Of all movies, further editions included, the share `variant_rate` is a further edition of a film.
     """
     draws = Draws(seed, 1)
     num_variants = round(num_movies * variant_rate)
@@ -157,12 +148,7 @@ def _eras(tastes: IntArray, years: IntArray) -> IntArray:
 
 
 def _movie_id(number: int, seed: int) -> str:
-    """Gives a movie's id; numbers are mixed one to one, so no two movies share an id."""
+    """Returns a movie's id; numbers are mixed one to one, so no two movies share an id."""
     if number % 7 == 3:
         return f"0{(number * 387_420_489 + seed) % 10**9:09d}"
-    mixed = (number * 0x9E3779B97 + seed) % 2**35
-    digits = []
-    for _ in range(7):
-        mixed, digit = divmod(mixed, 36)
-        digits.append(_ID_DIGITS[digit])
-    return "B00" + "".join(reversed(digits))
+    return "B00" + np.base_repr((number * 0x9E3779B97 + seed) % 2**35, 36).zfill(7)

@@ -1,4 +1,4 @@
-"""What the synthetic shop says of a movie in `details`: an object, a short list, or the table of its page."""
+"""Writes the `details` of a movie: an object, a short list in HTML, or the table of the shop's page."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _RANK_STYLE = """
 
 
 class Facts(NamedTuple):
-    """What `details` say of a movie."""
+    """Holds what `details` say of a movie."""
 
     movie_id: str
     format_name: str
     studio: str
     number: int
-    """Random, 0 or more; whatever is not named above follows from it."""
+    """A random number, 0 or more, from which all other facts follow."""
 
 
 def details_object(facts: Facts) -> dict[str, str]:
-    """The facts as a JSON object."""
+    """Returns the facts as a JSON object."""
     return {
         "Format:": facts.format_name,
         "Studio:": facts.studio,
@@ -48,7 +48,7 @@ def details_object(facts: Facts) -> dict[str, str]:
 
 
 def details_list(facts: Facts, linked: list[str]) -> str:
-    """The facts as a short list in HTML, with links to the movie and to three others."""
+    """Returns the facts as a short list in HTML, with links to the movie and to up to three others."""
     links = "".join(f'<li><a href="/dp/{other}/ref=pd_sim">See also</a></li>' for other in linked[:3])
     return (
         f'<div class="content"><ul><li><b>Format:</b> {facts.format_name}</li>'
@@ -59,9 +59,9 @@ def details_list(facts: Facts, linked: list[str]) -> str:
 
 
 def details_page(facts: Facts) -> str:
-    """The facts as shops had them on the movie's page in 2018: two kilobytes of HTML, styles and scripts.
+    """Returns the facts as on a shop's page of 2018: two kilobytes of HTML, styles and scripts.
 
-    Two of its links lead somewhere, to the movie's reviews and to the list of bestsellers.
+    Two of its links lead somewhere: to the movie's reviews and to the list of bestsellers.
     """
     movie_id, number = facts.movie_id, facts.number
     stars = f"{3 + number % 20 / 10:.1f} out of 5 stars"

@@ -1,4 +1,4 @@
-"""The dirt of real review files: the kinds that the synthetic ones carry, how often, and how lines break."""
+"""Says how often each kind of dirt of real files is planted, and breaks lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MISSING_FIELDS = ("reviewerID", "asin", "overall")
 
 @dataclass(frozen=True, kw_only=True)
 class DirtRates:
-    """How often each kind of dirt is planted, as shares between 0 and 0.5."""
+    """Holds how often each kind of dirt is planted, as shares between 0 and 0.5."""
 
     malformed_reviews: float = 0.0005
     """Of the review lines, extra ones that break off in the middle."""
@@ -27,7 +27,7 @@ class DirtRates:
     missing_metadata: float = 0.01
     """Of the movies, those without a metadata line."""
     repeated_metadata: float = 0.12
-    """Of the movies with metadata, those whose line stands there a second time."""
+    """Of the movies with metadata, those whose line is written a second time."""
     malformed_metadata: float = 0.001
     """Of the movies with metadata, those with an extra line that breaks off in the middle."""
     html_titles: float = 0.02
@@ -60,25 +60,21 @@ class DirtRates:
             rate = getattr(self, field.name)
             if not 0 <= rate <= 0.5:
                 raise ConfigError(f"The dirt rate {field.name} is {rate}, but it must lie between 0 and 0.5")
-        if self.share_of_review_lines > 0.5:
+        dirty = self.malformed_reviews + self.missing_fields + self.repeated_pairs + self.copied_reviews
+        if dirty > 0.5:
             raise ConfigError(
-                f"The dirt rates make {self.share_of_review_lines:.0%} of the review lines dirt, half is "
+                f"The dirt rates make {dirty:.0%} of the review lines dirt, half is "
                 "the most; lower malformed_reviews, missing_fields, repeated_pairs or copied_reviews"
             )
 
     @classmethod
     def none(cls) -> DirtRates:
-        """Gives the rates of a spotless data set, without film variants too."""
+        """Returns the rates of a data set without dirt and without film variants."""
         return replace(cls(), **{field.name: 0.0 for field in fields(cls)})
-
-    @property
-    def share_of_review_lines(self) -> float:
-        """The share of the review lines that are no reviewer's first word on a movie."""
-        return self.malformed_reviews + self.missing_fields + self.repeated_pairs + self.copied_reviews
 
 
 class LinePlan(NamedTuple):
-    """How many review lines of each kind are to be written."""
+    """Holds how many review lines of each kind are written."""
 
     originals: int
     copies: int
@@ -88,39 +84,23 @@ class LinePlan(NamedTuple):
 
     @classmethod
     def of(cls, num_lines: int, rates: DirtRates) -> LinePlan:
-        """Divides the lines of a file among the kinds; what the dirt leaves are the originals."""
-        dirt = [
-            round(num_lines * rate)
-            for rate in (
-                rates.copied_reviews,
-                rates.repeated_pairs,
-                rates.malformed_reviews,
-                rates.missing_fields,
-            )
-        ]
+        """Divides the lines of a file among the kinds; all lines that are not dirt are originals."""
+        kinds = (rates.copied_reviews, rates.repeated_pairs, rates.malformed_reviews, rates.missing_fields)
+        dirt = [round(num_lines * rate) for rate in kinds]
         return cls(num_lines - sum(dirt), *dirt)
-
-    def chunk(self, number: int, num_chunks: int) -> LinePlan:
-        """Gives a chunk's part of the plan; the parts of all chunks add up to the whole."""
-        return LinePlan(*(share(count, number, num_chunks) for count in self))
 
 
 def share(count: int, part: int, num_parts: int) -> int:
-    """Gives the size of one of several nearly equal parts that add up to the count."""
+    """Returns the size of one of several nearly equal parts that add up to the count."""
     return count * (part + 1) // num_parts - count * part // num_parts
 
 
 def break_off(line: str, where: float) -> str:
-    """Cuts a JSON line somewhere in its middle, as an interrupted writer leaves it.
-
-    Args:
-        line: the line, with its newline.
-        where: 0 to 1, from early to late.
-    """
+    """Cuts a JSON line at `where`, from 0 (early) to 1 (late), as an interrupted writer leaves it."""
     return line[: 10 + int(where * (len(line) - 20))] + "\n"
 
 
 def drop_field(line: str, field: str) -> str:
-    """Leaves one of MISSING_FIELDS out of a review line."""
+    """Removes one of MISSING_FIELDS from a review line."""
     start = line.index(f'"{field}": ')
     return line[:start] + line[line.index(", ", start) + 2 :]

@@ -1,6 +1,6 @@
-"""The films that the synthetic data set speaks of: 480 real ones by title, year and taste, then invented.
+"""Names the films of the synthetic data set: 480 real ones by title, year and taste, then invented ones.
 
-The real ones keep generated data readable: a person sees at once whether "more like Stagecoach" is right.
+The real films keep the data readable: a person sees at once whether "more like Stagecoach" is right.
 """
 
 from __future__ import annotations
@@ -14,21 +14,11 @@ FIRST_INVENTED_YEAR = 1954
 _INVENTED_YEARS = 64
 
 _ADJECTIVES = (
-    *("Silent", "Broken", "Crimson", "Distant", "Burning", "Hidden", "Last", "Lonely", "Golden", "Frozen"),
-    *("Velvet", "Midnight", "Restless", "Paper", "Iron", "Hollow", "Scarlet", "Wandering", "Bitter", "Quiet"),
-    *(
-        "Savage",
-        "Shattered",
-        "Electric",
-        "Forgotten",
-        "Gentle",
-        "Northern",
-        "Secret",
-        "Sunken",
-        "Amber",
-        "Wicked",
-    ),
-    *("Tangled", "Fearless", "Pale", "Borrowed", "Stolen", "Glass", "Winter", "Thunder", "Copper", "Endless"),
+    *("Silent", "Broken", "Crimson", "Distant", "Burning", "Hidden", "Last", "Lonely"),
+    *("Golden", "Frozen", "Velvet", "Midnight", "Restless", "Paper", "Iron", "Hollow"),
+    *("Scarlet", "Wandering", "Bitter", "Quiet", "Savage", "Shattered", "Electric", "Forgotten"),
+    *("Gentle", "Northern", "Secret", "Sunken", "Amber", "Wicked", "Tangled", "Fearless"),
+    *("Pale", "Borrowed", "Stolen", "Glass", "Winter", "Thunder", "Copper", "Endless"),
     *("Faithful", "Reckless", "Fading", "Emerald", "Second", "Crooked", "Silver", "Drifting"),
 )
 _NOUNS = {
@@ -54,11 +44,11 @@ _PATTERNS = (
 _COMBINATIONS = len(_PATTERNS) * len(_ADJECTIVES) * 10 * _INVENTED_YEARS
 
 TASTES = tuple(_NOUNS)
-"""The tastes, which are genres, in a fixed order: a taste's number elsewhere is its place here."""
+"""The tastes, which are genres, in a fixed order: arrays hold the position of a taste in this tuple."""
 
 
 class Film(NamedTuple):
-    """A film as it is spoken of, whatever editions of it are sold."""
+    """A film, of which several editions may be sold."""
 
     title: str
     year: int
@@ -67,14 +57,9 @@ class Film(NamedTuple):
 
 
 def film_of_taste(taste: str, number: int) -> Film:
-    """Gives the film of a taste at a place in its order of fame: the real ones first, then invented ones.
+    """Returns the film of a taste at a place in the order of fame: first the real films, then invented ones.
 
-    Args:
-        taste: one of TASTES.
-        number: the place, counted from 0; no two places below 122,880 give the same title and year.
-
-    Returns:
-        The film.
+    Places count from 0; no two places below 122,880 give the same title and year.
     """
     known = _real_films()[taste]
     return known[number] if number < len(known) else _invented_film(taste, number - len(known))
@@ -92,7 +77,7 @@ def _real_films() -> dict[str, tuple[Film, ...]]:
 
 
 def _invented_film(taste: str, number: int) -> Film:
-    """Spells a number in the mixed radix of the word lists; the stride mixes them and reaches all of them."""
+    """Makes a film from a number in the mixed radix of the word lists; the stride mixes them all."""
     remaining = number * 54_541 % _COMBINATIONS
     remaining, adjective = divmod(remaining, len(_ADJECTIVES))
     remaining, noun = divmod(remaining, 10)

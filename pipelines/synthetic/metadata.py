@@ -1,4 +1,4 @@
-"""Writes the synthetic metadata file: what the shop says about each movie, as untidily as real shops do."""
+"""Writes the synthetic metadata file, as untidy as the file of a real shop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import html
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from pipelines.synthetic.prose import Prose
 _MOVIES_PER_CHUNK = 2_000
 _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
+"""Logarithm of the median number of sentences in a description."""
 _OBJECTS_ONE_IN = 4
-"""Of the details in files of real length: the others are the HTML of a page."""
+"""In files of real length, one of so many `details` is an object; all others are the HTML of a page."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -35,17 +37,10 @@ _KINDS = {
     "details": ("details_html", "details_empty"),
     "lists": ("empty_lists",),
 }
-"""The kinds of dirt of each field, under their names in DirtRates; a field carries one of them at most."""
-_LOST_TITLE = '<span class="a-size-medium a-color-secondary"'
+"""The kinds of dirt of each field, named as in DirtRates; a field carries at most one of its kinds."""
 _STUDIOS = (
-    "Lantern Hill Pictures",
-    "Harbor Light Films",
-    "Paper Crane Studio",
-    "Redwood & Sons",
-    "Blue Door Entertainment",
-    "Meridian Home Video",
-    "Old Mill Productions",
-    "Seventh Reel",
+    *("Lantern Hill Pictures", "Harbor Light Films", "Paper Crane Studio", "Redwood & Sons"),
+    *("Blue Door Entertainment", "Meridian Home Video", "Old Mill Productions", "Seventh Reel"),
 )
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -57,51 +52,34 @@ _PRICES = ("$4.99", "$5.99", "$7.48", "$9.99", "$12.99", "$14.95", "$19.98", "$2
 def metadata_chunks(
     catalogue: Catalogue, seed: int, rates: DirtRates, truth: Counter[str], *, brief: bool = False
 ) -> Iterator[str]:
-    """Gives the metadata file piece by piece, and counts in the truth what is planted in it.
+    """Yields some thousands of lines of the metadata file at a time, and counts in the truth what is planted.
 
-    The counts are of movies, not of lines: a repeated line repeats its dirt.
-
-    Args:
-        catalogue: the movies.
-        seed: the seed of the data set.
-        rates: how much dirt of each kind.
-        truth: counted up as the pieces are given out.
-        brief: whether descriptions and lists are short, and not as long as real ones.
-
-    Yields:
-        Whole lines of json, some thousands at a time.
+    Dirt is counted by movies, not by lines, because a repeated line repeats its dirt. Brief files have
+    shorter descriptions and lists than real ones.
     """
     draws = Draws(seed, 4)
     missing = draws.labels(len(catalogue), rates.missing_metadata) == 1
     movies = np.flatnonzero(~missing)[draws.shuffled(int((~missing).sum()))]
     truth["missing_metadata"] = int(missing.sum())
     truth["movies"] = len(movies)
-    kinds = _Kinds(len(movies), rates, draws)
+    kinds = _kinds_of_dirt(len(movies), rates, draws)
     prose = Prose(log_median=_LOG_SENTENCES)
     for start in range(0, len(movies), _MOVIES_PER_CHUNK):
         chunk = movies[start : start + _MOVIES_PER_CHUNK]
-        rows, draws = kinds.rows(start, len(chunk)), Draws(seed, 5, start)
+        rows, draws = list(islice(kinds, len(chunk))), Draws(seed, 5, start)
         told = [""] * len(chunk) if brief else prose(len(chunk), Draws(seed, 7, start))
         lengths = (8, 5) if brief else (_MOST_BOUGHT, _MOST_VIEWED)
         yield "".join(_lines(catalogue, chunk, rows, draws, truth, told=told, lengths=lengths, brief=brief))
 
 
-class _Kinds:
-    """The kind of dirt that each movie's metadata carries, by field; each kind stands at its exact rate."""
-
-    def __init__(self, num_movies: int, rates: DirtRates, draws: Draws) -> None:
-        self._columns = {
-            field: [
-                ("", *names)[label]
-                for label in draws.labels(num_movies, *(getattr(rates, name) for name in names)).tolist()
-            ]
-            for field, names in _KINDS.items()
-        }
-
-    def rows(self, start: int, count: int) -> list[dict[str, str]]:
-        """Gives, for each of some movies in a row, the kind of dirt of each field ("" where it is clean)."""
-        columns = [column[start : start + count] for column in self._columns.values()]
-        return [dict(zip(self._columns, kinds, strict=True)) for kinds in zip(*columns, strict=True)]
+def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
+    """Yields the kind of dirt of each field of each movie ("" for a clean field); each has its exact rate."""
+    columns = []
+    for names in _KINDS.values():
+        labels = draws.labels(num_movies, *(getattr(rates, name) for name in names))
+        columns.append([("", *names)[label] for label in labels.tolist()])
+    for kinds in zip(*columns, strict=True):
+        yield dict(zip(_KINDS, kinds, strict=True))
 
 
 def _lines(
@@ -115,22 +93,18 @@ def _lines(
     lengths: tuple[int, int],
     brief: bool,
 ) -> Iterator[str]:
-    """Gives the metadata lines of some movies, who are told of in a few sentences each."""
+    """Yields the metadata lines of some movies; `told` holds the sentences about each of them."""
     also_bought, also_viewed = (_also(catalogue, movies, most, draws) for most in lengths)
     numbers = draws.integers(len(movies), 10**9).tolist()
     columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, told, strict=True)
     for movie, kind, number, bought, viewed, words in columns:
         line = json.dumps(_entry(catalogue, movie, kind, number, bought, viewed, words, brief=brief)) + "\n"
-        for planted in kind.values():
-            if planted:
-                truth[planted] += 1
+        truth.update(filter(None, kind.values()))
+        truth["lines"] += 2 if kind["line"] else 1
         if kind["line"] == "malformed_metadata":
-            truth["lines"] += 1
             yield break_off(line, number / 10**9)
-        truth["lines"] += 1
         yield line
         if kind["line"] == "repeated_metadata":
-            truth["lines"] += 1
             yield line
 
 
@@ -145,7 +119,7 @@ def _entry(
     *,
     brief: bool,
 ) -> dict[str, object]:
-    """Gives the metadata of one movie, fields in the order of the real files."""
+    """Returns the metadata of one movie, with its fields in the order of the real files."""
     film = catalogue.films[movie]
     movie_id = catalogue.movie_ids[movie]
     format_name = FORMATS[int(catalogue.formats[movie])]
@@ -180,7 +154,7 @@ def _entry(
 
 
 def _also(catalogue: Catalogue, movies: IntArray, most: int, draws: Draws) -> list[list[str]]:
-    """Gives, for each movie, ids of other movies of its taste, most of them of its era."""
+    """Picks, for each movie, ids of other movies of its taste, most of them of its era."""
     tastes = np.repeat(catalogue.tastes[movies], most)
     eras = np.where(draws.uniform(len(tastes)) < 0.6, np.repeat(catalogue.eras[movies], most), -1)
     picks = catalogue.pick(tastes, eras, draws.uniform(len(tastes))).reshape(len(movies), most)
@@ -195,7 +169,7 @@ def _title(title: str, kind: str) -> str:
     if kind == "html_titles":
         return f'<span class="a-size-large" id="productTitle">\n{html.escape(title)}\n</span>'
     if kind == "lost_titles":
-        return _LOST_TITLE
+        return '<span class="a-size-medium a-color-secondary"'
     if kind == "entity_titles":
         return html.escape(title).replace("(", "&#40;").replace(")", "&#41;")
     return title

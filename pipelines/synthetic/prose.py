@@ -1,6 +1,6 @@
-"""What the invented reviewers tell of a film besides their verdict: any number of neutral sentences.
+"""Writes what the invented reviewers say of a film: headlines, verdicts, and any number of neutral sentences.
 
-They make the review files as long and as hard to compress as real ones, of whose bytes most are words.
+The neutral sentences make the review files as long and as hard to compress as real ones.
 """
 
 from __future__ import annotations
@@ -9,118 +9,62 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipelines.synthetic.draws import Draws, IntArray
+from pipelines.synthetic.draws import Draws
 from pipelines.synthetic.films import TASTES
 
 _LOG_DEVIATION = 1.15
-"""Of the number of sentences, which is log-normal: half of the texts are short and a few go on for pages."""
+"""Deviation of the logarithm of the number of sentences: half of the texts are short, a few fill pages."""
 
 
-SUMMARIES = (
-    (
-        "Could not finish it",
-        "Money and evening wasted",
-        "Avoid",
-        "A disaster",
-        "One star is generous",
-        "Terrible",
-        "What were they thinking",
-        "Returned it",
-    ),
-    (
-        "Disappointing",
-        "Not for me",
-        "Expected more",
-        "Weak",
-        "Rather dull",
-        "A chore",
-        "Two good scenes",
-        "Below average",
-    ),
-    (
-        "It is all right",
-        "Neither here nor there",
-        "Three stars",
-        "Fair",
-        "Watchable",
-        "Good in parts",
-        "Mixed feelings",
-        "Average",
-    ),
-    (
-        "Very good",
-        "Well made",
-        "Nearly perfect",
-        "Solid",
-        "Four stars",
-        "A pleasant surprise",
-        "Worth an evening",
-        "Enjoyed it",
-    ),
-    (
-        "A favorite",
-        "Wonderful",
-        "Five Stars",
-        "A classic",
-        "Loved every minute",
-        "Perfect",
-        "Must see",
-        "Excellent",
-    ),
-)
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(part.split()) for part in text.split(","))
+
+
+def _grouped(text: str) -> tuple[tuple[str, ...], ...]:
+    """Splits a text into groups at blank lines, and each group into phrases at bars and line ends."""
+    groups = text.strip().replace("|", "\n").split("\n\n")
+    return tuple(tuple(phrase.strip() for phrase in group.split("\n")) for group in groups)
+
+
+SUMMARIES = _grouped("""
+    Could not finish it | Money and evening wasted | Avoid | A disaster | One star is generous
+    Terrible | What were they thinking | Returned it
+
+    Disappointing | Not for me | Expected more | Weak | Rather dull | A chore | Two good scenes
+    Below average
+
+    It is all right | Neither here nor there | Three stars | Fair | Watchable | Good in parts
+    Mixed feelings | Average
+
+    Very good | Well made | Nearly perfect | Solid | Four stars | A pleasant surprise | Worth an evening
+    Enjoyed it
+
+    A favorite | Wonderful | Five Stars | A classic | Loved every minute | Perfect | Must see
+    Excellent
+""")
 """Eight headlines for each number of stars, from one to five."""
-VERDICTS = (
-    (
-        "is the worst film I have seen in years.",
-        "bored everyone in the room.",
-        "has neither story nor heart.",
-        "went straight back to the shop.",
-        "made me angry.",
-        "is not worth the disc it came on.",
-        "lost me after ten minutes.",
-        "should come with an apology.",
-    ),
-    (
-        "did not live up to its name.",
-        "drags badly in the middle.",
-        "left me cold.",
-        "has a good idea and wastes it.",
-        "is forgettable.",
-        "is too long by half.",
-        "disappointed us.",
-        "could have been so much better.",
-    ),
-    (
-        "is fine for a rainy evening.",
-        "has its moments.",
-        "is neither good nor bad.",
-        "passes the time.",
-        "starts well and then loses its way.",
-        "is decent, nothing more.",
-        "was about what I expected.",
-        "is worth seeing once.",
-    ),
-    (
-        "is well acted and well told.",
-        "held up better than I remembered.",
-        "kept us guessing nearly to the end.",
-        "is a good film with a few slow spots.",
-        "was better than I expected.",
-        "deserves to be better known.",
-        "is very nearly great.",
-        "is a fine piece of work.",
-    ),
-    (
-        "is a joy from start to finish.",
-        "never gets old.",
-        "is as good as films get.",
-        "had the whole family cheering.",
-        "is a masterpiece.",
-        "still gives me goose bumps.",
-        "belongs on every shelf.",
-        "is one I will watch again and again.",
-    ),
-)
+VERDICTS = _grouped("""
+    is the worst film I have seen in years. | bored everyone in the room. | has neither story nor heart.
+    went straight back to the shop. | made me angry. | is not worth the disc it came on.
+    lost me after ten minutes. | should come with an apology.
+
+    did not live up to its name. | drags badly in the middle. | left me cold.
+    has a good idea and wastes it. | is forgettable. | is too long by half. | disappointed us.
+    could have been so much better.
+
+    is fine for a rainy evening. | has its moments. | is neither good nor bad. | passes the time.
+    starts well and then loses its way. | is decent, nothing more. | was about what I expected.
+    is worth seeing once.
+
+    is well acted and well told. | held up better than I remembered.
+    kept us guessing nearly to the end. | is a good film with a few slow spots.
+    was better than I expected. | deserves to be better known. | is very nearly great.
+    is a fine piece of work.
+
+    is a joy from start to finish. | never gets old. | is as good as films get.
+    had the whole family cheering. | is a masterpiece. | still gives me goose bumps.
+    belongs on every shelf. | is one I will watch again and again.
+""")
 """Eight ends of a sentence that begins with the title, for each number of stars."""
 _REMARKS = (
     "Mostly I watch {}.",
@@ -146,12 +90,6 @@ OWN_TASTE_REMARKS = tuple(remark.format(_SPOKEN[taste]) for taste in TASTES for 
 """Four remarks for each taste, in the order of TASTES."""
 NUM_PHRASES = 8
 NUM_REMARKS = len(_REMARKS)
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(" ".join(part.split()) for part in text.split(","))
-
-
 _OPENINGS = (
     *("The", "That", "Its", "This", "Every", "Some", "One", "Another", "Her", "His", "Their", "Our", "My"),
     *("Later the", "Then the", "Here the", "At first the", "Near the end the", "Halfway through the"),
@@ -199,16 +137,8 @@ _CLOSINGS = (
     *(f"around minute {minute}" for minute in range(2, 178)),
     *(f"in {year}" for year in range(1921, 2018)),
     *(f"for {count} dollars" for count in range(3, 60)),
-    *(
-        "again",
-        "at last",
-        "twice",
-        "as before",
-        "on the way home",
-        "without a word",
-        "in the rain",
-        "at night",
-    ),
+    *("again", "at last", "twice", "as before", "on the way home", "without a word", "in the rain"),
+    "at night",
     *("in the other cut", "in both versions", "in the novel", "on television", "on the big screen", "abroad"),
 )
 _VOCABULARIES = (
@@ -220,14 +150,13 @@ _VOCABULARIES = (
     _NOUNS,
     tuple(f"{closing}." for closing in _CLOSINGS),
 )
-"""The parts of a sentence in their order, and what each may be."""
+"""The words for each part of a sentence, in the order of the parts."""
 
 
 class Prose:
-    """Writes sentences for many texts at once; each has its own, so that they do not compress away.
+    """Writes sentences for many texts at once; no two texts share theirs, so they do not compress away.
 
-    Args:
-        log_median: the logarithm of the median number of sentences.
+    `log_median` is the logarithm of the median number of sentences.
     """
 
     def __init__(self, log_median: float = 1.25) -> None:
@@ -238,8 +167,9 @@ class Prose:
         self._starts = np.concatenate([[0], np.cumsum(self._sizes)[:-1]])
 
     def __call__(self, num_texts: int, draws: Draws) -> list[str]:
-        """Gives the sentences of each text, with a space before each: some have none."""
-        counts = self._num_sentences(num_texts, draws)
+        """Returns the sentences of each text, with a space before each sentence; some texts have none."""
+        logs = self._log_median + _LOG_DEVIATION * draws.bell(num_texts)
+        counts = np.floor(np.exp(logs)).astype(np.int64)
         total = int(counts.sum())
         chosen = (draws.uniform(total * len(self._sizes)).reshape(total, -1) * self._sizes).astype(np.int64)
         tokens = self._starts + chosen  # int64 [num_sentences, num_parts]
@@ -247,7 +177,3 @@ class Prose:
         ends = np.concatenate([[0], np.cumsum((self._lengths[tokens] + 1).sum(axis=1))])
         bounds = ends[np.concatenate([[0], np.cumsum(counts)])].tolist()
         return [text[start:end] for start, end in pairwise(bounds)]
-
-    def _num_sentences(self, num_texts: int, draws: Draws) -> IntArray:
-        logs = self._log_median + _LOG_DEVIATION * draws.bell(num_texts)
-        return np.floor(np.exp(logs)).astype(np.int64)

@@ -1,8 +1,8 @@
-"""Who comes to which movie, when, and what they give it: the planted structure of the synthetic data set.
+"""Draws reviewers, their movies, days and ratings: the planted structure of the synthetic data set.
 
-Each reviewer has a taste, a second taste, an era that they favor, and a generosity. Most of their movies come
-from there, the rest from anywhere, always by fame; their stars follow taste, the movie's quality, their
-generosity and chance.
+Each reviewer has a taste, a second taste, a favourite era, and a generosity. Most of their movies are of
+these tastes and this era, the rest are any movies, and all are picked by fame. Their stars follow their
+taste, the quality of the movie, their generosity and chance.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pipelines.synthetic.films import TASTES
 FIRST_DAY = np.datetime64("1998-01-01", "D")
 LAST_DAY = np.datetime64("2018-10-31", "D")
 NUM_DAYS = int((LAST_DAY - FIRST_DAY).astype(np.int64)) + 1
-"""Days are counted from FIRST_DAY; the last one is left to later edits, which must come after."""
+"""Days that reviews may have, counted from FIRST_DAY; only later edits are written on the last day."""
 
 MOST_REVIEWS = 2000
-"""What the busiest reviewer writes at most; the published tail ends about there."""
+"""Reviews of the busiest reviewer at most; the published tail ends about there."""
 
 _TASTE_SHARES = (0.14, 0.07, 0.11, 0.10, 0.13, 0.08, 0.09, 0.06, 0.05, 0.06, 0.05, 0.06)
 _OWN_ERA, _OWN_TASTE, _SECOND_TASTE = 0.42, 0.72, 0.86
@@ -34,18 +34,18 @@ _YEAR_SHARES = (
     *(0.003, 0.006, 0.013, 0.014, 0.015, 0.017, 0.021, 0.025, 0.026, 0.033),
     *(0.036, 0.041, 0.046, 0.055, 0.079, 0.134, 0.150, 0.143, 0.085, 0.040, 0.025),
 )
-"""The reviews of each year, 1998 to 2018, before those of later films are moved to after their release."""
+"""The share of reviews of each year, 1998 to 2018, before reviews move to after the release of their film."""
 
 
 @dataclass(frozen=True)
-class Reviews:
-    """Reviewers in a row and what they wrote, each pair of reviewer and movie once.
+class DrawnReviews:
+    """Holds reviewers and their reviews; each pair of reviewer and movie occurs once.
 
     Attributes:
         tastes: int64 [num_reviewers], positions in TASTES.
-        reviewers: int64 [num_reviews], positions among these reviewers, ascending.
+        reviewers: int64 [num_reviews], positions in `tastes`, ascending.
         movies: int64 [num_reviews], positions in the catalogue.
-        pleasure: float64 [num_reviews], how much they liked it; the stars are cut from it.
+        pleasure: float64 [num_reviews], how much the reviewer liked the movie; `stars` divides it into stars.
         days: int64 [num_reviews], days since FIRST_DAY.
     """
 
@@ -58,16 +58,11 @@ class Reviews:
 
 def draw_reviews(
     catalogue: Catalogue, num_reviewers: int, num_reviews: int, cover: IntArray, draws: Draws
-) -> Reviews:
-    """Draws reviewers and their reviews.
+) -> DrawnReviews:
+    """Draws reviewers, who write at least one review each and `num_reviews` together.
 
-    Args:
-        catalogue: the movies.
-        num_reviewers: how many there are to be; each writes at least one review.
-        num_reviews: how many they write together.
-        cover: int64 [n], movies that somebody must come to, so that the little known ones have reviews too;
-            where nobody of a movie's taste is left, it stays out.
-        draws: the stream to draw from.
+    The movies of `cover`, int64 [n], get a review, so that little known movies have reviews too; a movie gets
+    none if no review by a reviewer of its taste is left.
     """
     tastes = np.searchsorted(np.cumsum(_TASTE_SHARES)[:-1], draws.uniform(num_reviewers), side="right")
     second_tastes = draws.integers(num_reviewers, len(TASTES))
@@ -89,20 +84,15 @@ def draw_reviews(
     pleasure = (
         match + 0.5 * generosity[reviewers] + 0.4 * catalogue.quality[movies] + 0.75 * draws.bell(num_reviews)
     )
-    return Reviews(
-        tastes,
-        reviewers,
-        movies,
-        pleasure,
-        _days(heyday[reviewers], counts[reviewers], catalogue.years[movies], draws),
-    )
+    days = _days(heyday[reviewers], counts[reviewers], catalogue.years[movies], draws)
+    return DrawnReviews(tastes, reviewers, movies, pleasure, days)
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
-    """Finds the pleasure at which each further star begins, so that the stars have the published shares: [4].
+    """Finds the pleasure at which stars 2 to 5 begin, so that they have the published shares: float64 [4].
 
-    It draws a hundred thousand reviews like those to come and takes their quantiles, so that a small set
-    differs from the published shares by its own chance alone.
+    The edges are quantiles of a hundred thousand trial reviews, so that a small data set differs from the
+    published shares by chance alone.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -114,12 +104,12 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 
 
 def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
-    """Cuts the pleasure into stars, 1 to 5: int64 [n]."""
+    """Divides the pleasure into stars, 1 to 5: int64 [n]."""
     return np.searchsorted(edges, pleasure, side="right") + 1
 
 
 def most_reviews(num_movies: int) -> int:
-    """Gives what one reviewer writes at most: never so much that finding movies not yet seen gets hard."""
+    """Returns the most reviews of one reviewer: few enough to find movies that they have not seen."""
     return max(1, min(MOST_REVIEWS, num_movies // 4))
 
 
@@ -177,7 +167,7 @@ def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArr
 
 
 def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> IntArray:
-    """Finds the rows whose reviewer has that movie in another row already; fixed rows count as the first."""
+    """Finds the rows whose reviewer has the same movie in another row; fixed rows are never found."""
     key = (reviewers << 32) | (movies << 1) | ~fixed
     order = np.argsort(key, kind="stable")
     pair = key[order] >> 1
@@ -185,7 +175,7 @@ def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> Int
 
 
 def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws: Draws) -> IntArray:
-    """Draws how many reviews each writes: long tailed, at least one, exact in sum: int64 [num_reviewers]."""
+    """Draws the number of reviews of each: long tailed, at least one, exact in sum: int64 [num_reviewers]."""
     most = most_reviews(num_movies)
     survival = _survival(num_reviews / num_reviewers, most)
     counts = np.searchsorted(-survival, -draws.uniform(num_reviewers), side="left")
@@ -197,7 +187,7 @@ def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws:
 
 
 def _survival(mean: float, most: int) -> FloatArray:
-    """Gives the chance of writing n reviews or more, n = 1 to most, in a discrete Lomax law of that mean."""
+    """Returns the chance of n or more reviews, n = 1 to most, in a discrete Lomax law of the given mean."""
     numbers = np.arange(most, dtype=np.float64)
     low, high = 1e-9, 1e9
     for _ in range(100):
@@ -210,7 +200,8 @@ def _survival(mean: float, most: int) -> FloatArray:
 def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
     """Draws the day of each review: int64 [num_reviews].
 
-    Most write within weeks of their heyday, the busiest over years; nobody writes before the film is out.
+    Most reviewers write within weeks of their heyday, the busiest over years. Nobody writes before a film is
+    released.
     """
     spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
     when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)
@@ -223,13 +214,13 @@ def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -
 
 @cache
 def _calendar() -> FloatArray:
-    """Gives the share of all reviews that were written before each year, and 1 for the end: float64 [22]."""
+    """Returns the share of all reviews written before each year, and 1 for the end: float64 [22]."""
     shares = np.cumsum((0.0, *_YEAR_SHARES))
     return np.asarray(shares / shares[-1])
 
 
 @cache
 def _year_starts() -> FloatArray:
-    """Gives the first day of each year, and the number of days for the end: float64 [22]."""
+    """Returns the first day of each year, and the number of days for the end: float64 [22]."""
     starts = [np.datetime64(f"{year}-01-01", "D") for year in range(1998, 2019)]
     return np.array([*((start - FIRST_DAY).astype(np.int64) for start in starts), NUM_DAYS], dtype=np.float64)

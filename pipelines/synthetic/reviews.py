@@ -13,7 +13,7 @@ from pipelines.synthetic.catalogue import FORMATS, Catalogue
 from pipelines.synthetic.dirt import MISSING_FIELDS, DirtRates, LinePlan, break_off, drop_field, share
 from pipelines.synthetic.draws import BoolArray, Draws, FloatArray, IntArray
 from pipelines.synthetic.prose import NUM_PHRASES, NUM_REMARKS, OWN_TASTE_REMARKS, SUMMARIES, VERDICTS, Prose
-from pipelines.synthetic.reviewers import FIRST_DAY, NUM_DAYS, Reviews, draw_reviews, star_edges, stars
+from pipelines.synthetic.reviewers import FIRST_DAY, NUM_DAYS, DrawnReviews, draw_reviews, star_edges, stars
 
 _LINES_PER_CHUNK = 50_000
 _ORIGINAL, _COPY, _REPEAT, _MALFORMED, _MISSING = range(5)
@@ -25,16 +25,17 @@ _LINE = (
 )
 _ID_DIGITS = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
 _MOST_REVIEWERS_TOLD = 50_000
+"""Reviewers up to which the truth names the taste of each; more would make it larger than it is useful."""
 
 
 @dataclass
 class ReviewTruth:
-    """What was planted in the review file, counted while it is written.
+    """Counts what is planted in the review file, while it is written.
 
     Attributes:
         lines: the lines of each kind; `originals` and `copied` are the rows that a careful reader keeps.
-        covered: bool [num_movies], whether anybody's readable review names the movie.
-        reviewer_tastes: the taste of each reviewer, by id; empty where there are very many.
+        covered: bool [num_movies], whether a readable review names the movie.
+        reviewer_tastes: the taste of each reviewer, by id; empty if there are too many reviewers.
     """
 
     covered: BoolArray
@@ -44,7 +45,7 @@ class ReviewTruth:
 
 @dataclass(frozen=True)
 class _Lines:
-    """The lines of a chunk in file order, one value a line in each array."""
+    """Holds the lines of a chunk in file order, one value a line in each array."""
 
     kinds: IntArray
     reviewers: IntArray
@@ -67,19 +68,9 @@ def review_chunks(
     *,
     brief: bool = False,
 ) -> Iterator[str]:
-    """Gives the review file piece by piece, and counts in the truth what is planted in it.
+    """Yields some tens of thousands of the review lines at a time, and counts in the truth what is planted.
 
-    Args:
-        catalogue: the movies.
-        num_lines: the lines of the whole file, dirt included.
-        num_reviewers: how many reviewers write them.
-        seed: the seed of the data set.
-        rates: how much dirt of each kind.
-        truth: counted up as the pieces are given out.
-        brief: whether reviews are a sentence or two, and not as long as real ones.
-
-    Yields:
-        Whole lines of json, some tens of thousands at a time.
+    The file has `num_lines` lines, dirt included. Brief reviews have a sentence or two; real ones are longer.
     """
     plan = LinePlan.of(num_lines, rates)
     edges = star_edges(catalogue, num_reviewers, plan.originals, seed)
@@ -90,29 +81,29 @@ def review_chunks(
     for chunk in range(num_chunks):
         draws = Draws(seed, 3, chunk)
         reviewers_here = share(num_reviewers, chunk, num_chunks)
-        planned = plan.chunk(chunk, num_chunks)
+        planned = LinePlan(*(share(count, chunk, num_chunks) for count in plan))
         cover = np.arange(chunk, len(catalogue), num_chunks)
         reviews = draw_reviews(catalogue, reviewers_here, planned.originals, cover, draws)
         lines = _plant(reviews, catalogue, planned, edges, draws)
-        numbers = np.arange(first_reviewer, first_reviewer + reviewers_here)
-        reviewer_ids = _reviewer_ids(numbers, seed)
+        reviewer_ids = _reviewer_ids(first_reviewer + np.arange(reviewers_here), seed)
         truth.covered[lines.movies] = True
         if num_reviewers <= _MOST_REVIEWERS_TOLD:
             truth.reviewer_tastes.update(zip(reviewer_ids, reviews.tastes.tolist(), strict=True))
-        # From draws of their own, so that brief and long files differ in nothing else.
+        # The sentences have draws of their own, so that brief and long files differ in nothing else.
         sentences = [""] * len(reviews.movies) if brief else prose(len(reviews.movies), Draws(seed, 6, chunk))
         rendered = render(lines, reviewer_ids, first_reviewer, sentences)
         yield "".join(_damage(rendered, lines.kinds, draws, truth.lines))
         first_reviewer += reviewers_here
 
 
-def _plant(reviews: Reviews, catalogue: Catalogue, plan: LinePlan, edges: FloatArray, draws: Draws) -> _Lines:
-    """Adds copies, later edits and lines to be damaged to a chunk's reviews, and shuffles them all."""
+def _plant(
+    reviews: DrawnReviews, catalogue: Catalogue, plan: LinePlan, edges: FloatArray, draws: Draws
+) -> _Lines:
+    """Adds copies, later edits and lines to damage to a chunk's reviews, and shuffles all lines."""
     num_originals = len(reviews.movies)
     copied_rows, copied_movies = _copies(reviews, catalogue, plan.copies, draws)
-    num_repeats = (
-        plan.repeats + plan.copies - len(copied_rows)
-    )  # too few films with editions: edits take their place
+    # If too few films have editions, later edits take the place of copies.
+    num_repeats = plan.repeats + plan.copies - len(copied_rows)
     repeated_rows = draws.choose(num_originals, num_repeats)
     damaged_rows = draws.integers(plan.malformed + plan.missing, num_originals)
     rows = np.concatenate([np.arange(num_originals), copied_rows, repeated_rows, damaged_rows])
@@ -146,8 +137,10 @@ def _plant(reviews: Reviews, catalogue: Catalogue, plan: LinePlan, edges: FloatA
     )
 
 
-def _copies(reviews: Reviews, catalogue: Catalogue, wanted: int, draws: Draws) -> tuple[IntArray, IntArray]:
-    """Chooses reviews, and another edition for each: (rows, movies), as many as wanted or fewer."""
+def _copies(
+    reviews: DrawnReviews, catalogue: Catalogue, wanted: int, draws: Draws
+) -> tuple[IntArray, IntArray]:
+    """Chooses reviews, and another edition for each: (rows, movies), `wanted` of them or fewer."""
     films = catalogue.film_numbers[reviews.movies]
     several = np.zeros(len(catalogue), dtype=np.bool_)
     several[list(catalogue.editions)] = True
@@ -170,7 +163,7 @@ def _copies(reviews: Reviews, catalogue: Catalogue, wanted: int, draws: Draws) -
 
 
 class _Renderer:
-    """Turns the lines of a chunk into json by a template, much faster than one `json.dumps` a line."""
+    """Turns the lines of a chunk into JSON by a template, much faster than one `json.dumps` a line."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._movie_ids = np.array(catalogue.movie_ids, dtype=object)
@@ -191,7 +184,7 @@ class _Renderer:
     def __call__(
         self, lines: _Lines, reviewer_ids: list[str], first_reviewer: int, sentences: list[str]
     ) -> list[str]:
-        """Gives the lines, whole ones, in the same order; the sentences are those of the originals."""
+        """Returns the lines as text, in the same order; `sentences` holds those of the originals."""
         original_text = lines.texts % (NUM_PHRASES * NUM_PHRASES * NUM_REMARKS * 2)
         summary, rest = original_text % NUM_PHRASES, original_text // NUM_PHRASES
         verdict, rest = rest % NUM_PHRASES, rest // NUM_PHRASES
@@ -225,7 +218,7 @@ class _Renderer:
 
 
 def _damage(lines: list[str], kinds: IntArray, draws: Draws, counts: Counter[str]) -> list[str]:
-    """Breaks the lines that are to be malformed or to lack a field, and counts every kind."""
+    """Breaks the lines that are planned as malformed or without a field, and counts every kind."""
     counts["lines"] += len(lines)
     for name, kind in (("originals", _ORIGINAL), ("copied", _COPY), ("repeated_pairs", _REPEAT)):
         counts[name] += int((kinds == kind).sum())
@@ -242,7 +235,7 @@ def _damage(lines: list[str], kinds: IntArray, draws: Draws, counts: Counter[str
 
 
 def _reviewer_ids(numbers: IntArray, seed: int) -> list[str]:
-    """Gives ids of thirteen characters, A first; numbers are mixed one to one, so no two share an id."""
+    """Returns ids of thirteen characters, A first; numbers are mixed one to one, so no two share an id."""
     mixed = (numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed % 2**60)) % np.uint64(
         2**60
     )

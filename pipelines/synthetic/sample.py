@@ -1,6 +1,6 @@
-"""Finds the bundled sample: the committed files in a checkout, freshly written ones in an installation.
+"""Finds the bundled sample: the committed files in a checkout, freshly written files in an installation.
 
-The sample is a synthetic data set of fixed size and seed, so both are the same; a test holds them together.
+The sample is a synthetic data set of fixed size and seed, so the files are the same; a test compares them.
 """
 
 from __future__ import annotations
@@ -10,42 +10,28 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from pipelines.synthetic.write import SyntheticFiles, write_synthetic
 
 
-class SampleFiles(NamedTuple):
-    """Where the sample's files lie."""
-
-    reviews: Path
-    metadata: Path
-
-
 @cache
-def sample_files() -> SampleFiles:
-    """Gives the sample's review and metadata file; without a checkout they last until the process ends."""
+def sample_files() -> SyntheticFiles:
+    """Returns the sample's files; files that are freshly written are deleted when the process ends."""
     committed = Path(__file__).resolve().parents[2] / "data" / "sample"
-    files = SampleFiles(committed / "reviews.json.gz", committed / "metadata.json.gz")
+    names = ("reviews.json.gz", "metadata.json.gz", "truth.json")
+    files = SyntheticFiles(*(committed / name for name in names))
     if all(path.is_file() for path in files):
         return files
     directory = Path(tempfile.mkdtemp(prefix="movie-engine-sample-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    written = write_sample(directory)
-    return SampleFiles(written.reviews, written.metadata)
+    return write_sample(directory)
 
 
 def write_sample(directory: Path) -> SyntheticFiles:
-    """Writes the sample, which data/README.md describes.
+    """Writes the sample, which data/README.md describes, into a directory.
 
-    It is denser than real review logs, about seven reviews a reviewer and thirteen a movie, so that a
-    model trained within seconds has something to find.
-
-    Args:
-        directory: where to write.
-
-    Returns:
-        The paths of the reviews, the metadata and the truth.
+    The sample is denser than real review logs: about seven reviews a reviewer and thirteen a movie, so that a
+    model finds something within seconds.
     """
     return write_synthetic(
         directory, num_reviews=6_500, num_reviewers=900, num_movies=500, seed=42, brief=True

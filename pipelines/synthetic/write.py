@@ -1,8 +1,8 @@
 """Writes a synthetic data set of any size in the Amazon 2018 format, and the truth about it.
 
-It stands in for the real logs, which may not be passed on: the shape is the published one, the films are real
-or plainly invented, the reviewers are all invented, and what was planted (tastes, editions of one film, every
-kind of dirt) is written down, so that whoever reads the files can be checked against it.
+The data set stands in for the real logs, which may not be passed on. Its shape is the published one, its
+films are real or plainly invented, and its reviewers are invented. The truth names everything that was
+planted (tastes, editions of one film, every kind of dirt), so any reader of the files can be checked by it.
 
     python -m pipelines.synthetic --reviews 100000 --output synthetic/
 """
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.errors import ConfigError
-from pipelines.synthetic.catalogue import Catalogue, draw_catalogue
+from pipelines.synthetic.catalogue import draw_catalogue
 from pipelines.synthetic.dirt import DirtRates, LinePlan
 from pipelines.synthetic.films import TASTES
 from pipelines.synthetic.metadata import metadata_chunks
@@ -29,11 +29,10 @@ from pipelines.synthetic.reviews import ReviewTruth, review_chunks
 
 _REVIEWS_PER_REVIEWER = 2.3
 _PUBLISHED_REVIEWS, _PUBLISHED_MOVIES, _MOVIE_GROWTH = 8_765_568, 182_000, 0.508
-_COMPRESSION_LEVEL = 5
 
 
 class SyntheticFiles(NamedTuple):
-    """Where the files of a synthetic data set lie."""
+    """Holds the paths of the files of a synthetic data set."""
 
     reviews: Path
     metadata: Path
@@ -53,23 +52,20 @@ def write_synthetic(
 ) -> SyntheticFiles:
     """Writes reviews, metadata and truth; the same arguments give the same bytes.
 
-    Memory grows with the movies alone: the reviews are drawn and written chunk by chunk.
+    Memory grows with the movies alone, because the reviews are drawn and written chunk by chunk.
 
     Args:
-        directory: where to write; it is made where it is missing, and files of the same names are replaced.
+        directory: where to write; it is made if it is missing, and files of the same names are replaced.
         num_reviews: the lines of the review file, dirt included.
-        num_reviewers: how many write them; by default one for every 2.3 lines, as in the whole real set.
-        num_movies: how many movies are sold; by default as many as a real set of that size has.
+        num_reviewers: the number of reviewers; by default one for every 2.3 lines, as in the whole real set.
+        num_movies: the number of movies; by default the number in a real set of that size.
         seed: names the data set.
         dirt: how much dirt of each kind; by default about as much as real files have.
         compress: whether reviews and metadata are gzipped; the truth is plain.
-        brief: whether reviews and descriptions are a sentence or two, and not as long as real ones.
-
-    Returns:
-        The three paths.
+        brief: write reviews and descriptions of a sentence or two, shorter than real ones.
 
     Raises:
-        ConfigError: the sizes do not go together.
+        ConfigError: the sizes do not fit each other.
 
     Example:
         >>> files = write_synthetic(Path("synthetic"), num_reviews=10_000)  # doctest: +SKIP
@@ -94,6 +90,7 @@ def write_synthetic(
     _write(files.reviews, chunks)
     metadata_truth: Counter[str] = Counter()
     _write(files.metadata, metadata_chunks(catalogue, seed, dirt, metadata_truth, brief=brief))
+    movies = zip(catalogue.movie_ids, catalogue.titles, catalogue.films, strict=True)
     truth = {
         "seed": seed,
         "asked": {"num_reviews": num_reviews, "num_reviewers": num_reviewers, "num_movies": num_movies},
@@ -103,10 +100,11 @@ def write_synthetic(
         | {"movies": int(review_truth.covered.sum())},
         "metadata": dict(metadata_truth),
         "tastes": TASTES,
-        "movies": _movie_truth(catalogue),
-        "editions": [
-            [catalogue.movie_ids[movie] for movie in movies] for movies in catalogue.editions.values()
-        ],
+        "movies": {
+            movie_id: {"title": title, "year": film.year, "taste": film.taste, "invented": film.invented}
+            for movie_id, title, film in movies
+        },
+        "editions": [[catalogue.movie_ids[movie] for movie in same] for same in catalogue.editions.values()],
         "reviewer_tastes": review_truth.reviewer_tastes or None,
     }
     files.truth.write_text(json.dumps(truth) + "\n", encoding="utf-8")
@@ -114,7 +112,7 @@ def write_synthetic(
 
 
 def _default_movies(num_reviews: int) -> int:
-    """Gives the movies that a real set of that size has: they grow with about the root of the reviews."""
+    """Returns the number of movies in a real set of that size, which grows like the root of the reviews."""
     published = int(_PUBLISHED_MOVIES * (num_reviews / _PUBLISHED_REVIEWS) ** _MOVIE_GROWTH)
     return max(20, min(published, num_reviews // 3))
 
@@ -141,21 +139,11 @@ def _check_sizes(num_reviews: int, num_reviewers: int, num_movies: int, seed: in
         )
 
 
-def _movie_truth(catalogue: Catalogue) -> dict[str, object]:
-    """Says of every movie what it is, by id."""
-    return {
-        movie_id: {"title": title, "year": film.year, "taste": film.taste, "invented": film.invented}
-        for movie_id, title, film in zip(catalogue.movie_ids, catalogue.titles, catalogue.films, strict=True)
-    }
-
-
 def _write(path: Path, pieces: Iterable[str]) -> None:
-    """Writes text piece by piece, gzipped where the name ends in .gz, with nothing of the clock in it."""
+    """Writes text piece by piece, gzipped without a time stamp if the name ends in .gz."""
     with path.open("wb") as raw:
         if path.suffix != ".gz":
             raw.writelines(piece.encode("utf-8") for piece in pieces)
             return
-        with gzip.GzipFile(
-            filename="", mode="wb", fileobj=raw, compresslevel=_COMPRESSION_LEVEL, mtime=0
-        ) as packed:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=5, mtime=0) as packed:
             packed.writelines(piece.encode("utf-8") for piece in pieces)

@@ -1,7 +1,7 @@
-"""Several relevance heads that differ by their seeds, as one head whose vectors lie side by side.
+"""Trains relevance heads of several seeds, and joins them into one head whose vectors lie side by side.
 
 A single head of few reviews owes much to chance; the mean of several scores owes less. The mean of inner
-products is one inner product of longer vectors, so an index searches them as it searches those of one head.
+products is one inner product of longer vectors, so an index searches the joined vectors like any others.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from pipelines.training.loops import Trained, train_relevance
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
 
 _SEEDS_APART = 1000
+"""Difference between the seeds of two heads."""
+MEMBERS_UP_TO = 200_000
+"""Reviews up to which several heads are trained; more reviews leave less to chance."""
 
 
 def train_members(
@@ -30,15 +33,15 @@ def train_members(
     rounds: int | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RelevanceHead]:
-    """Trains `config.num_members` heads where the reviews are few, and one where they are many.
+    """Trains `config.num_members` heads where the reviews are few, and one head where they are many.
 
-    The first one finds how long to train and how much a review of each rating says; the others take both
-    from it. Arguments, errors and what is given back are those of `train_relevance`, but for the head.
+    The first head finds how long to train and how much a review of each rating says; the other heads take
+    both from it. Arguments, errors and results are as in `train_relevance`, but the head is the joined one.
     """
     first = train_relevance(
         reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints
     )
-    count = config.num_members if len(reviews) <= config.members_up_to else 1
+    count = config.num_members if len(reviews) <= MEMBERS_UP_TO else 1
     others = [
         train_relevance(
             reviews,
@@ -55,7 +58,7 @@ def train_members(
 
 
 def side_by_side(heads: Sequence[RelevanceHead]) -> RelevanceHead:
-    """One head whose scores are the mean of the scores of some that weigh ratings alike."""
+    """Joins heads that weigh ratings alike into one head, whose scores are the mean of theirs."""
     if len(heads) == 1:
         return heads[0]
     share = np.float32(1 / len(heads))

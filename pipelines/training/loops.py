@@ -1,4 +1,4 @@
-"""The training loops: rounds of steps until the validation figure stops getting better."""
+"""Trains a head in rounds of steps until its validation figure stops getting better."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.config.sections import RatingConfig, RelevanceConfig
 from engine.errors import TrainingError
 from engine.model.heads import RatingHead, RelevanceHead
@@ -28,20 +29,24 @@ logger = logging.getLogger(__name__)
 
 _SMOOTHED_ROUNDS = 3
 """Rounds whose mean figure is compared, so that one lucky round does not end a training."""
+_RELEVANCE_PATIENCE = 4
+_RATING_PATIENCE = 10
+"""Rounds without a better validation figure after which training stops; the rating head's first are noisy."""
 _LONGEST_REVIEWER = 4096
 """Reviews of one reviewer in a batch of the rating head."""
 _SECONDS_BETWEEN_SAVES = 2.0
+"""Seconds from one checkpoint to the next, at least."""
 _SHARE_OF_SAVING = 0.05
-"""Least seconds from one checkpoint to the next, and the most of a training's time that they may take."""
+"""Share of a training's time that checkpoints may take, at most."""
 
 
 class Trained(NamedTuple, Generic[Head]):
-    """What a training loop gives."""
+    """Holds what a training loop finds."""
 
     head: Head
-    """The weights at the end of the best rounds, or of the last where nothing was validated."""
+    """The weights after the best round, or after the last round where nothing was validated."""
     rounds: int
-    """The round they are from, counted from 1."""
+    """The round of these weights, counted from 1."""
     losses: list[float]
     """The mean training loss of each round."""
     figures: list[float]
@@ -56,20 +61,20 @@ def train_relevance(
     *,
     validate: Callable[[RelevanceHead], float] | None = None,
     rounds: int | None = None,
-    level_weights: NDArray[np.float32] | None = None,
+    level_weights: Floats | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RelevanceHead]:
     """Trains the relevance head.
 
     Args:
-        reviews: those to learn from.
-        likes: bool [num_reviews], which of them are likes.
-        config: of the head.
-        seed: of every random choice.
-        validate: gives a figure, higher is better, after each round; training stops `config.patience` rounds
-            after its best.
+        reviews: the reviews to learn from.
+        likes: marks the likes, bool [num_reviews].
+        config: settings of the head.
+        seed: decides every random choice.
+        validate: gives a figure, higher is better, after each round; training stops some rounds after the
+            best figure.
         rounds: how many to train where nothing is validated.
-        level_weights: as `RelevanceNetwork` takes them.
+        level_weights: weights for `RelevanceNetwork`, where they are known.
         checkpoints: where the training is kept as it goes, and taken up where it was kept.
 
     Raises:
@@ -83,25 +88,18 @@ def train_relevance(
             "give more reviews, or lower the filters"
         )
     popularity = np.bincount(reviews.movie_rows[likes], minlength=reviews.num_movies)
-    num_levels = len(reviews.levels)
-    network = RelevanceNetwork(
-        popularity, reviews.num_reviewers, num_levels, config, generator, level_weights
-    )
-
-    def round_of_steps(number: int) -> Iterator[float]:
-        for step, batch in enumerate(read_ahead(sampler.batches(number))):
-            yield network.train(batch, config.learning_rate, seed + number * sampler.num_batches + step)
-
+    sizes = (reviews.num_reviewers, len(reviews.levels))
     return _Training(
         name="relevance",
         kind=RelevanceHead,
-        network=network,
+        network=RelevanceNetwork(popularity, *sizes, config, generator, level_weights),
+        sampler=sampler,
         generator=generator,
-        round_of_steps=round_of_steps,
+        seed=seed,
+        rate=lambda _number: config.learning_rate,
         num_batches=sampler.num_batches,
-        batch_size=sampler.batch_size,
-        max_rounds=rounds or config.max_epochs,
-        patience=config.patience,
+        max_rounds=rounds or config.max_rounds,
+        patience=_RELEVANCE_PATIENCE,
         validate=validate,
         checkpoints=checkpoints,
     ).run()
@@ -116,38 +114,40 @@ def train_rating(
     rounds: int | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RatingHead]:
-    """Trains the rating head; arguments and errors as of `train_relevance`.
+    """Trains the rating head; arguments and errors are as in `train_relevance`.
 
-    The learning rate falls in a straight line to zero over the rounds that are to be trained.
+    The learning rate falls in a straight line to zero over the rounds that may be trained.
     """
     generator = np.random.default_rng(seed)
     network = RatingNetwork(reviews, config, generator)
-    max_rounds = rounds or config.max_epochs
-    residuals = reviews.ratings - network.baselines[reviews.movie_rows]
-    sampler = RatingSampler(reviews, residuals, config, generator, _LONGEST_REVIEWER)
-    num_batches = sampler.num_batches(seed)
-
-    def round_of_steps(number: int) -> Iterator[float]:
-        rate = config.learning_rate * (1 - number / max_rounds)
-        for step, batch in enumerate(read_ahead(sampler.batches(number))):
-            yield network.train(batch, rate, seed + number * num_batches + step)
-
+    max_rounds = rounds or config.max_rounds
+    residuals = reviews.ratings - network.movie_means[reviews.movie_rows]
+    sampler = RatingSampler(reviews, residuals, generator, _LONGEST_REVIEWER)
     return _Training(
         name="rating",
         kind=RatingHead,
         network=network,
+        sampler=sampler,
         generator=generator,
-        round_of_steps=round_of_steps,
-        num_batches=num_batches,
-        batch_size=sampler.batch_size,
+        seed=seed,
+        rate=lambda number: config.learning_rate * (1 - number / max_rounds),
+        num_batches=sampler.num_batches(seed),
         max_rounds=max_rounds,
-        patience=config.patience,
+        patience=_RATING_PATIENCE,
         validate=validate,
         checkpoints=checkpoints,
     ).run()
 
 
+class _Sampler(Protocol):
+    batch_size: int
+
+    def batches(self, number: int) -> Iterator[Any]: ...
+
+
 class _Network(Protocol[AnyHead]):
+    def train(self, batch: Any, learning_rate: float, seed: int) -> Any: ...
+
     def head(self) -> AnyHead: ...
 
     @property
@@ -156,15 +156,16 @@ class _Network(Protocol[AnyHead]):
 
 @dataclass(kw_only=True)
 class _Training(Generic[Head]):
-    """One training as it goes; a round begins in the same state whether or not the process died before it."""
+    """Runs one training; a round begins in the same state whether or not the process died before it."""
 
     name: str
     kind: type[Head]
     network: _Network[Head]
+    sampler: _Sampler
     generator: np.random.Generator
-    round_of_steps: Callable[[int], Iterator[float]]
+    seed: int
+    rate: Callable[[int], float]
     num_batches: int
-    batch_size: int
     max_rounds: int
     patience: int
     validate: Callable[[Head], float] | None
@@ -179,7 +180,8 @@ class _Training(Generic[Head]):
         saved = self.checkpoints.load(self.name)
         if saved is not None and saved.facts["finished"]:
             logger.info("The %s head is trained already", self.name)
-            return self._finished(saved)
+            head, facts = from_arrays(self.kind, saved.arrays), saved.facts
+            return Trained(head, facts["rounds"], facts["losses"], facts["figures"])
         if saved is not None:
             self._restore(saved)
             logger.info("Going on with %s after round %s", self.name, len(self.losses))
@@ -197,26 +199,24 @@ class _Training(Generic[Head]):
     def _go_through_rounds(self) -> None:
         saved_at, next_save = time.perf_counter(), _SECONDS_BETWEEN_SAVES
         steps = self.max_rounds * self.num_batches
-        with progress_of_rounds(f"Training {self.name}", steps, self.batch_size) as on_step:
+        with progress_of_rounds(f"Training {self.name}", steps, self.sampler.batch_size) as on_step:
             for number in range(len(self.losses), self.max_rounds):
-                if self._has_stopped():
+                if self.figures and len(self.figures) - self.best_round >= self.patience:
                     return
-                total, count = 0.0, 0
-                for loss in self.round_of_steps(number):
-                    total, count = total + float(loss), count + 1
-                    on_step(float(loss))
-                self._note(total / max(count, 1))
+                losses = []
+                for step, batch in enumerate(read_ahead(self.sampler.batches(number))):
+                    seed = self.seed + number * self.num_batches + step
+                    losses.append(float(self.network.train(batch, self.rate(number), seed)))
+                    on_step(losses[-1])
+                self._note(sum(losses) / max(len(losses), 1))
                 if time.perf_counter() - saved_at > next_save:
                     began = time.perf_counter()
                     self._save()
                     saved_at = time.perf_counter()
                     next_save = max(_SECONDS_BETWEEN_SAVES, (saved_at - began) / _SHARE_OF_SAVING)
 
-    def _has_stopped(self) -> bool:
-        return bool(self.figures) and len(self.figures) - self.best_round >= self.patience
-
     def _note(self, loss: float) -> None:
-        """Notes a round, and its weights where they are the best so far."""
+        """Records the loss of a round, validates it, and keeps its weights where they are the best so far."""
         self.losses.append(loss)
         if not np.isfinite(loss):
             raise TrainingError(
@@ -255,14 +255,6 @@ class _Training(Generic[Head]):
         self.losses, self.figures = saved.facts["losses"], saved.facts["figures"]
         self.best_round = saved.facts["best_round"]
         self.generator.bit_generator.state = saved.facts["generator"]
-        best = {
-            name.removeprefix("best_"): array
-            for name, array in saved.arrays.items()
-            if name.startswith("best_")
-        }
+        named = saved.arrays.items()
+        best = {name.removeprefix("best_"): array for name, array in named if name.startswith("best_")}
         self.best = from_arrays(self.kind, best) if best else None
-
-    def _finished(self, saved: Saved) -> Trained[Head]:
-        facts = saved.facts
-        head = from_arrays(self.kind, saved.arrays)
-        return Trained(head, facts["rounds"], facts["losses"], facts["figures"])

@@ -1,4 +1,4 @@
-"""Chooses on validation reviews how the parts of a predicted rating are added up."""
+"""Chooses on held-out reviews how the parts of a predicted rating are added up."""
 
 from __future__ import annotations
 
@@ -8,52 +8,51 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Doubles, Floats, Rows
 from engine.model.heads import RatingHead
-from engine.model.scorer import Blend, Model
+from engine.model.scorer import Model
+from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews
 
 logger = logging.getLogger(__name__)
 
 _MAX_PAIRS = 50_000
+"""Held-out reviews that the weights are fitted to, of all models together."""
 _PRIOR = 20.0
 """Reviews' worth of belief that the network is right as it is."""
 
 
 class _Parts(NamedTuple):
-    """What the ratings of some held-out reviews are made of, and what was given."""
+    """Holds the parts of the predicted ratings of held-out reviews, and the levels that were given."""
 
     head: RatingHead
-    biases: NDArray[np.float32]
-    interaction: NDArray[np.float32]
-    log_scale: NDArray[np.float32]
-    near: NDArray[np.float64]
-    level_rows: NDArray[np.int64]
+    biases: Floats
+    interaction: Floats
+    log_scale: Floats
+    near: Doubles
+    level_rows: Rows
 
 
 def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], seed: int) -> Blend:
-    """Gives the blend whose weights of a rating's parts and temperature minimize the log loss.
+    """Finds the weights of a rating's parts, the temperature and the offset that minimise the log loss.
 
-    Args:
-        models: one or more, each trained on other reviews; their blend is the same.
-        held_out: of each model, reviews that it was not trained on.
-        seed: of the samples that are taken of much data.
+    Returns the blend of the models, which is the same in all, with these weights. `held_out` are, of each
+    model, reviews that it was not trained on; `seed` draws samples of much data.
     """
     from scipy.optimize import minimize
 
     blend = models[0].blend
     most = _MAX_PAIRS // len(models)
-    pairs = zip(models, held_out, strict=True)
     parts = [
         _parts(model, model.rating, reviews, most, seed)
-        for model, reviews in pairs
+        for model, reviews in zip(models, held_out, strict=True)
         if model.rating is not None and len(reviews)
     ]
     if not parts:
         return blend
 
-    def loss(weights: NDArray[np.float64]) -> float:
+    def loss(weights: Doubles) -> float:
         distance = (weights[0] - 1) ** 2 + weights[1] ** 2 / 4 + weights[2] ** 2 + weights[3] ** 2
         return float(sum(_loss(part, weights) for part in parts) + _PRIOR * distance)
 
@@ -72,9 +71,9 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
 
 
 def blended(model: Model, blend: Blend) -> Model:
-    """The model with another blend, whose offset goes into the rating head's thresholds.
+    """Returns the model with another blend, whose offset goes into the rating head's thresholds.
 
-    What moves all of them moves no location.
+    Lowering all thresholds has the effect of raising every location.
     """
     if model.rating is None:
         return replace(model, blend=blend)
@@ -82,8 +81,8 @@ def blended(model: Model, blend: Blend) -> Model:
     return replace(model, rating=replace(model.rating, thresholds=thresholds), blend=blend)
 
 
-def _loss(parts: _Parts, weights: NDArray[np.float64]) -> float:
-    """The log loss of what was given, added up over the reviews."""
+def _loss(parts: _Parts, weights: Doubles) -> float:
+    """Adds up the log loss of the given levels over the reviews."""
     location = parts.biases + weights[0] * parts.interaction + weights[1] * parts.near + weights[3]
     log_scale = parts.log_scale + np.float32(weights[2])
     probabilities = parts.head.probabilities(location.astype(np.float32), log_scale)
@@ -92,12 +91,12 @@ def _loss(parts: _Parts, weights: NDArray[np.float64]) -> float:
 
 
 def _parts(model: Model, head: RatingHead, held_out: Reviews, most: int, seed: int) -> _Parts:
-    """The parts of a random sample of the held-out reviews, which go by reviewer."""
+    """Collects the parts of a random sample of the held-out reviews, ordered by reviewer."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(held_out))[:most])
     rows, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)
     movie_rows = held_out.movie_rows[chosen]
     parts = []
-    for begin, end in model.batches(rows):
+    for begin, end in model.histories.batches(rows):
         within = slice(*np.searchsorted(places, [begin, end]))
         reviewers = model.reviewers(rows[begin:end])
         assert reviewers.tastes is not None

@@ -1,38 +1,40 @@
-"""The rating head in TensorFlow: an ordinal distribution from an MLP over reviewer and movie vectors."""
+"""Trains the rating head in TensorFlow: an ordinal distribution from an MLP over two vectors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.config.sections import RatingConfig
 from engine.model.heads import RatingHead
-from pipelines.dataset.reviews import Reviews, movie_baselines
+from pipelines.dataset.movie_figures import movie_means
+from pipelines.dataset.reviews import Reviews
 from pipelines.training.batches import RatingBatch
 from pipelines.training.row_optimizer import RowOptimizer
+from pipelines.work.tensorflow_start import traced_step
 
 if TYPE_CHECKING:
     import keras
 
 INITIAL_SCALE = 0.05
-"""Standard deviation of the first vectors."""
+"""Standard deviation of the vectors before the first step."""
 _STARS_RANGE = 4.0
-"""From the lowest rating to the highest on the scale of 1 to 5 for which the settings were chosen."""
+"""Range of the scale of 1 to 5, for which the settings were chosen; other scales are converted to it."""
+_BIAS_PENALTY = 0.02
+"""Weight of the squared biases in the loss, per review."""
 _SCALE_PENALTY = 5.0
-"""Log scales are held nearer to zero than biases."""
+"""Weight of squared log scales beside that of squared biases: log scales stay nearer to zero."""
 
 
 class RatingNetwork:
-    """The tables and the MLP of the rating head, and one step of their training.
+    """Holds the tables and the MLP of the rating head, and takes steps of their training.
 
-    Each review is predicted from its reviewer's other reviews: the pooled history leaves the target out.
-
-    Args:
-        reviews: those to learn from; they give the levels, the baselines and the first thresholds.
-        config: of the head.
-        generator: where the first vectors come from.
+    Each review is predicted from its reviewer's other reviews: the pooled history leaves the target out. The
+    reviews to learn from give the levels, the movie means and the first thresholds; the generator draws the
+    first vectors.
     """
 
     def __init__(self, reviews: Reviews, config: RatingConfig, generator: np.random.Generator) -> None:
@@ -41,16 +43,16 @@ class RatingNetwork:
 
         self._config = config
         self._levels = reviews.levels
-        self.baselines = movie_baselines(reviews)
-        # What counts as a star: ratings of 0 to 100 would be far too long as first logits and as inputs.
+        self.movie_means = movie_means(reviews)
+        # Ratings in steps of one star: ratings of 0 to 100 would be far too large as first logits and inputs.
         self._star = np.float32((reviews.levels[-1] - reviews.levels[0]) / _STARS_RANGE)
         dim = config.dim
 
-        def normal(*shape: int) -> NDArray[np.float32]:
+        def normal(*shape: int) -> Floats:
             return generator.standard_normal(shape, dtype=np.float32) * np.float32(INITIAL_SCALE)
 
         movies = normal(reviews.num_movies, dim + 2)
-        movies[:, dim] = (self.baselines - self.baselines.mean()) / self._star
+        movies[:, dim] = (self.movie_means - self.movie_means.mean()) / self._star
         movies[:, dim + 1] = 0.0
         history = normal(reviews.num_movies, 2 * dim)
         history[:, :dim] /= 3.0
@@ -60,41 +62,39 @@ class RatingNetwork:
         self.thresholds = tf.Variable(_first_thresholds(reviews))
         self.dot_weights = tf.Variable(np.ones(dim, dtype=np.float32))
         self.mlp = _mlp(3 * dim, config.hidden_units, int(generator.integers(2**31)))
-        self._dense = [
-            self.thresholds,
-            self.dot_weights,
-            *(weight.value for weight in self.mlp.trainable_weights),
-        ]
+        mlp_weights = (weight.value for weight in self.mlp.trainable_weights)
+        self._dense = [self.thresholds, self.dot_weights, *mlp_weights]
         self._adam = keras.optimizers.Adam(config.learning_rate)
         self._adam.build(self._dense)
-        self._step = tf.function(self._take_step, reduce_retracing=True)
+        self._step: Callable[..., Any] | None = None
 
     @property
     def variables(self) -> list[Any]:
-        """All that the next step depends on, in an order of its own."""
+        """Returns all variables that the next step depends on, always in the same order."""
         rows = [variable for optimizer in self._optimizers for variable in optimizer.variables]
         return [*rows, *self._dense, *self._adam.variables]
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
-        """Takes one step and gives the log loss before it, a scalar."""
+        """Takes one step, and returns the log loss before the step, a scalar."""
         import tensorflow as tf
 
         self._adam.learning_rate = learning_rate
-        return self._step(
-            RatingBatch(*map(tf.constant, batch)), tf.constant(learning_rate), tf.constant([seed, 0])
-        )
+        if self._step is None:
+            self._step = traced_step(self._take_step, batch)
+        tensors = RatingBatch(*map(tf.constant, batch))
+        return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
 
     def head(self) -> RatingHead:
-        """The weights as they are now, copied out of TensorFlow."""
+        """Returns the present weights, copied out of TensorFlow."""
         layers = [layer for layer in self.mlp.layers if layer.weights]
         history = self.history.numpy().copy()
-        history[:, self._config.dim :] /= self._star  # The head is given residuals in ratings.
+        history[:, self._config.dim :] /= self._star  # The head takes residuals in ratings.
         return RatingHead(
             levels=self._levels,
             movie_vectors=self.movies.numpy().copy(),
             history_vectors=history,
             reviewer_biases=self.reviewers.numpy().copy(),
-            baselines=self.baselines,
+            movie_means=self.movie_means,
             thresholds=np.sort(self.thresholds.numpy()),
             dot_weights=self.dot_weights.numpy().copy(),
             kernels=[layer.kernel.numpy().copy() for layer in layers],
@@ -102,13 +102,10 @@ class RatingNetwork:
         )
 
     def probabilities(self, vectors: Any, reviewers: Any, movies: Any, dropout_seed: Any = None) -> Any:
-        """The chance of each level, [num, num_levels]; the formula is `RatingHead`'s.
+        """Computes the chance of each level, [num, num_levels], by the formula of `RatingHead`.
 
-        Args:
-            vectors: [num, dim], pooled histories.
-            reviewers: [num, 2], biases and log scales.
-            movies: [num, dim + 2], rows of the movie table.
-            dropout_seed: where given, dropout is applied as in training.
+        `vectors`, [num, dim], are pooled histories; `reviewers`, [num, 2], biases and log scales; `movies`,
+        [num, dim + 2], rows of the movie table. With a `dropout_seed`, dropout is applied as in training.
         """
         import tensorflow as tf
 
@@ -163,7 +160,7 @@ class RatingNetwork:
         squares = _mean_square(movies[:, :dim]) + _mean_square(history)
         biases = _mean_square(reviewers[:, :1]) + _mean_square(movies[:, dim : dim + 1])
         scales = _mean_square(reviewers[:, 1:]) + _mean_square(movies[:, dim + 1 :])
-        return loss, config.l2 * squares + config.l2_bias * (biases + _SCALE_PENALTY * scales)
+        return loss, config.l2 * squares + _BIAS_PENALTY * (biases + _SCALE_PENALTY * scales)
 
 
 def _mlp(num_inputs: int, hidden_units: tuple[int, ...], seed: int) -> keras.Sequential:
@@ -180,12 +177,11 @@ def _mlp(num_inputs: int, hidden_units: tuple[int, ...], seed: int) -> keras.Seq
     return keras.Sequential([keras.layers.Input((num_inputs,)), *hidden, last])
 
 
-def _first_thresholds(reviews: Reviews) -> NDArray[np.float32]:
-    """Where the cumulative shares of the levels lie, in logits."""
+def _first_thresholds(reviews: Reviews) -> Floats:
+    """Returns the logits of the cumulative shares of the levels, float32 [num_levels - 1]."""
     counts = np.bincount(reviews.level_rows, minlength=len(reviews.levels)) + 0.5
     shares = np.cumsum(counts)[:-1] / counts.sum()
-    thresholds: NDArray[np.float32] = np.log(shares / (1 - shares)).astype(np.float32)
-    return thresholds
+    return np.asarray(np.log(shares / (1 - shares)), dtype=np.float32)
 
 
 def _mean_square(rows: Any) -> Any:

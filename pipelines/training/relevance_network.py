@@ -1,28 +1,35 @@
-"""The relevance head in TensorFlow: reviewer vectors pooled from histories, trained by a sampled softmax."""
+"""Trains the relevance head in TensorFlow: vectors pooled from histories, against a sampled softmax."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Floats
 from engine.config.sections import RelevanceConfig
 from engine.model.heads import RelevanceHead
 from pipelines.training.batches import RelevanceBatch
 from pipelines.training.row_optimizer import RowOptimizer
+from pipelines.work.tensorflow_start import traced_step
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 INITIAL_SCALE = 0.1
-"""Standard deviation of the first vectors."""
+"""Standard deviation of the vectors before the first step."""
+_REVIEWER_DROPOUT = 0.5
+"""Share of the examples that must do without the reviewer's own embedding."""
 _MASKED = -1e4
+"""Added to the logit of a movie that is left out of a comparison."""
 _MOMENTUM = 0.9
+"""Decay of the running mean of gradients."""
 
 
 class RelevanceNetwork:
-    """The tables of the relevance head and one step of their training.
+    """Holds the tables of the relevance head, and takes steps of their training.
 
     The loss of an example is the softmax cross entropy of its targets against the candidates, with the movies
     of its history left out, as they will be left out of its list. Where candidates are drawn, each one's
@@ -32,10 +39,9 @@ class RelevanceNetwork:
         popularity: int [num_movies], likes of each movie, from which the biases start.
         num_reviewers: rows of the reviewer table.
         num_levels: rating levels; 0 where the data has no ratings.
-        config: of the head.
-        generator: where the first vectors come from.
-        level_weights: float32 [max(num_levels, 1)], how much a review of each rating says, where that is
-            known; learned otherwise.
+        config: settings of the head.
+        generator: draws the first vectors.
+        level_weights: float32 [max(num_levels, 1)], how much a review of each rating says; None learns it.
     """
 
     def __init__(
@@ -45,7 +51,7 @@ class RelevanceNetwork:
         num_levels: int,
         config: RelevanceConfig,
         generator: np.random.Generator,
-        level_weights: NDArray[np.float32] | None = None,
+        level_weights: Floats | None = None,
     ) -> None:
         import tensorflow as tf
 
@@ -67,23 +73,24 @@ class RelevanceNetwork:
         if level_weights is None:
             tables.append(self.levels)
         self._optimizers = [RowOptimizer(table, _MOMENTUM) for table in tables]
-        self._step = tf.function(self._take_step, reduce_retracing=True)
+        self._step: Callable[..., Any] | None = None
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """All that the next step depends on, in an order of its own."""
+        """Returns all variables that the next step depends on, always in the same order."""
         return [variable for optimizer in self._optimizers for variable in optimizer.variables]
 
     def train(self, batch: RelevanceBatch, learning_rate: float, seed: int) -> tf.Tensor:
-        """Takes one step and gives the loss before it, a scalar."""
+        """Takes one step, and returns the loss before the step, a scalar."""
         import tensorflow as tf
 
-        return self._step(
-            RelevanceBatch(*map(tf.constant, batch)), tf.constant(learning_rate), tf.constant([seed, 0])
-        )
+        if self._step is None:
+            self._step = traced_step(self._take_step, batch)
+        tensors = RelevanceBatch(*map(tf.constant, batch))
+        return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
 
     def head(self) -> RelevanceHead:
-        """The weights as they are now, copied out of TensorFlow."""
+        """Returns the present weights, copied out of TensorFlow."""
         return RelevanceHead(
             movie_vectors=np.concatenate([self.movies.numpy(), self.biases.numpy()], axis=1),
             history_vectors=self.history.numpy().copy(),
@@ -112,12 +119,11 @@ class RelevanceNetwork:
         history = tf.gather(self.history, batch.history_movies)
         weights = batch.history_weights[:, None]
         levels = tf.gather(self.levels, batch.history_levels)
-        pooled = tf.math.unsorted_segment_sum(
-            history * levels * weights, batch.history_examples, num_examples
-        )
+        said = history * levels * weights
+        pooled = tf.math.unsorted_segment_sum(said, batch.history_examples, num_examples)
         mass = tf.math.unsorted_segment_sum(weights, batch.history_examples, num_examples)
         own = tf.gather(self.reviewers, batch.reviewer_rows)
-        known = tf.random.stateless_uniform([num_examples, 1], seed) >= config.reviewer_dropout
+        known = tf.random.stateless_uniform([num_examples, 1], seed) >= _REVIEWER_DROPOUT
         vectors = pooled / tf.sqrt(mass + 1.0) + own * tf.cast(known, tf.float32)
         if config.dropout:
             vectors = tf.nn.experimental.stateless_dropout(vectors, config.dropout, seed + 1)
@@ -129,13 +135,13 @@ class RelevanceNetwork:
         chances = tf.nn.log_softmax(logits)
         losses = -tf.gather_nd(chances, tf.stack([batch.target_examples, places], axis=1))
         loss = tf.reduce_sum(losses * batch.target_weights) / tf.reduce_sum(batch.target_weights)
-        # The history's vectors need no penalty: what they pool is held short by dropout.
+        # The vectors of histories need no penalty: dropout holds their sums short.
         squares = tf.reduce_sum(candidates**2) + tf.reduce_sum(own**2) / 64.0
         return loss, squares
 
     @staticmethod
     def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
-        """Takes the movies of each history out of the comparison."""
+        """Leaves the movies of each history out of the comparison."""
         import tensorflow as tf
 
         places = tf.searchsorted(batch.candidates, batch.history_movies)

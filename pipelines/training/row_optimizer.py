@@ -1,4 +1,4 @@
-"""Updates of embedding tables that touch the rows of the batch and nothing else."""
+"""Updates embedding tables, touching the rows of the batch and nothing else."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 DECAY = 0.999
-"""Of the running mean of squared gradients."""
+"""Decay of the running mean of squared gradients."""
 EPSILON = 1e-7
 """Keeps a step finite where all gradients were zero."""
 
 
 class RowOptimizer:
-    """Adam that touches the rows of a batch alone, in a table of any size.
+    """Applies Adam to the rows of a batch alone, in a table of any size.
 
     Keras' own optimizers update whole tables in each step and square repeated ids' gradients one by one. Here
-    repeated ids are merged first, and a step costs what its batch costs, whatever the table's size. The bias
+    repeated ids are merged first, and the cost of a step depends on its batch, not on the table. The bias
     of the running means (Kingma & Ba 2015, section 3) is corrected by each row's own count of touches, so
     that rare rows learn as fast as frequent ones.
 
-    Args:
-        table: the variable, float32 [num_rows, dim].
-        momentum: decay of the running mean of gradients, at least 0 and under 1; at 0 there is none, and
-            the running mean of squared gradients is one number a row, which takes least memory and learns
-            ratings as well. With momentum each number has its own, as in Adam.
+    `momentum` is the decay of the running mean of gradients, at least 0 and under 1. At 0 there is none, and
+    the running mean of squared gradients is one number a row, which takes least memory and learns ratings as
+    well. With momentum each number has its own means, as in Adam.
     """
 
     def __init__(self, table: tf.Variable, momentum: float = 0.0) -> None:
@@ -40,17 +38,12 @@ class RowOptimizer:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """The table and what is kept of its rows: all that the next step depends on."""
+        """Returns the table and what is kept of its rows: all that the next step depends on."""
         kept = (self.table, self.mean_square, self.mean, self.touches)
         return [variable for variable in kept if variable is not None]
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
-        """Takes one step.
-
-        Args:
-            gradient: what `GradientTape.gradient` gives for the table: slices, or a tensor of its shape.
-            learning_rate: a scalar.
-        """
+        """Takes a step along what `GradientTape.gradient` gives: slices, or a tensor of the table's shape."""
         import tensorflow as tf
 
         if isinstance(gradient, tf.IndexedSlices):
@@ -69,7 +62,7 @@ class RowOptimizer:
 
 
 def _running_mean(kept: tf.Variable, rows: Any, values: Any, decay: float, touches: Any) -> Any:
-    """Updates the running means of some rows, and gives them without the bias of their first values."""
+    """Updates the running means of some rows, and returns them without the bias of their first values."""
     import tensorflow as tf
 
     means = decay * tf.gather(kept, rows) + (1 - decay) * values

@@ -1,4 +1,4 @@
-"""What can be tuned: the parts of a model that are trained apart, their settings, and how each is judged."""
+"""Names the parts of a model that are tuned, the ranges of their settings, and how each is judged."""
 
 from __future__ import annotations
 
@@ -15,125 +15,116 @@ from engine.model.histories import recency_weights
 from pipelines.dataset.reviews import Reviews, histories_of
 from pipelines.dataset.splits import hold_out_last, in_order
 from pipelines.measuring.ranking import rank_held_out
-from pipelines.neighbours.linear import linear_neighbours
+from pipelines.neighbours.tables import linear_neighbours
 from pipelines.training.fit import first_blend
-from pipelines.training.holdouts import FEWEST_VALIDATED
+from pipelines.training.holdouts import FEWEST_VALIDATED, VALIDATION_SHARE
 from pipelines.training.loops import train_rating, train_relevance
 from pipelines.training.validation import likelihood_of, ndcg_of
 
 Head = TypeVar("Head")
 OnFigure = Callable[[float], None]
-"""Is told the validation figure of each round, and may end the training by raising."""
+"""Takes the validation figure of each round; ends the training by raising."""
 
 _RANKED_REVIEWERS = 2000
+"""Reviewers who judge the linear model; more would cost time and hardly move the figure."""
 
 
 class Range(NamedTuple):
-    """Where a setting is looked for."""
+    """The range in which a setting is searched."""
 
     low: float
     high: float
     log: bool = False
-    """Whether equal ratios count as equal steps."""
+    """Equal ratios count as equal steps."""
     whole: bool = False
-    """Whether only whole numbers are tried."""
+    """Only whole numbers are tried."""
 
 
 class TuningData(NamedTuple):
-    """What may be learned from, and what judges it: neither holds a test review."""
+    """Holds what is learned from and what judges it; neither holds a test review."""
 
-    earlier: Reviews
-    later: Reviews
+    train: Reviews
+    held_out: Reviews
     liked: Reviews
-    """The likes among `later`."""
+    """The likes among `held_out`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of the model whose settings are searched apart from the others'.
-
-    Attributes:
-        name: what people call it.
-        figure: what it is judged by; higher is better.
-        ranges: by the dotted names of its settings.
-        share: of the time, relative to the other parts.
-        measure: trains the part with a configuration and gives its figure.
-        applies: whether there is something to tune, given the data and the configuration.
-    """
+    """A part of the model whose settings are searched on their own."""
 
     name: str
     figure: str
+    """The name of the figure that judges the part; higher is better."""
     ranges: Mapping[str, Range]
+    """The ranges of its settings, by dotted name."""
     share: float
+    """Its share of the time, relative to the other parts."""
     measure: Callable[[TuningData, Config, OnFigure], float]
+    """Trains the part with a configuration and returns its figure."""
     applies: Callable[[TuningData, Config], bool] = lambda _data, _config: True
+    """Tells whether the data and the configuration leave something to tune."""
 
 
 def split_for_tuning(reviews: Reviews, config: Config) -> TuningData:
-    """Sets the test share aside, and of what is left holds out each reviewer's last reviews.
+    """Sets the test share aside, and holds out each reviewer's last reviews of the rest.
 
-    Both are cut as a build cuts them, so what it measures itself on has no say in its settings.
+    Both are cut as in a build, so the reviews that a build measures itself on have no say in its settings.
 
     Raises:
         DataError: too few likes are held out to say anything.
     """
     training = in_order(reviews, config)
     if config.split.test_share > 0:
-        training = hold_out_last(training, config.split.test_share).earlier
-    earlier, later = hold_out_last(training, config.split.validation_share)
-    liked = later.select(later.likes(first_blend(training, config).like_rating))
+        training = hold_out_last(training, config.split.test_share).train
+    train, held_out = hold_out_last(training, VALIDATION_SHARE)
+    liked = held_out.select(held_out.likes(first_blend(training, config).like_rating))
     judges = len(np.unique(liked.reviewer_rows))
     if judges < FEWEST_VALIDATED:
         raise DataError(
             f"Only {judges} reviewers have a held-out like to tune on; expected at least {FEWEST_VALIDATED}; "
             "give more reviews, or lower the filters"
         )
-    return TuningData(earlier, later, liked)
+    return TuningData(train, held_out, liked)
 
 
 def _measure_relevance(data: TuningData, config: Config, on_figure: OnFigure) -> float:
-    validate = ndcg_of(data.earlier, data.liked, config.seed)
-    likes = data.earlier.likes(first_blend(data.earlier, config).like_rating)
-    trained = train_relevance(
-        data.earlier, likes, config.relevance, config.seed, validate=_telling(validate, on_figure)
-    )
+    validate = _telling(ndcg_of(data.train, data.liked, config.seed), on_figure)
+    likes = data.train.likes(first_blend(data.train, config).like_rating)
+    trained = train_relevance(data.train, likes, config.relevance, config.seed, validate=validate)
     return trained.figures[trained.rounds - 1]
 
 
 def _measure_rating(data: TuningData, config: Config, on_figure: OnFigure) -> float:
-    validate = likelihood_of(data.earlier, data.later, config.seed)
-    trained = train_rating(data.earlier, config.rating, config.seed, validate=_telling(validate, on_figure))
+    validate = _telling(likelihood_of(data.train, data.held_out, config.seed), on_figure)
+    trained = train_rating(data.train, config.rating, config.seed, validate=validate)
     return trained.figures[trained.rounds - 1]
 
 
 def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -> float:
-    """The NDCG@20 of the linear model alone, asked with a reviewer's fading history as in a score."""
-    blend = first_blend(data.earlier, config)
-    weights = np.where(data.earlier.likes(blend.like_rating), 1.0, blend.other_weight)
-    settings = config.neighbours
-    table = linear_neighbours(
-        data.earlier, weights, l2=settings.linear_l2, num_neighbours=settings.num_linear_neighbours
-    )
-    histories = histories_of(data.earlier)
+    """Measures the NDCG@20 of the linear model alone, with fading histories as in a score."""
+    blend = first_blend(data.train, config)
+    weights = np.where(data.train.likes(blend.like_rating), 1.0, blend.other_weight)
+    table = linear_neighbours(data.train, weights, l2=config.neighbours.linear_l2)
+    histories = histories_of(data.train)
     offsets = histories.offsets
 
     def score(reviewer_rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores = np.zeros((len(reviewer_rows), data.earlier.num_movies), dtype=np.float32)
+        scores = np.zeros((len(reviewer_rows), data.train.num_movies), dtype=np.float32)
         for place, row in enumerate(reviewer_rows):
             history = slice(offsets[row], offsets[row + 1])
-            fading = recency_weights(
-                np.arange(history.stop - history.start, 0, -1), config.relevance.recency_power
-            )
+            ages = np.arange(history.stop - history.start, 0, -1)
+            fading = recency_weights(ages, config.relevance.recency_power)
             rows, (near,) = table.spread(histories.movie_rows[history], fading * weights[history])
             scores[place, rows] = near
         return scores
 
-    ranked = rank_held_out(score, data.earlier, data.liked, max_reviewers=_RANKED_REVIEWERS, seed=config.seed)
+    ranked = rank_held_out(score, data.train, data.liked, max_reviewers=_RANKED_REVIEWERS, seed=config.seed)
     return ranked.mean()["ndcg@20"]
 
 
 def _telling(validate: Callable[[Head], float], on_figure: OnFigure) -> Callable[[Head], float]:
-    """The same figure, told on the way."""
+    """Returns a function that validates a head, and tells `on_figure` the figure too."""
 
     def told(head: Head) -> float:
         figure = validate(head)
@@ -164,18 +155,15 @@ PARTS = (
         ranges={"neighbours.linear_l2": Range(1.0, 3000.0, log=True)},
         share=1,
         measure=_measure_neighbours,
-        applies=lambda data, config: data.earlier.num_movies <= config.neighbours.linear_up_to,
+        applies=lambda data, config: data.train.num_movies <= config.neighbours.linear_up_to,
     ),
     Part(
         name="rating",
         figure="log likelihood",
-        ranges={
-            "rating.l2": Range(0.01, 10.0, log=True),
-            "rating.dim": Range(4, 128, log=True, whole=True),
-        },
+        ranges={"rating.l2": Range(0.01, 10.0, log=True), "rating.dim": Range(4, 128, log=True, whole=True)},
         share=3,
         measure=_measure_rating,
-        applies=lambda data, _config: data.earlier.has_ratings,
+        applies=lambda data, _config: data.train.has_ratings,
     ),
 )
-"""Every part that is tuned, in the order in which that is done."""
+"""The parts that are tuned, in this order."""

@@ -1,4 +1,4 @@
-"""Recipes written out: TOML that holds only what differs from the defaults, as `--config` reads it."""
+"""Writes settings as a recipe: TOML that holds only what differs from the defaults, for `--config`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.work.output import RECIPE_SUFFIXES, check_output, write_text
 
 
 def differences(config: Config) -> dict[str, Any]:
-    """What differs from the defaults, as nested plain values.
+    """Returns the settings that differ from the defaults, as nested plain values.
 
     Example:
         >>> from engine.config import load_config
@@ -23,15 +23,12 @@ def differences(config: Config) -> dict[str, Any]:
 
 
 def write_recipe(config: Config, path: Path, notes: Sequence[str] = ()) -> None:
-    """Writes a configuration as a recipe, whole or not at all.
+    """Writes a configuration as a recipe, whole or not at all; `load_config` reads the recipe back.
 
-    Args:
-        config: what `load_config` gives for the recipe that is written.
-        path: where it goes.
-        notes: lines for people, which stand above the settings as comments.
+    The notes are lines for people, which stand above the settings as comments.
 
     Raises:
-        ConfigError: as `check_output`.
+        ConfigError: the path is unusable, as in `check_output`.
         DataError: the file cannot be written.
     """
     check_output(path, RECIPE_SUFFIXES)
@@ -64,5 +61,5 @@ def _toml(value: Any) -> str:
         return "{" + ", ".join(f"{_toml(name)} = {_toml(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    # JSON's texts, numbers and truths are TOML's too.
+    # Texts, numbers and truth values are written alike in JSON and TOML.
     return json.dumps(value)

@@ -1,4 +1,4 @@
-"""The search for settings: trials on validation reviews, poor ones cut short, the best one written down."""
+"""Searches for better settings: runs trials on validation reviews, and writes the best as a recipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from engine.config.sections import Config
@@ -20,55 +19,51 @@ from pipelines.dataset.reviews import Reviews, read_reviews
 from pipelines.ingest.ingest import ingest
 from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
 from pipelines.tuning.recipe import write_recipe
-from pipelines.work.database import open_database, storage_errors
+from pipelines.work.database import work_database
 from pipelines.work.output import RECIPE_SUFFIXES, check_output
 from pipelines.work.progress import progress_of_trials
 from pipelines.work.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import BaseStorage
 
 logger = logging.getLogger(__name__)
 
 MAX_TRIALS = 100
-"""Trials of each part where nobody says how many: a hundred find what there is to find."""
+"""Trials of each part by default; more hardly find better settings."""
 _FULL_TRIALS = 3
-"""Trials before any is cut short, so that there is something to compare with."""
+"""Trials that run to the end, so that later ones can be compared with them and cut short."""
 _FIRST_ROUNDS = 2
-"""Rounds in which none is cut short: they say little."""
+"""Rounds after which no trial is cut short yet, since their figures say little."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """What a search of one part found."""
+    """Holds what the search of one part found: the best settings, and the figure before and after."""
 
     name: str
-    """The part."""
     figure: str
-    """What it was judged by; higher is better."""
+    """The name of the figure that judges the part; higher is better."""
     before: float
-    """The figure of the settings that were there."""
     after: float
-    """The best figure."""
     settings: Mapping[str, Any]
-    """The settings that gave it, by dotted name."""
+    """The settings with the best figure, by dotted name."""
     trials: int
-    """Trials that ended, those of earlier runs as well."""
+    """Trials that ended, in this run and in earlier ones."""
     pruned: int
-    """Those of them that were cut short."""
+    """Trials among them that were cut short."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """What a whole search found."""
+    """Holds what the search of each part found, and the configuration with the best settings of all parts."""
 
     config: Config
-    """With the best settings of every part."""
     parts: Sequence[Tuned]
-    """Of each part that was tuned."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives the parts as plain values."""
+        """Returns the parts as plain values."""
         return {"parts": [dict(vars(part)) for part in self.parts]}
 
 
@@ -83,41 +78,36 @@ def tune(
 ) -> Tuning:
     """Searches the few settings that matter, and writes a recipe with what differs from the defaults.
 
-    Every part of the model starts from the settings given. Trials are kept in a database beside the recipe;
-    another run on the same reviews with the same configuration goes on from there.
+    The first trial of every part has the settings that were given. Trials are kept in a database beside the
+    recipe; another run on the same reviews, with the same configuration, goes on from there. The search never
+    looks at the test share.
 
-    Args:
-        reviews: review files.
-        output: the recipe, which ends with .toml.
-        metadata: movie files, which conditions on reviews may need.
-        config: where the search starts; its test share is never looked at.
-        time_budget: seconds for all parts; each has at least the one trial that others are compared with.
-        trials: of each part at most, those of earlier runs included.
+    The recipe ends with .toml. Conditions on reviews may need the metadata. The time budget is the seconds of
+    all parts; each part has at least one trial, to compare others with. `trials` is the most trials of a
+    part, in this run and in earlier ones.
 
     Raises:
         ConfigError: the output or a limit makes no sense.
-        EngineError: as a build.
+        EngineError: as in a build.
     """
     config = config or Config()
     check_output(output, RECIPE_SUFFIXES)
     if time_budget <= 0 or trials < 1:
         raise ConfigError("A search needs a time budget above 0 and at least one trial")
-    prepared = _read(reviews, metadata, config)
+    with work_database(config.ingest) as database:
+        ingest(database, list(reviews), list(metadata), config.ingest)
+        prepared = read_reviews(database)
     start_tensorflow()
-    tuning = tune_reviews(prepared, config, trials_file(output), time_budget=time_budget, trials=trials)
+    storage = output.with_suffix(".trials.sqlite")
+    tuning = tune_reviews(prepared, config, storage, time_budget=time_budget, trials=trials)
     write_recipe(tuning.config, output, _notes(tuning, len(prepared)))
     return tuning
-
-
-def trials_file(output: Path) -> Path:
-    """Where the trials for a recipe are kept."""
-    return output.with_suffix(".trials.sqlite")
 
 
 def tune_reviews(
     reviews: Reviews, config: Config, storage_file: Path, *, time_budget: float, trials: int
 ) -> Tuning:
-    """Searches on reviews that were read; see `tune`."""
+    """Searches as `tune` does, on reviews that were read, with trials kept in a file."""
     data = split_for_tuning(reviews, config)
     parts = [part for part in PARTS if part.applies(data, config)]
     ends = time.monotonic() + time_budget
@@ -132,17 +122,12 @@ def tune_reviews(
 
 
 def _search(
-    part: Part,
-    data: TuningData,
-    config: Config,
-    storage: optuna.storages.BaseStorage,
-    seconds: float,
-    trials: int,
+    part: Part, data: TuningData, config: Config, storage: BaseStorage, seconds: float, trials: int
 ) -> Tuned:
+    """Searches the settings of one part, for some seconds and at most some trials."""
     import optuna
 
     ends = time.monotonic() + seconds
-    done = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     study = optuna.create_study(
         storage=storage,
         study_name=f"{part.name}-{_fingerprint(part, data, config)}",
@@ -150,12 +135,11 @@ def _search(
         direction="maximize",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_FULL_TRIALS, n_warmup_steps=_FIRST_ROUNDS),
     )
-    earlier = study.get_trials(deepcopy=False, states=done)
-    # A seed that counts what was tried: the same one would draw the same settings again.
+    earlier = _ended(study)
+    # The seed counts the earlier trials, since the same seed would draw the same settings again.
     study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(earlier))
-    begun = any(trial.value is not None for trial in earlier)
     start = _start(part, config)
-    if not begun:
+    if all(trial.value is None for trial in earlier):
         study.enqueue_trial(start)
     with progress_of_trials(f"Tuning {part.name}", seconds) as on_trial:
 
@@ -181,12 +165,12 @@ def _search(
             logger.info("%s trial %d: %s %.4f", part.name, trial.number, part.figure, figure)
             return figure
 
-        while len(study.get_trials(deepcopy=False, states=done)) < trials:
+        while len(_ended(study)) < trials:
             if time.monotonic() >= ends and _completed(study):
                 break
             study.optimize(objective, n_trials=1)
-            on_trial(len(study.get_trials(deepcopy=False, states=done)), study.best_value)
-    ended = study.get_trials(deepcopy=False, states=done)
+            on_trial(len(_ended(study)), study.best_value)
+    ended = _ended(study)
     return Tuned(
         name=part.name,
         figure=part.figure,
@@ -198,14 +182,20 @@ def _search(
     )
 
 
-def _completed(study: optuna.Study) -> bool:
-    import optuna
+def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Returns the trials that ended, complete or cut short, oldest first."""
+    from optuna.trial import TrialState
 
-    return bool(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)))
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _completed(study: optuna.Study) -> bool:
+    """Tells whether a trial ran to its end."""
+    return any(trial.state.name == "COMPLETE" for trial in _ended(study))
 
 
 def _start(part: Part, config: Config) -> dict[str, Any]:
-    """The settings that are there, taken to the nearest that may be tried."""
+    """Returns the given settings of a part, each moved into its range."""
     given = config.to_dict()
     start = {}
     for name, (low, high, _, _) in part.ranges.items():
@@ -222,22 +212,26 @@ def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
 
 
 def _rounded(part: Part, name: str, value: float) -> float | int:
-    """Three digits: what is tried is what is written down, and no more than that matters."""
+    """Rounds a setting to three digits, so that what is tried is what the recipe says."""
     return int(value) if part.ranges[name].whole else float(f"{value:.3g}")
 
 
 def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
-    """Tells a search from those on other reviews, from other settings, or over other ranges."""
+    """Identifies a search by its reviews, settings and ranges."""
     digest = hashlib.sha256(json.dumps([config.to_dict(), part.ranges], sort_keys=True).encode())
-    for reviews in (data.earlier, data.later):
+    for reviews in (data.train, data.held_out):
         for array in (reviews.reviewer_rows, reviews.movie_rows, reviews.level_rows, reviews.levels):
             digest.update(array.tobytes())
     return digest.hexdigest()[:16]
 
 
 @contextmanager
-def _storage(path: Path) -> Iterator[optuna.storages.BaseStorage]:
-    """The database of trials."""
+def _storage(path: Path) -> Iterator[BaseStorage]:
+    """Opens the database of trials.
+
+    Raises:
+        DataError: the file is no such database, or cannot be written.
+    """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -246,8 +240,8 @@ def _storage(path: Path) -> Iterator[optuna.storages.BaseStorage]:
         storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
     except (SQLAlchemyError, OSError) as error:
         raise DataError(
-            f"Cannot keep trials in {path}; expected a database of an earlier search or none, in a folder "
-            "that can be written to; move the file away"
+            f"Cannot keep trials in {path}; expected the database of an earlier search or no file, in a "
+            "folder that can be written to; move the file away"
         ) from error
     try:
         yield storage
@@ -256,24 +250,14 @@ def _storage(path: Path) -> Iterator[optuna.storages.BaseStorage]:
         storage.engine.dispose()
 
 
-def _read(reviews: Sequence[Path], metadata: Sequence[Path], config: Config) -> Reviews:
-    limits = config.ingest
-    with TemporaryDirectory(prefix="engine-tune-") as scratch, storage_errors():
-        work = Path(scratch) / "work.duckdb"
-        with open_database(work, memory_limit=limits.memory_limit, threads=limits.threads) as database:
-            ingest(database, list(reviews), list(metadata), limits)
-            return read_reviews(database)
-
-
 def _notes(tuning: Tuning, num_reviews: int) -> list[str]:
-    lines = [
+    return [
         f"Found by engine tune on {num_reviews:,} reviews: what differs from the defaults.",
         "The figures are of the validation reviews that chose the settings, so they flatter a little;",
         "the test share was not looked at.",
-    ]
-    for part in tuning.parts:
-        lines.append(
+        *(
             f"{part.name}: {part.figure} {part.before:.4f} -> {part.after:.4f} "
             f"in {part.trials} trials, {part.pruned} of them cut short"
-        )
-    return lines
+            for part in tuning.parts
+        ),
+    ]

@@ -1,4 +1,4 @@
-"""How far reviews have moved on since a training: what an update finds, and when to train again."""
+"""Measures how far reviews have moved since a training, and says when to train again."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Rows
+from engine.arrays import Rows, k_highest
 from engine.model.scorer import ALL, Model
 from pipelines.measuring import metrics
 
 MOST_NEW_SHARE = 0.2
-"""New reviews, as a part of those trained on, beyond which to train again."""
+"""New reviews, as a part of the reviews trained on, beyond which to train again."""
 MOST_UNKNOWN_SHARE = 0.2
-"""Reviews of an update whose movies are unknown, beyond which to train again."""
+"""Reviews of unknown movies, as a part of an update, beyond which to train again."""
 MOST_ERROR_RATIO = 1.1
-"""Root mean square error on new reviews, over that at the training, beyond which to train again."""
+"""Root mean square error on new reviews, as a multiple of the build's, beyond which to train again."""
 _FEWEST_REVIEWS = 100
+"""New reviews below which their error says too little to train again."""
 _MAX_REVIEWS = 20_000
+"""New reviews whose ratings are predicted at most."""
 _MAX_REVIEWERS = 300
+"""Reviewers whose lists are made at most."""
 _K = 10
+"""Length of these lists."""
 
 
 def held_out_figures(
     model: Model, reviewer_rows: Rows, movie_rows: Rows, level_rows: NDArray[np.int8]
 ) -> dict[str, float]:
-    """Measures a model on new reviews of reviewers whom it knows, before it has seen them.
+    """Measures a model on new reviews of known reviewers, before the reviews join their histories.
 
-    Args:
-        model: as it was.
-        reviewer_rows: int64 [num_reviews], in its rows, ascending.
-        movie_rows: int64 [num_reviews], movies that those reviewers had not reviewed.
-        level_rows: int8 [num_reviews].
-
-    Returns:
-        How many there are, the errors of the ratings, and the mean part of what each reviewer liked that is
-        in their top 10; only what can be measured.
+    The arrays are [num_reviews], in ascending order of the reviewer rows, and hold no movie that its reviewer
+    had reviewed before. The figures are the number of reviews, the errors of the predicted ratings, and
+    recall@10: of the movies that a reviewer liked, the part in their top 10, as a mean over reviewers. A
+    figure that cannot be measured is absent.
     """
     figures: dict[str, float] = {"reviews": len(reviewer_rows)}
     if not len(reviewer_rows):
@@ -66,20 +65,17 @@ def _part_found(model: Model, reviewer_row: int, liked: Rows) -> float:
     reviewer = model.reviewer(reviewer_row)
     scores = model.rescore(reviewer, ALL).score.copy()
     scores[reviewer.history.movie_rows] = -np.inf
-    top = np.lexsort((np.arange(len(scores)), -scores))[:_K]
-    return float(np.isin(liked, top).mean())
+    return float(np.isin(liked, k_highest(scores, _K)).mean())
 
 
 def reason_to_retrain(
     new_share: float, unknown_share: float, held_out: Mapping[str, float], trained: Mapping[str, Any]
 ) -> str | None:
-    """Says why to train again, or None.
+    """Says why to train again; None where there is no reason.
 
-    Args:
-        new_share: new reviews since the training, as a part of those trained on.
-        unknown_share: the part of an update that is of unknown movies.
-        held_out: what `held_out_figures` gave for the update.
-        trained: the figures of the training, of which "rmse" counts.
+    `new_share` are the new reviews since the training, as a part of the reviews trained on. `unknown_share`
+    is the part of the update whose movies are unknown. `held_out` is what `held_out_figures` gave for the
+    update, and `trained` holds the held-out figures of the build, of which "rmse" counts.
     """
     reasons = []
     if new_share > MOST_NEW_SHARE:

@@ -1,4 +1,4 @@
-"""New reviews out of their files, by the rows that an index has for their movies."""
+"""Reads new reviews out of the prepared tables, by the rows that an index has for their movies."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Rows
+from engine.arrays import Doubles, Floats, Rows
 from engine.artifact.ids import IdTable
 from engine.errors import DataError
-from pipelines.dataset.reviews import level_rows_of
+from pipelines.dataset.reviews import level_rows_of, read_columns
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,60 +20,50 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """Reviews of movies that an index holds, one a pair.
-
-    Attributes:
-        reviewer_ids: the reviewers, in the order of their ids' bytes.
-        places: int64 [num_reviews], which of them wrote each.
-        movie_rows: int64 [num_reviews], in the rows of the index.
-        ratings: float64 [num_reviews]; 0 where the index has none.
-        level_rows: int8 [num_reviews], the nearest levels.
-        times: int64 [num_reviews], unix seconds; 0 where they are unknown.
-        num_unknown_reviews: reviews that were left out, of movies that the index does not hold.
-        num_unknown_movies: how many such movies there are.
-    """
+    """Holds new reviews of movies that an index holds, at most one of each reviewer and movie."""
 
     reviewer_ids: Sequence[str]
+    """The reviewers, in the order of their ids' bytes."""
     places: Rows
+    """int64 [num_reviews], the position of each review's reviewer in `reviewer_ids`."""
     movie_rows: Rows
-    ratings: NDArray[np.float64]
+    """int64 [num_reviews], in the rows of the index."""
+    ratings: Doubles
+    """float64 [num_reviews]; 0 where the index has none."""
     level_rows: NDArray[np.int8]
+    """int8 [num_reviews], the nearest rating levels of the index."""
     times: Rows
+    """int64 [num_reviews], unix seconds; 0 where they are unknown."""
     num_unknown_reviews: int
+    """Reviews that were left out, as the index does not hold their movies."""
     num_unknown_movies: int
 
 
-def read_incoming(
-    database: duckdb.DuckDBPyConnection, movies: IdTable, levels: NDArray[np.float32]
-) -> Incoming:
-    """Reads the reviews that were taken in.
+def read_incoming(database: duckdb.DuckDBPyConnection, movies: IdTable, levels: Floats) -> Incoming:
+    """Reads the ingested reviews of an update, by the movie ids and the rating levels of the index.
 
-    Args:
-        database: where `ingest` has run.
-        movies: the ids of the index.
-        levels: float32 [num_levels], its ratings; empty where it has none.
+    The levels are float32 [num_levels], empty where the index has no ratings.
 
     Raises:
-        DataError: the index has ratings and the reviews have none, or others; or it holds none of the movies.
+        DataError: the index holds none of the movies, or it has ratings and the reviews have none or lie
+            outside of them.
     """
-    columns = database.execute(
-        "select reviewer_row, movie_row, rating, coalesce(unix_review_time, 0) as time from reviews "
-        "order by reviewer_row, time, file, line"
-    ).fetchnumpy()
-    reviewer_ids = _ids(database, "select reviewer_id from reviewers order by reviewer_row")
-    movie_ids = _ids(database, "select movie_id from movies order by movie_row")
+    columns = read_columns(database, "reviewer_row, movie_row, rating")
+    reviewer_ids = _read_ids(database, "select reviewer_id from reviewers order by reviewer_row")
+    movie_ids = _read_ids(database, "select movie_id from movies order by movie_row")
     rows = movies.rows(movie_ids)
     movie_rows = rows[np.asarray(columns["movie_row"])]
     known = movie_rows >= 0
     if not known.any():
         raise DataError(
             f"The index holds none of the {len(movie_ids):,} movies of these reviews, such as "
-            f"{movie_ids[0]!r}; do the ids fit? Movies join with a new build"
+            f"{movie_ids[0]!r}; check that the ids are of the same kind. Movies join with engine add-movies "
+            "or a new build."
         )
-    ratings = np.zeros(len(known))
+    ratings, level_rows = np.zeros(len(known)), np.zeros(len(known), dtype=np.int8)
     if len(levels):
         ratings = _checked_ratings(np.ma.asarray(columns["rating"], dtype=np.float64), levels)
-    level_rows = level_rows_of(ratings, levels) if len(levels) else np.zeros(len(known), dtype=np.int8)
+        level_rows = level_rows_of(ratings, levels)
     numbers, places = np.unique(np.asarray(columns["reviewer_row"])[known], return_inverse=True)
     return Incoming(
         reviewer_ids=[reviewer_ids[number] for number in numbers.tolist()],
@@ -87,7 +77,7 @@ def read_incoming(
     )
 
 
-def _checked_ratings(ratings: np.ma.MaskedArray, levels: NDArray[np.float32]) -> NDArray[np.float64]:
+def _checked_ratings(ratings: np.ma.MaskedArray, levels: Floats) -> Doubles:
     low, high = float(levels[0]), float(levels[-1])
     if np.ma.getmaskarray(ratings).any():
         raise DataError(
@@ -104,5 +94,5 @@ def _checked_ratings(ratings: np.ma.MaskedArray, levels: NDArray[np.float32]) ->
     return values
 
 
-def _ids(database: duckdb.DuckDBPyConnection, statement: str) -> list[str]:
+def _read_ids(database: duckdb.DuckDBPyConnection, statement: str) -> list[str]:
     return [text for (text,) in database.execute(statement).fetchall()]

@@ -1,4 +1,4 @@
-"""New reviews put into the histories: which are new, which replace others, and what comes of it."""
+"""Merges new reviews into histories: which are added, which replace earlier ones, which say nothing new."""
 
 from __future__ import annotations
 
@@ -11,80 +11,78 @@ from engine.arrays import Rows, spans
 from engine.model.histories import Histories
 
 
-class Reviews(NamedTuple):
-    """Reviews by reviewer and movie, in any order."""
+class NewReviews(NamedTuple):
+    """Holds new reviews in any order, at most one of each reviewer and movie."""
 
     reviewer_rows: Rows
-    """int64 [num_reviews], in the rows that the reviewers will have."""
+    """int64 [num_new], in the rows that the reviewers will have."""
     movie_rows: Rows
-    """int64 [num_reviews]."""
+    """int64 [num_new]."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews]."""
+    """int8 [num_new]."""
     times: Rows
-    """int64 [num_reviews], unix seconds; 0 where they are unknown."""
+    """int64 [num_new], unix seconds; 0 where they are unknown."""
 
 
 class Merged(NamedTuple):
-    """Histories with new reviews in them."""
+    """Holds histories with new reviews in them."""
 
     histories: Histories
     times: Rows
-    """int64 [num_reviews]."""
+    """int64 [num_reviews], unix seconds, in the order of the histories."""
     added: NDArray[np.bool_]
-    """bool [num_new], which of the new reviews are of a pair that had none."""
+    """bool [num_new], the new reviews whose reviewer had not reviewed the movie."""
     replacing: NDArray[np.bool_]
-    """bool [num_new], which stand for an earlier review of the same pair."""
+    """bool [num_new], the new reviews that replace an earlier review of the same movie."""
     replaced_levels: NDArray[np.int8]
-    """int8 [num_replacing], the levels of those earlier reviews, in the order of the new ones."""
+    """int8 [num_replacing], the levels of the replaced reviews, in the order of the new ones."""
 
 
 def merge_reviews(
-    histories: Histories, times: NDArray[np.integer], old_rows: Rows, num_reviewers: int, new: Reviews
+    histories: Histories, times: NDArray[np.integer], old_rows: Rows, num_reviewers: int, new: NewReviews
 ) -> Merged:
-    """Puts reviews into histories; the later review of a pair stays, of two equally late ones the new.
+    """Merges new reviews into histories; of a pair of reviewer and movie the latest review stays.
 
-    Only histories that get a review are sorted anew; the others are copied.
+    Of two equally late reviews the new one stays, unless it gives the same rating. A new review's time of 0
+    counts as later than any. Only histories that get a review are sorted; the others are copied.
 
-    Args:
-        histories: the old ones, oldest review first.
-        times: int [num_reviews], of their reviews.
-        old_rows: int64 [num_old], the rows that the old reviewers will have, ascending.
-        num_reviewers: how many reviewers there will be.
-        new: the new reviews, one a pair at most; times of 0 count as later than any.
+    `times`, int [num_reviews], are the unix seconds of the old reviews, and `old_rows`, int64 [num_old],
+    ascending, the rows that the old reviewers will have among `num_reviewers`.
     """
     touched = np.zeros(num_reviewers, dtype=bool)
     touched[new.reviewer_rows] = True
     of_touched = np.flatnonzero(touched[old_rows])
     earlier = histories.take(of_touched)
     sources = spans(histories.offsets[of_touched], earlier.lengths)
+    num_earlier = len(sources)
     owners = np.concatenate([old_rows[of_touched][earlier.places], new.reviewer_rows])
     movies = np.concatenate([earlier.movie_rows, new.movie_rows]).astype(np.int64)
     levels = np.concatenate([earlier.level_rows, new.level_rows]).astype(np.int8)
     when = np.concatenate([np.asarray(times)[sources], new.times]).astype(np.int64)
     ages = when.copy()
-    ages[len(sources) :][new.times == 0] = np.iinfo(np.int64).max
+    ages[num_earlier:][new.times == 0] = np.iinfo(np.int64).max
     kept, partners = _latest_of_pairs(owners, movies, ages)
-    is_new = np.arange(len(owners)) >= len(sources)
-    twin = partners[len(sources) :]
+    twin = partners[num_earlier:]
+    has_twin = twin >= 0
     differs = (levels[twin] != new.level_rows) | (when[twin] < new.times)
-    standing = kept[len(sources) :] & ((twin < 0) | differs)
-    added, replacing = standing & (twin < 0), standing & (twin >= 0)
-    # A review that says nothing new leaves the one that is there in its place.
-    silent = kept[len(sources) :] & ~standing
-    kept[len(sources) :][silent] = False
+    standing = kept[num_earlier:] & (~has_twin | differs)
+    # Where a new review says nothing new, the earlier review keeps its place.
+    silent = kept[num_earlier:] & ~standing
+    kept[num_earlier:][silent] = False
     kept[twin[silent]] = True
-    order = np.lexsort((np.where(is_new, 1, 0), ages, owners))
+    order = np.lexsort((np.arange(len(owners)) >= num_earlier, ages, owners))
     order = order[kept[order]]
     lengths = np.zeros(num_reviewers, dtype=np.int64)
     lengths[old_rows] = histories.lengths
     lengths[touched] = np.bincount(owners[order], minlength=num_reviewers)[touched]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    rows = np.empty(offsets[-1], dtype=np.int32)
-    level_rows, all_times = np.empty(offsets[-1], dtype=np.int8), np.empty(offsets[-1], dtype=np.int64)
     untouched = np.flatnonzero(~touched[old_rows])
     from_old = spans(histories.offsets[untouched], histories.lengths[untouched])
     to_old = spans(offsets[old_rows[untouched]], histories.lengths[untouched])
     to_new = spans(offsets[:-1][touched], lengths[touched])
+
+    rows, level_rows = np.empty(offsets[-1], dtype=np.int32), np.empty(offsets[-1], dtype=np.int8)
+    all_times = np.empty(offsets[-1], dtype=np.int64)
     for target, old, fresh in (
         (rows, histories.movie_rows, movies),
         (level_rows, histories.level_rows, levels),
@@ -92,11 +90,15 @@ def merge_reviews(
     ):
         target[to_old] = old[from_old]
         target[to_new] = fresh[order]
+    added, replacing = standing & ~has_twin, standing & has_twin
     return Merged(Histories(offsets, rows, level_rows), all_times, added, replacing, levels[twin[replacing]])
 
 
 def _latest_of_pairs(owners: Rows, movies: Rows, ages: Rows) -> tuple[NDArray[np.bool_], Rows]:
-    """Which reviews are the latest of their pair, bool [num], and the other of it, int64 [num], or -1."""
+    """Finds the latest review of each pair of owner and movie; a pair has two reviews at most.
+
+    Returns whether each review is the latest, bool [num], and the position of the other, int64 [num], or -1.
+    """
     count = len(owners)
     order = np.lexsort((np.arange(count), ages, movies, owners))
     same = (owners[order][1:] == owners[order][:-1]) & (movies[order][1:] == movies[order][:-1])

@@ -1,72 +1,63 @@
-"""Takes new movies into an index by their metadata alone: a new version of it, without training."""
+"""Adds new movies to an index by their metadata alone: makes a new version, without training."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.artifact.ids import build_id_arrays
-from engine.artifact.layout import (
-    CATALOG_FILE,
-    MOVIE_COUNTS,
-    POPULARITY,
-    REPORT_FILE,
-    VARIANT_ARRAYS,
-)
+from engine.arrays import Rows
+from engine.artifact import layout
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
-from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants, build_variant_arrays
 from engine.config.sections import Config
 from engine.errors import DataError
-from engine.model.storage import load_model
-from engine.opened import cold_movies
+from engine.opened import OpenedIndex
 from pipelines.cold_start.catalogue import read_catalogue
 from pipelines.cold_start.joining import join_cold_movies, read_cold, write_cold
 from pipelines.dataset.films import film_rows
-from pipelines.export.arrays import write_model
-from pipelines.export.catalogue import write_catalog
+from pipelines.export.arrays import write_ids, write_model
+from pipelines.export.catalogue import write_catalogue
 from pipelines.export.report import write_report
 from pipelines.export.rows import insert_rows, rows_beside
 from pipelines.export.vector_index import build_search, write_search
-from pipelines.export.versions import _OF_A_BUILD, _take_over
+from pipelines.export.versions import settings_of, take_over_files, take_over_sections
 from pipelines.ingest.accounting import require_usable_metadata
 from pipelines.reading.links import scrape_links
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.sources import inspect_source
-from pipelines.work.database import add_functions, open_database, run, storage_errors
+from pipelines.work.database import add_functions, run, storage_errors, work_database
 
 if TYPE_CHECKING:
     import duckdb
 
 logger = logging.getLogger(__name__)
 
-_COUNTED = (MOVIE_COUNTS, POPULARITY)
-"""Arrays of reviews a movie, of which new movies have none."""
+_COUNTED = (layout.MOVIE_COUNTS, layout.POPULARITY)
+"""Arrays that count the reviews of movies, of which new movies have none."""
 _WITHOUT_TEXT = "no title, category, brand or description"
+"""The reason for which a line is rejected that says nothing to learn from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MoviesAccount:
-    """What became of every line of the metadata: `read = added + known + repeated + rejected`."""
+    """Accounts for every line of the metadata: `read = added + known + repeated + rejected`."""
 
     read: int
     """Lines that are not blank."""
     added: int
-    """Lines about movies that joined."""
+    """Lines about new movies, which joined."""
     known: int
-    """Lines about movies that were there; what is shown of these is what the lines say."""
+    """Lines about movies of the index, of which the cards and the catalogue now say what the lines say."""
     repeated: int
-    """Lines about a movie that an earlier line was about."""
+    """Lines about a movie that an earlier line describes already."""
     rejected_by: dict[str, int] = field(default_factory=dict)
     """Lines that could not be used, by reason."""
 
@@ -78,18 +69,22 @@ class MoviesAccount:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives the account as plain values."""
-        rejected: dict[str, Any] = {"rejected": sum(self.rejected_by.values())}
-        return {name: getattr(self, name) for name in ("read", "added", "known", "repeated")} | (
-            rejected | {"rejected_by": dict(self.rejected_by)}
-        )
+        """Returns the account as plain values."""
+        return {
+            "read": self.read,
+            "added": self.added,
+            "known": self.known,
+            "repeated": self.repeated,
+            "rejected": sum(self.rejected_by.values()),
+            "rejected_by": dict(self.rejected_by),
+        }
 
 
 def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str, Any]:
-    """Takes movies into an index, which answers as it was until the new version is complete.
+    """Adds movies to an index, which answers as it was until the new version is complete.
 
-    New movies get vectors and neighbours from what the metadata says, as it was learned when the index was
-    built. Of movies that are there, what is shown and filtered by becomes what the metadata says.
+    New movies get vectors and neighbours from their metadata, by what the build learned. Of movies that the
+    index holds, the cards and the catalogue become what the metadata says.
 
     Args:
         metadata: movie files in any of the known formats.
@@ -107,62 +102,56 @@ def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str
     if not metadata:
         raise DataError("No metadata file was given; name at least one.")
     artifact = Artifact.open(index)
+    before = OpenedIndex(artifact)
     start = read_cold(artifact)
-    config = Config.from_dict(artifact.manifest.get("config", {}))
-    limits = config.ingest
-    with (
-        ArtifactWriter(artifact.directory) as writer,
-        TemporaryDirectory(prefix="engine-movies-") as scratch,
-        storage_errors(),
-    ):
+    config = settings_of(artifact)
+    with ArtifactWriter(artifact.directory) as writer, storage_errors():
         artifact.verify()
-        work = Path(scratch) / "work.duckdb"
-        with open_database(work, memory_limit=limits.memory_limit, threads=limits.threads) as database:
-            account = _read_metadata(database, artifact, [Path(path) for path in metadata], config)
+        with work_database(config.ingest) as database:
+            account = _read_metadata(database, before, [Path(path) for path in metadata], config)
             catalogue = read_catalogue(database)
-            write_catalog(database, writer)
-            _write_ids(database, writer)
+            write_catalogue(database, writer)
+            write_ids("movie", database, writer)
             _write_films(database, artifact, catalogue.new_rows, writer)
-        was_cold = cold_movies(artifact, len(artifact.array("movie_id_offsets")) - 1)
         model, start = join_cold_movies(
-            load_model(artifact),
+            before.model,
             start,
             catalogue.words,
             catalogue.new_rows,
             config.cold,
             links=catalogue.link_matrix,
-            reviewed=~was_cold,
-            level=False,
+            reviewed=~before.cold_movies,
+            shift_biases=False,
         )
-        is_cold = insert_rows(was_cold, np.ones(len(catalogue.new_rows), dtype=bool), catalogue.new_rows)
+        are_new = np.ones(len(catalogue.new_rows), dtype=bool)
+        cold_rows = np.flatnonzero(insert_rows(before.cold_movies, are_new, catalogue.new_rows))
         search = build_search(model, config)
-        for name, section in artifact.manifest.items():
-            if name not in _OF_A_BUILD:
-                writer.add_section(name, section)
-        write_cold(start, np.flatnonzero(is_cold), model.num_movies, writer)
+        take_over_sections(artifact, writer)
+        write_cold(start, cold_rows, model.num_movies, writer)
         write_model(model, writer)
         write_search(search, writer)
-        writer.add_section("audit", search.audit)
-        counts = artifact.manifest.get("counts", {})
-        writer.add_section("counts", {**counts, "cold_movies": int(is_cold.sum())})
-        writer.add_section("movies_added", account.to_dict())
-        _take_over(artifact, writer)
-        if artifact.has(REPORT_FILE):
+        counts = artifact.manifest.get(layout.COUNTS_SECTION, {})
+        writer.add_section(layout.COUNTS_SECTION, {**counts, "cold_movies": len(cold_rows)})
+        writer.add_section(layout.MOVIES_ADDED_SECTION, account.to_dict())
+        take_over_files(artifact, writer, leave_out=(layout.STRONGEST_FILE, layout.REPORT_FILE))
+        if artifact.has(layout.REPORT_FILE):
             write_report(writer, model)
     logger.info("Added %s movies in %.1f s", f"{account.added:,}", time.perf_counter() - started)
     return writer.manifest
 
 
 def _read_metadata(
-    database: duckdb.DuckDBPyConnection, artifact: Artifact, metadata: Sequence[Path], config: Config
+    database: duckdb.DuckDBPyConnection, before: OpenedIndex, metadata: Sequence[Path], config: Config
 ) -> MoviesAccount:
-    """Fills the table `movies` with those of the index and the new ones, in the order of their ids."""
+    """Fills the table `movies` with the movies of the index and the new movies, in the order of their ids."""
     sources = [inspect_source(path) for path in metadata]
     add_functions(database)
     run(database, "staging/create_staging")
+    run(database, "staging/reviewed_movies")
     stage_metadata(database, sources, config.ingest, describe_all=True)
     require_usable_metadata(database, sources)
-    _read_known(database, artifact)
+    run(database, "staging/described_movies")
+    _read_known(database, before)
     database.execute("create or replace table wanted_movies as select movie_id from described_movies")
     scrape_links(database, threads=config.ingest.threads)
     run(database, "updating/extended_movies")
@@ -178,61 +167,47 @@ def _read_metadata(
     return MoviesAccount(read=read, added=added, known=known, repeated=repeated, rejected_by=rejected)
 
 
-def _read_known(database: duckdb.DuckDBPyConnection, artifact: Artifact) -> None:
+def _read_known(database: duckdb.DuckDBPyConnection, before: OpenedIndex) -> None:
     """Copies the catalogue of the index, and the links on its cards, which the catalogue leaves out."""
-    path = str(artifact.file(CATALOG_FILE)).replace("'", "''")
+    path = str(before.artifact.file(layout.CATALOGUE_FILE)).replace("'", "''")
     database.execute(f"attach '{path}' as held (read_only)")
     run(database, "updating/known_movies")
     database.execute("detach held")
-    cards = MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets"))
-    linked = [(row, links) for row, links in _links(cards) if links]
+    cards = before.cards
+    linked = {row: links for row in range(len(cards)) if (links := cards.card(row)["links"])}
     database.execute("create or replace table known_links (movie_row bigint, links varchar[])")
     database.execute(
         "insert into known_links select unnest($rows::bigint[]), "
         "unnest(from_json($links, '[[\"VARCHAR\"]]'))",
-        {"rows": [row for row, _ in linked], "links": json.dumps([links for _, links in linked])},
+        {"rows": list(linked), "links": json.dumps(list(linked.values()))},
     )
 
 
-def _links(cards: MovieCards) -> Iterator[tuple[int, list[str] | None]]:
-    return ((row, cards.card(row)["links"]) for row in range(len(cards)))
-
-
-def _write_ids(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    rows = database.execute("select movie_id from movies order by movie_row").fetchall()
-    data, offsets = build_id_arrays(movie_id for (movie_id,) in rows)
-    writer.add_array("movie_ids", data)
-    writer.add_array("movie_id_offsets", offsets)
-
-
 def _write_films(
-    database: duckdb.DuckDBPyConnection,
-    artifact: Artifact,
-    new_rows: NDArray[np.int64],
-    writer: ArtifactWriter,
+    database: duckdb.DuckDBPyConnection, artifact: Artifact, new_rows: Rows, writer: ArtifactWriter
 ) -> None:
-    """Finds the new movies' films by their titles, and gives them no reviews where these are counted."""
+    """Finds the films of new movies by their titles, and gives the movies no reviews in every count."""
     for name in _COUNTED:
-        if artifact.has(f"{name}.npy"):
+        if artifact.has(name + layout.ARRAY_ENDING):
             old = artifact.array(name)
             writer.add_array(name, insert_rows(old, np.zeros(len(new_rows), old.dtype), new_rows))
-    if not all(artifact.has(f"{name}.npy") for name in VARIANT_ARRAYS):
+    if not all(artifact.has(name + layout.ARRAY_ENDING) for name in layout.VARIANT_ARRAYS):
         return
     titles = database.execute("select title from movies order by movie_row").fetchall()
     films = film_rows([title for (title,) in titles])
-    groups, offsets, movie_rows = (np.asarray(artifact.array(name)) for name in VARIANT_ARRAYS)
-    Variants(groups, offsets, movie_rows)
-    old_rows = rows_beside(new_rows, len(titles) - len(new_rows))
-    members = old_rows[movie_rows]
+    groups, offsets, movie_rows = (np.asarray(artifact.array(name)) for name in layout.VARIANT_ARRAYS)
+    Variants(groups, offsets, movie_rows)  # Raises an error where they are damaged.
+    members = rows_beside(new_rows, len(titles) - len(new_rows))[movie_rows]
     firsts = members[np.repeat(offsets[:-1], np.diff(offsets))]
     for name, array in build_variant_arrays(_united(films, firsts, members)).items():
         writer.add_array(name, array)
 
 
-def _united(
-    films: NDArray[np.int64], firsts: NDArray[np.int64], members: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Numbers the films where further pairs of movies are one, int64 [num_movies]."""
+def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
+    """Unites films: renumbers them, int64 [num_movies], so that more pairs of movies are one film each.
+
+    The pairs are the movies `firsts` and `members`, int64 [num_pairs] each.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

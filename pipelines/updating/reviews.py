@@ -1,8 +1,8 @@
-"""New reviews put into an index without training: a new version of it, which replaces the old one at once.
+"""Adds new reviews to an index without training: makes a new version, which replaces the old one at once.
 
 files -> ingest -> rows of the index -> histories -> ids, new reviewers, counts, popularity -> artifact
 
-The movies' vectors and all that was learned stay as they are; what depends on a history follows it at once.
+The movies' vectors and all that was learned stay; what depends on a history follows it at once.
 """
 
 from __future__ import annotations
@@ -13,38 +13,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from engine.artifact import layout
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
-from engine.model.storage import load_model
-from engine.opened import id_table
+from engine.opened import OpenedIndex
+from pipelines.export.versions import take_over_files, take_over_sections
 from pipelines.ingest.accounting import Accounting, write_rejected
 from pipelines.ingest.ingest import ingest
-from pipelines.updating.change import Change, _work_out
+from pipelines.updating.change import Change, work_out_change
 from pipelines.updating.drift import held_out_figures, reason_to_retrain
 from pipelines.updating.incoming import read_incoming
 from pipelines.updating.rewriting import write_updated
-from pipelines.work.database import open_database, storage_errors
+from pipelines.work.database import storage_errors, work_database
 
 logger = logging.getLogger(__name__)
 
-SECTION = "updates"
-_OF_A_BUILD = ("format_version", "package_version", "build", "created", "files")
-_LEDGER = "rejected.parquet"
+_COUNTED = {"reviews": "added", "reviewers": "new_reviewers"}
+"""For each count of an index that an update raises, the figure of the update by which it rises."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateResult:
-    """What adding reviews came to.
+    """Says what adding reviews came to.
 
     Attributes:
-        update: the figures of this update, as the manifest keeps them; with `changed`, whether there was
-            anything new, and otherwise the index is as it was.
+        update: the figures of this update, as the manifest keeps them; `changed` tells whether there was
+            anything new, and the index stays as it is where there was not.
         manifest: everything that the index says of itself.
         directory: the index directory.
     """
@@ -55,7 +54,7 @@ class UpdateResult:
 
 
 class _NothingNewError(Exception):
-    """Every review is there already."""
+    """Leaves the writer without a new version, as the index holds every review already."""
 
     def __init__(self, result: UpdateResult) -> None:
         super().__init__()
@@ -67,25 +66,25 @@ def add_reviews(
 ) -> UpdateResult:
     """Adds reviews to an index without training.
 
-    Known reviewers get longer histories, new ones join, and of a pair that was reviewed before the later
-    review counts. Reviews of movies that the index does not hold are counted and left out. Where every review
-    is there already, the index stays as it is. Whoever has the index open goes on with the version they have.
+    Known reviewers get longer histories, and new reviewers join. Where someone reviews a movie again, the
+    later review counts. Reviews of movies that the index does not hold are counted and left out. Where the
+    index holds every review already, it stays as it is. An engine that is open goes on with its version.
 
     Args:
         reviews: review files in any of the known formats.
         index: the index directory.
-        config: of it, the section `ingest` counts: formats and filters, but for the fewest reviews of a
-            reviewer or movie, which are 1.
+        config: its section `ingest` says formats and filters; a reviewer or movie needs one review only,
+            whatever it says.
 
     Raises:
         EngineError: there is no index, a file or a setting is not usable, or the reviews do not fit it.
     """
     started = time.perf_counter()
+    index = Path(index)
     Artifact.open(index)
     try:
-        with ArtifactWriter(Path(index)) as writer, storage_errors():
-            artifact = Artifact.open(index)
-            update = _write_version(artifact, writer, [Path(path) for path in reviews], config or Config())
+        with ArtifactWriter(index) as writer, storage_errors():
+            update = _write_version(writer, [Path(path) for path in reviews], config or Config())
     except _NothingNewError as nothing:
         logger.info("Every review is there already; the index stays as it is")
         return nothing.result
@@ -94,56 +93,44 @@ def add_reviews(
         *(f"{update[name]:,}" for name in ("added", "replaced", "new_reviewers")),
         time.perf_counter() - started,
     )
-    return UpdateResult(update=update, manifest=writer.manifest, directory=Path(index))
+    return UpdateResult(update=update, manifest=writer.manifest, directory=index)
 
 
-def _write_version(
-    artifact: Artifact, writer: ArtifactWriter, reviews: Sequence[Path], config: Config
-) -> dict[str, Any]:
+def _write_version(writer: ArtifactWriter, reviews: Sequence[Path], config: Config) -> dict[str, Any]:
+    """Writes the version with the reviews, and returns the figures of the update."""
+    artifact = Artifact.open(writer.directory)
+    before = OpenedIndex(artifact)
     limits = replace(config.ingest, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
-    model = load_model(artifact)
-    levels = np.zeros(0, dtype=np.float32) if model.rating is None else model.rating.levels
-    with TemporaryDirectory(prefix="engine-update-") as scratch:
-        work = Path(scratch) / "work.duckdb"
-        with open_database(work, memory_limit=limits.memory_limit, threads=limits.threads) as database:
-            accounting = ingest(database, reviews, (), limits, few=True)
-            incoming = read_incoming(database, id_table(artifact, "movie"), levels)
-            change = _work_out(artifact, model, incoming)
-            update = _figures(artifact, change, accounting)
-            if not update["changed"]:
-                raise _NothingNewError(
-                    UpdateResult(update=update, manifest=artifact.manifest, directory=artifact.directory)
-                )
-            write_rejected(database, writer.path_for(_LEDGER), before=artifact.file(_LEDGER))
-    written = {_LEDGER, *write_updated(artifact, writer, change)}
-    for name in artifact.manifest["files"]:
-        if name not in written:
-            writer.add_file(artifact.file(name))
-    for name, section in artifact.manifest.items():
-        if name not in _OF_A_BUILD:
-            writer.add_section(name, section)
-    counts = artifact.manifest["counts"]
-    writer.add_section(
-        "counts",
-        counts
-        | {
-            "reviews": counts["reviews"] + update["added"],
-            "reviewers": counts["reviewers"] + update["new_reviewers"],
-        },
-    )
-    writer.add_section(SECTION, _section(artifact, update))
+    rating = before.model.rating
+    levels = np.zeros(0, dtype=np.float32) if rating is None else rating.levels
+    with work_database(limits) as database:
+        accounting = ingest(database, reviews, (), limits, few=True)
+        change = work_out_change(before, read_incoming(database, before.movies, levels))
+        update = _figures(change, accounting)
+        if not update["changed"]:
+            raise _NothingNewError(
+                UpdateResult(update=update, manifest=artifact.manifest, directory=artifact.directory)
+            )
+        ledger = layout.REJECTED_FILE
+        write_rejected(database, writer.path_for(ledger), before=artifact.file(ledger))
+    write_updated(change, writer)
+    take_over_files(artifact, writer)
+    take_over_sections(artifact, writer)
+    counts = artifact.manifest[layout.COUNTS_SECTION]
+    more = {name: counts[name] + update[added] for name, added in _COUNTED.items()}
+    writer.add_section(layout.COUNTS_SECTION, counts | more)
+    writer.add_section(layout.UPDATES_SECTION, _updates_section(artifact.manifest, update))
     return update
 
 
-def _figures(artifact: Artifact, change: Change, accounting: Accounting) -> dict[str, Any]:
+def _figures(change: Change, accounting: Accounting) -> dict[str, Any]:
     incoming, merged = change.incoming, change.merged
-    is_old = np.isin(change.reviewer_rows, change.old_rows) & merged.added
-    order = np.flatnonzero(is_old)
+    of_known = np.flatnonzero(np.isin(change.reviewer_rows, change.old_rows) & merged.added)
     held_out = held_out_figures(
-        change.model,
-        np.searchsorted(change.old_rows, change.reviewer_rows[order]),
-        incoming.movie_rows[order],
-        incoming.level_rows[order],
+        change.before.model,
+        np.searchsorted(change.old_rows, change.reviewer_rows[of_known]),
+        incoming.movie_rows[of_known],
+        incoming.level_rows[of_known],
     )
     num_added, num_replaced = int(merged.added.sum()), int(merged.replacing.sum())
     return {
@@ -160,25 +147,25 @@ def _figures(artifact: Artifact, change: Change, accounting: Accounting) -> dict
     }
 
 
-def _section(artifact: Artifact, update: dict[str, Any]) -> dict[str, Any]:
-    """What the manifest says of all updates since the training."""
-    manifest = artifact.manifest
-    before = manifest.get(SECTION, {})
-    trained = before.get("trained_on") or manifest["counts"] | {"created": manifest["created"]}
+def _updates_section(manifest: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
+    """Sums up all updates since the training, for the manifest."""
+    before = manifest.get(layout.UPDATES_SECTION, {})
+    built = manifest[layout.COUNTS_SECTION] | {"created": manifest[layout.CREATED_ENTRY]}
+    trained = before.get("trained_on") or built
     history = [*before.get("history", ()), update]
     added = sum(one["added"] + one["replaced"] for one in history)
-    incoming = update["accounting"]["kept"]
+    share = added / max(trained["reviews"], 1)
     reason = reason_to_retrain(
-        added / max(trained["reviews"], 1),
-        update["reviews_of_unknown_movies"] / max(incoming, 1),
+        share,
+        update["reviews_of_unknown_movies"] / max(update["accounting"]["kept"], 1),
         update["held_out"],
-        manifest.get("metrics", {}).get("ncf", {}),
+        manifest.get(layout.METRICS_SECTION, {}).get("ncf", {}),
     )
     return {
         "retrain": reason is not None,
         "reason": reason,
         "reviews_since_training": added,
-        "share_since_training": added / max(trained["reviews"], 1),
+        "share_since_training": share,
         "new_reviewers_since_training": sum(one["new_reviewers"] for one in history),
         "trained_on": trained,
         "history": history,

@@ -3,159 +3,144 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Rows
-from engine.artifact.layout import CATALOG_FILE, HISTORY_TIMES, MOVIE_COUNTS, POPULARITY
-from engine.artifact.reader import Artifact
+from engine.arrays import Doubles, Floats, Rows
+from engine.artifact import layout
 from engine.artifact.writer import ArtifactWriter
-from engine.catalogue.cards import MovieCards, build_card_arrays
-from engine.config.sections import Config
-from engine.errors import ArtifactError
+from engine.catalogue.cards import build_card_arrays
 from engine.model.newcomers import rating_biases
-from pipelines.export.arrays import write_popularity, write_times
-from pipelines.export.rows import replace_records, spread_rows
+from engine.model.scorer import arrays_of
+from pipelines.dataset.movie_figures import popularity_of
+from pipelines.export.arrays import write_times
+from pipelines.export.catalogue import catalogue_errors
+from pipelines.export.rows import insert_rows, replace_records
+from pipelines.export.versions import settings_of
+from pipelines.updating.change import Change
 
-if TYPE_CHECKING:
-    from pipelines.updating.change import Change
 
-_HISTORY = ("offsets", "movie_rows", "level_rows")
+class _MovieFigures(NamedTuple):
+    """Holds what new reviews make of the movies that got any."""
+
+    rows: Rows
+    counts: Rows
+    """int64 [num], reviews."""
+    averages: Doubles
+    """float64 [num], average ratings, not a number where there are none."""
 
 
-def write_updated(artifact: Artifact, writer: ArtifactWriter, change: Change) -> set[str]:
-    """Writes every file that the reviews change.
-
-    Args:
-        artifact: the version before.
-        writer: the version to be.
-        change: what was worked out.
-
-    Returns:
-        The names of the files; all others are as they were.
+def write_updated(change: Change, writer: ArtifactWriter) -> None:
+    """Writes every file that the reviews of an update change.
 
     Raises:
         ArtifactError: the index cannot be written.
     """
-    arrays: dict[str, NDArray[Any]] = {
-        f"history_{name}": getattr(change.merged.histories, name) for name in _HISTORY
-    }
-    texts = [text.encode("utf-8") for text in change.new_ids]
-    ids, offsets = replace_records(
-        artifact.array("reviewer_ids"),
-        artifact.array("reviewer_id_offsets"),
-        change.new_rows,
-        texts,
-        inserted=True,
+    figures = _movie_figures(change)
+    arrays = (
+        _id_arrays(change)
+        | _card_arrays(change, figures)
+        | arrays_of(change.merged.histories, layout.HISTORY_ARRAYS)
     )
-    arrays |= {"reviewer_ids": ids, "reviewer_id_offsets": offsets}
-    rows, counts, averages = _changed_movies(artifact, change)
-    arrays |= _card_arrays(artifact, rows, counts, averages)
-    if artifact.has(f"{MOVIE_COUNTS}.npy"):
-        all_counts = artifact.array(MOVIE_COUNTS).copy()
-        all_counts[rows] = counts
-        arrays[MOVIE_COUNTS] = all_counts
+    artifact = change.before.artifact
+    if artifact.has(layout.MOVIE_COUNTS + layout.ARRAY_ENDING):
+        counts = artifact.array(layout.MOVIE_COUNTS).copy()
+        counts[figures.rows] = figures.counts
+        arrays[layout.MOVIE_COUNTS] = counts
     for name, array in arrays.items():
         writer.add_array(name, array)
-    written = {f"{name}.npy" for name in arrays}
-    written |= _write_reviewers(artifact, writer, change)
-    written |= _write_times(artifact, writer, change)
-    _write_catalog(artifact, writer, rows, counts, averages)
-    return written | {CATALOG_FILE}
+    _write_reviewers(change, writer)
+    _write_times(change, writer)
+    _write_catalogue(change, figures, writer)
 
 
-def _write_reviewers(artifact: Artifact, writer: ArtifactWriter, change: Change) -> set[str]:
-    """What was learned of each reviewer: new ones have no embedding, but the biases of `engine.newcomers`."""
-    dim = change.model.relevance.embedding_dim
-    fresh: dict[str, NDArray[np.float32]] = {
-        "reviewer_embeddings": np.zeros((len(change.new_rows), dim), dtype=np.float32)
+def _id_arrays(change: Change) -> dict[str, NDArray[Any]]:
+    names = layout.ID_ARRAYS["reviewer"]
+    old, offsets = map(change.before.artifact.array, names)
+    texts = [text.encode("utf-8") for text in change.new_ids]
+    merged = replace_records(old, offsets, change.new_rows, texts, inserted=True)
+    return dict(zip(names, merged, strict=True))
+
+
+def _write_reviewers(change: Change, writer: ArtifactWriter) -> None:
+    """Writes what was learned of each reviewer; new reviewers get biases, and zeros for an embedding."""
+    before = change.before
+    fresh: dict[str, Floats] = {
+        layout.RELEVANCE_ARRAYS["reviewer_embeddings"]: np.zeros(
+            (len(change.new_rows), before.model.relevance.embedding_dim), dtype=np.float32
+        )
     }
-    if change.model.rating is not None:
+    if before.model.rating is not None:
         histories = change.merged.histories.take(change.new_rows)
-        fresh["rating_reviewer_biases"] = rating_biases(change.model.rating, histories)
+        fresh[layout.RATING_ARRAYS["reviewer_biases"]] = rating_biases(before.model.rating, histories)
     for name, values in fresh.items():
-        old = artifact.array(name)
+        old = before.artifact.array(name)
         target = np.lib.format.open_memmap(
-            writer.path_for(f"{name}.npy"),
+            writer.path_for(name + layout.ARRAY_ENDING),
             mode="w+",
             dtype=old.dtype,
             shape=(len(old) + len(values), *old.shape[1:]),
         )
-        spread_rows(old, change.old_rows, values, change.new_rows, target)
+        insert_rows(old, values, change.new_rows, target)
         target.flush()
-    return {f"{name}.npy" for name in fresh}
 
 
-def _write_times(artifact: Artifact, writer: ArtifactWriter, change: Change) -> set[str]:
-    """When the reviews were written, and the popularity where the version before has it."""
-    merged = change.merged
+def _write_times(change: Change, writer: ArtifactWriter) -> None:
+    """Writes when the reviews were written, and the popularity if the index has it."""
+    merged, artifact = change.merged, change.before.artifact
     write_times(merged.times, writer)
-    if not artifact.has(f"{POPULARITY}.npy"):
-        return {f"{HISTORY_TIMES}.npy"}
-    half_life = Config.from_dict(artifact.manifest.get("config", {})).popularity.half_life_days
-    write_popularity(change.model, merged.histories, merged.times, half_life, writer)
-    return {f"{HISTORY_TIMES}.npy", f"{POPULARITY}.npy"}
+    if artifact.has(layout.POPULARITY + layout.ARRAY_ENDING):
+        half_life = settings_of(artifact).popularity.half_life_days
+        popularity = popularity_of(change.before.model, merged.histories, merged.times, half_life)
+        writer.add_array(layout.POPULARITY, popularity)
 
 
-def _changed_movies(artifact: Artifact, change: Change) -> tuple[Rows, Rows, NDArray[np.float64]]:
-    """The movies that got reviews, with their counts and average ratings, NaN where there is none."""
-    incoming, merged, rating = change.incoming, change.merged, change.model.rating
+def _movie_figures(change: Change) -> _MovieFigures:
+    incoming, merged, rating = change.incoming, change.merged, change.before.model.rating
     counted = merged.added | merged.replacing
     rows, places = np.unique(incoming.movie_rows[counted], return_inverse=True)
-    cards = _cards(artifact)
-    known = [cards.card(row) for row in rows.tolist()]
-    counts = np.array([card["movie_count"] or 0 for card in known], dtype=np.int64)
-    averages = np.array([card["average_rating"] or 0.0 for card in known], dtype=np.float64)
-    added = np.bincount(places, merged.added[counted], len(rows)).astype(np.int64)
+    known = [change.before.cards.card(row) for row in rows.tolist()]
+    old_counts = np.array([card["movie_count"] or 0 for card in known], dtype=np.int64)
+    counts = old_counts + np.bincount(places, merged.added[counted], len(rows)).astype(np.int64)
     if rating is None:
-        return rows, counts + added, np.full(len(rows), np.nan)
+        return _MovieFigures(rows, counts, np.full(len(rows), np.nan))
+    averages = np.array([card["average_rating"] or 0.0 for card in known], dtype=np.float64)
     new = incoming.ratings[counted].copy()
     new[merged.replacing[counted]] -= rating.levels[merged.replaced_levels]
-    sums = averages * counts + np.bincount(places, new, len(rows))
-    return rows, counts + added, sums / np.maximum(counts + added, 1)
+    sums = averages * old_counts + np.bincount(places, new, len(rows))
+    return _MovieFigures(rows, counts, sums / np.maximum(counts, 1))
 
 
-def _card_arrays(
-    artifact: Artifact, rows: Rows, counts: Rows, averages: NDArray[np.float64]
-) -> dict[str, NDArray[Any]]:
-    cards = _cards(artifact)
+def _card_arrays(change: Change, figures: _MovieFigures) -> dict[str, NDArray[Any]]:
+    cards = change.before.cards
     changed = [
         cards.card(row) | {"movie_count": count, "average_rating": None if np.isnan(average) else average}
-        for row, count, average in zip(rows.tolist(), counts.tolist(), averages.tolist(), strict=True)
+        for row, count, average in zip(*(part.tolist() for part in figures), strict=True)
     ]
     data, offsets = build_card_arrays(changed)
     texts = [data[offsets[place] : offsets[place + 1]].tobytes() for place in range(len(changed))]
-    merged, merged_offsets = replace_records(
-        artifact.array("movie_cards"), artifact.array("movie_card_offsets"), rows, texts, inserted=False
-    )
-    return {"movie_cards": merged, "movie_card_offsets": merged_offsets}
+    old, old_offsets = map(change.before.artifact.array, layout.CARD_ARRAYS)
+    merged = replace_records(old, old_offsets, figures.rows, texts, inserted=False)
+    return dict(zip(layout.CARD_ARRAYS, merged, strict=True))
 
 
-def _cards(artifact: Artifact) -> MovieCards:
-    return MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets"))
-
-
-def _write_catalog(
-    artifact: Artifact, writer: ArtifactWriter, rows: Rows, counts: Rows, averages: NDArray[np.float64]
-) -> None:
+def _write_catalogue(change: Change, figures: _MovieFigures, writer: ArtifactWriter) -> None:
     import duckdb
     import pandas
 
-    path = writer.path_for(CATALOG_FILE)
-    shutil.copyfile(artifact.file(CATALOG_FILE), path)
-    changes = pandas.DataFrame({"movie_row": rows, "movie_count": counts, "average_rating": averages})
-    try:
-        with duckdb.connect(str(path)) as database:
-            database.register("changes", changes)
-            database.execute(
-                "update movies set movie_count = changes.movie_count, average_rating = "
-                "case when not isnan(changes.average_rating) then changes.average_rating end "
-                "from changes where movies.movie_row = changes.movie_row"
-            )
-            database.unregister("changes")
-            database.execute("checkpoint")
-    except (duckdb.IOException, duckdb.FatalException) as error:
-        reason = str(error).partition("\n")[0]
-        raise ArtifactError(f"Cannot write the catalogue to {writer.directory}: {reason}") from error
+    path = writer.path_for(layout.CATALOGUE_FILE)
+    shutil.copyfile(change.before.artifact.file(layout.CATALOGUE_FILE), path)
+    changes = pandas.DataFrame(
+        {"movie_row": figures.rows, "movie_count": figures.counts, "average_rating": figures.averages}
+    )
+    with catalogue_errors(writer), duckdb.connect(str(path)) as database:
+        database.register("changes", changes)
+        database.execute(
+            "update movies set movie_count = changes.movie_count, average_rating = "
+            "case when not isnan(changes.average_rating) then changes.average_rating end "
+            "from changes where movies.movie_row = changes.movie_row"
+        )
+        database.unregister("changes")
+        database.execute("checkpoint")

@@ -1,4 +1,4 @@
-"""What a build has done so far, kept beside its output, so that a killed one can go on from there."""
+"""Keeps the finished steps of a build beside its output, so that a killed build can go on from there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.artifact.writer import link_or_copy
+
 Value = TypeVar("Value")
 
 _FACTS = "facts.json"
@@ -23,21 +25,20 @@ _VERSION = re.compile(r"@(\d+)$")
 
 
 class Saved(NamedTuple):
-    """What one step of a build left behind."""
+    """Holds the results of one step of a build."""
 
     arrays: dict[str, NDArray[Any]]
-    """Read whole, so that the files may go."""
+    """The arrays by name, in memory, so that their files may be deleted."""
     facts: dict[str, Any]
-    """Whatever else JSON can hold."""
+    """All other results, as JSON can hold them."""
     files: list[Path]
-    """Copies of the files that were kept with it."""
+    """Copies of the files that were kept with the step."""
 
 
 class Checkpoints:
-    """Saved steps of a build by name, each a directory of plain files that is there as a whole or not at all.
+    """Saves steps of a build by name, each as a directory of plain files that is there whole or not at all.
 
-    Args:
-        directory: where they lie; None keeps nothing, for work that nobody will resume.
+    Without a directory, nothing is kept.
 
     Example:
         >>> nothing = Checkpoints(None)
@@ -52,7 +53,7 @@ class Checkpoints:
         return self._directory is not None
 
     def within(self, name: str) -> Checkpoints:
-        """The steps of a part of the build, which may have names that others have too."""
+        """Returns the steps of a part of the build; other parts may use the same names."""
         return Checkpoints(self._directory and self._directory / name)
 
     def save(
@@ -62,13 +63,9 @@ class Checkpoints:
         facts: Mapping[str, Any],
         files: Iterable[Path] = (),
     ) -> None:
-        """Keeps a step, in place of what was kept under its name.
+        """Keeps a step, and forgets an older step of the same name.
 
-        Args:
-            name: of the step.
-            arrays: whatever is large.
-            facts: whatever else there is, as JSON can hold it.
-            files: finished files, which nobody will write to again.
+        The facts must be what JSON can hold. Nobody may write to the files again.
         """
         if self._directory is None:
             return
@@ -94,7 +91,7 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
 
     def load(self, name: str) -> Saved | None:
-        """Gives back what was kept under a name; None where nothing was, or nothing whole."""
+        """Returns the step that was kept under a name; None if there is none, or none that is whole."""
         for _, path in reversed(self._versions(name)):
             try:
                 facts = json.loads((path / _FACTS).read_text(encoding="utf-8"))
@@ -105,12 +102,12 @@ class Checkpoints:
         return None
 
     def forget(self, part: str) -> None:
-        """Removes the steps of a part that will not be asked for again."""
+        """Deletes the steps of a part that will not be needed again."""
         if self._directory is not None:
             shutil.rmtree(self._directory / part, ignore_errors=True)
 
     def _versions(self, name: str) -> list[tuple[int, Path]]:
-        """The directories kept under a name, the latest last."""
+        """Returns the version and the directory of each step kept under a name, the latest last."""
         if self._directory is None or not self._directory.is_dir():
             return []
         found = ((_VERSION.search(path.name), path) for path in self._directory.glob(f"{name}@*"))
@@ -121,16 +118,8 @@ NOTHING_KEPT = Checkpoints(None)
 """For work that nobody will resume."""
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Gives a finished file a second place, without a second copy of it where the file system can."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
 def to_arrays(value: Any) -> dict[str, NDArray[Any]]:
-    """The fields of a dataclass of arrays, lists of arrays and numbers, as arrays by name."""
+    """Returns the fields of a dataclass of arrays, lists of arrays and numbers, as arrays by name."""
     arrays: dict[str, NDArray[Any]] = {}
     for field in fields(value):
         content = getattr(value, field.name)
@@ -142,16 +131,12 @@ def to_arrays(value: Any) -> dict[str, NDArray[Any]]:
 
 
 def from_arrays(kind: type[Value], arrays: Mapping[str, NDArray[Any]]) -> Value:
-    """Restores what `to_arrays` took apart."""
+    """Restores a dataclass from the arrays that `to_arrays` made of it."""
     given: dict[str, Any] = {}
     for name in get_type_hints(kind):
         if name in arrays:
             given[name] = arrays[name] if arrays[name].ndim else arrays[name].item()
         else:
-            parts = sorted(
-                (int(key.rpartition("-")[2]), array)
-                for key, array in arrays.items()
-                if key.rpartition("-")[0] == name
-            )
-            given[name] = [array for _, array in parts]
+            num_parts = sum(key.rpartition("-")[0] == name for key in arrays)
+            given[name] = [arrays[f"{name}-{place}"] for place in range(num_parts)]
     return kind(**given)

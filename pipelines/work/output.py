@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
 TABLE_SUFFIXES = (".parquet", ".csv")
-"""The endings of a table, which say its format."""
+"""The endings of a table, which name its format."""
 PAGE_SUFFIXES = (".html", ".htm")
 """The endings of a web page."""
 RECIPE_SUFFIXES = (".toml",)
@@ -26,7 +26,7 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 
     Raises:
         ConfigError: the file has none of the endings, its folder does not exist or is read-only, or it is a
-            directory itself.
+            directory.
     """
     if path.suffix.lower() not in suffixes:
         raise ConfigError(f"{path} does not end with {' or '.join(suffixes)}; name a file that does")
@@ -40,10 +40,10 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Gives a path beside `path` to write to, and puts the file in place when the block ends well.
+    """Yields a path beside `path` to write to, and moves the file to `path` if the block raises no error.
 
     Raises:
-        DataError: the file cannot be written; what stood at `path` before still does.
+        DataError: the file cannot be written; an older file at `path` then stays.
     """
     import duckdb
 
@@ -59,12 +59,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
-    """Writes a relation as Parquet or CSV, by the file's ending.
-
-    Raises:
-        ConfigError: as `check_output`.
-        DataError: as `whole_file`.
-    """
+    """Writes a relation as Parquet or CSV, as its ending says; raises as `check_output` and `whole_file`."""
     check_output(path, TABLE_SUFFIXES)
     with whole_file(path) as unfinished:
         if path.suffix.lower() == ".csv":
@@ -74,19 +69,6 @@ def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Writes text as UTF-8; halves of surrogate pairs, which no file can hold, become question marks.
-
-    Raises:
-        DataError: as `whole_file`.
-    """
+    """Writes text as UTF-8, lone surrogates as question marks; raises DataError as `whole_file` does."""
     with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8", errors="replace")
-
-
-def flush(path: Path) -> None:
-    """Waits until a file, or the names in a directory, are on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

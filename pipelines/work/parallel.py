@@ -17,25 +17,18 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _TEXTS_PER_PROCESS = 1_000
-"""Fewer texts than this are worked on here: they take less time than starting an interpreter."""
+"""Texts that are worth a process; fewer take less time than starting an interpreter."""
 _NUM_READ_AHEAD = 2
-"""Items that a thread holds ready for its reader."""
+"""Items that the thread of `read_ahead` holds ready."""
 
 
 def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threads: int = 0) -> list[_Result]:
-    """Applies a function to every text, in several processes where there are many texts.
+    """Applies a function to every text, in several processes if there are many; returns the results in order.
 
     Each process is a fresh interpreter, which imports the function by its module and name. A fork would copy
-    the locks of DuckDB's and TensorFlow's threads, and the other ways of `multiprocessing` run the caller's
-    main module again, which a script without a guard does not survive.
-
-    Args:
-        function: stands at the top of its module, and returns what JSON can hold.
-        texts: what to apply the function to.
-        threads: the most processes at a time; 0 takes one a core.
-
-    Returns:
-        The results, in the order of the texts.
+    the locks of DuckDB's and TensorFlow's threads. The other methods of `multiprocessing` run the caller's
+    main module again, which a script without a guard does not survive. The function must stand at the top
+    level of its module, and return what JSON can hold. At most `threads` processes run, or one a core if 0.
     """
     num_processes = min(threads or os.cpu_count() or 1, -(-len(texts) // _TEXTS_PER_PROCESS))
     if num_processes <= 1:
@@ -67,9 +60,9 @@ def _main(module: str, name: str) -> None:
 
 
 def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
-    """Gives the items of another iterator, which runs a little ahead in a thread of its own.
+    """Yields the items of another iterator, which runs a little ahead in a thread of its own.
 
-    Decompression lets go of the interpreter, and so does DuckDB, so that the two run at the same time.
+    Decompression and DuckDB both release the interpreter's lock, so they run at the same time.
     """
     ready: queue.Queue[tuple[bool, _Item | BaseException | None]] = queue.Queue(_NUM_READ_AHEAD)
     abandoned = threading.Event()
@@ -88,7 +81,7 @@ def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
             for item in items:
                 if not offer((True, item)):
                     return
-        except BaseException as error:  # handed over, and raised by the reader below
+        except BaseException as error:  # raised below, in the reader's thread
             offer((False, error))
         else:
             offer((False, None))

@@ -1,4 +1,4 @@
-"""Bars for work that is counted: shown on stderr where that is a terminal, and nowhere else."""
+"""Shows progress bars for counted work on stderr, if stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 _tuning: ContextVar[bool] = ContextVar("tuning", default=False)
-"""Whether a bar of trials is shown, which those of their training loops would write over."""
+"""Whether a bar of trials is shown, over which the bars of training loops would write."""
+
+
+def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
+    """Returns a progress bar with a description, a bar and further columns."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    description = TextColumn("{task.description}")
+    disable = hidden or not console.is_terminal
+    return Progress(description, BarColumn(), *columns, console=console, transient=True, disable=disable)
 
 
 @contextmanager
 def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """Shows how much of some files has been read, in bytes and in lines.
+    """Shows how many of the `total` bytes of files have been read, and how many lines.
 
-    Args:
-        description: what is being done, such as "Reading reviews".
-        total: bytes of all files.
-
-    Yields:
-        A function to be told how many more bytes have been read, and how many lines they gave.
+    Yields a function that takes the number of bytes and the number of lines read since its last call.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import DownloadColumn, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TextColumn("{task.fields[lines]:,} lines"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    lines = TextColumn("{task.fields[lines]:,} lines")
+    with _progress(DownloadColumn(), lines, TimeRemainingColumn()) as progress:
         task = progress.add_task(description, total=total, lines=0)
         read = 0
 
@@ -47,29 +49,15 @@ def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, i
 
 @contextmanager
 def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterator[Callable[[float], None]]:
-    """Shows how far a training loop is, its loss and how many examples it sees a second.
+    """Shows how many of at most `total` steps are done, the loss, and the examples seen in a second.
 
-    Args:
-        description: what is being trained.
-        total: steps at most.
-        batch_size: examples in a step.
-
-    Yields:
-        A function to be told the loss of each step.
+    Yields a function that takes the loss of each step.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
-        TextColumn("{task.fields[rate]:,.0f}/s"),
-        TimeElapsedColumn(),
-    )
-    hidden = _tuning.get() or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+    loss_column = TextColumn("loss {task.fields[loss]:.4f}")
+    rate_column = TextColumn("{task.fields[rate]:,.0f}/s")
+    with _progress(loss_column, rate_column, TimeElapsedColumn(), hidden=_tuning.get()) as progress:
         task = progress.add_task(description, total=total, loss=float("nan"), rate=0.0)
 
         def on_step(loss: float) -> None:
@@ -81,28 +69,15 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
 
 @contextmanager
 def progress_of_lists(description: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Shows how many reviewers have their lists, how many get theirs a second, and the time left.
+    """Shows how many reviewers have their lists, how many get theirs in a second, and the time left.
 
-    Args:
-        description: what is being done.
-        total: reviewers.
-        done: those whose lists were there before.
-
-    Yields:
-        A function to be told how many more are done; threads may call it.
+    Yields a function that takes the number of reviewers who got their lists, besides the `done` ones who had
+    them before; threads may call it.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:,.0f}/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    rate_column = TextColumn("{task.fields[rate]:,.0f}/s")
+    with _progress(MofNCompleteColumn(), rate_column, TimeRemainingColumn()) as progress:
         task = progress.add_task(description, total=total, completed=done, rate=0.0)
 
         def on_lists(number: int) -> None:
@@ -113,29 +88,17 @@ def progress_of_lists(description: str, total: int, done: int = 0) -> Iterator[C
 
 @contextmanager
 def progress_of_trials(description: str, seconds: float) -> Iterator[Callable[[int, float], None]]:
-    """Shows how much of its time a search has used, its trials and its best figure.
+    """Shows how many of its seconds a search has used, its trials and its best figure.
 
-    Args:
-        description: what is being tuned.
-        seconds: how long that may take.
-
-    Yields:
-        A function to be told the number of trials and the best figure.
+    Yields a function that takes the number of trials and the best figure.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[trials]} trials, best {task.fields[best]:.4f}"),
-        TimeElapsedColumn(),
-    )
+    figures = TextColumn("{task.fields[trials]} trials, best {task.fields[best]:.4f}")
     started = time.monotonic()
     shown = _tuning.set(True)
     try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        with _progress(figures, TimeElapsedColumn()) as progress:
             task = progress.add_task(description, total=seconds, trials=0, best=float("nan"))
 
             def on_trial(trials: int, best: float) -> None:

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from engine.errors import ConfigError
-from pipelines.baselines import rankers as baselines_ranking
+from engine.model.heads import RatingPrediction
+from pipelines.baselines import rankers, seed
 from pipelines.baselines.registry import BASELINES, Ranker, Rater, fit_baseline
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.dataset.splits import Split, hold_out_last
-from pipelines.measuring.metrics import rmse
+from pipelines.measuring.metrics import mae, rmse
 from pipelines.measuring.ranking import rank_held_out
 
 QUICK = ("constants", "biases", "popularity", "item-knn", "ease")
@@ -38,22 +39,35 @@ def split() -> Split:
     return hold_out_last(two_tastes(), 0.2)
 
 
-def quality(model: object, split: Split) -> float:
+def ranker(name: str, reviews: Reviews) -> Ranker:
+    model = fit_baseline(name, reviews, like_rating=4, seed=1)
     assert isinstance(model, Ranker)
-    relevant = split.later.select(split.later.likes(4))
-    return rank_held_out(model.score, split.earlier, relevant).mean()["ndcg@10"]
+    return model
+
+
+def predict(name: str, reviews: Reviews) -> RatingPrediction:
+    """Predicts the reviews that a model is fitted to."""
+    model = fit_baseline(name, reviews, like_rating=4, seed=1)
+    assert isinstance(model, Rater)
+    prediction = model.predict(reviews.reviewer_rows, reviews.movie_rows)
+    assert prediction is not None
+    return prediction
+
+
+def quality(model: Ranker, split: Split) -> float:
+    liked = split.held_out.select(split.held_out.likes(4))
+    return rank_held_out(model.score, split.train, liked).mean()["ndcg@10"]
 
 
 @pytest.mark.parametrize("name", ["item-knn", "ease"])
 def test_planted_tastes_are_found_by_what_looks_at_histories(name: str, split: Split) -> None:
-    model = fit_baseline(name, split.earlier, like_rating=4, seed=1)
-    popular = fit_baseline("popularity", split.earlier, like_rating=4, seed=1)
-    assert quality(model, split) > quality(popular, split) + 0.1
+    popular = ranker("popularity", split.train)
+    assert quality(ranker(name, split.train), split) > quality(popular, split) + 0.1
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_every_baseline_answers_for_unknown_reviewers_and_movies(name: str, split: Split) -> None:
-    train = split.earlier
+    train = split.train
     wider = Reviews(
         **(vars(train) | {"num_reviewers": train.num_reviewers + 1, "num_movies": train.num_movies + 1})
     )
@@ -71,20 +85,14 @@ def test_every_baseline_answers_for_unknown_reviewers_and_movies(name: str, spli
 
 @pytest.mark.parametrize("name", ["item-knn", "ease"])
 def test_who_has_no_history_gets_what_is_popular(name: str, split: Split) -> None:
-    train = split.earlier.select(split.earlier.reviewer_rows != 3)
-    model = fit_baseline(name, train, like_rating=4, seed=1)
-    popular = fit_baseline("popularity", train, like_rating=4, seed=1)
-    assert isinstance(model, Ranker)
-    assert isinstance(popular, Ranker)
-    assert (model.score(np.array([3])) == popular.score(np.array([3]))).all()
+    train = split.train.select(split.train.reviewer_rows != 3)
+    popular = ranker("popularity", train)
+    assert (ranker(name, train).score(np.array([3])) == popular.score(np.array([3]))).all()
 
 
 def test_constants_are_the_best_ones_for_each_error() -> None:
     reviews = two_tastes()
-    model = fit_baseline("constants", reviews, like_rating=4, seed=1)
-    assert isinstance(model, Rater)
-    prediction = model.predict(reviews.reviewer_rows, reviews.movie_rows)
-    assert prediction is not None
+    prediction = predict("constants", reviews)
     assert set(prediction.median.tolist()) == {5.0}
     assert prediction.mean == pytest.approx(reviews.ratings.mean())
     assert prediction.probabilities[0] == pytest.approx([2 / 12, 10 / 12])
@@ -96,25 +104,20 @@ def test_biases_find_generous_reviewers_and_good_movies() -> None:
     generous, good = generator.normal(0, 0.5, 60), generator.normal(0, 0.5, 50)
     exact = np.clip(np.round(3 + generous[reviewers] + good[movies]), 1, 5)
     reviews = make_reviews(reviewers, movies, exact, None, num_reviewers=60, num_movies=50)
-    model = fit_baseline("biases", reviews, like_rating=4, seed=1)
-    assert isinstance(model, Rater)
-    prediction = model.predict(reviews.reviewer_rows, reviews.movie_rows)
-    assert prediction is not None
+    prediction = predict("biases", reviews)
     assert rmse(prediction.mean, reviews.ratings) < 0.4 < float(reviews.ratings.std())
 
 
 def test_item_neighbours_are_the_same_in_chunks(monkeypatch: pytest.MonkeyPatch, split: Split) -> None:
-    whole = fit_baseline("item-knn", split.earlier, like_rating=4, seed=1)
-    monkeypatch.setattr(baselines_ranking, "_CHUNK", 7)
-    chunked = fit_baseline("item-knn", split.earlier, like_rating=4, seed=1)
-    assert isinstance(whole, Ranker)
-    assert isinstance(chunked, Ranker)
+    whole = ranker("item-knn", split.train)
+    monkeypatch.setattr(rankers, "_CHUNK", 7)
+    chunked = ranker("item-knn", split.train)
     assert chunked.score(np.arange(9)) == pytest.approx(whole.score(np.arange(9)))
 
 
 def test_item_neighbours_keep_only_the_nearest(monkeypatch: pytest.MonkeyPatch, split: Split) -> None:
-    monkeypatch.setattr(baselines_ranking, "KNN_NEIGHBOURS", 3)
-    model = baselines_ranking.ItemNeighbours(split.earlier)
+    monkeypatch.setattr(rankers, "KNN_NEIGHBOURS", 3)
+    model = rankers.ItemNeighbours(split.train)
     assert np.diff(model.weights.indptr).max() == 3  # type: ignore[union-attr]
 
 
@@ -122,7 +125,7 @@ def test_item_neighbours_follow_their_formula() -> None:
     reviews = make_reviews(
         np.array([0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 2]), None, None, num_reviewers=2, num_movies=3
     )
-    model = baselines_ranking.ItemNeighbours(reviews)
+    model = rankers.ItemNeighbours(reviews)
     expected = (1 / np.sqrt(2) + 1 / np.sqrt(3)) / (2 + 3)
     assert model.weights[0, 1] == pytest.approx(expected)
     assert model.weights[0, 0] == 0
@@ -131,35 +134,47 @@ def test_item_neighbours_follow_their_formula() -> None:
 def test_ease_is_refused_where_its_matrix_would_not_fit(
     monkeypatch: pytest.MonkeyPatch, split: Split
 ) -> None:
-    monkeypatch.setattr(baselines_ranking, "EASE_MAX_MOVIES", 39)
+    monkeypatch.setattr(rankers, "EASE_MAX_MOVIES", 39)
     with pytest.raises(ConfigError, match=r"refused above 39 movies.*40 have likes; leave it out"):
-        fit_baseline("ease", split.earlier, like_rating=4, seed=1)
+        fit_baseline("ease", split.train, like_rating=4, seed=1)
 
 
 def test_ease_has_no_weight_from_a_movie_to_itself(split: Split) -> None:
-    model = baselines_ranking.Ease(split.earlier, like_rating=4)
+    model = rankers.Ease(split.train, like_rating=4)
     assert np.diag(np.asarray(model.weights)).tolist() == [0] * 40
 
 
 def test_an_unknown_model_is_named_with_those_that_there_are(split: Split) -> None:
     with pytest.raises(ConfigError, match="no model 'eese'; expected one of ncf, constants"):
-        fit_baseline("eese", split.earlier, like_rating=4, seed=1)
+        fit_baseline("eese", split.train, like_rating=4, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["base", "final"])
 def test_the_seeds_models_learn_planted_tastes_and_leave_keras_unchanged(name: str) -> None:
     pytest.importorskip("tensorflow")
-    split = hold_out_last(two_tastes(num_reviewers=400), 0.2)
-    model = fit_baseline(name, split.earlier, like_rating=4, seed=1)
+    train, held_out = hold_out_last(two_tastes(num_reviewers=400), 0.2)
+    model = fit_baseline(name, train, like_rating=4, seed=1)
     assert isinstance(model, Ranker)
     assert isinstance(model, Rater)
-    prediction = model.predict(split.later.reviewer_rows, split.later.movie_rows)
+    prediction = model.predict(held_out.reviewer_rows, held_out.movie_rows)
     assert prediction is not None
-    constant = np.full(len(split.later), split.earlier.ratings.mean())
-    assert rmse(prediction.mean, split.later.ratings) < 0.9 * rmse(constant, split.later.ratings)
-    scores = model.score(split.later.reviewer_rows)[np.arange(len(split.later)), split.later.movie_rows]
+    constant = np.full(len(held_out), train.ratings.mean())
+    assert rmse(prediction.mean, held_out.ratings) < 0.9 * rmse(constant, held_out.ratings)
+    scores = model.score(held_out.reviewer_rows)[np.arange(len(held_out)), held_out.movie_rows]
     assert np.clip(scores, 1, 5) == pytest.approx(prediction.mean, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_seeds_models_are_trained_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch, split: Split
+) -> None:
+    monkeypatch.setattr(seed, "_MAX_EPOCHS", 2)
+    monkeypatch.setattr(seed, "_MAX_STEPS", 1)
+    model = seed.SeedBase(split.train, seed=1)
+    assert len(model.curves["loss"]) == len(model.curves["validation"]) == 2
+    predicted = model.predict(split.train.reviewer_rows, split.train.movie_rows)
+    assert mae(predicted.median, split.train.ratings) < 4
 
 
 @pytest.mark.parametrize(
@@ -168,8 +183,7 @@ def test_the_seeds_models_learn_planted_tastes_and_leave_keras_unchanged(name: s
 @pytest.mark.filterwarnings("ignore")
 def test_peers_answer_where_they_are_installed(name: str, module: str, split: Split) -> None:
     pytest.importorskip(module)
-    model = fit_baseline(name, split.earlier, like_rating=4, seed=1)
-    assert quality(model, split) > 0
+    assert quality(ranker(name, split.train), split) > 0
     assert BASELINES[name].needs_ratings == (name != "als")
 
 
@@ -182,4 +196,4 @@ def test_peers_that_are_not_installed_are_a_clear_error(
     for module in ("implicit", "implicit.als", "surprise"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError, match=r"pip install movie-engine\[peers\]"):
-        fit_baseline(name, split.earlier, like_rating=4, seed=1)
+        fit_baseline(name, split.train, like_rating=4, seed=1)

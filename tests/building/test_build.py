@@ -22,10 +22,17 @@ from pipelines.training.loops import train_relevance
 pytestmark = pytest.mark.slow
 NUM_MOVIES, NUM_REVIEWERS = 60, 240
 ALONE = "report.baselines_up_to=0"
-ONCE = "split.max_holdouts=1"
-QUICK = ("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", ALONE, ONCE)
+QUICK = (
+    *(
+        "relevance.max_rounds=1",
+        "relevance.num_members=1",
+        "relevance.embedding_dim=8",
+        "rating.max_rounds=1",
+    ),
+    *("split.max_holdouts=1", ALONE),
+)
 LEARNING = (
-    *("relevance.max_epochs=8", "rating.max_epochs=4", "relevance.embedding_dim=16", "rating.dim=8"),
+    *("relevance.max_rounds=8", "rating.max_rounds=4", "relevance.embedding_dim=16", "rating.dim=8"),
     ALONE,
 )
 ARRAYS = (
@@ -225,7 +232,14 @@ print(json.dumps([result.exit_code, heavy, result.stdout]))
 @pytest.mark.real
 def test_movielens_100k_is_ranked_far_better_than_by_popularity(real_data: Path, tmp_path: Path) -> None:
     directory = tmp_path / "movielens"
-    result = build_index((real_data / "movielens-100k" / "u.data",), output=directory)
+    short = (
+        "relevance.max_rounds=12",
+        "rating.max_rounds=4",
+        "relevance.num_members=1",
+        "split.max_holdouts=1",
+    )
+    config = load_config(assignments=(*short, ALONE))
+    result = build_index((real_data / "movielens-100k" / "u.data",), output=directory, config=config)
     metrics = result.manifest["metrics"]
     assert metrics["ncf"]["ndcg@10"] >= 1.6 * metrics["popularity"]["ndcg@10"]
     assert metrics["ncf"]["rmse"] < metrics["constant"]["rmse"]

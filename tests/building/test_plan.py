@@ -17,7 +17,7 @@ from engine.config.sections import Config, IngestConfig, load_config
 from engine.errors import ConfigError, SourceError
 from pipelines import build_index
 from pipelines.building import plan
-from pipelines.building.plan import Costs, check_plan, memory_limit, plan_build
+from pipelines.building.plan import COSTS, check_plan, memory_limit, plan_build
 from pipelines.building.survey import grown, survey
 from pipelines.synthetic.sample import sample_files
 
@@ -180,7 +180,7 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path) -> None:
     assert result.stdout.splitlines()[-1] == "It fits."
     found = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
     assert found["fits"] is True
-    assert found["memory"]["peak"] >= Costs().process / 2
+    assert found["memory"]["peak"] >= COSTS.process / 2
     assert found["seconds"]["total"] == pytest.approx(
         sum(found["seconds"][name] for name in ("reading", "training", "indexing"))
     )

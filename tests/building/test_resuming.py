@@ -19,14 +19,14 @@ from engine.config.sections import Config, RatingConfig, RelevanceConfig, load_c
 from engine.errors import ConfigError, TrainingError
 from pipelines.building.resuming import resumable_work
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training import loops
+from pipelines.training import batches, loops
 from pipelines.training.loops import train_rating, train_relevance
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints, from_arrays, to_arrays
 
 NUM_MOVIES = 600
 SMALL = (
-    "relevance.max_epochs=3",
-    "rating.max_epochs=3",
+    "relevance.max_rounds=3",
+    "rating.max_rounds=3",
     "relevance.embedding_dim=8",
     "relevance.num_members=1",
 )
@@ -135,15 +135,15 @@ def test_a_training_that_was_cut_off_ends_as_an_unbroken_one(
 ) -> None:
     monkeypatch.setattr(loops, "_SECONDS_BETWEEN_SAVES", 0.0)
     monkeypatch.setattr(loops, "_SHARE_OF_SAVING", np.inf)
+    monkeypatch.setattr(batches, "ROUND_EXAMPLES", round_size)
+    monkeypatch.setattr(batches, "ROUND_REVIEWS", round_size)
     reviews = some_reviews()
 
     def train(validate: Callable[[Any], float], checkpoints: Checkpoints) -> Any:
         if head == "rating":
-            config = RatingConfig(dim=4, max_epochs=5, batch_size=32, round_size=round_size)
+            config = RatingConfig(dim=4, max_rounds=5)
             return train_rating(reviews, config, 3, validate=validate, checkpoints=checkpoints)
-        settings = RelevanceConfig(
-            embedding_dim=4, max_epochs=5, patience=3, batch_size=16, round_size=round_size
-        )
+        settings = RelevanceConfig(embedding_dim=4, max_rounds=5)
         likes = reviews.likes(4.0)
         return train_relevance(reviews, likes, settings, 3, validate=validate, checkpoints=checkpoints)
 
@@ -180,8 +180,8 @@ def test_only_a_build_of_the_same_files_and_settings_goes_on(tmp_path: Path) -> 
 
     with work_of(Config(), resume=True) as checkpoints:
         checkpoints.save("step", {}, {"number": 1})
-    for config in (Config(seed=7), load_config(assignments=("relevance.patience=9",))):
-        with pytest.raises(ConfigError, match=r"of other settings \((seed|relevance.patience)\)"):
+    for config in (Config(seed=7), load_config(assignments=("relevance.num_members=9",))):
+        with pytest.raises(ConfigError, match=r"of other settings \((seed|relevance.num_members)\)"):
             work_of(config, resume=True).__enter__()
     with work_of(load_config(assignments=("ingest.memory_limit=1GB",)), resume=True) as checkpoints:
         assert checkpoints.load("step") is not None

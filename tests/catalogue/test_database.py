@@ -6,13 +6,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine.artifact.layout import CATALOG_FILE
+from engine.artifact.layout import CATALOGUE_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import CATALOG_COLUMNS, Catalog
+from engine.catalogue.database import CATALOGUE_COLUMNS, Catalogue
 from engine.errors import ArtifactCorruptError, ArtifactError, FilterError
-from pipelines.export.catalogue import write_catalog
+from pipelines.export.catalogue import write_catalogue
 
 MOVIES = """
 create table movies as
@@ -32,13 +32,13 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     connection = duckdb.connect()
     connection.execute(MOVIES)
     with ArtifactWriter(directory) as writer:
-        write_catalog(connection, writer)
+        write_catalogue(connection, writer)
     return directory
 
 
 @pytest.fixture(scope="module")
-def catalog(index: Path) -> Catalog:
-    return Catalog(Artifact.open(index).file(CATALOG_FILE))
+def catalogue(index: Path) -> Catalogue:
+    return Catalogue(Artifact.open(index).file(CATALOGUE_FILE))
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def catalog(index: Path) -> Catalog:
         ("title = 'It''s \"Noir\"'", [2]),
     ],
 )
-def test_a_condition_finds_its_movies(catalog: Catalog, condition: str, rows: list[int]) -> None:
-    found = catalog.matching_rows(condition)
+def test_a_condition_finds_its_movies(catalogue: Catalogue, condition: str, rows: list[int]) -> None:
+    found = catalogue.matching_rows(condition)
     assert found.tolist() == rows
     assert found.dtype.name == "int64"
 
 
-def test_every_column_can_be_named(catalog: Catalog) -> None:
-    for column in CATALOG_COLUMNS:
-        assert len(catalog.matching_rows(f"{column} is null or {column} is not null")) == 3
+def test_every_column_can_be_named(catalogue: Catalogue) -> None:
+    for column in CATALOGUE_COLUMNS:
+        assert len(catalogue.matching_rows(f"{column} is null or {column} is not null")) == 3
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_every_column_can_be_named(catalog: Catalog) -> None:
     ],
 )
 def test_what_is_not_a_filter_is_refused_in_one_sentence(
-    catalog: Catalog, condition: str, message: str
+    catalogue: Catalogue, condition: str, message: str
 ) -> None:
     with pytest.raises(FilterError) as caught:
-        catalog.matching_rows(condition)
+        catalogue.matching_rows(condition)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -112,15 +112,17 @@ def test_what_is_not_a_filter_is_refused_in_one_sentence(
         "install httpfs",
     ],
 )
-def test_the_connection_itself_can_read_no_file_and_change_nothing(catalog: Catalog, statement: str) -> None:
+def test_the_connection_itself_can_read_no_file_and_change_nothing(
+    catalogue: Catalogue, statement: str
+) -> None:
     with pytest.raises(duckdb.Error):
-        catalog._open().cursor().execute(statement)
+        catalogue._open().cursor().execute(statement)
 
 
-def test_many_threads_ask_at_once(catalog: Catalog) -> None:
+def test_many_threads_ask_at_once(catalogue: Catalogue) -> None:
     found: list[list[int]] = []
     threads = [
-        threading.Thread(target=lambda: found.append(catalog.matching_rows("price > 1").tolist()))
+        threading.Thread(target=lambda: found.append(catalogue.matching_rows("price > 1").tolist()))
         for _ in range(8)
     ]
     for thread in threads:
@@ -131,12 +133,12 @@ def test_many_threads_ask_at_once(catalog: Catalog) -> None:
 
 
 def test_two_processes_read_one_catalog_from_a_read_only_directory(index: Path) -> None:
-    path = Artifact.open(index).file(CATALOG_FILE)
-    here = Catalog(path)
+    path = Artifact.open(index).file(CATALOGUE_FILE)
+    here = Catalogue(path)
     assert here.matching_rows("true").tolist() == [0, 1, 2]
     script = (
-        "import sys, pathlib; from engine.catalogue.database import Catalog;"
-        "print(Catalog(pathlib.Path(sys.argv[1])).matching_rows('price > 1').tolist())"
+        "import sys, pathlib; from engine.catalogue.database import Catalogue;"
+        "print(Catalogue(pathlib.Path(sys.argv[1])).matching_rows('price > 1').tolist())"
     )
     path.parent.chmod(0o555)
     path.chmod(0o444)
@@ -156,9 +158,9 @@ def test_two_processes_read_one_catalog_from_a_read_only_directory(index: Path) 
 
 
 def test_a_catalog_that_is_not_a_database_is_corrupt(tmp_path: Path) -> None:
-    (tmp_path / CATALOG_FILE).write_bytes(b"nothing like it" * 1000)
+    (tmp_path / CATALOGUE_FILE).write_bytes(b"nothing like it" * 1000)
     with pytest.raises(ArtifactCorruptError, match="Cannot open the catalogue"):
-        Catalog(tmp_path / CATALOG_FILE).matching_rows("true")
+        Catalogue(tmp_path / CATALOGUE_FILE).matching_rows("true")
 
 
 def test_importing_the_catalog_imports_no_database() -> None:
@@ -183,6 +185,6 @@ def test_a_database_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> No
     connection = duckdb.connect()
     connection.execute(MOVIES)
     with ArtifactWriter(tmp_path / "index") as writer:
-        writer.path_for(CATALOG_FILE).mkdir()
+        writer.path_for(CATALOGUE_FILE).mkdir()
         with pytest.raises(ArtifactError, match="Cannot write the catalogue"):
-            write_catalog(connection, writer)
+            write_catalogue(connection, writer)

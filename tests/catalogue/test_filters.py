@@ -115,9 +115,9 @@ def test_a_lambda_parameter_is_unknown_outside_its_lambda(connection: duckdb.Duc
         check_filter(connection, "x = 1 and len(list_filter(links, lambda x: x = 'a')) > 0", COLUMNS)
 
 
-def test_the_option_is_named_as_the_reader_knows_it(connection: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(FilterError, match="where= names the column 'pric'"):
-        check_filter(connection, "pric < 1", COLUMNS, option="where=")
+def test_a_misspelt_column_is_named_with_the_option(connection: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(FilterError, match="--where names the column 'pric'"):
+        check_filter(connection, "pric < 1", COLUMNS)
 
 
 def test_a_failure_at_run_time_becomes_one_line() -> None:

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from engine.artifact.ids import IdTable, build_id_arrays
-from engine.artifact.layout import CATALOG_FILE
+from engine.artifact.layout import CATALOGUE_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import Catalog
+from engine.catalogue.database import Catalogue
 from engine.catalogue.title_search import TitleSearch
 from engine.catalogue.variants import Variants, build_variant_arrays
 from engine.errors import ConfigError, TitleError
-from pipelines.export.catalogue import write_catalog
+from pipelines.export.catalogue import write_catalogue
 
 TITLES = [
     ("Blade Runner (1982)", 90),
@@ -51,13 +51,13 @@ def search(tmp_path_factory: pytest.TempPathFactory) -> TitleSearch:
     connection.execute(UNKNOWN_ELSE)
     directory = tmp_path_factory.mktemp("titles") / "index"
     with ArtifactWriter(directory) as writer:
-        write_catalog(connection, writer)
+        write_catalogue(connection, writer)
     artifact = Artifact.open(directory)
     ids = IdTable(*build_id_arrays(f"M{row:02}" for row in range(len(TITLES))))
     films = [0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10]
     arrays = build_variant_arrays(np.array(films))
     cards = MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets"))
-    return TitleSearch(Catalog(Path(artifact.file(CATALOG_FILE))), ids, cards, Variants(*arrays.values()))
+    return TitleSearch(Catalogue(Path(artifact.file(CATALOGUE_FILE))), ids, cards, Variants(*arrays.values()))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from engine.cli.main import main
 # Of the bundled sample.
 REVIEWER, MOVIE = "A3ROS56ZKFSSN", "B000000016"
 QUICK = (
-    *("--set", "relevance.max_epochs=1", "--set", "rating.max_epochs=1"),
+    *("--set", "relevance.max_rounds=1", "--set", "rating.max_rounds=1", "--set", "relevance.num_members=1"),
     *("--set", "report.baselines_up_to=0", "--set", "split.max_holdouts=1"),
 )
 

@@ -27,6 +27,8 @@ class Item:
     similarity: float = 0.5
     predicted_rating: float | None = 4.56
     like_probability: float | None = 0.934
+    because: None = None
+    variants: None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,7 +65,7 @@ class FakeEngine:
 
 @pytest.fixture(autouse=True)
 def _fake_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("engine.Engine", FakeEngine, raising=False)
+    monkeypatch.setattr("engine.recommender.Engine", FakeEngine)
     monkeypatch.delenv("ENGINE_INDEX", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -291,15 +293,34 @@ def test_the_command_line_imports_nothing_heavy_before_it_is_asked() -> None:
 
 def test_what_there_is_to_say_of_a_list_goes_into_json_and_to_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     variety = Variety(diversity=0.5, novelty=0.0, score_loss=0.25, list_diversity=0.75, plain_diversity=0.5)
-    varied = TopList(FakeEngine.items, variety=variety)
+    varied = TopList(FakeEngine.items)
+    varied.variety = variety
     monkeypatch.setattr(FakeEngine, "recommend", lambda *_, **options: varied)
     assert json.loads(run("recommend", "reviewer", "R1", "--json").stdout)["variety"] == asdict(variety)
     said = run("recommend", "reviewer", "R1", "-k", "2", "--diversity", "0.5").stderr
     assert said == "Variety took 0.25 off the mean score; the list's diversity is 0.75 instead of 0.50.\n"
-    empty = TopList(why_empty="No movie matches 'price < 0'")
+    empty = TopList()
+    empty.why_empty = "No movie matches 'price < 0'"
     monkeypatch.setattr(FakeEngine, "recommend", lambda *_, **options: empty)
     result = run("recommend", "reviewer", "R1", "--json")
     assert (result.exit_code, json.loads(result.stdout)["why_empty"]) == (0, "No movie matches 'price < 0'")
+
+
+def test_reindex_is_still_called_by_its_old_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def rebuild(index: Path, **options: Any) -> dict[str, Any]:
+        asked.append((index, options))
+        return {"build": "build-1", "search": {}, "audit": {}, "files": {}}
+
+    monkeypatch.setattr("pipelines.updating.reindex.rebuild_index", rebuild)
+    new, old = (run(name, "--kind", "flat", "--recall", "0.9", "--json") for name in ("reindex", "index"))
+    assert (new.exit_code, old.exit_code) == (0, 0), old.output
+    assert new.stdout == old.stdout
+    assert asked[0] == asked[1] == (Path("movie-index"), {"kind": "flat", "recall": 0.9})
+    assert "is called `engine reindex` now" in old.stderr
+    assert "reindex" in run("--help").stdout
+    assert "  index " not in run("--help").stdout
 
 
 def test_movies_are_given_as_ids_and_as_files() -> None:

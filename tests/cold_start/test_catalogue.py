@@ -63,11 +63,13 @@ def taken_in(
     return catalogue
 
 
-def cold_ids(database: duckdb.DuckDBPyConnection) -> list[str]:
-    rows = database.execute(
-        "select movie_id from movies where learned_row is null order by movie_row"
-    ).fetchall()
+def all_ids(database: duckdb.DuckDBPyConnection, condition: str = "true") -> list[str]:
+    rows = database.execute(f"select movie_id from movies where {condition} order by movie_row").fetchall()
     return [movie_id for (movie_id,) in rows]
+
+
+def cold_ids(database: duckdb.DuckDBPyConnection) -> list[str]:
+    return all_ids(database, "learned_row is null")
 
 
 def test_described_movies_with_one_review_or_none_join(
@@ -89,10 +91,7 @@ def test_how_many_reviews_they_may_have_can_be_set(
 
 def test_rows_are_ranks_of_ids_in_every_table(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     catalogue = taken_in(database, tmp_path)
-    ids = [
-        movie_id
-        for (movie_id,) in database.execute("select movie_id from movies order by movie_row").fetchall()
-    ]
+    ids = all_ids(database)
     assert ids == sorted(ids)
     assert [ids[row] for row in catalogue.new_rows] == ["A", "C1", "C2", "N0", "N1"]
     pairs = database.execute("select movie_row, movie_id from reviews").fetchall()
@@ -103,10 +102,7 @@ def test_a_kept_reviewer_who_reviewed_such_a_movie_has_seen_it(
     database: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     catalogue = taken_in(database, tmp_path)
-    ids = [
-        movie_id
-        for (movie_id,) in database.execute("select movie_id from movies order by movie_row").fetchall()
-    ]
+    ids = all_ids(database)
     assert catalogue.reviewer_rows.tolist() == [0]
     assert [ids[row] for row in catalogue.review_movie_rows] == ["C1"]
     assert (catalogue.ratings.tolist(), catalogue.times.tolist()) == ([5.0], [3])
@@ -127,10 +123,7 @@ def test_what_is_learned_from_and_accounted_for_is_as_without_them(
 
 def test_words_and_links_go_by_the_new_rows(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     catalogue = taken_in(database, tmp_path)
-    ids = [
-        movie_id
-        for (movie_id,) in database.execute("select movie_id from movies order by movie_row").fetchall()
-    ]
+    ids = all_ids(database)
     assert [(ids[one], ids[other]) for one, other in catalogue.links.tolist()] == [("N0", "M03")]
     assert catalogue.link_matrix[ids.index("N0"), ids.index("M03")] == 1
     assert catalogue.learned_words.shape[0] == NUM_MOVIES

@@ -8,7 +8,7 @@ from made_index import NUM_MOVIES, make_model
 
 from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import ALL, Model
-from pipelines.cold_start.insertion import add_reviews, insert_into_table, insert_movies
+from pipelines.cold_start.insertion import insert_into_table, insert_movies, insert_reviews
 from pipelines.cold_start.mapping import MovieVectors
 from pipelines.cold_start.neighbours import Edges
 from pipelines.export.rows import insert_rows, rows_beside
@@ -121,9 +121,11 @@ def test_added_reviews_stand_in_the_order_of_time() -> None:
     times = np.arange(len(histories.movie_rows)) * 10
     begin, end = histories.offsets[1], histories.offsets[2]
     middle = int(times[begin]) + 5
-    more = add_reviews(
+    more, all_times = insert_reviews(
         histories, times, np.array([1, 0]), np.array([7, 9]), np.array([2, 4]), np.array([middle, 3])
     )
+    for row in range(3):
+        assert (np.diff(all_times[more.offsets[row] : more.offsets[row + 1]]) >= 0).all()
     own = more.of(1).movie_rows.tolist()
     assert own == [
         int(histories.movie_rows[begin]), 7, *histories.movie_rows[begin + 1 : end].tolist()

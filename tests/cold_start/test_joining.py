@@ -1,6 +1,7 @@
 """What metadata teaches of vectors and neighbours, on movies whose words say which kind they are."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ from made_index import DIM, NUM_MOVIES, make_model
 from engine.config.sections import ColdConfig
 from engine.errors import ConfigError
 from engine.model.scorer import ALL, Model
-from pipelines.cold_start.joining import describe, join_cold_movies, learn_cold_start
-from pipelines.cold_start.mapping import MovieVectors, learn_mapping
-from pipelines.cold_start.neighbours import cold_edges, nearest_movies
+from pipelines.cold_start.joining import ColdStart, describe, join_cold_movies, learn_cold_start
+from pipelines.cold_start.mapping import ColdMapping, MovieVectors, learn_mapping
+from pipelines.cold_start.neighbours import Described, cold_edges, nearest_movies
 from pipelines.dataset.words import count_words, words_of
 
 NUM_KINDS = 20
-CONFIG = ColdConfig(features=32)
+COLD_ROWS = np.arange(NUM_MOVIES, 2 * NUM_MOVIES)
+Movies = list[dict[str, object]]
 
 
 def movie_of_kind(kind: int, row: int) -> dict[str, object]:
@@ -29,8 +31,29 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="module")
-def movies() -> list[dict[str, object]]:
+def movies() -> Movies:
     return [movie_of_kind(row % NUM_KINDS, row) for row in range(NUM_MOVIES)]
+
+
+@pytest.fixture(scope="module")
+def more_words(movies: Movies) -> Any:
+    """The counted words of the movies, and of as many cold movies of the same kinds behind them."""
+    cold = [movie_of_kind(row % NUM_KINDS, 1000 + row) for row in range(NUM_MOVIES)]
+    return count_words([*movies, *cold])
+
+
+@pytest.fixture(scope="module")
+def start(model: Model, movies: Movies) -> ColdStart:
+    return learn_cold_start(model, count_words(movies), 0)
+
+
+@pytest.fixture(scope="module")
+def known(start: ColdStart, movies: Movies) -> Described:
+    return describe(start.mapping, count_words(movies))
+
+
+def mapped(mapping: ColdMapping, words: Any) -> np.ndarray:
+    return mapping.table(mapping.features(mapping.weigh(words)))
 
 
 def test_words_tell_fields_apart_and_leave_out_what_is_unknown() -> None:
@@ -56,62 +79,50 @@ def test_the_same_words_are_hashed_alike_wherever_they_are_counted() -> None:
     np.testing.assert_array_equal(alone.toarray()[0], among.toarray()[1])
 
 
-def test_movies_left_out_get_vectors_near_those_of_their_kind(
-    model: Model, movies: list[dict[str, object]]
-) -> None:
+def test_movies_left_out_get_vectors_near_those_of_their_kind(model: Model, movies: Movies) -> None:
     words, table = count_words(movies), MovieVectors.of(model).table()
     known, left_out = np.arange(NUM_MOVIES) >= 40, np.arange(40)
     counts = np.full(int(known.sum()), 20)
-    mapping = learn_mapping(words[np.flatnonzero(known)], table[known], counts, CONFIG)
-    given = mapping.table(mapping.features(mapping.weigh(words[left_out])))[:, :DIM]
+    mapping = learn_mapping(words[np.flatnonzero(known)], table[known], counts)
+    given = mapped(mapping, words[left_out])[:, :DIM]
     errors = np.square(given - table[left_out][:, :DIM]).mean()
     constant = np.square(table[known][:, :DIM].mean(axis=0) - table[left_out][:, :DIM]).mean()
     assert errors < constant / 4
 
 
-def test_a_movie_of_which_nothing_is_known_gets_the_mean(
-    model: Model, movies: list[dict[str, object]]
-) -> None:
+def test_a_movie_of_which_nothing_is_known_gets_the_mean(model: Model, movies: Movies) -> None:
     table = MovieVectors.of(model).table()
-    mapping = learn_mapping(count_words(movies), table, np.full(NUM_MOVIES, 5), CONFIG)
-    nothing = mapping.table(mapping.features(mapping.weigh(count_words([{"title": "Qwertz"}]))))
+    mapping = learn_mapping(count_words(movies), table, np.full(NUM_MOVIES, 5))
+    nothing = mapped(mapping, count_words([{"title": "Qwertz"}]))
     np.testing.assert_allclose(nothing[0], mapping.intercepts)
 
 
 def test_words_that_nobody_shares_leave_the_mean() -> None:
     words = count_words([{"title": f"Word{row}"} for row in range(30)])
     targets = np.random.default_rng(0).standard_normal((30, 3)).astype(np.float32)
-    mapping = learn_mapping(words, targets, np.full(30, 2), CONFIG)
-    given = mapping.table(mapping.features(mapping.weigh(words)))
+    mapping = learn_mapping(words, targets, np.full(30, 2))
+    given = mapped(mapping, words)
     np.testing.assert_allclose(given, np.tile(targets.mean(axis=0), (30, 1)), atol=1e-5)
 
 
-def test_the_nearest_movies_are_of_the_same_kind_and_never_left_out_ones(
-    model: Model, movies: list[dict[str, object]]
-) -> None:
-    start = learn_cold_start(model, count_words(movies), CONFIG, 0)
-    known = describe(start.mapping, count_words(movies))
+def test_the_nearest_movies_are_of_the_same_kind_and_never_left_out_ones(known: Described) -> None:
     own = np.arange(NUM_MOVIES)
     nearest = nearest_movies(known, known, leave_out=own)
     assert (nearest.rows % NUM_KINDS == own[:, None] % NUM_KINDS)[:, :15].mean() > 0.95
     assert not (nearest.rows == own[:, None])[nearest.similarities > 0].any()
 
 
-def test_a_link_makes_movies_alike_that_share_no_word(model: Model, movies: list[dict[str, object]]) -> None:
+def test_a_link_makes_movies_alike_that_share_no_word(start: ColdStart, known: Described) -> None:
     from scipy.sparse import csr_array
 
-    start = learn_cold_start(model, count_words(movies), CONFIG, 0)
-    known = describe(start.mapping, count_words(movies))
     new = describe(start.mapping, count_words([{"title": "Unheard"}]))
     links = csr_array((np.ones(1, np.float32), ([0], [123])), shape=(1, NUM_MOVIES))
     assert nearest_movies(new, known, links).rows[0, 0] == 123
 
 
 def test_edges_are_the_mean_of_the_nearest_and_their_likeness(
-    model: Model, movies: list[dict[str, object]]
+    model: Model, start: ColdStart, known: Described
 ) -> None:
-    start = learn_cold_start(model, count_words(movies), CONFIG, 0)
-    known = describe(start.mapping, count_words(movies))
     nearest = nearest_movies(describe(start.mapping, count_words([movie_of_kind(4, 4)])), known)
     edges = cold_edges(model.neighbours, nearest, 0.5, NUM_MOVIES)
     matrix = np.zeros((NUM_MOVIES, NUM_MOVIES))
@@ -132,17 +143,13 @@ def test_edges_are_the_mean_of_the_nearest_and_their_likeness(
     assert len(cold_edges(model.neighbours, nearest, 0.5, 7).sources) == 7
 
 
-def test_new_movies_take_no_more_than_their_share_of_the_top_tens(
-    model: Model, movies: list[dict[str, object]]
+def test_cold_movies_take_no_more_than_their_share_of_the_top_tens(
+    model: Model, start: ColdStart, more_words: Any
 ) -> None:
-    start = learn_cold_start(model, count_words(movies), CONFIG, 0)
-    new = [movie_of_kind(row % NUM_KINDS, 1000 + row) for row in range(NUM_MOVIES)]
-    new_rows = np.arange(NUM_MOVIES, 2 * NUM_MOVIES)
-    words = count_words([*movies, *new])
     bias = MovieVectors.of(model).bias_column
     start = replace(start, mapping=start.mapping.shifted(bias, 20.0))
     for share in (0.0, 0.1, 0.4):
-        joined = join_cold_movies(model, start, words, new_rows, replace(CONFIG, list_share=share)).model
+        joined = join_cold_movies(model, start, more_words, COLD_ROWS, ColdConfig(list_share=share)).model
         listed = []
         # The last reviewer has fewer than ten other movies to be listed.
         for row in range(len(joined.histories) - 1):
@@ -154,36 +161,23 @@ def test_new_movies_take_no_more_than_their_share_of_the_top_tens(
         assert np.mean(listed) >= 0.9 * share
 
 
-def test_more_movies_get_the_level_that_was_chosen_before(
-    model: Model, movies: list[dict[str, object]]
+def test_more_movies_get_the_bias_shift_that_was_found_before(
+    model: Model, start: ColdStart, more_words: Any
 ) -> None:
-    start = learn_cold_start(model, count_words(movies), CONFIG, 0)
-    new = [movie_of_kind(row % NUM_KINDS, 1000 + row) for row in range(NUM_MOVIES)]
-    rows = np.arange(NUM_MOVIES, 2 * NUM_MOVIES)
-    words = count_words([*movies, *new])
-    first = join_cold_movies(model, start, words, rows, replace(CONFIG, list_share=0.0))
-    again = join_cold_movies(model, first.start, words, rows, CONFIG, level=False)
-    np.testing.assert_allclose(
-        again.model.relevance.movie_vectors[rows], first.model.relevance.movie_vectors[rows], atol=1e-5
-    )
+    first = join_cold_movies(model, start, more_words, COLD_ROWS, ColdConfig(list_share=0.0))
+    again = join_cold_movies(model, first.start, more_words, COLD_ROWS, ColdConfig(), shift_biases=False)
+    vectors = [joined.model.relevance.movie_vectors[COLD_ROWS] for joined in (first, again)]
+    np.testing.assert_allclose(*vectors, atol=1e-5)
 
 
-def test_equal_input_gives_equal_vectors(model: Model, movies: list[dict[str, object]]) -> None:
+def test_equal_input_gives_equal_vectors(model: Model, movies: Movies) -> None:
     words = count_words([*movies, movie_of_kind(2, 5)])
-    both = [
-        join_cold_movies(
-            model,
-            learn_cold_start(model, words[:NUM_MOVIES], CONFIG, 3),
-            words,
-            np.array([NUM_MOVIES]),
-            CONFIG,
-        ).model
-        for _ in range(2)
-    ]
+    starts = [learn_cold_start(model, words[:NUM_MOVIES], 3) for _ in range(2)]
+    both = [join_cold_movies(model, start, words, COLD_ROWS[:1], ColdConfig()).model for start in starts]
     np.testing.assert_array_equal(both[0].relevance.movie_vectors, both[1].relevance.movie_vectors)
 
 
-@pytest.mark.parametrize("setting", ["max_reviews", "features", "max_words", "num_neighbours", "list_share"])
+@pytest.mark.parametrize("setting", ["max_reviews", "list_share"])
 def test_settings_out_of_range_are_refused(setting: str) -> None:
     with pytest.raises(ConfigError, match=f"cold.{setting}"):
         ColdConfig(**{setting: -1})

@@ -1,13 +1,15 @@
 import datetime
 import json
+import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.sections import Config, IngestConfig, load_config
-from engine.config.values import convert, merge, parse_text
+from engine.config.sections import GONE, Config, IngestConfig, load_config
+from engine.config.values import convert, merge, parse_text, setting_types
 from engine.errors import ConfigError
 
 ingest_configs = st.builds(
@@ -121,3 +123,62 @@ def test_merging_reaches_into_sections_and_changes_no_argument() -> None:
     recipe = {"ingest": {"threads": 1, "where": "a"}}
     assert merge(recipe, {"ingest.threads": 2}) == {"ingest": {"threads": 2, "where": "a"}}
     assert recipe == {"ingest": {"threads": 1, "where": "a"}}
+
+
+def test_a_setting_is_still_read_under_its_old_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("[rating]\nmax_epochs = 5\n")
+    config = load_config(recipe, ["relevance.max_epochs=3"])
+    assert (config.relevance.max_rounds, config.rating.max_rounds) == (3, 5)
+    assert "'rating.max_epochs' is called 'rating.max_rounds' now" in caplog.text
+    assert load_config(recipe, ["rating.max_rounds=7"]).rating.max_rounds == 7
+    assert Config.from_dict({"rating": {"max_epochs": 6}}).rating.max_rounds == 6
+    assert "max_epochs" not in json.dumps(config.to_dict())
+
+
+@pytest.mark.parametrize("setting", GONE)
+def test_a_setting_that_is_fixed_now_is_refused_but_an_older_index_may_name_it(
+    setting: str, tmp_path: Path
+) -> None:
+    section, _, name = setting.partition(".")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f"[{section}]\n{name} = 1\n")
+    for wrong in ((recipe, []), (None, [f"{setting}=1"])):
+        with pytest.raises(ConfigError, match=f"'{setting}' is fixed now"):
+            load_config(*wrong)
+    assert Config.from_dict({"seed": 1, section: {name: 1}}) == Config(seed=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"split": {"test_share": 0.6}}, "'split.test_share' must be at least 0 and at most 0.5 but is 0.6"),
+        ({"rating": {"hidden_units": [32, 0]}}, "'rating.hidden_units' must be at least 1"),
+        ({"popularity": {"half_life_days": 0}}, "'popularity.half_life_days' must be at least 0.01 but is 0"),
+        ({"index": {"kind": "ifv"}}, "did you mean 'ivf'"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_dict(settings)
+    assert message in str(caught.value)
+
+
+def test_the_page_of_settings_is_what_the_code_says() -> None:
+    script = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "settings.py"))
+    assert script["PAGE"].read_text(encoding="utf-8") == script["render"](), "run: python docs/settings.py"
+
+
+def test_of_every_setting_is_said_what_it_means_and_when_to_change_it() -> None:
+    script = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "settings.py"))
+    told = {"": script["meanings"](Config)}
+    told |= {
+        f"{name}.": script["meanings"](type(getattr(Config(), name)))
+        for name in Config().to_dict()
+        if name != "seed"
+    }
+    for setting in setting_types(Config):
+        section, dot, name = setting.rpartition(".")
+        meaning, when = told[f"{section}{dot}"][name]
+        assert len(meaning) > 10, setting
+        assert when, setting

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cli.main import main
-from engine.config.sections import IngestConfig, SentimentConfig, load_config
+from engine.config.sections import Config, IngestConfig, SentimentConfig, load_config
 from engine.errors import ConfigError, DataError
 from pipelines import build_index, evaluate
 from pipelines.dataset.reviews import Reviews, make_reviews, read_reviews
@@ -24,15 +24,14 @@ from pipelines.dataset.sentiment import (
     training_reviews,
 )
 from pipelines.evaluation.comparison import verdicts
-from pipelines.evaluation.data import Pair, read_for_protocol, read_pairs
-from pipelines.evaluation.protocols import make_folds
+from pipelines.evaluation.data import read_for_protocol, read_pairs
 from pipelines.ingest.ingest import ingest
 from pipelines.work.parallel import map_texts
 
 GOOD, BAD, SILENT = "I love this wonderful film.", "Terrible. I hate it.", "Two discs in a box."
 QUICK = (
-    *("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", "rating.dim=4"),
-    "split.max_holdouts=1",
+    *("relevance.max_rounds=1", "rating.max_rounds=1", "relevance.embedding_dim=8", "rating.dim=4"),
+    *("split.max_holdouts=1", "relevance.num_members=1"),
     *("ingest.min_reviews_per_reviewer=1", "ingest.min_reviews_per_movie=1", "report.baselines_up_to=0"),
 )
 
@@ -105,13 +104,8 @@ def test_a_rating_to_learn_from_is_between_the_stars_and_the_sentiment() -> None
     assert alone.ratings.tolist() == [5, 1, 3, 4, 5]
     blended = training_reviews(reviews, SentimentConfig(use=True, weight=0.5))
     assert blended.ratings.tolist() == [5, 3, 2, 4, 4]
-    assert training_reviews(reviews, SentimentConfig(use=True, weight=0.0)).ratings.tolist() == [
-        5,
-        5,
-        1,
-        4,
-        3,
-    ]
+    stars = training_reviews(reviews, SentimentConfig(use=True, weight=0.0))
+    assert stars.ratings.tolist() == [5, 5, 1, 4, 3]
     assert training_reviews(reviews, SentimentConfig()) is reviews
     with pytest.raises(ValueError, match="has not been found"):
         training_reviews(reviews_of([5, 1], None), SentimentConfig(use=True))
@@ -135,9 +129,8 @@ def test_each_review_gets_the_sentiment_of_its_own_text(
 
 def test_held_out_reviews_have_no_sentiment_under_any_protocol(tmp_path: Path) -> None:
     path = write(tmp_path / "reviews.json", some_rows())
-    read = read_for_protocol([path], (), IngestConfig(), sentiment=True)
     for protocol in ("temporal", "leave-last-out", "random", "folds"):
-        for fold in make_folds(read.reviews, protocol, groups=read.groups):
+        for fold in read_for_protocol([path], (), protocol, Config(), sentiment=True).folds:
             assert fold.test.sentiment is None
             assert fold.train.sentiment is not None
             assert np.isfinite(fold.train.sentiment).any()
@@ -149,7 +142,7 @@ def test_the_words_of_given_test_files_change_nothing(tmp_path: Path) -> None:
     learned = []
     for name, text in (("good", GOOD), ("bad", BAD)):
         test = write(tmp_path / f"{name}.json", [{**row, "reviewText": text} for row in rows[120:]])
-        (fold,) = read_pairs([Pair(train, test)], (), IngestConfig(), sentiment=True).folds
+        (fold,) = read_pairs([(train, test)], (), IngestConfig(), sentiment=True).folds
         assert fold.test.sentiment is None
         learned.append(training_reviews(fold.train, SentimentConfig(use=True)).ratings)
     assert np.array_equal(*learned)

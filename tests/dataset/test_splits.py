@@ -14,8 +14,8 @@ from pipelines.training.fit import fit_model
 
 QUICK = load_config(
     assignments=[
-        *("relevance.embedding_dim=4", "relevance.max_epochs=2", "rating.max_epochs=2", "rating.dim=4"),
-        "split.max_holdouts=1",
+        *("relevance.embedding_dim=4", "relevance.max_rounds=2", "rating.max_rounds=2", "rating.dim=4"),
+        *("split.max_holdouts=1", "relevance.num_members=1"),
     ]
 )
 
@@ -55,8 +55,9 @@ def test_what_is_drawn_at_random_is_told_from_what_comes_last(days: int) -> None
     assert is_drawn_anywhere(reviews.select(~at_random), reviews.select(at_random)) == told
     assert not is_drawn_anywhere(reviews.select(~last), reviews.select(last))
     assert not is_drawn_anywhere(reviews, reviews.select(np.zeros(400, dtype=bool)))
-    strangers = reviews.select(reviews.reviewer_rows < 20), reviews.select(reviews.reviewer_rows >= 20)
-    assert not is_drawn_anywhere(*strangers)
+    of_unknown_reviewers = reviews.reviewer_rows >= 20
+    train, test = reviews.select(~of_unknown_reviewers), reviews.select(of_unknown_reviewers)
+    assert not is_drawn_anywhere(train, test)
 
 
 def test_reviewers_of_one_review_are_enough_to_tell() -> None:
@@ -84,9 +85,9 @@ def test_without_an_order_what_is_held_out_lies_anywhere_in_a_history() -> None:
         assert sorted(pairs) == sorted(
             zip(reviews.movie_rows[before], reviews.times[before], reviews.level_rows[before], strict=True)
         )
-    earlier, later = hold_out_last(mixed, 0.2)
-    last = [earlier.times[earlier.reviewer_rows == row].max() for row in later.reviewer_rows]
-    assert 0.5 < np.mean(later.times < last) < 1.0
+    train, held_out = hold_out_last(mixed, 0.2)
+    last = [train.times[train.reviewer_rows == row].max() for row in held_out.reviewer_rows]
+    assert 0.5 < np.mean(held_out.times < last) < 1.0
 
 
 def test_a_model_of_unordered_reviews_does_not_fade_them_and_keeps_histories_by_time() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.arrays import are_held, distinct, distinct_places
+from engine.arrays import are_held, distinct, distinct_places, k_highest, k_highest_of_rows, places_held
 
 ROWS = st.lists(st.integers(-5, 50), max_size=40).map(lambda rows: np.array(rows, dtype=np.int64))
 
@@ -25,6 +25,37 @@ def test_places_lead_back_to_the_rows(rows: np.ndarray) -> None:
 @given(ROWS, ROWS)
 def test_held_rows_are_those_of_numpy(ascending: np.ndarray, rows: np.ndarray) -> None:
     assert are_held(np.sort(ascending), rows).tolist() == np.isin(rows, ascending).tolist()
+
+
+@given(ROWS, ROWS)
+def test_held_rows_are_found_where_they_stand(wanted: np.ndarray, rows: np.ndarray) -> None:
+    ascending = np.unique(wanted)
+    for repeats in (
+        1,
+        3000,
+    ):  # Few rows are searched for one by one, many are filtered by their hashes first.
+        given_rows = np.tile(rows, repeats)
+        positions, places = places_held(ascending, given_rows)
+        assert positions.tolist() == np.flatnonzero(np.isin(given_rows, ascending)).tolist()
+        assert ascending[places].tolist() == given_rows[positions].tolist()
+
+
+SCORES = st.tuples(st.integers(0, 5), st.integers(0, 12)).flatmap(
+    lambda shape: st.lists(
+        st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0]),
+        min_size=shape[0] * shape[1],
+        max_size=shape[0] * shape[1],
+    ).map(lambda scores: np.array(scores, dtype=np.float32).reshape(shape))
+)
+
+
+@given(SCORES, st.integers(0, 14))
+def test_the_k_highest_are_the_first_in_order(scores: np.ndarray, k: int) -> None:
+    expected = [
+        sorted(range(len(row)), key=lambda place: (-row[place], place))[:k] for row in scores.tolist()
+    ]
+    assert k_highest_of_rows(scores, k).tolist() == expected
+    assert [k_highest(row, k).tolist() for row in scores] == expected
 
 
 @pytest.mark.parametrize("low", [0, -5])

@@ -327,7 +327,7 @@ def test_data_without_ratings_is_answered_from_relevance_alone(tmp_path: Path) -
         for place in range(6)
     ]
     reviews.write_text("\n".join(["user,item,time", *lines, ""]))
-    quick = ("relevance.max_epochs=1", "split.test_share=0")
+    quick = ("relevance.max_rounds=1", "relevance.num_members=1", "split.test_share=0")
     built = build_index((reviews,), output=tmp_path / "index", config=load_config(assignments=quick))
     assert built.manifest["model"]["rating_levels"] == []
     engine = Engine.load(tmp_path / "index")

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from engine.cli.main import main
 from engine.config.sections import Config, load_config
 from engine.errors import ConfigError
 from pipelines import evaluate
-from pipelines.evaluation.data import Pair, read_pairs
+from pipelines.evaluation.data import read_pairs
+from pipelines.evaluation.page import evaluation_page
 
 QUICK = ("popularity", "item-knn", "ease", "biases", "constants")
 TEXT = "Watched it twice and will watch it again"
@@ -129,7 +131,7 @@ def test_given_pairs_keep_every_review_and_share_their_ids(tmp_path: Path) -> No
     test = write_ratings(
         tmp_path / "test.csv", [*rows[200:], ("A new one", "M00", 3.0, 1), ("R00", "A new one", 3.0, 1)]
     )
-    (fold,) = read_pairs([Pair(train, test)], (), load_config().ingest).folds
+    (fold,) = read_pairs([(train, test)], (), load_config().ingest).folds
     assert len(fold.train) == 200
     assert len(fold.test) == len(rows) - 200 + 2
     assert fold.train.num_reviewers == fold.test.num_reviewers == 41
@@ -145,7 +147,7 @@ def test_a_pair_that_is_in_both_given_files_is_no_test(tmp_path: Path) -> None:
     rows = some_rows()
     train = write_ratings(tmp_path / "train.csv", rows[:200])
     test = write_ratings(tmp_path / "test.csv", rows[190:])
-    (fold,) = read_pairs([Pair(train, test)], (), load_config().ingest).folds
+    (fold,) = read_pairs([(train, test)], (), load_config().ingest).folds
     assert (len(fold.train), len(fold.test), fold.num_leaks) == (200, len(rows) - 200, 10)
 
 
@@ -162,7 +164,7 @@ def test_data_without_ratings_is_ranked_alone(tmp_path: Path) -> None:
     [
         ({"models": ("nfc",)}, "no model 'nfc'; expected some of ncf"),
         ({"models": ()}, "No model is named"),
-        ({"protocol": "sideways"}, "no protocol 'sideways'"),
+        ({"protocol": "sideways"}, "no protocol 'sideways'; expected one of temporal, "),
         ({"pairs": [("a", "b")]}, "one of the two"),
     ],
 )
@@ -204,7 +206,8 @@ def test_the_command_refuses_half_a_question_as_wrong_usage(command: list[str]) 
 
 @pytest.mark.slow
 def test_the_engines_own_model_is_measured_beside_the_others(ratings: Path) -> None:
-    quick = ("relevance.max_epochs=2", "rating.max_epochs=2", "split.max_holdouts=1")
+    rounds = ("relevance.max_rounds=2", "rating.max_rounds=2")
+    quick = (*rounds, "split.max_holdouts=1", "relevance.num_members=1")
     found = evaluate(
         [ratings], protocol="last-share", models=("ncf", "popularity"), config=load_config(assignments=quick)
     ).to_dict()
@@ -254,6 +257,31 @@ def test_the_page_shows_every_figure_and_loads_nothing(tmp_path: Path) -> None:
     assert len(identifiers) == len(set(identifiers))
 
 
+def test_the_page_draws_training_curves_of_all_folds_and_json_has_none(ratings: Path) -> None:
+    measured = evaluate([ratings], protocol="random", models=("biases",))
+    assert not measured.curves
+    assert "The baseline" not in evaluation_page(measured)
+    curves = {"loss": [2.0, 1.5, 1.0], "validation": [2.0, 1.8, 1.7]}
+    page = evaluation_page(replace(measured, curves={"base": [curves], "final": [curves, curves]}))
+    assert page.count("<svg") == 2 + evaluation_page(measured).count("<svg")
+    assert page.count("There is a line for each fold.") == 1
+    for text in ("The baseline base", "The baseline final", "squared error", "validation"):
+        assert text in page
+    assert "curves" not in measured.to_dict()
+
+
+@pytest.mark.slow
+def test_the_page_shows_how_the_models_base_and_final_were_trained(ratings: Path, tmp_path: Path) -> None:
+    page_file = tmp_path / "report.html"
+    found = evaluate([ratings], protocol="random", models=("base", "final", "biases"), output=page_file)
+    assert set(found.curves) == {"base", "final"}
+    for [curves] in found.curves.values():
+        assert len(curves["loss"]) == len(curves["validation"]) > 0
+    page = page_file.read_text(encoding="utf-8")
+    assert "The baseline base" in page
+    assert "The baseline final" in page
+
+
 def test_a_page_of_little_says_what_there_is(tmp_path: Path) -> None:
     rows = [(f"R{n % 3}", f"M{n}", float(1 + n % 2), n) for n in range(9)]
     path = write_ratings(tmp_path / "ratings.csv", rows)
@@ -277,9 +305,9 @@ def test_what_metadata_says_of_movies_is_the_same_in_all_given_files(tmp_path: P
     titles = tmp_path / "movies.csv"
     titles.write_text("movie_id,title\nM1,Red River\nM2,Red Sky\nM4,\n")
     config = load_config().ingest
-    given = read_pairs([Pair(train, test)], [titles], config)
+    given = read_pairs([(train, test)], [titles], config)
     assert given.words.shape[0] == 4
     np.testing.assert_array_equal(np.diff(given.words.indptr) > 0, [True, True, False, False])
     shared = given.words[[0]].multiply(given.words[[1]]).sum()
     assert shared > 0
-    assert not np.diff(read_pairs([Pair(train, test)], (), config).words.indptr).any()
+    assert not np.diff(read_pairs([(train, test)], (), config).words.indptr).any()

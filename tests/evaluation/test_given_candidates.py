@@ -10,7 +10,7 @@ from engine.cli.main import main
 from engine.errors import DataError, SourceError
 from pipelines import evaluate
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.evaluation.given_candidates import read_negatives
+from pipelines.evaluation.given_candidates import read_candidates
 from pipelines.measuring.ranking import rank_held_out
 
 REVIEWERS = np.array(["R1", "R2", "R3"])
@@ -34,7 +34,7 @@ def reviews_of(pairs: list[tuple[int, int]]) -> Reviews:
 def test_candidates_are_read_with_commas_or_tabs_in_one_line_or_several(tmp_path: Path, text: str) -> None:
     path = tmp_path / "negatives.csv"
     path.write_bytes(text.encode())
-    found = read_negatives(path, REVIEWERS, MOVIES)
+    found = read_candidates(path, REVIEWERS, MOVIES)
     assert found.keys.tolist() == [0 * 4 + 0, 0 * 4 + 2, 2 * 4 + 1]
     assert (found.account["used"], found.account["reviewers"]) == (3, 2)
     unknown = int("unknown" in text)
@@ -44,7 +44,7 @@ def test_candidates_are_read_with_commas_or_tabs_in_one_line_or_several(tmp_path
 def test_held_out_movies_join_the_candidates_of_those_who_have_some(tmp_path: Path) -> None:
     path = tmp_path / "negatives.csv"
     path.write_text("R1,A\n")
-    found = read_negatives(path, REVIEWERS, MOVIES)
+    found = read_candidates(path, REVIEWERS, MOVIES)
     assert found.with_held_out(reviews_of([(0, 3), (1, 2)])).tolist() == [0, 3]
 
 
@@ -62,12 +62,12 @@ def test_a_file_that_gives_no_candidates_is_refused(
     path = tmp_path / "negatives.csv"
     path.write_text(text)
     with pytest.raises(error, match=message):
-        read_negatives(path, REVIEWERS, MOVIES)
+        read_candidates(path, REVIEWERS, MOVIES)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="Cannot read candidates"):
-        read_negatives(tmp_path / "none.csv", REVIEWERS, MOVIES)
+        read_candidates(tmp_path / "none.csv", REVIEWERS, MOVIES)
 
 
 def test_only_candidates_are_ranked_and_only_for_those_who_have_some() -> None:

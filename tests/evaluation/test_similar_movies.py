@@ -10,7 +10,8 @@ from engine.cli.main import main
 from engine.model.heads import RelevanceHead
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
-from engine.model.scorer import Blend, Model
+from engine.model.scorer import Model
+from engine.model.values import Blend
 from pipelines.dataset.reviews import make_reviews
 from pipelines.evaluation.protocols import Fold
 from pipelines.evaluation.similar_movies import Compared, measure_similar, read_links, summarize
@@ -43,7 +44,7 @@ def a_model(alike: list[tuple[int, int]], shared: list[tuple[int, int]]) -> Mode
         relevance=head,
         rating=None,
         neighbours=table,
-        chosen_neighbours=None,
+        history_neighbours=None,
         rating_neighbours=None,
         histories=Histories(np.zeros(3, np.int64), none.astype(np.int32), none.astype(np.int8)),
         blend=Blend(),
@@ -129,7 +130,8 @@ def test_an_evaluation_says_how_good_similar_movies_are(tmp_path: Path) -> None:
             for movie in range(20)
         )
     )
-    quick = ["--set=relevance.max_epochs=1", "--set=rating.max_epochs=1", "--set=split.max_holdouts=1"]
+    few = ("relevance.max_rounds", "rating.max_rounds", "split.max_holdouts", "relevance.num_members")
+    quick = [f"--set={setting}=1" for setting in few]
     command = ["evaluate", str(path), "--metadata", str(metadata), "--protocol", "last-share", *quick]
     result = CliRunner().invoke(main, [*command, "--models", "ncf", "--json"])
     assert result.exit_code == 0, result.output

@@ -4,7 +4,7 @@ from random_models import random_model
 
 from engine.model.scorer import Model
 from pipelines.dataset.movie_figures import popularity_of
-from pipelines.evaluation.fold_figures import Lists
+from pipelines.evaluation.fold_figures import PopularFallback
 from pipelines.measuring.ranking import top_of
 
 POPULAR = np.array([3.0, 9.0, 3.0, 7.0] + [0.5] * 46, dtype=np.float32)
@@ -12,22 +12,22 @@ POPULAR = np.array([3.0, 9.0, 3.0, 7.0] + [0.5] * 46, dtype=np.float32)
 
 @pytest.fixture
 def model() -> Model:
-    """A random one, whose first reviewer has reviewed nothing."""
+    """Returns a random model, whose first reviewer has reviewed nothing."""
     return random_model()
 
 
-def test_strangers_get_what_is_popular_and_others_their_own_lists(model: Model) -> None:
+def test_unknown_reviewers_get_the_popular_list_and_others_their_own(model: Model) -> None:
     rows = np.array([1, 0, 4])
-    lists = Lists(model, POPULAR)
-    listed = lists.top(rows, 5)
+    ranker = PopularFallback(model, POPULAR)
+    listed = ranker.top(rows, 5)
     assert listed[1].tolist() == [1, 3, 0, 2, 4]
     np.testing.assert_array_equal(listed[[0, 2]], top_of(model)(rows[[0, 2]], 5))
-    np.testing.assert_array_equal(lists.score(rows)[1], POPULAR)
-    np.testing.assert_array_equal(lists.score(rows)[[0, 2]], model.score(rows[[0, 2]]))
+    np.testing.assert_array_equal(ranker.score(rows)[1], POPULAR)
+    np.testing.assert_array_equal(ranker.score(rows)[[0, 2]], model.score(rows[[0, 2]]))
 
 
 def test_a_list_longer_than_the_catalogue_ends_early(model: Model) -> None:
-    listed = Lists(model, POPULAR).top(np.array([0]), 60)
+    listed = PopularFallback(model, POPULAR).top(np.array([0]), 60)
     assert sorted(listed[0, :50]) == list(range(50))
     assert (listed[0, 50:] == -1).all()
 

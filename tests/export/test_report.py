@@ -22,8 +22,8 @@ from pipelines.measuring.metrics import calibration_bins, calibration_error
 
 QUICK = load_config(
     assignments=(
-        *("relevance.max_epochs=1", "rating.max_epochs=1", "relevance.embedding_dim=8", "rating.dim=4"),
-        "split.max_holdouts=1",
+        *("relevance.max_rounds=1", "rating.max_rounds=1", "relevance.embedding_dim=8", "rating.dim=4"),
+        *("split.max_holdouts=1", "relevance.num_members=1"),
     )
 )
 LOADS = re.compile(r"https?:|//|\bsrc\s*=|<link|<script|@import|url\((?!#)", re.IGNORECASE)
@@ -87,12 +87,9 @@ def test_the_report_shows_the_figures_of_the_manifest_and_the_engines_own_lists(
         assert f">{model}</th>" in rated.page
         for value in figures.values():
             assert f"{value:,.4f}" in rated.page or float(value).is_integer()
-    assert rated.page.count("<svg") == 8  # calibration, loss and validation of two heads, base, final, map
-    assert {"item-knn", "ease", "biases", "base", "final"} <= set(manifest["metrics"])
-    for model in ("base", "final"):
-        curves = manifest["baselines"]["curves"][model]
-        assert len(curves["loss"]) == len(curves["validation"]) > 0
-        assert f"The baseline {model}" in rated.page
+    assert rated.page.count("<svg") == 6  # calibration, loss and validation of two heads, map
+    assert set(manifest["metrics"]) == {"ncf", "popularity", "constant", "item-knn", "ease", "biases"}
+    assert manifest["baselines"] == {"left_out": None}
     engine = Engine.load(rated.result.directory)
     shown = re.findall(r"<h3>Reviewer (R\d\d),", rated.page)
     assert len(shown) == 3

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from small_shop import NUM_MOVIES, NUM_REVIEWERS, Movie, World, open_shop
 
-from engine.model.scorer import ALL, Reviewer
+from engine.model.scorer import ALL
+from engine.model.values import Reviewer
 from engine.questions.options import ListOptions
 
 CONDITIONS: dict[str, Callable[[Movie], bool]] = {
@@ -24,7 +25,7 @@ CONDITIONS: dict[str, Callable[[Movie], bool]] = {
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     shop = open_shop(tmp_path_factory.mktemp("shop"))
     yield shop
-    shop.catalog.close()
+    shop.catalogue.close()
 
 
 def let_in(world: World, reviewer: Reviewer, options: ListOptions) -> list[int]:

@@ -10,68 +10,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from random_models import random_model
 
-from engine.lists import reasons
-from engine.lists.reasons import strongest_contributions
-from engine.model.heads import RatingHead, RelevanceHead
-from engine.model.histories import Histories, History
-from engine.model.neighbours import NeighbourTable
-from engine.model.scorer import Blend, Model
+from engine.lists import recipients
+from engine.lists.recipients import strongest_contributions
+from engine.model.histories import History
+from engine.model.scorer import Model
+from engine.model.values import Blend
 
-NUM_REVIEWERS, NUM_MOVIES, DIM = 3, 90, 5
-
-
-def random_table(generator: np.random.Generator) -> NeighbourTable:
-    present = generator.random((NUM_MOVIES, NUM_MOVIES)) < 0.3
-    np.fill_diagonal(present, False)
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
-    weights = generator.random(int(present.sum())).astype(np.float32) - np.float32(0.2)
-    return NeighbourTable(offsets, np.nonzero(present)[1].astype(np.int32), weights)
+NUM_REVIEWERS, NUM_MOVIES = 3, 90
+BLEND = Blend(
+    neighbour_weight=0.7,
+    like_weight=0.5,
+    interaction_weight=0.8,
+    rating_neighbour_weight=0.6,
+    log_temperature=-0.1,
+)
 
 
 @cache
-def random_model(kind: str, max_history: int, seed: int = 0) -> Model:
-    generator = np.random.default_rng(seed)
-
-    def normal(*shape: int) -> NDArray[np.float32]:
-        return generator.standard_normal(shape).astype(np.float32) / 2
-
-    relevance = RelevanceHead(
-        movie_vectors=normal(NUM_MOVIES, DIM + 1),
-        history_vectors=normal(NUM_MOVIES, DIM),
-        reviewer_embeddings=normal(NUM_REVIEWERS, DIM),
-        level_weights=1 + normal(5),
-        recency_power=0.4,
+def make_model(kind: str, max_history: int) -> Model:
+    model = random_model(
+        rated=kind != "no-ratings",
+        linear=kind == "linear",
+        near_ratings=kind != "no-rating-neighbours",
+        lengths=[0] * NUM_REVIEWERS,
+        num_movies=NUM_MOVIES,
+        scale=0.5,
+        share=0.3,
         max_history=max_history,
+        blend=BLEND,
     )
-    rating = RatingHead(
-        levels=np.arange(1, 6, dtype=np.float32),
-        movie_vectors=normal(NUM_MOVIES, DIM + 2),
-        history_vectors=normal(NUM_MOVIES, 2 * DIM) / 2,
-        reviewer_biases=normal(NUM_REVIEWERS, 2),
-        baselines=3 + normal(NUM_MOVIES),
-        thresholds=np.array([-2, -1, 0, 1], np.float32),
-        dot_weights=normal(DIM),
-        kernels=[normal(3 * DIM, 4), normal(4, 2)],
-        biases=[normal(4), normal(2)],
-    )
-    return Model(
-        relevance=relevance,
-        rating=None if kind == "no-ratings" else rating,
-        neighbours=random_table(generator),
-        chosen_neighbours=random_table(generator) if kind == "linear" else None,
-        rating_neighbours=random_table(generator) if kind in ("ratings", "linear") else None,
-        histories=Histories(
-            np.zeros(NUM_REVIEWERS + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int8)
-        ),
-        blend=Blend(
-            neighbour_weight=0.7,
-            like_weight=0.5,
-            interaction_weight=0.8,
-            rating_neighbour_weight=0.6,
-            log_temperature=-0.1,
-        ),
-    )
+    model.history_table.weights[:] -= np.float32(0.2)  # A linear model gives negative weights too.
+    return model
 
 
 def random_history(model: Model, num_reviews: int, seed: int) -> History:
@@ -106,7 +77,7 @@ kinds = st.sampled_from(["ratings", "linear", "no-rating-neighbours", "no-rating
 def test_contributions_are_those_of_scoring_again_without_the_review(
     kind: str, max_history: int, num_reviews: int, seed: int, reviewer_row: int | None, num_movies: int
 ) -> None:
-    model = random_model(kind, max_history)
+    model = make_model(kind, max_history)
     history = random_history(model, num_reviews, seed)
     movie_rows = np.random.default_rng(seed + 1).permutation(NUM_MOVIES)[:num_movies].astype(np.int64)
     reviewer = model.reviewer(reviewer_row, history)
@@ -118,17 +89,17 @@ def test_contributions_are_those_of_scoring_again_without_the_review(
 
 
 def test_many_movies_are_explained_as_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = random_model("ratings", 500)
+    model = make_model("ratings", 500)
     reviewer = model.reviewer(0, random_history(model, 9, 3))
     whole = strongest_contributions(model, reviewer, np.arange(NUM_MOVIES), 3)
-    monkeypatch.setattr(reasons, "_PAIRS_AT_ONCE", 20)
+    monkeypatch.setattr(recipients, "_PAIRS_AT_ONCE", 20)
     parts = strongest_contributions(model, reviewer, np.arange(NUM_MOVIES), 3)
     np.testing.assert_array_equal(whole.places, parts.places)
     np.testing.assert_allclose(whole.amounts, parts.amounts, atol=1e-6)
 
 
 def test_nothing_speaks_for_a_movie_without_a_history_and_nothing_is_said_of_no_movies() -> None:
-    model = random_model("ratings", 500)
+    model = make_model("ratings", 500)
     nobody = model.reviewer(1, random_history(model, 0, 0))
     assert strongest_contributions(model, nobody, np.arange(4), 3).places.shape == (4, 0)
     someone = model.reviewer(1, random_history(model, 5, 0))
@@ -137,7 +108,7 @@ def test_nothing_speaks_for_a_movie_without_a_history_and_nothing_is_said_of_no_
 
 def test_what_is_added_to_the_pooled_history_stays_when_a_review_goes() -> None:
     """A reviewer's vector may be refined beyond pooling; the difference is of pooling alone."""
-    model = replace(random_model("ratings", 500), blend=Blend())
+    model = replace(make_model("ratings", 500), blend=Blend())
     history = random_history(model, 6, 1)
     plain = model.reviewer(None, history)
     refined = plain._replace(query=plain.query + np.float32(0.5))

@@ -12,10 +12,10 @@ from engine.artifact.ids import IdTable
 from engine.artifact.reader import Artifact
 from engine.cli.main import main
 from engine.errors import ConfigError, DataError, UnknownIdError
+from engine.lists.groups import Group
 from engine.model.histories import Histories
 from engine.model.newcomers import newcomer
 from engine.model.scorer import ALL, Model
-from engine.model.storage import load_model
 
 pytestmark = pytest.mark.slow
 ONE_BY_ONE: dict[str, Any] = {"all_variants": True, "because": False}
@@ -28,7 +28,7 @@ def engine(sample_index: Path) -> Engine:
 
 @pytest.fixture(scope="module")
 def model(sample_index: Path) -> Model:
-    return load_model(Artifact.open(sample_index))
+    return Model.open(Artifact.open(sample_index))
 
 
 @pytest.fixture(scope="module")
@@ -128,17 +128,18 @@ def test_a_group_of_one_gets_the_list_of_that_one(engine: Engine, reviewers: lis
 
 def test_nobodys_scale_decides_for_a_group(engine: Engine, model: Model, reviewers: list[str]) -> None:
     """Scores of members are brought to mean 0 and spread 1 over the same movies."""
-    sides = [model.reviewer(row) for row in (4, 50)]
-    group = engine._lists.group(sides, "average")
-    compared = group.candidates(engine._num_candidates)
-    alone = [engine._lists.group([side], "average") for side in sides]
-    normalised = group._normalised([model.rescore(side, compared).score for side in sides])
+    sides = {reviewers[row]: model.reviewer(row) for row in (4, 50)}
+    group = Group(engine._lists, sides, "average")
+    compared = group.candidates(engine._lists.candidates.num_candidates)
+    normalised = group._normalised([model.rescore(side, compared).score for side in sides.values()])
     np.testing.assert_allclose(normalised.mean(axis=1), 0, atol=1e-4)
     np.testing.assert_allclose(normalised.std(axis=1), 1, atol=1e-4)
     np.testing.assert_allclose(group.scores(compared).score, normalised.mean(axis=0), atol=1e-4)
-    worst = engine._lists.group(sides, "least-misery").scores(compared).score
+    worst = Group(engine._lists, sides, "least-misery").scores(compared).score
     np.testing.assert_allclose(worst, normalised.min(axis=0), atol=1e-4)
-    assert len(alone[0].seen_rows) <= len(group.seen_rows)
+    for row in (4, 50):
+        alone = Group(engine._lists, {reviewers[row]: model.reviewer(row)}, "average")
+        assert len(alone.seen_rows) <= len(group.seen_rows)
 
 
 def test_groups_take_every_option(engine: Engine, reviewers: list[str], movies: list[str]) -> None:
@@ -214,7 +215,7 @@ def test_views_are_enough_where_there_are_no_ratings(model: Model) -> None:
             relevance=model.relevance,
             rating=None,
             neighbours=model.neighbours,
-            chosen_neighbours=model.chosen_neighbours,
+            history_neighbours=model.history_neighbours,
             rating_neighbours=None,
             histories=Histories(
                 model.histories.offsets, model.histories.movie_rows, 0 * model.histories.level_rows

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dataset import films as variants
+from pipelines.dataset import films
 from pipelines.measuring import metrics, significance
 from pipelines.measuring.significance import bootstrap_interval, paired_test
 
@@ -16,7 +16,7 @@ LISTS = st.tuples(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(
 TOPS = st.lists(st.lists(st.integers(-1, 6), min_size=3, max_size=3), min_size=1, max_size=8)
 
 
-@pytest.mark.parametrize("module", [metrics, significance, variants])
+@pytest.mark.parametrize("module", [metrics, significance, films])
 def test_the_examples_of_the_measures_run(module: object) -> None:
     found = doctest.testmod(module)  # type: ignore[arg-type]
     assert found.attempted
@@ -103,10 +103,10 @@ def test_nothing_to_measure_is_not_a_number_and_raises_nothing() -> None:
 def test_intervals_hold_the_mean_and_narrow_with_more_reviewers() -> None:
     generator = np.random.default_rng(0)
     few, many = generator.normal(1, 1, 50), generator.normal(1, 1, 5000)
-    wide, narrow = bootstrap_interval(few), bootstrap_interval(many)
-    assert wide.low < few.mean() < wide.high
-    assert narrow.low < 1 < narrow.high
-    assert narrow.high - narrow.low < (wide.high - wide.low) / 5
+    (low, high), (narrow_low, narrow_high) = bootstrap_interval(few), bootstrap_interval(many)
+    assert low < few.mean() < high
+    assert narrow_low < 1 < narrow_high
+    assert narrow_high - narrow_low < (high - low) / 5
 
 
 def test_intervals_of_a_ratio_weigh_reviewers_by_their_reviews() -> None:

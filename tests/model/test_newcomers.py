@@ -29,7 +29,7 @@ def random_head(seed: int = 0) -> RatingHead:
         movie_vectors=normal(NUM_MOVIES, DIM + 2),
         history_vectors=normal(NUM_MOVIES, 2 * DIM),
         reviewer_biases=np.zeros((3, 2), dtype=np.float32),
-        baselines=3 + normal(NUM_MOVIES),
+        movie_means=3 + normal(NUM_MOVIES),
         thresholds=np.array([-2.0, -1.0, 0.0, 1.5], dtype=np.float32),
         dot_weights=normal(DIM),
         kernels=[normal(3 * DIM, 4), normal(4, 2)],
@@ -111,7 +111,7 @@ def test_unknown_movies_are_skipped_while_one_is_known(caplog: pytest.LogCapture
     with caplog.at_level(logging.WARNING):
         history = history_of({"X1": 5, "M03": 4, "X2": 5}, MOVIES, random_head())
     assert history.movie_rows.tolist() == [3]
-    assert "Skipped 2 of the 3 movies, which the index does not hold: X1, X2" in caplog.text
+    assert "Skipped 2 of the 3 movies given, which the index does not hold: X1, X2" in caplog.text
     with pytest.raises(UnknownIdError, match="No movie 'm03'") as caught:
         history_of({"m03": 5}, MOVIES, random_head())
     assert "M03" in caught.value.close_matches

@@ -8,6 +8,7 @@ from engine.config.sections import RatingConfig
 from engine.model.heads import RatingHead, Tastes
 from engine.model.histories import Histories, History
 from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training import batches
 from pipelines.training.batches import RatingSampler
 from pipelines.training.loops import train_rating
 from pipelines.training.rating_network import RatingNetwork
@@ -43,7 +44,7 @@ def random_head(levels: np.ndarray, seed: int = 0, scale: float = 1.0) -> Rating
         movie_vectors=normal(NUM_MOVIES, DIM + 2),
         history_vectors=normal(NUM_MOVIES, 2 * DIM),
         reviewer_biases=normal(NUM_REVIEWERS, 2),
-        baselines=levels.mean() + normal(NUM_MOVIES) / 4,
+        movie_means=levels.mean() + normal(NUM_MOVIES) / 4,
         thresholds=np.sort(2 * normal(len(levels) - 1)),
         dot_weights=normal(DIM),
         kernels=[normal(3 * DIM, 4), normal(4, 2)],
@@ -54,7 +55,7 @@ def random_head(levels: np.ndarray, seed: int = 0, scale: float = 1.0) -> Rating
 def random_network(reviews: Reviews, hidden_units: tuple[int, ...], seed: int) -> RatingNetwork:
     """A network of which no weight is what it starts as."""
     generator = np.random.default_rng(seed)
-    config = RatingConfig(dim=DIM, hidden_units=hidden_units, dropout=0.0, history_dropout=0.0)
+    config = RatingConfig(dim=DIM, hidden_units=hidden_units, dropout=0.0)
     network = RatingNetwork(reviews, config, generator)
     layers = [weight.value for weight in network.mlp.trainable_weights]
     tables = [network.movies, network.history, network.reviewers, network.thresholds, network.dot_weights]
@@ -95,13 +96,15 @@ def test_numpy_and_keras_give_the_same_chances(hidden_units: tuple[int, ...], le
 
 
 @pytest.mark.slow
-def test_the_loss_in_training_is_that_of_the_head_which_sees_the_other_reviews() -> None:
+def test_the_loss_in_training_is_that_of_the_head_which_sees_the_other_reviews(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     reviews = some_reviews(HALF_STARS, seed=3)
     network = random_network(reviews, (8,), seed=3)
     head = network.head()
-    residuals = reviews.ratings - network.baselines[reviews.movie_rows]
-    config = RatingConfig(history_dropout=0.0)
-    sampler = RatingSampler(reviews, residuals, config, np.random.default_rng(0), longest=100)
+    residuals = reviews.ratings - network.movie_means[reviews.movie_rows]
+    monkeypatch.setattr(batches, "HISTORY_DROPOUT", 0.0)
+    sampler = RatingSampler(reviews, residuals, np.random.default_rng(0), longest=100)
     for batch in sampler.batches():
         chances = []
         for place, (movie, level) in enumerate(zip(batch.movie_rows, batch.level_rows, strict=True)):
@@ -149,7 +152,7 @@ def test_a_vector_is_pooled_as_plain_python_pools_it() -> None:
     pooled = np.zeros(DIM)
     for movie, rating in zip(movies, ratings, strict=True):
         came, liked = head.history_vectors[movie, :DIM], head.history_vectors[movie, DIM:]
-        pooled += came + (rating - head.baselines[movie]) * liked
+        pooled += came + (rating - head.movie_means[movie]) * liked
     taste = taste_of(head, 1, movies, ratings)
     np.testing.assert_allclose(taste.vectors[0], pooled / np.sqrt(len(movies) + 1), atol=1e-5)
     assert (taste.biases[0], taste.log_scales[0]) == tuple(head.reviewer_biases[1].tolist())

@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
 
+from engine.arrays import Floats
 from engine.config.sections import RelevanceConfig
 from engine.model.heads import RelevanceHead
 from engine.model.histories import Histories, History, recency_weights
 from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training import batches, relevance_network
 from pipelines.training.batches import RelevanceBatch, RelevanceSampler
 from pipelines.training.relevance_network import RelevanceNetwork
 
 NUM_REVIEWERS, NUM_MOVIES, DIM = 20, 40, 5
-STILL = {"dropout": 0.0, "reviewer_dropout": 0.0, "history_dropout": 0.0, "embedding_dim": DIM}
+STILL = {"dropout": 0.0, "embedding_dim": DIM}
 
 
 def some_reviews(rated: bool = True) -> Reviews:
@@ -36,13 +38,18 @@ def random_network(reviews: Reviews, config: RelevanceConfig) -> RelevanceNetwor
     return network
 
 
+def query_of(head: RelevanceHead, reviewer_row: int | None, history: History) -> Floats:
+    rows = None if reviewer_row is None else np.array([reviewer_row])
+    return head.queries(rows, Histories.of_one(history))[0]
+
+
 def loss_by_the_head(head: RelevanceHead, batch: RelevanceBatch) -> float:
     """The softmax cross entropy in plain NumPy, with each reviewer's vector as it is made for queries."""
     losses = []
     for example, reviewer_row in enumerate(batch.reviewer_rows):
         own = batch.history_examples == example
         history = History(batch.history_movies[own], batch.history_levels[own].astype(np.int8))
-        scores = head.score(head.query(int(reviewer_row), history), batch.candidates).astype(np.float64)
+        scores = head.score(query_of(head, int(reviewer_row), history), batch.candidates).astype(np.float64)
         scores -= batch.log_chances
         open_scores = np.where(np.isin(batch.candidates, history.movie_rows), -np.inf, scores)
         total = np.log(np.exp(open_scores - open_scores.max()).sum()) + open_scores.max()
@@ -58,11 +65,14 @@ def loss_by_the_head(head: RelevanceHead, batch: RelevanceBatch) -> float:
     [(True, False, 500), (True, True, 3), (False, True, 500), (False, False, 3)],
 )
 def test_the_network_learns_with_the_vectors_that_queries_are_made_of(
-    rated: bool, sampled: bool, max_history: int
+    monkeypatch: pytest.MonkeyPatch, rated: bool, sampled: bool, max_history: int
 ) -> None:
     reviews = some_reviews(rated)
-    drawn = {"full_softmax_up_to": 0, "num_negatives": 12} if sampled else {}
-    config = RelevanceConfig(**STILL, **drawn, max_history=max_history, recency_power=0.7)
+    monkeypatch.setattr(batches, "HISTORY_DROPOUT", 0.0)
+    monkeypatch.setattr(relevance_network, "_REVIEWER_DROPOUT", 0.0)
+    if sampled:
+        monkeypatch.setattr(batches, "FULL_SOFTMAX_UP_TO", 0)
+    config = RelevanceConfig(**STILL, num_negatives=12, max_history=max_history, recency_power=0.7)
     network = random_network(reviews, config)
     sampler = RelevanceSampler(reviews, reviews.likes(4.0), config, np.random.default_rng(1))
     head = network.head()
@@ -111,22 +121,22 @@ def test_a_query_is_what_plain_python_makes_of_the_latest_reviews(head: Relevanc
         mass += age**-0.5
     pooled /= np.sqrt(mass + 1)
     history = History(np.array(movies, np.int32), np.array(levels, np.int8))
-    np.testing.assert_allclose(head.query(None, history), [*pooled, 1.0], atol=1e-5)
+    np.testing.assert_allclose(query_of(head, None, history), [*pooled, 1.0], atol=1e-5)
     own = pooled + head.reviewer_embeddings[6]
-    np.testing.assert_allclose(head.query(6, history), [*own, 1.0], atol=1e-5)
+    np.testing.assert_allclose(query_of(head, 6, history), [*own, 1.0], atol=1e-5)
 
 
 def test_without_a_history_a_known_reviewer_is_their_embedding_and_an_unknown_one_gets_the_biases(
     head: RelevanceHead,
 ) -> None:
     nothing = History(np.zeros(0, np.int32), np.zeros(0, np.int8))
-    np.testing.assert_array_equal(head.query(2, nothing)[:-1], head.reviewer_embeddings[2])
-    scores = head.score(head.query(None, nothing), slice(None))
+    np.testing.assert_array_equal(query_of(head, 2, nothing)[:-1], head.reviewer_embeddings[2])
+    scores = head.score(query_of(head, None, nothing), slice(None))
     np.testing.assert_allclose(scores, head.movie_vectors[:, -1], atol=1e-6)
 
 
 def test_some_movies_score_as_among_all(head: RelevanceHead) -> None:
-    query = head.query(1, History(np.array([5], np.int32), np.array([4], np.int8)))
+    query = query_of(head, 1, History(np.array([5], np.int32), np.array([4], np.int8)))
     rows = np.array([12, 0, 12, 39])
     np.testing.assert_allclose(head.score(query, rows), head.score(query, slice(None))[rows], atol=1e-6)
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from random_models import BLEND, LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.arrays import best_places
+from engine.arrays import k_highest
 from engine.model.histories import History
-from engine.model.scorer import ALL, Blend, Model
+from engine.model.scorer import ALL, Model
+from engine.model.values import Blend
 
 
 @pytest.fixture(params=["ratings", "linear", "no-ratings"])
@@ -46,8 +47,8 @@ def test_the_best_are_found_without_rating_all(
             rows = np.sort(generator.permutation(NUM_MOVIES)[:count])
             every = model.rescore(reviewer, rows)
             places, some = model.rescore_best(reviewer, rows, k)
-            best = best_places(every.score, k)
-            np.testing.assert_array_equal(places[best_places(some.score, k)], best)
+            best = k_highest(every.score, k)
+            np.testing.assert_array_equal(places[k_highest(some.score, k)], best)
             np.testing.assert_allclose(some.score, every.score[places], atol=1e-5)
             np.testing.assert_allclose(some.relevance, every.relevance[places], atol=1e-5)
 
@@ -115,7 +116,7 @@ def test_weights_of_zero_leave_the_relevance_alone(model: Model) -> None:
 
 
 def test_near_is_the_faded_mean_over_the_history(model: Model) -> None:
-    table = model.chosen_neighbours or model.neighbours
+    table = model.history_neighbours or model.neighbours
     history, near, mass = model.histories.of(7), np.zeros(NUM_MOVIES), 0.0
     for age, (movie, level) in enumerate(
         zip(history.movie_rows[::-1], history.level_rows[::-1], strict=True), start=1

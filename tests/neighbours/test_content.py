@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.config.sections import ColdConfig, NeighboursConfig
+from engine.config.sections import NeighboursConfig
 from engine.model.neighbours import NeighbourTable
 from pipelines.dataset.reviews import make_reviews
 from pipelines.dataset.words import count_words
@@ -16,7 +16,7 @@ def movies_of_two_kinds(count: int = 30) -> list[dict[str, str]]:
 
 
 def features(count: int = 30) -> np.ndarray:
-    found = content_features(count_words(movies_of_two_kinds(count)), ColdConfig())
+    found = content_features(count_words(movies_of_two_kinds(count)))
     assert found is not None
     return found
 
@@ -32,8 +32,8 @@ def test_features_are_of_length_one_and_alike_where_words_are() -> None:
 
 
 def test_too_few_described_movies_have_no_features() -> None:
-    assert content_features(count_words(movies_of_two_kinds(20)), ColdConfig()) is None
-    assert content_features(count_words([{}] * 40), ColdConfig()) is None
+    assert content_features(count_words(movies_of_two_kinds(20))) is None
+    assert content_features(count_words([{}] * 40)) is None
 
 
 def test_neighbours_are_alike_and_the_known_ones_count_more() -> None:

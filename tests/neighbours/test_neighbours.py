@@ -5,12 +5,24 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from engine.config.sections import IngestConfig, NeighboursConfig
 from engine.model.neighbours import MovieSums, NeighbourTable
-from engine.model.scorer import ALL, Blend
+from engine.model.scorer import ALL
+from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.neighbours.tables import Nearness, Neighbours, build_neighbours
+from pipelines.neighbours import tables
+from pipelines.neighbours.sparse import matrix_of, strongest, strongest_of_dense, table_of
+from pipelines.neighbours.tables import (
+    CO_REVIEWS,
+    RATING_SHRINKAGE,
+    SHRINKAGE,
+    NeighbourKind,
+    Neighbours,
+    build_neighbours,
+    neighbour_kinds,
+)
 
 BLEND = Blend(like_rating=4.0, other_weight=0.3)
 NUM_REVIEWERS, NUM_MOVIES = 40, 25
@@ -32,16 +44,16 @@ def some_reviews(seed: int, rated: bool = True) -> Reviews:
     )
 
 
-def build(reviews: Reviews, **config: float) -> Neighbours:
+def build(reviews: Reviews, damping: float = 10.0, **config: float) -> Neighbours:
     limits = IngestConfig(memory_limit="500MB", threads=1)
     settings = NeighboursConfig(**config)
-    wanted = [Nearness("linear", settings.linear_l2), Nearness("damped", settings.damping)]
-    return build_neighbours(reviews, BLEND, settings, limits, wanted)
+    kinds = [NeighbourKind("linear", settings.linear_l2), NeighbourKind("damped", damping)]
+    return build_neighbours(reviews, BLEND, settings, limits, kinds)
 
 
 def linear(reviews: Reviews, **config: float) -> NeighbourTable:
-    near = build(reviews, **config).near
-    return next(table for nearness, table in near.items() if nearness.form == "linear")
+    tables = build(reviews, **config).by_kind
+    return next(table for kind, table in tables.items() if kind.form == "linear")
 
 
 def recent_by_reviewer(reviews: Reviews, max_history: int) -> list[tuple[int, list[int]]]:
@@ -50,7 +62,7 @@ def recent_by_reviewer(reviews: Reviews, max_history: int) -> list[tuple[int, li
     return [(len(own), own[-max_history:]) for own in places]
 
 
-def plain_co_reviews(reviews: Reviews, shrinkage: float, max_history: int) -> Similarities:
+def plain_co_reviews(reviews: Reviews, max_history: int) -> Similarities:
     products: defaultdict[tuple[int, int], float] = defaultdict(float)
     common: Counter[tuple[int, int]] = Counter()
     squares: defaultdict[int, float] = defaultdict(float)
@@ -66,16 +78,16 @@ def plain_co_reviews(reviews: Reviews, shrinkage: float, max_history: int) -> Si
     for (one, other), product in products.items():
         cosine = product / np.sqrt(squares[one] * squares[other])
         shared = common[one, other]
-        found[one][other] = cosine * shared / (shared + shrinkage)
+        found[one][other] = cosine * shared / (shared + SHRINKAGE)
     return found
 
 
-def plain_rating_similarities(reviews: Reviews, shrinkage: float, max_history: int) -> Similarities:
+def plain_rating_similarities(reviews: Reviews, max_history: int) -> Similarities:
     ratings = reviews.ratings.astype(float)
     by_movie = [ratings[reviews.movie_rows == movie] for movie in range(NUM_MOVIES)]
     mean = ratings.mean()
-    baselines = [mean + (own - mean).sum() / (len(own) + 5) for own in by_movie]
-    above = ratings - np.array(baselines)[reviews.movie_rows]
+    means = np.array([mean + (own - mean).sum() / (len(own) + 5) for own in by_movie])
+    above = ratings - means[reviews.movie_rows]
     totals: defaultdict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(4))
     for count, places in recent_by_reviewer(reviews, max_history):
         own = reviews.reviewer_rows == reviews.reviewer_rows[places[0]]
@@ -87,7 +99,7 @@ def plain_rating_similarities(reviews: Reviews, shrinkage: float, max_history: i
     found: Similarities = defaultdict(dict)
     for (one, other), (product, left, right, shared) in totals.items():
         if product > 1e-9:
-            found[one][other] = product / np.sqrt(left * right) * shared / (shared + shrinkage)
+            found[one][other] = product / np.sqrt(left * right) * shared / (shared + RATING_SHRINKAGE)
     return found
 
 
@@ -105,22 +117,26 @@ def assert_holds_the_nearest(table: NeighbourTable, expected: Similarities, num_
 
 @pytest.mark.parametrize(("num_neighbours", "max_history"), [(200, 300), (4, 300), (200, 5)])
 @pytest.mark.parametrize("seed", range(3))
-def test_co_reviews_are_those_of_plain_python(seed: int, num_neighbours: int, max_history: int) -> None:
+def test_co_reviews_are_those_of_plain_python(
+    monkeypatch: pytest.MonkeyPatch, seed: int, num_neighbours: int, max_history: int
+) -> None:
+    monkeypatch.setattr(tables, "MAX_HISTORY", max_history)
     reviews = some_reviews(seed)
-    built = build(reviews, num_neighbours=num_neighbours, max_history=max_history, shrinkage=2.0)
-    expected = plain_co_reviews(reviews, 2.0, max_history)
-    assert_holds_the_nearest(built.co_review, expected, num_neighbours)
+    built = build(reviews, num_neighbours=num_neighbours)
+    expected = plain_co_reviews(reviews, max_history)
+    assert_holds_the_nearest(built.by_kind[CO_REVIEWS], expected, num_neighbours)
 
 
 @pytest.mark.parametrize(("num_neighbours", "max_history"), [(200, 300), (4, 300), (200, 5)])
 @pytest.mark.parametrize("seed", range(3))
 def test_rating_similarities_are_those_of_plain_python(
-    seed: int, num_neighbours: int, max_history: int
+    monkeypatch: pytest.MonkeyPatch, seed: int, num_neighbours: int, max_history: int
 ) -> None:
+    monkeypatch.setattr(tables, "MAX_HISTORY", max_history)
     reviews = some_reviews(seed)
-    built = build(reviews, num_neighbours=num_neighbours, max_history=max_history, rating_shrinkage=20.0)
+    built = build(reviews, num_neighbours=num_neighbours)
     assert built.rating is not None
-    expected = plain_rating_similarities(reviews, 20.0, max_history)
+    expected = plain_rating_similarities(reviews, max_history)
     assert_holds_the_nearest(built.rating, expected, num_neighbours)
 
 
@@ -140,7 +156,9 @@ def test_the_linear_model_is_the_best_way_to_restore_each_movie_from_the_others(
 
 def test_the_linear_model_keeps_the_strongest_of_either_sign() -> None:
     reviews = some_reviews(0)
-    every, few = linear(reviews, linear_l2=5.0), linear(reviews, linear_l2=5.0, num_linear_neighbours=6)
+    every = linear(reviews, linear_l2=5.0)
+    likes = np.where(reviews.likes(4.0), 1.0, 0.3)
+    few = tables.linear_neighbours(reviews, likes, l2=5.0, num_neighbours=6)
     for movie in range(NUM_MOVIES):
         rows, weights = few.of(movie)
         strongest = np.sort(np.abs(every.of(movie)[1]))[::-1][:6]
@@ -162,26 +180,42 @@ def test_damped_co_reviews_are_those_of_plain_python(damping: float, num_neighbo
             if first != second and both.any():
                 norm = np.sqrt(seen[:, first].sum() * seen[:, second].sum()) + damping
                 expected[first][second] = (1 / np.sqrt(seen[both].sum(axis=1))).sum() / norm
-    found = build(reviews, damping=damping, num_neighbours=num_neighbours).near[Nearness("damped", damping)]
+    found = build(reviews, damping=damping, num_neighbours=num_neighbours).by_kind[
+        NeighbourKind("damped", damping)
+    ]
     assert_holds_the_nearest(found, expected, num_neighbours)
 
 
 def test_without_ratings_every_review_counts_as_a_like_and_there_is_no_rating_table() -> None:
     reviews = some_reviews(1, rated=False)
-    built = build(reviews, shrinkage=1.0)
+    built = build(reviews)
     assert built.rating is None
-    assert_holds_the_nearest(built.co_review, plain_co_reviews(reviews, 1.0, 300), 200)
+    assert_holds_the_nearest(built.by_kind[CO_REVIEWS], plain_co_reviews(reviews, 300), 200)
 
 
 def test_building_again_gives_the_same_tables() -> None:
     one, other = build(some_reviews(2)), build(some_reviews(2))
-    tables = ((built.co_review, built.rating, *built.near.values()) for built in (one, other))
-    for left, right in zip(*tables, strict=True):
+    built = ((tables.rating, *tables.by_kind.values()) for tables in (one, other))
+    for left, right in zip(*built, strict=True):
         assert left is not None
         assert right is not None
         np.testing.assert_array_equal(left.offsets, right.offsets)
         np.testing.assert_array_equal(left.movie_rows, right.movie_rows)
         np.testing.assert_allclose(left.weights, right.weights, atol=1e-7)
+
+
+@pytest.mark.parametrize("num_kept", [1, 3, 100])
+def test_the_strongest_entries_are_those_of_sorted_rows_and_a_table_keeps_them(num_kept: int) -> None:
+    generator = np.random.default_rng(num_kept)
+    matrix = (generator.integers(-3, 4, (9, 9)) * (generator.random((9, 9)) < 0.6)).astype(np.float32)
+    expected = np.zeros_like(matrix)
+    for row, values in enumerate(matrix):
+        best = sorted(np.flatnonzero(values), key=lambda column: (-abs(values[column]), column))[:num_kept]
+        expected[row, best] = values[best]
+    for found in (strongest(csr_array(matrix), num_kept), strongest_of_dense(matrix, num_kept)):
+        np.testing.assert_array_equal(found.toarray(), expected)
+        np.testing.assert_array_equal(matrix_of(table_of(found)).toarray(), expected)
+        assert (np.diff(found.indices) > 0)[np.diff(found.nonzero()[0]) == 0].all()
 
 
 def dense(table: NeighbourTable) -> np.ndarray:
@@ -243,3 +277,18 @@ def test_weights_between_movies_are_those_of_the_matrix() -> None:
     some, others = generator.permutation(50)[:9], generator.integers(0, 50, 20)
     np.testing.assert_allclose(table.between(some, others), matrix[others][:, some].T, atol=1e-6)
     assert table.between(some, others[:0]).shape == (9, 0)
+
+
+def test_a_catalogue_too_large_for_a_linear_model_may_have_damped_co_reviews() -> None:
+    config = NeighboursConfig(linear_up_to=100, linear_l2=10.0)
+    assert {kind.form for kind in neighbour_kinds(101, config)} == {"damped"}
+    small = neighbour_kinds(100, config)
+    assert {kind.form for kind in small} == {"damped", "linear"}
+    assert NeighbourKind("linear", 10.0) in small
+    assert NeighbourKind("damped", 10.0) in small
+
+
+def test_a_kind_names_what_it_is_made_of() -> None:
+    assert str(CO_REVIEWS) == "co-reviews"
+    assert str(NeighbourKind("damped", 40.0)) == "damped 40"
+    assert str(NeighbourKind("linear", 20.0, 0.125)) == "linear 20 and content 0.12"

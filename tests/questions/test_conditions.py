@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,6 @@ import pytest
 from small_shop import NUM_MOVIES, World, open_shop
 
 from engine.errors import ConfigError, DataError, EngineError, SourceError, UnknownIdError
-from engine.lists.maker import ListMaker
 from engine.questions.ids import ids_of, ids_or_file, read_ids
 from engine.questions.options import ListOptions
 
@@ -20,7 +21,7 @@ EVERYTHING_SEEN = 7
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     shop = open_shop(tmp_path_factory.mktemp("shop"))
     yield shop
-    shop.catalog.close()
+    shop.catalogue.close()
 
 
 def listed(world: World, k: int = 10, number: int = 2, **options: Any) -> list[str]:
@@ -123,15 +124,8 @@ def test_options_that_cannot_be_met_are_one_sentence(
 
 
 def test_a_least_rating_needs_ratings(world: World) -> None:
-    from dataclasses import replace
-
-    unrated = ListMaker(
-        replace(world.model, rating=None),
-        world.exact._candidates,
-        world.exact._movies,
-        world.exact._cards,
-        world.exact._catalog,
-    )
+    unrated = copy(world.exact)
+    unrated.model = replace(world.model, rating=None)
     with pytest.raises(DataError, match="built from data without ratings"):
         unrated.make([], 3, ListOptions(min_rating=3))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import SourceError
-from pipelines.reading import lines as blocks
+from pipelines.reading import lines as lines_module
 from pipelines.reading.lines import BlockReader
 from pipelines.work.parallel import read_ahead
 
@@ -76,7 +76,7 @@ def test_damage_within_gzip_data_is_an_error(tmp_path: Path) -> None:
 def test_a_line_without_end_is_an_error_and_not_a_full_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "MAX_LINE", 1 << 20)
+    monkeypatch.setattr(lines_module, "MAX_LINE", 1 << 20)
     path = tmp_path / "endless"
     path.write_bytes(b"short\n" + b"x" * (3 << 20))
     with pytest.raises(SourceError, match=r"Line 2 of .* is longer than 1 MB") as raised:

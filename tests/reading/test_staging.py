@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -13,13 +12,13 @@ import pytest
 
 from engine.config.sections import IngestConfig
 from pipelines.ingest.ingest import ingest
-from pipelines.reading import reviews
-from pipelines.reading.lines import Block, BlockReader
+from pipelines.reading import staging
+from pipelines.reading.lines import Block
 from pipelines.reading.reviews import stage_json_reviews
 from pipelines.reading.staging import scratch_folder, stage_blocks
 from pipelines.work.database import add_functions, open_cursor, open_database, run
 
-NO_TEXT = {"file": 0, "with_text": False, "with_numbers": False, "min_text_length": 20}
+NO_TEXT = {"file": 0, "with_text": False, "min_text_length": None}
 GOOD = {"overall": 5.0, "reviewerID": "A1", "asin": "B1", "unixReviewTime": 1_400_000_000}
 
 
@@ -113,7 +112,7 @@ def test_good_doubtful_blank_and_bad_lines_keep_their_numbers(database: duckdb.D
 def test_a_file_of_many_blocks_is_staged_alike_by_any_number_of_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reviews, "BlockReader", partial(BlockReader, block_size=5_000))
+    monkeypatch.setattr(staging, "block_size_for", lambda _: 5_000)
     path = tmp_path / "reviews.json"
     rows = [
         GOOD | {"reviewerID": f"A{row % 17}", "asin": f"B{row * 7 % 29}", "unixReviewTime": 10**9 + row % 5}

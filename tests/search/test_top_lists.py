@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from random_models import BLEND, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.arrays import best_places
-from engine.model.scorer import Blend, Model
+from engine.arrays import k_highest
+from engine.model.scorer import Model
+from engine.model.values import Blend
 from engine.search.batch_candidates import BatchSource
 from engine.search.candidates import CandidateSource
 from engine.search.top_lists import TopLists, exhaustive_lists, top_lists
@@ -25,7 +26,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 def check_one_by_one(model: Model, lists: TopLists, candidates: list[np.ndarray], k: int) -> None:
     for row, rows in enumerate(candidates):
         scores = model.rescore(model.reviewer(row), rows)
-        best = best_places(scores.score, k)
+        best = k_highest(scores.score, k)
         listed = lists.movie_rows[row] >= 0
         assert lists.movie_rows[row][listed].tolist() == rows[best].tolist()
         np.testing.assert_allclose(lists.scores[row][listed], scores.score[best], atol=1e-4)
@@ -86,9 +87,9 @@ def test_a_batch_finds_neighbours_that_are_not_among_the_strongest(like_weight: 
 def test_the_cut_into_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = random_model(seed=4)
     whole = exhaustive_lists(model, EVERYONE, 7)
-    monkeypatch.setattr("engine.model.scorer._LOAD", 20)
+    monkeypatch.setattr("engine.model.histories._LOAD", 20)
     monkeypatch.setattr("engine.search.top_lists._MAX_SCORES", 2 * NUM_MOVIES)
-    assert len(model.batches(EVERYONE)) > 3
+    assert len(model.histories.batches(EVERYONE)) > 3
     cut = exhaustive_lists(model, EVERYONE, 7)
     np.testing.assert_array_equal(cut.movie_rows, whole.movie_rows)
     np.testing.assert_allclose(cut.scores, whole.scores, atol=1e-5)

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+from random_models import random_table
 
 from engine.artifact.ids import build_id_arrays
-from engine.artifact.layout import INDEX_FILE, MOVIE_COUNTS
+from engine.artifact.layout import MOVIE_COUNTS, VECTOR_INDEX_FILE
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.variants import build_variant_arrays
 from engine.config.sections import Config
 from engine.model.heads import RatingHead, RelevanceHead
 from engine.model.histories import Histories
-from engine.model.neighbours import NeighbourTable
-from engine.model.scorer import Blend, Model
-from engine.model.storage import model_arrays, model_section
+from engine.model.scorer import Model
+from engine.model.values import Blend
 from indexes.faiss_index import FlatIndex
-from pipelines.export.catalogue import write_catalog
+from pipelines.export.catalogue import write_catalogue
 
 NUM_MOVIES, DIM = 400, 8
 
@@ -27,14 +27,6 @@ def reviewer_id(row: int) -> str:
 
 def movie_id(row: int) -> str:
     return f"M{row:04d}"
-
-
-def random_table(generator: np.random.Generator, share: float) -> NeighbourTable:
-    present = generator.random((NUM_MOVIES, NUM_MOVIES)) < share
-    np.fill_diagonal(present, False)
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
-    weights = generator.random(int(present.sum())).astype(np.float32)
-    return NeighbourTable(offsets, np.nonzero(present)[1].astype(np.int32), weights)
 
 
 def make_model(num_reviewers: int, *, rated: bool = True, seed: int = 0) -> Model:
@@ -53,7 +45,7 @@ def make_model(num_reviewers: int, *, rated: bool = True, seed: int = 0) -> Mode
         movie_vectors=normal(NUM_MOVIES, DIM + 2) / 2,
         history_vectors=normal(NUM_MOVIES, 2 * DIM) / 4,
         reviewer_biases=normal(num_reviewers, 2) / 2,
-        baselines=3 + normal(NUM_MOVIES) / 2,
+        movie_means=3 + normal(NUM_MOVIES) / 2,
         thresholds=np.array([-3, -1, 1, 3], np.float32),
         dot_weights=normal(DIM) / 2,
         kernels=[normal(3 * DIM, 4) / 3, normal(4, 2) / 3],
@@ -70,9 +62,9 @@ def make_model(num_reviewers: int, *, rated: bool = True, seed: int = 0) -> Mode
             max_history=8,
         ),
         rating=rating if rated else None,
-        neighbours=random_table(generator, 0.02),
-        chosen_neighbours=None,
-        rating_neighbours=random_table(generator, 0.02) if rated else None,
+        neighbours=random_table(generator, NUM_MOVIES, 0.02),
+        history_neighbours=None,
+        rating_neighbours=random_table(generator, NUM_MOVIES, 0.02) if rated else None,
         histories=Histories(np.concatenate([[0], np.cumsum(lengths)]), movies.astype(np.int32), levels),
         blend=Blend(neighbour_weight=0.7, like_weight=0.5, rating_neighbour_weight=0.3),
     )
@@ -101,7 +93,7 @@ def write_index(
         [NUM_MOVIES],
     )
     with ArtifactWriter(directory) as writer:
-        for name, array in model_arrays(model).items():
+        for name, array in model.arrays().items():
             writer.add_array(name, array)
         for kind, texts in (
             ("reviewer", [reviewer_id(row) for row in range(num_reviewers)]),
@@ -116,9 +108,9 @@ def write_index(
             for name, array in build_variant_arrays(numbers).items():
                 writer.add_array(name, array)
             writer.add_array(MOVIE_COUNTS, counts)
-        write_catalog(connection, writer)
-        FlatIndex.build(model.relevance.movie_vectors).save(writer.path_for(INDEX_FILE))
-        writer.add_section("model", model_section(model))
+        write_catalogue(connection, writer)
+        FlatIndex.build(model.relevance.movie_vectors).save(writer.path_for(VECTOR_INDEX_FILE))
+        writer.add_section("model", model.section())
         writer.add_section("search", {"num_candidates": num_candidates, "kind": "flat"})
         writer.add_section("config", Config().to_dict())
         writer.add_section("audit", {"recall": 1.0})

@@ -5,25 +5,24 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from random_models import BLEND, random_model
 
 from engine.artifact.ids import IdTable, build_id_arrays
-from engine.artifact.layout import CATALOG_FILE
+from engine.artifact.layout import CATALOGUE_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import Catalog
+from engine.catalogue.database import Catalogue
 from engine.catalogue.variants import Variants, build_variant_arrays
 from engine.lists.maker import ListMaker
-from engine.model.heads import RatingHead, RelevanceHead
-from engine.model.histories import Histories, History
-from engine.model.neighbours import NeighbourTable
-from engine.model.scorer import Blend, Model, Reviewer
+from engine.model.histories import History
+from engine.model.scorer import Model
+from engine.model.values import Reviewer
 from engine.search.candidates import CandidateSource
 from indexes.exact import ExactIndex
-from pipelines.export.catalogue import write_catalog
+from pipelines.export.catalogue import write_catalogue
 
-NUM_MOVIES, NUM_FILMS, NUM_REVIEWERS, DIM = 300, 230, 9, 6
-LEVELS = np.arange(1, 6, dtype=np.float32)
+NUM_MOVIES, NUM_FILMS, NUM_REVIEWERS = 300, 230, 9
 FORMATS = ("", " [Blu-ray]", " [DVD]", " VHS", " (Special Edition) [Blu-ray]")
 
 Movie = dict[str, Any]
@@ -44,60 +43,15 @@ class World:
         model: Model,
         exact: ListMaker,
         narrow: ListMaker,
-        catalog: Catalog,
+        catalogue: Catalogue,
     ) -> None:
         self.movies, self.films, self.counts, self.model = movies, films, counts, model
-        self.exact, self.narrow, self.catalog = exact, narrow, catalog
+        self.exact, self.narrow, self.catalogue = exact, narrow, catalogue
 
     def reviewer(self, number: int) -> Reviewer:
         if number < NUM_REVIEWERS:
             return self.model.reviewer(number)
         return self.model.reviewer(None, History(np.array([5, 90], np.int32), np.array([4, 1], np.int8)))
-
-
-def random_table(generator: np.random.Generator) -> NeighbourTable:
-    present = generator.random((NUM_MOVIES, NUM_MOVIES)) < 0.03
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
-    weights = generator.random(int(present.sum())).astype(np.float32)
-    return NeighbourTable(offsets, np.nonzero(present)[1].astype(np.int32), weights)
-
-
-def random_model(generator: np.random.Generator) -> Model:
-    def normal(*shape: int) -> np.ndarray:
-        return generator.standard_normal(shape).astype(np.float32)
-
-    lengths = np.array([0, 1, 4, 9, 20, 3, 7, NUM_MOVIES, 30])  # one has seen nothing, one everything
-    movies = np.concatenate([generator.permutation(NUM_MOVIES)[:length] for length in lengths])
-    return Model(
-        relevance=RelevanceHead(
-            movie_vectors=normal(NUM_MOVIES, DIM + 1),
-            history_vectors=normal(NUM_MOVIES, DIM),
-            reviewer_embeddings=normal(NUM_REVIEWERS, DIM),
-            level_weights=normal(5),
-            recency_power=0.4,
-            max_history=8,
-        ),
-        rating=RatingHead(
-            levels=LEVELS,
-            movie_vectors=normal(NUM_MOVIES, DIM + 2) / 2,
-            history_vectors=normal(NUM_MOVIES, 2 * DIM) / 4,
-            reviewer_biases=normal(NUM_REVIEWERS, 2) / 2,
-            baselines=3 + normal(NUM_MOVIES) / 2,
-            thresholds=np.array([-3, -1, 1, 3], np.float32),
-            dot_weights=normal(DIM) / 2,
-            kernels=[normal(3 * DIM, 4) / 3, normal(4, 2) / 3],
-            biases=[normal(4), np.array([-0.5, -0.5], np.float32)],
-        ),
-        neighbours=random_table(generator),
-        chosen_neighbours=None,
-        rating_neighbours=random_table(generator),
-        histories=Histories(
-            np.concatenate([[0], np.cumsum(lengths)]),
-            movies.astype(np.int32),
-            generator.integers(0, 5, len(movies)).astype(np.int8),
-        ),
-        blend=Blend(like_rating=4.0, neighbour_weight=0.7, like_weight=0.5, rating_neighbour_weight=0.3),
-    )
 
 
 def random_movies(generator: np.random.Generator, films: np.ndarray, counts: np.ndarray) -> list[Movie]:
@@ -126,7 +80,7 @@ def write_movies(movies: list[Movie], directory: Path) -> Artifact:
         [list(movie.values()) for movie in movies],
     )
     with ArtifactWriter(directory) as writer:
-        write_catalog(connection, writer)
+        write_catalogue(connection, writer)
     connection.close()
     return Artifact.open(directory)
 
@@ -134,13 +88,14 @@ def write_movies(movies: list[Movie], directory: Path) -> Artifact:
 def open_shop(directory: Path) -> World:
     """Stocks a shop, always the same one, with its catalogue in a directory."""
     generator = np.random.default_rng(3)
-    model = random_model(generator)
+    lengths = [0, 1, 4, 9, 20, 3, 7, NUM_MOVIES, 30]  # one has seen nothing, one everything
+    model = random_model(lengths=lengths, num_movies=NUM_MOVIES, share=0.03, blend=BLEND)
     films = np.concatenate([np.arange(NUM_FILMS), generator.integers(0, 40, NUM_MOVIES - NUM_FILMS)])
     films = generator.permutation(films)
     counts = generator.geometric(0.05, NUM_MOVIES)
     movies = random_movies(generator, films, counts)
     artifact = write_movies(movies, directory)
-    catalog = Catalog(artifact.file(CATALOG_FILE))
+    catalogue = Catalogue(artifact.file(CATALOGUE_FILE))
     index = ExactIndex(model.relevance.movie_vectors)
     makers = [
         ListMaker(
@@ -148,10 +103,11 @@ def open_shop(directory: Path) -> World:
             CandidateSource(model, index, num_candidates),
             IdTable(*build_id_arrays([movie["movie_id"] for movie in movies])),
             MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets")),
-            catalog,
+            catalogue.matching_rows,
             Variants(*build_variant_arrays(films).values()),
             counts.astype(np.int32),
+            np.zeros(NUM_MOVIES, dtype=bool),
         )
         for num_candidates in (NUM_MOVIES, 5)
     ]
-    return World(movies, films, counts, model, *makers, catalog)
+    return World(movies, films, counts, model, *makers, catalogue)

@@ -1,13 +1,15 @@
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 
-from engine.config.sections import RatingConfig, RelevanceConfig
+from engine.config.sections import RelevanceConfig
 from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training import batches
 from pipelines.training.batches import RatingSampler, RelevanceBatch, RelevanceSampler
 
-DRAWN = {"full_softmax_up_to": 0, "num_negatives": 30}
+NUM_NEGATIVES = 30
 
 
 def some_reviews(num_reviewers: int = 60, num_movies: int = 80, most: int = 40, seed: int = 0) -> Reviews:
@@ -36,6 +38,12 @@ def movies_of(reviews: Reviews, reviewer_row: int) -> list[int]:
     return reviews.movie_rows[reviews.reviewer_rows == reviewer_row].tolist()
 
 
+def by_pair(reviews: Reviews, values: np.ndarray) -> dict[tuple[int, int], Any]:
+    """The values of reviews by their rows of reviewer and movie."""
+    pairs = zip(reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), strict=True)
+    return dict(zip(pairs, values, strict=True))
+
+
 def examples_of(batch: RelevanceBatch) -> list[tuple[int, list[int], list[int]]]:
     return [
         (
@@ -47,20 +55,27 @@ def examples_of(batch: RelevanceBatch) -> list[tuple[int, list[int], list[int]]]
     ]
 
 
-@pytest.mark.parametrize("settings", [{}, {"max_history": 3, "num_targets": 2}, {"num_targets": 1}], ids=str)
+@pytest.fixture
+def _drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws candidates for every catalogue, however small it is."""
+    monkeypatch.setattr(batches, "FULL_SOFTMAX_UP_TO", 0)
+
+
+@pytest.mark.parametrize(("max_history", "num_targets"), [(500, 20), (3, 2), (500, 1)])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_history_is_what_came_before_and_targets_are_what_came_next(
-    settings: dict[str, float], seed: int
+    monkeypatch: pytest.MonkeyPatch, max_history: int, num_targets: int, seed: int
 ) -> None:
+    monkeypatch.setattr(batches, "NUM_TARGETS", num_targets)
     reviews = some_reviews(seed=seed)
-    sampler = sampler_of(reviews, seed, **settings)
+    sampler = sampler_of(reviews, seed, max_history=max_history)
     for batch in sampler.batches():
         for reviewer_row, history, targets in examples_of(batch):
             own = movies_of(reviews, reviewer_row)
             cut = own.index(targets[0])
             assert cut >= 1
-            assert history == own[max(0, cut - settings.get("max_history", 500)) : cut]
-            assert targets == own[cut : cut + settings.get("num_targets", 20)]
+            assert history == own[max(0, cut - max_history) : cut]
+            assert targets == own[cut : cut + num_targets]
             assert not set(history) & set(targets)
 
 
@@ -86,16 +101,11 @@ def test_a_round_has_every_reviewer_of_two_reviews_or_more() -> None:
         assert sum(len(batch.reviewer_rows) for batch in batches) == sampler.num_examples
 
 
-def test_levels_belong_to_their_movies_and_weights_fade_with_age() -> None:
+def test_levels_belong_to_their_movies_and_weights_fade_with_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "HISTORY_DROPOUT", 0.0)
     reviews = some_reviews()
-    given = dict(
-        zip(
-            zip(reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), strict=True),
-            reviews.level_rows,
-            strict=True,
-        )
-    )
-    for batch in sampler_of(reviews, history_dropout=0.0, recency_power=0.6).batches():
+    given = by_pair(reviews, reviews.level_rows)
+    for batch in sampler_of(reviews, recency_power=0.6).batches():
         rows = batch.reviewer_rows[batch.history_examples]
         for row, movie, level in zip(
             rows.tolist(), batch.history_movies.tolist(), batch.history_levels, strict=True
@@ -106,8 +116,9 @@ def test_levels_belong_to_their_movies_and_weights_fade_with_age() -> None:
         np.testing.assert_allclose(batch.history_weights, ages**-0.6, rtol=1e-5)
 
 
-def test_dropout_leaves_out_about_its_share_of_a_history() -> None:
-    sampler = sampler_of(some_reviews(num_reviewers=300), history_dropout=0.5)
+def test_dropout_leaves_out_about_its_share_of_a_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "HISTORY_DROPOUT", 0.5)
+    sampler = sampler_of(some_reviews(num_reviewers=300))
     weights = np.concatenate([batch.history_weights for batch in sampler.batches()])
     # The share is drawn anew for each example, from none to all of what is set.
     assert 0.15 < np.mean(weights == 0) < 0.35
@@ -115,13 +126,7 @@ def test_dropout_leaves_out_about_its_share_of_a_history() -> None:
 
 def test_likes_weigh_one_and_others_less_shared_among_the_targets_of_an_example() -> None:
     reviews = some_reviews()
-    ratings = dict(
-        zip(
-            zip(reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), strict=True),
-            reviews.ratings,
-            strict=True,
-        )
-    )
+    ratings = by_pair(reviews, reviews.ratings)
     for batch in sampler_of(reviews, other_weight=0.25).batches():
         sizes = np.bincount(batch.target_examples)[batch.target_examples]
         rows = batch.reviewer_rows[batch.target_examples].tolist()
@@ -139,9 +144,10 @@ def test_small_catalogues_are_compared_whole() -> None:
         assert not batch.log_chances.any()
 
 
+@pytest.mark.usefixtures("_drawn")
 @pytest.mark.parametrize("seed", range(3))
 def test_drawn_candidates_are_sorted_unique_and_contain_the_targets(seed: int) -> None:
-    for batch in sampler_of(some_reviews(seed=seed), seed, **DRAWN).batches():
+    for batch in sampler_of(some_reviews(seed=seed), seed, num_negatives=NUM_NEGATIVES).batches():
         assert (np.diff(batch.candidates) > 0).all()
         assert batch.candidates[0] >= 0
         assert batch.candidates[-1] < 80
@@ -150,9 +156,11 @@ def test_drawn_candidates_are_sorted_unique_and_contain_the_targets(seed: int) -
         assert (batch.log_chances <= 0).all()
 
 
-def test_the_chances_of_candidates_are_how_often_they_come() -> None:
+@pytest.mark.usefixtures("_drawn")
+def test_the_chances_of_candidates_are_how_often_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "NUM_TARGETS", 1)
     reviews = some_reviews(num_reviewers=160, most=8)
-    sampler = sampler_of(reviews, num_targets=1, **DRAWN)
+    sampler = sampler_of(reviews, num_negatives=NUM_NEGATIVES)
     came, said, num_batches = np.zeros(80), np.zeros(80), 0
     for _ in range(60):
         for batch in sampler.batches():
@@ -166,9 +174,11 @@ def test_the_chances_of_candidates_are_how_often_they_come() -> None:
     assert np.corrcoef(came, chances)[0, 1] > 0.97
 
 
+@pytest.mark.usefixtures("_drawn")
 def test_equal_seeds_draw_equal_batches() -> None:
     reviews = some_reviews()
-    for one, other in zip(*(sampler_of(reviews, 5, **DRAWN).batches() for _ in range(2)), strict=True):
+    samplers = (sampler_of(reviews, 5, num_negatives=NUM_NEGATIVES) for _ in range(2))
+    for one, other in zip(*(sampler.batches() for sampler in samplers), strict=True):
         for left, right in zip(one, other, strict=True):
             np.testing.assert_array_equal(left, right)
 
@@ -177,7 +187,7 @@ def test_equal_seeds_draw_equal_batches() -> None:
 def test_rating_batches_hold_each_reviewer_once_a_round(longest: int) -> None:
     reviews = some_reviews()
     residuals = np.arange(len(reviews), dtype=np.float32)
-    sampler = RatingSampler(reviews, residuals, RatingConfig(), np.random.default_rng(0), longest)
+    sampler = RatingSampler(reviews, residuals, np.random.default_rng(0), longest)
     counts = np.bincount(reviews.reviewer_rows, minlength=60)
     for _ in range(2):
         seen: list[int] = []
@@ -198,7 +208,7 @@ def test_of_a_long_history_another_part_comes_each_round() -> None:
     reviews = some_reviews(num_reviewers=3)
     residuals = np.arange(len(reviews), dtype=np.float32)
     sampler, seen = (
-        RatingSampler(reviews, residuals, RatingConfig(), np.random.default_rng(0), longest=5),
+        RatingSampler(reviews, residuals, np.random.default_rng(0), longest=5),
         set(),
     )
     for _ in range(100):

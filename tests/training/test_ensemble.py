@@ -8,6 +8,7 @@ from engine.config.sections import RelevanceConfig
 from engine.model.heads import RelevanceHead
 from engine.model.histories import Histories, History
 from pipelines.dataset.reviews import Reviews, make_reviews
+from pipelines.training import ensemble
 from pipelines.training.ensemble import side_by_side, train_members
 
 
@@ -49,9 +50,12 @@ def test_one_head_is_itself() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("members_up_to", "expected"), [(1000, 2), (319, 1)])
-def test_few_reviews_get_several_heads_and_many_get_one(members_up_to: int, expected: int) -> None:
+def test_few_reviews_get_several_heads_and_many_get_one(
+    monkeypatch: pytest.MonkeyPatch, members_up_to: int, expected: int
+) -> None:
+    monkeypatch.setattr(ensemble, "MEMBERS_UP_TO", members_up_to)
     reviews = some_reviews()
-    config = RelevanceConfig(embedding_dim=4, num_members=2, members_up_to=members_up_to)
+    config = RelevanceConfig(embedding_dim=4, num_members=2)
     trained = train_members(reviews, reviews.likes(4.0), config, 7, rounds=2)
     assert trained.rounds == 2
     assert trained.head.embedding_dim == 4 * expected

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,13 @@ from pipelines.neighbours.tables import CO_REVIEWS
 from pipelines.training import holdouts
 from pipelines.training.fit import first_blend, fit_model
 from pipelines.training.holdouts import Holdout, train_holdouts
+from pipelines.training.one_model import TrainedModel
 from pipelines.work.checkpoints import NOTHING_KEPT
 
-TINY = ("relevance.embedding_dim=4", "relevance.max_epochs=2", "rating.max_epochs=2", "rating.dim=4")
+TINY = (
+    *("relevance.embedding_dim=4", "relevance.max_rounds=2", "relevance.num_members=1"),
+    *("rating.max_rounds=2", "rating.dim=4"),
+)
 
 
 def some_reviews(num_reviewers: int = 40, each: int = 6) -> Reviews:
@@ -43,11 +49,11 @@ def test_few_likes_are_held_out_several_times_by_time_each_time_earlier_ones() -
     for number, holdout in enumerate(found):
         expected = reviews.select(last - 1 - number)
         assert keys(holdout.held_out) == keys(expected)
-        kept = holdout.model.histories
+        kept = holdout.trained.model.histories
         assert (np.diff(kept.offsets) == 5 - number).all()
-        assert set(holdout.rounds) == set(holdout.curves) == {"relevance", "rating"}
-        assert CO_REVIEWS in holdout.tables
-        assert holdout.content is None
+        assert set(holdout.trained.rounds) == set(holdout.trained.curves) == {"relevance", "rating"}
+        assert CO_REVIEWS in holdout.trained.tables
+        assert holdout.trained.content is None
 
 
 def test_without_an_order_each_draw_holds_out_others() -> None:
@@ -71,7 +77,7 @@ def test_nothing_is_validated_on_next_to_nobody() -> None:
     assert held_out_by(some_reviews(9), config) == []
     fitted = fit_model(some_reviews(9), config)
     assert fitted.findings.curves == {}
-    assert fitted.findings.nearness.form == "damped"
+    assert fitted.findings.kind.form == "damped"
 
 
 def test_reviews_run_out_before_the_holdouts_do() -> None:
@@ -82,11 +88,14 @@ def test_reviews_run_out_before_the_holdouts_do() -> None:
 def test_a_build_takes_the_median_of_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = iter([3, 1, 1, 2])
 
-    def train(*given: object) -> Holdout:
-        return real(*given)._replace(rounds={"relevance": next(rounds), "rating": 1})
+    def train(*given: object, **more: object) -> TrainedModel:
+        made = real(*given, **more)
+        return (
+            made if "held_out" not in more else made._replace(rounds={"relevance": next(rounds), "rating": 1})
+        )
 
-    real = holdouts._train
-    monkeypatch.setattr(holdouts, "_train", train)
+    real: Callable[..., TrainedModel] = holdouts.train_model
+    monkeypatch.setattr(holdouts, "train_model", train)
     config = load_config(assignments=TINY)
     assert fit_model(some_reviews(), config).findings.rounds == {"relevance": 2, "rating": 1}
 
@@ -106,12 +115,12 @@ def test_a_model_takes_in_what_metadata_makes_alike_where_that_helps() -> None:
     kinds = np.repeat(np.eye(2, dtype=np.float32), 300, axis=0)
     config = load_config(assignments=(*TINY, "neighbours.num_content_neighbours=7"))
     fitted = fit_model(reviews, config, features=kinds)
-    assert fitted.findings.nearness.content > 0
-    table = fitted.model.chosen_neighbours
+    assert fitted.findings.kind.content > 0
+    table = fitted.model.history_neighbours
     assert table is not None
     sources = np.repeat(np.arange(600), np.diff(table.offsets))
     assert ((sources < 300) == (table.movie_rows < 300)).all()
     plain = fit_model(reviews, config).findings
-    assert plain.nearness.content == 0
+    assert plain.kind.content == 0
     again = fit_model(reviews, config, features=kinds, findings=fitted.findings)
     assert again.findings == fitted.findings

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from random_models import LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
-from engine.model.scorer import Blend, Model
+from engine.model.scorer import Model
+from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.training.prediction_blend import blended, choose_rating_blend
 

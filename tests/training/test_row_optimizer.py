@@ -155,14 +155,12 @@ def test_top_lists_are_learned_as_by_dense_adam(real_data: Path, monkeypatch: py
     reviews = make_reviews(
         columns[0] - 1, columns[1] - 1, columns[2] * 1.0, columns[3], num_reviewers=943, num_movies=1682
     )
-    earlier, later = hold_out_last(reviews, 0.2)
-    validate = ndcg_of(earlier, later.select(later.likes(4.0)), 0)
+    train, held_out = hold_out_last(reviews, 0.2)
+    validate = ndcg_of(train, held_out.select(held_out.likes(4.0)), 0)
 
     def figure() -> float:
         trained = [
-            train_relevance(
-                earlier, earlier.likes(4.0), RelevanceConfig(max_epochs=24), seed, validate=validate
-            )
+            train_relevance(train, train.likes(4.0), RelevanceConfig(max_rounds=24), seed, validate=validate)
             for seed in (1, 2)
         ]
         return float(np.mean([np.sort(each.figures)[-3:].mean() for each in trained]))

@@ -7,14 +7,16 @@ from random_models import LEVELS, random_model
 from engine.config.sections import IngestConfig, NeighboursConfig
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
-from engine.model.scorer import Blend, Model
+from engine.model.scorer import Model
+from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews, histories_of, make_reviews
 from pipelines.dataset.splits import hold_out_last
-from pipelines.neighbours.tables import CO_REVIEWS, Nearness, build_neighbours
-from pipelines.training.score_blend import Judged, choose_blend
+from pipelines.neighbours.tables import CO_REVIEWS, NeighbourKind, build_neighbours
+from pipelines.training.one_model import TrainedModel
+from pipelines.training.score_blend import choose_blend
 
 NUM_REVIEWERS, NUM_MOVIES = 12, 50  # those of a random model
-LINEAR, DAMPED = Nearness("linear", 1.0), Nearness("damped", 5.0)
+LINEAR, DAMPED = NeighbourKind("linear", 1.0), NeighbourKind("damped", 5.0)
 
 
 def reviews_of_two_tastes() -> Reviews:
@@ -33,46 +35,50 @@ def reviews_of_two_tastes() -> Reviews:
     )
 
 
-EARLIER, LATER = hold_out_last(reviews_of_two_tastes(), 0.25)
+TRAIN, HELD_OUT = hold_out_last(reviews_of_two_tastes(), 0.25)
 LIMITS = IngestConfig(memory_limit="500MB", threads=1)
-TELLING = build_neighbours(EARLIER, Blend(), NeighboursConfig(), LIMITS, (LINEAR, DAMPED)).near
+TELLING = build_neighbours(TRAIN, Blend(), NeighboursConfig(), LIMITS, (LINEAR, DAMPED)).by_kind
 NOTHING = NeighbourTable(np.zeros(NUM_MOVIES + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
-def judged(content: NeighbourTable | None = None, model: Model | None = None, **telling: Nearness) -> Judged:
+def trained(
+    content: NeighbourTable | None = None, model: Model | None = None, **telling: NeighbourKind
+) -> TrainedModel:
     """A random model with tables that say nothing, but for those of the names given."""
-    model, histories = model or random_model(), histories_of(EARLIER)
+    model, histories = model or random_model(), histories_of(TRAIN)
     if model.rating is None:
         histories = Histories(histories.offsets, histories.movie_rows, np.zeros_like(histories.level_rows))
     model = replace(model, histories=histories, blend=Blend())
     names = {"co_reviews": CO_REVIEWS, "linear": LINEAR, "damped": DAMPED}
-    tables = {
-        nearness: TELLING[telling[name]] if name in telling else NOTHING for name, nearness in names.items()
-    }
-    return Judged(model, tables, content, LATER)
+    tables = {kind: TELLING[telling[name]] if name in telling else NOTHING for name, kind in names.items()}
+    return TrainedModel(model, tables, content, {}, {})
+
+
+def choose(*models: TrainedModel) -> tuple[Blend, NeighbourKind]:
+    return choose_blend(models, [HELD_OUT] * len(models), seed=0)
 
 
 @pytest.mark.parametrize(
     ("telling", "best"),
     [({"linear": LINEAR}, LINEAR), ({"damped": DAMPED}, DAMPED), ({"co_reviews": LINEAR}, CO_REVIEWS)],
 )
-def test_the_table_that_finds_most_is_chosen(telling: dict[str, Nearness], best: Nearness) -> None:
-    blend, nearness = choose_blend([judged(**telling)], seed=0)
-    assert nearness == best
+def test_the_table_that_finds_most_is_chosen(telling: dict[str, NeighbourKind], best: NeighbourKind) -> None:
+    blend, kind = choose(trained(**telling))
+    assert kind == best
     assert blend.neighbour_weight > 0
     assert blend.like_weight >= 0
-    assert choose_blend([judged(**telling)], seed=0) == (blend, nearness)
+    assert choose(trained(**telling)) == (blend, kind)
 
 
 def test_tables_that_say_nothing_get_no_weight() -> None:
-    blend, nearness = choose_blend([judged(NOTHING)], seed=0)
-    assert nearness == CO_REVIEWS
+    blend, kind = choose(trained(NOTHING))
+    assert kind == CO_REVIEWS
     assert blend.neighbour_weight == 0
 
 
 def test_without_ratings_their_part_of_a_score_has_no_weight() -> None:
-    blend, nearness = choose_blend([judged(model=random_model(rated=False), linear=LINEAR)], seed=0)
-    assert nearness == LINEAR
+    blend, kind = choose(trained(model=random_model(rated=False), linear=LINEAR))
+    assert kind == LINEAR
     assert blend.like_weight == 0
     assert blend.neighbour_weight > 0
 
@@ -81,28 +87,28 @@ def test_content_counts_where_it_finds_more() -> None:
     """Reviews know a third of the neighbours, metadata the others."""
     by_reviews = np.arange(len(TELLING[DAMPED].weights)) % 3 == 0
     tables = {CO_REVIEWS: part_of(TELLING[DAMPED], by_reviews)}
-    beside = judged(part_of(TELLING[DAMPED], ~by_reviews))._replace(tables=tables)
-    blend, nearness = choose_blend([beside], seed=0)
-    assert nearness.form == CO_REVIEWS.form
-    assert nearness.content > 0
+    beside = trained(part_of(TELLING[DAMPED], ~by_reviews))._replace(tables=tables)
+    blend, kind = choose(beside)
+    assert kind.form == CO_REVIEWS.form
+    assert kind.content > 0
     assert blend.neighbour_weight > 0
-    assert choose_blend([beside._replace(content=None)], seed=0)[1] == CO_REVIEWS
+    assert choose(beside._replace(content=None))[1] == CO_REVIEWS
 
 
 def test_content_that_misleads_gets_little_weight() -> None:
     other_taste = (TELLING[LINEAR].movie_rows + NUM_MOVIES // 2) % NUM_MOVIES
     misleading = NeighbourTable(TELLING[LINEAR].offsets, other_taste, np.abs(TELLING[LINEAR].weights))
-    _, nearness = choose_blend([judged(misleading, linear=LINEAR)], seed=0)
-    assert nearness.form == "linear"
-    assert nearness.content == 0
+    _, kind = choose(trained(misleading, linear=LINEAR))
+    assert kind.form == "linear"
+    assert kind.content == 0
 
 
 def test_what_most_reviewers_are_served_by_is_chosen_over_several_models() -> None:
     """One model of all reviewers outweighs two of a few, whatever these say."""
-    few = LATER.select(LATER.reviewer_rows < 2)
-    for_few = judged(damped=DAMPED)._replace(held_out=few)
-    _, nearness = choose_blend([for_few, judged(linear=LINEAR), for_few], seed=0)
-    assert nearness == LINEAR
+    few = HELD_OUT.select(HELD_OUT.reviewer_rows < 2)
+    for_few = trained(damped=DAMPED)
+    _, kind = choose_blend([for_few, trained(linear=LINEAR), for_few], [few, HELD_OUT, few], seed=0)
+    assert kind == LINEAR
 
 
 def part_of(table: NeighbourTable, kept: np.ndarray) -> NeighbourTable:

@@ -16,9 +16,10 @@ from pipelines.tuning.recipe import differences, write_recipe
 from pipelines.tuning.tune import Tuning, tune_reviews
 
 QUICK = (
-    "relevance.max_epochs=2",
+    "relevance.max_rounds=2",
     "relevance.embedding_dim=16",
-    "rating.max_epochs=2",
+    "relevance.num_members=1",
+    "rating.max_rounds=2",
     "rating.dim=4",
     "ingest.threads=2",
 )
@@ -49,12 +50,12 @@ def quick_tuning(tmp_path: Path, trials: int, reviews: Reviews | None = None) ->
 def test_the_test_share_is_never_looked_at() -> None:
     reviews = some_reviews()
     data = split_for_tuning(reviews, load_config())
-    last_times = [data.later.times[data.later.reviewer_rows == row].max() for row in range(60)]
+    last_times = [data.held_out.times[data.held_out.reviewer_rows == row].max() for row in range(60)]
     # Of each reviewer's 12 reviews the last 2 are the test share, and the one before those validates.
     assert [int(time % 12) for time in last_times] == [9] * 60
-    assert len(data.earlier) == 60 * 9
+    assert len(data.train) == 60 * 9
     whole = split_for_tuning(reviews, load_config(assignments=["split.test_share=0"]))
-    assert {int(time % 12) for time in whole.later.times} == {11}
+    assert {int(time % 12) for time in whole.held_out.times} == {11}
 
 
 @pytest.mark.slow

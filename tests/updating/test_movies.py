@@ -14,9 +14,8 @@ from engine import Engine
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.cli.main import main
-from engine.config.sections import ColdConfig
 from engine.errors import ArtifactError, DataError, SourceError
-from engine.model.storage import load_model
+from engine.model.scorer import Model
 from pipelines.cold_start.joining import learn_cold_start, write_cold
 from pipelines.dataset.words import count_words
 from pipelines.updating.movies import add_movies
@@ -48,7 +47,7 @@ def prepared(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(plain, directory)
     artifact = Artifact.open(directory)
     cards = [{"title": f"Film {row}", "year": 1950 + row % 70} for row in range(NUM_MOVIES)]
-    start = learn_cold_start(load_model(artifact), count_words(cards), ColdConfig(features=8), 0)
+    start = learn_cold_start(Model.open(artifact), count_words(cards), 0)
     with ArtifactWriter(directory) as writer:
         for name in artifact.manifest["files"]:
             writer.add_file(artifact.file(name))

@@ -11,16 +11,15 @@ from click.testing import CliRunner
 from made_index import write_index
 
 from engine import Engine
-from engine.artifact.layout import INDEX_FILE, STRONGEST_FILE
+from engine.artifact.layout import STRONGEST_FILE, VECTOR_INDEX_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.cli.main import main
 from engine.errors import ArtifactCorruptError, ArtifactError, ConfigError, IndexQualityError
 from indexes.base import VectorIndex
-from indexes.choose import load_index
-from indexes.faiss_index import FlatIndex, InvertedFileIndex
+from indexes.faiss_index import FaissIndex, FlatIndex, InvertedFileIndex
 from indexes.strongest import StrongestIndex
-from pipelines.export import vector_index as pipelines_index
+from pipelines.export import vector_index
 from pipelines.updating.reindex import rebuild_index
 
 KINDS = ("flat", "ivf", "ivf-fp16", "ivf-sq8", "auto")
@@ -32,7 +31,7 @@ def index(tmp_path: Path) -> Path:
 
 
 def vectors_of(index: Path) -> VectorIndex:
-    return load_index(Artifact.open(index).file(INDEX_FILE))
+    return FaissIndex.load(Artifact.open(index).file(VECTOR_INDEX_FILE))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,8 +48,8 @@ def test_the_index_becomes_the_kind_that_is_asked_for(index: Path, kind: str) ->
     assert manifest["config"]["index"]["recall_floor"] == manifest["audit"]["floor"] == 0.95
     assert manifest["audit"]["recall"] >= 0.95
     assert manifest["index_rebuilt_from"] == before.build_directory.name != manifest["build"]
-    kept = {name: entry for name, entry in before.manifest["files"].items() if name != INDEX_FILE}
-    assert {name: entry for name, entry in manifest["files"].items() if name != INDEX_FILE} == kept
+    kept = {name: entry for name, entry in before.manifest["files"].items() if name != VECTOR_INDEX_FILE}
+    assert {name: entry for name, entry in manifest["files"].items() if name != VECTOR_INDEX_FILE} == kept
     for name in ("model", "counts"):
         assert manifest[name] == before.manifest[name]
 
@@ -61,7 +60,7 @@ def test_the_other_files_are_not_copied(index: Path) -> None:
     after = Artifact.open(index)
     name = "movie_vectors.npy"
     assert after.file(name).samefile(before.file(name))
-    assert not after.file(INDEX_FILE).samefile(before.file(INDEX_FILE))
+    assert not after.file(VECTOR_INDEX_FILE).samefile(before.file(VECTOR_INDEX_FILE))
 
 
 def test_files_are_copied_where_they_cannot_be_linked(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +92,7 @@ def test_the_lists_are_those_of_scoring_everything(index: Path, kind: str) -> No
 def test_the_same_kind_and_recall_give_the_same_index(index: Path) -> None:
     first, second = (rebuild_index(index, kind="ivf", recall=0.9) for _ in range(2))
     assert first["search"] == second["search"]
-    assert first["files"][INDEX_FILE] == second["files"][INDEX_FILE]
+    assert first["files"][VECTOR_INDEX_FILE] == second["files"][VECTOR_INDEX_FILE]
 
 
 def test_everyone_is_searched_for_among_the_strongest_movies(index: Path) -> None:
@@ -136,7 +135,7 @@ def test_a_recall_that_is_not_reached_leaves_the_old_index(
     index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Artifact.open(index)
-    monkeypatch.setattr(pipelines_index, "_recall", lambda found, exhaustive: 0.5)
+    monkeypatch.setattr(vector_index, "_recall", lambda found, exhaustive: 0.5)
     with pytest.raises(IndexQualityError, match=r"ask for --kind flat, or for a lower --recall"):
         rebuild_index(index, kind="ivf", recall=0.99)
     assert Artifact.open(index).build_directory == before.build_directory
@@ -168,14 +167,14 @@ def test_a_damaged_file_is_not_taken_over(index: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("kind", ["ivf-fp16", "ivf-sq8"])
 def test_a_truncated_index_file_is_an_artifact_error(index: Path, kind: str, left: float) -> None:
     rebuild_index(index, kind=kind, recall=0.9)
-    path = Artifact.open(index).file(INDEX_FILE)
+    path = Artifact.open(index).file(VECTOR_INDEX_FILE)
     path.write_bytes(path.read_bytes()[: int(left * path.stat().st_size)])
     with pytest.raises(ArtifactError):
         Engine.load(index)
 
 
 def test_the_command_says_what_was_chosen(index: Path) -> None:
-    words = ["index", "--index", str(index)]
+    words = ["reindex", "--index", str(index)]
     result = CliRunner().invoke(main, [*words, "--kind", "ivf-sq8", "--recall", "0.9", "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["search"]["kind"] == "ivf-sq8"

@@ -17,9 +17,9 @@ from engine.artifact.reader import Artifact
 from engine.catalogue.cards import MovieCards
 from engine.cli.main import main
 from engine.errors import ArtifactError, DataError, EngineError, SourceError
-from engine.model.storage import load_model
+from engine.model.scorer import Model
 from pipelines import add_reviews
-from pipelines.updating import rewriting as update_files
+from pipelines.updating import rewriting
 from pipelines.updating.drift import reason_to_retrain
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def write(path: Path, rows: list[tuple[Any, ...]]) -> Path:
 def reviews_of(index: Path) -> dict[tuple[str, str], float]:
     """Every review by the ids, read past the engine."""
     artifact = Artifact.open(index)
-    model = load_model(artifact)
+    model = Model.open(artifact)
     assert model.rating is not None
     reviewers, movies = list(table(index, "reviewer")), list(table(index, "movie"))
     histories = model.histories
@@ -158,7 +158,7 @@ def test_a_failure_leaves_the_index_as_it_was(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device", str(index / "x"))
 
-    monkeypatch.setattr(update_files, "_write_catalog", fail)
+    monkeypatch.setattr(rewriting, "_write_catalogue", fail)
     with pytest.raises(ArtifactError, match="disk is full"):
         add_reviews([write(tmp_path / "new.csv", [("0", movies[0], 5, 9)])], index=index)
     assert (index / "CURRENT").read_bytes() == current

@@ -10,7 +10,7 @@ from pipelines.work.tensorflow_start import _stderr_aside
 @pytest.mark.slow
 def test_tensorflow_starts_and_works_without_a_word() -> None:
     script = (
-        "from pipelines.tensorflow_start import start_tensorflow\n"
+        "from pipelines.work.tensorflow_start import start_tensorflow\n"
         "start_tensorflow(); start_tensorflow()\n"
         "import tensorflow as tf\n"
         "print(int(tf.constant(1) + tf.constant(2)))"

@@ -1,92 +1,88 @@
-"""The command that measures: how good the engine is on held-out reviews, next to what it must beat."""
+"""Measures how good the engine is on held-out reviews, beside the models that it must beat."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from engine.cli.options import JSON, PATH, VERBOSE, option
 from engine.cli.output import format_table, print_json
-from engine.cli.source_options import source_command
+from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
 
-if TYPE_CHECKING:
-    from engine.config.sections import Config
-
-_PATH = click.Path(path_type=Path)
 _FIGURES = (
     *("mae", "rmse", "ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10"),
     *("novelty@10", "gini@10", "log_loss", "calibration_error"),
 )
 
 
-@click.command()
-@click.argument("reviews", nargs=-1, type=_PATH)
-@click.option(
-    "--protocol",
-    default="temporal",
-    show_default=True,
-    metavar="NAME",
-    help="How REVIEWS are divided: temporal (one moment for all), leave-last-out, last-share (each "
-    "reviewer's last fifth), random (a fifth), or folds (five, stratified by rating).",
+@click.command(
+    cls=SourceCommand,
+    params=[
+        click.Argument(["reviews"], nargs=-1, type=PATH),
+        option(
+            ["--protocol"],
+            default="temporal",
+            metavar="NAME",
+            help="Divide REVIEWS by temporal (one moment for all), leave-last-out, last-share (each "
+            "reviewer's last fifth), random (a fifth), or folds (five, stratified by rating).",
+        ),
+        option(
+            ["--train"],
+            type=PATH,
+            multiple=True,
+            metavar="FILE",
+            help="Learn from this file, in place of REVIEWS. May be given several times, each with a --test.",
+        ),
+        option(
+            ["--test"],
+            type=PATH,
+            multiple=True,
+            metavar="FILE",
+            help="Measure on this file what --train taught.",
+        ),
+        option(
+            ["--models"],
+            metavar="NAMES",
+            help="Compare these, with commas between: ncf (this engine), constants, biases, popularity, "
+            "item-knn, ease, base, final, als, svd, svd++. By default "
+            "ncf,ease,item-knn,popularity,biases,constants.",
+        ),
+        option(
+            ["--max-reviewers"],
+            type=click.IntRange(min=1),
+            default=20_000,
+            metavar="N",
+            help="Rank the catalogue for at most this many reviewers of a fold, drawn at random.",
+        ),
+        option(
+            ["--negatives"],
+            type=PATH,
+            metavar="FILE",
+            help="Rank only given candidates and the held-out movies, as some published protocols do: lines "
+            "of a reviewer's id and movie ids, between commas or tabs. By default the whole catalogue is "
+            "ranked.",
+        ),
+        PAGE,
+        *(*SOURCE_OPTIONS, SEED, SENTIMENT, JSON, VERBOSE),
+    ],
 )
-@click.option(
-    "--train",
-    type=_PATH,
-    multiple=True,
-    metavar="FILE",
-    help="Learn from this file, in place of REVIEWS. May be given several times, each with its --test.",
-)
-@click.option(
-    "--test", type=_PATH, multiple=True, metavar="FILE", help="Measure on this file what --train taught."
-)
-@click.option(
-    "--models",
-    metavar="NAMES",
-    help="What is compared, with commas between: ncf (this engine), constants, biases, popularity, item-knn, "
-    "ease, base, final, als, svd, svd++. By default ncf,ease,item-knn,popularity,biases,constants.",
-)
-@click.option(
-    "--max-reviewers",
-    type=click.IntRange(min=1),
-    default=20_000,
-    show_default=True,
-    metavar="N",
-    help="Rank the catalogue for so many reviewers of a fold at most, drawn at random.",
-)
-@click.option(
-    "--negatives",
-    type=_PATH,
-    metavar="FILE",
-    help="Rank only given candidates and the held-out movies, as some published protocols do: lines of a "
-    "reviewer's id and movie ids, between commas or tabs. By default the whole catalogue is ranked.",
-)
-@click.option(
-    "--output",
-    type=_PATH,
-    metavar="FILE.html",
-    help="Write a page with tables and plots as well; it needs no network and no other file.",
-)
-@source_command(seed=True, sentiment=True)
 def evaluate(
     reviews: tuple[Path, ...],
-    protocol: str,
     train: tuple[Path, ...],
     test: tuple[Path, ...],
     models: str | None,
-    max_reviewers: int,
-    negatives: Path | None,
     output: Path | None,
-    metadata: tuple[Path, ...],
-    config: Config,
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """Measure the engine against baselines on held-out reviews.
 
     Every model is trained from scratch on one part of REVIEWS and measured on the other: ratings by MAE and
-    RMSE, and the whole catalogue ranked. Reviews with a copy in the training part, such as one of another
-    edition of the film, are not held out; how many that concerns is printed.
+    RMSE, and rankings of the whole catalogue. Reviews with a copy in the training part, such as a copy for
+    another edition of the film, are not held out; the command prints how many.
     """
     if len(train) != len(test):
         raise click.UsageError("Give a --test for every --train, in the same order.")
@@ -94,31 +90,24 @@ def evaluate(
         raise click.UsageError("Name files of reviews, or --train and --test files, but not both.")
     from pipelines.evaluation.evaluate import DEFAULT_MODELS, evaluate
 
-    names = [name.strip() for name in models.split(",")] if models else DEFAULT_MODELS
-    evaluation = evaluate(
-        reviews,
-        metadata=metadata,
-        protocol=protocol,
-        models=[name for name in names if name],
-        config=config,
-        pairs=list(zip(train, test, strict=True)),
-        max_reviewers=max_reviewers,
-        negatives=negatives,
-        output=output,
-    )
-    found = evaluation.to_dict()
+    names = [name.strip() for name in models.split(",") if name.strip()] if models else DEFAULT_MODELS
+    pairs = list(zip(train, test, strict=True))
+    found = evaluate(reviews, models=names, pairs=pairs, output=output, **settings).to_dict()
     if as_json:
         print_json(found)
     else:
-        for line in _lines(found):
-            click.echo(line)
+        click.echo("\n".join(_lines(found)))
     if output is not None:
         click.echo(f"The page is {output}", err=True)
 
 
 def _lines(found: Mapping[str, Any]) -> list[str]:
-    """What people are shown: the figures, how sure they are, and for whom they hold."""
+    """Returns the lines for people: the figures, how sure they are, and for whom they hold."""
     splits: Sequence[Mapping[str, int]] = found["splits"]
+    intervals = {
+        model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items()}
+        for model, figures in found["intervals"].items()
+    }
     lines = [
         f"protocol {found['protocol']}: {len(splits)} {'fold' if len(splits) == 1 else 'folds'}, "
         f"{sum(split['test'] for split in splits):,} reviews held out, "
@@ -128,12 +117,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         _table(found["mean"]),
         "",
         "95% intervals over reviewers:",
-        _table(
-            {
-                model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items()}
-                for model, figures in found["intervals"].items()
-            }
-        ),
+        _table(intervals),
     ]
     tests = found["tests"]
     if any(tests["p_values"].values()):
@@ -162,18 +146,14 @@ def _ranked(negatives: Mapping[str, Any] | None) -> str:
 
 
 def _similar_table(similar: Mapping[str, Any]) -> str:
+    models = ("ncf", "co-review")
     names = {"links": "movies that metadata links", "held_out": "held-out reviews after the last one"}
     rows = [
-        [
-            names[name],
-            row["questions"],
-            row["ncf"]["recall@10"],
-            row["co-review"]["recall@10"],
-            row["p_value"],
-        ]
+        [names[name], row["questions"], *(row[model]["recall@10"] for model in models), row["p_value"]]
         for name, row in similar.items()
     ]
-    return format_table(["found", "questions", "ncf recall@10", "co-review recall@10", "p-value"], rows)
+    headings = ["found", "questions", *(f"{model} recall@10" for model in models), "p-value"]
+    return format_table(headings, rows)
 
 
 def _sentiment_lines(sentiment: Mapping[str, Any]) -> list[str]:
@@ -187,7 +167,7 @@ def _sentiment_lines(sentiment: Mapping[str, Any]) -> list[str]:
 
 
 def _table(figures: Mapping[str, Mapping[str, Any]]) -> str:
-    """A line a model, with the columns that any of them has."""
+    """Lays figures out with a line for each model, in the columns that any model has."""
     names = [name for name in _FIGURES if any(name in row for row in figures.values())]
     rows = [[model, *(row.get(name) for name in names)] for model, row in figures.items()]
     return format_table(["model", *names], rows)

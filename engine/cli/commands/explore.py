@@ -1,45 +1,31 @@
-"""The command that looks first: what review files hold, before anything is built from them."""
+"""Describes what files of reviews hold, before anything is built from them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from engine.cli.options import JSON, VERBOSE
 from engine.cli.output import format_table, print_json
-from engine.cli.source_options import source_command
+from engine.cli.source_options import PAGE, REVIEWS, SOURCE_OPTIONS, SourceCommand
+from engine.config.sections import Config
 
-if TYPE_CHECKING:
-    from engine.config.sections import Config
-
-_PATH = click.Path(path_type=Path)
 _VERDICTS = {True: "true", False: "false", None: "unknown"}
 _STATISTICS = ("mean", "sd", "min", "q1", "median", "q3", "max")
 
 
-@click.command()
-@click.argument("reviews", nargs=-1, type=_PATH, required=True)
-@click.option(
-    "--output",
-    type=_PATH,
-    metavar="FILE.html",
-    help="Write a page with tables and plots as well; it needs no network and no other file.",
-)
-@source_command()
+@click.command(cls=SourceCommand, params=[REVIEWS, PAGE, *SOURCE_OPTIONS, JSON, VERBOSE])
 def explore(
-    reviews: tuple[Path, ...],
-    output: Path | None,
-    metadata: tuple[Path, ...],
-    config: Config,
-    as_json: bool,
+    reviews: tuple[Path, ...], output: Path | None, metadata: tuple[Path, ...], config: Config, as_json: bool
 ) -> None:
     """Describe what files of reviews hold.
 
-    REVIEWS are the same files that build-index takes, filtered in the same way: counts, statistics, the most
-    active reviewers and most reviewed movies, reviews over time, variants and copies, and whether what is
-    often said of review logs is true of these.
+    REVIEWS are the same files that build-index takes, filtered in the same way. The command finds counts,
+    statistics, the most active reviewers and most reviewed movies, reviews over time, variants and copies,
+    and whether what is often said of review logs is true of these.
     """
     from pipelines.exploring.explore import explore
 
@@ -47,14 +33,13 @@ def explore(
     if as_json:
         print_json(figures)
     else:
-        for line in _lines(figures):
-            click.echo(line)
+        click.echo("\n".join(_lines(figures)))
     if output is not None:
         click.echo(f"The page is {output}", err=True)
 
 
 def _lines(figures: Mapping[str, Any]) -> list[str]:
-    """What people are shown: the counts, the statistics and the findings."""
+    """Returns the lines for people: the counts, the statistics and the findings."""
     counts = figures["counts"]
     described = [
         [name.replace("_", " "), *(found[column] for column in _STATISTICS)]

@@ -1,4 +1,4 @@
-"""The command `engine info`: what an index says of itself."""
+"""Shows what an index says of itself."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
-from engine.cli.options import index_option, json_option, verbose_option
+from engine.cli.options import INDEX, JSON, VERBOSE, flag
 from engine.cli.output import print_json, print_summary, say_if_retrain
 
 
-@click.command()
-@index_option
-@click.option("--verify", is_flag=True, help="Read every file of the index and compare its checksum.")
-@json_option
-@verbose_option
+@click.command(
+    params=[
+        INDEX,
+        flag(["--verify"], help="Read every file of the index and compare its checksum."),
+        *(JSON, VERBOSE),
+    ]
+)
 def info(index: Path, verify: bool, as_json: bool) -> None:
     """Show what an index was built from and how good it is."""
     from engine.artifact.reader import Artifact

@@ -1,42 +1,41 @@
-"""The command that says what a build will take before it starts."""
+"""Says what a build will take before it starts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from engine.cli.options import DEFAULT_INDEX
+from engine.cli.options import DEFAULT_INDEX, JSON, PATH, VERBOSE, option
 from engine.cli.output import format_table, print_json
-from engine.cli.source_options import source_command
-
-if TYPE_CHECKING:
-    from engine.config.sections import Config
-
-_PATH = click.Path(path_type=Path)
+from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
+from engine.config.sections import Config
 
 
-@click.command()
-@click.argument("reviews", nargs=-1, type=_PATH, required=True)
-@click.option(
-    "--output",
-    type=_PATH,
-    default=DEFAULT_INDEX,
-    show_default=True,
-    metavar="DIR",
-    help="Where the index would go.",
+@click.command(
+    cls=SourceCommand,
+    params=[
+        REVIEWS,
+        option(
+            ["--output"],
+            type=PATH,
+            default=DEFAULT_INDEX,
+            metavar="DIR",
+            help="Plan for an index in this directory.",
+        ),
+        *(*SOURCE_OPTIONS, JSON, VERBOSE),
+    ],
 )
-@source_command()
 def plan(
     reviews: tuple[Path, ...], output: Path, metadata: tuple[Path, ...], config: Config, as_json: bool
 ) -> None:
     """Say what building an index from files of reviews will take.
 
-    REVIEWS are the same files that build-index takes, with the same options. The beginnings of the files and
-    a short piece of work on this machine tell about how much memory, disk and time are needed, and whether
-    that fits.
+    REVIEWS are the same files that build-index takes, with the same options. The command reads the beginnings
+    of the files and does a short piece of work on this machine. From both it says about how much memory, disk
+    and time a build needs, and whether it fits.
     """
     from pipelines.building.plan import plan_build
 
@@ -44,8 +43,7 @@ def plan(
     if as_json:
         print_json(planned)
     else:
-        for line in _lines(planned):
-            click.echo(line)
+        click.echo("\n".join(_lines(planned)))
 
 
 def _lines(planned: Mapping[str, Any]) -> Iterator[str]:

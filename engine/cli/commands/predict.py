@@ -1,4 +1,4 @@
-"""The commands that ask the other way round: whom to tell about a movie, who is alike, what is predicted."""
+"""Predicts what a reviewer would give some movies."""
 
 from __future__ import annotations
 
@@ -7,53 +7,41 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.options import index_option, json_option, verbose_option
-from engine.cli.output import (
-    print_json,
-    print_predictions,
-)
+from engine.cli.options import INDEX, JSON, VERBOSE
+from engine.cli.output import print_json, print_table
+from engine.responses import predictions
 
 if TYPE_CHECKING:
-    from engine import Engine
+    from engine.answers import MoviePrediction
 
 
-@click.command()
-@click.argument("reviewer_id")
-@click.argument("movie_ids", nargs=-1, required=True, metavar="MOVIE_ID...")
-@index_option
-@json_option
-@verbose_option
+@click.command(
+    params=[
+        click.Argument(["reviewer_id"]),
+        click.Argument(["movie_ids"], nargs=-1, required=True, metavar="MOVIE_ID..."),
+        *(INDEX, JSON, VERBOSE),
+    ]
+)
 def predict(reviewer_id: str, movie_ids: tuple[str, ...], index: Path, as_json: bool) -> None:
     """Predict what a reviewer would give movies: the mean, the median, the chances, and an interval.
 
     Four ratings in five fall into the interval. A movie that the index does not hold is skipped with a
     warning, as long as it holds another one.
     """
-    from engine import Engine
+    from engine.recommender import Engine
 
     engine = Engine.load(index)
-    known = _known(engine, movie_ids)
-    found = [item.to_dict() for item in engine.predictions(reviewer_id, known)]
+    found = engine.predictions(reviewer_id, engine.known_movies(movie_ids))
     if as_json:
-        print_json({"reviewer_id": reviewer_id, "predictions": found})
+        print_json(predictions(reviewer_id, found))
     else:
-        print_predictions(found)
+        levels = [f"{float(level):g}" for level in found[0].rating_probabilities]
+        headings = ["movie", "title", "mean", "median", "interval", "like", *levels]
+        print_table(headings, [_cells(movie) for movie in found])
 
 
-def _known(engine: Engine, movie_ids: tuple[str, ...]) -> list[str]:
-    """The movies that the index holds, said on stderr of the others; fails where it holds none."""
-    from engine.errors import UnknownIdError
-
-    known, first = [], None
-    for movie_id in dict.fromkeys(movie_ids):
-        try:
-            engine.title(movie_id)
-        except UnknownIdError as error:
-            if first is None:
-                first = error
-            click.echo(f"Skipped: {error}", err=True)
-        else:
-            known.append(movie_id)
-    if first is not None and not known:
-        raise first
-    return known
+def _cells(movie: MoviePrediction) -> list[str | None]:
+    low, high = movie.interval
+    stars = f"{movie.predicted_rating:.2f}", f"{movie.median_rating:g}", f"{low:g} to {high:g}"
+    chances = movie.like_probability, *movie.rating_probabilities.values()
+    return [movie.movie_id, movie.title, *stars, *(f"{chance:.0%}" for chance in chances)]

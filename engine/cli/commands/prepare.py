@@ -1,53 +1,45 @@
-"""The command `engine prepare`: the cleaned table as one file."""
+"""Cleans reviews and writes them as one table."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
+from engine.cli.options import JSON, PATH, VERBOSE, option
 from engine.cli.output import print_json
-from engine.cli.source_options import source_command
-
-if TYPE_CHECKING:
-    from engine.config.sections import Config
+from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
 
 
-_PATH = click.Path(path_type=Path)
-
-
-@click.command()
-@click.argument("reviews", nargs=-1, type=_PATH, required=True)
-@click.option(
-    "--output",
-    type=_PATH,
-    required=True,
-    metavar="FILE.parquet|FILE.csv",
-    help="Where the table goes; its ending says in which format.",
+@click.command(
+    cls=SourceCommand,
+    params=[
+        REVIEWS,
+        option(
+            ["--output"],
+            type=PATH,
+            required=True,
+            metavar="FILE.parquet|FILE.csv",
+            help="Write the table to this file; its ending says in which format.",
+        ),
+        option(
+            ["--rejected"],
+            type=PATH,
+            metavar="FILE.parquet",
+            help="Write the rows that could not be used to this file, each with its file, line and reason.",
+        ),
+        *(*SOURCE_OPTIONS, JSON, VERBOSE),
+    ],
 )
-@click.option(
-    "--rejected",
-    type=_PATH,
-    metavar="FILE.parquet",
-    help="Where the rows go that could not be used, each with its file, line and reason.",
-)
-@source_command()
-def prepare(
-    reviews: tuple[Path, ...],
-    output: Path,
-    rejected: Path | None,
-    metadata: tuple[Path, ...],
-    config: Config,
-    as_json: bool,
-) -> None:
+def prepare(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any) -> None:
     """Clean reviews, join them to the movies' descriptions, and write the table out.
 
-    REVIEWS are the same files that build-index takes, and the table is what it would train on.
+    REVIEWS are the same files that build-index takes, and the table is what build-index would train on.
     """
     from pipelines.ingest.prepare import prepare
 
-    accounting = prepare(reviews, metadata, output, config, rejected=rejected)
+    accounting = prepare(reviews, output=output, **settings)
     if as_json:
         print_json({"output": str(output), "accounting": accounting.to_dict()})
     else:

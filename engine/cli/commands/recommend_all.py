@@ -1,90 +1,62 @@
-"""The command that writes the lists of everyone to files."""
+"""Writes the lists of everyone to files."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Any
 
 import click
 
-from engine.cli.options import (
-    check_k,
-    index_option,
-    json_option,
-    k_option,
-    list_options,
-    start_logging,
-    verbose_option,
-)
-from engine.cli.output import print_json
-
-if TYPE_CHECKING:
-    from engine.questions.options import ListArguments
-
-_PATH = click.Path(path_type=Path)
+from engine.cli.commands.recommend import LIST_OPTIONS
+from engine.cli.options import INDEX, JSON, PATH, VERBOSE, K, option
+from engine.cli.output import print_json, start_logging
 
 
-@click.command(name="all")
-@index_option
-@click.option(
-    "--output",
-    type=_PATH,
-    required=True,
-    metavar="DIR|FILE",
-    help="A directory, for a file every so many reviewers, or one file that ends with .parquet, .csv or "
-    ".jsonl.",
+@click.command(
+    name="all",
+    params=[
+        INDEX,
+        option(
+            ["--output"],
+            type=PATH,
+            required=True,
+            metavar="DIR|FILE",
+            help="Write into a directory, a file every so many reviewers, or into one file that ends with "
+            ".parquet, .csv or .jsonl.",
+        ),
+        option(
+            ["--format"],
+            metavar="FORMAT",
+            help="Write parquet, the default, csv or jsonl; a file's ending says it too.",
+        ),
+        option(
+            ["--reviewers"],
+            type=PATH,
+            metavar="FILE",
+            help="Write the lists of these reviewers only: a file with one id a line.",
+        ),
+        option(
+            ["--shard-size"], type=int, default=20_000, metavar="N", help="Put this many reviewers in a file."
+        ),
+        option(
+            ["--processes"], type=int, metavar="N", help="Use this many processes; by default one a core."
+        ),
+        *(K, *LIST_OPTIONS, JSON, VERBOSE),
+    ],
 )
-@click.option(
-    "--format", metavar="FORMAT", help="parquet, the default, csv or jsonl; a file's ending says it too."
-)
-@click.option(
-    "--reviewers",
-    type=_PATH,
-    metavar="FILE",
-    help="Only for these reviewers: a file with one id a line.",
-)
-@click.option(
-    "--shard-size", type=int, default=20_000, show_default=True, metavar="N", help="Reviewers a file."
-)
-@click.option("--processes", type=int, metavar="N", help="Processes to use; by default one a core.")
-@k_option
-@list_options
-@json_option
-@verbose_option
-def everyone(
-    index: Path,
-    output: Path,
-    format: str | None,
-    reviewers: Path | None,
-    shard_size: int,
-    processes: int | None,
-    k: int,
-    as_json: bool,
-    **options: Unpack[ListArguments],
-) -> None:
+def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:
     """Write the lists of everyone to files, a line a movie.
 
-    A work that was killed goes on where it was when the same command is given again; with other options, or
-    after the index was built again, it is refused.
+    After a kill the same command goes on where it was; with other options, or after the index was built
+    again, it refuses to.
     """
-    check_k(k)
     start_logging(logging.INFO)
     from pipelines.batch.recommend_all import recommend_all
 
-    summary = recommend_all(
-        index,
-        output,
-        k=k,
-        format=format,
-        reviewers=reviewers,
-        shard_size=shard_size,
-        processes=processes or 0,
-        **options,
-    )
+    summary = recommend_all(index, output, processes=processes or 0, **options)
     if as_json:
         print_json(summary)
     else:
-        click.echo(
-            f"{summary['num_rows']:,} lines for {summary['num_reviewers']:,} reviewers in {summary['output']}"
-        )
+        counts = f"{summary['num_rows']:,} lines for {summary['num_reviewers']:,} reviewers"
+        click.echo(f"{counts} in {summary['output']}")

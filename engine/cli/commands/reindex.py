@@ -1,34 +1,39 @@
-"""The command that builds the index of an artifact again, without training."""
+"""Builds the vector index of an index again, without training."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
-from engine.cli.options import index_option, json_option, start_logging, verbose_option
-from engine.cli.output import print_json, print_summary
+from engine.cli.options import INDEX, JSON, VERBOSE, option
+from engine.cli.output import print_json, print_summary, start_logging
 
 
-@click.command()
-@index_option
-@click.option(
-    "--kind",
-    metavar="KIND",
-    help="flat (all movies compared), ivf (lists of near movies), ivf-fp16 and ivf-sq8 (the same, rounded to "
-    "two bytes or one byte a number), or auto, which chooses; by default what the build was asked for.",
+@click.command(
+    params=[
+        INDEX,
+        option(
+            ["--kind"],
+            metavar="KIND",
+            help="Build flat (all movies compared), ivf (lists of near movies), ivf-fp16 and ivf-sq8 (the "
+            "same, rounded to two bytes or one byte a number), or auto, which chooses; by default what the "
+            "build was asked for.",
+        ),
+        option(
+            ["--recall"],
+            type=float,
+            metavar="SHARE",
+            help="Find at least this part of the exhaustive top lists, such as 0.99; by default what the "
+            "build was asked for.",
+        ),
+        *(JSON, VERBOSE),
+    ]
 )
-@click.option(
-    "--recall",
-    type=float,
-    metavar="SHARE",
-    help="The part of the exhaustive top lists that must be found, such as 0.99; by default likewise.",
-)
-@json_option
-@verbose_option
-def index(index: Path, kind: str | None, recall: float | None, as_json: bool) -> None:
-    """Build the index over the movies again, without training.
+def reindex(index: Path, kind: str | None, recall: float | None, as_json: bool) -> None:
+    """Build the vector index over the movies again, without training.
 
     The search is tuned and audited again, and the new version replaces the old one at once, or not at all
     where the recall cannot be reached.
@@ -41,3 +46,11 @@ def index(index: Path, kind: str | None, recall: float | None, as_json: bool) ->
         print_json(facts)
     else:
         print_summary({name: facts[name] for name in ("directory", "build", "search", "audit", "files")})
+
+
+@click.command(name="index", params=list(reindex.params), hidden=True)
+@click.pass_context
+def index(context: click.Context, /, **given: Any) -> None:
+    """Run `engine reindex`, which this command was called before."""
+    click.echo("`engine index` is called `engine reindex` now; use that name.", err=True)
+    context.invoke(reindex, **given)

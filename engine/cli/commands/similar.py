@@ -1,4 +1,4 @@
-"""The commands that find what is alike."""
+"""Finds the movies that are like a movie, and the reviewers whose taste is like a reviewer's."""
 
 from __future__ import annotations
 
@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.options import (
-    all_variants_option,
-    check_k,
-    index_option,
-    json_option,
-    k_option,
-    no_cold_option,
-    verbose_option,
-    where_option,
-)
-from engine.cli.output import print_json, print_similar, print_similar_reviewers, say_if_short
+from engine.cli.options import ALL_VARIANTS, INDEX, JSON, NO_COLD, VERBOSE, WHERE, K, option
+from engine.cli.output import print_answers, print_json, say_if_short
+from engine.responses import similar_movies, similar_reviewers, title_matches
 
 if TYPE_CHECKING:
-    from engine import Engine
+    from engine.errors import Named
+    from engine.recommender import Engine
 
 _MOST_CHOICES = 20
+"""Movies that a person is asked to choose from, at most."""
 
 
 @click.group()
@@ -31,94 +25,73 @@ def similar() -> None:
     """Find what is alike."""
 
 
-@similar.command()
-@click.argument("movie_id", required=False)
-@click.option(
-    "--title",
-    "text",
-    metavar="TEXT",
-    help="Ask by a piece of the title, such as 'blade runner'; if several movies match, you are asked which.",
+@similar.command(
+    params=[
+        click.Argument(["movie_id"], required=False),
+        option(
+            ["--title"],
+            metavar="TEXT",
+            help="Ask by a piece of the title, such as 'blade runner'; if several movies match, you are "
+            "asked which one you mean.",
+        ),
+        *(INDEX, K, WHERE, NO_COLD, ALL_VARIANTS, JSON, VERBOSE),
+    ]
 )
-@index_option
-@k_option
-@where_option
-@no_cold_option
-@all_variants_option
-@json_option
-@verbose_option
 def movie(
-    movie_id: str | None,
-    text: str | None,
-    index: Path,
-    k: int,
-    where: str | None,
-    no_cold: bool,
-    all_variants: bool,
-    as_json: bool,
+    movie_id: str | None, title: str | None, index: Path, k: int, as_json: bool, **options: Any
 ) -> None:
     """List the movies that are most like a movie, judged by who reviewed them and how."""
-    if (movie_id is None) == (text is None):
+    if (movie_id is None) == (title is None):
         raise click.UsageError("Give either the id of a movie or --title with a piece of its title.")
-    check_k(k)
-    from engine import Engine
+    from engine.recommender import Engine
 
     engine = Engine.load(index)
     if movie_id is None:
-        movie_id = _by_title(engine, text or "", as_json)
-    found = engine.similar(movie_id, k, where=where, no_cold=no_cold, all_variants=all_variants)
-    shown = [item.to_dict() for item in found]
-    title = engine.title(movie_id)
+        movie_id = _by_title(engine, title or "", as_json)
+    found = engine.similar(movie_id, k, **options)
+    whole_title = engine.title(movie_id)
     if as_json:
-        print_json({"movie_id": movie_id, "title": title, "similar": shown})
+        print_json(similar_movies(movie_id, whole_title, found))
     else:
-        click.echo(f"Like {title or movie_id}:", err=True)
-        print_similar(shown)
-        say_if_short(len(shown), k)
+        click.echo(f"Like {whole_title or movie_id}:", err=True)
+        columns = {"#": "rank", "movie": "movie_id", "title": "title", "similarity": "similarity"}
+        print_answers(found, columns)
+        say_if_short(len(found), k)
 
 
 def _by_title(engine: Engine, text: str, as_json: bool) -> str:
-    """The movie that a piece of a title means; where it may mean several, asks in a terminal, else fails."""
+    """Returns the id of the movie that a piece of a title means; asks in a terminal where several match."""
     from engine.errors import TitleError
 
     try:
         return engine.find_movie(text).movie_id
     except TitleError as error:
         if as_json:
-            print_json({"title": text, "matches": [vars(match) for match in error.matches]})
+            print_json(title_matches(text, error.matches))
         if as_json or not error.matches or not sys.stdin.isatty():
             raise
         return _ask(text, error.matches)
 
 
-def _ask(text: str, matches: tuple[Any, ...]) -> str:
+def _ask(text: str, matches: tuple[Named, ...]) -> str:
     shown = matches[:_MOST_CHOICES]
     for number, match in enumerate(shown, start=1):
         click.echo(f"{number:>3}  {match.movie_id}  {match.title}", err=True)
-    if len(matches) > len(shown):
-        click.echo(
-            f"     and {len(matches) - len(shown):,} more; say more of the title to see them", err=True
-        )
-    number = click.prompt(
-        f"Which movie is {text!r}?", type=click.IntRange(1, len(shown)), default=1, err=True
-    )
-    chosen: str = shown[number - 1].movie_id
-    return chosen
+    if more := len(matches) - len(shown):
+        click.echo(f"     and {more:,} more; say more of the title to see them", err=True)
+    choices = click.IntRange(1, len(shown))
+    return shown[click.prompt(f"Which movie is {text!r}?", type=choices, default=1, err=True) - 1].movie_id
 
 
-@similar.command(name="reviewer")
-@click.argument("reviewer_id")
-@index_option
-@k_option
-@json_option
-@verbose_option
+@similar.command(name="reviewer", params=[click.Argument(["reviewer_id"]), INDEX, K, JSON, VERBOSE])
 def similar_reviewer(reviewer_id: str, index: Path, k: int, as_json: bool) -> None:
     """List the reviewers whose taste is nearest to a reviewer's, nearest first."""
-    check_k(k)
-    from engine import Engine
+    from engine.recommender import Engine
 
-    found = [item.to_dict() for item in Engine.load(index).similar_reviewers(reviewer_id, k)]
+    found = Engine.load(index).similar_reviewers(reviewer_id, k)
     if as_json:
-        print_json({"reviewer_id": reviewer_id, "k": k, "similar": found})
+        print_json(similar_reviewers(reviewer_id, k, found))
     else:
-        print_similar_reviewers(found)
+        columns = {"#": "rank", "reviewer": "reviewer_id", "similarity": "similarity"}
+        print_answers(found, {**columns, "shared": "num_shared", "reviews": "num_reviews"})
         say_if_short(len(found), k, "reviewer")

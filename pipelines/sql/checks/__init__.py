@@ -1,1 +1,1 @@
-"""Checks: statements that select what must not be there."""
+"""Selects rows that must not be in the prepared tables."""

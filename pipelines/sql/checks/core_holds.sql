@@ -1,4 +1,4 @@
--- Reviewers and movies with fewer reviews than was asked for: $min_reviews_per_reviewer, $min_reviews_per_movie.
+-- One row per reviewer or movie with fewer reviews than $min_reviews_per_reviewer or $min_reviews_per_movie.
 select 'reviewer' as kind, reviewer_id as id, reviewer_count as num_reviews
 from reviewers where reviewer_count < $min_reviews_per_reviewer
 union all

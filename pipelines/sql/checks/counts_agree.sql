@@ -1,4 +1,4 @@
--- Reviewers and movies whose count is not that of their reviews.
+-- One row per reviewer or movie whose stated count is not the number of its reviews.
 with counted as (
     select 'reviewer' as kind, reviewers.reviewer_id as id, any_value(reviewers.reviewer_count) as stated, count(reviews.movie_row) as counted
     from reviewers left join reviews using (reviewer_row) group by reviewers.reviewer_id

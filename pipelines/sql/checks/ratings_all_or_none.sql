@@ -1,4 +1,4 @@
--- Reviews without a rating where others have one, and ratings that are no numbers.
+-- One row per review whose rating is missing although another review has one, or is not finite.
 select reviewer_id, movie_id, rating
 from reviews
 where (rating is null and exists (select 1 from reviews as other where other.rating is not null))

@@ -1,4 +1,4 @@
--- Reviewers and movies whose row is not the rank of their id.
+-- One row per reviewer or movie whose row is not the rank of its id.
 with ranked as (
     select 'reviewer' as kind, reviewer_row as row_number, reviewer_id as id, row_number() over (order by reviewer_id) - 1 as rank
     from reviewers

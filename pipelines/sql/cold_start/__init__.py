@@ -1,1 +1,1 @@
-"""Movies without reviews."""
+"""Finds movies without reviews, and lets them join the movies with reviews."""

@@ -1,5 +1,5 @@
--- One row per movie that metadata says something of, that is not kept, and that has few latest reviews, or none.
--- $max_reviews: how many at most.
+-- One row per movie that metadata describes, that is not kept, and that has few latest reviews, or none.
+-- $max_reviews: the most reviews that such a movie may have.
 create or replace table cold_candidates as
 with reviewed as (
     select

@@ -1,4 +1,4 @@
--- One row per latest review of a movie without enough reviews by a kept reviewer, who has seen it therefore.
+-- One row per latest review of a cold movie by a kept reviewer; it says that the reviewer has seen the movie.
 create or replace table cold_reviews as
 with final as (
     select

@@ -1,1 +1,1 @@
-"""Figures about raw reviews."""
+"""Describes the prepared reviews in figures."""

@@ -1,5 +1,5 @@
--- One row per kind and number of reviews: how many reviewers or movies have so many.
--- From 4 on, numbers are taken together up to the next power of two: 4-7, 8-15 and so on, named by the first.
+-- One row per kind and range of numbers of reviews: counts the reviewers or movies in that range.
+-- The ranges are 1, 2, 3, 4-7, 8-15 and so on, each named by its first number.
 with loads as (
     select 'reviewers' as kind, reviewer_count as num_reviews from reviewers
     union all

@@ -1,4 +1,4 @@
--- One row per rating that was given, from the lowest: how many reviews have it.
+-- One row per rating that was given, from the lowest: counts the reviews with that rating.
 with final as (
     select rating, count(*) as reviews
     from reviews

@@ -1,5 +1,5 @@
--- One row: the counts behind the statements about reviewers and movies.
--- $many: reviews from which a movie has many.
+-- One row: counts the reviewers and movies that the findings are about.
+-- $many: the least number of reviews of a movie with many reviews.
 with final as (
     select
         (select count(*) from reviewers where reviewer_count between 2 and 3) as reviewers_with_two_or_three,

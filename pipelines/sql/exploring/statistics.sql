@@ -1,5 +1,5 @@
--- One row per quantity: ratings, reviews per reviewer and reviews per movie, described.
--- The quartiles are interpolated and the deviation is that of a sample, as pandas has them.
+-- One row per quantity (ratings, reviews per reviewer, reviews per movie), with its mean, deviation and quartiles.
+-- As in pandas, the quartiles are interpolated, and the deviation is the deviation of a sample.
 with quantities as (
     select 'ratings' as quantity, rating as value from reviews where rating is not null
     union all

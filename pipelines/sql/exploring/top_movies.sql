@@ -1,5 +1,4 @@
--- One row per movie among those with the most reviews, the most first.
--- $num_shown: how many.
+-- One row per movie, for the $num_shown movies with the most reviews, the most first.
 with final as (
     select movie_id, title, movie_count as reviews, average_rating from movies
 )

@@ -1,5 +1,4 @@
--- One row per reviewer among those with the most reviews, the most first.
--- $num_shown: how many.
+-- One row per reviewer, for the $num_shown reviewers with the most reviews, the most first.
 with final as (
     select reviewers.reviewer_id, count(*) as reviews, avg(reviews.rating) as average_rating
     from reviews

@@ -1,1 +1,1 @@
-"""Which movies are near one another."""
+"""Finds the movies that are near each other."""

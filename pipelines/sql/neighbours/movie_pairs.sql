@@ -1,6 +1,6 @@
--- One row per two movies that a reviewer has in common, the first with the lower row; no parameters.
--- Reads `signals`: reviewer_row, movie_row, weight (its part in a co-review), share (the same, but that likes count no
--- more than others), residual (stars above expectation).
+-- One row per pair of movies that have a reviewer in common; the first movie has the lower row.
+-- Reads `signals`: reviewer_row, movie_row, weight (what the review adds to a co-review), share (the same, except that
+-- a like counts no more than another review), residual (stars above expectation).
 create or replace temp table movie_pairs as
 with final as (
     select

@@ -1,1 +1,1 @@
-"""Source files into the staging tables, and what is counted there."""
+"""Stages the lines of source files, and counts them."""

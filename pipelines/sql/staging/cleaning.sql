@@ -1,5 +1,5 @@
--- Functions that turn raw text into values; every stage_*.sql uses them, so that all formats are read alike.
--- Seconds, milliseconds, microseconds or nanoseconds, told apart by size (1e11 seconds is the year 5138).
+-- Creates the functions that turn raw text into values; every stage_*.sql uses them, so all formats are read alike.
+-- A time is in seconds, milliseconds, microseconds or nanoseconds, told apart by its size (1e11 s is the year 5138).
 create or replace temp macro seconds_of(number) as case
     when abs(number) < 1e11 then try_cast(floor(number) as bigint)
     when abs(number) < 1e14 then try_cast(floor(number / 1e3) as bigint)
@@ -8,15 +8,15 @@ create or replace temp macro seconds_of(number) as case
 end;
 create or replace temp macro unix_seconds(raw) as coalesce(
     seconds_of(try_cast(raw as double)),
-    -- A time without an offset is UTC, as the session's time zone is.
+    -- A time without an offset is UTC, because the session's time zone is UTC.
     try_cast(floor(epoch(try_cast(raw as timestamptz))) as bigint),
     try_cast(floor(epoch(try_strptime(raw, ['%m %d, %Y', '%d-%b-%Y', '%B %d, %Y', '%b %d, %Y', '%m/%d/%Y']))) as bigint)
 );
--- 2018 has '1,234', 2023 a number, and 2014 the pair [helpful, all].
+-- Files of 2018 hold '1,234', files of 2023 a number, and files of 2014 the pair [helpful, all].
 create or replace temp macro helpful_votes(vote, helpful_vote, helpful) as try_cast(replace(
     coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1)), ',', ''
 ) as integer);
--- Tells texts apart without keeping them; absent and short ones are alike.
+-- A number tells texts apart without keeping them; it is 0 for a short or absent text, and if the length is null.
 create or replace temp macro number_of_text(words, min_text_length) as case
     when length(words) >= min_text_length then (hash(words) >> 1)::bigint
     else 0
@@ -26,16 +26,16 @@ create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating,
     when trim(coalesce(movie_id, '')) = '' then 'no movie id'
     when raw_rating is not null and try_cast(raw_rating as double) is null then 'rating is not a number'
     when not isfinite(try_cast(raw_rating as double)) then 'rating is not finite'
-    -- What training, in single precision, could not square.
+    -- Training could not square such a rating in single precision.
     when abs(try_cast(raw_rating as double)) > 1e9 then 'rating is out of range'
     when raw_time is not null and unix_review_time is null then 'time cannot be read'
 end;
--- What follows decides, for 'Movies & TV' stands in most lines of metadata, and holds no entity.
+-- Most lines of metadata hold 'Movies & TV', which has no entity, so the character after '&' is looked at first.
 create or replace temp macro unescaped(raw) as case
     when contains(raw, '&') and regexp_matches(raw, '&[^\t\n\f <&;]') then unescape_entities(raw)
     else raw
 end;
--- Looked for first, as few texts have any, and replacing takes many times as long as looking.
+-- Few texts have tags, and replacing takes many times as long as looking, so tags are looked for first.
 create or replace temp macro without_tags(raw) as case when contains(raw, '<') or contains(raw, '>')
     then regexp_replace(regexp_replace(regexp_replace(raw,
         '(?is)<(script|style)\b.*?(</(script|style)>|$)', ' ', 'g'),
@@ -49,15 +49,15 @@ create or replace temp macro with_single_spaces(raw) as case
     then regexp_replace(raw, '\s+', ' ', 'g')
     else raw
 end;
--- Cutting blanks off decodes a text from one end to the other, which for a long one takes longer than all the rest. What
--- is all ASCII has as many bytes as characters, and no blanks but these.
+-- Trimming decodes a whole text, which for a long text takes longer than all other steps. A text that is all ASCII has
+-- as many bytes as characters, and no other blanks at its ends than spaces.
 create or replace temp macro without_blank_ends(raw) as case
     when starts_with(raw, ' ') or ends_with(raw, ' ') or strlen(raw) <> length(raw) then trim(raw)
     else raw
 end;
--- Tags go, also one that never ends, as in '<span class="a-size-medium"'; so does the end of one that never began.
--- Step by step over a list, as a macro repeats its argument wherever it names it, and within each other they would be
--- planned, and worked out, many times over.
+-- Removes tags, also a tag that never ends, as in '<span class="a-size-medium"', and the end of one that never began.
+-- The steps run over a list: a macro repeats its argument wherever it names it, so nested macros would be planned and
+-- computed many times.
 create or replace temp macro plain_texts(parts) as list_filter(list_transform(list_transform(list_transform(list_transform(
     parts,
     lambda part: without_tags(part)),
@@ -66,7 +66,7 @@ create or replace temp macro plain_texts(parts) as list_filter(list_transform(li
     lambda part: without_blank_ends(part)),
     lambda part: part <> '');
 create or replace temp macro plain_text(raw) as plain_texts([raw])[1];
--- A title that is a piece of a page's script or style sheet is none.
+-- A title that is a piece of a page's script or style sheet becomes null.
 create or replace temp macro title_text(raw) as case
     when not regexp_matches(raw, '^\s*var [A-Za-z_]+ ?=|\{[a-z-]+:') then plain_text(raw)
 end;
@@ -80,7 +80,7 @@ create or replace temp macro texts_of(raw) as plain_texts(
     end);
 create or replace temp macro text_of(raw) as plain_text(
     case when json_type(raw) in ('OBJECT', 'ARRAY', 'NULL') then null else raw ->> '$' end);
--- '$1,234.50' is 1234.5, and a range such as '$5 - $9' counts from its lower end; anything else is no price.
+-- '$1,234.50' is 1234.5, and a range such as '$5 - $9' is its lower end; anything else becomes null.
 create or replace temp macro price_of(raw) as try_cast(replace(nullif(regexp_extract(raw,
     '(?i)^\s*(?:from\s+)?(?:us)?[$£€]?\s*([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)\s*(?:-\s*[$£€]?\s*[0-9][0-9,.]*\s*)?$', 1), ''),
     ',', '') as double);
@@ -92,8 +92,9 @@ create or replace temp macro year_of(raw) as coalesce(
     try_cast(nullif(list_last(regexp_extract_all(raw, '\(((?:18|19|20)[0-9]{2})\)', 1)), '') as integer));
 create or replace temp macro year_of_date(raw) as try_cast(nullif(
     regexp_extract(raw, '(?:^|\D)((?:18|19|20)[0-9]{2})(?:\D|$)', 1), '') as integer);
--- The anchors of HTML in which every tag is written out plainly, with its attributes in quotes; null where one is not, or
--- a comment or an element whose content is no HTML would make it doubtful what is a tag. Scripts and styles are left out.
+-- Finds the anchors of HTML in which every tag is written plainly, with its attributes in quotes. The result is null if
+-- one is not, or if a comment or an element with other content than HTML leaves doubt about what is a tag. Scripts and
+-- styles are removed before.
 create or replace temp macro without_scripts(html) as regexp_replace(html,
     '(?is)<script(?:\s[^>]*[^>/])?>.*?</script\s*>|<style(?:\s[^>]*[^>/])?>.*?</style\s*>', ' ', 'g');
 create or replace temp macro plain_html(html) as case
@@ -105,7 +106,7 @@ create or replace temp macro plain_html(html) as case
 end;
 create or replace temp macro anchors_of(html) as regexp_extract_all(plain_html(without_scripts(html)),
     '(?i)<a(?:\s+[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*(?:\s*=\s*(?:"[^"]*"|''[^'']*''))?)+\s*/?>');
--- Where the anchors lead to; null where one is named twice, or has entities or blanks that only a parser reads right.
+-- Reads the addresses of anchors; null if an anchor has two, or an address has entities or blanks that need a parser.
 create or replace temp macro attributes_of(tags) as regexp_extract_all(array_to_string(tags, ''),
     '\s[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*\s*=\s*(?:"[^"]*"|''[^'']*'')');
 create or replace temp macro plain_addresses(raw) as case

@@ -1,4 +1,5 @@
--- One row per reason for rejection, most common first, with its first row as an example.
+-- One row per reason for rejection, the most common first, with its first row as an example; a null reason stands for
+-- the rows that were not rejected.
 select
     reason,
     count(*) as num_rows,

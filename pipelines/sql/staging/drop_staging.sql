@@ -1,4 +1,4 @@
--- The tables and columns that only ingestion needs, gone.
+-- Drops the tables, views and columns that only ingestion needs.
 alter table if exists reviewers drop column if exists reviewer_number;
 alter table if exists movies drop column if exists movie_number;
 drop view if exists candidate_rows;

@@ -1,3 +1,3 @@
--- One row per movie that is kept, whose links have not been scraped before.
+-- One row per kept movie, whose links are to be scraped.
 create or replace table wanted_movies as
 select movie_id from movie_numbers semi join core_reviews using (movie_number)

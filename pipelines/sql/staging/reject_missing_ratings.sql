@@ -1,4 +1,4 @@
--- Where any row has a rating, one without is damaged; a source that has none at all holds views or purchases.
+-- Rejects every row without a rating if another row has one; files in which no row has one hold views or purchases.
 update staged_reviews
 set reason = 'no rating'
 where reason is null

@@ -1,8 +1,8 @@
--- One row per line of some Amazon reviews, of 2014, 2018 or 2023, of which all is well; gives the numbers of these
--- lines. The others are for `stage_doubtful_reviews`, which knows more ways of writing, and all that can be wrong.
--- $path: a file of the lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
--- $lines: the numbers of all, where they do not follow each other, else null; $file: which file they are of;
--- $with_text: keep the review's words; $with_numbers: and a number for them; $min_text_length: shorter ones have 0.
+-- One row per valid line of Amazon reviews, of 2014, 2018 or 2023; returns the numbers of these lines. All other lines
+-- are for `stage_doubtful_reviews`, which knows rarer ways of writing and every reason for rejection.
+-- $path: a file of lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
+-- $lines: the numbers of all lines if they do not follow each other, else null; $file: the source file;
+-- $with_text: keep the words of the review; $min_text_length: the length from which words have a number, null for none.
 insert into staged_reviews
 with parsed as (
     select row_number() over () as place, *
@@ -46,7 +46,7 @@ select
     $file, line, reviewer_id, movie_id, rating, unix_review_time, verified, style, reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,
-    case when $with_numbers then number_of_text(review_text, $min_text_length) else 0 end,
+    number_of_text(review_text, $min_text_length),
     null, null
 from final
 returning line

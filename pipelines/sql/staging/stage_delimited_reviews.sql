@@ -1,8 +1,9 @@
 -- One row per record of a block of delimited text: MovieLens' files, CSV and TSV.
--- $text: the records, one a line of $record_end; $first_line: the number of the first; $lines: the numbers of all,
--- where a record may span lines, else null; $file: which file; $header_line: the line of the header, 0 if there
--- is none; $delimiter, $num_fields: how a record is cut; $*_field: the place of each column, from 1, 0 if absent;
--- $with_text: keep the review's words; $with_numbers: and a number for them; $min_text_length: shorter ones have 0.
+-- $text: the records, separated by $record_end; $first_line: the line of the first record; $lines: the lines of all
+-- records if a record may span lines, else null; $file: the source file; $header_line: the line of the header, 0 if
+-- there is none; $delimiter, $num_fields: how a record is cut; $*_field: the position of each column, from 1, or 0 if
+-- the file lacks it;
+-- $with_text: keep the words of the review; $min_text_length: the length from which words have a number, null for none.
 insert into staged_reviews
 with block as (
     select string_split($text, $record_end) as records
@@ -53,7 +54,7 @@ select
     reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,
-    case when $with_numbers then number_of_text(review_text, $min_text_length) else 0 end,
+    number_of_text(review_text, $min_text_length),
     reason,
     case when reason is not null or raw_rating is null then left(replace(row_text, chr(31), ','), 500) end
 from final

@@ -1,5 +1,5 @@
--- One row per line of metadata that `stage_metadata_lines` did not take, with what is wrong with it.
--- $texts: the lines; $lines: their numbers; $file: which file.
+-- One row per line of metadata that `stage_metadata_lines` did not take, with the reason why it is rejected.
+-- $texts: the lines; $lines: their numbers; $file: the source file.
 insert into metadata_lines
 with numbered_lines as (
     select unnest($texts::varchar[]) as row_text, unnest($lines::bigint[]) as line

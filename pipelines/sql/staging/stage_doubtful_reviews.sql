@@ -1,6 +1,6 @@
--- One row per line of Amazon reviews that `stage_amazon_reviews` did not take, whatever is in it.
--- $texts: the lines; $lines: their numbers; $file: which file; $with_text: keep the review's words; $with_numbers: and
--- a number for them; $min_text_length: shorter ones have 0.
+-- One row per line of Amazon reviews that `stage_amazon_reviews` did not take, with a reason if it cannot be used.
+-- $texts: the lines; $lines: their numbers; $file: the source file;
+-- $with_text: keep the words of the review; $min_text_length: the length from which words have a number, null for none.
 insert into staged_reviews
 with numbered_lines as (
     select unnest($texts::varchar[]) as row_text, unnest($lines::bigint[]) as line
@@ -15,8 +15,8 @@ parsed as (
             "reviewTime": "VARCHAR", "verified": "VARCHAR", "verified_purchase": "VARCHAR", "style": "VARCHAR",
             "reviewerName": "VARCHAR", "vote": "VARCHAR", "helpful_vote": "VARCHAR", "helpful": "VARCHAR"
         }')) as review,
-        -- A second look, for most of a line is words and most ingestions want none of them.
-        case when $with_text or $with_numbers then try(json_transform(row_text, '{
+        -- Most bytes of a line are words, so they are parsed only if they are wanted.
+        case when $with_text or $min_text_length is not null then try(json_transform(row_text, '{
             "reviewText": "VARCHAR", "text": "VARCHAR", "summary": "VARCHAR", "title": "VARCHAR"
         }')) end as words
     from numbered_lines
@@ -46,7 +46,7 @@ renamed as (
 identified as (
     select
         * exclude (raw_reviewer, raw_movie),
-        -- An object or a list is no id, though a text that looks like one is.
+        -- An object or a list is not an id, but a text that looks like one is.
         case
             when raw_reviewer[1] not in ('{', '[')
                 or try(coalesce(json_type(row_text, '$.reviewerID'), json_type(row_text, '$.user_id'))) = 'VARCHAR'
@@ -71,7 +71,7 @@ select
     reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,
-    case when $with_numbers then number_of_text(review_text, $min_text_length) else 0 end,
+    number_of_text(review_text, $min_text_length),
     reason,
     case when reason is not null or raw_rating is null then left(row_text, 500) end
 from final

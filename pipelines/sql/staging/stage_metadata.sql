@@ -1,7 +1,7 @@
 -- One row per line of a block of metadata that describes a reviewed movie, cleaned.
--- $describe_all: or any other movie.
--- $path: a file of the lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
--- $lines: the numbers of all, where they do not follow each other, else null; $file: which file they are of.
+-- $describe_all: take the lines of movies without reviews too.
+-- $path: a file of lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
+-- $lines: the numbers of all lines if they do not follow each other, else null; $file: the source file.
 insert into staged_metadata
 with parsed as (
     select
@@ -31,7 +31,7 @@ reviewed as (
     where movie_id <> '' and coalesce(reviewerID, user_id) is null
         and ($describe_all or movie_id in (select movie_id from reviewed_movies))
 ),
--- What costs much and is named more than once below.
+-- These values are costly and used more than once below.
 listed as (
     select
         *,
@@ -45,7 +45,7 @@ renamed as (
         movie_id,
         title_text(listed.title) as title,
         texts_of(coalesce(listed.category, listed.categories)) as categories,
-        -- Some are a picture whose alternative text is the name.
+        -- Some names are the alternative text of a picture.
         coalesce(
             unescaped(nullif(regexp_extract(coalesce(listed.main_cat, listed.main_category), '<img[^>]*alt="([^"]+)"', 1), '')),
             plain_text(coalesce(listed.main_cat, listed.main_category))
@@ -64,17 +64,17 @@ renamed as (
         )), '') as date,
         try_cast(listed.year as integer) as given_year,
         texts_of(listed.links) as links,
-        -- HTML itself, or an object whose values may be HTML; what names no link is of no use.
+        -- Details are HTML, or an object whose values may be HTML; without a link they are of no use.
         case when contains(listed.details, 'href') or contains(listed.details, 'HREF') then case
             when json_type(listed.details) = 'VARCHAR' then listed.details ->> '$'
             else listed.details::varchar
         end end as details,
-        -- What says something that is no title, price or number, such as a torn tag or a style sheet.
+        -- A value may be given but unreadable, such as a broken tag as a title or a style sheet as a price.
         nullif(trim(listed.title), '') is not null as title_given,
         nullif(trim(listed.price), '') is not null as price_given,
         coalesce(first_rank, listed.rank ->> '$', '') not in ('', '[]') as rank_given,
-        texts_of(coalesce(listed.also_buy, linked.also_bought, listed.bought_together)) as also_buy,
-        texts_of(coalesce(listed.also_view, linked.also_viewed, linked.buy_after_viewing)) as also_view
+        nullif(texts_of(coalesce(listed.also_buy, linked.also_bought, listed.bought_together)), []) as also_buy,
+        nullif(texts_of(coalesce(listed.also_view, linked.also_viewed, linked.buy_after_viewing)), []) as also_view
     from listed
 ),
 scraped as (
@@ -86,8 +86,8 @@ addressed as (
 final as (
     select
         * exclude (given_year, categories, title_given, price_given, rank_given, anchors, addresses, links, details),
-        coalesce(nullif(links_of_addresses(addresses), []), links) as links,
-        -- What is not plain is for a parser.
+        coalesce(nullif(links_of_addresses(addresses), []), nullif(links, [])) as links,
+        -- Details whose links SQL cannot read are kept for a parser.
         case when addresses is null then details end as details,
         list_concat(
             case when title_given and title is null then ['title'] else [] end,
@@ -95,7 +95,7 @@ final as (
             case when rank_given and rank is null then ['rank'] else [] end
         ) as unreadable,
         coalesce(given_year, year_of(title), year_of_date(date)) as year,
-        -- Of a name that stands in several paths of categories, the first stays.
+        -- A name may stand in several paths of categories; only its first place counts.
         nullif(array_to_string(
             list_filter(categories, lambda name, place: list_position(categories, name) = place), ' | '
         ), '') as category

@@ -1,6 +1,6 @@
--- One row per row of the view `source_rows`, a Parquet file under our names with every value as text.
--- $file: which file; $with_text: keep the review's words; $with_numbers: and a number
--- for them; $min_text_length: shorter ones have 0.
+-- One row per row of the view `source_rows`, which holds a Parquet file under our names with every value as text.
+-- $file: the source file;
+-- $with_text: keep the words of the review; $min_text_length: the length from which words have a number, null for none.
 insert into staged_reviews
 with renamed as (
     select
@@ -20,7 +20,7 @@ select
     try_cast(verified as boolean), nullif(style, ''), nullif(reviewer_name, ''), try_cast(vote as integer),
     case when $with_text then review_text end,
     case when $with_text then summary end,
-    case when $with_numbers then number_of_text(review_text, $min_text_length) else 0 end,
+    number_of_text(review_text, $min_text_length),
     reason,
     case
         when reason is not null or raw_rating is null

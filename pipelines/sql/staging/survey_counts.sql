@@ -1,5 +1,6 @@
--- One row: how many staged rows the plain filters keep, and the reviewers and movies in the first half of those and
--- in all. Parameters: since and until, days or null; verified_only.
+-- One row: counts the staged rows that the filters of single rows keep, and the reviewers and the movies in the first
+-- half of these rows and in all of them.
+-- $since, $until: the first and the last day kept (UTC), or null; $verified_only: keep verified purchases alone.
 with kept as (
     select reviewer_id, movie_id, line
     from staged_reviews
@@ -8,12 +9,10 @@ with kept as (
         and ($until::date is null or unix_review_time < epoch($until::date + 1))
         and (verified or not $verified_only)
 ),
-
 halves as (
     select reviewer_id, movie_id, line <= median(line) over () as is_first
     from kept
 ),
-
 final as (
     select
         count(*),
@@ -23,5 +22,4 @@ final as (
         count(distinct movie_id)
     from halves
 )
-
 select * from final

@@ -1,4 +1,4 @@
--- One row per field of the metadata that could not be read on some lines about reviewed movies; no parameters.
+-- One row per field of the metadata that could not be read, with the number of lines about reviewed movies.
 with fields as (
     select unnest(unreadable) as field
     from staged_metadata

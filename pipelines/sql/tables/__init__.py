@@ -1,1 +1,1 @@
-"""Staging tables into the prepared tables, and what is read out of the prepared tables."""
+"""Makes the prepared tables from the staging tables, and reads the prepared tables."""

@@ -1,5 +1,4 @@
--- One row per latest review under the prepared columns, for a condition to choose from; counts and averages are
--- over these rows.
+-- One row per latest review with the columns that a condition may name; counts and averages are over these rows.
 create or replace view candidate_rows as
 with reviewer_counts as (
     select reviewer_number, count(*)::integer as reviewer_count from latest_reviews group by reviewer_number
@@ -23,24 +22,14 @@ final as (
         staged_reviews.unix_review_time,
         staged_reviews.vote,
         staged_reviews.verified,
-        described_movies.category,
-        described_movies.title,
-        described_movies.main_cat,
-        described_movies.description,
-        described_movies.brand,
-        described_movies.price,
-        coalesce(scraped_links.links, described_movies.links) as links,
+        described_movies.* exclude (movie_id, details, also_buy, also_view),
         reviewer_counts.reviewer_count,
         movie_counts.movie_count,
-        movie_counts.average_rating,
-        described_movies.rank,
-        described_movies.year,
-        described_movies.date
+        movie_counts.average_rating
     from latest_reviews
     join staged_reviews on staged_reviews.rowid = latest_reviews.review_number
     join reviewer_counts on reviewer_counts.reviewer_number = latest_reviews.reviewer_number
     join movie_counts on movie_counts.movie_number = latest_reviews.movie_number
     left join described_movies on described_movies.movie_id = staged_reviews.movie_id
-    left join scraped_links on scraped_links.movie_id = staged_reviews.movie_id
 )
 select * from final

@@ -1,4 +1,4 @@
--- One row per movie: what a condition at query time may name, and the row that it stands for.
+-- One row per movie: the columns that a condition at query time may name, and the movie's row.
 create table catalog.movies as
 with final as (
     select

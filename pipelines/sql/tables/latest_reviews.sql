@@ -1,4 +1,4 @@
--- One row per reviewer and movie: their latest review; of equally late ones, the last in the last file.
+-- One row per reviewer and movie: the latest review; of equally late reviews, the last one in the last file.
 create or replace table latest_reviews as
 with remaining as (
     select * from usable_reviews where filtered is null
@@ -6,7 +6,7 @@ with remaining as (
 repeated_pairs as (
     select reviewer_number, movie_number from remaining group by reviewer_number, movie_number having count(*) > 1
 ),
--- Few pairs are repeated, and only of these is there anything to choose.
+-- Few pairs are repeated, and only repeated pairs leave a choice.
 latest_of_repeated as (
     select
         max_by(review_number, {

@@ -1,4 +1,4 @@
--- One row per link of a movie to another reviewed one, as the metadata has it: also viewed, or also bought.
+-- One row per link from a movie to another reviewed movie in the metadata: also viewed, or also bought.
 with links as (
     select
         movie_row,

@@ -1,4 +1,4 @@
--- One row per movie, in the order of movie_row: what is shown of it beside its score.
+-- One row per movie, in the order of movie_row: what is shown of the movie beside its score.
 with final as (
     select
         movie_row,

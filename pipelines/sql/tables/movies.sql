@@ -1,5 +1,5 @@
--- One row per kept movie, numbered in the order of the bytes of their ids; what nothing describes is null, and
--- `movie_number` is gone in the end.
+-- One row per kept movie, numbered in the order of the bytes of the ids; columns that no metadata describes are null.
+-- `movie_number` is dropped at the end of ingestion.
 create or replace table movies as
 with counted as (
     select movie_number, count(*)::integer as movie_count, avg(rating) as average_rating
@@ -10,24 +10,12 @@ final as (
     select
         (row_number() over (order by movie_numbers.movie_id) - 1)::integer as movie_row,
         movie_numbers.movie_id,
-        described_movies.title,
-        described_movies.category,
-        described_movies.main_cat,
-        described_movies.description,
-        described_movies.brand,
-        described_movies.price,
-        described_movies.rank,
-        described_movies.year,
-        described_movies.date,
-        coalesce(scraped_links.links, described_movies.links) as links,
-        described_movies.also_buy,
-        described_movies.also_view,
+        described_movies.* exclude (movie_id, details),
         counted.movie_count,
         counted.average_rating,
         counted.movie_number
     from counted
     join movie_numbers using (movie_number)
-    left join described_movies using (movie_id)
-    left join scraped_links using (movie_id)
+    left join described_movies on described_movies.movie_id = movie_numbers.movie_id
 )
 select * from final order by movie_row

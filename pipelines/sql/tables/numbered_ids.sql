@@ -1,5 +1,5 @@
--- One row per reviewer and one per movie of the reviews that were not rejected, with small numbers for their ids, which
--- are quicker to join and count by.
+-- One row per reviewer, and one row per movie, of the reviews that were not rejected, each with a small number.
+-- Numbers are faster to join and to count by than ids.
 create or replace table reviewer_numbers as
 with final as (
     select distinct reviewer_id from staged_reviews where reason is null

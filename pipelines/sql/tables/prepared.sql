@@ -1,4 +1,4 @@
--- One row per kept review, with what is known of its movie.
+-- One row per kept review, with the columns of its movie.
 create or replace view prepared as
 select
     reviews.rating,

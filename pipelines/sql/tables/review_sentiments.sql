@@ -1,4 +1,4 @@
--- One row per kept review, by reviewer and time: its sentiment, null where it has no text or none that says any.
+-- One row per kept review, by reviewer and time: its sentiment, or null if its text is empty or shows none.
 with final as (
     select
         reviews.reviewer_row,

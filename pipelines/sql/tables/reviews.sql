@@ -1,4 +1,4 @@
--- One row per kept review, by the rows of its reviewer and movie.
+-- One row per kept review, in the order of the rows of its reviewer and movie.
 -- $keep_text: keep the words of the reviews.
 create or replace table reviews as
 with final as (

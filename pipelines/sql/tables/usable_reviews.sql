@@ -1,5 +1,5 @@
--- One row per review that was not rejected, with the reason why a filter of its own takes it out, if one does.
--- $since, $until: first and last day kept (UTC), or null; $verified_only.
+-- One row per review that was not rejected; `filtered` names the filter of single rows that drops it, or is null.
+-- $since, $until: the first and the last day kept (UTC), or null; $verified_only: keep verified purchases alone.
 create or replace table usable_reviews as
 select
     staged_reviews.rowid as review_number,

@@ -1,1 +1,1 @@
-"""What new metadata brings to an index."""
+"""Adds new metadata to the movies of an index."""

@@ -1,5 +1,5 @@
--- One row per movie that an index holds, with what new metadata says of it, and per new one that metadata says
--- something of, all numbered anew; `learned_row` is the row before, or null.
+-- One row per movie that an index holds, completed by new metadata, and one row per new movie that metadata describes;
+-- all are numbered anew. `learned_row` is the row in the index, or null for a new movie.
 create or replace table movies as
 with every_id as (
     select movie_id from known_movies
@@ -19,7 +19,7 @@ final as (
         coalesce(described_movies.rank, known_movies.rank) as rank,
         coalesce(described_movies.year, known_movies.year) as year,
         coalesce(described_movies.date, known_movies.date) as date,
-        coalesce(scraped_links.links, described_movies.links, known_links.links) as links,
+        coalesce(described_movies.links, known_links.links) as links,
         described_movies.also_buy,
         described_movies.also_view,
         coalesce(known_movies.movie_count, 0) as movie_count,
@@ -28,7 +28,6 @@ final as (
     from every_id
     left join known_movies using (movie_id)
     left join described_movies using (movie_id)
-    left join scraped_links using (movie_id)
     left join known_links on known_links.movie_row = known_movies.movie_row
 )
 select * from final order by movie_row

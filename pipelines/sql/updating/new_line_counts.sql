@@ -1,4 +1,4 @@
--- One row: what became of the lines of new metadata.
+-- One row: counts what became of the lines of new metadata.
 with placed as (
     select
         movie_id,
