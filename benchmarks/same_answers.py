@@ -31,10 +31,13 @@ TOLERANCE = 1e-3
 """The largest difference of two numbers that count as equal, relative and absolute."""
 IGNORED = {
     *("location", "directory", "path", "sha256", "size"),
-    *("built_at", "created", "package_version", "seconds"),
+    *("built_at", "created", "package_version", "seconds", "fit_seconds", "when"),
+    *("build", "index_rebuilt_from", "output", "pace", "seconds_a_megabyte", "disk"),
 }
 """Names of values that differ from run to run."""
 
+BUILD_MODELS = ("ncf", "popularity", "constant")
+"""The models whose figures stand in the manifest of every build."""
 FILMS = ("B000000016", "B00D58TUF2", "B007V8ONL2")
 PEOPLE = ("A3ROS56ZKFSSN", "A2EQ0FS58V981")
 QUESTIONS = (
@@ -159,7 +162,8 @@ def figures(folder: Path, write: bool) -> None:
     answers = json.loads((folder / "answers.json").read_text())
     found = {name: answers[name]["mean"] for name in answers if name.startswith("evaluate")}
     info = answers["movielens: info"]
-    found["build-index"] = {name: info[name] for name in ("counts", "quality", "audit") if name in info}
+    found["build-index"] = {name: info[name] for name in ("counts", "audit")}
+    found["build-index"]["metrics"] = {name: info["metrics"][name] for name in BUILD_MODELS}
     if write:
         FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     else:

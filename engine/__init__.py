@@ -1,6 +1,7 @@
-"""Answers questions from an index; the names of `__all__` are the public API.
+"""Answers questions about movies and reviewers from an index; the names of `__all__` are the public API.
 
-A name is imported when it is first asked for, so that a command waits for nothing that it does not need.
+Each public name is imported on first access, so that a command does not wait for imports that the command
+does not need.
 
 Example:
     from engine import Engine
@@ -48,7 +49,7 @@ _HOMES = {
     "Engine": "engine.recommender",
     "RatingPrediction": "engine.model.heads",
 }
-"""The modules of the public names that are neither answers nor errors."""
+"""The module of each public name that is neither in `engine.answers` nor in `engine.errors`."""
 
 __all__ = [
     "ArtifactError",

@@ -1,4 +1,4 @@
-"""Holds every value that an answer is made of: movies of lists, similar movies, reviewers, predictions."""
+"""Defines the classes of all answers: recommended movies, similar movies, reviewers and predicted ratings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The base of the answers, which gives them their form in JSON."""
+    """The base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all fields, and the fields of the movie's card behind them, as JSON shows them."""
+        """Returns the fields of the answer, and the catalogue's further entries for the movie, for JSON."""
         own = asdict(self)
         card = own.pop("card", {})
         return own | {name: value for name, value in card.items() if name not in own}
@@ -20,13 +20,13 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """A review of the history that speaks for a recommendation.
+    """A review in the reviewer's history that raises the score of a recommended movie.
 
     Attributes:
-        movie_id: the id of the movie reviewed.
-        title: the movie's title, or None where the catalogue has none.
-        rating: what the reviewer gave the movie; None where the data has no ratings.
-        contribution: the recommendation's score less what the score would be without this review.
+        movie_id: the id of the reviewed movie.
+        title: the title of the reviewed movie, or None if the catalogue has no title.
+        rating: the reviewer's rating of the reviewed movie, in stars; None if the data has no ratings.
+        contribution: the score of the recommended movie minus the score without this review.
     """
 
     movie_id: str
@@ -37,13 +37,13 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherVariant:
-    """Another movie that is the same film.
+    """Another catalogue entry of a listed film, such as the DVD of a film that is listed as a Blu-ray.
 
     Attributes:
         movie_id: the movie's id.
-        title: the movie's title, or None where the catalogue has none.
-        format: the disc or tape that carries the film, such as "Blu-ray"; None where neither the title nor
-            the category says.
+        title: the movie's title, or None if the catalogue has no title.
+        format: the disc or tape that carries the film, such as "Blu-ray"; None if neither the title nor the
+            category names a format.
     """
 
     movie_id: str
@@ -53,24 +53,30 @@ class OtherVariant:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation(Answer):
-    """One movie of a top list.
+    """One movie of a reviewer's top list.
 
     Attributes:
-        rank: the movie's place in the list, counted from 1.
+        rank: the movie's rank in the list, counted from 1.
         movie_id: the movie's id.
-        title: the movie's title, or None where the catalogue has none.
-        score: orders the list, unless novelty leans it; higher is better.
-        relevance: how likely the reviewer is to come to the movie: a log chance but for a constant.
-        predicted_rating: expected rating, in stars; None where the data has no ratings.
-        median_rating: middle rating, one of the levels; None where the data has no ratings.
-        like_probability: chance of a like, 0 to 1; None where the data has no ratings.
-        rating_probabilities: chance of each level, by the level as text; None where the data has no ratings.
-        card: what the catalogue knows of the movie: category, price, link, average_rating and so on.
-        because: the reviews that add most to the score, strongest first, three at most; None where reasons
-            were not asked for.
-        variants: the other movies that are the same film, most reviewed first; None where variants were not
-            asked for.
-        cold: whether the movie has no reviews to learn from, and is known by its metadata alone.
+        title: the movie's title, or None if the catalogue has no title.
+        score: the relevance plus the weighted logarithm of the chance of a like; the list is in descending
+            order of the score, unless the options ask for novelty.
+        relevance: the logarithm of the chance that the reviewer reviews the movie, up to an additive
+            constant.
+        predicted_rating: the mean of the predicted rating, in stars; None if the data has no ratings.
+        median_rating: the median of the predicted rating, one of the rating levels; None if the data has no
+            ratings.
+        like_probability: the chance that the reviewer likes the movie, 0 to 1; None if the data has no
+            ratings.
+        rating_probabilities: the chance of each rating level, by the level as text; None if the data has no
+            ratings.
+        card: the catalogue's entries for the movie, such as category, price, link and average_rating.
+        because: up to three reviews that add most to the score, largest contribution first; None if the
+            options did not ask for reasons.
+        variants: the other movies that are the same film, most reviewed first; None if the options did not
+            ask for variants.
+        cold: whether the index knows the movie only by its metadata, because training used no review of the
+            movie.
     """
 
     rank: int
@@ -88,7 +94,7 @@ class Recommendation(Answer):
     cold: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields and the card's as JSON shows them, `variants` only where it was asked for."""
+        """Returns the answer's fields and the entries of `card` for JSON, without `variants` if None."""
         fields = super().to_dict()
         if self.variants is None:
             del fields["variants"]
@@ -96,12 +102,13 @@ class Recommendation(Answer):
 
 
 class TopList(list[Recommendation]):
-    """A top list, best first; it compares and behaves as a plain list does.
+    """A list of recommended movies, best movie first, which behaves and compares like a plain list.
 
     Attributes:
-        variety: what diversity and novelty did to the list; None where neither was asked for.
-        fallback: "popular" where the list was made for an unknown reviewer; otherwise None.
-        why_empty: which condition left no movie, in one sentence; None where the list holds movies.
+        variety: the effect of the options diversity and novelty on the list; None if both options are 0.
+        fallback: "popular" if the list was made for a reviewer whom the index does not hold, else None.
+        why_empty: one sentence that names the condition that excluded all movies; None if the list holds
+            movies.
     """
 
     variety: Variety | None = None
@@ -111,15 +118,16 @@ class TopList(list[Recommendation]):
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarMovie(Answer):
-    """One movie that is like another.
+    """One movie that is similar to a given movie.
 
     Attributes:
-        rank: the movie's place, counted from 1.
+        rank: the movie's rank among the similar movies, counted from 1.
         movie_id: the movie's id.
-        title: the movie's title, or None where the catalogue has none.
-        similarity: at most 1; higher is more alike.
-        card: what the catalogue knows of the movie.
-        cold: whether the movie has no reviews to learn from, and is known by its metadata alone.
+        title: the movie's title, or None if the catalogue has no title.
+        similarity: the similarity to the given movie, at most 1; higher is more similar.
+        card: the catalogue's entries for the movie, such as category and price.
+        cold: whether the index knows the movie only by its metadata, because training used no review of the
+            movie.
     """
 
     rank: int
@@ -132,14 +140,14 @@ class SimilarMovie(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class TitleMatch:
-    """A movie that a piece of a title may mean.
+    """A movie whose title matches a piece of a title.
 
     Attributes:
         movie_id: the movie's id.
         title: the movie's whole title.
-        match: how the title matches: "exact", "prefix", "word", "substring" or "fuzzy".
-        year: the movie's year, or None where the catalogue has none.
-        movie_count: the movie's reviews.
+        match: the kind of match: "exact", "prefix", "word", "substring" or "fuzzy".
+        year: the movie's year, or None if the catalogue has no year.
+        movie_count: the number of the movie's reviews, or None if the catalogue has no number.
     """
 
     movie_id: str
@@ -151,15 +159,16 @@ class TitleMatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Variety:
-    """Says what variety did to a list.
+    """Describes how the options diversity and novelty changed a top list.
 
     Attributes:
-        diversity: the setting, 0 to 1.
-        novelty: the setting, 0 to 1.
-        score_loss: how much lower the mean score is than in the list without variety; at least 0.
-        list_diversity: the mean over all pairs of movies of 1 less the cosine of their vectors, 0 to 2; 0 for
-            lists of fewer than two movies.
-        plain_diversity: the same mean for the list without variety.
+        diversity: the option diversity, which is the weight of dissimilar movies, 0 to 1.
+        novelty: the option novelty, which says how strongly many reviews lower a movie's score, 0 to 1.
+        score_loss: the mean score of the list made without these two options, minus the mean score of the
+            list; at least 0.
+        list_diversity: the mean of 1 - cosine over all pairs of the movies' vectors, 0 to 2; 0 for lists of
+            fewer than two movies.
+        plain_diversity: the `list_diversity` of the list made without these two options.
     """
 
     diversity: float
@@ -171,12 +180,13 @@ class Variety:
 
 @dataclass(frozen=True, kw_only=True)
 class MemberPrediction:
-    """Says what one member of a group would make of a movie.
+    """Holds the rating and the chance of a like that are predicted for one member of a group and one movie.
 
     Attributes:
         reviewer_id: the member's id.
-        predicted_rating: expected rating, in stars; None where the data has no ratings.
-        like_probability: chance of a like, 0 to 1; None where the data has no ratings.
+        predicted_rating: the mean of the predicted rating, in stars; None if the data has no ratings.
+        like_probability: the chance that the reviewer likes the movie, 0 to 1; None if the data has no
+            ratings.
     """
 
     reviewer_id: str
@@ -188,11 +198,11 @@ class MemberPrediction:
 class GroupRecommendation(Recommendation):
     """One movie of a group's top list.
 
-    The fields about ratings are the members' mean with the strategy "average", and those of the member who
-    would give the movie least with "least-misery".
+    With the strategy "average", the fields about ratings come from the mean of the members' chances. With
+    "least-misery", the fields about ratings are copied from the member with the lowest predicted rating.
 
     Attributes:
-        members: what each member would make of the movie, in the order in which the members were given.
+        members: the prediction for each member and the movie, in the order in which the members were given.
     """
 
     members: tuple[MemberPrediction, ...]
@@ -200,18 +210,23 @@ class GroupRecommendation(Recommendation):
 
 @dataclass(frozen=True, kw_only=True)
 class LikelyReviewer(Answer):
-    """One of the reviewers to tell about a movie.
+    """One reviewer who is likely to review and to like a given movie.
 
     Attributes:
-        rank: the reviewer's place, counted from 1.
+        rank: the reviewer's rank among the likely reviewers, counted from 1.
         reviewer_id: the reviewer's id.
-        score: orders the answer: the movie's score in this reviewer's own list.
-        relevance: how likely the reviewer is to come to the movie: a log chance but for a constant.
-        predicted_rating: expected rating, in stars; None where the data has no ratings.
-        median_rating: middle rating, one of the levels; None where the data has no ratings.
-        like_probability: chance of a like, 0 to 1; None where the data has no ratings.
-        rating_probabilities: chance of each level, by the level as text; None where the data has no ratings.
-        because: the reviewer's reviews that add most to the score; None where reasons were not asked for.
+        score: the score that the movie has in this reviewer's own top list; the reviewers are in descending
+            order of the score.
+        relevance: the logarithm of the chance that the reviewer reviews the movie, up to an additive
+            constant.
+        predicted_rating: the mean of the predicted rating, in stars; None if the data has no ratings.
+        median_rating: the median of the predicted rating, one of the rating levels; None if the data has no
+            ratings.
+        like_probability: the chance that the reviewer likes the movie, 0 to 1; None if the data has no
+            ratings.
+        rating_probabilities: the chance of each rating level, by the level as text; None if the data has no
+            ratings.
+        because: the reviewer's reviews that add most to the score; None if no reasons were asked for.
     """
 
     rank: int
@@ -227,14 +242,14 @@ class LikelyReviewer(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarReviewer(Answer):
-    """One reviewer whose taste is near another's.
+    """One reviewer whose vector and reviews are similar to those of a given reviewer.
 
     Attributes:
-        rank: the reviewer's place, counted from 1.
+        rank: the reviewer's rank among the similar reviewers, counted from 1.
         reviewer_id: the reviewer's id.
-        similarity: at most 1; higher is more alike.
-        num_shared: how many movies both have reviewed.
-        num_reviews: how many movies this reviewer has reviewed.
+        similarity: the similarity to the given reviewer, at most 1; higher is more similar.
+        num_shared: the number of movies that this reviewer and the given reviewer have both reviewed.
+        num_reviews: the number of movies that this reviewer has reviewed.
     """
 
     rank: int
@@ -246,17 +261,18 @@ class SimilarReviewer(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class MoviePrediction(Answer):
-    """Predicts what a reviewer would give one movie.
+    """Holds the predicted distribution of a reviewer's rating of one movie.
 
     Attributes:
         movie_id: the movie's id.
-        title: the movie's title, or None where the catalogue has none.
-        predicted_rating: expected rating, in stars, which has the least squared error.
-        median_rating: middle rating, one of the levels, which has the least absolute error.
-        like_probability: chance of a like, 0 to 1.
-        interval: lowest and highest level of the central interval: four ratings in five fall on or between
-            them, and one in ten at most on either side.
-        rating_probabilities: chance of each level, by the level as text.
+        title: the movie's title, or None if the catalogue has no title.
+        predicted_rating: the mean of the predicted rating, in stars, which has the least squared error.
+        median_rating: the median of the predicted rating, one of the rating levels, which has the least
+            absolute error.
+        like_probability: the chance that the reviewer likes the movie, 0 to 1.
+        interval: the lowest and the highest rating level of the central 80 per cent interval; a rating lies
+            below the interval with a chance of at most 10 per cent, and above the interval likewise.
+        rating_probabilities: the chance of each rating level, by the level as text.
     """
 
     movie_id: str
@@ -268,5 +284,5 @@ class MoviePrediction(Answer):
     rating_probabilities: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all fields as JSON shows them, the interval as "low" and "high"."""
+        """Returns all fields for JSON, with the interval as a dictionary of "low" and "high"."""
         return super().to_dict() | {"interval": dict(zip(("low", "high"), self.interval, strict=True))}

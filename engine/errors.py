@@ -1,22 +1,22 @@
-"""Defines every error that the engine raises on purpose, as one tree.
+"""Defines the class of every error that the engine raises on purpose, as one tree of subclasses.
 
-    EngineError                    everything raised on purpose
+    EngineError                    the base class of all of these errors
     |- ConfigError                 a setting is unknown or out of range
     |- DataError                   the source or the tables are not as expected
     |  |- SourceError              a file is missing, unreadable or malformed (path, line)
-    |  `- CheckFailedError         a check query returned rows (name, count, rows)
+    |  `- CheckFailedError         a check query found faulty rows (name, count, rows)
     |- TrainingError               the loss is not finite, or there is nothing to train on
-    |- IndexQualityError           recall against exact search is under the floor (got, wanted)
+    |- IndexQualityError           the search recalls less than the recall floor (got, wanted)
     |- ArtifactError               a built index cannot be used
-    |  |- ArtifactNotFoundError    there is no index at a place
+    |  |- ArtifactNotFoundError    a directory holds no index
     |  |- ArtifactVersionError     the index was written in another format version
     |  `- ArtifactCorruptError     a file of the index is missing, truncated or changed
-    |- FilterError                 a filter does not parse, names no column, or tries to be more than a filter
-    |- TitleError                  a title means no movie, or several
+    |- FilterError                 a filter is not a plain SQL condition over the known columns
+    |- TitleError                  a title matches no movie, or several movies
     `- UnknownIdError              the index does not hold a reviewer or movie
 
-Attributes carry the facts; the sentence for people is built once, here. Only `engine/cli/main.py` turns
-errors into exit codes.
+An error's text is one sentence for the user; the attributes of an error hold the facts of this sentence. Only
+`engine/cli/main.py` turns errors into exit codes.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Protocol
 
 _MOST_NAMED = 10
-"""Movies that the sentence of a TitleError names."""
+"""The largest number of movies that the text of a TitleError names."""
 
 
 class Named(Protocol):
-    """A movie with its id and title."""
+    """Describes an object that has the id and the title of a movie."""
 
     @property
     def movie_id(self) -> str:
@@ -42,23 +42,24 @@ class Named(Protocol):
 
 
 class EngineError(Exception):
-    """The base of every error raised on purpose; its text is one sentence for the person at the keyboard."""
+    """The base class of every error that the engine raises on purpose; an error's text is one sentence."""
 
 
 class ConfigError(EngineError):
-    """A setting is unknown or out of range."""
+    """A setting or an option is unknown or out of range."""
 
 
 class DataError(EngineError):
-    """The source or the prepared tables are not as expected."""
+    """The source files, or the tables prepared from the source files, are not as expected."""
 
 
 class SourceError(DataError):
     """A source file is missing, unreadable or malformed.
 
     Attributes:
-        path: the file, or None where no file is to blame.
-        line: the line of the file, counted from 1, or None where no line is to blame.
+        path: the faulty file, or None if the error is not the fault of one file.
+        line: the number of the faulty line, counted from 1, or None if the error is not the fault of one
+            line.
     """
 
     def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
@@ -68,7 +69,13 @@ class SourceError(DataError):
 
 
 class CheckFailedError(DataError):
-    """A check query, which selects offending rows, returned rows; `rows` holds the first few of `count`."""
+    """A check query, which selects the faulty rows of a table, found faulty rows.
+
+    Attributes:
+        name: the name of the check query.
+        count: the number of faulty rows.
+        rows: the first few of the faulty rows.
+    """
 
     def __init__(self, name: str, count: int, rows: Sequence[tuple[object, ...]]) -> None:
         shown = "; ".join(str(row) for row in rows)
@@ -79,15 +86,15 @@ class CheckFailedError(DataError):
 
 
 class TrainingError(EngineError):
-    """The loss is not finite, or there is nothing to train on."""
+    """The training loss is not finite, or the data holds nothing to train on."""
 
 
 class IndexQualityError(EngineError):
-    """The two-stage search recalls less of the exhaustive top lists than the floor asks for.
+    """The two-stage search finds a smaller part of the exhaustive top lists than the recall floor demands.
 
     Attributes:
-        got: the recall measured, 0 to 1.
-        wanted: the floor, 0 to 1.
+        got: the measured recall, 0 to 1.
+        wanted: the recall floor, 0 to 1.
     """
 
     def __init__(self, got: float, wanted: float, advice: str) -> None:
@@ -102,7 +109,7 @@ class ArtifactError(EngineError):
 
 
 class ArtifactNotFoundError(ArtifactError):
-    """There is no built index at a place."""
+    """A directory holds no built index."""
 
 
 class ArtifactVersionError(ArtifactError):
@@ -114,15 +121,15 @@ class ArtifactCorruptError(ArtifactError):
 
 
 class FilterError(EngineError):
-    """A filter does not parse, names no column, or tries to be more than a filter."""
+    """A filter does not parse, names an unknown column, or is more than a plain SQL condition."""
 
 
 class TitleError(EngineError):
-    """A title means no movie of the index, or several.
+    """A title matches no movie of the index, or several movies.
 
     Attributes:
-        text: the title asked for.
-        matches: the movies that the title may mean, best first; each has a movie_id and a title.
+        text: the title that was asked for.
+        matches: the movies whose titles match, best match first; each movie has a `movie_id` and a `title`.
     """
 
     def __init__(self, text: str, matches: Sequence[Named]) -> None:
@@ -139,12 +146,12 @@ class TitleError(EngineError):
 
 
 class UnknownIdError(EngineError):
-    """The index does not hold a reviewer or movie.
+    """The index does not hold the reviewer or the movie that was asked for.
 
     Attributes:
         kind: "reviewer" or "movie".
-        unknown_id: the id asked for.
-        close_matches: similar ids that the index holds, most alike first.
+        unknown_id: the id that was asked for.
+        close_matches: ids of the index that are similar to the unknown id, most similar first.
     """
 
     def __init__(self, kind: str, unknown_id: str, where: str, close_matches: Sequence[str] = ()) -> None:

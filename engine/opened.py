@@ -1,4 +1,4 @@
-"""Opens the parts of an index by name, each when it is first asked for."""
+"""Opens the parts of an index, such as ids, catalogue and model, each part at its first use."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ if TYPE_CHECKING:
     from engine.catalogue.title_search import TitleSearch
 
 ArrayOfName = Callable[[str], NDArray[Any]]
-"""Gives an array of an index by its name, as `Artifact.array` does."""
+"""A function that returns the array of an index that has a given name, as `Artifact.array` does."""
 
 
 def open_ids(array: ArrayOfName, kind: str) -> IdTable:
-    """Opens the ids of the reviewers or of the movies; `kind` is "reviewer" or "movie"."""
+    """Opens the table of reviewer ids if `kind` is "reviewer", or of movie ids if `kind` is "movie"."""
     return IdTable(*map(array, ID_ARRAYS[kind]))
 
 
 def open_cards(array: ArrayOfName) -> MovieCards:
-    """Opens the cards of the movies."""
+    """Opens the cards of the movies; a card holds fields of a movie for display, such as title and year."""
     return MovieCards(*map(array, CARD_ARRAYS))
 
 
 class OpenedIndex:
-    """Holds the parts of an index; a part opens when it is first asked for, and then stays open.
+    """Holds the parts of an index; each part is opened at its first use and then stays open.
 
-    Asking for a part raises an ArtifactError where a file of the part is missing or damaged.
+    Reading a property that opens a part raises ArtifactError if a file of the part is missing or damaged.
 
     Attributes:
-        artifact: the build whose files are opened.
-        name: the name of the index directory, for errors.
+        artifact: the build of the index; the parts are opened from the files of the build.
+        name: the name of the index directory, which error messages show.
     """
 
     def __init__(self, artifact: Artifact) -> None:
@@ -67,20 +67,20 @@ class OpenedIndex:
 
     @cached_property
     def reviewers(self) -> IdTable:
-        """Returns the ids of the reviewers."""
+        """Returns the table that maps reviewer ids to rows, and rows to reviewer ids."""
         return open_ids(self.artifact.array, "reviewer")
 
     @cached_property
     def movies(self) -> IdTable:
-        """Returns the ids of the movies."""
+        """Returns the table that maps movie ids to rows, and rows to movie ids."""
         return open_ids(self.artifact.array, "movie")
 
     def reviewer_row(self, reviewer_id: str) -> int:
-        """Returns the row of a reviewer, or raises UnknownIdError."""
+        """Returns the row of a reviewer id; raises UnknownIdError if the index does not hold the id."""
         return self._row(self.reviewers, "reviewer", reviewer_id)
 
     def movie_row(self, movie_id: str) -> int:
-        """Returns the row of a movie, or raises UnknownIdError."""
+        """Returns the row of a movie id; raises UnknownIdError if the index does not hold the id."""
         return self._row(self.movies, "movie", movie_id)
 
     def _row(self, table: IdTable, kind: str, text: str) -> int:
@@ -92,36 +92,36 @@ class OpenedIndex:
 
     @cached_property
     def cards(self) -> MovieCards:
-        """Returns what is shown of the movies."""
+        """Returns the cards of the movies: the fields that answers show, such as title, price and year."""
         return open_cards(self.artifact.array)
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """Returns the catalogue; its database opens with the first condition or title."""
+        """Returns the catalogue, which opens its database when the first condition or title is looked up."""
         from engine.catalogue.database import Catalogue
 
         return Catalogue(self.artifact.file(CATALOGUE_FILE))
 
     @cached_property
     def titles(self) -> TitleSearch:
-        """Returns the search for movies by a piece of their title."""
+        """Returns the object that searches for movies by a piece of their title."""
         from engine.catalogue.title_search import TitleSearch
 
         return TitleSearch(self.catalogue, self.movies, self.cards, self.variants)
 
     def matching_rows(self, condition: str) -> Rows:
-        """Finds the movies that meet a condition in SQL; see `Catalogue.matching_rows`."""
+        """Returns the rows of the movies that meet an SQL condition, int64 [num_matching], ascending."""
         return self.catalogue.matching_rows(condition)
 
     @cached_property
     def model(self) -> Model:
-        """Returns the model, over arrays that are mapped from disk."""
+        """Returns the model that scores movies; the arrays of the model are memory-mapped files."""
         return Model.open(self.artifact)
 
     @cached_property
     def vector_index(self) -> VectorIndex:
-        """Returns the index over the movie vectors, set to answer each query in one thread."""
-        # One query is too little work to share among threads, which would compete with NumPy's.
+        """Returns the FAISS index of the movie vectors, and limits FAISS to one thread for each query."""
+        # One query is too little work for several threads, and they would compete with NumPy's threads.
         set_threads(1)
         try:
             return FaissIndex.load(self.artifact.file(VECTOR_INDEX_FILE))
@@ -132,12 +132,15 @@ class OpenedIndex:
 
     @cached_property
     def candidates(self) -> CandidateSource:
-        """Returns what finds the candidates of one reviewer or of a few."""
+        """Returns the source of candidates for one reviewer or a few: movies that are worth a full score."""
         return CandidateSource(self.model, self.vector_index, self._num_candidates)
 
     @cached_property
     def batch_candidates(self) -> CandidateSource:
-        """Returns what finds the candidates of very many reviewers fastest."""
+        """Returns the source of candidates that is fastest for very many reviewers at once.
+
+        If an index of exact vectors is neither stored nor at hand, returns the source for few reviewers.
+        """
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex
 
@@ -161,28 +164,31 @@ class OpenedIndex:
 
     @cached_property
     def variants(self) -> Variants:
-        """Returns which movies are one film; builds of the first releases know of none."""
+        """Returns which movies are variants of one film; builds of the first releases hold no variants."""
         if not all(self.artifact.has(name + ARRAY_ENDING) for name in VARIANT_ARRAYS):
             return Variants.none()
         return Variants(*map(self.artifact.array, VARIANT_ARRAYS))
 
     @cached_property
     def movie_counts(self) -> NDArray[np.integer]:
-        """Returns how many reviews each movie has, int [num_movies]; builds without counts are counted."""
+        """Returns how many reviews each movie has, int [num_movies]; counts them if the build does not."""
         if self.artifact.has(MOVIE_COUNTS + ARRAY_ENDING):
             return self.artifact.array(MOVIE_COUNTS)
         return np.bincount(self.model.histories.movie_rows, minlength=self.model.num_movies)
 
     @cached_property
     def cold_movies(self) -> NDArray[np.bool_]:
-        """Returns which movies are cold, bool [num_movies]; none are in builds that do not say."""
+        """Marks cold movies, which have no reviews, bool [num_movies]; marks none if the build does not."""
         if self.artifact.has(COLD_MOVIES + ARRAY_ENDING):
             return self.artifact.array(COLD_MOVIES)
         return np.zeros(len(self.movies), dtype=bool)
 
     @cached_property
     def popularity(self) -> Floats:
-        """Returns how popular each movie is, float32 [num_movies]; the counts in builds that do not say."""
+        """Returns the popularity of each movie, float32 [num_movies].
+
+        If the build holds no popularity, the popularity of a movie is its number of reviews.
+        """
         if self.artifact.has(POPULARITY + ARRAY_ENDING):
             return self.artifact.array(POPULARITY)
         return self.movie_counts.astype(np.float32)

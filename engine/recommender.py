@@ -1,4 +1,4 @@
-"""Answers questions from an index: who should see what, what is alike, and what someone would give."""
+"""Answers questions from an index: top lists, similar movies, similar reviewers, predicted ratings."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 class Engine:
     """Answers questions from one index; many threads may ask at once.
 
-    Opening reads almost nothing, whatever the size. A build that becomes live later is not picked up.
+    Opening an index reads almost none of its bytes, however large the index is. An `Engine` keeps answering
+    from the build that it opened, also after a newer build of the index has become the live one.
 
     Args:
-        artifact: the opened build; `Engine.load` opens one by the index directory.
+        artifact: the opened files of one build; `Engine.load` opens the live build of an index directory.
 
     Example:
         engine = Engine.load("movie-index")
@@ -54,10 +55,10 @@ class Engine:
 
     @classmethod
     def load(cls, directory: Path | str) -> Engine:
-        """Opens the live build of an index directory.
+        """Opens the live build of an index directory, which is the build that answers questions.
 
         Raises:
-            ArtifactError: there is no index, it is damaged, or it was written in another format version.
+            ArtifactError: the directory holds no index, or the index is damaged or of another format version.
         """
         return cls(Artifact.open(directory))
 
@@ -72,11 +73,11 @@ class Engine:
         return len(self._movies)
 
     def info(self) -> dict[str, Any]:
-        """Returns what the index says of itself: its directory, and the entries of its manifest."""
+        """Returns the directory of the index, and every entry of the manifest of its build."""
         return {"directory": str(self._index.artifact.directory), **self._index.artifact.manifest}
 
     def title(self, movie_id: str) -> str | None:
-        """Returns the title of a movie, or None where the catalogue has none.
+        """Returns the title of a movie, or None if the catalogue holds no title for the movie.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
@@ -87,7 +88,7 @@ class Engine:
     def recommend(
         self, reviewer_id: str, k: int = 10, *, fallback: str = "error", **options: Unpack[ListArguments]
     ) -> TopList:
-        """Makes a reviewer's top list, best first; `recommend_many` describes the arguments."""
+        """Makes one reviewer's top list, best movie first; `recommend_many` describes the arguments."""
         return self.recommend_many([reviewer_id], k, fallback=fallback, **options)[0]
 
     def recommend_many(
@@ -98,20 +99,23 @@ class Engine:
         fallback: str = "error",
         **options: Unpack[ListArguments],
     ) -> list[TopList]:
-        """Makes the top lists of some reviewers.
+        """Makes a top list of movies for each of several reviewers.
 
         Args:
-            reviewer_ids: the reviewers.
-            k: how long the lists are, at least 1; a list is shorter only where no more movies match.
-            fallback: what to do about an unknown reviewer: "error" raises an UnknownIdError, "popular" lists
-                the movies that are liked most these days; the list's `fallback` is then "popular".
-            options: what the lists may hold, such as `where="price < 10"`; `ListOptions` describes them.
+            reviewer_ids: the ids of the reviewers.
+            k: how many movies each list holds, at least 1; a list is shorter only if fewer than k
+                movies meet the conditions.
+            fallback: what to do for a reviewer whom the index does not hold: "error" raises UnknownIdError,
+                and "popular" lists the most popular movies and sets the list's attribute `fallback` to
+                "popular".
+            options: fields of `ListOptions`, which say what the lists may hold, such as `where="price < 10"`.
 
         Returns:
-            A list for each reviewer, best first; equal scores stand in the order of the movies' ids.
+            One list for each reviewer, highest score first; movies of equal score are ordered by id.
 
         Raises:
-            EngineError: `k`, `fallback` or an option is wrong, or a reviewer is unknown without a fallback.
+            EngineError: `k`, `fallback` or an option is wrong, or the index does not hold a reviewer and the
+                fallback is "error".
         """
         check_k(k)
         check_fallback(fallback)
@@ -129,17 +133,18 @@ class Engine:
         return [popular if row is None else next(known) for row in rows]
 
     def recommend_for(self, ratings: Ratings, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
-        """Makes the top list of a newcomer from their ratings alone.
+        """Makes the top list of a newcomer, who is no reviewer of the index, from the ratings that they give.
 
         Args:
-            ratings: by movie id, oldest first, such as `{"B00005JNOG": 5}`. A rating between two levels of
-                the data counts as the nearer level. Movies that the index does not hold are skipped with a
-                warning. Where the data has no ratings, ids are enough.
-            k: as in `recommend_many`.
-            options: as in `recommend_many`.
+            ratings: the newcomer's ratings by movie id, oldest first, such as `{"B00005JNOG": 5}`. A rating
+                between two rating levels of the data counts as the nearer level. Movies that the index does
+                not hold are skipped with a warning. If the data has no ratings, movie ids without ratings
+                are enough.
+            k: how many movies the list holds, as in `recommend_many`.
+            options: fields of `ListOptions`, as in `recommend_many`.
 
         Raises:
-            DataError: no movie is given, or a rating is missing or out of range.
+            DataError: `ratings` names no movie, or a rating is missing or out of range.
             EngineError: the index holds none of the movies, or `k` or an option is wrong.
         """
         from engine.model.newcomers import newcomer
@@ -158,20 +163,22 @@ class Engine:
         strategy: str = "average",
         **options: Unpack[ListArguments],
     ) -> TopList:
-        """Makes one top list for several reviewers, such as a household; what any has seen counts as seen.
+        """Makes one top list for a group of reviewers, by default without movies that any member has seen.
 
         Args:
-            reviewer_ids: the members; a repeated id counts once.
-            k: as in `recommend_many`.
-            strategy: "average" orders by the mean of the members' scores, each on one scale, and
-                "least-misery" by the lowest of them.
-            options: as in `recommend_many`.
+            reviewer_ids: the ids of the members; a repeated id counts once.
+            k: how many movies the list holds, as in `recommend_many`.
+            strategy: "average" orders movies by the mean of the members' normalised scores, "least-misery"
+                by the lowest normalised score of a member.
+            options: fields of `ListOptions`, as in `recommend_many`.
 
         Returns:
-            `GroupRecommendation`s, best first, whose `members` say what each member would make of the movie.
+            A list of `GroupRecommendation`s, best first. The attribute `members` of a `GroupRecommendation`
+            holds each member's predicted rating and chance of a like.
 
         Raises:
-            EngineError: there is no member, a member is unknown, or `k`, `strategy` or an option is wrong.
+            EngineError: no member is given, the index does not hold a member, or `k`, `strategy` or an
+                option is wrong.
         """
         from engine.lists.groups import group_list
 
@@ -185,33 +192,34 @@ class Engine:
         return movie_id in self._movies
 
     def known_movies(self, movie_ids: Iterable[str]) -> list[str]:
-        """Returns the movies of some that the index holds, without repeats; warns of the other movies.
+        """Returns the ids of movies that the index holds, without repeats, and warns of all other ids.
 
         Raises:
-            UnknownIdError: the index holds none of the movies.
+            UnknownIdError: the index holds none of the movies that the ids name.
         """
         ids = ids_of(movie_ids)
         return [one for one, row in zip(ids, rows_of_known(ids, self._movies), strict=True) if row >= 0]
 
     def reviewer_ids(self, rows: Iterable[int]) -> list[str]:
-        """Returns the ids of the reviewers in some rows; a row is the rank of an id, counted from 0."""
+        """Returns the reviewer ids of some rows; a row is the position of an id among all ids, from 0."""
         return self._reviewers.ids(rows)
 
     def movie_ids(self, rows: Iterable[int]) -> list[str]:
-        """Returns the ids of the movies in some rows; a row is the rank of an id, counted from 0."""
+        """Returns the movie ids of some rows; a row is the position of an id among all ids, from 0."""
         return self._movies.ids(rows)
 
     def reviewer_rows(self, reviewer_ids: Sequence[str]) -> Rows:
-        """Returns the rows of some reviewers, int64 [num], or raises UnknownIdError."""
+        """Returns the row of each reviewer id, int64 [num]; raises UnknownIdError for an unknown id."""
         return np.array([self._index.reviewer_row(one) for one in reviewer_ids], dtype=np.int64)
 
     def list_columns(self, reviewer_rows: Rows, k: int = 10, **options: Unpack[ListArguments]) -> ListColumns:
-        """Makes the lists of `recommend_many` as columns, without cards: the fastest way to very many lists.
+        """Makes the top lists of very many reviewers fast, as arrays of rows and scores without titles.
 
         Args:
-            reviewer_rows: int64 [num_reviewers]; `reviewer_rows` gives the rows of ids.
-            k: as in `recommend_many`.
-            options: as in `recommend_many`; reasons and variants are not shown.
+            reviewer_rows: the rows of the reviewers, int64 [num_reviewers], from `Engine.reviewer_rows`.
+            k: how many movies each list holds, as in `recommend_many`.
+            options: fields of `ListOptions`, as in `recommend_many`; `because` and `show_variants` have no
+                effect, since the arrays have no place for reasons and variants.
 
         Raises:
             EngineError: `k` or an option is wrong.
@@ -233,14 +241,15 @@ class Engine:
         no_cold: bool = False,
         all_variants: bool = False,
     ) -> list[SimilarMovie]:
-        """Finds the movies most like a movie, most alike first.
+        """Finds the movies that are most similar to a movie, the most similar first.
 
         Args:
-            movie_id: the movie, cold or not.
+            movie_id: the id of the movie.
             k: how many movies are wanted, at least 1.
             where: a condition in SQL over the catalogue's columns, such as "year >= 1990".
             no_cold: leave out cold movies, which have no reviews and are known by their metadata alone.
-            all_variants: answer several variants of one film too, and variants of the movie asked for.
+            all_variants: return every variant of a film, such as its DVD and its Blu-ray, also of the film
+                of `movie_id`; by default only the most similar variant of each other film is returned.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
@@ -252,13 +261,14 @@ class Engine:
         return similar_movies(self._index, movie_id, k, where, no_cold=no_cold, all_variants=all_variants)
 
     def predict(self, reviewer_ids: Sequence[str], movie_ids: Sequence[str]) -> RatingPrediction:
-        """Predicts what n reviewers would give n movies, pair by pair.
+        """Predicts the rating that each of n reviewers would give the movie at the same position of n movies.
 
         Returns:
-            Mean and median, float32 [n], and the chance of each level, float32 [n, num_levels].
+            The mean and the median of each predicted rating, float32 [n] each, and the chance of each rating
+            level, float32 [n, num_levels].
 
         Raises:
-            ConfigError: there are not as many reviewers as movies.
+            ConfigError: the number of reviewers differs from the number of movies.
             DataError: the index was built from data without ratings.
             UnknownIdError: the index does not hold a reviewer or a movie.
         """
@@ -267,13 +277,13 @@ class Engine:
         return predict_pairs(self._index, reviewer_ids, movie_ids)
 
     def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> list[MoviePrediction]:
-        """Predicts what a reviewer would give some movies, with an interval; raises as `predict` does."""
+        """Predicts a reviewer's ratings of some movies, with intervals; raises the errors of `predict`."""
         from engine.relations.predictions import movie_predictions
 
         return movie_predictions(self._index, reviewer_id, movie_ids)
 
     def similar_reviewers(self, reviewer_id: str, k: int = 10) -> list[SimilarReviewer]:
-        """Finds the reviewers whose taste is nearest to a reviewer's, nearest first.
+        """Finds the reviewers whose vectors and histories are most similar to a reviewer's, nearest first.
 
         Raises:
             EngineError: `k` is less than 1, or the index does not hold the reviewer.
@@ -284,12 +294,13 @@ class Engine:
         return similar_reviewers(self._index, reviewer_id, k)
 
     def reviewers_for(self, movie_id: str, k: int = 10, *, because: bool = True) -> list[LikelyReviewer]:
-        """Finds the reviewers to tell about a movie: it scores highest for them, and they have not seen it.
+        """Finds the reviewers for whom a movie scores highest, leaving out reviewers who have seen the movie.
 
         Args:
-            movie_id: the movie.
-            k: how many reviewers are wanted, at least 1; fewer only where fewer have not seen the movie.
-            because: name the reviews of each reviewer that add most to the score.
+            movie_id: the id of the movie.
+            k: how many reviewers are wanted, at least 1; all reviewers who have not seen the movie are
+                returned if there are fewer than k.
+            because: name, for each reviewer found, the reviews that add most to the movie's score.
 
         Raises:
             EngineError: `k` is less than 1, or the index does not hold the movie.
@@ -300,7 +311,7 @@ class Engine:
         return audience(self._index, movie_id, k, because=because)
 
     def find_movies(self, title: str, k: int = 10) -> list[TitleMatch]:
-        """Finds the movies that a piece of a title may mean, the best match first.
+        """Finds the movies whose titles match a piece of a title, the best match first.
 
         Raises:
             ConfigError: `k` is less than 1, or the title holds no letter or digit.
@@ -313,12 +324,12 @@ class Engine:
 
         Raises:
             ConfigError: the title holds no letter or digit.
-            TitleError: the title means no movie, or several, which the error's `matches` hold.
+            TitleError: the title matches no movie, or several movies, which the error holds in `matches`.
         """
         return self._index.titles.resolve(title)
 
     def score_all(self, reviewer_id: str) -> Floats:
-        """Scores every movie for a reviewer, in the order of the movies' ids: float32 [num_movies].
+        """Returns the score of every movie for a reviewer, in the order of movie ids, float32 [num_movies].
 
         Raises:
             UnknownIdError: the index does not hold the reviewer.

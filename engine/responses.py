@@ -1,4 +1,4 @@
-"""Answers each question as JSON: what commands print with --json, and what a service would send."""
+"""Builds the JSON objects that commands print with --json, and that a web service would send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Response = dict[str, Any]
 
 
 def list_of_reviewer(reviewer_id: str, k: int, items: TopList) -> Response:
-    """Answers which movies suit a reviewer; says so where the popular list stands in."""
+    """Returns the top list of a reviewer for JSON, with a `fallback` entry if the reviewer is unknown."""
     fallback = {} if items.fallback is None else {"fallback": items.fallback}
     return {"reviewer_id": reviewer_id, **fallback, **_list(k, items)}
 
@@ -20,42 +20,42 @@ def list_of_reviewer(reviewer_id: str, k: int, items: TopList) -> Response:
 def list_of_ratings(
     ratings: Mapping[str, float | None], unknown_movies: Sequence[str], k: int, items: TopList
 ) -> Response:
-    """Answers which movies suit someone with these ratings, of which the index does not know some movies."""
+    """Returns the top list for a newcomer's ratings, with the ids of rated movies that the index lacks."""
     return {"ratings": ratings, "unknown_movies": unknown_movies, **_list(k, items)}
 
 
 def list_of_group(reviewer_ids: Sequence[str], strategy: str, k: int, items: TopList) -> Response:
-    """Answers which movies suit several reviewers together; a reviewer given twice is one member."""
+    """Returns the top list of a group of reviewers for JSON; a repeated reviewer id is listed once."""
     return {"reviewer_ids": list(dict.fromkeys(reviewer_ids)), "strategy": strategy, **_list(k, items)}
 
 
 def audience(movie_id: str, title: str | None, k: int, reviewers: Sequence[LikelyReviewer]) -> Response:
-    """Answers which reviewers to tell about a movie."""
+    """Returns the reviewers who are most likely to review and like a movie, for JSON."""
     return {"movie_id": movie_id, "title": title, "k": k, "reviewers": _dicts(reviewers)}
 
 
 def similar_movies(movie_id: str, title: str | None, movies: Sequence[SimilarMovie]) -> Response:
-    """Answers which movies are most like a movie."""
+    """Returns the movies that are most similar to a movie, for JSON."""
     return {"movie_id": movie_id, "title": title, "similar": _dicts(movies)}
 
 
 def similar_reviewers(reviewer_id: str, k: int, reviewers: Sequence[SimilarReviewer]) -> Response:
-    """Answers which reviewers have the nearest taste."""
+    """Returns the reviewers who are most similar to a reviewer, for JSON."""
     return {"reviewer_id": reviewer_id, "k": k, "similar": _dicts(reviewers)}
 
 
 def predictions(reviewer_id: str, movies: Sequence[MoviePrediction]) -> Response:
-    """Answers what a reviewer would give some movies."""
+    """Returns the predicted ratings of a reviewer for some movies, for JSON."""
     return {"reviewer_id": reviewer_id, "predictions": _dicts(movies)}
 
 
 def title_matches(title: str, matches: Sequence[Any]) -> Response:
-    """Answers which movies a piece of a title may mean."""
+    """Returns the movies whose titles match a piece of a title, for JSON."""
     return {"title": title, "matches": [asdict(match) for match in matches]}
 
 
 def _list(k: int, items: TopList) -> Response:
-    """Returns a top list with its variety, where some was asked for, and why it is empty, where it is."""
+    """Returns the movies of a top list for JSON, with the list's `variety` and `why_empty` unless None."""
     found: Response = {"k": k, "recommendations": _dicts(items)}
     if items.variety is not None:
         found["variety"] = asdict(items.variety)

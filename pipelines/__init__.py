@@ -1,4 +1,4 @@
-"""Does the offline work: builds indexes from files, updates them, evaluates models.
+"""Builds indexes from files of reviews and metadata, updates indexes, and evaluates models.
 
 Example:
     from pipelines import build_index
@@ -24,7 +24,7 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name when it is first asked for, since the modules of a build are heavy."""
+    """Imports the module of a public name at the first use of the name, since importing all is slow."""
     if name not in _HOMES:
         raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

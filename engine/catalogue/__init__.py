@@ -1,1 +1,1 @@
-"""Knows the movies without a model: cards, conditions in SQL, titles, films."""
+"""Looks up what is known of movies without the model: titles, prices, SQL conditions, variants of films."""

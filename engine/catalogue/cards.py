@@ -1,7 +1,7 @@
-"""Holds what is shown of the movies beside their scores, without a database: the cards.
+"""Holds the cards of the movies: the fields, such as title and price, that answers show beside scores.
 
-A card is a JSON object. All cards lie end to end in one array of bytes; a second array says where each
-begins.
+A card is a JSON object. The bytes of all cards are concatenated in one array, and a second array holds the
+offset at which each card starts, so that showing a movie needs no database.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ CARD_FIELDS = (
     "link",
     "links",
 )
-"""The fields of a card; the value of a field is None where it is unknown."""
+"""The fields of a card; a field whose value is unknown is None."""
 _UNKNOWN = dict.fromkeys(CARD_FIELDS)
 _DECODER = json.JSONDecoder()
 
 
 def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Lays cards out, by movie row, as bytes, uint8 [total length], and offsets, int64 [num_movies + 1].
+    """Concatenates the JSON bytes of cards, in the order of movie rows, for `MovieCards` to read.
 
-    Fields outside `CARD_FIELDS` are left out.
+    Returns the bytes, uint8 [total length], and the offset at which each card starts and the end of the last
+    card, int64 [num_movies + 1]. Fields outside `CARD_FIELDS` are left out.
     """
     data = bytearray()
     offsets = array("q", [0])
@@ -48,7 +49,7 @@ def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.ui
 
 
 class MovieCards:
-    """Holds the cards of all movies, by movie row, as `build_card_arrays` lays them out.
+    """Reads the card of any movie out of the two arrays that `build_card_arrays` returns.
 
     Example:
         >>> cards = MovieCards(*build_card_arrays([{"title": "Laura", "year": 1944}]))
@@ -61,7 +62,7 @@ class MovieCards:
             raise ArtifactCorruptError(
                 "The cards of the movies do not fit their offsets; build the index again"
             )
-        # Slicing plain memory is some microseconds faster than slicing arrays.
+        # Slicing a memoryview is some microseconds faster than slicing an array.
         self._data = np.ascontiguousarray(data, dtype=np.uint8).data
         self._offsets = np.ascontiguousarray(offsets, dtype=np.int64).data
 
@@ -69,17 +70,17 @@ class MovieCards:
         return len(self._offsets) - 1
 
     def card(self, movie_row: int) -> dict[str, Any]:
-        """Returns every field of `CARD_FIELDS` for a movie; unknown fields are None.
+        """Returns a dict with every field of `CARD_FIELDS` for a movie; unknown fields are None.
 
         Raises:
-            IndexError: there is no such row.
-            ArtifactCorruptError: the card cannot be read.
+            IndexError: `movie_row` is not the row of a movie.
+            ArtifactCorruptError: the card is not a JSON object.
         """
         if not 0 <= movie_row < len(self):
             raise IndexError(f"Row {movie_row} is not one of the {len(self):,} movies")
         start, end = self._offsets[movie_row], self._offsets[movie_row + 1]
         try:
-            # `json.loads` would spend half of its time on guessing the encoding and looking for blanks.
+            # `json.loads` would spend half of its time guessing the encoding and skipping white space.
             text = str(self._data[start:end], "utf-8")
             known, length = _DECODER.raw_decode(text)
             if length < len(text):

@@ -1,7 +1,8 @@
-"""Finds the movies that meet a condition in SQL or have a title; DuckDB answers nothing else at query time.
+"""Finds the movies that meet an SQL condition or have a given title, with DuckDB.
 
-Two guards stand before a condition, and either would do alone: `engine/catalogue/filters.py` checks it before
-it runs, and the database is opened read-only and cut off from files, network and settings.
+Two guards, each sufficient alone, keep a condition from doing harm. `engine/catalogue/filters.py` checks the
+condition before DuckDB runs it. DuckDB opens the database read-only, without access to other files, the
+network or the settings of DuckDB.
 """
 
 from __future__ import annotations
@@ -18,26 +19,10 @@ from engine.errors import ArtifactCorruptError
 if TYPE_CHECKING:
     import duckdb
 
-CATALOGUE_COLUMNS = (
-    "movie_id",
-    "title",
-    "category",
-    "main_cat",
-    "description",
-    "brand",
-    "price",
-    "rank",
-    "year",
-    "date",
-    "movie_count",
-    "average_rating",
-)
-"""The columns that a condition may name."""
-
 _MOST_TITLES = 500
-"""Titles that a search gives; a single letter would otherwise give most of the catalogue."""
+"""The most titles that a search returns; a single letter would otherwise match most of the catalogue."""
 _LEAST_LIKENESS = 0.85
-"""The least Jaro-Winkler similarity of a title that resembles what was asked for, 0 to 1."""
+"""The least Jaro-Winkler similarity, 0 to 1, at which a title counts as resembling the searched text."""
 _PLAIN = "trim(regexp_replace(lower(strip_accents({})), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))"
 _TITLES = f"""
 with titles as (
@@ -81,7 +66,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 
 class Catalogue:
-    """Holds the movies of an index as a table, opened by the first question; many threads may ask at once."""
+    """Searches the DuckDB table of movies, which the first search opens; many threads may search at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -89,24 +74,24 @@ class Catalogue:
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def matching_rows(self, condition: str) -> Rows:
-        """Finds the rows of the movies for which a condition is true, int64 [num_matching], ascending.
+        """Returns the rows of the movies for which an SQL condition is true, int64 [num_matching], ascending.
 
         The condition is SQL over `CATALOGUE_COLUMNS`, such as `price < 10 and title ilike '%noir%'`. A
-        comparison with a value that is unknown for a movie is not true.
+        comparison is not true for a movie whose value in the compared column is unknown.
 
         Raises:
-            FilterError: the condition does not parse, names an unknown column, or is more than a filter.
+            FilterError: the condition does not parse, names an unknown column, or uses SQL that is refused.
             ArtifactCorruptError: the database cannot be opened.
         """
         import duckdb
 
-        from engine.catalogue.filters import check_filter, filter_failed, require_condition
+        from engine.catalogue.filters import CATALOGUE_COLUMNS, check_filter, filter_failed, require_condition
 
         connection = self._open().cursor()
         try:
             check_filter(connection, condition, CATALOGUE_COLUMNS)
             require_condition(connection, condition, "movies")
-            # The line break closes a comment at the end of the condition.
+            # The line break ends an SQL comment at the end of the condition.
             found = connection.execute(
                 f"select movie_row from movies where ({condition}\n) order by movie_row"
             ).fetchnumpy()
@@ -117,10 +102,11 @@ class Catalogue:
         return np.asarray(found["movie_row"], dtype=np.int64)
 
     def rows_by_title(self, words: str, text: str) -> list[tuple[int, str]]:
-        """Finds the movies whose titles hold all words; where no title does, titles that resemble the text.
+        """Returns the rows and titles of movies whose titles hold all words, or else resemble the text.
 
-        The text is the title as a person typed it. Case, accents and punctuation do not matter. Returns the
-        row and the title of at most `_MOST_TITLES` movies: of the shortest titles, or of those most alike.
+        `words` holds the words to look for, and `text` the title as a person typed it. Case, accents and
+        punctuation are ignored. At most `_MOST_TITLES` movies are returned: the shortest titles first if
+        titles hold all words, otherwise the titles most similar to the text first.
 
         Raises:
             ArtifactCorruptError: the database cannot be opened.

@@ -1,8 +1,8 @@
-"""Checks that a `--where` condition is a filter over known columns, and nothing more.
+"""Checks that the SQL condition of `--where` does nothing but compare values of known columns.
 
-DuckDB parses the condition (`json_serialize_sql`) without running it, and this module walks the tree. It
-refuses every function that is not on its list, so that no condition can read a file or a table or change
-anything, whatever functions a later DuckDB brings along.
+DuckDB parses the condition (`json_serialize_sql`) into a tree without running the condition, and this module
+checks every node of the tree. A condition may call only the functions listed in this module, so that no
+condition can read a file or another table or change data, even if a later DuckDB adds functions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,23 @@ from engine.errors import FilterError
 if TYPE_CHECKING:
     import duckdb
 
+CATALOGUE_COLUMNS = (
+    "movie_id",
+    "title",
+    "category",
+    "main_cat",
+    "description",
+    "brand",
+    "price",
+    "rank",
+    "year",
+    "date",
+    "movie_count",
+    "average_rating",
+)
+"""The columns of the catalogue that an SQL condition may name."""
 MAX_LENGTH = 10_000
-"""Characters that a condition may have; a longer one is refused before DuckDB parses it."""
+"""The most characters of a condition; a longer condition is refused before DuckDB parses the text."""
 
 _PREFIX = "select * from filtered where "
 
@@ -72,14 +87,15 @@ _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 def check_filter(
     connection: duckdb.DuckDBPyConnection, condition: str, columns: Collection[str]
 ) -> frozenset[str]:
-    """Checks that a condition is one expression over the given columns; returns the columns that it names.
+    """Checks that a condition is one SQL expression over given columns, and returns the columns named.
 
-    Any DuckDB connection will do: it parses the condition, such as `price < 10 and title ilike '%noir%'`, and
-    runs nothing of it. Whether the types fit (`price < 'abc'`) shows only when the condition runs: callers
-    turn the error that DuckDB then raises into a `FilterError` with `filter_failed`.
+    The connection, which may be to any DuckDB database, parses the condition, such as `price < 10 and title
+    ilike '%noir%'`, without running the condition. A comparison of different types (`price < 'abc'`) is
+    found only when DuckDB runs the condition: callers turn the error that DuckDB then raises into a
+    `FilterError` with `filter_failed`.
 
     Raises:
-        FilterError: the condition does not parse, names an unknown column or function, or is no mere filter.
+        FilterError: the condition does not parse, or names an unknown column, or uses SQL that is refused.
     """
     if not condition.strip():
         raise FilterError(
@@ -104,18 +120,18 @@ def check_filter(
 
 
 def filter_failed(condition: str, error: Exception) -> FilterError:
-    """Makes the error to raise when DuckDB could not run a condition that `check_filter` let pass."""
+    """Returns the error to raise if DuckDB fails to run a condition that `check_filter` accepted."""
     reason = str(error).split("\n", 1)[0].strip()
     return FilterError(f"--where {_shown(condition)} cannot be used: {reason}")
 
 
 def require_condition(connection: duckdb.DuckDBPyConnection, condition: str, table: str) -> None:
-    """Checks that a condition over a table is true or false, since DuckDB would accept any number.
+    """Checks that a condition over a table has a boolean value, since DuckDB would also accept a number.
 
-    The condition must be one that `check_filter` let pass.
+    Callers must check the condition with `check_filter` first.
 
     Raises:
-        FilterError: the value is a number, a text or of another type.
+        FilterError: the value of the condition is not a boolean.
         duckdb.Error: the types in the condition do not fit each other.
     """
     # The line break closes a comment at the end of the condition.
@@ -128,9 +144,9 @@ def require_condition(connection: duckdb.DuckDBPyConnection, condition: str, tab
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, condition: str) -> dict[str, Any]:
-    """Parses a condition into a tree, and proves that it is a where clause and nothing else."""
-    # Without brackets "true) or (true" fails, and with brackets "true order by 1". The line break closes a
-    # comment at the end of the condition.
+    """Parses a condition into the tree of a where clause; raises FilterError if more than that is found."""
+    # Parsing without brackets refuses "true) or (true"; parsing with brackets refuses "true order by 1". The
+    # line break ends an SQL comment at the end of the condition.
     _serialize(connection, condition, f"{_PREFIX}{condition}")
     tree = _serialize(connection, condition, f"{_PREFIX}({condition}\n)")
     statements = tree["statements"]
@@ -158,7 +174,7 @@ def _serialize(connection: duckdb.DuckDBPyConnection, condition: str, statement:
 
 
 def _walk(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Yields every expression under the root, with the lambda parameters that the expression can see."""
+    """Yields every expression in a tree, with the names of the lambda parameters in scope there."""
     pending: list[tuple[Any, frozenset[str]]] = [(root, frozenset())]
     while pending:
         node, scope = pending.pop()
@@ -177,7 +193,7 @@ def _walk(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], frozenset[str]
 
 
 def _parameters(node: dict[str, Any]) -> frozenset[str]:
-    """Returns the names that the left side of a lambda introduces."""
+    """Returns the parameter names of a lambda, read from the tree of the lambda's left side."""
     if node.get("class") == "COLUMN_REF":
         return frozenset(name.casefold() for name in node["column_names"])
     names: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Finds movies by a piece of their title: the film itself first, then titles that hold or resemble it."""
+"""Finds movies by a piece of a title: equal titles first, then titles that hold or resemble the piece."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from engine.catalogue.variants import Variants
 from engine.errors import ConfigError, TitleError
 
 KINDS = ("exact", "prefix", "word", "substring", "fuzzy")
-"""The ways in which a title can match, the best first."""
+"""The ways in which a movie's title can match the searched text, the best match first."""
 _ARTICLES = ("the ", "a ", "an ")
 
 
 class TitleSearch:
-    """Searches the titles of the catalogue; the cards give the year and the reviews of each movie."""
+    """Searches the titles of the catalogue; the cards hold each movie's year and number of reviews."""
 
     def __init__(self, catalogue: Catalogue, movies: IdTable, cards: MovieCards, variants: Variants) -> None:
         self._catalogue = catalogue
@@ -25,10 +25,11 @@ class TitleSearch:
         self._variants = variants
 
     def matches(self, text: str, k: int) -> list[TitleMatch]:
-        """Finds the movies that a piece of a title may mean, the k best first.
+        """Finds the k movies whose titles best match a piece of a title, the best match first.
 
-        Case, accents, punctuation, the place of an article and words about the edition do not matter; a year
-        in brackets has to agree. Among equally good matches the movie with most reviews stands first.
+        Case, accents, punctuation, the position of an article, and words about the edition are ignored. A
+        year in brackets must equal the year in the movie's title, if that title has a year. Among equally
+        good matches, the movie with the most reviews comes first.
 
         Raises:
             ConfigError: the text holds no letter or digit.
@@ -36,11 +37,12 @@ class TitleSearch:
         return [match for _, match in self._ranked(text)[:k]]
 
     def resolve(self, text: str) -> TitleMatch:
-        """Finds the one movie that a piece of a title means: the film of that very title, or the only match.
+        """Returns the one movie that a text means: the film whose title equals the text, or the only match.
 
         Raises:
             ConfigError: the text holds no letter or digit.
-            TitleError: the text means no movie, or several.
+            TitleError: the text matches no film, or several films and not exactly one of the films by its
+                whole title.
         """
         ranked = self._ranked(text)
         best = [(row, match) for row, match in ranked if match.match == "exact"] or ranked
@@ -69,7 +71,7 @@ class TitleSearch:
                 movie_count=card["movie_count"],
             )
             ranked.append((row, match))
-        # The sort is stable: titles that resemble the text stay in the order of the resemblance.
+        # The sort is stable, so that titles that only resemble the text stay sorted by similarity.
         return sorted(ranked, key=lambda pair: _order(pair[1]))
 
 

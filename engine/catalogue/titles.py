@@ -1,4 +1,4 @@
-"""Reads a title: the film that it names, and the format in which the film is sold (DVD, VHS, an edition)."""
+"""Splits a title into the film and the format in which the film is sold (DVD, VHS, an edition)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EDITION = (
     r"amazon|exclusive|packaging"
 )
 _BRACKETED = re.compile(r"(?<=\S)\s*\[[^\]]*\]?")
-"""A bracket at the beginning stays, for "[REC]" is a film."""
+"""Matches text in brackets, except at the beginning of a title, since "[REC]" is a film."""
 _PARENTHESISED_EDITION = re.compile(rf"\([^)]*\b(?:{_EDITION})\b[^)]*\)?", re.IGNORECASE)
 _YEAR = re.compile(r"[(\[]((?:18|19|20)\d\d)[)\]]")
 _TRAILING_EDITION = re.compile(
@@ -40,17 +40,17 @@ _MARKS = re.compile("[\N{COMBINING GRAVE ACCENT}-\N{COMBINING LATIN SMALL LETTER
 
 
 class TitledFilm(NamedTuple):
-    """Names a film, whatever format it is sold in."""
+    """Identifies a film by a title without words about the format, and by a year."""
 
     title: str
     year: int | None
-    """The year in the title, so that a remake is another film; the date of a disc would say nothing."""
+    """The year in the title, which tells a remake from the original film; None if the title has no year."""
 
 
 def film_of_title(title: str | None) -> TitledFilm | None:
-    """Reads the film out of a title; None where there is no title.
+    """Returns the film that a title names; returns None if the title is missing or has no letter or digit.
 
-    Seasons, volumes and parts are films of their own, wherever in the title their numbers stand.
+    Each season, volume or part is a film of its own, wherever in the title the number of the season stands.
 
     >>> film_of_title("The Thing (Widescreen Edition) [Blu-ray]")
     TitledFilm(title='the thing', year=None)
@@ -76,7 +76,7 @@ def film_of_title(title: str | None) -> TitledFilm | None:
 
 
 def format_of_title(title: str | None) -> str | None:
-    """Reads out of a title which disc or tape carries the film; None where the title does not say.
+    """Returns the words of a title that name a disc, tape or edition; returns None if a title has none.
 
     >>> format_of_title("The Thing (Widescreen Edition) [Blu-ray]")
     'Widescreen Edition, Blu-ray'
@@ -89,13 +89,13 @@ def format_of_title(title: str | None) -> str | None:
 
 
 def _without_edition(text: str) -> tuple[str, list[str]]:
-    """Takes the words about editions out of a text; returns the rest, and the words in their order."""
+    """Removes the words about editions from a text; returns the rest, and the removed words in order."""
     removed: list[tuple[int, str]] = []
 
     def take(found: re.Match[str]) -> str:
         if words := found[0].strip(" :,/-()[]"):
             removed.append((found.start() + found[0].index(words), words))
-        # The blanks are as long as the words, so that positions stay comparable.
+        # The blanks are as long as the removed words, so that later positions in the text do not move.
         return " " * len(found[0])
 
     for pattern in (_BRACKETED, _PARENTHESISED_EDITION):

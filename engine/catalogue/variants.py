@@ -1,4 +1,4 @@
-"""Knows which movies are one film (its DVD, Blu-ray, editions, regions), and in which format each is sold."""
+"""Finds the variants of a film, movies such as its DVD and its Blu-ray, and the format of each variant."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from engine.errors import ArtifactCorruptError
 _FORMATS = frozenset(
     {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
 )
-"""The parts of a category that name a format, without blanks and hyphens."""
+"""The names of formats that a movie's category may hold, without blanks and hyphens."""
 
 
 def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
-    """Lays out which movies are one film, so that a query reads no more than it asks for.
+    """Groups movies by film into three arrays, from which `Variants` reads the variants of one film fast.
 
-    In `films`, int [num_movies], movies that are one film have the same number.
+    `films` holds a number for each movie, int [num_movies], which is the same for all variants of a film.
 
     Returns:
-        By name: `variant_groups`, int32 [num_movies], the number of each movie's film, -1 for a film with one
-        movie; `variant_offsets`, int64 [num_films + 1], where each film begins in the next array; and
-        `variant_movie_rows`, int32, the movies of the films, film by film.
+        A dict of arrays by name: `variant_groups`, int32 [num_movies], a new number for each movie's film, or
+        -1 for a film with one movie; `variant_offsets`, int64 [num_films + 1], the offset in
+        `variant_movie_rows` at which each film starts; and `variant_movie_rows`, int32, the concatenated rows
+        of the movies of all films.
 
     Example:
         >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}
@@ -45,9 +46,9 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
 
 
 class Variants:
-    """Knows which movies are one film, by the arrays of `build_variant_arrays`.
+    """Finds the movies that are variants of one film, from the arrays of `build_variant_arrays`.
 
-    It is false where no film has several movies.
+    A `Variants` object is false if no film has several movies.
     """
 
     def __init__(
@@ -61,14 +62,14 @@ class Variants:
 
     @classmethod
     def none(cls) -> Variants:
-        """Makes every movie a film of its own."""
+        """Returns a `Variants` object in which every movie is a film of its own."""
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int32))
 
     def __bool__(self) -> bool:
         return len(self._movie_rows) > 0
 
     def of(self, movie_row: int) -> Rows:
-        """Returns every movie of a movie's film, the movie included: int64, ascending."""
+        """Returns the rows of all variants of a movie's film, the movie itself included: int64, ascending."""
         group = int(self._groups[movie_row]) if self else -1
         if group < 0:
             return np.array([movie_row], dtype=np.int64)
@@ -76,7 +77,7 @@ class Variants:
         return np.asarray(self._movie_rows[begin:end], dtype=np.int64)
 
     def complete(self, movie_rows: NDArray[np.integer]) -> Rows:
-        """Adds the other variants of some movies: int64, ascending, without repeats."""
+        """Returns the rows of some movies and of all their variants: int64, ascending, without repeats."""
         if not self:
             return distinct(np.asarray(movie_rows, dtype=np.int64))
         groups = self._groups[movie_rows]
@@ -86,16 +87,17 @@ class Variants:
         return distinct(np.concatenate([movie_rows, added], dtype=np.int64))
 
     def are_several(self, movie_rows: Rows) -> NDArray[np.bool_]:
-        """Marks the movies that have other variants: bool [num]."""
+        """Marks the movies whose film has other variants in the index: bool [num]."""
         if not self:
             return np.zeros(len(movie_rows), dtype=bool)
         several: NDArray[np.bool_] = self._groups[movie_rows] >= 0
         return several
 
     def one_each(self, movie_rows: Rows, preference: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Marks one movie of each film, the one with the highest preference: bool [num].
+        """Marks one movie of each film, the movie with the highest preference: bool [num].
 
-        The rows, int64 [num], ascend; of equal preferences, float64 [num], the first is marked.
+        `movie_rows` must ascend, int64 [num]. `preference` holds a number for each movie, float64 [num];
+        among variants of equal preference, the first is marked.
         """
         if not self:
             return np.ones(len(movie_rows), dtype=bool)
@@ -108,7 +110,7 @@ class Variants:
         return kept
 
     def most_reviewed(self, movie_counts: NDArray[np.integer]) -> Rows:
-        """Finds every movie's most reviewed variant, of equal ones the first: int64 [num_movies]."""
+        """Returns, for each movie, the row of its film's most reviewed variant, int64 [num_movies]."""
         chosen = np.arange(len(movie_counts), dtype=np.int64)
         rows = np.asarray(self._movie_rows, dtype=np.int64)
         films = np.repeat(np.arange(len(self._offsets) - 1), np.diff(self._offsets))
@@ -119,7 +121,7 @@ class Variants:
 
 
 def format_of_card(card: Mapping[str, Any]) -> str | None:
-    """Reads the format in which a movie is sold out of its title, or else its category; None without either.
+    """Returns the format that a movie's title names, or else its category; returns None if neither does.
 
     Example:
         >>> format_of_card({"title": "Laura (Special Edition) [DVD]", "category": None})
@@ -136,7 +138,7 @@ def format_of_card(card: Mapping[str, Any]) -> str | None:
 
 
 def is_in_format(card: Mapping[str, Any], wanted: str) -> bool:
-    """Tells whether a movie is sold in a format; "blu-ray", "Blu Ray" and "bluray" are the same.
+    """Tells whether a movie is sold in a format, ignoring case, blanks and hyphens in the format's name.
 
     Example:
         >>> is_in_format({"title": "Laura [Blu-ray]", "category": None}, "bluray")

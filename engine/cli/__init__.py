@@ -1,1 +1,1 @@
-"""Frames the command line: turns errors into exit codes, shares options, prints answers."""
+"""Implements the command line: starts commands, turns errors into exit codes, and prints answers."""

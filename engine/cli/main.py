@@ -1,8 +1,9 @@
-"""Starts the command line: finds the command asked for, and ends every error of ours in one sentence.
+"""Starts the command line: runs the command asked for, and turns errors into a sentence and an exit code.
 
-Answers go to stdout, talk to stderr. Exit codes: 0 done, 1 an error of ours, 2 wrong usage, 130 interrupted;
-no other file turns errors into exit codes. A command is imported when it is asked for, and imports what it
-needs when it runs.
+Answers are printed to stdout, and progress and warnings to stderr. The exit code is 0 for success, 1 for an
+`EngineError`, 2 for wrong usage and 130 for an interrupt; no other file turns errors into exit codes. The
+module of a command is imported when the command is asked for, and imports large libraries when the command
+runs.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ class _Interrupted(click.ClickException):
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when the command is asked for, and says errors of ours in a sentence.
+    """A command group that imports commands on demand, and prints an `EngineError` as one sentence.
 
     Args:
-        places: "module:function" of each command, by the command's name. Commands that are added in click's
-            own way join them.
+        places: the place of each command that is imported on demand, as "module:function", by command name.
+            The group also holds the commands that are added with click's `add_command`.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], **settings: Any) -> None:
@@ -50,18 +51,18 @@ class LazyGroup(click.Group):
         self._places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names of all commands, imported or not, in the order of the alphabet."""
+        """Returns the names of all commands, imported or not, in alphabetical order."""
         return sorted({*super().list_commands(ctx), *self._places})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Returns a command, imported where it was not asked for before; None for an unknown name."""
+        """Returns a command by name, imported on demand; returns None if the name is unknown."""
         if cmd_name not in self.commands and cmd_name in self._places:
             module, _, function = self._places[cmd_name].partition(":")
             self.add_command(getattr(import_module(module), function), cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; turns errors of ours, and an interrupt, into a sentence and an exit code."""
+        """Runs a command; turns an `EngineError` or an interrupt into a printed sentence and an exit code."""
         try:
             return super().invoke(ctx)
         except EngineError as error:

@@ -1,4 +1,4 @@
-"""Holds the options that several commands share, as click objects: commands take them into their `params`."""
+"""Defines the options that several commands share, as click options that commands put into `params`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DEFAULT_INDEX = "movie-index"
 PATH = click.Path(path_type=Path)
 
 option = partial(click.Option, show_default=True)
-"""Makes an option that takes a value."""
+"""Makes an option with a value, whose default the help text shows."""
 flag = partial(click.Option, is_flag=True)
-"""Makes an option that takes no value, and is True where it is given."""
+"""Makes an option without a value, which is True if the option is given."""
 
 INDEX = option(
     ["--index"],

@@ -1,4 +1,4 @@
-"""Prints answers to stdout, as JSON for programs or as text for people, and sends the talk to stderr."""
+"""Prints answers to stdout, as JSON or as tables of text, and prints remarks and log lines to stderr."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from engine.answers import LikelyReviewer, Recommendation, Variety
 
 Column = str | Callable[[Any], Any]
-"""The attribute of an answer that a column shows, or a function of the answer."""
+"""The name of the answer's attribute that a column shows, or a function that maps an answer to a value."""
 
 _PACKAGES = ("engine", "indexes", "pipelines")
 _REASONS_WIDTH = 60
-"""Characters of the column that names reasons, at most, so that a row fits a terminal."""
+"""The largest number of characters in the column "because of", so that a row fits a terminal."""
 _NOT_SHOWN = (FILES_ENTRY, CONFIG_SECTION, CALIBRATION_SECTION, BASELINES_SECTION)
-"""Sections of a manifest that are too long to print; --json shows them."""
+"""Sections of a manifest that are too long for a printed summary; --json prints all sections."""
 _GAP = "  "
 _WIDEST = 60
-"""Characters of a column of a table, at most."""
+"""The largest width of a column of a table, in characters."""
 _NARROWEST = 12
-"""Characters of a column below which it is no longer legible, so that it is cut no further."""
+"""The width, in characters, below which a column is not narrowed further, so that it stays legible."""
 
 
 def start_logging(level: int) -> None:
-    """Sends our own log lines of a level and above to stderr; other libraries log as before."""
+    """Sends the engine's own log lines of a level and above to stderr; other libraries log as before."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     for name in _PACKAGES:
         logger = logging.getLogger(name)
@@ -46,19 +46,19 @@ def start_logging(level: int) -> None:
 
 
 def log_more(_context: click.Context, _option: click.Parameter, verbose: bool) -> None:
-    """Starts logging in detail where --verbose was given."""
+    """Starts logging at level DEBUG if the option --verbose is given."""
     if verbose:
         start_logging(logging.DEBUG)
 
 
 def print_json(value: Any) -> None:
-    """Prints a value as JSON; letters beyond ASCII stay as they are where the output can carry them."""
+    """Prints a value as JSON, with letters beyond ASCII escaped unless the encoding of stdout is a UTF."""
     plain = "utf" in (sys.stdout.encoding or "").lower()
     click.echo(json.dumps(value, ensure_ascii=not plain, indent=2, default=str))
 
 
 def print_recommendations(movies: Sequence[Recommendation]) -> None:
-    """Prints recommended movies as a table."""
+    """Prints recommended movies as a table, with predicted ratings, reasons and variants if there are any."""
     columns = {"#": "rank", "movie": "movie_id", "title": "title", **_judgement(movies)}
     if any(movie.variants is not None for movie in movies):
         columns["variants"] = _variants
@@ -66,12 +66,12 @@ def print_recommendations(movies: Sequence[Recommendation]) -> None:
 
 
 def print_reviewers(reviewers: Sequence[LikelyReviewer]) -> None:
-    """Prints the reviewers to tell about a movie as a table."""
+    """Prints the reviewers who are most likely to review and like a movie, as a table."""
     print_answers(reviewers, {"#": "rank", "reviewer": "reviewer_id", **_judgement(reviewers)})
 
 
 def print_answers(answers: Sequence[Any], columns: Mapping[str, Column]) -> None:
-    """Prints answers as a table, with the keys of `columns` as headings."""
+    """Prints answers as a table with one row per answer; the keys of `columns` are the headings."""
     rows = [
         [
             getattr(answer, column) if isinstance(column, str) else column(answer)
@@ -83,7 +83,7 @@ def print_answers(answers: Sequence[Any], columns: Mapping[str, Column]) -> None
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = "") -> None:
-    """Prints values as a table that fits the terminal; a file or a pipe gets lines that are not cut."""
+    """Prints values as a table, narrowed to the width of the terminal if stdout is a terminal."""
     import shutil
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -91,7 +91,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: 
 
 
 def say_variety(variety: Variety | None) -> None:
-    """Says on stderr what variety did to a list, where some was asked for."""
+    """Prints to stderr how diversity and novelty changed a list; prints nothing if `variety` is None."""
     if variety is not None:
         click.echo(
             f"Variety took {variety.score_loss:.3g} off the mean score; the list's diversity is "
@@ -101,21 +101,21 @@ def say_variety(variety: Variety | None) -> None:
 
 
 def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
-    """Says on stderr that a list is shorter than wanted."""
+    """Prints to stderr that a list is shorter than wanted, if fewer answers were found than wanted."""
     if found < wanted:
         shown = {0: f"No {kind}", 1: f"Only one {kind}"}.get(found, f"Only {found:,} {kind}s")
         click.echo(f"{shown} can be listed.", err=True)
 
 
 def say_if_retrain(manifest: Mapping[str, Any]) -> None:
-    """Says on stderr that an index should be trained again, and why, where its updates say so."""
+    """Prints to stderr why an index should be trained again, if the manifest says that it should."""
     updates = manifest.get(UPDATES_SECTION) or {}
     if updates.get("retrain"):
         click.echo(f"Train again with build-index: {updates['reason']}.", err=True)
 
 
 def print_summary(manifest: Mapping[str, Any]) -> None:
-    """Prints what a manifest says of an index, without its longest sections, and the size of its files."""
+    """Prints a manifest without the sections of `_NOT_SHOWN`, and the total size of the index's files."""
     _print_section({name: manifest[name] for name in manifest if name not in _NOT_SHOWN})
     files = manifest.get(FILES_ENTRY)
     if isinstance(files, Mapping):
@@ -142,7 +142,7 @@ def _print_section(section: Mapping[str, Any], indent: str = "") -> None:
 
 
 def _is_comparison(value: Any) -> bool:
-    """Tells whether a section is a table: rows with the same kind of figures, such as metrics by model."""
+    """Tells whether a manifest's value is a mapping of rows, such as the metrics of each model."""
     rows = list(value.values()) if isinstance(value, Mapping) else []
     return len(rows) > 1 and all(
         isinstance(row, Mapping)
@@ -153,13 +153,13 @@ def _is_comparison(value: Any) -> bool:
 
 
 def _print_rows(rows: Sequence[Mapping[str, Any]], indent: str) -> None:
-    """Prints rows as a table under the names of all their fields."""
+    """Prints rows as a table with one column for each field that any row has."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     print_table(columns, [[row.get(column) for column in columns] for row in rows], indent)
 
 
 def _judgement(answers: Sequence[Recommendation | LikelyReviewer]) -> dict[str, Column]:
-    """Returns the columns that say what a reviewer would make of movies, without columns that are empty."""
+    """Returns the table columns for predicted ratings (else for relevance), and for reasons if any."""
     columns: dict[str, Column] = {"relevance": "relevance"}
     if any(answer.predicted_rating is not None for answer in answers):
         columns = {"stars": _stars, "like": _chance}
@@ -177,7 +177,7 @@ def _variants(movie: Recommendation) -> str | None:
 
 
 def _reasons(answer: Recommendation | LikelyReviewer) -> str | None:
-    """Joins the titles of the strongest reasons, as many as fit into the column whole."""
+    """Joins the titles of the largest reasons, as many whole titles as fit into the column."""
     titles = [reason.title or reason.movie_id for reason in answer.because or ()]
     shown = titles[:1]
     for title in titles[1:]:
@@ -198,9 +198,10 @@ def _chance(answer: Recommendation | LikelyReviewer) -> str | None:
 def format_table(
     headings: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int | None = None, indent: str = ""
 ) -> str:
-    """Lays values out in columns: numbers to the right, text to the left, None as a dash.
+    """Formats values as a table, with numbers aligned to the right, text to the left, and None as a dash.
 
-    Where lines would be longer than `width` characters, `indent` included, the widest columns are cut first.
+    If lines would be longer than `width` characters, including `indent`, the widest columns are narrowed
+    first.
 
     Example:
         >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))
@@ -233,7 +234,7 @@ def format_table(
 
 
 def cell_text(value: Any) -> str:
-    """Returns a value as one line that is safe to print; control characters are written as escapes."""
+    """Formats a value as one line of text, with control characters written as escape sequences."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -246,7 +247,7 @@ def cell_text(value: Any) -> str:
 
 
 def display_width(text: str) -> int:
-    """Counts the places that a text takes in a terminal: Asian letters take two, accents none."""
+    """Returns the width of a text in a terminal, in cells: a wide Asian letter takes 2, an accent takes 0."""
     if text.isascii():
         return len(text)
     return sum(_letter_width(letter) for letter in text)

@@ -1,4 +1,4 @@
-"""Holds the options of the commands that read reviews, and merges them into one configuration."""
+"""Defines the options of commands that read reviews, and merges the options into one configuration."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ READING_OPTIONS = (
         help="Set anything that has no option, such as ingest.threads=2. May be given several times.",
     ),
 )
-"""Options of every command that reads reviews."""
+"""The options of every command that reads files of reviews."""
 SOURCE_OPTIONS = (
     option(
         ["--metadata"],
@@ -88,7 +88,7 @@ SOURCE_OPTIONS = (
     ),
     *READING_OPTIONS,
 )
-"""Options of the commands that read reviews to train on or to describe them."""
+"""The options of commands that train on reviews or describe reviews."""
 
 _SETTINGS = {
     name: f"ingest.{name}"
@@ -97,21 +97,21 @@ _SETTINGS = {
         *("min_reviews_per_movie", "allow_truncated", "memory_limit", "threads"),
     )
 } | {"seed": "seed", "sentiment": "sentiment.use"}
-"""The setting that each option is, by the name of the option."""
+"""The dotted name of the setting that each option sets, by the name of the option."""
 
 
 class SourceCommand(click.Command):
-    """A command that reads reviews; its `config` holds the settings of a recipe, of --set and of options."""
+    """A command that reads reviews, whose `config` merges the settings of a recipe, --set and options."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Merges the settings, starts logging, and runs the command.
+        """Merges the settings of the recipe, --set and options, starts logging, and runs the command.
 
         Raises:
             ConfigError: a setting is unknown, of the wrong type or out of range.
         """
         start_logging(logging.INFO)
         given = {setting: ctx.params.pop(name, None) for name, setting in _SETTINGS.items()}
-        # An option that was not given is None, and a flag False: neither overrides what the recipe says.
+        # An option that is not given is None, or False for a flag, and must not override the recipe.
         given = {name: value for name, value in given.items() if value is not None and value is not False}
         if "ingest.columns" in given:
             columns = f"ingest.columns={given['ingest.columns']}"

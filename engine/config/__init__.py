@@ -1,4 +1,4 @@
-"""Holds every setting of a build, and reads settings from text and TOML."""
+"""Defines all settings of a build, and reads settings from TOML files and from text."""
 
 from engine.config.sections import Config, load_config
 

@@ -1,4 +1,4 @@
-"""Holds every setting of a build, each with its default, its range, its meaning and when to change it."""
+"""Defines all settings of a build, each with a default, a range, a meaning and a reason to change it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Share = Annotated[float, at_least(0.0, 1.0)]
 Penalty = Annotated[float, at_least(0.0)]
 
 RENAMED = {"relevance.max_epochs": "relevance.max_rounds", "rating.max_epochs": "rating.max_rounds"}
-"""Settings that are still read under the name that they had before."""
+"""The new name of each renamed setting, by the old name, which is still read."""
 GONE = (
     *("split.validation_share", "relevance.members_up_to", "relevance.num_targets"),
     *(f"relevance.{name}" for name in ("patience", "batch_size", "round_size", "reviewer_dropout")),
@@ -39,11 +39,11 @@ GONE = (
     *("neighbours.num_linear_neighbours", "cold.max_words", "cold.features", "cold.num_neighbours"),
     *("index.audit_k", "index.audit_reviewers"),
 )
-"""Settings that are fixed now; the manifests of older indexes may hold them."""
+"""Former settings, whose values are fixed now; the manifests of older indexes may hold former settings."""
 
 
 class _Section:
-    """Checks every setting of a section by the rules beside its type."""
+    """The base class of sections, which checks each setting by the rules in the annotation of its type."""
 
     def __post_init__(self) -> None:
         check_rules(type(self).__name__.removesuffix("Config").lower(), self)
@@ -51,35 +51,41 @@ class _Section:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestConfig(_Section):
-    """Says what is read from the source files, and which rows stay."""
+    """Says how the source files are read, and which reviews and movies are kept."""
 
     format: Annotated[str, one_of("auto", "amazon", "movielens", "table")] = "auto"
-    """How the files are written. Change it when `auto` takes a file for something else."""
+    """The format of the source files. Change `format` when `auto` mistakes the format of a file."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Which source column of a table is which of ours. Give it when a table names its columns in another
-    way, such as {"reviewer": "user", "movie": "item"}."""
+    """The names of the columns of a source table, by our names of the columns. Give `columns` when a table
+    uses other column names, such as {"reviewer": "user", "movie": "item"}."""
     where: str | None = None
-    """An SQL condition over the prepared columns; a row stays if it is true. Give it to build from a part of
-    the reviews, such as those of one category."""
+    """An SQL condition over the prepared columns; rows for which the condition is true are kept. Give `where`
+    to build from a part of the reviews, such as the reviews of one category."""
     since: Annotated[str | None, DAY] = None
-    """The first day kept. Give it to leave out reviews that are too old to count."""
+    """The first day whose reviews are kept. Give `since` to leave out reviews that are too old to count."""
     until: Annotated[str | None, DAY] = None
-    """The last day kept. Give it to build the index as it would have been on that day."""
+    """The last day whose reviews are kept. Give `until` to build the index as the index would have been on
+    that day."""
     verified_only: bool = False
-    """Keep only reviews of verified purchases. Turn it on when other reviews cannot be trusted."""
+    """Keep only reviews of verified purchases. Turn `verified_only` on when other reviews cannot be
+    trusted."""
     min_reviews_per_reviewer: Count = 2
-    """Reviewers with fewer reviews are dropped, until all that is left has enough (the k-core). Raise it to
-    train faster on active reviewers alone; at 1 nobody is dropped."""
+    """The least number of reviews of a reviewer; reviewers with fewer are dropped, repeatedly, until the
+    k-core of reviewers and movies is left. Raise `min_reviews_per_reviewer` to train faster on active
+    reviewers alone; at 1 no reviewer is dropped."""
     min_reviews_per_movie: Count = 2
-    """Movies with fewer reviews are dropped in the same way. Raise it to keep rarely reviewed movies out of
-    the training; at 1 none is dropped."""
+    """The least number of reviews of a movie; movies with fewer are dropped, repeatedly, until the k-core of
+    reviewers and movies is left. Raise `min_reviews_per_movie` to train without rarely reviewed movies; at 1
+    no movie is dropped."""
     allow_truncated: bool = False
-    """Build from what can be read of a gzip file that ends too early. Turn it on when the rest is lost."""
+    """Build from the readable part of a gzip file that ends too early. Turn `allow_truncated` on when the
+    rest of the file is lost."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
-    """Memory that DuckDB may use before it spills to disk; small files are read with less. Lower it on a
-    small machine, raise it where reading spills."""
+    """Memory that DuckDB may use before spilling to disk; small files are read with less memory. Lower
+    `memory_limit` on a small machine; raise it when DuckDB spills to disk."""
     threads: Annotated[int, at_least(0, 1024)] = 0
-    """Threads of DuckDB, FAISS and TensorFlow; 0 takes one a core. Lower it to leave cores to other work."""
+    """The number of threads of DuckDB, FAISS and TensorFlow; 0 means one thread per core. Lower `threads` to
+    leave cores to other programs."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,165 +95,175 @@ class IngestConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig(_Section):
-    """Says which reviews are held out to measure a build and to choose its weights."""
+    """Says which reviews are held out to measure a build and to choose the weights of a score's parts."""
 
     test_share: Annotated[float, at_least(0.0, 0.5)] = 0.2
-    """Each reviewer's last share of reviews, on which the figures of a build are measured. Set it to 0 to
-    save the training that measures, when the figures are known already."""
+    """The share of each reviewer's reviews, the last ones, that is held out to measure a build. Set
+    `test_share` to 0 to skip the training that is only for measuring, when the figures are already known."""
     max_holdouts: Annotated[int, at_least(1, 20)] = 4
-    """Trainings, at most, that choose length and weights on held-out reviews; more than one where one holds
-    out fewer than some 650 likes. Set it to 1 to build a small index faster."""
+    """The largest number of trainings that validate on held-out reviews, to choose the number of rounds and
+    the weights of a score's parts; one training is enough if about 670 likes or more are held out. Set
+    `max_holdouts` to 1 to build a small index faster."""
     order: Annotated[str, one_of("auto", "time", "none")] = "auto"
-    """time: each reviewer's last reviews are held out, and older reviews fade; none: any reviews are held
-    out, and all count alike; auto: time, where the data has any. Change it to none when the times say when
-    reviews were stored and not when they were written."""
+    """The order of each reviewer's reviews: with time, the last reviews are held out, and older reviews weigh
+    less; with none, random reviews are held out, and all reviews weigh the same; auto means time if the data
+    has times, else none. Change `order` to none when the times say when reviews were stored, not when reviews
+    were written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SentimentConfig(_Section):
-    """Says what the texts of reviews add to the ratings that are learned from."""
+    """Says how the sentiment of review texts changes the ratings that the model learns from."""
 
     use: bool = False
-    """Score the texts with a lexicon of English, and blend the scores with the stars. Turn it on when
-    `engine evaluate --sentiment` finds the blend better."""
+    """Score the review texts with an English sentiment lexicon, and blend the scores with the stars. Turn
+    `use` on when `engine evaluate --sentiment` finds the blend better."""
     weight: Share = 0.3
-    """The weight of the texts beside the stars. Raise it when the stars are nearly all the same."""
+    """The weight of the text scores in the blend with the stars. Raise `weight` when nearly all stars are the
+    same."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelevanceConfig(_Section):
-    """Shapes the head that tells whether a reviewer will come to a movie; FAISS searches its vectors."""
+    """Sets the size and training of the relevance head, which predicts whether a reviewer reviews a movie."""
 
     embedding_dim: Annotated[int, at_least(1, 4096)] = 64
-    """Numbers in the vector of a reviewer or movie, without the movie's bias. Lower it to save memory and
-    time, raise it for many millions of reviews; `engine tune` searches it."""
+    """The dimension of the vectors of reviewers and movies, without the movie's bias. Lower `embedding_dim`
+    to save memory and time, raise it for many millions of reviews; `engine tune` tunes this setting."""
     recency_power: Annotated[float, at_least(0.0, 4.0)] = 0.4
-    """How fast older reviews fade: the n-th last review counts n ** -recency_power. Raise it when tastes
-    change quickly; `engine tune` searches it."""
+    """How fast the weight of older reviews falls: a reviewer's n-th last review weighs n ** -recency_power.
+    Raise `recency_power` when preferences change quickly; `engine tune` tunes this setting."""
     num_members: Count = 2
-    """Heads of other seeds whose scores are averaged, for up to 200,000 reviews. Set it to 1 to train in half
-    the time, raise it for steadier lists."""
+    """The number of relevance heads, trained with different seeds, whose scores are averaged; with more than
+    200,000 reviews, one head is trained. Set `num_members` to 1 to train in half the time, raise it for
+    steadier lists."""
     max_history: Count = 500
-    """A reviewer's latest reviews that make up their vector. Lower it when a few reviewers with thousands of
-    reviews slow training down."""
+    """The largest number of a reviewer's latest reviews from which the reviewer's vector is computed. Lower
+    `max_history` when a few reviewers with thousands of reviews slow training down."""
     other_weight: Share = 0.3
-    """The weight, as targets, of reviews that are no likes; likes weigh 1. Lower it when lists should hold
-    only what people like, not also what they come to; `engine tune` searches it."""
+    """The weight of a training target that is not a like; a like weighs 1. Lower `other_weight` when lists
+    should hold movies that people like rather than movies that people watch; `engine tune` tunes this
+    setting."""
     max_rounds: Count = 40
-    """Rounds of training, at most. Lower it for a quick trial; raise it when the report's training curve
-    still rises at its end."""
+    """The largest number of training rounds. Lower `max_rounds` for a quick trial; raise it when the training
+    curve in the report still rises in the last rounds."""
     learning_rate: Annotated[float, at_least(0.0, 10.0)] = 0.005
-    """The length of a step of a row, in the units of its root mean square gradient. Lower it when a build
-    says that the loss is not finite; `engine tune` searches it."""
+    """The learning rate of the relevance head, whose steps are scaled by the root mean square of past
+    gradients. Lower `learning_rate` when a build reports a loss that is not finite; `engine tune` tunes this
+    setting."""
     dropout: Annotated[float, at_least(0.0, 0.95)] = 0.5
-    """The share of a reviewer vector's numbers left out in training. Raise it for few reviews, lower it for
-    very many; `engine tune` searches it."""
+    """The dropout rate of the numbers of a reviewer's vector in training. Raise `dropout` for few reviews,
+    lower it for very many reviews; `engine tune` tunes this setting."""
     l2: Penalty = 1e-4
-    """The weight of the squared vectors in the loss. Raise it for few reviews, lower it for very many;
-    `engine tune` searches it."""
+    """The weight of the L2 penalty on the vectors in the loss. Raise `l2` for few reviews, lower it for very
+    many reviews; `engine tune` tunes this setting."""
     num_negatives: Count = 4096
-    """Movies drawn against each step's targets in catalogues of more than 8,192 movies. Lower it to train
-    faster, raise it for better lists from a very large catalogue."""
+    """The number of negative movies that are drawn for each training step if the catalogue has more than
+    8,192 movies. Lower `num_negatives` to train faster, raise it for better lists from a very large
+    catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatingConfig(_Section):
-    """Shapes the head that tells what a reviewer will give a movie: a distribution over the levels."""
+    """Sets the size and training of the rating head, which predicts the chance of each rating level."""
 
     dim: Annotated[int, at_least(1, 4096)] = 32
-    """Numbers in the vector of a reviewer or movie of this head. Lower it to save memory and time;
-    `engine tune` searches it."""
+    """The dimension of the vectors of reviewers and movies in the rating head. Lower `dim` to save memory and
+    time; `engine tune` tunes this setting."""
     hidden_units: Annotated[tuple[int, ...], at_least(1, 65536)] = (32,)
-    """Widths of the MLP's hidden layers. Widen or add layers when there are very many ratings to learn
-    from."""
+    """The widths of the hidden layers of the rating head's MLP. Widen the layers, or add layers, when there
+    are very many ratings to learn from."""
     like_rating: float | None = None
-    """The lowest rating that is a like; by default three quarters up the scale, 4 of 1 to 5 stars. Give it
-    when people mean something else by a good rating."""
+    """The lowest rating that counts as a like; by default three quarters up the scale, 4 of 1 to 5 stars.
+    Give `like_rating` when a good rating starts elsewhere in the data."""
     max_rounds: Count = 18
-    """Rounds of training, at most. Lower it for a quick trial; raise it when the report's training curve
-    still rises at its end."""
+    """The largest number of training rounds. Lower `max_rounds` for a quick trial; raise it when the training
+    curve in the report still rises in the last rounds."""
     learning_rate: Annotated[float, at_least(0.0, 10.0)] = 0.005
-    """The length of the first steps, which falls to zero over the rounds. Lower it when a build says that
-    the loss is not finite."""
+    """The learning rate of the first round, which falls linearly to zero over the rounds. Lower
+    `learning_rate` when a build reports a loss that is not finite."""
     dropout: Annotated[float, at_least(0.0, 0.95)] = 0.2
-    """The share of the MLP's inputs left out in training. Raise it for few ratings, lower it for very
-    many."""
+    """The dropout rate of the inputs of the rating head's MLP in training. Raise `dropout` for few ratings,
+    lower it for very many ratings."""
     l2: Penalty = 0.6
-    """The weight of the squared vectors in the loss, per review. Raise it for few ratings, lower it for very
-    many; `engine tune` searches it."""
+    """The weight, per review, of the L2 penalty on the vectors in the loss. Raise `l2` for few ratings, lower
+    it for very many ratings; `engine tune` tunes this setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursConfig(_Section):
-    """Sizes the tables of neighbouring movies, which give candidates and add to scores."""
+    """Sizes the tables of neighbours (similar movies), which supply candidates and add to scores."""
 
     num_neighbours: Count = 200
-    """Neighbours kept of each movie. Lower it when the index takes too much disk or the build too long."""
+    """The number of neighbours that are kept of each movie. Lower `num_neighbours` when the index takes too
+    much disk space, or when the build takes too long."""
     linear_up_to: Annotated[int, at_least(0)] = 10_000
-    """Catalogues of up to this many movies may get a linear model of all pairs. Lower it when that takes too
-    much memory, which grows with the square of the movies, or time, which grows with the third power."""
+    """The largest catalogue, in movies, for which the linear item-item model of all pairs of movies is tried.
+    Lower `linear_up_to` when this model takes too much memory, which grows with the square of the number of
+    movies, or too much time, which grows with the third power."""
     linear_l2: Annotated[float, at_least(1e-3)] = 100.0
-    """The penalty of the linear model, in reviewers; multiples of it are tried on held-out likes. Change it
-    as `engine tune` finds."""
+    """The L2 penalty of the linear item-item model, in reviewers; multiples of this penalty are tried on
+    held-out likes. Change `linear_l2` as `engine tune` finds."""
     num_content_neighbours: Annotated[int, at_least(0)] = 100
-    """Movies alike by metadata that are tried as neighbours of each movie. Set it to 0 when the metadata says
-    nothing of taste."""
+    """The number of movies with similar metadata that are tried as neighbours of each movie. Set
+    `num_content_neighbours` to 0 when the metadata does not say which movies people like."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColdConfig(_Section):
-    """Says what becomes of cold movies, which metadata describes and nobody has reviewed."""
+    """Says how cold movies enter the index: movies that have metadata but too few reviews to train on."""
 
     enabled: bool = True
-    """Take cold movies into the index, with vectors from their metadata. Turn it off when lists should hold
-    reviewed movies alone, and nothing is to be added with `engine add-movies`."""
+    """Take cold movies into the index, with vectors that are predicted from metadata. Turn `enabled` off when
+    lists should hold only reviewed movies, and no movie will be added with `engine add-movies`."""
     max_reviews: Annotated[int, at_least(0)] = 1
-    """A movie that was dropped for having too few reviews joins as a cold movie if it has this many at most.
-    Raise it together with ingest.min_reviews_per_movie."""
+    """The largest number of reviews of a movie that was dropped for too few reviews and still joins as a cold
+    movie. Raise `max_reviews` together with ingest.min_reviews_per_movie."""
     list_share: Share = 0.02
-    """The part of all top tens that cold movies may take; their scores are lowered to reach it. Raise it to
-    show more that is new."""
+    """The largest share of all places in top tens that cold movies may take; the biases of cold movies are
+    lowered to stay below this share. Raise `list_share` to show more new movies."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PopularityConfig(_Section):
-    """Says what is listed for unknown reviewers."""
+    """Says how the popularity of movies, which orders the list of an unknown reviewer, is computed."""
 
     half_life_days: Annotated[float, at_least(0.01)] = 1000.0
-    """The age at which a review counts half in a movie's popularity. Lower it when fame passes quickly."""
+    """The age, in days, at which a review counts half in the popularity of a movie. Lower `half_life_days`
+    when popularity passes quickly."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IndexConfig(_Section):
-    """Says how movie vectors are searched, and how much that may lose against scoring every movie."""
+    """Says how movie vectors are searched, and how much the search may lose against scoring every movie."""
 
     kind: Annotated[str, one_of("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8")] = "auto"
-    """The kind of vector index; auto chooses by size, memory and recall. Change it to flat for exact search,
-    or to a kind that suits your machine better."""
+    """The kind of vector index; auto chooses a kind by number of movies, memory and recall. Change `kind` to
+    flat for exact search, or to a kind that suits your machine better."""
     recall_floor: Share = 0.99
-    """The least part of the exhaustive top list that the two-stage search must find. Lower it for faster
-    answers from a very large catalogue."""
+    """The least share of the exhaustive top list that the two-stage search must find. Lower `recall_floor`
+    for faster answers from a very large catalogue."""
     memory_limit: Annotated[str, MEMORY] = "1GB"
-    """Memory that the vectors of an index chosen by auto may take, where that finds enough. Lower it when
-    answers come from a small machine."""
+    """The most memory that the vectors of an index chosen by auto may take, if the recall floor allows. Lower
+    `memory_limit` when a small machine answers questions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig(_Section):
-    """Says what a build measures beside its own figures."""
+    """Says when a build also trains baselines, to compare the model with the baselines in the report."""
 
     baselines_up_to: Annotated[int, at_least(0)] = 200_000
-    """Builds from up to this many reviews train baselines too, for their report. Set it to 0 to build
-    faster."""
+    """The largest number of reviews for which a build also trains baselines for the report. Set
+    `baselines_up_to` to 0 to build faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Holds every setting of a build."""
+    """Holds all settings of a build, by section."""
 
     seed: int = 42
-    """The seed of every random choice; equal seeds and data give equal indexes. Change it to see how much
-    the figures owe to chance."""
+    """The seed of every random choice; equal seeds and equal data give equal indexes. Change `seed` to see
+    how much the figures depend on chance."""
     ingest: IngestConfig = field(default_factory=IngestConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     sentiment: SentimentConfig = field(default_factory=SentimentConfig)
@@ -260,12 +276,12 @@ class Config:
     report: ReportConfig = field(default_factory=ReportConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns every setting as plain values, which the manifest keeps."""
+        """Returns all settings as plain values, which a manifest stores as JSON."""
         return to_mapping(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
-        """Restores what `to_dict` gave, also in an older version; missing settings take defaults."""
+        """Makes a `Config` from values of `to_dict`, also of an older version; fills in defaults."""
         kept = {
             section: {name: held[name] for name in held if f"{section}.{name}" not in GONE}
             if isinstance(held, Mapping)
@@ -278,12 +294,13 @@ class Config:
 def load_config(
     recipe: Path | None = None, assignments: Sequence[str] = (), overrides: Mapping[str, Any] | None = None
 ) -> Config:
-    """Merges defaults < recipe < assignments < overrides into one checked configuration.
+    """Merges defaults < recipe < assignments < overrides, in rising priority, into one checked `Config`.
 
     Args:
-        recipe: a TOML file that holds only what differs from the defaults.
-        assignments: texts such as `ingest.threads=2`, as given to `--set`.
-        overrides: values by dotted name, such as `{"seed": 7, "ingest.where": "price < 10"}`, or nested.
+        recipe: a TOML file that holds only the settings that differ from the defaults.
+        assignments: texts such as `ingest.threads=2`, which the option `--set` takes.
+        overrides: values by dotted name, such as `{"seed": 7, "ingest.where": "price < 10"}`, or a mapping of
+            sections.
 
     Raises:
         ConfigError: a setting is unknown, fixed now, of the wrong type or out of range, or the recipe cannot
@@ -298,7 +315,7 @@ def load_config(
 
 
 def _current(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns nested settings under the names that they have now."""
+    """Returns nested settings under their present names; `RENAMED` says which settings were renamed."""
     current = dict(values)
     for section, held in values.items():
         if isinstance(held, Mapping):
@@ -308,10 +325,10 @@ def _current(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _current_name(setting: str) -> str:
-    """Returns the name that a setting has now.
+    """Returns the present name of a setting, which `RENAMED` gives for a renamed setting.
 
     Raises:
-        ConfigError: the setting is fixed now.
+        ConfigError: the setting is a former setting, whose value is fixed now.
     """
     if setting in GONE:
         raise ConfigError(f"Setting '{setting}' is fixed now and cannot be set; leave it out")

@@ -1,8 +1,9 @@
-"""Reads settings into nested frozen dataclasses from plain mappings and text, and checks and converts them.
+"""Converts settings from mappings or text, checks the settings, and fills dataclasses with the settings.
 
-Knows no setting by name; `engine/config/sections.py` holds the settings. A section is a frozen, keyword-only
-dataclass whose fields are booleans, numbers, text, optional ones of these, tuples of one type, mappings of
-text, or sections. Rules stand beside the types, as in `Annotated[int, at_least(1)]`.
+This module names no setting; `engine/config/sections.py` defines the settings. A section of settings is a
+frozen, keyword-only dataclass. The type of a field is a boolean, a number, text, None or one of the former, a
+tuple of one type, a mapping of text to text, or another section. The rules of a field stand in the annotation
+of the field's type, such as `Annotated[int, at_least(1)]`.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ _EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite numb
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """Demands something of a setting, as in "must be at least 1"."""
+    """Describes a condition that the value of a setting must meet, such as "at least 1"."""
 
     wanted: str
-    """What is demanded, as part of a sentence."""
+    """The condition in words, as the end of a sentence that begins "must be"."""
     holds: Callable[[Any], bool]
     choices: tuple[str, ...] = ()
-    """All texts that are as demanded, where these are few."""
+    """The texts that the rule allows; empty if the rule does not list the allowed texts."""
 
     def check(self, setting: str, value: Any) -> None:
-        """Raises ConfigError for a value that is not as demanded, with the choice nearest to it."""
+        """Raises ConfigError if a value breaks the rule; the error suggests the most similar allowed text."""
         if not self.holds(value):
             matches = difflib.get_close_matches(str(value), self.choices, n=1)
             advice = f"; did you mean '{matches[0]}'?" if matches else ""
@@ -46,13 +47,13 @@ class Rule:
 
 
 def at_least(low: float, high: float = math.inf) -> Rule:
-    """Demands a number from `low` to `high`."""
+    """Returns the rule that a number must lie from `low` to `high`, including `low` and `high`."""
     upper = "" if high == math.inf else f" and at most {high:g}"
     return Rule(f"at least {low:g}{upper}", lambda value: low <= value <= high)
 
 
 def one_of(*choices: str) -> Rule:
-    """Demands one of some texts."""
+    """Returns the rule that a text must be one of the given choices."""
     return Rule(f"one of {', '.join(choices)}", choices.__contains__, choices)
 
 
@@ -71,13 +72,15 @@ MEMORY = Rule(
 
 
 def rules(section: type[Any]) -> dict[str, tuple[Rule, ...]]:
-    """Returns the rules of each setting of a section, by its name."""
+    """Returns the rules of each setting of a section, by the name of the setting."""
     kinds = typing.get_type_hints(section, include_extras=True)
     return {name: getattr(kind, "__metadata__", ()) for name, kind in kinds.items()}
 
 
 def check_rules(name: str, section: Any) -> None:
-    """Checks the settings of a section by the rules beside their types; None passes, of a tuple each item.
+    """Checks that every setting of a section, called `name`, meets the rules in the annotation of its type.
+
+    The value None meets every rule. A tuple meets a rule if each item of the tuple meets the rule.
 
     Raises:
         ConfigError: a setting breaks a rule.
@@ -90,7 +93,7 @@ def check_rules(name: str, section: Any) -> None:
 
 
 def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
-    """Lists every setting under a section as its dotted name and its type, in the order of the fields."""
+    """Returns the type of every setting of a section by the setting's dotted name, in field order."""
     found: dict[str, Any] = {}
     for name, kind in typing.get_type_hints(section).items():
         if dataclasses.is_dataclass(kind):
@@ -101,15 +104,15 @@ def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
 
 
 def to_mapping(section: Any) -> dict[str, Any]:
-    """Turns a section into plain values that JSON can hold; `from_mapping` restores an equal section."""
+    """Turns a section of settings into plain values that JSON can hold; `from_mapping` reverses this."""
     return {field.name: _plain(getattr(section, field.name)) for field in dataclasses.fields(section)}
 
 
 def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str = "") -> Section:
-    """Makes a section from plain values; a setting that is not given keeps its default.
+    """Makes a section of settings from plain values; a setting without a value gets its default.
 
     Raises:
-        ConfigError: a name is unknown, a value has the wrong type, or the section refuses it.
+        ConfigError: a name is unknown, or a value has the wrong type or breaks a rule.
     """
     kinds = typing.get_type_hints(section)
     given: dict[str, Any] = {}
@@ -128,9 +131,12 @@ def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str 
 
 
 def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
-    """Splits `section.key=value` into the dotted name and a value of the type that the setting has.
+    """Splits `section.key=value` into the setting's dotted name and a value of the setting's type.
 
-    Tuples are written `64,32`, mappings `a=b,c=d`, and an optional setting is emptied by `none`.
+    A tuple is written `64,32`, and a mapping `a=b,c=d`; the text `none` sets an optional setting to None.
+
+    Raises:
+        ConfigError: the assignment has no `=`, the setting is unknown, or the value has the wrong type.
     """
     name, separator, text = assignment.partition("=")
     name = name.strip()
@@ -146,7 +152,7 @@ def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
 
 
 def parse_text(setting: str, text: str, kind: Any) -> Any:
-    """Reads a value of a type from text."""
+    """Converts text to the type of a setting; raises ConfigError if the text does not fit the type."""
     if typing.get_origin(kind) is Mapping:
         pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
         if not all(separator for _, separator, _ in pairs):
@@ -169,7 +175,10 @@ def parse_text(setting: str, text: str, kind: Any) -> Any:
 
 
 def convert(setting: str, value: Any, kind: Any) -> Any:
-    """Checks a plain value against a setting's type; whole numbers pass as numbers and lists as tuples."""
+    """Converts a plain value to the type of a setting; raises ConfigError if the value has another type.
+
+    A whole number is converted to a float for a setting of type float, and a list to a tuple.
+    """
     inner, optional = _without_none(kind)
     if value is None and optional:
         return None
@@ -187,7 +196,10 @@ def convert(setting: str, value: Any, kind: Any) -> Any:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Lays plain values over one another, later layers on top; dotted names reach into sections."""
+    """Merges mappings of settings into one nested mapping; later values replace earlier values.
+
+    A dotted name, such as "ingest.threads", names a setting in a section.
+    """
     merged: dict[str, Any] = {}
     for layer in layers:
         for name, value in layer.items():
@@ -198,7 +210,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown_setting(setting: str, known: Iterable[str]) -> ConfigError:
-    """Makes the error for a name that no setting has, with the nearest names that exist."""
+    """Makes the error for an unknown name of a setting, which suggests the most similar known names."""
     names = list(known)
     last_words = {name.rpartition(".")[2]: name for name in names}
     wanted = setting.rpartition(".")[2]
@@ -210,14 +222,14 @@ def unknown_setting(setting: str, known: Iterable[str]) -> ConfigError:
 
 
 def size_in_bytes(value: str) -> int:
-    """Reads an amount of memory such as "4GB" (powers of 1,000) or "512MiB" (powers of 1,024)."""
+    """Converts text such as "4GB" (powers of 1,000) or "512MiB" (powers of 1,024) to a number of bytes."""
     number, unit = re.split(r"(?=[A-Za-z])", value.replace(" ", ""), maxsplit=1)
     base = 1024 if "i" in unit.lower() else 1000
     return int(float(number) * base ** ("KMGT".index(unit[0].upper()) + 1))
 
 
 def expected(kind: Any) -> str:
-    """Names the values that a type of setting takes, as part of a sentence."""
+    """Returns a phrase for the values that a type of setting takes, such as "a whole number"."""
     if typing.get_origin(kind) is tuple:
         return f"a list of which each item is {expected(typing.get_args(kind)[0])}"
     return "a table of text" if typing.get_origin(kind) is Mapping else _EXPECTED[_without_none(kind)[0]]

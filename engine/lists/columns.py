@@ -1,7 +1,8 @@
-"""Makes the top lists of very many reviewers as columns, without cards or titles, to be written to files.
+"""Makes the top lists of very many reviewers as arrays of rows and scores, to be written to files.
 
-Where no option but `all_variants` decides what is listed, the lists of a batch are made at once. Otherwise,
-and where a list stays short, lists are made one by one. Both ways give the same lists.
+If no option except `all_variants` is set, all lists of a batch of reviewers are made at once. If another
+option is set, or for lists with fewer than k movies, `ListMaker` makes the lists one by one. Lists made at
+once and lists made one by one hold the same movies.
 """
 
 from __future__ import annotations
@@ -22,33 +23,33 @@ from engine.search.top_lists import TopLists, top_lists
 
 
 class ListColumns(NamedTuple):
-    """Holds lists one below the other, best first; every column has one value for each listed movie."""
+    """Holds the concatenated lists of several reviewers as columns with one value for each listed movie."""
 
     places: Rows
-    """int64 [num], ascending: whose list the movie is in, as a position among the reviewers asked for."""
+    """The position, in the reviewers asked for, of each listed movie's reviewer, int64 [num], ascending."""
     ranks: NDArray[np.int32]
-    """int32 [num], counted from 1 in each list."""
+    """The rank of each movie in its list, int32 [num], counted from 1."""
     movie_rows: Rows
-    """int64 [num]."""
+    """The row of each listed movie, int64 [num]."""
     scores: Floats
-    """float32 [num]."""
+    """The score of each listed movie, float32 [num]."""
     relevance: Floats
-    """float32 [num]."""
+    """The score of each listed movie without the chance of a like, float32 [num]."""
     predicted_ratings: Floats | None
-    """float32 [num], in stars; None where the data has no ratings."""
+    """The mean of each predicted rating, float32 [num], in stars; None if the data has no ratings."""
     like_probabilities: Floats | None
-    """float32 [num], 0 to 1; None where the data has no ratings."""
+    """The chance that each movie is liked, float32 [num], 0 to 1; None if the data has no ratings."""
 
     def select(self, chosen: Rows | NDArray[np.bool_]) -> ListColumns:
-        """Selects lines by their positions, or by a mark on each line."""
+        """Selects listed movies from every column, by their positions or by a mask, bool [num]."""
         columns: Any = (None if column is None else column[chosen] for column in self)
         return ListColumns(*columns)
 
     @classmethod
     def joined(cls, parts: Sequence[ListColumns], lengths: Sequence[int]) -> ListColumns:
-        """Puts one part or more below the other; `lengths` says how many reviewers each part was made for.
+        """Concatenates the columns of one or more parts; `lengths` holds each part's number of reviewers.
 
-        The places of each part count on from the parts before.
+        The `places` of each part are raised by the number of reviewers in all earlier parts.
         """
         starts = np.cumsum([0, *lengths[:-1]])
         moved = [part._replace(places=part.places + start) for part, start in zip(parts, starts, strict=True)]
@@ -59,7 +60,7 @@ class ListColumns(NamedTuple):
 
 
 class ColumnMaker:
-    """Makes the lists of known reviewers as columns, from the candidates of `source` or one by one."""
+    """Makes the lists of reviewers of the index as columns, from the candidates that `source` finds."""
 
     def __init__(self, source: CandidateSource, lists: ListMaker) -> None:
         self._model = source.model
@@ -69,10 +70,10 @@ class ColumnMaker:
             self._of_films = _FilmSource(source, lists.variants.most_reviewed(lists.movie_counts))
 
     def make(self, reviewer_rows: Rows, k: int, options: ListOptions) -> ListColumns:
-        """Makes the lists of some reviewers; reasons and variants are not shown, whatever the options say.
+        """Makes the lists of some reviewers; the options `because` and `show_variants` have no effect.
 
         Raises:
-            EngineError: an argument is wrong, as in `ListMaker.make`.
+            EngineError: `k` or an option is wrong; `ListMaker.make` lists the errors.
         """
         check_k(k)
         options = replace(options, because=False, show_variants=False)
@@ -118,7 +119,7 @@ class ColumnMaker:
 
 
 class _FilmSource(CandidateSource):
-    """Finds candidates that each stand for their film, and none of a film that the reviewer has seen."""
+    """Replaces each candidate by the most reviewed variant of its film, and removes films already seen."""
 
     def __init__(self, source: CandidateSource, films: Rows) -> None:
         super().__init__(source.model, source.index, source.num_candidates)
@@ -126,7 +127,7 @@ class _FilmSource(CandidateSource):
         self._films = films
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        # Twice as many are asked for, since several of them may be one film.
+        # Twice as many candidates are asked for, since several candidates may be variants of one film.
         places, movie_rows = self._source.find_many(reviewers, 2 * k)
         histories = reviewers.histories
         seen = self.model.keys(histories.places, self._films[histories.movie_rows])

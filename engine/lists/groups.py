@@ -1,8 +1,8 @@
-"""Makes one list for several reviewers, such as a household: it suits all on average, or displeases nobody.
+"""Makes one top list for a group of reviewers, such as a household, from the scores of all members.
 
-The members' scores lie on scales of their own, and the member with the widest spread would decide alone. So
-each member's scores are first brought to mean 0 and standard deviation 1 over the same movies: the best
-candidates of all members together, whatever the options of the list.
+Scores of different members have different scales, so that a plain mean of the scores would follow the member
+with the largest standard deviation. Each member's scores are therefore first normalised to mean 0 and
+standard deviation 1 over the unseen candidates of all members, whatever the options of the list.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from engine.answers import GroupRecommendation, MemberPrediction, Reason, TopLis
 from engine.arrays import Doubles, Floats, Rows
 from engine.errors import ConfigError
 from engine.lists.maker import ListMaker, rated_fields
-from engine.lists.recipients import MOST_REASONS, OneReviewer, Recipient
+from engine.lists.reasons import MOST_REASONS, OneReviewer, Recipient
 from engine.model.values import Reviewer, Scores
 from engine.questions.options import ListOptions
 
 STRATEGIES = ("average", "least-misery")
-"""How the members' scores become one: their mean, or the lowest (O'Connor et al. 2001)."""
+"""How a group's score is made: the mean or the lowest of the members' scores (O'Connor et al. 2001)."""
 
 
 class Group(Recipient):
-    """Several reviewers, given by their ids, who receive one list; what any member has seen counts as seen.
+    """A group of reviewers who receive one list; a movie that any member has seen counts as seen.
+
+    `members` holds each member by reviewer id.
 
     Raises:
-        ConfigError: there is no member, or the strategy is not one of `STRATEGIES`.
+        ConfigError: the group has no member, or the strategy is not one of `STRATEGIES`.
     """
 
     def __init__(self, lists: ListMaker, members: Mapping[str, Reviewer], strategy: str) -> None:
@@ -49,16 +51,16 @@ class Group(Recipient):
         self._spreads = np.where(spreads > 0, spreads, 1.0)
 
     def candidates(self, k: int, *, include_seen: bool = False) -> Rows:
-        """Finds the candidates of all members, by default without what any has seen: int64, ascending."""
+        """Returns the rows of all members' candidates, int64, ascending, by default without seen movies."""
         sides = [member.reviewer for member in self._members]
         found = np.unique(np.concatenate(self._source.find(sides, k, include_seen=include_seen)))
         return found if include_seen else np.setdiff1d(found, self.seen_rows, assume_unique=True)
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores some movies by the strategy.
+        """Scores some movies for the group, by the strategy.
 
-        With "average" the chances of ratings are the members' mean; with "least-misery" they are those of
-        the member who would give the movie least.
+        With "average" the chance of each rating level is the mean of the members' chances. With
+        "least-misery" the chances are copied from the member whose predicted rating of the movie is lowest.
         """
         parts = [member.scores(movie_rows) for member in self._members]
         score = self._combined(self._normalised([part.score for part in parts]))
@@ -73,7 +75,11 @@ class Group(Recipient):
         return Scores(score, relevance, chances[lowest, np.arange(len(movie_rows))])
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Finds the reviews that add most to each movie's score: of any member, or of the least pleased."""
+        """Finds the reviews that add most to the group's score of each movie.
+
+        With "average" every member's reviews count. With "least-misery" only the member with the lowest
+        normalised score of the movie counts.
+        """
         normalised = self._normalised([member.scores(movie_rows).score for member in self._members])
         share = np.full(normalised.shape, 1.0 / len(self._members))
         if self._least:
@@ -93,7 +99,7 @@ class Group(Recipient):
         ]
 
     def predictions(self, movie_rows: Rows) -> list[tuple[MemberPrediction, ...]]:
-        """Predicts what each member would make of each movie, in the order of the movies."""
+        """Predicts each member's rating and chance of a like for each movie, in the order of the movies."""
         columns = []
         for reviewer_id, member in zip(self._ids, self._members, strict=True):
             chances = member.scores(movie_rows).probabilities
@@ -110,12 +116,12 @@ class Group(Recipient):
         return list(zip(*columns, strict=True))
 
     def _normalised(self, scores: Sequence[Floats]) -> Doubles:
-        """Brings each member's scores to one scale: float64 [num_members, num_movies]."""
+        """Normalises scores by each member's mean and deviation: float64 [num_members, num_movies]."""
         normalised: Doubles = (np.stack(scores) - self._means[:, None]) / self._spreads[:, None]
         return normalised
 
     def _combined(self, values: Doubles) -> Floats:
-        """Makes one value a movie of the members' values, float64 [num_members, num_movies]."""
+        """Takes the mean or minimum over members, float64 [num_members, num_movies]: float32 [num_movies]."""
         combined: Doubles = values.min(axis=0) if self._least else values.mean(axis=0)
         return combined.astype(np.float32)
 
@@ -123,10 +129,10 @@ class Group(Recipient):
 def group_list(
     lists: ListMaker, members: Mapping[str, Reviewer], strategy: str, k: int, options: ListOptions
 ) -> TopList:
-    """Makes the list of a group, which says of each movie what each member would make of it.
+    """Makes the top list of a group, with the rating of each movie that is predicted for each member.
 
     Raises:
-        EngineError: there is no member, or an argument is wrong, as in `ListMaker.make`.
+        EngineError: the group has no member, or an argument is wrong; `ListMaker.make` lists the errors.
     """
     group = Group(lists, members, strategy)
     top = lists.make_for(group, group.candidates(k, include_seen=options.include_seen), k, options)
@@ -138,7 +144,7 @@ def group_list(
 
 
 def _strongest(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """Adds up the contributions of each movie's reviews, and returns the strongest reasons."""
+    """Sums members' reasons that name the same reviewed movie; returns the `MOST_REASONS` largest sums."""
     by_movie: dict[str, Reason] = {}
     for reason in reasons:
         known = by_movie.get(reason.movie_id)

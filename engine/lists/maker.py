@@ -1,4 +1,4 @@
-"""Makes top lists: finds candidates, leaves out what the options exclude, keeps the best, names them."""
+"""Makes top lists: finds candidate movies, removes excluded movies, and keeps the k highest scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.arrays import Doubles, Floats, Rows, are_held, k_highest
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants, format_of_card, is_in_format
-from engine.lists.recipients import OneReviewer, Recipient
+from engine.lists.reasons import OneReviewer, Recipient
 from engine.model.scorer import Model
 from engine.model.values import Reviewer, Scores
 from engine.questions.conditions import Conditions, resolve_conditions
@@ -22,13 +22,13 @@ from engine.questions.options import ListOptions, check_k
 from engine.search.candidates import CandidateSource
 
 _BATCH = 256
-"""Reviewers whose candidates are searched for at once."""
+"""The number of reviewers whose candidates are searched for at once."""
 
 logger = logging.getLogger(__name__)
 
 
 class RatedFields(TypedDict, total=False):
-    """Holds the fields of an answer about predicted ratings; empty where the data has no ratings."""
+    """Holds the fields of an answer that describe a predicted rating; empty if the data has no ratings."""
 
     predicted_rating: float
     median_rating: float
@@ -37,22 +37,23 @@ class RatedFields(TypedDict, total=False):
 
 
 class _Pool(NamedTuple):
-    """Holds what a list is chosen from: the best of the movies that may be listed, one of each film."""
+    """Holds the movies from which a list is chosen: the highest scores of the movies that may be listed."""
 
     rows: Rows
-    """int64 [num], highest score first, equal ones by row."""
+    """The rows of the movies, int64 [num], highest score first, and by row among equal scores."""
     scores: Scores
     num_open: int
-    """How many movies were let in, whatever their predicted rating."""
+    """The number of movies that met all conditions except the least predicted rating."""
     best_rating: float | None
-    """The highest predicted rating of the movies let in; None where no least rating was asked for."""
+    """The highest predicted rating of the `num_open` movies; None if the list has no least rating."""
 
 
 class ListMaker:
-    """Makes top lists for recipients of any kind.
+    """Makes top lists for recipients of any kind: a reviewer, a newcomer, a group, or an unknown reviewer.
 
-    `matching_rows` finds the movies that meet a condition in SQL, int64, ascending. `movie_counts`, int
-    [num_movies], says how many reviews each movie has; `cold`, bool [num_movies], which movies are cold.
+    `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending.
+    `movie_counts` holds the number of reviews of each movie, int [num_movies]. `cold` marks the movies that
+    have no reviews and are known by metadata alone, bool [num_movies].
     """
 
     def __init__(
@@ -76,9 +77,9 @@ class ListMaker:
         self._cold = cold
 
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
-        """Makes the top list of each reviewer, best first, equal scores in the order of the movies' ids.
+        """Makes the top list of each reviewer, highest score first, and by movie id among equal scores.
 
-        A list holds k movies, at least 1, and fewer only where no more movies match.
+        A list holds k movies, k at least 1, or fewer if fewer movies meet the conditions of the options.
 
         Raises:
             ConfigError: `k` is less than 1, or an option is out of range.
@@ -96,7 +97,7 @@ class ListMaker:
                 depth = _depth(k, options) + conditions.num_named
                 found = self.candidates.find(batch, depth, include_seen=options.include_seen)
             else:
-                # Every matching movie is scored, so that a list is short only where no more movies match.
+                # Every movie that meets the conditions is scored, so that no list is shorter than need be.
                 found = [conditions.rows] * len(batch)
             for reviewer, rows in zip(batch, found, strict=True):
                 recipient = OneReviewer(self.model, reviewer, self.movies, self.cards)
@@ -107,13 +108,13 @@ class ListMaker:
         return lists
 
     def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
-        """Makes one top list for a recipient of any kind, as `make` does.
+        """Makes one top list for a recipient of any kind, such as a group, as `make` does for reviewers.
 
-        The candidates, int64, ascending, are scored where no condition names movies; where too few of them
-        can be listed, every movie is scored.
+        If no option names or filters movies, the candidates, int64, ascending, are scored. If fewer than k
+        candidates may be listed, every movie is scored.
 
         Raises:
-            EngineError: an argument is wrong, as in `make`.
+            EngineError: `k` or an option is wrong; `make` lists the errors.
         """
         check_k(k)
         conditions = self._conditions(options)
@@ -149,7 +150,7 @@ class ListMaker:
     def _pool(
         self, recipient: Recipient, rows: Rows, wanted: int, conditions: Conditions, options: ListOptions
     ) -> _Pool:
-        """Scores what may be listed of some movies, and keeps the best."""
+        """Scores the movies of `rows` that may be listed, and keeps the `wanted` movies of highest score."""
         rows = self._open(recipient, rows, conditions, options)
         num_open, best_rating = len(rows), None
         if conditions.min_rating is not None and self.model.rating:
@@ -164,7 +165,7 @@ class ListMaker:
         return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
-        """Finds the movies that may be listed among some movies and their variants: int64, ascending."""
+        """Removes seen and excluded movies from some movies and their variants: int64 rows, ascending."""
         if conditions.rows is None and self.variants and not options.all_variants:
             rows = self.variants.complete(rows)
         if conditions.excluded is not None:
@@ -176,7 +177,10 @@ class ListMaker:
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
-        """Ranks the variants of a film: those of the wanted format first, then by their number of reviews."""
+        """Returns, for each movie, a number that is highest for the variant of a film to list: float64 [num].
+
+        A variant in the wanted format comes before other variants; otherwise the number of reviews decides.
+        """
         preference: Doubles = self.movie_counts[rows].astype(np.float64)
         if options.format_preference is None:
             return preference
@@ -227,7 +231,7 @@ class ListMaker:
         return answers
 
     def _others(self, row: int) -> tuple[OtherVariant, ...]:
-        """Describes the other variants of a film, those with most reviews first."""
+        """Describes the other variants of a movie's film, the variant with most reviews first."""
         rows = self.variants.of(row)
         rows = rows[rows != row]
         named = []
@@ -240,7 +244,7 @@ class ListMaker:
 
 
 def rated_fields(model: Model, probabilities: Floats | None, num: int) -> list[RatedFields]:
-    """Describes the predicted ratings of `num` answers by the chances, [num, num_levels], of the levels."""
+    """Returns the rating fields of `num` answers from the chances of levels, float32 [num, num_levels]."""
     if probabilities is None or model.rating is None:
         return num * [RatedFields()]
     predicted = model.rating.summarize(probabilities)
@@ -263,7 +267,7 @@ def _pick(scores: Scores, places: Rows) -> Scores:
 
 
 def _depth(k: int, options: ListOptions) -> int:
-    """Returns how many movies a list of k is chosen from: more than k if the list is varied."""
+    """Returns how many movies a list of k movies is chosen from: more than k with diversity or novelty."""
     if not options.is_varied:
         return k
     from engine.lists.variety import pool_size

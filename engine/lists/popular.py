@@ -1,4 +1,4 @@
-"""Makes the list of an unknown reviewer: the movies that are liked most these days."""
+"""Makes the top list for a reviewer whom the index does not hold: the most popular movies."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import numpy as np
 from engine.answers import Reason, TopList
 from engine.arrays import Floats, Rows, k_highest
 from engine.lists.maker import ListMaker
-from engine.lists.recipients import Recipient
+from engine.lists.reasons import Recipient
 from engine.model.histories import History
 from engine.model.scorer import Model
 from engine.model.values import Scores
 from engine.questions.options import ListOptions
 
 _NUM_CANDIDATES = 200
-"""The most popular movies, from which a list is chosen where no condition names movies."""
+"""The number of most popular movies from which a list is chosen, if no condition filters movies."""
 
 
 class UnknownReviewer(Recipient):
-    """Someone without a history, for whom the score of a movie is the logarithm of its popularity.
+    """A reviewer without reviews, for whom a movie's score is the logarithm of one more than its popularity.
 
     Ratings are predicted as for a newcomer who has rated nothing yet.
     """
@@ -31,18 +31,21 @@ class UnknownReviewer(Recipient):
         self.seen_rows = nothing.movie_rows
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores movies by the logarithm of one more than their popularity."""
+        """Scores each movie by the logarithm of one more than the movie's popularity."""
         score = np.log1p(self._popularity[movie_rows]).astype(np.float32)
         rated = self._model.rating is not None
         return Scores(score, score, self._model.rate(self._reviewer, movie_rows) if rated else None)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Returns no reasons: no history speaks for a movie."""
+        """Returns an empty tuple of reasons for each movie, since an unknown reviewer has no reviews."""
         return [()] * len(movie_rows)
 
 
 def popular_list(lists: ListMaker, popularity: Floats, k: int, options: ListOptions) -> TopList:
-    """Makes an unknown reviewer's list by popularity, float32 [num_movies]; its `fallback` is "popular"."""
+    """Makes the top list of an unknown reviewer from the popularity of each movie, float32 [num_movies].
+
+    The attribute `fallback` of the list is "popular".
+    """
     candidates = np.sort(k_highest(popularity, max(_NUM_CANDIDATES, k)))
     top = lists.make_for(UnknownReviewer(lists.model, popularity), candidates, k, options)
     top.fallback = "popular"

@@ -1,6 +1,7 @@
-"""Varies a list: prefers movies that are unlike each other, and movies that are no bestsellers.
+"""Varies a top list: prefers movies that are unlike each other, and movies with few reviews.
 
-Both choose among the reviewer's best candidates, the pool, so that a varied list still suits its reviewer.
+Movies are chosen from the pool, the candidates of highest score, so that a varied list still suits its
+reviewer.
 """
 
 from __future__ import annotations
@@ -11,33 +12,35 @@ from numpy.typing import NDArray
 from engine.arrays import Doubles, Rows
 
 _LEAST_POOL = 100
-"""Candidates that even a short list is chosen from."""
+"""The least number of candidates in the pool from which a varied list is chosen."""
 _POOL_PER_PLACE = 5
-"""Candidates for each place of a long list."""
+"""The number of candidates in the pool for each movie of a long list."""
 _LEAST_SPREAD = 1e-9
-"""Spreads below this are rounding errors of equal values."""
+"""Standard deviations below this are rounding errors of equal values."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
-"""Trade-offs between the score and the likeness to the movies chosen before, one list each."""
+"""Weights of the similarity to already chosen movies against the score; each weight grows one list."""
 
 
 def pool_size(k: int) -> int:
-    """Returns how many candidates a varied list of k movies is chosen from."""
+    """Returns the number of candidates from which a varied list of k movies is chosen."""
     return max(_LEAST_POOL, _POOL_PER_PLACE * k)
 
 
 def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
-    """Lowers the scores of bestsellers.
+    """Lowers the scores of movies with many reviews, to make a list prefer lesser known movies.
 
-    The logarithm of a movie's reviews is taken off its score, on the scale of the scores' own spread. With
-    novelty 1 a movie loses as much for standing out in reviews as it wins for standing out in score. More
-    novelty lowers the mean logarithm of the reviews of the best k of a fixed pool, and their mean score.
+    The logarithm of one more than a movie's number of reviews is centred, scaled to the standard deviation of
+    the scores, multiplied by the novelty, and subtracted from the movie's score. With novelty 1, one standard
+    deviation more in the logarithm costs a movie one standard deviation of score. For a fixed pool, a higher
+    novelty lowers the mean logarithm and the mean score of the k best movies.
 
-    Scores and counts of reviews are [num]. The novelty is 0, which leaves the scores as they are, to 1.
+    The scores and the numbers of reviews, `counts`, are arrays of shape [num]. The novelty lies between 0,
+    which leaves the scores unchanged, and 1.
     """
     plain = np.asarray(scores, dtype=np.float64)
     fame = np.log1p(np.asarray(counts, dtype=np.float64))
     spread = float(fame.std()) if len(fame) else 0.0
-    # The spread of equal counts is a rounding error, and dividing by it would blow it up.
+    # The deviation of equal counts is a rounding error, and a division by this error would give huge numbers.
     if novelty == 0 or spread < _LEAST_SPREAD:
         return plain
     leaned: Doubles = plain - novelty * plain.std() / spread * (fame - fame.mean())
@@ -45,18 +48,19 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
 
 
 def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity: float) -> Rows:
-    """Returns the positions of k movies of a pool that score high and are unlike each other, ascending.
+    """Returns the ascending positions of k movies of a pool that score high and are unlike each other.
 
-    1. Grow one list for each of several trade-offs between the score and the likeness to the movies chosen
-       before, movie by movie, by maximal marginal relevance (Carbonell and Goldstein, "The use of MMR,
-       diversity-based reranking", SIGIR 1998). These lists do not depend on `diversity`.
-    2. Take the list with the highest `(1 - diversity) * score + diversity * list_diversity`, each measured on
-       the span that the lists cover.
+    1. Grow one list, movie by movie, by maximal marginal relevance for each weight of `_TRADE_OFFS`
+       (Carbonell and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The grown lists do
+       not depend on `diversity`.
+    2. Return the list with the highest `(1 - diversity) * score + diversity * list_diversity`, where the mean
+       score and the list diversity are scaled to 0 to 1 over the grown lists.
 
-    Greedy lists do not always get more diverse with the trade-off; but the best of fixed lists by a moving
-    weight is monotone, so more diversity never gives a less diverse list or a higher score.
+    A greedy list does not always get more diverse with a higher trade-off weight. The choice among fixed
+    lists is monotone: a higher `diversity` never chooses a less diverse list or a list of higher score.
 
-    The scores fall; the vectors are [num, dim]. The diversity is 0, which gives the first k movies, to 1.
+    The scores descend, float64 [num]. The vectors have the shape [num, dim]. The diversity lies between 0,
+    which returns the first k positions, and 1.
     """
     k = min(k, len(scores))
     if diversity == 0 or k == len(scores):
@@ -71,7 +75,7 @@ def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity:
 
 
 def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
-    """Scales vectors to length 1, float64 [num, dim]; a vector of zeros stays, and is like nothing."""
+    """Scales vectors to length 1, float64 [num, dim]; a vector of zeros stays a vector of zeros."""
     vectors = np.asarray(vectors, dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Doubles = vectors / np.where(lengths > 0, lengths, 1.0)
@@ -79,9 +83,10 @@ def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
 
 
 def list_diversity(unit: Doubles) -> float:
-    """Measures how unlike the movies of a list are: the mean over all pairs of 1 less the cosine, 0 to 2.
+    """Returns the diversity of a list: the mean of 1 - cosine over all pairs of its movies, 0 to 2.
 
-    The vectors, float64 [num, dim], have length 1 each. Fewer than two movies give 0.
+    `unit` holds the vector of each movie, float64 [num, dim], scaled to length 1. The diversity of fewer than
+    two movies is 0.
 
     Example:
         >>> list_diversity(np.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -95,7 +100,7 @@ def list_diversity(unit: Doubles) -> float:
 
 
 def _greedy_lists(gains: Doubles, unit: Doubles, k: int) -> NDArray[np.int64]:
-    """Grows a list for each trade-off: positions, int64 [num_trade_offs, k], ascending."""
+    """Grows a list of k movies for each trade-off weight: ascending positions, int64 [num_trade_offs, k]."""
     every = np.arange(len(_TRADE_OFFS))
     lists = np.empty((len(_TRADE_OFFS), k), dtype=np.int64)
     nearest = np.zeros((len(_TRADE_OFFS), len(gains)))

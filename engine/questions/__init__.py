@@ -1,1 +1,1 @@
-"""Reads what people ask, as they give it: ids, ratings, options; checks it, and turns it into rows."""
+"""Reads and checks the ids, ratings and options that users give, and looks up the rows of the movies."""

@@ -1,4 +1,4 @@
-"""Works out which movies the options let into a list, and says which option left no movie."""
+"""Finds the movies that the options of a list allow, and explains which option allows no movie."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from engine.questions.options import ListOptions, MovieIds
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """Holds which movies a list may hold, whoever the list is for."""
+    """Holds the rows of the movies that the options allow in a list, the same rows for every reviewer."""
 
     num_movies: int
     rows: Rows | None = None
-    """int64, ascending, the movies that are let in; None lets in every movie but `excluded`."""
+    """The rows of the allowed movies, int64, ascending; None allows every movie except `excluded`."""
     excluded: Rows | None = None
-    """int64, ascending, the movies that are left out; None or empty leaves none out."""
+    """The rows of the excluded movies, int64, ascending; None, like an empty array, excludes no movie."""
     num_named: int = 0
-    """How many movies of `excluded` the option `exclude` named."""
+    """The number of movies in `excluded` that the option `exclude` named."""
     min_rating: float | None = None
     described: str = "movies"
-    """Names the movies that are let in, as part of a sentence, such as "movies of 'only'"."""
+    """The phrase for the allowed movies in error sentences, such as "movies of 'only'"."""
     why_empty: str | None = None
-    """The sentence that says which condition lets no movie in; None where movies are let in."""
+    """The sentence that names the condition that allows no movie; None if some movie is allowed."""
 
     def all_rows(self) -> Rows:
-        """Returns every movie that is let in: int64, ascending."""
+        """Returns the rows of all allowed movies, int64, ascending."""
         if self.rows is not None:
             return self.rows
         every = np.arange(self.num_movies, dtype=np.int64)
         return every if self.excluded is None else np.delete(every, self.excluded)
 
     def why_none_is_left(self, num_open: int, best_rating: float | None) -> str:
-        """Says in a sentence why a list is empty.
+        """Returns one sentence that explains to the user why a list is empty.
 
-        `num_open` movies may be listed to the reviewer, whatever their rating; `best_rating` is the highest
-        rating predicted of these movies, or None.
+        `num_open` is the number of allowed movies that the reviewer has not seen, counted without regard to
+        `min_rating`. `best_rating` is the highest predicted rating of the unseen allowed movies, or None.
         """
         if self.why_empty is not None:
             return self.why_empty
@@ -67,15 +67,16 @@ def resolve_conditions(
     rating: RatingHead | None,
     cold: NDArray[np.bool_] | None = None,
 ) -> Conditions:
-    """Works out which movies the options let into a list.
+    """Finds the movies that the options of a list allow, before the reviewer is known.
 
-    `matching_rows` finds the movies that `where` lets in: int64, ascending. `rating` is None where the data
-    has no ratings. `cold` says which movies have no reviews, bool [num_movies]; None where every movie has.
+    `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending. `rating` is
+    None if the data has no ratings. `cold` is True for each movie without reviews, bool [num_movies]; None if
+    every movie has reviews.
 
     Raises:
-        ConfigError: `only` names no movie, or `min_rating` is not on the scale.
+        ConfigError: `only` names no movie, or `min_rating` is outside the range of the rating levels.
         DataError: `min_rating` is given, but the data has no ratings.
-        FilterError: `where` is not a condition over the catalogue.
+        FilterError: `where` is not an SQL condition over the columns of the catalogue.
         SourceError: a file of ids cannot be read.
         UnknownIdError: the index holds none of the movies of `only`.
     """
@@ -122,7 +123,7 @@ def resolve_conditions(
 
 
 def _known_rows(given: MovieIds, name: str, movies: IdTable, *, needed: bool = False) -> Rows:
-    """Finds the rows of the ids that the index holds: int64, ascending."""
+    """Returns the rows of the given movies, int64, ascending, without movies that the index does not hold."""
     ids = ids_of(given)
     if needed and not ids:
         raise ConfigError(f"'{name}' names no movie; expected movie ids, or a file with one a line")

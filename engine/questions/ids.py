@@ -1,4 +1,4 @@
-"""Reads movie ids as people give them: one, several, or a file with one a line; and finds their rows."""
+"""Reads movie ids from text, from a list or from a file with one id a line, and looks up the movies' rows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from engine.errors import SourceError, UnknownIdError
 logger = logging.getLogger(__name__)
 
 _MOST_NAMED = 5
-"""Ids that a warning about unknown ids names, at most."""
+"""The largest number of ids that a warning about unknown ids names."""
 _FILE_ENDINGS = (".txt", ".csv", ".tsv", ".ids", ".list", ".lst")
-"""Endings of a value that means a file, so that a missing file is not taken for an id."""
+"""File name endings: a value with such an ending is read as a path, also if no file of that name exists."""
 
 
 def ids_of(given: Iterable[str] | Path) -> list[str]:
-    """Returns the distinct ids of some ids, of one id, or of a file, in the order given.
+    """Returns the distinct ids from several ids, from one id, or from a file of ids, in the order given.
 
     Raises:
         SourceError: the file cannot be read.
@@ -34,23 +34,23 @@ def ids_of(given: Iterable[str] | Path) -> list[str]:
 
 
 def read_ids(path: Path, kind: str = "movie") -> list[str]:
-    """Reads the ids of a file, one a line; blank lines, a byte order mark and any line ends are accepted.
+    """Reads ids from a file with one id a line, and skips blank lines and a byte order mark.
 
     Raises:
-        SourceError: the file cannot be read or is no text in UTF-8.
+        SourceError: the file cannot be read or is not UTF-8 text.
     """
     text = read_text(path, f"{kind} ids", "one id a line")
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def read_text(path: Path, content: str, expected: str) -> str:
-    """Reads a file as text in UTF-8, with or without a byte order mark.
+    """Reads a file of UTF-8 text, with or without a byte order mark.
 
-    The error's sentence says what the file should hold: `content`, such as "movie ids", and how: `expected`,
-    such as "one id a line".
+    The error's text names the content that the file should hold, `content`, such as "movie ids", and the
+    format of this content, `expected`, such as "one id a line".
 
     Raises:
-        SourceError: the file cannot be read or is no text in UTF-8.
+        SourceError: the file cannot be read or is not UTF-8 text.
     """
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -61,9 +61,9 @@ def read_text(path: Path, content: str, expected: str) -> str:
 
 
 def ids_or_file(values: Sequence[str]) -> list[str]:
-    """Reads ids from a command line: each value is a file, or ids with commas between them.
+    """Reads ids from the values of a command line option: paths of files of ids, or ids separated by commas.
 
-    A value is a file where a file of that name exists, or where the value looks like a path.
+    A value is read as the path of a file if a file of that name exists, or if the value looks like a path.
 
     Raises:
         SourceError: a file cannot be read.
@@ -84,12 +84,13 @@ def ids_or_file(values: Sequence[str]) -> list[str]:
 def rows_of_known(
     ids: Sequence[str], movies: IdTable, *, described: str = "movies given", needed: bool = True
 ) -> Rows:
-    """Finds the rows of movies by their distinct ids: int64 [len(ids)], -1 for an unknown id.
+    """Returns the row of the movie of each id, int64 [len(ids)], or -1 for an id that is not in the index.
 
-    Unknown ids are warned of; the warning and the error call the ids `described`, as in "movies of 'only'".
+    A warning names the unknown ids. The warning and the error call the movies `described`, such as "movies of
+    'only'". Ids must not repeat.
 
     Raises:
-        UnknownIdError: the index holds none of the ids, though one is needed.
+        UnknownIdError: the index holds none of the ids, and `needed` is True.
     """
     rows = movies.rows(ids)
     unknown = [movie_id for movie_id, row in zip(ids, rows.tolist(), strict=True) if row < 0]

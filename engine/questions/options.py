@@ -1,4 +1,4 @@
-"""Holds the options of a top list: what it may hold and how it is put together, checked when given."""
+"""Defines the options of a top list, which say what movies a list may hold, and checks their values."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TypedDict
 from engine.errors import ConfigError
 
 MovieIds = Iterable[str] | Path
-"""Movies by their ids, or a file that holds one id a line."""
+"""Movie ids, or the path of a file that holds one movie id a line."""
 FALLBACKS = ("error", "popular")
-"""What may be done about an unknown reviewer: raise an UnknownIdError, or list what is popular."""
+"""What to do for an unknown reviewer: raise an UnknownIdError, or list popular movies."""
 
 
 class ListArguments(TypedDict, total=False):
-    """Names the keyword arguments of everything that makes a list; `ListOptions` says what each means."""
+    """Declares the keyword arguments of methods that make top lists; `ListOptions` explains the arguments."""
 
     where: str | None
     include_seen: bool
@@ -34,26 +34,26 @@ class ListArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
-    """Says what a list may hold, and how it is put together.
+    """Holds the options of a top list: which movies to allow, and how to choose from them.
 
     Attributes:
         where: an SQL condition over the catalogue's columns, such as "price < 10 and year >= 1990".
-        include_seen: list also what the reviewer has reviewed, and variants of it.
-        only: list none but these movies. Ids, or the path of a file with one id a line; ids that the index
-            does not hold are skipped with a warning.
-        exclude: list none of these movies, given in the same way as `only`.
-        min_rating: list only movies whose predicted rating, the mean, is at least this.
-        all_variants: treat every movie as a film of its own: list the DVD of a film beside its Blu-ray, and
-            a variant of what was reviewed.
-        format_preference: of the variants of a film list one of this format, such as "blu-ray"; of several,
-            or where no variant has the format, the one with most reviews.
-        show_variants: say of each movie which other movies are the same film.
-        diversity: 0 to 1, how much it counts that the movies of a list are unlike each other; at 1 nothing
-            else counts among the best candidates.
-        novelty: 0 to 1, how far the list leans away from bestsellers; at 1 a movie loses as much for its many
-            reviews as it wins for its score among the best candidates.
-        because: say of each movie which reviews speak for it.
-        no_cold: leave out movies without reviews, which are known by their metadata alone.
+        include_seen: list also movies that the reviewer has reviewed, and variants of reviewed movies.
+        only: list only these movies, given as ids or as the path of a file with one id a line; a warning
+            names the ids that the index does not hold.
+        exclude: list none of these movies, given as ids or as the path of a file with one id a line.
+        min_rating: list only movies with a predicted mean rating of at least this many stars.
+        all_variants: treat every movie as a separate film: list the DVD of a film beside the Blu-ray of the
+            film, and list variants of reviewed movies.
+        format_preference: of the variants of a film, list a variant of this format, such as "blu-ray"; if
+            several variants or no variant have this format, list the most reviewed of these variants.
+        show_variants: name, for each listed movie, the other movies that are the same film.
+        diversity: 0 to 1, the weight of dissimilar movies against high scores; at 1, the list is chosen from
+            the best candidates by dissimilarity alone.
+        novelty: 0 to 1, how strongly many reviews lower a movie's score; at 1, one standard deviation more in
+            the log number of reviews costs one standard deviation of score.
+        because: name, for each listed movie, the reviews of the reviewer that add most to the movie's score.
+        no_cold: leave out cold movies, which have no reviews and are known by their metadata alone.
 
     Raises:
         ConfigError: an option is out of range.
@@ -74,12 +74,12 @@ class ListOptions:
 
     @property
     def is_varied(self) -> bool:
-        """Tells whether the list is chosen for variety too, not by the scores alone."""
+        """Tells whether diversity or novelty is above 0, so that the scores alone do not choose the list."""
         return self.diversity > 0 or self.novelty > 0
 
     @property
     def has_conditions(self) -> bool:
-        """Tells whether an option leaves movies out, whoever the list is for."""
+        """Tells whether an option excludes movies from the lists of all reviewers."""
         given = self.where, self.only, self.exclude, self.min_rating
         return self.no_cold or any(value is not None for value in given)
 
@@ -102,19 +102,24 @@ def _is_number(value: object) -> bool:
 
 
 def check_fallback(fallback: str) -> None:
-    """Raises ConfigError for a fallback that is not one of `FALLBACKS`."""
+    """Raises ConfigError if a fallback for unknown reviewers is not one of `FALLBACKS`."""
     if fallback not in FALLBACKS:
         raise ConfigError(f"fallback must be one of {', '.join(FALLBACKS)} but is {fallback!r}")
 
 
 def check_k(k: int, name: str = "k") -> None:
-    """Raises ConfigError for a length of a list that is less than 1; the error calls the length `name`."""
+    """Raises ConfigError if the length of a list is less than 1; the error's text calls the length `name`."""
     if k < 1:
         raise ConfigError(f"{name} must be at least 1 but is {k}; it says how many results are wanted")
 
 
 def read_k(text: str) -> int:
-    """Reads the option -k; raises ConfigError for a number less than 1, ValueError for no whole number."""
+    """Reads the length of a list from the option -k.
+
+    Raises:
+        ConfigError: the number is less than 1.
+        ValueError: the text is not a whole number.
+    """
     try:
         k = int(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Reads ratings as people give them, MOVIE=RATING or lines of a file, and makes a history of them."""
+"""Reads a newcomer's ratings from texts MOVIE=RATING or from a file, and makes a history of the ratings."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from engine.questions.ids import ids_of, read_text, rows_of_known
 _MOVIE_COLUMNS = ("movie_id", "movieid", "movie", "asin", "parent_asin", "item_id", "itemid", "item")
 _RATING_COLUMNS = ("rating", "overall", "stars")
 _LENGTH_SHOWN = 60
-"""Characters of a faulty line that an error shows, at most."""
+"""The largest number of characters of a faulty line that an error shows."""
 
 Ratings = Mapping[str, float | None] | Iterable[str]
-"""Ratings by movie id, oldest first; ids are enough where the data has no ratings."""
+"""Ratings by movie id, oldest first; movie ids alone suffice if the index was built without ratings."""
 
 
 def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
-    """Reads `MOVIE=RATING`, or `MOVIE` alone; of a movie given twice the later rating counts.
+    """Reads ratings from texts `MOVIE=RATING`, or `MOVIE` alone, and returns the ratings by movie id.
 
-    What follows the last `=` is a rating if it is a number; otherwise the whole text is an id. Returns the
-    ratings by movie id, in the order given; None for a movie without one.
+    The text behind the last `=` is the rating if this text is a number; otherwise the whole text is the id.
+    The rating of a movie without a number is None. Ratings keep the order of the texts; if a movie is given
+    twice, the later rating replaces the earlier rating.
 
     Example:
         >>> parse_pairs(["M1=5", "M2", "M1=3.5"])
@@ -41,14 +42,14 @@ def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
 
 
 def read_ratings(path: Path) -> dict[str, float | None]:
-    """Reads a file of ratings, oldest first: lines `movie_id,rating`, or `MOVIE=RATING`.
+    """Reads a file of ratings, oldest first, with lines `movie_id,rating` or `MOVIE=RATING`.
 
-    There may be a header, which may name other columns too. Blank lines, a byte order mark and any line ends
-    are accepted. Returns the ratings by movie id, in the order of the file; of a movie that comes twice the
-    later rating.
+    The first line may be a header, which may also name further columns. Blank lines, a byte order mark and
+    any kind of line end are accepted. Returns the ratings by movie id, in the order of the file; if a movie
+    occurs twice, the later rating replaces the earlier rating.
 
     Raises:
-        SourceError: the file cannot be read, holds no rating, or a line is no rating.
+        SourceError: the file cannot be read, holds no ratings, or holds a line that is not a rating.
     """
     text = read_text(path, "ratings", "lines such as movie_id,rating")
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -72,7 +73,7 @@ def read_ratings(path: Path) -> dict[str, float | None]:
 def join_ratings(
     earlier: Mapping[str, float | None], later: Mapping[str, float | None]
 ) -> dict[str, float | None]:
-    """Puts later ratings behind earlier ones; of a movie in both the later counts."""
+    """Appends later ratings to earlier ratings; a later rating of a movie replaces an earlier rating."""
     ratings = dict(earlier)
     for movie_id, rating in later.items():
         _put(ratings, movie_id, rating)
@@ -82,11 +83,11 @@ def join_ratings(
 def history_of(ratings: Ratings, movies: IdTable, rating: RatingHead | None) -> History:
     """Makes a history of a newcomer's ratings; a rating between two levels counts as the nearer level.
 
-    Movies that the index does not hold are skipped with a warning. `rating` is None where the data has no
-    ratings, and ids are enough.
+    Movies that the index does not hold are skipped with a warning. If the index was built without ratings,
+    `rating` is None and movie ids alone suffice.
 
     Raises:
-        DataError: there are no movies at all, or a rating is missing, no number or out of range.
+        DataError: no movie is given, or a rating is missing, not a number or out of range.
         UnknownIdError: the index holds none of the movies.
     """
     given = dict(ratings) if isinstance(ratings, Mapping) else dict.fromkeys(ids_of(ratings))
@@ -129,7 +130,10 @@ def _parse_line(line: str, movie_column: int, rating_column: int | None) -> tupl
 
 
 def _header(line: str) -> tuple[int, int | None] | None:
-    """Finds the columns of the movie and of its rating, if any; None where the line is no header."""
+    """Returns the positions of the movie column and the rating column, or None if the line is not a header.
+
+    The position of the rating column is None if the header names no rating column.
+    """
     names = [name.casefold() for name in _fields(line)]
     movie = _first(names, _MOVIE_COLUMNS)
     return None if movie is None else (movie, _first(names, _RATING_COLUMNS))
@@ -144,7 +148,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _level_row(movie_id: str, value: float | None, levels: Sequence[float]) -> int:
-    """Returns the position of the level that a rating counts as; 0 where there are no levels."""
+    """Returns the position of the rating level nearest to a rating, or 0 if the data has no ratings."""
     if not levels:
         return 0
     low, high = levels[0], levels[-1]

@@ -1,11 +1,11 @@
-"""Finds the reviewers to tell about a movie: it scores highest in their own lists, and they have not seen it.
+"""Finds the reviewers for whom a movie scores highest, leaving out reviewers who have seen the movie.
 
-The answer is that of scoring the movie for every reviewer, in three steps:
+The result equals scoring the movie for every reviewer, but takes three faster steps:
 
-1. The relevance is a sum over a reviewer's reviews. What a review of each movie adds is worked out first, and
-   then every history is gone through once.
-2. The chance of a like only lowers a score, so reviewers are rated in the order of their relevance.
-3. Rating ends when no further reviewer can come before the k best found.
+1. The relevance of the movie to a reviewer is a sum over the reviewer's reviews. The term that a review of
+   each movie adds is computed once, and then one pass over all reviews computes every reviewer's sum.
+2. The chance of a like only lowers a score, so ratings are predicted for reviewers of high relevance first.
+3. The prediction of ratings ends when no remaining reviewer can have a higher score than the k best found.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.answers import LikelyReviewer
 from engine.arrays import Floats, Rows, sums
 from engine.lists.maker import rated_fields
-from engine.lists.recipients import OneReviewer
+from engine.lists.reasons import OneReviewer
 from engine.model.histories import Histories, recency_weights
 from engine.model.neighbours import NeighbourTable, mean_stars, stars_above_expectation
 from engine.model.scorer import LEAST_CHANCE, Model
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 _RATED_AT_ONCE = 2**10
-"""Reviewers that are rated before it is known whether more must be; fewer would cost more calls."""
+"""The least number of reviewers whose ratings are predicted in one call; fewer would cost more calls."""
 _ROUNDING = 1e-3
-"""How far a score may lie above its bound by rounding."""
+"""The amount by which rounding may lift a score above the upper bound of the score."""
 
 
 class ScoredReviewers(NamedTuple):
-    """Holds reviewers for a movie, highest score first, equal ones by row."""
+    """Holds the reviewers for whom a movie scores highest, highest score first, equal scores by row."""
 
     rows: Rows
-    """int64 [num]."""
+    """The rows of the reviewers, int64 [num]."""
     score: Floats
-    """float32 [num]."""
+    """The score of the movie for each reviewer, float32 [num]."""
     relevance: Floats
-    """float32 [num]."""
+    """The score without the chance of a like, float32 [num]."""
     probabilities: Floats | None
-    """float32 [num, num_levels]; None where the data has no ratings."""
+    """The chance of each rating level, float32 [num, num_levels]; None if the data has no ratings."""
 
 
 def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> list[LikelyReviewer]:
-    """Finds the reviewers to tell about a movie; `Engine.reviewers_for` describes the arguments."""
+    """Finds k reviewers for whom a movie scores highest; `Engine.reviewers_for` describes the arguments."""
     model, movie_row = index.model, index.movie_row(movie_id)
     found = find_reviewers(model, movie_row, k, index.variants.of(movie_row))
     rated = rated_fields(model, found.probabilities, len(found.rows))
@@ -70,14 +70,15 @@ def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> lis
 
 
 def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> ScoredReviewers:
-    """Finds the k reviewers for whom a movie scores highest, or fewer where fewer have not seen it.
+    """Finds the k reviewers for whom a movie scores highest, among reviewers who have not seen the movie.
 
-    Reviewers of `seen_rows`, int64 [num], are left out: of the movie itself, and of its variants.
+    `seen_rows` holds the rows of the movie and its variants, int64 [num]. Reviewers who reviewed a movie of
+    `seen_rows` are left out. Fewer than k reviewers are returned if fewer than k are left.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
     order = np.flatnonzero(~seen)
     order = order[np.argsort(-relevance[order], kind="stable")]
-    most_added = max(0.0, model.blend.like_weight * np.log(LEAST_CHANCE))  # More than 0 by odd weights only.
+    most_added = max(0.0, model.blend.like_weight * np.log(LEAST_CHANCE))  # Above 0 for a negative weight.
     column = None if model.rating_neighbours is None else _column(model.rating_neighbours, movie_row)
     found = _rated(model, movie_row, order[:0], relevance, column)
     step = max(k, _RATED_AT_ONCE)
@@ -90,10 +91,10 @@ def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> Sco
 
 
 def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
-    """Works out the relevance of a movie to every reviewer, float32, and whether they have seen it."""
+    """Returns a movie's relevance to each reviewer, float32, and marks who reviewed one of `seen_rows`."""
     head = model.relevance
     vector = np.asarray(head.movie_vectors[movie_row])
-    pulls = head.history_vectors @ vector[:-1]  # [num_movies], what a review of each movie adds
+    pulls = head.history_vectors @ vector[:-1]  # [num_movies], the term of a review of each movie
     nearness = _column(model.history_table, movie_row)
     is_seen = np.zeros(model.num_movies, dtype=bool)
     is_seen[seen_rows] = True
@@ -117,10 +118,11 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
 def _rated(
     model: Model, movie_row: int, rows: Rows, relevance: Floats, column: Floats | None
 ) -> ScoredReviewers:
-    """Adds the chance of a like to the relevance of a movie to some reviewers.
+    """Scores a movie for the reviewers in `rows`: the relevance plus the weighted log chance of a like.
 
-    The relevance, float32 [num_reviewers], is that to every reviewer. The column, float32 [num_movies], says
-    how near the movie is to each movie by ratings; None without a table.
+    `relevance` holds the relevance of the movie to every reviewer of the index, float32 [num_reviewers].
+    `column` holds the similarity of the movie's ratings to the ratings of each movie, float32 [num_movies]. A
+    model without a table of similar ratings has None for `column`.
     """
     relevance = relevance[rows]
     if model.rating is None:
@@ -138,7 +140,7 @@ def _rated(
 
 
 def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredReviewers:
-    """Keeps the k highest scores of two sets of reviewers."""
+    """Keeps the k reviewers of highest score out of two sets of reviewers."""
     columns: Any = [
         None if one is None else np.concatenate([one, other])
         for one, other in zip(first, second, strict=True)
@@ -150,13 +152,16 @@ def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredRevi
 
 
 def _fading(histories: Histories, power: float) -> Floats:
-    """Weighs each review by its age; a power is slow to take, so it is taken once for each age."""
+    """Returns a weight for each review, float32 [num_reviews], that is less the older the review is.
+
+    The weight of each age is computed once, since powers are slow to compute.
+    """
     longest = int(histories.lengths.max(initial=0))
     return recency_weights(np.arange(1, longest + 1), power)[histories.ages - 1]
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Reads how near a movie is to each movie that has it for a neighbour: float32 [num_movies], else 0."""
+    """Returns a movie's weight in the neighbour list of each movie, float32 [num_movies], 0 where absent."""
     places = np.flatnonzero(table.movie_rows == movie_row)
     column = np.zeros(table.num_movies, dtype=np.float32)
     column[np.searchsorted(table.offsets, places, side="right") - 1] = table.weights[places]

@@ -1,4 +1,4 @@
-"""Finds the reviewers with the nearest taste: by the direction of their vectors, and by their histories."""
+"""Finds the reviewers who are most similar to a reviewer, by the cosines of vectors and of histories."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 SHARED_WEIGHT = 0.5
-"""Weight of what two histories share; the vectors have the rest."""
+"""Weight of the cosine of histories in the similarity; the cosine of reviewer vectors has the rest."""
 EXACT_REVIEWS = 1_000_000
-"""Reviews up to which every reviewer's vector is compared; more would take longer than a person waits."""
+"""Number of reviews in the index up to which all reviewer vectors are compared; more would be too slow."""
 NUM_CANDIDATES = 5_000
-"""Above `EXACT_REVIEWS`, the reviewers with the highest shared history, and with the highest inner product,
-whose vectors are compared."""
+"""Number of reviewers with the highest cosines of histories, and also number of reviewers with the highest
+inner products of vectors, whose vectors are compared if the index has more than `EXACT_REVIEWS` reviews."""
 
 
 class NearReviewers(NamedTuple):
-    """Holds reviewers of a near taste, nearest first, equal ones by row."""
+    """Holds the reviewers most similar to one reviewer, most similar first, and by row among equal ones."""
 
     rows: Rows
-    """int64 [num]."""
+    """The rows of the reviewers, int64 [num]."""
     similarities: Floats
-    """float32 [num], at most 1."""
+    """The similarity of each reviewer, float32 [num], at most 1."""
     num_shared: Rows
-    """int64 [num], movies that both have reviewed."""
+    """The number of movies that each reviewer has in common with the one reviewer, int64 [num]."""
 
 
 def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[SimilarReviewer]:
-    """Finds the k reviewers whose taste is nearest to a reviewer's, nearest first."""
+    """Finds the k reviewers who are most similar to a reviewer, most similar first."""
     found = nearest_reviewers(index.model, index.reviewer_row(reviewer_id), k)
     num_reviews = index.model.histories.lengths[found.rows]
     return [
@@ -52,11 +52,12 @@ def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[Simi
 
 
 def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
-    """Finds the rows of the reviewers whose taste is nearest to one reviewer's.
+    """Finds the rows of the k reviewers who are most similar to one reviewer.
 
-    The similarity is the mean of two cosines. One is that of the reviewer vectors. The other is that of the
-    histories. A history is a vector of two numbers a movie: that the reviewer came, and how many stars above
-    expectation they gave; both are multiplied by the movie's rarity, log(reviewers / its reviewers).
+    The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
+    head, and the cosine of their histories. For the second cosine, a history is a vector with two numbers for
+    each movie: 1 if the reviewer reviewed the movie, and the stars above expectation that the reviewer gave.
+    The two numbers are multiplied by log(number of reviewers / number of reviewers of the movie).
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))
@@ -71,7 +72,7 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
 
 
 def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
-    """Compares the histories of all reviewers with one: cosines, float64, and movies in common, int64."""
+    """Compares all histories with one history: cosines, float64, and numbers of common movies, int64."""
     num_reviewers = len(model.histories)
     movie_counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
     rarity = np.log(np.maximum(num_reviewers, 1) / np.maximum(movie_counts, 1)) ** 2
@@ -92,7 +93,10 @@ def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
 
 
 def _above_expectation(model: Model, histories: Histories) -> Doubles:
-    """Rates each review above expectation, on a scale of five stars; 0 where the data has no ratings."""
+    """Returns how far each rating lies above expectation, float64 [num_reviews], in stars of a 5-star scale.
+
+    If the data has no ratings, every number is 0.
+    """
     if model.rating is None:
         return np.zeros(len(histories.movie_rows))
     head = model.rating
@@ -101,7 +105,7 @@ def _above_expectation(model: Model, histories: Histories) -> Doubles:
 
 
 def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
-    """Compares the vectors of some reviewers with a vector: cosines, float64 [num]."""
+    """Returns the cosine of each of some reviewers' vectors with a vector, float64 [num]."""
     cosines = np.zeros(len(rows))
     for first, last in model.histories.batches(rows):
         chosen = rows[first:last]
@@ -112,7 +116,10 @@ def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
 
 
 def _inner_products(model: Model, vector: Floats) -> Doubles:
-    """Estimates the inner products of all reviewers' vectors with a vector, as if no review faded."""
+    """Estimates the inner product of every reviewer's vector with a vector, float64 [num_reviewers].
+
+    The estimate gives old reviews the same weight as new reviews, and counts all reviews.
+    """
     head, products = model.relevance, np.zeros(len(model.histories))
     pulls = head.history_vectors @ vector
     for part, histories in model.histories.parts():

@@ -1,4 +1,4 @@
-"""Predicts what reviewers would give movies, with an interval between which most ratings fall."""
+"""Predicts ratings of movies by reviewers, with an interval that holds most ratings."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 INTERVAL_SHARE = 0.8
-"""The part of the ratings that the central interval of a prediction holds at least."""
+"""The least probability, 0 to 1, that the rating lies in the interval of a prediction."""
 
 
 def predict_pairs(
     index: OpenedIndex, reviewer_ids: Sequence[str], movie_ids: Sequence[str]
 ) -> RatingPrediction:
-    """Predicts ratings pair by pair; `Engine.predict` describes the arguments and the errors."""
+    """Predicts the rating of each pair of reviewer and movie; `Engine.predict` describes the errors."""
     if len(reviewer_ids) != len(movie_ids):
         raise ConfigError(
             f"Ratings are predicted pair by pair, but there are {len(reviewer_ids)} reviewers and "
@@ -40,7 +40,7 @@ def predict_pairs(
 def movie_predictions(
     index: OpenedIndex, reviewer_id: str, movie_ids: Sequence[str]
 ) -> list[MoviePrediction]:
-    """Predicts what a reviewer would give some movies; `Engine.predictions` describes the errors."""
+    """Predicts a reviewer's ratings of some movies, with intervals; `Engine.predictions` names the errors."""
     predicted = predict_pairs(index, [reviewer_id] * len(movie_ids), movie_ids)
     levels = index.model.rating.levels if index.model.rating else predicted.median[:0]
     low, high = central_interval(levels, predicted.probabilities, INTERVAL_SHARE)
@@ -57,10 +57,11 @@ def movie_predictions(
 
 
 def central_interval(levels: Floats, probabilities: Floats, share: float) -> tuple[Floats, Floats]:
-    """Finds the lowest and the highest level, float32 [num] each, between which a rating falls.
+    """Returns the lowest and the highest rating level of a central interval, float32 [num] each.
 
-    The interval holds both levels. Its chance is at least `share`, 0 to 1, and at most half the rest lies on
-    either side. The levels ascend; each row of the probabilities, float32 [num, num_levels], sums to 1.
+    A rating lies in the interval, ends included, with a probability of at least `share`, 0 to 1. The rating
+    lies below the interval, or above the interval, with a probability of at most (1 - share) / 2 each. The
+    levels ascend, float32 [num_levels]. Each row of `probabilities`, float32 [num, num_levels], sums to 1.
 
     Example:
         >>> levels = np.array([1, 2, 3, 4, 5], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Finds the movies most like a movie: by the direction of their vectors, and by the reviewers they share."""
+"""Finds the movies most similar to a movie, by the cosines of movie vectors and of shared reviewers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 NUM_CANDIDATES = 400
-"""Movies taken from the vector index; all of a movie's co-review neighbours are candidates too."""
+"""Number of candidates from the vector index; all movies that share many reviewers are candidates too."""
 SHARED_WEIGHT = 0.95
-"""Weight of the shared reviewers; the vectors have the rest, and order the movies that share none."""
+"""Weight of the cosine of shared reviewers in the similarity; the cosine of vectors has the rest."""
 
 
 def similar_movies(
     index: OpenedIndex, movie_id: str, k: int, where: str | None, *, no_cold: bool, all_variants: bool
 ) -> list[SimilarMovie]:
-    """Finds the movies most like a movie, most alike first; `Engine.similar` describes the arguments."""
+    """Finds the movies most similar to a movie; `Engine.similar` describes the arguments."""
     rows, similarities = similar_rows(
         index.model,
         index.vector_index,
@@ -60,15 +60,17 @@ def similar_rows(
     left_out: NDArray[np.bool_] | None = None,
     variants: Variants | None = None,
 ) -> tuple[Rows, Floats]:
-    """Finds the rows of the movies most like one movie.
+    """Finds the rows of the k movies that are most similar to one movie.
 
-    The similarity is a weighted mean of two cosines: of the co-reviews, and of the movie vectors without
-    their biases. Movies are answered that are `matching`, int64, ascending, by default all, and not
-    `left_out`, bool [num_movies]. Of each film of `variants` the most alike movie is answered, and no movie
-    of the film asked for; by default every movie is taken for a film of its own.
+    The similarity of two movies is a weighted mean of two cosines: the cosine of the movies' reviewers, and
+    the cosine of the movie vectors without the bias column. `matching` holds the rows of the movies that may
+    be returned, int64, ascending; None means all movies. `left_out` marks movies that may not be returned,
+    bool [num_movies]. `variants` says which movies are one film: only the most similar movie of each film is
+    returned, and no variant of the movie itself. Without `variants`, every movie is a film of its own.
 
     Returns:
-        Rows, int64 [num], most alike first, equal ones by row, and their similarities, float32 [num].
+        The rows of the movies, int64 [num], most similar first, and by row among equal similarities; and
+        the similarity of each movie, float32 [num].
     """
     variants = variants or Variants.none()
     if matching is None:
@@ -87,7 +89,7 @@ def similar_rows(
 def _most_alike(
     model: Model, movie_row: int, rows: Rows, left_out: NDArray[np.bool_] | None, variants: Variants
 ) -> tuple[Rows, Floats]:
-    """Orders the movies that may be answered of some, one of each film, by similarity; `rows` ascend."""
+    """Sorts movies by similarity, most similar first, with one movie of each film; `rows` must ascend."""
     rows = rows[~are_held(variants.of(movie_row), rows)].astype(np.int64)
     if left_out is not None:
         rows = rows[~left_out[rows]]

@@ -1,1 +1,1 @@
-"""Writes the lists of everyone to files."""
+"""Writes the recommendation lists of all reviewers to files."""

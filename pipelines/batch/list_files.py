@@ -1,4 +1,4 @@
-"""Writes lists as Parquet, CSV or JSON lines: a line for each listed movie."""
+"""Writes recommendation lists as Parquet, CSV or JSON lines, with a line for each recommended movie."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.errors import DataError
 from engine.lists.columns import ListColumns
 
 FORMATS = ("parquet", "csv", "jsonl")
-"""The formats of lists; each is also the ending of its files."""
+"""The file formats of recommendation lists; the name of a format is also the ending of the file name."""
 _COPY_OPTIONS = {
     "parquet": "format parquet, compression zstd",
     "csv": "format csv, header true",
@@ -24,9 +24,10 @@ _COPY_OPTIONS = {
 def write_lists(
     columns: ListColumns, reviewer_ids: Sequence[str], movie_ids: Mapping[int, str], path: Path, format: str
 ) -> None:
-    """Writes lists as one file of one of FORMATS, a line for each listed movie, and flushes the file to disk.
+    """Writes recommendation lists to a file in one of FORMATS, and flushes the file to disk.
 
-    The reviewers are whom the lists are for, in order; `movie_ids` has the listed movies by row.
+    The file has a line for each recommended movie. `reviewer_ids` has the id of the reviewer of each list, in
+    the order of the lists; `movie_ids` maps the row of each recommended movie to the movie's id.
 
     Raises:
         DataError: the file cannot be written.
@@ -55,13 +56,13 @@ def write_lists(
 
 
 def unwritable(path: Path, error: Exception) -> DataError:
-    """Returns the error for lists that cannot be written, with its reason in words."""
+    """Returns the error to raise if lists cannot be written to a path; the message gives the reason."""
     reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
     return DataError(f"Cannot write lists to {path}: {reason}; free some space, or name another --output")
 
 
 def join_files(parts: Sequence[Path], path: Path, format: str) -> None:
-    """Writes the lines of several files, in their order, as one file, and flushes the file to disk.
+    """Concatenates several files of recommendation lists into one file, and flushes the file to disk.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Runs shards in processes of this machine."""
+"""Runs child processes that make recommendation lists, one shard (a part of the reviewers) after another."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from pipelines.work.progress import progress_of_lists
 
 
 def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
-    """Writes the missing shards in processes, at most `most`; each takes the next shard, until none is left.
+    """Writes the lists of all missing shards (parts of the reviewers) in at most `most` child processes.
 
-    The settings are the arguments of `Worker` without `on_lists`, as JSON holds them.
+    Each child process takes the next missing shard until no shard is left. `settings` are the arguments of
+    `Worker` except `on_lists`, as JSON values.
 
     Raises:
-        DataError: a process failed or ended early; the complete shards are kept.
+        DataError: a child process failed or ended early; shards that were complete are kept.
     """
     missing = shards.missing()
     if not missing:
@@ -44,7 +45,7 @@ def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
             for end in ends:
                 end.result()
         except BaseException:
-            # The pool waits for its threads, which wait for the processes.
+            # Threads of the pool wait for child processes, so the pool would not end while a child runs.
             for process in processes:
                 process.kill()
             raise
@@ -53,7 +54,7 @@ def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
 def _feed(
     process: ListProcess, waiting: queue.SimpleQueue[Shard], shards: Shards, on_lists: Callable[[int], None]
 ) -> None:
-    """Gives one process a shard after another, until none is left."""
+    """Gives one child process a shard after another, until no shard is waiting."""
     process.wait_for("ready", on_lists)
     while True:
         try:
@@ -66,11 +67,11 @@ def _feed(
 
 
 class ListProcess:
-    """A child process of `pipelines.batch.worker`: it reads tasks and writes reports, both lines of JSON."""
+    """A child process that makes recommendation lists; tasks and reports are lines of JSON in two pipes."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        # There are as many processes as cores; with more than one thread each they would wait for each other.
+        # There are as many processes as cores; with several threads each, processes would compete for cores.
         environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.batch.worker"],
@@ -89,10 +90,10 @@ class ListProcess:
         self._process.communicate()
 
     def tell(self, task: Mapping[str, Any]) -> None:
-        """Writes one line of input.
+        """Sends a task to the child process, as one line of JSON.
 
         Raises:
-            DataError: the process has ended.
+            DataError: the child process has ended.
         """
         assert self._process.stdin is not None
         try:
@@ -102,10 +103,12 @@ class ListProcess:
             raise self._ended() from error
 
     def wait_for(self, name: str, on_lists: Callable[[int], None]) -> int:
-        """Reads reports until one has the name, passes the numbers of made lists on, and returns its value.
+        """Reads reports of the child process until a report has an entry `name`, and returns the value.
+
+        A report of progress holds a number of finished lists, which is passed to `on_lists`.
 
         Raises:
-            DataError: the process has ended, or reports an error.
+            DataError: the child process has ended, or reports an error.
         """
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -118,7 +121,7 @@ class ListProcess:
         raise self._ended()
 
     def kill(self) -> None:
-        """Kills the process, so that nobody waits for its reports any more."""
+        """Kills the child process, so that no thread waits for a report of the child process any more."""
         self._process.kill()
 
     def _ended(self) -> DataError:

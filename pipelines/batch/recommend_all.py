@@ -1,7 +1,8 @@
-"""Writes the top lists of everyone to files: in constant memory, by several processes, and resumable.
+"""Writes the recommendation lists of all reviewers to files, in several processes and in constant memory.
 
-The reviewers are cut into shards, which a runner hands to workers. Each worker opens the index by itself,
-which costs little since an index is mapped from disk. `pipelines/batch/shards.py` says what is on disk.
+The reviewers are cut into parts, called shards. Child processes make the lists of one shard after another.
+Each child process opens the index itself, which costs little since index files are memory-mapped. A run that
+was killed can be resumed; `pipelines/batch/shards.py` says how.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from pipelines.batch.shards import Shard, Shards
 logger = logging.getLogger(__name__)
 
 SHARD_SIZE = 20_000
-"""Reviewers of a shard: a few seconds of work, which is what a kill costs."""
+"""Number of reviewers in a shard: a few seconds of work, which are lost if a run is killed."""
 _MOST_NOTED = 20
-"""Values of an option that the progress file spells out; longer lists are noted as a digest."""
+"""Most values of an option in full in the progress file, which holds a hash of longer lists."""
 
 
 def recommend_all(
@@ -45,16 +46,18 @@ def recommend_all(
     processes: int = 0,
     **options: Unpack[ListArguments],
 ) -> dict[str, Any]:
-    """Writes the top lists of everyone, or of some reviewers; after a kill the same call goes on.
+    """Writes the k best movies for every reviewer, or for some reviewers, to files.
 
-    The lines have the columns reviewer_id, rank, movie_id, score, relevance, predicted_rating and
-    like_probability. The lists stand in the order of the reviewers, and are those of `Engine.recommend`; a
-    list is shorter than k only where no more movies match.
+    If a run was killed, the same call resumes the run. The files have the columns reviewer_id, rank,
+    movie_id, score, relevance, predicted_rating and like_probability. The lists are in the order of the
+    reviewers, and equal the lists of `Engine.recommend`. A list is shorter than k only if fewer movies match
+    the options.
 
-    `output` is a directory, for a file a shard, or one file that ends with .parquet, .csv or .jsonl. The
-    format is by default the ending of the file, and Parquet for a directory. The reviewers are ids, or a file
-    with one id a line; by default everyone. A shard has `shard_size` reviewers. With 0 processes, there is
-    one a core. The options are those of `Engine.recommend_many`. Returns what the command line prints.
+    `output` is a directory, which gets a file for each shard, or one file that ends with .parquet, .csv or
+    .jsonl. `format` is by default the ending of the output file, or Parquet for a directory. `reviewers` are
+    reviewer ids, or a file with one id on each line; None stands for all reviewers. A shard has `shard_size`
+    reviewers. `processes` is the number of child processes, and 0 means one for each core. `options` are the
+    options of `Engine.recommend_many`. Returns the summary that the command line prints.
 
     Raises:
         EngineError: an argument is out of range or unknown, the output holds the lists of another run, or
@@ -68,7 +71,7 @@ def recommend_all(
     checked = _check_options(options)
     engine = Engine.load(index)
     rows = range(engine.num_reviewers) if reviewers is None else _rows_of(engine, reviewers)
-    # A wrong condition and unknown ids are reported here, before anything is written.
+    # One list is made here, so that a wrong filter or an unknown id is reported before anything is written.
     engine.list_columns(np.arange(min(1, engine.num_reviewers), dtype=np.int64), k, **checked)
     build = engine.info()["build"]
     is_file = bool(output.suffix) and output.suffix[1:] == format and not output.is_dir()
@@ -107,7 +110,7 @@ def recommend_all(
 
 
 def _check_output(output: Path, format: str | None) -> tuple[Path, str]:
-    """Checks that the place and the format go together, and returns both."""
+    """Checks that the output path and the file format agree, and returns the path and the format."""
     ending = output.suffix[1:]
     if format is not None:
         one_of(*FORMATS).check("format", format)
@@ -125,7 +128,7 @@ def _check_output(output: Path, format: str | None) -> tuple[Path, str]:
 
 
 def _check_options(options: ListArguments) -> ListArguments:
-    """Checks the options, and returns them as JSON holds them: files of ids are read, as they may change."""
+    """Checks the options of the lists, and returns the options as JSON values, with files of ids read in."""
     given: dict[str, Any] = dict(options)
     for name in ("only", "exclude"):
         if given.get(name) is not None:
@@ -137,7 +140,7 @@ def _check_options(options: ListArguments) -> ListArguments:
 
 
 def _rows_of(engine: Engine, reviewers: Path | Sequence[str]) -> Sequence[int]:
-    """Returns the rows of some reviewers, in the order given, each once."""
+    """Returns the row of each named reviewer, in the order of the names, without duplicates."""
     ids = read_ids(reviewers, "reviewer") if isinstance(reviewers, Path) else list(map(str, reviewers))
     if not ids:
         raise ConfigError("No reviewer is named; give at least one id, or none at all for everyone")
@@ -146,10 +149,10 @@ def _rows_of(engine: Engine, reviewers: Path | Sequence[str]) -> Sequence[int]:
 
 
 def _noted(value: Any) -> Any:
-    """Returns a value as the progress file holds it: a digest in place of a long list."""
+    """Returns an option's value for the progress file, in which a hash replaces a long list."""
     return _digest(value) if isinstance(value, list) and len(value) > _MOST_NOTED else value
 
 
 def _digest(values: Sequence[Any]) -> dict[str, Any]:
-    """Returns the number and the checksum of some values, which tell them from other values."""
+    """Returns the number and the SHA-256 hash of some values, to recognise the same values in a later run."""
     return {"count": len(values), "sha256": hashlib.sha256(json.dumps(values).encode()).hexdigest()}

@@ -1,11 +1,12 @@
-"""Keeps lists in a row of files, shard by shard, so that a killed run goes on where it stopped.
+"""Keeps recommendation lists in one file for each shard of reviewers, so that a killed run can be resumed.
 
     lists/
-    |- progress.json                the build, the settings, and the shards that are complete
-    |- part-00000.parquet           the lists of the first reviewers, and so on
+    |- progress.json                the build of the index, the settings, and the complete shards
+    |- part-00000.parquet           the lists of the first shard of reviewers, and so on
     `- .part-00001.parquet.4711     a shard that process 4711 is writing, or was writing when it was killed
 
-A shard is written under the hidden name, flushed, renamed, and only then noted: so each shard is there once.
+A shard's file is written under the hidden name, flushed and renamed, and then the shard is entered in
+`progress.json`. So the lists of a shard are never in two files, and a file with a plain name is complete.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ _VERSION = 1
 
 
 class Shard(NamedTuple):
-    """A part of the reviewers, whose lists are one file."""
+    """A part of the reviewers; the recommendation lists of a shard are in one file."""
 
     number: int
     reviewer_rows: Sequence[int]
-    """A range where everyone gets lists."""
+    """Rows of the reviewers in the shard; a `range` if lists are made for all reviewers."""
 
 
 class Shards:
-    """The planned shards of one run, in order, and what is known of their files.
+    """The planned shards of one run, in order, and a record of the shards whose files are complete.
 
-    The directory is created if it does not exist. `work` tells this run from others, as JSON holds it: by the
-    build, the settings and the reviewers.
+    The directory is created if it does not exist, and locked. `work` holds the build of the index, the
+    settings and the reviewers as JSON values; a run is resumed only by a run with equal `work`.
 
     Raises:
         ConfigError: the directory holds lists of another run, or other files.
-        DataError: the directory cannot be written, or another process is writing to it.
+        DataError: the directory cannot be written, or another process holds the lock on the directory.
     """
 
     def __init__(
@@ -67,28 +68,30 @@ class Shards:
             raise unwritable(directory, error) from error
 
     def unfinished_path(self, shard: Shard) -> Path:
-        """Returns where this process and its children write a shard until it is whole."""
+        """Returns the hidden path to which this process or a child process writes an incomplete shard."""
         return self.directory / f".{self._path(shard).name}.{os.getpid()}"
 
     @property
     def num_reviewers(self) -> int:
-        """Returns the number of reviewers whose lists have been written."""
+        """Returns the number of reviewers in the shards that `progress.json` lists as complete."""
         return sum(entry["reviewers"] for entry in self._complete.values())
 
     @property
     def num_rows(self) -> int:
-        """Returns the number of lines that have been written."""
+        """Returns the number of recommended movies, each a line, in the files of complete shards."""
         return sum(entry["rows"] for entry in self._complete.values())
 
     def missing(self) -> list[Shard]:
-        """Returns the shards that were not written whole, or whose files are gone or cut short."""
+        """Returns the shards that have not been completed, or whose file is missing or has another size."""
         return [shard for shard in self.planned if not self._is_complete(shard)]
 
     def keep(self, shard: Shard, num_rows: int) -> None:
-        """Renames the file at `unfinished_path` to the shard's own name, and notes it; threads may call this.
+        """Renames the file of a shard to the final name, and enters the shard in `progress.json`.
+
+        Several threads may call `keep` at once. `num_rows` is the number of lines in the file.
 
         Raises:
-            DataError: the disk is full, or the directory is gone.
+            DataError: the disk is full, or the directory does not exist any more.
         """
         path, unfinished = self._path(shard), self.unfinished_path(shard)
         try:
@@ -102,10 +105,10 @@ class Shards:
             raise unwritable(self.directory, error) from error
 
     def join(self, path: Path) -> None:
-        """Makes one file of all shards, in their order, and removes the shards.
+        """Concatenates the files of all shards into one file at `path`, and removes the directory of shards.
 
         Raises:
-            DataError: the file cannot be written; the shards are still there.
+            DataError: the file cannot be written; the files of the shards are kept.
         """
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -119,7 +122,7 @@ class Shards:
             unfinished.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Lets other processes write to the directory."""
+        """Releases the lock on the directory, so that other processes may write to it."""
         os.close(self._lock)
 
     def _path(self, shard: Shard) -> Path:
@@ -145,7 +148,7 @@ class Shards:
         return handle
 
     def _go_on(self) -> None:
-        """Reads which shards are complete, and removes the files of unfinished ones."""
+        """Reads from `progress.json` which shards are complete, and removes files of incomplete shards."""
         progress = self.directory / PROGRESS
         if progress.is_file():
             self._check(_read(progress))
@@ -159,7 +162,7 @@ class Shards:
         self._note()
 
     def _check(self, noted: Mapping[str, Any]) -> None:
-        """Checks that the noted run is this one, and takes over which of its shards are complete."""
+        """Checks that an earlier run had the same settings, and takes over the list of complete shards."""
         work = noted.get("work", {})
         for name in dict.fromkeys([*work, *self._work]):
             if work.get(name) != self._work.get(name):

@@ -1,7 +1,8 @@
-"""Makes the lists of one shard after another; `python -m pipelines.batch.worker` does it in a child process.
+"""Makes recommendation lists for one shard (a part of the reviewers) after another.
 
-The first line of the child's input holds the settings of `Worker`, each further line one shard. The child
-reports in lines of JSON: how many more reviewers are done, that a shard is written, or what went wrong.
+`python -m pipelines.batch.worker` starts the child process. The first line of the child's input holds the
+settings of `Worker`, and each further line one shard. The child reports in lines of JSON: the number of
+reviewers whose lists were made since the last report, the number of lines in a written shard, or an error.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ _BATCH = 1024
 
 
 class Worker:
-    """Makes the lists of one shard after another, with the options of `Engine.recommend_many`.
+    """Makes the recommendation lists of one shard after another, as `Engine.recommend_many` makes them.
 
-    `on_lists` is called with the number of reviewers whose lists are made, batch by batch.
+    `options` are options of `Engine.recommend_many`.
+
+    `on_lists` is called after each batch of reviewers, with the number of reviewers in the batch.
 
     Raises:
-        ArtifactError: the index is not there, is damaged, or was built again.
+        ArtifactError: the index does not exist, is damaged, or has been built again since the run started.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Worker:
         self._movie_ids: dict[int, str] = {}
 
     def write(self, path: Path, reviewer_rows: Sequence[int]) -> int:
-        """Writes the lists of some reviewers to a file, and returns the number of its lines."""
+        """Writes the recommendation lists of some reviewers to a file, and returns the number of lines."""
         parts, lengths = [], []
         for begin in range(0, len(reviewer_rows), _BATCH):
             rows = np.array(reviewer_rows[begin : begin + _BATCH], dtype=np.int64)
@@ -66,7 +69,10 @@ class Worker:
 
 
 def work(tasks: TextIO, reports: TextIO) -> None:
-    """Makes the lists that the lines of `tasks` ask for, until the lines end or nobody reads the reports."""
+    """Makes the recommendation lists of each shard in `tasks`, and writes reports as lines of JSON.
+
+    The first line of `tasks` holds the settings of `Worker`. The function returns when `tasks` end.
+    """
 
     def report(**facts: Any) -> None:
         reports.write(json.dumps(facts) + "\n")

@@ -1,1 +1,1 @@
-"""Builds an index, one call per arrow, and plans a build before it starts."""
+"""Builds an index from files, and estimates before a build the memory, disk and time that the build takes."""

@@ -1,4 +1,4 @@
-"""Builds an index out of files, one call an arrow.
+"""Builds an index from files of reviews and metadata, in the following steps.
 
 files -> ingest -> tables -> arrays -> measure -> train -> cold start -> index -> audit -> artifact
 """
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult:
-    """Says what a build made.
+    """Holds the manifest and the directory of the index that a build wrote.
 
     Attributes:
-        manifest: everything that the index says of itself.
-        directory: the index directory, as `Engine.load` takes it.
+        manifest: the manifest of the index: settings, counts, figures of quality and facts on training.
+        directory: the directory of the index, which `Engine.load` opens.
     """
 
     manifest: dict[str, Any]
@@ -54,19 +54,24 @@ def build_index(
     report: Path | str | None = None,
     resume: bool = False,
 ) -> BuildResult:
-    """Builds an index from review files; an older index at `output` answers until the new one is complete.
+    """Builds an index from review files.
+
+    An older index in the directory `output` stays in use until the new index is complete.
 
     Args:
         reviews: review files in any of the known formats.
-        output: the index directory.
-        metadata: movie files.
-        config: settings; the defaults where none are given.
-        report: where to write a second copy of the report, a web page that the index always holds.
-        resume: go on with a build into `output` that was killed or interrupted, from its last checkpoint. Its
-            files and settings must be the same. The figures are the same as without the interruption.
+        output: the directory to which the index is written.
+        metadata: files with metadata of movies, in any of the known formats.
+        config: the settings of the build; by default the default settings.
+        report: path of a second copy of report.html, the report that the index always holds; None for no
+            copy.
+        resume: True to continue an interrupted build into `output` from the build's last checkpoint. The
+            files and settings must be those of the interrupted build. The result is the same as without the
+            interruption.
 
     Raises:
-        EngineError: a file, a setting or the output is not usable, or the quality is under the floor.
+        EngineError: a file, a setting or the output is not usable, or the recall of the two-stage search
+            stays below `index.recall_floor`.
     """
     started = time.perf_counter()
     config, output = config or Config(), Path(output)
@@ -104,7 +109,7 @@ def build_index(
 def _write_facts(
     writer: ArtifactWriter, config: Config, quality: Quality, baselines: Baselines, findings: Findings
 ) -> None:
-    """Adds the settings, the figures and the course of the training to the manifest."""
+    """Adds the settings, the figures of quality and the facts on the training to the manifest."""
     writer.add_section(layout.CONFIG_SECTION, config.to_dict())
     writer.add_section(layout.SEED_SECTION, config.seed)
     writer.add_section(layout.METRICS_SECTION, quality.figures | baselines.figures)

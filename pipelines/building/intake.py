@@ -1,4 +1,4 @@
-"""Takes in the files of a build: writes the catalogue and the ids, and reads the arrays to learn from."""
+"""Reads the files of a build into arrays for the training, and writes the index's catalogue and ids."""
 
 from __future__ import annotations
 
@@ -31,20 +31,22 @@ _STEP = "tables"
 _COLD_STEP = "cold"
 _FEATURES_STEP = "features"
 _LEAST_SPACE = 16 << 20
-"""Bytes of disk that the smallest build takes."""
+"""Bytes of disk that a build takes even for the smallest files."""
 _PER_COMPRESSED_BYTE = 6
 """Bytes of disk that a build takes for each byte of a gzip file."""
 
 
 class Intake(NamedTuple):
-    """Holds what a build learns from."""
+    """Holds the reviews and the metadata on which a build trains."""
 
     reviews: Reviews
-    """The kept reviews, by the rows of the movies that have any."""
+    """The kept reviews; their movie rows number only the movies with reviews."""
     catalogue: ColdCatalogue | None
-    """All movies, cold ones included; None where no cold movies are taken in."""
+    """The metadata of all movies with and without reviews; None if the build adds no movies without
+    reviews."""
     features: Floats | None
-    """What `content_features` says of the reviewed movies; None where it is not used."""
+    """The metadata features of the reviewed movies from `content_features`; None if the settings do not use
+    metadata for neighbours."""
 
 
 def take_in(
@@ -54,9 +56,10 @@ def take_in(
     config: Config,
     checkpoints: Checkpoints,
 ) -> Intake:
-    """Reads the files, and writes all of the index that is known before anything is learned.
+    """Reads the files of a build, and writes all parts of the index that need no training.
 
-    The checkpoints hold the intake of an interrupted build, which is taken up, or they get it.
+    If the checkpoints hold the result of an interrupted build, then the result is restored instead of read.
+    Otherwise the result is saved as a checkpoint.
 
     Raises:
         EngineError: a file or a setting is not usable, or too few reviews are left.
@@ -69,7 +72,7 @@ def take_in(
 
 
 def space_needed(files: Iterable[Path]) -> int:
-    """Estimates the bytes of disk that a build of these files takes: its work, checkpoints and index."""
+    """Estimates the bytes of disk that a build of the given files takes for temporary files and the index."""
     total = 0
     for path in files:
         if path.is_file():
@@ -83,7 +86,8 @@ def _read(
     writer: ArtifactWriter, reviews: Sequence[Path], metadata: Sequence[Path], config: Config
 ) -> Intake:
     limits = config.ingest
-    # A killed build leaves its work database in this folder, which is known by its name.
+    # A killed build leaves a work database in this folder; the fixed name lets the next build remove the
+    # folder.
     scratch = writer.work_directory / "ingest"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
@@ -124,7 +128,11 @@ def _read(
 
 
 def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> None:
-    """Saves the intake and the files of the build; the step that says that all is there comes last."""
+    """Saves the reviews, the metadata and the files written so far as checkpoints.
+
+    The checkpoint of the reviews comes last, since its presence tells `_restore` that all others are
+    complete.
+    """
     if intake.catalogue is not None:
         checkpoints.save(_COLD_STEP, vars(intake.catalogue), {})
     if intake.features is not None:
@@ -136,7 +144,7 @@ def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> N
 
 
 def _restore(writer: ArtifactWriter, checkpoints: Checkpoints) -> Intake | None:
-    """Takes up what `_keep` saved; None where nothing was saved."""
+    """Restores the reviews, metadata and files that `_keep` saved; returns None if nothing was saved."""
     saved = checkpoints.load(_STEP)
     if saved is None:
         return None

@@ -1,9 +1,11 @@
-"""Estimates what a build will take in memory, disk and time, before it starts.
+"""Estimates the memory, disk and time that a build will take, before the build starts.
 
-1. `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files hold. It counts
-   reviews that a condition or the least number of reviews will drop, so a build is smaller than its plan.
-2. Each of them takes what `Costs` says, which was measured on builds of synthetic data sets.
-3. Time is scaled by how fast this machine is now at a piece of work that was timed in these measurements.
+1. `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files hold. The
+   estimate includes reviews that a filter will drop, so a build takes less than estimated.
+2. `Costs` holds the memory, disk and time that a review, a reviewer and a movie take. The costs were measured
+   on builds of synthetic data sets.
+3. Estimated times are scaled by the speed of this machine, which a short benchmark compares with the speed of
+   the machine on which the costs were measured.
 """
 
 from __future__ import annotations
@@ -25,58 +27,59 @@ from pipelines.building.survey import Survey, survey
 from pipelines.reading.staging import LEAST_FOR_READING
 
 SMALL = 64_000_000
-"""Bytes of files up to which a build starts without a plan: it takes no more than other programs do."""
+"""Size of all files, in bytes, up to which a build starts without an estimate of its memory and disk."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Files that hold the memory limit of the control group, in the second and in the first version."""
+"""Files with the memory limit of the process's Linux control group, for cgroup version 2 and version 1."""
 _CALIBRATION_ROWS = 200_000
 _CALIBRATION_ROUNDS = 30
-"""Times that the calibrating work is done, of which the fastest counts."""
+"""Number of runs of the benchmark that measures the machine's speed; the fastest run counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Holds what a build takes for each thing that it handles, in bytes, or in seconds of two cores."""
+    """Holds the cost of each review, reviewer and movie of a build, in bytes, or in seconds on two cores."""
 
     process: int = 900_000_000
-    """Bytes of memory that do not grow with the data, such as of libraries."""
+    """Bytes of memory that a build takes whatever the size of the data, such as for libraries."""
     reading: int = 350_000_000
-    """Bytes of memory for the blocks that are parsed at a time."""
+    """Bytes of memory for the blocks of a file that are parsed at a time."""
     plain_byte: float = 0.3
-    """Bytes of memory of the database for a plain byte of the files, within its limit."""
+    """Bytes of memory that the work database takes for each decompressed byte, up to the memory limit."""
     reviewer_number: int = 16
-    """Bytes of memory in training for each number of a reviewer's vector."""
+    """Bytes of memory that training takes for each dimension of each reviewer's vector."""
     movie_number: int = 48
-    """Bytes of memory in training for each number of a movie's vectors."""
+    """Bytes of memory that training takes for each dimension of each movie's vectors."""
     review: int = 520
-    """Bytes of memory for a review, in training and measuring."""
+    """Bytes of memory that training and measuring quality take for each review."""
     neighbours_review: float = 7.0
-    """Neighbours of a movie for each of its reviews, within the number that is kept."""
+    """Number of neighbours that a movie has for each review, up to the setting
+    `neighbours.num_neighbours`."""
     neighbour: int = 24
-    """Bytes of memory for a neighbour of a movie while tables are built."""
+    """Bytes of memory for each neighbour of each movie while the neighbour tables are built."""
     disk_reviewer: int = 40
-    """Bytes of the index for a reviewer beside their vector: the id, biases, offsets."""
+    """Bytes of the index for each reviewer besides the vector: the id, the biases and the offsets."""
     disk_movie: int = 500
-    """Bytes of the index for a movie beside its vectors and neighbours: the card and the catalogue."""
+    """Bytes of the index for each movie besides vectors and neighbours: the movie card and the catalogue."""
     disk_review: int = 5
-    """Bytes of the index for a review."""
+    """Bytes of the index for each review."""
     scratch_review: int = 200
-    """Bytes of the work database for a review."""
+    """Bytes of the work database on disk for each review."""
     scratch_plain_byte: float = 0.15
-    """Bytes of the work database for a plain byte of the files, while they are read."""
+    """Bytes of the work database on disk for each decompressed byte, while the files are read."""
     seconds: float = 20.0
-    """Seconds that do not grow with the data."""
+    """Seconds that a build takes whatever the size of the data."""
     seconds_review_read: float = 4e-6
-    """Seconds to filter and join a review."""
+    """Seconds to filter and join each review in the work database."""
     seconds_review_trained: float = 8e-5
-    """Seconds to train on a review and to measure it, all rounds together."""
+    """Seconds to train on each review in all rounds, and to measure quality."""
     seconds_movie_trained: float = 1e-2
-    """Seconds to train and measure a movie, up to `movies_trained` movies."""
+    """Seconds of training and measuring quality for each of the first `movies_trained` movies."""
     movies_trained: int = 10_000
-    """Movies beyond which training compares no more at a time."""
+    """Number of movies beyond which more movies do not make a training step slower."""
     seconds_movie: float = 4e-4
-    """Seconds to index and describe a movie."""
+    """Seconds to write each movie to the vector index and the catalogue."""
     calibration: float = 0.009
-    """Seconds of the calibrating work on the machine of the measurements."""
+    """Seconds of the benchmark in `_calibrate` on the machine on which the costs were measured."""
 
 
 COSTS = Costs()
@@ -84,24 +87,24 @@ COSTS = Costs()
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Says about what a build will take, and what the machine has."""
+    """Holds the estimated memory, disk and time of a build, and the resources of the machine."""
 
     files: Survey
     memory: Mapping[str, int]
-    """Bytes at the peak, by phase."""
+    """Peak bytes of memory in each phase of the build."""
     index_bytes: int
     scratch_bytes: int
-    """Bytes of temporary files and checkpoints, which lie beside the index."""
+    """Bytes of temporary files and checkpoints, which the build writes next to the index."""
     seconds: Mapping[str, float]
-    """Seconds by phase."""
+    """Seconds that each phase of the build takes."""
     pace: float
-    """How many times as long this machine takes as the machine of the measurements."""
+    """Time that the benchmark takes on this machine, divided by the time on the machine of the costs."""
     machine: Mapping[str, int]
-    """Bytes of memory, bytes of disk free where the index goes, and cores."""
+    """Bytes of memory, free bytes on the disk of the index, and number of cores of this machine."""
 
     @property
     def faults(self) -> list[str]:
-        """Says what does not fit, each in a few words; empty where everything fits."""
+        """Describes each shortage of memory or disk in a few words; the list is empty if the build fits."""
         faults = []
         phase, peak = max(self.memory.items(), key=lambda item: item[1])
         if peak > self.machine["memory"]:
@@ -118,7 +121,7 @@ class Plan:
         return faults
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the plan as plain values."""
+        """Returns the estimates as values that JSON can hold."""
         return {
             "files": asdict(self.files),
             "memory": {**self.memory, "peak": max(self.memory.values())},
@@ -138,7 +141,7 @@ def plan_build(
     metadata: Sequence[Path | str] = (),
     config: Config | None = None,
 ) -> Plan:
-    """Estimates within seconds what a build of some files into the directory `output` will take.
+    """Estimates within seconds the memory, disk and time of a build of files into the directory `output`.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -167,10 +170,10 @@ def check_plan(
     metadata: Sequence[Path | str] = (),
     config: Config | None = None,
 ) -> None:
-    """Raises ConfigError for a build that cannot fit in memory or on disk.
+    """Raises ConfigError if a build is estimated to need more memory or disk than the machine has.
 
-    Files of up to `SMALL` bytes pass unread. So does a build with a condition, as nobody knows which part of
-    the files it keeps.
+    Files of up to `SMALL` bytes in all are not checked. A build with the setting `ingest.where` is not
+    checked either, since the share of the reviews that the condition keeps is unknown.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -203,7 +206,8 @@ def _memory(files: Survey, config: Config) -> dict[str, int]:
 
 def _index_bytes(files: Survey, config: Config) -> int:
     dim, rating_dim = config.relevance.embedding_dim, 2 * config.rating.dim
-    # Two vectors for relevance, one of them also in the vector index; two for ratings; 8 bytes a neighbour.
+    # A movie has two vectors for relevance, one also in the vector index, two for ratings, and neighbours of
+    # 8 bytes each.
     neighbours = 2 * 8 * round(_neighbours(files, config))
     movie = 4 * (3 * dim + 2 * rating_dim) + neighbours + COSTS.disk_movie
     reviewer = 4 * dim + COSTS.disk_reviewer
@@ -211,7 +215,7 @@ def _index_bytes(files: Survey, config: Config) -> int:
 
 
 def _neighbours(files: Survey, config: Config) -> float:
-    """Estimates the neighbours of a movie in each table."""
+    """Estimates the mean number of neighbours of a movie in each neighbour table."""
     reviews = files.num_reviews / max(files.num_movies, 1)
     return min(config.neighbours.num_neighbours, COSTS.neighbours_review * reviews)
 
@@ -233,7 +237,7 @@ def _machine(output: Path) -> dict[str, int]:
 
 
 def memory_limit() -> int:
-    """Returns the bytes that this process may use: of the machine, or of its control group."""
+    """Returns the bytes of memory that this process may use: the limit of the machine or control group."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP_LIMITS:
         try:
@@ -246,7 +250,7 @@ def memory_limit() -> int:
 
 
 def _calibrate() -> float:
-    """Times a piece of work like a training: the fastest of several rounds, as other work may disturb it."""
+    """Measures the machine's speed as the seconds of the fastest of several runs of training-like work."""
     generator = np.random.default_rng(0)
     table = generator.standard_normal((_CALIBRATION_ROWS, 64), dtype=np.float32)
     rows = generator.integers(0, _CALIBRATION_ROWS, 20_000)

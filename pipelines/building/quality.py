@@ -1,4 +1,4 @@
-"""Measures the held-out figures that a build carries, beside cheap baselines that it must beat."""
+"""Measures the quality of a build and of cheap baseline recommenders on held-out reviews."""
 
 from __future__ import annotations
 
@@ -25,45 +25,49 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 _MAX_REVIEWERS = 5000
-"""Reviewers for whom the catalogue is ranked at most."""
+"""Largest number of reviewers for whom quality is measured by ranking all movies."""
 _MAX_SCORES = 50_000_000
-"""Scores of all ranked reviewers at most: of a large catalogue, fewer reviewers are ranked."""
+"""Largest number of scores in a measurement (reviewers times movies); a larger catalogue has fewer
+reviewers."""
 _MAX_REVIEWS = 200_000
-"""Held-out reviews whose ratings are predicted at most."""
+"""Largest number of held-out reviews whose ratings are predicted."""
 _EASE_UP_TO = 3_000
-"""Movies up to which EASE is measured: the inverse of its matrix then takes seconds."""
+"""Largest number of movies for which the baseline EASE is measured; inverting a larger matrix is too slow."""
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
-"""Figures that the log shows."""
+"""Names of the quality figures that are written to the log."""
 
 
 class Quality(NamedTuple):
-    """Says how good a build is."""
+    """Holds the quality figures of a build, measured on held-out reviews."""
 
     figures: dict[str, dict[str, float]]
-    """By model its figures: "ncf", "popularity" and, where there are ratings, "constant"."""
+    """The quality figures of each model: "ncf" is the engine, "popularity" a ranking by popularity, and
+    "constant" a constant rating, which is absent in data without ratings."""
     findings: Findings | None
-    """What was found for the training of the measured model; None where none was trained."""
+    """The findings of the training of the measured model, such as the number of rounds; None if no model was
+    trained."""
     calibration: Sequence[dict[str, float]] = ()
-    """How often movies were liked, by the predicted chance of a like; empty where there are no ratings."""
+    """The share of liked movies in each bin of the predicted chance of a like; empty in data without
+    ratings."""
 
 
 class Baselines(NamedTuple):
-    """Holds the figures of the baselines that are measured beside a build."""
+    """Holds the quality figures of the baseline recommenders with which a build is compared."""
 
     figures: dict[str, dict[str, float]]
-    """By model its figures, on the reviews and reviewers that the build is measured on."""
+    """The quality figures of each baseline, on the reviews and reviewers on which the build is measured."""
     left_out: str | None = None
-    """Why no baseline was measured, in a sentence."""
+    """A sentence that says why no baseline was measured; None if baselines were measured."""
 
 
 def measure_quality(
     reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None
 ) -> Quality:
-    """Trains without each reviewer's last reviews, and measures how well these are found and rated.
+    """Trains a model without each reviewer's last reviews, and measures how well it predicts those reviews.
 
-    Nothing is measured where nothing is held out, or where too little to train on would be left. The
-    checkpoints hold the quality that an interrupted build measured, or they get it. `features` are what
-    `content_features` says of the movies.
+    The result has no figures if no reviews are held out, or if too few reviews would be left for training.
+    If the checkpoints hold the result of an interrupted build, then the result is returned. Otherwise the
+    result is saved as a checkpoint. `features` are the metadata features from `content_features`.
     """
     saved = checkpoints.load("quality")
     if saved is not None:
@@ -118,9 +122,9 @@ def _measure(split: Split, config: Config, checkpoints: Checkpoints, features: F
 
 
 def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
-    """Trains cheap baselines without each reviewer's last reviews, and measures them as a build is measured.
+    """Trains cheap baseline recommenders without each reviewer's last reviews, and measures their quality.
 
-    Nothing is measured on more reviews than `report.baselines_up_to`.
+    No baseline is measured if there are more reviews than the setting `report.baselines_up_to`.
     """
     limit = config.report.baselines_up_to
     if len(reviews) > limit:
@@ -153,7 +157,7 @@ def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
 def _ranking(
     score: Score, split: Split, like_rating: float, seed: int, top: Top | None = None
 ) -> dict[str, float]:
-    """Ranks the catalogue for reviewers, and compares with their held-out likes."""
+    """Ranks all movies for a sample of reviewers, and measures the ranking on their held-out liked movies."""
     train, held_out = split
     relevant = held_out.select(held_out.likes(like_rating))
     most = min(_MAX_REVIEWERS, max(500, _MAX_SCORES // train.num_movies))
@@ -161,5 +165,8 @@ def _ranking(
 
 
 def _errors(medians: NDArray[np.floating], means: NDArray[np.floating], rated: Reviews) -> dict[str, float]:
-    """Compares predicted ratings, float [num_reviews], with the ratings that were given."""
+    """Computes the mean absolute error of predicted medians and root mean square error of predicted means.
+
+    The predictions are float [num_reviews], in stars.
+    """
     return {"mae": metrics.mae(medians, rated.ratings), "rmse": metrics.rmse(means, rated.ratings)}

@@ -1,4 +1,4 @@
-"""Decides whether an interrupted build can go on: only with the same files, settings and version."""
+"""Decides whether an interrupted build can be resumed: the files, settings and version must be the same."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "build.json"
-"""The file of the work directory that says which build the work belongs to."""
+"""The file in a build's work directory that records the files, settings and version of the build."""
 _MAY_DIFFER = ("ingest.memory_limit",)
-"""Settings that change how the work is done and not its outcome."""
+"""Settings that may change before a build is resumed, since they do not affect the resulting index."""
 
 
 @contextmanager
 def resumable_work(
     directory: Path, reviews: Sequence[Path], metadata: Sequence[Path], config: Config, *, resume: bool
 ) -> Iterator[Checkpoints]:
-    """Makes the work directory of a build, or takes up the one of an interrupted build; yields checkpoints.
+    """Creates a build's work directory, or reopens that of an interrupted build, and yields the checkpoints.
 
-    The caller holds the lock of the index. The directory stays when the block ends with a kill, an
-    interruption or a foreign error. An EngineError removes it, since the same build would be refused again.
+    The caller must hold the lock on the index directory. If the process is killed or interrupted, or raises
+    an unexpected error, then the work directory is kept. An EngineError removes the work directory, since
+    the same build would fail again.
 
     Raises:
         ConfigError: the directory belongs to a build of other files, other settings or another version.
@@ -64,7 +65,7 @@ def resumable_work(
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
-    """Raises ConfigError where the identities of two builds differ, and says in what."""
+    """Raises ConfigError, naming the difference, if the files, settings or version of two builds differ."""
     settings = {*before["settings"], *now["settings"]}
     changed = sorted(name for name in settings if before["settings"].get(name) != now["settings"].get(name))
     if before["version"] != now["version"]:
@@ -82,7 +83,7 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
 
 
 def _signature(path: Path) -> list[Any]:
-    """Returns what tells a file from another or a later one; a missing file is refused when it is read."""
+    """Returns the path, size and time of change of a file, or the path alone if the file is missing."""
     try:
         facts = path.stat()
     except OSError:
@@ -91,7 +92,7 @@ def _signature(path: Path) -> list[Any]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens nested settings into values by dotted name."""
+    """Flattens nested settings into a dictionary with dotted names, such as `index.kind`."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -102,7 +103,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Reads the identity of a build; None where there is none that can be read."""
+    """Reads the recorded files, settings and version of a build; returns None if no record is readable."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

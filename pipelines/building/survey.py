@@ -1,7 +1,7 @@
-"""Estimates how much review files hold, within seconds, from their sizes and their first megabytes.
+"""Estimates the number of reviews, reviewers and movies in files from file sizes and the first megabytes.
 
-Bytes and lines grow with the file. Reviewers and movies grow more slowly, as the same ones come again: as the
-rows to some power (Heaps' law), which is fitted to the first half of the rows read and to all of them.
+The number of reviews grows in proportion to the file. The number of distinct reviewers or movies grows as a
+power of the number of reviews (Heaps' law). The power is fitted to the first half and the whole of a sample.
 """
 
 from __future__ import annotations
@@ -21,46 +21,48 @@ from pipelines.reading.sources import Source, inspect_source, movie_file_beside
 from pipelines.work.database import add_functions, run, work_database
 
 _SAMPLE = 4 << 20
-"""Bytes of a gzip file that are read, as they lie on disk."""
+"""Number of compressed bytes that are read from the start of a gzip file."""
 _PLAIN_SAMPLE = 24 << 20
-"""Bytes of text that are read at most, of a plain file or out of a gzip file."""
+"""Largest number of decompressed bytes that are read from the start of a file."""
 _SAMPLED_ROWS = 100_000
-"""Rows of a Parquet file that are read."""
+"""Number of rows that are read from the start of a Parquet file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """Says about what some files hold."""
+    """Holds the estimated sizes of the files of a build."""
 
     num_bytes: int
-    """Bytes of all files, as they lie on disk."""
+    """Bytes of all files on disk, compressed or not."""
     num_plain_bytes: int
-    """Bytes of all files, decompressed."""
+    """Estimated bytes of all files after decompression."""
     num_reviews: int
-    """Usable lines of the review files that the filters by day and purchase keep; `where` is not applied."""
+    """Estimated number of valid reviews after the filters by date and by verified purchase; the condition
+    `where` is not applied."""
     num_reviewers: int
-    """Reviewers who may have enough reviews to stay."""
+    """Upper estimate of the number of reviewers with enough reviews to be kept."""
     num_movies: int
-    """Movies that may have enough reviews to stay; no more than the movie files have lines."""
+    """Upper estimate of the number of movies with enough reviews to be kept, at most the lines of movie
+    files."""
     seconds_a_megabyte: float
-    """Seconds to decompress and parse a million plain bytes of reviews on this machine."""
+    """Seconds in which this machine decompresses and parses reviews of a million decompressed bytes."""
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """A file that holds the first lines of another file."""
+    """Holds the path and size of a sample file, into which the first lines of another file were copied."""
 
     path: Path
     share: float
-    """The part of the other file that the sample holds, 0 to 1."""
+    """The share of the other file that the sample file holds, 0 to 1."""
     num_bytes: int
-    """Plain bytes of the sample."""
+    """Decompressed bytes of the sample file."""
 
 
 def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig) -> Survey:
-    """Reads the beginnings of some files, and estimates from them what the whole files hold.
+    """Estimates the number of reviews, reviewers and movies in files from the beginning of each file.
 
-    Where no movie file is given, the movie file beside MovieLens' ratings is taken.
+    If no metadata file is given, the movie file in the folder of a MovieLens ratings file is used.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -96,11 +98,11 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
 
 
 def grown(first: int, whole: int, times: float) -> float:
-    """Estimates how many distinct values there are in more rows, by Heaps' law.
+    """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
-    The first half of the rows at hand holds `first` distinct values, and all of them hold `whole`. In `times`
-    as many rows, at least 1, there are about whole * times ** power, where power = log2(whole / first) is
-    between 0 and 1.
+    The first half of the sample holds `first` distinct values, and the whole sample holds `whole`. Then
+    `times` as many rows (`times` at least 1) hold about whole * times ** power distinct values, where power =
+    log2(whole / first), limited to 0 to 1.
 
     >>> grown(500, 1000, 10), grown(1000, 1000, 10)
     (10000.0, 1000.0)
@@ -112,7 +114,7 @@ def grown(first: int, whole: int, times: float) -> float:
 
 
 def _take_sample(source: Source, path: Path) -> _Sample:
-    """Writes the first lines of a file into a file at `path`."""
+    """Copies the first lines of a file into a new sample file at `path`, decompressed."""
     if source.layout == "parquet":
         return _sample_parquet(source.path, path)
     text = bytearray()
@@ -132,7 +134,7 @@ def _take_sample(source: Source, path: Path) -> _Sample:
 
 
 def _inflate(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Decompresses the beginning of a gzip file; gives each piece with the number of bytes read so far."""
+    """Decompresses the first bytes of a gzip file; yields each piece and the number of bytes read so far."""
     pending = data
     inflater = zlib.decompressobj(wbits=31)
     try:
@@ -145,7 +147,7 @@ def _inflate(data: bytes) -> Iterator[tuple[bytes, int]]:
             elif piece:
                 return
     except zlib.error:
-        return  # A damaged file is reported when it is read as a whole.
+        return  # A damaged file is reported later, when the build reads the whole file.
 
 
 def _sample_parquet(whole: Path, path: Path) -> _Sample:
@@ -166,7 +168,7 @@ def _sample_parquet(whole: Path, path: Path) -> _Sample:
 
 
 def _count(sample: _Sample, config: IngestConfig) -> dict[str, float]:
-    """Parses a sample as a build would, and scales its counts up to the whole file."""
+    """Counts rows, bytes, reviewers and movies of a sample file, and scales the counts to the whole file."""
     with work_database(config) as database:
         add_functions(database)
         run(database, "staging/create_staging")
@@ -184,7 +186,7 @@ def _count(sample: _Sample, config: IngestConfig) -> dict[str, float]:
 
 
 def _size(source: Source, scratch: Path) -> tuple[float, float]:
-    """Estimates the plain bytes and the lines of a file; 0 lines for Parquet, which has none to count."""
+    """Estimates the decompressed bytes and the number of lines of a file; a Parquet file counts 0 lines."""
     if source.layout == "parquet":
         return float(source.size), 0.0
     sample = _take_sample(source, scratch / "described")

@@ -1,1 +1,1 @@
-"""Places movies that have no reviews."""
+"""Adds movies without reviews (cold movies) to a trained model by means of their metadata."""

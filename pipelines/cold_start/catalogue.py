@@ -1,4 +1,4 @@
-"""Reads which movies have no reviews to learn from, and what metadata says of all movies."""
+"""Reads the list of cold movies, which have no reviews to learn from, and the metadata of all movies."""
 
 from __future__ import annotations
 
@@ -21,35 +21,37 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ColdCatalogue:
-    """Holds what metadata says of every movie, in plain arrays, so that a checkpoint can hold them."""
+    """Holds the metadata of every movie as plain arrays, which a checkpoint can save."""
 
     new_rows: NDArray[np.int64]
-    """int64 [num_new], the rows of the movies that are to join a model as cold movies, ascending."""
+    """int64 [num_new], ascending, the rows of the movies that will join the model as cold movies."""
     word_offsets: NDArray[np.int64]
-    """int64 [num_movies + 1], where the words of each movie begin."""
+    """int64 [num_movies + 1], the offset at which each movie's words start, and the end of the last."""
     word_columns: NDArray[np.int32]
-    """int32 [num_words], the columns that the words are hashed to."""
+    """int32 [num_words], for each word of each movie the column to which the word is hashed."""
     word_counts: NDArray[np.float32]
-    """float32 [num_words], the faded counts of the words."""
+    """float32 [num_words], for each word of each movie 1 + log(number of occurrences)."""
     links: NDArray[np.int32]
-    """int32 [num_links, 2], the rows of two movies that metadata links."""
+    """int32 [num_links, 2], pairs of movie rows that metadata links, such as by also bought."""
     reviewer_rows: NDArray[np.int32]
-    """int32 [num_reviews], the reviewers of the few reviews of joining movies; no training uses them."""
+    """int32 [num_reviews], the reviewer row of each of the few reviews of cold movies; training ignores these
+    reviews."""
     review_movie_rows: NDArray[np.int32]
-    """int32 [num_reviews], the movies of these reviews."""
+    """int32 [num_reviews], the movie row of each review of a cold movie."""
     ratings: NDArray[np.float64]
-    """float64 [num_reviews], not a number where a review has none."""
+    """float64 [num_reviews], the rating of each review of a cold movie, NaN for a review without rating."""
     times: NDArray[np.int64]
-    """int64 [num_reviews], unix seconds, 0 where a review has none."""
+    """int64 [num_reviews], the time of each review of a cold movie in unix seconds, 0 for a review without
+    time."""
 
     @property
     def num_movies(self) -> int:
-        """Counts the movies, joining ones included."""
+        """Returns the number of all movies, cold movies included."""
         return len(self.word_offsets) - 1
 
     @property
     def words(self) -> csr_array:
-        """Returns the counted words of all movies, float32 [num_movies, NUM_COLUMNS]."""
+        """Returns the word counts of all movies as a sparse matrix, float32 [num_movies, NUM_COLUMNS]."""
         from scipy.sparse import csr_array
 
         parts = (self.word_counts, self.word_columns, self.word_offsets)
@@ -57,12 +59,12 @@ class ColdCatalogue:
 
     @property
     def learned_words(self) -> csr_array:
-        """Returns the counted words of the movies that do not join, which a model learns from."""
+        """Returns the word counts of all movies outside `new_rows`, float32 [num_learned, NUM_COLUMNS]."""
         return self.words[np.setdiff1d(np.arange(self.num_movies), self.new_rows)]
 
     @property
     def link_matrix(self) -> csr_array:
-        """Returns 1 where metadata links a movie to another, float32 [num_movies, num_movies]."""
+        """Returns a sparse matrix with 1 for movies that metadata links, float32 [num_movies, num_movies]."""
         from scipy.sparse import csr_array
 
         ones = np.ones(len(self.links), dtype=np.float32)
@@ -70,9 +72,10 @@ class ColdCatalogue:
 
 
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
-    """Adds the cold movies to the ingested tables, which renumbers all movies, and reads the catalogue.
+    """Adds the cold movies to the ingested tables, renumbers all movies by id, and reads the metadata.
 
-    Returns None, with the tables unchanged, where metadata describes too few reviewed movies.
+    Returns None, and leaves the tables unchanged, if metadata describes fewer than FEWEST_DESCRIBED reviewed
+    movies.
     """
     [(num_described,)] = database.execute(
         "select count(*) from movies where coalesce(title, category, brand, description) is not null"
@@ -85,10 +88,10 @@ def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | 
 
 
 def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
-    """Reads what is known of all movies.
+    """Reads the metadata of all movies, and the reviews of the cold movies, out of the ingested tables.
 
-    In the table `movies`, `learned_row` is the row that a movie had before, or null for a movie that is to
-    join. The table `cold_reviews` holds the reviews of joining movies, if any.
+    In the table `movies`, the column `learned_row` is the row that a movie had before, or null for a
+    cold movie that joins. The table `cold_reviews` holds the reviews of joining movies, if any.
     """
     joining = database.execute("select movie_row from movies where learned_row is null order by movie_row")
     new_rows = np.asarray(joining.fetchnumpy()["movie_row"], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Finds how certain the predicted ratings of cold movies may be, on movies that are treated as cold."""
+"""Estimates how certain predicted ratings of cold movies are, by treating reviewed movies as cold movies."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _NUM_FOLDS = 4
-"""Parts of the movies, each of which is mapped by what was learned from the other parts."""
+"""Number of folds for cross-validation: the vectors of a fold's movies are predicted from the other folds."""
 _NUM_REVIEWS = 4000
-"""Reviews that are predicted at most; more take longer and hardly move the shift."""
+"""Largest number of reviews whose ratings are predicted; more reviews hardly change the shift found."""
 _FEWEST_REVIEWS = 50
-"""Reviews below which the shift is 0, since too few would choose it by chance."""
+"""Number of reviews below which the shift is 0, since a shift found on few reviews would be chance."""
 _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
-"""Shifts of the log scale that are tried; below zero, ratings are less certain."""
+"""Candidate shifts of the log scale; a negative shift makes predicted ratings less certain."""
 
 
 def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.integer], seed: int) -> float:
-    """Finds the shift of the log scale under which the ratings of mapped movies are likeliest.
+    """Finds the shift of the rating head's log scale that maximises the likelihood of known ratings.
 
-    Movies are mapped by what was learned from other movies, and each review that is predicted is left out of
-    its reviewer's history. Without ratings the shift is 0. `words` are the counted words of the model's
-    movies, float32 [num_movies, NUM_COLUMNS], and `described`, int [num_described], the movies that have any.
+    The ratings are predicted from movie vectors that a mapping learned on other movies gives, and each
+    predicted review is left out of the reviewer's history. The shift is 0 if the model has no ratings.
+    `words` are the word counts of the model's movies, float32 [num_movies, NUM_COLUMNS], and `described`,
+    int [num_described], the rows of the movies with at least one word.
     """
     if model.rating is None:
         return 0.0
@@ -59,7 +60,11 @@ def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.intege
 def _without(
     histories: Histories, reviewer_rows: NDArray[np.integer], reviews: NDArray[np.integer]
 ) -> Histories:
-    """Leaves one review out of each reviewer's history; `reviews` are positions among all reviews."""
+    """Returns the histories of some reviewers, with one review left out of each history.
+
+    `reviewer_rows`, int [num], may repeat, and `reviews`, int [num], are the left-out reviews' positions in
+    the arrays of all histories.
+    """
     lengths = histories.lengths[reviewer_rows]
     places = spans(histories.offsets[reviewer_rows], lengths)
     places = places[places != np.repeat(reviews, lengths)]
@@ -74,7 +79,10 @@ def _mapped_head(
     described: NDArray[np.integer],
     generator: np.random.Generator,
 ) -> RatingHead:
-    """Replaces each described movie's vector in a rating head by what other movies map its words to."""
+    """Replaces each described movie's vector in a rating head by the vector that the movie's words predict.
+
+    The mapping from words to vectors is learned on the movies of the other folds.
+    """
     targets = MovieVectors.of(model)
     table = targets.table()
     counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)

@@ -17,16 +17,17 @@ from pipelines.cold_start.neighbours import Edges
 from pipelines.export.rows import insert_rows, rows_beside
 
 _TABLES = ("neighbours", "history_neighbours", "rating_neighbours")
-"""The neighbour tables that a model may have."""
+"""The names of the fields of a model that hold neighbour tables."""
 
 
 def insert_movies(
     model: Model, new_rows: NDArray[np.integer], vectors: MovieVectors, edges: Mapping[str, Edges]
 ) -> Model:
-    """Returns a model with more movies, which nobody has reviewed.
+    """Returns a copy of a model with more movies, which nobody has reviewed.
 
-    The movies get the rows `new_rows`, int [num_new], ascending, and the vectors in that order. `edges` holds
-    what they add to each neighbour table, by its name in the model; a table that is not named gets nothing.
+    The new movies get the rows `new_rows`, int [num_new], ascending, and `vectors` in the order of the rows.
+    `edges` maps the name of a neighbour table to the pairs of new and old movies that the table gets; a table
+    without an entry gets no pairs.
     """
     of_old = MovieVectors.of(model)
     tables = {
@@ -49,8 +50,8 @@ def insert_into_table(
 ) -> NeighbourTable:
     """Inserts movies into a neighbour table, at the rows `new_rows`, int [num_new], ascending.
 
-    `edges` are the pairs of inserted and old movies, if any. A movie's new neighbours stand behind its old
-    ones.
+    `edges` are the pairs of an inserted and an old movie. If `edges` is None, the inserted movies have no
+    neighbours. In the list of an old movie, new neighbours follow the old neighbours.
     """
     num_old, inserted = table.num_movies, np.asarray(new_rows, dtype=np.int64)
     old_rows = rows_beside(inserted, num_old)
@@ -62,7 +63,7 @@ def insert_into_table(
         neighbours += [inserted[edges.new_places], old_rows[outgoing.movie_rows]]
         weights += [edges.weights, outgoing.weights]
     every_source = np.concatenate(sources)
-    # A stable sort keeps the order of each movie's neighbours, with the new ones behind.
+    # A stable sort keeps the order of each movie's neighbours and puts new neighbours last.
     order = np.argsort(every_source, kind="stable")
     lengths = np.bincount(every_source, minlength=num_old + len(inserted))
     return NeighbourTable(
@@ -80,10 +81,11 @@ def insert_reviews(
     level_rows: NDArray[np.integer],
     new_times: NDArray[np.integer],
 ) -> tuple[Histories, NDArray[np.int64]]:
-    """Inserts reviews into histories in the order of time, new reviews behind equally late old ones.
+    """Inserts new reviews into the histories of reviewers, in the order of time.
 
-    `times`, int [num_old], are of the old reviews. The later arguments, int [num_new] each, are the new
-    reviews. Returns the histories, and the times of their reviews, int64 [num_old + num_new].
+    A new review follows an old review of the same time. `times`, int [num_old], are the unix seconds of the
+    old reviews. The arguments behind `times`, int [num_new] each, describe the new reviews. Returns the
+    merged histories, and the times of all reviews in the merged order, int64 [num_old + num_new].
     """
     owners = np.concatenate([histories.places, reviewer_rows])
     all_times = np.concatenate([times, new_times]).astype(np.int64)

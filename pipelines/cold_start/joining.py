@@ -1,4 +1,4 @@
-"""Gives cold movies vectors and neighbours from their metadata, and joins them to a trained model."""
+"""Computes vectors and neighbours of cold movies from metadata, and adds cold movies to a trained model."""
 
 from __future__ import annotations
 
@@ -29,38 +29,40 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NUM_NEIGHBOURS = 50
-"""Neighbours of a cold movie, and movies that it is a neighbour of."""
+"""Number of neighbours of a cold movie, and number of movies that get the cold movie as a neighbour."""
 _TOP = 10
-"""Length of the top lists of which cold movies may take a share."""
+"""Length of the top lists in which the share of cold movies is limited."""
 _SHIFT_REVIEWERS = 200
-"""Reviewers whose top lists decide by how much the biases of cold movies are shifted."""
+"""Number of reviewers on whose top lists the shift of the cold movies' biases is computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColdStart:
-    """Holds what it takes to give cold movies a place in a model."""
+    """Holds the learned parameters from which cold movies get vectors and neighbours."""
 
     mapping: ColdMapping
     slopes: dict[str, float]
-    """The weight of one unit of similarity, by the neighbour tables that cold movies join. They do not join
-    the rating neighbours, which would repeat what their vectors say."""
+    """For each neighbour table that cold movies join, the weight that one unit of metadata similarity adds.
+    Cold movies do not join the table of rating neighbours, which would repeat what the movies' vectors say.
+    """
 
 
 class Joined(NamedTuple):
-    """A model that holds cold movies, and what placed them."""
+    """Holds a model with cold movies, and the parameters that gave the cold movies vectors and neighbours."""
 
     model: Model
     start: ColdStart
-    """Its mapping holds the shift of the cold movies' biases."""
+    """The parameters; the intercepts of the mapping include the shift of the cold movies' biases."""
 
 
 def take_in_cold_movies(
     model: Model, reviews: Reviews, catalogue: ColdCatalogue | None, config: Config, writer: ArtifactWriter
 ) -> tuple[Model, NDArray[np.int64]]:
-    """Joins the cold movies of a catalogue, if any, to a trained model; writes what add-movies will need.
+    """Adds the cold movies of a catalogue to a trained model, and writes what the command add-movies needs.
 
-    The reviews have the movie rows of the training, and the catalogue the movie rows of the index. Returns
-    the model, and when each review of its histories was written: int64 [num_reviews], unix seconds.
+    `reviews` uses the movie rows of the training, and `catalogue` the movie rows of the index. If `catalogue`
+    is None, the model stays as it is. Returns the model, and the time of each review in the model's
+    histories, int64 [num_reviews], in unix seconds.
     """
     if catalogue is None:
         return model, reviews.times
@@ -84,9 +86,9 @@ def take_in_cold_movies(
 
 
 def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
-    """Learns from the movies of a trained model what metadata says of a movie's vectors.
+    """Learns to predict a movie's vectors and neighbours from metadata, on the movies of a trained model.
 
-    The counted words of the movies are float32 [num_movies, NUM_COLUMNS]; some movies must have any.
+    `words` are the word counts of the movies, float32 [num_movies, NUM_COLUMNS]; some movies must have words.
     """
     described = np.flatnonzero(np.diff(words.indptr))
     targets = MovieVectors.of(model)
@@ -109,7 +111,7 @@ def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
 
 
 def describe(mapping: ColdMapping, words: csr_array) -> Described:
-    """Weighs and reduces the counted words of movies as the mapping does."""
+    """Computes the TF-IDF weights and reduced features of movies from word counts, with a learned mapping."""
     weighed = mapping.weigh(words)
     return Described(weighed=weighed, features=mapping.features(weighed))
 
@@ -125,18 +127,19 @@ def join_cold_movies(
     reviewed: NDArray[np.bool_] | None = None,
     shift_biases: bool = True,
 ) -> Joined:
-    """Gives cold movies their vectors and neighbours, and inserts them into a model.
+    """Computes the vectors and neighbours of cold movies, and returns a model with the cold movies in it.
 
     Args:
         model: the model; it is not changed.
-        start: what was learned from its movies.
-        words: counted words by the rows of the result, float32 [num_old + num_new, NUM_COLUMNS].
-        new_rows: int [num_new], the rows that the cold movies get, ascending.
-        config: says how much of the lists cold movies may take.
+        start: the parameters that `learn_cold_start` learned from the model's movies.
+        words: word counts of old and cold movies by their rows in the result, float32
+            [num_old + num_new, NUM_COLUMNS].
+        new_rows: int [num_new], ascending, the rows of the cold movies in the result.
+        config: the settings of the cold start, such as the largest share of the top tens for cold movies.
         links: 1 where metadata links two movies, float32 [num_old + num_new, num_old + num_new].
-        reviewed: bool [num_old], which old movies were learned from; by default all.
-        shift_biases: lower the biases of the cold movies until they take no more than `config.list_share` of
-            the top tens; else `start` holds the shift already.
+        reviewed: bool [num_old], True for the old movies that the training learned from; by default all.
+        shift_biases: True to lower the biases of the cold movies until cold movies take at most the share
+            `config.list_share` of the top tens; False if `start` includes the shift already.
     """
     if len(new_rows) == 0:
         return Joined(model, start)
@@ -168,7 +171,7 @@ def join_cold_movies(
 
 
 def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
-    """Finds the shift, at most 0, of biases under which cold movies take at most a share of the top tens."""
+    """Finds the shift of biases, at most 0, with which cold movies take at most `share` of the top tens."""
     num_reviewers = len(joined.histories)
     spread_rows = np.linspace(0, num_reviewers - 1, min(_SHIFT_REVIEWERS, num_reviewers)).astype(np.int64)
     reviewer_rows = np.unique(spread_rows)
@@ -178,7 +181,7 @@ def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], shar
     )
     count = min(len(new_rows), best_old.shape[1])
     best_new = -np.sort(-scores_new, axis=1)[:, :count]
-    # The j-th best cold movie is listed if it beats the old movie that it pushes out.
+    # The j-th best cold movie is listed if it beats the j-th last old movie of the list.
     margins = (best_new.astype(np.float64) - best_old[:, ::-1][:, :count]).ravel()
     margins = np.sort(margins[np.isfinite(margins)])[::-1]
     allowed = int(share * _TOP * len(reviewer_rows))
@@ -188,7 +191,7 @@ def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], shar
 def write_cold(
     start: ColdStart, cold_rows: NDArray[np.integer], num_movies: int, writer: ArtifactWriter
 ) -> None:
-    """Adds which movies are cold, the arrays of the mapping, and the manifest's section `cold`."""
+    """Writes which movies are cold, bool [num_movies], the arrays of the mapping, and the section `cold`."""
     is_cold = np.zeros(num_movies, dtype=bool)
     is_cold[cold_rows] = True
     writer.add_array(COLD_MOVIES, is_cold)
@@ -199,7 +202,7 @@ def write_cold(
 
 
 def read_cold(artifact: Artifact) -> ColdStart:
-    """Reads back what `write_cold` wrote.
+    """Reads the cold-start parameters that `write_cold` wrote to an index.
 
     Raises:
         ArtifactError: the index was built without metadata, or without cold movies.

@@ -1,4 +1,4 @@
-"""Maps the words of a movie's metadata linearly to the vectors that training would have given the movie."""
+"""Predicts the vectors of a movie without reviews from the words of its metadata, by ridge regression."""
 
 from __future__ import annotations
 
@@ -16,28 +16,32 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-"""Strengths of the ridge that are tried."""
+"""Candidate strengths of the ridge regression's penalty, of which cross-validation chooses one."""
 _RELIABLE_REVIEWS = 20.0
-"""Reviews at which a movie's vector counts half as an example."""
+"""Number of reviews at which a movie has half the largest weight as an example for the ridge regression."""
 
 
 class MovieVectors(NamedTuple):
-    """Holds the vectors of movies in both heads; the rating head's are None where there are no ratings."""
+    """Holds the vectors of movies in the relevance head and in the rating head.
+
+    The fields of the rating head are None for a model without ratings.
+    """
 
     movie_vectors: Floats
-    """float32 [num, embedding_dim + 1]; the last column is the bias."""
+    """float32 [num, embedding_dim + 1], the relevance head's movie vectors; the last column is the bias."""
     history_vectors: Floats
-    """float32 [num, embedding_dim]."""
+    """float32 [num, embedding_dim], the relevance head's vectors of movies within a history."""
     rating_movie_vectors: Floats | None = None
-    """float32 [num, dim + 2]; the last two columns are bias and log scale."""
+    """float32 [num, dim + 2], the rating head's movie vectors; the last two columns are bias and log
+    scale."""
     rating_history_vectors: Floats | None = None
-    """float32 [num, 2 * dim]."""
+    """float32 [num, 2 * dim], the rating head's vectors of movies within a history."""
     movie_means: Floats | None = None
-    """float32 [num], in stars."""
+    """float32 [num], the rating head's mean rating of each movie, in stars."""
 
     @classmethod
     def of(cls, model: Model) -> MovieVectors:
-        """Takes the vectors of all movies of a model."""
+        """Returns the vectors of all movies of a model in one object."""
         vectors = cls(model.relevance.movie_vectors, model.relevance.history_vectors)
         rating = model.rating
         if rating is None:
@@ -45,12 +49,12 @@ class MovieVectors(NamedTuple):
         return cls(*vectors[:2], rating.movie_vectors, rating.history_vectors, rating.movie_means)
 
     def table(self) -> Floats:
-        """Lays the vectors side by side, float32 [num, num_targets]."""
+        """Concatenates the vectors of each movie into one row of a table, float32 [num, num_targets]."""
         parts = [part if part.ndim == 2 else part[:, None] for part in self if part is not None]
         return np.hstack(parts).astype(np.float32)
 
     def split(self, table: Floats) -> MovieVectors:
-        """Splits a table of the same columns, float32 [num, num_targets]; the inverse of `table`."""
+        """Splits a table of the format of `table`, float32 [num, num_targets], into separate vectors."""
         own = [part for part in self if part is not None]
         widths = [1 if part.ndim == 1 else part.shape[1] for part in own]
         parts = np.split(table, np.cumsum(widths)[:-1], axis=1)
@@ -59,7 +63,7 @@ class MovieVectors(NamedTuple):
         )
 
     def into(self, model: Model) -> Model:
-        """Replaces the vectors of a model by these, copied so that each array lies in one piece."""
+        """Returns a model with the movie vectors of this object, copied into contiguous arrays."""
         rating = model.rating
         if rating is not None:
             parts = (self.rating_movie_vectors, self.rating_history_vectors, self.movie_means)
@@ -76,12 +80,12 @@ class MovieVectors(NamedTuple):
 
     @property
     def bias_column(self) -> int:
-        """Returns the column of the table that holds the relevance head's bias."""
+        """Returns the column of the result of `table` that holds the relevance head's bias."""
         return int(self.movie_vectors.shape[1]) - 1
 
     @property
     def log_scale_column(self) -> int:
-        """Returns the column of the table that holds the rating head's log scale."""
+        """Returns the column of the result of `table` that holds the rating head's log scale."""
         assert self.rating_movie_vectors is not None
         before = self.movie_vectors.shape[1] + self.history_vectors.shape[1]
         return int(before + self.rating_movie_vectors.shape[1]) - 1
@@ -89,39 +93,40 @@ class MovieVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdMapping:
-    """Maps the words of movies to vectors; its fields are plain arrays, so that an index can hold them.
+    """Maps the words of movies to vectors; all parameters of the mapping are arrays that an index can hold.
 
-    1. Words are weighed by rarity (TF-IDF).
-    2. The weighed words are reduced to a few numbers by a truncated singular value decomposition, as in
-       latent semantic analysis.
-    3. Ridge regression maps the numbers to vectors; a movie of which little is known gets nearly the mean.
+    1. The words of a movie are weighted by rarity (TF-IDF).
+    2. A truncated singular value decomposition reduces the TF-IDF weights to a few features (latent
+       semantic analysis).
+    3. Ridge regression maps the features to vectors; a movie with little metadata gets nearly the mean
+       vector.
     """
 
     columns: NDArray[np.int32]
-    """int32 [num_words], the hash columns of the known words."""
+    """int32 [num_words], the columns of the known words in a matrix of word counts."""
     rarities: Floats
-    """float32 [num_words], the weights of the words."""
+    """float32 [num_words], the inverse document frequency of each known word."""
     components: Floats
-    """float32 [num_words, num_features]."""
+    """float32 [num_words, num_features], the matrix that reduces TF-IDF weights to features."""
     coefficients: Floats
-    """float32 [num_features, num_targets]."""
+    """float32 [num_features, num_targets], the coefficients of the ridge regression."""
     intercepts: Floats
-    """float32 [num_targets], the vectors of a movie of which nothing is known."""
+    """float32 [num_targets], the concatenated vectors of a movie without known words."""
 
     def weigh(self, words: csr_array) -> csr_array:
-        """Weighs counted words by rarity; rows of length 1, float32 [num_movies, num_words]."""
+        """Computes TF-IDF weights from word counts, in rows of length 1, float32 [num_movies, num_words]."""
         return weigh_words(words[:, self.columns], self.rarities)
 
     def features(self, weighed: csr_array) -> Floats:
-        """Reduces weighed words to a few numbers a movie, float32 [num_movies, num_features]."""
+        """Reduces the TF-IDF weights of movies to features, float32 [num_movies, num_features]."""
         return np.asarray(weighed @ self.components, dtype=np.float32)
 
     def table(self, features: Floats) -> Floats:
-        """Maps features to the columns of `MovieVectors.table`: float32 [num_movies, num_targets]."""
+        """Predicts rows of `MovieVectors.table` from movie features, float32 [num_movies, num_targets]."""
         return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
 
     def shifted(self, column: int, amount: float) -> ColdMapping:
-        """Returns a mapping that adds an amount to one column of every movie."""
+        """Returns a copy of the mapping that adds an amount to one column of every movie's predicted row."""
         intercepts = self.intercepts.copy()
         intercepts[column] += np.float32(amount)
         return replace(self, intercepts=intercepts)
@@ -130,13 +135,16 @@ class ColdMapping:
 def learn_mapping(
     words: csr_array, targets: Floats, counts: NDArray[np.integer], *, bias_column: int | None = None
 ) -> ColdMapping:
-    """Learns a mapping from movies with metadata and reviews, by the ridge that predicts left-out ones best.
+    """Learns the mapping from words to vectors on movies that have metadata and reviews.
+
+    Leave-one-out cross-validation chooses the penalty of the ridge regression.
 
     Args:
-        words: counted words, float32 [num_movies, NUM_COLUMNS].
-        targets: what training gave the movies, float32 [num_movies, num_targets].
-        counts: reviews of each movie, int [num_movies]; much reviewed movies count more as examples.
-        bias_column: which target is the relevance head's bias, if one is.
+        words: word counts of the movies, float32 [num_movies, NUM_COLUMNS].
+        targets: the trained vectors of the movies as `MovieVectors.table` returns them, float32
+            [num_movies, num_targets].
+        counts: number of reviews of each movie, int [num_movies]; movies with more reviews weigh more.
+        bias_column: the column of `targets` that holds the relevance head's bias; None if no column does.
     """
     from sklearn.linear_model import RidgeCV
 
@@ -156,7 +164,8 @@ def learn_mapping(
     ridge = RidgeCV(_ALPHAS).fit(scaled, targets, sample_weight=reliability)
     intercepts = ridge.intercept_.copy()
     if bias_column is not None:
-        # A bias is a log chance: the log of a mean chance is the mean log chance and half the variance.
+        # A bias is a log probability, and the log of a mean probability is about the mean plus half the
+        # variance.
         missed = targets[:, bias_column] - ridge.predict(scaled)[:, bias_column]
         intercepts[bias_column] += np.square(missed).mean() / 2
     return ColdMapping(

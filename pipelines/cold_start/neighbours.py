@@ -1,4 +1,8 @@
-"""Finds neighbours of cold movies: movies that metadata makes alike, and the neighbours of these movies."""
+"""Finds neighbours of cold movies: the movies with similar metadata, and the neighbours of similar movies.
+
+A cold movie has no reviews that could give the movie neighbours. A known movie has reviews. A neighbour table
+holds the most similar movies of each movie, with weights.
+"""
 
 from __future__ import annotations
 
@@ -16,65 +20,66 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_NEAREST = 20
-"""Known movies to which a cold movie is likened."""
+"""Number of known movies, the most similar by metadata, from which a cold movie gets neighbours."""
 _NEARNESS_POWER = 3.0
-"""Power of the similarity by which a nearest movie counts in a mean."""
+"""Power to which a similarity is raised to get the weight of a similar movie in a weighted mean."""
 _NUM_COMPARED = 100
-"""Movies with the nearest features whose words are compared; the words of all would take too long."""
+"""Number of movies, preselected by features, whose words are compared; comparing all movies is too slow."""
 _LINKED = 0.3
-"""Similarity that a link in the metadata (also viewed, also bought) adds."""
+"""Amount by which a link in the metadata (also viewed, also bought) raises the similarity of two movies."""
 _BLOCK = 128
-"""Cold movies compared with all known movies at a time, which bounds memory."""
+"""Number of cold movies that are compared with all known movies at a time, which bounds memory."""
 _SPARSE_BLOCK = 1024
-"""Cold movies whose pairs are estimated at a time, which bounds memory."""
+"""Number of cold movies whose neighbours are estimated at a time, which bounds memory."""
 _SLOPE_SAMPLE = 2000
-"""Known movies on which the slope of a table is measured."""
+"""Number of known movies on which the regression of neighbour weights on similarity is fitted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """Holds movies by what metadata says of them."""
+    """Holds the metadata of movies as TF-IDF weights of words and as reduced features."""
 
     weighed: csr_array
-    """float32 [num_movies, num_words], as `ColdMapping.weigh` gives them."""
+    """float32 [num_movies, num_words], the TF-IDF weights that `ColdMapping.weigh` returns."""
     features: Floats
-    """float32 [num_movies, num_features]."""
+    """float32 [num_movies, num_features], the features that `ColdMapping.features` returns."""
 
     def take(self, rows: NDArray[np.integer]) -> Described:
-        """Returns the movies of some rows."""
+        """Returns the metadata of the movies in the given rows."""
         return Described(weighed=self.weighed[rows], features=self.features[rows])
 
 
 class Nearest(NamedTuple):
-    """Holds the known movies that are most like each cold movie by metadata."""
+    """Holds for each cold movie the known movies with the most similar metadata."""
 
     rows: Rows
-    """int64 [num_new, num_nearest], rows of the known movies."""
+    """int64 [num_new, num_nearest], the rows of the most similar known movies of each cold movie."""
     similarities: Floats
-    """float32 [num_new, num_nearest], 0 to 1, and more where a link adds to it."""
+    """float32 [num_new, num_nearest], the similarities, 0 to 1, or more for movies that metadata links."""
 
 
 class Edges(NamedTuple):
-    """Holds the pairs that cold movies add to a neighbour table."""
+    """Holds the pairs of a cold and a known movie that are to be added to a neighbour table."""
 
     sources: Rows
-    """int64 [num_edges], rows of known movies that get a cold movie as a neighbour."""
+    """int64 [num_edges], the rows of the known movies that get a cold movie as a neighbour."""
     new_places: Rows
-    """int64 [num_edges], positions of these neighbours among the cold movies."""
+    """int64 [num_edges], the position, among the cold movies, of the neighbour that each known movie gets."""
     weights: Floats
-    """float32 [num_edges]."""
+    """float32 [num_edges], the weight of each cold movie as a neighbour of a known movie."""
     outgoing: NeighbourTable
-    """The known movies that are neighbours of each cold movie."""
+    """The table of the known movies that are neighbours of each cold movie."""
 
 
 def nearest_movies(
     cold: Described, known: Described, links: csr_array | None = None, *, leave_out: Rows | None = None
 ) -> Nearest:
-    """Finds the known movies most like each cold movie, by the cosine of their weighed words.
+    """Finds for each cold movie the known movies with the largest cosine of TF-IDF weights.
 
-    Words are compared only with the known movies whose features are nearest. A link between two movies, 1 in
-    `links`, float32 [num_new, num_known], adds to their similarity. `leave_out`, int64 [num_new], names for
-    each cold movie a row that must not be found, such as its own.
+    To save time, the cosine is computed only for the known movies with the most similar features. `links`,
+    float32 [num_new, num_known], is 1 for two movies that metadata links, which raises the similarity of the
+    two. `leave_out`, int64 [num_new], is the row of a known movie that must not be found for each cold movie,
+    such as the row of the same movie.
     """
     num_known = known.features.shape[0]
     compared = min(_NUM_COMPARED, num_known)
@@ -101,10 +106,10 @@ def nearest_movies(
 
 
 def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> float:
-    """Finds the weight in a neighbour table that one unit of similarity leads to expect.
+    """Estimates how much weight in a neighbour table one unit of metadata similarity predicts.
 
-    The weight is the slope of the least squares line through the origin, over pairs of known movies that are
-    most alike.
+    The estimate is the slope of a least squares regression through the origin, of the weights on the
+    similarities, over pairs of a known movie and one of the movies with the most similar metadata.
     """
     chosen = np.random.default_rng(seed).permutation(table.num_movies)[:_SLOPE_SAMPLE]
     nearest = nearest_movies(known.take(chosen), known, leave_out=chosen)
@@ -118,11 +123,12 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 
 
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
-    """Estimates the pairs that cold movies would have in a neighbour table, from the movies most like them.
+    """Estimates which neighbours cold movies would have in a neighbour table, from the movies in `nearest`.
 
-    The weight of a cold movie and another movie is the mean weight of the movies most like the cold movie and
-    that other movie. For one of the movies most like it, the similarity times the slope is added. Of each
-    cold movie `num_neighbours` pairs are kept in each direction, the ones with the largest weights.
+    The weight between a cold movie and another movie is estimated as the weighted mean, over the movies
+    most similar to the cold movie, of their weights with the other movie. If the other movie is one of the
+    most similar, then `slope` times the similarity is added to the weight. For each cold movie,
+    `num_neighbours` pairs with the largest weights are kept in each direction.
     """
     matrix = matrix_of(table)
     outgoing = _estimate(matrix, nearest, slope, num_neighbours)
@@ -134,14 +140,17 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
 
 
 def _estimate(matrix: csr_array, nearest: Nearest, slope: float, num_kept: int) -> csr_array:
-    """Estimates the strongest entries of cold movies' rows in a matrix: float32 [num_new, num_known]."""
+    """Estimates the rows of cold movies in a matrix of neighbour weights, float32 [num_new, num_known].
+
+    Only the `num_kept` largest weights of each row are kept.
+    """
     from scipy.sparse import csr_array, vstack
 
     blocks = [csr_array((0, matrix.shape[0]), dtype=np.float32)]
     for begin in range(0, len(nearest.rows), _SPARSE_BLOCK):
         block = slice(begin, begin + _SPARSE_BLOCK)
         rows, similarities = nearest.rows[block], np.maximum(nearest.similarities[block], 0.0)
-        # The shares of the nearest movies in a mean have a sum of 1, or of 0 where no movie is alike.
+        # The shares of the most similar movies sum to 1, or to 0 if no known movie is similar.
         powers = similarities**_NEARNESS_POWER
         shares = powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-12)
         likeness = _sparse(rows, similarities, matrix.shape[0])
@@ -156,7 +165,10 @@ def _unit(features: Floats) -> Floats:
 
 
 def _pair_cosines(cold: csr_array, known: csr_array, found: Rows) -> Floats:
-    """Returns the cosines of each cold movie and the movies found for it, float32 [num_new, num_found]."""
+    """Computes the cosine of each cold movie and each known movie found for the cold movie.
+
+    Returns float32 [num_new, num_found].
+    """
     repeated = cold[np.repeat(np.arange(len(found)), found.shape[1])]
     products = repeated.multiply(known[found.ravel()]).sum(axis=1)
     return np.asarray(products, dtype=np.float32).reshape(found.shape)

@@ -1,1 +1,1 @@
-"""Trains every model on every fold, and measures it."""
+"""Trains recommendation models on training reviews, and measures the models on held-out test reviews."""

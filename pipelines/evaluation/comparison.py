@@ -19,20 +19,21 @@ REVIEW_GROUPS: Mapping[str, tuple[int, int | None]] = {
     "11-50": (11, 50),
     ">50": (51, None),
 }
-"""Groups of reviewers: the fewest and the most training reviews of each."""
+"""The fewest and the most training reviews of a reviewer in each group; None for no limit."""
 _MAIN = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20")
-"""The main figures, which have intervals and tests."""
+"""Names of the main figures, for which confidence intervals and p-values are computed."""
 _HIGHER_IS_BETTER = {"ndcg@10": True, "recall@10": True, "recall@20": True, "mae": False, "rmse": False}
 _SURE = 0.01
-"""The p-value below which a difference counts.
+"""The p-value below which a difference between two models counts as real.
 
-Five figures are tested, each at a fifth of 0.05, so at most one in twenty verdicts on nothing is wrong.
+Five figures are tested at 0.05 / 5 each (Bonferroni), so equally good models are called different in at most
+5% of verdicts.
 """
 
 Results = Mapping[str, Sequence[FoldFigures]]
-"""By model, the figures of each fold."""
+"""The figures of each fold, by model."""
 Figures = Mapping[str, Mapping[str, float]]
-"""Figures, by model and name."""
+"""Numbers by model and name of the figure."""
 
 
 def mean_figures(results: Results) -> dict[str, dict[str, float]]:
@@ -47,7 +48,7 @@ def mean_figures(results: Results) -> dict[str, dict[str, float]]:
 
 
 def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float, float]]]:
-    """Returns 95% bootstrap intervals over reviewers, of the main figures."""
+    """Returns the 95% bootstrap interval over reviewers of each main figure, by model and figure."""
     return {
         model: {
             name: _interval(name, pooled, seed)
@@ -59,7 +60,7 @@ def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float
 
 
 def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, dict[str, float]]:
-    """Returns the p-values of the difference of every other model to the reference, by main figure."""
+    """Returns the p-value of the difference between each model and `reference`, by model and main figure."""
     found: dict[str, dict[str, float]] = {}
     for model, folds in results.items():
         if model == reference:
@@ -73,9 +74,9 @@ def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, d
 
 
 def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, dict[str, float]]]:
-    """Measures the main figures by model and group of reviewers; leaves out groups without anyone.
+    """Returns the main figures by model and group of reviewers; leaves out groups without measured reviewers.
 
-    `counts` has for each fold the number of training reviews of each reviewer, int64 [num_reviewers].
+    `counts` holds the number of training reviews of each reviewer, int64 [num_reviewers] for each fold.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for model, folds in results.items():
@@ -94,7 +95,7 @@ def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, 
 def _pooled(
     folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
 ) -> PerReviewer | None:
-    """Adds up the parts of a figure over the folds, which have the same reviewers; None without it."""
+    """Adds up each reviewer's part in a figure over the folds; returns None if no fold has the figure."""
     parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
     if not parts:
         return None
@@ -117,10 +118,10 @@ def _interval(name: str, parts: PerReviewer, seed: int) -> tuple[float, float]:
 
 
 def verdicts(mean: Figures, p_values: Figures, reference: str) -> dict[str, str]:
-    """Says in a sentence, for each model that takes sentiment, whether that helped.
+    """Says in a sentence, for each model that learns from sentiment, whether sentiment helped.
 
-    Compared are the means over the folds, with the p-values of the differences to the reference, the model
-    that learns from stars alone.
+    Each model's mean figures over the folds are compared with the figures of `reference`, the model that
+    learns from stars alone. A difference counts if its p-value is below 0.01.
     """
     return {
         model: _verdict(mean[model], mean[reference], p_values.get(model, {}))

@@ -31,27 +31,28 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 GIVEN = "given"
-"""The protocol of given pairs of files."""
+"""Name of the protocol for pairs of a training file and a test file that the caller has divided."""
 
 
 class EvaluationData(NamedTuple):
-    """Holds the reviews of an evaluation, divided into folds, and what metadata says of their movies."""
+    """Holds the reviews of an evaluation, divided into folds, and the metadata of the reviewed movies."""
 
     protocol: str
-    """One of PROTOCOLS, or GIVEN."""
+    """The name of the protocol that divides the reviews: one of PROTOCOLS, or GIVEN."""
     folds: Iterable[Fold]
-    """The folds, in which reviewers and movies have the same rows."""
+    """The folds; a reviewer or movie has the same row in all folds."""
     accountings: list[Accounting]
-    """What became of every row: of all files together, or of the training and the test file of each pair."""
+    """Counts of kept and dropped rows: one entry for all files, or one for each file of pairs."""
     links: Pairs
-    """Which movies the metadata links, as `read_links` returns it."""
+    """Pairs of movies that the metadata links, as `read_links` returns the pairs."""
     candidates: GivenCandidates | None
+    """Candidate movies to rank for each reviewer; None if models rank the whole catalogue."""
     words: csr_array
-    """What metadata says of the movies, as `read_words` returns it."""
+    """Word counts of each movie's metadata, a sparse matrix as `read_words` returns it."""
 
 
 class _File(NamedTuple):
-    """Holds the reviews of one file, by reviewer and time; rows are positions in the ids of the file."""
+    """Holds the reviews of one file; rows are positions in `reviewer_ids` and `movie_ids` of the file."""
 
     reviewer_ids: Strings
     movie_ids: Strings
@@ -76,9 +77,10 @@ def read_for_protocol(
     *,
     sentiment: bool = False,
 ) -> EvaluationData:
-    """Reads reviews, for one of PROTOCOLS to divide without copies on both sides; scores texts if asked.
+    """Reads review files, and divides the reviews by one of PROTOCOLS without copies on both sides of a fold.
 
-    `negatives` is a file of candidates. The seed of `config` decides a random protocol.
+    `negatives` is a file of candidate movies, as `read_candidates` reads the file. The seed of `config`
+    decides what a random protocol draws. With `sentiment`, the texts of all reviews are scored.
 
     Raises:
         EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
@@ -108,12 +110,13 @@ def read_pairs(
     *,
     sentiment: bool = False,
 ) -> EvaluationData:
-    """Reads given pairs of a training and a test file, one fold a pair.
+    """Reads pairs of a training file and a test file, and makes one fold of each pair.
 
-    Nothing is filtered by counts, so test reviews of reviewers and movies that training does not have count.
-    A test review with a copy in training moves to training, and one of a pair of reviewer and movie that
-    training has as well is dropped. Links and words of movies of which no file has a review are dropped.
-    `negatives` is a file of candidates. With `sentiment`, the texts of the training files alone are scored.
+    Reviewers and movies with few reviews are kept, so a test review counts even if training has no review of
+    the reviewer or of the movie. A test review with a copy in training moves to training. A test review is
+    dropped if the reviewer has a training review of the same movie. Metadata of movies without a review is
+    dropped. `negatives` is a file of candidate movies, as `read_candidates` reads the file. With `sentiment`,
+    the texts of the training reviews are scored, and the texts of the test reviews are not.
 
     Raises:
         EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
@@ -149,7 +152,7 @@ def read_pairs(
 
 
 def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File:
-    """Returns a file with rows that are positions in the ids of all files."""
+    """Returns the reviews of a file, with rows that are positions in the sorted ids of all files."""
     reviewer_rows = np.searchsorted(reviewer_ids, file.reviewer_ids)
     movie_rows = np.searchsorted(movie_ids, file.movie_ids)
     return file._replace(
@@ -160,7 +163,7 @@ def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File
 
 
 def _words(files: Sequence[_File], movie_ids: Strings) -> csr_array:
-    """Returns the words of all movies: of each, those of the first file that has any."""
+    """Returns the word counts of all movies; the first file that describes a movie counts."""
     from scipy.sparse import csr_array, vstack
 
     words = csr_array(vstack([file.words for file in files]))
@@ -174,7 +177,7 @@ def _words(files: Sequence[_File], movie_ids: Strings) -> csr_array:
 
 
 def _fold(train: _File, test: _File, num_reviewers: int, films: Rows, levels: Floats | None) -> Fold:
-    """Makes the fold of a pair of files, whose rows are positions in the ids of all files."""
+    """Makes a fold of a training and a test file; rows must be positions in the sorted ids of all files."""
 
     def both(field: str) -> NDArray[Any]:
         return np.concatenate([getattr(train, field), getattr(test, field)])
@@ -183,7 +186,7 @@ def _fold(train: _File, test: _File, num_reviewers: int, films: Rows, levels: Fl
     held_out = np.repeat([False, True], [len(train.times), len(test.times)])
     keys = reviewer_rows * len(films) + movie_rows
     twice = held_out & np.isin(keys, keys[~held_out])
-    # Of equally late reviews those of training come first.
+    # If a training and a test review have the same time, the training review comes first.
     order = np.lexsort((held_out, times, reviewer_rows))
     order = order[~twice[order]]
     reviews = make_reviews(
@@ -230,11 +233,11 @@ def _ingested(
 
 
 def _ids(database: duckdb.DuckDBPyConnection, what: str) -> Strings:
-    """Reads the ids of all reviewers or movies, in the order of their rows."""
+    """Reads the ids of all reviewers or all movies, ordered by reviewer row or movie row."""
     return np.asarray(_column(database, f"{what}s", f"{what}_id"), dtype=np.str_)
 
 
 def _column(database: duckdb.DuckDBPyConnection, table: str, name: str) -> list[Any]:
-    """Reads a column of the table `reviewers` or `movies`, in the order of their rows."""
+    """Reads a column of the table `reviewers` or `movies`, ordered by reviewer row or movie row."""
     rows = database.execute(f"select {name} from {table} order by {table[:-1]}_row").fetchall()
     return [value for (value,) in rows]

@@ -1,4 +1,4 @@
-"""Fits every model from scratch to every fold, and measures it on what was held out."""
+"""Fits every model to the training reviews of every fold, and measures the model on the test reviews."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.arrays import Floats, Rows
 from engine.config.sections import Config, SentimentConfig
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DataError
 from engine.model.scorer import Model
 from pipelines.baselines.registry import BASELINES, Fitted, fit_baseline
 from pipelines.baselines.seed import SeedBase, SeedFinal
@@ -34,10 +34,10 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MODELS = (OWN_MODEL, "ease", "item-knn", "popularity", "biases", "constants")
 MAX_REVIEWERS = 20_000
-"""Reviewers who are ranked in a fold at most; more would cost hours and not move the figures."""
+"""Most reviewers in a fold for whom movies are ranked; more would cost hours and not change the figures."""
 _LOGGED = ("mae", "rmse", "ndcg@10", "recall@20")
 _ROWS = ("read", "kept", "duplicate", "filtered", "rejected", "filtered_by", "rejected_by")
-"""What is said of the rows of the files."""
+"""Names of the counts of input rows that an evaluation reports."""
 
 
 def evaluate(
@@ -52,27 +52,29 @@ def evaluate(
     negatives: Path | None = None,
     output: Path | None = None,
 ) -> Evaluation:
-    """Fits models to the training reviews of every fold, from scratch, and measures them on the test reviews.
+    """Fits each model from scratch to the training reviews of each fold, and measures it on the test reviews.
 
-    While the engine's own model trains, it is validated on reviews that are held out as the test reviews are,
-    unless `split.order` says otherwise: at random under "random" and "folds", and where given test reviews
-    lie anywhere among their reviewers' training reviews; elsewhere each reviewer's last ones.
+    The engine's own model holds out some training reviews for validation, and `split.order` says which. If
+    `split.order` is "auto", validation reviews are drawn at random under the protocols "random" and "folds",
+    and for given files where test reviews lie anywhere among the reviewer's training reviews. Otherwise
+    validation reviews are the last training reviews of each reviewer.
 
     Args:
-        reviews: review files for the protocol to divide; none where pairs are given.
-        metadata: movie files, whose titles tell which movies are variants of one film.
-        protocol: one of PROTOCOLS.
-        models: "ncf", names in SIGNALS, and names in BASELINES.
-        config: the settings, as for a build; the seed is that of every random choice. Where it uses
-            sentiment, "ncf" still learns from stars, and the models in SIGNALS stand beside it.
+        reviews: review files that the protocol divides; empty if `pairs` are given.
+        metadata: movie files; movies with the same title are taken for variants (DVD, Blu-ray) of one film.
+        protocol: one of PROTOCOLS; not used if `pairs` are given.
+        models: names of models: "ncf" for the engine's own model, names in SIGNALS, and names in BASELINES.
+        config: the settings, as for a build; the seed decides every random choice. If `sentiment.use` is
+            set, "ncf" learns from stars alone, and the models in SIGNALS are measured as well.
         pairs: a file of training and a file of test reviews for each fold.
-        max_reviewers: how many reviewers are ranked in a fold at most.
-        negatives: a file of candidates, as `read_candidates` takes it: only these and the held-out movies are
-            ranked, for the reviewers in the file. By default the whole catalogue is ranked for everyone.
-        output: a web page to write as well, if any.
+        max_reviewers: most reviewers in a fold for whom movies are ranked; None for all reviewers.
+        negatives: a file of candidate movies, as `read_candidates` reads the file: for the reviewers in the
+            file, candidates and held-out movies are ranked. By default everyone gets the whole catalogue.
+        output: where to write a web page of the evaluation; None for no page.
 
     Raises:
-        ConfigError: an unknown model or protocol, a model that cannot take the data, or reviews and pairs.
+        ConfigError: a model or protocol is unknown, a model cannot use the data, or both reviews and pairs or
+            neither are given.
         EngineError: as in a build.
     """
     config = config or Config()
@@ -114,14 +116,14 @@ def _check_request(
 
 @dataclass
 class _Measured:
-    """Holds what was measured on one fold, most of it by model."""
+    """Holds what was measured on one fold; the keys of figures, seconds and curves are names of models."""
 
     like_rating: float
     split: dict[str, int]
     counts: Rows
-    """int64 [num_reviewers], the training reviews of each reviewer."""
+    """Number of training reviews of each reviewer, int64 [num_reviewers]."""
     sentiment: dict[str, Any] | None
-    """What the texts of the training reviews say; None where they were not scored."""
+    """Statistics of the sentiment of the training reviews; None if no texts were scored."""
     figures: dict[str, FoldFigures] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     curves: dict[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
@@ -131,7 +133,7 @@ class _Measured:
 def _measure_folds(
     data: EvaluationData, models: Sequence[str], config: Config, max_reviewers: int | None
 ) -> Iterator[_Measured]:
-    """Fits every model to every fold and measures it; without ratings, leaves out models that need them."""
+    """Fits and measures every model on every fold; skips models that need ratings if reviews have none."""
     features = None
     if config.neighbours.num_content_neighbours and not set(models) <= set(BASELINES):
         features = content_features(data.words)
@@ -148,11 +150,15 @@ def _measure_folds(
         )
         split = ", ".join(f"{name} {count:,}" for name, count in found.split.items())
         logger.info("Fold %d: %s", number, split)
+        fitting = [model for model in models if train.has_ratings or not _needs_ratings(model)]
+        if not fitting:
+            raise DataError(
+                f"These reviews have no ratings, which {', '.join(models)} need; name models that rank, such "
+                "as ncf or popularity"
+            )
         candidates = data.candidates.with_held_out(fold.test) if data.candidates else None
         for_fold = _validated_like(config, fold, data.protocol)
-        for model in models:
-            if model in BASELINES and BASELINES[model].needs_ratings and not train.has_ratings:
-                continue
+        for model in fitting:
             started = time.perf_counter()
             fitted = _fit(model, fold, like_rating, for_fold, features)
             found.seconds[model] = round(time.perf_counter() - started, 3)
@@ -167,8 +173,12 @@ def _measure_folds(
         yield found
 
 
+def _needs_ratings(model: str) -> bool:
+    return model in BASELINES and BASELINES[model].needs_ratings
+
+
 def _validated_like(config: Config, fold: Fold, protocol: str) -> Config:
-    """Returns settings by which a model validates itself on reviews that are held out as in the fold."""
+    """Returns the settings, changed so that validation reviews are chosen as the fold chose test reviews."""
     if config.split.order != "auto":
         return config
     at_random = is_drawn_anywhere(fold.train, fold.test) if protocol == GIVEN else protocol in UNORDERED
@@ -198,7 +208,7 @@ def _describe(fold: Fold) -> dict[str, int]:
 
 
 def _summed_up(folds: Sequence[_Measured], data: EvaluationData, config: Config) -> Evaluation:
-    """Compares the models over all folds."""
+    """Returns the evaluation: the figures of all models in all folds, with intervals and tests."""
     results = {model: [fold.figures[model] for fold in folds] for model in folds[0].figures}
     reference = OWN_MODEL if OWN_MODEL in results else next(iter(results))
     p_values = comparison.tests_against(results, reference, seed=config.seed)

@@ -1,4 +1,4 @@
-"""Measures one model on one fold: its figures, and what every reviewer adds to each of them."""
+"""Measures one model on one fold: the figures of the model, and each reviewer's part in each figure."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from pipelines.measuring import metrics
 from pipelines.measuring.ranking import RankingResult, Score, Top, rank_held_out, top_of
 
 K = (10, 20)
-"""Lengths of the top lists that are measured."""
+"""Lengths of the recommendation lists for which figures such as NDCG@10 are measured."""
 _PAIRS_AT_ONCE = 2**18
-"""Pairs of reviewer and movie whose ratings are predicted at once; more would take gigabytes of memory."""
+"""Pairs of reviewer and movie in one batch of predictions; more would take gigabytes of memory."""
 
 
 class PerReviewer(NamedTuple):
-    """Holds the parts of a figure, which is `sum(sums) / sum(weights)`, or the root of that for the RMSE.
+    """Holds the parts of a figure by reviewer; the figure is `sum(sums) / sum(weights)`, or the root (RMSE).
 
-    Both are float64 [num_reviewers]; the weight is 0 for reviewers who have no part in the figure.
+    `sums` and `weights` are float64 [num_reviewers]. The weight of a reviewer is 0 if nothing of the reviewer
+    was measured.
     """
 
     sums: Doubles
@@ -38,23 +39,23 @@ class PerReviewer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class FoldFigures:
-    """Holds the figures of a model on a fold."""
+    """Holds the figures of one model on one fold, such as MAE and NDCG@10."""
 
     figures: Mapping[str, float] = field(default_factory=dict)
-    """By name; a model that does not rank or does not predict lacks those figures."""
+    """Figures by name; a model that ranks no movies or predicts no ratings lacks the figures of that task."""
     by_reviewer: Mapping[str, PerReviewer] = field(default_factory=dict)
-    """By name, the parts of the figures that are means over reviewers or reviews."""
+    """Each reviewer's part in the figures that are means over reviewers or reviews, by name of the figure."""
 
 
 class PopularFallback(NamedTuple):
-    """Ranks movies with the engine's model; reviewers without training reviews get the popular list.
+    """Ranks movies with the engine's model, and by popularity for reviewers without training reviews.
 
-    `--fallback popular` does the same for reviewers whom an index does not know.
+    The option `--fallback popular` does the same for reviewers whom an index does not know.
     """
 
     model: Model
     popularity: Floats
-    """float32 [num_movies], as `popularity_of` returns it."""
+    """Popularity of each movie, float32 [num_movies], as `popularity_of` returns the popularity."""
 
     def score(self, reviewer_rows: Rows) -> Floats:
         """Returns the scores of all movies, float32 [n, num_movies], for reviewer rows, int64 [n]."""
@@ -63,7 +64,9 @@ class PopularFallback(NamedTuple):
         return scores
 
     def top(self, reviewer_rows: Rows, k: int) -> NDArray[np.integer]:
-        """Returns the k best unseen movies, int [n, k], equal ones by row; -1 where none is left.
+        """Returns the rows of the k best movies that a reviewer has not reviewed, int [n, k], padded with -1.
+
+        Movies with equal scores are ordered by row.
 
         Raises:
             TrainingError: a score is not a number.
@@ -76,7 +79,7 @@ class PopularFallback(NamedTuple):
         return listed
 
     def _unknown(self, reviewer_rows: Rows) -> NDArray[np.intp]:
-        """Returns the places of the reviewers who have no training reviews."""
+        """Returns the positions in `reviewer_rows` of reviewers who have no training reviews."""
         return np.flatnonzero(self.model.histories.lengths[reviewer_rows] == 0)
 
 
@@ -88,12 +91,13 @@ def measure(
     max_reviewers: int | None,
     candidates: Rows | None,
 ) -> FoldFigures:
-    """Measures the predicted ratings, where there are any, and the top lists of a model fitted to the fold.
+    """Measures a model on a fold: the predicted ratings, if the model predicts any, and the ranked movies.
 
-    Test reviews of `like_rating` or more count as relevant. Ranked is the whole catalogue but for the
-    reviewer's training reviews, or only `candidates`, as `rank_held_out` takes them. At most `max_reviewers`
-    reviewers are ranked, drawn by the seed of `config`, the same for all models. `config` also says how fast
-    reviews age in the popular list.
+    Movies with a test rating of `like_rating` or more count as relevant. The model ranks all movies that the
+    reviewer has no training review of, or only `candidates`: pairs of reviewer and movie, each as one number
+    `reviewer_row * num_movies + movie_row`, ascending. Movies are ranked for at most `max_reviewers`
+    reviewers, whom the seed of `config` draws; the reviewers are the same for all models. The half-life in
+    `config.popularity` says how fast old reviews lose weight in the popularity.
     """
     ratings = lists = FoldFigures()
     if fold.test.has_ratings and isinstance(model, Rater):
@@ -125,7 +129,7 @@ def measure(
 
 
 def _predict(model: Rater, test: Reviews) -> RatingPrediction | None:
-    """Predicts the ratings of reviews, batch by batch; None where the model predicts none."""
+    """Predicts the ratings of reviews, batch by batch; returns None if the model predicts no ratings."""
     predictions = []
     for start in range(0, len(test), _PAIRS_AT_ONCE):
         batch = slice(start, start + _PAIRS_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Reads given candidates: the movies among which a published protocol ranks the held-out ones."""
+"""Reads a file of candidates: the movies that are ranked for each reviewer, next to the held-out movies."""
 
 from __future__ import annotations
 
@@ -18,28 +18,32 @@ Strings = NDArray[np.str_]
 
 
 class GivenCandidates(NamedTuple):
-    """Holds which movies are ranked for whom, besides the held-out movies."""
+    """Holds the candidate movies that are ranked for each reviewer, next to the held-out movies."""
 
     keys: Rows
-    """int64 [num_pairs], reviewer_row * num_movies + movie_row, ascending."""
+    """Candidates, int64 [num_pairs], each as `reviewer_row * num_movies + movie_row`, ascending."""
     account: dict[str, Any]
-    """What the file held, and how much of it is not among the reviews."""
+    """Counts of the pairs and reviewers in the file, and of ids in the file that the reviews lack."""
 
     def with_held_out(self, held_out: Reviews) -> Rows:
-        """Adds the held-out movies of the reviewers who have candidates; returns keys as in `keys`."""
+        """Returns the pairs of reviewer and movie to rank: candidates, and their reviewers' held-out movies.
+
+        Each pair is one number `reviewer_row * num_movies + movie_row`, int64 [num_pairs], ascending.
+        """
         reviewers = np.unique(self.keys // held_out.num_movies)
         return np.union1d(self.keys, pair_keys(held_out)[np.isin(held_out.reviewer_rows, reviewers)])
 
 
 def read_candidates(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> GivenCandidates:
-    """Reads candidates: lines of a reviewer's id and any number of movie ids, between commas or tabs.
+    """Reads the candidate movies of each reviewer from a file in UTF-8, separated by commas or tabs.
 
-    The file is UTF-8. A reviewer may have several lines. A first line that begins with `reviewer` or
-    `reviewer_id` is a heading. The ids are those of the evaluation, ascending.
+    A line holds a reviewer's id and one or more movie ids. A reviewer may have several lines. A first line
+    that begins with `reviewer` or `reviewer_id` is a heading. `reviewer_ids` and `movie_ids` are all ids of
+    the evaluation, ascending.
 
     Raises:
         SourceError: the file cannot be read, or a line names no movie.
-        DataError: none of its reviewers, or none of its movies, is in the reviews.
+        DataError: no line has both a reviewer and a movie that occur in the reviews.
     """
     given_reviewers, given_movies = _read_pairs(Path(path))
     reviewer_rows, reviewer_known = _rows_of(given_reviewers, reviewer_ids)
@@ -89,6 +93,6 @@ def _read_pairs(path: Path) -> tuple[Strings, Strings]:
 
 
 def _rows_of(given: Strings, ids: Strings) -> tuple[Rows, NDArray[np.bool_]]:
-    """Returns the row of each given id among the ids, and whether the id is there."""
+    """Returns the position of each given id in the sorted `ids`, and whether `ids` hold the given id."""
     rows = np.minimum(np.searchsorted(ids, given), len(ids) - 1)
     return rows.astype(np.int64), ids[rows] == given

@@ -1,4 +1,4 @@
-"""Shows an evaluation as a web page: every model's figures, how sure they are, and for whom they hold."""
+"""Shows an evaluation as a web page: the figures of each model, with intervals, tests and reviewer groups."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SIMILAR = {"links": "movies that metadata links", "held_out": "held-out reviews
 
 
 def evaluation_page(evaluation: Evaluation) -> str:
-    """Returns the page of an evaluation as HTML."""
+    """Returns a web page, as HTML, that shows the figures of an evaluation."""
     found = evaluation.to_dict()
     sections = [
         Section("What was measured", _setting(found)),
@@ -96,7 +96,7 @@ def _figures(found: Mapping[str, Any]) -> list[str]:
 
 
 def _sure(found: Mapping[str, Any], model: str, name: str) -> bool:
-    """Tells whether a model has a figure with an interval that can be drawn."""
+    """Tells whether a model has a figure of this name, and finite ends of an interval to draw around it."""
     ends = found["intervals"].get(model, {}).get(name)
     return ends is not None and None not in ends and found["mean"][model].get(name) is not None
 
@@ -177,7 +177,7 @@ def _sentiment(sentiment: Mapping[str, Any]) -> list[str]:
 
 
 def _training(by_model: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]) -> list[str]:
-    """Draws the training curves of each model, those of all folds in one drawing."""
+    """Draws the training curves of each model, with the curves of all folds in one drawing."""
     parts = []
     for model, folds in by_model.items():
         names = list(folds[0])

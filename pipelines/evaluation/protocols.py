@@ -1,4 +1,4 @@
-"""Divides reviews into training and test reviews by a protocol, without copies on both sides."""
+"""Divides reviews into training and test reviews by a protocol, with all copies of a review on one side."""
 
 from __future__ import annotations
 
@@ -15,44 +15,47 @@ from pipelines.dataset.reviews import Reviews
 from pipelines.dataset.splits import last_by_time
 
 TEST_SHARE = 0.2
-"""Share of the reviews that protocols with one fold hold out."""
+"""Share of the reviews that "temporal", "last-share" and "random" hold out as test reviews."""
 NUM_FOLDS = 5
-"""Folds of the protocol "folds"."""
+"""Number of folds of the protocol "folds"."""
 
 
 class Fold(NamedTuple):
-    """A division of the reviews."""
+    """A division of the reviews into training reviews and test reviews."""
 
     train: Reviews
     test: Reviews
-    """Test reviews, without sentiment: the text of a review is not known before it is written."""
+    """Test reviews, without sentiment, since the text of a future review is unknown to a prediction."""
     num_leaks: int
-    """Reviews that the protocol held out, but that have a copy in training and moved there."""
+    """Number of reviews that moved from test to training because training has a copy of the review."""
 
 
 HeldOut = Iterator[NDArray[np.bool_]]
-"""Marks the test reviews of each fold: bool [num_reviews]."""
+"""Gives for each fold a mask of the test reviews, bool [num_reviews]."""
 
 
 def make_folds(
     reviews: Reviews, protocol: str, *, groups: Sequence[NDArray[np.int64]] = (), seed: int = 42
 ) -> Iterator[Fold]:
-    """Divides reviews by one of PROTOCOLS: once, or five times under "folds".
+    """Divides reviews by one of PROTOCOLS, and gives one fold, or five folds for the protocol "folds".
 
-    The groups are copies, as `copy_groups` returns them. The seed decides a random protocol.
+    `groups` number the copies among the reviews, as `copy_groups` returns the numbers. The seed decides what
+    a random protocol draws.
 
     Raises:
-        DataError: the protocol needs times or more reviews than there are.
+        DataError: the protocol needs times and the reviews have none, or there are too few reviews.
     """
     for held_out in PROTOCOLS[protocol](reviews, seed):
         yield fold_of(reviews, held_out, groups)
 
 
 def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -> Fold:
-    """Makes a fold: moves held-out reviews, bool [num_reviews], with a copy in training there, and divides.
+    """Makes a fold of the reviews; `held_out`, bool [num_reviews], marks the test reviews.
+
+    A held-out review moves to training if training has a copy of the review; `groups` number the copies.
 
     Raises:
-        DataError: nothing is left on one of the sides.
+        DataError: no training reviews or no test reviews are left.
     """
     kept = separate(held_out, groups)
     test = replace(reviews.select(kept), sentiment=None)
@@ -66,7 +69,7 @@ def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDAr
 
 
 def _temporal(reviews: Reviews, seed: int) -> HeldOut:
-    """Holds out the last fifth, after a moment that is the same for all; equal times stay on one side."""
+    """Holds out the newest fifth of all reviews: the reviews from one cut-off time on."""
     _require_times(reviews)
     in_time = np.sort(reviews.times)
     cut = in_time[min(int(len(in_time) * (1 - TEST_SHARE) + 1e-9), len(in_time) - 1)]
@@ -74,7 +77,7 @@ def _temporal(reviews: Reviews, seed: int) -> HeldOut:
 
 
 def _leave_last_out(reviews: Reviews, seed: int) -> HeldOut:
-    """Holds out the last review of everyone who has two or more."""
+    """Holds out the last review of each reviewer who has two or more reviews."""
     _require_times(reviews)
     offsets = reviews.offsets()
     ends = offsets[1:][np.diff(offsets) >= 2]
@@ -84,7 +87,7 @@ def _leave_last_out(reviews: Reviews, seed: int) -> HeldOut:
 
 
 def _last_share(reviews: Reviews, seed: int) -> HeldOut:
-    """Holds out the last fifth of everyone."""
+    """Holds out the last fifth of the reviews of each reviewer."""
     _require_times(reviews)
     yield last_by_time(reviews, TEST_SHARE)
 
@@ -98,7 +101,7 @@ def _random(reviews: Reviews, seed: int) -> HeldOut:
 
 
 def _folds(reviews: Reviews, seed: int) -> HeldOut:
-    """Holds out every review once: five fifths, at random, each with its share of every rating."""
+    """Holds out each review in one of five folds, of equal size, drawn at random, stratified by rating."""
     order = np.lexsort((np.random.default_rng(seed).permutation(len(reviews)), reviews.level_rows))
     fold_rows = np.empty(len(reviews), dtype=np.int64)
     fold_rows[order] = np.arange(len(reviews)) % NUM_FOLDS
@@ -113,9 +116,9 @@ PROTOCOLS: Mapping[str, Callable[[Reviews, int], HeldOut]] = {
     "random": _random,
     "folds": _folds,
 }
-"""Every protocol by the name that `--protocol` takes."""
+"""The function of each protocol, by the name that the option `--protocol` takes."""
 UNORDERED = ("random", "folds")
-"""Protocols that hold out reviews from anywhere in a history."""
+"""Protocols that hold out a reviewer's reviews at random, rather than the last reviews in time."""
 
 
 def _require_times(reviews: Reviews) -> None:

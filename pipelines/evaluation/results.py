@@ -1,4 +1,4 @@
-"""Holds what an evaluation measured, as one value."""
+"""Holds the figures that an evaluation measured: of each model and fold, and over all folds."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from typing import Any
 from pipelines.evaluation import comparison
 
 OWN_MODEL = "ncf"
-"""The engine's own model, by the name that `--models` takes."""
+"""Name of the engine's own model in the option `--models`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Holds what was measured, by model and fold."""
+    """Holds the figures of each model in each fold, with intervals and tests over all folds."""
 
     protocol: str
-    """The protocol that divided the reviews; "given" for pairs of files."""
+    """Name of the protocol that divided the reviews; "given" for pairs of a training and a test file."""
     like_rating: float
-    """The lowest rating that counted as relevant."""
+    """The lowest rating, in stars, with which a held-out movie counted as relevant."""
     rows: Sequence[dict[str, Any]]
-    """What became of the rows of the files: of all together, or of each file where pairs were given."""
+    """Counts of kept and dropped rows: one entry for all files, or one for each file of given pairs."""
     splits: Sequence[dict[str, int]]
-    """Of each fold, the reviews and reviewers on both sides, and how many leaks were prevented."""
+    """Numbers of training reviews, test reviews, and copies moved to training, for each fold."""
     results: comparison.Results
-    """By model, the figures of each fold."""
+    """The figures of each fold, by model."""
     seconds: dict[str, Sequence[float]]
-    """By model, how long fitting took, fold by fold."""
+    """Seconds that fitting took in each fold, by model."""
     curves: Mapping[str, Sequence[Mapping[str, Sequence[float]]]] = field(default_factory=dict)
-    """By model, the training curves of each fold, by name; only of the models `base` and `final`."""
+    """The training curves of each fold, by model; only the models `base` and `final` have curves."""
     intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
-    """By model and figure, the 95% interval over reviewers."""
+    """The 95% bootstrap interval over reviewers, by model and figure."""
     reference: str = OWN_MODEL
-    """The model that the other models are tested against."""
+    """Name of the model against which all other models are tested."""
     p_values: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By model and figure, the chance of so large a difference to the reference if there were none."""
+    """The p-value of the difference between a model and `reference`, by model and figure."""
     by_reviews: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """By model, number of training reviews, and figure."""
+    """The main figures by model, group of reviewers ("2-3" training reviews), and name of the figure."""
     similar: dict[str, Any] = field(default_factory=dict)
-    """How good the engine's similar movies are; empty where its model was not evaluated."""
+    """Recall of the engine's lists of similar movies; empty if the engine's own model was not evaluated."""
     negatives: dict[str, Any] | None = None
-    """What the file of candidates held; None where the whole catalogue is ranked."""
+    """Counts of the file of candidate movies; None if the whole catalogue was ranked."""
     sentiment: dict[str, Any] | None = None
-    """What the texts of the first fold's training reviews say, and whether it helped; None without them."""
+    """Statistics of sentiment in training texts, and whether sentiment helped; None if not measured."""
 
     @property
     def mean(self) -> dict[str, dict[str, float]]:
-        """Returns each model's figures as means over the folds."""
+        """Returns the mean of each figure over the folds, by model and figure."""
         return comparison.mean_figures(self.results)
 
     @property
     def leaks_prevented(self) -> int:
-        """Returns how many held-out reviews had a copy in training and moved there, over all folds."""
+        """Returns how many held-out reviews, in all folds, moved to training because training had a copy."""
         return sum(split["leaks_prevented"] for split in self.splits)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns everything but the training curves as JSON can hold it; what is not a number is None."""
+        """Returns all results except the training curves as JSON values; None stands for NaN and infinity."""
         folds = [
             {"fold": number, "model": model, **figures.figures, "fit_seconds": seconds}
             for model, found in self.results.items()
@@ -84,7 +84,7 @@ class Evaluation:
 
 
 def _finite(value: Any) -> Any:
-    """Returns a value in which None stands for every number that is not finite, since JSON has none."""
+    """Replaces NaN and infinity by None inside nested dictionaries and lists, since JSON has neither."""
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Measures lists of similar movies: recall of linked movies, and of what a reviewer reviewed next."""
+"""Measures the recall of lists of similar movies: of movies linked in metadata, and of held-out movies."""
 
 from __future__ import annotations
 
@@ -20,35 +20,39 @@ if TYPE_CHECKING:
     import duckdb
 
 Pairs = NDArray[np.int64]
-"""int64 [num_pairs, 2]: a question, and the row of a movie that is right for it."""
+"""Pairs, int64 [num_pairs, 2], of a question's number and the row of a movie that is a right answer."""
 
 K = 10
-"""The length of the lists."""
+"""Number of movies in each measured list of similar movies."""
 MAX_QUESTIONS = 2000
-"""Questions asked in a fold; more would cost time and not move the figures."""
+"""Most lists of similar movies that are measured in a fold; more hardly change the recall."""
 
 
 class Compared(NamedTuple):
-    """Holds the recall of each question, float64 [num_questions], by the engine and by co-reviews alone."""
+    """Holds the recall, float64 [num_questions], of each of the engine's lists and of the co-review lists.
+
+    A co-review list ranks similar movies by reviewers in common alone.
+    """
 
     engine: Doubles
     co_review: Doubles
 
 
 def read_links(database: duckdb.DuckDBPyConnection) -> Pairs:
-    """Reads which movies the metadata links, as pairs of movie rows; none without such metadata."""
+    """Reads the pairs of movies that metadata links ("also bought"), as rows; int64 [num_pairs, 2]."""
     columns = run(database, "tables/linked_movies").fetchnumpy()
     pairs = [np.asarray(columns[name], dtype=np.int64) for name in ("movie_row", "linked_row")]
     return np.stack(pairs, axis=1)
 
 
 def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
-    """Measures a model's lists of similar movies beside lists by co-review similarities alone.
+    """Measures the recall of a model's lists of similar movies, and of lists by reviewers in common alone.
 
-    "links" asks for each movie; the movies that the metadata links it to are right, if training has them. The
-    model has not learned from the links. "held_out" asks for each reviewer's last training movie; the movies
-    of their test reviews are right. The recall is the number of right movies in the list, divided by the
-    smaller of K and all right movies. The seed draws the questions.
+    Under "links", there is a list for each movie, which should hold the movies that the metadata links to
+    the movie, if training has reviews of them; the model has not learned from the links. Under "held_out",
+    there is a list for each reviewer's last training movie, which should hold the movies of the reviewer's
+    test reviews. The recall of a list is the number of right movies in the list, divided by the number of all
+    right movies or by K, whichever is smaller. The seed decides which lists are drawn.
     """
     vectors = model.relevance.movie_vectors
     index, _ = build_vector_index(vectors, vectors[:1], kind="flat")
@@ -77,7 +81,7 @@ def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dic
 
 
 def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str, Any]:
-    """Averages the recalls over the questions of all folds, and tests their difference."""
+    """Averages the recall of the engine's and the co-review lists over folds, and tests the difference."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold):
         compared = [fold[name] for fold in folds if name in fold]
@@ -95,9 +99,10 @@ def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str
 def _recalls(
     answer: Callable[[int], Rows], pairs: Pairs, movie_rows: NDArray[np.integer], seed: int
 ) -> Doubles:
-    """Returns the recall of each question; draws MAX_QUESTIONS if there are more, the same for one seed.
+    """Returns the recall of each question's list of similar movies; draws MAX_QUESTIONS if there are more.
 
-    `movie_rows` has the movie that is asked for, by question.
+    A question asks for movies similar to one movie; `movie_rows` holds the row of that movie by question. The
+    seed decides which questions are drawn. `pairs` tell which movies are right for a question.
     """
     pairs = np.unique(pairs, axis=0)
     questions, begins = np.unique(pairs[:, 0], return_index=True)

@@ -1,1 +1,1 @@
-"""Describes what review files hold."""
+"""Describes review files by counts, statistics, charts and checks of common statements."""

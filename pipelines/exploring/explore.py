@@ -1,4 +1,4 @@
-"""Describes what review files hold: counts, statistics, reviews over time, copies and findings."""
+"""Describes the reviews in review files: counts, statistics, reviews over time, copies and findings."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import duckdb
 
 NUM_SHOWN = 20
-"""Reviewers and movies in the top lists."""
+"""Number of reviewers, and of movies, in the lists of those with the most reviews."""
 _MOST_LEVELS = 100
-"""Ratings that copies are told apart by; more of them become even steps, since int8 numbers the levels."""
+"""Most distinct ratings in the search for copies; more are rounded to even steps, since levels are int8."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,17 +38,19 @@ def explore(
     config: Config | None = None,
     output: Path | None = None,
 ) -> dict[str, Any]:
-    """Reads review files as a build does, and describes the reviews that are kept.
+    """Reads and filters review files as a build does, and describes the reviews that the filters keep.
 
-    Only the section `ingest` of the configuration is used. `output` is a web page to write as well, if any.
+    Only the section `ingest` of the configuration is used. `output` is the path of a web page that shows the
+    figures; None writes no page.
 
     Returns:
-        The figures, as plain values: accounting, counts, statistics, ratings, per_month, per_year, loads,
-        top_reviewers, top_movies, copies and findings.
+        A dictionary of plain values with the names accounting, counts, statistics, ratings, per_month,
+        per_year, loads (numbers of reviewers and movies by number of reviews), top_reviewers, top_movies,
+        copies and findings.
 
     Raises:
-        EngineError: the files cannot be read, as in `ingest`, or the page cannot be written; a page that
-            stood there before is then unchanged.
+        EngineError: the files cannot be read, as in `ingest`, or the page cannot be written; an earlier page
+            at `output` is then unchanged.
     """
     config = config or Config()
     if output is not None:
@@ -63,7 +65,7 @@ def explore(
 
 
 def _describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Describes the prepared tables: returns the figures of `explore` without the accounting."""
+    """Returns the figures of `explore`, without the counts of dropped rows, from tables in the database."""
     found = {row.pop("quantity"): row for row in _rows(database, "exploring/statistics")}
     statistics = {name: found.get(name) for name in ("ratings", "reviews_per_reviewer", "reviews_per_movie")}
     num_reviewers = found["reviews_per_reviewer"]["count"]
@@ -102,7 +104,7 @@ def _rows(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) 
 
 
 def _years(per_month: Sequence[dict[str, int]]) -> list[dict[str, int]]:
-    """Counts the reviews of every year from the first to the last; a year without reviews has 0."""
+    """Counts the reviews of every year from the first year to the last; a year without reviews has 0."""
     if not per_month:
         return []
     counts = dict.fromkeys(range(per_month[0]["year"], per_month[-1]["year"] + 1), 0)
@@ -112,7 +114,7 @@ def _years(per_month: Sequence[dict[str, int]]) -> list[dict[str, int]]:
 
 
 def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Counts the films with several variants, and the reviews that repeat another review."""
+    """Counts films with several variants (DVD, Blu-ray), and reviews that are copies of another review."""
     rows = database.execute("select title from movies order by movie_row").fetchall()
     titles = [title for (title,) in rows]
     films = film_rows(titles)
@@ -141,7 +143,7 @@ def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _levels(ratings: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Returns rating levels, even steps where the ratings are very many; equal ratings are of one level."""
+    """Returns the distinct ratings, ascending, or 100 evenly spaced levels if there are 100 or more."""
     levels = np.unique(ratings).astype(np.float32)
     if len(levels) < _MOST_LEVELS:
         return levels

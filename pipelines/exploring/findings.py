@@ -1,4 +1,4 @@
-"""Checks four statements that are often true of reviews, and says of each whether it holds, and why."""
+"""Checks whether four statements that are often true of review data hold for the given reviews."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 MANY_REVIEWS = 100
-"""Reviews from which on a movie counts as one with hundreds of reviews."""
+"""Fewest reviews of a movie that counts as a movie with hundreds of reviews."""
 _FEW_REVIEWS = 10
-"""Reviews up to which the median movie counts as one with few reviews."""
+"""Most reviews of the median movie if most movies are said to have few reviews."""
 _FEW_MOVIES = 0.05
-"""Share of the movies up to which movies count as a few."""
+"""Largest share of all movies that counts as a few movies."""
 _GROWING = 2 / 3
-"""Share of the steps from year to year that must rise for reviews to count as growing."""
+"""Smallest share of pairs of successive years with a rise if the number of reviews is said to grow."""
 
 
 def find(
@@ -22,11 +22,13 @@ def find(
     shares: Mapping[str, int],
     per_year: Sequence[Mapping[str, int]],
 ) -> list[dict[str, Any]]:
-    """Checks the four statements, by the figures of `explore`; ratings and years are ascending.
+    """Checks four statements about reviews against figures that `explore` has counted.
+
+    `ratings` and `per_year` must be ascending by rating and by year.
 
     Returns:
-        For each statement, the `statement`, whether it `holds` (None where the data cannot say), the
-        `figures` behind it, and a `sentence` that says the same.
+        A dictionary for each statement: the `statement`, whether the statement `holds` (None if the data
+        cannot tell), the `figures` that decide, and a `sentence` that explains the figures.
     """
     return [
         _top_ratings(ratings),

@@ -1,4 +1,4 @@
-"""Shows the figures of `explore` as a web page."""
+"""Shows a description of review files, as `explore` returns the description, as a web page."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pipelines.pages import plots
 from pipelines.pages.page import Section, account_of_rows, drawing, heading, paragraph, render_page, table
 
 _MOST_MONTHS = 48
-"""Months that are drawn month by month; more are drawn year by year, since a bar needs room."""
+"""Most months that are drawn with a bar for each month; longer spans have a bar for each year."""
 _MOST_RATINGS = 60
-"""Different ratings that are listed in a table; of more only their number is said."""
+"""Most distinct ratings that a table lists; if there are more, the page gives only the number of ratings."""
 
 
 def exploration_page(figures: Mapping[str, Any]) -> str:
-    """Returns the page, as HTML, for the figures that `explore` returns."""
+    """Returns a web page, as HTML, that shows the figures that `explore` returns."""
     return render_page(
         "What the reviews hold",
         [

@@ -1,1 +1,1 @@
-"""Makes and writes the parts of an index, one function a part."""
+"""Computes the parts of an index (ids, model, catalogue, vector index, report) and writes them to files."""

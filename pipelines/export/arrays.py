@@ -1,4 +1,4 @@
-"""Writes ids, films, times and the model into an index."""
+"""Writes into an index the ids, the movies that are one film, the times of reviews, and the model."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _ID_STATEMENTS = {
     "movie": "select movie_id from movies order by movie_row",
 }
 _BATCH = 100_000
-"""Ids fetched from the database at a time."""
+"""Number of ids that one call fetches from the database."""
 
 
 def write_model(model: Model, writer: ArtifactWriter) -> None:
-    """Adds every array of the model, and the manifest's section `model`."""
+    """Writes every array of the model to the index, and adds the section `model` to the manifest."""
     for name, array in model.arrays().items():
         writer.add_array(name, array)
     writer.add_section(MODEL_SECTION, model.section())
 
 
 def write_ids(kind: str, database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Adds the ids of reviewers or movies, in the order of their rows; `kind` is "reviewer" or "movie"."""
+    """Writes the ids of all reviewers (`kind` "reviewer") or all movies ("movie"), in the order of rows."""
     data, offsets = build_id_arrays(_read_column(database, _ID_STATEMENTS[kind]))
     data_name, offsets_name = ID_ARRAYS[kind]
     writer.add_array(data_name, data)
@@ -49,7 +49,7 @@ def _read_column(database: duckdb.DuckDBPyConnection, statement: str) -> Iterato
 
 
 def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Adds which movies are one film, and how many reviews each movie has: int32 [num_movies]."""
+    """Writes the groups of movies that are one film, and each movie's review count, int32 [num_movies]."""
     for name, array in build_variant_arrays(variant_films(database)).items():
         writer.add_array(name, array)
     counts = database.execute(
@@ -59,6 +59,10 @@ def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) 
 
 
 def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
-    """Adds when each review was written: int [num_reviews], unix seconds, in the order of the histories."""
+    """Writes the time of each review, int [num_reviews], in unix seconds.
+
+    The reviews stand reviewer by reviewer, in the order of the model's histories. The file holds int32 if all
+    times fit into int32, else int64.
+    """
     small = not len(times) or (times.min() >= 0 and times.max() < 2**31)
     writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))

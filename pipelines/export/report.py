@@ -1,4 +1,4 @@
-"""Writes report.html: how an index was trained, how good it is, and what it recommends, on one page."""
+"""Writes report.html, a page on how an index was trained, how good the index is and what it recommends."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ _CURVES = {
 
 
 def write_report(writer: ArtifactWriter, model: Model) -> str:
-    """Adds the report to a build that holds its sections, ids and cards, and returns the page as HTML.
+    """Writes the report of a build, and returns the page as HTML.
+
+    The manifest's sections, the ids and the movie cards must have been written before.
 
     Raises:
         DataError: the report cannot be written.
@@ -53,7 +55,7 @@ def write_report(writer: ArtifactWriter, model: Model) -> str:
 
 
 def report_page(manifest: Mapping[str, Any], examples: Sequence[Example], movies: MovieMap) -> str:
-    """Renders what a manifest says and what its model does as a page."""
+    """Renders the report as HTML from an index's manifest, example recommendations and a map of movies."""
     account = account_of_rows(manifest[layout.ACCOUNTING_SECTION])
     return render_page(
         "What was built",

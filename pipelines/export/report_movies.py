@@ -1,4 +1,4 @@
-"""Makes the examples and the map of movies that a report shows."""
+"""Makes the example recommendations and the map of movies that the report of an index shows."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from engine.model.scorer import Model
 from engine.opened import open_cards, open_ids
 
 NUM_SHOWN = 5
-"""Movies that an example shows of the history, and as many recommendations."""
+"""Number of reviewed movies, and number of recommended movies, that each example of the report shows."""
 MOST_MAPPED = 2000
-"""Movies on the map, the most reviewed ones; a drawing of more is too heavy for a page."""
+"""Largest number of movies on the map; a drawing of more movies would make the page too large."""
 _NUM_CATEGORIES = 9
-"""Categories with a colour of their own on the map."""
+"""Number of movie categories that get a colour of their own on the map; other categories share one colour."""
 OTHER = "other"
-"""Stands for the less common categories."""
+"""Name that the map gives to all the less common movie categories."""
 NO_CATEGORY = "no category"
-"""Stands for the category of a movie that has none."""
+"""Category name on the map for a movie that has no category."""
 
 
 class Names(NamedTuple):
-    """Names the movies and reviewers of a build."""
+    """Holds the reviewer ids, the movie ids and the movie cards of a build."""
 
     reviewers: IdTable
     movies: IdTable
@@ -38,29 +38,31 @@ class Names(NamedTuple):
 
 
 class Example(NamedTuple):
-    """Holds what one reviewer reviewed and what the model recommends to them."""
+    """Holds one example of a report: a reviewer's reviewed movies, and movies recommended to the reviewer."""
 
     reviewer_id: str
     num_reviews: int
     known: list[dict[str, Any]]
-    """Their highest rated movies, the latest first: movie_id, title, rating (None without ratings)."""
+    """Movies that the reviewer rated highest, equal ratings latest first, as movie_id, title and rating; the
+    rating is None in data without ratings."""
     recommended: list[dict[str, Any]]
-    """Best first: movie_id, title, predicted_rating and like_probability (None without ratings)."""
+    """Recommended movies, best first, as movie_id, title, predicted_rating and like_probability; the last two
+    are None in data without ratings."""
 
 
 class MovieMap(NamedTuple):
-    """Lays movies out on a plane, on which movies with similar vectors are near each other."""
+    """Holds positions of movies on a plane, on which movies with similar vectors are near each other."""
 
     points: NDArray[np.float32]
-    """float32 [num, 2]."""
+    """float32 [num_mapped, 2], the position of each movie on the plane."""
     categories: list[str]
-    """The main category of each movie; the less common categories are "other"."""
+    """The main category of each movie on the map; a less common category is called "other"."""
     share: float
-    """The part of the variance of the vectors that the plane holds, 0 to 1."""
+    """The share of the movie vectors' variance that the two axes of the map explain, 0 to 1."""
 
 
 def read_names(writer: ArtifactWriter) -> Names:
-    """Reads the names out of a build that is being written."""
+    """Reads the ids and the movie cards that a build has written to its unfinished index."""
 
     def array(name: str) -> NDArray[Any]:
         path = writer.path_for(name + ARRAY_ENDING)
@@ -71,7 +73,11 @@ def read_names(writer: ArtifactWriter) -> Names:
 
 
 def make_examples(model: Model, names: Names) -> list[Example]:
-    """Recommends to a reviewer with few reviews, to one with a middling number, and to the one with most."""
+    """Makes example recommendations for up to three reviewers, who are chosen by their number of reviews.
+
+    The three reviewers are at the 25th percentile of the number of reviews, at the median, and at the
+    maximum.
+    """
     counts = np.diff(model.histories.offsets)
     order = np.argsort(counts, kind="stable")
     places = (len(order) // 4, len(order) // 2, len(order) - 1)
@@ -79,10 +85,10 @@ def make_examples(model: Model, names: Names) -> list[Example]:
 
 
 def map_movies(model: Model, cards: MovieCards) -> MovieMap:
-    """Lays the most reviewed movies out on the plane in which their vectors vary most (PCA)."""
+    """Projects the vectors of the most reviewed movies onto their first two principal components (PCA)."""
     counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
     rows = np.sort(np.argsort(-counts, kind="stable")[:MOST_MAPPED])
-    # The last column is the bias.
+    # The last column of the movie vectors is the bias, which says nothing about similarity.
     vectors = np.asarray(model.relevance.movie_vectors[rows, :-1], dtype=np.float64)
     vectors -= vectors.mean(axis=0)
     left, sizes, _ = np.linalg.svd(vectors, full_matrices=False)
@@ -94,7 +100,7 @@ def map_movies(model: Model, cards: MovieCards) -> MovieMap:
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds the main category of each movie: the first part of its path that not all movies share.
+    """Finds the main category of each movie: the first part of the category path that not all movies share.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

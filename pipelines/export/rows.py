@@ -1,4 +1,7 @@
-"""Makes room for new rows: a row is the rank of an id, so a new id shifts every later row."""
+"""Inserts rows into the arrays of an index.
+
+The row of a movie or reviewer is the rank of the id among all ids, so a new id raises every later row by 1.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from engine.arrays import Rows, spans
 from engine.artifact.ids import IdTable
 
 _ROWS_AT_ONCE = 100_000
-"""Rows copied at a time, so that a mapped array of any size passes through little memory."""
+"""Number of rows copied at a time, so that copying a memory-mapped array of any size takes little memory."""
 
 
 def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:
-    """Finds the rows that new ids get among the ids of a table, int64 [num_new].
+    """Finds the rows of new ids after an insertion among the sorted ids of a table, int64 [num_new].
 
-    The new ids are distinct, are not in the table, and stand in the order of their UTF-8 bytes.
+    The new ids must be distinct, absent from the table, and sorted by their UTF-8 bytes.
     """
     keys = range(len(table))
     encoded = [text.encode("utf-8", "surrogatepass") for text in new_ids]
@@ -31,7 +34,9 @@ def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:
 
 
 def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> Rows:
-    """Finds the rows that old items get where new items take theirs, int64 [num_old], in the same order.
+    """Finds the rows of old items after new items were inserted at the rows `new_rows`, int64 [num_old].
+
+    The old items keep their order and fill the rows that no new item takes.
 
     >>> rows_beside(np.array([0, 2]), 3).tolist()
     [1, 3, 4]
@@ -44,10 +49,11 @@ def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> Rows:
 def insert_rows(
     old: NDArray[Any], new: NDArray[Any], new_rows: NDArray[np.integer], target: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Puts new values, [num_new, ...], among old values, [num_old, ...], block by block.
+    """Merges new values, [num_new, ...], into old values, [num_old, ...], and copies one block at a time.
 
-    In the result, the new values have the rows `new_rows`, int [num_new], ascending. The result fills the
-    target, such as a mapped file, [num_old + num_new, ...]; by default a new array of the type of `old`.
+    In the result, the new values stand at the rows `new_rows`, int [num_new], ascending. The result is
+    written to `target`, [num_old + num_new, ...], such as a memory-mapped file. If `target` is None, the
+    result is a new array of the type of `old`.
 
     >>> insert_rows(np.array([1.0, 2.0]), np.array([7.0]), np.array([1])).tolist()
     [1.0, 7.0, 2.0]
@@ -64,14 +70,15 @@ def insert_rows(
 def replace_records(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], rows: Rows, texts: Sequence[bytes], *, inserted: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Puts texts into a table of texts of any length, and returns the data and the offsets of the result.
+    """Inserts or replaces texts in a table of concatenated texts, and returns the new bytes and offsets.
 
     Args:
-        data: uint8 [total length], the old texts one behind the other.
-        offsets: int64 [num_texts + 1], where each old text begins.
-        rows: int64 [len(texts)], ascending, the rows that the new texts have in the result.
-        texts: the new texts.
-        inserted: put the new texts between the old ones; else they replace the old texts in the same rows.
+        data: uint8 [total length], the concatenated bytes of the old texts.
+        offsets: int64 [num_texts + 1], the offset at which each old text starts, and the end of the last.
+        rows: int64 [len(texts)], ascending, the row of each new text in the result.
+        texts: the bytes of each new text.
+        inserted: True to insert the new texts between the old texts, False to replace the old texts of
+            `rows`.
     """
     num_rows = len(offsets) - 1 + (len(texts) if inserted else 0)
     is_new = np.zeros(num_rows, dtype=bool)

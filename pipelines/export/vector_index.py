@@ -1,4 +1,8 @@
-"""Builds, audits and writes the vector index."""
+"""Builds and writes the vector index, and audits how well the two-stage search finds the best movies.
+
+The first stage of the search finds candidates in the vector index and among neighbours of the history. The
+second stage scores the candidates exactly. An exhaustive list is made by scoring every movie.
+"""
 
 from __future__ import annotations
 
@@ -24,32 +28,37 @@ from indexes.strongest import StrongestIndex, strongest_rows
 logger = logging.getLogger(__name__)
 
 FIRST_CANDIDATES = 200
-"""Candidates of each source that the audit tries first; it doubles them until the recall is reached."""
+"""Number of candidates with which the audit starts; the audit doubles the number until the recall
+suffices."""
 _AUDIT_K = 10
-"""Length of the lists that the audit compares."""
+"""Length of the top lists in which the audit compares the two-stage search with scoring every movie."""
 _AUDIT_REVIEWERS = 500
-"""Reviewers whose lists the audit compares."""
+"""Number of reviewers whose top lists the audit compares."""
 _TUNING_REVIEWERS = 200
-"""Reviewers on whom the vector index is tuned; others than the audit's where there are enough."""
+"""Number of reviewers on whom the vector index is tuned; the audit uses others where there are enough."""
 _STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
-"""Divisors of the number of movies, the fewest movies first, that are tried for everyone's lists."""
+"""Divisors of the number of movies: the index that makes lists for all reviewers at once holds the first
+quotient of movies, smallest first, that gives enough recall."""
 
 
 class Search(NamedTuple):
-    """The first stage of the search, ready to be written."""
+    """Holds the vector indexes of the search's first stage, and the manifest's sections on the search."""
 
     vectors: VectorIndex
-    """The index over the movie vectors."""
+    """The vector index over the relevance vectors of all movies."""
     strongest: StrongestIndex | None
-    """The movies among which everyone's lists are searched; None where they are searched in the index."""
+    """The vectors of the movies that score high for many reviewers, among which the lists of all reviewers
+    are searched at once; None if these lists are searched in `vectors` instead."""
     section: dict[str, Any]
-    """The manifest's section `search`: num_candidates, the kind of index, and why."""
+    """The manifest's section `search`: the number of candidates, the kind of vector index, and the reason for
+    the kind."""
     audit: dict[str, Any]
-    """The manifest's section `audit`: the recall against scoring every movie, and how it was measured."""
+    """The manifest's section `audit`: the recall of the two-stage search against scoring every movie, the
+    least recall allowed, the length of the compared lists, and the number of reviewers."""
 
 
 class _Judge:
-    """Knows some reviewers' exhaustive top lists, and tells which part of them a search finds."""
+    """Holds some reviewers' exhaustive top lists, and measures the share of the lists that a search finds."""
 
     def __init__(self, model: Model, reviewer_rows: Rows) -> None:
         self._reviewer_rows = reviewer_rows
@@ -60,11 +69,14 @@ class _Judge:
 
 
 def build_search(model: Model, config: Config) -> Search:
-    """Builds the vector index and widens the search until enough of the exhaustive top lists is found.
+    """Builds the vector index, and raises the number of candidates until the recall suffices.
+
+    The recall is the share of the exhaustive top lists that the two-stage search finds. A recall of at least
+    `index.recall_floor` suffices.
 
     Raises:
         ConfigError: there are too few movies for the kind of index.
-        IndexQualityError: even all movies as candidates do not reach the floor.
+        IndexQualityError: the recall stays below `index.recall_floor` even with all movies as candidates.
     """
     generator = np.random.default_rng(config.seed)
     sampled = generator.permutation(len(model.histories))[: _AUDIT_REVIEWERS + _TUNING_REVIEWERS]
@@ -87,7 +99,9 @@ def build_search(model: Model, config: Config) -> Search:
 
 
 def write_search(search: Search, writer: ArtifactWriter) -> None:
-    """Adds the vector index, the strongest vectors if any, and the sections `search` and `audit`.
+    """Writes the vector index, and adds the sections `search` and `audit` to the manifest.
+
+    If the search has a smaller index for the lists of all reviewers at once, that index is written too.
 
     Raises:
         ArtifactError: the vector index cannot be written.
@@ -105,7 +119,7 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
 def _build_vector_index(
     model: Model, reviewer_rows: Rows, config: Config
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """Builds the vector index, tuned on some reviewers to what both stages find together."""
+    """Builds the vector index, tuned by the recall of the whole two-stage search on some reviewers."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     judge = _Judge(model, reviewer_rows)
     return build_vector_index(
@@ -123,7 +137,11 @@ def _build_vector_index(
 def _find_strongest(
     model: Model, reviewer_rows: Rows, num_candidates: int, config: Config
 ) -> tuple[StrongestIndex | None, float]:
-    """Finds the fewest movies among which everyone's lists are found, or None if they would be too many."""
+    """Finds the smallest set of movies that suffices to make the lists of all reviewers at once.
+
+    Returns an exact index of the movies' vectors, or None if more than a quarter of all movies were needed,
+    and the recall of the last set tried.
+    """
     vectors = model.relevance.movie_vectors
     queries = model.reviewers(reviewer_rows).queries
     judge = _Judge(model, reviewer_rows)
@@ -139,12 +157,12 @@ def _find_strongest(
 
 
 def _tuning_target(config: Config) -> float:
-    """Returns the recall that tuning asks for: a little more than the floor."""
+    """Returns the recall at which tuning stops: a quarter of the way from `index.recall_floor` to 1."""
     return config.index.recall_floor + (1 - config.index.recall_floor) / 4
 
 
 def _widen(model: Model, vectors: VectorIndex, judge: _Judge, floor: float) -> tuple[int, float]:
-    """Asks for more candidates until the floor is reached; returns their number and the recall."""
+    """Raises the number of candidates until the recall reaches `floor`; returns the number and the recall."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     while True:
         recall = judge.recall(CandidateSource(model, vectors, num_candidates))
@@ -158,7 +176,10 @@ def _widen(model: Model, vectors: VectorIndex, judge: _Judge, floor: float) -> t
 
 
 def _recall(found: Rows, exhaustive: Rows) -> float:
-    """Returns the part of the exhaustive lists that is found; short lists, int64 [num, k], end with -1."""
+    """Returns the share of the movies in exhaustive lists that the lists `found` hold too.
+
+    The arguments are movie rows, int64 [num_reviewers, k]; a list that is shorter than k ends with -1.
+    """
     listed = exhaustive >= 0
     held = (found[:, None, :] == exhaustive[:, :, None]).any(axis=2) & listed
     return float(held.sum() / listed.sum()) if listed.any() else 1.0

@@ -1,4 +1,4 @@
-"""Takes over from the version before what a new version of an index does not change."""
+"""Copies the unchanged sections and files of an index from the previous version to a new version."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from engine.config.sections import Config
 
 
 def settings_of(artifact: Artifact) -> Config:
-    """Returns the settings of a version; the defaults in indexes that do not hold theirs."""
+    """Returns the settings with which an index was built, or the defaults if the index holds no settings."""
     return Config.from_dict(artifact.manifest.get(CONFIG_SECTION, {}))
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
-    """Adds every manifest section of the version before; a section that is added later replaces it."""
+    """Copies every manifest section of the previous version; the caller may replace a section afterwards."""
     for name, section in artifact.manifest.items():
         if name not in BUILD_ENTRIES:
             writer.add_section(name, section)
 
 
 def take_over_files(artifact: Artifact, writer: ArtifactWriter, *, leave_out: Collection[str] = ()) -> None:
-    """Adds every file of the version before that the new version has not written itself.
+    """Adds to the new version every file of the previous version that the new version has not written itself.
 
-    A file that is taken over is the same file on disk, so writing it again would change both versions: call
-    this after the files that change have been written, or leave them out by name.
+    The two versions share an added file on disk, so writing to that file would change the previous version
+    too. Write the changed files before this call, or name them in `leave_out`.
     """
     written = {path.name for path in writer.files}
     for name in artifact.files:

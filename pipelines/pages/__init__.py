@@ -1,1 +1,1 @@
-"""Draws web pages."""
+"""Builds web pages of tables, text and SVG plots."""

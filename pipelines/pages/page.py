@@ -1,4 +1,4 @@
-"""Builds a self-contained web page of tables, drawings and text; it loads nothing and escapes all text."""
+"""Builds a self-contained web page of tables, plots and escaped text; the page loads no other files."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ span.chip { display: inline-block; width: .8em; height: .8em; border-radius: 50%
 
 
 class Section(NamedTuple):
-    """A part of a page with a heading."""
+    """A part of a web page with a heading."""
 
     heading: str
-    """Plain text."""
+    """The heading of the section, as plain text."""
     parts: Sequence[str]
-    """HTML, as the functions of this module return it."""
+    """Pieces of HTML, as functions such as `paragraph` and `table` return."""
 
 
 def render_page(title: str, sections: Sequence[Section], footer: str = "") -> str:
-    """Returns a whole page as HTML."""
+    """Returns a complete web page as HTML, with a title, sections and a footer."""
     body = "\n".join(
         f"<section><h2>{escape(section.heading)}</h2>\n" + "\n".join(section.parts) + "\n</section>"
         for section in sections
@@ -52,17 +52,19 @@ def render_page(title: str, sections: Sequence[Section], footer: str = "") -> st
 
 
 def paragraph(text: str, *, note: bool = False) -> str:
-    """Returns text as a paragraph; a note is set smaller."""
+    """Returns text as a paragraph of HTML; `note` sets the text in smaller letters."""
     return f'<p class="note">{escape(text)}</p>' if note else f"<p>{escape(text)}</p>"
 
 
 def heading(text: str) -> str:
-    """Returns a heading within a section."""
+    """Returns text as a heading of HTML within a section."""
     return f"<h3>{escape(text)}</h3>"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Returns rows as a table; aligns columns of numbers to the right, and leaves out an empty heading line.
+    """Returns rows as an HTML table, with columns of numbers aligned to the right.
+
+    The table has no line of headings if all headings are empty.
 
     >>> table(["film"], [["<b>"]])
     '<div class="wide"><table><tr><th>film</th></tr><tr><td>&lt;b&gt;</td></tr></table></div>'
@@ -79,21 +81,21 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def model_table(by_model: Mapping[str, Mapping[str, Any]], what: str) -> str:
-    """Returns the figures of models as a table: a line for each model, and `what` above their names."""
+    """Returns an HTML table with a line for each model; `what` is the heading above the names of models."""
     names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
     rows = [[model, *(figures.get(name) for name in names)] for model, figures in by_model.items()]
     return table([what, *names], rows)
 
 
 def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
-    """Returns the figures of models as a table: a line for each figure, so that any number of them fits."""
+    """Returns an HTML table with a line for each figure and a column for each model."""
     names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
     rows = [[name, *(figures.get(name) for figures in by_model.values())] for name in names]
     return table(["", *by_model], rows)
 
 
 def facts_table(facts: Mapping[str, Any]) -> str:
-    """Returns named facts as a table, a line each; leaves out what is no plain value."""
+    """Returns an HTML table with a line for each named fact; leaves out facts that are no text or number."""
     known = {
         name: value for name, value in facts.items() if value is None or isinstance(value, str | int | float)
     }
@@ -101,7 +103,7 @@ def facts_table(facts: Mapping[str, Any]) -> str:
 
 
 def account_of_rows(accounting: Mapping[str, Any]) -> list[str]:
-    """Returns what became of the rows of the files: a table, and another one with the reasons."""
+    """Returns HTML tables of how many rows of the input files were kept or dropped, and for which reasons."""
     names = ("read", "kept", "duplicate", "filtered", "rejected")
     reasons = [
         [what, reason, count]
@@ -121,7 +123,7 @@ def account_of_rows(accounting: Mapping[str, Any]) -> list[str]:
 
 
 def drawing(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ()) -> str:
-    """Returns a drawing of `pipelines.pages.plots` with a caption, and a legend: colours and their texts."""
+    """Returns an SVG plot as an HTML figure with a caption; `legend` holds pairs of a colour and its text."""
     chips = "".join(
         f'<span class="key"><span class="chip" style="background:{escape(color)}"></span>'
         f"{escape(text)}</span> "
@@ -132,7 +134,9 @@ def drawing(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ())
 
 
 def cell(value: Any) -> str:
-    """Returns a value as people read it: thousands apart, four decimals if any, a dash for nothing.
+    """Returns the text of a table cell: numbers with thousands separators and at most four decimals.
+
+    None and NaN become a dash.
 
     >>> cell(12345), cell(0.123456), cell(5.0), cell(None), cell(True)
     ('12,345', '0.1235', '5', '-', 'yes')
@@ -152,7 +156,7 @@ def _is_numeric(column: Sequence[Any]) -> bool:
 
 
 def _number_cells(column: Sequence[float | None]) -> list[str]:
-    """Returns the cells of a column of numbers, all with decimals if one of them has some."""
+    """Returns the cells of a column of numbers; all numbers get four decimals if any number has decimals."""
     known = [value for value in column if value is not None and value == value]
     if all(float(value).is_integer() for value in known):
         return [cell(value) for value in column]

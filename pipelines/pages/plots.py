@@ -1,6 +1,6 @@
-"""Draws plots as SVG inside a page: no pixels, no scripts, and text in the colour of the page.
+"""Draws plots as SVG for web pages, without scripts, and with text in the text colour of the page.
 
-Plots hold only our own words and numbers; names from the data belong into the page's text, which is escaped.
+Plots hold only numbers and fixed words; names from the data belong into the page's text, which is escaped.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GREY = "#8a9199"
-"""The colour of what is there for comparison, or stands for many things."""
+"""The colour of reference lines, and of points that belong to no single group."""
 COLORS = (
     *("#4c8fd6", "#e08a3c", "#4aa564", "#d0605e", "#9a7fd1", "#b0894f", "#d678b4", "#b3ad3a", "#3fb0bd"),
     GREY,
 )
-"""The colours of lines and points, which can be told apart on a light and on a dark page."""
+"""The colours of lines, bars and points; all are visible on a light and on a dark page."""
 _TEXT = "#010203"
-"""Stands for the text colour of the page, which Matplotlib has no name for, until the plot is drawn."""
+"""A placeholder for the SVG colour `currentColor`, which Matplotlib does not know."""
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -34,15 +34,15 @@ _SETTINGS: dict[str, Any] = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _TEXT),
 }
 _LINE_LENGTH = 90
-"""Letters that fit under a plot; names of bars that need more are left out at even distances."""
+"""Letters that fit in the line of names below a bar plot; longer names are left out at even distances."""
 
 
 def bars(
     names: Sequence[str], values: Sequence[float], *, name: str, xlabel: str = "", ylabel: str = ""
 ) -> str:
-    """Draws a bar for each value, with its name below; of many names only some are written.
+    """Draws a bar for each value, with the name of the bar below; leaves out names if all need too much room.
 
-    `name` is the name of the plot, unique on its page, in small letters, here and in every function below.
+    `name` is the name of the plot in lower case; each plot on a page must have a different name.
     """
 
     def draw(axes: Axes) -> None:
@@ -61,7 +61,7 @@ def lines(
     ylabel: str,
     colors: Sequence[str] = COLORS,
 ) -> str:
-    """Draws values over 1, 2, 3 and so on, each series in its own colour; None leaves a gap."""
+    """Draws each series of values as a line over x = 1, 2, 3, ..; None leaves a gap in the line."""
     known = [[np.nan if value is None else value for value in values] for values in series]
     longest = max(map(len, known), default=0)
 
@@ -84,7 +84,7 @@ def intervals(
     name: str,
     xlabel: str,
 ) -> str:
-    """Draws one line for each name, from top to bottom: a point at its value, and its interval."""
+    """Draws, for each name from top to bottom, a point at the value and a line across the interval."""
 
     def draw(axes: Axes) -> None:
         places = range(len(names))
@@ -102,7 +102,7 @@ def intervals(
 def grouped_bars(
     groups: Sequence[str], series: Sequence[Sequence[float | None]], *, name: str, xlabel: str, ylabel: str
 ) -> str:
-    """Draws bars side by side in each group, each series in its own colour; None leaves a gap."""
+    """Draws for each group one bar for each series, side by side; a value of None leaves a gap."""
 
     def draw(axes: Axes) -> None:
         width = 0.8 / max(len(series), 1)
@@ -116,7 +116,7 @@ def grouped_bars(
 
 
 def diagonal(x: Sequence[float], y: Sequence[float], *, name: str, xlabel: str, ylabel: str) -> str:
-    """Draws points between 0 and 1, and the line on which x and y are equal."""
+    """Draws points (x, y), connected by a line, between 0 and 1, and the diagonal on which x equals y."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=GREY, linestyle="--")
@@ -126,7 +126,7 @@ def diagonal(x: Sequence[float], y: Sequence[float], *, name: str, xlabel: str, 
 
 
 def scatter(points: NDArray[np.floating], colors: Sequence[str], *, name: str) -> str:
-    """Draws points without axes, for a map: float [num, 2], and a colour for each."""
+    """Draws a map of points, float [num, 2], without axes; `colors` has the colour of each point."""
 
     def draw(axes: Axes) -> None:
         for color in dict.fromkeys(colors):
@@ -143,8 +143,8 @@ def _svg(
     import matplotlib
     from matplotlib.figure import Figure
 
-    # Matplotlib names the parts of a plot by a hash: the salt makes the names unique on a page, and the same
-    # in every run.
+    # Matplotlib names the parts of a plot by a hash; the salt makes the names unique on a page, and
+    # reproducible.
     with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
@@ -157,6 +157,6 @@ def _svg(
         figure.savefig(written, format="svg", transparent=True, metadata=no_metadata)
     svg = written.getvalue()
     svg = svg[svg.index("<svg") :]
-    # HTML needs no namespaces.
+    # SVG inside HTML needs no XML namespaces.
     svg = re.sub(r'\sxmlns(:xlink)?="[^"]*"|<style.*?</style>', "", svg).replace(_TEXT, "currentColor")
     return re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>{name}-", svg).strip()

@@ -1,4 +1,4 @@
-"""Names the parts of a model that are tuned, the ranges of their settings, and how each is judged."""
+"""Names the tuned parts of a model, with the ranges of settings and the validation figure of each part."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from pipelines.training.validation import likelihood_of, ndcg_of
 
 Head = TypeVar("Head")
 OnFigure = Callable[[float], None]
-"""Takes the validation figure of each round; ends the training by raising."""
+"""Receives the validation figure of each training round, and raises an exception to stop the training."""
 
 _RANKED_REVIEWERS = 2000
-"""Reviewers who judge the linear model; more would cost time and hardly move the figure."""
+"""Most reviewers on whom the linear model is measured; more cost time and hardly change the figure."""
 
 
 class Range(NamedTuple):
-    """The range in which a setting is searched."""
+    """The range of values in which a setting is searched."""
 
     low: float
     high: float
     log: bool = False
-    """Equal ratios count as equal steps."""
+    """True if values are drawn evenly on a logarithmic scale."""
     whole: bool = False
-    """Only whole numbers are tried."""
+    """True if only whole numbers are tried."""
 
 
 class TuningData(NamedTuple):
-    """Holds what is learned from and what judges it; neither holds a test review."""
+    """Holds the reviews to train on and the reviews to measure models on; none of them is a test review."""
 
     train: Reviews
     held_out: Reviews
     liked: Reviews
-    """The likes among `held_out`."""
+    """The reviews among `held_out` that are rated as a like."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,24 +55,25 @@ class Part:
 
     name: str
     figure: str
-    """The name of the figure that judges the part; higher is better."""
+    """Name of the validation figure, such as NDCG@20, that the search maximises."""
     ranges: Mapping[str, Range]
-    """The ranges of its settings, by dotted name."""
+    """Ranges of the settings of the part, by dotted name such as "rating.l2"."""
     share: float
-    """Its share of the time, relative to the other parts."""
+    """The part's share of the time budget, relative to the shares of the other parts."""
     measure: Callable[[TuningData, Config, OnFigure], float]
-    """Trains the part with a configuration and returns its figure."""
+    """Trains the part with a configuration, and returns the validation figure."""
     applies: Callable[[TuningData, Config], bool] = lambda _data, _config: True
-    """Tells whether the data and the configuration leave something to tune."""
+    """Tells whether a model for these reviews and this configuration has the part at all."""
 
 
 def split_for_tuning(reviews: Reviews, config: Config) -> TuningData:
-    """Sets the test share aside, and holds out each reviewer's last reviews of the rest.
+    """Removes the test reviews, and divides the rest into training reviews and each reviewer's last reviews.
 
-    Both are cut as in a build, so the reviews that a build measures itself on have no say in its settings.
+    A build sets the same test reviews aside, so the test reviews that measure a built model do not influence
+    the settings that are found.
 
     Raises:
-        DataError: too few likes are held out to say anything.
+        DataError: too few reviewers have a like among the held-out reviews.
     """
     training = in_order(reviews, config)
     if config.split.test_share > 0:
@@ -102,7 +103,7 @@ def _measure_rating(data: TuningData, config: Config, on_figure: OnFigure) -> fl
 
 
 def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -> float:
-    """Measures the NDCG@20 of the linear model alone, with fading histories as in a score."""
+    """Measures the NDCG@20 of the linear model alone, where older reviews of a history weigh less."""
     blend = first_blend(data.train, config)
     weights = np.where(data.train.likes(blend.like_rating), 1.0, blend.other_weight)
     table = linear_neighbours(data.train, weights, l2=config.neighbours.linear_l2)
@@ -124,7 +125,7 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
 
 
 def _telling(validate: Callable[[Head], float], on_figure: OnFigure) -> Callable[[Head], float]:
-    """Returns a function that validates a head, and tells `on_figure` the figure too."""
+    """Returns a function that validates a head of the model, and also passes the figure to `on_figure`."""
 
     def told(head: Head) -> float:
         figure = validate(head)
@@ -166,4 +167,4 @@ PARTS = (
         applies=lambda data, _config: data.train.has_ratings,
     ),
 )
-"""The parts that are tuned, in this order."""
+"""The parts of the model that are tuned, in the order of the searches."""

@@ -1,4 +1,4 @@
-"""Writes settings as a recipe: TOML that holds only what differs from the defaults, for `--config`."""
+"""Writes settings as a recipe: a TOML file of the settings that differ from the defaults, for `--config`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.work.output import RECIPE_SUFFIXES, check_output, write_text
 
 
 def differences(config: Config) -> dict[str, Any]:
-    """Returns the settings that differ from the defaults, as nested plain values.
+    """Returns the settings that differ from the defaults, as nested dictionaries of plain values.
 
     Example:
         >>> from engine.config import load_config
@@ -23,12 +23,12 @@ def differences(config: Config) -> dict[str, Any]:
 
 
 def write_recipe(config: Config, path: Path, notes: Sequence[str] = ()) -> None:
-    """Writes a configuration as a recipe, whole or not at all; `load_config` reads the recipe back.
+    """Writes a configuration as a recipe, a TOML file that `load_config` reads back; replaces it atomically.
 
-    The notes are lines for people, which stand above the settings as comments.
+    The recipe starts with `notes`, each a comment line for human readers.
 
     Raises:
-        ConfigError: the path is unusable, as in `check_output`.
+        ConfigError: the path does not end with .toml, or is not writable, as in `check_output`.
         DataError: the file cannot be written.
     """
     check_output(path, RECIPE_SUFFIXES)
@@ -61,5 +61,5 @@ def _toml(value: Any) -> str:
         return "{" + ", ".join(f"{_toml(name)} = {_toml(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    # Texts, numbers and truth values are written alike in JSON and TOML.
+    # JSON and TOML write strings, numbers and booleans in the same way.
     return json.dumps(value)

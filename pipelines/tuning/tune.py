@@ -1,4 +1,4 @@
-"""Searches for better settings: runs trials on validation reviews, and writes the best as a recipe."""
+"""Searches for better settings in trials on validation reviews, and writes the best settings as a recipe."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_TRIALS = 100
-"""Trials of each part by default; more hardly find better settings."""
+"""Most trials for each part of the model by default; more trials hardly find better settings."""
 _FULL_TRIALS = 3
-"""Trials that run to the end, so that later ones can be compared with them and cut short."""
+"""First trials of a search that run to the end, so that later trials can be compared with them."""
 _FIRST_ROUNDS = 2
-"""Rounds after which no trial is cut short yet, since their figures say little."""
+"""First training rounds of a trial, after which pruning may begin, since early figures say little."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """Holds what the search of one part found: the best settings, and the figure before and after."""
+    """Holds the best settings of one part of a model, and the validation figure before and after tuning."""
 
     name: str
     figure: str
-    """The name of the figure that judges the part; higher is better."""
+    """Name of the validation figure; higher is better."""
     before: float
     after: float
     settings: Mapping[str, Any]
-    """The settings with the best figure, by dotted name."""
+    """The settings with the best validation figure, by dotted name such as "rating.l2"."""
     trials: int
-    """Trials that ended, in this run and in earlier ones."""
+    """Number of trials that ended, in this run and in earlier runs."""
     pruned: int
-    """Trials among them that were cut short."""
+    """Number of the ended trials that were pruned, which means stopped early."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """Holds what the search of each part found, and the configuration with the best settings of all parts."""
+    """Holds the tuned parts of a model, and the configuration with the best settings of all parts."""
 
     config: Config
     parts: Sequence[Tuned]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the parts as plain values."""
+        """Returns the results of all tuned parts as nested dictionaries of plain values."""
         return {"parts": [dict(vars(part)) for part in self.parts]}
 
 
@@ -76,18 +76,18 @@ def tune(
     time_budget: float = 600.0,
     trials: int = MAX_TRIALS,
 ) -> Tuning:
-    """Searches the few settings that matter, and writes a recipe with what differs from the defaults.
+    """Searches the few settings that matter, and writes all settings that are not defaults as a recipe.
 
-    The first trial of every part has the settings that were given. Trials are kept in a database beside the
-    recipe; another run on the same reviews, with the same configuration, goes on from there. The search never
-    looks at the test share.
+    The first trial of every part of the model has the settings of `config`. Trials are saved in a database
+    beside the recipe; another run with the same reviews and configuration continues from the saved trials.
+    The search never looks at the test reviews.
 
-    The recipe ends with .toml. Conditions on reviews may need the metadata. The time budget is the seconds of
-    all parts; each part has at least one trial, to compare others with. `trials` is the most trials of a
-    part, in this run and in earlier ones.
+    `output` is the path of the recipe and ends with .toml. `metadata` is needed if the configuration filters
+    reviews by metadata. `time_budget` is in seconds, for all parts together; each part runs at least one
+    trial. `trials` is the most trials of a part, in this run and in earlier runs.
 
     Raises:
-        ConfigError: the output or a limit makes no sense.
+        ConfigError: the output is not a writable .toml file, or the time budget or `trials` is too small.
         EngineError: as in a build.
     """
     config = config or Config()
@@ -107,7 +107,7 @@ def tune(
 def tune_reviews(
     reviews: Reviews, config: Config, storage_file: Path, *, time_budget: float, trials: int
 ) -> Tuning:
-    """Searches as `tune` does, on reviews that were read, with trials kept in a file."""
+    """Searches the best settings for reviews in memory; saves trials in a database at `storage_file`."""
     data = split_for_tuning(reviews, config)
     parts = [part for part in PARTS if part.applies(data, config)]
     ends = time.monotonic() + time_budget
@@ -124,7 +124,7 @@ def tune_reviews(
 def _search(
     part: Part, data: TuningData, config: Config, storage: BaseStorage, seconds: float, trials: int
 ) -> Tuned:
-    """Searches the settings of one part, for some seconds and at most some trials."""
+    """Searches the settings of one part of the model until `seconds` are over or `trials` have ended."""
     import optuna
 
     ends = time.monotonic() + seconds
@@ -136,7 +136,7 @@ def _search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_FULL_TRIALS, n_warmup_steps=_FIRST_ROUNDS),
     )
     earlier = _ended(study)
-    # The seed counts the earlier trials, since the same seed would draw the same settings again.
+    # The number of earlier trials is added to the seed, since the same seed would draw the same settings.
     study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(earlier))
     start = _start(part, config)
     if all(trial.value is None for trial in earlier):
@@ -183,19 +183,19 @@ def _search(
 
 
 def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Returns the trials that ended, complete or cut short, oldest first."""
+    """Returns the trials that were completed or pruned, oldest first."""
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def _completed(study: optuna.Study) -> bool:
-    """Tells whether a trial ran to its end."""
+    """Tells whether any trial of the study was completed."""
     return any(trial.state.name == "COMPLETE" for trial in _ended(study))
 
 
 def _start(part: Part, config: Config) -> dict[str, Any]:
-    """Returns the given settings of a part, each moved into its range."""
+    """Returns the settings of a part in `config`, each clipped to the range of the setting's search."""
     given = config.to_dict()
     start = {}
     for name, (low, high, _, _) in part.ranges.items():
@@ -212,12 +212,12 @@ def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
 
 
 def _rounded(part: Part, name: str, value: float) -> float | int:
-    """Rounds a setting to three digits, so that what is tried is what the recipe says."""
+    """Rounds a setting to three significant digits, so that the recipe holds exactly the tried value."""
     return int(value) if part.ranges[name].whole else float(f"{value:.3g}")
 
 
 def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
-    """Identifies a search by its reviews, settings and ranges."""
+    """Returns a hash of the reviews, settings and ranges of a search, as a name for saved trials."""
     digest = hashlib.sha256(json.dumps([config.to_dict(), part.ranges], sort_keys=True).encode())
     for reviews in (data.train, data.held_out):
         for array in (reviews.reviewer_rows, reviews.movie_rows, reviews.level_rows, reviews.levels):
@@ -227,10 +227,10 @@ def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
 
 @contextmanager
 def _storage(path: Path) -> Iterator[BaseStorage]:
-    """Opens the database of trials.
+    """Opens the SQLite database of trials at a path, and closes the database at the end.
 
     Raises:
-        DataError: the file is no such database, or cannot be written.
+        DataError: the file is not a database of trials, or cannot be written.
     """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError

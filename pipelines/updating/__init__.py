@@ -1,1 +1,1 @@
-"""Makes a new version of an index without training: new reviews, new movies, a new vector index."""
+"""Writes new versions of an index without training, with new reviews, new movies or a new vector index."""

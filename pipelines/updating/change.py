@@ -1,4 +1,4 @@
-"""Works out what new reviews change: an index before and after an update."""
+"""Computes the reviewers and the histories that an index has after an update with new reviews."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from pipelines.updating.merging import Merged, NewReviews, merge_reviews
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """An index before and after an update."""
+    """Holds an index before an update, the new reviews, and the rows and histories after the update."""
 
     before: OpenedIndex
     incoming: Incoming
     reviewer_rows: Rows
-    """int64 [num_reviews], for each incoming review the row that its reviewer has afterwards."""
+    """int64 [num_reviews], for each new review the row of its reviewer after the update."""
     new_ids: Sequence[str]
-    """The ids of reviewers who join, in the order of the ids' bytes."""
+    """The ids of the reviewers whom the index did not hold, sorted by UTF-8 bytes."""
     new_rows: Rows
-    """int64 [num_new_reviewers], the rows of reviewers who join."""
+    """int64 [num_new_reviewers], the row of each reviewer in `new_ids` after the update."""
     old_rows: Rows
-    """int64 [num_old_reviewers], for each old reviewer the row afterwards."""
+    """int64 [num_old_reviewers], for each reviewer of the old index the row after the update."""
     merged: Merged
 
 
 def work_out_change(before: OpenedIndex, incoming: Incoming) -> Change:
-    """Works out the reviewers and the histories that an index has after an update."""
+    """Computes the rows of all reviewers and the merged histories of an index after an update."""
     rows = before.reviewers.rows(incoming.reviewer_ids)
     is_new = rows < 0
     new_ids = [incoming.reviewer_ids[place] for place in np.flatnonzero(is_new).tolist()]

@@ -1,4 +1,4 @@
-"""Measures how far reviews have moved since a training, and says when to train again."""
+"""Measures how well a trained model predicts newer reviews, and decides when to train the model again."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from engine.model.scorer import ALL, Model
 from pipelines.measuring import metrics
 
 MOST_NEW_SHARE = 0.2
-"""New reviews, as a part of the reviews trained on, beyond which to train again."""
+"""Share of new reviews, relative to the reviews trained on, above which training again is advised."""
 MOST_UNKNOWN_SHARE = 0.2
-"""Reviews of unknown movies, as a part of an update, beyond which to train again."""
+"""Share of an update's reviews that are of unknown movies, above which training again is advised."""
 MOST_ERROR_RATIO = 1.1
-"""Root mean square error on new reviews, as a multiple of the build's, beyond which to train again."""
+"""Ratio of the root mean square error on new reviews to the error measured at the build, above which training
+again is advised."""
 _FEWEST_REVIEWS = 100
-"""New reviews below which their error says too little to train again."""
+"""Number of new reviews below which the error on new reviews is too uncertain to advise training again."""
 _MAX_REVIEWS = 20_000
-"""New reviews whose ratings are predicted at most."""
+"""Largest number of new reviews whose ratings are predicted."""
 _MAX_REVIEWERS = 300
-"""Reviewers whose lists are made at most."""
+"""Largest number of reviewers whose top lists are made to measure recall."""
 _K = 10
-"""Length of these lists."""
+"""Length of the top lists that are made to measure recall."""
 
 
 def held_out_figures(
     model: Model, reviewer_rows: Rows, movie_rows: Rows, level_rows: NDArray[np.int8]
 ) -> dict[str, float]:
-    """Measures a model on new reviews of known reviewers, before the reviews join their histories.
+    """Measures a model on new reviews of known reviewers, before the new reviews are added to the histories.
 
-    The arrays are [num_reviews], in ascending order of the reviewer rows, and hold no movie that its reviewer
-    had reviewed before. The figures are the number of reviews, the errors of the predicted ratings, and
-    recall@10: of the movies that a reviewer liked, the part in their top 10, as a mean over reviewers. A
-    figure that cannot be measured is absent.
+    The array arguments are [num_reviews], sorted by reviewer row, and no reviewer may have reviewed the same
+    movie before. The figures are the number of reviews, the errors and the log likelihood of the predicted
+    ratings, and recall@10: the mean over reviewers of the share of a reviewer's liked movies that the
+    reviewer's top 10 contains. A figure that cannot be measured is absent.
     """
     figures: dict[str, float] = {"reviews": len(reviewer_rows)}
     if not len(reviewer_rows):
@@ -71,11 +72,12 @@ def _part_found(model: Model, reviewer_row: int, liked: Rows) -> float:
 def reason_to_retrain(
     new_share: float, unknown_share: float, held_out: Mapping[str, float], trained: Mapping[str, Any]
 ) -> str | None:
-    """Says why to train again; None where there is no reason.
+    """Returns the reasons to train a model again as a text, or None if there is no reason.
 
-    `new_share` are the new reviews since the training, as a part of the reviews trained on. `unknown_share`
-    is the part of the update whose movies are unknown. `held_out` is what `held_out_figures` gave for the
-    update, and `trained` holds the held-out figures of the build, of which "rmse" counts.
+    `new_share` is the number of new reviews since the training divided by the number of reviews trained on.
+    `unknown_share` is the share of the update's reviews that are of unknown movies. `held_out` holds the
+    update's figures from `held_out_figures`. `trained` holds the figures measured at the build, and only the
+    figure "rmse" is used.
     """
     reasons = []
     if new_share > MOST_NEW_SHARE:

@@ -1,4 +1,4 @@
-"""Reads new reviews out of the prepared tables, by the rows that an index has for their movies."""
+"""Reads the new reviews of an update from the work database, and finds their movies' rows in the index."""
 
 from __future__ import annotations
 
@@ -20,33 +20,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """Holds new reviews of movies that an index holds, at most one of each reviewer and movie."""
+    """Holds the new reviews of an update, at most one per reviewer and movie, without unknown movies."""
 
     reviewer_ids: Sequence[str]
-    """The reviewers, in the order of their ids' bytes."""
+    """The ids of the reviewers of the new reviews, sorted by UTF-8 bytes."""
     places: Rows
-    """int64 [num_reviews], the position of each review's reviewer in `reviewer_ids`."""
+    """int64 [num_reviews], for each review the position of the reviewer in `reviewer_ids`."""
     movie_rows: Rows
-    """int64 [num_reviews], in the rows of the index."""
+    """int64 [num_reviews], for each review the row of the movie in the index."""
     ratings: Doubles
-    """float64 [num_reviews]; 0 where the index has none."""
+    """float64 [num_reviews], the rating of each review, in stars; 0 if the index has no ratings."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], the nearest rating levels of the index."""
+    """int8 [num_reviews], for each review the position of the rating level nearest to the rating."""
     times: Rows
-    """int64 [num_reviews], unix seconds; 0 where they are unknown."""
+    """int64 [num_reviews], the time of each review in unix seconds; 0 for an unknown time."""
     num_unknown_reviews: int
-    """Reviews that were left out, as the index does not hold their movies."""
+    """Number of reviews that were left out, since the index does not hold their movies."""
     num_unknown_movies: int
 
 
 def read_incoming(database: duckdb.DuckDBPyConnection, movies: IdTable, levels: Floats) -> Incoming:
-    """Reads the ingested reviews of an update, by the movie ids and the rating levels of the index.
+    """Reads the new reviews of an update from the work database, and leaves out reviews of unknown movies.
 
-    The levels are float32 [num_levels], empty where the index has no ratings.
+    `movies` holds the movie ids of the index. `levels` are the rating levels of the index, such as 1 to 5
+    stars, float32 [num_levels], empty if the index has no ratings.
 
     Raises:
-        DataError: the index holds none of the movies, or it has ratings and the reviews have none or lie
-            outside of them.
+        DataError: the index holds none of the reviewed movies, or the index has ratings and a new review has
+            no rating or a rating outside the index's levels.
     """
     columns = read_columns(database, "reviewer_row, movie_row, rating")
     reviewer_ids = _read_ids(database, "select reviewer_id from reviewers order by reviewer_row")

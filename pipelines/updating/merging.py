@@ -1,4 +1,4 @@
-"""Merges new reviews into histories: which are added, which replace earlier ones, which say nothing new."""
+"""Merges new reviews into the reviewers' histories, and finds the new reviews that replace earlier ones."""
 
 from __future__ import annotations
 
@@ -12,42 +12,45 @@ from engine.model.histories import Histories
 
 
 class NewReviews(NamedTuple):
-    """Holds new reviews in any order, at most one of each reviewer and movie."""
+    """Holds new reviews in any order, at most one per pair of reviewer and movie."""
 
     reviewer_rows: Rows
-    """int64 [num_new], in the rows that the reviewers will have."""
+    """int64 [num_new], for each new review the row of the reviewer after the merge."""
     movie_rows: Rows
-    """int64 [num_new]."""
+    """int64 [num_new], the movie row of each new review."""
     level_rows: NDArray[np.int8]
-    """int8 [num_new]."""
+    """int8 [num_new], for each new review the position of the rating in the rating levels."""
     times: Rows
-    """int64 [num_new], unix seconds; 0 where they are unknown."""
+    """int64 [num_new], the time of each new review in unix seconds; 0 for an unknown time."""
 
 
 class Merged(NamedTuple):
-    """Holds histories with new reviews in them."""
+    """Holds the histories after a merge, and which new reviews were added or replaced earlier reviews."""
 
     histories: Histories
     times: Rows
-    """int64 [num_reviews], unix seconds, in the order of the histories."""
+    """int64 [num_reviews], the time of each review in unix seconds, in the order of the histories'
+    reviews."""
     added: NDArray[np.bool_]
-    """bool [num_new], the new reviews whose reviewer had not reviewed the movie."""
+    """bool [num_new], True for a new review of a movie that the reviewer had not reviewed before."""
     replacing: NDArray[np.bool_]
-    """bool [num_new], the new reviews that replace an earlier review of the same movie."""
+    """bool [num_new], True for a new review that replaces the reviewer's earlier review of the same movie."""
     replaced_levels: NDArray[np.int8]
-    """int8 [num_replacing], the levels of the replaced reviews, in the order of the new ones."""
+    """int8 [num_replacing], the rating levels of the replaced reviews, in the order of the replacing
+    reviews."""
 
 
 def merge_reviews(
     histories: Histories, times: NDArray[np.integer], old_rows: Rows, num_reviewers: int, new: NewReviews
 ) -> Merged:
-    """Merges new reviews into histories; of a pair of reviewer and movie the latest review stays.
+    """Merges new reviews into histories, and keeps only the latest review of each pair of reviewer and movie.
 
-    Of two equally late reviews the new one stays, unless it gives the same rating. A new review's time of 0
-    counts as later than any. Only histories that get a review are sorted; the others are copied.
+    If an old and a new review have the same time, then the new review is kept, unless the ratings are equal.
+    A new review with the time 0 counts as the latest. Only histories that get a review are sorted; all
+    other histories are copied.
 
-    `times`, int [num_reviews], are the unix seconds of the old reviews, and `old_rows`, int64 [num_old],
-    ascending, the rows that the old reviewers will have among `num_reviewers`.
+    `times`, int [num_reviews], are the unix seconds of the old reviews. `old_rows`, int64 [num_old],
+    ascending, are the rows of the old reviewers among the `num_reviewers` reviewers after the merge.
     """
     touched = np.zeros(num_reviewers, dtype=bool)
     touched[new.reviewer_rows] = True
@@ -66,7 +69,7 @@ def merge_reviews(
     has_twin = twin >= 0
     differs = (levels[twin] != new.level_rows) | (when[twin] < new.times)
     standing = kept[num_earlier:] & (~has_twin | differs)
-    # Where a new review says nothing new, the earlier review keeps its place.
+    # A new review with the earlier review's rating and no later time is dropped; the earlier review is kept.
     silent = kept[num_earlier:] & ~standing
     kept[num_earlier:][silent] = False
     kept[twin[silent]] = True
@@ -95,9 +98,10 @@ def merge_reviews(
 
 
 def _latest_of_pairs(owners: Rows, movies: Rows, ages: Rows) -> tuple[NDArray[np.bool_], Rows]:
-    """Finds the latest review of each pair of owner and movie; a pair has two reviews at most.
+    """Finds the latest review of each pair of reviewer and movie; each pair has one or two reviews.
 
-    Returns whether each review is the latest, bool [num], and the position of the other, int64 [num], or -1.
+    Returns for each review whether the review is the latest of its pair, bool [num], and the position of the
+    pair's other review, int64 [num], or -1 if the pair has one review.
     """
     count = len(owners)
     order = np.lexsort((np.arange(count), ages, movies, owners))

@@ -1,4 +1,4 @@
-"""Adds new movies to an index by their metadata alone: makes a new version, without training."""
+"""Adds new movies to an index by their metadata, and writes a new version of the index without training."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = (layout.MOVIE_COUNTS, layout.POPULARITY)
-"""Arrays that count the reviews of movies, of which new movies have none."""
+"""Arrays with each movie's number of reviews and popularity, in which a new movie gets 0."""
 _WITHOUT_TEXT = "no title, category, brand or description"
-"""The reason for which a line is rejected that says nothing to learn from."""
+"""The reason for rejecting a line of metadata that has no field from which a movie's vectors can be
+predicted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +52,15 @@ class MoviesAccount:
     """Accounts for every line of the metadata: `read = added + known + repeated + rejected`."""
 
     read: int
-    """Lines that are not blank."""
+    """Number of lines of metadata that are not blank."""
     added: int
-    """Lines about new movies, which joined."""
+    """Number of lines of metadata that added a new movie to the index."""
     known: int
-    """Lines about movies of the index, of which the cards and the catalogue now say what the lines say."""
+    """Number of lines of metadata that updated the card and the catalogue entry of a movie in the index."""
     repeated: int
-    """Lines about a movie that an earlier line describes already."""
+    """Number of lines of metadata about a movie that an earlier line describes."""
     rejected_by: dict[str, int] = field(default_factory=dict)
-    """Lines that could not be used, by reason."""
+    """Number of rejected lines of metadata for each reason of rejection."""
 
     def __post_init__(self) -> None:
         explained = self.added + self.known + self.repeated + sum(self.rejected_by.values())
@@ -69,7 +70,7 @@ class MoviesAccount:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the account as plain values."""
+        """Returns the counts of lines as values that JSON can hold."""
         return {
             "read": self.read,
             "added": self.added,
@@ -81,17 +82,17 @@ class MoviesAccount:
 
 
 def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str, Any]:
-    """Adds movies to an index, which answers as it was until the new version is complete.
+    """Adds movies to an index by writing a new version, which replaces the old version once complete.
 
-    New movies get vectors and neighbours from their metadata, by what the build learned. Of movies that the
-    index holds, the cards and the catalogue become what the metadata says.
+    New movies get vectors and neighbours from their metadata, by the mapping that the build learned. For
+    movies that the index holds already, the new metadata updates the movie cards and the catalogue.
 
     Args:
         metadata: movie files in any of the known formats.
-        index: the index directory.
+        index: the directory of the index.
 
     Returns:
-        The new version's manifest; its section `movies_added` is the account of the lines.
+        The manifest of the new version; the section `movies_added` counts the lines of metadata by outcome.
 
     Raises:
         ArtifactError: there is no index, it is damaged, or it was built without metadata.
@@ -143,7 +144,7 @@ def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str
 def _read_metadata(
     database: duckdb.DuckDBPyConnection, before: OpenedIndex, metadata: Sequence[Path], config: Config
 ) -> MoviesAccount:
-    """Fills the table `movies` with the movies of the index and the new movies, in the order of their ids."""
+    """Fills the table `movies` with the index's movies and new movies, sorted by id, and counts the lines."""
     sources = [inspect_source(path) for path in metadata]
     add_functions(database)
     run(database, "staging/create_staging")
@@ -168,7 +169,7 @@ def _read_metadata(
 
 
 def _read_known(database: duckdb.DuckDBPyConnection, before: OpenedIndex) -> None:
-    """Copies the catalogue of the index, and the links on its cards, which the catalogue leaves out."""
+    """Copies the index's catalogue, and the links on the movie cards, into tables of the work database."""
     path = str(before.artifact.file(layout.CATALOGUE_FILE)).replace("'", "''")
     database.execute(f"attach '{path}' as held (read_only)")
     run(database, "updating/known_movies")
@@ -186,7 +187,10 @@ def _read_known(database: duckdb.DuckDBPyConnection, before: OpenedIndex) -> Non
 def _write_films(
     database: duckdb.DuckDBPyConnection, artifact: Artifact, new_rows: Rows, writer: ArtifactWriter
 ) -> None:
-    """Finds the films of new movies by their titles, and gives the movies no reviews in every count."""
+    """Writes the groups of movies that are one film, and sets the review counts of new movies to 0.
+
+    The groups of the old index stay, and new movies join a group by title.
+    """
     for name in _COUNTED:
         if artifact.has(name + layout.ARRAY_ENDING):
             old = artifact.array(name)
@@ -196,7 +200,7 @@ def _write_films(
     titles = database.execute("select title from movies order by movie_row").fetchall()
     films = film_rows([title for (title,) in titles])
     groups, offsets, movie_rows = (np.asarray(artifact.array(name)) for name in layout.VARIANT_ARRAYS)
-    Variants(groups, offsets, movie_rows)  # Raises an error where they are damaged.
+    Variants(groups, offsets, movie_rows)  # Raises an error if the arrays are damaged.
     members = rows_beside(new_rows, len(titles) - len(new_rows))[movie_rows]
     firsts = members[np.repeat(offsets[:-1], np.diff(offsets))]
     for name, array in build_variant_arrays(_united(films, firsts, members)).items():
@@ -204,9 +208,9 @@ def _write_films(
 
 
 def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
-    """Unites films: renumbers them, int64 [num_movies], so that more pairs of movies are one film each.
+    """Renumbers the film of each movie, int64 [num_movies], so that each given pair of movies is one film.
 
-    The pairs are the movies `firsts` and `members`, int64 [num_pairs] each.
+    The two movies of each pair are the rows in `firsts` and `members`, int64 [num_pairs] each.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -1,4 +1,4 @@
-"""Builds the vector index of an index again, of another kind or for another recall, without training."""
+"""Rebuilds the vector index of a trained index, with another kind or another recall, without training."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 def rebuild_index(
     directory: Path | str, *, kind: str | None = None, recall: float | None = None
 ) -> dict[str, Any]:
-    """Replaces the vector index, audits the two-stage search again, and returns the new build's manifest.
+    """Rebuilds the vector index, measures the recall of the two-stage search again, and returns the manifest.
 
-    `kind` is a value of the setting `index.kind`, and `recall`, 0 to 1, the part of the exhaustive top lists
-    that must be found; by default both are what the build was asked for. The same build, kind and recall give
-    the same vector index again, as the seed is the build's own. All other files are taken over after their
-    checksums have been compared. The build that was live answers until the new one is complete, and stays for
-    engines that have it open.
+    `kind` is a value of the setting `index.kind`. `recall`, 0 to 1, is the least share of the exhaustive top
+    lists that the search must find. By default `kind` and `recall` are the settings of the build. The seed is
+    that of the build, so equal arguments give an equal vector index. All other files are taken from the
+    previous version after a check of their checksums. The previous version stays in use until the new
+    version is complete, and stays on disk for engines that have opened the previous version.
 
     Raises:
         ArtifactError: there is no index, it is damaged, or another build is writing to it.

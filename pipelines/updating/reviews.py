@@ -1,8 +1,9 @@
-"""Adds new reviews to an index without training: makes a new version, which replaces the old one at once.
+"""Adds new reviews to an index without training, by writing a new version that replaces the old version.
 
 files -> ingest -> rows of the index -> histories -> ids, new reviewers, counts, popularity -> artifact
 
-The movies' vectors and all that was learned stay; what depends on a history follows it at once.
+The movie vectors and all trained weights stay. Everything computed from a reviewer's history uses the new
+reviews.
 """
 
 from __future__ import annotations
@@ -34,18 +35,19 @@ from pipelines.work.database import storage_errors, work_database
 logger = logging.getLogger(__name__)
 
 _COUNTED = {"reviews": "added", "reviewers": "new_reviewers"}
-"""For each count of an index that an update raises, the figure of the update by which it rises."""
+"""Maps each count of an index that an update raises to the figure of the update that is added to the
+count."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateResult:
-    """Says what adding reviews came to.
+    """Holds the figures of an update with new reviews, and the manifest and directory of the index.
 
     Attributes:
-        update: the figures of this update, as the manifest keeps them; `changed` tells whether there was
-            anything new, and the index stays as it is where there was not.
-        manifest: everything that the index says of itself.
-        directory: the index directory.
+        update: the figures of the update, as in the manifest. The figure `changed` is False if the index held
+            every review already, and then the index stays as it was.
+        manifest: the manifest of the index: settings, counts, figures of quality and updates.
+        directory: the directory of the index.
     """
 
     update: dict[str, Any]
@@ -54,7 +56,7 @@ class UpdateResult:
 
 
 class _NothingNewError(Exception):
-    """Leaves the writer without a new version, as the index holds every review already."""
+    """Stops the writing of a new version, since the index holds every review already."""
 
     def __init__(self, result: UpdateResult) -> None:
         super().__init__()
@@ -66,18 +68,20 @@ def add_reviews(
 ) -> UpdateResult:
     """Adds reviews to an index without training.
 
-    Known reviewers get longer histories, and new reviewers join. Where someone reviews a movie again, the
-    later review counts. Reviews of movies that the index does not hold are counted and left out. Where the
-    index holds every review already, it stays as it is. An engine that is open goes on with its version.
+    Known reviewers get longer histories, and new reviewers are added. If a reviewer reviews a movie again,
+    the later review replaces the earlier review. Reviews of movies that the index does not hold are counted
+    and left out. If the index holds every review already, then no new version is written. An engine that has
+    opened the index continues with the old version.
 
     Args:
         reviews: review files in any of the known formats.
-        index: the index directory.
-        config: its section `ingest` says formats and filters; a reviewer or movie needs one review only,
-            whatever it says.
+        index: the directory of the index.
+        config: the settings, of which only the section `ingest` is used, for formats and filters. The least
+            number of reviews of a reviewer or movie is 1 whatever the settings say.
 
     Raises:
-        EngineError: there is no index, a file or a setting is not usable, or the reviews do not fit it.
+        EngineError: there is no index, a file or a setting is not usable, or the reviews do not fit the
+            index.
     """
     started = time.perf_counter()
     index = Path(index)
@@ -97,7 +101,7 @@ def add_reviews(
 
 
 def _write_version(writer: ArtifactWriter, reviews: Sequence[Path], config: Config) -> dict[str, Any]:
-    """Writes the version with the reviews, and returns the figures of the update."""
+    """Writes a version of the index that includes the new reviews, and returns the figures of the update."""
     artifact = Artifact.open(writer.directory)
     before = OpenedIndex(artifact)
     limits = replace(config.ingest, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
@@ -148,7 +152,7 @@ def _figures(change: Change, accounting: Accounting) -> dict[str, Any]:
 
 
 def _updates_section(manifest: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
-    """Sums up all updates since the training, for the manifest."""
+    """Returns the manifest's section `updates`: all updates since training, and whether to train again."""
     before = manifest.get(layout.UPDATES_SECTION, {})
     built = manifest[layout.COUNTS_SECTION] | {"created": manifest[layout.CREATED_ENTRY]}
     trained = before.get("trained_on") or built

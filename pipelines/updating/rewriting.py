@@ -1,4 +1,4 @@
-"""Writes the files of an index that new reviews change: ids, histories, vectors of new reviewers, counts."""
+"""Writes the files of an index that new reviews change: ids, histories, vectors of reviewers and counts."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from pipelines.updating.change import Change
 
 
 class _MovieFigures(NamedTuple):
-    """Holds what new reviews make of the movies that got any."""
+    """Holds the new review counts and average ratings of the movies that got new reviews."""
 
     rows: Rows
     counts: Rows
-    """int64 [num], reviews."""
+    """int64 [num], the number of reviews of each movie after the update."""
     averages: Doubles
-    """float64 [num], average ratings, not a number where there are none."""
+    """float64 [num], the average rating of each movie after the update, NaN in an index without ratings."""
 
 
 def write_updated(change: Change, writer: ArtifactWriter) -> None:
-    """Writes every file that the reviews of an update change.
+    """Writes every file of the index that the new reviews of an update change.
 
     Raises:
         ArtifactError: the index cannot be written.
@@ -65,7 +65,10 @@ def _id_arrays(change: Change) -> dict[str, NDArray[Any]]:
 
 
 def _write_reviewers(change: Change, writer: ArtifactWriter) -> None:
-    """Writes what was learned of each reviewer; new reviewers get biases, and zeros for an embedding."""
+    """Writes the embeddings and the rating biases of all reviewers.
+
+    A new reviewer gets an embedding of zeros, and biases that are fitted to the reviewer's new reviews.
+    """
     before = change.before
     fresh: dict[str, Floats] = {
         layout.RELEVANCE_ARRAYS["reviewer_embeddings"]: np.zeros(
@@ -88,7 +91,7 @@ def _write_reviewers(change: Change, writer: ArtifactWriter) -> None:
 
 
 def _write_times(change: Change, writer: ArtifactWriter) -> None:
-    """Writes when the reviews were written, and the popularity if the index has it."""
+    """Writes the time of each review, and each movie's popularity if the index holds popularities."""
     merged, artifact = change.merged, change.before.artifact
     write_times(merged.times, writer)
     if artifact.has(layout.POPULARITY + layout.ARRAY_ENDING):

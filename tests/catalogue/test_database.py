@@ -10,7 +10,8 @@ from engine.artifact.layout import CATALOGUE_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
-from engine.catalogue.database import CATALOGUE_COLUMNS, Catalogue
+from engine.catalogue.database import Catalogue
+from engine.catalogue.filters import CATALOGUE_COLUMNS
 from engine.errors import ArtifactCorruptError, ArtifactError, FilterError
 from pipelines.export.catalogue import write_catalogue
 

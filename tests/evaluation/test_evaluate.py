@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from engine.cli.main import main
 from engine.config.sections import Config, load_config
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DataError
 from pipelines import evaluate
 from pipelines.evaluation.data import read_pairs
 from pipelines.evaluation.page import evaluation_page
@@ -157,6 +157,8 @@ def test_data_without_ratings_is_ranked_alone(tmp_path: Path) -> None:
     found = evaluate([path], protocol="last-share", models=QUICK).to_dict()
     assert set(found["mean"]) == {"popularity", "item-knn", "ease"}
     assert found["mean"]["ease"]["ndcg@10"] > 0
+    with pytest.raises(DataError, match="no ratings, which biases, constants need; name models that rank"):
+        evaluate([path], protocol="last-share", models=("biases", "constants"))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from random_models import random_model
 
-from engine.lists import recipients
-from engine.lists.recipients import strongest_contributions
+from engine.lists import reasons
+from engine.lists.reasons import strongest_contributions
 from engine.model.histories import History
 from engine.model.scorer import Model
 from engine.model.values import Blend
@@ -92,7 +92,7 @@ def test_many_movies_are_explained_as_single_ones(monkeypatch: pytest.MonkeyPatc
     model = make_model("ratings", 500)
     reviewer = model.reviewer(0, random_history(model, 9, 3))
     whole = strongest_contributions(model, reviewer, np.arange(NUM_MOVIES), 3)
-    monkeypatch.setattr(recipients, "_PAIRS_AT_ONCE", 20)
+    monkeypatch.setattr(reasons, "_PAIRS_AT_ONCE", 20)
     parts = strongest_contributions(model, reviewer, np.arange(NUM_MOVIES), 3)
     np.testing.assert_array_equal(whole.places, parts.places)
     np.testing.assert_allclose(whole.amounts, parts.amounts, atol=1e-6)

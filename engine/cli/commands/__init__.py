@@ -1,1 +1,1 @@
-"""Holds one file a command; the name of the file is the name of the command."""
+"""Implements each command, mostly in a file with the name of the command."""

@@ -1,4 +1,4 @@
-"""Adds reviews or movies to an index, without training it again."""
+"""Implements `engine add-reviews` and `engine add-movies`, which update an index without training."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from engine.config.sections import Config
 def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json: bool) -> None:
     """Add new reviews to an index without training.
 
-    REVIEWS are files such as build-index takes. Known reviewers get longer histories, new reviewers join, and
-    of a movie that someone reviewed before the later review counts. Reviews of movies that the index does not
-    hold are counted and left out. The new version replaces the old one at once, or not at all. At the end the
-    command says how far the reviews have moved on since the training, and whether to train again.
+    REVIEWS are files in the formats of build-index. Known reviewers get longer histories, and new reviewers
+    are added to the index. A later review by the same reviewer of the same movie replaces the earlier review.
+    Reviews of movies that the index does not hold are counted and left out. The updated index replaces the
+    old index at once, or not at all. At the end the command prints how far the reviews have drifted since the
+    training, and whether to train again.
     """
     import pipelines
 
@@ -48,11 +49,11 @@ def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json:
     params=[click.Argument(["metadata"], nargs=-1, type=PATH, required=True), INDEX, JSON, VERBOSE],
 )
 def add_movies(metadata: tuple[Path, ...], index: Path, as_json: bool) -> None:
-    """Add movies that nobody has reviewed yet to an index, from their metadata, without training.
+    """Add movies without reviews to an index, from metadata of the movies, without training.
 
-    METADATA are files such as build-index takes with --metadata. New movies get vectors from their metadata,
-    as the index learned from reviewed movies; answers mark them as cold. Movies that the index holds already
-    are shown as the new metadata describes them.
+    METADATA are files in the formats of the option --metadata of build-index. New movies get vectors by a
+    mapping from metadata to vectors, which the build learned from reviewed movies; answers mark new movies as
+    cold. For movies that the index holds already, the new metadata replaces the old metadata.
     """
     import pipelines
 

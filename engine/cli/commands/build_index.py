@@ -1,4 +1,4 @@
-"""Builds an index from files of reviews."""
+"""Implements `engine build-index`, which builds an index from files of reviews."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settin
     """Build an index from files of reviews.
 
     REVIEWS are json lines (Amazon), MovieLens files, CSV or Parquet; plain or gzip. At the end the command
-    prints what became of every row, how good the recommendations are on held-out reviews, and how much the
-    fast search loses; the index keeps these figures.
+    prints how many rows were kept, dropped and rejected, how good the recommendations are on held-out
+    reviews, and how much of the exhaustive top lists the fast search finds; the index keeps these figures.
     """
     if bool(reviews) == sample:
         raise click.UsageError("Name at least one file of reviews, or --sample, but not both.")

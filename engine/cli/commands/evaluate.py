@@ -1,4 +1,4 @@
-"""Measures how good the engine is on held-out reviews, beside the models that it must beat."""
+"""Implements `engine evaluate`, which compares the engine with baselines on held-out reviews."""
 
 from __future__ import annotations
 
@@ -80,9 +80,10 @@ def evaluate(
 ) -> None:
     """Measure the engine against baselines on held-out reviews.
 
-    Every model is trained from scratch on one part of REVIEWS and measured on the other: ratings by MAE and
-    RMSE, and rankings of the whole catalogue. Reviews with a copy in the training part, such as a copy for
-    another edition of the film, are not held out; the command prints how many.
+    Every model is trained from scratch on one part of REVIEWS, and measured on the other part of REVIEWS by
+    the MAE and RMSE of predicted ratings and by rankings of the whole catalogue. Reviews with a copy in the
+    training part, such as a copy for another edition of the film, are not held out; the command prints the
+    number of reviews with such a copy.
     """
     if len(train) != len(test):
         raise click.UsageError("Give a --test for every --train, in the same order.")
@@ -102,7 +103,7 @@ def evaluate(
 
 
 def _lines(found: Mapping[str, Any]) -> list[str]:
-    """Returns the lines for people: the figures, how sure they are, and for whom they hold."""
+    """Returns the lines of text that the command prints: figures, 95% intervals, p-values and groups."""
     splits: Sequence[Mapping[str, int]] = found["splits"]
     intervals = {
         model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items()}
@@ -167,7 +168,7 @@ def _sentiment_lines(sentiment: Mapping[str, Any]) -> list[str]:
 
 
 def _table(figures: Mapping[str, Mapping[str, Any]]) -> str:
-    """Lays figures out with a line for each model, in the columns that any model has."""
+    """Formats figures as a table with one line per model and one column per metric that any model has."""
     names = [name for name in _FIGURES if any(name in row for row in figures.values())]
     rows = [[model, *(row.get(name) for name in names)] for model, row in figures.items()]
     return format_table(["model", *names], rows)

@@ -1,4 +1,4 @@
-"""Describes what files of reviews hold, before anything is built from them."""
+"""Implements `engine explore`, which describes files of reviews before an index is built."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def explore(
 ) -> None:
     """Describe what files of reviews hold.
 
-    REVIEWS are the same files that build-index takes, filtered in the same way. The command finds counts,
-    statistics, the most active reviewers and most reviewed movies, reviews over time, variants and copies,
-    and whether what is often said of review logs is true of these.
+    REVIEWS are files in the formats of build-index, and the filters are the filters of build-index. The
+    command prints counts and statistics, and tests whether common statements about review logs hold for
+    REVIEWS. The options --json and --output also give the most active reviewers, the most reviewed movies,
+    reviews over time, variants of films and copies of reviews.
     """
     from pipelines.exploring.explore import explore
 
@@ -39,7 +40,7 @@ def explore(
 
 
 def _lines(figures: Mapping[str, Any]) -> list[str]:
-    """Returns the lines for people: the counts, the statistics and the findings."""
+    """Returns the lines of text that the command prints: the counts, the statistics and the findings."""
     counts = figures["counts"]
     described = [
         [name.replace("_", " "), *(found[column] for column in _STATISTICS)]

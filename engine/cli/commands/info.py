@@ -1,4 +1,4 @@
-"""Shows what an index says of itself."""
+"""Implements `engine info`, which prints the manifest of an index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.cli.output import print_json, print_summary, say_if_retrain
     ]
 )
 def info(index: Path, verify: bool, as_json: bool) -> None:
-    """Show what an index was built from and how good it is."""
+    """Show what an index was built from, and how good the recommendations from the index are."""
     from engine.artifact.reader import Artifact
 
     artifact = Artifact.open(index)

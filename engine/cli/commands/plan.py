@@ -1,4 +1,4 @@
-"""Says what a build will take before it starts."""
+"""Implements `engine plan`, which estimates the memory, disk space and time of a build."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ from engine.config.sections import Config
 def plan(
     reviews: tuple[Path, ...], output: Path, metadata: tuple[Path, ...], config: Config, as_json: bool
 ) -> None:
-    """Say what building an index from files of reviews will take.
+    """Estimate the memory, disk space and time that a build of an index will take.
 
-    REVIEWS are the same files that build-index takes, with the same options. The command reads the beginnings
-    of the files and does a short piece of work on this machine. From both it says about how much memory, disk
-    and time a build needs, and whether it fits.
+    REVIEWS are files in the formats of build-index, and the options are the options of build-index. The
+    command reads the beginnings of the files, and measures the speed of this machine by a short computation.
+    From the beginnings and the speed, the command estimates the needs of a build, and says whether the build
+    fits.
     """
     from pipelines.building.plan import plan_build
 

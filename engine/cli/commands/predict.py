@@ -1,4 +1,4 @@
-"""Predicts what a reviewer would give some movies."""
+"""Implements `engine predict`, which predicts a reviewer's ratings of some movies."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     ]
 )
 def predict(reviewer_id: str, movie_ids: tuple[str, ...], index: Path, as_json: bool) -> None:
-    """Predict what a reviewer would give movies: the mean, the median, the chances, and an interval.
+    """Predict a reviewer's ratings of movies: mean, median, interval, and the chance of each rating.
 
     Four ratings in five fall into the interval. A movie that the index does not hold is skipped with a
-    warning, as long as it holds another one.
+    warning; if the index holds none of the movies, the command fails.
     """
     from engine.recommender import Engine
 

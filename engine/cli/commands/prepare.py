@@ -1,4 +1,4 @@
-"""Cleans reviews and writes them as one table."""
+"""Implements `engine prepare`, which cleans reviews and writes the cleaned reviews to one table."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
     ],
 )
 def prepare(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any) -> None:
-    """Clean reviews, join them to the movies' descriptions, and write the table out.
+    """Clean reviews, join the reviews with the metadata of the movies, and write the result to one table.
 
-    REVIEWS are the same files that build-index takes, and the table is what build-index would train on.
+    REVIEWS are files in the formats of build-index. The table holds the reviews that build-index would train
+    on.
     """
     from pipelines.ingest.prepare import prepare
 

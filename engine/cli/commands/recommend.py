@@ -1,4 +1,4 @@
-"""Recommends movies to reviewers, groups and people with a few ratings, and reviewers to a movie."""
+"""Implements `engine recommend`: top lists for reviewers, groups and newcomers, and reviewers for a movie."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def _read_ids(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
-    """Reads the ids of every time that an option was given; None where the option was not given."""
+    """Reads movie ids from all values of an option; returns None if the option was not given."""
     if not values:
         return None
     from engine.questions.ids import ids_or_file
@@ -85,7 +85,7 @@ LIST_OPTIONS = (
     ),
     BECAUSE,
 )
-"""Options of every command that makes lists; their names are those of `ListArguments`."""
+"""The options of commands that make top lists; each option has the name of a field of `ListArguments`."""
 
 
 @click.group(cls=LazyGroup, places={"all": "engine.cli.commands.recommend_all:everyone"})
@@ -109,7 +109,8 @@ def recommend() -> None:
 def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool, **options: Any) -> None:
     """List the movies that suit a reviewer best, most suitable first.
 
-    Each comes with the stars that the reviewer would give it and the chance that they would like it.
+    The list shows the rating that is predicted for each movie, and the chance that the reviewer likes the
+    movie.
     """
     from engine.recommender import Engine
 
@@ -138,10 +139,10 @@ def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool, **options: An
 def ratings(
     movies: tuple[str, ...], from_file: Path | None, index: Path, k: int, as_json: bool, **options: Any
 ) -> None:
-    """List the movies that suit someone new, from their ratings alone.
+    """List the movies that suit a newcomer best, from the newcomer's ratings alone.
 
-    Ratings go from the oldest to the latest, and of a movie given twice the later one counts. Where the index
-    was built from data without ratings, the movies' ids are enough.
+    Give the oldest rating first; if a movie is given twice, the later rating counts. If the index was built
+    from data without ratings, the ids of the movies suffice.
     """
     from engine.questions.ratings import join_ratings, parse_pairs, read_ratings
     from engine.recommender import Engine
@@ -173,8 +174,8 @@ def group(
 ) -> None:
     """List the movies that suit several reviewers together, such as a household.
 
-    What any of them has reviewed counts as seen. Each member's scores are brought to one scale first, so that
-    none decides alone.
+    A movie that any of these reviewers has reviewed counts as seen. The scores of each reviewer are first
+    normalised to the same mean and standard deviation, so that no reviewer decides alone.
     """
     from engine.recommender import Engine
 
@@ -193,9 +194,10 @@ def _print(items: TopList, k: int) -> None:
 
 @recommend.command(name="movie", params=[click.Argument(["movie_id"]), INDEX, K, BECAUSE, JSON, VERBOSE])
 def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: bool) -> None:
-    """List the reviewers to tell about a movie, the most likely to come and like it first.
+    """List the reviewers who are most likely to review and like a movie, most likely first.
 
-    Reviewers of the movie are left out. The score is the one that the movie has in a reviewer's own list.
+    Reviewers who have reviewed the movie are left out. Reviewers are ordered by the score that the movie has
+    in the top list of each reviewer.
     """
     from engine.recommender import Engine
 

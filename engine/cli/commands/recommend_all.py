@@ -1,4 +1,4 @@
-"""Writes the lists of everyone to files."""
+"""Implements `engine recommend all`, which writes the top lists of all reviewers to files."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ from engine.cli.output import print_json, start_logging
     ],
 )
 def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:
-    """Write the lists of everyone to files, a line a movie.
+    """Write the top lists of all reviewers to files, one line per listed movie.
 
-    After a kill the same command goes on where it was; with other options, or after the index was built
-    again, it refuses to.
+    If the command was killed, the same command writes the missing files. The command fails if
+    the options differ from the options of the killed command, or if the index was built again.
     """
     start_logging(logging.INFO)
     from pipelines.batch.recommend_all import recommend_all

@@ -1,4 +1,4 @@
-"""Builds the vector index of an index again, without training."""
+"""Implements `engine reindex`, which rebuilds the vector index over the movies without training."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from engine.cli.output import print_json, print_summary, start_logging
 def reindex(index: Path, kind: str | None, recall: float | None, as_json: bool) -> None:
     """Build the vector index over the movies again, without training.
 
-    The search is tuned and audited again, and the new version replaces the old one at once, or not at all
-    where the recall cannot be reached.
+    The command tunes the search again and measures the recall of the search. The new vector index replaces
+    the old vector index at once, or not at all if the search cannot reach the wanted recall.
     """
     start_logging(logging.INFO)
     from pipelines.updating.reindex import rebuild_index
@@ -51,6 +51,6 @@ def reindex(index: Path, kind: str | None, recall: float | None, as_json: bool) 
 @click.command(name="index", params=list(reindex.params), hidden=True)
 @click.pass_context
 def index(context: click.Context, /, **given: Any) -> None:
-    """Run `engine reindex`, which this command was called before."""
+    """Run `engine reindex`, the new name of this command."""
     click.echo("`engine index` is called `engine reindex` now; use that name.", err=True)
     context.invoke(reindex, **given)

@@ -1,4 +1,4 @@
-"""Finds the movies that are like a movie, and the reviewers whose taste is like a reviewer's."""
+"""Implements `engine similar`: the movies similar to a movie, and the reviewers similar to a reviewer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from engine.recommender import Engine
 
 _MOST_CHOICES = 20
-"""Movies that a person is asked to choose from, at most."""
+"""The largest number of movies from which the user is asked to choose."""
 
 
 @click.group()
 def similar() -> None:
-    """Find what is alike."""
+    """Find the movies similar to a movie, or the reviewers similar to a reviewer."""
 
 
 @similar.command(
@@ -40,7 +40,7 @@ def similar() -> None:
 def movie(
     movie_id: str | None, title: str | None, index: Path, k: int, as_json: bool, **options: Any
 ) -> None:
-    """List the movies that are most like a movie, judged by who reviewed them and how."""
+    """List the movies most similar to a movie, by shared reviewers and by learned vectors."""
     if (movie_id is None) == (title is None):
         raise click.UsageError("Give either the id of a movie or --title with a piece of its title.")
     from engine.recommender import Engine
@@ -60,7 +60,7 @@ def movie(
 
 
 def _by_title(engine: Engine, text: str, as_json: bool) -> str:
-    """Returns the id of the movie that a piece of a title means; asks in a terminal where several match."""
+    """Returns the id of the movie that a piece of a title names; asks the user if several titles match."""
     from engine.errors import TitleError
 
     try:
@@ -85,7 +85,7 @@ def _ask(text: str, matches: tuple[Named, ...]) -> str:
 
 @similar.command(name="reviewer", params=[click.Argument(["reviewer_id"]), INDEX, K, JSON, VERBOSE])
 def similar_reviewer(reviewer_id: str, index: Path, k: int, as_json: bool) -> None:
-    """List the reviewers whose taste is nearest to a reviewer's, nearest first."""
+    """List the reviewers most similar to a reviewer, by shared movies and by learned vectors."""
     from engine.recommender import Engine
 
     found = Engine.load(index).similar_reviewers(reviewer_id, k)

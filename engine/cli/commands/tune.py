@@ -1,4 +1,4 @@
-"""Searches for better settings and writes them as a recipe."""
+"""Implements `engine tune`, which searches for better settings and writes the settings to a recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) -> float:
-    """Reads a time such as 90s, 10m or 1.5h."""
+    """Converts a time such as 90s, 10m or 1.5h to seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     if match is None or float(match[1]) == 0:
         raise click.BadParameter(f"{text!r} is not a time; write it as 90s, 10m or 2h.")
@@ -52,11 +52,11 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
     ],
 )
 def tune(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any) -> None:
-    """Search for settings that suit the reviews, and write them as a recipe.
+    """Search for settings that suit the reviews, and write the settings to a recipe.
 
-    Each trial is judged by validation reviews, never by the reviews that a build measures itself on. Poor
-    trials are cut short. An interrupted run goes on where it stopped when it is started again. The recipe is
-    for build-index --config.
+    Each trial is judged on validation reviews, never on the test reviews by which a build is measured. Poor
+    trials are stopped early. If the command is interrupted, the same command resumes the search. Use the
+    recipe with `build-index --config`.
     """
     from pipelines.tuning.tune import tune
 

@@ -1,7 +1,8 @@
-"""Says whom a list is for: what they have seen, how movies score, which reviews speak for a movie.
+"""Describes the recipient of a top list: the movies seen, the scores of movies, and the reasons for scores.
 
-A review's contribution to a score is the score less what it would be without the review. Every score depends
-on sums over the history, so a review is left out by taking its part off these sums.
+A reason is a review of the recipient with a contribution: the score of a movie, minus the score of the movie
+without the review. Every score depends on sums over the recipient's reviews, so a review is left out by
+subtracting the review's term from the sums.
 """
 
 from __future__ import annotations
@@ -23,35 +24,38 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer, Scores
 
 MOST_REASONS = 3
-"""Reviews that are named as the reasons of one recommendation, at most."""
+"""The greatest number of reviews that are named as reasons of one recommendation."""
 _PAIRS_AT_ONCE = 200_000
-"""Pairs of a movie and a review that are worked on at once, at some hundred bytes each."""
+"""The number of pairs of movie and review that are computed at once; a pair takes some hundred bytes."""
 
 
 class Recipient(Protocol):
-    """Receives a top list. The score of a movie must not depend on what else is scored."""
+    """Receives a top list; the score of a movie must not depend on the other movies in the same call."""
 
     seen_rows: NDArray[np.integer]
-    """The movies that count as seen, int [num]."""
+    """The rows of the movies that count as seen by the recipient, int [num]."""
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores some movies."""
+        """Scores some movies for the recipient."""
         ...
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best of some, and returns their places, ascending.
+        """Scores the movies that may be among the k best, and returns their positions in `movie_rows` too.
 
-        Scores all of the movies where one score does not bound another, as those of a group's members.
+        Scores all of the movies, unless a recipient can rule movies out by a bound on their scores.
         """
         return np.arange(len(movie_rows)), self.scores(movie_rows)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Finds the reviews that speak most for each of some movies, the strongest first."""
+        """Finds the reviews that add most to the score of each movie, the largest contribution first."""
         ...
 
 
 class OneReviewer(Recipient):
-    """Receives a list alone: a reviewer who was trained on, or a newcomer; ids and cards name the reasons."""
+    """A single reviewer who receives a list: a reviewer of the index or a newcomer.
+
+    `movies` and `cards` give the ids and titles of the movies whose reviews are named as reasons.
+    """
 
     def __init__(self, model: Model, reviewer: Reviewer, movies: IdTable, cards: MovieCards) -> None:
         self.reviewer = reviewer
@@ -61,17 +65,17 @@ class OneReviewer(Recipient):
         self._cards = cards
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores some movies."""
+        """Scores some movies for the reviewer."""
         return self._model.rescore(self.reviewer, movie_rows)
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best; predicts no ratings for the rest."""
+        """Scores the movies that may be among the k best, and predicts no ratings for other movies."""
         return self._model.rescore_best(self.reviewer, movie_rows, k)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Finds up to `MOST_REASONS` reviews of the history that add most to each movie's score.
+        """Finds up to `MOST_REASONS` reviews of the reviewer that add most to each movie's score.
 
-        A review that takes away from the score is no reason, unless it is the only review of the history.
+        A review with a contribution of 0 or less is no reason, unless the reviewer has no other review.
         """
         only = len(self.reviewer.history.movie_rows) == 1
         found = strongest_contributions(self._model, self.reviewer, movie_rows, MOST_REASONS)
@@ -86,7 +90,7 @@ class OneReviewer(Recipient):
         ]
 
     def _reason(self, place: int) -> Reason:
-        """Names the review at a place of the history, whose contribution is still to be filled in."""
+        """Describes the review at a position of the history as a reason with contribution 0."""
         row, level = (int(rows[place]) for rows in self.reviewer.history)
         head = self._model.rating
         rating = None if head is None else round(float(head.levels[level]), 4)
@@ -95,18 +99,18 @@ class OneReviewer(Recipient):
 
 
 class Contributions(NamedTuple):
-    """Holds what reviews add to the scores of some movies, the strongest first for each movie."""
+    """Holds, for each movie, the reviews that add most to the movie's score, and what each review adds."""
 
     places: Rows
-    """int64 [num_movies, num_strongest], positions in the history."""
+    """The positions of the reviews in the history, int64 [num_movies, num_strongest]."""
     amounts: Doubles
-    """float64 [num_movies, num_strongest], in units of the score, descending; may be negative."""
+    """The part of the score that each review adds, float64 [num_movies, num_strongest], descending."""
 
 
 def strongest_contributions(
     model: Model, reviewer: Reviewer, movie_rows: Rows, num_strongest: int
 ) -> Contributions:
-    """Finds the reviews of a history, at most `num_strongest`, that add most to the score of each movie."""
+    """Finds, for each movie, the `num_strongest` reviews of a history that add most to the movie's score."""
     num_reviews = len(reviewer.history.movie_rows)
     shape = len(movie_rows), min(num_strongest, num_reviews)
     places, amounts = np.zeros(shape, dtype=np.int64), np.zeros(shape)
@@ -120,7 +124,7 @@ def strongest_contributions(
 
 
 def _contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Doubles:
-    """Works out what each review adds to the score of each movie: float64 [num_movies, num_reviews]."""
+    """Returns how much each review adds to the score of each movie, float64 [num_movies, num_reviews]."""
     relevance = _relevance_contributions(model, reviewer.history, movie_rows)
     if model.rating is None or reviewer.taste is None:
         return relevance
@@ -129,7 +133,10 @@ def _contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Double
 
 
 def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -> Doubles:
-    """Works out what each review adds to the relevance, neighbours included: [num_movies, num_reviews]."""
+    """Returns how much each review adds to the relevance of each movie, float64 [num_movies, num_reviews].
+
+    The relevance includes the weights of the reviewed movies that are neighbours of the movie.
+    """
     head = model.relevance
     ages = np.arange(len(history.movie_rows), 0, -1)
     fading = recency_weights(ages, head.recency_power).astype(np.float64)
@@ -139,7 +146,7 @@ def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -
     without = _without_each(near, fading) / max(mass - fading[0], 1.0)
     added: Doubles = model.blend.neighbour_weight * ((near @ fading / max(mass, 1.0))[:, None] - without)
 
-    # One review more than count, since it moves up when a newer one is left out.
+    # One review more than `max_history`, since the oldest review counts if a newer review is left out.
     latest = slice(-head.max_history - 1, None)
     window, levels = history.movie_rows[latest], history.level_rows[latest]
     fading = fading[latest].copy()
@@ -154,10 +161,11 @@ def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -
 
 
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
-    """Sums a fading history without each of its reviews; each older review then moves one place up.
+    """Sums the weighted terms of a history with one review left out, for each review in turn.
 
-    Terms and sums are float64 [num_movies, num_reviews], oldest first; `fading`, float64 [num_reviews], says
-    how much each review counts in the whole history.
+    Leaving a review out makes every older review newer by one, so that an older review takes the weight of
+    the next newer review. `terms` and the returned sums are float64 [num_movies, num_reviews], oldest review
+    first. `fading` holds the weight of each review of the whole history by age, float64 [num_reviews].
     """
     kept = terms * fading
     moved = terms[:, :-1] * fading[1:]
@@ -169,18 +177,21 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
 def _like_contributions(
     model: Model, head: RatingHead, history: History, taste: Tastes, movie_rows: Rows
 ) -> Doubles:
-    """Works out what each review adds to the logarithm of the chance of a like: [num_movies, num_reviews]."""
+    """Returns how much each review adds to the log chance of a like, float64 [num_movies, num_reviews].
+
+    `taste` is the reviewer's vector, bias and log scale in the rating head, from the whole history.
+    """
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]
     terms = rows[:, : head.dim] + above[:, None] * rows[:, head.dim :]  # [num_reviews, dim]
     pooled, num_reviews, num_movies = terms.sum(axis=0), len(terms), len(movie_rows)
-    # What is added to the reviewer's vector when a review is left out: [num_reviews, dim].
+    # The change of the reviewer's vector when each review is left out: [num_reviews, dim].
     moved = (pooled - terms) / np.sqrt(num_reviews) - pooled / np.sqrt(num_reviews + 1)
-    near, near_without = np.zeros(num_movies), np.zeros((num_movies, num_reviews))  # In stars.
+    near, near_without = np.zeros(num_movies), np.zeros((num_movies, num_reviews))  # Stars above expected.
     if model.rating_neighbours is not None:
         weights = model.rating_neighbours.between(movie_rows, history.movie_rows)
         near, near_without = stars_without_each(weights, above)
-    # One call for the whole history and for each review left out: a call costs more than its rows.
+    # One call covers the whole history and every history with a review left out, which is faster than many.
     added = np.concatenate([np.zeros((num_movies, head.dim)), np.tile(moved, (num_movies, 1))])
     tastes = Tastes((taste.vectors + added).astype(np.float32), taste.biases, taste.log_scales)
     movies = np.concatenate([movie_rows, movie_rows.repeat(num_reviews)])
