@@ -15,6 +15,7 @@ class Answer:
         """Returns the fields of the answer, and the catalogue's further entries for the movie, for JSON."""
         own = asdict(self)
         card = own.pop("card", {})
+        own = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
         return own | {name: value for name, value in card.items() if name not in own}
 
 

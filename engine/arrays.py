@@ -38,7 +38,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
 
 
 def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
-    """Returns the different rows, ascending, and for each of `rows` its position among them.
+    """Returns the distinct rows, ascending, and the position of each of `rows` among them.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
@@ -103,7 +103,10 @@ def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
 
 
 def _hashes(rows: Rows, bits: int) -> Rows:
-    """Returns the top `bits` bits of products with a large odd number (Knuth's multiplicative hashing)."""
+    """Hashes rows to numbers of `bits` bits.
+
+    The hash is the top bits of the product with a large odd number (Knuth's multiplicative hashing).
+    """
     products = rows.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (products >> np.uint64(64 - bits)).view(np.int64)
 

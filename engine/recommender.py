@@ -198,7 +198,8 @@ class Engine:
             UnknownIdError: the index holds none of the movies that the ids name.
         """
         ids = ids_of(movie_ids)
-        return [one for one, row in zip(ids, rows_of_known(ids, self._movies), strict=True) if row >= 0]
+        rows = rows_of_known(ids, self._movies, index=self._index.name)
+        return [one for one, row in zip(ids, rows, strict=True) if row >= 0]
 
     def reviewer_ids(self, rows: Iterable[int]) -> list[str]:
         """Returns the reviewer ids of some rows; a row is the position of an id among all ids, from 0."""

@@ -31,7 +31,10 @@ class SearchResult(NamedTuple):
 
 
 class VectorIndex(ABC):
-    """Finds the vectors with the largest inner product with a query. It does not change once it is made."""
+    """Finds the vectors with the largest inner product with a query.
+
+    An index does not change after building.
+    """
 
     num_vectors: int
     """How many vectors are held."""

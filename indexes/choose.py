@@ -43,7 +43,7 @@ _LARGEST_SHARE = 0.25
 
 
 class _Tuned(NamedTuple):
-    """Holds inverted lists that have been tuned."""
+    """Holds an inverted-file index whose number of probes has been tuned, with the recall reached."""
 
     kind: str
     lists: InvertedFileIndex
@@ -143,7 +143,10 @@ def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: 
 
 
 def num_bytes(num_vectors: int, dim: int, kind: str) -> int:
-    """Returns the bytes that the vectors of an index take, on disk and in memory once they are used."""
+    """Returns the bytes that the vectors of an index take on disk.
+
+    The vectors take the same bytes in memory once a search has read the vectors.
+    """
     if kind == "flat":
         return num_vectors * dim * _BYTES_OF_NUMBER["full"]
     if kind != "ivf":

@@ -14,7 +14,9 @@ _SCORES_AT_ONCE = 16 * 1024 * 1024
 
 
 class ExactIndex(VectorIndex):
-    """Compares each query with each vector, float32 [num_vectors, dim], of which there is at least one.
+    """Compares each query with each vector.
+
+    The vectors are float32 [num_vectors, dim], at least one.
 
     Example:
         >>> ExactIndex([[1.0, 0.0], [0.0, 2.0]]).search([[1.0, 1.0]], k=1).rows.tolist()

@@ -25,12 +25,16 @@ _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantiz
 
 
 def set_threads(threads: int) -> None:
-    """Sets how many threads FAISS uses in this process."""
-    faiss.omp_set_num_threads(threads)
+    """Sets how many threads FAISS uses in this process; 0 keeps one thread a core."""
+    if threads > 0:
+        faiss.omp_set_num_threads(threads)
 
 
 class FaissIndex(VectorIndex):
-    """Keeps its vectors in an index of FAISS; `load` returns the kind of index that a file holds."""
+    """Keeps vectors in an index of FAISS.
+
+    `load` returns a FlatIndex or an InvertedFileIndex, as the file says.
+    """
 
     def __init__(self, index: Any) -> None:
         self._index = index
@@ -169,7 +173,7 @@ class InvertedFileIndex(FaissIndex):
         return int(self._lists.nprobe)
 
     def set_num_probes(self, num_probes: int) -> None:
-        """Sets how many lists a search looks into; `save` keeps it."""
+        """Sets how many lists a search looks into; `save` writes the number to the file."""
         if not 1 <= num_probes <= self.num_lists:
             raise VectorIndexError(f"The number of probes must be 1 to {self.num_lists} but is {num_probes}")
         self._lists.nprobe = num_probes
@@ -222,7 +226,7 @@ _KINDS: dict[str, type[FaissIndex]] = {
 
 
 def _read_mapped(path: Path) -> Any:
-    """Reads an index whose vectors stay on disk until they are compared."""
+    """Reads an index and memory-maps the vectors."""
     with path.open("rb") as file:
         is_flat = file.read(4) == b"IxFI"
     # Each kind is mapped in its own way; the flat way crashes on a truncated inverted file.

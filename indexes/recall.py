@@ -1,4 +1,4 @@
-"""Measures how much an index finds of what an exact one finds, and tunes it until it finds enough."""
+"""Measures the recall of an index against exact search, and tunes the index until a recall is reached."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def tune_num_probes(
     measure: Callable[[VectorIndex], float] | None = None,
     least_compared: float = 1,
 ) -> float:
-    """Doubles the number of probes until a recall is reached, then halves the last step as long as it holds.
+    """Tunes the number of probes until a recall is reached.
+
+    The number is doubled until the recall is reached, and then reduced while the recall holds.
 
     Rounded vectors may not reach the recall in all lists. The target is then `recall_target` times the recall
     of all lists. Returns the recall reached; the index is left with the number of probes that reached it.

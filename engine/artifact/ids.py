@@ -27,10 +27,12 @@ _LARGEST_ALPHABET = 64
 
 
 def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Lays ids out as their bytes, uint8 [total length], and the begin of each id, int64 [num_ids + 1].
+    """Concatenates the bytes of all ids, uint8 [total length], and returns the offsets.
+
+    The offsets, int64 [num_ids + 1], say where each id starts and where the last id ends.
 
     Raises:
-        DataError: an id repeats or is out of the order of UTF-8 bytes.
+        DataError: an id repeats, or the ids are not sorted by their UTF-8 bytes.
     """
     data = bytearray()
     offsets = array("q", [0])

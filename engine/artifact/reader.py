@@ -82,12 +82,12 @@ class Artifact:
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
-        """Returns the `size` and the `sha256` of every file of the build but its manifest, by name."""
+        """Returns the `size` and the `sha256` of every file but the manifest, by file name."""
         files: Mapping[str, Mapping[str, Any]] = self.manifest[layout.FILES_ENTRY]
         return files
 
     def verify(self) -> None:
-        """Reads every file and compares its checksum.
+        """Reads every file of the build, and compares the checksum of the file with the manifest.
 
         Raises:
             ArtifactCorruptError: a file is missing, truncated or changed.
@@ -117,7 +117,7 @@ class Artifact:
         return name in self.files
 
     def array(self, name: str) -> NDArray[Any]:
-        """Maps an array, read-only, by the name that it was added by; nothing is read until it is used.
+        """Maps the array of a name into memory, read-only; the system reads the array when it is used.
 
         Raises:
             ArtifactCorruptError: the array is missing or is not one.
@@ -133,7 +133,7 @@ class Artifact:
         return np.asarray(mapped)
 
     def arrays(self, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-        """Maps several arrays: for each key of `names`, the array of that name."""
+        """Maps several arrays into memory; `names` gives the name of each array in the index."""
         return {key: self.array(name) for key, name in names.items()}
 
     def _check_sizes(self) -> None:
@@ -149,7 +149,7 @@ class Artifact:
 
 
 def _read_pointer(directory: Path) -> tuple[str, str]:
-    """Returns the live build's name and its manifest's checksum."""
+    """Reads from `CURRENT` the name of the live build and the checksum of the manifest."""
     try:
         content = (directory / layout.CURRENT).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:

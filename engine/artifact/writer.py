@@ -1,4 +1,4 @@
-"""Writes an index so that readers see a whole build or nothing of it, whatever happens meanwhile.
+"""Writes an index so that a reader sees a whole build or none, even if the writer dies.
 
 A build is written into a hidden directory, flushed to disk, renamed, and made live by replacing one small
 file. A lock keeps two builds apart, and tells leftovers of killed builds from work that goes on, since the
@@ -68,7 +68,9 @@ def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
 
 
 class ArtifactWriter:
-    """Writes one build: leaving the `with` block makes it live; an exception inside leaves the old one live.
+    """Writes one build.
+
+    Leaving the `with` block makes the build live; an exception in the block leaves the old build live.
 
     The directory of the index is made if it is not there.
 
@@ -135,7 +137,7 @@ class ArtifactWriter:
         self._unlock()
 
     def path_for(self, name: str) -> Path:
-        """Returns the path at which the caller is to write a file of the build, by its plain name."""
+        """Returns the path to which the caller writes a file of the build, by the name of the file."""
         if not _FILE_NAME.fullmatch(name) or name == layout.MANIFEST:
             raise ValueError(f"{name!r} cannot name a file of an index")
         return self._partial / name
@@ -150,7 +152,7 @@ class ArtifactWriter:
     def add_file(self, source: Path) -> None:
         """Takes over a file of another build, without a copy where the file system allows.
 
-        Writing to either file in place would change both, so such a file must be replaced instead.
+        A hard link shares its bytes, so a file must be replaced and never changed in place.
         """
         try:
             link_or_copy(source, self.path_for(source.name))
@@ -232,7 +234,7 @@ def _is_trace(name: str) -> bool:
 
 
 def _lock(directory: Path) -> int:
-    """Takes the directory's lock, which the system drops when its file is closed or its holder dies."""
+    """Locks the directory. The system releases the lock when the lock file is closed or the process dies."""
     path = directory / _LOCK
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -260,7 +262,7 @@ def _live_build(directory: Path) -> str:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Gives a finished file a second place, without copying its bytes if the file system can."""
+    """Makes a finished file appear at a second path: by a hard link if possible, else by a copy."""
     try:
         target.hardlink_to(source)
     except OSError:

@@ -288,7 +288,7 @@ class Config:
             else held
             for section, held in values.items()
         }
-        return from_mapping(cls, _current(kept))
+        return from_mapping(cls, _current(kept, warn=False))
 
 
 def load_config(
@@ -314,17 +314,27 @@ def load_config(
     return Config.from_dict(merge(*(_current(merge(layer)) for layer in (*layers, overrides or {}))))
 
 
-def _current(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns nested settings under their present names; `RENAMED` says which settings were renamed."""
+def _current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
+    """Returns nested settings under their present names; `RENAMED` says which settings were renamed.
+
+    Raises:
+        ConfigError: a setting is given under both its old and its present name, or is a former setting.
+    """
     current = dict(values)
     for section, held in values.items():
         if isinstance(held, Mapping):
-            names = {name: _current_name(f"{section}.{name}").rpartition(".")[2] for name in held}
+            names = {name: _current_name(f"{section}.{name}", warn).rpartition(".")[2] for name in held}
+            for name, present in names.items():
+                if name != present and present in held:
+                    raise ConfigError(
+                        f"Setting '{section}.{name}' is the old name of '{section}.{present}'; "
+                        "give one of the two"
+                    )
             current[section] = {names[name]: value for name, value in held.items()}
     return current
 
 
-def _current_name(setting: str) -> str:
+def _current_name(setting: str, warn: bool = True) -> str:
     """Returns the present name of a setting, which `RENAMED` gives for a renamed setting.
 
     Raises:
@@ -332,7 +342,7 @@ def _current_name(setting: str) -> str:
     """
     if setting in GONE:
         raise ConfigError(f"Setting '{setting}' is fixed now and cannot be set; leave it out")
-    if setting in RENAMED:
+    if setting in RENAMED and warn:
         logger.warning("Setting '%s' is called '%s' now; use that name", setting, RENAMED[setting])
     return RENAMED.get(setting, setting)
 

@@ -85,7 +85,7 @@ class Tastes(NamedTuple):
     """float32 [num], how sharply their ratings follow the prediction, as a logarithm."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
-        """Copies the tastes at some positions, in the order asked for."""
+        """Copies the values of the reviewers at some positions, in the order of the positions."""
         return Tastes(self.vectors[places], self.biases[places], self.log_scales[places])
 
 
@@ -126,18 +126,21 @@ class RatingHead:
         return len(self.dot_weights)
 
     def above_means(self, reviews: Histories | History) -> Floats:
-        """Returns how many stars each review lies above its movie's mean, float32 [num_reviews]."""
+        """Returns each review's rating less the mean rating of the movie: float32 [num_reviews]."""
         above: Floats = self.levels[reviews.level_rows] - self.movie_means[reviews.movie_rows]
         return above
 
     def pulls(self, reviews: Histories | History) -> Floats:
-        """Returns what each review adds to its reviewer's vector: float32 [num_reviews, dim]."""
+        """Returns what each review adds to the reviewer's vector: float32 [num_reviews, dim]."""
         rows = self.history_vectors[reviews.movie_rows]
         pulls: Floats = rows[:, : self.dim] + self.above_means(reviews)[:, None] * rows[:, self.dim :]
         return pulls
 
     def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
-        """Pools histories into the tastes of their reviewers; those not trained on have no rows: None."""
+        """Computes the vector, bias and scale of each reviewer from the reviewer's history.
+
+        `rows` is None for reviewers who were not trained on.
+        """
         pooled = sums(self.pulls(histories), histories.offsets)
         pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]
         if reviewer_rows is None:

@@ -51,7 +51,7 @@ class NeighbourTable:
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
     ) -> tuple[Rows, list[Doubles]]:
-        """Gives each neighbour of some movies its weight times the movie's amount, and adds up.
+        """Adds up, for each neighbour of some movies, the neighbour's weight times the amount of the movie.
 
         The neighbours are gone through once for all of the `amounts`, which are float [num] each. A movie
         goes into the sums of its place, int [num], of which there are `num_places`; by default there is one.
@@ -81,7 +81,7 @@ class NeighbourTable:
         *amounts: NDArray[np.floating],
         places: NDArray[np.integer] | None = None,
     ) -> list[Doubles]:
-        """Returns the sums that `spread` gives to some keys, in half the time where the keys are few.
+        """Returns the sums of `spread` for some pairs only, which takes half the time if the pairs are few.
 
         There is one float64 [num_keys] for each of `amounts`.
         """
@@ -104,7 +104,7 @@ class NeighbourTable:
     def _held(
         self, ascending: Rows, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
     ) -> tuple[Rows, Rows, NDArray[np.float32]]:
-        """Finds the neighbours of some movies that are among ascending keys.
+        """Finds which neighbours of some movies are among ascending pairs of place and movie.
 
         Returns for each the position of its key, the position of the movie in `movie_rows`, and the weight.
         """
@@ -115,7 +115,11 @@ class NeighbourTable:
     def _neighbours(
         self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
     ) -> tuple[Rows, Rows, Rows]:
-        """Returns where the neighbours of some movies stand, their keys, and how many each movie has."""
+        """Returns the neighbours of some movies.
+
+        The result holds the positions of the neighbours in the table, the pairs of place and neighbour as
+        numbers, and how many neighbours each movie has.
+        """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
         sources = spans(begins, lengths)
@@ -151,7 +155,7 @@ class MovieSums(NamedTuple):
 
 
 def stars_above_expectation(above_means: NDArray[np.floating], histories: Histories) -> Doubles:
-    """Returns how many stars each review lies above what its movie and its reviewer let expect.
+    """Returns each review's rating less the rating that the movie's mean and the reviewer's mean predict.
 
     That is the rating less the movie's mean, as `RatingHead.above_means` gives it, less the reviewer's own
     mean above the movies' means, which is damped.
@@ -200,7 +204,7 @@ class NeighbourRatings:
     """float64 [num_reviews], stars above expectation."""
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the stars of some keys, `place * num_movies + movie_row`, or of a slice: float64 [num]."""
+        """Returns the stars of pairs, `place * num_movies + movie_row`, or of a slice: float64 [num]."""
         rows, places = self.histories.movie_rows, self.histories.places
         amounts = self.stars, np.ones(len(rows))
         if isinstance(keys, slice) or len(keys) > self.table.num_neighbours(rows):

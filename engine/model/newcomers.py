@@ -27,7 +27,7 @@ _LONGEST_STEP = 1.0
 
 
 def newcomer(model: Model, history: History) -> Reviewer:
-    """Works out the side of someone who was not trained on, whose history may be empty."""
+    """Computes the vectors of a newcomer from the newcomer's history, which may be empty."""
     reviewer = model.reviewer(None, history)
     if model.rating is None or reviewer.taste is None or not len(history.movie_rows):
         return reviewer
@@ -65,7 +65,7 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Returns, for each review, its reviewer's taste by the other reviews."""
+    """Returns, for each review, the reviewer's vector in the rating head as the other reviews give it."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
     # A taste is divided by the root of one more than its reviews: here that is the length of the history.
@@ -76,7 +76,11 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns each level's chance and its slopes by bias and log scale, each [num_reviews, num_levels]."""
+    """Returns the chance of each rating level with two derivatives.
+
+    The derivatives are by the reviewer's bias and by the reviewer's log scale; each array is [num_reviews,
+    num_levels].
+    """
     scale = np.exp(np.clip(log_scale + own[:, 1], -8.0, 8.0))[:, None]
     argument = scale * (distance - own[:, :1])
     cumulative = 0.5 * np.tanh(0.5 * argument) + 0.5

@@ -32,7 +32,7 @@ _PAIRS = 2**16
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of a part of a model, such as its histories, by their names in an index."""
+    """Returns the arrays of one part of a model by their names in an index."""
     return {name: getattr(part, field) for field, name in names.items()}
 
 
@@ -96,7 +96,7 @@ class Model:
             ) from error
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Returns every array by the name that it has in an index."""
+        """Returns every array of the model, by the name of the array in an index."""
         arrays = arrays_of(self.relevance, layout.RELEVANCE_ARRAYS)
         arrays |= arrays_of(self.histories, layout.HISTORY_ARRAYS)
         if self.rating is not None:
@@ -110,7 +110,7 @@ class Model:
         return arrays
 
     def section(self) -> dict[str, Any]:
-        """Returns what the manifest keeps of the model beside its arrays."""
+        """Returns the values of the model that the manifest keeps, such as the weights of a score."""
         return {
             "embedding_dim": self.relevance.embedding_dim,
             "recency_power": self.relevance.recency_power,
@@ -128,7 +128,7 @@ class Model:
 
     @property
     def history_table(self) -> NeighbourTable:
-        """Returns the table by which movies are near to a history."""
+        """Returns the neighbour table that scores movies by the histories of reviewers."""
         return self.neighbours if self.history_neighbours is None else self.history_neighbours
 
     @cached_property
@@ -167,7 +167,10 @@ class Model:
         return Reviewers(histories, queries, self.near(histories), tastes, neighbour_ratings)
 
     def near(self, histories: Histories) -> MovieSums:
-        """Sums up, by keys, how near movies are to some histories, newer reviews counting more."""
+        """Sums the similarities of movies to the histories of reviewers.
+
+        Newer reviews of a history count more.
+        """
         rows, places, count = histories.movie_rows, histories.places, len(histories)
         fading = recency_weights(histories.ages, self.relevance.recency_power)
         weights = fading * self.review_weights[histories.level_rows]
@@ -183,7 +186,9 @@ class Model:
     def rescore_best(
         self, reviewer: Reviewer, movie_rows: NDArray[np.integer], k: int
     ) -> tuple[Rows, Scores]:
-        """Scores, out of some movies, those that may be among their k best, as `rescore` would.
+        """Scores the movies that may be among the k best of some movies.
+
+        The scores equal those of `rescore`.
 
         Rating a movie takes longer than the rest of its score, and ratings only take away from a score. So a
         movie whose score is under the k-th best before it is rated cannot be among the k best. Returns the
@@ -267,7 +272,7 @@ class Model:
     def relevance_of_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Returns the relevance, pair by pair: float32 [num]; the arguments are those of `rate_pairs`."""
+        """Returns the relevance of pairs of reviewer and movie: float32 [num]."""
         relevance = np.empty(len(places), dtype=np.float32)
         for begin in range(0, len(places), _PAIRS):
             pairs = slice(begin, begin + _PAIRS)

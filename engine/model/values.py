@@ -48,7 +48,10 @@ class Reviewer(NamedTuple):
 
 
 class Reviewers(NamedTuple):
-    """Holds the sides of several reviewers; a reviewer is known by their position, or place, among these."""
+    """Holds the vectors and histories of several reviewers.
+
+    A place is the position of a reviewer among these reviewers.
+    """
 
     histories: Histories
     queries: Floats

@@ -82,12 +82,17 @@ def ids_or_file(values: Sequence[str]) -> list[str]:
 
 
 def rows_of_known(
-    ids: Sequence[str], movies: IdTable, *, described: str = "movies given", needed: bool = True
+    ids: Sequence[str],
+    movies: IdTable,
+    *,
+    described: str = "movies given",
+    needed: bool = True,
+    index: str = "the index",
 ) -> Rows:
     """Returns the row of the movie of each id, int64 [len(ids)], or -1 for an id that is not in the index.
 
     A warning names the unknown ids. The warning and the error call the movies `described`, such as "movies of
-    'only'". Ids must not repeat.
+    'only'"; the error calls the index `index`. Ids must not repeat.
 
     Raises:
         UnknownIdError: the index holds none of the ids, and `needed` is True.
@@ -96,7 +101,7 @@ def rows_of_known(
     unknown = [movie_id for movie_id, row in zip(ids, rows.tolist(), strict=True) if row < 0]
     if needed and len(unknown) == len(ids) > 0:
         others = f", nor any other of the {len(ids):,} {described}" if len(ids) > 1 else ""
-        where = f"the index ({len(movies):,} movies){others}"
+        where = f"{index} ({len(movies):,} movies){others}"
         raise UnknownIdError("movie", unknown[0], where, movies.close_matches(unknown[0]))
     if unknown:
         named = ", ".join(unknown[:_MOST_NAMED]) + (", ..." if len(unknown) > _MOST_NAMED else "")

@@ -78,7 +78,7 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds the keys of neighbours that can reach a score with an inner product of at most `highest`."""
+        """Finds neighbours that can still reach a list if no inner product exceeds `highest`."""
         near, weight = reviewers.near, self.model.blend.neighbour_weight
         if weight == 0:
             return near.rows[:0]

@@ -85,7 +85,11 @@ class CandidateSource:
         return np.sort(self.model.keys(histories.places, histories.movie_rows))
 
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
-        """Finds unseen movies in the index, of which reviewers with long histories ask for more."""
+        """Searches the vector index for unseen movies.
+
+        For reviewers with long histories the search asks for more movies, since more of the found movies are
+        seen.
+        """
         parts = [np.zeros(0, dtype=np.int64)]
         for length, places in reviewers.histories.by_length(LENGTH_STEP):
             rows = self.index.search(reviewers.queries[places], wanted + length).rows
@@ -96,7 +100,7 @@ class CandidateSource:
 
 
 def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
-    """Returns, for each group, its keys with the highest values, at most `most` of them.
+    """Returns the pairs with the highest values in each group, at most `most` pairs a group.
 
     The groups of the keys, int64 [num], ascend; the values, float64 [num], are above 0.
     """

@@ -51,7 +51,7 @@ class _Choice(NamedTuple):
 
 
 def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
-    """Makes lists of k movies for known reviewers out of their candidates, without what they have seen."""
+    """Makes lists of k unseen movies for known reviewers, from the candidates of each reviewer."""
     model = source.model
     lists = []
     for begin, end in model.histories.batches(reviewer_rows):

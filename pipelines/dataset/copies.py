@@ -45,7 +45,7 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
 
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
-    """Moves held-out reviews that have a copy in training to training, until no copies are on both sides.
+    """Moves held-out reviews that have a copy in training to training, until all copies are on one side.
 
     A model that has seen one copy knows the other by heart, which flatters its figures. Returns which reviews
     are still held out, bool [num_reviews]; `groups` are numbers of copies from `copy_groups`.
@@ -63,7 +63,7 @@ def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.
 
 
 def _numbered(*columns: NDArray[np.integer]) -> Rows:
-    """Numbers the different rows of a table given by its columns."""
+    """Numbers the distinct rows of a table that is given as columns."""
     order = np.lexsort(columns)
     changes = np.zeros(len(order), dtype=bool)
     for column in columns:

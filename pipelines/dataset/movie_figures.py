@@ -1,4 +1,4 @@
-"""Sums up the reviews of each movie: its mean rating, and how popular it is."""
+"""Computes, from the reviews of each movie, the mean rating and the popularity."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def decayed_popularity(
     half_life_days: float,
     counts: NDArray[np.floating] | None = None,
 ) -> Floats:
-    """Adds up each movie's reviews, of which one as old as the half-life counts half: float32 [num_movies].
+    """Adds up the reviews of each movie, float32 [num_movies]; a review as old as the half-life counts half.
 
     The age of a review is the time from it to the latest review; `times` are unix seconds, all 0 where the
     data has none. `counts`, float [num_reviews], say what each review counts at age 0; by default 1.
@@ -49,7 +49,7 @@ def decayed_popularity(
 def popularity_of(
     model: Model, histories: Histories, times: NDArray[np.integer], half_life_days: float
 ) -> Floats:
-    """Returns the popularity by which unknown reviewers are shown movies: float32 [num_movies].
+    """Returns the popularity that orders the list of an unknown reviewer: float32 [num_movies].
 
     A like counts 1 and any other review less, as in the histories of the model. `histories` hold all reviews,
     and `times`, int [num_reviews], their unix seconds.

@@ -1,4 +1,4 @@
-"""Holds the prepared reviews as arrays: who reviewed what, in the order in which they did."""
+"""Holds the prepared reviews as arrays, sorted by reviewer and time."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def rating_levels(ratings: NDArray[np.floating]) -> Floats:
 
 
 def default_like_rating(levels: Floats) -> float:
-    """Returns the lowest level from three quarters of the scale upwards: 4 of 1..5 stars, also in halves."""
+    """Returns the lowest level at or above three quarters of the way up the scale: 4 for 1..5 stars."""
     if len(levels) == 0:
         return 0.0
     low, high = float(levels[0]), float(levels[-1])
@@ -181,7 +181,7 @@ def read_columns(
 
 
 def ratings_of(column: NDArray[Any]) -> Doubles | None:
-    """Turns the column `rating` of `read_columns` into float64 [num_reviews], or None where it is empty."""
+    """Turns the column `rating` into float64 [num_reviews], or None if the column is empty."""
     ratings = np.ma.asarray(column, dtype=np.float64)
     return None if np.ma.getmaskarray(ratings).all() else np.asarray(ratings)
 

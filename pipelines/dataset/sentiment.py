@@ -82,7 +82,9 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
 
 
 def sentiment_of(text: str) -> float | None:
-    """Scores a text, from -1 to 1: the mean of its sentences; None where the lexicon knows no word of it.
+    """Scores a text from -1 to 1, as the mean score of the sentences.
+
+    Returns None if the lexicon knows no word of the text.
 
     >>> sentiment_of("A wonderful film! I love it.") > 0.5 > 0 > sentiment_of("Terrible, boring and bad.")
     True
@@ -123,7 +125,9 @@ def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
 
 
 def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Puts sentiment on the scale of the stars, which keep how often each comes.
+    """Gives the stars of the reviews out again in the order of their sentiment.
+
+    The text with the highest sentiment gets the most stars.
 
     If n reviews have one star, the n reviews with the lowest sentiment get one star, and so on upwards.
     Reviews of equal sentiment all get the stars of the middle one. Both arguments and the result are float

@@ -1,4 +1,4 @@
-"""Holds out each reviewer's last reviews, so that nothing is predicted from its future."""
+"""Holds out the last reviews of each reviewer, so that a model never predicts a review from a later one."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
 
 def in_order(reviews: Reviews, config: Config) -> Reviews:
-    """Returns the reviews as they are, or each reviewer's in a random order where time says nothing.
+    """Returns the reviews unchanged if times count, else shuffled for each reviewer.
 
     In a random order, which the seed of the configuration decides, each reviewer's last reviews are a random
     sample of their reviews.

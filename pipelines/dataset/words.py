@@ -39,7 +39,7 @@ _BATCH = 10_000
 
 
 def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
-    """Gives the words of one movie, each with the name of its field.
+    """Returns the words of one movie's metadata, each with the name of the field as a prefix.
 
     A category and a brand count as one word each. A price gives its order of magnitude, a year the spans of
     years that it lies in. Any of the TEXT_COLUMNS may be missing or None.
@@ -96,7 +96,10 @@ class WordFeatures(NamedTuple):
 
 
 def learn_features(words: csr_array) -> WordFeatures:
-    """Learns which counted words are known, how rare they are, and which ones go together."""
+    """Learns to reduce the counted words of movies to a few numbers a movie.
+
+    Learned are the vocabulary, the rarity of each word, and the reduction.
+    """
     from sklearn.decomposition import TruncatedSVD
 
     found = np.bincount(words.indices, minlength=words.shape[1])

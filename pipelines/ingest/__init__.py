@@ -1,1 +1,1 @@
-"""Turns staging tables into the prepared tables, and accounts for every row."""
+"""Turns the staging tables into tables of reviews, reviewers and movies, and accounts for every row read."""

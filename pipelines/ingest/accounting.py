@@ -1,4 +1,4 @@
-"""Accounts for every row that was read: kept, duplicate, filtered or rejected, and nothing else."""
+"""Counts every row that was read as exactly one of kept, duplicate, filtered or rejected."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ _EXPECTED = (
     "(Amazon's reviews of 2014, 2018 or 2023)"
 )
 _LENGTH_SHOWN = 100
-"""Characters of a row that an error shows."""
+"""The number of characters of a row that an error message shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileAccount:
-    """Accounts for one review file."""
+    """Holds the number of rows read from one review file."""
 
     path: str
-    """The path as it was given."""
+    """The path of the review file, as the user gave the path."""
     rows: int
-    """Rows read, without blank lines, the header, and the line in which a truncated file breaks off."""
+    """Rows read, without blank lines, the header line, and the incomplete last line of a truncated file."""
     truncated: bool = False
-    """Whether its gzip data ended too early."""
+    """Whether the gzip data of the review file ended too early."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetadataAccount:
-    """Accounts for all metadata files together."""
+    """Counts the lines of all metadata files together."""
 
     lines_read: int = 0
-    """Lines that are not blank."""
+    """The number of lines in the metadata files, without blank lines."""
     movies_described: int = 0
-    """Different movies that the lines describe."""
+    """The number of different movies that the metadata files describe."""
     lines_repeated: int = 0
-    """Lines about a movie that an earlier line describes already."""
+    """The number of metadata lines about a movie that an earlier line already describes."""
     lines_rejected: int = 0
-    """Lines that could not be used."""
+    """The number of metadata lines that could not be used."""
     reviewed_without_metadata: int = 0
-    """Movies with a usable review that no line describes; they are kept."""
+    """The number of movies that have a usable review but no metadata line, and are kept all the same."""
     unreadable_fields: Mapping[str, int] = field(default_factory=dict)
-    """Lines about reviewed movies whose title, price or rank cannot be read and becomes null, by field."""
+    """Maps title, price and rank to the number of lines in which the field is unreadable and becomes null."""
     truncated: tuple[str, ...] = ()
-    """The files whose gzip data ended too early."""
+    """The paths of the metadata files whose gzip data ended too early."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the account as plain values."""
+        """Returns the counts as a dictionary of values that JSON can hold."""
         return vars(self) | {
             "unreadable_fields": dict(self.unreadable_fields),
             "truncated": list(self.truncated),
@@ -67,31 +67,33 @@ class MetadataAccount:
 
 @dataclass(frozen=True, kw_only=True)
 class Accounting:
-    """Accounts for every row, in the order in which the steps act.
+    """Counts every row of the review files as kept, duplicate, filtered or rejected.
 
+    The steps of ingestion drop rows in this order:
     1. A row that cannot be used is rejected.
-    2. `since-until` and `unverified` filter the rows that remain.
-    3. All but a reviewer's latest review of a movie are duplicates.
-    4. The condition (`where`) filters the rows that remain, and then the k-core does.
+    2. The filters `since-until` (a range of days) and `unverified` drop single rows.
+    3. Every review of a movie by a reviewer except the latest is a duplicate.
+    4. The filter `where` drops the rows for which the user's SQL condition is not true.
+    5. The filter `k-core` drops reviewers and movies that have too few reviews.
 
     Raises:
-        DataError: the parts do not add up to the rows read.
+        DataError: the numbers of kept, duplicate, filtered and rejected rows do not add up to the rows read.
     """
 
     read: int
-    """Rows in the review files."""
+    """The number of rows in the review files."""
     kept: int
-    """Rows in the table `reviews`."""
+    """The number of rows in the table `reviews`."""
     duplicate: int
-    """Reviews of a movie by a reviewer who has a later review of the same movie."""
+    """The number of reviews whose reviewer wrote a later review of the same movie."""
     filtered_by: Mapping[str, int] = field(default_factory=dict)
-    """Rows that each filter dropped: since-until, unverified, where, k-core."""
+    """Maps each filter (since-until, unverified, where, k-core) to the number of rows it dropped."""
     rejected_by: Mapping[str, int] = field(default_factory=dict)
-    """Rows that could not be used, by reason."""
+    """Maps each reason for rejection to the number of rows rejected for that reason."""
     files: Sequence[FileAccount] = ()
-    """The review files, in the order given."""
+    """The counts of each review file, in the order in which the user gave the files."""
     metadata: MetadataAccount = field(default_factory=MetadataAccount)
-    """The metadata files."""
+    """The counts of the metadata files."""
 
     def __post_init__(self) -> None:
         explained = self.kept + self.duplicate + self.filtered + self.rejected
@@ -105,21 +107,21 @@ class Accounting:
 
     @property
     def filtered(self) -> int:
-        """Returns the number of rows that a filter dropped."""
+        """Returns the number of rows that all filters together dropped."""
         return sum(self.filtered_by.values())
 
     @property
     def rejected(self) -> int:
-        """Returns the number of rows that could not be used."""
+        """Returns the number of rows that were rejected as unusable."""
         return sum(self.rejected_by.values())
 
     @property
     def truncated(self) -> tuple[str, ...]:
-        """Returns the files, of reviews and of metadata, whose gzip data ended too early."""
+        """Returns the paths of the review and metadata files whose gzip data ended too early."""
         return (*(file.path for file in self.files if file.truncated), *self.metadata.truncated)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the account as plain values, for JSON and the manifest."""
+        """Returns the counts as a dictionary that JSON can hold, for reports and the manifest of an index."""
         return {
             "read": self.read,
             "kept": self.kept,
@@ -134,7 +136,7 @@ class Accounting:
         }
 
     def __str__(self) -> str:
-        """Says it in a line: `5,000 rows read = 4,959 kept + 41 duplicate + 0 filtered + 0 rejected`."""
+        """Returns one line: `5,000 rows read = 4,959 kept + 41 duplicate + 0 filtered + 0 rejected`."""
         parts = [
             f"{self.read:,} rows read = {self.kept:,} kept",
             f"{self.duplicate:,} duplicate",
@@ -151,10 +153,10 @@ def _reasons(counts: Mapping[str, int]) -> str:
 
 
 def write_rejected(database: duckdb.DuckDBPyConnection, path: Path, *, before: Path | None = None) -> int:
-    """Writes the rows that `ingest` rejected to a Parquet ledger: kind, file, line, reason, text.
+    """Writes the rows that `ingest` rejected to a Parquet file: kind, file, line, reason and text per row.
 
-    The rows of an older ledger `before` are written too; a row in both is written once. Returns the number
-    of rows in the ledger, which is written whole or not at all.
+    The rows of `before`, an older file of rejected rows, are added without repeating a row. Returns the
+    number of rows in the new file. The new file is written completely or not at all.
     """
     rows = database.sql(
         "select 'review' as kind, * from rejected union all select 'metadata', * from rejected_metadata "
@@ -167,10 +169,10 @@ def write_rejected(database: duckdb.DuckDBPyConnection, path: Path, *, before: P
 
 
 def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Checks that some row can be used.
+    """Checks that at least one row of the review files can be used.
 
     Raises:
-        DataError: there is no row, or all rows are rejected; names the most common reason.
+        DataError: the files have no row, or all rows are rejected; the message has the most common reason.
     """
     reasons = run(database, "staging/common_rejections").fetchall()
     if not reasons:
@@ -188,10 +190,10 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
 
 
 def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Checks that some line of the metadata can be used, if there are lines.
+    """Checks that at least one metadata line can be used, unless the metadata files have no lines.
 
     Raises:
-        DataError: all lines are rejected.
+        DataError: all metadata lines are rejected.
     """
     [(total, num_rejected)] = database.execute(
         "select count(*), count(reason) from metadata_lines"
@@ -208,7 +210,7 @@ def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequen
 
 
 def _found_fields(row_text: str) -> str:
-    """Says which fields were expected, and which fields the row has."""
+    """Returns the part of an error message that lists expected fields and a rejected row's fields."""
     try:
         row = json.loads(row_text)
     except ValueError:

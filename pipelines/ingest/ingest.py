@@ -1,4 +1,4 @@
-"""Ingests review and metadata files into the tables `reviews`, `reviewers`, `movies` and `rejected`."""
+"""Reads, cleans and filters review and metadata files into tables of reviews, reviewers and movies."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CHECKS = (
     "checks/core_holds",
     "checks/ratings_all_or_none",
 )
-"""Statements that select what must not be in the tables, whatever the files held."""
+"""SQL files that each select the rows that break a rule of the tables, so that no row must be selected."""
 
 _TEXT_COLUMNS = frozenset({"review_text", "summary"})
 
@@ -61,31 +61,34 @@ def ingest(
     cold: ColdConfig | None = None,
     few: bool = False,
 ) -> Accounting:
-    """Fills the database with the kept reviews, their reviewers and movies, and the rejected rows.
+    """Reads review and metadata files into the database, and returns the counts of kept and dropped rows.
 
-    Makes the tables `reviews` (one row per reviewer and movie), `reviewers` and `movies` (their rows are
-    numbered in the order of the bytes of the ids), `rejected` and `rejected_metadata`, and the view
-    `prepared`. Drops the staging tables, and returns the account of every row.
+    Makes the tables `reviews` (one row per reviewer and movie), `reviewers`, `movies`, `rejected` and
+    `rejected_metadata`, and the view `prepared`, which joins reviews with movies. The rows of `reviewers` and
+    of `movies` are numbered in the byte order of the ids. The staging tables are dropped at the end.
 
-    If cold movies are wanted, makes the tables `cold_movies` and `cold_reviews` (reviews of cold movies by
-    kept reviewers) too; no other table or figure counts them.
+    Cold movies are movies that metadata describes but that have too few reviews to learn from. If `cold`
+    enables cold movies, makes the tables `cold_movies` and `cold_reviews` too. `cold_reviews` holds the
+    reviews of cold movies by kept reviewers. No other table or count includes cold movies and cold reviews.
 
     Args:
-        database: an empty database, as `work_database` opens it.
-        reviews: review files, of any formats; of equally late reviews, the last one in the last file counts.
-        metadata: movie files; of several lines about one movie, the first that has a value counts. If none is
-            given, MovieLens' movie file beside its ratings is taken.
-        config: formats and filters.
-        keep_text: keep the words of the reviews, which are most of their bytes.
-        compare_text: keep a number for the words of each review, by which copies are found; 0 otherwise.
-        cold: which movies without enough reviews to take in; by default none.
-        few: allow that a single reviewer or movie is left, because an index holds others already.
+        database: an empty database that `work_database` opened.
+        reviews: review files of any formats. If a reviewer's latest reviews of a movie have the same time,
+            the last review in the last file is kept.
+        metadata: metadata files. If several lines describe a movie, each column takes the first value that is
+            not null. If no file is given, the MovieLens movie file in the folder of the ratings is read.
+        config: the formats of the files and the filters.
+        keep_text: whether to keep the texts of the reviews, which are most of the bytes of the files.
+        compare_text: whether to keep a hash of each review's text, so that copied reviews can be found; the
+            hash is 0 otherwise.
+        cold: how many reviews a cold movie may have; by default there are no cold movies.
+        few: whether a single reviewer or movie is enough, because an index holds other reviewers and movies.
 
     Raises:
         SourceError: a file cannot be read, or ends too early.
-        ConfigError: `config.columns` does not fit a table.
-        FilterError: `config.where` is not a filter, or fails on the data.
-        DataError: no row can be used, or too few are left.
+        ConfigError: `config.columns` names a column that a file does not have.
+        FilterError: `config.where` is no valid SQL condition, or fails on the data.
+        DataError: no row can be used, or too few reviewers or movies are left.
     """
     started = time.perf_counter()
     if not reviews:
@@ -163,7 +166,7 @@ def _stage_files(
     with_numbers: bool,
     describe_all: bool,
 ) -> list[Source]:
-    """Reads all files into the staging tables, and returns the files whose gzip data ended too early."""
+    """Reads all files into staging tables; returns the files whose gzip data ended too early."""
     started = time.perf_counter()
     with progress_of_files("Reading", sum(source.size for source in (*reviews, *metadata))) as on_read:
         truncated = stage_reviews(
@@ -184,7 +187,7 @@ def _stage_files(
 
 
 def _fill_tables(database: duckdb.DuckDBPyConnection, config: IngestConfig, *, keep_text: bool) -> None:
-    """Makes the prepared tables from the reviews that were selected, and checks them."""
+    """Makes the tables of the selected reviews, their reviewers and movies, and checks the tables."""
     run(database, "tables/reviewers")
     run(database, "tables/movies")
     run(database, "tables/reviews", keep_text=keep_text)

@@ -1,4 +1,4 @@
-"""Writes the cleaned reviews as one table in a file, for those who want the data and not the engine."""
+"""Writes the cleaned reviews as one table to a file, for users who want the data without a recommender."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def prepare(
     *,
     rejected: Path | None = None,
 ) -> Accounting:
-    """Writes the prepared table: one row per kept review, with the columns of its movie.
+    """Writes a table with one row per kept review, joined with the columns of the reviewed movie.
 
-    The columns are `PREPARED_COLUMNS`. In CSV a movie's links are one field, separated by bars, as its
-    categories are in both formats. The output ends with .parquet or .csv. The rejected rows are written as
-    Parquet, if a path is given for them. Returns the account of every row.
+    The columns are `PREPARED_COLUMNS`. `output` ends with .parquet or .csv. Vertical bars separate the names
+    in the column `category`, and in CSV also the addresses in the column `links`. If the path `rejected` is
+    given, the rejected rows are written to that path as Parquet. Returns the counts of kept and dropped rows.
 
     Raises:
-        EngineError: as `ingest`, or the table cannot be written; an older file at `output` then stays.
+        EngineError: `ingest` fails, or the table cannot be written; an older file at `output` then stays.
     """
     output = Path(output)
     for path in filter(None, (output, rejected)):
         check_output(Path(path), TABLE_SUFFIXES)
-    # The system's temporary folder may lack room for the data, so the database lies beside the output.
+    # The system's temporary folder may be too small for the data, so the database is beside the output file.
     with work_database(config.ingest, output.parent) as database:
         accounting = ingest(database, reviews, metadata, config.ingest, keep_text=True)
         rows = database.table("prepared")
-        if output.suffix == ".csv":
+        if output.suffix.lower() == ".csv":
             rows = database.sql("select * replace (array_to_string(links, ' | ') as links) from prepared")
         write_table(rows, output)
         if rejected:

@@ -1,4 +1,4 @@
-"""Selects the reviews that are kept: filters, one review per pair, a condition in SQL, and the k-core."""
+"""Selects the reviews to keep: by filters, by latest review, by an SQL condition and by the k-core."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PREPARED_COLUMNS = (
     *("unix_review_time", "vote", "verified", "category", "title", "main_cat", "description", "brand"),
     *("price", "links", "reviewer_count", "movie_count", "average_rating"),
 )
-"""The columns of the prepared table, in their order."""
+"""The columns of the view `prepared`, which joins reviews with movies, in order."""
 
 WHERE_COLUMNS = (*PREPARED_COLUMNS, "rank", "year", "date")
-"""The columns that a condition may name."""
+"""The columns that the SQL condition of the option `--where` may name."""
 
 
 def select_reviews(
@@ -33,19 +33,22 @@ def select_reviews(
     *,
     few: bool = False,
 ) -> tuple[int, dict[str, int]]:
-    """Fills `core_reviews` with the reviews that are kept.
+    """Fills the table `core_reviews` with the reviews to keep.
 
-    Returns the number of duplicates, and the number of rows that each filter dropped.
+    Returns the number of duplicates, and for each filter the number of rows that the filter dropped.
 
     The steps, in order:
-        1. `since`, `until` and `verified_only` drop single rows, so the latest review within the time counts.
-        2. One review per reviewer and movie stays, the latest.
-        3. The condition filters rows of the prepared table, with the counts and averages of step 2.
-        4. The k-core drops reviewers and movies with too few reviews, so nothing after it can break it.
+        1. `config.since`, `until` and `verified_only` drop single rows, so that a review outside the range of
+           days never replaces a review inside the range.
+        2. Only the latest review of each pair of reviewer and movie stays.
+        3. The SQL condition `config.where` drops rows; the condition may use counts and averages over the
+           reviews that step 2 left.
+        4. The k-core drops reviewers and movies with too few reviews. No step follows that could drop further
+           reviews, so every reviewer and every movie keeps enough reviews.
 
     Raises:
-        DataError: no review is left, or a single reviewer or movie although `few` does not allow that.
-        FilterError: the condition fails on the data.
+        DataError: no review is left, or only one reviewer or movie is left although `few` is false.
+        FilterError: the SQL condition fails on the data.
     """
     run(database, "tables/numbered_ids")
     run(
@@ -70,7 +73,7 @@ def select_reviews(
 
 
 def scrape_wanted_links(database: duckdb.DuckDBPyConnection, wanted: str, config: IngestConfig) -> None:
-    """Scrapes the links of the movies that the statement `wanted` selects, if any details need a parser."""
+    """Scrapes the links of the movies that the SQL file `wanted` selects, if any details need a parser."""
     run(database, wanted)
     if count_rows(database, "(from staged_metadata where details is not null limit 1)"):
         scrape_links(database, threads=config.threads)
@@ -79,7 +82,7 @@ def scrape_wanted_links(database: duckdb.DuckDBPyConnection, wanted: str, config
 def _apply_condition(
     database: duckdb.DuckDBPyConnection, config: IngestConfig, condition_columns: Collection[str]
 ) -> int:
-    """Fills `core_reviews` with the latest reviews for which the condition is true, and counts them."""
+    """Fills `core_reviews` with the latest reviews for which `config.where` is true; returns their number."""
     if config.where is None:
         database.execute("create or replace table core_reviews as select * from latest_reviews")
         return count_rows(database, "core_reviews")
@@ -88,7 +91,7 @@ def _apply_condition(
     run(database, "tables/candidate_rows")
     with _filter_errors(config.where):
         require_condition(database, config.where, "candidate_rows")
-        # The condition was parsed, and proved to be an expression over known columns.
+        # `check_filter` has parsed the condition, and found only an expression over known columns.
         database.execute(
             "create or replace table core_reviews as select * from latest_reviews where review_number in "
             f"(select review_number from candidate_rows where ({config.where}\n))"
@@ -98,7 +101,7 @@ def _apply_condition(
 
 @contextmanager
 def _filter_errors(condition: str) -> Iterator[None]:
-    """Turns errors of DuckDB into FilterError, other than errors about full memory or a full disk."""
+    """Turns DuckDB's errors into FilterError, except errors about full memory or a full disk."""
     import duckdb
 
     try:
@@ -110,7 +113,10 @@ def _filter_errors(condition: str) -> Iterator[None]:
 
 
 def _shrink_to_core(database: duckdb.DuckDBPyConnection, config: IngestConfig) -> int:
-    """Drops reviewers and movies with too few reviews until no more are dropped; counts the reviews left."""
+    """Drops reviewers and movies with too few reviews repeatedly, until none is left to drop.
+
+    Returns the number of reviews in `core_reviews` at the end.
+    """
     count = count_rows(database, "core_reviews")
     if config.min_reviews_per_reviewer <= 1 and config.min_reviews_per_movie <= 1:
         return count
@@ -153,7 +159,7 @@ def _require_enough(
 
 
 def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
-    """Says how to change the filter that dropped the most rows."""
+    """Returns the part of an error message that says how to change the filter that dropped the most rows."""
     most = max(filtered_by, key=lambda reason: filtered_by[reason])
     return {
         "since-until": "widen --since and --until (reviews without a time fall outside)",
@@ -167,18 +173,18 @@ def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
 def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig, cold: ColdConfig) -> None:
     """Fills `cold_movies` with movies that are described but not kept, and `cold_reviews` with their reviews.
 
-    A condition must be true of a cold movie too; the columns that only a review has are then null. The tables
-    of the kept `reviewers` and `movies` must be there.
+    A cold movie has at most `cold.max_reviews` reviews. The SQL condition `config.where` must be true of a
+    cold movie too, with nulls in the columns of reviews. The tables `reviewers` and `movies` must be filled.
 
     Raises:
-        FilterError: the condition fails on the data.
+        FilterError: the SQL condition fails on the data.
     """
     run(database, "cold_start/candidates", max_reviews=cold.max_reviews)
     scrape_wanted_links(database, "cold_start/unscraped_cold_movies", config)
     run(database, "cold_start/movies")
     if config.where is not None:
         run(database, "cold_start/rows")
-        # The condition proved to be an expression over known columns when the reviews were chosen.
+        # `check_filter` has found the condition to be an expression over known columns.
         with _filter_errors(config.where):
             database.execute(
                 "delete from cold_movies where movie_id not in "

@@ -82,7 +82,9 @@ def calibration_error(
 def calibration_bins(
     probabilities: ArrayLike, outcomes: ArrayLike, *, bins: int = CALIBRATION_BINS
 ) -> list[dict[str, float]]:
-    """Lists the bins that `calibration_error` adds up and that are not empty, with both means and the count.
+    """Lists the non-empty bins of `calibration_error`.
+
+    A bin has the mean predicted chance, the share of likes and the number of reviews.
 
     >>> calibration_bins([0.5, 0.5], [True, False])
     [{'mean_predicted': 0.5, 'share_liked': 0.5, 'count': 2}]

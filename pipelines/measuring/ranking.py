@@ -63,7 +63,8 @@ def rank_held_out(
 
     The movies of training reviews are left out, and equal scores are ordered by movie row. A like of a movie
     that nobody reviewed in training counts, though most models cannot find it. A like of a movie that its
-    reviewer has in training does not count. Only reviewers with a like that counts are ranked.
+    reviewer has in training does not count. A reviewer is ranked only if a held-out like is among the movies
+    that are ranked.
 
     Args:
         score: gives the scores of all movies for a batch of reviewer rows.
@@ -102,7 +103,9 @@ def rank_held_out(
 
 
 def top_of(model: Model) -> Top:
-    """Makes `top` of `rank_held_out` from a trained model, which leaves out the movies of its histories.
+    """Makes the argument `top` of `rank_held_out` from a trained model.
+
+    The lists leave out the movies of the histories.
 
     The result raises TrainingError where a score is not a number.
     """
@@ -151,7 +154,7 @@ def _check_numbers(scores: Floats) -> None:
 
 
 def _among(candidates: Rows | None, scores: Floats, reviewer_rows: Rows) -> Floats:
-    """Rules out all movies but the candidates, where they are given."""
+    """Excludes all movies but the given candidates; excludes none if no candidates are given."""
     if candidates is None:
         return scores
     num_movies = scores.shape[1]

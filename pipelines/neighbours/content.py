@@ -26,7 +26,9 @@ _ROWS_AT_ONCE = 2**13
 
 
 def content_features(words: csr_array) -> Floats | None:
-    """Turns counted words of movies into vectors whose inner products are cosines.
+    """Turns the counted words of movies into vectors of length one.
+
+    The inner product of two vectors is a cosine.
 
     Returns float32 [num_movies, num_features], of length 1, or 0 where nothing is known of a movie; None
     where too few movies are described.

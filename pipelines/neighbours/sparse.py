@@ -33,7 +33,7 @@ def matrix_of(table: NeighbourTable) -> csr_array:
 
 
 def table_of(matrix: csr_array) -> NeighbourTable:
-    """Returns a matrix, whose row holds the neighbours of a movie, as a table."""
+    """Converts a sparse matrix, whose rows hold the neighbours of a movie each, to a neighbour table."""
     return NeighbourTable(
         matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
     )

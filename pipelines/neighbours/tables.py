@@ -69,8 +69,8 @@ class Neighbours(NamedTuple):
 def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
     """Returns the kinds of table that are tried besides plain co-reviews.
 
-    Many reviews want a linear model with a strong penalty. Few want co-reviews, the more damped the fewer
-    reviews the movies have.
+    Many reviews want a linear model with a strong penalty. Few reviews favour co-reviews, damped the more the
+    fewer reviews the movies have.
     """
     factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
     penalties = factors if num_movies <= config.linear_up_to else ()
@@ -87,7 +87,7 @@ def build_neighbours(
     limits: IngestConfig,
     kinds: Sequence[NeighbourKind] = (),
 ) -> Neighbours:
-    """Builds the table of co-reviews, that of ratings, and those of further kinds.
+    """Builds the neighbour tables of co-reviews, of ratings, and of the further kinds that are wanted.
 
     *Co-reviews* are pairs of movies that the same reviewers came to; a reviewer of n movies adds 1 / sqrt(n)
     to each pair, and likes count more. *Damped* co-reviews weigh a pair of movies with c and d reviews by the
@@ -124,7 +124,9 @@ def build_neighbours(
 def linear_neighbours(
     reviews: Reviews, weights: NDArray[np.floating], *, l2: float, num_neighbours: int = NUM_LINEAR_NEIGHBOURS
 ) -> NeighbourTable:
-    """Fits the linear model that best restores each review from its reviewer's others; keeps strong weights.
+    """Fits a linear model, and keeps the largest weights of each movie as neighbours.
+
+    The model predicts each review from the reviewer's other reviews.
 
     With X the reviewers' weighted reviews, P the inverse of X'X + l2, and B = -P / diag(P) with an empty
     diagonal, X B restores X with the least squared error (Steck 2019, "Embarrassingly shallow autoencoders

@@ -1,1 +1,1 @@
-"""Reads files of every format into staging tables, losing no row."""
+"""Reads review and metadata files of every format into staging tables, without losing a row."""

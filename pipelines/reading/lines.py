@@ -1,4 +1,4 @@
-"""Reads text files as blocks of whole lines, in constant memory, and finds the lines of a block."""
+"""Reads a text file in constant memory, as blocks of whole lines, and splits a block into its lines."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from numpy.typing import ArrayLike, NDArray
 from engine.errors import SourceError
 
 BLOCK_SIZE = 8 << 20
-"""Bytes of text in a block, about: smaller blocks cost a statement each, larger ones cost memory."""
+"""Approximate bytes of text in a block: smaller blocks need more SQL statements, larger ones more memory."""
 MAX_LINE = 64 << 20
-"""Bytes of the longest line that is read; a file without line ends would fill the memory otherwise."""
+"""The greatest length of a line in bytes; without a limit, a file without line ends would fill the memory."""
 GZIP_MAGIC = b"\x1f\x8b"
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CHUNK = 1 << 20
-"""Bytes of a gzip file that are read at once."""
+"""Compressed bytes that one read call takes from a gzip file."""
 _MAX_STEPS_BACK = 1_000
-"""Lines that are searched for the end of a quoted field; a quote that is astray has none."""
+"""The most lines to go back to find a line end outside a quoted field; an unpaired quote would go further."""
 _WHITESPACE = np.frombuffer(b" \t\n\r\v\f", dtype=np.uint8)
 
 
 class Block(NamedTuple):
-    """Holds whole lines of a file."""
+    """Holds consecutive whole lines of a file."""
 
     first_line: int
-    """The number of the first line, counted from 1."""
+    """The line number of the block's first line in the file, counted from 1."""
     data: bytes
-    """The lines, without a byte order mark, separated by line feeds alone."""
+    """The bytes of the lines, separated by line feeds alone, without a byte order mark."""
 
 
 @dataclass(eq=False)
 class BlockReader:
-    """Reads one file once, block by block."""
+    """Iterates once over the blocks of one file."""
 
     path: Path
     _: KW_ONLY
     compressed: bool
-    """Whether the file is gzip."""
+    """Whether the file is compressed with gzip."""
     quoted: bool = False
-    """Whether no block may end within a quoted field, because CSV may have line breaks there."""
+    """Whether a block must not end inside a quoted field, because a quoted field may contain line breaks."""
     on_read: Callable[[int, int], object] | None = None
-    """Called with the number of bytes and the number of lines read since its last call."""
+    """Callback that receives the number of bytes and the number of lines read since its last call."""
     block_size: int = BLOCK_SIZE
-    """Bytes of text in a block."""
+    """The approximate number of bytes of text in a block."""
     truncated: bool = field(default=False, init=False)
-    """Whether the gzip data ended too early; known after the last block."""
+    """Whether the gzip data ended too early, which is known only after the last block was read."""
 
     def __iter__(self) -> Iterator[Block]:
-        """Yields the blocks in order. The line in which a truncated file breaks off is left out.
+        """Yields the blocks in file order, without the incomplete last line of a truncated gzip file.
 
         Raises:
             SourceError: the file cannot be read, is damaged, or has a line longer than `MAX_LINE`.
@@ -93,12 +93,13 @@ class BlockReader:
             self.on_read(num_bytes, num_lines)
 
     def _end_of_lines(self, data: bytes) -> int:
-        """Returns the position after the last whole line; 0 if no line is whole."""
+        """Returns the offset behind the last whole line of the data, or 0 if no line is whole."""
         end = data.rfind(b"\n") + 1
         num_quotes = data.count(b'"', 0, end)
         if not self.quoted or num_quotes % 2 == 0:
             return end
-        # The number of quotes is odd, so the last line break is inside a field, or a quote is astray.
+        # An odd number of quotes means that the last line break is inside a quoted field, or that a quote is
+        # unpaired.
         shorter = end
         for _ in range(_MAX_STEPS_BACK):
             previous = data.rfind(b"\n", 0, shorter - 1) + 1
@@ -125,14 +126,14 @@ class BlockReader:
         return chunk
 
     def _inflate(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Decompresses one gzip member after the other, and yields pieces of bounded size."""
+        """Decompresses all members of a gzip file, and yields pieces of at most `block_size` bytes."""
         inflater = isal_zlib.decompressobj(wbits=31)
         started = False
         for chunk in chunks:
             pending = chunk
             while pending:
                 if not started and not pending.strip(b"\0"):
-                    break  # padding after the last member
+                    break  # zero bytes that pad the file after the last gzip member
                 started = True
                 try:
                     piece = inflater.decompress(pending, self.block_size)
@@ -159,7 +160,7 @@ def _block(first_line: int, data: bytes) -> Block:
 
 
 def decode_lines(data: bytes) -> str:
-    """Decodes a block; a line that is not UTF-8 is written with escapes after a leading null character."""
+    """Decodes a block as UTF-8; a line in another encoding becomes a null character and escaped bytes."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -174,28 +175,29 @@ def _decode_line(line: bytes) -> str:
 
 
 class Lines(NamedTuple):
-    """Holds the lines of a block that are not blank."""
+    """Holds the lines of a block, except blank lines."""
 
     data: bytes
-    """The block."""
+    """The bytes of the whole block, blank lines included."""
     numbers: NDArray[np.int64]
-    """int64 [num_lines], the numbers of the lines in the file, ascending."""
+    """int64 [num_lines], the line number of each line in the file, ascending."""
     starts: NDArray[np.int64]
-    """int64 [num_lines], where each line begins in the data."""
+    """int64 [num_lines], the offset in the data at which each line starts."""
     ends: NDArray[np.int64]
-    """int64 [num_lines], where each line ends, without its line feed."""
+    """int64 [num_lines], the offset in the data at which each line ends, before its line feed."""
 
     def besides(self, taken: ArrayLike) -> tuple[list[str], list[int]]:
-        """Returns the texts and the numbers of the lines whose numbers are not in `taken`."""
+        """Returns the texts and the line numbers of all lines except the line numbers in `taken`."""
         places = np.flatnonzero(~np.isin(self.numbers, np.asarray(taken)))
         bounds = zip(self.starts[places].tolist(), self.ends[places].tolist(), strict=True)
         return [self.data[start:end].decode("utf-8") for start, end in bounds], self.numbers[places].tolist()
 
 
 def lines_of(block: Block, numbers: Sequence[int] | None = None) -> Lines:
-    """Finds the lines of a block, whose numbers are given if they do not follow each other.
+    """Finds the lines of a block that are not blank.
 
-    A line that is not UTF-8 is written as `decode_lines` does.
+    `numbers` holds the line number of every line of the block; by default lines are numbered consecutively
+    from `block.first_line`. `decode_lines` says what becomes of a line that is not UTF-8.
     """
     data = block.data
     try:
@@ -211,7 +213,7 @@ def lines_of(block: Block, numbers: Sequence[int] | None = None) -> Lines:
         given = np.arange(block.first_line, block.first_line + len(ends))
     else:
         given = np.asarray(numbers, dtype=np.int64)
-    # Only a line that begins with a space can be blank, and in most files no line does.
+    # A blank line begins with whitespace or is empty; in most files no line begins with whitespace.
     spaced = np.flatnonzero(np.isin(values[starts], _WHITESPACE))
     blank = [place for place in spaced.tolist() if not data[starts[place] : ends[place]].strip()]
     if blank:
@@ -221,10 +223,10 @@ def lines_of(block: Block, numbers: Sequence[int] | None = None) -> Lines:
 
 @contextmanager
 def file_of(lines: Lines, folder: Path) -> Iterator[dict[str, object]]:
-    """Writes the lines to a file, and deletes the file when the block ends.
+    """Writes the lines to a temporary file, which is deleted when the `with` statement ends.
 
-    DuckDB reads JSON from a file several times as fast as from a value. Yields the parameters of a statement
-    that reads the file: path, size, first_line and lines.
+    DuckDB reads JSON from a file several times as fast as from a parameter. Yields the parameters for the SQL
+    statement that reads the file: path, size, first_line and lines.
     """
     first, last = int(lines.numbers[0]), int(lines.numbers[-1])
     follow = last - first + 1 == len(lines.numbers)

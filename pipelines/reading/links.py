@@ -1,4 +1,4 @@
-"""Finds the links in a movie's `details` with BeautifulSoup, in several processes if they are many."""
+"""Finds the links in the `details` of movies with BeautifulSoup, in several processes if movies are many."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 20_000
-"""Movies whose details are in memory at once."""
+"""The number of movies whose details are in memory at the same time."""
 _NO_LINKS = ("#", "javascript:", "mailto:")
-"""Addresses that begin with these lead nowhere."""
+"""Prefixes of addresses that lead to no other page, so that such addresses are left out."""
 
 
 def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> None:
-    """Fills `scraped_links` with the links in `described_movies` of the movies in `wanted_movies` (movie_id).
+    """Finds the links of the movies in the table `wanted_movies`, and adds them to the table `scraped_links`.
 
-    As many processes as `threads` share the work, or one a core if it is 0.
+    The links are read from the column `details` of the view `described_movies`. The work is shared by
+    `threads` child processes, or by one child process per core if `threads` is 0.
     """
     reader = open_cursor(database)
     reader.execute(
@@ -38,9 +39,9 @@ def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> No
 
 
 def links_of(details: str) -> list[str]:
-    """Returns the links in the details of one movie, in their order, each once.
+    """Returns the addresses that the details of one movie link to, without repeats, in order of appearance.
 
-    The details are HTML, or a JSON object some of whose values are HTML.
+    The details are HTML, or a JSON object in which some values are HTML.
 
     Example:
         >>> links_of('<div><a href="/dp/1">one</a> <a href=" /dp/1 ">again</a></div>')
@@ -58,7 +59,7 @@ def links_of(details: str) -> list[str]:
 
 
 def _html_in(details: str) -> Iterator[str]:
-    """Yields the pieces of HTML in a text, which may be JSON."""
+    """Yields a text as HTML, or the strings that contain "<" if the text is a JSON object."""
     if not details.lstrip().startswith("{"):
         yield details
         return

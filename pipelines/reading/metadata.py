@@ -1,4 +1,4 @@
-"""Reads metadata files of every format: each line becomes the JSON object that Amazon would have written."""
+"""Reads metadata files of every format, after turning each movie into a JSON object in Amazon's format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
-"""Rows of a Parquet file that are in memory at once."""
+"""The number of rows of a Parquet file that are in memory at the same time."""
 
 
 def stage_metadata(
@@ -31,15 +31,17 @@ def stage_metadata(
     describe_all: bool = False,
     on_read: Callable[[int, int], object] | None = None,
 ) -> list[Source]:
-    """Notes every line in `metadata_lines`, and cleans the lines of reviewed movies into `staged_metadata`.
+    """Reads metadata files into the tables `metadata_lines` and `staged_metadata`.
 
-    The table `reviewed_movies` says which movies are reviewed; `describe_all` cleans the lines of all others
-    too. Of several lines about one movie, the first that has a value counts. The database must be outside of
-    a transaction. `on_read` is called with the number of bytes and the number of lines read since its last
-    call. Returns the files whose gzip data ended too early.
+    `metadata_lines` gets one row per line. `staged_metadata` gets the cleaned values of each line about a
+    movie in the table `reviewed_movies`, or about any movie if `describe_all` is true. No transaction may be
+    open in the database. If several lines describe a movie, the view `described_movies` later combines them.
+    `on_read` is called with the number of bytes and the number of lines read since its last call. Returns the
+    files whose gzip data ended too early.
 
     Raises:
-        SourceError: a file is damaged, has no column with the movie's id, or ends too early.
+        SourceError: a file is damaged, has no column with the movie's id, or ends too early although
+            `config.allow_truncated` is false.
     """
     truncated: list[Source] = []
     for file, source in enumerate(sources):
@@ -116,7 +118,7 @@ def _table_lines(source: Source, reader: BlockReader, columns: Mapping[str, str]
 def _parquet_lines(
     database: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, str]
 ) -> Iterator[Lines]:
-    # The staging statements run between two batches, so the file is read through a cursor of its own.
+    # Other statements run between two batches of rows, so a separate cursor reads the Parquet file.
     reader = open_cursor(database)
     places = _find_columns(source, open_parquet(reader, source.path).columns, columns)
     reader.execute("select * from read_parquet($path)", {"path": str(source.path)})
@@ -128,7 +130,7 @@ def _parquet_lines(
 
 
 def _decode_legacy(data: bytes) -> str:
-    """Decodes a block as UTF-8, or as Latin-1 if it is not UTF-8, as in MovieLens' older movie files."""
+    """Decodes a block as UTF-8, or else as Latin-1, which MovieLens' older movie files use."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -141,7 +143,7 @@ def _find_columns(source: Source, header: Sequence[str], columns: Mapping[str, s
 
 
 def _row_to_json(fields: Sequence[str], places: Mapping[str, int], source: Source) -> str:
-    """Returns a row of a table as JSON: an object, or a text, to be rejected, if it lacks or adds fields."""
+    """Returns a table row as a JSON object, or as a JSON string, to be rejected, if fields are missing."""
     if len(fields) != source.num_fields:
         return json.dumps(",".join(fields))
     return _to_json({name: fields[place] for name, place in places.items()})

@@ -1,4 +1,4 @@
-"""Turns movie lines that are not JSON into Amazon's metadata: MovieLens' lines and Python literals."""
+"""Converts lines of MovieLens' movie files, and lines that are Python literals, to Amazon's JSON metadata."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ _GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama",
     "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
 )  # fmt: skip
-"""The genres of u.item's flags, in their order (u.genre)."""
+"""Genres in the order in which MovieLens' file u.item has a 0/1 flag for each genre (from u.genre)."""
 
 NUM_ITEM_FIELDS = 5 + len(_GENRES)
-"""Fields of a line of u.item: id, title, two dates, address, and a flag for each genre."""
+"""The number of fields in a line of u.item: id, title, two dates, address, and a 0/1 flag for each genre."""
 
 
 def item_movie(fields: Sequence[str]) -> dict[str, object] | None:
-    """Reads a line of u.item: id | title | release date | video date | address | 19 flags; else None."""
+    """Reads a movie from a u.item line: id, title, release date, video date, address and 19 genre flags.
+
+    Returns None if the number of fields is different.
+    """
     if len(fields) != NUM_ITEM_FIELDS:
         return None
     movie_id, title, date, _, link, *flags = fields
@@ -29,7 +32,10 @@ def item_movie(fields: Sequence[str]) -> dict[str, object] | None:
 
 
 def dat_movie(fields: Sequence[str]) -> dict[str, object] | None:
-    """Reads a line of movies.dat: id :: title :: genres between bars; else None."""
+    """Reads a movie from the fields of a movies.dat line: id, title, and genres separated by vertical bars.
+
+    Returns None if the number of fields is not three.
+    """
     if len(fields) != 3:
         return None
     movie_id, title, genres = fields
@@ -37,7 +43,7 @@ def dat_movie(fields: Sequence[str]) -> dict[str, object] | None:
 
 
 def literals_to_json(text: str) -> str:
-    """Turns the lines of a block that are Python literals into JSON; other lines stay as they are."""
+    """Converts the lines of a block that are Python dictionaries to JSON, and keeps other lines unchanged."""
     lines = text.split("\n")
     places = [place for place, line in enumerate(lines) if line.startswith("{'")]
     converted = map_texts(literal_to_json, [lines[place] for place in places])
@@ -47,7 +53,9 @@ def literals_to_json(text: str) -> str:
 
 
 def literal_to_json(line: str) -> str:
-    """Turns a literal into JSON; a line that is no literal stays as it is, and is rejected as JSON later.
+    """Converts a Python literal to JSON.
+
+    Returns the line unchanged if the line is no Python literal; a later step rejects the line.
 
     Example:
         >>> literal_to_json("{'asin': 'B1', 'price': 9.5}")

@@ -1,4 +1,4 @@
-"""Reads review files of every format into one staging table, losing no row."""
+"""Reads review files of every format into one staging table, without losing a row."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_TEXT_LENGTH = 20
-"""Characters of a text that may be a copy; shorter ones ("Great movie!") are written about many movies."""
+"""The least length of a text that may count as a copy; short texts ("Great movie!") repeat by chance."""
 
 _FIELD_END = "\x1f"
-"""Separates the fields of a record whose quotes have been removed; ASCII's own unit separator."""
+"""ASCII's unit separator, which separates the fields of a CSV record after its quotes were removed."""
 _RECORD_END = "\x1e"
-"""Separates records whose quotes have been removed, which may hold line breaks; ASCII's record separator."""
+"""ASCII's record separator, which separates CSV records that may contain line breaks."""
 _NO_HEADER: Mapping[str, int] = {"reviewer": 0, "movie": 1, "rating": 2, "time": 3}
-"""The columns of MovieLens' files without a header."""
+"""The position of each column, counted from 0, in MovieLens' rating files, which have no header line."""
 _DOUBTFUL_AT_ONCE = 5_000
-"""Doubtful lines of a thread that are collected for one statement, which has a fixed cost."""
+"""The number of lines left out by the fast SQL statement that a thread collects for the slower statement."""
 
 
 class Records(NamedTuple):
-    """Holds a block of delimited text as the staging statement takes it."""
+    """Holds a block of delimited text as parameters of the SQL statement `stage_delimited_reviews`."""
 
     text: str
     first_line: int
     lines: list[int] | None = None
-    """The line on which each record begins; None if every line is a record."""
+    """The line number at which each record begins, or None if every line is one record."""
     delimiter: str = ""
     record_end: str = "\n"
 
@@ -51,20 +51,20 @@ def stage_reviews(
     with_numbers: bool = False,
     on_read: Callable[[int, int], object] | None = None,
 ) -> list[Source]:
-    """Appends every row of the files to `staged_reviews`; a row that cannot be used carries a reason.
+    """Appends every row of the review files to `staged_reviews`, with a reason if the row cannot be used.
 
-    The database must hold the empty staging tables, and be outside of a transaction. Of equally late reviews,
-    the one in the later file counts. `with_text` keeps the words of the reviews, which are most of the bytes;
-    `with_numbers` keeps a number for the words of each review, by which copies are found, and 0 otherwise.
-    `on_read` is called with the number of bytes and the number of lines read since its last call. Returns the
-    files whose gzip data ended too early.
+    The database must hold the empty staging tables, and no transaction may be open in the database.
+    `with_text` keeps the texts of the reviews, which are most of the bytes. `with_numbers` keeps a hash of
+    each review's text, so that copied reviews can be found, and 0 otherwise. `on_read` is called with the
+    number of bytes and the number of lines read since its last call. Returns the files whose gzip data ended
+    too early.
 
     Raises:
-        SourceError: a file is damaged, or ends too early although that is not allowed.
-        ConfigError: the columns do not fit a table.
-        DataError: the folder of the work database cannot be written to.
+        SourceError: a file is damaged, or ends too early although `config.allow_truncated` is false.
+        ConfigError: `config.columns` names a column that a file does not have.
+        DataError: no file can be written to the folder of the database.
     """
-    # The columns of every table are checked before the first one is read, which may take minutes.
+    # The columns of every file are checked first, because reading a single file may take minutes.
     places = [_find_columns(database, source, config.columns) for source in sources]
     min_text_length = MIN_TEXT_LENGTH if with_numbers else None
     truncated: list[Source] = []
@@ -92,10 +92,10 @@ def stage_reviews(
 def stage_json_reviews(
     cursor: duckdb.DuckDBPyConnection, blocks: Iterator[Block], folder: Path, parameters: Mapping[str, object]
 ) -> None:
-    """Appends every line that is not blank to `staged_reviews`; a line that cannot be used carries a reason.
+    """Appends each JSON line that is not blank to `staged_reviews`, with a reason if the line is unusable.
 
-    Each block lies in the folder as a file while DuckDB reads it. The cursor must have the functions of
-    `add_functions`; the parameters are file, with_text and min_text_length.
+    Each block is written to the folder as a file, so that DuckDB can read the block quickly. The caller must
+    have called `add_functions` with the cursor. The parameters are file, with_text and min_text_length.
     """
     texts: list[str] = []
     numbers: list[int] = []

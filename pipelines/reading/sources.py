@@ -1,4 +1,4 @@
-"""Checks a source file before anything is read, and tells its format by its content."""
+"""Checks that a review or metadata file can be read, and recognises the file's format by its content."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from pipelines.reading.lines import GZIP_MAGIC, BlockReader
 from pipelines.reading.movie_lines import NUM_ITEM_FIELDS
 
 _HEAD_SIZE = 1 << 20
-"""Bytes in which the first lines are searched for."""
+"""The number of bytes from the start of a file among which its first lines are looked for."""
 _NUM_HEAD_LINES = 25
-"""Lines that tell the format."""
+"""The number of lines from the start of a file that decide about the file's format."""
 _NUM_TEXT_BYTES = 64
-"""Bytes at the start of a file that must not hold a null character; later, one only spoils its own line."""
+"""Bytes at the start of a file in which a null byte shows that the file is no text.
+
+A null byte further on makes only its own line unusable.
+"""
 _OTHER_ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _MOVIELENS_RATING = re.compile(r"[^\t]+\t[^\t]+\t[0-9.]+(\t[0-9]+)?")
 _MOVIE_FILES = ("u.item", "movies.dat", "movies.csv")
@@ -28,33 +31,33 @@ _RATING_FILES = ("u.data", "ratings.dat", "ratings.csv")
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file that can be read, and its format."""
+    """Holds the path and the format of a review or metadata file."""
 
     path: Path
     layout: Literal["json", "delimited", "parquet"]
     compressed: bool = False
-    """Whether the file is gzip."""
+    """Whether the file is compressed with gzip."""
     delimiter: str = ""
-    """Separates the fields of a delimited file."""
+    """The text that separates the fields in a line of a delimited file."""
     header: tuple[str, ...] = ()
-    """The column names of a delimited file; empty if it has no header line."""
+    """The column names of a delimited file, or empty if the file has no header line."""
     header_line: int = 0
-    """The number of the header line; 0 if there is none."""
+    """The line number of the header line, counted from 1, or 0 if the file has no header line."""
     num_fields: int = 0
-    """Fields of a line of a delimited file."""
+    """The number of fields in each line of a delimited file."""
 
     @property
     def size(self) -> int:
-        """Returns the bytes of the file."""
+        """Returns the size of the file in bytes."""
         return self.path.stat().st_size
 
 
 def inspect_source(path: Path, format: str = "auto") -> Source:
-    """Checks that a file can be read, and tells its format by its first lines.
+    """Checks that a file can be read, and recognises the format of the file by its first lines.
 
     Args:
-        path: the file, plain or gzip.
-        format: "auto", or "amazon", "movielens" or "table" if the user knows the format.
+        path: the file, which may be compressed with gzip.
+        format: "amazon", "movielens" or "table" as given by the user, or "auto" to recognise the format.
 
     Raises:
         SourceError: the file is missing, empty, a directory, not readable, not text, or of no known format.
@@ -68,7 +71,7 @@ def inspect_source(path: Path, format: str = "auto") -> Source:
         raise SourceError(f"{path} holds nothing but blank lines; expected reviews, one a line.", path=path)
     texts = [text for _, text in lines]
     has_object = any(map(_is_object, texts))
-    # Without an object, half of the lines must begin like one; some bad lines do not matter.
+    # If no line is a JSON object, half of the lines must begin like JSON; a few may be damaged.
     num_begun = sum(text.lstrip().startswith(("{", "[")) for text in texts)
     looks_like_json = has_object or num_begun * 2 >= len(texts)
     if format == "amazon" or (format == "auto" and looks_like_json):
@@ -97,7 +100,7 @@ def _is_object(text: str) -> bool:
 
 
 def _first_bytes(path: Path) -> bytes:
-    """Checks that a file can be read, and is no archive of another kind; returns its first bytes."""
+    """Checks that a file can be read and is no zip, bzip2, xz or zstd archive; returns its first 64 bytes."""
     try:
         if path.is_dir():
             raise SourceError(f"{path} is a directory; expected a file.", path=path)
@@ -122,7 +125,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _head(path: Path, compressed: bool) -> list[tuple[int, str]]:
-    """Returns the first lines that are not blank, with their numbers."""
+    """Returns the line numbers and the texts of the first lines of a file, except blank lines."""
     block = next(iter(BlockReader(path, compressed=compressed, block_size=_HEAD_SIZE)), None)
     if block is None:
         raise SourceError(f"{path} ends before its first line does; fetch it again.", path=path, line=1)
@@ -162,7 +165,10 @@ def _inspect_delimited(path: Path, compressed: bool, lines: Sequence[tuple[int, 
 
 
 def _delimiter_without_header(first: str) -> str | None:
-    """Returns the delimiter of a MovieLens file without a header: u.data, ratings.dat, movies.dat, u.item."""
+    """Returns the delimiter if the first line looks like a MovieLens file without a header line, else None.
+
+    The files without a header line are u.data, ratings.dat, movies.dat and u.item.
+    """
     if "::" in first:
         return "::"
     if _MOVIELENS_RATING.fullmatch(first):
@@ -175,7 +181,10 @@ def _shown(text: str) -> str:
 
 
 def movie_file_beside(ratings: Path) -> Path | None:
-    """Returns the movie file in the folder of a MovieLens ratings file, or of a fold such as u1.base."""
+    """Returns the movie file in the same folder as a MovieLens ratings file or a fold such as u1.base.
+
+    Returns None if the ratings file is not named like MovieLens' files, or if the folder has no movie file.
+    """
     if ratings.name not in _RATING_FILES and ratings.suffix not in {".base", ".test"}:
         return None
     beside = (ratings.with_name(name) for name in _MOVIE_FILES)

@@ -1,4 +1,4 @@
-"""Stages blocks of a file by several threads, all of them or none, within a memory limit."""
+"""Inserts the blocks of a file into staging tables by several threads, all or none, within a memory limit."""
 
 from __future__ import annotations
 
@@ -23,30 +23,36 @@ if TYPE_CHECKING:
     import duckdb
 
 LEAST_FOR_READING = 500_000_000
-"""Bytes for the database when files are small: with less it spills, with more it only fills its cache."""
+"""The memory of DuckDB in bytes when the files are small.
+
+With less memory DuckDB spills to disk, and more memory only fills the cache of DuckDB.
+"""
 
 _MOST_THREADS = 4
-"""Threads that stage blocks; more threads would wait for the one that decompresses."""
+"""The most threads that insert blocks; more threads would wait for the thread that decompresses the file."""
 _UNPACKED = {"gzip": 5.0, "parquet": 8.0, "plain": 1.0}
-"""Bytes of rows in a byte of a file, about."""
+"""The approximate size of a file after decompression, as a multiple of the size of the file."""
 _STAGED = {"json": 0.25, "delimited": 1.0, "parquet": 1.0}
-"""Bytes in the database of a byte of rows; most bytes of JSON are words that are not kept."""
+"""The approximate size of a file's rows in the database, as a multiple of the decompressed size.
+
+Most bytes of JSON reviews are the words of the reviews, which the database does not keep.
+"""
 _BYTES_A_BLOCK_BYTE = 75
-"""Bytes of memory for a byte of a block: cleaning metadata takes half of them at most."""
+"""Bytes of memory to allow for each byte of a block: cleaning metadata takes at most half as much memory."""
 _SMALLEST_BLOCK = 1 << 20
 
 _Item = TypeVar("_Item")
 
 
 def num_staging_threads(threads: int = 0) -> int:
-    """Returns the number of threads that stage blocks: `threads`, or one a core if 0, but at most four."""
+    """Returns `threads`, or one thread a core if `threads` is 0, but at most four."""
     return min(threads or os.cpu_count() or 1, _MOST_THREADS)
 
 
 def open_blocks(
     source: Source, config: IngestConfig, on_read: Callable[[int, int], object] | None = None
 ) -> BlockReader:
-    """Opens a file for reading in blocks of a size that the memory limit allows."""
+    """Returns a reader of the blocks of a file, with blocks as large as the memory limit allows."""
     return BlockReader(
         source.path,
         compressed=source.compressed,
@@ -59,9 +65,9 @@ def open_blocks(
 def require_complete(
     database: duckdb.DuckDBPyConnection, table: str, file: int, source: Source, config: IngestConfig
 ) -> None:
-    """Raises SourceError for a file whose gzip data ended too early, unless the settings allow that.
+    """Raises SourceError for a file whose gzip data ended too early, unless `config.allow_truncated` is true.
 
-    The staging table `table` holds the rows of the file under the number `file`.
+    The rows of the file are in the staging table `table`, where the column `file` equals the argument `file`.
     """
     if config.allow_truncated:
         return
@@ -80,15 +86,16 @@ def stage_blocks(
     *,
     threads: int = 0,
 ) -> None:
-    """Shares out the items among threads that stage them; the order in which they are staged is chance.
+    """Inserts items, such as the blocks of a file, into staging tables by several threads, in no fixed order.
 
-    DuckDB works on a block in one thread, so several threads each insert through a cursor in a transaction
-    of its own. All transactions are committed when every item is staged; after an error none is. The
-    database must be outside of a transaction. One more thread reads the items ahead, so that few are in
-    memory at a time. `stage` inserts the items of an iterator through a cursor; each thread calls it once.
+    DuckDB works on a block in one thread only, so each of several threads inserts blocks through a separate
+    cursor with a separate transaction. All transactions are committed after the last item, and none is
+    committed after an error. No transaction may be open in the database. One more thread reads ahead from
+    `items`, but only a few items, to save memory. `stage` takes a cursor and an iterator, and inserts the
+    items of the iterator; each thread calls `stage` once.
 
     Raises:
-        Exception: the error of the items or of the stage; of several errors, the one of the earliest item.
+        Exception: the error that `items` or `stage` raised; of several, the error of the earliest item.
     """
     num_threads = num_staging_threads(threads)
     ahead = read_ahead(items)
@@ -97,12 +104,12 @@ def stage_blocks(
     def work(number: int, cursor: duckdb.DuckDBPyConnection) -> None:
         try:
             stage(cursor, shared.share(number))
-        except BaseException as error:  # raised below, when the other threads have ended
+        except BaseException as error:  # raised again below, after the other threads have ended
             shared.fail(number, error)
 
     with ExitStack() as stack:
         stack.callback(ahead.close)
-        # Closing a cursor rolls back what it has not committed.
+        # Closing a cursor rolls back the cursor's transaction if the transaction is not committed.
         cursors = [stack.enter_context(open_cursor(database)) for _ in range(num_threads)]
         for cursor in cursors:
             add_functions(cursor)
@@ -119,7 +126,7 @@ def stage_blocks(
 
 
 class _Shared(Generic[_Item]):
-    """Hands the items of one iterator to several threads, until one of the threads fails."""
+    """Hands out the items of one iterator to several threads, until one of the threads fails."""
 
     def __init__(self, items: Iterator[_Item]) -> None:
         self._items = items
@@ -127,11 +134,11 @@ class _Shared(Generic[_Item]):
         self._num_taken = 0
         self._last_taken: dict[int, int] = {}
         self.failures: dict[int, BaseException] = {}
-        """The error of each thread that failed, by the number of the item on which it failed."""
+        """Maps the number of an item to the error of the thread that failed on the item."""
         self.stopped = threading.Event()
 
     def share(self, number: int) -> Iterator[_Item]:
-        """Yields the items that one thread takes."""
+        """Yields items to the thread with the given number, until no item is left or a thread fails."""
         while not self.stopped.is_set():
             with self._lock:
                 self._last_taken[number] = self._num_taken
@@ -143,17 +150,17 @@ class _Shared(Generic[_Item]):
             yield item
 
     def fail(self, number: int, error: BaseException) -> None:
-        """Notes the error of a thread; the other threads stop after their current item."""
+        """Records the error of a thread, and makes the other threads stop after their current item."""
         self.stopped.set()
         self.failures[self._last_taken.get(number, 0)] = error
 
 
 @contextmanager
 def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
-    """Makes a temporary folder beside the work database, where there is room for files.
+    """Makes a temporary folder beside the database file, which is deleted when the `with` statement ends.
 
     Raises:
-        DataError: files cannot be written there.
+        DataError: no file can be written beside the database file.
     """
     [(path,)] = database.execute(
         "select path from duckdb_databases() where database_name = current_database()"
@@ -167,10 +174,10 @@ def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
 
 
 def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
-    """Returns what the database may hold while it reads files, such as "500MB": `memory_limit` at most.
+    """Returns the memory limit of DuckDB for reading files, such as "500MB": at most `config.memory_limit`.
 
-    DuckDB keeps in memory what it has written as long as its limit allows, although reading seldom needs it
-    again. So a limit that follows the size of the files costs no time, and leaves memory to other processes.
+    DuckDB keeps written pages in memory up to the memory limit, although reading files seldom needs the
+    written pages again. A limit in proportion to the files costs no time and leaves memory to others.
     """
     wanted = sum(source.size * _UNPACKED[_packing(source)] * _STAGED[source.layout] for source in sources)
     num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))
@@ -184,14 +191,14 @@ def _packing(source: Source) -> str:
 
 
 def block_size_for(config: IngestConfig) -> int:
-    """Returns the bytes of text in a block, so that one block in each thread fits into the memory limit."""
+    """Returns the bytes of text in a block, so that one block per thread fits into the memory limit."""
     limit, threads = size_in_bytes(config.memory_limit), num_staging_threads(config.threads)
     return min(max(limit // (_BYTES_A_BLOCK_BYTE * threads), _SMALLEST_BLOCK), BLOCK_SIZE)
 
 
 @contextmanager
 def limited_memory(database: duckdb.DuckDBPyConnection, memory_limit: str) -> Iterator[None]:
-    """Lowers the memory limit of the database to `memory_limit` within the context, and never raises it."""
+    """Lowers DuckDB's memory limit to `memory_limit` during the `with` statement; never raises the limit."""
     [(before,)] = database.execute("select current_setting('memory_limit')").fetchall()
     if size_in_bytes(memory_limit) < size_in_bytes(before):
         database.execute(f"set memory_limit = '{memory_limit}'")

@@ -1,4 +1,4 @@
-"""Reads tables: finds our columns in them, takes CSV apart and opens Parquet files."""
+"""Reads CSV and Parquet tables: splits CSV into records, opens Parquet files, finds columns by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REVIEW_COLUMNS: Mapping[str, Sequence[str]] = {
     "review_text": ("review_text", "reviewtext"),
     "summary": ("summary",),
 }
-"""Our columns of a review, each with its usual names in lower case, best first."""
+"""Maps each column of a review to the column's usual names in tables, in lower case, best first."""
 
 MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "movie": (*REVIEW_COLUMNS["movie"], "id"),
@@ -46,10 +46,10 @@ MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "date": ("date", "release_date"),
     "links": ("links", "link", "url"),
 }
-"""Our columns of a movie, each with its usual names in lower case, best first."""
+"""Maps each column of a movie to the column's usual names in tables, in lower case, best first."""
 
 NAMEABLE = ("reviewer", "movie", "rating", "time")
-"""Our columns that `--columns` may name."""
+"""The columns of a review for which the option `--columns` may give the name in the table."""
 
 
 def match_columns(
@@ -59,14 +59,14 @@ def match_columns(
     known: Mapping[str, Sequence[str]],
     required: Sequence[str],
 ) -> dict[str, int]:
-    """Finds our columns among the columns of a table; returns the position of each one found, counted from 0.
+    """Returns the position, counted from 0, in a table's header of each review or movie column that is found.
 
-    `given` maps columns of ours to the table's names, as the user says. Each other column is looked for under
-    its usual names, which `known` holds, such as `REVIEW_COLUMNS`.
+    `known` maps each column to the column's usual names in tables, as `REVIEW_COLUMNS` does. `given` maps
+    columns to the names that the user gave; a given name replaces the usual names of the column.
 
     Raises:
-        ConfigError: the user names a column that the table does not have, or one of ours that does not exist.
-        SourceError: a required column was neither named nor found.
+        ConfigError: `given` has a name that is not in the header, or a column that is not in `NAMEABLE`.
+        SourceError: a column of `required` was neither given nor found.
     """
     for name in given:
         if name not in NAMEABLE:
@@ -79,7 +79,7 @@ def match_columns(
         if name in given:
             found[name] = _position(path, header, name, given[name])
         else:
-            # If several columns of the table fit, the best name decides, not the order of the columns.
+            # If several columns of the table have usual names, the order of the usual names decides.
             position = next((lowered.index(other) for other in usual if other in lowered), None)
             if position is not None:
                 found[name] = position
@@ -110,10 +110,12 @@ def _did_you_mean(wanted: str, names: Sequence[str]) -> str:
 
 
 def csv_records(path: Path, text: str, first_line: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields the records of a block of CSV that are not blank, each with the line on which it begins.
+    """Yields the line number and the fields of each record in a block of CSV, without blank records.
+
+    The line number of a record is the line on which the record begins.
 
     Raises:
-        SourceError: a quoted field does not end.
+        SourceError: the block is not CSV; most often a quoted field does not end.
     """
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     line = first_line
@@ -133,9 +135,9 @@ def csv_records(path: Path, text: str, first_line: int, delimiter: str) -> Itera
 def open_parquet(
     database: duckdb.DuckDBPyConnection, path: Path, *, file_row_number: bool = False
 ) -> duckdb.DuckDBPyRelation:
-    """Opens a Parquet file as a relation, which is read when its rows are asked for.
+    """Opens a Parquet file as a DuckDB relation, whose rows are read only when they are fetched.
 
-    If asked for, a column `file_row_number` counts the rows from 0.
+    If `file_row_number` is true, a column of that name numbers the rows from 0.
 
     Raises:
         SourceError: the file is damaged.

@@ -1,1 +1,1 @@
-"""Holds the SQL statements of the pipelines, one table a file."""
+"""Holds the SQL statements of the pipelines; most files make or select one table."""

@@ -1,1 +1,1 @@
-"""Writes synthetic data sets and the bundled sample."""
+"""Generates synthetic data sets of reviews and movies, such as the bundled sample."""

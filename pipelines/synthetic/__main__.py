@@ -1,4 +1,4 @@
-"""Writes a synthetic data set: python -m pipelines.synthetic."""
+"""Writes a synthetic data set from the command line: python -m pipelines.synthetic."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Draws the movies of the synthetic data set: their films, editions, fame and quality.
+"""Draws the movies of the synthetic data set at random: film, edition, fame and quality of each movie.
 
-The catalogue is all that the generator keeps in memory: it grows with the movies, not with the reviews.
+A movie is one edition of a film, such as the film on DVD. The generator keeps only the catalogue of movies in
+memory, so that memory grows with the number of movies, not with the number of reviews.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pipelines.synthetic.draws import Draws, FloatArray, IntArray
 from pipelines.synthetic.films import TASTES, Film, film_of_taste
 
 NUM_ERAS = 3
-"""Eras of the films of a taste: the early, middle and late third by year."""
+"""The number of eras of each genre: the early, middle and late third of the genre's films by year."""
 FORMATS = ("DVD", "Blu-ray", "VHS Tape", "Amazon Video")
 
 _EDITIONS = (
@@ -26,26 +27,26 @@ _EDITIONS = (
     (" (Blu-ray + Digital)", 1),
 )
 _FAME_FLATNESS = 25.0
-"""The q of the Zipf law 1 / (rank + q), which fits the published share of the best known movie."""
+"""The constant q of the Zipf law 1 / (rank + q), fitted to the published share of the best known movie."""
 _VARIANT_FAME = 0.25
-"""Fame of a further edition, as a share of the fame of its film."""
+"""The fame of a further edition of a film, as a share of the fame of the film's first edition."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Holds every movie on sale; editions of one film share everything except id, title and format.
+    """Holds every movie on sale. Editions of one film share all values except id, title and format.
 
     Attributes:
         films: the film of each movie.
-        movie_ids: ten characters each, some of them digits only, as the real ids are.
-        titles: each with its edition, if there are several.
-        film_numbers: int64 [num_movies], the position of the film's first edition.
-        tastes: int64 [num_movies], positions in TASTES.
-        eras: int64 [num_movies], 0 to NUM_ERAS - 1.
-        formats: int64 [num_movies], positions in FORMATS.
-        years: int64 [num_movies].
-        quality: float64 [num_movies], mean 0 and standard deviation 1.
-        editions: the movies of each film that has several.
+        movie_ids: ids of ten characters; some ids are digits only, like real ids.
+        titles: the title of each movie, with the name of the edition if the film has several editions.
+        film_numbers: int64 [num_movies], the position in this catalogue of the film's first edition.
+        tastes: int64 [num_movies], the genre of each movie, as a position in TASTES.
+        eras: int64 [num_movies], the era of each movie within the genre, 0 (early) to NUM_ERAS - 1 (late).
+        formats: int64 [num_movies], the format of each movie, as a position in FORMATS.
+        years: int64 [num_movies], the year in which each film was released.
+        quality: float64 [num_movies], the quality of each movie, with mean 0 and standard deviation 1.
+        editions: maps the first edition of each film with several editions to all editions of the film.
     """
 
     films: tuple[Film, ...]
@@ -63,15 +64,15 @@ class Catalogue:
     _section_edges: FloatArray
 
     def __len__(self) -> int:
-        """Returns the number of movies."""
+        """Returns the number of movies in the catalogue."""
         return len(self.movie_ids)
 
     def pick(self, tastes: IntArray, eras: IntArray, uniform: FloatArray) -> IntArray:
-        """Picks movies by fame: among all movies, the movies of a taste, or the movies of an era of a taste.
+        """Picks movies of a genre and era at random, with probability in proportion to fame.
 
-        The movies stand on one long shelf, sorted by taste and era. Each is as wide as it is famous, so
-        a pick is one binary search. Takes a taste (-1 for any movie), an era (-1 for any movie of the taste)
-        and a number in [0, 1) for each pick, and returns the positions of the movies, int64 [n].
+        Each pick takes a genre from `tastes` (-1 for any movie), an era from `eras` (-1 for any era) and a
+        random number in [0, 1) from `uniform`. Returns the position of each movie, int64 [n]. The movies are
+        sorted by genre and era, so that a pick is one binary search in the cumulative sums of fame.
         """
         any_taste, any_era = tastes < 0, eras < 0
         first = np.where(any_taste, 0, tastes * NUM_ERAS + np.where(any_era, 0, eras))
@@ -84,9 +85,10 @@ class Catalogue:
 
 
 def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue:
-    """Draws the movies: films in order of fame, the tastes taking turns, then the further editions.
+    """Draws the catalogue of movies: first one edition of each film by falling fame, then further editions.
 
-    Of all movies, further editions included, the share `variant_rate` is a further edition of a film.
+    Successive films belong to different genres in turn. `variant_rate` is the share of further editions among
+    all movies.
     """
     draws = Draws(seed, 1)
     num_variants = round(num_movies * variant_rate)
@@ -137,7 +139,7 @@ def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue
 
 
 def _eras(tastes: IntArray, years: IntArray) -> IntArray:
-    """Divides the films of each taste into thirds by year: int64 [num_films]."""
+    """Divides the films of each genre into thirds by year, and returns each film's era: int64 [num_films]."""
     order = np.lexsort((years, tastes))
     starts = np.searchsorted(tastes[order], np.arange(len(TASTES)))
     sizes = np.maximum(np.bincount(tastes, minlength=len(TASTES)), 1)
@@ -148,7 +150,7 @@ def _eras(tastes: IntArray, years: IntArray) -> IntArray:
 
 
 def _movie_id(number: int, seed: int) -> str:
-    """Returns a movie's id; numbers are mixed one to one, so no two movies share an id."""
+    """Returns the id of the movie with a number; different numbers give different ids."""
     if number % 7 == 3:
         return f"0{(number * 387_420_489 + seed) % 10**9:09d}"
     return "B00" + np.base_repr((number * 0x9E3779B97 + seed) % 2**35, 36).zfill(7)

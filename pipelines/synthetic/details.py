@@ -1,4 +1,4 @@
-"""Writes the `details` of a movie: an object, a short list in HTML, or the table of the shop's page."""
+"""Writes the metadata field `details` of a movie as a JSON object, an HTML list or a shop's HTML page."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _RANK_STYLE = """
 
 
 class Facts(NamedTuple):
-    """Holds what `details` say of a movie."""
+    """Holds the facts about a movie that the metadata field `details` contains."""
 
     movie_id: str
     format_name: str
     studio: str
     number: int
-    """A random number, 0 or more, from which all other facts follow."""
+    """A random number, 0 or more, that determines all other facts, such as the number of stars."""
 
 
 def details_object(facts: Facts) -> dict[str, str]:
-    """Returns the facts as a JSON object."""
+    """Returns the facts about a movie as a JSON object."""
     return {
         "Format:": facts.format_name,
         "Studio:": facts.studio,
@@ -48,7 +48,7 @@ def details_object(facts: Facts) -> dict[str, str]:
 
 
 def details_list(facts: Facts, linked: list[str]) -> str:
-    """Returns the facts as a short list in HTML, with links to the movie and to up to three others."""
+    """Returns the facts about a movie as a short HTML list with links to the movie and up to three others."""
     links = "".join(f'<li><a href="/dp/{other}/ref=pd_sim">See also</a></li>' for other in linked[:3])
     return (
         f'<div class="content"><ul><li><b>Format:</b> {facts.format_name}</li>'
@@ -59,9 +59,9 @@ def details_list(facts: Facts, linked: list[str]) -> str:
 
 
 def details_page(facts: Facts) -> str:
-    """Returns the facts as on a shop's page of 2018: two kilobytes of HTML, styles and scripts.
+    """Returns the facts about a movie as a shop's page of 2018: two kilobytes of HTML, styles and scripts.
 
-    Two of its links lead somewhere: to the movie's reviews and to the list of bestsellers.
+    Two links of the page have an address: the links to the movie's reviews and to the list of bestsellers.
     """
     movie_id, number = facts.movie_id, facts.number
     stars = f"{3 + number % 20 / 10:.1f} out of 5 stars"

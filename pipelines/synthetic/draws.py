@@ -1,7 +1,7 @@
 """Draws random numbers that are the same on every machine and under every NumPy version.
 
-NumPy promises stable streams for its bit generators only, not for methods such as `Generator.normal`. All
-draws are made from PCG64's raw bits with plain arithmetic, so that a seed names one data set for ever.
+NumPy promises stable output only for bit generators, not for methods such as `Generator.normal`. All random
+numbers are computed from PCG64's raw bits with plain arithmetic, so that a seed always gives the same data.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ BoolArray = NDArray[np.bool_]
 
 
 class Draws:
-    """One stream of random numbers, named by a few integers (a seed, a purpose, a chunk)."""
+    """Generates one stream of random numbers, seeded by integers such as seed, purpose and chunk."""
 
     def __init__(self, *key: int) -> None:
         self._bits = np.random.PCG64(np.random.SeedSequence(key))
 
     def uniform(self, count: int) -> FloatArray:
-        """Draws numbers spread evenly over [0, 1): float64 [count]."""
+        """Draws random numbers that are uniform over [0, 1): float64 [count]."""
         raw: NDArray[np.uint64] = self._bits.random_raw(count)
         return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def bell(self, count: int) -> FloatArray:
-        """Draws bell-shaped numbers, mean 0 and deviation 1, as sums of four uniforms: float64 [count]."""
+        """Draws nearly normal numbers, mean 0 and deviation 1, as sums of four uniforms: float64 [count]."""
         sums = self.uniform(4 * count).reshape(4, count).sum(axis=0)
         return np.asarray((sums - 2.0) * np.sqrt(3.0))
 
     def integers(self, count: int, below: int) -> IntArray:
-        """Draws whole numbers spread evenly over 0 to below - 1: int64 [count]."""
+        """Draws random integers that are uniform over 0 to below - 1: int64 [count]."""
         return (self.uniform(count) * below).astype(np.int64)
 
     def choose(self, population: int, count: int) -> IntArray:
-        """Draws `count` different positions below the population, in random order: int64 [count]."""
+        """Draws `count` different integers below `population`, in random order: int64 [count]."""
         return np.argsort(self.uniform(population), kind="stable")[:count]
 
     def shuffled(self, count: int) -> IntArray:
-        """Returns all positions below the count in random order: int64 [count]."""
+        """Returns a random permutation of the integers below `count`: int64 [count]."""
         return self.choose(count, count)
 
     def labels(self, count: int, *rates: float) -> IntArray:
-        """Labels positions at exact rates, so that the number of planted positions is known: int64 [count].
+        """Gives each of `count` positions a label, at random but with exact shares: int64 [count].
 
-        The rates are the shares of label 1, label 2, and so on; the other positions have label 0. A rate
-        above zero labels at least one position while there are positions left.
+        The rates are the shares of label 1, label 2, and so on; all other positions get label 0. A label with
+        a rate above 0 gets at least one position, as long as positions without a label are left.
         """
         order = self.shuffled(count)
         labels = np.zeros(count, dtype=np.int64)

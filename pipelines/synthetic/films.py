@@ -1,6 +1,6 @@
-"""Names the films of the synthetic data set: 480 real ones by title, year and taste, then invented ones.
+"""Names the films of the synthetic data set: title, year and genre of 480 real films and of invented films.
 
-The real films keep the data readable: a person sees at once whether "more like Stagecoach" is right.
+The real films keep the data readable: a person sees at once whether the movies "like Stagecoach" are right.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _PATTERNS = (
 _COMBINATIONS = len(_PATTERNS) * len(_ADJECTIVES) * 10 * _INVENTED_YEARS
 
 TASTES = tuple(_NOUNS)
-"""The tastes, which are genres, in a fixed order: arrays hold the position of a taste in this tuple."""
+"""The genres of films, called tastes, in fixed order; arrays hold a genre as a position in this tuple."""
 
 
 class Film(NamedTuple):
-    """A film, of which several editions may be sold."""
+    """A film, which may be sold in several editions, such as DVD and Blu-ray."""
 
     title: str
     year: int
@@ -57,9 +57,9 @@ class Film(NamedTuple):
 
 
 def film_of_taste(taste: str, number: int) -> Film:
-    """Returns the film of a taste at a place in the order of fame: first the real films, then invented ones.
+    """Returns film number `number` of a genre by falling fame: first the real films, then invented films.
 
-    Places count from 0; no two places below 122,880 give the same title and year.
+    Numbers count from 0. Different numbers below 122,880 give different pairs of title and year.
     """
     known = _real_films()[taste]
     return known[number] if number < len(known) else _invented_film(taste, number - len(known))
@@ -67,7 +67,7 @@ def film_of_taste(taste: str, number: int) -> Film:
 
 @cache
 def _real_films() -> dict[str, tuple[Film, ...]]:
-    """Reads films.csv: the real films of each taste, the best known first."""
+    """Reads the real films of each genre from films.csv, the best known first."""
     with resources.files("pipelines").joinpath("films.csv").open(encoding="utf-8") as lines:
         films = [
             Film(row["title"], int(row["year"]), row["taste"], invented=False)
@@ -77,7 +77,7 @@ def _real_films() -> dict[str, tuple[Film, ...]]:
 
 
 def _invented_film(taste: str, number: int) -> Film:
-    """Makes a film from a number in the mixed radix of the word lists; the stride mixes them all."""
+    """Makes a film whose title combines words; the digits of the number in a mixed radix choose the words."""
     remaining = number * 54_541 % _COMBINATIONS
     remaining, adjective = divmod(remaining, len(_ADJECTIVES))
     remaining, noun = divmod(remaining, 10)

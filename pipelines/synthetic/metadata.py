@@ -1,4 +1,4 @@
-"""Writes the synthetic metadata file, as untidy as the file of a real shop."""
+"""Writes the synthetic metadata file in Amazon's format, with the errors of real metadata files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pipelines.synthetic.prose import Prose
 _MOVIES_PER_CHUNK = 2_000
 _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
-"""Logarithm of the median number of sentences in a description."""
+"""The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""In files of real length, one of so many `details` is an object; all others are the HTML of a page."""
+"""One of so many `details` fields is a JSON object; all others are HTML pages, unless the file is brief."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -37,7 +37,7 @@ _KINDS = {
     "details": ("details_html", "details_empty"),
     "lists": ("empty_lists",),
 }
-"""The kinds of dirt of each field, named as in DirtRates; a field carries at most one of its kinds."""
+"""Maps each metadata field to the kinds of errors that the field may have, as named in DirtRates."""
 _STUDIOS = (
     *("Lantern Hill Pictures", "Harbor Light Films", "Paper Crane Studio", "Redwood & Sons"),
     *("Blue Door Entertainment", "Meridian Home Video", "Old Mill Productions", "Seventh Reel"),
@@ -52,10 +52,10 @@ _PRICES = ("$4.99", "$5.99", "$7.48", "$9.99", "$12.99", "$14.95", "$19.98", "$2
 def metadata_chunks(
     catalogue: Catalogue, seed: int, rates: DirtRates, truth: Counter[str], *, brief: bool = False
 ) -> Iterator[str]:
-    """Yields some thousands of lines of the metadata file at a time, and counts in the truth what is planted.
+    """Yields the metadata file as pieces of some thousand lines, and counts planted errors in `truth`.
 
-    Dirt is counted by movies, not by lines, because a repeated line repeats its dirt. Brief files have
-    shorter descriptions and lists than real ones.
+    The counts of errors are counts of movies, not of lines, because a repeated line repeats an error. If
+    `brief` is true, descriptions and lists are shorter than in real files.
     """
     draws = Draws(seed, 4)
     missing = draws.labels(len(catalogue), rates.missing_metadata) == 1
@@ -73,7 +73,7 @@ def metadata_chunks(
 
 
 def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
-    """Yields the kind of dirt of each field of each movie ("" for a clean field); each has its exact rate."""
+    """Yields for each movie the kind of error of each field ("" for none); each kind has an exact rate."""
     columns = []
     for names in _KINDS.values():
         labels = draws.labels(num_movies, *(getattr(rates, name) for name in names))
@@ -93,7 +93,7 @@ def _lines(
     lengths: tuple[int, int],
     brief: bool,
 ) -> Iterator[str]:
-    """Yields the metadata lines of some movies; `told` holds the sentences about each of them."""
+    """Yields the metadata lines of some movies; `told` holds the sentences of each movie's description."""
     also_bought, also_viewed = (_also(catalogue, movies, most, draws) for most in lengths)
     numbers = draws.integers(len(movies), 10**9).tolist()
     columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, told, strict=True)
@@ -119,7 +119,7 @@ def _entry(
     *,
     brief: bool,
 ) -> dict[str, object]:
-    """Returns the metadata of one movie, with its fields in the order of the real files."""
+    """Returns the metadata of one movie, with the fields in the same order as in real metadata files."""
     film = catalogue.films[movie]
     movie_id = catalogue.movie_ids[movie]
     format_name = FORMATS[int(catalogue.formats[movie])]
@@ -154,7 +154,7 @@ def _entry(
 
 
 def _also(catalogue: Catalogue, movies: IntArray, most: int, draws: Draws) -> list[list[str]]:
-    """Picks, for each movie, ids of other movies of its taste, most of them of its era."""
+    """Picks, for each movie, the ids of other movies of the same genre, most of them of the same era."""
     tastes = np.repeat(catalogue.tastes[movies], most)
     eras = np.where(draws.uniform(len(tastes)) < 0.6, np.repeat(catalogue.eras[movies], most), -1)
     picks = catalogue.pick(tastes, eras, draws.uniform(len(tastes))).reshape(len(movies), most)

@@ -1,6 +1,6 @@
-"""Writes what the invented reviewers say of a film: headlines, verdicts, and any number of neutral sentences.
+"""Writes the texts of synthetic reviews: headlines, verdicts, and any number of neutral sentences.
 
-The neutral sentences make the review files as long and as hard to compress as real ones.
+The neutral sentences make synthetic review files as long and as hard to compress as real review files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pipelines.synthetic.draws import Draws
 from pipelines.synthetic.films import TASTES
 
 _LOG_DEVIATION = 1.15
-"""Deviation of the logarithm of the number of sentences: half of the texts are short, a few fill pages."""
+"""Deviation of the logarithm of the number of sentences in a text: most texts are short, a few fill pages."""
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ SUMMARIES = _grouped("""
     A favorite | Wonderful | Five Stars | A classic | Loved every minute | Perfect | Must see
     Excellent
 """)
-"""Eight headlines for each number of stars, from one to five."""
+"""Eight headlines of reviews for each number of stars, from one to five stars."""
 VERDICTS = _grouped("""
     is the worst film I have seen in years. | bored everyone in the room. | has neither story nor heart.
     went straight back to the shop. | made me angry. | is not worth the disc it came on.
@@ -65,7 +65,7 @@ VERDICTS = _grouped("""
     had the whole family cheering. | is a masterpiece. | still gives me goose bumps.
     belongs on every shelf. | is one I will watch again and again.
 """)
-"""Eight ends of a sentence that begins with the title, for each number of stars."""
+"""Eight ends of a sentence that begins with a film's title, for each number of stars, from one to five."""
 _REMARKS = (
     "Mostly I watch {}.",
     "I own a shelf full of {}.",
@@ -87,7 +87,7 @@ _SPOKEN = {
     "Espionage": "spy films",
 }
 OWN_TASTE_REMARKS = tuple(remark.format(_SPOKEN[taste]) for taste in TASTES for remark in _REMARKS)
-"""Four remarks for each taste, in the order of TASTES."""
+"""Four remarks of a reviewer about a favourite genre, for each genre in the order of TASTES."""
 NUM_PHRASES = 8
 NUM_REMARKS = len(_REMARKS)
 _OPENINGS = (
@@ -150,13 +150,13 @@ _VOCABULARIES = (
     _NOUNS,
     tuple(f"{closing}." for closing in _CLOSINGS),
 )
-"""The words for each part of a sentence, in the order of the parts."""
+"""The words to choose from for each part of a neutral sentence, in the order of the parts."""
 
 
 class Prose:
-    """Writes sentences for many texts at once; no two texts share theirs, so they do not compress away.
+    """Writes random neutral sentences for many texts at once; repeated sentences would compress too well.
 
-    `log_median` is the logarithm of the median number of sentences.
+    `log_median` is the natural logarithm of the median number of sentences in a text.
     """
 
     def __init__(self, log_median: float = 1.25) -> None:
@@ -167,7 +167,7 @@ class Prose:
         self._starts = np.concatenate([[0], np.cumsum(self._sizes)[:-1]])
 
     def __call__(self, num_texts: int, draws: Draws) -> list[str]:
-        """Returns the sentences of each text, with a space before each sentence; some texts have none."""
+        """Returns the sentences of each text as one string, a space before each sentence, or "" for none."""
         logs = self._log_median + _LOG_DEVIATION * draws.bell(num_texts)
         counts = np.floor(np.exp(logs)).astype(np.int64)
         total = int(counts.sum())

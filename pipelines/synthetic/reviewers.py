@@ -1,8 +1,8 @@
-"""Draws reviewers, their movies, days and ratings: the planted structure of the synthetic data set.
+"""Draws the synthetic reviewers, and the movie, day and rating of each review, with a planted structure.
 
-Each reviewer has a taste, a second taste, a favourite era, and a generosity. Most of their movies are of
-these tastes and this era, the rest are any movies, and all are picked by fame. Their stars follow their
-taste, the quality of the movie, their generosity and chance.
+Each reviewer has a favourite genre (the taste), a second genre, a favourite era and a generosity. Most movies
+of a reviewer are from the reviewer's genres and era. Famous movies are picked more often than other movies.
+The stars depend on the reviewer's genre, the quality of the movie, the reviewer's generosity and chance.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pipelines.synthetic.films import TASTES
 FIRST_DAY = np.datetime64("1998-01-01", "D")
 LAST_DAY = np.datetime64("2018-10-31", "D")
 NUM_DAYS = int((LAST_DAY - FIRST_DAY).astype(np.int64)) + 1
-"""Days that reviews may have, counted from FIRST_DAY; only later edits are written on the last day."""
+"""The number of days from FIRST_DAY to LAST_DAY; only later edits of reviews are written on the last day."""
 
 MOST_REVIEWS = 2000
-"""Reviews of the busiest reviewer at most; the published tail ends about there."""
+"""The most reviews of one reviewer; the published distribution of reviews per reviewer ends about there."""
 
 _TASTE_SHARES = (0.14, 0.07, 0.11, 0.10, 0.13, 0.08, 0.09, 0.06, 0.05, 0.06, 0.05, 0.06)
 _OWN_ERA, _OWN_TASTE, _SECOND_TASTE = 0.42, 0.72, 0.86
@@ -34,19 +34,19 @@ _YEAR_SHARES = (
     *(0.003, 0.006, 0.013, 0.014, 0.015, 0.017, 0.021, 0.025, 0.026, 0.033),
     *(0.036, 0.041, 0.046, 0.055, 0.079, 0.134, 0.150, 0.143, 0.085, 0.040, 0.025),
 )
-"""The share of reviews of each year, 1998 to 2018, before reviews move to after the release of their film."""
+"""The share of reviews in each year, 1998 to 2018, before each review is moved behind the film's release."""
 
 
 @dataclass(frozen=True)
 class DrawnReviews:
-    """Holds reviewers and their reviews; each pair of reviewer and movie occurs once.
+    """Holds reviewers and reviews; a reviewer has at most one review of a movie.
 
     Attributes:
-        tastes: int64 [num_reviewers], positions in TASTES.
-        reviewers: int64 [num_reviews], positions in `tastes`, ascending.
-        movies: int64 [num_reviews], positions in the catalogue.
-        pleasure: float64 [num_reviews], how much the reviewer liked the movie; `stars` divides it into stars.
-        days: int64 [num_reviews], days since FIRST_DAY.
+        tastes: int64 [num_reviewers], the favourite genre of each reviewer, as a position in TASTES.
+        reviewers: int64 [num_reviews], the reviewer of each review, as a position in `tastes`, ascending.
+        movies: int64 [num_reviews], the movie of each review, as a position in the catalogue.
+        pleasure: float64 [num_reviews], how much the reviewer liked the movie.
+        days: int64 [num_reviews], the day of each review, in days since FIRST_DAY.
     """
 
     tastes: IntArray
@@ -59,10 +59,10 @@ class DrawnReviews:
 def draw_reviews(
     catalogue: Catalogue, num_reviewers: int, num_reviews: int, cover: IntArray, draws: Draws
 ) -> DrawnReviews:
-    """Draws reviewers, who write at least one review each and `num_reviews` together.
+    """Draws reviewers and reviews: at least one review per reviewer, and `num_reviews` reviews in total.
 
-    The movies of `cover`, int64 [n], get a review, so that little known movies have reviews too; a movie gets
-    none if no review by a reviewer of its taste is left.
+    Each movie of `cover`, int64 [n], gets a review, so that little known movies have reviews too. A movie of
+    `cover` may get no review if too few reviews are by reviewers whose favourite genre is the movie's genre.
     """
     tastes = np.searchsorted(np.cumsum(_TASTE_SHARES)[:-1], draws.uniform(num_reviewers), side="right")
     second_tastes = draws.integers(num_reviewers, len(TASTES))
@@ -89,10 +89,10 @@ def draw_reviews(
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
-    """Finds the pleasure at which stars 2 to 5 begin, so that they have the published shares: float64 [4].
+    """Returns the least pleasure for 2 to 5 stars that gives the published shares of stars: float64 [4].
 
-    The edges are quantiles of a hundred thousand trial reviews, so that a small data set differs from the
-    published shares by chance alone.
+    The thresholds are quantiles of a hundred thousand trial reviews, so that the shares of stars in a small
+    data set differ from the published shares only by chance.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -104,12 +104,12 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 
 
 def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
-    """Divides the pleasure into stars, 1 to 5: int64 [n]."""
+    """Converts the pleasure of each review to stars, 1 to 5, by the thresholds `edges`: int64 [n]."""
     return np.searchsorted(edges, pleasure, side="right") + 1
 
 
 def most_reviews(num_movies: int) -> int:
-    """Returns the most reviews of one reviewer: few enough to find movies that they have not seen."""
+    """Returns the most reviews of one reviewer, few enough to leave unseen movies to pick from."""
     return max(1, min(MOST_REVIEWS, num_movies // 4))
 
 
@@ -122,7 +122,7 @@ def _come_to_movies(
     cover: IntArray,
     draws: Draws,
 ) -> IntArray:
-    """Picks a movie for each review, no movie twice for one reviewer: int64 [num_reviews]."""
+    """Picks a movie for each review, so that no reviewer reviews a movie twice: int64 [num_reviews]."""
     num_reviews = len(reviewers)
     kind = draws.uniform(num_reviews)
     wanted_tastes = np.where(kind < _OWN_TASTE, tastes, np.where(kind < _SECOND_TASTE, second_tastes, -1))
@@ -148,7 +148,7 @@ def _come_to_movies(
 def _matched_by_taste(
     row_tastes: IntArray, movie_tastes: IntArray, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Pairs rows with movies of the same taste, each once: (positions of rows, positions of movies)."""
+    """Pairs reviews with movies of the same genre, each at most once: (review positions, movie positions)."""
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
     _, row_places, movie_places = np.intersect1d(
@@ -158,7 +158,7 @@ def _matched_by_taste(
 
 
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
-    """Numbers the members of each taste in random order: (their positions, taste and number as one key)."""
+    """Returns positions sorted by genre, random within a genre, and a number of genre and rank for each."""
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]
     in_order = tastes[order]
@@ -167,7 +167,7 @@ def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArr
 
 
 def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> IntArray:
-    """Finds the rows whose reviewer has the same movie in another row; fixed rows are never found."""
+    """Finds the reviews whose reviewer has another review of the same movie, except `fixed` reviews."""
     key = (reviewers << 32) | (movies << 1) | ~fixed
     order = np.argsort(key, kind="stable")
     pair = key[order] >> 1
@@ -175,7 +175,7 @@ def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> Int
 
 
 def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws: Draws) -> IntArray:
-    """Draws the number of reviews of each: long tailed, at least one, exact in sum: int64 [num_reviewers]."""
+    """Draws how many of `num_reviews` reviews each reviewer writes, at least one: int64 [num_reviewers]."""
     most = most_reviews(num_movies)
     survival = _survival(num_reviews / num_reviewers, most)
     counts = np.searchsorted(-survival, -draws.uniform(num_reviewers), side="left")
@@ -187,7 +187,7 @@ def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws:
 
 
 def _survival(mean: float, most: int) -> FloatArray:
-    """Returns the chance of n or more reviews, n = 1 to most, in a discrete Lomax law of the given mean."""
+    """Returns the chance of n or more reviews, n = 1 to most, by a discrete Lomax law of a given mean."""
     numbers = np.arange(most, dtype=np.float64)
     low, high = 1e-9, 1e9
     for _ in range(100):
@@ -200,8 +200,8 @@ def _survival(mean: float, most: int) -> FloatArray:
 def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
     """Draws the day of each review: int64 [num_reviews].
 
-    Most reviewers write within weeks of their heyday, the busiest over years. Nobody writes before a film is
-    released.
+    The heyday of a reviewer is the reviewer's most active time. Most reviewers write all reviews within weeks
+    of the heyday, the busiest reviewers over years. No review is older than the release of the film.
     """
     spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
     when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)
@@ -214,13 +214,13 @@ def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -
 
 @cache
 def _calendar() -> FloatArray:
-    """Returns the share of all reviews written before each year, and 1 for the end: float64 [22]."""
+    """Returns the share of reviews written before each year, 1998 to 2018, and at the end 1: float64 [22]."""
     shares = np.cumsum((0.0, *_YEAR_SHARES))
     return np.asarray(shares / shares[-1])
 
 
 @cache
 def _year_starts() -> FloatArray:
-    """Returns the first day of each year, and the number of days for the end: float64 [22]."""
+    """Returns the first day of each year, 1998 to 2018, and at the end the number of days: float64 [22]."""
     starts = [np.datetime64(f"{year}-01-01", "D") for year in range(1998, 2019)]
     return np.array([*((start - FIRST_DAY).astype(np.int64) for start in starts), NUM_DAYS], dtype=np.float64)

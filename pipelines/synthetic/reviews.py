@@ -25,17 +25,17 @@ _LINE = (
 )
 _ID_DIGITS = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
 _MOST_REVIEWERS_TOLD = 50_000
-"""Reviewers up to which the truth names the taste of each; more would make it larger than it is useful."""
+"""The most reviewers for which truth.json lists each reviewer's genre; more would make the file too large."""
 
 
 @dataclass
 class ReviewTruth:
-    """Counts what is planted in the review file, while it is written.
+    """Counts the kinds of lines in the review file, while the review file is written.
 
     Attributes:
-        lines: the lines of each kind; `originals` and `copied` are the rows that a careful reader keeps.
-        covered: bool [num_movies], whether a readable review names the movie.
-        reviewer_tastes: the taste of each reviewer, by id; empty if there are too many reviewers.
+        lines: the number of lines of each kind; ingestion should keep the kinds `originals` and `copied`.
+        covered: bool [num_movies], whether the file has a review line of the movie.
+        reviewer_tastes: maps reviewer ids to favourite genres; empty if the file has too many reviewers.
     """
 
     covered: BoolArray
@@ -45,7 +45,7 @@ class ReviewTruth:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Holds the lines of a chunk in file order, one value a line in each array."""
+    """Holds the review lines of a chunk in file order, as arrays with one value per line."""
 
     kinds: IntArray
     reviewers: IntArray
@@ -68,9 +68,10 @@ def review_chunks(
     *,
     brief: bool = False,
 ) -> Iterator[str]:
-    """Yields some tens of thousands of the review lines at a time, and counts in the truth what is planted.
+    """Yields the review file in pieces of about 50,000 lines, and counts each kind of line in `truth`.
 
-    The file has `num_lines` lines, dirt included. Brief reviews have a sentence or two; real ones are longer.
+    The file has `num_lines` lines, damaged lines included. If `brief` is true, reviews have a sentence or
+    two; otherwise reviews are as long as real reviews.
     """
     plan = LinePlan.of(num_lines, rates)
     edges = star_edges(catalogue, num_reviewers, plan.originals, seed)
@@ -89,7 +90,7 @@ def review_chunks(
         truth.covered[lines.movies] = True
         if num_reviewers <= _MOST_REVIEWERS_TOLD:
             truth.reviewer_tastes.update(zip(reviewer_ids, reviews.tastes.tolist(), strict=True))
-        # The sentences have draws of their own, so that brief and long files differ in nothing else.
+        # Sentences use a separate stream of random numbers, so that only sentences differ in brief files.
         sentences = [""] * len(reviews.movies) if brief else prose(len(reviews.movies), Draws(seed, 6, chunk))
         rendered = render(lines, reviewer_ids, first_reviewer, sentences)
         yield "".join(_damage(rendered, lines.kinds, draws, truth.lines))
@@ -99,10 +100,10 @@ def review_chunks(
 def _plant(
     reviews: DrawnReviews, catalogue: Catalogue, plan: LinePlan, edges: FloatArray, draws: Draws
 ) -> _Lines:
-    """Adds copies, later edits and lines to damage to a chunk's reviews, and shuffles all lines."""
+    """Adds copies, later edits and lines to be damaged to the reviews of a chunk, and shuffles all lines."""
     num_originals = len(reviews.movies)
     copied_rows, copied_movies = _copies(reviews, catalogue, plan.copies, draws)
-    # If too few films have editions, later edits take the place of copies.
+    # If too few films have several editions to copy reviews to, later edits replace the missing copies.
     num_repeats = plan.repeats + plan.copies - len(copied_rows)
     repeated_rows = draws.choose(num_originals, num_repeats)
     damaged_rows = draws.integers(plan.malformed + plan.missing, num_originals)
@@ -140,7 +141,7 @@ def _plant(
 def _copies(
     reviews: DrawnReviews, catalogue: Catalogue, wanted: int, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Chooses reviews, and another edition for each: (rows, movies), `wanted` of them or fewer."""
+    """Chooses at most `wanted` reviews to copy, and another edition of each film: (reviews, movies)."""
     films = catalogue.film_numbers[reviews.movies]
     several = np.zeros(len(catalogue), dtype=np.bool_)
     several[list(catalogue.editions)] = True
@@ -163,7 +164,7 @@ def _copies(
 
 
 class _Renderer:
-    """Turns the lines of a chunk into JSON by a template, much faster than one `json.dumps` a line."""
+    """Formats the lines of a chunk as JSON with a template, much faster than with `json.dumps`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._movie_ids = np.array(catalogue.movie_ids, dtype=object)
@@ -184,7 +185,7 @@ class _Renderer:
     def __call__(
         self, lines: _Lines, reviewer_ids: list[str], first_reviewer: int, sentences: list[str]
     ) -> list[str]:
-        """Returns the lines as text, in the same order; `sentences` holds those of the originals."""
+        """Returns each line as JSON text; `sentences` holds the neutral sentences of each original review."""
         original_text = lines.texts % (NUM_PHRASES * NUM_PHRASES * NUM_REMARKS * 2)
         summary, rest = original_text % NUM_PHRASES, original_text // NUM_PHRASES
         verdict, rest = rest % NUM_PHRASES, rest // NUM_PHRASES
@@ -218,7 +219,7 @@ class _Renderer:
 
 
 def _damage(lines: list[str], kinds: IntArray, draws: Draws, counts: Counter[str]) -> list[str]:
-    """Breaks the lines that are planned as malformed or without a field, and counts every kind."""
+    """Damages the lines to be malformed or without a field, and adds the lines of each kind to `counts`."""
     counts["lines"] += len(lines)
     for name, kind in (("originals", _ORIGINAL), ("copied", _COPY), ("repeated_pairs", _REPEAT)):
         counts[name] += int((kinds == kind).sum())
@@ -235,7 +236,7 @@ def _damage(lines: list[str], kinds: IntArray, draws: Draws, counts: Counter[str
 
 
 def _reviewer_ids(numbers: IntArray, seed: int) -> list[str]:
-    """Returns ids of thirteen characters, A first; numbers are mixed one to one, so no two share an id."""
+    """Returns reviewer ids of thirteen characters, A first; different numbers give different ids."""
     mixed = (numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed % 2**60)) % np.uint64(
         2**60
     )

@@ -1,6 +1,7 @@
-"""Finds the bundled sample: the committed files in a checkout, freshly written files in an installation.
+"""Finds the sample data set: committed files in a checkout, newly generated files in an installation.
 
-The sample is a synthetic data set of fixed size and seed, so the files are the same; a test compares them.
+The sample is a synthetic data set of fixed size and seed, so that generated and committed files are equal.
+A test compares the generated files with the committed files.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pipelines.synthetic.write import SyntheticFiles, write_synthetic
 
 @cache
 def sample_files() -> SyntheticFiles:
-    """Returns the sample's files; files that are freshly written are deleted when the process ends."""
+    """Returns the paths of the sample's files; newly generated files are deleted when the process ends."""
     committed = Path(__file__).resolve().parents[2] / "data" / "sample"
     names = ("reviews.json.gz", "metadata.json.gz", "truth.json")
     files = SyntheticFiles(*(committed / name for name in names))
@@ -28,10 +29,10 @@ def sample_files() -> SyntheticFiles:
 
 
 def write_sample(directory: Path) -> SyntheticFiles:
-    """Writes the sample, which data/README.md describes, into a directory.
+    """Generates the sample data set, which data/README.md describes, in a directory.
 
-    The sample is denser than real review logs: about seven reviews a reviewer and thirteen a movie, so that a
-    model finds something within seconds.
+    The sample is denser than real review logs, with about seven reviews per reviewer and thirteen per movie,
+    so that a model learns something within seconds.
     """
     return write_synthetic(
         directory, num_reviews=6_500, num_reviewers=900, num_movies=500, seed=42, brief=True

@@ -1,8 +1,9 @@
-"""Writes a synthetic data set of any size in the Amazon 2018 format, and the truth about it.
+"""Writes a synthetic data set of any size in the Amazon 2018 format, and the truth about the data.
 
-The data set stands in for the real logs, which may not be passed on. Its shape is the published one, its
-films are real or plainly invented, and its reviewers are invented. The truth names everything that was
-planted (tastes, editions of one film, every kind of dirt), so any reader of the files can be checked by it.
+The synthetic data set replaces the real review logs, which may not be passed on. Counts and distributions
+follow published figures, films are real or plainly invented, and reviewers are invented. The file truth.json
+holds everything that was planted: genres, editions of one film and errors of every kind. A program that reads
+the files can be tested against truth.json.
 
     python -m pipelines.synthetic --reviews 100000 --output synthetic/
 """
@@ -32,7 +33,7 @@ _PUBLISHED_REVIEWS, _PUBLISHED_MOVIES, _MOVIE_GROWTH = 8_765_568, 182_000, 0.508
 
 
 class SyntheticFiles(NamedTuple):
-    """Holds the paths of the files of a synthetic data set."""
+    """Holds the paths of the three files of a synthetic data set."""
 
     reviews: Path
     metadata: Path
@@ -50,22 +51,22 @@ def write_synthetic(
     compress: bool = True,
     brief: bool = False,
 ) -> SyntheticFiles:
-    """Writes reviews, metadata and truth; the same arguments give the same bytes.
+    """Writes a review file, a metadata file and truth.json; the same arguments give the same bytes.
 
-    Memory grows with the movies alone, because the reviews are drawn and written chunk by chunk.
+    Memory grows only with the number of movies, because reviews are drawn and written chunk by chunk.
 
     Args:
-        directory: where to write; it is made if it is missing, and files of the same names are replaced.
-        num_reviews: the lines of the review file, dirt included.
-        num_reviewers: the number of reviewers; by default one for every 2.3 lines, as in the whole real set.
-        num_movies: the number of movies; by default the number in a real set of that size.
-        seed: names the data set.
-        dirt: how much dirt of each kind; by default about as much as real files have.
-        compress: whether reviews and metadata are gzipped; the truth is plain.
-        brief: write reviews and descriptions of a sentence or two, shorter than real ones.
+        directory: the directory to write to, made if missing; files of the same names are replaced.
+        num_reviews: the number of lines of the review file, damaged lines included.
+        num_reviewers: the number of reviewers; by default one per 2.3 lines, like the complete real data set.
+        num_movies: the number of movies; by default the number in a real data set with as many reviews.
+        seed: a whole number from 0 on, which determines all random numbers.
+        dirt: the rate of each kind of error; by default about the rates of real files.
+        compress: whether to compress reviews and metadata with gzip; truth.json is never compressed.
+        brief: whether to write reviews and descriptions of only a sentence or two.
 
     Raises:
-        ConfigError: the sizes do not fit each other.
+        ConfigError: the numbers of reviews, reviewers and movies do not fit, or the seed is negative.
 
     Example:
         >>> files = write_synthetic(Path("synthetic"), num_reviews=10_000)  # doctest: +SKIP
@@ -112,7 +113,7 @@ def write_synthetic(
 
 
 def _default_movies(num_reviews: int) -> int:
-    """Returns the number of movies in a real set of that size, which grows like the root of the reviews."""
+    """Returns the number of movies in a real data set with `num_reviews` reviews, by a power law."""
     published = int(_PUBLISHED_MOVIES * (num_reviews / _PUBLISHED_REVIEWS) ** _MOVIE_GROWTH)
     return max(20, min(published, num_reviews // 3))
 
@@ -140,7 +141,7 @@ def _check_sizes(num_reviews: int, num_reviewers: int, num_movies: int, seed: in
 
 
 def _write(path: Path, pieces: Iterable[str]) -> None:
-    """Writes text piece by piece, gzipped without a time stamp if the name ends in .gz."""
+    """Writes text piece by piece; compresses with gzip, without a time stamp, if the name ends in .gz."""
     with path.open("wb") as raw:
         if path.suffix != ".gz":
             raw.writelines(piece.encode("utf-8") for piece in pieces)

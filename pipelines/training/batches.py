@@ -75,7 +75,9 @@ class RatingBatch(NamedTuple):
 
 
 class RelevanceSampler:
-    """Draws the examples of the relevance head.
+    """Draws the training examples of the relevance head.
+
+    An example is a history and the movies that the reviewer reviewed next.
 
     A reviewer's reviews are cut at a random moment. The reviews before are the history, which fades as it
     fades when a real list is made; the reviews after are targets. So the network learns what it will be asked

@@ -1,1 +1,1 @@
-"""Gives offline work its tools: database, processes, checkpoints, progress, output files."""
+"""Holds tools of offline work: temporary database, child processes, checkpoints, progress, output files."""

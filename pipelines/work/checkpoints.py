@@ -1,4 +1,4 @@
-"""Keeps the finished steps of a build beside its output, so that a killed build can go on from there."""
+"""Saves checkpoints of a build beside the build's output, so that a killed build can resume."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _VERSION = re.compile(r"@(\d+)$")
 
 
 class Saved(NamedTuple):
-    """Holds the results of one step of a build."""
+    """Holds the results of one step of a build, as loaded from a checkpoint."""
 
     arrays: dict[str, NDArray[Any]]
-    """The arrays by name, in memory, so that their files may be deleted."""
+    """Maps names to arrays in memory, which stay valid after the checkpoint is deleted."""
     facts: dict[str, Any]
-    """All other results, as JSON can hold them."""
+    """All results other than arrays and files, as values that JSON can hold."""
     files: list[Path]
-    """Copies of the files that were kept with the step."""
+    """Paths of the copies of the files that were saved with the step."""
 
 
 class Checkpoints:
-    """Saves steps of a build by name, each as a directory of plain files that is there whole or not at all.
+    """Saves and loads checkpoints of the steps of a build, each as a directory that is complete or absent.
 
-    Without a directory, nothing is kept.
+    If the parent directory is None, nothing is saved.
 
     Example:
         >>> nothing = Checkpoints(None)
@@ -53,7 +53,7 @@ class Checkpoints:
         return self._directory is not None
 
     def within(self, name: str) -> Checkpoints:
-        """Returns the steps of a part of the build; other parts may use the same names."""
+        """Returns checkpoints for one part of the build, whose step names may repeat those of other parts."""
         return Checkpoints(self._directory and self._directory / name)
 
     def save(
@@ -63,9 +63,10 @@ class Checkpoints:
         facts: Mapping[str, Any],
         files: Iterable[Path] = (),
     ) -> None:
-        """Keeps a step, and forgets an older step of the same name.
+        """Saves the results of a step as a checkpoint, and deletes older checkpoints of the same step name.
 
-        The facts must be what JSON can hold. Nobody may write to the files again.
+        `facts` are values that JSON can hold. Nobody may write to `files` later, because the checkpoint may
+        hold hard links to `files`.
         """
         if self._directory is None:
             return
@@ -91,7 +92,7 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
 
     def load(self, name: str) -> Saved | None:
-        """Returns the step that was kept under a name; None if there is none, or none that is whole."""
+        """Returns the latest checkpoint of a step; returns None if the step has no readable checkpoint."""
         for _, path in reversed(self._versions(name)):
             try:
                 facts = json.loads((path / _FACTS).read_text(encoding="utf-8"))
@@ -102,12 +103,12 @@ class Checkpoints:
         return None
 
     def forget(self, part: str) -> None:
-        """Deletes the steps of a part that will not be needed again."""
+        """Deletes all checkpoints of a part of the build."""
         if self._directory is not None:
             shutil.rmtree(self._directory / part, ignore_errors=True)
 
     def _versions(self, name: str) -> list[tuple[int, Path]]:
-        """Returns the version and the directory of each step kept under a name, the latest last."""
+        """Returns the version number and the directory of each checkpoint of a step, the latest last."""
         if self._directory is None or not self._directory.is_dir():
             return []
         found = ((_VERSION.search(path.name), path) for path in self._directory.glob(f"{name}@*"))
@@ -115,11 +116,14 @@ class Checkpoints:
 
 
 NOTHING_KEPT = Checkpoints(None)
-"""For work that nobody will resume."""
+"""Checkpoints that save nothing, for builds that nobody will resume."""
 
 
 def to_arrays(value: Any) -> dict[str, NDArray[Any]]:
-    """Returns the fields of a dataclass of arrays, lists of arrays and numbers, as arrays by name."""
+    """Maps the fields of a dataclass to arrays by name, so that a checkpoint can save the dataclass.
+
+    Each field is an array, a number or a list of arrays; a list becomes one array per item.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     for field in fields(value):
         content = getattr(value, field.name)
@@ -131,7 +135,7 @@ def to_arrays(value: Any) -> dict[str, NDArray[Any]]:
 
 
 def from_arrays(kind: type[Value], arrays: Mapping[str, NDArray[Any]]) -> Value:
-    """Restores a dataclass from the arrays that `to_arrays` made of it."""
+    """Restores a dataclass from the arrays that `to_arrays` returned."""
     given: dict[str, Any] = {}
     for name in get_type_hints(kind):
         if name in arrays:

@@ -1,4 +1,4 @@
-"""Opens the work database within limits, and runs the SQL files of `pipelines/sql` in it."""
+"""Opens a temporary DuckDB database with limited memory, and runs the SQL files of `pipelines/sql`."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     import duckdb
 
 _NUM_ROWS_SHOWN = 3
-"""Offending rows that the error of a failed check names."""
+"""The number of rows that the error message of a failed check shows."""
 _ROWS_IN_GROUP = 8192
-"""Rows of a table on disk that are compressed and written at once; until then they are held in memory.
+"""Rows in a row group, which DuckDB holds in memory in each thread until the row group is written to disk.
 
-DuckDB's own 122,880 movies with their descriptions are 400 MB in each thread.
+With DuckDB's default of 122,880 rows, a row group of movies with descriptions takes 400 MB.
 """
 
 
 @contextmanager
 def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Opens a work database in a temporary folder, which is deleted when the block ends.
+    """Opens a new DuckDB database in a temporary folder, which is deleted when the `with` statement ends.
 
-    The temporary folder is made in `folder`, such as beside an output, where there is room for data; by
-    default it is made in the system's folder for temporary files.
+    The temporary folder is made in `folder`, which should have room for the data, such as the folder of an
+    output file; by default the temporary folder is made in the system's folder for temporary files.
 
     Raises:
-        ConfigError: the work does not fit into the memory that DuckDB may use.
-        DataError: the folder or the database cannot be written.
+        ConfigError: a statement needs more memory than `limits.memory_limit`.
+        DataError: the folder or the database cannot be written to.
     """
     try:
         temporary = TemporaryDirectory(prefix=".engine-work-", dir=folder)
@@ -47,9 +47,10 @@ def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[
 
 
 def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) -> duckdb.DuckDBPyConnection:
-    """Opens or creates a work database, whose file the caller deletes; 0 threads are one a core.
+    """Opens or creates a DuckDB database at a path; the caller deletes the file.
 
-    When DuckDB holds as much as `memory_limit` says, it spills to a directory beside the file.
+    DuckDB uses `threads` threads, or one thread per core if `threads` is 0. Beyond `memory_limit`, DuckDB
+    spills data to a directory beside the database file.
     """
     import duckdb
 
@@ -57,18 +58,18 @@ def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) ->
     settings["temp_directory"] = str(path.with_name(f"{path.name}.tmp"))
     if threads:
         settings["threads"] = threads
-    # DuckDB takes the number of rows in a group only when a file is attached.
+    # DuckDB accepts the number of rows in a row group only when a file is attached.
     database = duckdb.connect(":memory:", config=settings)
     quoted = str(path).replace("'", "''")
     database.execute(f"attach '{quoted}' as work (row_group_size {_ROWS_IN_GROUP})")
     database.execute("use work")
-    # In the terminal of a notebook, DuckDB would otherwise write its own progress bar to stdout.
+    # Otherwise DuckDB writes a progress bar to stdout when it runs in a terminal or notebook.
     database.execute("set enable_progress_bar = false")
     return database
 
 
 def open_cursor(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Opens one more connection to the tables of a connection; it has a transaction of its own."""
+    """Opens another connection to the tables of a connection, with a transaction of its own."""
     [(catalog,)] = database.execute("select current_database()").fetchall()
     cursor = database.cursor()
     cursor.execute(f'use "{catalog}"')
@@ -76,26 +77,26 @@ def open_cursor(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
 
 
 def read_sql(name: str) -> str:
-    """Reads the text of `pipelines/sql/<name>.sql`; the name is a folder and a file, such as "checks/..."."""
+    """Returns the text of the SQL file `pipelines/sql/<name>.sql`, for a name such as "checks/core_holds"."""
     return resources.files("pipelines.sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
 def run(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> duckdb.DuckDBPyConnection:
-    """Runs `pipelines/sql/<name>.sql` with the values of its `$parameters`; returns the connection."""
+    """Runs the SQL file `pipelines/sql/<name>.sql` with parameters; returns the connection."""
     return database.execute(read_sql(name), parameters or None)
 
 
 def count_rows(database: duckdb.DuckDBPyConnection, rows: str) -> int:
-    """Counts the rows of a table, or of a query in parentheses."""
+    """Counts the rows of a table, a view or a query in parentheses."""
     [(count,)] = database.execute(f"select count(*) from {rows}").fetchall()
     return int(count)
 
 
 def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **parameters: object) -> None:
-    """Runs checks such as "checks/core_holds", each with the parameters that it mentions.
+    """Runs checks such as "checks/core_holds", and gives each check the parameters that the check mentions.
 
     Raises:
-        CheckFailedError: a check selected a row, which offends against it.
+        CheckFailedError: a check selected a row, which means that the row breaks the rule of the check.
     """
     for name in names:
         text = read_sql(name)
@@ -107,7 +108,10 @@ def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **para
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Turns DuckDB's errors about full memory or a full disk into ours; works as a decorator too."""
+    """Turns DuckDB's errors about full memory into ConfigError, and errors about a full disk into DataError.
+
+    Works as a context manager and as a decorator.
+    """
     import duckdb
 
     try:
@@ -126,7 +130,7 @@ def _first_line(error: Exception) -> str:
 
 
 def add_functions(database: duckdb.DuckDBPyConnection) -> None:
-    """Adds the functions that the staging statements call, and sets the time zone that they expect, UTC."""
+    """Adds the functions that the staging statements call, and sets the time zone to UTC."""
     if not count_rows(database, "duckdb_functions() where function_name = 'unescape_entities'"):
         database.create_function("unescape_entities", html.unescape, ["VARCHAR"], "VARCHAR")
     database.execute("set TimeZone = 'UTC'")

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all, and checks their place before the work starts."""
+"""Writes output files completely or not at all, and checks output paths before the work starts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     import duckdb
 
 TABLE_SUFFIXES = (".parquet", ".csv")
-"""The endings of a table, which name its format."""
+"""The file name endings of a table, which decide the table's format."""
 PAGE_SUFFIXES = (".html", ".htm")
-"""The endings of a web page."""
+"""The file name endings of a web page."""
 RECIPE_SUFFIXES = (".toml",)
-"""The ending of a recipe."""
+"""The file name ending of a recipe, a TOML file of settings."""
 
 
 def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Checks that a file can be written, before any work is done.
+    """Checks that a file can be written to a path, so that an error comes before long work and not after.
 
     Raises:
-        ConfigError: the file has none of the endings, its folder does not exist or is read-only, or it is a
-            directory.
+        ConfigError: the path has none of the endings in `suffixes`, the path is a directory, or the folder of
+            the path does not exist or is read-only.
     """
     if path.suffix.lower() not in suffixes:
         raise ConfigError(f"{path} does not end with {' or '.join(suffixes)}; name a file that does")
@@ -40,7 +40,7 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` to write to, and moves the file to `path` if the block raises no error.
+    """Yields a temporary path in the folder of `path`; renames the file to `path` if no error is raised.
 
     Raises:
         DataError: the file cannot be written; an older file at `path` then stays.
@@ -59,7 +59,12 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
-    """Writes a relation as Parquet or CSV, as its ending says; raises as `check_output` and `whole_file`."""
+    """Writes a DuckDB relation to a file as Parquet or CSV, depending on the ending .parquet or .csv.
+
+    Raises:
+        ConfigError: `check_output` does not allow the path.
+        DataError: the file cannot be written.
+    """
     check_output(path, TABLE_SUFFIXES)
     with whole_file(path) as unfinished:
         if path.suffix.lower() == ".csv":
@@ -69,6 +74,10 @@ def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Writes text as UTF-8, lone surrogates as question marks; raises DataError as `whole_file` does."""
+    """Writes text to a file as UTF-8, with question marks for lone surrogates.
+
+    Raises:
+        DataError: the file cannot be written; an older file at `path` then stays.
+    """
     with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8", errors="replace")

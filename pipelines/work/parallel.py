@@ -1,4 +1,4 @@
-"""Runs a function over many texts in several processes, and reads an iterator ahead in a thread."""
+"""Applies a function to many texts in child processes, and reads ahead from an iterator in a thread."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _TEXTS_PER_PROCESS = 1_000
-"""Texts that are worth a process; fewer take less time than starting an interpreter."""
+"""Texts per child process; the work on fewer texts takes less time than the start of an interpreter."""
 _NUM_READ_AHEAD = 2
-"""Items that the thread of `read_ahead` holds ready."""
+"""The most items in the queue that the thread of `read_ahead` fills."""
 
 
 def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threads: int = 0) -> list[_Result]:
-    """Applies a function to every text, in several processes if there are many; returns the results in order.
+    """Applies a function to every text, in child processes if there are many texts; returns results in order.
 
-    Each process is a fresh interpreter, which imports the function by its module and name. A fork would copy
-    the locks of DuckDB's and TensorFlow's threads. The other methods of `multiprocessing` run the caller's
-    main module again, which a script without a guard does not survive. The function must stand at the top
-    level of its module, and return what JSON can hold. At most `threads` processes run, or one a core if 0.
+    Each child process is a new interpreter that imports the function by module and name. A fork would copy
+    locks that DuckDB's and TensorFlow's threads hold. The start methods "spawn" and "forkserver" of
+    `multiprocessing` would run the caller's main script again, unless the script tests `__name__`. The
+    function must be defined at the top level of a module, and must return values that JSON can hold. At most
+    `threads` child processes run, or one per core if `threads` is 0.
     """
     num_processes = min(threads or os.cpu_count() or 1, -(-len(texts) // _TEXTS_PER_PROCESS))
     if num_processes <= 1:
@@ -60,9 +61,10 @@ def _main(module: str, name: str) -> None:
 
 
 def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
-    """Yields the items of another iterator, which runs a little ahead in a thread of its own.
+    """Yields the items of an iterator that runs in a thread, a few items ahead of the caller.
 
-    Decompression and DuckDB both release the interpreter's lock, so they run at the same time.
+    Decompression and DuckDB release the global interpreter lock, so that reading the next block runs in
+    parallel with DuckDB's work on a block.
     """
     ready: queue.Queue[tuple[bool, _Item | BaseException | None]] = queue.Queue(_NUM_READ_AHEAD)
     abandoned = threading.Event()
@@ -81,7 +83,7 @@ def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
             for item in items:
                 if not offer((True, item)):
                     return
-        except BaseException as error:  # raised below, in the reader's thread
+        except BaseException as error:  # raised again below, in the thread that reads the items
             offer((False, error))
         else:
             offer((False, None))

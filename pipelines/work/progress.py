@@ -1,4 +1,4 @@
-"""Shows progress bars for counted work on stderr, if stderr is a terminal."""
+"""Shows progress bars on stderr if stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 _tuning: ContextVar[bool] = ContextVar("tuning", default=False)
-"""Whether a bar of trials is shown, over which the bars of training loops would write."""
+"""Whether a search over settings shows its progress bar, so that progress bars of training stay hidden."""
 
 
 def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
-    """Returns a progress bar with a description, a bar and further columns."""
+    """Makes a progress bar on stderr with a description, a bar and the given further columns."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -28,7 +28,7 @@ def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
 
 @contextmanager
 def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """Shows how many of the `total` bytes of files have been read, and how many lines.
+    """Shows a progress bar with the number of bytes read out of `total`, and the number of lines read.
 
     Yields a function that takes the number of bytes and the number of lines read since its last call.
     """
@@ -49,9 +49,9 @@ def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, i
 
 @contextmanager
 def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterator[Callable[[float], None]]:
-    """Shows how many of at most `total` steps are done, the loss, and the examples seen in a second.
+    """Shows a progress bar of training: steps done out of at most `total`, the loss, and examples per second.
 
-    Yields a function that takes the loss of each step.
+    Yields a function to call after each training step with the loss of the step.
     """
     from rich.progress import TextColumn, TimeElapsedColumn
 
@@ -69,10 +69,11 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
 
 @contextmanager
 def progress_of_lists(description: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Shows how many reviewers have their lists, how many get theirs in a second, and the time left.
+    """Shows a progress bar with the number of reviewers whose recommendation lists are made, out of `total`.
 
-    Yields a function that takes the number of reviewers who got their lists, besides the `done` ones who had
-    them before; threads may call it.
+    The progress bar also shows the number of reviewers per second and the time left, and starts at `done`
+    reviewers. Yields a function that takes the number of further reviewers whose lists were just made.
+    Several threads may call the function.
     """
     from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
@@ -88,9 +89,9 @@ def progress_of_lists(description: str, total: int, done: int = 0) -> Iterator[C
 
 @contextmanager
 def progress_of_trials(description: str, seconds: float) -> Iterator[Callable[[int, float], None]]:
-    """Shows how many of its seconds a search has used, its trials and its best figure.
+    """Shows the seconds that a search over settings has used, the number of trials and the best score.
 
-    Yields a function that takes the number of trials and the best figure.
+    Yields a function that takes the number of trials and the best score so far.
     """
     from rich.progress import TextColumn, TimeElapsedColumn
 

@@ -1,4 +1,4 @@
-"""Starts TensorFlow without its messages on stderr, and traces a training step once."""
+"""Starts TensorFlow without messages on stderr, and compiles a training step with a single trace."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow and lets it find its devices; later calls do nothing.
+    """Imports TensorFlow and lets TensorFlow find its devices; later calls do nothing.
 
-    Both steps write messages that no setting of TensorFlow holds back, so stderr goes to a file meanwhile.
-    The messages are logged at DEBUG, or written to stderr if TensorFlow does not start.
+    The import and the search for devices write messages that no setting of TensorFlow silences, so stderr is
+    redirected to a temporary file. The messages are logged at DEBUG, or written to stderr after an error.
     """
     if "tensorflow" in sys.modules:
         return
@@ -30,11 +30,12 @@ def start_tensorflow() -> None:
 def traced_step(take_step: Callable[..., Any], batch: Any) -> Callable[..., Any]:
     """Compiles a training step for batches of any length with a single trace.
 
-    A trace costs about half a second. TensorFlow alone would trace again when the length of a batch changes,
-    and would first convert the Python code of the step, which halves the speed of a small build.
+    A trace takes about half a second. By default TensorFlow would trace again for each new length of a batch,
+    and would first convert the step's Python code with AutoGraph, which halves the speed of a small build.
 
-    The step takes a batch, a learning rate and a seed of two numbers; no branch in it depends on a tensor.
-    The given batch, a named tuple of arrays, tells the types and the numbers of dimensions.
+    The function `take_step` takes a batch, a learning rate and a seed of two integers, and has no branch that
+    depends on a tensor. `batch` is an example: a named tuple of arrays with the data types and the numbers of
+    dimensions of all batches.
     """
     import tensorflow as tf
 
@@ -46,7 +47,7 @@ def traced_step(take_step: Callable[..., Any], batch: Any) -> Callable[..., Any]
 
 @contextmanager
 def _stderr_aside() -> Iterator[None]:
-    """Sends what any language writes to stderr to a temporary file."""
+    """Redirects the file descriptor of stderr to a temporary file, which catches output of C++ code too."""
     with tempfile.TemporaryFile() as aside:
         stderr = os.dup(2)
         os.dup2(aside.fileno(), 2)

@@ -132,7 +132,12 @@ def test_a_setting_is_still_read_under_its_old_name(tmp_path: Path, caplog: pyte
     assert (config.relevance.max_rounds, config.rating.max_rounds) == (3, 5)
     assert "'rating.max_epochs' is called 'rating.max_rounds' now" in caplog.text
     assert load_config(recipe, ["rating.max_rounds=7"]).rating.max_rounds == 7
+    caplog.clear()
     assert Config.from_dict({"rating": {"max_epochs": 6}}).rating.max_rounds == 6
+    assert caplog.text == ""
+    recipe.write_text("[rating]\nmax_epochs = 5\nmax_rounds = 6\n")
+    with pytest.raises(ConfigError, match=r"'rating\.max_epochs' is the old name of 'rating\.max_rounds'"):
+        load_config(recipe)
     assert "max_epochs" not in json.dumps(config.to_dict())
 
 

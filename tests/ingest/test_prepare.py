@@ -33,7 +33,7 @@ def files(tmp_path: Path) -> tuple[list[Path], list[Path]]:
     return [reviews], [metadata]
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".CSV"])
 def test_the_prepared_table_is_written_and_can_be_read_again(
     database: duckdb.DuckDBPyConnection,
     tmp_path: Path,

@@ -1,1 +1,1 @@
-"""Selects rows that must not be in the prepared tables."""
+"""Selects rows that break a rule of the tables of reviews, reviewers and movies; no row must be selected."""

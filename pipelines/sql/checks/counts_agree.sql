@@ -1,4 +1,4 @@
--- One row per reviewer or movie whose stated count is not the number of its reviews.
+-- One row per reviewer or movie whose column reviewer_count or movie_count differs from the number of reviews.
 with counted as (
     select 'reviewer' as kind, reviewers.reviewer_id as id, any_value(reviewers.reviewer_count) as stated, count(reviews.movie_row) as counted
     from reviewers left join reviews using (reviewer_row) group by reviewers.reviewer_id

@@ -1,4 +1,4 @@
--- One row per reviewer or movie whose row is not the rank of its id.
+-- One row per reviewer or movie whose reviewer_row or movie_row is not the rank of the id in byte order.
 with ranked as (
     select 'reviewer' as kind, reviewer_row as row_number, reviewer_id as id, row_number() over (order by reviewer_id) - 1 as rank
     from reviewers

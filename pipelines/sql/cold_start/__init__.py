@@ -1,1 +1,1 @@
-"""Finds movies without reviews, and lets them join the movies with reviews."""
+"""Finds movies with metadata but too few reviews to learn from, and adds the found movies to `movies`."""

@@ -1,5 +1,5 @@
--- One row per movie that metadata describes, that is not kept, and that has few latest reviews, or none.
--- $max_reviews: the most reviews that such a movie may have.
+-- One row per movie that has metadata, is not kept, and has at most $max_reviews latest reviews.
+-- $max_reviews: the most reviews that a cold movie may have.
 create or replace table cold_candidates as
 with reviewed as (
     select

@@ -1,5 +1,5 @@
--- One row per kept movie and per cold movie, all numbered anew, and one row per review under the new numbers.
--- `learned_row` is the row that a kept movie had before, or null for a cold movie.
+-- One row per kept movie and per cold movie, with a new movie_row, and one row per review with the new movie_row.
+-- `learned_row` is the old movie_row of a kept movie, or null for a cold movie.
 create or replace table joined_movies as
 with every_movie as (
     select * exclude (movie_row), movie_row as learned_row from movies

@@ -1,4 +1,4 @@
--- One row per latest review of a cold movie by a kept reviewer; it says that the reviewer has seen the movie.
+-- One row per latest review of a cold movie by a kept reviewer; the review tells that the reviewer has seen the movie.
 create or replace table cold_reviews as
 with final as (
     select

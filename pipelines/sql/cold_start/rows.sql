@@ -1,4 +1,4 @@
--- One row per cold movie with the columns that a condition may name; the columns of a review are null.
+-- One row per cold movie with the columns that an SQL condition may name; the columns of reviews are null.
 create or replace temp view cold_rows as
 select * exclude (review_number) from candidate_rows where false
 union all by name

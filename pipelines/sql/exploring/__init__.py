@@ -1,1 +1,1 @@
-"""Describes the prepared reviews in figures."""
+"""Counts and summarises the reviews, reviewers and movies for a report about a data set."""

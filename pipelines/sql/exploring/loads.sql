@@ -1,5 +1,5 @@
--- One row per kind and range of numbers of reviews: counts the reviewers or movies in that range.
--- The ranges are 1, 2, 3, 4-7, 8-15 and so on, each named by its first number.
+-- One row per kind (reviewers, movies) and range: counts reviewers or movies whose number of reviews is in the range.
+-- The ranges are 1, 2, 3, 4-7, 8-15 and so on; `from_reviews` is the first number of the range.
 with loads as (
     select 'reviewers' as kind, reviewer_count as num_reviews from reviewers
     union all

@@ -1,5 +1,5 @@
--- One row per quantity (ratings, reviews per reviewer, reviews per movie), with its mean, deviation and quartiles.
--- As in pandas, the quartiles are interpolated, and the deviation is the deviation of a sample.
+-- One row per quantity (ratings, reviews per reviewer, reviews per movie), with mean, standard deviation and quartiles.
+-- Quartiles are interpolated, and the standard deviation is that of a sample (n - 1), like in pandas.
 with quantities as (
     select 'ratings' as quantity, rating as value from reviews where rating is not null
     union all

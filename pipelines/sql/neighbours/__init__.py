@@ -1,1 +1,1 @@
-"""Finds the movies that are near each other."""
+"""Finds the most similar movies of each movie by the reviews of common reviewers."""

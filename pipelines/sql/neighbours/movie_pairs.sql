@@ -1,6 +1,7 @@
--- One row per pair of movies that have a reviewer in common; the first movie has the lower row.
--- Reads `signals`: reviewer_row, movie_row, weight (what the review adds to a co-review), share (the same, except that
--- a like counts no more than another review), residual (stars above expectation).
+-- One row per pair of movies that have a reviewer in common; the first movie has the lower movie_row.
+-- Reads the table `signals`, one row per review: reviewer_row, movie_row, weight (the weight of the review in
+-- co-reviews), share (a weight in which a like counts no more than another review), residual (the rating less the
+-- expected rating).
 create or replace temp table movie_pairs as
 with final as (
     select

@@ -1,8 +1,9 @@
--- One row per movie and near neighbour, by one of three similarities.
--- $kind: 'co-reviews', the cosine of their co-reviews, shrunk; 'damped', the share of their reviewers that they have in
--- common, damped; 'ratings', the correlation of their residual ratings, shrunk.
--- $damping: common reviewers at which a shrunk similarity counts half, or reviews added to the norm of a damped one.
--- $num_neighbours: rows of each movie.
+-- One row per movie and neighbour, the most similar movies by one of three similarities of two movies.
+-- $kind: 'co-reviews', the cosine of review weights, shrunk by n / (n + $damping) for n common reviewers; 'damped', the
+-- common reviewers over (geometric mean of both movies' reviews + $damping); 'ratings', the correlation of ratings
+-- less expected ratings, shrunk like 'co-reviews'.
+-- $damping: the number of common reviewers that halves a shrunk similarity, or the reviews added in 'damped'.
+-- $num_neighbours: the most neighbours of each movie.
 with totals as (
     select movie_row, sqrt(sum(weight * weight)) as norm, count(*) as num_reviews from signals group by movie_row
 ),

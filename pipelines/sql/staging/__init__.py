@@ -1,1 +1,1 @@
-"""Stages the lines of source files, and counts them."""
+"""Reads the lines of review and metadata files into staging tables, cleans values and counts lines."""

@@ -1,5 +1,5 @@
--- Creates the functions that turn raw text into values; every stage_*.sql uses them, so all formats are read alike.
--- A time is in seconds, milliseconds, microseconds or nanoseconds, told apart by its size (1e11 s is the year 5138).
+-- Creates macros that turn raw text into values; every stage_*.sql uses the macros, so all formats are read alike.
+-- The size of a time tells whether the unit is seconds, milli-, micro- or nanoseconds (1e11 s is the year 5138).
 create or replace temp macro seconds_of(number) as case
     when abs(number) < 1e11 then try_cast(floor(number) as bigint)
     when abs(number) < 1e14 then try_cast(floor(number / 1e3) as bigint)
@@ -12,11 +12,12 @@ create or replace temp macro unix_seconds(raw) as coalesce(
     try_cast(floor(epoch(try_cast(raw as timestamptz))) as bigint),
     try_cast(floor(epoch(try_strptime(raw, ['%m %d, %Y', '%d-%b-%Y', '%B %d, %Y', '%b %d, %Y', '%m/%d/%Y']))) as bigint)
 );
--- Files of 2018 hold '1,234', files of 2023 a number, and files of 2014 the pair [helpful, all].
+-- Amazon's files of 2018 write helpful votes as '1,234', files of 2023 as 1234, files of 2014 as [helpful, all].
 create or replace temp macro helpful_votes(vote, helpful_vote, helpful) as try_cast(replace(
     coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1)), ',', ''
 ) as integer);
--- A number tells texts apart without keeping them; it is 0 for a short or absent text, and if the length is null.
+-- A hash tells texts apart without keeping the texts; the hash is 0 for a text shorter than `min_text_length`, for an
+-- absent text, and if `min_text_length` is null.
 create or replace temp macro number_of_text(words, min_text_length) as case
     when length(words) >= min_text_length then (hash(words) >> 1)::bigint
     else 0
@@ -26,16 +27,16 @@ create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating,
     when trim(coalesce(movie_id, '')) = '' then 'no movie id'
     when raw_rating is not null and try_cast(raw_rating as double) is null then 'rating is not a number'
     when not isfinite(try_cast(raw_rating as double)) then 'rating is not finite'
-    -- Training could not square such a rating in single precision.
+    -- Training could not square a rating above 1e9 in single precision.
     when abs(try_cast(raw_rating as double)) > 1e9 then 'rating is out of range'
     when raw_time is not null and unix_review_time is null then 'time cannot be read'
 end;
--- Most lines of metadata hold 'Movies & TV', which has no entity, so the character after '&' is looked at first.
+-- Most lines of metadata hold 'Movies & TV', which has no entity, so the character after '&' is tested first.
 create or replace temp macro unescaped(raw) as case
     when contains(raw, '&') and regexp_matches(raw, '&[^\t\n\f <&;]') then unescape_entities(raw)
     else raw
 end;
--- Few texts have tags, and replacing takes many times as long as looking, so tags are looked for first.
+-- Few texts have HTML tags, and replacing takes many times as long as searching, so '<' and '>' are searched first.
 create or replace temp macro without_tags(raw) as case when contains(raw, '<') or contains(raw, '>')
     then regexp_replace(regexp_replace(regexp_replace(raw,
         '(?is)<(script|style)\b.*?(</(script|style)>|$)', ' ', 'g'),
@@ -49,15 +50,15 @@ create or replace temp macro with_single_spaces(raw) as case
     then regexp_replace(raw, '\s+', ' ', 'g')
     else raw
 end;
--- Trimming decodes a whole text, which for a long text takes longer than all other steps. A text that is all ASCII has
--- as many bytes as characters, and no other blanks at its ends than spaces.
+-- `trim` decodes a whole text, which for a long text takes longer than all other steps. A text that is all ASCII has as
+-- many bytes as characters; after `with_single_spaces`, the only whitespace at the ends of an ASCII text is spaces.
 create or replace temp macro without_blank_ends(raw) as case
     when starts_with(raw, ' ') or ends_with(raw, ' ') or strlen(raw) <> length(raw) then trim(raw)
     else raw
 end;
--- Removes tags, also a tag that never ends, as in '<span class="a-size-medium"', and the end of one that never began.
--- The steps run over a list: a macro repeats its argument wherever it names it, so nested macros would be planned and
--- computed many times.
+-- Removes HTML tags, also a tag without an end ('<span class="a-size-medium"') and the end of a tag without a start.
+-- The steps run over a list, because a macro repeats an argument at each use of the argument: the expressions of nested
+-- macros would be planned and computed many times.
 create or replace temp macro plain_texts(parts) as list_filter(list_transform(list_transform(list_transform(list_transform(
     parts,
     lambda part: without_tags(part)),
@@ -66,7 +67,7 @@ create or replace temp macro plain_texts(parts) as list_filter(list_transform(li
     lambda part: without_blank_ends(part)),
     lambda part: part <> '');
 create or replace temp macro plain_text(raw) as plain_texts([raw])[1];
--- A title that is a piece of a page's script or style sheet becomes null.
+-- A title that is a piece of JavaScript or of a style sheet becomes null.
 create or replace temp macro title_text(raw) as case
     when not regexp_matches(raw, '^\s*var [A-Za-z_]+ ?=|\{[a-z-]+:') then plain_text(raw)
 end;
@@ -80,11 +81,11 @@ create or replace temp macro texts_of(raw) as plain_texts(
     end);
 create or replace temp macro text_of(raw) as plain_text(
     case when json_type(raw) in ('OBJECT', 'ARRAY', 'NULL') then null else raw ->> '$' end);
--- '$1,234.50' is 1234.5, and a range such as '$5 - $9' is its lower end; anything else becomes null.
+-- A price '$1,234.50' becomes 1234.5, a range '$5 - $9' becomes the lower end, and any other text becomes null.
 create or replace temp macro price_of(raw) as try_cast(replace(nullif(regexp_extract(raw,
     '(?i)^\s*(?:from\s+)?(?:us)?[$£€]?\s*([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)\s*(?:-\s*[$£€]?\s*[0-9][0-9,.]*\s*)?$', 1), ''),
     ',', '') as double);
--- '#1,234 in Movies & TV (' is 1234, and so is '1234'.
+-- A sales rank '#1,234 in Movies & TV (' becomes 1234, and '1234' becomes 1234 too.
 create or replace temp macro rank_of(raw) as try_cast(replace(coalesce(
     nullif(regexp_extract(raw, '([0-9][0-9,]*)\s+in\s', 1), ''),
     nullif(regexp_extract(raw, '^\D{0,2}([0-9][0-9,]*)\s*$', 1), '')), ',', '') as integer);
@@ -92,9 +93,9 @@ create or replace temp macro year_of(raw) as coalesce(
     try_cast(nullif(list_last(regexp_extract_all(raw, '\(((?:18|19|20)[0-9]{2})\)', 1)), '') as integer));
 create or replace temp macro year_of_date(raw) as try_cast(nullif(
     regexp_extract(raw, '(?:^|\D)((?:18|19|20)[0-9]{2})(?:\D|$)', 1), '') as integer);
--- Finds the anchors of HTML in which every tag is written plainly, with its attributes in quotes. The result is null if
--- one is not, or if a comment or an element with other content than HTML leaves doubt about what is a tag. Scripts and
--- styles are removed before.
+-- Finds the <a> tags of HTML after scripts and styles are removed. The result is null if a tag has an attribute without
+-- quotes, or if a comment or an element such as <textarea> makes it doubtful which text is a tag; an HTML parser then
+-- reads the HTML.
 create or replace temp macro without_scripts(html) as regexp_replace(html,
     '(?is)<script(?:\s[^>]*[^>/])?>.*?</script\s*>|<style(?:\s[^>]*[^>/])?>.*?</style\s*>', ' ', 'g');
 create or replace temp macro plain_html(html) as case
@@ -106,7 +107,8 @@ create or replace temp macro plain_html(html) as case
 end;
 create or replace temp macro anchors_of(html) as regexp_extract_all(plain_html(without_scripts(html)),
     '(?i)<a(?:\s+[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*(?:\s*=\s*(?:"[^"]*"|''[^'']*''))?)+\s*/?>');
--- Reads the addresses of anchors; null if an anchor has two, or an address has entities or blanks that need a parser.
+-- Reads the addresses of <a> tags; the result is null if a tag has two addresses, or if an address has entities or
+-- whitespace that need an HTML parser.
 create or replace temp macro attributes_of(tags) as regexp_extract_all(array_to_string(tags, ''),
     '\s[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*\s*=\s*(?:"[^"]*"|''[^'']*'')');
 create or replace temp macro plain_addresses(raw) as case

@@ -1,5 +1,5 @@
--- One row per reason for rejection, the most common first, with its first row as an example; a null reason stands for
--- the rows that were not rejected.
+-- One row per reason for rejection, the most common reason first, with the first rejected row as an example. A null
+-- reason counts the rows that were not rejected.
 select
     reason,
     count(*) as num_rows,

@@ -1,4 +1,4 @@
--- Creates the empty staging tables: one row per line of the review files and of the metadata files, under our names.
+-- Creates the empty staging tables: one row per line of the review and metadata files, with our column names.
 create or replace table staged_reviews (
     file integer, line bigint, reviewer_id varchar, movie_id varchar, rating double, unix_review_time bigint,
     verified boolean, style varchar, reviewer_name varchar, vote integer, review_text varchar, summary varchar,

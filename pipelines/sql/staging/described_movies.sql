@@ -1,6 +1,6 @@
--- One row per movie whose metadata was staged: each column has its first value that is not null. The links are those
--- scraped from the details if there are any, else those in the metadata.
--- Few movies have several lines, and texts are large, so a movie with a single line is not copied.
+-- One row per movie whose metadata was staged: each column has the first value that is not null in the movie's lines.
+-- The column `links` holds the links scraped from the movie's details, or else the links in the metadata.
+-- Few movies have several lines, and texts are large, so only the movies with several lines are copied to a table.
 drop view if exists described_movies;
 create or replace table repeated_movies as
 with repeated as (
@@ -12,7 +12,7 @@ placed as (
     semi join repeated using (movie_id)
 ),
 final as (
-    -- `min_by` passes over nulls.
+    -- `min_by` ignores null values.
     select movie_id, min_by(columns(* exclude (movie_id, place)), place) from placed group by movie_id
 )
 select * from final;

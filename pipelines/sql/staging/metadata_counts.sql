@@ -1,4 +1,4 @@
--- One row: counts what became of the lines of the metadata.
+-- One row: counts metadata lines, described movies, repeated lines, rejected lines and movies without metadata.
 with reviewed as (
     select count(*) filter (movie_id not in (select movie_id from described_movies)) as undescribed
     from reviewed_movies

@@ -1,4 +1,4 @@
--- Rejects every row without a rating if another row has one; files in which no row has one hold views or purchases.
+-- Rejects every row without a rating if another row has a rating; files without any rating hold views or purchases.
 update staged_reviews
 set reason = 'no rating'
 where reason is null

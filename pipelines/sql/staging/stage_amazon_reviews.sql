@@ -1,8 +1,8 @@
--- One row per valid line of Amazon reviews, of 2014, 2018 or 2023; returns the numbers of these lines. All other lines
--- are for `stage_doubtful_reviews`, which knows rarer ways of writing and every reason for rejection.
--- $path: a file of lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
--- $lines: the numbers of all lines if they do not follow each other, else null; $file: the source file;
--- $with_text: keep the words of the review; $min_text_length: the length from which words have a number, null for none.
+-- One row per valid line of Amazon reviews, of 2014, 2018 or 2023; returns the numbers of the valid lines. The
+-- statement `stage_doubtful_reviews` reads all other lines, knows rarer notations and finds the reason for rejection.
+-- $path: a file of lines that are not blank; $size: the bytes of the file; $first_line: the number of the first line;
+-- $lines: the line numbers of all lines if not consecutive, else null; $file: the number of the source file;
+-- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with parsed as (
     select row_number() over () as place, *

@@ -1,9 +1,9 @@
--- One row per record of a block of delimited text: MovieLens' files, CSV and TSV.
--- $text: the records, separated by $record_end; $first_line: the line of the first record; $lines: the lines of all
--- records if a record may span lines, else null; $file: the source file; $header_line: the line of the header, 0 if
--- there is none; $delimiter, $num_fields: how a record is cut; $*_field: the position of each column, from 1, or 0 if
--- the file lacks it;
--- $with_text: keep the words of the review; $min_text_length: the length from which words have a number, null for none.
+-- One row per record of a block of delimited text, such as MovieLens' files, CSV or TSV.
+-- $text: the records, separated by $record_end; $first_line: the line number of the first record; $lines: the line
+-- number of each record if records may span lines, else null; $file: the number of the source file; $header_line: the
+-- line number of the header, or 0 without a header; $delimiter, $num_fields: the separator and the number of fields in
+-- a record; $*_field: the position of each column, counted from 1, or 0 if the file lacks the column;
+-- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with block as (
     select string_split($text, $record_end) as records

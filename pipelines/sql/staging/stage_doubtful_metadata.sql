@@ -1,5 +1,5 @@
--- One row per line of metadata that `stage_metadata_lines` did not take, with the reason why it is rejected.
--- $texts: the lines; $lines: their numbers; $file: the source file.
+-- One row per metadata line that `stage_metadata_lines` left out, with the reason for rejection.
+-- $texts: the lines; $lines: the line number of each line; $file: the number of the source file.
 insert into metadata_lines
 with numbered_lines as (
     select unnest($texts::varchar[]) as row_text, unnest($lines::bigint[]) as line

@@ -1,6 +1,6 @@
--- One row per line of Amazon reviews that `stage_amazon_reviews` did not take, with a reason if it cannot be used.
--- $texts: the lines; $lines: their numbers; $file: the source file;
--- $with_text: keep the words of the review; $min_text_length: the length from which words have a number, null for none.
+-- One row per line of Amazon reviews that `stage_amazon_reviews` left out, with a reason if the line is unusable.
+-- $texts: the lines; $lines: the line number of each line; $file: the number of the source file;
+-- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with numbered_lines as (
     select unnest($texts::varchar[]) as row_text, unnest($lines::bigint[]) as line
@@ -15,7 +15,7 @@ parsed as (
             "reviewTime": "VARCHAR", "verified": "VARCHAR", "verified_purchase": "VARCHAR", "style": "VARCHAR",
             "reviewerName": "VARCHAR", "vote": "VARCHAR", "helpful_vote": "VARCHAR", "helpful": "VARCHAR"
         }')) as review,
-        -- Most bytes of a line are words, so they are parsed only if they are wanted.
+        -- Most bytes of a line are the review's text, which is parsed only if the text or a hash of it is wanted.
         case when $with_text or $min_text_length is not null then try(json_transform(row_text, '{
             "reviewText": "VARCHAR", "text": "VARCHAR", "summary": "VARCHAR", "title": "VARCHAR"
         }')) end as words
@@ -46,7 +46,7 @@ renamed as (
 identified as (
     select
         * exclude (raw_reviewer, raw_movie),
-        -- An object or a list is not an id, but a text that looks like one is.
+        -- A JSON object or list is no id, but a JSON string that looks like an object or list is an id.
         case
             when raw_reviewer[1] not in ('{', '[')
                 or try(coalesce(json_type(row_text, '$.reviewerID'), json_type(row_text, '$.user_id'))) = 'VARCHAR'

@@ -1,7 +1,7 @@
--- One row per line of a block of metadata that describes a reviewed movie, cleaned.
--- $describe_all: take the lines of movies without reviews too.
--- $path: a file of lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
--- $lines: the numbers of all lines if they do not follow each other, else null; $file: the source file.
+-- One row per metadata line about a reviewed movie, with cleaned values.
+-- $describe_all: whether to take the lines about movies without reviews too.
+-- $path: a file of lines that are not blank; $size: the bytes of the file; $first_line: the number of the first line;
+-- $lines: the line numbers of all lines if not consecutive, else null; $file: the number of the source file.
 insert into staged_metadata
 with parsed as (
     select
@@ -31,7 +31,7 @@ reviewed as (
     where movie_id <> '' and coalesce(reviewerID, user_id) is null
         and ($describe_all or movie_id in (select movie_id from reviewed_movies))
 ),
--- These values are costly and used more than once below.
+-- `descriptions` and `first_rank` take long to compute, and are used more than once below.
 listed as (
     select
         *,
@@ -45,7 +45,7 @@ renamed as (
         movie_id,
         title_text(listed.title) as title,
         texts_of(coalesce(listed.category, listed.categories)) as categories,
-        -- Some names are the alternative text of a picture.
+        -- Some main categories are an image, whose alternative text is the name of the category.
         coalesce(
             unescaped(nullif(regexp_extract(coalesce(listed.main_cat, listed.main_category), '<img[^>]*alt="([^"]+)"', 1), '')),
             plain_text(coalesce(listed.main_cat, listed.main_category))
@@ -64,7 +64,7 @@ renamed as (
         )), '') as date,
         try_cast(listed.year as integer) as given_year,
         texts_of(listed.links) as links,
-        -- Details are HTML, or an object whose values may be HTML; without a link they are of no use.
+        -- Details are HTML, or a JSON object whose values may be HTML; details without a link are of no use.
         case when contains(listed.details, 'href') or contains(listed.details, 'HREF') then case
             when json_type(listed.details) = 'VARCHAR' then listed.details ->> '$'
             else listed.details::varchar
@@ -87,7 +87,7 @@ final as (
     select
         * exclude (given_year, categories, title_given, price_given, rank_given, anchors, addresses, links, details),
         coalesce(nullif(links_of_addresses(addresses), []), nullif(links, [])) as links,
-        -- Details whose links SQL cannot read are kept for a parser.
+        -- Details whose links SQL cannot read are kept, so that an HTML parser reads the links later.
         case when addresses is null then details end as details,
         list_concat(
             case when title_given and title is null then ['title'] else [] end,
@@ -95,7 +95,7 @@ final as (
             case when rank_given and rank is null then ['rank'] else [] end
         ) as unreadable,
         coalesce(given_year, year_of(title), year_of_date(date)) as year,
-        -- A name may stand in several paths of categories; only its first place counts.
+        -- A category may occur in several category paths; only the first occurrence is kept.
         nullif(array_to_string(
             list_filter(categories, lambda name, place: list_position(categories, name) = place), ' | '
         ), '') as category

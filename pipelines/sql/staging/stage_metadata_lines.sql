@@ -1,7 +1,7 @@
--- One row per line of a block of metadata that describes a movie, reviewed or not; returns the numbers of these lines.
--- All other lines are for `stage_doubtful_metadata`.
--- $path: a file of lines, none of them blank; $size: its bytes; $first_line: the number of the first line;
--- $lines: the numbers of all lines if they do not follow each other, else null; $file: the source file.
+-- One row per metadata line that describes a movie, reviewed or not; returns the numbers of the inserted lines.
+-- The statement `stage_doubtful_metadata` reads all other lines.
+-- $path: a file of lines that are not blank; $size: the bytes of the file; $first_line: the number of the first line;
+-- $lines: the line numbers of all lines if not consecutive, else null; $file: the number of the source file.
 insert into metadata_lines
 with parsed as (
     select row_number() over () as place, *

@@ -1,6 +1,6 @@
--- One row per row of the view `source_rows`, which holds a Parquet file under our names with every value as text.
--- $file: the source file;
--- $with_text: keep the words of the review; $min_text_length: the length from which words have a number, null for none.
+-- One row per row of the view `source_rows`, which holds a Parquet file with our column names and all values as text.
+-- $file: the number of the source file;
+-- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with renamed as (
     select

@@ -1,6 +1,6 @@
--- One row: counts the staged rows that the filters of single rows keep, and the reviewers and the movies in the first
--- half of these rows and in all of them.
--- $since, $until: the first and the last day kept (UTC), or null; $verified_only: keep verified purchases alone.
+-- One row: counts the staged rows that $since, $until and $verified_only keep, and the reviewers and the movies in the
+-- first half of the kept rows and in all kept rows.
+-- $since, $until: the first and the last day to keep (UTC), or null; $verified_only: keep only verified purchases.
 with kept as (
     select reviewer_id, movie_id, line
     from staged_reviews

@@ -1,4 +1,4 @@
--- One row per field of the metadata that could not be read, with the number of lines about reviewed movies.
+-- One row per metadata field with unreadable values, with the number of lines in which the field is unreadable.
 with fields as (
     select unnest(unreadable) as field
     from staged_metadata

@@ -1,3 +1,3 @@
--- One row per movie of the latest reviews, whose links are to be scraped because a condition names them.
+-- One row per movie whose links are to be scraped, because the SQL condition names the column `links`.
 create or replace table wanted_movies as
 select movie_id from movie_numbers semi join latest_reviews using (movie_number)

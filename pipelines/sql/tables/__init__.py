@@ -1,1 +1,1 @@
-"""Makes the prepared tables from the staging tables, and reads the prepared tables."""
+"""Makes tables of reviews, reviewers and movies from the staging tables, and queries these tables."""

@@ -1,4 +1,4 @@
--- One row per latest review with the columns that a condition may name; counts and averages are over these rows.
+-- One row per latest review, with the columns that an SQL condition may name; counts and averages cover all rows.
 create or replace view candidate_rows as
 with reviewer_counts as (
     select reviewer_number, count(*)::integer as reviewer_count from latest_reviews group by reviewer_number

@@ -1,4 +1,4 @@
--- One row per movie: the columns that a condition at query time may name, and the movie's row.
+-- One row per movie: movie_row, and the columns that the SQL condition of a query may name.
 create table catalog.movies as
 with final as (
     select

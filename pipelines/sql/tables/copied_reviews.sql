@@ -1,6 +1,6 @@
--- One row per pair of movies with copied reviews: counts the reviewers who wrote the same words about both, at the same
--- time and with the same rating, and the reviews of the movie with fewer reviews.
--- $max_copies: words that a reviewer wrote about more movies than this are a stock phrase, not a copy.
+-- One row per pair of movies with copied reviews: counts the reviewers who wrote the same text about both movies with
+-- the same time and rating, and the reviews of the movie with fewer reviews.
+-- $max_copies: a text that a reviewer wrote about more than $max_copies movies is a stock phrase, not a copy.
 with texts as (
     select reviewer_row, movie_row, unix_review_time as time, rating, text_number
     from reviews

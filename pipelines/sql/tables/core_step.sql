@@ -1,5 +1,5 @@
--- One row per review whose reviewer and movie both have enough reviews in `core_reviews`: one step to the k-core.
--- $min_reviews_per_reviewer, $min_reviews_per_movie: how many reviews are enough.
+-- Keeps the reviews in `core_reviews` whose reviewer and movie have enough reviews: one step to the k-core.
+-- $min_reviews_per_reviewer, $min_reviews_per_movie: the least number of reviews of a reviewer or movie.
 create or replace table core_reviews as
 with active_reviewers as (
     select reviewer_number from core_reviews group by reviewer_number having count(*) >= $min_reviews_per_reviewer

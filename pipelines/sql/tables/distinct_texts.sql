@@ -1,4 +1,4 @@
--- One row per different text of the kept reviews, and an empty table for the sentiment of each text.
+-- One row per different text of the kept reviews, and an empty table that later gets the sentiment of each text.
 create or replace table text_sentiments (text_number ubigint, sentiment float);
 create or replace table distinct_texts as
 with final as (

@@ -1,4 +1,4 @@
--- One row per reviewer and movie: the latest review; of equally late reviews, the last one in the last file.
+-- One row per reviewer and movie: the latest review, or of several latest reviews the last review in the last file.
 create or replace table latest_reviews as
 with remaining as (
     select * from usable_reviews where filtered is null
@@ -6,7 +6,7 @@ with remaining as (
 repeated_pairs as (
     select reviewer_number, movie_number from remaining group by reviewer_number, movie_number having count(*) > 1
 ),
--- Few pairs are repeated, and only repeated pairs leave a choice.
+-- Few pairs of reviewer and movie have several reviews, so only the reviews of these pairs are compared.
 latest_of_repeated as (
     select
         max_by(review_number, {

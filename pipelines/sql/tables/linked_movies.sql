@@ -1,4 +1,4 @@
--- One row per link from a movie to another reviewed movie in the metadata: also viewed, or also bought.
+-- One row per movie and other movie in `movies` that customers also viewed or also bought, according to the metadata.
 with links as (
     select
         movie_row,

@@ -1,4 +1,4 @@
--- One row per movie, in the order of movie_row: what is shown of the movie beside its score.
+-- One row per movie, ordered by movie_row: the columns to show in a recommendation list beside the movie's score.
 with final as (
     select
         movie_row,

@@ -1,5 +1,5 @@
--- One row per kept movie, numbered in the order of the bytes of the ids; columns that no metadata describes are null.
--- `movie_number` is dropped at the end of ingestion.
+-- One row per kept movie, numbered in the byte order of the ids; columns without a value in the metadata are null.
+-- The column `movie_number` is dropped at the end of ingestion.
 create or replace table movies as
 with counted as (
     select movie_number, count(*)::integer as movie_count, avg(rating) as average_rating

@@ -1,4 +1,4 @@
--- One row per kept review, with the columns of its movie.
+-- One row per kept review, with the columns of the reviewed movie.
 create or replace view prepared as
 select
     reviews.rating,

@@ -1,4 +1,4 @@
--- One row per rejected row of the review files: the file, the line, the reason, and how the line begins.
+-- One row per rejected row of the review files: the file, the line number, the reason, and the start of the line.
 create or replace table rejected as
 select source_files.path as file, staged_reviews.line, staged_reviews.reason, staged_reviews.row_text as text
 from staged_reviews

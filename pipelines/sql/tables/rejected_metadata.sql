@@ -1,4 +1,4 @@
--- One row per rejected line of the metadata files: the file, the line, the reason, and how the line begins.
+-- One row per rejected line of the metadata files: the file, the line number, the reason, and the start of the line.
 create or replace table rejected_metadata as
 select source_files.path as file, metadata_lines.line, metadata_lines.reason, metadata_lines.row_text as text
 from metadata_lines

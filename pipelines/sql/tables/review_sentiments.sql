@@ -1,4 +1,4 @@
--- One row per kept review, by reviewer and time: its sentiment, or null if its text is empty or shows none.
+-- One row per kept review, ordered by reviewer and time: the sentiment, or null if the review's text has none.
 with final as (
     select
         reviews.reviewer_row,

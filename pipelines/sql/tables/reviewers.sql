@@ -1,5 +1,5 @@
--- One row per kept reviewer, numbered in the order of the bytes of the ids.
--- `reviewer_number` is dropped at the end of ingestion.
+-- One row per kept reviewer, numbered in the byte order of the ids.
+-- The column `reviewer_number` is dropped at the end of ingestion.
 create or replace table reviewers as
 with counted as (
     select reviewer_number, count(*)::integer as reviewer_count from core_reviews group by reviewer_number

@@ -1,5 +1,5 @@
--- One row per kept review, in the order of the rows of its reviewer and movie.
--- $keep_text: keep the words of the reviews.
+-- One row per kept review, ordered by reviewer_row and movie_row.
+-- $keep_text: whether to keep the texts of the reviews.
 create or replace table reviews as
 with final as (
     select

@@ -1,5 +1,5 @@
--- One row per review that was not rejected; `filtered` names the filter of single rows that drops it, or is null.
--- $since, $until: the first and the last day kept (UTC), or null; $verified_only: keep verified purchases alone.
+-- One row per review that was not rejected; `filtered` is the filter that drops the review, or null.
+-- $since, $until: the first and the last day to keep (UTC), or null; $verified_only: keep only verified purchases.
 create or replace table usable_reviews as
 select
     staged_reviews.rowid as review_number,

@@ -1,1 +1,1 @@
-"""Adds new metadata to the movies of an index."""
+"""Adds new metadata files to the movies of an existing index."""

@@ -1,5 +1,5 @@
--- One row per movie that an index holds, completed by new metadata, and one row per new movie that metadata describes;
--- all are numbered anew. `learned_row` is the row in the index, or null for a new movie.
+-- One row per movie of an index, completed by new metadata, and one row per new movie that the metadata describes.
+-- `movie_row` numbers all movies anew; `learned_row` is the old movie_row in the index, or null for a new movie.
 create or replace table movies as
 with every_id as (
     select movie_id from known_movies

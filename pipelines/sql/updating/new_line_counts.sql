@@ -1,4 +1,4 @@
--- One row: counts what became of the lines of new metadata.
+-- One row: counts the lines of new metadata as added, known, repeated or without text.
 with placed as (
     select
         movie_id,
