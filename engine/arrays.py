@@ -1,6 +1,7 @@
-"""Works on arrays of rows: sets as ascending arrays, sums of segments, the k highest; and names array types.
+"""Offers set operations on sorted NumPy arrays, sums of segments, top-k selection, and names of array types.
 
-A *row* is the rank of an id, such as a movie row. A *place* is a position in a batch.
+A *row* is the position of an id, such as a movie id, in the list of all ids. A *place* is a position in a
+batch of reviewers.
 """
 
 from __future__ import annotations
@@ -11,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
-"""Rows or places."""
+"""An int64 array of rows, which are positions in the list of all ids, or of positions in a batch."""
 Floats = NDArray[np.float32]
-"""Numbers as models keep them."""
+"""A float32 array, the type in which a trained model stores vectors and weights."""
 Doubles = NDArray[np.float64]
-"""Numbers that are added up."""
+"""A float64 array, the type in which sums are computed."""
 Whole = TypeVar("Whole", bound=np.integer[Any])
 
 _MANY = 2048
-"""With fewer rows than this, a filter by hashes costs more than it saves."""
+"""Fewest rows for which `places_held` uses a Bloom filter; with fewer rows the filter costs time."""
 _RARE = 8
-"""When more than this many rows are searched per wanted row, a filter by hashes discards most of them."""
+"""Searched rows per wanted row above which `places_held` uses a Bloom filter to discard most rows."""
 _SLOTS = 16
-"""Places in the table of hashes for each wanted row, at least; with fewer, more rows pass by chance."""
+"""Least number of Bloom filter slots for each wanted row; fewer slots let more unwanted rows pass."""
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
-    """Returns the different rows, ascending; faster than `np.unique`, which hashes whole numbers.
+    """Returns the distinct integers of an array, ascending, faster than `np.unique`, which hashes integers.
 
     Example:
         >>> distinct(np.array([7, 3, 7])).tolist()
@@ -38,7 +39,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
 
 
 def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
-    """Returns the distinct rows, ascending, and the position of each of `rows` among them.
+    """Returns the distinct rows, ascending, and for each of `rows` its position among the distinct rows.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
@@ -53,7 +54,7 @@ def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
 
 
 def are_new(ordered: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Tells which of ordered rows differ from the row before: bool [len(ordered)].
+    """Tells which values of a sorted array differ from the value before: bool [len(ordered)].
 
     Example:
         >>> are_new(np.array([3, 3, 7])).tolist()
@@ -65,7 +66,7 @@ def are_new(ordered: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
 
 
 def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Tells which rows are among ascending ones: bool of the shape of `rows`.
+    """Tells which entries of `rows` occur in the sorted array `ascending`: bool of the shape of `rows`.
 
     Example:
         >>> are_held(np.array([3, 7]), np.array([7, 4])).tolist()
@@ -79,10 +80,10 @@ def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArr
 
 
 def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
-    """Finds the rows that are among ascending ones: their positions in `rows`, and in `ascending`.
+    """Finds the entries of `rows` that occur in `ascending`: their positions in `rows`, and in `ascending`.
 
-    Where few of many rows are wanted, a table of hashes first discards most other rows: a Bloom filter with
-    one hash function.
+    If `rows` is much longer than `ascending`, a Bloom filter with one hash function first discards most of
+    the entries of `rows` that do not occur in `ascending`.
 
     Example:
         >>> [found.tolist() for found in places_held(np.array([3, 7]), np.array([7, 4, 3]))]
@@ -103,16 +104,16 @@ def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
 
 
 def _hashes(rows: Rows, bits: int) -> Rows:
-    """Hashes rows to numbers of `bits` bits.
+    """Hashes int64 rows to numbers of `bits` bits, for the Bloom filter of `places_held`.
 
-    The hash is the top bits of the product with a large odd number (Knuth's multiplicative hashing).
+    The hash of a row is the top bits of the row times a large odd number (Knuth's multiplicative hashing).
     """
     products = rows.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (products >> np.uint64(64 - bits)).view(np.int64)
 
 
 def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
-    """Returns the positions of several segments of an array, laid end to end: int64 [lengths.sum()].
+    """Concatenates the index ranges that start at `begins` and have `lengths`: int64 [lengths.sum()].
 
     Example:
         >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
@@ -124,7 +125,7 @@ def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
 
 
 def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[Any]:
-    """Adds up each segment of `values`; the sum of an empty segment is 0: [len(offsets) - 1, ...].
+    """Sums each segment `values[offsets[i]:offsets[i + 1]]`, an empty one to 0: [len(offsets) - 1, ...].
 
     Example:
         >>> sums(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 1, 3])).tolist()
@@ -142,7 +143,7 @@ def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[
 
 
 def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
-    """Finds the positions of the k highest scores, best first, equal ones by position: int64 [min(k, num)].
+    """Finds the positions of the k highest scores, best first, ties by position: int64 [min(k, num)].
 
     Example:
         >>> k_highest(np.array([1.0, 3.0, 3.0, 2.0]), 3).tolist()
@@ -153,22 +154,22 @@ def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
 
 
 def k_highest_of_rows(scores: NDArray[np.floating], k: int) -> Rows:
-    """Finds the columns of each row's k highest scores, as `k_highest` does: int64 [num_rows, min(k, num)].
+    """Finds the columns of each row's k highest scores, like `k_highest`: int64 [num_rows, min(k, num)].
 
-    Wide rows take linear time.
+    The time is linear in the width of a row, since a partition selects the k highest scores before the sort.
 
     Example:
         >>> k_highest_of_rows(np.array([[1.0, 3.0, 3.0, 2.0], [4.0, 0.0, 1.0, 0.0]]), 3).tolist()
         [[1, 2, 3], [0, 2, 1]]
     """
     num_rows, num = scores.shape
-    falling = -scores  # NumPy partitions many equal scores quickly only at the far end.
+    falling = -scores  # `np.partition` is slow on many equal scores unless they are last.
     if not 0 < k < num:
         return np.argsort(falling, axis=1, kind="stable")[:, :k]
     last = np.partition(falling, k - 1, axis=1)[:, k - 1, None]  # float [num_rows, 1]
     kept = falling <= last
     crowded = np.flatnonzero(np.count_nonzero(kept, axis=1) > k)
-    if len(crowded):  # Several scores equal the k-th: the first of them are kept.
+    if len(crowded):  # Of several scores equal to the k-th score, the leftmost are kept.
         equal = falling[crowded] == last[crowded]
         spare = k - np.count_nonzero(falling[crowded] < last[crowded], axis=1)
         kept[crowded] &= ~equal | (equal.cumsum(axis=1) <= spare[:, None])

@@ -1,4 +1,4 @@
-"""Scores movies as the trained networks do, in NumPy: the relevance head and the rating head."""
+"""Computes in NumPy what the two trained networks predict: the relevance head and the rating head."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from engine.model.histories import Histories, History, recency_weights
 
 @dataclass(frozen=True, kw_only=True)
 class RelevanceHead:
-    """Answers "will this reviewer come to this movie?" by the inner product of two vectors.
+    """Predicts whether a reviewer will review a movie, by the inner product of two vectors.
 
-    The reviewer's vector has a 1 behind it and the movie's vector its bias. So a vector index over the movie
-    vectors ranks movies by what the network was trained on.
+    The reviewer's vector ends with a 1 and the movie's vector ends with the movie's bias. So a vector index
+    over the movie vectors ranks movies by the score that the network was trained on.
 
     Attributes:
-        movie_vectors: float32 [num_movies, embedding_dim + 1]; the last column is the bias.
+        movie_vectors: float32 [num_movies, embedding_dim + 1]; the last column is the movie's bias.
         history_vectors: float32 [num_movies, embedding_dim], what a review adds to its reviewer's vector.
-        reviewer_embeddings: float32 [num_reviewers, embedding_dim].
-        level_weights: float32 [max(num_levels, 1)], how much a review of each rating adds.
-        recency_power: older reviews fade by this power of their age.
-        max_history: how many of the latest reviews count.
+        reviewer_embeddings: float32 [num_reviewers, embedding_dim], added to the pooled history.
+        level_weights: float32 [max(num_levels, 1)], the weight of a review with each rating level.
+        recency_power: the n-th last review of a history has the weight `n ** -recency_power`.
+        max_history: the number of each reviewer's latest reviews that are pooled.
     """
 
     movie_vectors: Floats
@@ -38,13 +38,13 @@ class RelevanceHead:
 
     @property
     def embedding_dim(self) -> int:
-        """Returns how many numbers a reviewer's vector has."""
+        """Returns the dimension of a reviewer's vector, without the 1 at the end."""
         return int(self.history_vectors.shape[1])
 
     def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
-        """Pools histories into query vectors, float32 [num, embedding_dim + 1].
+        """Pools histories into the reviewers' query vectors, float32 [num, embedding_dim + 1].
 
-        Reviewers who were not trained on have no rows: None.
+        `reviewer_rows` is None for reviewers who were not trained on.
         """
         recent = histories.latest(self.max_history)
         fading = recency_weights(recent.ages, self.recency_power)
@@ -58,55 +58,55 @@ class RelevanceHead:
         return queries
 
     def score(self, query: Floats, movie_rows: NDArray[np.integer] | slice) -> Floats:
-        """Returns the relevance of some movies to a query, float32 [num]."""
+        """Returns the inner products of a query vector and the vectors of some movies, float32 [num]."""
         scores: Floats = self.movie_vectors[movie_rows] @ query
         return scores
 
 
 class RatingPrediction(NamedTuple):
-    """Holds the predicted ratings of n pairs of a reviewer and a movie."""
+    """Holds the predicted ratings of n pairs of reviewer and movie."""
 
     mean: Floats
-    """float32 [n], in ratings: the expected rating, which has the least squared error."""
+    """float32 [n], the expected rating, in stars, which minimizes the expected squared error."""
     median: Floats
-    """float32 [n], one of the levels: the middle rating, which has the least absolute error."""
+    """float32 [n], the median rating, one of the levels, which minimizes the expected absolute error."""
     probabilities: Floats
-    """float32 [n, num_levels]: the chance of each level; rows sum to 1."""
+    """float32 [n, num_levels], the probability of each rating level; each row sums to 1."""
 
 
 class Tastes(NamedTuple):
-    """Holds reviewers as the rating head sees them."""
+    """Holds each reviewer's vector, bias and scale in the rating head."""
 
     vectors: Floats
-    """float32 [num, dim], pooled from the histories."""
+    """float32 [num, dim], each reviewer's vector, pooled from the reviewer's history."""
     biases: Floats
-    """float32 [num], how generous the reviewers are, in logits."""
+    """float32 [num], each reviewer's bias in logits; generous reviewers have a high bias."""
     log_scales: Floats
-    """float32 [num], how sharply their ratings follow the prediction, as a logarithm."""
+    """float32 [num], the log of each reviewer's scale; a high scale means predictable ratings."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
-        """Copies the values of the reviewers at some positions, in the order of the positions."""
+        """Copies the vectors, biases and log scales of the reviewers at some positions, in that order."""
         return Tastes(self.vectors[places], self.biases[places], self.log_scales[places])
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatingHead:
-    """Answers "what will this reviewer give this movie?" with a chance for each rating level.
+    """Predicts the probability of each rating level that a reviewer may give to a movie.
 
     The location of a rating, in logits, is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v,
     u * v)`. The chance of a rating at or under level `l` is `sigmoid(scale * (thresholds[l] - location))`:
-    the ordinal (proportional odds) model of McCullagh (1980), with a scale of its own for each pair.
+    the ordinal (proportional odds) model of McCullagh (1980), with a scale for each reviewer and movie.
 
     Attributes:
-        levels: float32 [num_levels], ascending.
-        movie_vectors: float32 [num_movies, dim + 2]; the last two columns are bias and log scale.
-        history_vectors: float32 [num_movies, 2 * dim]; what a review of the movie adds to the reviewer's
-            vector: for having come, and per star above the movie's mean.
-        reviewer_biases: float32 [num_reviewers, 2]: bias and log scale.
-        movie_means: float32 [num_movies], the damped mean rating of each movie.
-        thresholds: float32 [num_levels - 1], ascending.
-        dot_weights: float32 [dim].
-        kernels: float32 [inputs, outputs] for each layer of the MLP; the last layer has two outputs.
+        levels: float32 [num_levels], the ratings that a reviewer can give, in stars, ascending.
+        movie_vectors: float32 [num_movies, dim + 2]; the last two columns are the movie's bias and log scale.
+        history_vectors: float32 [num_movies, 2 * dim]; a review of the movie adds the first half to the
+            reviewer's vector, and the second half times the stars above the movie's mean rating.
+        reviewer_biases: float32 [num_reviewers, 2], each reviewer's bias and log scale.
+        movie_means: float32 [num_movies], each movie's mean rating, damped for movies with few ratings.
+        thresholds: float32 [num_levels - 1], the logits between neighbouring levels, ascending.
+        dot_weights: float32 [dim], the weights of `u * v` in the location.
+        kernels: float32 [inputs, outputs] for each layer of the MLP; the last has 2 outputs.
         biases: float32 [outputs] for each layer of the MLP.
     """
 
@@ -122,11 +122,11 @@ class RatingHead:
 
     @property
     def dim(self) -> int:
-        """Returns how many numbers a vector has."""
+        """Returns the dimension of a reviewer's vector in the rating head."""
         return len(self.dot_weights)
 
     def above_means(self, reviews: Histories | History) -> Floats:
-        """Returns each review's rating less the mean rating of the movie: float32 [num_reviews]."""
+        """Returns each review's rating minus the mean rating of the reviewed movie: float32 [num_reviews]."""
         above: Floats = self.levels[reviews.level_rows] - self.movie_means[reviews.movie_rows]
         return above
 
@@ -137,9 +137,9 @@ class RatingHead:
         return pulls
 
     def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
-        """Computes the vector, bias and scale of each reviewer from the reviewer's history.
+        """Computes each reviewer's vector from a history, and looks up the bias and the log scale.
 
-        `rows` is None for reviewers who were not trained on.
+        `reviewer_rows` is None for reviewers who were not trained on; then each bias and log scale is 0.
         """
         pooled = sums(self.pulls(histories), histories.offsets)
         pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]
@@ -152,10 +152,10 @@ class RatingHead:
     def locate(
         self, tastes: Tastes, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
     ) -> tuple[Floats, Floats]:
-        """Returns the locations and the log scales of ratings, each float32 [num].
+        """Returns location and log scale of each rating's logistic distribution, each float32 [num].
 
-        `tastes` holds the reviewer of each movie, or one reviewer for all movies. In the location all but the
-        two biases counts `interaction_weight`.
+        `tastes` holds the vector, bias and log scale of each movie's reviewer, or of one reviewer for all
+        movies. `interaction_weight` multiplies the location without the reviewer's and the movie's bias.
         """
         rows = self.movie_vectors[movie_rows]
         vectors, users = rows[:, : self.dim], tastes.vectors
@@ -171,26 +171,26 @@ class RatingHead:
         return location.astype(np.float32), log_scale.astype(np.float32)
 
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
-        """Returns the chance of each level, float32 [num, num_levels], from what `locate` returns."""
+        """Returns each rating level's probability, float32 [num, num_levels], from the result of `locate`."""
         distance = self.thresholds[None, :] - location[:, None]
         scale = np.exp(np.minimum(np.maximum(log_scale, np.float32(-8)), np.float32(8)))
-        # Differences of the cumulative chances, which are sigmoids, with 0 in front of them and 1 behind.
+        # A level's chance is a difference of cumulative chances: 0, then sigmoids, then 1.
         chances = np.ones((len(location), len(self.levels)), dtype=np.float32)
         chances[:, :-1] = cumulative = 0.5 * np.tanh(0.5 * (scale[:, None] * distance)) + 0.5
         chances[:, 1:] -= cumulative
         return chances
 
     def mean(self, probabilities: Floats) -> Floats:
-        """Returns the means of distributions, float32 [...], of probabilities, float32 [..., num_levels].
+        """Returns the mean ratings, float32 [...], of probabilities of levels, float32 [..., num_levels].
 
-        A matrix product would be shorter. But for rows of five numbers OpenBLAS computes with registers that
-        nothing was written to, and NumPy may then warn of invalid values that are not there.
+        The function avoids a matrix product: for rows of five numbers OpenBLAS computes with uninitialized
+        registers, and NumPy may then warn of invalid values although the result has none.
         """
         mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
         return mean
 
     def summarize(self, probabilities: Floats) -> RatingPrediction:
-        """Returns the mean and the median of distributions, float32 [num, num_levels]."""
+        """Computes mean and median ratings from rating levels' probabilities, float32 [num, num_levels]."""
         at_or_under = np.cumsum(probabilities, axis=1)[:, :-1]
         median = self.levels[(at_or_under < 0.5).sum(axis=1)]
         return RatingPrediction(self.mean(probabilities), median, probabilities)

@@ -1,4 +1,4 @@
-"""Holds who reviewed what, oldest first: vectors are pooled from histories, and lists leave them out."""
+"""Holds each reviewer's history, which is the list of the movies that the reviewer reviewed, oldest first."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from numpy.typing import NDArray
 from engine.arrays import distinct, spans
 
 _REVIEWS_AT_ONCE = 2**20
-"""Reviews in a part of all histories, so that its arrays take some megabytes each."""
+"""Reviews in each part that `Histories.parts` gives, so that an array of a part takes some megabytes."""
 _LOAD = 2**13
-"""Reviews in a batch of reviewers; the some hundred neighbours of each are in memory at once."""
+"""Reviews in a batch of reviewers; some hundred neighbours of every reviewed movie are in memory at once."""
 _LEAST_LOAD = 2**4
-"""A reviewer counts as at least this many reviews when batches are cut, having fixed costs."""
+"""Least number of reviews that a reviewer counts as in a batch, because each reviewer has a fixed cost."""
 
 
 class History(NamedTuple):
     """Holds one reviewer's reviews, oldest first."""
 
     movie_rows: NDArray[np.int32]
-    """int32 [num_reviews]."""
+    """int32 [num_reviews], the row of each reviewed movie."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], positions in the rating levels."""
+    """int8 [num_reviews], the position of each review's rating in the ascending rating levels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Histories:
-    """Holds the histories of all reviewers in three arrays, which may be mapped files."""
+    """Holds the histories of many reviewers in three arrays, which may be memory-mapped files."""
 
     offsets: NDArray[np.int64]
-    """int64 [num_reviewers + 1]."""
+    """int64 [num_reviewers + 1], the offset at which each history starts and the end of the last."""
     movie_rows: NDArray[np.int32]
-    """int32 [num_reviews]."""
+    """int32 [num_reviews], the row of each reviewed movie."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews]."""
+    """int8 [num_reviews], the position of each review's rating in the rating levels."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     @classmethod
     def of_one(cls, history: History) -> Histories:
-        """Makes a single history the only one."""
+        """Wraps one reviewer's history as `Histories` of a single reviewer."""
         return cls(np.array([0, len(history.movie_rows)]), history.movie_rows, history.level_rows)
 
     def of(self, reviewer_row: int) -> History:
-        """Returns the history of one reviewer, as views of the arrays."""
+        """Returns the history of one reviewer, as views of the arrays of all histories."""
         begin, end = self.offsets[reviewer_row], self.offsets[reviewer_row + 1]
         return History(self.movie_rows[begin:end], self.level_rows[begin:end])
 
     def take(self, reviewer_rows: NDArray[np.integer]) -> Histories:
-        """Copies the histories of some reviewers, in the order asked for."""
+        """Copies the histories of some reviewers, in the order of `reviewer_rows`."""
         begins = self.offsets[reviewer_rows]
         lengths = self.offsets[np.asarray(reviewer_rows) + 1] - begins
         return self._stretches(begins, lengths)
 
     def latest(self, max_reviews: int) -> Histories:
-        """Cuts each history down to its latest reviews, at most `max_reviews`."""
+        """Returns histories that hold only the latest `max_reviews` reviews of each reviewer."""
         lengths = self.lengths
         if not len(self) or lengths.max() <= max_reviews:
             return self
@@ -79,25 +79,25 @@ class Histories:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """Returns the position of the history that each review belongs to, int64 [num_reviews]."""
+        """Returns for each review the position of the review's history, int64 [num_reviews]."""
         return np.arange(len(self)).repeat(self.lengths)
 
     @property
     def ages(self) -> NDArray[np.int64]:
-        """Numbers the reviews of each history from the latest, which has 1: int64 [num_reviews]."""
+        """Numbers each history's reviews backwards, with 1 for the latest review: int64 [num_reviews]."""
         return self.offsets[1:].repeat(self.lengths) - np.arange(len(self.movie_rows))
 
     def by_length(self, step: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Groups the histories whose lengths differ by less than `step`.
+        """Groups histories of similar length: the lengths in a group differ by less than `step`.
 
-        Gives for each group a length that no history in it exceeds, and their positions, int64, ascending.
+        Yields for each group the greatest length allowed, and the histories' positions, int64, ascending.
         """
         lengths = -(-self.lengths // step) * step
         for length in distinct(lengths):
             yield int(length), np.flatnonzero(lengths == length)
 
     def batches(self, reviewer_rows: NDArray[np.integer]) -> list[tuple[int, int]]:
-        """Returns begin and end of each batch of reviewers; scoring one takes some hundred megabytes."""
+        """Returns begin and end of each batch of reviewers; scoring a batch takes some 100 megabytes."""
         rows = np.asarray(reviewer_rows)
         lengths = self.offsets[rows + 1] - self.offsets[rows]
         load = np.cumsum(np.maximum(lengths, _LEAST_LOAD)) // _LOAD
@@ -105,7 +105,7 @@ class Histories:
         return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
 
     def parts(self) -> Iterator[tuple[slice, Histories]]:
-        """Cuts all histories into parts of about a million reviews: reviewer rows, and views of arrays."""
+        """Yields parts of about a million reviews, each a slice of reviewers and the reviewers' histories."""
         cuts = np.searchsorted(self.offsets, np.arange(0, int(self.offsets[-1]), _REVIEWS_AT_ONCE))
         for begin, end in pairwise(distinct(np.array([0, *cuts, len(self)])).tolist()):
             offsets = self.offsets[begin : end + 1]
@@ -115,7 +115,7 @@ class Histories:
 
 
 def recency_weights(ages: NDArray[np.integer], power: float) -> NDArray[np.float32]:
-    """Weighs reviews by their age: the n-th last counts `n ** -power`.
+    """Returns the weight of each review by its age: the n-th last review of a history has `n ** -power`.
 
     Example:
         >>> recency_weights(np.array([3, 2, 1]), 1.0).round(3).tolist()

@@ -1,4 +1,4 @@
-"""Holds tables of neighbouring movies, and adds up over them: near movies, and how neighbours were rated."""
+"""Holds tables of similar movies, called neighbours, and sums similarities and ratings over neighbours."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from engine.arrays import Doubles, Rows, distinct_places, places_held, spans, su
 from engine.model.histories import Histories
 
 _SORTED_UP_TO = 8
-"""Neighbours are sorted where there are more than this many keys to each; else each key gets a counter."""
+"""Possible pairs of place and movie per neighbour found above which sorting is cheaper than counters."""
 _RATING_PRIOR = 0.2
-"""Weight of "as expected" among the ratings of neighbours, so that few or far neighbours say little."""
+"""Prior weight of 0 stars in the mean rating of neighbours, so that few neighbours say little."""
 _OFFSET_DAMPING = 15.0
-"""Reviews at which a reviewer's own mean counts half."""
+"""Number of reviews at which a reviewer's mean deviation from the movies' means has half its weight."""
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourTable:
-    """Holds the neighbours of each movie with their weights, in three arrays, which may be mapped files."""
+    """Holds each movie's neighbours and their similarities, in three arrays, which may be memory-mapped."""
 
     offsets: NDArray[np.int64]
-    """int64 [num_movies + 1]."""
+    """int64 [num_movies + 1], the offset at which each movie's neighbours start and the end of the last."""
     movie_rows: NDArray[np.int32]
-    """int32 [num_pairs], the neighbours."""
+    """int32 [num_pairs], the row of each neighbour."""
     weights: NDArray[np.float32]
-    """float32 [num_pairs], how near they are."""
+    """float32 [num_pairs], the similarity of each neighbour, called its weight."""
 
     @property
     def num_movies(self) -> int:
-        """Returns how many movies have a list of neighbours, empty or not."""
+        """Returns the number of movies in the table, with or without neighbours."""
         return len(self.offsets) - 1
 
     def of(self, movie_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Returns the neighbours of one movie and their weights."""
+        """Returns the rows of one movie's neighbours, and the similarity of each neighbour."""
         begin, end = self.offsets[movie_row], self.offsets[movie_row + 1]
         return self.movie_rows[begin:end], self.weights[begin:end]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
-        """Counts the neighbours of some movies."""
+        """Counts the neighbours of some movies, in total."""
         return int((self.offsets[np.asarray(movie_rows) + 1] - self.offsets[movie_rows]).sum())
 
     def spread(
@@ -51,14 +51,14 @@ class NeighbourTable:
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
     ) -> tuple[Rows, list[Doubles]]:
-        """Adds up, for each neighbour of some movies, the neighbour's weight times the amount of the movie.
+        """Sums, for each neighbour of some movies, the neighbour's similarity times the movie's amount.
 
-        The neighbours are gone through once for all of the `amounts`, which are float [num] each. A movie
-        goes into the sums of its place, int [num], of which there are `num_places`; by default there is one.
+        Each of `amounts`, float [num], holds a number for each movie and gets sums of its own. `places`,
+        int [num], is each movie's reviewer, from 0 to `num_places - 1`; each reviewer has separate sums.
 
         Returns:
-            The neighbours as keys, `place * num_movies + movie_row`, int64 [num_neighbours], ascending, and
-            for each of `amounts` their sums, float64 [num_neighbours]; every other sum is 0.
+            Pairs of reviewer and neighbour, each as one number `place * num_movies + movie_row`, int64
+            [num_pairs], ascending; for each of `amounts` the sums, float64 [num_pairs]. Other pairs have 0.
         """
         sources, found, lengths = self._neighbours(movie_rows, places)
         weights = self.weights[sources]
@@ -83,7 +83,8 @@ class NeighbourTable:
     ) -> list[Doubles]:
         """Returns the sums of `spread` for some pairs only, which takes half the time if the pairs are few.
 
-        There is one float64 [num_keys] for each of `amounts`.
+        `keys` holds pairs of reviewer and movie, each as one number `place * num_movies + movie_row`. The
+        result has one array of sums, float64 [num_keys], for each of `amounts`.
         """
         wanted, positions = distinct_places(keys)
         columns, owners, weights = self._held(wanted, movie_rows, places)
@@ -91,9 +92,9 @@ class NeighbourTable:
         return [np.asarray(total, np.float64)[positions] for total in totals]
 
     def between(self, movie_rows: Rows, of_rows: NDArray[np.integer]) -> Doubles:
-        """Returns the weights of some movies as neighbours of others: float64 [num_movies, num_others].
+        """Returns similarities of `movie_rows` as neighbours of `of_rows`: float64 [num_movies, num_others].
 
-        The movies hold no repeats; the others may, as a history may.
+        `movie_rows` must not hold repeats; `of_rows` may hold repeats.
         """
         order = movie_rows.argsort()
         columns, owners, weights = self._held(movie_rows[order], of_rows, None)
@@ -104,9 +105,10 @@ class NeighbourTable:
     def _held(
         self, ascending: Rows, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
     ) -> tuple[Rows, Rows, NDArray[np.float32]]:
-        """Finds which neighbours of some movies are among ascending pairs of place and movie.
+        """Finds movies' neighbours that occur in `ascending`, as numbers `place * num_movies + movie_row`.
 
-        Returns for each the position of its key, the position of the movie in `movie_rows`, and the weight.
+        Returns for each neighbour found its position in `ascending`, the position in `movie_rows` of the
+        movie that has the neighbour, and the neighbour's similarity.
         """
         sources, found, lengths = self._neighbours(movie_rows, places)
         hits, columns = places_held(ascending, found)
@@ -115,10 +117,10 @@ class NeighbourTable:
     def _neighbours(
         self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
     ) -> tuple[Rows, Rows, Rows]:
-        """Returns the neighbours of some movies.
+        """Looks up the neighbours of some movies.
 
-        The result holds the positions of the neighbours in the table, the pairs of place and neighbour as
-        numbers, and how many neighbours each movie has.
+        Returns the neighbours' positions in the table, pairs of reviewer and neighbour, each as one number
+        `place * num_movies + movie_row`, and the number of neighbours of each movie.
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
@@ -130,20 +132,20 @@ class NeighbourTable:
 
 
 class MovieSums(NamedTuple):
-    """Holds a number for some movies; every other movie has 0.
+    """Holds a sparse vector: a number for some movies, and 0 for every other movie.
 
-    For several reviewers at once the rows are keys, `place * num_movies + movie_row`.
+    For several reviewers `rows` holds pairs of reviewer and movie, as `place * num_movies + movie_row`.
     """
 
     rows: Rows
-    """int64 [num], ascending."""
+    """int64 [num], the rows of the movies that have a number, ascending."""
     values: Doubles
-    """float64 [num]."""
+    """float64 [num], the number of each movie in `rows`."""
     num_movies: int
-    """How many movies, or keys, there are in all."""
+    """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the numbers of some movies, or of a slice of all movies: float64 [num]."""
+        """Looks up the numbers of some movies, or of a slice of all movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -155,10 +157,10 @@ class MovieSums(NamedTuple):
 
 
 def stars_above_expectation(above_means: NDArray[np.floating], histories: Histories) -> Doubles:
-    """Returns each review's rating less the rating that the movie's mean and the reviewer's mean predict.
+    """Returns each review's rating minus the rating that the movie's mean and the reviewer's mean predict.
 
-    That is the rating less the movie's mean, as `RatingHead.above_means` gives it, less the reviewer's own
-    mean above the movies' means, which is damped.
+    `above_means` holds each rating minus the movie's mean rating, from `RatingHead.above_means`. The function
+    subtracts from `above_means` each reviewer's mean of `above_means`, damped for short histories.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -166,20 +168,20 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
 
 
 def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
-    """Returns the mean stars of neighbours, drawn towards 0, from their weighted sums and their weights."""
+    """Computes weighted mean stars of neighbours, shrunk towards 0, from weighted sums and weights."""
     return totals / (weights + _RATING_PRIOR)
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Rates movies by one reviewer's ratings of their neighbours, with all reviews and without each review.
+    """Computes a reviewer's mean stars for movies' neighbours, with all reviews and without each one.
 
     Args:
-        weights: float64 [num_movies, num_reviews], how near each movie is to each reviewed movie.
-        above_means: float64 [num_reviews], the reviewer's ratings less the movies' means.
+        weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.
+        above_means: float64 [num_reviews], the reviewer's ratings minus the movies' mean ratings.
 
     Returns:
-        What `NeighbourRatings` says of the movies, and what it would say without each review: float64
-        [num_movies] and [num_movies, num_reviews].
+        The stars that `NeighbourRatings` gives the movies, float64 [num_movies], and the stars without each
+        review, float64 [num_movies, num_reviews].
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING
@@ -193,18 +195,18 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourRatings:
-    """Says how far above expectation some reviewers rated movies' neighbours; worked out when asked for.
+    """Computes on demand how far above expectation reviewers rated the neighbours of movies, in stars.
 
-    The table holds similarities of ratings.
+    `table` holds for each movie the movies that reviewers rated alike.
     """
 
     table: NeighbourTable
     histories: Histories
     stars: Doubles
-    """float64 [num_reviews], stars above expectation."""
+    """float64 [num_reviews], each review's stars above expectation, from `stars_above_expectation`."""
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the stars of pairs, `place * num_movies + movie_row`, or of a slice: float64 [num]."""
+        """Returns stars for pairs of reviewer and movie, `place * num_movies + movie_row`: float64 [num]."""
         rows, places = self.histories.movie_rows, self.histories.places
         amounts = self.stars, np.ones(len(rows))
         if isinstance(keys, slice) or len(keys) > self.table.num_neighbours(rows):

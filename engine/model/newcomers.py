@@ -1,9 +1,9 @@
-"""Works out a newcomer's side of the scores, from a history that was never trained on.
+"""Computes the vectors, bias and scale of a newcomer, a reviewer whose history was not trained on.
 
-A newcomer's vectors are pooled from the history, as everyone's are. Beside that a newcomer has a generosity
-and a sharpness, which says how closely their ratings follow the prediction; a few steps find both from the
-ratings alone. An embedding of their own, found by steps on the softmax of the movies that they came to, made
-no list better (`benchmarks/newcomers.py`), so newcomers have none.
+A newcomer's vectors are pooled from the newcomer's history. A newcomer's bias and log scale in the rating
+head are fitted to the newcomer's ratings in a few steps of Fisher scoring. Newcomers have no reviewer
+embedding in the relevance head, since embeddings fitted to the movies that newcomers reviewed improved no
+list (`benchmarks/newcomers.py`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
-"""What the squares of a bias and a log scale cost in log likelihood: chosen on held-out reviews of histories
-of 1 to 500 reviews, where the penalties of training, which grow with the history, overfit short ones."""
+"""Penalties of the squared bias and the squared log scale in the log likelihood. The penalties were chosen on
+held-out reviews of histories of 1 to 500 reviews; the penalties of training overfit short histories."""
 
 _STEPS = 8
-"""Steps after which biases and log scales no longer move."""
+"""Number of Fisher scoring steps, after which biases and log scales have converged."""
 _LONGEST_STEP = 1.0
-"""How far a bias or a log scale moves in one step; longer steps may overshoot and diverge."""
+"""Largest change of a bias or a log scale in one step; longer steps may overshoot and diverge."""
 
 
 def newcomer(model: Model, history: History) -> Reviewer:
-    """Computes the vectors of a newcomer from the newcomer's history, which may be empty."""
+    """Computes a newcomer's vectors, bias and scale from the newcomer's history, which may be empty."""
     reviewer = model.reviewer(None, history)
     if model.rating is None or reviewer.taste is None or not len(history.movie_rows):
         return reviewer
@@ -36,11 +36,11 @@ def newcomer(model: Model, history: History) -> Reviewer:
 
 
 def rating_biases(head: RatingHead, histories: Histories) -> Floats:
-    """Finds how generous new reviewers are, and how sharply their ratings follow the prediction.
+    """Fits the bias and the log scale of new reviewers in the rating head to their histories.
 
-    Each review is predicted from the other reviews of its history, as in training. Fisher scoring maximizes
-    the penalized ordinal log likelihood of all reviews (McCullagh 1980). Returns a bias and a log scale for
-    each history, float32 [num, 2], like `RatingHead.reviewer_biases`; 0 without reviews.
+    Each rating is predicted from the other reviews of the same history, like in training. Fisher scoring
+    maximizes the penalized ordinal log likelihood of all ratings (McCullagh 1980). Returns a bias and a log
+    scale for each history, float32 [num, 2], like `RatingHead.reviewer_biases`; 0 for an empty history.
     """
     places, offsets = histories.places, histories.offsets
     own = np.zeros((len(histories), 2))
@@ -65,10 +65,10 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Returns, for each review, the reviewer's vector in the rating head as the other reviews give it."""
+    """Returns for each review the reviewer's vector in the rating head, pooled from the other reviews."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
-    # A taste is divided by the root of one more than its reviews: here that is the length of the history.
+    # `RatingHead.tastes` divides by the root of reviews + 1: without one review, the history's length.
     lengths = histories.lengths[histories.places].astype(np.float32)
     zeros = np.zeros(len(pulls), dtype=np.float32)
     vectors: Floats = (others / np.sqrt(lengths)[:, None]).astype(np.float32)
@@ -76,10 +76,10 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns the chance of each rating level with two derivatives.
+    """Returns the chance of each rating level, and the chance's derivatives.
 
-    The derivatives are by the reviewer's bias and by the reviewer's log scale; each array is [num_reviews,
-    num_levels].
+    The derivatives are by the reviewer's bias and by the reviewer's log scale. The chances and the two
+    derivatives are float64 [num_reviews, num_levels].
     """
     scale = np.exp(np.clip(log_scale + own[:, 1], -8.0, 8.0))[:, None]
     argument = scale * (distance - own[:, :1])
@@ -93,7 +93,7 @@ def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles
 
 
 def _solve(first: Doubles, second: Doubles, mixed: Doubles, right: Doubles) -> Doubles:
-    """Solves symmetric systems of two equations each, [num, 2]."""
+    """Solves symmetric 2 x 2 systems of linear equations by Cramer's rule, [num, 2]."""
     determinant = first * second - mixed**2
     one = (second * right[:, 0] - mixed * right[:, 1]) / determinant
     other = (first * right[:, 1] - mixed * right[:, 0]) / determinant

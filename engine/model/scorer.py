@@ -1,4 +1,4 @@
-"""Adds up the final score of a movie for a reviewer: relevance, neighbours and the chance of a like."""
+"""Computes a movie's score for a reviewer from relevance, similar movies and the chance of a like."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from engine.model.values import Blend, Reviewer, Reviewers, Scores
 RowsOrAll = NDArray[np.integer] | slice
 
 ALL = slice(None)
-"""Every movie, in the order of the rows."""
+"""Selects every movie, in the order of the movie rows."""
 LEAST_CHANCE = 1e-6
-"""The least chance of a like whose logarithm is taken, since that of 0 would be infinite."""
+"""Lower bound of the chance of a like before the logarithm, since the logarithm of 0 is infinite."""
 _LEAST_RATED = 24
-"""Movies that are rated first, out of those that may be among the best."""
+"""Fewest movies whose ratings `Model.rescore_best` predicts in its first round."""
 _PAIRS = 2**16
-"""Pairs of a reviewer and a movie that a prediction goes through at once."""
+"""Most pairs of reviewer and movie whose ratings are predicted at once."""
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of one part of a model by their names in an index."""
+    """Returns the arrays of one part of a model, keyed by the name of each array in an index directory."""
     return {name: getattr(part, field) for field, name in names.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Scores movies for reviewers, over arrays in memory or mapped from an artifact.
+    """Scores movies for reviewers, with arrays in memory or memory-mapped from an index directory.
 
-    Where the data has no ratings, there is neither a rating head nor a table of similar ratings.
+    If the data has no ratings, `rating` and `rating_neighbours` are None.
 
     Attributes:
-        neighbours: plain co-review similarities.
+        neighbours: similar movies of each movie, by how often reviewers reviewed the two movies.
         history_neighbours: the neighbour table that ranked held-out likes best: linear, damped or co-review,
-            with or without metadata. None: plain co-reviews were best.
-        rating_neighbours: similarities of ratings.
+            with or without metadata. None if the table `neighbours` ranked held-out likes best.
+        rating_neighbours: similar movies of each movie, by how alike reviewers rated the two movies.
     """
 
     relevance: RelevanceHead
@@ -59,7 +59,7 @@ class Model:
 
     @classmethod
     def open(cls, artifact: Artifact) -> Model:
-        """Maps the model of an index.
+        """Opens the model of an index directory, with the arrays memory-mapped.
 
         Raises:
             ArtifactError: a file is missing or damaged, or the manifest does not describe a model.
@@ -96,7 +96,7 @@ class Model:
             ) from error
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Returns every array of the model, by the name of the array in an index."""
+        """Returns every array of the model, keyed by the name of the array in an index directory."""
         arrays = arrays_of(self.relevance, layout.RELEVANCE_ARRAYS)
         arrays |= arrays_of(self.histories, layout.HISTORY_ARRAYS)
         if self.rating is not None:
@@ -110,7 +110,7 @@ class Model:
         return arrays
 
     def section(self) -> dict[str, Any]:
-        """Returns the values of the model that the manifest keeps, such as the weights of a score."""
+        """Returns the model's settings that the manifest stores, such as the weights of a score's parts."""
         return {
             "embedding_dim": self.relevance.embedding_dim,
             "recency_power": self.relevance.recency_power,
@@ -123,24 +123,24 @@ class Model:
 
     @property
     def num_movies(self) -> int:
-        """Returns how many movies can be scored."""
+        """Returns the number of movies that the model can score."""
         return len(self.relevance.movie_vectors)
 
     @property
     def history_table(self) -> NeighbourTable:
-        """Returns the neighbour table that scores movies by the histories of reviewers."""
+        """Returns the neighbour table that gives a movie's similarities to the movies in a history."""
         return self.neighbours if self.history_neighbours is None else self.history_neighbours
 
     @cached_property
     def review_weights(self) -> Floats:
-        """Returns what a review of each level counts in a history, float32 [max(num_levels, 1)]."""
+        """Returns each rating level's weight in the sums of `near`, float32 [max(num_levels, 1)]."""
         if self.rating is None:
             return np.ones(1, dtype=np.float32)
         liked = self.rating.levels >= self.blend.like_rating
         return np.where(liked, 1.0, self.blend.other_weight).astype(np.float32)
 
     def reviewer(self, reviewer_row: int | None, history: History | None = None) -> Reviewer:
-        """Works out one reviewer's side of the scores; see `reviewers`."""
+        """Computes the parts of scores that depend on one reviewer only; see `reviewers`."""
         rows = None if reviewer_row is None else np.array([reviewer_row])
         one = self.reviewers(rows, None if history is None else Histories.of_one(history))
         return Reviewer(one.histories.of(0), one.queries[0], one.near, one.tastes, one.neighbour_ratings)
@@ -148,9 +148,9 @@ class Model:
     def reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None = None
     ) -> Reviewers:
-        """Works out the sides of some reviewers, by default from the histories that were trained on.
+        """Computes the parts of scores that depend on reviewers only, by default from training histories.
 
-        Reviewers who were not trained on have no rows: None.
+        `reviewer_rows` is None for reviewers who were not trained on, who need `histories`.
         """
         if histories is None:
             if reviewer_rows is None:
@@ -167,9 +167,9 @@ class Model:
         return Reviewers(histories, queries, self.near(histories), tastes, neighbour_ratings)
 
     def near(self, histories: Histories) -> MovieSums:
-        """Sums the similarities of movies to the histories of reviewers.
+        """Sums, for each pair of reviewer and movie, the similarities of the movie to the reviewer's history.
 
-        Newer reviews of a history count more.
+        The n-th last review of a history has the weight `n ** -recency_power`, times its `review_weights`.
         """
         rows, places, count = histories.movie_rows, histories.places, len(histories)
         fading = recency_weights(histories.ages, self.relevance.recency_power)
@@ -186,13 +186,13 @@ class Model:
     def rescore_best(
         self, reviewer: Reviewer, movie_rows: NDArray[np.integer], k: int
     ) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best of some movies.
+        """Finds the k best of some movies without predicting every rating, with the scores of `rescore`.
 
-        The scores equal those of `rescore`.
+        Predicting a rating is the slowest part of a score, and the rating adds a term that is never above 0.
+        So a movie cannot be among the k best if its score without the rating is below the k-th full score.
 
-        Rating a movie takes longer than the rest of its score, and ratings only take away from a score. So a
-        movie whose score is under the k-th best before it is rated cannot be among the k best. Returns the
-        positions in `movie_rows`, ascending, of at least the k best, and their scores.
+        Returns the positions in `movie_rows`, ascending, of the k best movies and perhaps of some others, and
+        the full scores of the movies at these positions.
         """
         relevance = self._relevance(reviewer, movie_rows)
         width = max(_LEAST_RATED, 2 * k)
@@ -212,7 +212,7 @@ class Model:
         return (self.relevance.score(reviewer.query, movie_rows) + near).astype(np.float32)
 
     def _whole(self, reviewer: Reviewer, movie_rows: RowsOrAll, relevance: Floats) -> Scores:
-        """Adds the chance of a like to the relevance, which holds the neighbours already."""
+        """Adds the log chance of a like to the relevance, which already includes similar movies."""
         if self.rating is None:
             return Scores(relevance, relevance, None)
         probabilities = self.rate(reviewer, movie_rows)
@@ -221,7 +221,7 @@ class Model:
         return Scores(score, relevance, probabilities)
 
     def rate(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Floats:
-        """Returns the chance of each rating of some movies by one reviewer, float32 [num, num_levels]."""
+        """Returns each rating level's chance for movies and one reviewer, float32 [num, num_levels]."""
         ratings = reviewer.neighbour_ratings
         stars = None if ratings is None else ratings.at(movie_rows)
         return self.rate_tastes(reviewer.taste, movie_rows, stars)
@@ -229,7 +229,7 @@ class Model:
     def rate_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Returns the chance of each rating, pair by pair: float32 [num, num_levels].
+        """Returns each rating level's chance for pairs of reviewer and movie: float32 [num, num_levels].
 
         `places` holds the position of each pair's reviewer in `reviewers`.
         """
@@ -239,14 +239,15 @@ class Model:
         return self.rate_tastes(tastes, movie_rows, stars)
 
     def keys(self, places: NDArray[np.integer], movie_rows: NDArray[np.integer]) -> Rows:
-        """Returns reviewers' places and movies as one number each, int64 [num]."""
+        """Returns pairs of reviewer and movie, each as one number `place * num_movies + movie_row`, int64."""
         return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
 
     def rate_tastes(self, tastes: Tastes | None, movie_rows: RowsOrAll, stars: Doubles | None) -> Floats:
-        """Returns the chance of each rating of some movies, float32 [num, num_levels].
+        """Returns the chance of each rating level of some movies, float32 [num, num_levels].
 
-        `tastes` holds the reviewer of each movie, or one reviewer for all movies. `stars` says how far above
-        expectation the movies' neighbours were rated, float64 [num]; None stands for 0.
+        `tastes` holds the vector, bias and log scale of each movie's reviewer, or of one reviewer for all
+        movies. `stars`, float64 [num], is how far above expectation the reviewer rated each movie's
+        neighbours, in stars; None stands for 0.
         """
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")
@@ -257,14 +258,14 @@ class Model:
         return self.rating.probabilities(location, log_scale + np.float32(self.blend.log_temperature))
 
     def like_probability(self, probabilities: Floats) -> Floats:
-        """Returns the chance of a like, float32 [num], from chances of ratings, float32 [num, num_levels]."""
+        """Gives chances of a like, float32 [num], from rating levels' chances, float32 [num, num_levels]."""
         if self.rating is None:
             raise ValueError("The data has no ratings to predict")
         liked: Floats = probabilities[:, self.rating.levels >= self.blend.like_rating].sum(axis=1)
         return np.minimum(liked, np.float32(1))
 
     def log_like(self, probabilities: Floats) -> Floats:
-        """Returns the logarithm of the chance of a like, float32 [num], log(LEAST_CHANCE) to 0."""
+        """Returns the logarithm of the chance of a like, float32 [num], between log(LEAST_CHANCE) and 0."""
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         logarithms: Floats = np.log(chances)
         return logarithms
@@ -272,7 +273,7 @@ class Model:
     def relevance_of_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Returns the relevance of pairs of reviewer and movie: float32 [num]."""
+        """Returns the relevance, a score without ratings, of pairs of reviewer and movie: float32 [num]."""
         relevance = np.empty(len(places), dtype=np.float32)
         for begin in range(0, len(places), _PAIRS):
             pairs = slice(begin, begin + _PAIRS)
@@ -282,14 +283,14 @@ class Model:
         return (relevance + np.float32(self.blend.neighbour_weight) * near).astype(np.float32)
 
     def score(self, reviewer_rows: NDArray[np.integer] | Sequence[int]) -> Floats:
-        """Scores every movie for some reviewers, exhaustively: float32 [num_reviewers, num_movies]."""
+        """Scores every movie in full for some reviewers: float32 [num_reviewers, num_movies]."""
         scores = [self.rescore(self.reviewer(int(row)), ALL).score for row in reviewer_rows]
         return np.stack(scores) if scores else np.zeros((0, self.num_movies), dtype=np.float32)
 
     def predict(
         self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> RatingPrediction | None:
-        """Predicts the ratings of n pairs; None where the data has no ratings."""
+        """Predicts the ratings of pairs of reviewer and movie. Returns None if the data has no ratings."""
         if self.rating is None:
             return None
         probabilities = np.zeros((len(movie_rows), len(self.rating.levels)), dtype=np.float32)

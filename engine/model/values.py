@@ -1,4 +1,4 @@
-"""Holds what scoring takes and gives: the weights of the blend, the reviewers' sides, and the scores."""
+"""Holds the inputs and results of scoring: the weights of a score's parts, reviewers' vectors, and scores."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from engine.model.neighbours import MovieSums, NeighbourRatings
 
 @dataclass(frozen=True, kw_only=True)
 class Blend:
-    """Says how the parts of a score are added up; chosen on held-out reviews, kept in the manifest."""
+    """Holds the weights of the parts of a score, chosen on held-out reviews and kept in the manifest."""
 
     like_rating: float = 4.0
-    """The lowest rating that is a like."""
+    """The lowest rating that counts as a like, in stars."""
     neighbour_weight: float = 0.0
-    """What the nearness to the history's movies adds to the relevance."""
+    """Weight, in the relevance, of a movie's similarity to the movies in the reviewer's history."""
     like_weight: float = 0.0
-    """What the logarithm of the chance of a like adds to the score."""
+    """Weight, in the score, of the logarithm of the chance that the reviewer likes the movie."""
     interaction_weight: float = 1.0
-    """What the network's interaction of reviewer and movie counts in a rating, beside their biases."""
+    """Weight of the rating head's interaction of reviewer and movie, which is added to the two biases."""
     rating_neighbour_weight: float = 0.0
-    """Logits that the neighbours' ratings add to a rating's location, per star above expectation."""
+    """Logits added to a rating's location per star that neighbours were rated above expectation."""
     location_offset: float = 0.0
-    """Logits by which later ratings lay above the network's; the rating head's thresholds hold them."""
+    """Logits by which later ratings exceeded predictions; the rating head's thresholds hold the offset."""
     log_temperature: float = 0.0
-    """What is added to the log scale of the ratings, so that their chances are calibrated."""
+    """Number added to predicted ratings' log scale, which calibrates the chances of rating levels."""
     other_weight: float = 0.3
-    """What a review that is no like counts among the neighbours of a history; a like counts 1."""
+    """Weight of a review below `like_rating` in sums of similarities to a history; a like has 1."""
 
 
 class Reviewer(NamedTuple):
-    """Holds one reviewer's side of every score, worked out once a query."""
+    """Holds the parts of scores that depend on one reviewer only, computed once for each query."""
 
     history: History
     query: Floats
-    """float32 [embedding_dim + 1], the query vector."""
+    """float32 [embedding_dim + 1], the reviewer's vector in the relevance head, with a 1 at the end."""
     near: MovieSums
-    """How near movies are to the history, newer reviews counting more."""
+    """Sums of each movie's similarities to the movies in the history, where newer reviews weigh more."""
     taste: Tastes | None
-    """What the rating head needs, of this one reviewer; None where the data has no ratings."""
+    """The reviewer's vector, bias and log scale in the rating head; None if the data has no ratings."""
     neighbour_ratings: NeighbourRatings | None
-    """In stars: how far above expectation each movie's neighbours were rated."""
+    """How far above expectation the reviewer rated movies' neighbours, in stars; None without ratings."""
 
 
 class Reviewers(NamedTuple):
-    """Holds the vectors and histories of several reviewers.
+    """Holds the parts of scores that depend on the reviewer only, for several reviewers.
 
-    A place is the position of a reviewer among these reviewers.
+    A place is the position of a reviewer in this object.
     """
 
     histories: Histories
     queries: Floats
-    """float32 [num, embedding_dim + 1]."""
+    """float32 [num, embedding_dim + 1], the relevance head's reviewer vectors, each with a last 1."""
     near: MovieSums
-    """By keys, `place * num_movies + movie_row`."""
+    """Sums of similarities for pairs of reviewer and movie, each pair `place * num_movies + movie_row`."""
     tastes: Tastes | None
     neighbour_ratings: NeighbourRatings | None
-    """By keys."""
+    """How far above expectation reviewers rated movies' neighbours, in stars; None without ratings."""
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -70,8 +70,8 @@ class Scores(NamedTuple):
     """Holds the scores of some movies for one reviewer."""
 
     score: Floats
-    """float32 [num]; higher is better."""
+    """float32 [num], the full score of each movie; the best movie has the highest score."""
     relevance: Floats
-    """float32 [num], will the reviewer come; a log chance but for a constant."""
+    """float32 [num], the log chance that the reviewer will review the movie, up to an additive constant."""
     probabilities: Floats | None
-    """float32 [num, num_levels], what the reviewer will give; None where the data has no ratings."""
+    """float32 [num, num_levels], the chance of each rating level; None if the data has no ratings."""

@@ -1,12 +1,12 @@
 """Finds candidates for very many reviewers at once, in few large array steps.
 
-1. One product of matrices compares a batch of reviewers with the movies that come high for many reviewers.
-2. Let s be the k-th best score of the unseen movies found. No movie that was not found can have an inner
-   product above b, the lowest inner product found.
-3. While b > s, the search asks for twice as many.
-4. A neighbour of the history is a candidate only where its nearness makes up for the difference of s and b.
-   Any other movie stays under the k found, for the chance of a like only takes away from a score (as in the
-   threshold algorithm of Fagin, Lotem & Naor 2003).
+1. One matrix product computes the inner products of a batch of reviewers' vectors and the index's vectors.
+2. Let s be the k-th best score of the unseen movies that the index found for a reviewer. Let b be the lowest
+   inner product that the index found: no movie that the index did not find has an inner product above b.
+3. While b > s, the search asks the index for twice as many movies.
+4. A neighbour of a movie in the reviewer's history is a candidate only if its similarity adds at least s - b.
+   Every other movie scores below the k movies found, because the term for the chance of a like, a logarithm,
+   is never above 0 (the threshold algorithm of Fagin, Lotem & Naor 2003).
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from engine.model.values import Reviewers
 from engine.search.candidates import LENGTH_STEP, CandidateSource
 
 _LEAST = 32
-"""Movies that are asked for at least: with fewer the bound b is too high to leave out neighbours."""
+"""Fewest movies to ask the index for; with fewer the bound b would be too high to leave out neighbours."""
 _ROUNDING = 1e-5
-"""How far, as a share of a score, scores may lie from those of another order of summation."""
+"""Tolerance, relative to a score, for rounding errors from a different order of summation."""
 
 
 class BatchSource(CandidateSource):
-    """Finds candidates in an index of exact vectors and among the neighbours that can get into a list.
+    """Finds every movie that can get into a top list, in an exact vector index and in the neighbour table.
 
-    The index holds all or some of `model.relevance.movie_vectors`, unrounded. `num_candidates` is of no
-    account here, since every movie is taken that can get into a list.
+    The vector index holds all or some of `model.relevance.movie_vectors`, unrounded. The class ignores
+    `num_candidates`, because it returns every movie that can get into a top list.
     """
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        """Finds candidates like `CandidateSource.find_many`, though often fewer."""
+        """Finds unseen candidates like `CandidateSource.find_many`, but only movies that can be listed."""
         if not len(reviewers):
             return super().find_many(reviewers, k)
         seen = self._seen_keys(reviewers)
@@ -59,15 +59,15 @@ class BatchSource(CandidateSource):
         return keys // self.model.num_movies, keys % self.model.num_movies
 
     def _reached(self, reviewers: Reviewers, keys: Rows, scores: Doubles, k: int) -> Doubles:
-        """Returns a score that k unseen movies of some of the reviewers reach, float64 [num].
+        """Returns for each reviewer a score that at least k unseen movies equal or exceed, float64 [num].
 
-        The keys, int64 [num, width], hold these reviewers and the movies that were found for them. The
-        scores, float64 [num, width], are without ratings, and minus infinity for seen movies.
+        `keys`, int64 [num, width], holds each reviewer's found movies, as `place * num_movies + movie_row`.
+        `scores`, float64 [num, width], lack the chance of a like, and are minus infinity for seen movies.
         """
         blend = self.model.blend
         if blend.like_weight == 0 or self.model.rating is None:
             return _kth_highest(scores, k)
-        # Any k movies give a bound; those with the highest scores so far give one close to the list's own.
+        # Any k movies give a lower bound; the k with the highest scores so far give a tight bound.
         best = k_highest_of_rows(scores, k)
         keys = np.take_along_axis(keys, best, axis=1)
         scores = np.take_along_axis(scores, best, axis=1)
@@ -78,7 +78,7 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds neighbours that can still reach a list if no inner product exceeds `highest`."""
+        """Finds neighbours that can still score `reached` with inner products of at most `highest`."""
         near, weight = reviewers.near, self.model.blend.neighbour_weight
         if weight == 0:
             return near.rows[:0]
@@ -87,7 +87,7 @@ class BatchSource(CandidateSource):
 
 
 def _kth_highest(values: Doubles, k: int) -> Doubles:
-    """Returns the k-th highest number of each row, minus infinity where there are fewer."""
+    """Returns the k-th highest number of each row, or minus infinity if rows have fewer than k numbers."""
     if values.shape[1] < k:
         return np.full(len(values), -np.inf)
     border = values.shape[1] - k

@@ -1,4 +1,4 @@
-"""Finds candidates, the first stage of a search: the movies that are worth rescoring."""
+"""Finds candidates in the first stage of a search: the movies that the second stage scores in full."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from engine.model.values import Reviewer, Reviewers
 from indexes.base import VectorIndex
 
 LENGTH_STEP = 32
-"""Reviewers whose histories differ by less than this many reviews are searched for together."""
+"""Reviewers share one search in the vector index if their numbers of reviews differ by less than this."""
 
 
 class CandidateSource:
-    """Finds candidates in two places, `num_candidates` in each or as many as a list is long.
+    """Finds candidates in the vector index and among the neighbours of the movies in a reviewer's history.
 
-    The places are the vector index, which holds `model.relevance.movie_vectors`, and the neighbours of the
-    history.
+    The vector index holds `model.relevance.movie_vectors`. The vector index and the neighbours each give up
+    to `max(num_candidates, k)` candidates for a list of k movies.
     """
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
@@ -28,10 +28,10 @@ class CandidateSource:
         self.num_candidates = num_candidates
 
     def find(self, reviewers: Sequence[Reviewer], k: int, *, include_seen: bool = False) -> list[Rows]:
-        """Finds candidates for some reviewers' lists of k movies: at least k for each while there are movies.
+        """Finds at least k candidates for each reviewer, or fewer if too few movies are left.
 
         Returns:
-            For each reviewer movie rows, int64 [num], ascending, without repeats.
+            For each reviewer the rows of the candidate movies, int64 [num], ascending, without repeats.
         """
         if not reviewers:
             return []
@@ -52,7 +52,7 @@ class CandidateSource:
         near = reviewer.near
         is_open = near.values > 0
         if len(near.rows):
-            # The history is short and the rows ascend, so looking the history up in the rows is faster.
+            # The history is short, so a binary search for its movies in the sorted neighbours is fast.
             places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
             is_open[places[near.rows[places] == seen]] = False
         found, values = near.rows[is_open], near.values[is_open]
@@ -61,10 +61,11 @@ class CandidateSource:
         return distinct(np.concatenate([own, found]))
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        """Finds the unseen candidates for many reviewers' lists of k movies, in few large steps.
+        """Finds unseen candidates for many reviewers' lists of k movies, with a few large array operations.
 
         Returns:
-            Places in `reviewers` and movie rows, each int64 [num_pairs], ascending by both, without repeats.
+            One pair for each candidate: positions in `reviewers`, int64 [num_pairs], and movie rows, int64
+            [num_pairs]. The pairs ascend by position, then by movie row, without repeats.
         """
         wanted = max(self.num_candidates, k)
         num_movies = self.model.num_movies
@@ -85,10 +86,10 @@ class CandidateSource:
         return np.sort(self.model.keys(histories.places, histories.movie_rows))
 
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
-        """Searches the vector index for unseen movies.
+        """Finds each reviewer's unseen movies in the vector index, as `place * num_movies + movie_row`.
 
-        For reviewers with long histories the search asks for more movies, since more of the found movies are
-        seen.
+        The search asks for more movies for reviewers with long histories, because these reviewers have
+        already seen more of the found movies.
         """
         parts = [np.zeros(0, dtype=np.int64)]
         for length, places in reviewers.histories.by_length(LENGTH_STEP):
@@ -100,16 +101,16 @@ class CandidateSource:
 
 
 def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
-    """Returns the pairs with the highest values in each group, at most `most` pairs a group.
+    """Returns the keys with the highest values in each group, at most `most` keys a group.
 
-    The groups of the keys, int64 [num], ascend; the values, float64 [num], are above 0.
+    `groups`, int64 [num], holds the group of each key, ascending; `values`, float64 [num], are above 0.
     """
     counts = np.bincount(groups)
     crowded = counts[groups] > most
     if not crowded.any():
         return keys
     groups, rest, values = groups[crowded], keys[~crowded], values[crowded]
-    # One number orders by group and then by value: values are squeezed between 0 and 1.
+    # `1 / (1 + value)` lies between 0 and 1, so one sort orders by group, then by falling value.
     order = np.argsort(groups + 1.0 / (1.0 + values), kind="stable")
     counts = np.bincount(groups)
     ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)

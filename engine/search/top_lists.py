@@ -1,9 +1,10 @@
 """Makes the top lists of many reviewers at once, from candidates or from all movies.
 
-Rating a pair of a reviewer and a movie takes longer than all else that goes into its score, and the chance of
-a like only takes away from a score. So a movie whose score before the ratings is under the k-th whole score
-of others cannot be in the list. Pairs are rated from the top of the scores before the ratings, until no other
-can come in (the threshold algorithm of Fagin, Lotem & Naor 2003). The lists are those of `Model.rescore`.
+Predicting the rating of a movie by a reviewer is the slowest part of a score, and the rating adds a term that
+is never above 0. So a movie cannot be in the list if its score without the rating is below the k-th full
+score of other movies. The ratings of movies are predicted in the order of the scores without ratings, until
+no other movie can enter the list (threshold algorithm, Fagin, Lotem & Naor 2003). The lists equal those that
+`Model.rescore` gives.
 """
 
 from __future__ import annotations
@@ -19,39 +20,39 @@ from engine.model.values import Reviewers
 from engine.search.candidates import CandidateSource
 
 _FIRST_WIDTH = 24
-"""Movies of each reviewer that are rated first, or as many as two lists hold."""
+"""Fewest movies of each reviewer whose ratings are predicted in the first round; `2 * k` if that is more."""
 _MAX_SCORES = 2**23
-"""Scores of a batch at once: 32 MiB."""
+"""Most scores of reviewers and movies in memory at once: 32 MiB of float32."""
 
 
 class TopLists(NamedTuple):
-    """Holds lists of equal width, one a reviewer, best first; equal scores stand in the order of the rows."""
+    """Holds one list of movies for each reviewer, best first, ties by movie row, padded to equal width."""
 
     movie_rows: Rows
-    """int64 [num_reviewers, k]; -1 where a list is shorter."""
+    """int64 [num_reviewers, k], the rows of the listed movies; -1 where a list has fewer than k movies."""
     scores: Floats
-    """float32 [num_reviewers, k]; minus infinity where a list is shorter."""
+    """float32 [num_reviewers, k], the full scores; minus infinity where a list has fewer than k movies."""
     relevance: Floats
-    """float32 [num_reviewers, k]; minus infinity where a list is shorter."""
+    """float32 [num_reviewers, k], scores without ratings; minus infinity where a list is too short."""
     probabilities: Floats | None
-    """float32 [num_reviewers, k, num_levels]; None where the data has no ratings."""
+    """float32 [num_reviewers, k, num_levels], chances of rating levels; None if the data has no ratings."""
 
 
 class _Choice(NamedTuple):
-    """Holds what may be listed, in padded rows of equal width; in each row the movies ascend."""
+    """Holds the movies that may be listed for each reviewer, in ascending order, padded to equal width."""
 
     movie_rows: Rows | None
-    """int64 [num_reviewers, width]; None where each column is a movie."""
+    """int64 [num_reviewers, width], movie rows, padded with -1; None if column i stands for movie row i."""
     relevance: Floats
-    """float32 [num_reviewers, width]; minus infinity where nothing may be listed."""
+    """float32 [num_reviewers, width], scores without ratings; minus infinity for seen movies and padding."""
 
     def rows(self, places: Rows, columns: Rows) -> Rows:
-        """Returns the movies in some columns, int64 [len(places), num_columns]."""
+        """Returns the movie rows in some columns of each reviewer, int64 [len(places), num_columns]."""
         return columns if self.movie_rows is None else self.movie_rows[places[:, None], columns]
 
 
 def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
-    """Makes lists of k unseen movies for known reviewers, from the candidates of each reviewer."""
+    """Makes lists of the k best unseen movies among the candidates, for reviewers who were trained on."""
     model = source.model
     lists = []
     for begin, end in model.histories.batches(reviewer_rows):
@@ -62,7 +63,7 @@ def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: in
 
 
 def exhaustive_lists(model: Model, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
-    """Makes the top lists out of every unseen movie: what a search is measured against."""
+    """Makes lists of the k best of all unseen movies, the ground truth for measuring a search's recall."""
     at_once = max(1, _MAX_SCORES // max(model.num_movies, 1))
     lists = []
     for first, last in model.histories.batches(reviewer_rows):
@@ -92,7 +93,7 @@ def _from_all(model: Model, reviewers: Reviewers) -> _Choice:
 
 
 def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLists:
-    """Rates more and more of each reviewer's movies, until the k best are known."""
+    """Predicts ratings for more and more movies of each reviewer, until the k best movies are certain."""
     found = _empty(len(reviewers), k, model)
     total = choice.relevance.shape[1]
     rated = model.rating is not None and model.blend.like_weight > 0
@@ -103,7 +104,7 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
         columns = np.sort(k_highest_of_rows(relevance, width), axis=1)
         some = _scored(model, reviewers, choice, pending, columns, k)
         last = np.take_along_axis(relevance, columns, axis=1).min(axis=1)
-        # What was not rated has at most the lowest relevance that was: it must be under the k-th score.
+        # A movie without a predicted rating scores at most `last`, which must be below the k-th score.
         settled = some.scores[:, min(k, width) - 1] > last if rated else np.ones(len(pending), dtype=bool)
         settled |= np.isneginf(last) | (width == total)
         for whole, part in zip(found, some, strict=True):
@@ -117,7 +118,7 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
 def _scored(
     model: Model, reviewers: Reviewers, choice: _Choice, places: Rows, columns: Rows, k: int
 ) -> TopLists:
-    """Returns the k best of some columns, which ascend, by their whole scores."""
+    """Computes the full scores of the movies in some ascending columns, and returns the k best movies."""
     rows = choice.rows(places, columns)
     relevance = choice.relevance[places[:, None], columns]
     scores, chances = relevance, None
