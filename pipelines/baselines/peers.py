@@ -1,4 +1,4 @@
-"""Wraps models of other libraries, in the extra `peers`: implicit's ALS, and Surprise's SVD and SVD++."""
+"""Wraps the models of two libraries in the extra `peers`: implicit's ALS, and Surprise's SVD and SVD++."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ _ALS_SETTINGS: tuple[_AlsSetting, ...] = (
     {"factors": 128, "regularization": 0.05, "alpha": 1.0},
 )
 _VALIDATION_REVIEWERS = 5_000
-"""Reviewers on whom the settings are compared at most."""
+"""Most reviewers on whose held-out likes the settings of ALS are compared."""
 
 
 class AlternatingLeastSquares:
-    """Factorises implicit feedback (Hu, Koren and Volinsky 2008), likes alone, by the best of four settings.
+    """Factorises likes as implicit feedback (Hu, Koren and Volinsky 2008), with the best of four settings.
 
-    Each reviewer's last fifth of the training reviews chooses the setting; test data never does.
+    The best setting has the highest NDCG@10 on the last fifth of each reviewer's training reviews, which is
+    held out for the choice. Test reviews are not used.
 
     Raises:
-        ConfigError: the library is not installed.
+        ConfigError: the library implicit is not installed.
     """
 
     def __init__(self, reviews: Reviews, like_rating: float, *, seed: int) -> None:
@@ -54,7 +55,7 @@ class AlternatingLeastSquares:
         self._fit(reviews, like_rating, self.setting, seed)
 
     def _fit(self, reviews: Reviews, like_rating: float, setting: _AlsSetting, seed: int) -> None:
-        from scipy.sparse import csr_matrix  # implicit converts anything else, with a warning
+        from scipy.sparse import csr_matrix  # The library implicit warns about any other type of matrix.
 
         als = _require("implicit.als", "als").AlternatingLeastSquares(
             **setting, iterations=15, random_state=seed, use_gpu=False
@@ -66,19 +67,20 @@ class AlternatingLeastSquares:
         self.movie_vectors = np.asarray(als.item_factors)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns inner products, float32 [n, num_movies], and popularity for reviewers without likes."""
+        """Scores movies by inner products, or by popularity without likes: float32 [n, num_movies]."""
         scores = np.asarray(self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T, dtype=np.float32)
         scores[self.without_likes[reviewer_rows]] = self.popular
         return scores
 
 
 class Svd:
-    """Factorises ratings with biases by stochastic gradient descent, with Surprise's own defaults.
+    """Factorises ratings with biases by stochastic gradient descent, with the default settings of Surprise.
 
-    Unknown reviewers and movies have neither bias nor factors. Ranks by predicted rating.
+    Reviewers and movies without training reviews have biases and factors of 0. Movies are ranked by predicted
+    rating.
 
     Raises:
-        ConfigError: the library is not installed.
+        ConfigError: the library Surprise is not installed.
     """
 
     algorithm = "SVD"
@@ -100,19 +102,22 @@ class Svd:
         return np.asarray(model.pu)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Predicts ratings, float32 [n, num_movies], without clipping, which would tie the best movies."""
+        """Scores all movies, float32 [n, num_movies], by predicted ratings without the reviewer's bias.
+
+        The scores are not clipped to the rating scale, since clipping would make the best movies equal.
+        """
         affinity = self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T
         return np.asarray(affinity + self.movie_biases, dtype=np.float32)
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one figure for mean and median, and no chances."""
+        """Predicts one rating per pair, as mean and as median, without probabilities of rating levels."""
         products = self.reviewer_vectors[reviewer_rows] * self.movie_vectors[movie_rows]
         biases = self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(self.mean + biases + products.sum(axis=1), self.low, self.high))
 
 
 class SvdPlusPlus(Svd):
-    """Adds to SVD's reviewer vectors which movies were rated at all (Koren 2008)."""
+    """Factorises ratings by SVD++ (Koren 2008), which adds vectors of rated movies to a reviewer's vector."""
 
     algorithm = "SVDpp"
 
@@ -133,7 +138,7 @@ def _require(module: str, model: str) -> Any:
 
 
 def _trainset(surprise: Any, reviews: Reviews, scale: tuple[float, float]) -> Any:
-    """Converts reviews to Surprise's own form, with our rows for its inner ids."""
+    """Converts reviews to a training set of Surprise, with reviewer and movie rows as the inner ids."""
     by_reviewer: dict[int, list[tuple[int, float]]] = defaultdict(list)
     by_movie: dict[int, list[tuple[int, float]]] = defaultdict(list)
     rows = (reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), reviews.ratings.tolist())

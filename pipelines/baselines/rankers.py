@@ -1,4 +1,4 @@
-"""Ranks movies without predicting ratings: by popularity, item neighbours, EASE."""
+"""Ranks movies without predicting ratings, with three baselines: popularity, item neighbours and EASE."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 KNN_SHRINKAGE = 3.0
-"""Reviews added to the norm of a similarity, so that pairs of rarely reviewed movies count little."""
+"""Number added to the denominator of a similarity, which lowers the weight of rarely reviewed movies."""
 KNN_NEIGHBOURS = 500
-"""Neighbours kept of each movie, which bounds memory on large catalogues."""
+"""Most neighbours kept of each movie, which bounds memory on large catalogues."""
 EASE_REGULARISATION = 200.0
-"""Lambda of EASE, which holds its weights short."""
+"""Lambda of EASE, the L2 penalty on the weights of pairs of movies."""
 EASE_MAX_MOVIES = 15_000
-"""EASE inverts a dense matrix of movies by movies: 1.8 GB and some minutes at this size."""
+"""Most movies for EASE, which inverts a dense matrix of movies by movies: 1.8 GB and minutes at 15,000."""
 _CHUNK = 1024
-"""Movies whose neighbours are found at a time, which bounds memory."""
+"""Movies whose neighbours are computed at once, which bounds memory."""
 
 
 class Popularity:
-    """Ranks the movies by their number of reviews, for everyone alike."""
+    """Ranks movies by their number of training reviews, in the same order for every reviewer."""
 
     def __init__(self, reviews: Reviews) -> None:
         self.counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies).astype(np.float32)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns the number of reviews of each movie, float32 [n, num_movies]."""
+        """Returns the number of reviews of each movie, repeated for n reviewers: float32 [n, num_movies]."""
         return np.broadcast_to(self.counts, (len(reviewer_rows), len(self.counts)))
 
 
 class _FromHistory:
-    """Scores movies by a sum over the reviewer's movies, each of which has a weight for every other movie."""
+    """Scores a movie by the sum of the weights between the movie and the movies in the reviewer's history."""
 
     def __init__(self, history: csr_array, weights: csr_array | Floats, popular: Floats) -> None:
         self.history = history
@@ -47,7 +47,7 @@ class _FromHistory:
         self.popular = popular
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns the sums, float32 [n, num_movies], and popularity for reviewers without a history."""
+        """Scores movies by sums of weights, or by popularity without a history: float32 [n, num_movies]."""
         history = self.history[reviewer_rows]
         scores = history @ self.weights
         dense = np.asarray(scores if isinstance(scores, np.ndarray) else scores.toarray(), dtype=np.float32)
@@ -56,10 +56,10 @@ class _FromHistory:
 
 
 class ItemNeighbours(_FromHistory):
-    """Weighs pairs by the cosine of co-review counts, where a reviewer of many movies says less of each pair.
+    """Weights a pair of movies by cosine similarity, where reviewers of many movies weigh less.
 
-    `sum of 1 / sqrt(reviews of the reviewer) over common reviewers, / (sqrt(reviews_i * reviews_j) +
-    shrinkage)`. The strongest baseline on sparse data.
+    The weight is `sum of 1 / sqrt(reviews of the reviewer) over common reviewers, / (sqrt(reviews_i *
+    reviews_j) + shrinkage)`. Item neighbours are the best of the baselines on sparse data.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -72,12 +72,12 @@ class ItemNeighbours(_FromHistory):
 
 
 class Ease(_FromHistory):
-    """Weighs pairs by an embarrassingly shallow autoencoder (Steck 2019), the best full-rank linear model.
+    """Weights pairs of movies by EASE, an embarrassingly shallow autoencoder (Steck 2019), a linear model.
 
-    Only likes count, and only movies with a like take part.
+    EASE is fitted to likes only, and to the movies that have a like.
 
     Raises:
-        ConfigError: there are too many movies for a dense matrix of them.
+        ConfigError: more than EASE_MAX_MOVIES movies have a like.
     """
 
     def __init__(self, reviews: Reviews, *, like_rating: float) -> None:
@@ -93,14 +93,14 @@ class Ease(_FromHistory):
         super().__init__(history, _ease_weights(history), Popularity(reviews).counts[movies])
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns the sums, float32 [n, num_movies], and 0 for movies without a like."""
+        """Scores movies by sums of weights, and movies without a like by 0: float32 [n, num_movies]."""
         scores = np.zeros((len(reviewer_rows), self.num_movies), dtype=np.float32)
         scores[:, self.movies] = super().score(reviewer_rows)
         return scores
 
 
 def _neighbours(damped: csr_array, history: csr_array, roots: Doubles) -> csr_array:
-    """Finds the nearest movies of each movie, chunk by chunk: float32 [num_movies, num_movies], sparse."""
+    """Computes the most similar movies of each movie, as a sparse float32 [num_movies, num_movies]."""
     from scipy.sparse import vstack
 
     parts = []

@@ -1,4 +1,4 @@
-"""Predicts ratings in the simplest ways: the best constants, and biases of reviewers and movies."""
+"""Predicts ratings with two simple baselines: constants, and biases of reviewers and movies."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from engine.model.heads import RatingPrediction
 from pipelines.dataset.reviews import Reviews
 
 AnyRows = NDArray[np.integer]
-"""Rows of any integer type."""
+"""Rows of reviewers or movies, of any integer type."""
 REVIEWER_DAMPING = 15.0
-"""Reviews at which a reviewer's own mean counts half, as in Koren's "Factor in the Neighbors" (2010)."""
+"""Number of reviews at which damping halves a reviewer's bias (Koren, "Factor in the Neighbors", 2010)."""
 MOVIE_DAMPING = 10.0
-"""Reviews at which a movie's own mean counts half."""
+"""Number of reviews at which damping halves a movie's bias."""
 _NUM_TURNS = 10
-"""Times that the biases of movies, then those of reviewers are fitted."""
+"""Number of times that the biases of movies, then the biases of reviewers, are fitted."""
 
 
 class Constants:
-    """Gives the same answer for every pair: what the ratings alone allow, without knowing who rates what.
+    """Predicts the mean, the median and the level shares of the training ratings for every pair.
 
-    The mean has the least squared error of all constants and the median the least absolute error, so any
-    model must be read against both. The chances are the shares of the levels.
+    The mean has the least squared error of all constants, and the median the least absolute error, so a
+    useful model must have less error than the mean and the median.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -33,7 +33,7 @@ class Constants:
         self.median = float(reviews.levels[np.searchsorted(np.cumsum(self.probabilities), 0.5 - 1e-6)])
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Repeats the constants n times."""
+        """Predicts the mean, the median and the probabilities of rating levels, repeated for n pairs."""
         num = len(reviewer_rows)
         return RatingPrediction(
             mean=np.full(num, self.mean, dtype=np.float32),
@@ -43,9 +43,10 @@ class Constants:
 
 
 class Biases:
-    """Predicts `mean + reviewer bias + movie bias`, damped and fitted in turns; the unknown have no bias.
+    """Predicts the rating `mean + reviewer bias + movie bias`, with damped biases fitted in turns.
 
-    Ranks by the movies' biases, which recommends to all what is rated best.
+    Reviewers and movies without training reviews have a bias of 0. Movies are ranked by the movies' biases,
+    in the same order for every reviewer.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -63,18 +64,18 @@ class Biases:
             )
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns the movies' biases, float32 [n, num_movies]."""
+        """Returns the movies' biases, repeated for n reviewers: float32 [n, num_movies]."""
         biases = self.movie_biases.astype(np.float32)
         return np.broadcast_to(biases, (len(reviewer_rows), len(biases)))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one figure for mean and median, and no chances."""
+        """Predicts one rating per pair, as mean and as median, without probabilities of rating levels."""
         expected = self.mean + self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(expected, self.low, self.high))
 
 
 def point_prediction(ratings: NDArray[np.floating]) -> RatingPrediction:
-    """Makes a prediction of one figure without a distribution: it has no columns of probabilities."""
+    """Makes predictions with `ratings`, float [n], as mean and median, and probabilities of shape [n, 0]."""
     answer = ratings.astype(np.float32)
     return RatingPrediction(mean=answer, median=answer, probabilities=np.zeros((len(answer), 0), np.float32))
 

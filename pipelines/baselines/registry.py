@@ -1,4 +1,4 @@
-"""Names every baseline, a model to compare with; all answer the same two questions: to rank and to rate."""
+"""Names and fits the baselines, with which the engine's model is compared at ranking and at rating."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from pipelines.dataset.reviews import Reviews
 
 @runtime_checkable
 class Ranker(Protocol):
-    """Orders the catalogue for a reviewer."""
+    """Scores all movies for reviewers, so that movies can be ranked by score."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies, float32 [n, num_movies]; higher is better, and seen movies are not left out."""
+        """Scores all movies for n reviewers, float32 [n, num_movies], including movies already reviewed."""
         ...
 
 
 @runtime_checkable
 class Rater(Protocol):
-    """Predicts ratings."""
+    """Predicts the ratings of pairs of reviewer and movie."""
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction | None:
-        """Predicts the ratings of n pairs, without columns of probabilities where only a figure is known.
+        """Predicts the ratings of n pairs, with probabilities of shape [n, 0] if the model has none.
 
-        Returns None where the data has no ratings.
+        Returns None if the data has no ratings.
         """
         ...
 
@@ -42,12 +42,12 @@ Fitted = Ranker | Rater
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """Says how a model is fitted, and what it needs."""
+    """Says how a baseline is fitted, and whether fitting needs ratings."""
 
     fit: Callable[[Reviews, float, int], Fitted]
-    """Fits the model to training reviews, with the lowest rating that is a like, and a seed."""
+    """A function of training reviews, the lowest rating of a like and a seed, which returns the model."""
     needs_ratings: bool = False
-    """Leaves the model out where the data has no ratings."""
+    """Whether the baseline is left out if the data has no ratings."""
 
 
 BASELINES: Mapping[str, Baseline] = {
@@ -62,14 +62,14 @@ BASELINES: Mapping[str, Baseline] = {
     "svd": Baseline(fit=lambda reviews, _like, seed: Svd(reviews, seed=seed), needs_ratings=True),
     "svd++": Baseline(fit=lambda reviews, _like, seed: SvdPlusPlus(reviews, seed=seed), needs_ratings=True),
 }
-"""Every baseline by the name that `--models` takes."""
+"""All baselines by name, as given to the option `--models`."""
 
 
 def fit_baseline(name: str, reviews: Reviews, *, like_rating: float, seed: int) -> Fitted:
-    """Fits one of the BASELINES to training reviews; `like_rating` is the lowest rating that is a like.
+    """Fits the baseline of a name to training reviews; `like_rating` is the lowest rating of a like.
 
     Raises:
-        ConfigError: the baseline does not exist, is not installed, or cannot take data of this size.
+        ConfigError: no baseline has the name, the baseline's library is missing, or the data is too large.
     """
     if name not in BASELINES:
         raise ConfigError(f"There is no model {name!r}; expected one of {', '.join(('ncf', *BASELINES))}")

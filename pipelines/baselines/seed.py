@@ -1,4 +1,4 @@
-"""Rebuilds the two Keras models that this engine grew from as they were, and trains them honestly."""
+"""Rebuilds the two original Keras models, from which the engine developed, as baselines for comparison."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from pipelines.work.tensorflow_start import start_tensorflow
 
 NUM_FACTORS = 50
 BATCH_SIZE = 64
-"""Reviews in a batch, as it was; more where an epoch would have too many steps."""
+"""Reviews in a batch of the original models; more if an epoch would exceed `_MAX_STEPS` steps."""
 _PATIENCE = 5
-"""Epochs without a lower validation error after which training stops."""
+"""Number of epochs without a lower validation error after which training stops."""
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
 _MAX_EPOCHS = 40
-"""Epochs after which training stops in any case; the models once stopped after 3 to 5."""
+"""Most epochs of a training; the original models were trained for 3 to 5 epochs."""
 _MAX_STEPS = 640
-"""Steps of an epoch; batches grow where there would be more, which hardly changes the figures."""
+"""Steps of an epoch, about, at most; larger data has larger batches, which hardly changes the results."""
 _MAX_VALUES = 2**24
-"""Numbers of hidden layers held at once, 64 MiB of them."""
+"""Most activations of a hidden layer held in memory at once, 64 MiB as float32."""
 
 
 class _SeedModel(ABC):
-    """Trains an embedding of reviewers and one of movies on squared error, with early stopping.
+    """Trains embeddings of reviewers and movies on the squared error of ratings, with early stopping.
 
-    A random tenth of the training reviews says when to stop; the weights of the best epoch are kept. A
-    reviewer or movie without training reviews keeps random weights, so their pairs are given the mean rating.
-    Weights leave Keras as arrays. Ranks by predicted rating, as the models did.
+    The validation error of early stopping is measured on a random tenth of the training reviews, and the
+    weights of the best epoch are kept. Embeddings without training reviews keep random weights, so the mean
+    rating is predicted for reviewers and movies without training reviews. Movies are ranked by predicted
+    rating.
 
     Attributes:
-        curves: "loss" and "validation", the squared errors of each epoch.
+        curves: "loss" and "validation", the mean squared training and validation error of each epoch.
     """
 
     curves: dict[str, list[float]]
@@ -53,51 +54,51 @@ class _SeedModel(ABC):
 
     @abstractmethod
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """Builds the Keras output for the embedded inputs."""
+        """Builds the Keras output, a predicted rating, from a reviewer's and a movie's embedding."""
 
     @abstractmethod
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes `answer` in NumPy for all pairs of [n, factors] and [m, factors]: float32 [n, m]."""
+        """Computes in NumPy the ratings of all pairs of n reviewers and m movies: float32 [n, m]."""
 
     @abstractmethod
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes `answer` in NumPy for n pairs of vectors: float32 [n]."""
+        """Computes in NumPy the ratings of n pairs of reviewer vector and movie vector: float32 [n]."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Predicts the ratings of all movies, float32 [n, num_movies]; the mean for one without reviews."""
+        """Predicts the ratings of all movies, float32 [n, num_movies], or the mean if unreviewed."""
         scores = self.rate(self.reviewer_vectors[reviewer_rows], self.movie_vectors)
         return np.where(self.known_movies, scores, np.float32(self.mean))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one figure for mean and median, and no chances."""
+        """Predicts one rating per pair, as mean and as median, without probabilities of rating levels."""
         ratings = self.rate_pairs(self.reviewer_vectors[reviewer_rows], self.movie_vectors[movie_rows])
         known = self.known_reviewers[reviewer_rows] & self.known_movies[movie_rows]
         return point_prediction(np.clip(np.where(known, ratings, self.mean), self.low, self.high))
 
 
 class SeedBase(_SeedModel):
-    """Rates by the dot product of 50 factors of each side, and nothing else."""
+    """Predicts a rating as the inner product of a reviewer's and a movie's vector of 50 factors."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """Builds the dot product."""
+        """Builds the Keras layer of the inner product of a reviewer's and a movie's vector."""
         from keras import layers
 
         return layers.Dot(axes=1)([reviewer, movie])
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the dot products of all pairs."""
+        """Computes the inner products of all pairs of reviewer and movie vectors: float32 [n, m]."""
         return reviewer @ movie.T
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the dot products of the given pairs."""
+        """Computes the inner products of n given pairs of reviewer and movie vectors: float32 [n]."""
         return np.asarray((reviewer * movie).sum(axis=1))
 
 
 class SeedFinal(_SeedModel):
-    """Rates by two layers of 10 with much dropout over both vectors, and a sigmoid over the rating range."""
+    """Predicts a rating by an MLP of two hidden layers of 10 units, and a sigmoid scaled to the ratings."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """Builds the layers as they were."""
+        """Builds the MLP of the original model over the concatenated reviewer and movie vectors."""
         from keras import layers
 
         low, width = self.low, self.high - self.low
@@ -109,7 +110,7 @@ class SeedFinal(_SeedModel):
         return layers.Rescaling(width, offset=low)(share)
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the layers for all pairs, some reviewers at a time, as ten numbers a pair are held."""
+        """Computes the MLP for all pairs, float32 [n, m], in batches of reviewers, which bounds memory."""
         from_reviewers = reviewer @ self.layers[0][:NUM_FACTORS]  # [n, 10]
         from_movies = movie @ self.layers[0][NUM_FACTORS:]  # [m, 10]
         rows = max(1, _MAX_VALUES // (10 * max(len(movie), 1)))
@@ -120,7 +121,7 @@ class SeedFinal(_SeedModel):
         return np.concatenate(parts) if parts else np.zeros((0, len(movie)), np.float32)
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the layers for the given pairs."""
+        """Computes the MLP for n given pairs of reviewer and movie vectors: float32 [n]."""
         return self._upper_layers(np.concatenate([reviewer, movie], axis=1) @ self.layers[0])
 
     def _upper_layers(self, first: Floats) -> Floats:
@@ -131,7 +132,7 @@ class SeedFinal(_SeedModel):
 
 
 def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
-    """Builds and trains the Keras model, and returns its weights: both embeddings, then the layers."""
+    """Trains the Keras model, and returns the embeddings of reviewers and movies, then all MLP weights."""
     start_tensorflow()
     import keras
 

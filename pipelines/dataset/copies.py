@@ -1,4 +1,4 @@
-"""Finds reviews that are copies of one another, and keeps copies on one side of a split."""
+"""Finds copied reviews, and keeps all copies of a review either in training or among held-out reviews."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Reads a number for the text of each review, in the order of `read_reviews`: int64 [num_reviews].
+    """Reads a hash of each review's text, int64 [num_reviews], in the order of `read_reviews`.
 
-    The same texts have the same number. It is 0 where a review has no text, or one too short to compare.
+    Equal texts have equal hashes. The hash is 0 where a review has no text, or a text too short to compare.
     """
     numbers = "case when length(review_text) >= $min_length then (hash(review_text) >> 1)::bigint else 0 end"
     columns = read_columns(database, f"{numbers} as text", min_length=MIN_TEXT_LENGTH)
@@ -27,14 +27,16 @@ def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tuple[Rows, ...]:
-    """Numbers the reviews in two ways, int64 [num_reviews] each; equal numbers are copies of each other.
+    """Numbers the reviews in one or two ways, so that copies of a review have equal numbers.
+
+    Returns an array int64 [num_reviews] of numbers by film and, if a review has a text, another by text.
 
     Args:
-        reviews: any reviews.
-        films: int64 [num_movies], the same number for variants of a film: a reviewer's reviews of one film
-            are copies, whatever they say.
-        texts: int64 [num_reviews], a number of each text, 0 where there is none: a reviewer's reviews with
-            the same text, time and rating are copies, whatever the movies are called. None leaves this out.
+        reviews: the reviews to compare with one another.
+        films: int64 [num_movies], the film of each movie, equal for variants of a film. A reviewer's reviews
+            of one film are copies, whatever the reviews say.
+        texts: int64 [num_reviews], the hash of each text, 0 where a review has no text. A reviewer's reviews
+            with equal text, time and rating are copies, whatever the movies. None: texts are not compared.
     """
     by_film = _numbered(reviews.reviewer_rows, films[reviews.movie_rows])
     if texts is None or not texts.any():
@@ -45,10 +47,10 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
 
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
-    """Moves held-out reviews that have a copy in training to training, until all copies are on one side.
+    """Moves held-out reviews with a copy in training to training, until all copies are in training.
 
-    A model that has seen one copy knows the other by heart, which flatters its figures. Returns which reviews
-    are still held out, bool [num_reviews]; `groups` are numbers of copies from `copy_groups`.
+    A model trained on one copy of a review predicts the other copy too well, which inflates test results.
+    Returns the mask of reviews that remain held out, bool [num_reviews]. `groups` come from `copy_groups`.
     """
     kept = held_out.copy()
     while True:
@@ -63,7 +65,7 @@ def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.
 
 
 def _numbered(*columns: NDArray[np.integer]) -> Rows:
-    """Numbers the distinct rows of a table that is given as columns."""
+    """Numbers the distinct rows of a table, so that equal rows have equal numbers: int64 [num_rows]."""
     order = np.lexsort(columns)
     changes = np.zeros(len(order), dtype=bool)
     for column in columns:

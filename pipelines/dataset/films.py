@@ -1,4 +1,4 @@
-"""Finds movies that are one film (DVD, Blu-ray, VHS, editions, regions) by titles and copied reviews."""
+"""Finds movies that are variants of one film (DVD, VHS, editions, regions), by titles and copied reviews."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_COPIES = 2
-"""Copied reviews that two movies need to be one film: a single reviewer may write the same of two films."""
+"""Copied reviews that two movies must share to be one film; a reviewer may repeat one text for two films."""
 MIN_SHARE_COPIED = 0.5
-"""Share of the less reviewed movie's reviews that must be copies: shops copy all of them, people a few."""
+"""Share of the less reviewed movie's reviews that must be copies: shops copy all reviews, reviewers a few."""
 _MAX_COPIES = 12
-"""Movies under which one text may stand; a text under more movies is a phrase of its reviewer."""
+"""Most movies for which one reviewer's text counts as copied; a text for more movies is a stock phrase."""
 _PART_WORDS = frozenset({"season", "series", "volume", "part", "episode", "chapter", "book", "complete"})
-"""Words that tell a part of a film or series from the other parts."""
+"""Words in a title that distinguish one part of a film or series from the other parts."""
 
 
 def film_rows(titles: Sequence[str | None]) -> Rows:
-    """Numbers the films by the titles of all movies alone: int64 [num_movies], the same number for one film.
+    """Returns the film number of each movie, int64 [num_movies], from the titles of all movies alone.
 
-    A movie without a title (None) is a film of its own.
+    Variants of one film have equal numbers. A movie without a title (None) is a film of its own.
 
     >>> film_rows(["Laura", None, "Laura [VHS]", None]).tolist()
     [0, 1, 0, 2]
@@ -39,9 +39,9 @@ def film_rows(titles: Sequence[str | None]) -> Rows:
 
 
 def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Numbers the films of all movies, by titles and by copied reviews: int64 [num_movies].
+    """Returns the film number of each movie, int64 [num_movies], from titles and copied reviews.
 
-    `database` holds `movies` and `reviews`, ingested with `compare_text`.
+    `database` holds the tables `movies` and `reviews`, ingested with the option `compare_text`.
     """
     rows = database.execute("select title from movies order by movie_row").fetchall()
     columns = run(database, "tables/copied_reviews", max_copies=_MAX_COPIES).fetchnumpy()
@@ -52,12 +52,13 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
-    """Numbers the films by titles, then by copied reviews where titles do not object: int64 [num_movies].
+    """Returns the film number of each movie, int64 [num_movies], from titles, then from copied reviews.
 
-    `copies` are the rows of two movies with copied reviews, int [num_pairs, 2], the surest pair first.
+    `copies`, int [num_pairs, 2], are pairs of movie rows that share copied reviews, the surest pair first. A
+    pair of movies becomes one film unless the titles name two films.
     """
     numbers = film_rows(titles)
-    # All titles of each film; a film without titles may be joined to any film.
+    # The known titles of each film number. A film without titles may be joined to any film.
     called: dict[int, set[TitledFilm]] = {}
     for number, title in zip(numbers.tolist(), titles, strict=True):
         if film := film_of_title(title):
@@ -79,9 +80,10 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Row
 
 
 def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
-    """Tells whether two titles may name one film: the years agree, and one has all words of the other.
+    """Tells whether two titles may name one film: the years agree, and one title has all words of the other.
 
-    Shops share reviews among the seasons of a series too, so words that count parts keep titles apart.
+    Titles that differ in a number or in a word for a part, such as "season", name two films, since shops also
+    copy reviews among the seasons of a series.
     """
     if None not in (first.year, second.year) and first.year != second.year:
         return False

@@ -1,4 +1,4 @@
-"""Computes, from the reviews of each movie, the mean rating and the popularity."""
+"""Computes the mean rating and the popularity of each movie from reviews."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from engine.model.scorer import Model
 from pipelines.dataset.reviews import Reviews
 
 MEAN_DAMPING = 5.0
-"""Reviews at which a movie's own mean rating counts half, against the mean of all ratings."""
+"""Number of reviews at which a movie's own mean rating and the mean of all ratings have equal weight."""
 _SECONDS_A_DAY = 86_400
 
 
 def movie_means(reviews: Reviews) -> Floats:
-    """Returns the damped mean rating of each movie in stars, float32 [num_movies]."""
+    """Returns each movie's mean rating in stars, damped towards the overall mean: float32 [num_movies]."""
     ratings = reviews.ratings.astype(np.float64)
     mean = ratings.mean() if len(ratings) else 0.0
     counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
@@ -31,10 +31,10 @@ def decayed_popularity(
     half_life_days: float,
     counts: NDArray[np.floating] | None = None,
 ) -> Floats:
-    """Adds up the reviews of each movie, float32 [num_movies]; a review as old as the half-life counts half.
+    """Adds up the weights of each movie's reviews, float32 [num_movies], halved once per half-life of age.
 
-    The age of a review is the time from it to the latest review; `times` are unix seconds, all 0 where the
-    data has none. `counts`, float [num_reviews], say what each review counts at age 0; by default 1.
+    The age of a review is the time from the review to the latest review. `times` are unix seconds, all 0
+    where the data has no times. `counts`, float [num_reviews], are the weights at age 0, by default 1.
 
     Example:
         >>> decayed_popularity(np.array([0, 0, 1]), np.array([0, 86_400, 86_400]), 2, 1.0).tolist()
@@ -49,10 +49,10 @@ def decayed_popularity(
 def popularity_of(
     model: Model, histories: Histories, times: NDArray[np.integer], half_life_days: float
 ) -> Floats:
-    """Returns the popularity that orders the list of an unknown reviewer: float32 [num_movies].
+    """Returns the popularity of each movie, float32 [num_movies], which orders the list of a new reviewer.
 
-    A like counts 1 and any other review less, as in the histories of the model. `histories` hold all reviews,
-    and `times`, int [num_reviews], their unix seconds.
+    A like weighs 1 and another review `other_weight` of the model's blend, before the decay with age.
+    `histories` hold all reviews, and `times`, int [num_reviews], the unix seconds of the reviews.
     """
     counts = model.review_weights[histories.level_rows]
     return decayed_popularity(histories.movie_rows, times, model.num_movies, half_life_days, counts)

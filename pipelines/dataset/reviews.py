@@ -1,4 +1,4 @@
-"""Holds the prepared reviews as arrays, sorted by reviewer and time."""
+"""Reads reviews from the work database, and holds reviews as arrays, sorted by reviewer and time."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LEVELS = 40
-"""Different ratings up to which each is a level; data with more of them is rounded to even steps."""
+"""Most distinct ratings kept as rating levels; ratings with more values are rounded to even steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reviews:
-    """Holds reviews by reviewer, time and place in the files, so that each reviewer's history is one slice.
+    """Holds reviews sorted by reviewer, time and place in the files; each reviewer's reviews are one slice.
 
-    Equal times are common; if movies ordered them, a reviewer's last reviews would be of the movies with the
-    highest rows.
+    Reviews with equal times, which are common, are not sorted by movie, as a reviewer's last reviews would
+    then be of the movies with the highest rows.
 
     Attributes:
-        reviewer_rows: int32 [num_reviews], not decreasing.
-        movie_rows: int32 [num_reviews].
-        level_rows: int8 [num_reviews], positions in `levels`; all 0 where the data has no ratings.
-        times: int64 [num_reviews], unix seconds; 0 where the data has no times.
-        levels: float32 [num_levels], the ratings found in the data, ascending; empty where it has none.
-        num_reviewers, num_movies: how many there are, with or without reviews here.
-        sentiment: float32 [num_reviews], of the texts, from -1 to 1, NaN where a text says none; None where
-            sentiment was not asked for.
+        reviewer_rows: int32 [num_reviews], the reviewer of each review, not decreasing.
+        movie_rows: int32 [num_reviews], the movie of each review.
+        level_rows: int8 [num_reviews], positions of ratings in `levels`; all 0 if the data has no ratings.
+        times: int64 [num_reviews], unix seconds of the reviews; 0 where the data has no times.
+        levels: float32 [num_levels], the distinct ratings, ascending; empty if the data has no ratings.
+        num_reviewers, num_movies: how many reviewers and movies exist, with or without reviews here.
+        sentiment: float32 [num_reviews], sentiment of review texts, from -1 to 1, NaN where a text expresses
+            none; None if sentiment was not asked for.
     """
 
     reviewer_rows: NDArray[np.int32]
@@ -55,12 +55,12 @@ class Reviews:
 
     @property
     def has_ratings(self) -> bool:
-        """Tells whether the data says how much a movie was liked, not only that it was reviewed."""
+        """Tells whether reviews have ratings, or only say that a reviewer reviewed a movie."""
         return len(self.levels) > 0
 
     @property
     def ratings(self) -> Floats:
-        """Returns the ratings themselves, float32 [num_reviews].
+        """Returns the rating of each review, float32 [num_reviews].
 
         Raises:
             DataError: the data has no ratings.
@@ -70,20 +70,20 @@ class Reviews:
         return self.levels[self.level_rows]
 
     def offsets(self) -> Rows:
-        """Returns where each reviewer's slice begins, and the last one ends: int64 [num_reviewers + 1]."""
+        """Returns the offset of each reviewer's first review, and the end, int64 [num_reviewers + 1]."""
         counts = np.bincount(self.reviewer_rows, minlength=self.num_reviewers)
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def likes(self, like_rating: float) -> NDArray[np.bool_]:
-        """Marks the reviews rated `like_rating` or more, and all reviews where there are no ratings."""
+        """Marks reviews rated `like_rating` or more, or all if unrated: bool [num_reviews]."""
         if not self.has_ratings:
             return np.ones(len(self), dtype=bool)
         return self.ratings >= like_rating
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Reviews:
-        """Returns the reviews that are `chosen`, bool [num_reviews]; reviewers and movies keep their rows.
+        """Returns the reviews marked in `chosen`, bool [num_reviews], without renumbering rows of movies.
 
-        `chosen` may be positions in another order, if each reviewer's reviews stay a slice in the same place.
+        `chosen` may also be positions of reviews, in any order that keeps `reviewer_rows` ascending.
         """
         return replace(
             self,
@@ -105,13 +105,14 @@ def make_reviews(
     num_movies: int,
     levels: Floats | None = None,
 ) -> Reviews:
-    """Sorts reviews and finds the rating levels; equally late reviews of a reviewer stay in the order given.
+    """Sorts arrays of reviews, each [num_reviews], by reviewer and time, and finds the rating levels.
 
-    All four arrays are [num_reviews]. `ratings` and `times`, unix seconds, are None where the data has none.
-    Where the rating levels are known from other reviews, each rating counts as the nearest of `levels`.
+    A reviewer's reviews with equal times stay in the order given. `ratings` are None if the data has no
+    ratings, and `times`, unix seconds, are None if the data has no times. If `levels` are given, from other
+    reviews, each rating is rounded to the nearest of `levels`.
 
     Raises:
-        DataError: all the ratings are equal, so that nothing can be learned from them.
+        DataError: all ratings are equal, so that a model cannot learn from ratings.
     """
     when = np.zeros(len(movie_rows), dtype=np.int64) if times is None else times.astype(np.int64)
     if ratings is None:
@@ -132,13 +133,13 @@ def make_reviews(
 
 
 def level_rows_of(ratings: NDArray[np.floating], levels: Floats) -> NDArray[np.int8]:
-    """Finds the level nearest to each rating, the higher one of two: positions, int8 [num_ratings]."""
+    """Returns the position of the level nearest to each rating, int8 [num_ratings], the higher of a tie."""
     middles = (levels[1:] + levels[:-1]) / 2
     return np.searchsorted(middles, ratings, side="right").astype(np.int8)
 
 
 def rating_levels(ratings: NDArray[np.floating]) -> Floats:
-    """Finds the different ratings, ascending, or 20 even steps where there are more than MAX_LEVELS.
+    """Returns the distinct ratings, ascending, or 20 even steps if there are more than MAX_LEVELS.
 
     Raises:
         DataError: all ratings are equal.
@@ -157,7 +158,7 @@ def rating_levels(ratings: NDArray[np.floating]) -> Floats:
 
 
 def default_like_rating(levels: Floats) -> float:
-    """Returns the lowest level at or above three quarters of the way up the scale: 4 for 1..5 stars."""
+    """Returns the default lowest rating of a like: the first level from 75% of the scale up, 4 of 1..5."""
     if len(levels) == 0:
         return 0.0
     low, high = float(levels[0]), float(levels[-1])
@@ -167,10 +168,10 @@ def default_like_rating(levels: Floats) -> float:
 def read_columns(
     database: duckdb.DuckDBPyConnection, columns: str, **parameters: float
 ) -> dict[str, NDArray[Any]]:
-    """Reads columns of the prepared reviews by name, ordered by reviewer, time, file and line.
+    """Reads columns of the table `reviews` as arrays by name, sorted by reviewer, time, file and line.
 
-    `columns` are expressions in SQL, separated by commas, with values for their `$parameters`. Another column
-    is `time`, int64 unix seconds, 0 where a review has none.
+    `columns` are SQL expressions separated by commas; `parameters` are the values of `$name` in the
+    expressions. The result also has the column `time`, int64 unix seconds, 0 where a review has no time.
     """
     statement = (
         f"select {columns}, coalesce(unix_review_time, 0) as time from reviews "
@@ -181,16 +182,16 @@ def read_columns(
 
 
 def ratings_of(column: NDArray[Any]) -> Doubles | None:
-    """Turns the column `rating` into float64 [num_reviews], or None if the column is empty."""
+    """Converts the column `rating` to float64 [num_reviews]. Returns None if no review has a rating."""
     ratings = np.ma.asarray(column, dtype=np.float64)
     return None if np.ma.getmaskarray(ratings).all() else np.asarray(ratings)
 
 
 def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
-    """Reads the prepared reviews out of the work database.
+    """Reads all reviews from the table `reviews` of the work database.
 
     Raises:
-        DataError: all the ratings are equal.
+        DataError: all ratings are equal.
     """
     columns = read_columns(database, "reviewer_row, movie_row, rating")
     return make_reviews(
@@ -204,5 +205,5 @@ def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
 
 
 def histories_of(reviews: Reviews) -> Histories:
-    """Returns the reviews as histories."""
+    """Converts reviews to `Histories`, which models use to score movies for reviewers."""
     return Histories(reviews.offsets(), reviews.movie_rows, reviews.level_rows)

@@ -1,8 +1,9 @@
-"""Scores review texts with a lexicon, and blends the scores with the stars that training learns from.
+"""Scores the sentiment of review texts with a lexicon, and blends sentiment into the ratings of training.
 
 The lexicon is VADER (Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
-Social Media Text", 2014), which comes with a package: nothing is downloaded. VADER is made for a sentence;
-summed over a long review it says little more than the length, so a review gets the mean of its sentences.
+Social Media Text", 2014), which is part of a Python package, so nothing is downloaded. VADER is made for
+single sentences. A VADER score of a whole long review mostly reflects the length of the review, so the
+sentiment of a review is the mean score of all sentences.
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SENTIMENT, BLEND = "ncf-sentiment", "ncf-blend"
-"""Names in an evaluation: the engine's model trained on sentiment alone, and on stars and sentiment."""
+"""Names, in evaluations, of the models trained on sentiment alone and on ratings blended with sentiment."""
 SIGNALS = (SENTIMENT, BLEND)
 _BATCH = 50_000
-"""Texts scored at once, which bounds memory."""
+"""Texts read and scored in one batch, which bounds memory."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _LONGEST_SENTENCE = 1_000
-"""Letters of a sentence that are read: VADER's time grows with the square of its words."""
+"""Characters read of a sentence at most: VADER's time grows with the square of the number of words."""
 
 
 def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> Floats:
-    """Scores the texts of the prepared reviews, each different text once, in `threads` processes.
+    """Returns the sentiment of each review, float32 [num_reviews] from -1 to 1, in `read_reviews` order.
 
-    Returns float32 [num_reviews], from -1 to 1, in the order of `read_reviews`; NaN where a text says none.
-    0 threads are one a core.
+    The sentiment is NaN where a text has no word of the lexicon. `threads` child processes score each
+    distinct text once; 0 starts one child process per core.
 
     Raises:
         DataError: the reviews have no ratings to blend sentiment with, or no text to score.
@@ -82,9 +83,9 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
 
 
 def sentiment_of(text: str) -> float | None:
-    """Scores a text from -1 to 1, as the mean score of the sentences.
+    """Returns the sentiment of a text, from -1 to 1, the mean of VADER's compound scores of all sentences.
 
-    Returns None if the lexicon knows no word of the text.
+    Returns None if the lexicon has no word of the text.
 
     >>> sentiment_of("A wonderful film! I love it.") > 0.5 > 0 > sentiment_of("Terrible, boring and bad.")
     True
@@ -104,14 +105,14 @@ def _analyzer() -> Any:
 
 
 def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
-    """Returns the reviews with the ratings that training learns from.
+    """Returns the reviews with ratings blended with sentiment, from which a model is then trained.
 
-    A rating is the level nearest to `(1 - weight) * stars + weight * sentiment in stars`. A review without
-    sentiment keeps its stars. Only training reviews may be given, since all of them decide how sentiment is
-    put in stars.
+    A blended rating is the level nearest to `(1 - weight) * stars + weight * sentiment_stars`. A review
+    without sentiment keeps its rating. `reviews` must be training reviews only, since all given reviews
+    together decide how sentiment is converted to stars.
 
     Raises:
-        ValueError: sentiment is to be used, and the reviews carry no sentiment.
+        ValueError: the configuration uses sentiment, but the reviews have no sentiment.
     """
     if not config.use:
         return reviews
@@ -125,13 +126,11 @@ def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
 
 
 def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Gives the stars of the reviews out again in the order of their sentiment.
-
-    The text with the highest sentiment gets the most stars.
+    """Converts sentiment to stars by matching ranks, so that converted stars are distributed like `stars`.
 
     If n reviews have one star, the n reviews with the lowest sentiment get one star, and so on upwards.
-    Reviews of equal sentiment all get the stars of the middle one. Both arguments and the result are float
-    [num], of the same reviews.
+    Reviews of equal sentiment all get the stars of the middle review of that group. `sentiment`, `stars`
+    and the result are float [num], one value per review.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
     [5.0, 2.0, 4.0, 5.0]
@@ -143,12 +142,12 @@ def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]
 
 
 def describe_sentiment(reviews: Reviews) -> dict[str, Any]:
-    """Sums up the sentiment of training reviews.
+    """Summarises the sentiment of training reviews for the report of an evaluation.
 
     Returns:
-        reviews, with_sentiment: how many reviews there are, and how many have sentiment.
-        correlation: of sentiment and stars (Pearson); None where all sentiment or all stars are equal.
-        mean_by_rating: the mean sentiment of the reviews with each rating; None where no review has it.
+        reviews, with_sentiment: the number of reviews, and the number of reviews with sentiment.
+        correlation: Pearson correlation of sentiment and stars; None if all sentiment or all stars are equal.
+        mean_by_rating: mean sentiment of the reviews of each rating; None where no review has the rating.
     """
     assert reviews.sentiment is not None
     scored = np.isfinite(reviews.sentiment)

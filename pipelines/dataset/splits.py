@@ -1,4 +1,4 @@
-"""Holds out the last reviews of each reviewer, so that a model never predicts a review from a later one."""
+"""Holds out the last reviews of each reviewer, so that a model never predicts a review from later reviews."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from pipelines.dataset.reviews import Reviews
 
 
 class Split(NamedTuple):
-    """Divides the same reviews into two sides."""
+    """Holds reviews divided into training reviews and held-out reviews."""
 
     train: Reviews
-    """Reviews to learn from."""
+    """Reviews from which a model is trained."""
     held_out: Reviews
-    """Reviews to predict."""
+    """Reviews that a model trained on `train` has to predict."""
 
 
 def hold_out_last(reviews: Reviews, share: float) -> Split:
-    """Holds out each reviewer's last `share` (0 to 1) by time, at least one review of three or more.
+    """Holds out the last `share` (0 to 1) of each reviewer's reviews, at least one of three or more reviews.
 
-    Reviewers with one or two reviews keep them all where `share` of them is less than a review: what is left
-    would say nothing of them. A movie that would lose its only review is still held out; that happens to real
-    shops as well.
+    A reviewer with one or two reviews keeps all reviews in training if `share` of the reviews is less than
+    one review. The only review of a movie may be held out, since real shops also sell movies without reviews.
     """
     held_out = last_by_time(reviews, share)
     return Split(reviews.select(~held_out), reviews.select(held_out))
 
 
 def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
-    """Marks the reviews that `hold_out_last` holds out: bool [num_reviews]."""
+    """Returns the mask of the reviews that `hold_out_last` holds out: bool [num_reviews]."""
     offsets = reviews.offsets()
     counts = np.diff(offsets)
     held = np.floor(counts * share + 1e-9).astype(np.int64)  # 0.29 * 100 is a little less than 29
@@ -43,18 +42,19 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
 
 
 def follows_time(reviews: Reviews, config: Config) -> bool:
-    """Tells whether reviews are taken in the order of time: as configured, or where their times differ."""
+    """Tells whether reviews are ordered by time: by the configuration or, for "auto", if times differ."""
     if config.split.order == "auto":
         return bool(len(reviews)) and bool(reviews.times.min() < reviews.times.max())
     return config.split.order == "time"
 
 
 def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
-    """Tells whether held-out reviews lie anywhere among their reviewers' training reviews, not after them.
+    """Tells whether held-out reviews were drawn at random from each reviewer's reviews, not from the latest.
 
-    A review drawn at random of n + 1 is older than the newest of the others with a chance of n / (n + 1).
-    Held-out reviews count as drawn where more than half as many as this chance expects are older than the
-    newest training review. Those that are exactly as old say nothing, and ratings are not looked at.
+    A review drawn at random of n + 1 is older than the newest other review with a chance of n / (n + 1).
+    Held-out reviews count as drawn at random if the number of held-out reviews older than their reviewer's
+    newest training review exceeds half of the number expected by chance. Held-out reviews exactly as
+    old as the newest training review are left out.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)
@@ -66,10 +66,10 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
 
 def in_order(reviews: Reviews, config: Config) -> Reviews:
-    """Returns the reviews unchanged if times count, else shuffled for each reviewer.
+    """Returns the reviews unchanged if `follows_time`, else with each reviewer's reviews shuffled.
 
-    In a random order, which the seed of the configuration decides, each reviewer's last reviews are a random
-    sample of their reviews.
+    After the shuffle, by the seed of the configuration, each reviewer's last reviews are a random sample of
+    the reviewer's reviews.
     """
     if follows_time(reviews, config):
         return reviews

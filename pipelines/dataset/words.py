@@ -1,4 +1,4 @@
-"""Counts and weighs the words of movie metadata; a word is hashed to a column, so no vocabulary is kept."""
+"""Counts and weights the words of movie metadata, each hashed to a column, and reduces counts to features."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_COLUMNS = 2**18
-"""Columns that words are hashed to: enough that few words share one."""
+"""Number of columns that words are hashed to, large enough that few words share a column."""
 MAX_WORDS = 50_000
-"""Words that are known, at most: the most common ones."""
+"""Most words, as hash columns, in the vocabulary of `learn_features`, which keeps the most common words."""
 NUM_FEATURES = 128
-"""Numbers that a movie's words are reduced to."""
+"""Most features to which latent semantic analysis reduces the words of a movie."""
 TEXT_COLUMNS = ("title", "category", "main_cat", "brand", "description", "price", "year")
-"""Columns of the table `movies` that words are taken from."""
+"""Columns of the table `movies` from which words are taken."""
 FEWEST_DESCRIBED = 20
-"""Movies with words and reviews below which nothing is learned from words."""
+"""Fewest movies with metadata from which a model of the words is learned."""
 
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_BEHIND = re.compile(r"\(\d{4}\)\s*$")
 _DESCRIPTION_WORDS = 80
-"""Words read of a description; the later ones say less and take time."""
+"""Words read of a description at most; later words say less about the movie and take time."""
 _SPANS_OF_YEARS = ((1, 0), (5, 0), (5, 2), (10, 0), (20, 5))
-"""Widths and shifts of the spans that a year lies in, so that near years share more spans."""
+"""Width and shift, in years, of each span that a year is assigned to; nearer years share more spans."""
 _CHEAPEST = 0.5
-"""Lowest price told apart, as the logarithm of 0 is not finite."""
+"""Price to which lower prices are raised, since the logarithm of 0 is not finite."""
 _BATCH = 10_000
-"""Movies read out of the database at once."""
+"""Movies read from the database in one batch."""
 
 
 def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
-    """Returns the words of one movie's metadata, each with the name of the field as a prefix.
+    """Returns the words of one movie's metadata, each with the name of the metadata field as a prefix.
 
-    A category and a brand count as one word each. A price gives its order of magnitude, a year the spans of
-    years that it lies in. Any of the TEXT_COLUMNS may be missing or None.
+    A category or a brand is one word. A price becomes one word for the price's order of magnitude. A year
+    becomes one word for each span of years that contains the year. Any of the TEXT_COLUMNS may be missing or
+    None.
 
     Example:
         >>> list(words_of({"title": "Laura (1944)", "category": "Crime | Film-Noir"}))
@@ -67,7 +68,7 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
 
 
 def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
-    """Counts the words of movies, fading repeats: float32 [num_movies, NUM_COLUMNS], `1 + log(count)`."""
+    """Returns `1 + log(count)` of each word of each movie, a sparse float32 [num_movies, NUM_COLUMNS]."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction import FeatureHasher
 
@@ -78,27 +79,28 @@ def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
 
 
 def read_words(database: duckdb.DuckDBPyConnection) -> csr_array:
-    """Counts the words of all movies of the table `movies`: float32 [num_movies, NUM_COLUMNS]."""
+    """Reads all movies of the table `movies`, and counts the words of the movies with `count_words`."""
     result = database.execute(f"select {', '.join(TEXT_COLUMNS)} from movies order by movie_row")
     batches = iter(lambda: result.fetchmany(_BATCH), [])
     return count_words(dict(zip(TEXT_COLUMNS, row, strict=True)) for batch in batches for row in batch)
 
 
 class WordFeatures(NamedTuple):
-    """Reduces known words to a few features by latent semantic analysis."""
+    """Holds a latent semantic analysis, which reduces the words of a movie to a few features."""
 
     columns: NDArray[np.int32]
-    """int32 [num_words], hash columns of the known words."""
+    """int32 [num_words], hash columns of the words in the vocabulary."""
     rarities: Floats
-    """float32 [num_words], inverse document frequencies, as in TF-IDF."""
+    """float32 [num_words], inverse document frequency of each word (TF-IDF)."""
     components: Floats
-    """float32 [num_words, num_features]; weighed words times these are features."""
+    """float32 [num_words, num_features], the matrix that maps the weighted words of movies to features."""
 
 
 def learn_features(words: csr_array) -> WordFeatures:
-    """Learns to reduce the counted words of movies to a few numbers a movie.
+    """Learns a vocabulary, inverse document frequencies and a truncated SVD from the counted words of movies.
 
-    Learned are the vocabulary, the rarity of each word, and the reduction.
+    The vocabulary has at most MAX_WORDS words, each in the metadata of two movies or more. `words` are the
+    counts from `count_words`.
     """
     from sklearn.decomposition import TruncatedSVD
 
@@ -116,7 +118,7 @@ def learn_features(words: csr_array) -> WordFeatures:
 
 
 def weigh_words(counts: csr_array, rarities: Floats) -> csr_array:
-    """Weighs counts of known words by rarity and scales each movie to length 1, or 0 without words."""
+    """Multiplies word counts by `rarities`, and scales each movie's row to length 1; empty rows stay 0."""
     weighed = counts.copy()
     weighed.data = weighed.data * rarities[weighed.indices]
     lengths = np.sqrt(weighed.multiply(weighed).sum(axis=1))

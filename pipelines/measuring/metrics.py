@@ -1,10 +1,10 @@
-"""Measures predictions and rankings with plain functions over arrays, one formula each.
+"""Measures predictions and rankings with plain functions over arrays, one metric per function.
 
-Figures of ratings and probabilities take one value a review. Figures of rankings take `hits`, bool
-[num_reviewers, k], which marks the relevant movies in top lists, best place first, and `num_relevant`, int
-[num_reviewers]. They return one value a reviewer: the mean is the figure to report, and the spread says how
-sure it is. Figures of whole top lists take movie rows, int [num_reviewers, k], where -1 stands for a place
-that could not be filled.
+Metrics of ratings and probabilities take one value per review. Metrics of rankings take `hits`, bool
+[num_reviewers, k], which marks the relevant movies in each reviewer's top list, best place first, and
+`num_relevant`, int [num_reviewers], the number of movies relevant to each reviewer. Metrics of rankings
+return one value per reviewer, of which the mean is reported. Metrics of whole top lists take movie rows, int
+[num_reviewers, k], where -1 is a place without a movie.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from engine.arrays import Doubles
 
 CALIBRATION_BINS = 10
-"""Bins of equal width that `calibration_error` sorts probabilities into."""
+"""Number of bins of equal width into which `calibration_error` sorts probabilities."""
 _SMALLEST = 1e-7
-"""How far probabilities are kept from 0 and 1, whose logarithms are not finite."""
+"""Least distance of clipped probabilities from 0 and 1, so that the logarithms stay finite."""
 
 
 def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
-    """Returns the mean absolute error, `mean(|predicted - actual|)`; not a number where nothing is compared.
+    """Returns the mean absolute error of ratings, `mean(|predicted - actual|)`; NaN if there are no ratings.
 
-    The median is the best constant for this error, so a model answers with its distribution's median.
+    The median is the constant with the least mean absolute error, so `predicted` should be medians.
 
     >>> mae([3, 5], [4, 5])
     0.5
@@ -33,9 +33,9 @@ def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
 
 
 def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
-    """Returns the root mean squared error, `sqrt(mean((predicted - actual)^2))`; not a number for no ratings.
+    """Returns the root mean squared error, `sqrt(mean((predicted - actual)^2))`; NaN if there are no ratings.
 
-    The mean is the best constant for this error, so a model answers with its distribution's mean.
+    The mean is the constant with the least squared error, so `predicted` should be means.
 
     >>> rmse([3, 5], [5, 5])
     1.4142135623730951
@@ -45,9 +45,9 @@ def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
 
 
 def log_loss(probabilities: ArrayLike, outcomes: ArrayLike) -> float:
-    """Returns the mean surprise `-mean(o log p + (1 - o) log(1 - p))` in nats; not a number for no outcomes.
+    """Returns the log loss `-mean(o log p + (1 - o) log(1 - p))` in nats; NaN if there are no outcomes.
 
-    Probabilities are kept 1e-7 away from 0 and 1, so one wrong certainty costs 16 and not infinity.
+    Probabilities are clipped to 1e-7 .. 1 - 1e-7, so a certain but wrong prediction costs 16, not infinity.
 
     >>> round(log_loss([0.5, 0.5], [True, False]), 4)
     0.6931
@@ -62,11 +62,11 @@ def log_loss(probabilities: ArrayLike, outcomes: ArrayLike) -> float:
 def calibration_error(
     probabilities: ArrayLike, outcomes: ArrayLike, *, bins: int = CALIBRATION_BINS
 ) -> float:
-    """Returns the expected calibration error (Naeini et al. 2015) of stated chances.
+    """Returns the expected calibration error (Naeini et al. 2015) of probabilities.
 
-    `sum over bins of n_b / n * |mean probability_b - share that happened_b|`. The bins are of equal width, as
-    in most published figures, the last one closed; empty bins count for nothing. Not a number where there are
-    no outcomes.
+    The error is `sum over bins of n_b / n * |mean probability_b - share of true outcomes_b|`. The bins divide
+    0 to 1 in equal widths, as in most published results, and the last bin includes 1. Returns NaN if there
+    are no outcomes.
 
     >>> round(calibration_error([0.8, 0.8, 0.8, 0.8], [True, True, True, False]), 4)
     0.05
@@ -82,9 +82,9 @@ def calibration_error(
 def calibration_bins(
     probabilities: ArrayLike, outcomes: ArrayLike, *, bins: int = CALIBRATION_BINS
 ) -> list[dict[str, float]]:
-    """Lists the non-empty bins of `calibration_error`.
+    """Lists the non-empty bins of `calibration_error`, for a calibration plot.
 
-    A bin has the mean predicted chance, the share of likes and the number of reviews.
+    Each bin has the mean predicted probability, the share of likes and the number of reviews.
 
     >>> calibration_bins([0.5, 0.5], [True, False])
     [{'mean_predicted': 0.5, 'share_liked': 0.5, 'count': 2}]
@@ -104,8 +104,8 @@ def calibration_bins(
 def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
     """Returns each reviewer's normalised discounted cumulative gain (Jarvelin and Kekalainen 2002).
 
-    `sum of hit_i / log2(i + 1)` over places i = 1..k, divided by the same sum for the best possible list,
-    which has `min(k, num_relevant)` hits in front. 0 where nothing is relevant.
+    NDCG is `sum of hit_i / log2(i + 1)` over places i = 1..k, divided by the same sum for the best possible
+    list, which starts with `min(k, num_relevant)` hits. NDCG is 0 for a reviewer without relevant movies.
 
     >>> ndcg(np.array([[True, False], [False, True]]), [1, 1]).round(4).tolist()
     [1.0, 0.6309]
@@ -117,10 +117,10 @@ def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
 def ndcg_of_ranks(
     ranks: NDArray[np.integer], reviewers: NDArray[np.integer], num_relevant: ArrayLike, k: int
 ) -> Doubles:
-    """Returns each reviewer's `ndcg` by the ranks of their relevant movies; 0 where nothing is relevant.
+    """Computes each reviewer's `ndcg` from ranks; 0 for a reviewer without relevant movies.
 
-    `ranks` are int [n]: how many movies stand before each relevant movie. Only ranks below k count.
-    `reviewers` are int [n]: the position in `num_relevant` of the reviewer to whom each movie is relevant.
+    `ranks`, int [n], are the numbers of movies ranked before each relevant movie. Only ranks below k count.
+    `reviewers`, int [n], give for each relevant movie the position of the reviewer in `num_relevant`.
 
     >>> ndcg_of_ranks(np.array([0, 1, 5]), np.array([0, 1, 1]), [1, 2], 2).round(4).tolist()
     [1.0, 0.3869]
@@ -133,10 +133,10 @@ def ndcg_of_ranks(
 
 
 def recall(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
-    """Returns the share found of what a list could hold, `hits / min(k, num_relevant)` (Liang et al. 2018).
+    """Returns each reviewer's recall, `hits / min(k, num_relevant)` (Liang et al. 2018).
 
-    The best possible list has 1, even where more movies are relevant than it has places. 0 where nothing is
-    relevant.
+    The best possible list has a recall of 1, even if more than k movies are relevant. Recall is 0 for a
+    reviewer without relevant movies.
 
     >>> recall(np.array([[True, False]]), [1]).tolist(), recall(np.array([[True, False]]), [4]).tolist()
     ([1.0], [0.5])
@@ -145,7 +145,7 @@ def recall(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
 
 
 def hit_rate(hits: NDArray[np.bool_]) -> Doubles:
-    """Returns 1 for each list with a relevant movie, and 0 for a list without any.
+    """Returns 1 for each top list with a relevant movie, and 0 for each top list without relevant movies.
 
     >>> hit_rate(np.array([[False, True], [False, False]])).tolist()
     [1.0, 0.0]
@@ -154,7 +154,7 @@ def hit_rate(hits: NDArray[np.bool_]) -> Doubles:
 
 
 def reciprocal_rank(hits: NDArray[np.bool_]) -> Doubles:
-    """Returns one over the place of the first relevant movie, `1 / i`, of each list; 0 where a list has none.
+    """Returns for each top list `1 / i`, with i the place of the first relevant movie, or 0 if none.
 
     >>> reciprocal_rank(np.array([[False, True], [False, False]])).tolist()
     [0.5, 0.0]
@@ -165,7 +165,7 @@ def reciprocal_rank(hits: NDArray[np.bool_]) -> Doubles:
 
 
 def coverage(top: NDArray[np.integer], num_movies: int) -> float:
-    """Returns the share of the catalogue that is in anyone's list; 0 for an empty catalogue.
+    """Returns the share of all movies that are in at least one top list; 0 for an empty catalogue.
 
     >>> coverage(np.array([[0, 1], [1, -1]]), 4)
     0.5
@@ -174,10 +174,11 @@ def coverage(top: NDArray[np.integer], num_movies: int) -> float:
 
 
 def novelty(top: NDArray[np.integer], num_reviews: NDArray[np.integer], num_reviewers: int) -> float:
-    """Measures how unexpected the recommended movies are, in bits (Zhou et al. 2010).
+    """Measures the novelty of recommended movies, the mean self-information in bits (Zhou et al. 2010).
 
-    `mean of -log2(reviews of the movie / reviewers)` over all places of all lists. A movie without reviews
-    counts as reviewed once. 0 where nothing is recommended. `num_reviews` are int [num_movies], in training.
+    Novelty is `mean of -log2(reviews of the movie / reviewers)` over all places of all top lists, or 0 if all
+    lists are empty. A movie without reviews counts as reviewed once. `num_reviews`, int [num_movies], are the
+    numbers of training reviews.
 
     >>> novelty(np.array([[0, 1]]), np.array([2, 4]), 4)
     0.5
@@ -189,10 +190,10 @@ def novelty(top: NDArray[np.integer], num_reviews: NDArray[np.integer], num_revi
 
 
 def gini(top: NDArray[np.integer], num_movies: int) -> float:
-    """Measures how unevenly the places in the lists fall to the movies: 0 equally to all, near 1 to a few.
+    """Measures how unequally often movies are recommended: 0 if all equally often, near 1 if only a few.
 
-    `sum over movies of (2 r - n - 1) c_r / (n sum c)`, where c are the times recommended, ascending, and r
-    is 1..n. 0 where nothing is recommended.
+    The Gini coefficient is `sum over movies of (2 r - n - 1) c_r / (n sum c)`, where c are the numbers of
+    recommendations per movie, ascending, and r is 1..n. The coefficient is 0 if no movie is recommended.
 
     >>> gini(np.array([[0], [1]]), 2), gini(np.array([[0], [0]]), 2)
     (0.0, 0.5)

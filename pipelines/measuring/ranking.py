@@ -1,4 +1,4 @@
-"""Ranks the whole catalogue for reviewers, and measures how high their held-out likes stand."""
+"""Ranks all movies for reviewers, and measures how high the reviewers' held-out likes are ranked."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipelines.dataset.reviews import Reviews
 from pipelines.measuring import metrics
 
 Score = Callable[[Rows], Floats]
-"""Gives float32 [n, num_movies] for reviewer rows, int64 [n]; higher is better."""
+"""A function of reviewer rows, int64 [n], that returns the scores of all movies, float32 [n, num_movies]."""
 Top = Callable[[Rows, int], NDArray[np.integer]]
-"""Gives the k best unseen movies, int [n, k], for reviewer rows, int64 [n], and k; -1 where none is left."""
+"""A function of reviewer rows, int64 [n], and k that returns the k best unseen movies, int [n, k], or -1."""
 _MAX_SCORES = 2**25
-"""Scores held at once, 128 MiB of them; without a limit, memory grows with the catalogue."""
+"""Most scores held in memory at once, 128 MiB as float32, whatever the size of the catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RankingResult:
-    """Holds the figures of each reviewer, and the top lists behind them.
+    """Holds the ranking metrics of each reviewer, and the top lists from which the metrics were computed.
 
     Attributes:
-        reviewer_rows: int64 [n], reviewers with a held-out like, ascending.
-        figures: by name, such as "ndcg@10", float64 [n].
-        top: int32 [n, max k], movie rows, best first; -1 where fewer movies were left.
+        reviewer_rows: int64 [n], rows of the ranked reviewers, who have a held-out like, ascending.
+        figures: one metric per name, such as "ndcg@10", float64 [n], with one value per reviewer.
+        top: int32 [n, max k], movie rows of each top list, best first; -1 where no movie was left.
     """
 
     reviewer_rows: Rows
@@ -41,7 +41,7 @@ class RankingResult:
         return len(self.reviewer_rows)
 
     def mean(self) -> dict[str, float]:
-        """Returns each figure's mean over reviewers; not a number where there are none."""
+        """Returns each metric's mean over reviewers; NaN if there are no reviewers."""
         if not len(self):
             return dict.fromkeys(self.figures, float("nan"))
         return {name: float(values.mean()) for name, values in self.figures.items()}
@@ -59,27 +59,27 @@ def rank_held_out(
     candidates: Rows | None = None,
     top: Top | None = None,
 ) -> RankingResult:
-    """Ranks every movie that a reviewer has not seen, and finds their held-out likes in the ranking.
+    """Ranks all unseen movies for each reviewer with held-out likes, and computes metrics of the top lists.
 
-    The movies of training reviews are left out, and equal scores are ordered by movie row. A like of a movie
-    that nobody reviewed in training counts, though most models cannot find it. A like of a movie that its
-    reviewer has in training does not count. A reviewer is ranked only if a held-out like is among the movies
-    that are ranked.
+    A movie is unseen if the reviewer has no training review of the movie. Equal scores are ordered by movie
+    row. A held-out like counts even if the movie has no training reviews at all, though most models cannot
+    rank such a movie well. A held-out like of a movie that the reviewer also reviewed in training is ignored,
+    and a reviewer without any other held-out like is not ranked.
 
     Args:
-        score: gives the scores of all movies for a batch of reviewer rows.
-        train: what each reviewer is known to have reviewed.
-        liked: held-out likes.
-        k: lengths of the top lists that are judged.
-        batch: reviewers scored at once at most; fewer where the catalogue is large.
-        max_reviewers: size of a random sample that is ranked; by default all reviewers are.
-        seed: decides the sample.
-        candidates: int64 [num_pairs], ascending, `reviewer_row * num_movies + movie_row`; where they are
-            given only these movies are ranked, and only reviewers who have some.
-        top: gives the same lists as the scores would, in less time; not asked where candidates are given.
+        score: returns the scores of all movies for a batch of reviewer rows.
+        train: the training reviews, whose movies are left out of the reviewers' lists.
+        liked: the held-out likes.
+        k: lengths of the top lists for which metrics are computed.
+        batch: most reviewers scored at once; fewer are scored at once if the catalogue is large.
+        max_reviewers: size of a random sample of reviewers to rank; None ranks all reviewers.
+        seed: seed of the random sample of reviewers.
+        candidates: pairs of reviewer and movie, each `reviewer_row * num_movies + movie_row`, int64
+            [num_pairs], ascending. If given, only the movies and reviewers of these pairs are ranked.
+        top: returns the same top lists as `score` would, in less time; not used with `candidates`.
 
     Raises:
-        TrainingError: a score is not a number.
+        TrainingError: a score is NaN.
     """
     depth = max(k)
     wanted = np.setdiff1d(pair_keys(liked), pair_keys(train))
@@ -103,11 +103,10 @@ def rank_held_out(
 
 
 def top_of(model: Model) -> Top:
-    """Makes the argument `top` of `rank_held_out` from a trained model.
+    """Returns a function for the argument `top` of `rank_held_out`, which lists the best movies of a model.
 
-    The lists leave out the movies of the histories.
-
-    The result raises TrainingError where a score is not a number.
+    The returned function leaves out the movies in each reviewer's history, and raises TrainingError if a
+    score is NaN.
     """
 
     def top(reviewer_rows: Rows, k: int) -> NDArray[np.integer]:
@@ -121,12 +120,13 @@ def top_of(model: Model) -> Top:
 def top_movies(
     scores: Floats, seen: Reviews, reviewer_rows: NDArray[np.integer], k: int
 ) -> NDArray[np.int32]:
-    """Lists each reviewer's k best unseen movies, equal scores by row: int32 [n, k], -1 where none is left.
+    """Returns the rows of each reviewer's k best unseen movies, int32 [n, k], and -1 where no movie is left.
 
-    `scores` are float32 [n, num_movies]; minus infinity rules a movie out, as does a review in `seen`.
+    Equal scores are ordered by movie row. `scores`, float32 [n, num_movies], are minus infinity for movies
+    to leave out. Movies that the reviewer has reviewed in `seen` are left out as well.
 
     Raises:
-        TrainingError: a score is not a number.
+        TrainingError: a score is NaN.
     """
     _check_numbers(scores)
     open_scores = np.array(scores, dtype=np.float32)
@@ -142,7 +142,7 @@ def top_movies(
 
 
 def pair_keys(reviews: Reviews) -> Rows:
-    """Returns reviewer and movie of each review as one number, `reviewer_row * num_movies + movie_row`."""
+    """Returns reviewer and movie of each review as one int64, `reviewer_row * num_movies + movie_row`."""
     return reviews.reviewer_rows.astype(np.int64) * reviews.num_movies + reviews.movie_rows
 
 
@@ -154,7 +154,7 @@ def _check_numbers(scores: Floats) -> None:
 
 
 def _among(candidates: Rows | None, scores: Floats, reviewer_rows: Rows) -> Floats:
-    """Excludes all movies but the given candidates; excludes none if no candidates are given."""
+    """Sets the scores of all movies but the candidates to minus infinity, unless `candidates` is None."""
     if candidates is None:
         return scores
     num_movies = scores.shape[1]

@@ -1,4 +1,4 @@
-"""Tells how sure a figure is, by intervals and tests over reviewers, who are independent; reviews are not."""
+"""Computes confidence intervals and tests over reviewers, who are independent, as reviews are not."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _CONFIDENCE = 0.95
-"""Share of the samples that lie inside an interval."""
+"""Confidence level of bootstrap intervals."""
 _NUM_SAMPLES = 1000
-"""How many times n reviewers are drawn, with replacement, for an interval."""
+"""Number of bootstrap samples of the reviewers for one interval."""
 
 
 def bootstrap_interval(
     sums: ArrayLike, weights: ArrayLike | None = None, *, seed: int = 42
 ) -> tuple[float, float]:
-    """Returns the percentile bootstrap interval (Efron 1979) of `sum(sums) / sum(weights)` over reviewers.
+    """Returns the 95% percentile bootstrap interval (Efron 1979) of `sum(sums) / sum(weights)`.
 
-    Both ends are not a number where there are no reviewers.
+    The bootstrap draws reviewers with replacement. Returns two NaN if there are no reviewers.
 
     Args:
-        sums: float [n], one value a reviewer: a metric, or the sum of their reviews' errors.
-        weights: float [n], how many reviews each sum is of; by default 1, for a plain mean.
-        seed: decides the draws.
+        sums: float [n], one value per reviewer: a metric, or the sum of the errors of the reviewer's reviews.
+        weights: float [n], the number of reviews in each sum; by default 1, for the mean over reviewers.
+        seed: seed of the bootstrap samples.
 
     >>> bootstrap_interval([1.0, 1.0, 1.0])
     (1.0, 1.0)
@@ -40,17 +40,17 @@ def bootstrap_interval(
 
 
 def paired_test(ours: ArrayLike, theirs: ArrayLike, *, num_samples: int = 2000, seed: int = 42) -> float:
-    """Returns the chance of a difference in means this large in either direction between equally good models.
+    """Returns the two-sided p-value of Fisher's randomisation test for the difference of two models' means.
 
-    Fisher's randomisation test flips the sign of each reviewer's difference at random. Unlike Wilcoxon's test
-    it asks about the mean, which is the figure that is reported, and takes ties as they are (Smucker, Allan
-    and Carterette 2007). The chance is 1 where there is no difference, or nobody to compare.
+    Fisher's randomisation test flips the sign of each reviewer's difference at random. Unlike Wilcoxon's
+    test, Fisher's test compares the means, which are what is reported, and needs no special treatment of ties
+    (Smucker, Allan and Carterette 2007). The p-value is 1 if no reviewer's values differ.
 
     Args:
-        ours: float [n], one value a reviewer.
-        theirs: float [n], of the same reviewers in the same order.
-        num_samples: how many times the signs are drawn; the result is at least `1 / (num_samples + 1)`.
-        seed: decides the draws.
+        ours: float [n], the metric of one model for each reviewer.
+        theirs: float [n], the metric of the other model for the same reviewers in the same order.
+        num_samples: number of random sign flips; the p-value is at least `1 / (num_samples + 1)`.
+        seed: seed of the sign flips.
 
     >>> paired_test([1.0, 2.0], [1.0, 2.0])
     1.0

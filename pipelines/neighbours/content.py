@@ -1,4 +1,4 @@
-"""Finds movies that metadata makes alike, which says of rarely reviewed ones what few reviews cannot."""
+"""Finds movies with similar metadata, as neighbours also of movies that have few reviews."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _MOST_NEIGHBOURS_OF = 20_000
-"""Most reviewed movies that can be neighbours; without a limit, time grows with the square of all movies."""
+"""Number of the most reviewed movies that may be neighbours, which keeps time linear in the catalogue."""
 _SCORES_AT_ONCE = 2**23
-"""Scores held at once, 32 MiB of them."""
+"""Similarities held in memory at once, 32 MiB as float32."""
 _ROWS_AT_ONCE = 2**13
-"""Movies whose tables are added at once, which bounds memory."""
+"""Rows of two neighbour tables added at once, which bounds memory."""
 
 
 def content_features(words: csr_array) -> Floats | None:
-    """Turns the counted words of movies into vectors of length one.
+    """Converts the counted words of movies to vectors, so that inner products are cosine similarities.
 
-    The inner product of two vectors is a cosine.
-
-    Returns float32 [num_movies, num_features], of length 1, or 0 where nothing is known of a movie; None
-    where too few movies are described.
+    Returns the vectors, float32 [num_movies, num_features], with length 1, or 0 for movies without words.
+    Returns None if fewer than FEWEST_DESCRIBED movies have words.
     """
     described = np.flatnonzero(np.diff(words.indptr))
     if len(described) < FEWEST_DESCRIBED:
@@ -45,7 +43,10 @@ def content_features(words: csr_array) -> Floats | None:
 def content_table(
     reviews: Reviews, features: Floats | None, config: NeighboursConfig
 ) -> NeighbourTable | None:
-    """Builds the table of alike movies as configured; None without features, or where none are wanted."""
+    """Builds the table of movies with similar metadata, from the vectors of `content_features`.
+
+    Returns None if `features` is None, or if the configuration asks for no neighbours by metadata.
+    """
     if features is None or not config.num_content_neighbours:
         return None
     counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
@@ -53,9 +54,11 @@ def content_table(
 
 
 def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighbours: int) -> NeighbourTable:
-    """Finds the movies most alike; their weight is the cosine times the root of their number of reviews.
+    """Finds the `num_neighbours` neighbours of greatest weight of each movie, by metadata and popularity.
 
-    Of movies that are equally alike, people come to the known ones. `counts` are int [num_movies], reviews.
+    The weight of a neighbour is the cosine similarity times the square root of the neighbour's number of
+    reviews, since people choose popular movies among equally similar movies. `counts`, int [num_movies], are
+    the numbers of reviews.
     """
     from scipy.sparse import vstack
 
@@ -73,9 +76,9 @@ def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighb
 
 
 def with_content(table: NeighbourTable, content: NeighbourTable, weight: float) -> NeighbourTable:
-    """Adds `weight` times the likeness by metadata to a table.
+    """Adds `weight` times the similarity by metadata in the table `content` to a neighbour table.
 
-    A movie keeps as many neighbours as the longest list of either table has.
+    Each movie keeps at most as many neighbours as the longest row of `table` or `content` has.
     """
     from scipy.sparse import vstack
 

@@ -1,4 +1,4 @@
-"""Turns reviews and neighbour tables into sparse matrices and back, keeping the strongest entries of rows."""
+"""Converts reviews and neighbour tables to sparse matrices and back, and keeps the largest values of rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None) -> csr_array:
-    """Lays out reviews as [num_reviewers, num_movies]: `weights`, float [num_reviews], or 1 a review."""
+    """Returns the sparse matrix [num_reviewers, num_movies] of `weights`, float [num_reviews], or of 1s."""
     from scipy.sparse import csr_array
 
     values = np.ones(len(reviews), dtype=np.float32) if weights is None else weights
@@ -25,7 +25,7 @@ def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None)
 
 
 def matrix_of(table: NeighbourTable) -> csr_array:
-    """Returns a table as a matrix: float32 [num_movies, num_movies], neighbours in columns."""
+    """Converts a neighbour table to a sparse float32 [num_movies, num_movies], with neighbours in columns."""
     from scipy.sparse import csr_array
 
     shape = (table.num_movies, table.num_movies)
@@ -33,14 +33,17 @@ def matrix_of(table: NeighbourTable) -> csr_array:
 
 
 def table_of(matrix: csr_array) -> NeighbourTable:
-    """Converts a sparse matrix, whose rows hold the neighbours of a movie each, to a neighbour table."""
+    """Converts a sparse matrix [num_movies, num_movies], with neighbours in columns, to a neighbour table."""
     return NeighbourTable(
         matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
     )
 
 
 def strongest(matrix: csr_array, num_kept: int) -> csr_array:
-    """Keeps the values of largest size in each row, no zeros, of equal ones the first, ordered by column."""
+    """Keeps the `num_kept` non-zero values of largest magnitude in each row, sorted by column.
+
+    Of values with equal magnitude, the value in the lower column is kept.
+    """
     from scipy.sparse import csr_array
 
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -53,7 +56,7 @@ def strongest(matrix: csr_array, num_kept: int) -> csr_array:
 
 
 def strongest_of_dense(matrix: NDArray[np.floating], num_kept: int) -> csr_array:
-    """Keeps the values that `strongest` keeps, from a dense matrix."""
+    """Keeps the `num_kept` values of largest magnitude in each row of a dense matrix, as a sparse matrix."""
     from scipy.sparse import csr_array
 
     columns = np.sort(k_highest_of_rows(np.abs(matrix), num_kept), axis=1)  # [num_rows, num_kept]

@@ -1,4 +1,4 @@
-"""Builds tables of neighbouring movies: from co-reviews, by a self-join in DuckDB, and by a linear model."""
+"""Builds tables of each movie's neighbours from co-reviews, by a self-join in DuckDB, and a linear model."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
     import duckdb
 
 L2_FACTORS = (0.2, 1.0, 2.0, 4.0)
-"""Penalties tried for the linear model, as multiples of the configured one."""
+"""L2 penalties tried for the linear model, as multiples of the configured penalty."""
 FEW_L2_FACTORS = (1.0, 2.0)
-"""Penalties tried for larger catalogues; the time of a linear model grows with the cube of the movies."""
+"""L2 penalties tried for large catalogues, as the linear model takes time cubic in the number of movies."""
 DAMPINGS = (10.0, 40.0)
-"""Dampings tried for co-reviews, in reviews."""
+"""Dampings tried for `damped` co-reviews: reviews added to the geometric mean of two movies' reviews."""
 SHRINKAGE = 3.0
-"""Reviewers in common at which the similarity of two movies by co-reviews counts half."""
+"""Number of common reviewers at which shrinkage halves the similarity of two movies by co-reviews."""
 RATING_SHRINKAGE = 100.0
-"""Reviewers in common at which the similarity of two movies by ratings counts half."""
+"""Number of common reviewers at which shrinkage halves the similarity of two movies by ratings."""
 MAX_HISTORY = 300
-"""A reviewer's latest reviews that are paired; the number of pairs grows with the square of it."""
+"""Most reviews of one reviewer, the latest, in pairs of movies: time grows with the square of MAX_HISTORY."""
 NUM_LINEAR_NEIGHBOURS = 500
-"""Neighbours of a movie in a linear model, whose weights fall off more slowly than similarities."""
+"""Neighbours kept of a movie in the linear model, more than of co-reviews, as weights fall off slowly."""
 _ALL_FACTORS_UP_TO = 3000
-"""Movies up to which all penalties are tried."""
+"""Largest number of movies for which all L2_FACTORS are tried."""
 
 
 class NeighbourKind(NamedTuple):
-    """Says how a neighbour table is made."""
+    """Says how a neighbour table is computed."""
 
     form: str
-    """`co-reviews`, `linear` or `damped`."""
+    """`co-reviews`, `linear` or `damped`, explained in `build_neighbours`."""
     strength: float = 0.0
-    """The penalty of the linear model, or the damping of co-reviews; 0 for plain co-reviews."""
+    """The L2 penalty of the linear model, or the damping of damped co-reviews; 0 for plain co-reviews."""
     content: float = 0.0
-    """The weight of the likeness by metadata that is added."""
+    """The weight of the similarity by metadata that is added to the table."""
 
     def __str__(self) -> str:
         strength = f" {self.strength:g}" if self.strength else ""
@@ -54,23 +54,23 @@ class NeighbourKind(NamedTuple):
 
 
 CO_REVIEWS = NeighbourKind("co-reviews")
-"""Plain co-review similarities; every model has this table."""
+"""The kind of plain co-review similarities; every model has a neighbour table of this kind."""
 
 
 class Neighbours(NamedTuple):
-    """Holds the tables of neighbouring movies."""
+    """Holds the neighbour tables of several kinds that were built from the same reviews."""
 
     by_kind: dict[NeighbourKind, NeighbourTable]
-    """The table of CO_REVIEWS, then the tables of the other kinds that were asked for."""
+    """The table of CO_REVIEWS, then the tables of the other requested kinds."""
     rating: NeighbourTable | None
-    """Movies that are rated alike; None where there are no ratings."""
+    """Neighbours by the correlation of two movies' ratings; None if the data has no ratings."""
 
 
 def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
-    """Returns the kinds of table that are tried besides plain co-reviews.
+    """Returns the kinds of neighbour table that training tries besides plain co-reviews.
 
-    Many reviews want a linear model with a strong penalty. Few reviews favour co-reviews, damped the more the
-    fewer reviews the movies have.
+    The linear model with a large penalty does best on many reviews. Damped co-reviews do best on few reviews,
+    and need more damping the fewer reviews the movies have.
     """
     factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
     penalties = factors if num_movies <= config.linear_up_to else ()
@@ -87,15 +87,17 @@ def build_neighbours(
     limits: IngestConfig,
     kinds: Sequence[NeighbourKind] = (),
 ) -> Neighbours:
-    """Builds the neighbour tables of co-reviews, of ratings, and of the further kinds that are wanted.
+    """Builds the neighbour tables of plain co-reviews, of ratings, and of the further `kinds`.
 
-    *Co-reviews* are pairs of movies that the same reviewers came to; a reviewer of n movies adds 1 / sqrt(n)
-    to each pair, and likes count more. *Damped* co-reviews weigh a pair of movies with c and d reviews by the
-    sum of 1 / sqrt(n) over the reviewers of both, divided by sqrt(c * d) + damping; all reviews count alike.
-    Much damping keeps down pairs of rarely reviewed movies, which are mostly chance, and leaves known movies
-    some of their fame. For the *linear* form see `linear_neighbours`; likes count more there too.
+    The similarity by *co-reviews* is the cosine of two movies' review weights, shrunk for few common
+    reviewers. A reviewer of n movies adds 1 / sqrt(n) to each pair of movies, and likes weigh more than other
+    reviews. *Damped* co-reviews divide the sum of 1 / sqrt(n) over the common reviewers of two movies with c
+    and d reviews by sqrt(c * d) + damping; all reviews weigh the same. Large damping lowers the similarity of
+    rarely reviewed movies, which is mostly chance, and favours popular movies. The *linear* form is explained
+    in `linear_neighbours`, and weights likes more than other reviews.
 
-    `blend` says what a like is, and what other reviews count; `limits` give memory and threads to DuckDB.
+    `blend` gives the lowest rating of a like and the weight of other reviews. `limits` are the memory and the
+    threads that DuckDB may use.
     """
     likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
     with work_database(limits) as database:
@@ -124,24 +126,24 @@ def build_neighbours(
 def linear_neighbours(
     reviews: Reviews, weights: NDArray[np.floating], *, l2: float, num_neighbours: int = NUM_LINEAR_NEIGHBOURS
 ) -> NeighbourTable:
-    """Fits a linear model, and keeps the largest weights of each movie as neighbours.
+    """Fits a linear model that predicts reviews from other reviews, and keeps large weights as neighbours.
 
-    The model predicts each review from the reviewer's other reviews.
+    With X the matrix of weighted reviews [num_reviewers, num_movies], P the inverse of X'X + l2, and
+    B = -P / diag(P) with a zero diagonal, X B predicts X with the least squared error (Steck 2019,
+    "Embarrassingly shallow autoencoders for sparse data"). Unlike similarities, the weights B account for
+    redundant neighbours and may be negative. Time grows with the cube of the number of movies, and memory
+    with the square.
 
-    With X the reviewers' weighted reviews, P the inverse of X'X + l2, and B = -P / diag(P) with an empty
-    diagonal, X B restores X with the least squared error (Steck 2019, "Embarrassingly shallow autoencoders
-    for sparse data"). Unlike similarities it knows which neighbours say the same thing, and which speak
-    against a movie. Time grows with the third power of the catalogue, memory with the second.
-
-    `weights` are float [num_reviews]. `l2` holds B short: about as many reviewers as it takes to believe in a
-    pair. Each movie keeps the `num_neighbours` with the largest weights of either sign.
+    `weights`, float [num_reviews], are the values of X. `l2` is the penalty on the squares of B, about the
+    number of common reviewers from which a pair of movies is trusted. Each movie keeps the `num_neighbours`
+    weights of largest magnitude.
     """
     from scipy import linalg
 
     signals = review_matrix(reviews, weights.astype(np.float32))
     gram = (signals.T @ signals).toarray()
     gram[np.diag_indices_from(gram)] += l2
-    # The matrix is symmetric and positive definite, so its Cholesky factor gives one triangle of the inverse.
+    # `gram` is symmetric and positive definite, so the Cholesky factor gives one triangle of the inverse.
     factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
     triangle, _ = linalg.lapack.spotri(factor, lower=True, overwrite_c=True)
     inverse = np.tril(triangle) + np.tril(triangle, -1).T
@@ -151,7 +153,7 @@ def linear_neighbours(
 
 
 def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes: Doubles) -> None:
-    """Writes the table `signals`: what each reviewer's last MAX_HISTORY reviews say of pairs of movies."""
+    """Writes the table `signals` to DuckDB: each reviewer's last MAX_HISTORY reviews with weights."""
     import pandas
 
     offsets = reviews.offsets()
@@ -174,7 +176,10 @@ def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes:
 
 
 def _residuals(reviews: Reviews) -> Doubles:
-    """Returns stars less the means of movie and reviewer, float64 [num_reviews]; 0 without ratings."""
+    """Returns each rating minus the mean ratings of movie and reviewer, float64 [num_reviews], or 0s.
+
+    The result is 0 everywhere if the reviews have no ratings.
+    """
     if not reviews.has_ratings:
         return np.zeros(len(reviews))
     above = reviews.ratings - movie_means(reviews)[reviews.movie_rows].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Draws what a step of training sees: histories with what came next, and reviewers with their ratings."""
+"""Draws training batches: histories with later reviews as targets, and reviewers with all their ratings."""
 
 from __future__ import annotations
 
@@ -15,77 +15,76 @@ from pipelines.dataset.reviews import Reviews
 Ints = NDArray[np.int32]
 
 BATCH_EXAMPLES = 256
-"""Examples in a batch of the relevance head; fewer for small data, more for large."""
+"""Usual number of examples in a batch of the relevance head; lower for small data, higher for large data."""
 BATCH_REVIEWS = 2560
-"""Reviews in a batch of the rating head; fewer for small data, more for large."""
+"""Usual number of reviews in a batch of the rating head; lower for small data, higher for large data."""
 _MOST_EXAMPLES = 4
 _MOST_REVIEWS = 16
-"""A batch of large data holds up to this many times `BATCH_EXAMPLES` or `BATCH_REVIEWS`."""
+"""Largest batch of the relevance or rating head, as multiple of `BATCH_EXAMPLES` or `BATCH_REVIEWS`."""
 ROUND_EXAMPLES = 400_000
 ROUND_REVIEWS = 2_000_000
-"""Examples or reviews in a round, at most; of larger data each round takes another part."""
+"""Most examples or reviews in a round of training; rounds on larger data take different parts of the data."""
 NUM_TARGETS = 20
-"""Reviews after the history of an example that are to be predicted, at most."""
+"""Most targets of an example: the reviews after the example's history, which are to be predicted."""
 HISTORY_DROPOUT = 0.2
-"""Share of a history left out in training."""
+"""Largest share (relevance head), or share (rating head), of reviews dropped at random from a history."""
 FULL_SOFTMAX_UP_TO = 8192
-"""Catalogues of up to this many movies are compared whole, without drawing."""
+"""Largest number of movies for which the softmax is over all movies, not over a sample of movies."""
 
 
 class RelevanceBatch(NamedTuple):
-    """Holds examples of the relevance head: a reviewer's history up to some moment and what came next."""
+    """Holds training examples of the relevance head: reviewers' histories, and later reviews as targets."""
 
     reviewer_rows: Ints
-    """int32 [num_examples]."""
+    """int32 [num_examples], the row of each example's reviewer."""
     history_examples: Ints
     """int32 [num_history], the example to which each review of a history belongs."""
     history_movies: Ints
-    """int32 [num_history]."""
+    """int32 [num_history], the movie row of each review of a history."""
     history_levels: Ints
-    """int32 [num_history]."""
+    """int32 [num_history], the rating level of each review of a history, as a position in the levels."""
     history_weights: Floats
-    """float32 [num_history], fading with age; 0 for reviews that are dropped out."""
+    """float32 [num_history], the weight of each review of a history, lower if older, 0 if dropped."""
     target_examples: Ints
     """int32 [num_targets], the example to which each target belongs."""
     target_movies: Ints
-    """int32 [num_targets]."""
+    """int32 [num_targets], the movie row of each target."""
     target_weights: Floats
-    """float32 [num_targets]."""
+    """float32 [num_targets], the weight, in the loss of the relevance head, of each review to predict."""
     candidates: Ints
-    """int32 [num_candidates], ascending: the movies that targets are compared with, targets included."""
+    """int32 [num_candidates], rows of the movies in the softmax, including all targets, ascending."""
     log_chances: Floats
-    """float32 [num_candidates]: the logarithm of the chance that the movie got into `candidates`."""
+    """float32 [num_candidates], the log probability with which each candidate was sampled."""
 
 
 class RatingBatch(NamedTuple):
-    """Holds reviewers with all of their reviews; each review is predicted from the reviewer's others."""
+    """Holds reviewers with their reviews; each rating is predicted from the reviewer's other reviews."""
 
     reviewer_rows: Ints
-    """int32 [num_reviewers]."""
+    """int32 [num_reviewers], the row of each reviewer in the batch."""
     reviewer_places: Ints
-    """int32 [num_reviews], position in `reviewer_rows` of the reviewer of each review."""
+    """int32 [num_reviews], the position in `reviewer_rows` of each review's reviewer."""
     movie_rows: Ints
-    """int32 [num_reviews]."""
+    """int32 [num_reviews], the movie row of each review."""
     level_rows: Ints
-    """int32 [num_reviews]."""
+    """int32 [num_reviews], the rating level of each review, as a position in the levels."""
     residuals: Floats
-    """float32 [num_reviews], stars above the movie's mean."""
+    """float32 [num_reviews], each rating minus the movie's mean rating, in stars."""
     kept: Floats
-    """float32 [num_reviews], 0 for reviews that are dropped out of the history."""
+    """float32 [num_reviews], 0 for reviews dropped from the history, 1 for all other reviews."""
 
 
 class RelevanceSampler:
     """Draws the training examples of the relevance head.
 
-    An example is a history and the movies that the reviewer reviewed next.
-
-    A reviewer's reviews are cut at a random moment. The reviews before are the history, which fades as it
-    fades when a real list is made; the reviews after are targets. So the network learns what it will be asked
-    for, and a whole example costs one comparison with the catalogue.
+    An example is a reviewer's reviews, divided at a random position: the reviews before the position are the
+    history, and the reviews after the position are the targets. Older reviews of the history weigh less, as
+    when a trained model makes a top list. All targets of an example share one computation of the scores of
+    all candidate movies.
 
     Attributes:
-        batch_size: examples in a batch.
-        num_examples: examples in the longest round; another round has at most one less.
+        batch_size: number of examples in a batch.
+        num_examples: number of examples in the longest round; other rounds have at most one example less.
     """
 
     def __init__(
@@ -107,7 +106,7 @@ class RelevanceSampler:
         self._rounds = _parts(examples, len(examples), ROUND_EXAMPLES, generator)
         self.num_examples = len(self._rounds[0])
         self.batch_size = _batch_size(len(examples), BATCH_EXAMPLES, _MOST_EXAMPLES)
-        # A large batch brings many targets, and each is compared with the targets of the other examples too.
+        # Fewer movies are sampled for a large batch, as the targets of all examples are candidates as well.
         enlarged = max(self.batch_size, BATCH_EXAMPLES)
         self._num_drawn = max(config.num_negatives * BATCH_EXAMPLES // enlarged, 1)
         popularity = np.bincount(reviews.movie_rows, minlength=reviews.num_movies).astype(np.float64)
@@ -119,13 +118,13 @@ class RelevanceSampler:
 
     @property
     def num_batches(self) -> int:
-        """Returns the number of batches in a round."""
+        """Returns the number of batches in the longest round of training."""
         return -(-self.num_examples // self.batch_size)
 
     def batches(self, number: int = 0) -> Iterator[RelevanceBatch]:
-        """Draws the batches of round `number`, from 0, in another order and with other cuts each time.
+        """Draws the batches of round `number`, from 0, in random order and with random splits of reviews.
 
-        Of more examples than `ROUND_EXAMPLES` each round takes another part, until all have come.
+        If there are more examples than `ROUND_EXAMPLES`, successive rounds take different examples.
         """
         order = self._generator.permutation(self._rounds[number % len(self._rounds)])
         for begin in range(0, len(order), self.batch_size):
@@ -166,17 +165,17 @@ class RelevanceSampler:
             return self._all, np.zeros(len(self._all), dtype=np.float32)
         drawn = np.searchsorted(self._cumulative, self._generator.random(self._num_drawn))
         candidates = np.union1d(np.minimum(drawn, len(self._all) - 1), target_movies).astype(np.int32)
-        # A movie is missing where neither a draw nor a target of the batch hit it.
+        # Log probability that neither a draw nor a target of the batch is the movie.
         missing = self._num_drawn * np.log1p(-self._chances[candidates])
         missing += len(target_movies) * np.log1p(-np.minimum(self._popularity[candidates], 0.999))
         return candidates, np.log(-np.expm1(missing)).astype(np.float32)
 
 
 class RatingSampler:
-    """Draws the batches of the rating head: reviewers with all of their reviews, until these fill a batch.
+    """Draws the training batches of the rating head, each of about `batch_size` reviews of whole reviewers.
 
-    Of one reviewer at most `longest` reviews come; of more reviews another part comes each time. `residuals`
-    are float32 [num_reviews], stars above the movie's mean. A batch has about `batch_size` reviews.
+    A reviewer with more than `longest` reviews contributes `longest` successive reviews, chosen at random
+    each time. `residuals`, float32 [num_reviews], are the ratings minus the movies' mean ratings, in stars.
     """
 
     def __init__(
@@ -193,16 +192,16 @@ class RatingSampler:
         self.batch_size = _batch_size(len(reviews), BATCH_REVIEWS, _MOST_REVIEWS)
 
     def num_batches(self, seed: int) -> int:
-        """Counts the batches that a generator of this seed makes of the first round; others differ by one."""
+        """Returns the number of batches in the first round for a seed; other rounds differ by about one."""
         return len(self._split(np.random.default_rng(seed).permutation(self._rounds[0])))
 
     def batches(self, number: int = 0) -> Iterator[RatingBatch]:
-        """Draws the batches of round `number`, from 0, in another order each time."""
+        """Draws the batches of round `number`, from 0, with the reviewers in random order."""
         for reviewers in self._split(self._generator.permutation(self._rounds[number % len(self._rounds)])):
             yield self._batch(reviewers)
 
     def _split(self, order: Rows) -> list[Rows]:
-        """Cuts reviewers, in their order, into batches."""
+        """Splits reviewers, in the given order, into batches of about `batch_size` reviews."""
         batch_of = (np.cumsum(self._taken[order]) - 1) // self.batch_size
         return np.split(order, np.flatnonzero(np.diff(batch_of)) + 1)
 
@@ -223,7 +222,7 @@ class RatingSampler:
 
 
 def _parts(rows: Rows, size: int, round_size: int, generator: np.random.Generator) -> list[Rows]:
-    """Divides rows among rounds: one round takes all, or several take random parts."""
+    """Divides rows at random into `size / round_size` parts, rounded up, one part for each round."""
     num_rounds = max(-(-size // round_size), 1)
     if num_rounds == 1:
         return [rows]
@@ -232,5 +231,5 @@ def _parts(rows: Rows, size: int, round_size: int, generator: np.random.Generato
 
 
 def _batch_size(num_examples: int, wanted: int, most: int) -> int:
-    """Sizes batches: at least 16 steps a round, and at most 256 until batches are `most` times `wanted`."""
+    """Chooses a batch size near `wanted`, for 16 to 256 steps a round, but from 16 up to `most * wanted`."""
     return max(min(wanted, num_examples // 16), 16, min(num_examples // 256, most * wanted))

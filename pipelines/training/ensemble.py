@@ -1,7 +1,8 @@
-"""Trains relevance heads of several seeds, and joins them into one head whose vectors lie side by side.
+"""Trains relevance heads with several seeds, and joins the heads into one head by concatenating vectors.
 
-A single head of few reviews owes much to chance; the mean of several scores owes less. The mean of inner
-products is one inner product of longer vectors, so an index searches the joined vectors like any others.
+The mean score of several heads varies less with the seed than the score of a single head, above all on few
+reviews. The mean of inner products is the inner product of concatenated vectors, so a nearest-neighbour index
+can search the concatenated vectors.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from pipelines.training.loops import Trained, train_relevance
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
 
 _SEEDS_APART = 1000
-"""Difference between the seeds of two heads."""
+"""Difference between the seeds of two successive relevance heads."""
 MEMBERS_UP_TO = 200_000
-"""Reviews up to which several heads are trained; more reviews leave less to chance."""
+"""Largest number of reviews for which several relevance heads are trained instead of one."""
 
 
 def train_members(
@@ -33,10 +34,10 @@ def train_members(
     rounds: int | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RelevanceHead]:
-    """Trains `config.num_members` heads where the reviews are few, and one head where they are many.
+    """Trains `config.num_members` relevance heads, or one if there are many reviews, and joins the heads.
 
-    The first head finds how long to train and how much a review of each rating says; the other heads take
-    both from it. Arguments, errors and results are as in `train_relevance`, but the head is the joined one.
+    All other heads use the number of rounds and the weights of rating levels that the first head learned.
+    For arguments, errors and results see `train_relevance`; the result holds the joined head as `head`.
     """
     first = train_relevance(
         reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints
@@ -58,7 +59,7 @@ def train_members(
 
 
 def side_by_side(heads: Sequence[RelevanceHead]) -> RelevanceHead:
-    """Joins heads that weigh ratings alike into one head, whose scores are the mean of theirs."""
+    """Joins heads with equal weights of rating levels into one head, whose score is the heads' mean score."""
     if len(heads) == 1:
         return heads[0]
     share = np.float32(1 / len(heads))

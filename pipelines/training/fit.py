@@ -1,4 +1,4 @@
-"""Fits a model to reviews: finds on held-out reviews how to train and blend, then trains on all reviews."""
+"""Fits a model: chooses training length and score weights on held-out reviews, then trains on all reviews."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ logger = logging.getLogger(__name__)
 
 
 class Findings(NamedTuple):
-    """Holds what held-out reviews say of a training on more reviews."""
+    """Holds the choices made on held-out reviews, with which the final model is trained on all reviews."""
 
     rounds: dict[str, int]
-    """Of each head, how long to train: the median over the holdouts."""
+    """The number of rounds to train each head by name, the median of the trainings with held-out reviews."""
     blend: Blend
-    """The weights by which the parts of a score are added up."""
+    """The weights with which the parts of a score are added up."""
     kind: NeighbourKind
-    """The table by which movies are near to a history."""
+    """The kind of neighbour table with which movies are compared to the movies in a reviewer's history."""
     curves: dict[str, dict[str, list[float]]]
-    """Of each head, its training losses and validation figures by round in the first holdout; empty where
-    nothing was held out."""
+    """The training losses and validation metrics per round of each head, by name, in the first training with
+    held-out reviews; empty if nothing was held out."""
 
     def summary(self) -> dict[str, Any]:
-        """Returns what the manifest keeps beside the model's own section."""
+        """Returns the rounds, the kind of neighbour table and the curves, for the model's manifest."""
         return {"rounds": self.rounds, "nearness": self.kind._asdict(), "curves": self.curves}
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns everything as plain values, from which `from_dict` restores it."""
+        """Converts all findings to a dictionary for JSON, which `from_dict` converts back."""
         return {**self.summary(), "blend": asdict(self.blend)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Findings:
-        """Restores what `to_dict` returned."""
+        """Restores findings from a dictionary that `to_dict` returned."""
         kind = NeighbourKind(**values["nearness"])
         return cls(values["rounds"], Blend(**values["blend"]), kind, values["curves"])
 
 
 class FittedModel(NamedTuple):
-    """Holds a trained model, and what was found for its training."""
+    """Holds a trained model, and the findings from held-out reviews with which the model was trained."""
 
     model: Model
     findings: Findings
-    """Serve another training on more reviews."""
+    """The findings, which may be passed to another training on more reviews."""
 
 
 def fit_model(
@@ -68,21 +68,21 @@ def fit_model(
     findings: Findings | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> FittedModel:
-    """Trains a model on reviews.
+    """Trains a model on reviews, with the number of rounds and the score weights chosen on held-out reviews.
 
-    Each reviewer's last reviews are held out to find how long to train and how to blend, several times where
-    there are few reviews. The final model is then trained on all reviews with these findings. Where the order
-    of reviews says nothing, each reviewer's reviews are taken in a random order, and older ones do not fade.
+    Each reviewer's last reviews are held out for the choice, several times if there are few reviews. The
+    final model is then trained on all reviews. If reviews are not ordered by time, each reviewer's reviews
+    are shuffled, and older reviews weigh as much as newer reviews.
 
     Args:
-        reviews: the reviews to learn from.
-        config: settings.
-        features: what metadata says of the movies, from `content_features`, if it is known.
-        findings: of a training on part of these reviews, in place of looking for them again.
-        checkpoints: where the trainings are kept as they go, and taken up where they were kept.
+        reviews: the training reviews.
+        config: the settings of the build.
+        features: metadata vectors of the movies, from `content_features`; None if there is no metadata.
+        findings: findings of a training on part of `reviews`, to use instead of choosing on held-out reviews.
+        checkpoints: saves the state of the trainings, from which an interrupted training resumes.
 
     Raises:
-        TrainingError: there is nothing to train on, or a loss is not finite.
+        TrainingError: no reviewer has two reviews, or a loss is not finite.
         DataError: all ratings are equal.
     """
     start_tensorflow()
@@ -104,7 +104,7 @@ def fit_model(
 
 
 def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Findings:
-    """Returns the findings of an interrupted build, or looks for them."""
+    """Returns the findings saved by an interrupted build, or else computes and saves the findings."""
     saved = checkpoints.load("findings")
     if saved is not None:
         return Findings.from_dict(saved.facts)
@@ -115,7 +115,7 @@ def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: 
 
 
 def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Findings:
-    """Trains without some reviews of each reviewer, and finds on those how long to train and how to blend."""
+    """Trains models, and chooses training length and score weights on reviews held out of the training."""
     blend = first_blend(reviews, config)
     holdouts = train_holdouts(reviews, blend, config, checkpoints, features)
     if not holdouts:
@@ -124,7 +124,7 @@ def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features
         rounds = {"relevance": relevance, "rating": rating}
         return Findings(rounds, blend, NeighbourKind("damped", DAMPINGS[0]), {})
     trained, held_out = (list(column) for column in zip(*holdouts, strict=True))
-    middle = len(trained) // 2  # The median is the greater one of two.
+    middle = len(trained) // 2  # The upper median.
     rounds = {name: sorted(one.rounds[name] for one in trained)[middle] for name in trained[0].rounds}
     blend = choose_rating_blend([one.model for one in trained], held_out, config.seed)
     trained = [one._replace(model=blended(one.model, blend)) for one in trained]
@@ -133,7 +133,7 @@ def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features
 
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:
-    """Returns the blend before anything is found: what a like is, and the scores of the heads as they are."""
+    """Returns the configured lowest rating of a like, with default weights of the parts of a score."""
     like_rating = config.rating.like_rating
     if like_rating is None:
         like_rating = default_like_rating(reviews.levels)

@@ -1,4 +1,4 @@
-"""Trains without some reviews of each reviewer, to choose the length and weights of the final training."""
+"""Trains models, and holds out reviews on which the final training's length and weights are chosen."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 FEWEST_VALIDATED = 10
-"""Reviewers with a held-out like below which a figure says nothing."""
+"""Fewest reviewers with a held-out like for which a validation metric is meaningful."""
 VALIDATION_SHARE = 0.1
-"""Each reviewer's last share of the reviews to train on, which chooses the rounds and the weights."""
+"""Share of each reviewer's training reviews, the last ones, that is held out for validation."""
 ENOUGH_LIKES = 1000
-"""Held-out likes that all holdouts together should have."""
+"""Number of held-out likes, over all trainings with held-out reviews together, that is aimed at."""
 _SEEDS_APART = 7919
-"""Difference between the seeds of two random orders."""
+"""Difference between the seeds of two successive random orders of the reviews."""
 
 
 class Holdout(NamedTuple):
-    """Holds a trained model, and the reviews that it was trained without."""
+    """Holds a trained model, and the held-out reviews, which were left out of the model's training."""
 
     trained: TrainedModel
     held_out: Reviews
@@ -41,11 +41,11 @@ class Holdout(NamedTuple):
 def train_holdouts(
     reviews: Reviews, blend: Blend, config: Config, checkpoints: Checkpoints, features: Floats | None = None
 ) -> list[Holdout]:
-    """Trains once where many likes can be held out, and several times where few can.
+    """Trains one model if there are many held-out likes, or several models with different held-out reviews.
 
-    What is chosen on a few hundred likes is chosen by chance as much as by worth, and a small training takes
-    seconds. Returns none where fewer than FEWEST_VALIDATED have a like to hold out, and at most
-    `config.split.max_holdouts`. Arguments are as in `train_model`.
+    A choice made on a few hundred likes depends much on chance, and training on few reviews takes seconds.
+    Returns an empty list if fewer than FEWEST_VALIDATED reviewers have a held-out like, and at most
+    `config.split.max_holdouts` models. For the arguments see `train_model`.
     """
     kinds = neighbour_kinds(reviews.num_movies, config.neighbours)
     holdouts: list[Holdout] = []
@@ -66,10 +66,10 @@ def train_holdouts(
 
 
 def _splits(reviews: Reviews, config: Config) -> Iterator[Split]:
-    """Gives splits that hold out other reviews each time.
+    """Yields splits of the reviews, each with different held-out reviews.
 
-    In the order of time each split divides what the one before it left in training. Elsewhere each split
-    follows another random order of all reviews.
+    If reviews are ordered by time, each split divides the training reviews of the split before. Otherwise
+    each split follows a new random order of all reviews.
     """
     left = reviews
     for number in count(1):

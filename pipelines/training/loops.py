@@ -1,4 +1,4 @@
-"""Trains a head in rounds of steps until its validation figure stops getting better."""
+"""Trains a head of the model in rounds of gradient steps until the validation metric stops improving."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ AnyHead = TypeVar("AnyHead", covariant=True)
 logger = logging.getLogger(__name__)
 
 _SMOOTHED_ROUNDS = 3
-"""Rounds whose mean figure is compared, so that one lucky round does not end a training."""
+"""Rounds over which validation metrics are averaged before comparison, which smooths out outliers."""
 _RELEVANCE_PATIENCE = 4
 _RATING_PATIENCE = 10
-"""Rounds without a better validation figure after which training stops; the rating head's first are noisy."""
+"""Rounds without a better validation metric before training stops; the rating head's metric is noisier."""
 _LONGEST_REVIEWER = 4096
-"""Reviews of one reviewer in a batch of the rating head."""
+"""Most reviews of one reviewer in a batch of the rating head."""
 _SECONDS_BETWEEN_SAVES = 2.0
-"""Seconds from one checkpoint to the next, at least."""
+"""Least number of seconds between two checkpoints."""
 _SHARE_OF_SAVING = 0.05
-"""Share of a training's time that checkpoints may take, at most."""
+"""Largest share of the training time that may be spent on saving checkpoints."""
 
 
 class Trained(NamedTuple, Generic[Head]):
-    """Holds what a training loop finds."""
+    """Holds the head that a training loop returns, and the losses and validation metrics of the training."""
 
     head: Head
-    """The weights after the best round, or after the last round where nothing was validated."""
+    """The head with the weights after the best round, or after the last round if nothing was validated."""
     rounds: int
-    """The round of these weights, counted from 1."""
+    """The number of rounds, from 1, after which the head had the weights in `head`."""
     losses: list[float]
     """The mean training loss of each round."""
     figures: list[float]
-    """The validation figure after each round; empty where nothing was validated."""
+    """The validation metric after each round; empty if nothing was validated."""
 
 
 def train_relevance(
@@ -64,18 +64,18 @@ def train_relevance(
     level_weights: Floats | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RelevanceHead]:
-    """Trains the relevance head.
+    """Trains the relevance head, which scores how likely a reviewer is to review each movie next.
 
     Args:
-        reviews: the reviews to learn from.
-        likes: marks the likes, bool [num_reviews].
-        config: settings of the head.
-        seed: decides every random choice.
-        validate: gives a figure, higher is better, after each round; training stops some rounds after the
-            best figure.
-        rounds: how many to train where nothing is validated.
-        level_weights: weights for `RelevanceNetwork`, where they are known.
-        checkpoints: where the training is kept as it goes, and taken up where it was kept.
+        reviews: the training reviews.
+        likes: bool [num_reviews], the mask of reviews that are likes.
+        config: settings of the relevance head.
+        seed: seed of all random choices.
+        validate: returns a metric of the head after each round, higher is better; training stops some rounds
+            after the best metric. None: nothing is validated.
+        rounds: number of rounds to train; None means `max_rounds` of the settings.
+        level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
+        checkpoints: saves the state of the training, from which an interrupted training resumes.
 
     Raises:
         TrainingError: no reviewer has two reviews, or the loss is not finite.
@@ -114,9 +114,12 @@ def train_rating(
     rounds: int | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RatingHead]:
-    """Trains the rating head; arguments and errors are as in `train_relevance`.
+    """Trains the rating head, which predicts distributions of ratings; arguments as for `train_relevance`.
 
-    The learning rate falls in a straight line to zero over the rounds that may be trained.
+    The learning rate falls linearly to zero over the rounds to train.
+
+    Raises:
+        TrainingError: the loss is not finite.
     """
     generator = np.random.default_rng(seed)
     network = RatingNetwork(reviews, config, generator)
@@ -156,7 +159,7 @@ class _Network(Protocol[AnyHead]):
 
 @dataclass(kw_only=True)
 class _Training(Generic[Head]):
-    """Runs one training; a round begins in the same state whether or not the process died before it."""
+    """Runs the training of one head, with checkpoints from which a killed training resumes identically."""
 
     name: str
     kind: type[Head]
@@ -216,7 +219,7 @@ class _Training(Generic[Head]):
                     next_save = max(_SECONDS_BETWEEN_SAVES, (saved_at - began) / _SHARE_OF_SAVING)
 
     def _note(self, loss: float) -> None:
-        """Records the loss of a round, validates it, and keeps its weights where they are the best so far."""
+        """Records the loss of a round, validates the head, and keeps the head if the metric is the best."""
         self.losses.append(loss)
         if not np.isfinite(loss):
             raise TrainingError(

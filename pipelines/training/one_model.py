@@ -1,4 +1,4 @@
-"""Trains both heads and builds all neighbour tables once, on whatever reviews it is given."""
+"""Trains the relevance head and the rating head, and builds all neighbour tables, once on given reviews."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from pipelines.work.checkpoints import Checkpoints
 
 
 class TrainedModel(NamedTuple):
-    """Holds the model of one training, and the tables that may be chosen for it."""
+    """Holds the model of one training, and the neighbour tables from which the final table is chosen."""
 
     model: Model
-    """Scores with the table of plain co-reviews."""
+    """The trained model, which scores with the neighbour table of plain co-reviews."""
     tables: dict[NeighbourKind, NeighbourTable]
-    """Tables by which movies may be near to a history, plain co-reviews first."""
+    """The neighbour tables by kind, plain co-reviews first, that may compare movies to a history."""
     content: NeighbourTable | None
-    """Movies that are alike by metadata; None where metadata says nothing."""
+    """Neighbours by similar metadata; None without metadata, or if the configuration asks for none."""
     rounds: dict[str, int]
-    """Of each head, the rounds that were trained, or after which it did best."""
+    """The number of rounds that each head, by name, was trained, or the best round if validated."""
     curves: dict[str, dict[str, list[float]]]
-    """Of each head, its training losses and validation figures by round."""
+    """The training losses and validation metrics per round of each head, by name."""
 
 
 def train_model(
@@ -46,16 +46,16 @@ def train_model(
     rounds: Mapping[str, int] | None = None,
     held_out: Reviews | None = None,
 ) -> TrainedModel:
-    """Trains a model whose length of training is given, or found on held-out reviews.
+    """Trains a model for given numbers of rounds, or until the metric on held-out reviews stops improving.
 
     Args:
-        reviews: the reviews to learn from.
-        blend: says what a like is.
-        config: settings.
+        reviews: the training reviews.
+        blend: gives the lowest rating of a like and the weight of other reviews.
+        config: the settings of the build.
         kinds: kinds of neighbour table to build besides plain co-reviews.
-        features: what metadata says of the movies, from `content_features`.
-        checkpoints: where the training is kept as it goes, and taken up where it was kept.
-        rounds: how long to train each head; needed without `held_out`.
+        features: metadata vectors of the movies, from `content_features`; None if there is no metadata.
+        checkpoints: saves the state of the training, from which an interrupted training resumes.
+        rounds: the number of rounds to train each head, by name; needed without `held_out`.
         held_out: reviews on which each head is validated after each round.
 
     Raises:

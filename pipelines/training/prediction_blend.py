@@ -1,4 +1,4 @@
-"""Chooses on held-out reviews how the parts of a predicted rating are added up."""
+"""Chooses on held-out reviews the weights with which the parts of a predicted rating are added up."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pipelines.dataset.reviews import Reviews
 logger = logging.getLogger(__name__)
 
 _MAX_PAIRS = 50_000
-"""Held-out reviews that the weights are fitted to, of all models together."""
+"""Most held-out reviews to which the weights are fitted, over all models together."""
 _PRIOR = 20.0
-"""Reviews' worth of belief that the network is right as it is."""
+"""Weight in the loss of the squared distance from the weights that leave predictions unchanged."""
 
 
 class _Parts(NamedTuple):
-    """Holds the parts of the predicted ratings of held-out reviews, and the levels that were given."""
+    """Holds the parts of the predicted ratings of held-out reviews, and the true rating levels."""
 
     head: RatingHead
     biases: Floats
@@ -35,10 +35,11 @@ class _Parts(NamedTuple):
 
 
 def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], seed: int) -> Blend:
-    """Finds the weights of a rating's parts, the temperature and the offset that minimise the log loss.
+    """Returns the models' blend, changed so that ratings are predicted with least log loss on held-out data.
 
-    Returns the blend of the models, which is the same in all, with these weights. `held_out` are, of each
-    model, reviews that it was not trained on; `seed` draws samples of much data.
+    The weights of the parts of a rating, the temperature and the offset are changed. All models have the same
+    blend. `held_out` are, for each model, reviews on which the model was not trained. `seed` decides which
+    held-out reviews are sampled if there are too many.
     """
     from scipy.optimize import minimize
 
@@ -56,7 +57,7 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
         distance = (weights[0] - 1) ** 2 + weights[1] ** 2 / 4 + weights[2] ** 2 + weights[3] ** 2
         return float(sum(_loss(part, weights) for part in parts) + _PRIOR * distance)
 
-    # The simplex must be wide from the start: around a weight of zero the default one is tiny.
+    # SciPy's default initial simplex would be tiny around weights of zero, so a wide simplex is given.
     start = np.array([1.0, 0.0, 0.0, 0.0])
     simplex = np.stack([start, *(start + np.diag([-0.3, 1.0, -0.3, 0.2]))])
     bounds = [(0.0, 2.0), (0.0, 5.0), (-2.0, 2.0), (-1.0, 1.0)]
@@ -71,9 +72,9 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
 
 
 def blended(model: Model, blend: Blend) -> Model:
-    """Returns the model with another blend, whose offset goes into the rating head's thresholds.
+    """Returns the model with another blend, and subtracts the blend's offset from the rating thresholds.
 
-    Lowering all thresholds has the effect of raising every location.
+    Lower thresholds of the rating head have the same effect as a higher location of every rating.
     """
     if model.rating is None:
         return replace(model, blend=blend)
@@ -82,7 +83,7 @@ def blended(model: Model, blend: Blend) -> Model:
 
 
 def _loss(parts: _Parts, weights: Doubles) -> float:
-    """Adds up the log loss of the given levels over the reviews."""
+    """Returns the sum over held-out reviews of the log loss of the true rating levels, for given weights."""
     location = parts.biases + weights[0] * parts.interaction + weights[1] * parts.near + weights[3]
     log_scale = parts.log_scale + np.float32(weights[2])
     probabilities = parts.head.probabilities(location.astype(np.float32), log_scale)
@@ -91,7 +92,7 @@ def _loss(parts: _Parts, weights: Doubles) -> float:
 
 
 def _parts(model: Model, head: RatingHead, held_out: Reviews, most: int, seed: int) -> _Parts:
-    """Collects the parts of a random sample of the held-out reviews, ordered by reviewer."""
+    """Computes the parts of predicted ratings for at most `most` random held-out reviews, by reviewer."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(held_out))[:most])
     rows, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)
     movie_rows = held_out.movie_rows[chosen]

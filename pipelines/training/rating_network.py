@@ -1,4 +1,4 @@
-"""Trains the rating head in TensorFlow: an ordinal distribution from an MLP over two vectors."""
+"""Trains the rating head in TensorFlow: an MLP that predicts ratings from reviewer and movie vectors."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     import keras
 
 INITIAL_SCALE = 0.05
-"""Standard deviation of the vectors before the first step."""
+"""Standard deviation of the initial vectors, before the first gradient step."""
 _STARS_RANGE = 4.0
-"""Range of the scale of 1 to 5, for which the settings were chosen; other scales are converted to it."""
+"""Range of 1 to 5 stars; other rating scales are converted to this range, for which settings are tuned."""
 _BIAS_PENALTY = 0.02
-"""Weight of the squared biases in the loss, per review."""
+"""Weight, in the loss, of the mean squared biases of reviewers and movies."""
 _SCALE_PENALTY = 5.0
-"""Weight of squared log scales beside that of squared biases: log scales stay nearer to zero."""
+"""Factor by which squared log scales weigh more in the loss than squared biases."""
 
 
 class RatingNetwork:
-    """Holds the tables and the MLP of the rating head, and takes steps of their training.
+    """Holds the variables of the rating head, the embedding tables and the MLP, and trains the variables.
 
-    Each review is predicted from its reviewer's other reviews: the pooled history leaves the target out. The
-    reviews to learn from give the levels, the movie means and the first thresholds; the generator draws the
-    first vectors.
+    Each rating is predicted from the reviewer's other reviews, so the pooled history excludes the target. The
+    rating levels, the movies' mean ratings and the initial thresholds come from the training reviews, and the
+    generator draws the initial vectors.
     """
 
     def __init__(self, reviews: Reviews, config: RatingConfig, generator: np.random.Generator) -> None:
@@ -44,7 +44,7 @@ class RatingNetwork:
         self._config = config
         self._levels = reviews.levels
         self.movie_means = movie_means(reviews)
-        # Ratings in steps of one star: ratings of 0 to 100 would be far too large as first logits and inputs.
+        # Ratings are divided by `_star`: ratings of 0 to 100 would be too large as initial logits and inputs.
         self._star = np.float32((reviews.levels[-1] - reviews.levels[0]) / _STARS_RANGE)
         dim = config.dim
 
@@ -70,12 +70,12 @@ class RatingNetwork:
 
     @property
     def variables(self) -> list[Any]:
-        """Returns all variables that the next step depends on, always in the same order."""
+        """Returns all variables of network and optimizers in a fixed order, to save in checkpoints."""
         rows = [variable for optimizer in self._optimizers for variable in optimizer.variables]
         return [*rows, *self._dense, *self._adam.variables]
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
-        """Takes one step, and returns the log loss before the step, a scalar."""
+        """Takes one gradient step on a batch, and returns the log loss before the step, a scalar."""
         import tensorflow as tf
 
         self._adam.learning_rate = learning_rate
@@ -85,10 +85,10 @@ class RatingNetwork:
         return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
 
     def head(self) -> RatingHead:
-        """Returns the present weights, copied out of TensorFlow."""
+        """Returns the rating head with the current weights, copied from TensorFlow to NumPy."""
         layers = [layer for layer in self.mlp.layers if layer.weights]
         history = self.history.numpy().copy()
-        history[:, self._config.dim :] /= self._star  # The head takes residuals in ratings.
+        history[:, self._config.dim :] /= self._star  # `RatingHead` takes residuals undivided by `_star`.
         return RatingHead(
             levels=self._levels,
             movie_vectors=self.movies.numpy().copy(),
@@ -102,10 +102,11 @@ class RatingNetwork:
         )
 
     def probabilities(self, vectors: Any, reviewers: Any, movies: Any, dropout_seed: Any = None) -> Any:
-        """Computes the chance of each level, [num, num_levels], by the formula of `RatingHead`.
+        """Computes the probability of each rating level, [num, num_levels], by the formula of `RatingHead`.
 
-        `vectors`, [num, dim], are pooled histories; `reviewers`, [num, 2], biases and log scales; `movies`,
-        [num, dim + 2], rows of the movie table. With a `dropout_seed`, dropout is applied as in training.
+        `vectors`, [num, dim], are the pooled histories of the reviewers. `reviewers`, [num, 2], are the
+        reviewers' biases and log scales. `movies`, [num, dim + 2], are the movies' vectors, biases and log
+        scales. If a `dropout_seed` is given, dropout is applied.
         """
         import tensorflow as tf
 
@@ -178,7 +179,7 @@ def _mlp(num_inputs: int, hidden_units: tuple[int, ...], seed: int) -> keras.Seq
 
 
 def _first_thresholds(reviews: Reviews) -> Floats:
-    """Returns the logits of the cumulative shares of the levels, float32 [num_levels - 1]."""
+    """Returns the initial thresholds, logits of the levels' cumulative shares: float32 [num_levels - 1]."""
     counts = np.bincount(reviews.level_rows, minlength=len(reviews.levels)) + 0.5
     shares = np.cumsum(counts)[:-1] / counts.sum()
     return np.asarray(np.log(shares / (1 - shares)), dtype=np.float32)

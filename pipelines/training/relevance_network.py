@@ -1,4 +1,4 @@
-"""Trains the relevance head in TensorFlow: vectors pooled from histories, against a sampled softmax."""
+"""Trains the relevance head in TensorFlow: reviewer vectors from pooled histories, and a sampled softmax."""
 
 from __future__ import annotations
 
@@ -19,29 +19,31 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 INITIAL_SCALE = 0.1
-"""Standard deviation of the vectors before the first step."""
+"""Standard deviation of the initial vectors, before the first gradient step."""
 _REVIEWER_DROPOUT = 0.5
-"""Share of the examples that must do without the reviewer's own embedding."""
+"""Probability with which the reviewer's own embedding is dropped from a training example."""
 _MASKED = -1e4
-"""Added to the logit of a movie that is left out of a comparison."""
+"""Number added to the logit of a movie to exclude the movie from the softmax."""
 _MOMENTUM = 0.9
-"""Decay of the running mean of gradients."""
+"""Decay rate of the running mean of gradients in the optimizer."""
 
 
 class RelevanceNetwork:
-    """Holds the tables of the relevance head, and takes steps of their training.
+    """Holds the embedding tables of the relevance head, and trains the tables step by step.
 
-    The loss of an example is the softmax cross entropy of its targets against the candidates, with the movies
-    of its history left out, as they will be left out of its list. Where candidates are drawn, each one's
-    score is corrected by the logarithm of its chance to be drawn (Bengio & Senecal 2008; "logQ correction").
+    The loss of an example is the softmax cross entropy of the example's targets among the candidate movies,
+    without the movies of the example's history, since top lists exclude movies of the history as well. If
+    candidates are sampled, the logarithm of each candidate's sampling probability is subtracted from the
+    candidate's logit (Bengio & Senecal 2008; "logQ correction").
 
     Args:
-        popularity: int [num_movies], likes of each movie, from which the biases start.
-        num_reviewers: rows of the reviewer table.
-        num_levels: rating levels; 0 where the data has no ratings.
-        config: settings of the head.
-        generator: draws the first vectors.
-        level_weights: float32 [max(num_levels, 1)], how much a review of each rating says; None learns it.
+        popularity: int [num_movies], the number of likes of each movie, which sets the initial biases.
+        num_reviewers: number of rows of the reviewer table.
+        num_levels: number of rating levels; 0 if the data has no ratings.
+        config: settings of the relevance head.
+        generator: draws the initial vectors.
+        level_weights: float32 [max(num_levels, 1)], the weight in a history of a review with each rating
+            level; None learns the weights.
     """
 
     def __init__(
@@ -77,11 +79,11 @@ class RelevanceNetwork:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """Returns all variables that the next step depends on, always in the same order."""
+        """Returns all variables of the tables and optimizers in a fixed order, to save in checkpoints."""
         return [variable for optimizer in self._optimizers for variable in optimizer.variables]
 
     def train(self, batch: RelevanceBatch, learning_rate: float, seed: int) -> tf.Tensor:
-        """Takes one step, and returns the loss before the step, a scalar."""
+        """Takes one gradient step on a batch, and returns the loss before the step, a scalar."""
         import tensorflow as tf
 
         if self._step is None:
@@ -90,7 +92,7 @@ class RelevanceNetwork:
         return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
 
     def head(self) -> RelevanceHead:
-        """Returns the present weights, copied out of TensorFlow."""
+        """Returns the relevance head with the current weights, copied from TensorFlow to NumPy."""
         return RelevanceHead(
             movie_vectors=np.concatenate([self.movies.numpy(), self.biases.numpy()], axis=1),
             history_vectors=self.history.numpy().copy(),
@@ -135,13 +137,13 @@ class RelevanceNetwork:
         chances = tf.nn.log_softmax(logits)
         losses = -tf.gather_nd(chances, tf.stack([batch.target_examples, places], axis=1))
         loss = tf.reduce_sum(losses * batch.target_weights) / tf.reduce_sum(batch.target_weights)
-        # The vectors of histories need no penalty: dropout holds their sums short.
+        # The history vectors have no L2 penalty, since dropout already regularises the pooled histories.
         squares = tf.reduce_sum(candidates**2) + tf.reduce_sum(own**2) / 64.0
         return loss, squares
 
     @staticmethod
     def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
-        """Leaves the movies of each history out of the comparison."""
+        """Lowers the logits of each example's history movies, to exclude these movies from the softmax."""
         import tensorflow as tf
 
         places = tf.searchsorted(batch.candidates, batch.history_movies)

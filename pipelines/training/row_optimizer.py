@@ -1,4 +1,4 @@
-"""Updates embedding tables, touching the rows of the batch and nothing else."""
+"""Updates embedding tables with Adam, but only the rows that occur in the batch."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 DECAY = 0.999
-"""Decay of the running mean of squared gradients."""
+"""Decay rate of the running mean of squared gradients."""
 EPSILON = 1e-7
-"""Keeps a step finite where all gradients were zero."""
+"""Number added to a divisor, so that a step is finite even if all gradients were zero."""
 
 
 class RowOptimizer:
-    """Applies Adam to the rows of a batch alone, in a table of any size.
+    """Applies Adam only to those rows of an embedding table that occur in the batch.
 
-    Keras' own optimizers update whole tables in each step and square repeated ids' gradients one by one. Here
-    repeated ids are merged first, and the cost of a step depends on its batch, not on the table. The bias
-    of the running means (Kingma & Ba 2015, section 3) is corrected by each row's own count of touches, so
-    that rare rows learn as fast as frequent ones.
+    Keras' own optimizers update whole tables in each step, and square the gradients of repeated rows one by
+    one. `RowOptimizer` sums the gradients of a repeated row first, and the time of a step depends on the size
+    of the batch, not of the table. The bias of the running means (Kingma & Ba 2015, section 3) is corrected
+    by the number of updates of each row, so that rare rows learn as fast as frequent rows.
 
-    `momentum` is the decay of the running mean of gradients, at least 0 and under 1. At 0 there is none, and
-    the running mean of squared gradients is one number a row, which takes least memory and learns ratings as
-    well. With momentum each number has its own means, as in Adam.
+    `momentum` is the decay rate of the running mean of gradients, at least 0 and under 1. If `momentum` is 0,
+    gradients are not averaged, and each row has a single running mean of squared gradients, which saves
+    memory. Otherwise each number of the table has its own running means, like in Adam.
     """
 
     def __init__(self, table: tf.Variable, momentum: float = 0.0) -> None:
@@ -38,12 +38,12 @@ class RowOptimizer:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """Returns the table and what is kept of its rows: all that the next step depends on."""
+        """Returns the table, the running means and the numbers of updates, to save in checkpoints."""
         kept = (self.table, self.mean_square, self.mean, self.touches)
         return [variable for variable in kept if variable is not None]
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
-        """Takes a step along what `GradientTape.gradient` gives: slices, or a tensor of the table's shape."""
+        """Takes a step along a gradient from `GradientTape`, slices or a tensor of the table's shape."""
         import tensorflow as tf
 
         if isinstance(gradient, tf.IndexedSlices):
@@ -62,7 +62,7 @@ class RowOptimizer:
 
 
 def _running_mean(kept: tf.Variable, rows: Any, values: Any, decay: float, touches: Any) -> Any:
-    """Updates the running means of some rows, and returns them without the bias of their first values."""
+    """Updates the running means of some rows, and returns the updated means with bias correction."""
     import tensorflow as tf
 
     means = decay * tf.gather(kept, rows) + (1 - decay) * values

@@ -1,4 +1,4 @@
-"""Chooses on held-out reviews the neighbour table of histories, and how the parts of a score are added up."""
+"""Chooses on held-out reviews the neighbour table, and the weights of the parts of a score."""
 
 from __future__ import annotations
 
@@ -22,61 +22,60 @@ from pipelines.training.one_model import TrainedModel
 logger = logging.getLogger(__name__)
 
 NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
-"""Neighbour weights tried, as shares; at 1 neighbours move a score as much as the relevance does."""
+"""Neighbour weights to try, in units of the weight that gives neighbours the spread of the relevance."""
 LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
-"""Like weights tried."""
+"""Weights to try of the logarithm of the chance that the reviewer likes the movie."""
 CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""Weights of likeness by metadata tried, as shares; at 1 it adds as much to a table as reviews do."""
+"""Metadata weights to try, in units of the weight that gives metadata the spread of the neighbour table."""
 _TABLES_WITH_CONTENT = 2
-"""Tables with which likeness by metadata is tried: the ones that do best without it."""
+"""Number of neighbour tables, the best without metadata, with which metadata weights are tried."""
 _MAX_REVIEWERS = 2000
-"""Reviewers on whose lists a blend is judged; more would take long and change little."""
+"""Most reviewers on whose top lists weights are compared; more reviewers would change little."""
 _MAX_SCORES = 2**24
-"""Scores of a batch at once, 64 MiB of them."""
+"""Most scores held in memory at once, 64 MiB as float32."""
 _NUM_CANDIDATES = 200
-"""Movies taken from each source of candidates for a reviewer."""
+"""Movies per reviewer taken from the relevance and from each neighbour table, as candidates."""
 _DEPTHS = (10, 20, 50)
-"""Lengths of the lists that are judged: longer than people see too, as lower places are evidence as well."""
+"""Lengths k of the top lists whose mean NDCG@k compares weights; long lists make the mean less noisy."""
 
 
 class _Parts(NamedTuple):
-    """Holds the parts of the scores of each reviewer's candidates, one row a reviewer."""
+    """Holds the parts of the scores of each reviewer's candidate movies, in one row per reviewer."""
 
     relevance: Floats
-    """float32 [num_reviewers, num_candidates]; shorter rows are padded with minus infinity."""
+    """float32 [num_reviewers, num_candidates], the relevance; shorter rows are padded with minus infinity."""
     log_like: Floats
     near: list[Floats]
-    """Nearness of the candidates by each table, and by metadata at the end where there is any."""
+    """Sums of similarities between candidates and histories by each neighbour table, then by metadata."""
     relevant: NDArray[np.bool_]
-    """The held-out likes among the candidates."""
+    """bool [num_reviewers, num_candidates], the mask of held-out likes among the candidates."""
     num_relevant: Rows
 
 
 class _Tried(NamedTuple):
-    """Holds the figures of a table with all weights."""
+    """Holds the mean NDCG of one neighbour table for all weights tried."""
 
     figures: Doubles
-    """Smoothed, float64 [num_content_shares, num_neighbour_shares, num_like_weights]."""
+    """Mean NDCG, smoothed, float64 [num_content_shares, num_neighbour_shares, num_like_weights]."""
     contents: Doubles
-    """Content shares as weights, float64 [num_content_shares]."""
+    """The metadata weight for each of the CONTENT_SHARES, float64 [num_content_shares]."""
     scales: Doubles
-    """A neighbour share of 1 as a weight, float64 [num_content_shares]."""
+    """The neighbour weight at a neighbour share of 1, by metadata weight: float64 [num_content_shares]."""
 
 
 def choose_blend(
     trained: Sequence[TrainedModel], held_out: Sequence[Reviews], seed: int
 ) -> tuple[Blend, NeighbourKind]:
-    """Finds the neighbour table and the weights that suit held-out reviews best.
+    """Chooses the kind of neighbour table and the weights of a score with the highest NDCG of held-out likes.
 
-    For each table, the mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers is taken on a grid of weights
-    and smoothed; the best figure wins. Likeness by metadata is tried beside the best two tables. Of equal
-    figures the first table and the smaller weights win.
+    For each neighbour table, the mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers is computed on a
+    grid of weights and smoothed; the highest mean wins. Similarity by metadata is added for trial to the two
+    best tables. Among equal means, the first table and the smallest weights win.
 
     Args:
-        trained: one model or more, with the same kinds of table and the same blend, which says what a like is
-            and how ratings come about.
-        held_out: of each model, reviews that it was not trained on, some of them likes, of known reviewers.
-        seed: of the samples that are taken of much data.
+        trained: one or more trained models, with the same kinds of neighbour table and the same blend.
+        held_out: for each model, reviews of known reviewers on which the model was not trained.
+        seed: seed of the random sample of reviewers, taken if there are too many.
     """
     blend, kinds = trained[0].model.blend, list(trained[0].tables)
     like_weights = LIKE_WEIGHTS if trained[0].model.rating is not None else (0.0,)
@@ -102,7 +101,7 @@ def choose_blend(
 def _try(
     collected: Sequence[_Parts], place: int, content_shares: Sequence[float], like_weights: Sequence[float]
 ) -> _Tried:
-    """Tries one of the tables with all weights."""
+    """Computes the mean NDCG of top lists with the neighbour table at position `place`, for all weights."""
     from scipy.ndimage import uniform_filter
 
     shape = (len(content_shares), len(NEIGHBOUR_SHARES), len(like_weights))
@@ -119,12 +118,12 @@ def _try(
             scale = _spread(parts, parts.relevance) / max(_spread(parts, near), 1e-9)
             scales[row] += weight * scale
             figures[row] += weight * _grid(parts, near, scale, like_weights)
-    # Few reviews make lonely peaks that do not last, so each figure is averaged with those around it.
+    # On few reviews single weights do well by chance, so each mean is averaged with its grid neighbours.
     return _Tried(uniform_filter(figures, size=3, mode="nearest"), contents, scales)
 
 
 def _grid(parts: _Parts, near: Floats, scale: float, like_weights: Sequence[float]) -> Doubles:
-    """Returns the figures of all weights, float64 [num_neighbour_shares, num_like_weights]."""
+    """Computes the mean NDCG for all weights, float64 [num_neighbour_shares, num_like_weights]."""
     figures = np.empty((len(NEIGHBOUR_SHARES), len(like_weights)))
     for row, share in enumerate(NEIGHBOUR_SHARES):
         come = parts.relevance + np.float32(share * scale) * near
@@ -134,7 +133,7 @@ def _grid(parts: _Parts, near: Floats, scale: float, like_weights: Sequence[floa
 
 
 def _figure(parts: _Parts, scores: Floats) -> float:
-    """Returns the mean NDCG at all depths; movies that score the same as a liked one count as before it."""
+    """Returns the mean NDCG at 10, 20 and 50; a liked movie ranks behind all movies with an equal score."""
     rows, columns = parts.relevant.nonzero()
     ranks = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
     figures = [ndcg_of_ranks(ranks, rows, parts.num_relevant, depth).mean() for depth in _DEPTHS]
@@ -142,7 +141,7 @@ def _figure(parts: _Parts, scores: Floats) -> float:
 
 
 def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
-    """Collects the score parts of each reviewer's best unseen candidates by any source and held-out likes."""
+    """Computes the parts of the scores of each reviewer's candidates: best unseen movies, held-out likes."""
     model = trained.model
     tables = [*trained.tables.values(), *([] if trained.content is None else [trained.content])]
     liked = held_out.select(held_out.likes(model.blend.like_rating))
@@ -176,7 +175,7 @@ def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
 def _collect_batch(
     model: Model, tables: Sequence[NeighbourTable], liked: Reviews, rows: NDArray[np.integer]
 ) -> list[NDArray[Any]]:
-    """Returns the number of candidates of each reviewer, then the parts of all candidates, end to end."""
+    """Returns each reviewer's number of candidates, then the concatenated parts of all candidates' scores."""
     reviewers, offsets = model.reviewers(rows), liked.offsets()
     own = (reviewers.queries @ model.relevance.movie_vectors.T).astype(np.float32)
     seen = (reviewers.histories.places, reviewers.histories.movie_rows)
@@ -190,7 +189,7 @@ def _collect_batch(
     for values in (own, *(near.at(ALL).reshape(own.shape).astype(np.float32) for near in sums)):
         unseen = values.copy()
         unseen[seen] = -np.inf
-        # Equal scores at the last place may fall either way: that place lies far below the depths judged.
+        # Of equal scores at the last place, any may be taken: the last place is far below the `_DEPTHS`.
         best = np.argpartition(-unseen, count - 1, axis=1)[:, :count]
         np.put_along_axis(chosen, best, True, axis=1)
     chosen[seen] = False
@@ -205,5 +204,5 @@ def _collect_batch(
 
 
 def _spread(parts: _Parts, values: Floats) -> float:
-    """Returns the mean over reviewers of the standard deviation among their candidates."""
+    """Returns the standard deviation of values among a reviewer's candidates, as the mean over reviewers."""
     return float(np.nanmean(np.nanstd(np.where(np.isfinite(parts.relevance), values, np.nan), axis=1)))

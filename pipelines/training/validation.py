@@ -1,4 +1,4 @@
-"""Measures a head on held-out reviews after each round, so that training stops when it is best."""
+"""Computes metrics of a head on held-out reviews after each round, so that training can stop early."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pipelines.measuring.metrics import ndcg_of_ranks
 from pipelines.measuring.ranking import pair_keys
 
 _REVIEWERS = 2000
-"""Reviewers ranked for at most: each round waits for its figure."""
+"""Most reviewers for whom movies are ranked, since each round waits for the validation metric."""
 _REVIEWS = 20_000
-"""Reviews predicted at most."""
+"""Most held-out ratings that are predicted for the validation metric of the rating head."""
 _DEPTH = 20
 _MAX_SCORES = 2**25
-"""Scores held at once, 128 MiB of them."""
+"""Most scores held in memory at once, 128 MiB as float32."""
 
 
 def ndcg_of(train: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:
-    """Makes a validation figure: the mean NDCG@20 of held-out likes, over at most 2,000 reviewers.
+    """Returns a function that computes the mean NDCG@20 of held-out likes, over at most 2,000 reviewers.
 
-    The figure is that of `rank_held_out`, but only the ranks of liked movies are found, by counting higher
-    scores: sorting the whole catalogue after each round would take longer than the round. Movies that the
-    reviewer has in `train` are not ranked, and held-out likes of them do not count.
+    The NDCG equals that of `rank_held_out`. Only the ranks of liked movies are computed, by counting higher
+    scores, since sorting all movies after each round would take longer than the round. Movies that the
+    reviewer has reviewed in `train` are not ranked, and held-out likes of such movies are ignored.
     """
     keys = np.setdiff1d(pair_keys(liked), pair_keys(train))
     owners, movies = np.divmod(keys, max(train.num_movies, 1))
@@ -56,7 +56,7 @@ def ndcg_of(train: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHea
 
 
 def likelihood_of(train: Reviews, held_out: Reviews, seed: int) -> Callable[[RatingHead], float]:
-    """Makes a validation figure: the mean log chance of held-out ratings, over at most 20,000 reviews."""
+    """Returns a function that computes the mean log likelihood of at most 20,000 held-out ratings."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(held_out))[:_REVIEWS])
     movie_rows, level_rows = held_out.movie_rows[chosen], held_out.level_rows[chosen].astype(np.int64)
     reviewers, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)
@@ -71,5 +71,5 @@ def likelihood_of(train: Reviews, held_out: Reviews, seed: int) -> Callable[[Rat
 
 
 def _rank(scores: Floats, movie: int) -> int:
-    """Counts the movies before one of them; equal scores are ordered by movie row."""
+    """Counts the movies ranked before `movie` by score; equal scores are ordered by movie row."""
     return int(np.count_nonzero(scores > scores[movie]) + np.count_nonzero(scores[:movie] == scores[movie]))
