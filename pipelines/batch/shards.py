@@ -171,6 +171,8 @@ class Shards:
                     f"{_named(name, self._work)}; give the same again to go on, or name another --output"
                 )
         self._complete = dict(noted["shards"])
+        whole = {self._path(shard).name for shard in self.planned if self._is_complete(shard)}
+        self._complete = {name: entry for name, entry in self._complete.items() if name in whole}
 
     def _note(self) -> None:
         noted = {"format_version": _VERSION, "work": self._work, "shards": self._complete}

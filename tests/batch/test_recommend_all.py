@@ -161,13 +161,14 @@ def test_a_shard_that_is_gone_or_cut_short_is_written_again(index: Path, tmp_pat
     (lists / "part-00001.parquet").unlink()
     os.truncate(lists / "part-00003.parquet", 10)
     (lists / ".part-00004.parquet.999").write_bytes(b"left over")
-    recommend_all(index, lists, k=3, shard_size=50)
+    summary = recommend_all(index, lists, k=3, shard_size=50)
+    assert summary["resumed_reviewers"] == NUM_REVIEWERS - 100
     assert {path.name: path.read_bytes() for path in lists.glob("part-*")} == before
     assert not list(lists.glob(".part-*"))
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from pipelines.batch import shards
 from pipelines.batch.recommend_all import recommend_all
@@ -180,6 +181,8 @@ def keep(self, *arguments):
     time.sleep(0.2)
 
 shards.Shards.keep = keep
+# A shell starts a process in the background with interrupts ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 recommend_all(Path(sys.argv[1]), Path(sys.argv[2]), k=4, shard_size=20, processes=2)
 """
 

@@ -186,6 +186,15 @@ def test_the_command_prints_json_and_tables(ratings: Path) -> None:
     assert "p-values of the difference to popularity" in shown.stdout
 
 
+def test_the_command_says_that_no_held_out_review_is_a_like(tmp_path: Path) -> None:
+    rows = [(f"R{n % 9}", f"M{n % 7}", float(1 + n % 4), n) for n in range(60)]
+    path = write_ratings(tmp_path / "ratings.csv", rows)
+    command = ["evaluate", str(path), "--models", "popularity", "--set", "rating.like_rating=5"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert "no held-out review is rated 5 or more, so no list was measured" in result.stdout
+
+
 def test_the_command_takes_pairs_of_files(tmp_path: Path) -> None:
     rows = some_rows()
     names = [

@@ -106,7 +106,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
     """Returns the lines of text that the command prints: figures, 95% intervals, p-values and groups."""
     splits: Sequence[Mapping[str, int]] = found["splits"]
     intervals = {
-        model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items()}
+        model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items() if low is not None}
         for model, figures in found["intervals"].items()
     }
     lines = [
@@ -114,6 +114,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         f"{sum(split['test'] for split in splits):,} reviews held out, "
         f"{found['leaks_prevented']:,} leaks prevented, relevant from {found['like_rating']:g} on",
         _ranked(found["negatives"]),
+        *_unranked(found),
         "",
         _table(found["mean"]),
         "",
@@ -134,6 +135,13 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
     if found["sentiment"]:
         lines += ["", *_sentiment_lines(found["sentiment"])]
     return lines
+
+
+def _unranked(found: Mapping[str, Any]) -> list[str]:
+    """Returns a line of text that says so if no held-out review is a like, and no line otherwise."""
+    if all(figures.get("ndcg@10", 0) is None for figures in found["mean"].values()):
+        return [f"no held-out review is rated {found['like_rating']:g} or more, so no list was measured"]
+    return []
 
 
 def _ranked(negatives: Mapping[str, Any] | None) -> str:
