@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,8 @@ _HEAD_SIZE = 1 << 20
 """The number of bytes from the start of a file among which its first lines are looked for."""
 _NUM_HEAD_LINES = 25
 """The number of lines from the start of a file that decide about the file's format."""
+_NUM_SAMPLED = 200
+"""The most lines from which the sample of a file is taken."""
 _NUM_TEXT_BYTES = 64
 """Bytes at the start of a file in which a null byte shows that the file is no text.
 
@@ -45,6 +47,14 @@ class Source:
     """The line number of the header line, counted from 1, or 0 if the file has no header line."""
     num_fields: int = 0
     """The number of fields in each line of a delimited file."""
+    sample: Sequence[Sequence[str]] | Sequence[Mapping[str, object]] = field(
+        default=(), compare=False, repr=False
+    )
+    """The first records after the header, so that columns can be recognised by their values.
+
+    Each record of a delimited file is a sequence of `num_fields` texts, and each record of a JSON file is the
+    parsed object. Damaged records are left out. The sample of a Parquet file is empty.
+    """
 
     @property
     def size(self) -> int:
@@ -66,7 +76,8 @@ def inspect_source(path: Path, format: str = "auto") -> Source:
     if first.startswith(b"PAR1"):
         return Source(path=path, layout="parquet")
     compressed = first.startswith(GZIP_MAGIC)
-    lines = _head(path, compressed)
+    all_lines = _head(path, compressed)
+    lines = all_lines[:_NUM_HEAD_LINES]
     if not lines:
         raise SourceError(f"{path} holds nothing but blank lines; expected reviews, one a line.", path=path)
     texts = [text for _, text in lines]
@@ -82,14 +93,18 @@ def inspect_source(path: Path, format: str = "auto") -> Source:
                 path=path,
                 line=lines[0][0],
             )
-        return Source(path=path, layout="json", compressed=compressed)
+        return Source(path=path, layout="json", compressed=compressed, sample=_objects(all_lines))
     if has_object:
         raise SourceError(
             f"{path} holds JSON lines, which are no {format} file; leave --format out, or say "
             "--format amazon.",
             path=path,
         )
-    return _inspect_delimited(path, compressed, lines, format)
+    return _inspect_delimited(path, compressed, all_lines, format)
+
+
+def _objects(lines: Sequence[tuple[int, str]]) -> list[Mapping[str, object]]:
+    return [json.loads(text) for _, text in lines if _is_object(text)]
 
 
 def _is_object(text: str) -> bool:
@@ -133,7 +148,7 @@ def _head(path: Path, compressed: bool) -> list[tuple[int, str]]:
         raise SourceError(f"{path} is not a text file; expected JSON lines, CSV or Parquet.", path=path)
     text = block.data.decode("utf-8", errors="replace")
     numbered = enumerate(text.split("\n"), block.first_line)
-    return [(number, line) for number, line in numbered if line.strip()][:_NUM_HEAD_LINES]
+    return [(number, line) for number, line in numbered if line.strip()][:_NUM_SAMPLED]
 
 
 def _inspect_delimited(path: Path, compressed: bool, lines: Sequence[tuple[int, str]], format: str) -> Source:
@@ -153,6 +168,8 @@ def _inspect_delimited(path: Path, compressed: bool, lines: Sequence[tuple[int, 
             )
         header = tuple(name.strip() for name in next(csv.reader([first], delimiter=delimiter)))
         num_fields = len(header)
+    rows = csv.reader((text for number, text in lines if number > line), delimiter=delimiter[0])
+    sample = rows if header else (text.split(delimiter) for _, text in lines)
     return Source(
         path=path,
         layout="delimited",
@@ -161,6 +178,7 @@ def _inspect_delimited(path: Path, compressed: bool, lines: Sequence[tuple[int, 
         header=header,
         header_line=line,
         num_fields=num_fields,
+        sample=[fields for fields in sample if len(fields) == num_fields],
     )
 
 
