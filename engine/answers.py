@@ -12,7 +12,7 @@ class Answer:
     """The base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields of the answer, and the catalogue's further entries for the movie, for JSON."""
+        """Returns a dictionary for JSON: the answer's fields, and the movie's catalogue entries."""
         own = asdict(self)
         card = own.pop("card", {})
         own = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
@@ -95,7 +95,7 @@ class Recommendation(Answer):
     cold: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the answer's fields and the entries of `card` for JSON, without `variants` if None."""
+        """Returns a dictionary for JSON: the fields and catalogue entries, without `variants` if None."""
         fields = super().to_dict()
         if self.variants is None:
             del fields["variants"]
@@ -103,7 +103,7 @@ class Recommendation(Answer):
 
 
 class TopList(list[Recommendation]):
-    """A list of recommended movies, best movie first, which behaves and compares like a plain list.
+    """A list of recommended movies, best movie first; a TopList behaves and compares like a plain list.
 
     Attributes:
         variety: the effect of the options diversity and novelty on the list; None if both options are 0.
@@ -199,8 +199,9 @@ class MemberPrediction:
 class GroupRecommendation(Recommendation):
     """One movie of a group's top list.
 
-    With the strategy "average", the fields about ratings come from the mean of the members' chances. With
-    "least-misery", the fields about ratings are copied from the member with the lowest predicted rating.
+    With the strategy "average", the predicted ratings are computed from the mean of the members' chances of
+    each rating level. With the strategy "least-misery", the predicted ratings are the ratings predicted for
+    the member whose predicted rating of the movie is lowest.
 
     Attributes:
         members: the prediction for each member and the movie, in the order in which the members were given.
@@ -272,7 +273,8 @@ class MoviePrediction(Answer):
             absolute error.
         like_probability: the chance that the reviewer likes the movie, 0 to 1.
         interval: the lowest and the highest rating level of the central 80 per cent interval; a rating lies
-            below the interval with a chance of at most 10 per cent, and above the interval likewise.
+            below the interval with a chance of at most 10 per cent, and above the interval with a chance of
+            at most 10 per cent.
         rating_probabilities: the chance of each rating level, by the level as text.
     """
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
-"""An int64 array of rows, which are positions in the list of all ids, or of positions in a batch."""
+"""An int64 array of positions, in the list of all ids or in a batch of reviewers."""
 Floats = NDArray[np.float32]
 """A float32 array, the type in which a trained model stores vectors and weights."""
 Doubles = NDArray[np.float64]
@@ -28,7 +28,7 @@ _SLOTS = 16
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
-    """Returns the distinct integers of an array, ascending, faster than `np.unique`, which hashes integers.
+    """Returns the distinct integers of an array, ascending; sorting is faster than `np.unique`'s hashing.
 
     Example:
         >>> distinct(np.array([7, 3, 7])).tolist()
@@ -39,7 +39,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
 
 
 def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
-    """Returns the distinct rows, ascending, and for each of `rows` its position among the distinct rows.
+    """Returns the distinct rows, ascending, and for each of `rows` the position among the distinct rows.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
@@ -106,14 +106,14 @@ def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
 def _hashes(rows: Rows, bits: int) -> Rows:
     """Hashes int64 rows to numbers of `bits` bits, for the Bloom filter of `places_held`.
 
-    The hash of a row is the top bits of the row times a large odd number (Knuth's multiplicative hashing).
+    The hash consists of the top bits of the row times a large odd number (Knuth's multiplicative hashing).
     """
     products = rows.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (products >> np.uint64(64 - bits)).view(np.int64)
 
 
 def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
-    """Concatenates the index ranges that start at `begins` and have `lengths`: int64 [lengths.sum()].
+    """Concatenates the integer ranges with the given begins and lengths: int64 [lengths.sum()].
 
     Example:
         >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
@@ -125,7 +125,10 @@ def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
 
 
 def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[Any]:
-    """Sums each segment `values[offsets[i]:offsets[i + 1]]`, an empty one to 0: [len(offsets) - 1, ...].
+    """Sums each segment `values[offsets[i]:offsets[i + 1]]`; the sum of an empty segment is 0.
+
+    Returns:
+        The sum of each segment, of shape [len(offsets) - 1, ...].
 
     Example:
         >>> sums(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 1, 3])).tolist()
@@ -143,7 +146,10 @@ def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[
 
 
 def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
-    """Finds the positions of the k highest scores, best first, ties by position: int64 [min(k, num)].
+    """Finds the positions of the k highest scores, highest first; equal scores keep their order.
+
+    Returns:
+        int64 [min(k, len(scores))].
 
     Example:
         >>> k_highest(np.array([1.0, 3.0, 3.0, 2.0]), 3).tolist()
@@ -154,9 +160,12 @@ def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
 
 
 def k_highest_of_rows(scores: NDArray[np.floating], k: int) -> Rows:
-    """Finds the columns of each row's k highest scores, like `k_highest`: int64 [num_rows, min(k, num)].
+    """Finds the columns of the k highest scores in each row of a matrix, highest first, ties by column.
 
-    The time is linear in the width of a row, since a partition selects the k highest scores before the sort.
+    The time grows linearly with the width of a row, because only the k highest scores are sorted.
+
+    Returns:
+        int64 [num_rows, min(k, num_columns)].
 
     Example:
         >>> k_highest_of_rows(np.array([[1.0, 3.0, 3.0, 2.0], [4.0, 0.0, 1.0, 0.0]]), 3).tolist()

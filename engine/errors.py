@@ -15,7 +15,7 @@
     |- TitleError                  a title matches no movie, or several movies
     `- UnknownIdError              the index does not hold a reviewer or movie
 
-An error's text is one sentence for the user; the attributes of an error hold the facts of this sentence. Only
+The text of an error is one sentence for the user; the attributes of an error hold the facts in its text. Only
 `engine/cli/main.py` turns errors into exit codes.
 """
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from engine.catalogue.title_search import TitleSearch
 
 ArrayOfName = Callable[[str], NDArray[Any]]
-"""A function that returns the array of an index that has a given name, as `Artifact.array` does."""
+"""A function such as `Artifact.array`, which takes the name of an array of an index and returns the array."""
 
 
 def open_ids(array: ArrayOfName, kind: str) -> IdTable:
@@ -132,14 +132,14 @@ class OpenedIndex:
 
     @cached_property
     def candidates(self) -> CandidateSource:
-        """Returns the source of candidates for one reviewer or a few: movies that are worth a full score."""
+        """Returns the object that finds candidates (movies worth a full score) for one or a few reviewers."""
         return CandidateSource(self.model, self.vector_index, self._num_candidates)
 
     @cached_property
     def batch_candidates(self) -> CandidateSource:
-        """Returns the source of candidates that is fastest for very many reviewers at once.
+        """Returns the object that finds candidates fastest for very many reviewers at once.
 
-        If an index of exact vectors is neither stored nor at hand, returns the source for few reviewers.
+        If the build stores no exact vectors for the search, returns `candidates`, which suits few reviewers.
         """
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex
@@ -164,21 +164,21 @@ class OpenedIndex:
 
     @cached_property
     def variants(self) -> Variants:
-        """Returns which movies are variants of one film; builds of the first releases hold no variants."""
+        """Returns which movies are variants of one film; none are, if the build stores no variants."""
         if not all(self.artifact.has(name + ARRAY_ENDING) for name in VARIANT_ARRAYS):
             return Variants.none()
         return Variants(*map(self.artifact.array, VARIANT_ARRAYS))
 
     @cached_property
     def movie_counts(self) -> NDArray[np.integer]:
-        """Returns how many reviews each movie has, int [num_movies]; counts them if the build does not."""
+        """Returns the number of each movie's reviews, int [num_movies], as stored in the build or counted."""
         if self.artifact.has(MOVIE_COUNTS + ARRAY_ENDING):
             return self.artifact.array(MOVIE_COUNTS)
         return np.bincount(self.model.histories.movie_rows, minlength=self.model.num_movies)
 
     @cached_property
     def cold_movies(self) -> NDArray[np.bool_]:
-        """Marks cold movies, which have no reviews, bool [num_movies]; marks none if the build does not."""
+        """Marks cold movies, which have no reviews, bool [num_movies]; all False if the build marks none."""
         if self.artifact.has(COLD_MOVIES + ARRAY_ENDING):
             return self.artifact.array(COLD_MOVIES)
         return np.zeros(len(self.movies), dtype=bool)
@@ -187,7 +187,7 @@ class OpenedIndex:
     def popularity(self) -> Floats:
         """Returns the popularity of each movie, float32 [num_movies].
 
-        If the build holds no popularity, the popularity of a movie is its number of reviews.
+        If the build stores no popularity, the popularity of a movie is its number of reviews.
         """
         if self.artifact.has(POPULARITY + ARRAY_ENDING):
             return self.artifact.array(POPULARITY)

@@ -28,7 +28,7 @@ class Engine:
     """Answers questions from one index; many threads may ask at once.
 
     Opening an index reads almost none of its bytes, however large the index is. An `Engine` keeps answering
-    from the build that it opened, also after a newer build of the index has become the live one.
+    from the build that it opened, even after a newer build has replaced that build in the index directory.
 
     Args:
         artifact: the opened files of one build; `Engine.load` opens the live build of an index directory.
@@ -73,7 +73,7 @@ class Engine:
         return len(self._movies)
 
     def info(self) -> dict[str, Any]:
-        """Returns the directory of the index, and every entry of the manifest of its build."""
+        """Returns the directory of the index, and every entry of the manifest of the opened build."""
         return {"directory": str(self._index.artifact.directory), **self._index.artifact.manifest}
 
     def title(self, movie_id: str) -> str | None:

@@ -55,7 +55,7 @@ def title_matches(title: str, matches: Sequence[Any]) -> Response:
 
 
 def _list(k: int, items: TopList) -> Response:
-    """Returns the movies of a top list for JSON, with the list's `variety` and `why_empty` unless None."""
+    """Returns a top list for JSON: its movies, and its `variety` and `why_empty` unless they are None."""
     found: Response = {"k": k, "recommendations": _dicts(items)}
     if items.variety is not None:
         found["variety"] = asdict(items.variety)

@@ -1,1 +1,1 @@
-"""Finds the nearest vectors; the only home of faiss."""
+"""Finds the vectors nearest to a query; no other package of the project imports FAISS."""

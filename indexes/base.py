@@ -1,4 +1,4 @@
-"""Says what every vector index promises, so that one can stand in for another."""
+"""Defines the methods that every kind of vector index has, so that one kind can replace another."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
-"""Positions of vectors."""
+"""An int64 array of the positions of vectors in an index."""
 
 
 class VectorIndexError(ValueError):
-    """Vectors, queries or a file cannot be worked with."""
+    """The vectors, the queries or the file of a vector index cannot be used."""
 
 
 class SearchResult(NamedTuple):
-    """Holds the nearest vectors of each query, best first; equal scores stand in the order of their rows.
+    """Holds the vectors nearest to each query, nearest first, and by row among vectors of equal score.
 
-    Every place is filled: there are `min(k, num_vectors)` columns, and each holds a row that exists.
+    A result always holds `min(k, num_vectors)` different vectors for each query.
     """
 
     scores: Floats
-    """Inner products, as exact as the index keeps its vectors: float32 [num_queries, min(k, num_vectors)]."""
+    """float32 [num_queries, min(k, num_vectors)], the inner product of each query with each vector found. An
+    index that stores rounded vectors returns rounded inner products."""
     rows: Rows
-    """Positions of the vectors, int64 of the same shape; a row stands once in a query's results."""
+    """int64 [num_queries, min(k, num_vectors)], the position in the index of each vector found."""
 
 
 class VectorIndex(ABC):
-    """Finds the vectors with the largest inner product with a query.
+    """Finds the vectors that have the largest inner products with a query vector.
 
-    An index does not change after building.
+    The vectors of an index do not change after the index is built.
     """
 
     num_vectors: int
-    """How many vectors are held."""
+    """The number of vectors that the index holds."""
     dim: int
-    """How many numbers a vector has."""
+    """The length of each vector."""
     is_exact: bool
-    """Whether a search compares each query with every vector held, none of them rounded. The results are then
-    the true nearest of these vectors, up to the rounding of sums."""
+    """Whether a search compares each query with every vector of the index, unrounded. A search of an exact
+    index finds the true nearest vectors, up to rounding errors in the inner products."""
 
     @abstractmethod
     def save(self, path: Path) -> None:
@@ -55,26 +56,33 @@ class VectorIndex(ABC):
     @classmethod
     @abstractmethod
     def load(cls, path: Path) -> VectorIndex:
-        """Opens what `save` wrote, mapped rather than read where that is possible.
+        """Opens an index from a file that `save` wrote, memory-mapped if the kind of index allows.
 
         Raises:
             VectorIndexError: the file is missing, damaged, or holds something else.
         """
 
     def settings(self) -> dict[str, int]:
-        """Returns what the search is tuned by, by name."""
+        """Returns a dictionary of the settings that tune a search, such as the number of lists searched."""
         return {}
 
     def widen(self) -> bool:
-        """Searches more widely from now on; returns False where no wider search is possible."""
+        """Makes later searches compare more vectors; returns False if searches cannot compare more."""
         return False
 
     @abstractmethod
     def _search(self, queries: Floats, k: int) -> SearchResult:
-        """Answers checked queries, 1 <= k <= num_vectors, in any order: `search` orders the results."""
+        """Finds the `k` vectors nearest to each query, in any order, for `search` to sort.
+
+        The caller, `search`, has checked the queries, and has limited `k` to 1 to `num_vectors`.
+        """
 
     def search(self, queries: ArrayLike, k: int) -> SearchResult:
-        """Finds the `k` vectors with the largest inner product with each query, float32 [num_queries, dim].
+        """Finds, for each query, the `k` vectors that have the largest inner products with the query.
+
+        Args:
+            queries: float32 [num_queries, dim].
+            k: how many vectors are wanted for each query, at least 1.
 
         Raises:
             VectorIndexError: the queries have another shape, are not finite, or `k` is less than 1.
@@ -95,7 +103,7 @@ class VectorIndex(ABC):
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Writes an array to a file of exactly that name.
+    """Writes an array in NumPy's format to the file `path`, without adding an ending to the file's name.
 
     Raises:
         VectorIndexError: the file cannot be written.
@@ -108,7 +116,9 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def checked_vectors(vectors: ArrayLike, name: str, *, least: int = 0) -> Floats:
-    """Returns vectors as one block, float32 [number, dim]; errors call them by their name.
+    """Checks vectors, and returns the vectors as one contiguous array, float32 [number, dim].
+
+    Error messages call the vectors by `name`, such as "queries".
 
     Raises:
         VectorIndexError: the vectors are not two-dimensional, fewer than `least`, or not finite.

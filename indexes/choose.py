@@ -1,14 +1,19 @@
-"""Chooses the kind of index that suits given vectors: by their number, their memory, and the recall wanted.
+"""Chooses the kind of index that suits some vectors: by number of vectors, memory and wanted recall.
 
-Comparing all vectors is exact, and fast while they are few. With more, lists of near vectors are searched, as
-few lists as reach the recall on queries that will be asked. The lists are short where the nearest vectors of
-such queries lie. They hold the vectors rounded to two bytes a number, since half as much is read and as much
-is found; to one byte where the vectors would take too much memory; and unrounded where rounding costs recall.
-What is found is scored by unrounded vectors.
+Comparing a query with all vectors is exact, and is fast enough for an index of few vectors. For many vectors,
+an inverted-file index groups the vectors into lists, and compares a query only with the vectors in the lists
+nearest to the query. The number of lists that a search looks into is the smallest number that reaches the
+wanted recall on a sample of queries. Vectors that are near to the sampled queries are grouped into short
+lists, so that a search compares fewer vectors. By default, lists hold vectors rounded to two bytes per
+number, because a search then reads half as many bytes and hardly ever finds fewer of the nearest vectors.
+Vectors are rounded to one byte per number only if two bytes per number would exceed the memory limit. Vectors
+stay unrounded only if rounding to two bytes per number would miss the wanted recall. Rounding does not change
+the engine's scores, because the engine scores the vectors found again without rounding.
 
-Graphs (HNSW) are not offered. Of 60,000 vectors with planted clusters they found less than 0.97 of the
-nearest 200 under the inner product, where lists found 0.99 in half the time or less. A graph's file is twice
-as large as the vectors, and it cannot be rounded.
+Graph indexes such as HNSW are not offered, because graph indexes were slower and found fewer of the nearest
+vectors. In a test with 60,000 clustered vectors, a graph index found less than 0.97 of the 200 vectors with
+the largest inner products, and inverted lists found 0.99 in at most half the time. The file of a graph index
+is twice as large as the vectors, and a graph index cannot round the vectors.
 """
 
 from __future__ import annotations
@@ -31,19 +36,22 @@ _BYTES_OF_NUMBER = {"full": 4, "fp16": 2, "sq8": 1}
 _BYTES_OF_ROW = 8
 KINDS = ("auto", "flat", *_CODES_OF)
 EXACT_UP_TO = 50_000
-"""Vectors up to which comparing all of them is fast enough."""
+"""The largest number of vectors for which comparing a query with all vectors is fast enough."""
 MEMORY_LIMIT = 1_000_000_000
-"""Bytes that the vectors of an index take at most, where the recall can be reached with so few."""
+"""The most bytes that the vectors of an index may take, unless only larger vectors reach the recall."""
 _LEAST_COMPARED = 2000
-"""Vectors that a query is compared with even where fewer reach the recall; it takes some 20 microseconds."""
+"""The least number of vectors that a query is compared with, even if fewer vectors would reach the recall.
+Comparing a query with this number of vectors takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
-"""Share of the vectors that a query is compared with at least, where that is less than `_LEAST_COMPARED`."""
+"""The least share of all vectors that a query is compared with. This share applies only to indexes so small
+that the share is less than `_LEAST_COMPARED` vectors."""
 _LARGEST_SHARE = 0.25
-"""Share of the vectors in the lists searched above which comparing all vectors is the better way."""
+"""The largest share of all vectors that a query may be compared with in lists. If a larger share is needed, a
+flat index is built, which compares all vectors."""
 
 
 class _Tuned(NamedTuple):
-    """Holds an inverted-file index whose number of probes has been tuned, with the recall reached."""
+    """Holds an inverted-file index, tuned to search as few lists as possible, and the recall reached."""
 
     kind: str
     lists: InvertedFileIndex
@@ -66,25 +74,26 @@ def build_vector_index(
     memory_limit: int = MEMORY_LIMIT,
     measure: Callable[[VectorIndex], float] | None = None,
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """Builds the index that suits the vectors; the same arguments give the same index.
+    """Builds the kind of index that suits the vectors; equal arguments give equal indexes.
 
     Args:
         vectors: float32 [num_vectors, dim], at least one.
         queries: float32 [num_queries, dim]; a sample of the queries that will be asked, to tune the search.
         recall_target: the recall that must be reached, 0 to 1.
-        kind: "flat"; "ivf", inverted lists; "ivf-fp16", rounded to two bytes a number; "ivf-sq8", rounded to
-            one; or "auto". "auto" takes "flat" up to `exact_up_to` vectors, and wherever lists would have to
-            compare more than a quarter of the vectors; else "ivf-fp16", unless another rounding is needed
-            for memory or recall.
+        kind: "flat" compares all vectors. "ivf" looks into inverted lists of unrounded vectors, "ivf-fp16"
+            into lists of vectors rounded to two bytes per number, "ivf-sq8" into lists of vectors rounded to
+            one byte per number. "auto" chooses "flat" for up to `exact_up_to` vectors, and if lists would
+            have to compare more than a quarter of the vectors; otherwise "ivf-fp16", unless the memory limit
+            or the recall needs another rounding.
         k: how many results the recall is measured on.
-        seed: decides where the k-means begins.
+        seed: the seed of the k-means that groups vectors into lists.
         exact_up_to: the largest number of vectors for which "auto" does not try inverted lists.
         memory_limit: bytes that "auto" lets the vectors take, unless only larger ones reach the recall.
-        measure: gives the recall of what the index is used for, 0 to 1, in place of the recall of the true
-            `k` nearest.
+        measure: returns a recall, 0 to 1, that replaces the recall of the true `k` nearest vectors, such as
+            the recall of the lists that are made from the vectors found.
 
     Returns:
-        The index, and a report of what was chosen, why, and what it reaches.
+        The index, and a report that holds the kind of index, the reason for the choice, and the recall.
 
     Raises:
         VectorIndexError: the vectors or the kind are not usable.
@@ -128,7 +137,7 @@ def build_vector_index(
 
 
 def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: int) -> tuple[_Tuned, str]:
-    """Returns the lists that suit, and why, as the end of a sentence."""
+    """Chooses how to round the vectors in lists; returns the tuned index, and the reason as a phrase."""
     halved = tuned("ivf-fp16")
     if halved.recall < recall_target:
         whole = tuned("ivf")
@@ -143,9 +152,9 @@ def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: 
 
 
 def num_bytes(num_vectors: int, dim: int, kind: str) -> int:
-    """Returns the bytes that the vectors of an index take on disk.
+    """Returns how many bytes the vectors of an index take on disk.
 
-    The vectors take the same bytes in memory once a search has read the vectors.
+    The vectors take the same number of bytes in memory after searches have read all vectors.
     """
     if kind == "flat":
         return num_vectors * dim * _BYTES_OF_NUMBER["full"]

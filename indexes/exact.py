@@ -1,4 +1,4 @@
-"""Searches exactly, in plain NumPy: slow, obviously right, and so the oracle of every other index."""
+"""Searches exactly in plain NumPy: slow but simple, so that tests compare every other index with it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike
 from indexes.base import Floats, SearchResult, VectorIndex, VectorIndexError, checked_vectors, write_array
 
 _SCORES_AT_ONCE = 16 * 1024 * 1024
-"""Scores of a block of queries: 64 MiB, and twice as much for their order."""
+"""The number of scores computed at once: the scores take 64 MiB, and sorting the scores takes twice as
+much."""
 
 
 class ExactIndex(VectorIndex):
-    """Compares each query with each vector.
+    """Compares each query with each vector, unrounded.
 
-    The vectors are float32 [num_vectors, dim], at least one.
+    Args:
+        vectors: float32 [num_vectors, dim], at least one.
 
     Example:
         >>> ExactIndex([[1.0, 0.0], [0.0, 2.0]]).search([[1.0, 1.0]], k=1).rows.tolist()
@@ -30,12 +32,12 @@ class ExactIndex(VectorIndex):
         self.num_vectors, self.dim = self._vectors.shape
 
     def save(self, path: Path) -> None:
-        """Writes the vectors as a NumPy file."""
+        """Writes the vectors to a NumPy file."""
         write_array(path, self._vectors)
 
     @classmethod
     def load(cls, path: Path) -> ExactIndex:
-        """Opens what `save` wrote."""
+        """Opens an index from a file that `save` wrote."""
         try:
             return cls(np.load(path, mmap_mode="r", allow_pickle=False))
         except (OSError, EOFError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Searches with FAISS, in all vectors (flat) or in the lists nearest a query (inverted file)."""
+"""Searches with FAISS: in all vectors (flat index), or in the lists nearest to a query (inverted file)."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from numpy.typing import ArrayLike
 from indexes.base import Floats, SearchResult, VectorIndex, VectorIndexError, checked_vectors
 
 VECTORS_PER_LIST = 39
-"""Vectors that FAISS wants for each list it trains; with fewer the lists mean little."""
+"""The least number of vectors for each list, as FAISS advises; the lists of fewer vectors are poor."""
 CODES = ("full", "fp16", "sq8")
-"""How the vectors in lists are kept: as they are, or rounded to two bytes or one byte a number."""
+"""The ways to store vectors in lists: unrounded, or rounded to two bytes or one byte per number."""
 BLOCK = 8
-"""Numbers that are unpacked at once; rounded vectors of any other length take five times as long."""
+"""The number of numbers of a rounded vector that FAISS unpacks at once. A search takes five times as long if
+the length of the vectors is no multiple of this number."""
 _ROUNDS = 10
-"""Rounds of k-means."""
+"""The number of iterations of the k-means that groups vectors into lists."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
-"""What FAISS calls each kind of rounding."""
+"""FAISS's constant for each kind of rounding."""
 
 
 def set_threads(threads: int) -> None:
-    """Sets how many threads FAISS uses in this process; 0 keeps one thread a core."""
+    """Sets how many threads FAISS uses in this process; 0 keeps FAISS's default of one thread per core."""
     if threads > 0:
         faiss.omp_set_num_threads(threads)
 
 
 class FaissIndex(VectorIndex):
-    """Keeps vectors in an index of FAISS.
+    """The base class of vector indexes that FAISS stores and searches.
 
-    `load` returns a FlatIndex or an InvertedFileIndex, as the file says.
+    `FaissIndex.load` returns a FlatIndex or an InvertedFileIndex, depending on the kind of index in the file.
     """
 
     def __init__(self, index: Any) -> None:
@@ -41,7 +42,7 @@ class FaissIndex(VectorIndex):
         self.num_vectors, self.dim = int(index.ntotal), int(index.d)
 
     def save(self, path: Path) -> None:
-        """Writes the index in FAISS's format."""
+        """Writes the index to a file in FAISS's format."""
         try:
             faiss.write_index(self._index, str(path))
         except RuntimeError as error:
@@ -49,7 +50,7 @@ class FaissIndex(VectorIndex):
 
     @classmethod
     def load(cls, path: Path) -> FaissIndex:
-        """Opens what `save` wrote; the vectors are mapped."""
+        """Opens an index from a file that `save` wrote; the vectors are memory-mapped."""
         try:
             index = _read_mapped(path)
         except (OSError, RuntimeError) as error:
@@ -61,13 +62,13 @@ class FaissIndex(VectorIndex):
 
 
 class FlatIndex(FaissIndex):
-    """Compares each query with each vector; exact, and fast enough up to some 50,000 vectors."""
+    """Compares each query with each vector, which is exact, and fast enough for up to 50,000 vectors."""
 
     is_exact = True
 
     @classmethod
     def build(cls, vectors: ArrayLike) -> FlatIndex:
-        """Makes an index of vectors, float32 [num_vectors, dim], at least one."""
+        """Makes an index of at least one vector: `vectors` is float32 [num_vectors, dim]."""
         checked = checked_vectors(vectors, "vectors", least=1)
         index = faiss.IndexFlatIP(checked.shape[1])
         index.add(checked)
@@ -78,9 +79,9 @@ class FlatIndex(FaissIndex):
 
 
 class InvertedFileIndex(FaissIndex):
-    """Compares a query with the vectors in the `num_probes` lists nearest to it, out of `num_lists`.
+    """Compares a query only with the vectors in the `num_probes` lists that are nearest to the query.
 
-    Where the vectors are rounded, the scores are too, and the order of near neighbours may differ.
+    An index of rounded vectors returns rounded scores, so that vectors of similar score may change places.
     """
 
     is_exact = False
@@ -100,21 +101,22 @@ class InvertedFileIndex(FaissIndex):
         weights: ArrayLike | None = None,
         seed: int = 42,
     ) -> InvertedFileIndex:
-        """Groups vectors into lists by k-means.
+        """Groups vectors into lists by k-means, and makes an inverted-file index of the lists.
 
-        Where some vectors are near to most queries, weights that say so make short lists of these vectors and
-        long lists of all others: a quarter of the lists, or fewer, is then enough to search.
+        K-means makes short lists of vectors with high weights, and long lists of vectors with low weights. If
+        the vectors that are near to many queries have high weights, a search needs to look into only a
+        quarter as many lists, or fewer, to reach the same recall.
 
         Args:
             vectors: float32 [num_vectors, dim], at least `VECTORS_PER_LIST`.
             num_lists: the number of lists; by default four times the root of the number of vectors.
             num_probes: how many lists a search looks into.
-            codes: one of `CODES`, how the vectors are kept.
-            weights: float [num_vectors], above 0, what each vector counts in the k-means; by default 1.
-            seed: decides where the k-means begins.
+            codes: how the vectors are stored, one of `CODES`.
+            weights: float [num_vectors], above 0, the weight of each vector in the k-means; by default 1.
+            seed: the seed of the k-means.
 
         Raises:
-            VectorIndexError: there are too few vectors for the lists, or weights that do not fit them.
+            VectorIndexError: there are too few vectors for the lists, or the weights do not fit the vectors.
         """
         checked = checked_vectors(vectors, "vectors")
         most = len(checked) // VECTORS_PER_LIST
@@ -157,14 +159,14 @@ class InvertedFileIndex(FaissIndex):
 
     @property
     def codes(self) -> str:
-        """Returns how the vectors are kept, one of `CODES`."""
+        """Returns how the vectors are stored, one of `CODES`."""
         if not hasattr(self._lists, "sq"):
             return "full"
         return next(name for name, quantizer in _QUANTIZERS.items() if quantizer == self._lists.sq.qtype)
 
     @property
     def num_lists(self) -> int:
-        """Returns into how many lists the vectors are grouped."""
+        """Returns the number of lists into which the vectors are grouped."""
         return int(self._lists.nlist)
 
     @property
@@ -173,17 +175,17 @@ class InvertedFileIndex(FaissIndex):
         return int(self._lists.nprobe)
 
     def set_num_probes(self, num_probes: int) -> None:
-        """Sets how many lists a search looks into; `save` writes the number to the file."""
+        """Sets how many lists later searches look into; a file that `save` writes holds this number."""
         if not 1 <= num_probes <= self.num_lists:
             raise VectorIndexError(f"The number of probes must be 1 to {self.num_lists} but is {num_probes}")
         self._lists.nprobe = num_probes
 
     def settings(self) -> dict[str, int]:
-        """Returns the number of lists, and how many of them a search looks into."""
+        """Returns the number of lists, and the number of lists that a search looks into."""
         return {"num_lists": self.num_lists, "num_probes": self.num_probes}
 
     def num_compared(self, queries: Floats, num_probes: int) -> float:
-        """Counts the vectors in the `num_probes` lists nearest to a query, on average over queries."""
+        """Returns how many vectors the `num_probes` lists nearest to a query hold: the mean over queries."""
         padded = np.pad(queries, ((0, 0), (0, self._lists.d - self.dim)))
         _, lists = self._lists.quantizer.search(padded, num_probes)
         sizes = np.array([self._lists.invlists.list_size(row) for row in range(self.num_lists)])
@@ -194,14 +196,14 @@ class InvertedFileIndex(FaissIndex):
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:
-        """Looks into twice as many lists from now on; returns False where all lists are searched already."""
+        """Makes later searches look into twice as many lists; returns False if no lists are left."""
         if self.num_probes == self.num_lists:
             return False
         self.set_num_probes(min(2 * self.num_probes, self.num_lists))
         return True
 
     def probe(self, queries: Floats, k: int) -> SearchResult:
-        """Looks into the nearest lists only; places left empty hold row -1 and the lowest score."""
+        """Searches only the lists nearest to each query; missing results have row -1 and the lowest score."""
         return SearchResult(*self._index.search(queries, k))
 
     def _search(self, queries: Floats, k: int) -> SearchResult:
@@ -226,7 +228,7 @@ _KINDS: dict[str, type[FaissIndex]] = {
 
 
 def _read_mapped(path: Path) -> Any:
-    """Reads an index and memory-maps the vectors."""
+    """Opens a FAISS index from a file, and memory-maps the vectors instead of reading the vectors."""
     with path.open("rb") as file:
         is_flat = file.read(4) == b"IxFI"
     # Each kind is mapped in its own way; the flat way crashes on a truncated inverted file.
@@ -241,10 +243,10 @@ def _read_mapped(path: Path) -> Any:
 
 
 def _lists_of(index: Any) -> Any:
-    """Returns the index that holds the vectors, from behind the transform that pads queries, if any."""
+    """Returns the FAISS index that holds the vectors, without the transform that may pad queries."""
     return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else index
 
 
 def _reason(error: Exception) -> str:
-    """Returns the last words of FAISS's message, without their place in the C++ source."""
+    """Shortens a FAISS error message to its last words, without the position in the C++ source code."""
     return str(error).rpartition(": ")[2].strip() or "the file is damaged"

@@ -11,17 +11,18 @@ from indexes.base import Floats, VectorIndex, VectorIndexError, checked_vectors
 from indexes.faiss_index import InvertedFileIndex
 
 _ROUNDING = 1e-5
-"""How far, as a share of a score above 1, equal scores of two indexes may lie apart."""
+"""The tolerance for rounding errors in a score, relative to the score, or to 1 if the score is smaller."""
 _MOST_SHORT = 0.01
-"""The share of the queries whose lists may hold fewer vectors than are wanted."""
+"""The largest share of queries for which the lists searched may hold fewer vectors than are wanted."""
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
-    """Measures the share of the true `k` nearest that an index finds, 0 to 1, averaged over queries.
+    """Measures the share of the true k nearest vectors that an index finds, 0 to 1: the mean over queries.
 
-    A result counts when its score reaches the score of the exact k-th, up to rounding, so that of vectors
-    with equal scores any may be found: recall = |{results with score >= exact k-th score}| / min(k,
-    num_vectors). The exact index holds the same vectors.
+    Recall of a query = |{results with score >= k-th highest exact score}| / min(k, num_vectors), with a
+    tolerance for rounding errors. A vector whose score equals the k-th highest exact score counts as found,
+    so that any choice among vectors of equal score gives the same recall. The index `exact` is an exact index
+    that holds the vectors of `index`.
     """
     return _recall_of(index.search(queries, k).scores, exact.search(queries, k).scores)
 
@@ -35,21 +36,27 @@ def tune_num_probes(
     measure: Callable[[VectorIndex], float] | None = None,
     least_compared: float = 1,
 ) -> float:
-    """Tunes the number of probes until a recall is reached.
+    """Tunes the number of lists that an index searches, called probes, until a recall is reached.
 
-    The number is doubled until the recall is reached, and then reduced while the recall holds.
+    The number of probes is doubled until the recall is reached, and then reduced while the recall holds.
 
-    Rounded vectors may not reach the recall in all lists. The target is then `recall_target` times the recall
-    of all lists. Returns the recall reached; the index is left with the number of probes that reached it.
+    An index of rounded vectors may miss the wanted recall even in a search of all lists. If a search of all
+    lists misses the wanted recall, the new target is `recall_target` times the recall of a search of all
+    lists.
 
     Args:
         index: the index that is tuned.
         exact: an exact index over the same vectors.
         queries: float32 [num_queries, dim]; a sample of the queries that will be asked.
-        k: how many results are wanted; lists that hold fewer for some of the queries are too few.
-        recall_target: 0 to 1.
-        measure: gives the recall of what the index is used for; by default that of the true `k` nearest.
-        least_compared: vectors that queries are compared with at least, on average, whatever the recall.
+        k: how many results are wanted; the lists searched must hold at least k vectors for nearly all
+            queries.
+        recall_target: the wanted recall, 0 to 1.
+        measure: returns a recall, 0 to 1, that replaces the recall of the true `k` nearest vectors.
+        least_compared: the least number of vectors that a query is compared with on average, whatever the
+            recall.
+
+    Returns:
+        The recall reached, 0 to 1; the index keeps the number of probes that reached the recall.
     """
     checked = checked_vectors(queries, "queries")
     truth = exact.search(checked, k).scores

@@ -1,8 +1,9 @@
-"""Searches for many queries at once: multiplies them with the strongest vectors, in whole matrices.
+"""Searches for many queries at once, by one matrix product of the queries and the strongest vectors.
 
-One product of two matrices takes a small part of the time of as many single searches. What takes time then is
-to pick the best of each row. So columns are first taken by the highest of every few: the best `k` numbers lie
-in the `k` groups whose highest numbers are the highest.
+One matrix product takes far less time than a separate search for each query. After the matrix product,
+picking the k highest scores of each query takes most of the time. To pick the k highest scores of a query
+faster, the scores are divided into groups of eight, and only the k groups with the highest maxima are
+searched. The k highest scores always lie in the k groups with the highest maxima.
 """
 
 from __future__ import annotations
@@ -23,17 +24,18 @@ from indexes.base import (
 )
 
 _GROUP = 8
-"""Columns that are looked at as one group, before the best of them are picked."""
+"""The number of columns in a group; only groups with a high maximum are searched for the highest numbers."""
 _SCORES_AT_ONCE = 2**22
-"""Products of a block of queries: 16 MiB, so that they stay in the processor's cache."""
+"""The number of inner products computed at once: 16 MiB, which fit into the processor's cache."""
 
 
 class StrongestIndex(VectorIndex):
-    """Compares queries with some of the vectors, exactly: the vectors that come high for many queries.
+    """Compares queries exactly with the strongest vectors, which score high for many queries.
 
     Args:
-        vectors: float32 [num_vectors, dim], at least one: all vectors that there are, or some of them.
-        rows: int64 [num_vectors], ascending: what each vector is called; by default its position.
+        vectors: float32 [num_vectors, dim], at least one; the strongest vectors, or all vectors.
+        rows: int64 [num_vectors], ascending, the row by which results name each vector; by default the
+            position of the vector in `vectors`.
 
     Example:
         >>> StrongestIndex([[1.0, 0.0], [0.0, 2.0]], rows=[3, 8]).search([[1.0, 1.0]], k=1).rows.tolist()
@@ -57,7 +59,7 @@ class StrongestIndex(VectorIndex):
 
     @classmethod
     def load(cls, path: Path) -> StrongestIndex:
-        """Reads what `save` wrote."""
+        """Reads an index from a file that `save` wrote."""
         try:
             held = np.load(path, allow_pickle=False)
             return cls(held["vector"], held["row"])
@@ -78,11 +80,15 @@ class StrongestIndex(VectorIndex):
 
 
 def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
-    """Finds the vectors that may have the largest products with a query: rows, int64 [number], ascending.
+    """Finds the `number` vectors that are most likely to have large inner products with a query.
 
-    The queries are a sample of those that will be asked, at least one. A query q is the mean query m and a
-    rest, so that q · v <= m · v + |q - m| |v| (Cauchy & Schwarz). In |v| count only the dimensions in which
-    queries differ. Vectors are ordered by that bound at the median length of the rest.
+    The inner product of a query q and a vector v is at most m · v + |q - m| |v|, where m is the mean of all
+    queries (Cauchy-Schwarz inequality). The function ranks each vector v by m · v + r |v|, where m is the
+    mean of the sampled `queries` and r is the median distance of a query from m. The length |v| leaves out
+    the dimensions in which all sampled queries are equal.
+
+    Returns:
+        The rows of the vectors, int64 [number], ascending.
     """
     mean = queries.mean(axis=0)
     rest = queries - mean
@@ -94,7 +100,7 @@ def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
 
 
 def _highest(values: Floats, k: int) -> Rows:
-    """Finds the columns of the k highest numbers of each row, in no order; 1 <= k <= number of columns."""
+    """Finds the columns of the k highest numbers of each row, in any order; k is at least 1."""
     num_rows, num_columns = values.shape
     num_groups = num_columns // _GROUP
     if num_groups <= k:

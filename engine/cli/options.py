@@ -14,9 +14,9 @@ DEFAULT_INDEX = "movie-index"
 PATH = click.Path(path_type=Path)
 
 option = partial(click.Option, show_default=True)
-"""Makes an option with a value, whose default the help text shows."""
+"""Makes an option that takes a value; the help text shows the default value."""
 flag = partial(click.Option, is_flag=True)
-"""Makes an option without a value, which is True if the option is given."""
+"""Makes an option that takes no value, and that is True if the option is given."""
 
 INDEX = option(
     ["--index"],

@@ -29,7 +29,7 @@ Share = Annotated[float, at_least(0.0, 1.0)]
 Penalty = Annotated[float, at_least(0.0)]
 
 RENAMED = {"relevance.max_epochs": "relevance.max_rounds", "rating.max_epochs": "rating.max_rounds"}
-"""The new name of each renamed setting, by the old name, which is still read."""
+"""The new name of each renamed setting, by its old name; files that use an old name are still read."""
 GONE = (
     *("split.validation_share", "relevance.members_up_to", "relevance.num_targets"),
     *(f"relevance.{name}" for name in ("patience", "batch_size", "round_size", "reviewer_dropout")),
@@ -39,7 +39,7 @@ GONE = (
     *("neighbours.num_linear_neighbours", "cold.max_words", "cold.features", "cold.num_neighbours"),
     *("index.audit_k", "index.audit_reviewers"),
 )
-"""Former settings, whose values are fixed now; the manifests of older indexes may hold former settings."""
+"""Settings of earlier versions that can no longer be set; manifests of older indexes may still hold them."""
 
 
 class _Section:
@@ -98,8 +98,9 @@ class SplitConfig(_Section):
     """Says which reviews are held out to measure a build and to choose the weights of a score's parts."""
 
     test_share: Annotated[float, at_least(0.0, 0.5)] = 0.2
-    """The share of each reviewer's reviews, the last ones, that is held out to measure a build. Set
-    `test_share` to 0 to skip the training that is only for measuring, when the figures are already known."""
+    """The share of each reviewer's reviews that is held out to measure a build; the latest reviews are held
+    out. Set `test_share` to 0 to skip the training that is only for measuring, when the figures are already
+    known."""
     max_holdouts: Annotated[int, at_least(1, 20)] = 4
     """The largest number of trainings that validate on held-out reviews, to choose the number of rounds and
     the weights of a score's parts; one training is enough if about 670 likes or more are held out. Set
@@ -202,8 +203,8 @@ class NeighboursConfig(_Section):
     Lower `linear_up_to` when this model takes too much memory, which grows with the square of the number of
     movies, or too much time, which grows with the third power."""
     linear_l2: Annotated[float, at_least(1e-3)] = 100.0
-    """The L2 penalty of the linear item-item model, in reviewers; multiples of this penalty are tried on
-    held-out likes. Change `linear_l2` as `engine tune` finds."""
+    """The L2 penalty of the linear item-item model, which tries multiples of this penalty on held-out likes.
+    Change `linear_l2` as `engine tune` finds."""
     num_content_neighbours: Annotated[int, at_least(0)] = 100
     """The number of movies with similar metadata that are tried as neighbours of each movie. Set
     `num_content_neighbours` to 0 when the metadata does not say which movies people like."""

@@ -1,9 +1,9 @@
 """Converts settings from mappings or text, checks the settings, and fills dataclasses with the settings.
 
-This module names no setting; `engine/config/sections.py` defines the settings. A section of settings is a
-frozen, keyword-only dataclass. The type of a field is a boolean, a number, text, None or one of the former, a
-tuple of one type, a mapping of text to text, or another section. The rules of a field stand in the annotation
-of the field's type, such as `Annotated[int, at_least(1)]`.
+The code in this file works for any setting; `engine/config/sections.py` defines the settings. A section of
+settings is a frozen, keyword-only dataclass. The type of a field is a boolean, a number, a text, a tuple of
+one type, a mapping of text to text, or another section; the type of a field may also allow None. The rules of
+a field stand in the annotation of the field's type, such as `Annotated[int, at_least(1)]`.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown_setting(setting: str, known: Iterable[str]) -> ConfigError:
-    """Makes the error for an unknown name of a setting, which suggests the most similar known names."""
+    """Makes the error for an unknown name of a setting; the error suggests the most similar known names."""
     names = list(known)
     last_words = {name.rpartition(".")[2]: name for name in names}
     wanted = setting.rpartition(".")[2]

@@ -1,8 +1,8 @@
 """Makes the top lists of very many reviewers as arrays of rows and scores, to be written to files.
 
-If no option except `all_variants` is set, all lists of a batch of reviewers are made at once. If another
-option is set, or for lists with fewer than k movies, `ListMaker` makes the lists one by one. Lists made at
-once and lists made one by one hold the same movies.
+All lists of a batch of reviewers are made at once, unless an option other than `all_variants` is set.
+`ListMaker` makes lists one by one if another option is set, and makes every list again that holds fewer than
+k movies. The lists made at once hold the same movies as the lists made one by one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ListColumns(NamedTuple):
     """Holds the concatenated lists of several reviewers as columns with one value for each listed movie."""
 
     places: Rows
-    """The position, in the reviewers asked for, of each listed movie's reviewer, int64 [num], ascending."""
+    """The position of each listed movie's reviewer among all reviewers asked for, int64 [num], ascending."""
     ranks: NDArray[np.int32]
     """The rank of each movie in its list, int32 [num], counted from 1."""
     movie_rows: Rows
@@ -34,14 +34,14 @@ class ListColumns(NamedTuple):
     scores: Floats
     """The score of each listed movie, float32 [num]."""
     relevance: Floats
-    """The score of each listed movie without the chance of a like, float32 [num]."""
+    """The relevance of each listed movie, float32 [num], which is the score without the chance of a like."""
     predicted_ratings: Floats | None
     """The mean of each predicted rating, float32 [num], in stars; None if the data has no ratings."""
     like_probabilities: Floats | None
     """The chance that each movie is liked, float32 [num], 0 to 1; None if the data has no ratings."""
 
     def select(self, chosen: Rows | NDArray[np.bool_]) -> ListColumns:
-        """Selects listed movies from every column, by their positions or by a mask, bool [num]."""
+        """Selects listed movies from every column; `chosen` holds their positions, or a mask, bool [num]."""
         columns: Any = (None if column is None else column[chosen] for column in self)
         return ListColumns(*columns)
 
@@ -49,7 +49,7 @@ class ListColumns(NamedTuple):
     def joined(cls, parts: Sequence[ListColumns], lengths: Sequence[int]) -> ListColumns:
         """Concatenates the columns of one or more parts; `lengths` holds each part's number of reviewers.
 
-        The `places` of each part are raised by the number of reviewers in all earlier parts.
+        The number of reviewers in all earlier parts is added to the `places` of each part.
         """
         starts = np.cumsum([0, *lengths[:-1]])
         moved = [part._replace(places=part.places + start) for part, start in zip(parts, starts, strict=True)]
@@ -60,7 +60,7 @@ class ListColumns(NamedTuple):
 
 
 class ColumnMaker:
-    """Makes the lists of reviewers of the index as columns, from the candidates that `source` finds."""
+    """Makes lists for reviewers of the index as columns, from the candidates that `source` finds."""
 
     def __init__(self, source: CandidateSource, lists: ListMaker) -> None:
         self._model = source.model
@@ -119,7 +119,7 @@ class ColumnMaker:
 
 
 class _FilmSource(CandidateSource):
-    """Replaces each candidate by the most reviewed variant of its film, and removes films already seen."""
+    """Replaces each candidate by the most reviewed variant of its film, and removes films that were seen."""
 
     def __init__(self, source: CandidateSource, films: Rows) -> None:
         super().__init__(source.model, source.index, source.num_candidates)

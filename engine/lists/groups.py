@@ -1,8 +1,9 @@
 """Makes one top list for a group of reviewers, such as a household, from the scores of all members.
 
-Scores of different members have different scales, so that a plain mean of the scores would follow the member
-with the largest standard deviation. Each member's scores are therefore first normalised to mean 0 and
-standard deviation 1 over the unseen candidates of all members, whatever the options of the list.
+The scores of different members have different scales, so that a plain mean of the scores would follow the
+member whose scores have the largest standard deviation. To give all members the same influence, each member's
+scores are normalised to mean 0 and standard deviation 1 over the unseen candidates of all members. The
+options of a list do not change the normalisation.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from engine.model.values import Reviewer, Scores
 from engine.questions.options import ListOptions
 
 STRATEGIES = ("average", "least-misery")
-"""How a group's score is made: the mean or the lowest of the members' scores (O'Connor et al. 2001)."""
+"""The ways to make a group's score: the mean or the lowest of the members' scores (O'Connor et al. 2001)."""
 
 
 class Group(Recipient):
     """A group of reviewers who receive one list; a movie that any member has seen counts as seen.
 
-    `members` holds each member by reviewer id.
+    Args:
+        members: the parts of scores that depend on each member, by reviewer id.
+        strategy: one of `STRATEGIES`.
 
     Raises:
         ConfigError: the group has no member, or the strategy is not one of `STRATEGIES`.
@@ -59,8 +62,9 @@ class Group(Recipient):
     def scores(self, movie_rows: Rows) -> Scores:
         """Scores some movies for the group, by the strategy.
 
-        With "average" the chance of each rating level is the mean of the members' chances. With
-        "least-misery" the chances are copied from the member whose predicted rating of the movie is lowest.
+        With the strategy "average", the chance of each rating level is the mean of the members' chances. With
+        the strategy "least-misery", the chances of a movie's rating levels are the chances for the member
+        whose predicted rating of the movie is lowest.
         """
         parts = [member.scores(movie_rows) for member in self._members]
         score = self._combined(self._normalised([part.score for part in parts]))
@@ -77,8 +81,9 @@ class Group(Recipient):
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """Finds the reviews that add most to the group's score of each movie.
 
-        With "average" every member's reviews count. With "least-misery" only the member with the lowest
-        normalised score of the movie counts.
+        With the strategy "average", the reviews of every member can be reasons. With the strategy
+        "least-misery", only the reviews of the member with the lowest normalised score of the movie can be
+        reasons.
         """
         normalised = self._normalised([member.scores(movie_rows).score for member in self._members])
         share = np.full(normalised.shape, 1.0 / len(self._members))
@@ -116,12 +121,12 @@ class Group(Recipient):
         return list(zip(*columns, strict=True))
 
     def _normalised(self, scores: Sequence[Floats]) -> Doubles:
-        """Normalises scores by each member's mean and deviation: float64 [num_members, num_movies]."""
+        """Subtracts each member's mean score, divides by the deviation: float64 [num_members, num_movies]."""
         normalised: Doubles = (np.stack(scores) - self._means[:, None]) / self._spreads[:, None]
         return normalised
 
     def _combined(self, values: Doubles) -> Floats:
-        """Takes the mean or minimum over members, float64 [num_members, num_movies]: float32 [num_movies]."""
+        """Returns the mean or the minimum over members of `values`, which is [num_members, num_movies]."""
         combined: Doubles = values.min(axis=0) if self._least else values.mean(axis=0)
         return combined.astype(np.float32)
 
@@ -129,7 +134,7 @@ class Group(Recipient):
 def group_list(
     lists: ListMaker, members: Mapping[str, Reviewer], strategy: str, k: int, options: ListOptions
 ) -> TopList:
-    """Makes the top list of a group, with the rating of each movie that is predicted for each member.
+    """Makes the top list of a group; each listed movie carries the rating predicted for each member.
 
     Raises:
         EngineError: the group has no member, or an argument is wrong; `ListMaker.make` lists the errors.
@@ -144,7 +149,7 @@ def group_list(
 
 
 def _strongest(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """Sums members' reasons that name the same reviewed movie; returns the `MOST_REASONS` largest sums."""
+    """Adds up members' reasons that name the same reviewed movie; keeps the `MOST_REASONS` largest sums."""
     by_movie: dict[str, Reason] = {}
     for reason in reasons:
         known = by_movie.get(reason.movie_id)

@@ -1,4 +1,4 @@
-"""Makes top lists: finds candidate movies, removes excluded movies, and keeps the k highest scores."""
+"""Makes top lists: finds candidates, removes excluded movies, and keeps the movies of highest score."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class RatedFields(TypedDict, total=False):
-    """Holds the fields of an answer that describe a predicted rating; empty if the data has no ratings."""
+    """Holds an answer's fields that describe a predicted rating; holds none if the data has no ratings."""
 
     predicted_rating: float
     median_rating: float
@@ -37,7 +37,7 @@ class RatedFields(TypedDict, total=False):
 
 
 class _Pool(NamedTuple):
-    """Holds the movies from which a list is chosen: the highest scores of the movies that may be listed."""
+    """Holds the movies from which a list is chosen: those of highest score among all that may be listed."""
 
     rows: Rows
     """The rows of the movies, int64 [num], highest score first, and by row among equal scores."""
@@ -51,9 +51,15 @@ class _Pool(NamedTuple):
 class ListMaker:
     """Makes top lists for recipients of any kind: a reviewer, a newcomer, a group, or an unknown reviewer.
 
-    `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending.
-    `movie_counts` holds the number of reviews of each movie, int [num_movies]. `cold` marks the movies that
-    have no reviews and are known by metadata alone, bool [num_movies].
+    Args:
+        model: the model that scores movies.
+        candidates: finds the movies that are scored.
+        movies: maps movie ids to rows.
+        cards: the fields that answers show of each movie.
+        matching_rows: returns the rows of the movies that meet an SQL condition, int64, ascending.
+        variants: says which movies are one film.
+        movie_counts: the number of reviews of each movie, int [num_movies].
+        cold: marks the movies that have no reviews and are known by metadata alone, bool [num_movies].
     """
 
     def __init__(
@@ -79,7 +85,7 @@ class ListMaker:
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
         """Makes the top list of each reviewer, highest score first, and by movie id among equal scores.
 
-        A list holds k movies, k at least 1, or fewer if fewer movies meet the conditions of the options.
+        A list holds fewer than k movies only if fewer than k movies meet the conditions of the options.
 
         Raises:
             ConfigError: `k` is less than 1, or an option is out of range.
@@ -108,10 +114,17 @@ class ListMaker:
         return lists
 
     def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
-        """Makes one top list for a recipient of any kind, such as a group, as `make` does for reviewers.
+        """Makes one top list for a recipient of any kind, such as a group or an unknown reviewer.
 
-        If no option names or filters movies, the candidates, int64, ascending, are scored. If fewer than k
-        candidates may be listed, every movie is scored.
+        If the options name or filter movies, every movie that meets the options is scored. If the options set
+        no condition on movies, the movies of `candidates` are scored, or every movie if fewer than k
+        candidates may be listed.
+
+        Args:
+            recipient: the recipient of the list.
+            candidates: the rows of the movies to score, int64, ascending.
+            k: how many movies the list holds, at least 1.
+            options: what the list may hold.
 
         Raises:
             EngineError: `k` or an option is wrong; `make` lists the errors.
@@ -165,7 +178,7 @@ class ListMaker:
         return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
-        """Removes seen and excluded movies from some movies and their variants: int64 rows, ascending."""
+        """Adds the variants of `rows`, and removes seen and excluded movies; returns ascending int64 rows."""
         if conditions.rows is None and self.variants and not options.all_variants:
             rows = self.variants.complete(rows)
         if conditions.excluded is not None:
@@ -177,7 +190,7 @@ class ListMaker:
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
-        """Returns, for each movie, a number that is highest for the variant of a film to list: float64 [num].
+        """Ranks the variants of films: returns a number for each movie, highest for the variant to list.
 
         A variant in the wanted format comes before other variants; otherwise the number of reviews decides.
         """
@@ -231,7 +244,7 @@ class ListMaker:
         return answers
 
     def _others(self, row: int) -> tuple[OtherVariant, ...]:
-        """Describes the other variants of a movie's film, the variant with most reviews first."""
+        """Describes the other variants of a movie's film, most reviewed first."""
         rows = self.variants.of(row)
         rows = rows[rows != row]
         named = []
@@ -244,7 +257,7 @@ class ListMaker:
 
 
 def rated_fields(model: Model, probabilities: Floats | None, num: int) -> list[RatedFields]:
-    """Returns the rating fields of `num` answers from the chances of levels, float32 [num, num_levels]."""
+    """Computes the rating fields of `num` answers from the chances of rating levels, [num, num_levels]."""
     if probabilities is None or model.rating is None:
         return num * [RatedFields()]
     predicted = model.rating.summarize(probabilities)
@@ -267,7 +280,7 @@ def _pick(scores: Scores, places: Rows) -> Scores:
 
 
 def _depth(k: int, options: ListOptions) -> int:
-    """Returns how many movies a list of k movies is chosen from: more than k with diversity or novelty."""
+    """Returns how many movies a list is chosen from: k, or more if the options ask for a varied list."""
     if not options.is_varied:
         return k
     from engine.lists.variety import pool_size

@@ -14,7 +14,7 @@ from engine.model.values import Scores
 from engine.questions.options import ListOptions
 
 _NUM_CANDIDATES = 200
-"""The number of most popular movies from which a list is chosen, if no condition filters movies."""
+"""The number of movies from which a list is chosen if no condition filters movies; the most popular count."""
 
 
 class UnknownReviewer(Recipient):
@@ -44,7 +44,7 @@ class UnknownReviewer(Recipient):
 def popular_list(lists: ListMaker, popularity: Floats, k: int, options: ListOptions) -> TopList:
     """Makes the top list of an unknown reviewer from the popularity of each movie, float32 [num_movies].
 
-    The attribute `fallback` of the list is "popular".
+    The attribute `fallback` of the returned list is "popular".
     """
     candidates = np.sort(k_highest(popularity, max(_NUM_CANDIDATES, k)))
     top = lists.make_for(UnknownReviewer(lists.model, popularity), candidates, k, options)

@@ -1,8 +1,9 @@
 """Describes the recipient of a top list: the movies seen, the scores of movies, and the reasons for scores.
 
-A reason is a review of the recipient with a contribution: the score of a movie, minus the score of the movie
-without the review. Every score depends on sums over the recipient's reviews, so a review is left out by
-subtracting the review's term from the sums.
+A reason names a review of the recipient and the contribution of the review: the score of a movie, minus the
+score that the movie would have without the review. A score without a review is fast to compute: every score
+depends on sums over the recipient's reviews, so that subtracting the review's term from the sums leaves the
+review out.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from engine.model.values import Reviewer, Scores
 MOST_REASONS = 3
 """The greatest number of reviews that are named as reasons of one recommendation."""
 _PAIRS_AT_ONCE = 200_000
-"""The number of pairs of movie and review that are computed at once; a pair takes some hundred bytes."""
+"""The number of pairs of movie and review for which contributions are computed at once; a pair takes some
+hundred bytes."""
 
 
 class Recipient(Protocol):
-    """Receives a top list; the score of a movie must not depend on the other movies in the same call."""
+    """Receives a top list, and scores movies; a movie's score must not depend on the other movies scored."""
 
     seen_rows: NDArray[np.integer]
     """The rows of the movies that count as seen by the recipient, int [num]."""
@@ -40,9 +42,10 @@ class Recipient(Protocol):
         ...
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best, and returns their positions in `movie_rows` too.
+        """Scores the movies that may be among the k best; also returns their positions in `movie_rows`.
 
-        Scores all of the movies, unless a recipient can rule movies out by a bound on their scores.
+        A recipient that has an upper bound of each score may leave out movies whose bound is too low; every
+        other recipient scores all movies.
         """
         return np.arange(len(movie_rows)), self.scores(movie_rows)
 
@@ -54,7 +57,11 @@ class Recipient(Protocol):
 class OneReviewer(Recipient):
     """A single reviewer who receives a list: a reviewer of the index or a newcomer.
 
-    `movies` and `cards` give the ids and titles of the movies whose reviews are named as reasons.
+    Args:
+        model: the model that scores movies.
+        reviewer: the parts of scores that depend on the reviewer.
+        movies: gives the ids of movies that reasons name.
+        cards: gives the titles of movies that reasons name.
     """
 
     def __init__(self, model: Model, reviewer: Reviewer, movies: IdTable, cards: MovieCards) -> None:
@@ -69,13 +76,13 @@ class OneReviewer(Recipient):
         return self._model.rescore(self.reviewer, movie_rows)
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best, and predicts no ratings for other movies."""
+        """Scores the movies that may be among the k best, without predicting ratings of other movies."""
         return self._model.rescore_best(self.reviewer, movie_rows, k)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """Finds up to `MOST_REASONS` reviews of the reviewer that add most to each movie's score.
 
-        A review with a contribution of 0 or less is no reason, unless the reviewer has no other review.
+        A review with a contribution of 0 or less is not a reason, unless it is the reviewer's only review.
         """
         only = len(self.reviewer.history.movie_rows) == 1
         found = strongest_contributions(self._model, self.reviewer, movie_rows, MOST_REASONS)
@@ -90,7 +97,7 @@ class OneReviewer(Recipient):
         ]
 
     def _reason(self, place: int) -> Reason:
-        """Describes the review at a position of the history as a reason with contribution 0."""
+        """Makes a reason with contribution 0 from the review at a position of the reviewer's history."""
         row, level = (int(rows[place]) for rows in self.reviewer.history)
         head = self._model.rating
         rating = None if head is None else round(float(head.levels[level]), 4)
@@ -104,7 +111,8 @@ class Contributions(NamedTuple):
     places: Rows
     """The positions of the reviews in the history, int64 [num_movies, num_strongest]."""
     amounts: Doubles
-    """The part of the score that each review adds, float64 [num_movies, num_strongest], descending."""
+    """How much each review adds to the score of each movie, float64 [num_movies, num_strongest],
+    descending."""
 
 
 def strongest_contributions(
@@ -135,7 +143,7 @@ def _contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Double
 def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -> Doubles:
     """Returns how much each review adds to the relevance of each movie, float64 [num_movies, num_reviews].
 
-    The relevance includes the weights of the reviewed movies that are neighbours of the movie.
+    Relevance includes the similarity of a movie to the reviewed movies in the movie's list of neighbours.
     """
     head = model.relevance
     ages = np.arange(len(history.movie_rows), 0, -1)
@@ -161,11 +169,19 @@ def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -
 
 
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
-    """Sums the weighted terms of a history with one review left out, for each review in turn.
+    """Leaves out each review of a history in turn, and sums the weighted terms of the remaining reviews.
 
-    Leaving a review out makes every older review newer by one, so that an older review takes the weight of
-    the next newer review. `terms` and the returned sums are float64 [num_movies, num_reviews], oldest review
-    first. `fading` holds the weight of each review of the whole history by age, float64 [num_reviews].
+    The weight of a review falls with its age, which counts the reviews from the latest to the review. If a
+    review is left out, the age of every older review falls by one, so that every older review gets the weight
+    that the next newer review had.
+
+    Args:
+        terms: the term of each review in the score of each movie, float64 [num_movies, num_reviews], oldest
+            review first.
+        fading: the weight of each review in the whole history, float64 [num_reviews], oldest review first.
+
+    Returns:
+        The sum without each review, float64 [num_movies, num_reviews].
     """
     kept = terms * fading
     moved = terms[:, :-1] * fading[1:]
@@ -179,7 +195,7 @@ def _like_contributions(
 ) -> Doubles:
     """Returns how much each review adds to the log chance of a like, float64 [num_movies, num_reviews].
 
-    `taste` is the reviewer's vector, bias and log scale in the rating head, from the whole history.
+    `taste` holds the reviewer's vector, bias and log scale in the rating head, computed from all reviews.
     """
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]

@@ -1,6 +1,6 @@
 """Varies a top list: prefers movies that are unlike each other, and movies with few reviews.
 
-Movies are chosen from the pool, the candidates of highest score, so that a varied list still suits its
+The movies of a varied list are chosen among the candidates of highest score, so that the list still suits its
 reviewer.
 """
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from engine.arrays import Doubles, Rows
 
 _LEAST_POOL = 100
-"""The least number of candidates in the pool from which a varied list is chosen."""
+"""The least number of candidates from which a varied list is chosen."""
 _POOL_PER_PLACE = 5
-"""The number of candidates in the pool for each movie of a long list."""
+"""The number of candidates for each movie of a list, from which a long varied list is chosen."""
 _LEAST_SPREAD = 1e-9
-"""Standard deviations below this are rounding errors of equal values."""
+"""Standard deviations below this number are treated as rounding errors of equal values."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
-"""Weights of the similarity to already chosen movies against the score; each weight grows one list."""
+"""The weights of the similarity to movies chosen before, against the score; each weight grows one list."""
 
 
 def pool_size(k: int) -> int:
@@ -29,13 +29,16 @@ def pool_size(k: int) -> int:
 def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
     """Lowers the scores of movies with many reviews, to make a list prefer lesser known movies.
 
-    The logarithm of one more than a movie's number of reviews is centred, scaled to the standard deviation of
-    the scores, multiplied by the novelty, and subtracted from the movie's score. With novelty 1, one standard
-    deviation more in the logarithm costs a movie one standard deviation of score. For a fixed pool, a higher
-    novelty lowers the mean logarithm and the mean score of the k best movies.
+    Each movie gets a penalty: the logarithm of one more than the movie's number of reviews. The penalties are
+    centred, scaled to the standard deviation of the scores, multiplied by the novelty, and subtracted from
+    the scores. With novelty 1, a penalty one standard deviation above the mean lowers a score by one standard
+    deviation of the scores. For the same candidates, a higher novelty never raises the mean logarithm of the
+    numbers of reviews of the k best movies.
 
-    The scores and the numbers of reviews, `counts`, are arrays of shape [num]. The novelty lies between 0,
-    which leaves the scores unchanged, and 1.
+    Args:
+        scores: the score of each movie, [num].
+        counts: the number of reviews of each movie, [num].
+        novelty: 0, which leaves the scores unchanged, to 1.
     """
     plain = np.asarray(scores, dtype=np.float64)
     fame = np.log1p(np.asarray(counts, dtype=np.float64))
@@ -48,19 +51,24 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
 
 
 def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity: float) -> Rows:
-    """Returns the ascending positions of k movies of a pool that score high and are unlike each other.
+    """Chooses k movies that score high and are unlike each other; returns their positions, ascending.
 
-    1. Grow one list, movie by movie, by maximal marginal relevance for each weight of `_TRADE_OFFS`
-       (Carbonell and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The grown lists do
-       not depend on `diversity`.
-    2. Return the list with the highest `(1 - diversity) * score + diversity * list_diversity`, where the mean
-       score and the list diversity are scaled to 0 to 1 over the grown lists.
+    1. For each weight of `_TRADE_OFFS`, a list of k movies is grown by maximal marginal relevance (Carbonell
+       and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The grown lists do not depend
+       on `diversity`.
+    2. Among the grown lists, the list with the highest `(1 - diversity) * score + diversity * list_diversity`
+       is returned. The mean score and the diversity of a list are first scaled to 0 to 1 over all grown
+       lists.
 
-    A greedy list does not always get more diverse with a higher trade-off weight. The choice among fixed
-    lists is monotone: a higher `diversity` never chooses a less diverse list or a list of higher score.
+    A greedily grown list is not always more diverse if similarity to the chosen movies weighs more. Choosing
+    among fixed lists makes sure that a higher `diversity` never returns a less diverse list or a list of
+    higher score.
 
-    The scores descend, float64 [num]. The vectors have the shape [num, dim]. The diversity lies between 0,
-    which returns the first k positions, and 1.
+    Args:
+        scores: the score of each movie, float64 [num], descending.
+        vectors: the vector of each movie, [num, dim].
+        k: how many movies are chosen.
+        diversity: 0, which returns the first k positions, to 1.
     """
     k = min(k, len(scores))
     if diversity == 0 or k == len(scores):
@@ -85,8 +93,8 @@ def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
 def list_diversity(unit: Doubles) -> float:
     """Returns the diversity of a list: the mean of 1 - cosine over all pairs of its movies, 0 to 2.
 
-    `unit` holds the vector of each movie, float64 [num, dim], scaled to length 1. The diversity of fewer than
-    two movies is 0.
+    The vectors of the movies, `unit`, are float64 [num, dim], scaled to length 1. The diversity of a list of
+    fewer than two movies is 0.
 
     Example:
         >>> list_diversity(np.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -100,7 +108,7 @@ def list_diversity(unit: Doubles) -> float:
 
 
 def _greedy_lists(gains: Doubles, unit: Doubles, k: int) -> NDArray[np.int64]:
-    """Grows a list of k movies for each trade-off weight: ascending positions, int64 [num_trade_offs, k]."""
+    """Grows a list of k movies with each weight: ascending positions, int64 [num_trade_offs, k]."""
     every = np.arange(len(_TRADE_OFFS))
     lists = np.empty((len(_TRADE_OFFS), k), dtype=np.int64)
     nearest = np.zeros((len(_TRADE_OFFS), len(gains)))

@@ -1,1 +1,1 @@
-"""Scores movies with the trained model, in NumPy: two heads, tables, histories."""
+"""Scores movies with the trained model in NumPy, by predicted relevance, ratings and similar movies."""

@@ -17,14 +17,17 @@ from engine.model.histories import Histories, History, recency_weights
 class RelevanceHead:
     """Predicts whether a reviewer will review a movie, by the inner product of two vectors.
 
-    The reviewer's vector ends with a 1 and the movie's vector ends with the movie's bias. So a vector index
-    over the movie vectors ranks movies by the score that the network was trained on.
+    The reviewer's vector ends with a 1, and the movie's vector ends with the movie's bias, so that the inner
+    product includes the bias. A vector index over the movie vectors ranks movies by the inner product, which
+    is the score that the network was trained on.
 
     Attributes:
         movie_vectors: float32 [num_movies, embedding_dim + 1]; the last column is the movie's bias.
-        history_vectors: float32 [num_movies, embedding_dim], what a review adds to its reviewer's vector.
-        reviewer_embeddings: float32 [num_reviewers, embedding_dim], added to the pooled history.
-        level_weights: float32 [max(num_levels, 1)], the weight of a review with each rating level.
+        history_vectors: float32 [num_movies, embedding_dim], the vector that a review of the movie adds to
+            the reviewer's vector.
+        reviewer_embeddings: float32 [num_reviewers, embedding_dim], the vector of each reviewer that is added
+            to the pooled history.
+        level_weights: float32 [max(num_levels, 1)], the weight of a review by its rating level.
         recency_power: the n-th last review of a history has the weight `n ** -recency_power`.
         max_history: the number of each reviewer's latest reviews that are pooled.
     """
@@ -38,13 +41,13 @@ class RelevanceHead:
 
     @property
     def embedding_dim(self) -> int:
-        """Returns the dimension of a reviewer's vector, without the 1 at the end."""
+        """Returns the dimension of a reviewer's vector in the relevance head, without the 1 at the end."""
         return int(self.history_vectors.shape[1])
 
     def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
-        """Pools histories into the reviewers' query vectors, float32 [num, embedding_dim + 1].
+        """Computes reviewers' vectors from their histories, float32 [num, embedding_dim + 1].
 
-        `reviewer_rows` is None for reviewers who were not trained on.
+        If `reviewer_rows` is None, the reviewers were not trained on and have no embeddings.
         """
         recent = histories.latest(self.max_history)
         fading = recency_weights(recent.ages, self.recency_power)
@@ -75,7 +78,7 @@ class RatingPrediction(NamedTuple):
 
 
 class Tastes(NamedTuple):
-    """Holds each reviewer's vector, bias and scale in the rating head."""
+    """Holds the vector, bias and log scale of each of several reviewers in the rating head."""
 
     vectors: Floats
     """float32 [num, dim], each reviewer's vector, pooled from the reviewer's history."""
@@ -85,17 +88,18 @@ class Tastes(NamedTuple):
     """float32 [num], the log of each reviewer's scale; a high scale means predictable ratings."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
-        """Copies the vectors, biases and log scales of the reviewers at some positions, in that order."""
+        """Copies the vectors, biases and log scales of the reviewers at the positions in `places`."""
         return Tastes(self.vectors[places], self.biases[places], self.log_scales[places])
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatingHead:
-    """Predicts the probability of each rating level that a reviewer may give to a movie.
+    """Predicts the probability of each rating level for a rating of a movie by a reviewer.
 
     The location of a rating, in logits, is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v,
-    u * v)`. The chance of a rating at or under level `l` is `sigmoid(scale * (thresholds[l] - location))`:
-    the ordinal (proportional odds) model of McCullagh (1980), with a scale for each reviewer and movie.
+    u * v)`, where u is the reviewer's vector and v is the movie's vector. The chance of a rating at or below
+    level `l` is `sigmoid(scale * (thresholds[l] - location))`, as in the ordinal (proportional odds) model of
+    McCullagh (1980). The scale is the product of factors of the reviewer, of the movie and of the MLP.
 
     Attributes:
         levels: float32 [num_levels], the ratings that a reviewer can give, in stars, ascending.
@@ -131,15 +135,15 @@ class RatingHead:
         return above
 
     def pulls(self, reviews: Histories | History) -> Floats:
-        """Returns what each review adds to the reviewer's vector: float32 [num_reviews, dim]."""
+        """Returns the vector that each review adds to its reviewer's vector: float32 [num_reviews, dim]."""
         rows = self.history_vectors[reviews.movie_rows]
         pulls: Floats = rows[:, : self.dim] + self.above_means(reviews)[:, None] * rows[:, self.dim :]
         return pulls
 
     def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
-        """Computes each reviewer's vector from a history, and looks up the bias and the log scale.
+        """Computes reviewers' vectors from their histories, and looks up their biases and log scales.
 
-        `reviewer_rows` is None for reviewers who were not trained on; then each bias and log scale is 0.
+        If `reviewer_rows` is None, the reviewers were not trained on, and every bias and log scale is 0.
         """
         pooled = sums(self.pulls(histories), histories.offsets)
         pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]
@@ -152,10 +156,11 @@ class RatingHead:
     def locate(
         self, tastes: Tastes, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
     ) -> tuple[Floats, Floats]:
-        """Returns location and log scale of each rating's logistic distribution, each float32 [num].
+        """Computes the location and the log scale of each rating's logistic distribution: float32 [num].
 
         `tastes` holds the vector, bias and log scale of each movie's reviewer, or of one reviewer for all
-        movies. `interaction_weight` multiplies the location without the reviewer's and the movie's bias.
+        movies. The `interaction_weight` multiplies every term of a location except the reviewer's bias and
+        the movie's bias.
         """
         rows = self.movie_vectors[movie_rows]
         vectors, users = rows[:, : self.dim], tastes.vectors
@@ -171,7 +176,7 @@ class RatingHead:
         return location.astype(np.float32), log_scale.astype(np.float32)
 
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
-        """Returns each rating level's probability, float32 [num, num_levels], from the result of `locate`."""
+        """Converts results of `locate` to the probability of each rating level, float32 [num, num_levels]."""
         distance = self.thresholds[None, :] - location[:, None]
         scale = np.exp(np.minimum(np.maximum(log_scale, np.float32(-8)), np.float32(8)))
         # A level's chance is a difference of cumulative chances: 0, then sigmoids, then 1.
@@ -181,16 +186,16 @@ class RatingHead:
         return chances
 
     def mean(self, probabilities: Floats) -> Floats:
-        """Returns the mean ratings, float32 [...], of probabilities of levels, float32 [..., num_levels].
+        """Computes mean ratings, float32 [...], from chances of rating levels, float32 [..., num_levels].
 
-        The function avoids a matrix product: for rows of five numbers OpenBLAS computes with uninitialized
-        registers, and NumPy may then warn of invalid values although the result has none.
+        The function avoids a matrix product, because OpenBLAS reads uninitialized registers when rows hold
+        five numbers, which can make NumPy warn of invalid values although the result is right.
         """
         mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
         return mean
 
     def summarize(self, probabilities: Floats) -> RatingPrediction:
-        """Computes mean and median ratings from rating levels' probabilities, float32 [num, num_levels]."""
+        """Computes mean and median ratings from chances of rating levels, float32 [num, num_levels]."""
         at_or_under = np.cumsum(probabilities, axis=1)[:, :-1]
         median = self.levels[(at_or_under < 0.5).sum(axis=1)]
         return RatingPrediction(self.mean(probabilities), median, probabilities)

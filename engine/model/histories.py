@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from engine.arrays import distinct, spans
 
 _REVIEWS_AT_ONCE = 2**20
-"""Reviews in each part that `Histories.parts` gives, so that an array of a part takes some megabytes."""
+"""The number of reviews in each part that `Histories.parts` yields; an array of a part takes some
+megabytes."""
 _LOAD = 2**13
-"""Reviews in a batch of reviewers; some hundred neighbours of every reviewed movie are in memory at once."""
+"""The number of reviews in a batch of reviewers, limited because some hundred neighbours of every reviewed
+movie are in memory at once."""
 _LEAST_LOAD = 2**4
-"""Least number of reviews that a reviewer counts as in a batch, because each reviewer has a fixed cost."""
+"""The number of reviews as which a reviewer with fewer reviews counts in the size of a batch, because every
+reviewer has a fixed cost."""
 
 
 class History(NamedTuple):
@@ -34,11 +37,12 @@ class Histories:
     """Holds the histories of many reviewers in three arrays, which may be memory-mapped files."""
 
     offsets: NDArray[np.int64]
-    """int64 [num_reviewers + 1], the offset at which each history starts and the end of the last."""
+    """int64 [num_reviewers + 1], the position at which each history starts, and the end of the last
+    history."""
     movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the row of each reviewed movie."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], the position of each review's rating in the rating levels."""
+    """int8 [num_reviews], the position of each review's rating in the ascending rating levels."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -49,7 +53,7 @@ class Histories:
         return cls(np.array([0, len(history.movie_rows)]), history.movie_rows, history.level_rows)
 
     def of(self, reviewer_row: int) -> History:
-        """Returns the history of one reviewer, as views of the arrays of all histories."""
+        """Returns one reviewer's history; its arrays are views of the arrays of all histories."""
         begin, end = self.offsets[reviewer_row], self.offsets[reviewer_row + 1]
         return History(self.movie_rows[begin:end], self.level_rows[begin:end])
 
@@ -79,25 +83,31 @@ class Histories:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """Returns for each review the position of the review's history, int64 [num_reviews]."""
+        """Returns the position of each review's history among all histories, int64 [num_reviews]."""
         return np.arange(len(self)).repeat(self.lengths)
 
     @property
     def ages(self) -> NDArray[np.int64]:
-        """Numbers each history's reviews backwards, with 1 for the latest review: int64 [num_reviews]."""
+        """Numbers the reviews of each history backwards from 1, the latest review: int64 [num_reviews]."""
         return self.offsets[1:].repeat(self.lengths) - np.arange(len(self.movie_rows))
 
     def by_length(self, step: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Groups histories of similar length: the lengths in a group differ by less than `step`.
+        """Groups histories of similar length: lengths in the same group differ by less than `step`.
 
-        Yields for each group the greatest length allowed, and the histories' positions, int64, ascending.
+        Yields:
+            For each group, the greatest length that a history in the group may have, and the positions of the
+            histories in the group, int64, ascending.
         """
         lengths = -(-self.lengths // step) * step
         for length in distinct(lengths):
             yield int(length), np.flatnonzero(lengths == length)
 
     def batches(self, reviewer_rows: NDArray[np.integer]) -> list[tuple[int, int]]:
-        """Returns begin and end of each batch of reviewers; scoring a batch takes some 100 megabytes."""
+        """Divides `reviewer_rows` into batches; scoring the reviewers of a batch takes some 100 megabytes.
+
+        Returns:
+            The begin and the end of each batch as positions in `reviewer_rows`.
+        """
         rows = np.asarray(reviewer_rows)
         lengths = self.offsets[rows + 1] - self.offsets[rows]
         load = np.cumsum(np.maximum(lengths, _LEAST_LOAD)) // _LOAD
@@ -105,7 +115,7 @@ class Histories:
         return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
 
     def parts(self) -> Iterator[tuple[slice, Histories]]:
-        """Yields parts of about a million reviews, each a slice of reviewers and the reviewers' histories."""
+        """Yields parts with about a million reviews: a slice of reviewers, and the reviewers' histories."""
         cuts = np.searchsorted(self.offsets, np.arange(0, int(self.offsets[-1]), _REVIEWS_AT_ONCE))
         for begin, end in pairwise(distinct(np.array([0, *cuts, len(self)])).tolist()):
             offsets = self.offsets[begin : end + 1]
@@ -115,7 +125,7 @@ class Histories:
 
 
 def recency_weights(ages: NDArray[np.integer], power: float) -> NDArray[np.float32]:
-    """Returns the weight of each review by its age: the n-th last review of a history has `n ** -power`.
+    """Returns the weight of each review by age: the n-th last review of a history weighs `n ** -power`.
 
     Example:
         >>> recency_weights(np.array([3, 2, 1]), 1.0).round(3).tolist()

@@ -12,27 +12,31 @@ from engine.arrays import Doubles, Rows, distinct_places, places_held, spans, su
 from engine.model.histories import Histories
 
 _SORTED_UP_TO = 8
-"""Possible pairs of place and movie per neighbour found above which sorting is cheaper than counters."""
+"""If there are more possible pairs of reviewer and movie than this number for each neighbour found, sorting
+the pairs is faster than marking the pairs in an array."""
 _RATING_PRIOR = 0.2
-"""Prior weight of 0 stars in the mean rating of neighbours, so that few neighbours say little."""
+"""The weight of 0 stars in the mean rating of neighbours, which pulls the mean of few neighbours towards
+0."""
 _OFFSET_DAMPING = 15.0
-"""Number of reviews at which a reviewer's mean deviation from the movies' means has half its weight."""
+"""The number of reviews at which a reviewer's mean deviation from the movies' mean ratings is halved; the
+deviation is reduced less if the reviewer has more reviews."""
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourTable:
-    """Holds each movie's neighbours and their similarities, in three arrays, which may be memory-mapped."""
+    """Holds each movie's neighbours and their similarities in three arrays, in memory or memory-mapped."""
 
     offsets: NDArray[np.int64]
-    """int64 [num_movies + 1], the offset at which each movie's neighbours start and the end of the last."""
+    """int64 [num_movies + 1], the position at which each movie's neighbours start, and the end of the last
+    movie's neighbours."""
     movie_rows: NDArray[np.int32]
     """int32 [num_pairs], the row of each neighbour."""
     weights: NDArray[np.float32]
-    """float32 [num_pairs], the similarity of each neighbour, called its weight."""
+    """float32 [num_pairs], the similarity of each neighbour to its movie."""
 
     @property
     def num_movies(self) -> int:
-        """Returns the number of movies in the table, with or without neighbours."""
+        """Returns the number of movies in the table, including movies without neighbours."""
         return len(self.offsets) - 1
 
     def of(self, movie_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -41,7 +45,7 @@ class NeighbourTable:
         return self.movie_rows[begin:end], self.weights[begin:end]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
-        """Counts the neighbours of some movies, in total."""
+        """Counts the neighbours of all of some movies; a neighbour of two movies counts twice."""
         return int((self.offsets[np.asarray(movie_rows) + 1] - self.offsets[movie_rows]).sum())
 
     def spread(
@@ -51,14 +55,19 @@ class NeighbourTable:
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
     ) -> tuple[Rows, list[Doubles]]:
-        """Sums, for each neighbour of some movies, the neighbour's similarity times the movie's amount.
+        """Sums, for each neighbour of some movies, the movie's amount times the neighbour's similarity.
 
-        Each of `amounts`, float [num], holds a number for each movie and gets sums of its own. `places`,
-        int [num], is each movie's reviewer, from 0 to `num_places - 1`; each reviewer has separate sums.
+        Args:
+            movie_rows: the rows of the movies, int [num].
+            amounts: arrays with a number for each movie, float [num]; each array gets sums of its own.
+            places: the position of each movie's reviewer, int [num], from 0 to `num_places - 1`; each
+                reviewer gets sums of their own.
+            num_places: the number of reviewers.
 
         Returns:
             Pairs of reviewer and neighbour, each as one number `place * num_movies + movie_row`, int64
-            [num_pairs], ascending; for each of `amounts` the sums, float64 [num_pairs]. Other pairs have 0.
+            [num_pairs], ascending; and the sums of each pair for each of `amounts`, float64 [num_pairs]. The
+            sums of all pairs that are not returned are 0.
         """
         sources, found, lengths = self._neighbours(movie_rows, places)
         weights = self.weights[sources]
@@ -81,10 +90,13 @@ class NeighbourTable:
         *amounts: NDArray[np.floating],
         places: NDArray[np.integer] | None = None,
     ) -> list[Doubles]:
-        """Returns the sums of `spread` for some pairs only, which takes half the time if the pairs are few.
+        """Returns the sums of `spread` only for the pairs in `keys`, faster than `spread` for few pairs.
 
-        `keys` holds pairs of reviewer and movie, each as one number `place * num_movies + movie_row`. The
-        result has one array of sums, float64 [num_keys], for each of `amounts`.
+        The array `keys` holds pairs of reviewer and movie, each as one number `place * num_movies +
+        movie_row`.
+
+        Returns:
+            The sums of each pair, float64 [num_keys], for each of `amounts`.
         """
         wanted, positions = distinct_places(keys)
         columns, owners, weights = self._held(wanted, movie_rows, places)
@@ -92,9 +104,12 @@ class NeighbourTable:
         return [np.asarray(total, np.float64)[positions] for total in totals]
 
     def between(self, movie_rows: Rows, of_rows: NDArray[np.integer]) -> Doubles:
-        """Returns similarities of `movie_rows` as neighbours of `of_rows`: float64 [num_movies, num_others].
+        """Returns the similarity of each movie of `movie_rows` as a neighbour of each movie of `of_rows`.
 
-        `movie_rows` must not hold repeats; `of_rows` may hold repeats.
+        A movie may be repeated in `of_rows`, but not in `movie_rows`.
+
+        Returns:
+            float64 [len(movie_rows), len(of_rows)]; 0 for a movie that is not a neighbour.
         """
         order = movie_rows.argsort()
         columns, owners, weights = self._held(movie_rows[order], of_rows, None)
@@ -105,10 +120,11 @@ class NeighbourTable:
     def _held(
         self, ascending: Rows, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
     ) -> tuple[Rows, Rows, NDArray[np.float32]]:
-        """Finds movies' neighbours that occur in `ascending`, as numbers `place * num_movies + movie_row`.
+        """Finds which neighbours of some movies occur in `ascending`, which holds pairs like `spread`.
 
-        Returns for each neighbour found its position in `ascending`, the position in `movie_rows` of the
-        movie that has the neighbour, and the neighbour's similarity.
+        Returns:
+            For each neighbour found: the neighbour's position in `ascending`, the position in `movie_rows` of
+            the movie that has the neighbour, and the neighbour's similarity.
         """
         sources, found, lengths = self._neighbours(movie_rows, places)
         hits, columns = places_held(ascending, found)
@@ -119,8 +135,9 @@ class NeighbourTable:
     ) -> tuple[Rows, Rows, Rows]:
         """Looks up the neighbours of some movies.
 
-        Returns the neighbours' positions in the table, pairs of reviewer and neighbour, each as one number
-        `place * num_movies + movie_row`, and the number of neighbours of each movie.
+        Returns:
+            Three arrays: the position of each neighbour in the table; each pair of reviewer and neighbour as
+            one number `place * num_movies + movie_row`; and the number of neighbours of each movie.
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
@@ -134,7 +151,8 @@ class NeighbourTable:
 class MovieSums(NamedTuple):
     """Holds a sparse vector: a number for some movies, and 0 for every other movie.
 
-    For several reviewers `rows` holds pairs of reviewer and movie, as `place * num_movies + movie_row`.
+    A vector for several reviewers has a number for pairs of reviewer and movie; `rows` then holds each pair
+    as `place * num_movies + movie_row`, where `place` is the position of the reviewer.
     """
 
     rows: Rows
@@ -145,7 +163,7 @@ class MovieSums(NamedTuple):
     """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Looks up the numbers of some movies, or of a slice of all movies: float64 [num]."""
+        """Returns the numbers of some movies, or of a slice of all movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -157,10 +175,11 @@ class MovieSums(NamedTuple):
 
 
 def stars_above_expectation(above_means: NDArray[np.floating], histories: Histories) -> Doubles:
-    """Returns each review's rating minus the rating that the movie's mean and the reviewer's mean predict.
+    """Returns each rating minus the rating to expect from the movie's mean and the reviewer's mean.
 
-    `above_means` holds each rating minus the movie's mean rating, from `RatingHead.above_means`. The function
-    subtracts from `above_means` each reviewer's mean of `above_means`, damped for short histories.
+    The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
+    From each number in `above_means`, the mean of the same reviewer's numbers is subtracted, reduced towards
+    0 if the reviewer has few reviews.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -168,12 +187,12 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
 
 
 def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
-    """Computes weighted mean stars of neighbours, shrunk towards 0, from weighted sums and weights."""
+    """Divides weighted sums of stars by sums of weights; small weights shrink the means towards 0."""
     return totals / (weights + _RATING_PRIOR)
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Computes a reviewer's mean stars for movies' neighbours, with all reviews and without each one.
+    """Computes a reviewer's mean stars for movies' neighbours: from all reviews, and without each review.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.
@@ -195,9 +214,9 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourRatings:
-    """Computes on demand how far above expectation reviewers rated the neighbours of movies, in stars.
+    """Computes on demand how many stars above expectation reviewers rated the neighbours of movies.
 
-    `table` holds for each movie the movies that reviewers rated alike.
+    In `table`, the neighbours of a movie are the movies that the same reviewers rated similarly.
     """
 
     table: NeighbourTable
@@ -206,7 +225,7 @@ class NeighbourRatings:
     """float64 [num_reviews], each review's stars above expectation, from `stars_above_expectation`."""
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Returns stars for pairs of reviewer and movie, `place * num_movies + movie_row`: float64 [num]."""
+        """Returns the mean stars of each pair of reviewer and movie in `keys`: float64 [num]."""
         rows, places = self.histories.movie_rows, self.histories.places
         amounts = self.stars, np.ones(len(rows))
         if isinstance(keys, slice) or len(keys) > self.table.num_neighbours(rows):

@@ -1,9 +1,9 @@
-"""Computes the vectors, bias and scale of a newcomer, a reviewer whose history was not trained on.
+"""Computes the vectors, bias and scale of newcomers: reviewers whose reviews the model was not trained on.
 
 A newcomer's vectors are pooled from the newcomer's history. A newcomer's bias and log scale in the rating
 head are fitted to the newcomer's ratings in a few steps of Fisher scoring. Newcomers have no reviewer
-embedding in the relevance head, since embeddings fitted to the movies that newcomers reviewed improved no
-list (`benchmarks/newcomers.py`).
+embedding in the relevance head, because fitting an embedding to a newcomer's reviews did not improve the
+newcomer's list (`benchmarks/newcomers.py`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
-"""Penalties of the squared bias and the squared log scale in the log likelihood. The penalties were chosen on
-held-out reviews of histories of 1 to 500 reviews; the penalties of training overfit short histories."""
+"""The penalties of the squared bias and of the squared log scale in the log likelihood. The penalties were
+chosen on held-out reviews, in histories of 1 to 500 reviews; the penalties that are used in training would
+overfit short histories."""
 
 _STEPS = 8
-"""Number of Fisher scoring steps, after which biases and log scales have converged."""
+"""The number of Fisher scoring steps; biases and log scales have converged after this number."""
 _LONGEST_STEP = 1.0
-"""Largest change of a bias or a log scale in one step; longer steps may overshoot and diverge."""
+"""The largest change of a bias or a log scale in one step; longer steps may overshoot and diverge."""
 
 
 def newcomer(model: Model, history: History) -> Reviewer:
-    """Computes a newcomer's vectors, bias and scale from the newcomer's history, which may be empty."""
+    """Computes a newcomer's vectors, bias and scale from the newcomer's history; the history may be empty."""
     reviewer = model.reviewer(None, history)
     if model.rating is None or reviewer.taste is None or not len(history.movie_rows):
         return reviewer
@@ -36,11 +37,14 @@ def newcomer(model: Model, history: History) -> Reviewer:
 
 
 def rating_biases(head: RatingHead, histories: Histories) -> Floats:
-    """Fits the bias and the log scale of new reviewers in the rating head to their histories.
+    """Fits the biases and the log scales of newcomers in the rating head to the newcomers' ratings.
 
-    Each rating is predicted from the other reviews of the same history, like in training. Fisher scoring
-    maximizes the penalized ordinal log likelihood of all ratings (McCullagh 1980). Returns a bias and a log
-    scale for each history, float32 [num, 2], like `RatingHead.reviewer_biases`; 0 for an empty history.
+    Each rating is predicted from the other reviews of the same history, as in training. Fisher scoring
+    maximizes the penalized ordinal log likelihood of all ratings (McCullagh 1980).
+
+    Returns:
+        A bias and a log scale for each history, float32 [num, 2], as in `RatingHead.reviewer_biases`; both
+        are 0 for an empty history.
     """
     places, offsets = histories.places, histories.offsets
     own = np.zeros((len(histories), 2))
@@ -65,7 +69,7 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Returns for each review the reviewer's vector in the rating head, pooled from the other reviews."""
+    """Returns, for each review, its reviewer's rating-head vector as pooled from the other reviews alone."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
     # `RatingHead.tastes` divides by the root of reviews + 1: without one review, the history's length.
@@ -76,10 +80,11 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns the chance of each rating level, and the chance's derivatives.
+    """Returns the chance of each rating level, and the derivatives of the chance.
 
-    The derivatives are by the reviewer's bias and by the reviewer's log scale. The chances and the two
-    derivatives are float64 [num_reviews, num_levels].
+    Returns:
+        Three arrays, float64 [num_reviews, num_levels]: the chances, their derivatives by the reviewer's
+        bias, and their derivatives by the reviewer's log scale.
     """
     scale = np.exp(np.clip(log_scale + own[:, 1], -8.0, 8.0))[:, None]
     argument = scale * (distance - own[:, :1])
@@ -93,7 +98,7 @@ def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles
 
 
 def _solve(first: Doubles, second: Doubles, mixed: Doubles, right: Doubles) -> Doubles:
-    """Solves symmetric 2 x 2 systems of linear equations by Cramer's rule, [num, 2]."""
+    """Solves `num` symmetric systems of two linear equations by Cramer's rule; returns [num, 2]."""
     determinant = first * second - mixed**2
     one = (second * right[:, 0] - mixed * right[:, 1]) / determinant
     other = (first * right[:, 1] - mixed * right[:, 0]) / determinant

@@ -22,13 +22,13 @@ from engine.model.values import Blend, Reviewer, Reviewers, Scores
 RowsOrAll = NDArray[np.integer] | slice
 
 ALL = slice(None)
-"""Selects every movie, in the order of the movie rows."""
+"""The slice that selects every movie, in the order of the movie rows."""
 LEAST_CHANCE = 1e-6
-"""Lower bound of the chance of a like before the logarithm, since the logarithm of 0 is infinite."""
+"""The least chance of a like of which the logarithm is taken, because the logarithm of 0 is infinite."""
 _LEAST_RATED = 24
-"""Fewest movies whose ratings `Model.rescore_best` predicts in its first round."""
+"""The least number of movies whose ratings `Model.rescore_best` predicts in its first round."""
 _PAIRS = 2**16
-"""Most pairs of reviewer and movie whose ratings are predicted at once."""
+"""The largest number of pairs of reviewer and movie whose ratings are predicted at once."""
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
@@ -43,10 +43,11 @@ class Model:
     If the data has no ratings, `rating` and `rating_neighbours` are None.
 
     Attributes:
-        neighbours: similar movies of each movie, by how often reviewers reviewed the two movies.
-        history_neighbours: the neighbour table that ranked held-out likes best: linear, damped or co-review,
-            with or without metadata. None if the table `neighbours` ranked held-out likes best.
-        rating_neighbours: similar movies of each movie, by how alike reviewers rated the two movies.
+        neighbours: the similar movies of each movie; two movies are similar if many reviewers reviewed both.
+        history_neighbours: the table of similar movies that ranked held-out likes best, if that is not the
+            table `neighbours`; otherwise None.
+        rating_neighbours: the similar movies of each movie; two movies are similar if reviewers who rated
+            both gave similar ratings.
     """
 
     relevance: RelevanceHead
@@ -128,19 +129,19 @@ class Model:
 
     @property
     def history_table(self) -> NeighbourTable:
-        """Returns the neighbour table that gives a movie's similarities to the movies in a history."""
+        """Returns the table of similarities that is used to compare a movie with the movies in a history."""
         return self.neighbours if self.history_neighbours is None else self.history_neighbours
 
     @cached_property
     def review_weights(self) -> Floats:
-        """Returns each rating level's weight in the sums of `near`, float32 [max(num_levels, 1)]."""
+        """Returns the weight of a review by its rating level in the sums of `Model.near`, float32 [num]."""
         if self.rating is None:
             return np.ones(1, dtype=np.float32)
         liked = self.rating.levels >= self.blend.like_rating
         return np.where(liked, 1.0, self.blend.other_weight).astype(np.float32)
 
     def reviewer(self, reviewer_row: int | None, history: History | None = None) -> Reviewer:
-        """Computes the parts of scores that depend on one reviewer only; see `reviewers`."""
+        """Computes the parts of scores that depend only on the reviewer, for one reviewer."""
         rows = None if reviewer_row is None else np.array([reviewer_row])
         one = self.reviewers(rows, None if history is None else Histories.of_one(history))
         return Reviewer(one.histories.of(0), one.queries[0], one.near, one.tastes, one.neighbour_ratings)
@@ -148,9 +149,10 @@ class Model:
     def reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None = None
     ) -> Reviewers:
-        """Computes the parts of scores that depend on reviewers only, by default from training histories.
+        """Computes the parts of scores that depend only on the reviewer, for several reviewers.
 
-        `reviewer_rows` is None for reviewers who were not trained on, who need `histories`.
+        If `histories` is None, the histories of the training data are used. If `reviewer_rows` is None, the
+        reviewers were not trained on, and `histories` must be given.
         """
         if histories is None:
             if reviewer_rows is None:
@@ -167,9 +169,10 @@ class Model:
         return Reviewers(histories, queries, self.near(histories), tastes, neighbour_ratings)
 
     def near(self, histories: Histories) -> MovieSums:
-        """Sums, for each pair of reviewer and movie, the similarities of the movie to the reviewer's history.
+        """Sums the similarities of each movie to the movies in each reviewer's history.
 
-        The n-th last review of a history has the weight `n ** -recency_power`, times its `review_weights`.
+        In the sum, the n-th last review of a history weighs `n ** -recency_power`, times the weight of its
+        rating level in `Model.review_weights`.
         """
         rows, places, count = histories.movie_rows, histories.places, len(histories)
         fading = recency_weights(histories.ages, self.relevance.recency_power)
@@ -180,19 +183,21 @@ class Model:
         return MovieSums(keys, near, count * self.num_movies)
 
     def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
-        """Scores some movies, or all of them, for one reviewer."""
+        """Scores some movies or all movies in full for one reviewer."""
         return self._whole(reviewer, movie_rows, self._relevance(reviewer, movie_rows))
 
     def rescore_best(
         self, reviewer: Reviewer, movie_rows: NDArray[np.integer], k: int
     ) -> tuple[Rows, Scores]:
-        """Finds the k best of some movies without predicting every rating, with the scores of `rescore`.
+        """Finds the k best of some movies by their full scores, without predicting every rating.
 
         Predicting a rating is the slowest part of a score, and the rating adds a term that is never above 0.
-        So a movie cannot be among the k best if its score without the rating is below the k-th full score.
+        A movie cannot be among the k best if its score without the rating is below the full scores of k other
+        movies.
 
-        Returns the positions in `movie_rows`, ascending, of the k best movies and perhaps of some others, and
-        the full scores of the movies at these positions.
+        Returns:
+            The positions in `movie_rows`, ascending, of the k best movies and perhaps of some other movies;
+            and the full scores of the movies at these positions.
         """
         relevance = self._relevance(reviewer, movie_rows)
         width = max(_LEAST_RATED, 2 * k)
@@ -212,7 +217,7 @@ class Model:
         return (self.relevance.score(reviewer.query, movie_rows) + near).astype(np.float32)
 
     def _whole(self, reviewer: Reviewer, movie_rows: RowsOrAll, relevance: Floats) -> Scores:
-        """Adds the log chance of a like to the relevance, which already includes similar movies."""
+        """Computes full scores: adds the weighted log chance of a like to the relevance of some movies."""
         if self.rating is None:
             return Scores(relevance, relevance, None)
         probabilities = self.rate(reviewer, movie_rows)
@@ -221,7 +226,7 @@ class Model:
         return Scores(score, relevance, probabilities)
 
     def rate(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Floats:
-        """Returns each rating level's chance for movies and one reviewer, float32 [num, num_levels]."""
+        """Predicts one reviewer's chance of each rating level for some movies, float32 [num, num_levels]."""
         ratings = reviewer.neighbour_ratings
         stars = None if ratings is None else ratings.at(movie_rows)
         return self.rate_tastes(reviewer.taste, movie_rows, stars)
@@ -229,9 +234,9 @@ class Model:
     def rate_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Returns each rating level's chance for pairs of reviewer and movie: float32 [num, num_levels].
+        """Predicts the chance of each rating level for pairs of reviewer and movie, [num, num_levels].
 
-        `places` holds the position of each pair's reviewer in `reviewers`.
+        The array `places` holds the position of each pair's reviewer in `reviewers`.
         """
         tastes = None if reviewers.tastes is None else reviewers.tastes.take(places)
         ratings = reviewers.neighbour_ratings
@@ -239,15 +244,15 @@ class Model:
         return self.rate_tastes(tastes, movie_rows, stars)
 
     def keys(self, places: NDArray[np.integer], movie_rows: NDArray[np.integer]) -> Rows:
-        """Returns pairs of reviewer and movie, each as one number `place * num_movies + movie_row`, int64."""
+        """Returns pairs of reviewer and movie, int64, each as one number `place * num_movies + movie_row`."""
         return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
 
     def rate_tastes(self, tastes: Tastes | None, movie_rows: RowsOrAll, stars: Doubles | None) -> Floats:
-        """Returns the chance of each rating level of some movies, float32 [num, num_levels].
+        """Predicts the chance of each rating level for some movies, float32 [num, num_levels].
 
-        `tastes` holds the vector, bias and log scale of each movie's reviewer, or of one reviewer for all
-        movies. `stars`, float64 [num], is how far above expectation the reviewer rated each movie's
-        neighbours, in stars; None stands for 0.
+        The argument `tastes` holds the vector, bias and log scale of each movie's reviewer, or of one
+        reviewer for all movies. The array `stars`, float64 [num], holds how many stars above expectation the
+        reviewer rated each movie's neighbours; None stands for 0 stars.
         """
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")
@@ -258,7 +263,7 @@ class Model:
         return self.rating.probabilities(location, log_scale + np.float32(self.blend.log_temperature))
 
     def like_probability(self, probabilities: Floats) -> Floats:
-        """Gives chances of a like, float32 [num], from rating levels' chances, float32 [num, num_levels]."""
+        """Sums the chances of the rating levels that count as a like: float32 [num]."""
         if self.rating is None:
             raise ValueError("The data has no ratings to predict")
         liked: Floats = probabilities[:, self.rating.levels >= self.blend.like_rating].sum(axis=1)
@@ -273,7 +278,7 @@ class Model:
     def relevance_of_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Returns the relevance, a score without ratings, of pairs of reviewer and movie: float32 [num]."""
+        """Computes the relevance of pairs of reviewer and movie, float32 [num]: the score without ratings."""
         relevance = np.empty(len(places), dtype=np.float32)
         for begin in range(0, len(places), _PAIRS):
             pairs = slice(begin, begin + _PAIRS)
@@ -283,14 +288,14 @@ class Model:
         return (relevance + np.float32(self.blend.neighbour_weight) * near).astype(np.float32)
 
     def score(self, reviewer_rows: NDArray[np.integer] | Sequence[int]) -> Floats:
-        """Scores every movie in full for some reviewers: float32 [num_reviewers, num_movies]."""
+        """Scores every movie in full for each of some reviewers: float32 [num_reviewers, num_movies]."""
         scores = [self.rescore(self.reviewer(int(row)), ALL).score for row in reviewer_rows]
         return np.stack(scores) if scores else np.zeros((0, self.num_movies), dtype=np.float32)
 
     def predict(
         self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> RatingPrediction | None:
-        """Predicts the ratings of pairs of reviewer and movie. Returns None if the data has no ratings."""
+        """Predicts the ratings of pairs of reviewer and movie; returns None if the data has no ratings."""
         if self.rating is None:
             return None
         probabilities = np.zeros((len(movie_rows), len(self.rating.levels)), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Holds the inputs and results of scoring: the weights of a score's parts, reviewers' vectors, and scores."""
+"""Defines the inputs and results of scoring: the weights of a score's parts, reviewers, and scores."""
 
 from __future__ import annotations
 
@@ -18,49 +18,57 @@ class Blend:
     like_rating: float = 4.0
     """The lowest rating that counts as a like, in stars."""
     neighbour_weight: float = 0.0
-    """Weight, in the relevance, of a movie's similarity to the movies in the reviewer's history."""
+    """The weight, in the relevance, of a movie's similarity to the movies in the reviewer's history."""
     like_weight: float = 0.0
-    """Weight, in the score, of the logarithm of the chance that the reviewer likes the movie."""
+    """The weight, in the score, of the logarithm of the chance that the reviewer likes the movie."""
     interaction_weight: float = 1.0
-    """Weight of the rating head's interaction of reviewer and movie, which is added to the two biases."""
+    """The weight, in the location of a rating, of every term except the reviewer's bias and the movie's
+    bias."""
     rating_neighbour_weight: float = 0.0
-    """Logits added to a rating's location per star that neighbours were rated above expectation."""
+    """The logits that are added to a rating's location for each star by which the reviewer rated neighbours
+    of the movie above expectation."""
     location_offset: float = 0.0
-    """Logits by which later ratings exceeded predictions; the rating head's thresholds hold the offset."""
+    """The logits by which later ratings exceeded predictions; the thresholds of the rating head already
+    include the offset."""
     log_temperature: float = 0.0
-    """Number added to predicted ratings' log scale, which calibrates the chances of rating levels."""
+    """The number that is added to the log scale of predicted ratings, so that the chances of rating levels
+    are calibrated."""
     other_weight: float = 0.3
-    """Weight of a review below `like_rating` in sums of similarities to a history; a like has 1."""
+    """The weight of a review below `like_rating` in sums of similarities to a history; a like weighs 1."""
 
 
 class Reviewer(NamedTuple):
-    """Holds the parts of scores that depend on one reviewer only, computed once for each query."""
+    """Holds the parts of scores that depend only on the reviewer, for one reviewer."""
 
     history: History
     query: Floats
     """float32 [embedding_dim + 1], the reviewer's vector in the relevance head, with a 1 at the end."""
     near: MovieSums
-    """Sums of each movie's similarities to the movies in the history, where newer reviews weigh more."""
+    """The sum of each movie's similarities to the movies in the history, in which newer reviews weigh
+    more."""
     taste: Tastes | None
     """The reviewer's vector, bias and log scale in the rating head; None if the data has no ratings."""
     neighbour_ratings: NeighbourRatings | None
-    """How far above expectation the reviewer rated movies' neighbours, in stars; None without ratings."""
+    """How many stars above expectation the reviewer rated the neighbours of movies; None if the data has no
+    ratings."""
 
 
 class Reviewers(NamedTuple):
-    """Holds the parts of scores that depend on the reviewer only, for several reviewers.
+    """Holds the parts of scores that depend only on the reviewer, for several reviewers.
 
-    A place is the position of a reviewer in this object.
+    A *place* is the position of a reviewer among the reviewers of a `Reviewers` object.
     """
 
     histories: Histories
     queries: Floats
-    """float32 [num, embedding_dim + 1], the relevance head's reviewer vectors, each with a last 1."""
+    """float32 [num, embedding_dim + 1], the reviewers' vectors in the relevance head, with a 1 at the end."""
     near: MovieSums
-    """Sums of similarities for pairs of reviewer and movie, each pair `place * num_movies + movie_row`."""
+    """The sum of a movie's similarities to a history, for pairs of reviewer and movie; each pair is the
+    number `place * num_movies + movie_row`."""
     tastes: Tastes | None
     neighbour_ratings: NeighbourRatings | None
-    """How far above expectation reviewers rated movies' neighbours, in stars; None without ratings."""
+    """How many stars above expectation reviewers rated the neighbours of movies; None if the data has no
+    ratings."""
 
     def __len__(self) -> int:
         return len(self.queries)

@@ -1,11 +1,14 @@
 """Finds the reviewers for whom a movie scores highest, leaving out reviewers who have seen the movie.
 
-The result equals scoring the movie for every reviewer, but takes three faster steps:
+Three steps find the same reviewers as scoring the movie for every reviewer, but faster:
 
-1. The relevance of the movie to a reviewer is a sum over the reviewer's reviews. The term that a review of
-   each movie adds is computed once, and then one pass over all reviews computes every reviewer's sum.
-2. The chance of a like only lowers a score, so ratings are predicted for reviewers of high relevance first.
-3. The prediction of ratings ends when no remaining reviewer can have a higher score than the k best found.
+1. The relevance of the movie to a reviewer is a sum with one term for each of the reviewer's reviews. The
+   terms are computed once for each reviewed movie, and then one pass over all reviews computes every
+   reviewer's sum.
+2. Ratings are predicted in descending order of relevance, because the chance of a like can only lower a
+   score.
+3. The prediction of ratings ends as soon as no remaining reviewer can have a higher score than the k best
+   reviewers found.
 """
 
 from __future__ import annotations
@@ -27,26 +30,27 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 _RATED_AT_ONCE = 2**10
-"""The least number of reviewers whose ratings are predicted in one call; fewer would cost more calls."""
+"""The least number of reviewers whose ratings are predicted in one call; smaller calls would take more time
+in total."""
 _ROUNDING = 1e-3
-"""The amount by which rounding may lift a score above the upper bound of the score."""
+"""The most by which rounding errors may lift a score above the upper bound of the score."""
 
 
 class ScoredReviewers(NamedTuple):
-    """Holds the reviewers for whom a movie scores highest, highest score first, equal scores by row."""
+    """Holds the reviewers for whom a movie scores highest, highest score first, ties by row."""
 
     rows: Rows
     """The rows of the reviewers, int64 [num]."""
     score: Floats
     """The score of the movie for each reviewer, float32 [num]."""
     relevance: Floats
-    """The score without the chance of a like, float32 [num]."""
+    """The relevance of the movie to each reviewer, float32 [num]: the score without the chance of a like."""
     probabilities: Floats | None
     """The chance of each rating level, float32 [num, num_levels]; None if the data has no ratings."""
 
 
 def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> list[LikelyReviewer]:
-    """Finds k reviewers for whom a movie scores highest; `Engine.reviewers_for` describes the arguments."""
+    """Finds the reviewers for whom a movie scores highest; takes the arguments of `Engine.reviewers_for`."""
     model, movie_row = index.model, index.movie_row(movie_id)
     found = find_reviewers(model, movie_row, k, index.variants.of(movie_row))
     rated = rated_fields(model, found.probabilities, len(found.rows))
@@ -72,8 +76,9 @@ def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> lis
 def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> ScoredReviewers:
     """Finds the k reviewers for whom a movie scores highest, among reviewers who have not seen the movie.
 
-    `seen_rows` holds the rows of the movie and its variants, int64 [num]. Reviewers who reviewed a movie of
-    `seen_rows` are left out. Fewer than k reviewers are returned if fewer than k are left.
+    The array `seen_rows`, int64 [num], holds the rows of the movie and of its variants; a reviewer who
+    reviewed one of these movies counts as having seen the movie. Fewer than k reviewers are returned only if
+    fewer than k have not seen the movie.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
     order = np.flatnonzero(~seen)
@@ -91,7 +96,7 @@ def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> Sco
 
 
 def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
-    """Returns a movie's relevance to each reviewer, float32, and marks who reviewed one of `seen_rows`."""
+    """Returns a movie's relevance to each reviewer, float32, and marks reviewers who have seen the movie."""
     head = model.relevance
     vector = np.asarray(head.movie_vectors[movie_row])
     pulls = head.history_vectors @ vector[:-1]  # [num_movies], the term of a review of each movie
@@ -118,11 +123,15 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
 def _rated(
     model: Model, movie_row: int, rows: Rows, relevance: Floats, column: Floats | None
 ) -> ScoredReviewers:
-    """Scores a movie for the reviewers in `rows`: the relevance plus the weighted log chance of a like.
+    """Scores a movie for some reviewers: adds the weighted log chance of a like to the relevance.
 
-    `relevance` holds the relevance of the movie to every reviewer of the index, float32 [num_reviewers].
-    `column` holds the similarity of the movie's ratings to the ratings of each movie, float32 [num_movies]. A
-    model without a table of similar ratings has None for `column`.
+    Args:
+        model: the model that predicts ratings.
+        movie_row: the row of the movie.
+        rows: the rows of the reviewers, int64 [num].
+        relevance: the relevance of the movie to every reviewer of the index, float32 [num_reviewers].
+        column: the similarity of the movie to every movie, float32 [num_movies], by the ratings that
+            reviewers gave; None if the model does not use such similarities.
     """
     relevance = relevance[rows]
     if model.rating is None:
@@ -152,16 +161,16 @@ def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredRevi
 
 
 def _fading(histories: Histories, power: float) -> Floats:
-    """Returns a weight for each review, float32 [num_reviews], that is less the older the review is.
+    """Returns the weight of each review, float32 [num_reviews]; older reviews weigh less.
 
-    The weight of each age is computed once, since powers are slow to compute.
+    The weight of each age is computed only once, because powers are slow to compute.
     """
     longest = int(histories.lengths.max(initial=0))
     return recency_weights(np.arange(1, longest + 1), power)[histories.ages - 1]
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns a movie's weight in the neighbour list of each movie, float32 [num_movies], 0 where absent."""
+    """Returns a movie's similarity in each movie's list of neighbours, float32 [num_movies]; 0 if absent."""
     places = np.flatnonzero(table.movie_rows == movie_row)
     column = np.zeros(table.num_movies, dtype=np.float32)
     column[np.searchsorted(table.offsets, places, side="right") - 1] = table.weights[places]

@@ -1,4 +1,4 @@
-"""Finds the reviewers who are most similar to a reviewer, by the cosines of vectors and of histories."""
+"""Finds the reviewers who are most similar to a reviewer, by cosines of vectors and cosines of histories."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 SHARED_WEIGHT = 0.5
-"""Weight of the cosine of histories in the similarity; the cosine of reviewer vectors has the rest."""
+"""The weight of the cosine of histories in the similarity; the cosine of vectors has 1 minus this weight."""
 EXACT_REVIEWS = 1_000_000
-"""Number of reviews in the index up to which all reviewer vectors are compared; more would be too slow."""
+"""The largest number of reviews in an index for which all reviewers' vectors are compared; comparing all
+vectors of a larger index would be too slow."""
 NUM_CANDIDATES = 5_000
-"""Number of reviewers with the highest cosines of histories, and also number of reviewers with the highest
-inner products of vectors, whose vectors are compared if the index has more than `EXACT_REVIEWS` reviews."""
+"""If the index holds more than `EXACT_REVIEWS` reviews, similarity is computed only for this many reviewers
+with the highest cosines of histories, and for this many reviewers with the highest inner products of
+vectors."""
 
 
 class NearReviewers(NamedTuple):
-    """Holds the reviewers most similar to one reviewer, most similar first, and by row among equal ones."""
+    """Holds the reviewers most similar to one reviewer, most similar first, ties by row."""
 
     rows: Rows
     """The rows of the reviewers, int64 [num]."""
     similarities: Floats
     """The similarity of each reviewer, float32 [num], at most 1."""
     num_shared: Rows
-    """The number of movies that each reviewer has in common with the one reviewer, int64 [num]."""
+    """The number of movies that both the reviewer found and the given reviewer have reviewed, int64 [num]."""
 
 
 def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[SimilarReviewer]:
@@ -55,9 +57,9 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     """Finds the rows of the k reviewers who are most similar to one reviewer.
 
     The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
-    head, and the cosine of their histories. For the second cosine, a history is a vector with two numbers for
-    each movie: 1 if the reviewer reviewed the movie, and the stars above expectation that the reviewer gave.
-    The two numbers are multiplied by log(number of reviewers / number of reviewers of the movie).
+    head, and the cosine of their histories. A history is represented by a vector with two numbers for each
+    movie: 1 if the reviewer reviewed the movie, and by how many stars the rating exceeds the expected rating.
+    Both numbers of a movie are multiplied by log(number of all reviewers / number of the movie's reviewers).
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))
@@ -72,7 +74,7 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
 
 
 def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
-    """Compares all histories with one history: cosines, float64, and numbers of common movies, int64."""
+    """Returns each history's cosine with one history, float64, and number of movies in common, int64."""
     num_reviewers = len(model.histories)
     movie_counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
     rarity = np.log(np.maximum(num_reviewers, 1) / np.maximum(movie_counts, 1)) ** 2
@@ -93,9 +95,9 @@ def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
 
 
 def _above_expectation(model: Model, histories: Histories) -> Doubles:
-    """Returns how far each rating lies above expectation, float64 [num_reviews], in stars of a 5-star scale.
+    """Returns how far each rating exceeds the expected rating, float64 [num_reviews], on a 5-star scale.
 
-    If the data has no ratings, every number is 0.
+    If the data has no ratings, every returned number is 0.
     """
     if model.rating is None:
         return np.zeros(len(histories.movie_rows))
@@ -105,7 +107,7 @@ def _above_expectation(model: Model, histories: Histories) -> Doubles:
 
 
 def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
-    """Returns the cosine of each of some reviewers' vectors with a vector, float64 [num]."""
+    """Returns the cosines of the vectors of some reviewers with one vector, float64 [num]."""
     cosines = np.zeros(len(rows))
     for first, last in model.histories.batches(rows):
         chosen = rows[first:last]
@@ -116,9 +118,9 @@ def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
 
 
 def _inner_products(model: Model, vector: Floats) -> Doubles:
-    """Estimates the inner product of every reviewer's vector with a vector, float64 [num_reviewers].
+    """Estimates the inner product of every reviewer's vector with one vector, float64 [num_reviewers].
 
-    The estimate gives old reviews the same weight as new reviews, and counts all reviews.
+    The estimate is rough, because all reviews of a reviewer have the same weight, however old they are.
     """
     head, products = model.relevance, np.zeros(len(model.histories))
     pulls = head.history_vectors @ vector

@@ -1,4 +1,4 @@
-"""Predicts ratings of movies by reviewers, with an interval that holds most ratings."""
+"""Predicts reviewers' ratings of movies, with an interval in which the rating lies with high probability."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 INTERVAL_SHARE = 0.8
-"""The least probability, 0 to 1, that the rating lies in the interval of a prediction."""
+"""The least probability, 0 to 1, with which a rating lies in the interval of its prediction."""
 
 
 def predict_pairs(
     index: OpenedIndex, reviewer_ids: Sequence[str], movie_ids: Sequence[str]
 ) -> RatingPrediction:
-    """Predicts the rating of each pair of reviewer and movie; `Engine.predict` describes the errors."""
+    """Predicts the rating of each pair of reviewer and movie; raises the errors of `Engine.predict`."""
     if len(reviewer_ids) != len(movie_ids):
         raise ConfigError(
             f"Ratings are predicted pair by pair, but there are {len(reviewer_ids)} reviewers and "
@@ -40,7 +40,7 @@ def predict_pairs(
 def movie_predictions(
     index: OpenedIndex, reviewer_id: str, movie_ids: Sequence[str]
 ) -> list[MoviePrediction]:
-    """Predicts a reviewer's ratings of some movies, with intervals; `Engine.predictions` names the errors."""
+    """Predicts a reviewer's ratings of some movies, with intervals; raises the errors of `Engine.predict`."""
     predicted = predict_pairs(index, [reviewer_id] * len(movie_ids), movie_ids)
     levels = index.model.rating.levels if index.model.rating else predicted.median[:0]
     low, high = central_interval(levels, predicted.probabilities, INTERVAL_SHARE)
@@ -59,9 +59,14 @@ def movie_predictions(
 def central_interval(levels: Floats, probabilities: Floats, share: float) -> tuple[Floats, Floats]:
     """Returns the lowest and the highest rating level of a central interval, float32 [num] each.
 
-    A rating lies in the interval, ends included, with a probability of at least `share`, 0 to 1. The rating
-    lies below the interval, or above the interval, with a probability of at most (1 - share) / 2 each. The
-    levels ascend, float32 [num_levels]. Each row of `probabilities`, float32 [num, num_levels], sums to 1.
+    A rating lies in the interval, ends included, with a probability of at least `share`. A rating lies below
+    the interval with a probability of at most (1 - share) / 2, and above the interval with a probability of
+    at most (1 - share) / 2.
+
+    Args:
+        levels: the rating levels, float32 [num_levels], ascending.
+        probabilities: the probability of each rating level, float32 [num, num_levels]; each row sums to 1.
+        share: the least probability of an interval, 0 to 1.
 
     Example:
         >>> levels = np.array([1, 2, 3, 4, 5], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Finds the movies most similar to a movie, by the cosines of movie vectors and of shared reviewers."""
+"""Finds the movies most similar to a movie, by cosines of movie vectors and cosines of sets of reviewers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 NUM_CANDIDATES = 400
-"""Number of candidates from the vector index; all movies that share many reviewers are candidates too."""
+"""The number of candidates that the vector index finds; all movies that share many reviewers with the movie
+are candidates too."""
 SHARED_WEIGHT = 0.95
-"""Weight of the cosine of shared reviewers in the similarity; the cosine of vectors has the rest."""
+"""The weight of the cosine of the movies' sets of reviewers in the similarity; the cosine of the movie
+vectors has 1 minus this weight."""
 
 
 def similar_movies(
     index: OpenedIndex, movie_id: str, k: int, where: str | None, *, no_cold: bool, all_variants: bool
 ) -> list[SimilarMovie]:
-    """Finds the movies most similar to a movie; `Engine.similar` describes the arguments."""
+    """Finds the movies most similar to a movie; `Engine.similar` explains the arguments."""
     rows, similarities = similar_rows(
         index.model,
         index.vector_index,
@@ -62,11 +64,18 @@ def similar_rows(
 ) -> tuple[Rows, Floats]:
     """Finds the rows of the k movies that are most similar to one movie.
 
-    The similarity of two movies is a weighted mean of two cosines: the cosine of the movies' reviewers, and
-    the cosine of the movie vectors without the bias column. `matching` holds the rows of the movies that may
-    be returned, int64, ascending; None means all movies. `left_out` marks movies that may not be returned,
-    bool [num_movies]. `variants` says which movies are one film: only the most similar movie of each film is
-    returned, and no variant of the movie itself. Without `variants`, every movie is a film of its own.
+    The similarity of two movies is a weighted mean of two cosines: the cosine of the movies' sets of
+    reviewers, and the cosine of the movie vectors without the bias column.
+
+    Args:
+        model: the model that holds the movie vectors and the similarities by reviewers.
+        index: the vector index over the movie vectors.
+        movie_row: the row of the movie.
+        k: how many movies are wanted.
+        matching: the rows of the movies that may be returned, int64, ascending; None for all movies.
+        left_out: marks movies that may not be returned, bool [num_movies].
+        variants: says which movies are one film. Only the most similar movie of each film is returned, and no
+            variant of the movie itself. Without `variants`, every movie is a film of its own.
 
     Returns:
         The rows of the movies, int64 [num], most similar first, and by row among equal similarities; and
@@ -89,7 +98,7 @@ def similar_rows(
 def _most_alike(
     model: Model, movie_row: int, rows: Rows, left_out: NDArray[np.bool_] | None, variants: Variants
 ) -> tuple[Rows, Floats]:
-    """Sorts movies by similarity, most similar first, with one movie of each film; `rows` must ascend."""
+    """Sorts movies by descending similarity, and keeps one movie of each film; `rows` must ascend."""
     rows = rows[~are_held(variants.of(movie_row), rows)].astype(np.int64)
     if left_out is not None:
         rows = rows[~left_out[rows]]

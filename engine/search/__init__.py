@@ -1,1 +1,1 @@
-"""Searches in two stages: finds candidates, then the best of them."""
+"""Searches in two stages: finds candidates for a top list, then keeps the candidates of highest score."""

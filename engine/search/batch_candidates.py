@@ -1,12 +1,14 @@
-"""Finds candidates for very many reviewers at once, in few large array steps.
+"""Finds candidates for very many reviewers at once, with a few large array operations.
 
-1. One matrix product computes the inner products of a batch of reviewers' vectors and the index's vectors.
-2. Let s be the k-th best score of the unseen movies that the index found for a reviewer. Let b be the lowest
-   inner product that the index found: no movie that the index did not find has an inner product above b.
-3. While b > s, the search asks the index for twice as many movies.
-4. A neighbour of a movie in the reviewer's history is a candidate only if its similarity adds at least s - b.
-   Every other movie scores below the k movies found, because the term for the chance of a like, a logarithm,
-   is never above 0 (the threshold algorithm of Fagin, Lotem & Naor 2003).
+1. One matrix product computes the inner products of the vectors of many reviewers and the vectors of the
+   index.
+2. Among the unseen movies that the index found for a reviewer, let s be the k-th highest score. Let b be the
+   lowest inner product of a movie that the index found for a reviewer, so that no movie outside the result
+   has an inner product above b.
+3. While b > s, the index is asked again for twice as many movies.
+4. A neighbour of a movie in the reviewer's history becomes a candidate only if its similarity adds at least s
+   - b to its score. A movie that is no candidate scores below k candidates, because the term for the chance
+   of a like is a logarithm and never above 0 (threshold algorithm of Fagin, Lotem & Naor 2003).
 """
 
 from __future__ import annotations
@@ -18,20 +20,21 @@ from engine.model.values import Reviewers
 from engine.search.candidates import LENGTH_STEP, CandidateSource
 
 _LEAST = 32
-"""Fewest movies to ask the index for; with fewer the bound b would be too high to leave out neighbours."""
+"""The least number of movies that the index is asked for; if the index found fewer movies, the bound b would
+be too high to leave out many neighbours."""
 _ROUNDING = 1e-5
-"""Tolerance, relative to a score, for rounding errors from a different order of summation."""
+"""The tolerance, relative to a score, for rounding errors from summing in a different order."""
 
 
 class BatchSource(CandidateSource):
-    """Finds every movie that can get into a top list, in an exact vector index and in the neighbour table.
+    """Finds every movie that can get into a top list, in an exact vector index and among neighbours.
 
-    The vector index holds all or some of `model.relevance.movie_vectors`, unrounded. The class ignores
-    `num_candidates`, because it returns every movie that can get into a top list.
+    The vector index holds all or some of `model.relevance.movie_vectors`, unrounded. The attribute
+    `num_candidates` is ignored, because every movie that can get into a top list is returned.
     """
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        """Finds unseen candidates like `CandidateSource.find_many`, but only movies that can be listed."""
+        """Finds the unseen movies that can get into the reviewers' lists of k movies."""
         if not len(reviewers):
             return super().find_many(reviewers, k)
         seen = self._seen_keys(reviewers)
@@ -59,10 +62,15 @@ class BatchSource(CandidateSource):
         return keys // self.model.num_movies, keys % self.model.num_movies
 
     def _reached(self, reviewers: Reviewers, keys: Rows, scores: Doubles, k: int) -> Doubles:
-        """Returns for each reviewer a score that at least k unseen movies equal or exceed, float64 [num].
+        """Returns, for each reviewer, a score that at least k unseen movies reach, float64 [num].
 
-        `keys`, int64 [num, width], holds each reviewer's found movies, as `place * num_movies + movie_row`.
-        `scores`, float64 [num, width], lack the chance of a like, and are minus infinity for seen movies.
+        Args:
+            reviewers: the reviewers, of whom there are `num`.
+            keys: the movies that the index found for each reviewer, int64 [num, width], each as one number
+                `place * num_movies + movie_row`.
+            scores: the movies' scores without the chance of a like, float64 [num, width]; minus infinity for
+                movies that the reviewer has seen.
+            k: how many movies each list holds.
         """
         blend = self.model.blend
         if blend.like_weight == 0 or self.model.rating is None:
@@ -78,7 +86,7 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds neighbours that can still score `reached` with inner products of at most `highest`."""
+        """Finds neighbours whose scores can reach `reached` with inner products of at most `highest`."""
         near, weight = reviewers.near, self.model.blend.neighbour_weight
         if weight == 0:
             return near.rows[:0]
@@ -87,7 +95,7 @@ class BatchSource(CandidateSource):
 
 
 def _kth_highest(values: Doubles, k: int) -> Doubles:
-    """Returns the k-th highest number of each row, or minus infinity if rows have fewer than k numbers."""
+    """Returns the k-th highest number of each row, or minus infinity for rows of fewer than k numbers."""
     if values.shape[1] < k:
         return np.full(len(values), -np.inf)
     border = values.shape[1] - k

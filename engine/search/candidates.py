@@ -1,4 +1,4 @@
-"""Finds candidates in the first stage of a search: the movies that the second stage scores in full."""
+"""Finds candidates, the movies worth scoring in full, in the first stage of a search."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from engine.model.values import Reviewer, Reviewers
 from indexes.base import VectorIndex
 
 LENGTH_STEP = 32
-"""Reviewers share one search in the vector index if their numbers of reviews differ by less than this."""
+"""Reviewers share one search in the vector index if their numbers of reviews differ by less than this
+number."""
 
 
 class CandidateSource:
     """Finds candidates in the vector index and among the neighbours of the movies in a reviewer's history.
 
-    The vector index holds `model.relevance.movie_vectors`. The vector index and the neighbours each give up
-    to `max(num_candidates, k)` candidates for a list of k movies.
+    The vector index holds `model.relevance.movie_vectors`. For a list of k movies, up to `max(num_candidates,
+    k)` candidates come from the vector index, and as many from the neighbours.
     """
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
@@ -28,10 +29,10 @@ class CandidateSource:
         self.num_candidates = num_candidates
 
     def find(self, reviewers: Sequence[Reviewer], k: int, *, include_seen: bool = False) -> list[Rows]:
-        """Finds at least k candidates for each reviewer, or fewer if too few movies are left.
+        """Finds at least k candidates for each reviewer, or all unseen movies if there are fewer than k.
 
         Returns:
-            For each reviewer the rows of the candidate movies, int64 [num], ascending, without repeats.
+            For each reviewer, the rows of the candidate movies, int64 [num], ascending, without repeats.
         """
         if not reviewers:
             return []
@@ -61,11 +62,11 @@ class CandidateSource:
         return distinct(np.concatenate([own, found]))
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        """Finds unseen candidates for many reviewers' lists of k movies, with a few large array operations.
+        """Finds unseen candidates for the lists of many reviewers, with a few large array operations.
 
         Returns:
-            One pair for each candidate: positions in `reviewers`, int64 [num_pairs], and movie rows, int64
-            [num_pairs]. The pairs ascend by position, then by movie row, without repeats.
+            A reviewer's position in `reviewers` and a movie row for each candidate, int64 [num_pairs] each,
+            ordered by position and then by movie row, without repeats.
         """
         wanted = max(self.num_candidates, k)
         num_movies = self.model.num_movies
@@ -86,10 +87,10 @@ class CandidateSource:
         return np.sort(self.model.keys(histories.places, histories.movie_rows))
 
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
-        """Finds each reviewer's unseen movies in the vector index, as `place * num_movies + movie_row`.
+        """Finds the unseen movies nearest to each reviewer's vector, as `place * num_movies + movie_row`.
 
-        The search asks for more movies for reviewers with long histories, because these reviewers have
-        already seen more of the found movies.
+        The vector index is asked for more movies if a reviewer has a long history, because the reviewer may
+        have seen many of the movies found.
         """
         parts = [np.zeros(0, dtype=np.int64)]
         for length, places in reviewers.histories.by_length(LENGTH_STEP):
@@ -101,9 +102,13 @@ class CandidateSource:
 
 
 def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
-    """Returns the keys with the highest values in each group, at most `most` keys a group.
+    """Returns the keys with the highest values in each group, at most `most` keys per group.
 
-    `groups`, int64 [num], holds the group of each key, ascending; `values`, float64 [num], are above 0.
+    Args:
+        groups: the group of each key, int64 [num], ascending.
+        keys: int64 [num].
+        values: the value of each key, float64 [num], above 0.
+        most: the largest number of keys to keep in each group.
     """
     counts = np.bincount(groups)
     crowded = counts[groups] > most

@@ -1,10 +1,10 @@
 """Makes the top lists of many reviewers at once, from candidates or from all movies.
 
 Predicting the rating of a movie by a reviewer is the slowest part of a score, and the rating adds a term that
-is never above 0. So a movie cannot be in the list if its score without the rating is below the k-th full
-score of other movies. The ratings of movies are predicted in the order of the scores without ratings, until
-no other movie can enter the list (threshold algorithm, Fagin, Lotem & Naor 2003). The lists equal those that
-`Model.rescore` gives.
+is never above 0. A movie cannot be in a list of k movies if its score without the rating is below the full
+scores of k other movies. Ratings are predicted in descending order of the scores without ratings, until no
+other movie can enter the list (threshold algorithm of Fagin, Lotem & Naor 2003). The lists equal the lists
+that would be made if every candidate's rating were predicted by `Model.rescore`.
 """
 
 from __future__ import annotations
@@ -20,39 +20,42 @@ from engine.model.values import Reviewers
 from engine.search.candidates import CandidateSource
 
 _FIRST_WIDTH = 24
-"""Fewest movies of each reviewer whose ratings are predicted in the first round; `2 * k` if that is more."""
+"""The least number of movies per reviewer whose ratings are predicted in the first round; if `2 * k` is
+larger, `2 * k` movies."""
 _MAX_SCORES = 2**23
-"""Most scores of reviewers and movies in memory at once: 32 MiB of float32."""
+"""The largest number of scores in memory at once: 32 MiB of float32."""
 
 
 class TopLists(NamedTuple):
-    """Holds one list of movies for each reviewer, best first, ties by movie row, padded to equal width."""
+    """Holds one list of movies for each reviewer, best movie first; short lists are padded to equal width."""
 
     movie_rows: Rows
     """int64 [num_reviewers, k], the rows of the listed movies; -1 where a list has fewer than k movies."""
     scores: Floats
     """float32 [num_reviewers, k], the full scores; minus infinity where a list has fewer than k movies."""
     relevance: Floats
-    """float32 [num_reviewers, k], scores without ratings; minus infinity where a list is too short."""
+    """float32 [num_reviewers, k], scores without ratings; minus infinity where a list has fewer than k
+    movies."""
     probabilities: Floats | None
     """float32 [num_reviewers, k, num_levels], chances of rating levels; None if the data has no ratings."""
 
 
 class _Choice(NamedTuple):
-    """Holds the movies that may be listed for each reviewer, in ascending order, padded to equal width."""
+    """Holds the movies that may be listed for each reviewer, ascending by row, padded to equal width."""
 
     movie_rows: Rows | None
-    """int64 [num_reviewers, width], movie rows, padded with -1; None if column i stands for movie row i."""
+    """int64 [num_reviewers, width], the movie rows, padded with -1; None if column i stands for the movie of
+    row i."""
     relevance: Floats
     """float32 [num_reviewers, width], scores without ratings; minus infinity for seen movies and padding."""
 
     def rows(self, places: Rows, columns: Rows) -> Rows:
-        """Returns the movie rows in some columns of each reviewer, int64 [len(places), num_columns]."""
+        """Looks up the movie rows in some columns of some reviewers, int64 [len(places), num_columns]."""
         return columns if self.movie_rows is None else self.movie_rows[places[:, None], columns]
 
 
 def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
-    """Makes lists of the k best unseen movies among the candidates, for reviewers who were trained on."""
+    """Makes each reviewer's list of the k best unseen movies among the candidates that `source` finds."""
     model = source.model
     lists = []
     for begin, end in model.histories.batches(reviewer_rows):
@@ -63,7 +66,7 @@ def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: in
 
 
 def exhaustive_lists(model: Model, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
-    """Makes lists of the k best of all unseen movies, the ground truth for measuring a search's recall."""
+    """Makes each reviewer's list of the k best of all unseen movies, to measure the recall of a search."""
     at_once = max(1, _MAX_SCORES // max(model.num_movies, 1))
     lists = []
     for first, last in model.histories.batches(reviewer_rows):
@@ -93,7 +96,7 @@ def _from_all(model: Model, reviewers: Reviewers) -> _Choice:
 
 
 def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLists:
-    """Predicts ratings for more and more movies of each reviewer, until the k best movies are certain."""
+    """Finds the k best movies of each reviewer; predicts ratings in rounds, until no movie can be missing."""
     found = _empty(len(reviewers), k, model)
     total = choice.relevance.shape[1]
     rated = model.rating is not None and model.blend.like_weight > 0
@@ -118,7 +121,7 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
 def _scored(
     model: Model, reviewers: Reviewers, choice: _Choice, places: Rows, columns: Rows, k: int
 ) -> TopLists:
-    """Computes the full scores of the movies in some ascending columns, and returns the k best movies."""
+    """Computes the full scores of the movies in the ascending `columns`, and returns the k best movies."""
     rows = choice.rows(places, columns)
     relevance = choice.relevance[places[:, None], columns]
     scores, chances = relevance, None

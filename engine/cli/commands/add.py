@@ -51,9 +51,9 @@ def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json:
 def add_movies(metadata: tuple[Path, ...], index: Path, as_json: bool) -> None:
     """Add movies without reviews to an index, from metadata of the movies, without training.
 
-    METADATA are files in the formats of the option --metadata of build-index. New movies get vectors by a
-    mapping from metadata to vectors, which the build learned from reviewed movies; answers mark new movies as
-    cold. For movies that the index holds already, the new metadata replaces the old metadata.
+    METADATA are files in the formats of the option --metadata of build-index. The vectors of new movies are
+    predicted from the metadata, by a mapping that the build learned from reviewed movies; answers mark new
+    movies as cold. For movies that the index holds already, the new metadata replaces the old metadata.
     """
     import pipelines
 

@@ -81,9 +81,9 @@ def evaluate(
     """Measure the engine against baselines on held-out reviews.
 
     Every model is trained from scratch on one part of REVIEWS, and measured on the other part of REVIEWS by
-    the MAE and RMSE of predicted ratings and by rankings of the whole catalogue. Reviews with a copy in the
-    training part, such as a copy for another edition of the film, are not held out; the command prints the
-    number of reviews with such a copy.
+    the MAE and RMSE of predicted ratings and by rankings of the whole catalogue. A review is not held out if
+    the training part holds a copy of the review, such as a copy for another edition of the film; the command
+    prints the number of these reviews.
     """
     if len(train) != len(test):
         raise click.UsageError("Give a --test for every --train, in the same order.")
@@ -103,7 +103,7 @@ def evaluate(
 
 
 def _lines(found: Mapping[str, Any]) -> list[str]:
-    """Returns the lines of text that the command prints: figures, 95% intervals, p-values and groups."""
+    """Returns the lines that `engine evaluate` prints: figures, 95% intervals, p-values, figures by group."""
     splits: Sequence[Mapping[str, int]] = found["splits"]
     intervals = {
         model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items() if low is not None}

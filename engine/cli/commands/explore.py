@@ -40,7 +40,7 @@ def explore(
 
 
 def _lines(figures: Mapping[str, Any]) -> list[str]:
-    """Returns the lines of text that the command prints: the counts, the statistics and the findings."""
+    """Returns the lines that `engine explore` prints: the counts, the statistics and the findings."""
     counts = figures["counts"]
     described = [
         [name.replace("_", " "), *(found[column] for column in _STATISTICS)]

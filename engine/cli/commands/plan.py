@@ -35,8 +35,8 @@ def plan(
 
     REVIEWS are files in the formats of build-index, and the options are the options of build-index. The
     command reads the beginnings of the files, and measures the speed of this machine by a short computation.
-    From the beginnings and the speed, the command estimates the needs of a build, and says whether the build
-    fits.
+    From the beginnings of the files and the speed of the machine, the command estimates what a build needs,
+    and says whether the machine has enough memory and disk space.
     """
     from pipelines.building.plan import plan_build
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 def predict(reviewer_id: str, movie_ids: tuple[str, ...], index: Path, as_json: bool) -> None:
     """Predict a reviewer's ratings of movies: mean, median, interval, and the chance of each rating.
 
-    Four ratings in five fall into the interval. A movie that the index does not hold is skipped with a
-    warning; if the index holds none of the movies, the command fails.
+    The interval of a movie holds the reviewer's rating with a chance of at least 80 per cent. A movie that
+    the index does not hold is skipped with a warning; if the index holds none of the movies, the command
+    fails.
     """
     from engine.recommender import Engine
 

@@ -142,7 +142,7 @@ def ratings(
     """List the movies that suit a newcomer best, from the newcomer's ratings alone.
 
     Give the oldest rating first; if a movie is given twice, the later rating counts. If the index was built
-    from data without ratings, the ids of the movies suffice.
+    from data without ratings, give only the ids of the movies.
     """
     from engine.questions.ratings import join_ratings, parse_pairs, read_ratings
     from engine.recommender import Engine
@@ -174,8 +174,8 @@ def group(
 ) -> None:
     """List the movies that suit several reviewers together, such as a household.
 
-    A movie that any of these reviewers has reviewed counts as seen. The scores of each reviewer are first
-    normalised to the same mean and standard deviation, so that no reviewer decides alone.
+    A movie that any reviewer of the group has reviewed counts as seen. Each reviewer's scores are normalised
+    to the same mean and standard deviation, so that every reviewer has the same influence.
     """
     from engine.recommender import Engine
 

@@ -48,8 +48,9 @@ from engine.cli.output import print_json, start_logging
 def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:
     """Write the top lists of all reviewers to files, one line per listed movie.
 
-    If the command was killed, the same command writes the missing files. The command fails if
-    the options differ from the options of the killed command, or if the index was built again.
+    If the command is killed, running the same command again writes the files that are missing. A second run
+    fails if its options differ from the options of the killed run, or if the index was built again in the
+    meantime.
     """
     start_logging(logging.INFO)
     from pipelines.batch.recommend_all import recommend_all
