@@ -1,1 +1,1 @@
-"""Holds the models to compare with."""
+"""Implements baselines: simple or well-known models with which evaluations compare the engine's model."""

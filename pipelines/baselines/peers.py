@@ -1,4 +1,4 @@
-"""Wraps the models of two libraries in the extra `peers`: implicit's ALS, and Surprise's SVD and SVD++."""
+"""Wraps models of other libraries as baselines: ALS of implicit, and SVD and SVD++ of Surprise."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _ALS_SETTINGS: tuple[_AlsSetting, ...] = (
     {"factors": 128, "regularization": 0.05, "alpha": 1.0},
 )
 _VALIDATION_REVIEWERS = 5_000
-"""Most reviewers on whose held-out likes the settings of ALS are compared."""
+"""The largest number of reviewers on whose held-out likes the settings of ALS are compared."""
 
 
 class AlternatingLeastSquares:
     """Factorises likes as implicit feedback (Hu, Koren and Volinsky 2008), with the best of four settings.
 
-    The best setting has the highest NDCG@10 on the last fifth of each reviewer's training reviews, which is
-    held out for the choice. Test reviews are not used.
+    Four settings are compared by NDCG@10 on the last fifth of each reviewer's training reviews, which is held
+    out for the comparison. The comparison of settings does not use test reviews.
 
     Raises:
         ConfigError: the library implicit is not installed.
@@ -67,17 +67,20 @@ class AlternatingLeastSquares:
         self.movie_vectors = np.asarray(als.item_factors)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores movies by inner products, or by popularity without likes: float32 [n, num_movies]."""
+        """Scores all movies by inner products: float32 [n, num_movies].
+
+        The movies of a reviewer without likes are scored by popularity.
+        """
         scores = np.asarray(self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T, dtype=np.float32)
         scores[self.without_likes[reviewer_rows]] = self.popular
         return scores
 
 
 class Svd:
-    """Factorises ratings with biases by stochastic gradient descent, with the default settings of Surprise.
+    """Factorises ratings, with biases, by stochastic gradient descent with the default settings of Surprise.
 
-    Reviewers and movies without training reviews have biases and factors of 0. Movies are ranked by predicted
-    rating.
+    The biases and the factors of reviewers and movies without training reviews are 0. Movies are ranked by
+    predicted rating.
 
     Raises:
         ConfigError: the library Surprise is not installed.
@@ -102,22 +105,22 @@ class Svd:
         return np.asarray(model.pu)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies, float32 [n, num_movies], by predicted ratings without the reviewer's bias.
+        """Scores all movies by predicted rating without the reviewer's bias: float32 [n, num_movies].
 
-        The scores are not clipped to the rating scale, since clipping would make the best movies equal.
+        Scores are not clipped to the rating scale, because clipping would give the best movies equal scores.
         """
         affinity = self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T
         return np.asarray(affinity + self.movie_biases, dtype=np.float32)
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating per pair, as mean and as median, without probabilities of rating levels."""
+        """Predicts one rating for each pair, which is both mean and median, without probabilities."""
         products = self.reviewer_vectors[reviewer_rows] * self.movie_vectors[movie_rows]
         biases = self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(self.mean + biases + products.sum(axis=1), self.low, self.high))
 
 
 class SvdPlusPlus(Svd):
-    """Factorises ratings by SVD++ (Koren 2008), which adds vectors of rated movies to a reviewer's vector."""
+    """Factorises ratings by SVD++ (Koren 2008), which adds vectors of rated movies to reviewers' vectors."""
 
     algorithm = "SVDpp"
 
@@ -138,7 +141,7 @@ def _require(module: str, model: str) -> Any:
 
 
 def _trainset(surprise: Any, reviews: Reviews, scale: tuple[float, float]) -> Any:
-    """Converts reviews to a training set of Surprise, with reviewer and movie rows as the inner ids."""
+    """Converts reviews to a training set of the library Surprise, with rows as ids inside the library."""
     by_reviewer: dict[int, list[tuple[int, float]]] = defaultdict(list)
     by_movie: dict[int, list[tuple[int, float]]] = defaultdict(list)
     rows = (reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), reviews.ratings.tolist())

@@ -1,4 +1,4 @@
-"""Ranks movies without predicting ratings, with three baselines: popularity, item neighbours and EASE."""
+"""Ranks movies, without predicting ratings, by three baselines: popularity, item neighbours and EASE."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 KNN_SHRINKAGE = 3.0
-"""Number added to the denominator of a similarity, which lowers the weight of rarely reviewed movies."""
+"""The number that is added to the denominator of a similarity, to lower the weights of rarely reviewed
+movies."""
 KNN_NEIGHBOURS = 500
-"""Most neighbours kept of each movie, which bounds memory on large catalogues."""
+"""The largest number of neighbours that are kept of each movie; more would take too much memory for a large
+catalogue."""
 EASE_REGULARISATION = 200.0
-"""Lambda of EASE, the L2 penalty on the weights of pairs of movies."""
+"""The L2 penalty on the weights of pairs of movies in EASE, called lambda in the paper."""
 EASE_MAX_MOVIES = 15_000
-"""Most movies for EASE, which inverts a dense matrix of movies by movies: 1.8 GB and minutes at 15,000."""
+"""The largest number of movies for EASE, which inverts a dense matrix of movies by movies; with 15,000 movies
+the inversion takes 1.8 GB and minutes."""
 _CHUNK = 1024
-"""Movies whose neighbours are computed at once, which bounds memory."""
+"""The number of movies whose neighbours are computed at once; more would take more memory."""
 
 
 class Popularity:
@@ -34,12 +37,12 @@ class Popularity:
         self.counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies).astype(np.float32)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns the number of reviews of each movie, repeated for n reviewers: float32 [n, num_movies]."""
+        """Returns each movie's number of reviews, repeated for n reviewers: float32 [n, num_movies]."""
         return np.broadcast_to(self.counts, (len(reviewer_rows), len(self.counts)))
 
 
 class _FromHistory:
-    """Scores a movie by the sum of the weights between the movie and the movies in the reviewer's history."""
+    """Scores a movie by the sum of its weights with the movies in the reviewer's history."""
 
     def __init__(self, history: csr_array, weights: csr_array | Floats, popular: Floats) -> None:
         self.history = history
@@ -47,7 +50,10 @@ class _FromHistory:
         self.popular = popular
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores movies by sums of weights, or by popularity without a history: float32 [n, num_movies]."""
+        """Scores all movies by sums of weights: float32 [n, num_movies].
+
+        The movies of a reviewer without a history are scored by popularity.
+        """
         history = self.history[reviewer_rows]
         scores = history @ self.weights
         dense = np.asarray(scores if isinstance(scores, np.ndarray) else scores.toarray(), dtype=np.float32)
@@ -56,10 +62,11 @@ class _FromHistory:
 
 
 class ItemNeighbours(_FromHistory):
-    """Weights a pair of movies by cosine similarity, where reviewers of many movies weigh less.
+    """Weights pairs of movies by a cosine similarity in which reviewers of many movies count less.
 
-    The weight is `sum of 1 / sqrt(reviews of the reviewer) over common reviewers, / (sqrt(reviews_i *
-    reviews_j) + shrinkage)`. Item neighbours are the best of the baselines on sparse data.
+    The weight of movies i and j is the sum of `1 / sqrt(number of the reviewer's reviews)` over the reviewers
+    of both movies, divided by `sqrt(reviews_i * reviews_j) + shrinkage`. Among the baselines, item neighbours
+    are best on sparse data.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -72,9 +79,9 @@ class ItemNeighbours(_FromHistory):
 
 
 class Ease(_FromHistory):
-    """Weights pairs of movies by EASE, an embarrassingly shallow autoencoder (Steck 2019), a linear model.
+    """Weights pairs of movies by the linear model EASE ("embarrassingly shallow autoencoder", Steck 2019).
 
-    EASE is fitted to likes only, and to the movies that have a like.
+    EASE is fitted only to likes, and only for movies that have at least one like.
 
     Raises:
         ConfigError: more than EASE_MAX_MOVIES movies have a like.
@@ -93,14 +100,14 @@ class Ease(_FromHistory):
         super().__init__(history, _ease_weights(history), Popularity(reviews).counts[movies])
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores movies by sums of weights, and movies without a like by 0: float32 [n, num_movies]."""
+        """Scores all movies by sums of weights: float32 [n, num_movies]; a movie without a like scores 0."""
         scores = np.zeros((len(reviewer_rows), self.num_movies), dtype=np.float32)
         scores[:, self.movies] = super().score(reviewer_rows)
         return scores
 
 
 def _neighbours(damped: csr_array, history: csr_array, roots: Doubles) -> csr_array:
-    """Computes the most similar movies of each movie, as a sparse float32 [num_movies, num_movies]."""
+    """Computes each movie's most similar movies: a sparse float32 [num_movies, num_movies]."""
     from scipy.sparse import vstack
 
     parts = []

@@ -1,4 +1,4 @@
-"""Predicts ratings with two simple baselines: constants, and biases of reviewers and movies."""
+"""Predicts ratings by two simple baselines: constants, and biases of reviewers and movies."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from engine.model.heads import RatingPrediction
 from pipelines.dataset.reviews import Reviews
 
 AnyRows = NDArray[np.integer]
-"""Rows of reviewers or movies, of any integer type."""
+"""An array of rows of reviewers or movies, of any integer type."""
 REVIEWER_DAMPING = 15.0
-"""Number of reviews at which damping halves a reviewer's bias (Koren, "Factor in the Neighbors", 2010)."""
+"""The number of reviews at which damping halves a reviewer's bias (Koren, "Factor in the Neighbors",
+2010)."""
 MOVIE_DAMPING = 10.0
 """Number of reviews at which damping halves a movie's bias."""
 _NUM_TURNS = 10
-"""Number of times that the biases of movies, then the biases of reviewers, are fitted."""
+"""The number of rounds; in each round, the biases of movies are fitted first, and then the biases of
+reviewers."""
 
 
 class Constants:
-    """Predicts the mean, the median and the level shares of the training ratings for every pair.
+    """Predicts the same for every pair: the mean, the median and the level shares of the training ratings.
 
-    The mean has the least squared error of all constants, and the median the least absolute error, so a
-    useful model must have less error than the mean and the median.
+    Among all constants, the mean has the least squared error, and the median has the least absolute error. A
+    model is useful only if its errors are smaller than the errors of the mean and of the median.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -33,7 +35,7 @@ class Constants:
         self.median = float(reviews.levels[np.searchsorted(np.cumsum(self.probabilities), 0.5 - 1e-6)])
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts the mean, the median and the probabilities of rating levels, repeated for n pairs."""
+        """Repeats the mean, the median and the shares of rating levels for n pairs."""
         num = len(reviewer_rows)
         return RatingPrediction(
             mean=np.full(num, self.mean, dtype=np.float32),
@@ -43,9 +45,9 @@ class Constants:
 
 
 class Biases:
-    """Predicts the rating `mean + reviewer bias + movie bias`, with damped biases fitted in turns.
+    """Predicts the rating `mean + reviewer bias + movie bias`, with damped biases.
 
-    Reviewers and movies without training reviews have a bias of 0. Movies are ranked by the movies' biases,
+    The bias of a reviewer or a movie without training reviews is 0. Movies are ranked by the movies' biases,
     in the same order for every reviewer.
     """
 
@@ -69,13 +71,13 @@ class Biases:
         return np.broadcast_to(biases, (len(reviewer_rows), len(biases)))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating per pair, as mean and as median, without probabilities of rating levels."""
+        """Predicts one rating for each pair, which is both mean and median, without probabilities."""
         expected = self.mean + self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(expected, self.low, self.high))
 
 
 def point_prediction(ratings: NDArray[np.floating]) -> RatingPrediction:
-    """Makes predictions with `ratings`, float [n], as mean and median, and probabilities of shape [n, 0]."""
+    """Makes predictions that have `ratings`, float [n], as mean and median, and no probabilities."""
     answer = ratings.astype(np.float32)
     return RatingPrediction(mean=answer, median=answer, probabilities=np.zeros((len(answer), 0), np.float32))
 

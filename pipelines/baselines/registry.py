@@ -1,4 +1,4 @@
-"""Names and fits the baselines, with which the engine's model is compared at ranking and at rating."""
+"""Names and fits the baselines: the models with which evaluations compare the engine's model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ranker(Protocol):
     """Scores all movies for reviewers, so that movies can be ranked by score."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies for n reviewers, float32 [n, num_movies], including movies already reviewed."""
+        """Scores all movies for n reviewers, also movies that they reviewed: float32 [n, num_movies]."""
         ...
 
 
@@ -30,9 +30,9 @@ class Rater(Protocol):
     """Predicts the ratings of pairs of reviewer and movie."""
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction | None:
-        """Predicts the ratings of n pairs, with probabilities of shape [n, 0] if the model has none.
+        """Predicts the ratings of n pairs of reviewer and movie; returns None if the data has no ratings.
 
-        Returns None if the data has no ratings.
+        A model that predicts no probabilities of rating levels returns probabilities of shape [n, 0].
         """
         ...
 
@@ -42,12 +42,13 @@ Fitted = Ranker | Rater
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """Says how a baseline is fitted, and whether fitting needs ratings."""
+    """Describes how a baseline is fitted to reviews, and whether the baseline needs ratings."""
 
     fit: Callable[[Reviews, float, int], Fitted]
-    """A function of training reviews, the lowest rating of a like and a seed, which returns the model."""
+    """A function that takes training reviews, the lowest rating of a like and a seed, and returns the fitted
+    model."""
     needs_ratings: bool = False
-    """Whether the baseline is left out if the data has no ratings."""
+    """Whether the baseline needs ratings; if so, the baseline is left out if the data has no ratings."""
 
 
 BASELINES: Mapping[str, Baseline] = {
@@ -62,11 +63,11 @@ BASELINES: Mapping[str, Baseline] = {
     "svd": Baseline(fit=lambda reviews, _like, seed: Svd(reviews, seed=seed), needs_ratings=True),
     "svd++": Baseline(fit=lambda reviews, _like, seed: SvdPlusPlus(reviews, seed=seed), needs_ratings=True),
 }
-"""All baselines by name, as given to the option `--models`."""
+"""All baselines by the names that the option `--models` takes."""
 
 
 def fit_baseline(name: str, reviews: Reviews, *, like_rating: float, seed: int) -> Fitted:
-    """Fits the baseline of a name to training reviews; `like_rating` is the lowest rating of a like.
+    """Fits the baseline called `name` to training reviews; `like_rating` is the lowest rating of a like.
 
     Raises:
         ConfigError: no baseline has the name, the baseline's library is missing, or the data is too large.

@@ -1,4 +1,4 @@
-"""Rebuilds the two original Keras models, from which the engine developed, as baselines for comparison."""
+"""Rebuilds, as baselines, the two Keras models of the project from which the engine was developed."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from pipelines.work.tensorflow_start import start_tensorflow
 
 NUM_FACTORS = 50
 BATCH_SIZE = 64
-"""Reviews in a batch of the original models; more if an epoch would exceed `_MAX_STEPS` steps."""
+"""The number of reviews in a training batch of the original models; larger data has larger batches, so that
+an epoch has at most `_MAX_STEPS` steps."""
 _PATIENCE = 5
-"""Number of epochs without a lower validation error after which training stops."""
+"""The number of epochs without a lower validation error after which training stops."""
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
 _MAX_EPOCHS = 40
-"""Most epochs of a training; the original models were trained for 3 to 5 epochs."""
+"""The largest number of epochs; the original models were trained for 3 to 5 epochs."""
 _MAX_STEPS = 640
-"""Steps of an epoch, about, at most; larger data has larger batches, which hardly changes the results."""
+"""About the largest number of training steps in an epoch. Larger data is trained in larger batches, which
+hardly changes the results."""
 _MAX_VALUES = 2**24
-"""Most activations of a hidden layer held in memory at once, 64 MiB as float32."""
+"""The largest number of activations of a hidden layer in memory at once: 64 MiB of float32."""
 
 
 class _SeedModel(ABC):
     """Trains embeddings of reviewers and movies on the squared error of ratings, with early stopping.
 
-    The validation error of early stopping is measured on a random tenth of the training reviews, and the
-    weights of the best epoch are kept. Embeddings without training reviews keep random weights, so the mean
-    rating is predicted for reviewers and movies without training reviews. Movies are ranked by predicted
-    rating.
+    The validation error, by which training is stopped, is measured on a random tenth of the training reviews;
+    the weights of the epoch with the lowest validation error are kept. For reviewers and movies without
+    training reviews, the mean of all ratings is predicted, because their embeddings were never trained and
+    still hold random numbers. Movies are ranked by predicted rating.
 
     Attributes:
-        curves: "loss" and "validation", the mean squared training and validation error of each epoch.
+        curves: the mean squared error of each epoch on training reviews, "loss", and on validation reviews,
+            "validation".
     """
 
     curves: dict[str, list[float]]
@@ -54,51 +57,51 @@ class _SeedModel(ABC):
 
     @abstractmethod
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """Builds the Keras output, a predicted rating, from a reviewer's and a movie's embedding."""
+        """Builds the Keras layers that predict a rating from the embeddings of a reviewer and a movie."""
 
     @abstractmethod
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes in NumPy the ratings of all pairs of n reviewers and m movies: float32 [n, m]."""
+        """Predicts in NumPy the ratings of m movies by each of n reviewers: float32 [n, m]."""
 
     @abstractmethod
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes in NumPy the ratings of n pairs of reviewer vector and movie vector: float32 [n]."""
+        """Predicts in NumPy the ratings of n pairs of a reviewer's and a movie's embedding: float32 [n]."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Predicts the ratings of all movies, float32 [n, num_movies], or the mean if unreviewed."""
+        """Scores all movies by predicted rating, float32 [n, num_movies]; unreviewed movies get the mean."""
         scores = self.rate(self.reviewer_vectors[reviewer_rows], self.movie_vectors)
         return np.where(self.known_movies, scores, np.float32(self.mean))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating per pair, as mean and as median, without probabilities of rating levels."""
+        """Predicts one rating for each pair, which is both mean and median, without probabilities."""
         ratings = self.rate_pairs(self.reviewer_vectors[reviewer_rows], self.movie_vectors[movie_rows])
         known = self.known_reviewers[reviewer_rows] & self.known_movies[movie_rows]
         return point_prediction(np.clip(np.where(known, ratings, self.mean), self.low, self.high))
 
 
 class SeedBase(_SeedModel):
-    """Predicts a rating as the inner product of a reviewer's and a movie's vector of 50 factors."""
+    """Predicts a rating by the inner product of the embeddings of a reviewer and a movie."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """Builds the Keras layer of the inner product of a reviewer's and a movie's vector."""
+        """Builds the Keras layer that computes the inner product of two embeddings."""
         from keras import layers
 
         return layers.Dot(axes=1)([reviewer, movie])
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the inner products of all pairs of reviewer and movie vectors: float32 [n, m]."""
+        """Computes the inner products of n reviewers' and m movies' embeddings: float32 [n, m]."""
         return reviewer @ movie.T
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the inner products of n given pairs of reviewer and movie vectors: float32 [n]."""
+        """Computes the inner products of n pairs of a reviewer's and a movie's embedding: float32 [n]."""
         return np.asarray((reviewer * movie).sum(axis=1))
 
 
 class SeedFinal(_SeedModel):
-    """Predicts a rating by an MLP of two hidden layers of 10 units, and a sigmoid scaled to the ratings."""
+    """Predicts a rating by an MLP with two hidden layers, whose sigmoid output is scaled to the ratings."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """Builds the MLP of the original model over the concatenated reviewer and movie vectors."""
+        """Builds the original model's MLP over the concatenated embeddings of a reviewer and a movie."""
         from keras import layers
 
         low, width = self.low, self.high - self.low
@@ -110,7 +113,7 @@ class SeedFinal(_SeedModel):
         return layers.Rescaling(width, offset=low)(share)
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the MLP for all pairs, float32 [n, m], in batches of reviewers, which bounds memory."""
+        """Computes the MLP for all pairs of n reviewers and m movies, batch by batch: float32 [n, m]."""
         from_reviewers = reviewer @ self.layers[0][:NUM_FACTORS]  # [n, 10]
         from_movies = movie @ self.layers[0][NUM_FACTORS:]  # [m, 10]
         rows = max(1, _MAX_VALUES // (10 * max(len(movie), 1)))
@@ -121,7 +124,7 @@ class SeedFinal(_SeedModel):
         return np.concatenate(parts) if parts else np.zeros((0, len(movie)), np.float32)
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the MLP for n given pairs of reviewer and movie vectors: float32 [n]."""
+        """Computes the MLP for n pairs of a reviewer's and a movie's embedding: float32 [n]."""
         return self._upper_layers(np.concatenate([reviewer, movie], axis=1) @ self.layers[0])
 
     def _upper_layers(self, first: Floats) -> Floats:
@@ -132,7 +135,7 @@ class SeedFinal(_SeedModel):
 
 
 def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
-    """Trains the Keras model, and returns the embeddings of reviewers and movies, then all MLP weights."""
+    """Trains a Keras model; returns the embeddings of reviewers and of movies, then all other weights."""
     start_tensorflow()
     import keras
 

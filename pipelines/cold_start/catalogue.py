@@ -1,4 +1,4 @@
-"""Reads the list of cold movies, which have no reviews to learn from, and the metadata of all movies."""
+"""Reads which movies are cold (without reviews to learn from), and reads the metadata of all movies."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ class ColdCatalogue:
     new_rows: NDArray[np.int64]
     """int64 [num_new], ascending, the rows of the movies that will join the model as cold movies."""
     word_offsets: NDArray[np.int64]
-    """int64 [num_movies + 1], the offset at which each movie's words start, and the end of the last."""
+    """int64 [num_movies + 1], the position at which each movie's words start, and the end of the last movie's
+    words."""
     word_columns: NDArray[np.int32]
-    """int32 [num_words], for each word of each movie the column to which the word is hashed."""
+    """int32 [num_words], the column to which each word of each movie is hashed."""
     word_counts: NDArray[np.float32]
-    """float32 [num_words], for each word of each movie 1 + log(number of occurrences)."""
+    """float32 [num_words], 1 + log(number of occurrences) of each word in the metadata of each movie."""
     links: NDArray[np.int32]
-    """int32 [num_links, 2], pairs of movie rows that metadata links, such as by also bought."""
+    """int32 [num_links, 2], pairs of rows of movies that metadata links, such as a movie and a movie also
+    bought."""
     reviewer_rows: NDArray[np.int32]
-    """int32 [num_reviews], the reviewer row of each of the few reviews of cold movies; training ignores these
-    reviews."""
+    """int32 [num_reviews], the reviewer row of each review of a cold movie; a cold movie may have a few
+    reviews, which training ignores."""
     review_movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the movie row of each review of a cold movie."""
     ratings: NDArray[np.float64]
@@ -59,12 +61,12 @@ class ColdCatalogue:
 
     @property
     def learned_words(self) -> csr_array:
-        """Returns the word counts of all movies outside `new_rows`, float32 [num_learned, NUM_COLUMNS]."""
+        """Returns the word counts of the movies that are not cold, float32 [num_learned, NUM_COLUMNS]."""
         return self.words[np.setdiff1d(np.arange(self.num_movies), self.new_rows)]
 
     @property
     def link_matrix(self) -> csr_array:
-        """Returns a sparse matrix with 1 for movies that metadata links, float32 [num_movies, num_movies]."""
+        """Returns a sparse matrix, 1 for each pair of linked movies: float32 [num_movies, num_movies]."""
         from scipy.sparse import csr_array
 
         ones = np.ones(len(self.links), dtype=np.float32)
@@ -74,8 +76,8 @@ class ColdCatalogue:
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
     """Adds the cold movies to the ingested tables, renumbers all movies by id, and reads the metadata.
 
-    Returns None, and leaves the tables unchanged, if metadata describes fewer than FEWEST_DESCRIBED reviewed
-    movies.
+    If metadata describes fewer than FEWEST_DESCRIBED of the reviewed movies, the tables stay unchanged and
+    None is returned.
     """
     [(num_described,)] = database.execute(
         "select count(*) from movies where coalesce(title, category, brand, description) is not null"
@@ -88,10 +90,10 @@ def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | 
 
 
 def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
-    """Reads the metadata of all movies, and the reviews of the cold movies, out of the ingested tables.
+    """Reads the metadata of all movies and the reviews of cold movies from the ingested tables.
 
-    In the table `movies`, the column `learned_row` is the row that a movie had before, or null for a
-    cold movie that joins. The table `cold_reviews` holds the reviews of joining movies, if any.
+    In the table `movies`, the column `learned_row` holds the row that a movie had before the cold movies were
+    added, or null for a cold movie. The table `cold_reviews` holds the reviews of cold movies.
     """
     joining = database.execute("select movie_row from movies where learned_row is null order by movie_row")
     new_rows = np.asarray(joining.fetchnumpy()["movie_row"], dtype=np.int64)

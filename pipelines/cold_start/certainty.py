@@ -1,4 +1,4 @@
-"""Estimates how certain predicted ratings of cold movies are, by treating reviewed movies as cold movies."""
+"""Estimates how certain predicted ratings of cold movies are, by predicting reviewed movies as if cold."""
 
 from __future__ import annotations
 
@@ -18,22 +18,30 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _NUM_FOLDS = 4
-"""Number of folds for cross-validation: the vectors of a fold's movies are predicted from the other folds."""
+"""The number of folds of the cross-validation; the vectors of a fold's movies are predicted by a mapping that
+was learned on the other folds."""
 _NUM_REVIEWS = 4000
-"""Largest number of reviews whose ratings are predicted; more reviews hardly change the shift found."""
+"""The largest number of reviews whose ratings are predicted; more reviews would hardly change the shift that
+is found."""
 _FEWEST_REVIEWS = 50
-"""Number of reviews below which the shift is 0, since a shift found on few reviews would be chance."""
+"""The least number of reviews from which a shift is estimated; with fewer reviews the shift is 0, because an
+estimate would be mostly chance."""
 _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
-"""Candidate shifts of the log scale; a negative shift makes predicted ratings less certain."""
+"""The shifts of the log scale that are tried; a negative shift makes predicted ratings less certain."""
 
 
 def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.integer], seed: int) -> float:
     """Finds the shift of the rating head's log scale that maximises the likelihood of known ratings.
 
-    The ratings are predicted from movie vectors that a mapping learned on other movies gives, and each
-    predicted review is left out of the reviewer's history. The shift is 0 if the model has no ratings.
-    `words` are the word counts of the model's movies, float32 [num_movies, NUM_COLUMNS], and `described`,
-    int [num_described], the rows of the movies with at least one word.
+    Ratings of a reviewed movie are predicted as if the movie were cold: the movie's vector is predicted from
+    its words, by a mapping that was learned on other movies. A review is left out of the reviewer's history
+    when its rating is predicted. The shift is 0 if the model has no ratings.
+
+    Args:
+        model: the trained model.
+        words: the word counts of the model's movies, float32 [num_movies, NUM_COLUMNS].
+        described: the rows of the movies with at least one word, int [num_described].
+        seed: the seed by which reviews are sampled and movies are divided into folds.
     """
     if model.rating is None:
         return 0.0
@@ -62,8 +70,11 @@ def _without(
 ) -> Histories:
     """Returns the histories of some reviewers, with one review left out of each history.
 
-    `reviewer_rows`, int [num], may repeat, and `reviews`, int [num], are the left-out reviews' positions in
-    the arrays of all histories.
+    Args:
+        histories: the histories of all reviewers.
+        reviewer_rows: the rows of the reviewers, int [num]; a row may be repeated.
+        reviews: the position, in the arrays of all histories, of the review to leave out of each history, int
+            [num].
     """
     lengths = histories.lengths[reviewer_rows]
     places = spans(histories.offsets[reviewer_rows], lengths)
@@ -79,9 +90,10 @@ def _mapped_head(
     described: NDArray[np.integer],
     generator: np.random.Generator,
 ) -> RatingHead:
-    """Replaces each described movie's vector in a rating head by the vector that the movie's words predict.
+    """Replaces movie vectors in a rating head by the vectors that are predicted from the movies' words.
 
-    The mapping from words to vectors is learned on the movies of the other folds.
+    The movies in `described` are divided into folds. The vectors of a fold's movies are predicted by a
+    mapping that is learned on the movies of the other folds.
     """
     targets = MovieVectors.of(model)
     table = targets.table()

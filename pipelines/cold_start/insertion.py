@@ -23,11 +23,14 @@ _TABLES = ("neighbours", "history_neighbours", "rating_neighbours")
 def insert_movies(
     model: Model, new_rows: NDArray[np.integer], vectors: MovieVectors, edges: Mapping[str, Edges]
 ) -> Model:
-    """Returns a copy of a model with more movies, which nobody has reviewed.
+    """Returns a copy of a model that also holds new movies, which nobody has reviewed.
 
-    The new movies get the rows `new_rows`, int [num_new], ascending, and `vectors` in the order of the rows.
-    `edges` maps the name of a neighbour table to the pairs of new and old movies that the table gets; a table
-    without an entry gets no pairs.
+    Args:
+        model: the model, which is not changed.
+        new_rows: the rows of the new movies in the result, int [num_new], ascending.
+        vectors: the vectors of the new movies, in the order of `new_rows`.
+        edges: the pairs of new and old movies to add to a neighbour table, by the name of the table; no pairs
+            are added to a table that is not named.
     """
     of_old = MovieVectors.of(model)
     tables = {
@@ -48,10 +51,10 @@ def insert_movies(
 def insert_into_table(
     table: NeighbourTable, new_rows: NDArray[np.integer], edges: Edges | None
 ) -> NeighbourTable:
-    """Inserts movies into a neighbour table, at the rows `new_rows`, int [num_new], ascending.
+    """Returns a neighbour table with inserted movies, which get the rows `new_rows`, ascending.
 
-    `edges` are the pairs of an inserted and an old movie. If `edges` is None, the inserted movies have no
-    neighbours. In the list of an old movie, new neighbours follow the old neighbours.
+    The pairs of an inserted movie and an old movie are given by `edges`; without `edges`, the inserted movies
+    have no neighbours. In an old movie's list of neighbours, new neighbours come after old neighbours.
     """
     num_old, inserted = table.num_movies, np.asarray(new_rows, dtype=np.int64)
     old_rows = rows_beside(inserted, num_old)
@@ -83,9 +86,18 @@ def insert_reviews(
 ) -> tuple[Histories, NDArray[np.int64]]:
     """Inserts new reviews into the histories of reviewers, in the order of time.
 
-    A new review follows an old review of the same time. `times`, int [num_old], are the unix seconds of the
-    old reviews. The arguments behind `times`, int [num_new] each, describe the new reviews. Returns the
-    merged histories, and the times of all reviews in the merged order, int64 [num_old + num_new].
+    A new review comes after an old review of the same time.
+
+    Args:
+        histories: the old reviews.
+        times: the unix seconds of the old reviews, int [num_old].
+        reviewer_rows: the reviewer row of each new review, int [num_new].
+        movie_rows: the movie row of each new review, int [num_new].
+        level_rows: the position of each new review's rating in the rating levels, int [num_new].
+        new_times: the unix seconds of each new review, int [num_new].
+
+    Returns:
+        The merged histories, and the times of all reviews in the merged order, int64 [num_old + num_new].
     """
     owners = np.concatenate([histories.places, reviewer_rows])
     all_times = np.concatenate([times, new_times]).astype(np.int64)

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NUM_NEIGHBOURS = 50
-"""Number of neighbours of a cold movie, and number of movies that get the cold movie as a neighbour."""
+"""The number of neighbours that a cold movie gets, and also the number of movies that get the cold movie as a
+neighbour."""
 _TOP = 10
 """Length of the top lists in which the share of cold movies is limited."""
 _SHIFT_REVIEWERS = 200
-"""Number of reviewers on whose top lists the shift of the cold movies' biases is computed."""
+"""The number of reviewers from whose top lists the shift of the cold movies' biases is computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,27 +43,34 @@ class ColdStart:
 
     mapping: ColdMapping
     slopes: dict[str, float]
-    """For each neighbour table that cold movies join, the weight that one unit of metadata similarity adds.
-    Cold movies do not join the table of rating neighbours, which would repeat what the movies' vectors say.
-    """
+    """The weight that one unit of metadata similarity adds, for each neighbour table that cold movies join.
+    Cold movies do not join the table of rating neighbours, because the rating head's vectors of cold movies
+    already carry the same information."""
 
 
 class Joined(NamedTuple):
-    """Holds a model with cold movies, and the parameters that gave the cold movies vectors and neighbours."""
+    """Holds a model that includes cold movies, and the parameters that the cold movies' vectors come from."""
 
     model: Model
     start: ColdStart
-    """The parameters; the intercepts of the mapping include the shift of the cold movies' biases."""
+    """The learned parameters; the intercepts of the mapping include the shift of the cold movies' biases."""
 
 
 def take_in_cold_movies(
     model: Model, reviews: Reviews, catalogue: ColdCatalogue | None, config: Config, writer: ArtifactWriter
 ) -> tuple[Model, NDArray[np.int64]]:
-    """Adds the cold movies of a catalogue to a trained model, and writes what the command add-movies needs.
+    """Adds cold movies to a trained model, and writes the parameters that `engine add-movies` needs.
 
-    `reviews` uses the movie rows of the training, and `catalogue` the movie rows of the index. If `catalogue`
-    is None, the model stays as it is. Returns the model, and the time of each review in the model's
-    histories, int64 [num_reviews], in unix seconds.
+    Args:
+        model: the trained model, which is not changed.
+        reviews: the training reviews, with the movie rows of the training.
+        catalogue: the metadata of all movies, with the movie rows of the index; None if no cold movies join.
+        config: the settings of the build.
+        writer: writes the files of the index.
+
+    Returns:
+        The model with cold movies, and the time of each review in the model's histories, int64 [num_reviews],
+        in unix seconds.
     """
     if catalogue is None:
         return model, reviews.times
@@ -88,7 +96,8 @@ def take_in_cold_movies(
 def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
     """Learns to predict a movie's vectors and neighbours from metadata, on the movies of a trained model.
 
-    `words` are the word counts of the movies, float32 [num_movies, NUM_COLUMNS]; some movies must have words.
+    The array `words` holds the word counts of the movies, float32 [num_movies, NUM_COLUMNS]; at least one
+    movie must have words.
     """
     described = np.flatnonzero(np.diff(words.indptr))
     targets = MovieVectors.of(model)
@@ -111,7 +120,7 @@ def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
 
 
 def describe(mapping: ColdMapping, words: csr_array) -> Described:
-    """Computes the TF-IDF weights and reduced features of movies from word counts, with a learned mapping."""
+    """Computes TF-IDF weights and reduced features of movies from word counts, with a learned mapping."""
     weighed = mapping.weigh(words)
     return Described(weighed=weighed, features=mapping.features(weighed))
 
@@ -171,7 +180,7 @@ def join_cold_movies(
 
 
 def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
-    """Finds the shift of biases, at most 0, with which cold movies take at most `share` of the top tens."""
+    """Finds how much to lower cold movies' biases, so that they take at most `share` of the top tens."""
     num_reviewers = len(joined.histories)
     spread_rows = np.linspace(0, num_reviewers - 1, min(_SHIFT_REVIEWERS, num_reviewers)).astype(np.int64)
     reviewer_rows = np.unique(spread_rows)
@@ -191,7 +200,7 @@ def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], shar
 def write_cold(
     start: ColdStart, cold_rows: NDArray[np.integer], num_movies: int, writer: ArtifactWriter
 ) -> None:
-    """Writes which movies are cold, bool [num_movies], the arrays of the mapping, and the section `cold`."""
+    """Writes the mask of cold movies, the arrays of the mapping, and the manifest's section `cold`."""
     is_cold = np.zeros(num_movies, dtype=bool)
     is_cold[cold_rows] = True
     writer.add_array(COLD_MOVIES, is_cold)

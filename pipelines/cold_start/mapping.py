@@ -16,26 +16,28 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-"""Candidate strengths of the ridge regression's penalty, of which cross-validation chooses one."""
+"""The penalties of the ridge regression among which cross-validation chooses."""
 _RELIABLE_REVIEWS = 20.0
-"""Number of reviews at which a movie has half the largest weight as an example for the ridge regression."""
+"""The number of reviews at which a movie has half of the greatest possible weight in the ridge regression."""
 
 
 class MovieVectors(NamedTuple):
     """Holds the vectors of movies in the relevance head and in the rating head.
 
-    The fields of the rating head are None for a model without ratings.
+    The fields that belong to the rating head are None if the model has no ratings.
     """
 
     movie_vectors: Floats
     """float32 [num, embedding_dim + 1], the relevance head's movie vectors; the last column is the bias."""
     history_vectors: Floats
-    """float32 [num, embedding_dim], the relevance head's vectors of movies within a history."""
+    """float32 [num, embedding_dim], the vectors that reviews of the movies add to a reviewer's vector in the
+    relevance head."""
     rating_movie_vectors: Floats | None = None
     """float32 [num, dim + 2], the rating head's movie vectors; the last two columns are bias and log
     scale."""
     rating_history_vectors: Floats | None = None
-    """float32 [num, 2 * dim], the rating head's vectors of movies within a history."""
+    """float32 [num, 2 * dim], the vectors that reviews of the movies add to a reviewer's vector in the rating
+    head."""
     movie_means: Floats | None = None
     """float32 [num], the rating head's mean rating of each movie, in stars."""
 
@@ -54,7 +56,7 @@ class MovieVectors(NamedTuple):
         return np.hstack(parts).astype(np.float32)
 
     def split(self, table: Floats) -> MovieVectors:
-        """Splits a table of the format of `table`, float32 [num, num_targets], into separate vectors."""
+        """Splits a table such as `MovieVectors.table` returns, [num, num_targets], into separate vectors."""
         own = [part for part in self if part is not None]
         widths = [1 if part.ndim == 1 else part.shape[1] for part in own]
         parts = np.split(table, np.cumsum(widths)[:-1], axis=1)
@@ -63,7 +65,7 @@ class MovieVectors(NamedTuple):
         )
 
     def into(self, model: Model) -> Model:
-        """Returns a model with the movie vectors of this object, copied into contiguous arrays."""
+        """Returns a copy of a model in which these vectors replace the movie vectors."""
         rating = model.rating
         if rating is not None:
             parts = (self.rating_movie_vectors, self.rating_history_vectors, self.movie_means)
@@ -80,12 +82,12 @@ class MovieVectors(NamedTuple):
 
     @property
     def bias_column(self) -> int:
-        """Returns the column of the result of `table` that holds the relevance head's bias."""
+        """Returns the column of `MovieVectors.table` that holds the movie's bias in the relevance head."""
         return int(self.movie_vectors.shape[1]) - 1
 
     @property
     def log_scale_column(self) -> int:
-        """Returns the column of the result of `table` that holds the rating head's log scale."""
+        """Returns the column of `MovieVectors.table` that holds the movie's log scale in the rating head."""
         assert self.rating_movie_vectors is not None
         before = self.movie_vectors.shape[1] + self.history_vectors.shape[1]
         return int(before + self.rating_movie_vectors.shape[1]) - 1
@@ -93,13 +95,12 @@ class MovieVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdMapping:
-    """Maps the words of movies to vectors; all parameters of the mapping are arrays that an index can hold.
+    """Maps the words of movies to the vectors of movies, with parameters that an index stores as arrays.
 
     1. The words of a movie are weighted by rarity (TF-IDF).
-    2. A truncated singular value decomposition reduces the TF-IDF weights to a few features (latent
-       semantic analysis).
-    3. Ridge regression maps the features to vectors; a movie with little metadata gets nearly the mean
-       vector.
+    2. A truncated singular value decomposition reduces the TF-IDF weights to a few features (latent semantic
+       analysis).
+    3. Ridge regression maps the features to vectors; a movie with few words gets nearly the mean vector.
     """
 
     columns: NDArray[np.int32]
@@ -114,7 +115,7 @@ class ColdMapping:
     """float32 [num_targets], the concatenated vectors of a movie without known words."""
 
     def weigh(self, words: csr_array) -> csr_array:
-        """Computes TF-IDF weights from word counts, in rows of length 1, float32 [num_movies, num_words]."""
+        """Computes TF-IDF weights from word counts: float32 [num_movies, num_words], each row of length 1."""
         return weigh_words(words[:, self.columns], self.rarities)
 
     def features(self, weighed: csr_array) -> Floats:
@@ -126,7 +127,7 @@ class ColdMapping:
         return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
 
     def shifted(self, column: int, amount: float) -> ColdMapping:
-        """Returns a copy of the mapping that adds an amount to one column of every movie's predicted row."""
+        """Returns a copy of the mapping that adds `amount` to one column of every row that is predicted."""
         intercepts = self.intercepts.copy()
         intercepts[column] += np.float32(amount)
         return replace(self, intercepts=intercepts)

@@ -1,7 +1,8 @@
 """Finds neighbours of cold movies: the movies with similar metadata, and the neighbours of similar movies.
 
-A cold movie has no reviews that could give the movie neighbours. A known movie has reviews. A neighbour table
-holds the most similar movies of each movie, with weights.
+A cold movie is a movie without reviews, whose neighbours cannot be found from reviews. A known movie is a
+movie with reviews. A neighbour table holds the most similar movies of each movie, and the weight of each
+similar movie.
 """
 
 from __future__ import annotations
@@ -20,19 +21,23 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_NEAREST = 20
-"""Number of known movies, the most similar by metadata, from which a cold movie gets neighbours."""
+"""The number of most similar known movies from whose neighbours the neighbours of a cold movie are
+estimated."""
 _NEARNESS_POWER = 3.0
-"""Power to which a similarity is raised to get the weight of a similar movie in a weighted mean."""
+"""The weight of a similar movie in a weighted mean is the similarity raised to this power."""
 _NUM_COMPARED = 100
-"""Number of movies, preselected by features, whose words are compared; comparing all movies is too slow."""
+"""The number of known movies whose words are compared with the words of a cold movie; movies with similar
+features are selected first, because comparing the words of all movies would be too slow."""
 _LINKED = 0.3
-"""Amount by which a link in the metadata (also viewed, also bought) raises the similarity of two movies."""
+"""The amount by which a link in the metadata, such as also bought, raises the similarity of two movies."""
 _BLOCK = 128
-"""Number of cold movies that are compared with all known movies at a time, which bounds memory."""
+"""The number of cold movies that are compared with all known movies at a time; a larger number would take
+more memory."""
 _SPARSE_BLOCK = 1024
-"""Number of cold movies whose neighbours are estimated at a time, which bounds memory."""
+"""The number of cold movies whose neighbours are estimated at a time; a larger number would take more
+memory."""
 _SLOPE_SAMPLE = 2000
-"""Number of known movies on which the regression of neighbour weights on similarity is fitted."""
+"""The number of known movies from which the regression of neighbour weights on similarities is fitted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,21 +55,22 @@ class Described:
 
 
 class Nearest(NamedTuple):
-    """Holds for each cold movie the known movies with the most similar metadata."""
+    """Holds the known movies whose metadata is most similar to the metadata of each cold movie."""
 
     rows: Rows
     """int64 [num_new, num_nearest], the rows of the most similar known movies of each cold movie."""
     similarities: Floats
-    """float32 [num_new, num_nearest], the similarities, 0 to 1, or more for movies that metadata links."""
+    """float32 [num_new, num_nearest], the similarities, from 0 to 1; higher than 1 only for movies that
+    metadata links."""
 
 
 class Edges(NamedTuple):
-    """Holds the pairs of a cold and a known movie that are to be added to a neighbour table."""
+    """Holds the pairs of a cold movie and a known movie that will be added to a neighbour table."""
 
     sources: Rows
     """int64 [num_edges], the rows of the known movies that get a cold movie as a neighbour."""
     new_places: Rows
-    """int64 [num_edges], the position, among the cold movies, of the neighbour that each known movie gets."""
+    """int64 [num_edges], the position among the cold movies of the neighbour that each known movie gets."""
     weights: Floats
     """float32 [num_edges], the weight of each cold movie as a neighbour of a known movie."""
     outgoing: NeighbourTable
@@ -74,12 +80,18 @@ class Edges(NamedTuple):
 def nearest_movies(
     cold: Described, known: Described, links: csr_array | None = None, *, leave_out: Rows | None = None
 ) -> Nearest:
-    """Finds for each cold movie the known movies with the largest cosine of TF-IDF weights.
+    """Finds, for each cold movie, the known movies whose TF-IDF weights have the largest cosines.
 
-    To save time, the cosine is computed only for the known movies with the most similar features. `links`,
-    float32 [num_new, num_known], is 1 for two movies that metadata links, which raises the similarity of the
-    two. `leave_out`, int64 [num_new], is the row of a known movie that must not be found for each cold movie,
-    such as the row of the same movie.
+    To save time, cosines of TF-IDF weights are computed only for the known movies with the most similar
+    features.
+
+    Args:
+        cold: the metadata of the cold movies.
+        known: the metadata of the known movies.
+        links: 1 for a cold and a known movie that metadata links, float32 [num_new, num_known]; a link raises
+            the similarity.
+        leave_out: the row of a known movie that must not be found for each cold movie, int64 [num_new], such
+            as the row of the same movie.
     """
     num_known = known.features.shape[0]
     compared = min(_NUM_COMPARED, num_known)
@@ -108,8 +120,9 @@ def nearest_movies(
 def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> float:
     """Estimates how much weight in a neighbour table one unit of metadata similarity predicts.
 
-    The estimate is the slope of a least squares regression through the origin, of the weights on the
-    similarities, over pairs of a known movie and one of the movies with the most similar metadata.
+    The estimate is the slope of a least squares regression through the origin, which predicts the weight of
+    two movies from their similarity. The regression is fitted to pairs of a known movie and a movie with very
+    similar metadata.
     """
     chosen = np.random.default_rng(seed).permutation(table.num_movies)[:_SLOPE_SAMPLE]
     nearest = nearest_movies(known.take(chosen), known, leave_out=chosen)
@@ -123,12 +136,13 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 
 
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
-    """Estimates which neighbours cold movies would have in a neighbour table, from the movies in `nearest`.
+    """Estimates the neighbours of cold movies from the neighbours of the movies with similar metadata.
 
-    The weight between a cold movie and another movie is estimated as the weighted mean, over the movies
-    most similar to the cold movie, of their weights with the other movie. If the other movie is one of the
-    most similar, then `slope` times the similarity is added to the weight. For each cold movie,
-    `num_neighbours` pairs with the largest weights are kept in each direction.
+    Let S be the movies whose metadata is most similar to a cold movie's metadata, as given by `nearest`. The
+    weight of a cold movie and a movie m is estimated by the weighted mean of the weights of m with the movies
+    in S. If m itself is in S, `slope` times the similarity of m to the cold movie is added. Each cold movie
+    keeps its `num_neighbours` strongest neighbours, and becomes a neighbour of the `num_neighbours` movies
+    with the largest weights.
     """
     matrix = matrix_of(table)
     outgoing = _estimate(matrix, nearest, slope, num_neighbours)
@@ -140,7 +154,7 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
 
 
 def _estimate(matrix: csr_array, nearest: Nearest, slope: float, num_kept: int) -> csr_array:
-    """Estimates the rows of cold movies in a matrix of neighbour weights, float32 [num_new, num_known].
+    """Estimates the rows of cold movies in a matrix of neighbour weights: float32 [num_new, num_known].
 
     Only the `num_kept` largest weights of each row are kept.
     """
@@ -165,9 +179,10 @@ def _unit(features: Floats) -> Floats:
 
 
 def _pair_cosines(cold: csr_array, known: csr_array, found: Rows) -> Floats:
-    """Computes the cosine of each cold movie and each known movie found for the cold movie.
+    """Computes the cosine of each cold movie and each known movie in the cold movie's row of `found`.
 
-    Returns float32 [num_new, num_found].
+    Returns:
+        float32 [num_new, num_found].
     """
     repeated = cold[np.repeat(np.arange(len(found)), found.shape[1])]
     products = repeated.multiply(known[found.ravel()]).sum(axis=1)

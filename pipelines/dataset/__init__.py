@@ -1,1 +1,1 @@
-"""Reads the prepared reviews and movies as arrays, and divides them."""
+"""Reads the prepared reviews and movies as arrays, and divides reviews into training and held-out reviews."""

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Reads a hash of each review's text, int64 [num_reviews], in the order of `read_reviews`.
+    """Reads a hash of each review's text, int64 [num_reviews], in the order in which `read_reviews` reads.
 
-    Equal texts have equal hashes. The hash is 0 where a review has no text, or a text too short to compare.
+    Equal texts have equal hashes. The hash of a review is 0 if the review has no text, or a text too short to
+    compare.
     """
     numbers = "case when length(review_text) >= $min_length then (hash(review_text) >> 1)::bigint else 0 end"
     columns = read_columns(database, f"{numbers} as text", min_length=MIN_TEXT_LENGTH)
@@ -27,16 +28,21 @@ def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tuple[Rows, ...]:
-    """Numbers the reviews in one or two ways, so that copies of a review have equal numbers.
+    """Numbers the reviews in up to two ways, so that copies of a review have equal numbers.
 
-    Returns an array int64 [num_reviews] of numbers by film and, if a review has a text, another by text.
+    Two reviews of a reviewer are copies if they are of the same film, or if their text, time and rating are
+    equal.
 
     Args:
         reviews: the reviews to compare with one another.
-        films: int64 [num_movies], the film of each movie, equal for variants of a film. A reviewer's reviews
-            of one film are copies, whatever the reviews say.
-        texts: int64 [num_reviews], the hash of each text, 0 where a review has no text. A reviewer's reviews
-            with equal text, time and rating are copies, whatever the movies. None: texts are not compared.
+        films: int64 [num_movies], the film of each movie, equal for variants of a film.
+        texts: int64 [num_reviews], the hash of each text, 0 for a review without text; None if texts are not
+            compared.
+
+    Returns:
+        One or two arrays, int64 [num_reviews]. Reviews of the same film have equal numbers in the first
+        array. Reviews with equal text, time and rating have equal numbers in the second array, which is
+        missing if no review has a text.
     """
     by_film = _numbered(reviews.reviewer_rows, films[reviews.movie_rows])
     if texts is None or not texts.any():
@@ -47,10 +53,17 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
 
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
-    """Moves held-out reviews with a copy in training to training, until all copies are in training.
+    """Moves held-out reviews that have a copy in training to training, until no copies are separated.
 
-    A model trained on one copy of a review predicts the other copy too well, which inflates test results.
-    Returns the mask of reviews that remain held out, bool [num_reviews]. `groups` come from `copy_groups`.
+    A model that was trained on one copy of a review predicts another copy too well, so that test results
+    would be too good.
+
+    Args:
+        held_out: marks the held-out reviews, bool [num_reviews].
+        groups: the numbers that `copy_groups` returns.
+
+    Returns:
+        The mask of the reviews that remain held out, bool [num_reviews].
     """
     kept = held_out.copy()
     while True:
@@ -65,7 +78,7 @@ def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.
 
 
 def _numbered(*columns: NDArray[np.integer]) -> Rows:
-    """Numbers the distinct rows of a table, so that equal rows have equal numbers: int64 [num_rows]."""
+    """Numbers the distinct rows of a table; equal rows have equal numbers: int64 [num_rows]."""
     order = np.lexsort(columns)
     changes = np.zeros(len(order), dtype=bool)
     for column in columns:

@@ -16,19 +16,23 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_COPIES = 2
-"""Copied reviews that two movies must share to be one film; a reviewer may repeat one text for two films."""
+"""The least number of copied reviews by which two movies count as one film; one copied review is not enough,
+because a reviewer may repeat a text for two films."""
 MIN_SHARE_COPIED = 0.5
-"""Share of the less reviewed movie's reviews that must be copies: shops copy all reviews, reviewers a few."""
+"""The least share of the less reviewed movie's reviews that must be copies, if two movies are to count as one
+film. Shops copy all reviews between variants of a film; reviewers repeat only a few texts."""
 _MAX_COPIES = 12
-"""Most movies for which one reviewer's text counts as copied; a text for more movies is a stock phrase."""
+"""The largest number of movies for which a reviewer's repeated text counts as a copied review; a text that is
+repeated more often is a stock phrase."""
 _PART_WORDS = frozenset({"season", "series", "volume", "part", "episode", "chapter", "book", "complete"})
 """Words in a title that distinguish one part of a film or series from the other parts."""
 
 
 def film_rows(titles: Sequence[str | None]) -> Rows:
-    """Returns the film number of each movie, int64 [num_movies], from the titles of all movies alone.
+    """Returns the number of each movie's film, int64 [num_movies], from the titles of the movies.
 
-    Variants of one film have equal numbers. A movie without a title (None) is a film of its own.
+    Movies that are variants of one film get equal numbers. A movie without a title (None) is a film of its
+    own.
 
     >>> film_rows(["Laura", None, "Laura [VHS]", None]).tolist()
     [0, 1, 0, 2]
@@ -39,9 +43,9 @@ def film_rows(titles: Sequence[str | None]) -> Rows:
 
 
 def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Returns the film number of each movie, int64 [num_movies], from titles and copied reviews.
+    """Returns the number of each movie's film, int64 [num_movies], from titles and copied reviews.
 
-    `database` holds the tables `movies` and `reviews`, ingested with the option `compare_text`.
+    The work database must hold the tables `movies` and `reviews`, ingested with `compare_text`.
     """
     rows = database.execute("select title from movies order by movie_row").fetchall()
     columns = run(database, "tables/copied_reviews", max_copies=_MAX_COPIES).fetchnumpy()
@@ -52,10 +56,11 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
-    """Returns the film number of each movie, int64 [num_movies], from titles, then from copied reviews.
+    """Returns the number of each movie's film, int64 [num_movies], from titles and pairs of movies.
 
-    `copies`, int [num_pairs, 2], are pairs of movie rows that share copied reviews, the surest pair first. A
-    pair of movies becomes one film unless the titles name two films.
+    The array `copies`, int [num_pairs, 2], holds pairs of rows of movies that share copied reviews, the
+    surest pair first. A pair of movies that share copied reviews becomes one film, unless the titles name two
+    films.
     """
     numbers = film_rows(titles)
     # The known titles of each film number. A film without titles may be joined to any film.
@@ -82,8 +87,8 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Row
 def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
     """Tells whether two titles may name one film: the years agree, and one title has all words of the other.
 
-    Titles that differ in a number or in a word for a part, such as "season", name two films, since shops also
-    copy reviews among the seasons of a series.
+    Titles that differ in a number, or in a word for a part such as "season", name two films. This rule is
+    needed because shops also copy reviews between the seasons of a series.
     """
     if None not in (first.year, second.year) and first.year != second.year:
         return False

@@ -11,7 +11,8 @@ from engine.model.scorer import Model
 from pipelines.dataset.reviews import Reviews
 
 MEAN_DAMPING = 5.0
-"""Number of reviews at which a movie's own mean rating and the mean of all ratings have equal weight."""
+"""The number of reviews at which a movie's own mean rating and the mean of all ratings have equal weight in
+the movie's damped mean."""
 _SECONDS_A_DAY = 86_400
 
 
@@ -31,10 +32,16 @@ def decayed_popularity(
     half_life_days: float,
     counts: NDArray[np.floating] | None = None,
 ) -> Floats:
-    """Adds up the weights of each movie's reviews, float32 [num_movies], halved once per half-life of age.
+    """Sums the weights of each movie's reviews: float32 [num_movies]; a weight halves with each half-life.
 
-    The age of a review is the time from the review to the latest review. `times` are unix seconds, all 0
-    where the data has no times. `counts`, float [num_reviews], are the weights at age 0, by default 1.
+    The age of a review is the time from the review to the latest review of all.
+
+    Args:
+        movie_rows: the movie row of each review, int [num_reviews].
+        times: the unix seconds of each review, int [num_reviews]; all 0 if the data has no times.
+        num_movies: the number of movies.
+        half_life_days: the age, in days, at which the weight of a review is halved.
+        counts: the weight of each review at age 0, float [num_reviews]; by default 1.
 
     Example:
         >>> decayed_popularity(np.array([0, 0, 1]), np.array([0, 86_400, 86_400]), 2, 1.0).tolist()
@@ -49,10 +56,16 @@ def decayed_popularity(
 def popularity_of(
     model: Model, histories: Histories, times: NDArray[np.integer], half_life_days: float
 ) -> Floats:
-    """Returns the popularity of each movie, float32 [num_movies], which orders the list of a new reviewer.
+    """Returns the popularity of each movie, float32 [num_movies], which orders lists of unknown reviewers.
 
-    A like weighs 1 and another review `other_weight` of the model's blend, before the decay with age.
-    `histories` hold all reviews, and `times`, int [num_reviews], the unix seconds of the reviews.
+    The popularity is a sum over a movie's reviews, in which a like weighs 1, every other review weighs the
+    `other_weight` of the model's blend, and older reviews weigh less.
+
+    Args:
+        model: the model that says which rating is a like.
+        histories: the histories with all reviews.
+        times: the unix seconds of each review, int [num_reviews].
+        half_life_days: the age, in days, at which the weight of a review is halved.
     """
     counts = model.review_weights[histories.level_rows]
     return decayed_popularity(histories.movie_rows, times, model.num_movies, half_life_days, counts)

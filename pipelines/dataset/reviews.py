@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LEVELS = 40
-"""Most distinct ratings kept as rating levels; ratings with more values are rounded to even steps."""
+"""The largest number of distinct ratings that are all kept as rating levels; if the data has more distinct
+ratings, the ratings are rounded to even steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reviews:
-    """Holds reviews sorted by reviewer, time and place in the files; each reviewer's reviews are one slice.
+    """Holds reviews as arrays, sorted by reviewer, then by time, then by position in the files.
 
-    Reviews with equal times, which are common, are not sorted by movie, as a reviewer's last reviews would
-    then be of the movies with the highest rows.
+    Reviews with equal times are common, and keep the order of the files. If reviews with equal times were
+    sorted by movie, the last reviews of reviewers would too often be of the movies with the highest rows.
 
     Attributes:
         reviewer_rows: int32 [num_reviews], the reviewer of each review, not decreasing.
@@ -55,7 +56,7 @@ class Reviews:
 
     @property
     def has_ratings(self) -> bool:
-        """Tells whether reviews have ratings, or only say that a reviewer reviewed a movie."""
+        """Tells whether the data has ratings, and not only pairs of reviewer and movie."""
         return len(self.levels) > 0
 
     @property
@@ -70,20 +71,21 @@ class Reviews:
         return self.levels[self.level_rows]
 
     def offsets(self) -> Rows:
-        """Returns the offset of each reviewer's first review, and the end, int64 [num_reviewers + 1]."""
+        """Returns the position of each reviewer's first review, and the end: int64 [num_reviewers + 1]."""
         counts = np.bincount(self.reviewer_rows, minlength=self.num_reviewers)
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def likes(self, like_rating: float) -> NDArray[np.bool_]:
-        """Marks reviews rated `like_rating` or more, or all if unrated: bool [num_reviews]."""
+        """Marks reviews rated at least `like_rating`, or all reviews of data without ratings: bool [num]."""
         if not self.has_ratings:
             return np.ones(len(self), dtype=bool)
         return self.ratings >= like_rating
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Reviews:
-        """Returns the reviews marked in `chosen`, bool [num_reviews], without renumbering rows of movies.
+        """Returns some of the reviews; rows of reviewers and of movies keep their numbers.
 
-        `chosen` may also be positions of reviews, in any order that keeps `reviewer_rows` ascending.
+        The argument `chosen` is a mask, bool [num_reviews], or holds positions of reviews, in any order that
+        keeps `reviewer_rows` ascending.
         """
         return replace(
             self,
@@ -107,9 +109,9 @@ def make_reviews(
 ) -> Reviews:
     """Sorts arrays of reviews, each [num_reviews], by reviewer and time, and finds the rating levels.
 
-    A reviewer's reviews with equal times stay in the order given. `ratings` are None if the data has no
-    ratings, and `times`, unix seconds, are None if the data has no times. If `levels` are given, from other
-    reviews, each rating is rounded to the nearest of `levels`.
+    Reviews of a reviewer with equal times keep the order of the arrays. The array `ratings` is None if the
+    data has no ratings, and `times`, unix seconds, is None if the data has no times. If the rating levels of
+    other reviews are given as `levels`, each rating is rounded to the nearest of these levels.
 
     Raises:
         DataError: all ratings are equal, so that a model cannot learn from ratings.
@@ -133,13 +135,13 @@ def make_reviews(
 
 
 def level_rows_of(ratings: NDArray[np.floating], levels: Floats) -> NDArray[np.int8]:
-    """Returns the position of the level nearest to each rating, int8 [num_ratings], the higher of a tie."""
+    """Returns the position of the level nearest to each rating, int8 [num_ratings]; ties go to the higher."""
     middles = (levels[1:] + levels[:-1]) / 2
     return np.searchsorted(middles, ratings, side="right").astype(np.int8)
 
 
 def rating_levels(ratings: NDArray[np.floating]) -> Floats:
-    """Returns the distinct ratings, ascending, or 20 even steps if there are more than MAX_LEVELS.
+    """Returns the distinct ratings, ascending; if there are more than MAX_LEVELS, returns 20 even steps.
 
     Raises:
         DataError: all ratings are equal.
@@ -158,7 +160,10 @@ def rating_levels(ratings: NDArray[np.floating]) -> Floats:
 
 
 def default_like_rating(levels: Floats) -> float:
-    """Returns the default lowest rating of a like: the first level from 75% of the scale up, 4 of 1..5."""
+    """Returns the default lowest rating of a like: the first level at three quarters of the scale or above.
+
+    On a scale from 1 to 5 stars, the default lowest rating of a like is 4 stars.
+    """
     if len(levels) == 0:
         return 0.0
     low, high = float(levels[0]), float(levels[-1])
@@ -170,8 +175,9 @@ def read_columns(
 ) -> dict[str, NDArray[Any]]:
     """Reads columns of the table `reviews` as arrays by name, sorted by reviewer, time, file and line.
 
-    `columns` are SQL expressions separated by commas; `parameters` are the values of `$name` in the
-    expressions. The result also has the column `time`, int64 unix seconds, 0 where a review has no time.
+    The text `columns` holds SQL expressions, separated by commas; `parameters` gives the values of names such
+    as `$name` in the expressions. The result also has the column `time`, int64 unix seconds, 0 for a review
+    without time.
     """
     statement = (
         f"select {columns}, coalesce(unix_review_time, 0) as time from reviews "
@@ -182,7 +188,7 @@ def read_columns(
 
 
 def ratings_of(column: NDArray[Any]) -> Doubles | None:
-    """Converts the column `rating` to float64 [num_reviews]. Returns None if no review has a rating."""
+    """Converts the column `rating` to float64 [num_reviews]; returns None if no review has a rating."""
     ratings = np.ma.asarray(column, dtype=np.float64)
     return None if np.ma.getmaskarray(ratings).all() else np.asarray(ratings)
 

@@ -1,9 +1,9 @@
 """Scores the sentiment of review texts with a lexicon, and blends sentiment into the ratings of training.
 
 The lexicon is VADER (Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
-Social Media Text", 2014), which is part of a Python package, so nothing is downloaded. VADER is made for
-single sentences. A VADER score of a whole long review mostly reflects the length of the review, so the
-sentiment of a review is the mean score of all sentences.
+Social Media Text", 2014). VADER is part of an installed Python package, so that scoring downloads nothing.
+VADER is made for single sentences, and its score of a whole long review mostly reflects the review's length.
+The sentiment of a review is therefore the mean of the VADER scores of the review's sentences.
 """
 
 from __future__ import annotations
@@ -31,20 +31,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SENTIMENT, BLEND = "ncf-sentiment", "ncf-blend"
-"""Names, in evaluations, of the models trained on sentiment alone and on ratings blended with sentiment."""
+"""The names that evaluations give to the model trained on sentiment alone, and to the model trained on
+ratings blended with sentiment."""
 SIGNALS = (SENTIMENT, BLEND)
 _BATCH = 50_000
-"""Texts read and scored in one batch, which bounds memory."""
+"""The number of texts that are read and scored in one batch; larger batches would take more memory."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _LONGEST_SENTENCE = 1_000
-"""Characters read of a sentence at most: VADER's time grows with the square of the number of words."""
+"""The largest number of characters of a sentence that are scored, because VADER's time grows with the square
+of the number of words."""
 
 
 def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> Floats:
-    """Returns the sentiment of each review, float32 [num_reviews] from -1 to 1, in `read_reviews` order.
+    """Scores the sentiment of each review, -1 to 1: float32 [num_reviews], in the order of `read_reviews`.
 
-    The sentiment is NaN where a text has no word of the lexicon. `threads` child processes score each
-    distinct text once; 0 starts one child process per core.
+    The sentiment of a review is NaN if the text has no word of the lexicon. The argument `threads` is the
+    number of child processes that score texts; 0 means one child process per core.
 
     Raises:
         DataError: the reviews have no ratings to blend sentiment with, or no text to score.
@@ -83,9 +85,9 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
 
 
 def sentiment_of(text: str) -> float | None:
-    """Returns the sentiment of a text, from -1 to 1, the mean of VADER's compound scores of all sentences.
+    """Returns the sentiment of a text, -1 to 1: the mean of VADER's compound scores of the sentences.
 
-    Returns None if the lexicon has no word of the text.
+    A text without any word of the lexicon has the sentiment None.
 
     >>> sentiment_of("A wonderful film! I love it.") > 0.5 > 0 > sentiment_of("Terrible, boring and bad.")
     True
@@ -105,11 +107,11 @@ def _analyzer() -> Any:
 
 
 def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
-    """Returns the reviews with ratings blended with sentiment, from which a model is then trained.
+    """Blends the ratings of training reviews with the sentiment of the texts, if the settings say so.
 
     A blended rating is the level nearest to `(1 - weight) * stars + weight * sentiment_stars`. A review
-    without sentiment keeps its rating. `reviews` must be training reviews only, since all given reviews
-    together decide how sentiment is converted to stars.
+    without sentiment keeps its rating. The argument `reviews` must hold training reviews only, because the
+    distribution of the given ratings decides how sentiment is converted to stars.
 
     Raises:
         ValueError: the configuration uses sentiment, but the reviews have no sentiment.
@@ -126,11 +128,12 @@ def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
 
 
 def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Converts sentiment to stars by matching ranks, so that converted stars are distributed like `stars`.
+    """Converts sentiment to stars by rank, so that the converted stars are distributed like `stars`.
 
-    If n reviews have one star, the n reviews with the lowest sentiment get one star, and so on upwards.
-    Reviews of equal sentiment all get the stars of the middle review of that group. `sentiment`, `stars`
-    and the result are float [num], one value per review.
+    If n reviews have one star, the n reviews with the lowest sentiment are converted to one star; the next
+    reviews are converted to two stars, and so on. Reviews of equal sentiment are all converted to the stars
+    of the middle one of these reviews. The arrays `sentiment` and `stars` and the result are float [num],
+    with one value for each review.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
     [5.0, 2.0, 4.0, 5.0]

@@ -21,17 +21,18 @@ class Split(NamedTuple):
 
 
 def hold_out_last(reviews: Reviews, share: float) -> Split:
-    """Holds out the last `share` (0 to 1) of each reviewer's reviews, at least one of three or more reviews.
+    """Holds out the latest reviews of each reviewer: the share `share`, 0 to 1, of the reviewer's reviews.
 
-    A reviewer with one or two reviews keeps all reviews in training if `share` of the reviews is less than
-    one review. The only review of a movie may be held out, since real shops also sell movies without reviews.
+    At least one review is held out of each reviewer with three or more reviews. No review is held out of a
+    reviewer with one or two reviews if `share` times the number of reviews is less than 1. The only review of
+    a movie may be held out, because real shops also sell movies without reviews.
     """
     held_out = last_by_time(reviews, share)
     return Split(reviews.select(~held_out), reviews.select(held_out))
 
 
 def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
-    """Returns the mask of the reviews that `hold_out_last` holds out: bool [num_reviews]."""
+    """Marks the reviews that `hold_out_last` holds out: bool [num_reviews]."""
     offsets = reviews.offsets()
     counts = np.diff(offsets)
     held = np.floor(counts * share + 1e-9).astype(np.int64)  # 0.29 * 100 is a little less than 29
@@ -42,19 +43,20 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
 
 
 def follows_time(reviews: Reviews, config: Config) -> bool:
-    """Tells whether reviews are ordered by time: by the configuration or, for "auto", if times differ."""
+    """Tells whether reviews are ordered by time; with the setting "auto", reviews are if the times differ."""
     if config.split.order == "auto":
         return bool(len(reviews)) and bool(reviews.times.min() < reviews.times.max())
     return config.split.order == "time"
 
 
 def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
-    """Tells whether held-out reviews were drawn at random from each reviewer's reviews, not from the latest.
+    """Tells whether held-out reviews look like a random sample of each reviewer's reviews.
 
-    A review drawn at random of n + 1 is older than the newest other review with a chance of n / (n + 1).
-    Held-out reviews count as drawn at random if the number of held-out reviews older than their reviewer's
-    newest training review exceeds half of the number expected by chance. Held-out reviews exactly as
-    old as the newest training review are left out.
+    A review drawn at random from n + 1 reviews is older than the newest of the other n reviews with a chance
+    of n / (n + 1). From this chance follows how many held-out reviews of a random sample would be older than
+    the newest training review of their reviewer. If more than half as many held-out reviews are older, the
+    held-out reviews count as a random sample. Held-out reviews that are exactly as old as the newest training
+    review are not counted.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)
@@ -66,10 +68,10 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
 
 def in_order(reviews: Reviews, config: Config) -> Reviews:
-    """Returns the reviews unchanged if `follows_time`, else with each reviewer's reviews shuffled.
+    """Shuffles the reviews of each reviewer, unless `follows_time` says that their order is their time.
 
-    After the shuffle, by the seed of the configuration, each reviewer's last reviews are a random sample of
-    the reviewer's reviews.
+    After the shuffle, which uses the seed of the configuration, the last reviews of a reviewer are a random
+    sample of the reviewer's reviews.
     """
     if follows_time(reviews, config):
         return reviews

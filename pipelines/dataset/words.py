@@ -1,4 +1,4 @@
-"""Counts and weights the words of movie metadata, each hashed to a column, and reduces counts to features."""
+"""Counts and weights the words of movie metadata in hashed columns, and reduces the counts to features."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_COLUMNS = 2**18
-"""Number of columns that words are hashed to, large enough that few words share a column."""
+"""The number of columns to which words are hashed, large enough that few words share a column."""
 MAX_WORDS = 50_000
-"""Most words, as hash columns, in the vocabulary of `learn_features`, which keeps the most common words."""
+"""The largest number of words in the vocabulary of `learn_features`, which keeps the most common words."""
 NUM_FEATURES = 128
-"""Most features to which latent semantic analysis reduces the words of a movie."""
+"""The largest number of features to which latent semantic analysis reduces the words of a movie."""
 TEXT_COLUMNS = ("title", "category", "main_cat", "brand", "description", "price", "year")
 """Columns of the table `movies` from which words are taken."""
 FEWEST_DESCRIBED = 20
-"""Fewest movies with metadata from which a model of the words is learned."""
+"""The least number of movies with metadata from which a model of the words is learned."""
 
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_BEHIND = re.compile(r"\(\d{4}\)\s*$")
 _DESCRIPTION_WORDS = 80
-"""Words read of a description at most; later words say less about the movie and take time."""
+"""The largest number of words of a description that are counted; later words say less about the movie and
+take time."""
 _SPANS_OF_YEARS = ((1, 0), (5, 0), (5, 2), (10, 0), (20, 5))
-"""Width and shift, in years, of each span that a year is assigned to; nearer years share more spans."""
+"""The widths and the shifts, in years, of the spans into which years are divided; two years that are near to
+each other share more spans."""
 _CHEAPEST = 0.5
-"""Price to which lower prices are raised, since the logarithm of 0 is not finite."""
+"""The price to which lower prices are raised, because the logarithm of 0 is not finite."""
 _BATCH = 10_000
-"""Movies read from the database in one batch."""
+"""The number of movies that are read from the database in one batch."""
 
 
 def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
-    """Returns the words of one movie's metadata, each with the name of the metadata field as a prefix.
+    """Returns the words of a movie's metadata; each word begins with the name of its metadata field.
 
-    A category or a brand is one word. A price becomes one word for the price's order of magnitude. A year
-    becomes one word for each span of years that contains the year. Any of the TEXT_COLUMNS may be missing or
-    None.
+    A category counts as one word, and so does a brand. A price becomes one word, which stands for the price's
+    order of magnitude. A year becomes several words: one word for each span of years that contains the year.
+    Any of the fields in TEXT_COLUMNS may be missing or None.
 
     Example:
         >>> list(words_of({"title": "Laura (1944)", "category": "Crime | Film-Noir"}))
@@ -68,7 +70,7 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
 
 
 def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
-    """Returns `1 + log(count)` of each word of each movie, a sparse float32 [num_movies, NUM_COLUMNS]."""
+    """Returns `1 + log(count)` of each movie's words, as a sparse float32 [num_movies, NUM_COLUMNS]."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction import FeatureHasher
 
@@ -99,8 +101,11 @@ class WordFeatures(NamedTuple):
 def learn_features(words: csr_array) -> WordFeatures:
     """Learns a vocabulary, inverse document frequencies and a truncated SVD from the counted words of movies.
 
-    The vocabulary has at most MAX_WORDS words, each in the metadata of two movies or more. `words` are the
-    counts from `count_words`.
+    The vocabulary has at most MAX_WORDS words, and each word of the vocabulary occurs in the metadata of at
+    least two movies.
+
+    Args:
+        words: the counts that `count_words` returns.
     """
     from sklearn.decomposition import TruncatedSVD
 

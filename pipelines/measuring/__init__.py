@@ -1,1 +1,1 @@
-"""Measures how good a model is: metrics, ranking, significance."""
+"""Measures how good a model is: computes metrics, ranks movies, and tests differences for significance."""

@@ -1,10 +1,10 @@
 """Measures predictions and rankings with plain functions over arrays, one metric per function.
 
-Metrics of ratings and probabilities take one value per review. Metrics of rankings take `hits`, bool
-[num_reviewers, k], which marks the relevant movies in each reviewer's top list, best place first, and
-`num_relevant`, int [num_reviewers], the number of movies relevant to each reviewer. Metrics of rankings
-return one value per reviewer, of which the mean is reported. Metrics of whole top lists take movie rows, int
-[num_reviewers, k], where -1 is a place without a movie.
+Metrics of ratings and of probabilities take arrays with one value for each review. Metrics of rankings take
+two arrays. The array `hits`, bool [num_reviewers, k], marks the relevant movies in each reviewer's top list,
+best movie first. The array `num_relevant`, int [num_reviewers], holds the number of movies that are relevant
+to each reviewer. Metrics of rankings return one value for each reviewer; reports show the mean of these
+values. Metrics of whole top lists take movie rows, int [num_reviewers, k], with -1 where a list is too short.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from engine.arrays import Doubles
 
 CALIBRATION_BINS = 10
-"""Number of bins of equal width into which `calibration_error` sorts probabilities."""
+"""The number of bins of equal width into which `calibration_error` sorts probabilities."""
 _SMALLEST = 1e-7
-"""Least distance of clipped probabilities from 0 and 1, so that the logarithms stay finite."""
+"""The least distance of clipped probabilities from 0 and from 1, so that their logarithms are finite."""
 
 
 def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Returns the mean absolute error of ratings, `mean(|predicted - actual|)`; NaN if there are no ratings.
 
-    The median is the constant with the least mean absolute error, so `predicted` should be medians.
+    The best prediction of a distribution under this metric is the median of the distribution, so that
+    `predicted` should hold medians.
 
     >>> mae([3, 5], [4, 5])
     0.5
@@ -35,7 +36,8 @@ def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
 def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Returns the root mean squared error, `sqrt(mean((predicted - actual)^2))`; NaN if there are no ratings.
 
-    The mean is the constant with the least squared error, so `predicted` should be means.
+    The best prediction of a distribution under this metric is the mean of the distribution, so that
+    `predicted` should hold means.
 
     >>> rmse([3, 5], [5, 5])
     1.4142135623730951
@@ -45,9 +47,10 @@ def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
 
 
 def log_loss(probabilities: ArrayLike, outcomes: ArrayLike) -> float:
-    """Returns the log loss `-mean(o log p + (1 - o) log(1 - p))` in nats; NaN if there are no outcomes.
+    """Returns the log loss of chances p and outcomes o: `-mean(o log p + (1 - o) log(1 - p))`, in nats.
 
-    Probabilities are clipped to 1e-7 .. 1 - 1e-7, so a certain but wrong prediction costs 16, not infinity.
+    Probabilities are clipped to 1e-7 .. 1 - 1e-7, so that a certain but wrong prediction costs about 16 nats
+    and not infinitely many. The log loss is NaN if there are no outcomes.
 
     >>> round(log_loss([0.5, 0.5], [True, False]), 4)
     0.6931
@@ -64,9 +67,9 @@ def calibration_error(
 ) -> float:
     """Returns the expected calibration error (Naeini et al. 2015) of probabilities.
 
-    The error is `sum over bins of n_b / n * |mean probability_b - share of true outcomes_b|`. The bins divide
-    0 to 1 in equal widths, as in most published results, and the last bin includes 1. Returns NaN if there
-    are no outcomes.
+    The calibration error is `sum over bins of n_b / n * |mean probability_b - share of true outcomes_b|`. The
+    bins divide the range from 0 to 1 into equal widths, as in most published results; the last bin includes
+    1. The calibration error is NaN if there are no outcomes.
 
     >>> round(calibration_error([0.8, 0.8, 0.8, 0.8], [True, True, True, False]), 4)
     0.05
@@ -84,7 +87,7 @@ def calibration_bins(
 ) -> list[dict[str, float]]:
     """Lists the non-empty bins of `calibration_error`, for a calibration plot.
 
-    Each bin has the mean predicted probability, the share of likes and the number of reviews.
+    A bin is described by its mean predicted probability, its share of likes and its number of reviews.
 
     >>> calibration_bins([0.5, 0.5], [True, False])
     [{'mean_predicted': 0.5, 'share_liked': 0.5, 'count': 2}]
@@ -104,8 +107,9 @@ def calibration_bins(
 def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
     """Returns each reviewer's normalised discounted cumulative gain (Jarvelin and Kekalainen 2002).
 
-    NDCG is `sum of hit_i / log2(i + 1)` over places i = 1..k, divided by the same sum for the best possible
-    list, which starts with `min(k, num_relevant)` hits. NDCG is 0 for a reviewer without relevant movies.
+    The NDCG of a list is `sum of hit_i / log2(i + 1)` over places i = 1..k, divided by the same sum for the
+    best possible list. The best possible list begins with `min(k, num_relevant)` relevant movies. The NDCG is
+    0 for a reviewer without relevant movies.
 
     >>> ndcg(np.array([[True, False], [False, True]]), [1, 1]).round(4).tolist()
     [1.0, 0.6309]
@@ -117,10 +121,15 @@ def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
 def ndcg_of_ranks(
     ranks: NDArray[np.integer], reviewers: NDArray[np.integer], num_relevant: ArrayLike, k: int
 ) -> Doubles:
-    """Computes each reviewer's `ndcg` from ranks; 0 for a reviewer without relevant movies.
+    """Computes each reviewer's `ndcg` from the ranks of relevant movies; 0 without relevant movies.
 
-    `ranks`, int [n], are the numbers of movies ranked before each relevant movie. Only ranks below k count.
-    `reviewers`, int [n], give for each relevant movie the position of the reviewer in `num_relevant`.
+    Relevant movies with a rank of k or more do not count.
+
+    Args:
+        ranks: the number of movies that are ranked before each relevant movie, int [n].
+        reviewers: the position in `num_relevant` of each relevant movie's reviewer, int [n].
+        num_relevant: the number of movies that are relevant to each reviewer, int [num_reviewers].
+        k: the length of the top lists.
 
     >>> ndcg_of_ranks(np.array([0, 1, 5]), np.array([0, 1, 1]), [1, 2], 2).round(4).tolist()
     [1.0, 0.3869]
@@ -135,8 +144,8 @@ def ndcg_of_ranks(
 def recall(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
     """Returns each reviewer's recall, `hits / min(k, num_relevant)` (Liang et al. 2018).
 
-    The best possible list has a recall of 1, even if more than k movies are relevant. Recall is 0 for a
-    reviewer without relevant movies.
+    The best possible list has a recall of 1, even if more than k movies are relevant. The recall of a
+    reviewer without relevant movies is 0.
 
     >>> recall(np.array([[True, False]]), [1]).tolist(), recall(np.array([[True, False]]), [4]).tolist()
     ([1.0], [0.5])
@@ -154,7 +163,7 @@ def hit_rate(hits: NDArray[np.bool_]) -> Doubles:
 
 
 def reciprocal_rank(hits: NDArray[np.bool_]) -> Doubles:
-    """Returns for each top list `1 / i`, with i the place of the first relevant movie, or 0 if none.
+    """Returns `1 / i` for each top list, where i is the place of the first relevant movie; 0 if none.
 
     >>> reciprocal_rank(np.array([[False, True], [False, False]])).tolist()
     [0.5, 0.0]
@@ -165,7 +174,7 @@ def reciprocal_rank(hits: NDArray[np.bool_]) -> Doubles:
 
 
 def coverage(top: NDArray[np.integer], num_movies: int) -> float:
-    """Returns the share of all movies that are in at least one top list; 0 for an empty catalogue.
+    """Returns the share of all movies that occur in at least one top list; 0 for an empty catalogue.
 
     >>> coverage(np.array([[0, 1], [1, -1]]), 4)
     0.5
@@ -174,11 +183,15 @@ def coverage(top: NDArray[np.integer], num_movies: int) -> float:
 
 
 def novelty(top: NDArray[np.integer], num_reviews: NDArray[np.integer], num_reviewers: int) -> float:
-    """Measures the novelty of recommended movies, the mean self-information in bits (Zhou et al. 2010).
+    """Measures the novelty of recommended movies: their mean self-information in bits (Zhou et al. 2010).
 
-    Novelty is `mean of -log2(reviews of the movie / reviewers)` over all places of all top lists, or 0 if all
-    lists are empty. A movie without reviews counts as reviewed once. `num_reviews`, int [num_movies], are the
-    numbers of training reviews.
+    Novelty is the mean, over all places of all top lists, of `-log2(number of the movie's reviews / number of
+    reviewers)`. Novelty is 0 if all lists are empty. A movie without reviews counts as reviewed once.
+
+    Args:
+        top: the rows of the listed movies, int [n, k]; -1 for an empty place.
+        num_reviews: the number of training reviews of each movie, int [num_movies].
+        num_reviewers: the number of reviewers.
 
     >>> novelty(np.array([[0, 1]]), np.array([2, 4]), 4)
     0.5
@@ -190,10 +203,10 @@ def novelty(top: NDArray[np.integer], num_reviews: NDArray[np.integer], num_revi
 
 
 def gini(top: NDArray[np.integer], num_movies: int) -> float:
-    """Measures how unequally often movies are recommended: 0 if all equally often, near 1 if only a few.
+    """Measures how unequally often movies are recommended, from 0 (all equally often) to 1 (only a few).
 
-    The Gini coefficient is `sum over movies of (2 r - n - 1) c_r / (n sum c)`, where c are the numbers of
-    recommendations per movie, ascending, and r is 1..n. The coefficient is 0 if no movie is recommended.
+    The Gini coefficient of n movies is `sum over r = 1..n of (2 r - n - 1) c_r / (n sum c)`, where c_r is the
+    r-th smallest number of recommendations of a movie. The Gini coefficient is 0 if no movie is recommended.
 
     >>> gini(np.array([[0], [1]]), 2), gini(np.array([[0], [0]]), 2)
     (0.0, 0.5)

@@ -18,9 +18,10 @@ from pipelines.measuring import metrics
 Score = Callable[[Rows], Floats]
 """A function of reviewer rows, int64 [n], that returns the scores of all movies, float32 [n, num_movies]."""
 Top = Callable[[Rows, int], NDArray[np.integer]]
-"""A function of reviewer rows, int64 [n], and k that returns the k best unseen movies, int [n, k], or -1."""
+"""A function of reviewer rows, int64 [n], and of k, which returns the rows of each reviewer's k best unseen
+movies, int [n, k], with -1 where no movie is left."""
 _MAX_SCORES = 2**25
-"""Most scores held in memory at once, 128 MiB as float32, whatever the size of the catalogue."""
+"""The largest number of scores in memory at once: 128 MiB of float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class RankingResult:
         return len(self.reviewer_rows)
 
     def mean(self) -> dict[str, float]:
-        """Returns each metric's mean over reviewers; NaN if there are no reviewers."""
+        """Returns the mean of each metric over the reviewers; NaN if there are no reviewers."""
         if not len(self):
             return dict.fromkeys(self.figures, float("nan"))
         return {name: float(values.mean()) for name, values in self.figures.items()}
@@ -59,12 +60,12 @@ def rank_held_out(
     candidates: Rows | None = None,
     top: Top | None = None,
 ) -> RankingResult:
-    """Ranks all unseen movies for each reviewer with held-out likes, and computes metrics of the top lists.
+    """Ranks all unseen movies for each reviewer who has held-out likes, and measures the top lists.
 
     A movie is unseen if the reviewer has no training review of the movie. Equal scores are ordered by movie
-    row. A held-out like counts even if the movie has no training reviews at all, though most models cannot
-    rank such a movie well. A held-out like of a movie that the reviewer also reviewed in training is ignored,
-    and a reviewer without any other held-out like is not ranked.
+    row. A held-out like counts even if the movie has no training reviews, although most models cannot rank a
+    movie without training reviews well. A held-out like is ignored if the reviewer also has a training review
+    of the same movie. A reviewer whose held-out likes are all ignored is not ranked.
 
     Args:
         score: returns the scores of all movies for a batch of reviewer rows.
@@ -103,7 +104,7 @@ def rank_held_out(
 
 
 def top_of(model: Model) -> Top:
-    """Returns a function for the argument `top` of `rank_held_out`, which lists the best movies of a model.
+    """Returns a function that lists a model's best movies, for the argument `top` of `rank_held_out`.
 
     The returned function leaves out the movies in each reviewer's history, and raises TrainingError if a
     score is NaN.
@@ -120,10 +121,16 @@ def top_of(model: Model) -> Top:
 def top_movies(
     scores: Floats, seen: Reviews, reviewer_rows: NDArray[np.integer], k: int
 ) -> NDArray[np.int32]:
-    """Returns the rows of each reviewer's k best unseen movies, int32 [n, k], and -1 where no movie is left.
+    """Returns the rows of each reviewer's k best unseen movies, int32 [n, k]; -1 where no movie is left.
 
-    Equal scores are ordered by movie row. `scores`, float32 [n, num_movies], are minus infinity for movies
-    to leave out. Movies that the reviewer has reviewed in `seen` are left out as well.
+    Movies of equal score are ordered by movie row. Movies that a reviewer has reviewed in `seen` are left
+    out, and so are movies whose score is minus infinity.
+
+    Args:
+        scores: the score of every movie for each reviewer, float32 [n, num_movies].
+        seen: the reviews of movies to leave out.
+        reviewer_rows: the rows of the reviewers, int64 [n].
+        k: how many movies are wanted.
 
     Raises:
         TrainingError: a score is NaN.
@@ -142,7 +149,7 @@ def top_movies(
 
 
 def pair_keys(reviews: Reviews) -> Rows:
-    """Returns reviewer and movie of each review as one int64, `reviewer_row * num_movies + movie_row`."""
+    """Returns each review's reviewer and movie as one number, `reviewer_row * num_movies + movie_row`."""
     return reviews.reviewer_rows.astype(np.int64) * reviews.num_movies + reviews.movie_rows
 
 
@@ -154,7 +161,7 @@ def _check_numbers(scores: Floats) -> None:
 
 
 def _among(candidates: Rows | None, scores: Floats, reviewer_rows: Rows) -> Floats:
-    """Sets the scores of all movies but the candidates to minus infinity, unless `candidates` is None."""
+    """Sets the scores of movies that are not candidates to minus infinity, unless `candidates` is None."""
     if candidates is None:
         return scores
     num_movies = scores.shape[1]

@@ -1,4 +1,4 @@
-"""Computes confidence intervals and tests over reviewers, who are independent, as reviews are not."""
+"""Computes confidence intervals and significance tests over reviewers; reviews are not independent enough."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _CONFIDENCE = 0.95
-"""Confidence level of bootstrap intervals."""
+"""The confidence level of bootstrap intervals."""
 _NUM_SAMPLES = 1000
-"""Number of bootstrap samples of the reviewers for one interval."""
+"""The number of bootstrap samples of the reviewers for one interval."""
 
 
 def bootstrap_interval(
@@ -16,7 +16,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Returns the 95% percentile bootstrap interval (Efron 1979) of `sum(sums) / sum(weights)`.
 
-    The bootstrap draws reviewers with replacement. Returns two NaN if there are no reviewers.
+    The bootstrap draws reviewers with replacement. Both ends of the interval are NaN if there are no
+    reviewers.
 
     Args:
         sums: float [n], one value per reviewer: a metric, or the sum of the errors of the reviewer's reviews.
@@ -43,8 +44,9 @@ def paired_test(ours: ArrayLike, theirs: ArrayLike, *, num_samples: int = 2000, 
     """Returns the two-sided p-value of Fisher's randomisation test for the difference of two models' means.
 
     Fisher's randomisation test flips the sign of each reviewer's difference at random. Unlike Wilcoxon's
-    test, Fisher's test compares the means, which are what is reported, and needs no special treatment of ties
-    (Smucker, Allan and Carterette 2007). The p-value is 1 if no reviewer's values differ.
+    test, Fisher's randomisation test compares the means that reports show, and needs no special treatment of
+    ties (Smucker, Allan and Carterette 2007). The p-value is 1 if both models have equal values for every
+    reviewer.
 
     Args:
         ours: float [n], the metric of one model for each reviewer.

@@ -1,1 +1,3 @@
-"""Builds tables of neighbouring movies: from co-reviews, a linear model, metadata."""
+"""Builds tables of similar movies, called neighbours, from the reviews that movies share and from
+metadata.
+"""

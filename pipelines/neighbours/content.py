@@ -1,4 +1,4 @@
-"""Finds movies with similar metadata, as neighbours also of movies that have few reviews."""
+"""Finds movies with similar metadata, which become neighbours even of movies that have few reviews."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _MOST_NEIGHBOURS_OF = 20_000
-"""Number of the most reviewed movies that may be neighbours, which keeps time linear in the catalogue."""
+"""The largest number of movies that may be neighbours; the most reviewed movies are chosen. The limit makes
+the time grow linearly with the number of movies."""
 _SCORES_AT_ONCE = 2**23
-"""Similarities held in memory at once, 32 MiB as float32."""
+"""The number of similarities in memory at once: 32 MiB of float32."""
 _ROWS_AT_ONCE = 2**13
-"""Rows of two neighbour tables added at once, which bounds memory."""
+"""The number of rows of two neighbour tables that are added at once; more rows would take more memory."""
 
 
 def content_features(words: csr_array) -> Floats | None:
-    """Converts the counted words of movies to vectors, so that inner products are cosine similarities.
+    """Converts counted words of movies to vectors whose inner products are cosine similarities.
 
-    Returns the vectors, float32 [num_movies, num_features], with length 1, or 0 for movies without words.
-    Returns None if fewer than FEWEST_DESCRIBED movies have words.
+    Returns:
+        The vectors of the movies, float32 [num_movies, num_features], of length 1, or of length 0 for movies
+        without words; None if fewer than FEWEST_DESCRIBED movies have words.
     """
     described = np.flatnonzero(np.diff(words.indptr))
     if len(described) < FEWEST_DESCRIBED:
@@ -45,7 +47,7 @@ def content_table(
 ) -> NeighbourTable | None:
     """Builds the table of movies with similar metadata, from the vectors of `content_features`.
 
-    Returns None if `features` is None, or if the configuration asks for no neighbours by metadata.
+    The table is None if `features` is None, or if the configuration asks for no neighbours by metadata.
     """
     if features is None or not config.num_content_neighbours:
         return None
@@ -54,11 +56,15 @@ def content_table(
 
 
 def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighbours: int) -> NeighbourTable:
-    """Finds the `num_neighbours` neighbours of greatest weight of each movie, by metadata and popularity.
+    """Finds the `num_neighbours` strongest neighbours of each movie by metadata and popularity.
 
     The weight of a neighbour is the cosine similarity times the square root of the neighbour's number of
-    reviews, since people choose popular movies among equally similar movies. `counts`, int [num_movies], are
-    the numbers of reviews.
+    reviews, because people choose the popular movies among equally similar movies.
+
+    Args:
+        features: the vectors of the movies that `content_features` returns.
+        counts: the number of reviews of each movie, int [num_movies].
+        num_neighbours: how many neighbours each movie gets.
     """
     from scipy.sparse import vstack
 
@@ -76,9 +82,9 @@ def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighb
 
 
 def with_content(table: NeighbourTable, content: NeighbourTable, weight: float) -> NeighbourTable:
-    """Adds `weight` times the similarity by metadata in the table `content` to a neighbour table.
+    """Adds `weight` times the similarities by metadata, in the table `content`, to a neighbour table.
 
-    Each movie keeps at most as many neighbours as the longest row of `table` or `content` has.
+    Each movie keeps at most as many neighbours as any movie has in `table` or in `content`.
     """
     from scipy.sparse import vstack
 

@@ -1,4 +1,4 @@
-"""Converts reviews and neighbour tables to sparse matrices and back, and keeps the largest values of rows."""
+"""Converts reviews and neighbour tables to sparse matrices and back, and selects large values of matrices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None) -> csr_array:
-    """Returns the sparse matrix [num_reviewers, num_movies] of `weights`, float [num_reviews], or of 1s."""
+    """Puts the weight of each review, by default 1, into a sparse matrix [num_reviewers, num_movies]."""
     from scipy.sparse import csr_array
 
     values = np.ones(len(reviews), dtype=np.float32) if weights is None else weights
@@ -25,7 +25,7 @@ def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None)
 
 
 def matrix_of(table: NeighbourTable) -> csr_array:
-    """Converts a neighbour table to a sparse float32 [num_movies, num_movies], with neighbours in columns."""
+    """Converts a neighbour table to a sparse matrix, [num_movies, num_movies]; columns are neighbours."""
     from scipy.sparse import csr_array
 
     shape = (table.num_movies, table.num_movies)
@@ -33,7 +33,7 @@ def matrix_of(table: NeighbourTable) -> csr_array:
 
 
 def table_of(matrix: csr_array) -> NeighbourTable:
-    """Converts a sparse matrix [num_movies, num_movies], with neighbours in columns, to a neighbour table."""
+    """Converts a sparse matrix, [num_movies, num_movies], to a neighbour table; columns are neighbours."""
     return NeighbourTable(
         matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
     )
@@ -42,7 +42,7 @@ def table_of(matrix: csr_array) -> NeighbourTable:
 def strongest(matrix: csr_array, num_kept: int) -> csr_array:
     """Keeps the `num_kept` non-zero values of largest magnitude in each row, sorted by column.
 
-    Of values with equal magnitude, the value in the lower column is kept.
+    Among values of equal magnitude, the values in lower columns are kept.
     """
     from scipy.sparse import csr_array
 

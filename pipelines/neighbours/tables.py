@@ -1,4 +1,4 @@
-"""Builds tables of each movie's neighbours from co-reviews, by a self-join in DuckDB, and a linear model."""
+"""Builds tables of each movie's neighbours, from reviews by the same reviewers and from a linear model."""
 
 from __future__ import annotations
 
@@ -21,28 +21,32 @@ if TYPE_CHECKING:
     import duckdb
 
 L2_FACTORS = (0.2, 1.0, 2.0, 4.0)
-"""L2 penalties tried for the linear model, as multiples of the configured penalty."""
+"""The L2 penalties that are tried for the linear model, as multiples of the configured penalty."""
 FEW_L2_FACTORS = (1.0, 2.0)
-"""L2 penalties tried for large catalogues, as the linear model takes time cubic in the number of movies."""
+"""The multiples of the configured L2 penalty that are tried for large catalogues. Fewer are tried because the
+time of the linear model grows with the cube of the number of movies."""
 DAMPINGS = (10.0, 40.0)
-"""Dampings tried for `damped` co-reviews: reviews added to the geometric mean of two movies' reviews."""
+"""The dampings that are tried for damped co-reviews; a damping is a number that is added to the geometric
+mean of two movies' numbers of reviews."""
 SHRINKAGE = 3.0
-"""Number of common reviewers at which shrinkage halves the similarity of two movies by co-reviews."""
+"""The number of common reviewers at which shrinkage halves the similarity of two movies by co-reviews."""
 RATING_SHRINKAGE = 100.0
-"""Number of common reviewers at which shrinkage halves the similarity of two movies by ratings."""
+"""The number of common reviewers at which shrinkage halves the similarity of two movies by ratings."""
 MAX_HISTORY = 300
-"""Most reviews of one reviewer, the latest, in pairs of movies: time grows with the square of MAX_HISTORY."""
+"""The largest number of a reviewer's latest reviews from which pairs of movies are made; time grows with the
+square of this number."""
 NUM_LINEAR_NEIGHBOURS = 500
-"""Neighbours kept of a movie in the linear model, more than of co-reviews, as weights fall off slowly."""
+"""The number of neighbours of each movie that are kept from the linear model. This number is larger than for
+co-reviews, because the weights of the linear model decrease slowly."""
 _ALL_FACTORS_UP_TO = 3000
-"""Largest number of movies for which all L2_FACTORS are tried."""
+"""The largest number of movies for which all L2_FACTORS are tried."""
 
 
 class NeighbourKind(NamedTuple):
-    """Says how a neighbour table is computed."""
+    """Describes the method by which a neighbour table is computed."""
 
     form: str
-    """`co-reviews`, `linear` or `damped`, explained in `build_neighbours`."""
+    """The method: `co-reviews`, `linear` or `damped`; `build_neighbours` explains the methods."""
     strength: float = 0.0
     """The L2 penalty of the linear model, or the damping of damped co-reviews; 0 for plain co-reviews."""
     content: float = 0.0
@@ -54,23 +58,25 @@ class NeighbourKind(NamedTuple):
 
 
 CO_REVIEWS = NeighbourKind("co-reviews")
-"""The kind of plain co-review similarities; every model has a neighbour table of this kind."""
+"""The kind of neighbour table made of plain co-review similarities, which every model has."""
 
 
 class Neighbours(NamedTuple):
     """Holds the neighbour tables of several kinds that were built from the same reviews."""
 
     by_kind: dict[NeighbourKind, NeighbourTable]
-    """The table of CO_REVIEWS, then the tables of the other requested kinds."""
+    """The neighbour table of each kind: first the table of CO_REVIEWS, then the tables of all other requested
+    kinds."""
     rating: NeighbourTable | None
-    """Neighbours by the correlation of two movies' ratings; None if the data has no ratings."""
+    """The table of neighbours by the correlation of two movies' ratings; None if the data has no ratings."""
 
 
 def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
-    """Returns the kinds of neighbour table that training tries besides plain co-reviews.
+    """Returns the kinds of neighbour tables that training tries besides plain co-reviews.
 
-    The linear model with a large penalty does best on many reviews. Damped co-reviews do best on few reviews,
-    and need more damping the fewer reviews the movies have.
+    The linear model with a large penalty is the best kind for data with many reviews. Damped co-reviews are
+    the best kind for data with few reviews; the fewer reviews the movies have, the larger the best damping
+    is.
     """
     factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
     penalties = factors if num_movies <= config.linear_up_to else ()
@@ -87,17 +93,22 @@ def build_neighbours(
     limits: IngestConfig,
     kinds: Sequence[NeighbourKind] = (),
 ) -> Neighbours:
-    """Builds the neighbour tables of plain co-reviews, of ratings, and of the further `kinds`.
+    """Builds the neighbour tables of plain co-reviews, of ratings, and of the other requested `kinds`.
 
-    The similarity by *co-reviews* is the cosine of two movies' review weights, shrunk for few common
-    reviewers. A reviewer of n movies adds 1 / sqrt(n) to each pair of movies, and likes weigh more than other
-    reviews. *Damped* co-reviews divide the sum of 1 / sqrt(n) over the common reviewers of two movies with c
-    and d reviews by sqrt(c * d) + damping; all reviews weigh the same. Large damping lowers the similarity of
-    rarely reviewed movies, which is mostly chance, and favours popular movies. The *linear* form is explained
-    in `linear_neighbours`, and weights likes more than other reviews.
+    The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
+    0 if few reviewers reviewed both movies. In the method co-reviews, a reviewer of n movies adds 1 / sqrt(n)
+    to each pair of movies, and likes weigh more than other reviews. The method *damped* computes a similarity
+    of two movies with c and d reviews: the sum of 1 / sqrt(n) over the reviewers of both movies, divided by
+    sqrt(c * d) + damping. In the method damped, all reviews weigh the same. A large damping lowers the
+    similarities of rarely reviewed movies, which are mostly chance, and favours popular movies. The method
+    *linear* is explained in `linear_neighbours`; likes weigh more than other reviews.
 
-    `blend` gives the lowest rating of a like and the weight of other reviews. `limits` are the memory and the
-    threads that DuckDB may use.
+    Args:
+        reviews: the training reviews.
+        blend: says which rating is a like, and how much every other review weighs.
+        config: the number of neighbours to keep.
+        limits: the memory and the threads that DuckDB may use.
+        kinds: the requested kinds of neighbour tables besides plain co-reviews.
     """
     likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
     with work_database(limits) as database:
@@ -126,17 +137,22 @@ def build_neighbours(
 def linear_neighbours(
     reviews: Reviews, weights: NDArray[np.floating], *, l2: float, num_neighbours: int = NUM_LINEAR_NEIGHBOURS
 ) -> NeighbourTable:
-    """Fits a linear model that predicts reviews from other reviews, and keeps large weights as neighbours.
+    """Fits a linear model of reviews, and makes the movies with large weights neighbours.
 
-    With X the matrix of weighted reviews [num_reviewers, num_movies], P the inverse of X'X + l2, and
-    B = -P / diag(P) with a zero diagonal, X B predicts X with the least squared error (Steck 2019,
-    "Embarrassingly shallow autoencoders for sparse data"). Unlike similarities, the weights B account for
-    redundant neighbours and may be negative. Time grows with the cube of the number of movies, and memory
-    with the square.
+    The model predicts whether a reviewer reviewed a movie from the reviewer's reviews of all other movies.
+    Let X be the matrix of weighted reviews, [num_reviewers, num_movies], and let P be the inverse of X'X +
+    l2. The matrix of weights is B = -P / diag(P) with a zero diagonal, and X B predicts X with the least
+    penalised squared error (Steck 2019, "Embarrassingly shallow autoencoders for sparse data"). Unlike a
+    similarity, a weight of the linear model may be negative, and is smaller if other movies carry the same
+    information. The time of the linear model grows with the cube of the number of movies, and the memory with
+    the square.
 
-    `weights`, float [num_reviews], are the values of X. `l2` is the penalty on the squares of B, about the
-    number of common reviewers from which a pair of movies is trusted. Each movie keeps the `num_neighbours`
-    weights of largest magnitude.
+    Args:
+        reviews: the training reviews.
+        weights: the weight of each review, which is its value in X, float [num_reviews].
+        l2: the penalty on the squares of the weights in B; about the number of common reviewers from which a
+            pair of movies is trusted.
+        num_neighbours: how many weights of largest magnitude each movie keeps.
     """
     from scipy import linalg
 
@@ -153,7 +169,7 @@ def linear_neighbours(
 
 
 def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes: Doubles) -> None:
-    """Writes the table `signals` to DuckDB: each reviewer's last MAX_HISTORY reviews with weights."""
+    """Writes each reviewer's last MAX_HISTORY reviews, with weights, to the DuckDB table `signals`."""
     import pandas
 
     offsets = reviews.offsets()
@@ -176,9 +192,9 @@ def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes:
 
 
 def _residuals(reviews: Reviews) -> Doubles:
-    """Returns each rating minus the mean ratings of movie and reviewer, float64 [num_reviews], or 0s.
+    """Subtracts the movie's and the reviewer's mean rating from each rating: float64 [num_reviews].
 
-    The result is 0 everywhere if the reviews have no ratings.
+    If the reviews have no ratings, every returned number is 0.
     """
     if not reviews.has_ratings:
         return np.zeros(len(reviews))
