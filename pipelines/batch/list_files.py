@@ -26,8 +26,14 @@ def write_lists(
 ) -> None:
     """Writes recommendation lists to a file in one of FORMATS, and flushes the file to disk.
 
-    The file has a line for each recommended movie. `reviewer_ids` has the id of the reviewer of each list, in
-    the order of the lists; `movie_ids` maps the row of each recommended movie to the movie's id.
+    The file has a line for each recommended movie.
+
+    Args:
+        columns: the lists, as columns.
+        reviewer_ids: the id of each list's reviewer, in the order of the lists.
+        movie_ids: the id of each recommended movie, by the movie's row.
+        path: the file to write.
+        format: the format of the file, one of FORMATS.
 
     Raises:
         DataError: the file cannot be written.
@@ -56,7 +62,7 @@ def write_lists(
 
 
 def unwritable(path: Path, error: Exception) -> DataError:
-    """Returns the error to raise if lists cannot be written to a path; the message gives the reason."""
+    """Returns the error to raise if lists cannot be written to `path`; the message gives the reason."""
     reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
     return DataError(f"Cannot write lists to {path}: {reason}; free some space, or name another --output")
 

@@ -1,4 +1,4 @@
-"""Runs child processes that make recommendation lists, one shard (a part of the reviewers) after another."""
+"""Runs child processes, each of which makes the recommendation lists of one shard after another."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pipelines.work.progress import progress_of_lists
 
 
 def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
-    """Writes the lists of all missing shards (parts of the reviewers) in at most `most` child processes.
+    """Writes the lists of all missing shards (parts of the reviewers), in at most `most` child processes.
 
-    Each child process takes the next missing shard until no shard is left. `settings` are the arguments of
-    `Worker` except `on_lists`, as JSON values.
+    Each child process takes the next missing shard until no shard is left. The argument `settings` holds the
+    arguments of `Worker` except `on_lists`, as JSON values.
 
     Raises:
         DataError: a child process failed or ended early; shards that were complete are kept.
@@ -54,7 +54,7 @@ def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
 def _feed(
     process: ListProcess, waiting: queue.SimpleQueue[Shard], shards: Shards, on_lists: Callable[[int], None]
 ) -> None:
-    """Gives one child process a shard after another, until no shard is waiting."""
+    """Gives shards to one child process, one after another, until no shard is waiting."""
     process.wait_for("ready", on_lists)
     while True:
         try:
@@ -67,7 +67,7 @@ def _feed(
 
 
 class ListProcess:
-    """A child process that makes recommendation lists; tasks and reports are lines of JSON in two pipes."""
+    """A child process that makes lists; it receives tasks and sends reports as lines of JSON in two pipes."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -103,9 +103,9 @@ class ListProcess:
             raise self._ended() from error
 
     def wait_for(self, name: str, on_lists: Callable[[int], None]) -> int:
-        """Reads reports of the child process until a report has an entry `name`, and returns the value.
+        """Reads reports of the child process until one has an entry called `name`; returns the entry.
 
-        A report of progress holds a number of finished lists, which is passed to `on_lists`.
+        The number of finished lists in a report of progress is passed to `on_lists`.
 
         Raises:
             DataError: the child process has ended, or reports an error.
@@ -121,7 +121,7 @@ class ListProcess:
         raise self._ended()
 
     def kill(self) -> None:
-        """Kills the child process, so that no thread waits for a report of the child process any more."""
+        """Kills the child process, so that no thread waits for a report that will never come."""
         self._process.kill()
 
     def _ended(self) -> DataError:

@@ -1,8 +1,8 @@
 """Writes the recommendation lists of all reviewers to files, in several processes and in constant memory.
 
 The reviewers are cut into parts, called shards. Child processes make the lists of one shard after another.
-Each child process opens the index itself, which costs little since index files are memory-mapped. A run that
-was killed can be resumed; `pipelines/batch/shards.py` says how.
+Each child process opens the index, which costs little because the files of an index are memory-mapped. A run
+that was killed can be resumed; `pipelines/batch/shards.py` explains how.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ from pipelines.batch.shards import Shard, Shards
 logger = logging.getLogger(__name__)
 
 SHARD_SIZE = 20_000
-"""Number of reviewers in a shard: a few seconds of work, which are lost if a run is killed."""
+"""The number of reviewers in a shard. The lists of a shard take a few seconds, which are lost if a run is
+killed."""
 _MOST_NOTED = 20
-"""Most values of an option in full in the progress file, which holds a hash of longer lists."""
+"""The largest number of values of an option that the progress file holds in full; if there are more, the
+progress file holds a hash of the values."""
 
 
 def recommend_all(
@@ -46,18 +48,26 @@ def recommend_all(
     processes: int = 0,
     **options: Unpack[ListArguments],
 ) -> dict[str, Any]:
-    """Writes the k best movies for every reviewer, or for some reviewers, to files.
+    """Writes the lists of the k best movies of all reviewers, or of some reviewers, to files.
 
-    If a run was killed, the same call resumes the run. The files have the columns reviewer_id, rank,
-    movie_id, score, relevance, predicted_rating and like_probability. The lists are in the order of the
-    reviewers, and equal the lists of `Engine.recommend`. A list is shorter than k only if fewer movies match
-    the options.
+    If a run is killed, calling the function again with the same arguments resumes the run. The files have the
+    columns reviewer_id, rank, movie_id, score, relevance, predicted_rating and like_probability. The lists
+    are in the order of the reviewers, and equal the lists of `Engine.recommend`. A list holds fewer than k
+    movies only if fewer than k movies match the options.
 
-    `output` is a directory, which gets a file for each shard, or one file that ends with .parquet, .csv or
-    .jsonl. `format` is by default the ending of the output file, or Parquet for a directory. `reviewers` are
-    reviewer ids, or a file with one id on each line; None stands for all reviewers. A shard has `shard_size`
-    reviewers. `processes` is the number of child processes, and 0 means one for each core. `options` are the
-    options of `Engine.recommend_many`. Returns the summary that the command line prints.
+    Args:
+        index: the directory of the index.
+        output: a directory, which gets a file for each shard, or a file whose name ends with .parquet, .csv
+            or .jsonl.
+        k: how many movies each list holds, at least 1.
+        format: the format of the files; by default the ending of the output file, or Parquet for a directory.
+        reviewers: reviewer ids, or a file with one reviewer id on each line; None for all reviewers.
+        processes: the number of child processes; 0 for one on each core.
+        shard_size: the number of reviewers in a shard.
+        options: the options of `Engine.recommend_many`.
+
+    Returns:
+        The summary that the command line prints.
 
     Raises:
         EngineError: an argument is out of range or unknown, the output holds the lists of another run, or
@@ -110,7 +120,7 @@ def recommend_all(
 
 
 def _check_output(output: Path, format: str | None) -> tuple[Path, str]:
-    """Checks that the output path and the file format agree, and returns the path and the format."""
+    """Checks that the output path and the file format agree; returns the path and the format."""
     ending = output.suffix[1:]
     if format is not None:
         one_of(*FORMATS).check("format", format)
@@ -128,7 +138,7 @@ def _check_output(output: Path, format: str | None) -> tuple[Path, str]:
 
 
 def _check_options(options: ListArguments) -> ListArguments:
-    """Checks the options of the lists, and returns the options as JSON values, with files of ids read in."""
+    """Checks the options of the lists; returns them as JSON values, with ids in place of files of ids."""
     given: dict[str, Any] = dict(options)
     for name in ("only", "exclude"):
         if given.get(name) is not None:
@@ -149,10 +159,10 @@ def _rows_of(engine: Engine, reviewers: Path | Sequence[str]) -> Sequence[int]:
 
 
 def _noted(value: Any) -> Any:
-    """Returns an option's value for the progress file, in which a hash replaces a long list."""
+    """Returns the value of an option for the progress file; a hash replaces a long list of values."""
     return _digest(value) if isinstance(value, list) and len(value) > _MOST_NOTED else value
 
 
 def _digest(values: Sequence[Any]) -> dict[str, Any]:
-    """Returns the number and the SHA-256 hash of some values, to recognise the same values in a later run."""
+    """Returns the number and the SHA-256 hash of some values; a later run recognises equal values by them."""
     return {"count": len(values), "sha256": hashlib.sha256(json.dumps(values).encode()).hexdigest()}

@@ -5,8 +5,9 @@
     |- part-00000.parquet           the lists of the first shard of reviewers, and so on
     `- .part-00001.parquet.4711     a shard that process 4711 is writing, or was writing when it was killed
 
-A shard's file is written under the hidden name, flushed and renamed, and then the shard is entered in
-`progress.json`. So the lists of a shard are never in two files, and a file with a plain name is complete.
+A process writes the lists of a shard to a file whose name begins with a dot. When the file is complete, the
+process flushes the file to disk and renames the file; `progress.json` then records the shard. A file whose
+name does not begin with a dot is always complete, and the lists of a shard are never in two files.
 """
 
 from __future__ import annotations
@@ -29,18 +30,19 @@ _VERSION = 1
 
 
 class Shard(NamedTuple):
-    """A part of the reviewers; the recommendation lists of a shard are in one file."""
+    """A part of the reviewers, whose recommendation lists are in one file."""
 
     number: int
     reviewer_rows: Sequence[int]
-    """Rows of the reviewers in the shard; a `range` if lists are made for all reviewers."""
+    """The rows of the reviewers in the shard; a `range` if lists are made for all reviewers."""
 
 
 class Shards:
-    """The planned shards of one run, in order, and a record of the shards whose files are complete.
+    """Holds all shards of a run, in order, and records which shards have complete files.
 
-    The directory is created if it does not exist, and locked. `work` holds the build of the index, the
-    settings and the reviewers as JSON values; a run is resumed only by a run with equal `work`.
+    The directory of the shards is created if it does not exist, and is locked. The argument `work` describes
+    a run by the build of the index, the settings and the reviewers, as JSON values; a run can be resumed only
+    by a run with an equal `work`.
 
     Raises:
         ConfigError: the directory holds lists of another run, or other files.
@@ -68,17 +70,17 @@ class Shards:
             raise unwritable(directory, error) from error
 
     def unfinished_path(self, shard: Shard) -> Path:
-        """Returns the hidden path to which this process or a child process writes an incomplete shard."""
+        """Returns the path of the hidden file into which a process writes an incomplete shard."""
         return self.directory / f".{self._path(shard).name}.{os.getpid()}"
 
     @property
     def num_reviewers(self) -> int:
-        """Returns the number of reviewers in the shards that `progress.json` lists as complete."""
+        """Returns the number of reviewers in the shards that are complete."""
         return sum(entry["reviewers"] for entry in self._complete.values())
 
     @property
     def num_rows(self) -> int:
-        """Returns the number of recommended movies, each a line, in the files of complete shards."""
+        """Returns the number of lines, one for each recommended movie, in the files of complete shards."""
         return sum(entry["rows"] for entry in self._complete.values())
 
     def missing(self) -> list[Shard]:
@@ -86,9 +88,9 @@ class Shards:
         return [shard for shard in self.planned if not self._is_complete(shard)]
 
     def keep(self, shard: Shard, num_rows: int) -> None:
-        """Renames the file of a shard to the final name, and enters the shard in `progress.json`.
+        """Renames the complete file of a shard to its final name, and records the shard in `progress.json`.
 
-        Several threads may call `keep` at once. `num_rows` is the number of lines in the file.
+        Several threads may call `keep` at once. The argument `num_rows` is the number of lines in the file.
 
         Raises:
             DataError: the disk is full, or the directory does not exist any more.
@@ -105,7 +107,7 @@ class Shards:
             raise unwritable(self.directory, error) from error
 
     def join(self, path: Path) -> None:
-        """Concatenates the files of all shards into one file at `path`, and removes the directory of shards.
+        """Concatenates the files of all shards into one file at `path`, and removes the shards' directory.
 
         Raises:
             DataError: the file cannot be written; the files of the shards are kept.
@@ -122,7 +124,7 @@ class Shards:
             unfinished.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Releases the lock on the directory, so that other processes may write to it."""
+        """Releases the lock on the directory, so that other processes may write to the directory."""
         os.close(self._lock)
 
     def _path(self, shard: Shard) -> Path:
@@ -162,7 +164,7 @@ class Shards:
         self._note()
 
     def _check(self, noted: Mapping[str, Any]) -> None:
-        """Checks that an earlier run had the same settings, and takes over the list of complete shards."""
+        """Checks that an earlier run had the same settings, and takes over its list of complete shards."""
         work = noted.get("work", {})
         for name in dict.fromkeys([*work, *self._work]):
             if work.get(name) != self._work.get(name):

@@ -1,8 +1,9 @@
-"""Makes recommendation lists for one shard (a part of the reviewers) after another.
+"""Makes, in a child process, the recommendation lists of one shard (a part of the reviewers) after another.
 
-`python -m pipelines.batch.worker` starts the child process. The first line of the child's input holds the
-settings of `Worker`, and each further line one shard. The child reports in lines of JSON: the number of
-reviewers whose lists were made since the last report, the number of lines in a written shard, or an error.
+The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
+holds the arguments of `Worker`, and each further line holds one shard. The child process writes reports as
+lines of JSON. A report holds the number of reviewers whose lists were made since the last report, or the
+number of lines in the file of a complete shard, or an error.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ _BATCH = 1024
 
 
 class Worker:
-    """Makes the recommendation lists of one shard after another, as `Engine.recommend_many` makes them.
+    """Makes the recommendation lists of one shard after another, equal to those of `Engine.recommend_many`.
 
-    `options` are options of `Engine.recommend_many`.
-
-    `on_lists` is called after each batch of reviewers, with the number of reviewers in the batch.
+    Args:
+        index: the directory of the index.
+        build: the name of the build with which the run started.
+        k: how many movies each list holds.
+        format: the format of the files.
+        options: options of `Engine.recommend_many`.
+        on_lists: called after each batch of reviewers, with the number of reviewers in the batch.
 
     Raises:
         ArtifactError: the index does not exist, is damaged, or has been built again since the run started.
@@ -71,7 +76,7 @@ class Worker:
 def work(tasks: TextIO, reports: TextIO) -> None:
     """Makes the recommendation lists of each shard in `tasks`, and writes reports as lines of JSON.
 
-    The first line of `tasks` holds the settings of `Worker`. The function returns when `tasks` end.
+    The first line of `tasks` holds the arguments of `Worker`. The function returns when `tasks` ends.
     """
 
     def report(**facts: Any) -> None:

@@ -1,1 +1,1 @@
-"""Builds an index from files, and estimates before a build the memory, disk and time that the build takes."""
+"""Builds an index from files of reviews, and estimates the memory, disk space and time of a build."""

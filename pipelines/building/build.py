@@ -1,4 +1,4 @@
-"""Builds an index from files of reviews and metadata, in the following steps.
+"""Builds an index from files of reviews and metadata, in steps from ingestion to the finished artifact.
 
 files -> ingest -> tables -> arrays -> measure -> train -> cold start -> index -> audit -> artifact
 """
@@ -37,7 +37,8 @@ class BuildResult:
     """Holds the manifest and the directory of the index that a build wrote.
 
     Attributes:
-        manifest: the manifest of the index: settings, counts, figures of quality and facts on training.
+        manifest: the manifest of the index, which holds settings, counts, figures of quality and facts about
+            the training.
         directory: the directory of the index, which `Engine.load` opens.
     """
 
@@ -109,7 +110,7 @@ def build_index(
 def _write_facts(
     writer: ArtifactWriter, config: Config, quality: Quality, baselines: Baselines, findings: Findings
 ) -> None:
-    """Adds the settings, the figures of quality and the facts on the training to the manifest."""
+    """Adds the settings, the figures of quality and facts about the training to the manifest."""
     writer.add_section(layout.CONFIG_SECTION, config.to_dict())
     writer.add_section(layout.SEED_SECTION, config.seed)
     writer.add_section(layout.METRICS_SECTION, quality.figures | baselines.figures)

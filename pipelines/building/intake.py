@@ -1,4 +1,4 @@
-"""Reads the files of a build into arrays for the training, and writes the index's catalogue and ids."""
+"""Reads the files of a build into arrays for training, and writes the catalogue and the ids of the index."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ _STEP = "tables"
 _COLD_STEP = "cold"
 _FEATURES_STEP = "features"
 _LEAST_SPACE = 16 << 20
-"""Bytes of disk that a build takes even for the smallest files."""
+"""The bytes of disk that a build takes even for the smallest files."""
 _PER_COMPRESSED_BYTE = 6
-"""Bytes of disk that a build takes for each byte of a gzip file."""
+"""The bytes of disk that a build takes for each byte of a gzip file."""
 
 
 class Intake(NamedTuple):
     """Holds the reviews and the metadata on which a build trains."""
 
     reviews: Reviews
-    """The kept reviews; their movie rows number only the movies with reviews."""
+    """The reviews that were kept; their movie rows count only movies with reviews."""
     catalogue: ColdCatalogue | None
-    """The metadata of all movies with and without reviews; None if the build adds no movies without
+    """The metadata of all movies, with or without reviews; None if the build adds no movies without
     reviews."""
     features: Floats | None
-    """The metadata features of the reviewed movies from `content_features`; None if the settings do not use
-    metadata for neighbours."""
+    """The features of the reviewed movies that `content_features` computes from metadata; None if the
+    settings do not use metadata for neighbours."""
 
 
 def take_in(
@@ -58,8 +58,8 @@ def take_in(
 ) -> Intake:
     """Reads the files of a build, and writes all parts of the index that need no training.
 
-    If the checkpoints hold the result of an interrupted build, then the result is restored instead of read.
-    Otherwise the result is saved as a checkpoint.
+    If an interrupted build has already read the files and saved the result as a checkpoint, the saved result
+    is restored. If no saved result exists, the files are read, and the result is saved as a checkpoint.
 
     Raises:
         EngineError: a file or a setting is not usable, or too few reviews are left.
@@ -72,7 +72,7 @@ def take_in(
 
 
 def space_needed(files: Iterable[Path]) -> int:
-    """Estimates the bytes of disk that a build of the given files takes for temporary files and the index."""
+    """Estimates the bytes of disk for the temporary files and the index of a build from the given files."""
     total = 0
     for path in files:
         if path.is_file():
@@ -128,10 +128,10 @@ def _read(
 
 
 def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> None:
-    """Saves the reviews, the metadata and the files written so far as checkpoints.
+    """Saves the reviews, the metadata and the files that were written so far as checkpoints.
 
-    The checkpoint of the reviews comes last, since its presence tells `_restore` that all others are
-    complete.
+    The checkpoint of the reviews is written last, because `_restore` takes its presence as a sign that all
+    other checkpoints are complete.
     """
     if intake.catalogue is not None:
         checkpoints.save(_COLD_STEP, vars(intake.catalogue), {})
@@ -144,7 +144,7 @@ def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> N
 
 
 def _restore(writer: ArtifactWriter, checkpoints: Checkpoints) -> Intake | None:
-    """Restores the reviews, metadata and files that `_keep` saved; returns None if nothing was saved."""
+    """Restores the reviews, the metadata and the files that `_keep` saved; returns None if it saved none."""
     saved = checkpoints.load(_STEP)
     if saved is None:
         return None

@@ -1,11 +1,11 @@
-"""Estimates the memory, disk and time that a build will take, before the build starts.
+"""Estimates the memory, disk space and time that a build will take, before the build starts.
 
-1. `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files hold. The
-   estimate includes reviews that a filter will drop, so a build takes less than estimated.
-2. `Costs` holds the memory, disk and time that a review, a reviewer and a movie take. The costs were measured
-   on builds of synthetic data sets.
-3. Estimated times are scaled by the speed of this machine, which a short benchmark compares with the speed of
-   the machine on which the costs were measured.
+1. `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files hold. Reviews
+   that a filter will drop are counted too, so that a build with filters takes less than estimated.
+2. The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie
+   takes, as measured on builds of synthetic data sets.
+3. A short benchmark compares the speed of this machine with the speed of the machine on which the costs were
+   measured; the estimated times are scaled by the ratio of the two speeds.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from pipelines.building.survey import Survey, survey
 from pipelines.reading.staging import LEAST_FOR_READING
 
 SMALL = 64_000_000
-"""Size of all files, in bytes, up to which a build starts without an estimate of its memory and disk."""
+"""The total size of the files, in bytes, up to which a build starts without an estimate of its memory and
+disk space."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Files with the memory limit of the process's Linux control group, for cgroup version 2 and version 1."""
+"""The files that hold the memory limit of the process's Linux control group, for cgroup versions 2 and 1."""
 _CALIBRATION_ROWS = 200_000
 _CALIBRATION_ROUNDS = 30
-"""Number of runs of the benchmark that measures the machine's speed; the fastest run counts."""
+"""The number of runs of the benchmark that measures the machine's speed; the fastest run counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Holds the cost of each review, reviewer and movie of a build, in bytes, or in seconds on two cores."""
+    """Holds what each review, reviewer and movie of a build costs, in bytes and in seconds on two cores."""
 
     process: int = 900_000_000
     """Bytes of memory that a build takes whatever the size of the data, such as for libraries."""
@@ -52,7 +53,7 @@ class Costs:
     review: int = 520
     """Bytes of memory that training and measuring quality take for each review."""
     neighbours_review: float = 7.0
-    """Number of neighbours that a movie has for each review, up to the setting
+    """The number of neighbours that a movie gets for each of its reviews, up to the setting
     `neighbours.num_neighbours`."""
     neighbour: int = 24
     """Bytes of memory for each neighbour of each movie while the neighbour tables are built."""
@@ -98,13 +99,15 @@ class Plan:
     seconds: Mapping[str, float]
     """Seconds that each phase of the build takes."""
     pace: float
-    """Time that the benchmark takes on this machine, divided by the time on the machine of the costs."""
+    """The time that the benchmark takes on this machine, divided by the time that it takes on the machine on
+    which the costs were measured."""
     machine: Mapping[str, int]
-    """Bytes of memory, free bytes on the disk of the index, and number of cores of this machine."""
+    """The bytes of memory of this machine, the free bytes on the disk of the index, and the number of
+    cores."""
 
     @property
     def faults(self) -> list[str]:
-        """Describes each shortage of memory or disk in a few words; the list is empty if the build fits."""
+        """Describes each lack of memory or disk space in a few words; the list is empty if nothing lacks."""
         faults = []
         phase, peak = max(self.memory.items(), key=lambda item: item[1])
         if peak > self.machine["memory"]:
@@ -141,7 +144,7 @@ def plan_build(
     metadata: Sequence[Path | str] = (),
     config: Config | None = None,
 ) -> Plan:
-    """Estimates within seconds the memory, disk and time of a build of files into the directory `output`.
+    """Estimates, within seconds, the memory, disk space and time of a build into the directory `output`.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -170,10 +173,10 @@ def check_plan(
     metadata: Sequence[Path | str] = (),
     config: Config | None = None,
 ) -> None:
-    """Raises ConfigError if a build is estimated to need more memory or disk than the machine has.
+    """Raises ConfigError if a build is estimated to need more memory or disk space than the machine has.
 
-    Files of up to `SMALL` bytes in all are not checked. A build with the setting `ingest.where` is not
-    checked either, since the share of the reviews that the condition keeps is unknown.
+    A build is not checked if all files together have at most `SMALL` bytes. A build with the setting
+    `ingest.where` is not checked, because nobody knows which share of the reviews the condition keeps.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -237,7 +240,7 @@ def _machine(output: Path) -> dict[str, int]:
 
 
 def memory_limit() -> int:
-    """Returns the bytes of memory that this process may use: the limit of the machine or control group."""
+    """Returns the bytes of memory that this process may use, by the machine and by a control group."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP_LIMITS:
         try:
@@ -250,7 +253,7 @@ def memory_limit() -> int:
 
 
 def _calibrate() -> float:
-    """Measures the machine's speed as the seconds of the fastest of several runs of training-like work."""
+    """Measures the machine's speed by a short benchmark: the seconds of the fastest of several runs."""
     generator = np.random.default_rng(0)
     table = generator.standard_normal((_CALIBRATION_ROWS, 64), dtype=np.float32)
     rows = generator.integers(0, _CALIBRATION_ROWS, 20_000)

@@ -1,4 +1,4 @@
-"""Measures the quality of a build and of cheap baseline recommenders on held-out reviews."""
+"""Measures, on held-out reviews, the quality of a build and of baselines that are fast to train."""
 
 from __future__ import annotations
 
@@ -25,37 +25,39 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 _MAX_REVIEWERS = 5000
-"""Largest number of reviewers for whom quality is measured by ranking all movies."""
+"""The largest number of reviewers for whom quality is measured by ranking all movies."""
 _MAX_SCORES = 50_000_000
-"""Largest number of scores in a measurement (reviewers times movies); a larger catalogue has fewer
-reviewers."""
+"""The largest number of scores in a measurement, which is reviewers times movies; for a large catalogue,
+fewer reviewers are measured."""
 _MAX_REVIEWS = 200_000
-"""Largest number of held-out reviews whose ratings are predicted."""
+"""The largest number of held-out reviews whose ratings are predicted."""
 _EASE_UP_TO = 3_000
-"""Largest number of movies for which the baseline EASE is measured; inverting a larger matrix is too slow."""
+"""The largest number of movies for which the baseline EASE is measured; with more movies, EASE takes too
+long."""
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
-"""Names of the quality figures that are written to the log."""
+"""The names of the quality figures that are written to the log."""
 
 
 class Quality(NamedTuple):
     """Holds the quality figures of a build, measured on held-out reviews."""
 
     figures: dict[str, dict[str, float]]
-    """The quality figures of each model: "ncf" is the engine, "popularity" a ranking by popularity, and
-    "constant" a constant rating, which is absent in data without ratings."""
+    """The quality figures of each model: "ncf" is the engine's model, "popularity" ranks movies by
+    popularity, and "constant" predicts a constant rating. Data without ratings has no figures of
+    "constant"."""
     findings: Findings | None
-    """The findings of the training of the measured model, such as the number of rounds; None if no model was
-    trained."""
+    """The choices that the training of the measured model made on held-out reviews, such as the number of
+    rounds; None if no model was trained."""
     calibration: Sequence[dict[str, float]] = ()
-    """The share of liked movies in each bin of the predicted chance of a like; empty in data without
+    """The share of liked movies in each bin of the predicted chance of a like; empty if the data has no
     ratings."""
 
 
 class Baselines(NamedTuple):
-    """Holds the quality figures of the baseline recommenders with which a build is compared."""
+    """Holds the quality figures of the baselines with which a build is compared."""
 
     figures: dict[str, dict[str, float]]
-    """The quality figures of each baseline, on the reviews and reviewers on which the build is measured."""
+    """The quality figures of each baseline, measured on the same reviews and reviewers as the build."""
     left_out: str | None = None
     """A sentence that says why no baseline was measured; None if baselines were measured."""
 
@@ -63,11 +65,17 @@ class Baselines(NamedTuple):
 def measure_quality(
     reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None
 ) -> Quality:
-    """Trains a model without each reviewer's last reviews, and measures how well it predicts those reviews.
+    """Trains a model without each reviewer's last reviews, and measures predictions of the last reviews.
 
-    The result has no figures if no reviews are held out, or if too few reviews would be left for training.
-    If the checkpoints hold the result of an interrupted build, then the result is returned. Otherwise the
-    result is saved as a checkpoint. `features` are the metadata features from `content_features`.
+    No figures are measured if no reviews are held out, or if too few reviews would be left for training. The
+    figures that an interrupted build has saved as a checkpoint are not measured again.
+
+    Args:
+        reviews: all reviews of the build.
+        config: the settings of the build.
+        checkpoints: the checkpoints of the build.
+        features: the features of the movies that `content_features` computes from metadata; None if metadata
+            is not used.
     """
     saved = checkpoints.load("quality")
     if saved is not None:
@@ -122,9 +130,9 @@ def _measure(split: Split, config: Config, checkpoints: Checkpoints, features: F
 
 
 def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
-    """Trains cheap baseline recommenders without each reviewer's last reviews, and measures their quality.
+    """Trains baselines without each reviewer's last reviews, and measures predictions of the last reviews.
 
-    No baseline is measured if there are more reviews than the setting `report.baselines_up_to`.
+    No baseline is trained if there are more reviews than the setting `report.baselines_up_to` allows.
     """
     limit = config.report.baselines_up_to
     if len(reviews) > limit:
@@ -157,7 +165,7 @@ def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
 def _ranking(
     score: Score, split: Split, like_rating: float, seed: int, top: Top | None = None
 ) -> dict[str, float]:
-    """Ranks all movies for a sample of reviewers, and measures the ranking on their held-out liked movies."""
+    """Ranks all movies for a sample of reviewers, and measures how high held-out likes are ranked."""
     train, held_out = split
     relevant = held_out.select(held_out.likes(like_rating))
     most = min(_MAX_REVIEWERS, max(500, _MAX_SCORES // train.num_movies))
@@ -165,8 +173,8 @@ def _ranking(
 
 
 def _errors(medians: NDArray[np.floating], means: NDArray[np.floating], rated: Reviews) -> dict[str, float]:
-    """Computes the mean absolute error of predicted medians and root mean square error of predicted means.
+    """Computes the mean absolute error of predicted medians, and the RMSE of predicted means.
 
-    The predictions are float [num_reviews], in stars.
+    The predicted medians and means are float [num_reviews], in stars.
     """
     return {"mae": metrics.mae(medians, rated.ratings), "rmse": metrics.rmse(means, rated.ratings)}

@@ -1,4 +1,4 @@
-"""Decides whether an interrupted build can be resumed: the files, settings and version must be the same."""
+"""Decides whether an interrupted build can be resumed: files, settings and version must be the same."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "build.json"
-"""The file in a build's work directory that records the files, settings and version of the build."""
+"""The file in the work directory of a build that records the files, settings and version of the build."""
 _MAY_DIFFER = ("ingest.memory_limit",)
-"""Settings that may change before a build is resumed, since they do not affect the resulting index."""
+"""The settings that may be changed before a build is resumed, because they do not affect the resulting
+index."""
 
 
 @contextmanager
 def resumable_work(
     directory: Path, reviews: Sequence[Path], metadata: Sequence[Path], config: Config, *, resume: bool
 ) -> Iterator[Checkpoints]:
-    """Creates a build's work directory, or reopens that of an interrupted build, and yields the checkpoints.
+    """Creates the work directory of a build or reopens an interrupted build's; yields the checkpoints in it.
 
-    The caller must hold the lock on the index directory. If the process is killed or interrupted, or raises
-    an unexpected error, then the work directory is kept. An EngineError removes the work directory, since
+    The caller must hold the lock on the index directory. The work directory is kept if the process is killed
+    or interrupted, or raises an unexpected error. The work directory is removed after an EngineError, because
     the same build would fail again.
 
     Raises:
@@ -65,7 +66,7 @@ def resumable_work(
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
-    """Raises ConfigError, naming the difference, if the files, settings or version of two builds differ."""
+    """Raises ConfigError, which names the difference, if two builds differ in files, settings or version."""
     settings = {*before["settings"], *now["settings"]}
     changed = sorted(name for name in settings if before["settings"].get(name) != now["settings"].get(name))
     if before["version"] != now["version"]:
@@ -83,7 +84,7 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
 
 
 def _signature(path: Path) -> list[Any]:
-    """Returns the path, size and time of change of a file, or the path alone if the file is missing."""
+    """Returns a file's path, size and time of the last change; only the path if the file is missing."""
     try:
         facts = path.stat()
     except OSError:

@@ -1,7 +1,8 @@
-"""Estimates the number of reviews, reviewers and movies in files from file sizes and the first megabytes.
+"""Estimates how many reviews, reviewers and movies files hold, from file sizes and the first megabytes.
 
-The number of reviews grows in proportion to the file. The number of distinct reviewers or movies grows as a
-power of the number of reviews (Heaps' law). The power is fitted to the first half and the whole of a sample.
+The number of reviews grows in proportion to the size of a file. The number of distinct reviewers or movies
+grows as a power of the number of reviews (Heaps' law). The exponent of Heaps' law is computed from the
+numbers of distinct reviewers or movies in the first half of a sample and in the whole sample.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from pipelines.reading.sources import Source, inspect_source, movie_file_beside
 from pipelines.work.database import add_functions, run, work_database
 
 _SAMPLE = 4 << 20
-"""Number of compressed bytes that are read from the start of a gzip file."""
+"""The number of compressed bytes that are read from the start of a gzip file."""
 _PLAIN_SAMPLE = 24 << 20
-"""Largest number of decompressed bytes that are read from the start of a file."""
+"""The largest number of decompressed bytes that are read from the start of a file."""
 _SAMPLED_ROWS = 100_000
-"""Number of rows that are read from the start of a Parquet file."""
+"""The number of rows that are read from the start of a Parquet file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +38,24 @@ class Survey:
     num_plain_bytes: int
     """Estimated bytes of all files after decompression."""
     num_reviews: int
-    """Estimated number of valid reviews after the filters by date and by verified purchase; the condition
-    `where` is not applied."""
+    """The estimated number of valid reviews that the filters by date and by verified purchase keep; the
+    condition `where` is not applied."""
     num_reviewers: int
-    """Upper estimate of the number of reviewers with enough reviews to be kept."""
+    """An upper estimate of the number of reviewers with enough reviews to be kept."""
     num_movies: int
-    """Upper estimate of the number of movies with enough reviews to be kept, at most the lines of movie
-    files."""
+    """An upper estimate of the number of movies with enough reviews to be kept; at most the number of lines
+    of the movie files."""
     seconds_a_megabyte: float
-    """Seconds in which this machine decompresses and parses reviews of a million decompressed bytes."""
+    """The seconds in which this machine decompresses and parses a million bytes of decompressed reviews."""
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Holds the path and size of a sample file, into which the first lines of another file were copied."""
+    """Holds the path and the size of a sample: a file with the first lines of another file."""
 
     path: Path
     share: float
-    """The share of the other file that the sample file holds, 0 to 1."""
+    """The share of the whole file that the sample file holds, 0 to 1."""
     num_bytes: int
     """Decompressed bytes of the sample file."""
 
@@ -62,7 +63,7 @@ class _Sample:
 def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig) -> Survey:
     """Estimates the number of reviews, reviewers and movies in files from the beginning of each file.
 
-    If no metadata file is given, the movie file in the folder of a MovieLens ratings file is used.
+    If no metadata file is given for a MovieLens ratings file, the movie file in the same folder is read.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -100,9 +101,12 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
 def grown(first: int, whole: int, times: float) -> float:
     """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
-    The first half of the sample holds `first` distinct values, and the whole sample holds `whole`. Then
-    `times` as many rows (`times` at least 1) hold about whole * times ** power distinct values, where power =
-    log2(whole / first), limited to 0 to 1.
+    The estimate is `whole * times ** power`, where `power = log2(whole / first)`, limited to 0 to 1.
+
+    Args:
+        first: the number of distinct values in the first half of the sample.
+        whole: the number of distinct values in the whole sample.
+        times: how many times as many rows as the sample has, at least 1.
 
     >>> grown(500, 1000, 10), grown(1000, 1000, 10)
     (10000.0, 1000.0)
@@ -114,7 +118,7 @@ def grown(first: int, whole: int, times: float) -> float:
 
 
 def _take_sample(source: Source, path: Path) -> _Sample:
-    """Copies the first lines of a file into a new sample file at `path`, decompressed."""
+    """Decompresses the first lines of a file, and writes the lines to a new sample file at `path`."""
     if source.layout == "parquet":
         return _sample_parquet(source.path, path)
     text = bytearray()
@@ -134,7 +138,7 @@ def _take_sample(source: Source, path: Path) -> _Sample:
 
 
 def _inflate(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Decompresses the first bytes of a gzip file; yields each piece and the number of bytes read so far."""
+    """Decompresses the first bytes of a gzip file; yields pieces and the number of bytes read so far."""
     pending = data
     inflater = zlib.decompressobj(wbits=31)
     try:
@@ -168,7 +172,7 @@ def _sample_parquet(whole: Path, path: Path) -> _Sample:
 
 
 def _count(sample: _Sample, config: IngestConfig) -> dict[str, float]:
-    """Counts rows, bytes, reviewers and movies of a sample file, and scales the counts to the whole file."""
+    """Counts the rows, bytes, reviewers and movies of a sample file; scales the counts to the whole file."""
     with work_database(config) as database:
         add_functions(database)
         run(database, "staging/create_staging")
@@ -186,7 +190,7 @@ def _count(sample: _Sample, config: IngestConfig) -> dict[str, float]:
 
 
 def _size(source: Source, scratch: Path) -> tuple[float, float]:
-    """Estimates the decompressed bytes and the number of lines of a file; a Parquet file counts 0 lines."""
+    """Estimates a file's decompressed bytes and number of lines; a Parquet file counts as 0 lines."""
     if source.layout == "parquet":
         return float(source.size), 0.0
     sample = _take_sample(source, scratch / "described")

@@ -19,16 +19,15 @@ REVIEW_GROUPS: Mapping[str, tuple[int, int | None]] = {
     "11-50": (11, 50),
     ">50": (51, None),
 }
-"""The fewest and the most training reviews of a reviewer in each group; None for no limit."""
+"""The smallest and the largest number of training reviews of a reviewer in each group; None for no limit."""
 _MAIN = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20")
 """Names of the main figures, for which confidence intervals and p-values are computed."""
 _HIGHER_IS_BETTER = {"ndcg@10": True, "recall@10": True, "recall@20": True, "mae": False, "rmse": False}
 _SURE = 0.01
 """The p-value below which a difference between two models counts as real.
 
-Five figures are tested at 0.05 / 5 each (Bonferroni), so equally good models are called different in at most
-5% of verdicts.
-"""
+Each of five figures is tested at the level 0.05 / 5 (Bonferroni correction), so that two equally good models
+are called different in at most 5% of cases."""
 
 Results = Mapping[str, Sequence[FoldFigures]]
 """The figures of each fold, by model."""
@@ -48,7 +47,7 @@ def mean_figures(results: Results) -> dict[str, dict[str, float]]:
 
 
 def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float, float]]]:
-    """Returns the 95% bootstrap interval over reviewers of each main figure, by model and figure."""
+    """Computes the 95% bootstrap interval of each main figure over the reviewers, by model and figure."""
     return {
         model: {
             name: _interval(name, pooled, seed)
@@ -60,7 +59,7 @@ def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float
 
 
 def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, dict[str, float]]:
-    """Returns the p-value of the difference between each model and `reference`, by model and main figure."""
+    """Returns the p-value of each model's difference from `reference`, by model and main figure."""
     found: dict[str, dict[str, float]] = {}
     for model, folds in results.items():
         if model == reference:
@@ -74,9 +73,10 @@ def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, d
 
 
 def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, dict[str, float]]]:
-    """Returns the main figures by model and group of reviewers; leaves out groups without measured reviewers.
+    """Computes the main figures by model and group of reviewers; leaves out groups without any reviewer.
 
-    `counts` holds the number of training reviews of each reviewer, int64 [num_reviewers] for each fold.
+    A reviewer's group depends on the number of the reviewer's training reviews, which `counts` holds for each
+    fold, int64 [num_reviewers].
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for model, folds in results.items():
@@ -95,7 +95,7 @@ def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, 
 def _pooled(
     folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
 ) -> PerReviewer | None:
-    """Adds up each reviewer's part in a figure over the folds; returns None if no fold has the figure."""
+    """Adds up, over the folds, each reviewer's part in a figure; returns None if no fold has the figure."""
     parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
     if not parts:
         return None
@@ -118,10 +118,11 @@ def _interval(name: str, parts: PerReviewer, seed: int) -> tuple[float, float]:
 
 
 def verdicts(mean: Figures, p_values: Figures, reference: str) -> dict[str, str]:
-    """Says in a sentence, for each model that learns from sentiment, whether sentiment helped.
+    """Writes a sentence for each model that learns from sentiment, which says whether sentiment helped.
 
-    Each model's mean figures over the folds are compared with the figures of `reference`, the model that
-    learns from stars alone. A difference counts if its p-value is below 0.01.
+    The mean figures of a model over the folds are compared with the mean figures of `reference`, which is the
+    model that learns from stars alone. A difference between two models counts as real if its p-value is below
+    0.01.
     """
     return {
         model: _verdict(mean[model], mean[reference], p_values.get(model, {}))

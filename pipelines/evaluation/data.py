@@ -1,4 +1,4 @@
-"""Reads the data of an evaluation: reviews for a protocol to divide, or pairs of training and test files."""
+"""Reads the reviews of an evaluation: files that a protocol divides, or pairs of training and test files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 GIVEN = "given"
-"""Name of the protocol for pairs of a training file and a test file that the caller has divided."""
+"""The name of the protocol for pairs of a training file and a test file that the user has divided."""
 
 
 class EvaluationData(NamedTuple):
@@ -40,19 +40,19 @@ class EvaluationData(NamedTuple):
     protocol: str
     """The name of the protocol that divides the reviews: one of PROTOCOLS, or GIVEN."""
     folds: Iterable[Fold]
-    """The folds; a reviewer or movie has the same row in all folds."""
+    """The folds; a reviewer has the same row in all folds, and so has a movie."""
     accountings: list[Accounting]
     """Counts of kept and dropped rows: one entry for all files, or one for each file of pairs."""
     links: Pairs
     """Pairs of movies that the metadata links, as `read_links` returns the pairs."""
     candidates: GivenCandidates | None
-    """Candidate movies to rank for each reviewer; None if models rank the whole catalogue."""
+    """The candidate movies that are ranked for each reviewer; None if models rank the whole catalogue."""
     words: csr_array
     """Word counts of each movie's metadata, a sparse matrix as `read_words` returns it."""
 
 
 class _File(NamedTuple):
-    """Holds the reviews of one file; rows are positions in `reviewer_ids` and `movie_ids` of the file."""
+    """Holds the reviews of one file; rows are positions in the file's `reviewer_ids` and `movie_ids`."""
 
     reviewer_ids: Strings
     movie_ids: Strings
@@ -77,10 +77,17 @@ def read_for_protocol(
     *,
     sentiment: bool = False,
 ) -> EvaluationData:
-    """Reads review files, and divides the reviews by one of PROTOCOLS without copies on both sides of a fold.
+    """Reads review files, and divides the reviews into training and test reviews by one of PROTOCOLS.
 
-    `negatives` is a file of candidate movies, as `read_candidates` reads the file. The seed of `config`
-    decides what a random protocol draws. With `sentiment`, the texts of all reviews are scored.
+    If a review has copies, all copies become training reviews, or all copies become test reviews.
+
+    Args:
+        reviews: the review files.
+        metadata: the files with metadata of movies.
+        protocol: the name of the protocol, one of PROTOCOLS.
+        config: the settings; their seed makes all random choices of the protocol.
+        negatives: a file of candidate movies for `read_candidates`; None if models rank the whole catalogue.
+        sentiment: True to score the texts of all reviews.
 
     Raises:
         EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
@@ -112,11 +119,17 @@ def read_pairs(
 ) -> EvaluationData:
     """Reads pairs of a training file and a test file, and makes one fold of each pair.
 
-    Reviewers and movies with few reviews are kept, so a test review counts even if training has no review of
-    the reviewer or of the movie. A test review with a copy in training moves to training. A test review is
-    dropped if the reviewer has a training review of the same movie. Metadata of movies without a review is
-    dropped. `negatives` is a file of candidate movies, as `read_candidates` reads the file. With `sentiment`,
-    the texts of the training reviews are scored, and the texts of the test reviews are not.
+    Reviewers and movies with few reviews are kept, so that a test review counts even if there is no training
+    review by the same reviewer or of the same movie. A test review moves to training if a training review is
+    a copy of the test review. A test review is dropped if the reviewer has a training review of the same
+    movie. The metadata of movies without reviews is dropped.
+
+    Args:
+        pairs: a training file and a test file for each fold.
+        metadata: the files with metadata of movies.
+        config: the settings for reading the files.
+        negatives: a file of candidate movies for `read_candidates`; None if models rank the whole catalogue.
+        sentiment: True to score the texts of the training reviews.
 
     Raises:
         EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
@@ -152,7 +165,7 @@ def read_pairs(
 
 
 def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File:
-    """Returns the reviews of a file, with rows that are positions in the sorted ids of all files."""
+    """Renumbers the rows of a file's reviews as positions in the sorted ids of all files."""
     reviewer_rows = np.searchsorted(reviewer_ids, file.reviewer_ids)
     movie_rows = np.searchsorted(movie_ids, file.movie_ids)
     return file._replace(
@@ -163,7 +176,7 @@ def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File
 
 
 def _words(files: Sequence[_File], movie_ids: Strings) -> csr_array:
-    """Returns the word counts of all movies; the first file that describes a movie counts."""
+    """Returns the word counts of all movies; the first file with metadata of a movie counts."""
     from scipy.sparse import csr_array, vstack
 
     words = csr_array(vstack([file.words for file in files]))

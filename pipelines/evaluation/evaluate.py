@@ -1,4 +1,4 @@
-"""Fits every model to the training reviews of every fold, and measures the model on the test reviews."""
+"""Fits every model to the training reviews of every fold, and measures every model on the test reviews."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MODELS = (OWN_MODEL, "ease", "item-knn", "popularity", "biases", "constants")
 MAX_REVIEWERS = 20_000
-"""Most reviewers in a fold for whom movies are ranked; more would cost hours and not change the figures."""
+"""The largest number of reviewers in a fold for whom movies are ranked; ranking for more reviewers would take
+hours and hardly change the figures."""
 _LOGGED = ("mae", "rmse", "ndcg@10", "recall@20")
 _ROWS = ("read", "kept", "duplicate", "filtered", "rejected", "filtered_by", "rejected_by")
-"""Names of the counts of input rows that an evaluation reports."""
+"""The names of the counts of input rows that an evaluation reports."""
 
 
 def evaluate(
@@ -52,24 +53,26 @@ def evaluate(
     negatives: Path | None = None,
     output: Path | None = None,
 ) -> Evaluation:
-    """Fits each model from scratch to the training reviews of each fold, and measures it on the test reviews.
+    """Fits each model to the training reviews of each fold, and measures each model on the test reviews.
 
-    The engine's own model holds out some training reviews for validation, and `split.order` says which. If
-    `split.order` is "auto", validation reviews are drawn at random under the protocols "random" and "folds",
-    and for given files where test reviews lie anywhere among the reviewer's training reviews. Otherwise
-    validation reviews are the last training reviews of each reviewer.
+    The engine's own model holds out some training reviews for validation, and the setting `split.order` says
+    which. If `split.order` is "auto", validation reviews are chosen as the test reviews were chosen: at
+    random if the test reviews are a random sample of each reviewer's reviews, otherwise the last training
+    reviews of each reviewer. Test reviews are a random sample under the protocols "random" and "folds", and
+    in some pairs of given files.
 
     Args:
         reviews: review files that the protocol divides; empty if `pairs` are given.
         metadata: movie files; movies with the same title are taken for variants (DVD, Blu-ray) of one film.
         protocol: one of PROTOCOLS; not used if `pairs` are given.
         models: names of models: "ncf" for the engine's own model, names in SIGNALS, and names in BASELINES.
-        config: the settings, as for a build; the seed decides every random choice. If `sentiment.use` is
-            set, "ncf" learns from stars alone, and the models in SIGNALS are measured as well.
+        config: the settings, as for a build; the seed decides every random choice. If `sentiment.use` is set,
+            "ncf" learns from stars alone, and the models in SIGNALS are measured as well.
         pairs: a file of training and a file of test reviews for each fold.
         max_reviewers: most reviewers in a fold for whom movies are ranked; None for all reviewers.
-        negatives: a file of candidate movies, as `read_candidates` reads the file: for the reviewers in the
-            file, candidates and held-out movies are ranked. By default everyone gets the whole catalogue.
+        negatives: a file of candidate movies for `read_candidates`. For each reviewer in the file, only the
+            candidates and the held-out movies are ranked. By default the whole catalogue is ranked for every
+            reviewer.
         output: where to write a web page of the evaluation; None for no page.
 
     Raises:
@@ -116,12 +119,12 @@ def _check_request(
 
 @dataclass
 class _Measured:
-    """Holds what was measured on one fold; the keys of figures, seconds and curves are names of models."""
+    """Holds the results of one fold; the keys of `figures`, `seconds` and `curves` are names of models."""
 
     like_rating: float
     split: dict[str, int]
     counts: Rows
-    """Number of training reviews of each reviewer, int64 [num_reviewers]."""
+    """The number of training reviews of each reviewer, int64 [num_reviewers]."""
     sentiment: dict[str, Any] | None
     """Statistics of the sentiment of the training reviews; None if no texts were scored."""
     figures: dict[str, FoldFigures] = field(default_factory=dict)
@@ -133,7 +136,7 @@ class _Measured:
 def _measure_folds(
     data: EvaluationData, models: Sequence[str], config: Config, max_reviewers: int | None
 ) -> Iterator[_Measured]:
-    """Fits and measures every model on every fold; skips models that need ratings if reviews have none."""
+    """Fits and measures every model on every fold; skips models that need ratings if there are none."""
     features = None
     if config.neighbours.num_content_neighbours and not set(models) <= set(BASELINES):
         features = content_features(data.words)
@@ -178,7 +181,7 @@ def _needs_ratings(model: str) -> bool:
 
 
 def _validated_like(config: Config, fold: Fold, protocol: str) -> Config:
-    """Returns the settings, changed so that validation reviews are chosen as the fold chose test reviews."""
+    """Changes the settings so that validation reviews are chosen in the way the test reviews were chosen."""
     if config.split.order != "auto":
         return config
     at_random = is_drawn_anywhere(fold.train, fold.test) if protocol == GIVEN else protocol in UNORDERED
@@ -208,7 +211,7 @@ def _describe(fold: Fold) -> dict[str, int]:
 
 
 def _summed_up(folds: Sequence[_Measured], data: EvaluationData, config: Config) -> Evaluation:
-    """Returns the evaluation: the figures of all models in all folds, with intervals and tests."""
+    """Makes the evaluation from the results of all folds: adds intervals, tests and figures by group."""
     results = {model: [fold.figures[model] for fold in folds] for model in folds[0].figures}
     reference = OWN_MODEL if OWN_MODEL in results else next(iter(results))
     p_values = comparison.tests_against(results, reference, seed=config.seed)

@@ -1,4 +1,4 @@
-"""Measures one model on one fold: the figures of the model, and each reviewer's part in each figure."""
+"""Measures one model on one fold: computes its figures, and each reviewer's part in each figure."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from pipelines.measuring import metrics
 from pipelines.measuring.ranking import RankingResult, Score, Top, rank_held_out, top_of
 
 K = (10, 20)
-"""Lengths of the recommendation lists for which figures such as NDCG@10 are measured."""
+"""The lengths of the recommendation lists for which figures such as NDCG@10 are measured."""
 _PAIRS_AT_ONCE = 2**18
-"""Pairs of reviewer and movie in one batch of predictions; more would take gigabytes of memory."""
+"""The number of pairs of reviewer and movie in one batch of predictions; more pairs would take gigabytes of
+memory."""
 
 
 class PerReviewer(NamedTuple):
-    """Holds the parts of a figure by reviewer; the figure is `sum(sums) / sum(weights)`, or the root (RMSE).
+    """Holds each reviewer's part in a figure; the figure is `sum(sums) / sum(weights)`, and RMSE its root.
 
-    `sums` and `weights` are float64 [num_reviewers]. The weight of a reviewer is 0 if nothing of the reviewer
-    was measured.
+    The arrays `sums` and `weights` are float64 [num_reviewers]. The weight of a reviewer is 0 if nothing was
+    measured for the reviewer.
     """
 
     sums: Doubles
@@ -42,31 +43,33 @@ class FoldFigures:
     """Holds the figures of one model on one fold, such as MAE and NDCG@10."""
 
     figures: Mapping[str, float] = field(default_factory=dict)
-    """Figures by name; a model that ranks no movies or predicts no ratings lacks the figures of that task."""
+    """The figures by name. A model that ranks no movies has no figures of rankings, and a model that predicts
+    no ratings has no figures of ratings."""
     by_reviewer: Mapping[str, PerReviewer] = field(default_factory=dict)
-    """Each reviewer's part in the figures that are means over reviewers or reviews, by name of the figure."""
+    """Each reviewer's part in a figure, by name of the figure, for the figures that are means over reviewers
+    or over reviews."""
 
 
 class PopularFallback(NamedTuple):
-    """Ranks movies with the engine's model, and by popularity for reviewers without training reviews.
+    """Ranks movies with the engine's model, or by popularity if a reviewer has no training reviews.
 
-    The option `--fallback popular` does the same for reviewers whom an index does not know.
+    The option `--fallback popular` also lists popular movies for reviewers whom an index does not hold.
     """
 
     model: Model
     popularity: Floats
-    """Popularity of each movie, float32 [num_movies], as `popularity_of` returns the popularity."""
+    """The popularity of each movie, float32 [num_movies], which `popularity_of` computes."""
 
     def score(self, reviewer_rows: Rows) -> Floats:
-        """Returns the scores of all movies, float32 [n, num_movies], for reviewer rows, int64 [n]."""
+        """Scores all movies for the reviewers with the given rows, int64 [n]: float32 [n, num_movies]."""
         scores = self.model.score(reviewer_rows)
         scores[self._unknown(reviewer_rows)] = self.popularity
         return scores
 
     def top(self, reviewer_rows: Rows, k: int) -> NDArray[np.integer]:
-        """Returns the rows of the k best movies that a reviewer has not reviewed, int [n, k], padded with -1.
+        """Returns the rows of each reviewer's k best unseen movies, int [n, k], padded with -1.
 
-        Movies with equal scores are ordered by row.
+        Movies of equal score are ordered by row.
 
         Raises:
             TrainingError: a score is not a number.
@@ -91,13 +94,20 @@ def measure(
     max_reviewers: int | None,
     candidates: Rows | None,
 ) -> FoldFigures:
-    """Measures a model on a fold: the predicted ratings, if the model predicts any, and the ranked movies.
+    """Measures how well a model predicts the ratings and ranks the movies of a fold's test reviews.
 
-    Movies with a test rating of `like_rating` or more count as relevant. The model ranks all movies that the
-    reviewer has no training review of, or only `candidates`: pairs of reviewer and movie, each as one number
-    `reviewer_row * num_movies + movie_row`, ascending. Movies are ranked for at most `max_reviewers`
-    reviewers, whom the seed of `config` draws; the reviewers are the same for all models. The half-life in
-    `config.popularity` says how fast old reviews lose weight in the popularity.
+    A movie is relevant to a reviewer if the reviewer's test rating is at least `like_rating`. For each
+    reviewer, the model ranks all movies of which the reviewer has no training review.
+
+    Args:
+        model: the fitted model.
+        fold: the training and the test reviews.
+        config: the settings; the seed draws the reviewers for whom movies are ranked, who are the same for
+            all models.
+        like_rating: the lowest rating that counts as a like.
+        max_reviewers: the largest number of reviewers for whom movies are ranked; None for all.
+        candidates: pairs of reviewer and movie, each as one number `reviewer_row * num_movies + movie_row`,
+            ascending. If given, only these movies are ranked.
     """
     ratings = lists = FoldFigures()
     if fold.test.has_ratings and isinstance(model, Rater):

@@ -1,4 +1,4 @@
-"""Reads a file of candidates: the movies that are ranked for each reviewer, next to the held-out movies."""
+"""Reads a file of candidates: the movies that are ranked for each reviewer, besides the held-out movies."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ Strings = NDArray[np.str_]
 
 
 class GivenCandidates(NamedTuple):
-    """Holds the candidate movies that are ranked for each reviewer, next to the held-out movies."""
+    """Holds the candidate movies that are ranked for each reviewer, besides the held-out movies."""
 
     keys: Rows
-    """Candidates, int64 [num_pairs], each as `reviewer_row * num_movies + movie_row`, ascending."""
+    """The candidates, int64 [num_pairs], each as `reviewer_row * num_movies + movie_row`, ascending."""
     account: dict[str, Any]
-    """Counts of the pairs and reviewers in the file, and of ids in the file that the reviews lack."""
+    """The numbers of pairs and of reviewers in the file, and the numbers of ids in the file that do not occur
+    in the reviews."""
 
     def with_held_out(self, held_out: Reviews) -> Rows:
-        """Returns the pairs of reviewer and movie to rank: candidates, and their reviewers' held-out movies.
+        """Adds the held-out movies of the candidates' reviewers: returns all pairs that are ranked.
 
         Each pair is one number `reviewer_row * num_movies + movie_row`, int64 [num_pairs], ascending.
         """
@@ -38,8 +39,12 @@ def read_candidates(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> Gi
     """Reads the candidate movies of each reviewer from a file in UTF-8, separated by commas or tabs.
 
     A line holds a reviewer's id and one or more movie ids. A reviewer may have several lines. A first line
-    that begins with `reviewer` or `reviewer_id` is a heading. `reviewer_ids` and `movie_ids` are all ids of
-    the evaluation, ascending.
+    that begins with `reviewer` or `reviewer_id` is a heading.
+
+    Args:
+        path: the file.
+        reviewer_ids: all reviewer ids of the evaluation, ascending.
+        movie_ids: all movie ids of the evaluation, ascending.
 
     Raises:
         SourceError: the file cannot be read, or a line names no movie.
@@ -93,6 +98,6 @@ def _read_pairs(path: Path) -> tuple[Strings, Strings]:
 
 
 def _rows_of(given: Strings, ids: Strings) -> tuple[Rows, NDArray[np.bool_]]:
-    """Returns the position of each given id in the sorted `ids`, and whether `ids` hold the given id."""
+    """Returns the position of each given id in the sorted `ids`, and whether the given id occurs there."""
     rows = np.minimum(np.searchsorted(ids, given), len(ids) - 1)
     return rows.astype(np.int64), ids[rows] == given

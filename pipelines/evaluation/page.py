@@ -1,4 +1,4 @@
-"""Shows an evaluation as a web page: the figures of each model, with intervals, tests and reviewer groups."""
+"""Shows an evaluation as a web page: figures of each model, intervals, tests, figures by group."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _figures(found: Mapping[str, Any]) -> list[str]:
 
 
 def _sure(found: Mapping[str, Any], model: str, name: str) -> bool:
-    """Tells whether a model has a figure of this name, and finite ends of an interval to draw around it."""
+    """Tells whether a model has a figure called `name`, with a finite interval that can be drawn."""
     ends = found["intervals"].get(model, {}).get(name)
     return ends is not None and None not in ends and found["mean"][model].get(name) is not None
 
@@ -177,7 +177,7 @@ def _sentiment(sentiment: Mapping[str, Any]) -> list[str]:
 
 
 def _training(by_model: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]) -> list[str]:
-    """Draws the training curves of each model, with the curves of all folds in one drawing."""
+    """Draws the training curves of each model; the curves of all folds are in one drawing."""
     parts = []
     for model, folds in by_model.items():
         names = list(folds[0])

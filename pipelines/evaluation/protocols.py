@@ -1,4 +1,4 @@
-"""Divides reviews into training and test reviews by a protocol, with all copies of a review on one side."""
+"""Divides reviews into training and test reviews by a protocol; copies of a review stay together."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from pipelines.dataset.reviews import Reviews
 from pipelines.dataset.splits import last_by_time
 
 TEST_SHARE = 0.2
-"""Share of the reviews that "temporal", "last-share" and "random" hold out as test reviews."""
+"""The share of the reviews that the protocols "temporal", "last-share" and "random" hold out as test
+reviews."""
 NUM_FOLDS = 5
-"""Number of folds of the protocol "folds"."""
+"""The number of folds of the protocol "folds"."""
 
 
 class Fold(NamedTuple):
@@ -25,22 +26,26 @@ class Fold(NamedTuple):
 
     train: Reviews
     test: Reviews
-    """Test reviews, without sentiment, since the text of a future review is unknown to a prediction."""
+    """The test reviews, without sentiment, because a prediction cannot know the text of a future review."""
     num_leaks: int
-    """Number of reviews that moved from test to training because training has a copy of the review."""
+    """The number of reviews that moved from test to training because a training review is a copy of the
+    review."""
 
 
 HeldOut = Iterator[NDArray[np.bool_]]
-"""Gives for each fold a mask of the test reviews, bool [num_reviews]."""
+"""An iterator that gives, for each fold, a mask of the test reviews, bool [num_reviews]."""
 
 
 def make_folds(
     reviews: Reviews, protocol: str, *, groups: Sequence[NDArray[np.int64]] = (), seed: int = 42
 ) -> Iterator[Fold]:
-    """Divides reviews by one of PROTOCOLS, and gives one fold, or five folds for the protocol "folds".
+    """Divides reviews by one of PROTOCOLS; yields one fold, or five folds for the protocol "folds".
 
-    `groups` number the copies among the reviews, as `copy_groups` returns the numbers. The seed decides what
-    a random protocol draws.
+    Args:
+        reviews: the reviews to divide.
+        protocol: the name of the protocol.
+        groups: the numbers that `copy_groups` returns, by which copies of a review are recognised.
+        seed: the seed of all random choices of the protocol.
 
     Raises:
         DataError: the protocol needs times and the reviews have none, or there are too few reviews.
@@ -52,7 +57,8 @@ def make_folds(
 def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -> Fold:
     """Makes a fold of the reviews; `held_out`, bool [num_reviews], marks the test reviews.
 
-    A held-out review moves to training if training has a copy of the review; `groups` number the copies.
+    A held-out review moves to training if a training review is a copy of the held-out review, by the numbers
+    in `groups`.
 
     Raises:
         DataError: no training reviews or no test reviews are left.
@@ -69,7 +75,7 @@ def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDAr
 
 
 def _temporal(reviews: Reviews, seed: int) -> HeldOut:
-    """Holds out the newest fifth of all reviews: the reviews from one cut-off time on."""
+    """Holds out the newest fifth of all reviews: all reviews from a cut-off time on."""
     _require_times(reviews)
     in_time = np.sort(reviews.times)
     cut = in_time[min(int(len(in_time) * (1 - TEST_SHARE) + 1e-9), len(in_time) - 1)]
@@ -101,7 +107,7 @@ def _random(reviews: Reviews, seed: int) -> HeldOut:
 
 
 def _folds(reviews: Reviews, seed: int) -> HeldOut:
-    """Holds out each review in one of five folds, of equal size, drawn at random, stratified by rating."""
+    """Divides the reviews at random into five folds of equal size, stratified by rating."""
     order = np.lexsort((np.random.default_rng(seed).permutation(len(reviews)), reviews.level_rows))
     fold_rows = np.empty(len(reviews), dtype=np.int64)
     fold_rows[order] = np.arange(len(reviews)) % NUM_FOLDS
@@ -118,7 +124,7 @@ PROTOCOLS: Mapping[str, Callable[[Reviews, int], HeldOut]] = {
 }
 """The function of each protocol, by the name that the option `--protocol` takes."""
 UNORDERED = ("random", "folds")
-"""Protocols that hold out a reviewer's reviews at random, rather than the last reviews in time."""
+"""The protocols that hold out a random sample of a reviewer's reviews instead of the last reviews in time."""
 
 
 def _require_times(reviews: Reviews) -> None:

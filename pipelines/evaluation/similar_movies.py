@@ -1,4 +1,4 @@
-"""Measures the recall of lists of similar movies: of movies linked in metadata, and of held-out movies."""
+"""Measures how many movies that metadata links, and held-out movies, are in lists of similar movies."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     import duckdb
 
 Pairs = NDArray[np.int64]
-"""Pairs, int64 [num_pairs, 2], of a question's number and the row of a movie that is a right answer."""
+"""An array, int64 [num_pairs, 2], whose rows hold the number of a question and the row of a movie that is a
+right answer."""
 
 K = 10
-"""Number of movies in each measured list of similar movies."""
+"""The number of movies in each measured list of similar movies."""
 MAX_QUESTIONS = 2000
-"""Most lists of similar movies that are measured in a fold; more hardly change the recall."""
+"""The largest number of lists of similar movies that are measured in a fold; more lists would hardly change
+the recall."""
 
 
 class Compared(NamedTuple):
-    """Holds the recall, float64 [num_questions], of each of the engine's lists and of the co-review lists.
+    """Holds the recall of each list of the engine, and of each co-review list: float64 [num_questions].
 
-    A co-review list ranks similar movies by reviewers in common alone.
+    A co-review list ranks similar movies only by the number of reviewers in common.
     """
 
     engine: Doubles
@@ -39,20 +41,21 @@ class Compared(NamedTuple):
 
 
 def read_links(database: duckdb.DuckDBPyConnection) -> Pairs:
-    """Reads the pairs of movies that metadata links ("also bought"), as rows; int64 [num_pairs, 2]."""
+    """Reads the rows of pairs of movies that metadata links ("also bought"): int64 [num_pairs, 2]."""
     columns = run(database, "tables/linked_movies").fetchnumpy()
     pairs = [np.asarray(columns[name], dtype=np.int64) for name in ("movie_row", "linked_row")]
     return np.stack(pairs, axis=1)
 
 
 def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
-    """Measures the recall of a model's lists of similar movies, and of lists by reviewers in common alone.
+    """Measures the recall of a model's lists of similar movies, and of co-review lists for comparison.
 
-    Under "links", there is a list for each movie, which should hold the movies that the metadata links to
-    the movie, if training has reviews of them; the model has not learned from the links. Under "held_out",
-    there is a list for each reviewer's last training movie, which should hold the movies of the reviewer's
-    test reviews. The recall of a list is the number of right movies in the list, divided by the number of all
-    right movies or by K, whichever is smaller. The seed decides which lists are drawn.
+    The entry "links" of the result measures one list for each movie. The right movies of the list are the
+    movies with training reviews that metadata links to the movie; the model has not learned from these links.
+    The entry "held_out" measures one list for the last movie in each reviewer's training reviews. The right
+    movies of the list are the movies of the reviewer's test reviews. The recall of a list is the number of
+    right movies in the list, divided by K or by the number of all right movies, whichever is smaller. If
+    there are too many lists, `seed` draws a sample.
     """
     vectors = model.relevance.movie_vectors
     index, _ = build_vector_index(vectors, vectors[:1], kind="flat")
@@ -81,7 +84,7 @@ def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dic
 
 
 def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str, Any]:
-    """Averages the recall of the engine's and the co-review lists over folds, and tests the difference."""
+    """Averages the recalls of the engine's lists and of the co-review lists, and tests their difference."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold):
         compared = [fold[name] for fold in folds if name in fold]
@@ -99,10 +102,15 @@ def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str
 def _recalls(
     answer: Callable[[int], Rows], pairs: Pairs, movie_rows: NDArray[np.integer], seed: int
 ) -> Doubles:
-    """Returns the recall of each question's list of similar movies; draws MAX_QUESTIONS if there are more.
+    """Returns the recall of each question's list of similar movies, for a sample of MAX_QUESTIONS questions.
 
-    A question asks for movies similar to one movie; `movie_rows` holds the row of that movie by question. The
-    seed decides which questions are drawn. `pairs` tell which movies are right for a question.
+    A question asks for the movies that are similar to one movie.
+
+    Args:
+        answer: returns the rows of the movies that are similar to the movie with a given row.
+        pairs: pairs of a question and a right answer.
+        movie_rows: the row of the movie of each question, int [num_questions].
+        seed: the seed of the sample of questions.
     """
     pairs = np.unique(pairs, axis=0)
     questions, begins = np.unique(pairs[:, 0], return_index=True)

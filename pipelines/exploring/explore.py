@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     import duckdb
 
 NUM_SHOWN = 20
-"""Number of reviewers, and of movies, in the lists of those with the most reviews."""
+"""The number of reviewers in the list of the most active reviewers, and of movies in the list of the most
+reviewed movies."""
 _MOST_LEVELS = 100
-"""Most distinct ratings in the search for copies; more are rounded to even steps, since levels are int8."""
+"""The largest number of distinct ratings in the search for copies; if there are more, ratings are rounded to
+even steps, because rating levels are stored as int8."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +42,11 @@ def explore(
 ) -> dict[str, Any]:
     """Reads and filters review files as a build does, and describes the reviews that the filters keep.
 
-    Only the section `ingest` of the configuration is used. `output` is the path of a web page that shows the
-    figures; None writes no page.
+    Args:
+        reviews: the review files.
+        metadata: the files with metadata of movies.
+        config: the configuration, of which only the section `ingest` is used.
+        output: the path of a web page that shows the figures; None for no page.
 
     Returns:
         A dictionary of plain values with the names accounting, counts, statistics, ratings, per_month,
@@ -65,7 +70,7 @@ def explore(
 
 
 def _describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Returns the figures of `explore`, without the counts of dropped rows, from tables in the database."""
+    """Computes the figures of `explore`, except the counts of dropped rows, from tables in the database."""
     found = {row.pop("quantity"): row for row in _rows(database, "exploring/statistics")}
     statistics = {name: found.get(name) for name in ("ratings", "reviews_per_reviewer", "reviews_per_movie")}
     num_reviewers = found["reviews_per_reviewer"]["count"]
@@ -104,7 +109,7 @@ def _rows(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) 
 
 
 def _years(per_month: Sequence[dict[str, int]]) -> list[dict[str, int]]:
-    """Counts the reviews of every year from the first year to the last; a year without reviews has 0."""
+    """Counts the reviews of every year from the first to the last; a year without reviews has the count 0."""
     if not per_month:
         return []
     counts = dict.fromkeys(range(per_month[0]["year"], per_month[-1]["year"] + 1), 0)
@@ -143,7 +148,7 @@ def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _levels(ratings: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Returns the distinct ratings, ascending, or 100 evenly spaced levels if there are 100 or more."""
+    """Returns the distinct ratings, ascending; if there are 100 or more, returns 100 evenly spaced levels."""
     levels = np.unique(ratings).astype(np.float32)
     if len(levels) < _MOST_LEVELS:
         return levels

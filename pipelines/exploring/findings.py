@@ -7,13 +7,14 @@ from itertools import pairwise
 from typing import Any
 
 MANY_REVIEWS = 100
-"""Fewest reviews of a movie that counts as a movie with hundreds of reviews."""
+"""The least number of reviews of a movie that counts as a movie with hundreds of reviews."""
 _FEW_REVIEWS = 10
-"""Most reviews of the median movie if most movies are said to have few reviews."""
+"""The largest median number of reviews per movie with which most movies are said to have few reviews."""
 _FEW_MOVIES = 0.05
-"""Largest share of all movies that counts as a few movies."""
+"""The largest share of all movies that counts as a few movies."""
 _GROWING = 2 / 3
-"""Smallest share of pairs of successive years with a rise if the number of reviews is said to grow."""
+"""The number of reviews is said to grow if it rises in at least this share of all pairs of successive
+years."""
 
 
 def find(
@@ -24,11 +25,12 @@ def find(
 ) -> list[dict[str, Any]]:
     """Checks four statements about reviews against figures that `explore` has counted.
 
-    `ratings` and `per_year` must be ascending by rating and by year.
+    The argument `ratings` must be sorted by rating, and `per_year` by year, both ascending.
 
     Returns:
-        A dictionary for each statement: the `statement`, whether the statement `holds` (None if the data
-        cannot tell), the `figures` that decide, and a `sentence` that explains the figures.
+        A dictionary for each statement. The entry `statement` is the statement, `holds` says whether the
+        statement holds (None if the data cannot tell), `figures` are the figures that decide, and `sentence`
+        explains the figures.
     """
     return [
         _top_ratings(ratings),

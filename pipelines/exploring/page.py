@@ -1,4 +1,4 @@
-"""Shows a description of review files, as `explore` returns the description, as a web page."""
+"""Makes a web page from the description of review files that `explore` returns."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pipelines.pages import plots
 from pipelines.pages.page import Section, account_of_rows, drawing, heading, paragraph, render_page, table
 
 _MOST_MONTHS = 48
-"""Most months that are drawn with a bar for each month; longer spans have a bar for each year."""
+"""The largest number of months that are drawn with a bar for each month; longer spans of time have a bar for
+each year."""
 _MOST_RATINGS = 60
-"""Most distinct ratings that a table lists; if there are more, the page gives only the number of ratings."""
+"""The largest number of distinct ratings that a table lists; if there are more, the page shows only how many
+distinct ratings there are."""
 
 
 def exploration_page(figures: Mapping[str, Any]) -> str:
-    """Returns a web page, as HTML, that shows the figures that `explore` returns."""
+    """Returns the HTML of a web page that shows the figures that `explore` returns."""
     return render_page(
         "What the reviews hold",
         [

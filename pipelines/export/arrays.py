@@ -1,4 +1,4 @@
-"""Writes into an index the ids, the movies that are one film, the times of reviews, and the model."""
+"""Writes arrays into an index: the ids, the variants of films, the times of reviews, and the model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ID_STATEMENTS = {
     "movie": "select movie_id from movies order by movie_row",
 }
 _BATCH = 100_000
-"""Number of ids that one call fetches from the database."""
+"""The number of ids that one call fetches from the database."""
 
 
 def write_model(model: Model, writer: ArtifactWriter) -> None:
@@ -35,7 +35,7 @@ def write_model(model: Model, writer: ArtifactWriter) -> None:
 
 
 def write_ids(kind: str, database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes the ids of all reviewers (`kind` "reviewer") or all movies ("movie"), in the order of rows."""
+    """Writes all reviewer ids if `kind` is "reviewer", all movie ids if `kind` is "movie"; ordered by row."""
     data, offsets = build_id_arrays(_read_column(database, _ID_STATEMENTS[kind]))
     data_name, offsets_name = ID_ARRAYS[kind]
     writer.add_array(data_name, data)
@@ -49,7 +49,7 @@ def _read_column(database: duckdb.DuckDBPyConnection, statement: str) -> Iterato
 
 
 def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes the groups of movies that are one film, and each movie's review count, int32 [num_movies]."""
+    """Writes which movies are variants of one film, and each movie's number of reviews."""
     for name, array in build_variant_arrays(variant_films(database)).items():
         writer.add_array(name, array)
     counts = database.execute(
@@ -61,8 +61,8 @@ def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) 
 def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
     """Writes the time of each review, int [num_reviews], in unix seconds.
 
-    The reviews stand reviewer by reviewer, in the order of the model's histories. The file holds int32 if all
-    times fit into int32, else int64.
+    The times are in the order of the reviews in the model's histories: reviewer by reviewer. The file holds
+    int32 if all times fit into int32, and int64 otherwise.
     """
     small = not len(times) or (times.min() >= 0 and times.max() < 2**31)
     writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))

@@ -1,4 +1,4 @@
-"""Writes the catalogue database and the movie cards, which hold what is shown of a movie, into an index."""
+"""Writes the catalogue database into an index, and the cards, which hold what answers show of a movie."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
-"""Number of movie cards that one call fetches from the database."""
+"""The number of movie cards that one call fetches from the database."""
 
 
 def write_catalogue(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes the catalogue database, and the record that is shown of each movie, from the table `movies`.
+    """Writes the catalogue database and the card of each movie, from the table `movies`.
 
     Raises:
         ArtifactError: the catalogue cannot be written.
@@ -40,7 +40,7 @@ def write_catalogue(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter)
 
 @contextmanager
 def catalogue_errors(writer: ArtifactWriter) -> Iterator[None]:
-    """Raises an ArtifactError where DuckDB fails to write the catalogue within the block."""
+    """Turns errors of DuckDB in the block of a `with` statement into an ArtifactError about the catalogue."""
     import duckdb
 
     try:

@@ -1,4 +1,4 @@
-"""Writes report.html, a page on how an index was trained, how good the index is and what it recommends."""
+"""Writes report.html, a page about an index: its data, training, quality and example recommendations."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _CURVES = {
 def write_report(writer: ArtifactWriter, model: Model) -> str:
     """Writes the report of a build, and returns the page as HTML.
 
-    The manifest's sections, the ids and the movie cards must have been written before.
+    The sections of the manifest, the ids and the movie cards must be written before the report.
 
     Raises:
         DataError: the report cannot be written.
@@ -55,7 +55,7 @@ def write_report(writer: ArtifactWriter, model: Model) -> str:
 
 
 def report_page(manifest: Mapping[str, Any], examples: Sequence[Example], movies: MovieMap) -> str:
-    """Renders the report as HTML from an index's manifest, example recommendations and a map of movies."""
+    """Renders the report of an index as HTML, from the manifest, examples and a map of movies."""
     account = account_of_rows(manifest[layout.ACCOUNTING_SECTION])
     return render_page(
         "What was built",

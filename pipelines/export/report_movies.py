@@ -18,15 +18,17 @@ from engine.model.scorer import Model
 from engine.opened import open_cards, open_ids
 
 NUM_SHOWN = 5
-"""Number of reviewed movies, and number of recommended movies, that each example of the report shows."""
+"""The number of reviewed movies, and also the number of recommended movies, that each example of the report
+shows."""
 MOST_MAPPED = 2000
-"""Largest number of movies on the map; a drawing of more movies would make the page too large."""
+"""The largest number of movies on the map; a drawing of more movies would make the page too large."""
 _NUM_CATEGORIES = 9
-"""Number of movie categories that get a colour of their own on the map; other categories share one colour."""
+"""The number of movie categories that get a colour of their own on the map; all other categories share one
+colour."""
 OTHER = "other"
-"""Name that the map gives to all the less common movie categories."""
+"""The name that the map gives to all less common movie categories."""
 NO_CATEGORY = "no category"
-"""Category name on the map for a movie that has no category."""
+"""The name that the map gives to the category of a movie without a category."""
 
 
 class Names(NamedTuple):
@@ -43,15 +45,15 @@ class Example(NamedTuple):
     reviewer_id: str
     num_reviews: int
     known: list[dict[str, Any]]
-    """Movies that the reviewer rated highest, equal ratings latest first, as movie_id, title and rating; the
-    rating is None in data without ratings."""
+    """The movies that the reviewer rated highest, the latest first among equal ratings. Each movie has a
+    movie_id, a title and a rating; the rating is None if the data has no ratings."""
     recommended: list[dict[str, Any]]
-    """Recommended movies, best first, as movie_id, title, predicted_rating and like_probability; the last two
-    are None in data without ratings."""
+    """The recommended movies, best first. Each movie has a movie_id, a title, a predicted_rating and a
+    like_probability; the predicted_rating and the like_probability are None if the data has no ratings."""
 
 
 class MovieMap(NamedTuple):
-    """Holds positions of movies on a plane, on which movies with similar vectors are near each other."""
+    """Holds a map of movies: a position on a plane for each movie, near to movies with similar vectors."""
 
     points: NDArray[np.float32]
     """float32 [num_mapped, 2], the position of each movie on the plane."""
@@ -73,10 +75,9 @@ def read_names(writer: ArtifactWriter) -> Names:
 
 
 def make_examples(model: Model, names: Names) -> list[Example]:
-    """Makes example recommendations for up to three reviewers, who are chosen by their number of reviews.
+    """Makes example recommendations for up to three reviewers, chosen by their numbers of reviews.
 
-    The three reviewers are at the 25th percentile of the number of reviews, at the median, and at the
-    maximum.
+    The reviewers whose numbers of reviews are the 25th percentile, the median and the maximum are chosen.
     """
     counts = np.diff(model.histories.offsets)
     order = np.argsort(counts, kind="stable")
@@ -100,7 +101,7 @@ def map_movies(model: Model, cards: MovieCards) -> MovieMap:
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds the main category of each movie: the first part of the category path that not all movies share.
+    """Finds each movie's main category: the first part of the category path that not all movies share.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

@@ -1,6 +1,7 @@
-"""Inserts rows into the arrays of an index.
+"""Inserts rows for new movies and new reviewers into the arrays of an index.
 
-The row of a movie or reviewer is the rank of the id among all ids, so a new id raises every later row by 1.
+The row of a movie or a reviewer is the rank of its id among all ids, so that each new id raises all later
+rows by 1.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from engine.arrays import Rows, spans
 from engine.artifact.ids import IdTable
 
 _ROWS_AT_ONCE = 100_000
-"""Number of rows copied at a time, so that copying a memory-mapped array of any size takes little memory."""
+"""The number of rows that are copied at a time, so that copying a memory-mapped array takes little memory,
+whatever the size of the array."""
 
 
 def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:
-    """Finds the rows of new ids after an insertion among the sorted ids of a table, int64 [num_new].
+    """Finds the rows that new ids will get when they are inserted into a sorted table: int64 [num_new].
 
     The new ids must be distinct, absent from the table, and sorted by their UTF-8 bytes.
     """
@@ -34,7 +36,7 @@ def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:
 
 
 def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> Rows:
-    """Finds the rows of old items after new items were inserted at the rows `new_rows`, int64 [num_old].
+    """Finds the rows that old items get after new items are inserted at `new_rows`: int64 [num_old].
 
     The old items keep their order and fill the rows that no new item takes.
 
@@ -49,11 +51,14 @@ def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> Rows:
 def insert_rows(
     old: NDArray[Any], new: NDArray[Any], new_rows: NDArray[np.integer], target: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Merges new values, [num_new, ...], into old values, [num_old, ...], and copies one block at a time.
+    """Merges new values into old values, block by block, so that memory-mapped arrays need little memory.
 
-    In the result, the new values stand at the rows `new_rows`, int [num_new], ascending. The result is
-    written to `target`, [num_old + num_new, ...], such as a memory-mapped file. If `target` is None, the
-    result is a new array of the type of `old`.
+    Args:
+        old: the old values, [num_old, ...].
+        new: the new values, [num_new, ...].
+        new_rows: the rows of the new values in the result, int [num_new], ascending.
+        target: the array to which the result is written, [num_old + num_new, ...], such as a memory-mapped
+            file; None for a new array of the type of `old`.
 
     >>> insert_rows(np.array([1.0, 2.0]), np.array([7.0]), np.array([1])).tolist()
     [1.0, 7.0, 2.0]
@@ -74,7 +79,8 @@ def replace_records(
 
     Args:
         data: uint8 [total length], the concatenated bytes of the old texts.
-        offsets: int64 [num_texts + 1], the offset at which each old text starts, and the end of the last.
+        offsets: int64 [num_texts + 1], the position at which each old text starts, and the end of the last
+            text.
         rows: int64 [len(texts)], ascending, the row of each new text in the result.
         texts: the bytes of each new text.
         inserted: True to insert the new texts between the old texts, False to replace the old texts of

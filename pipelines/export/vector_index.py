@@ -1,7 +1,8 @@
-"""Builds and writes the vector index, and audits how well the two-stage search finds the best movies.
+"""Builds and writes the vector index, and measures how well the two-stage search finds the best movies.
 
-The first stage of the search finds candidates in the vector index and among neighbours of the history. The
-second stage scores the candidates exactly. An exhaustive list is made by scoring every movie.
+The first stage of the search finds candidates in the vector index and among the neighbours of the movies in a
+history. The second stage of the search scores the candidates exactly. An exhaustive list is a top list that
+is made by scoring every movie.
 """
 
 from __future__ import annotations
@@ -28,37 +29,38 @@ from indexes.strongest import StrongestIndex, strongest_rows
 logger = logging.getLogger(__name__)
 
 FIRST_CANDIDATES = 200
-"""Number of candidates with which the audit starts; the audit doubles the number until the recall
-suffices."""
+"""The number of candidates with which the audit starts; the audit doubles the number until the recall is high
+enough."""
 _AUDIT_K = 10
-"""Length of the top lists in which the audit compares the two-stage search with scoring every movie."""
+"""The length of the top lists in which the audit compares the two-stage search with scoring every movie."""
 _AUDIT_REVIEWERS = 500
-"""Number of reviewers whose top lists the audit compares."""
+"""The number of reviewers whose top lists the audit compares."""
 _TUNING_REVIEWERS = 200
-"""Number of reviewers on whom the vector index is tuned; the audit uses others where there are enough."""
+"""The number of reviewers on whom the vector index is tuned; if there are enough reviewers, the audit uses
+others."""
 _STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
-"""Divisors of the number of movies: the index that makes lists for all reviewers at once holds the first
-quotient of movies, smallest first, that gives enough recall."""
+"""The divisors of the number of movies that give the sizes of the index that makes lists for all reviewers at
+once; the sizes are tried from the smallest to the largest, until the recall is high enough."""
 
 
 class Search(NamedTuple):
-    """Holds the vector indexes of the search's first stage, and the manifest's sections on the search."""
+    """Holds the vector indexes of the search, and the sections of the manifest that describe the search."""
 
     vectors: VectorIndex
     """The vector index over the relevance vectors of all movies."""
     strongest: StrongestIndex | None
-    """The vectors of the movies that score high for many reviewers, among which the lists of all reviewers
-    are searched at once; None if these lists are searched in `vectors` instead."""
+    """An exact index of the movies that score high for many reviewers, which is used to make the lists of all
+    reviewers at once; None if `vectors` is used instead."""
     section: dict[str, Any]
     """The manifest's section `search`: the number of candidates, the kind of vector index, and the reason for
-    the kind."""
+    choosing the kind."""
     audit: dict[str, Any]
     """The manifest's section `audit`: the recall of the two-stage search against scoring every movie, the
     least recall allowed, the length of the compared lists, and the number of reviewers."""
 
 
 class _Judge:
-    """Holds some reviewers' exhaustive top lists, and measures the share of the lists that a search finds."""
+    """Holds exhaustive top lists of some reviewers, and measures which share of them a search finds."""
 
     def __init__(self, model: Model, reviewer_rows: Rows) -> None:
         self._reviewer_rows = reviewer_rows
@@ -69,10 +71,10 @@ class _Judge:
 
 
 def build_search(model: Model, config: Config) -> Search:
-    """Builds the vector index, and raises the number of candidates until the recall suffices.
+    """Builds the vector index, and raises the number of candidates until the recall is high enough.
 
-    The recall is the share of the exhaustive top lists that the two-stage search finds. A recall of at least
-    `index.recall_floor` suffices.
+    The recall is the share of the exhaustive top lists that the two-stage search finds; the recall must be at
+    least `index.recall_floor`.
 
     Raises:
         ConfigError: there are too few movies for the kind of index.
@@ -101,7 +103,7 @@ def build_search(model: Model, config: Config) -> Search:
 def write_search(search: Search, writer: ArtifactWriter) -> None:
     """Writes the vector index, and adds the sections `search` and `audit` to the manifest.
 
-    If the search has a smaller index for the lists of all reviewers at once, that index is written too.
+    The smaller index, with which the lists of all reviewers are made at once, is written too if it exists.
 
     Raises:
         ArtifactError: the vector index cannot be written.
@@ -119,7 +121,7 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
 def _build_vector_index(
     model: Model, reviewer_rows: Rows, config: Config
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """Builds the vector index, tuned by the recall of the whole two-stage search on some reviewers."""
+    """Builds the vector index, tuned on some reviewers by the recall of the whole two-stage search."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     judge = _Judge(model, reviewer_rows)
     return build_vector_index(
@@ -137,10 +139,11 @@ def _build_vector_index(
 def _find_strongest(
     model: Model, reviewer_rows: Rows, num_candidates: int, config: Config
 ) -> tuple[StrongestIndex | None, float]:
-    """Finds the smallest set of movies that suffices to make the lists of all reviewers at once.
+    """Finds the fewest movies from which the lists of all reviewers can be made at once.
 
-    Returns an exact index of the movies' vectors, or None if more than a quarter of all movies were needed,
-    and the recall of the last set tried.
+    Returns:
+        An exact index of the movies' vectors, or None if more than a quarter of all movies would be needed;
+        and the recall of the last set of movies that was tried.
     """
     vectors = model.relevance.movie_vectors
     queries = model.reviewers(reviewer_rows).queries
@@ -176,9 +179,9 @@ def _widen(model: Model, vectors: VectorIndex, judge: _Judge, floor: float) -> t
 
 
 def _recall(found: Rows, exhaustive: Rows) -> float:
-    """Returns the share of the movies in exhaustive lists that the lists `found` hold too.
+    """Returns the share of the movies in exhaustive lists that also occur in the lists `found`.
 
-    The arguments are movie rows, int64 [num_reviewers, k]; a list that is shorter than k ends with -1.
+    Both sets of lists hold movie rows, int64 [num_reviewers, k]; a list that is shorter than k ends with -1.
     """
     listed = exhaustive >= 0
     held = (found[:, None, :] == exhaustive[:, :, None]).any(axis=2) & listed

@@ -16,17 +16,18 @@ def settings_of(artifact: Artifact) -> Config:
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
-    """Copies every manifest section of the previous version; the caller may replace a section afterwards."""
+    """Copies every manifest section of the previous version; the caller may replace sections afterwards."""
     for name, section in artifact.manifest.items():
         if name not in BUILD_ENTRIES:
             writer.add_section(name, section)
 
 
 def take_over_files(artifact: Artifact, writer: ArtifactWriter, *, leave_out: Collection[str] = ()) -> None:
-    """Adds to the new version every file of the previous version that the new version has not written itself.
+    """Adds to the new version every file of the previous version that has not been written anew.
 
-    The two versions share an added file on disk, so writing to that file would change the previous version
-    too. Write the changed files before this call, or name them in `leave_out`.
+    Both versions share an added file on disk, so that writing to an added file would change the previous
+    version too. Write all changed files before calling `take_over_files`, or name the changed files in
+    `leave_out`.
     """
     written = {path.name for path in writer.files}
     for name in artifact.files:

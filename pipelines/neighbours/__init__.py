@@ -1,3 +1,1 @@
-"""Builds tables of similar movies, called neighbours, from the reviews that movies share and from
-metadata.
-"""
+"""Builds tables of similar movies, called neighbours, from reviews, a linear model and metadata."""

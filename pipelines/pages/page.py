@@ -29,12 +29,12 @@ span.chip { display: inline-block; width: .8em; height: .8em; border-radius: 50%
 
 
 class Section(NamedTuple):
-    """A part of a web page with a heading."""
+    """A part of a web page that has a heading."""
 
     heading: str
     """The heading of the section, as plain text."""
     parts: Sequence[str]
-    """Pieces of HTML, as functions such as `paragraph` and `table` return."""
+    """The pieces of HTML that functions such as `paragraph` and `table` return."""
 
 
 def render_page(title: str, sections: Sequence[Section], footer: str = "") -> str:
@@ -52,7 +52,7 @@ def render_page(title: str, sections: Sequence[Section], footer: str = "") -> st
 
 
 def paragraph(text: str, *, note: bool = False) -> str:
-    """Returns text as a paragraph of HTML; `note` sets the text in smaller letters."""
+    """Returns text as a paragraph of HTML; `note` makes the letters smaller."""
     return f'<p class="note">{escape(text)}</p>' if note else f"<p>{escape(text)}</p>"
 
 
@@ -62,7 +62,7 @@ def heading(text: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Returns rows as an HTML table, with columns of numbers aligned to the right.
+    """Returns rows as an HTML table; columns of numbers are aligned to the right.
 
     The table has no line of headings if all headings are empty.
 
@@ -81,7 +81,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def model_table(by_model: Mapping[str, Mapping[str, Any]], what: str) -> str:
-    """Returns an HTML table with a line for each model; `what` is the heading above the names of models."""
+    """Returns an HTML table with a line for each model; `what` is the heading of the column of names."""
     names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
     rows = [[model, *(figures.get(name) for name in names)] for model, figures in by_model.items()]
     return table([what, *names], rows)
@@ -95,7 +95,7 @@ def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def facts_table(facts: Mapping[str, Any]) -> str:
-    """Returns an HTML table with a line for each named fact; leaves out facts that are no text or number."""
+    """Returns an HTML table with a line for each fact; leaves out facts that are neither text nor number."""
     known = {
         name: value for name, value in facts.items() if value is None or isinstance(value, str | int | float)
     }
@@ -103,7 +103,7 @@ def facts_table(facts: Mapping[str, Any]) -> str:
 
 
 def account_of_rows(accounting: Mapping[str, Any]) -> list[str]:
-    """Returns HTML tables of how many rows of the input files were kept or dropped, and for which reasons."""
+    """Returns HTML tables that show how many rows of the input files were kept or dropped, and why."""
     names = ("read", "kept", "duplicate", "filtered", "rejected")
     reasons = [
         [what, reason, count]
@@ -156,7 +156,7 @@ def _is_numeric(column: Sequence[Any]) -> bool:
 
 
 def _number_cells(column: Sequence[float | None]) -> list[str]:
-    """Returns the cells of a column of numbers; all numbers get four decimals if any number has decimals."""
+    """Returns the cells of a column of numbers; if one number has decimals, all numbers get four decimals."""
     known = [value for value in column if value is not None and value == value]
     if all(float(value).is_integer() for value in known):
         return [cell(value) for value in column]

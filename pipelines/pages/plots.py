@@ -1,6 +1,7 @@
-"""Draws plots as SVG for web pages, without scripts, and with text in the text colour of the page.
+"""Draws plots as SVG for web pages, without scripts, in colours that suit light and dark pages.
 
-Plots hold only numbers and fixed words; names from the data belong into the page's text, which is escaped.
+Plots hold only numbers and fixed words; names that come from the data belong into the text of the page, which
+is escaped.
 """
 
 from __future__ import annotations
@@ -34,15 +35,16 @@ _SETTINGS: dict[str, Any] = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _TEXT),
 }
 _LINE_LENGTH = 90
-"""Letters that fit in the line of names below a bar plot; longer names are left out at even distances."""
+"""The number of letters that fit in the line of names below a bar plot; if the names are longer, only every
+second or third name, and so on, is drawn."""
 
 
 def bars(
     names: Sequence[str], values: Sequence[float], *, name: str, xlabel: str = "", ylabel: str = ""
 ) -> str:
-    """Draws a bar for each value, with the name of the bar below; leaves out names if all need too much room.
+    """Draws a bar for each value, and the bar's name below; leaves out some names if they need too much room.
 
-    `name` is the name of the plot in lower case; each plot on a page must have a different name.
+    The argument `name` is the name of the plot in lower case; each plot on a page must have a different name.
     """
 
     def draw(axes: Axes) -> None:
@@ -61,7 +63,7 @@ def lines(
     ylabel: str,
     colors: Sequence[str] = COLORS,
 ) -> str:
-    """Draws each series of values as a line over x = 1, 2, 3, ..; None leaves a gap in the line."""
+    """Draws each series of values as a line over x = 1, 2, 3 and so on; None leaves a gap in the line."""
     known = [[np.nan if value is None else value for value in values] for values in series]
     longest = max(map(len, known), default=0)
 
@@ -84,7 +86,7 @@ def intervals(
     name: str,
     xlabel: str,
 ) -> str:
-    """Draws, for each name from top to bottom, a point at the value and a line across the interval."""
+    """Draws a point for each value, and a line across its interval; the names run from top to bottom."""
 
     def draw(axes: Axes) -> None:
         places = range(len(names))
@@ -102,7 +104,7 @@ def intervals(
 def grouped_bars(
     groups: Sequence[str], series: Sequence[Sequence[float | None]], *, name: str, xlabel: str, ylabel: str
 ) -> str:
-    """Draws for each group one bar for each series, side by side; a value of None leaves a gap."""
+    """Draws groups of bars: a group holds one bar for each series, side by side; None leaves a gap."""
 
     def draw(axes: Axes) -> None:
         width = 0.8 / max(len(series), 1)
@@ -116,7 +118,7 @@ def grouped_bars(
 
 
 def diagonal(x: Sequence[float], y: Sequence[float], *, name: str, xlabel: str, ylabel: str) -> str:
-    """Draws points (x, y), connected by a line, between 0 and 1, and the diagonal on which x equals y."""
+    """Draws a line through points (x, y) between 0 and 1, and the diagonal on which x equals y."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=GREY, linestyle="--")
@@ -126,7 +128,7 @@ def diagonal(x: Sequence[float], y: Sequence[float], *, name: str, xlabel: str, 
 
 
 def scatter(points: NDArray[np.floating], colors: Sequence[str], *, name: str) -> str:
-    """Draws a map of points, float [num, 2], without axes; `colors` has the colour of each point."""
+    """Draws points, float [num, 2], without axes; `colors` holds the colour of each point."""
 
     def draw(axes: Axes) -> None:
         for color in dict.fromkeys(colors):

@@ -1,7 +1,7 @@
-"""Draws the movies of the synthetic data set at random: film, edition, fame and quality of each movie.
+"""Draws the movies of a synthetic data set at random: the film, edition, fame and quality of each movie.
 
-A movie is one edition of a film, such as the film on DVD. The generator keeps only the catalogue of movies in
-memory, so that memory grows with the number of movies, not with the number of reviews.
+In synthetic data, a movie is one edition of a film, such as the film on DVD. The generator keeps only the
+movies in memory, so that memory grows with the number of movies, not with the number of reviews.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VARIANT_FAME = 0.25
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Holds every movie on sale. Editions of one film share all values except id, title and format.
+    """Holds every movie of a synthetic data set; editions of one film differ only in id, title and format.
 
     Attributes:
         films: the film of each movie.
@@ -68,11 +68,18 @@ class Catalogue:
         return len(self.movie_ids)
 
     def pick(self, tastes: IntArray, eras: IntArray, uniform: FloatArray) -> IntArray:
-        """Picks movies of a genre and era at random, with probability in proportion to fame.
+        """Picks movies of given genres and eras at random, with probabilities in proportion to fame.
 
-        Each pick takes a genre from `tastes` (-1 for any movie), an era from `eras` (-1 for any era) and a
-        random number in [0, 1) from `uniform`. Returns the position of each movie, int64 [n]. The movies are
-        sorted by genre and era, so that a pick is one binary search in the cumulative sums of fame.
+        The movies are sorted by genre and era, so that a pick is one binary search in the cumulative sums of
+        fame.
+
+        Args:
+            tastes: the genre of each movie to pick, int [n]; -1 for any genre.
+            eras: the era of each movie to pick, int [n]; -1 for any era.
+            uniform: a random number in [0, 1) for each pick, float [n].
+
+        Returns:
+            The position of each picked movie, int64 [n].
         """
         any_taste, any_era = tastes < 0, eras < 0
         first = np.where(any_taste, 0, tastes * NUM_ERAS + np.where(any_era, 0, eras))
@@ -85,10 +92,10 @@ class Catalogue:
 
 
 def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue:
-    """Draws the catalogue of movies: first one edition of each film by falling fame, then further editions.
+    """Draws all movies: first one edition of each film, the most famous first, then further editions.
 
-    Successive films belong to different genres in turn. `variant_rate` is the share of further editions among
-    all movies.
+    Successive films belong to different genres in turn. The argument `variant_rate` is the share of further
+    editions among all movies.
     """
     draws = Draws(seed, 1)
     num_variants = round(num_movies * variant_rate)
@@ -150,7 +157,7 @@ def _eras(tastes: IntArray, years: IntArray) -> IntArray:
 
 
 def _movie_id(number: int, seed: int) -> str:
-    """Returns the id of the movie with a number; different numbers give different ids."""
+    """Makes a movie id from a number; different numbers give different ids."""
     if number % 7 == 3:
         return f"0{(number * 387_420_489 + seed) % 10**9:09d}"
     return "B00" + np.base_repr((number * 0x9E3779B97 + seed) % 2**35, 36).zfill(7)

@@ -59,9 +59,10 @@ def details_list(facts: Facts, linked: list[str]) -> str:
 
 
 def details_page(facts: Facts) -> str:
-    """Returns the facts about a movie as a shop's page of 2018: two kilobytes of HTML, styles and scripts.
+    """Returns the facts about a movie as a page of a shop of 2018: two kilobytes of HTML with scripts.
 
-    Two links of the page have an address: the links to the movie's reviews and to the list of bestsellers.
+    Only two links of the shop's page have an address: the link to the movie's reviews, and the link to the
+    list of bestsellers.
     """
     movie_id, number = facts.movie_id, facts.number
     stars = f"{3 + number % 20 / 10:.1f} out of 5 stars"

@@ -1,4 +1,4 @@
-"""Sets how often each kind of error of real files is planted in synthetic files, and damages single lines."""
+"""Defines how often each kind of error of real files is planted in synthetic files, and damages lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MISSING_FIELDS = ("reviewerID", "asin", "overall")
 
 @dataclass(frozen=True, kw_only=True)
 class DirtRates:
-    """Holds the rate of each kind of dirt (errors of real files to plant) as a share from 0 to 0.5."""
+    """Holds the rate of each kind of error that is planted, called dirt, as a share from 0 to 0.5."""
 
     malformed_reviews: float = 0.0005
     """The share of the review lines that are extra lines, cut off in the middle."""
@@ -84,7 +84,7 @@ class LinePlan(NamedTuple):
 
     @classmethod
     def of(cls, num_lines: int, rates: DirtRates) -> LinePlan:
-        """Divides the lines of a review file among the kinds by the rates; the rest are originals."""
+        """Divides the lines of a review file among the kinds of lines by `rates`; the rest are originals."""
         kinds = (rates.copied_reviews, rates.repeated_pairs, rates.malformed_reviews, rates.missing_fields)
         dirt = [round(num_lines * rate) for rate in kinds]
         return cls(num_lines - sum(dirt), *dirt)

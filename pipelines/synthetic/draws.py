@@ -1,7 +1,8 @@
 """Draws random numbers that are the same on every machine and under every NumPy version.
 
 NumPy promises stable output only for bit generators, not for methods such as `Generator.normal`. All random
-numbers are computed from PCG64's raw bits with plain arithmetic, so that a seed always gives the same data.
+numbers of synthetic data are therefore computed with plain arithmetic from the raw bits of the generator
+PCG64, so that a seed always gives the same data.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Draws:
         """Gives each of `count` positions a label, at random but with exact shares: int64 [count].
 
         The rates are the shares of label 1, label 2, and so on; all other positions get label 0. A label with
-        a rate above 0 gets at least one position, as long as positions without a label are left.
+        a rate above 0 gets at least one position, unless all positions have a label already.
         """
         order = self.shuffled(count)
         labels = np.zeros(count, dtype=np.int64)

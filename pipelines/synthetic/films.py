@@ -1,6 +1,7 @@
-"""Names the films of the synthetic data set: title, year and genre of 480 real films and of invented films.
+"""Names the films of a synthetic data set: title, year and genre of 480 real films and invented films.
 
-The real films keep the data readable: a person sees at once whether the movies "like Stagecoach" are right.
+Real films make recommendations easy to judge: a person sees at once whether movies "like Stagecoach" are
+right.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ class Film(NamedTuple):
 
 
 def film_of_taste(taste: str, number: int) -> Film:
-    """Returns film number `number` of a genre by falling fame: first the real films, then invented films.
+    """Returns a film of a genre by rank of fame, counted from 0: first real films, then invented films.
 
-    Numbers count from 0. Different numbers below 122,880 give different pairs of title and year.
+    Different ranks below 122,880 give different pairs of title and year.
     """
     known = _real_films()[taste]
     return known[number] if number < len(known) else _invented_film(taste, number - len(known))
@@ -77,7 +78,7 @@ def _real_films() -> dict[str, tuple[Film, ...]]:
 
 
 def _invented_film(taste: str, number: int) -> Film:
-    """Makes a film whose title combines words; the digits of the number in a mixed radix choose the words."""
+    """Makes an invented film; the digits of `number` in a mixed radix choose the words of the title."""
     remaining = number * 54_541 % _COMBINATIONS
     remaining, adjective = divmod(remaining, len(_ADJECTIVES))
     remaining, noun = divmod(remaining, 10)

@@ -22,7 +22,7 @@ _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
 """The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""One of so many `details` fields is a JSON object; all others are HTML pages, unless the file is brief."""
+"""One in this many `details` fields is a JSON object; all others are HTML pages, unless the file is brief."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -54,7 +54,7 @@ def metadata_chunks(
 ) -> Iterator[str]:
     """Yields the metadata file as pieces of some thousand lines, and counts planted errors in `truth`.
 
-    The counts of errors are counts of movies, not of lines, because a repeated line repeats an error. If
+    The errors in `truth` are counted by movie, because a repeated line of a movie repeats the same errors. If
     `brief` is true, descriptions and lists are shorter than in real files.
     """
     draws = Draws(seed, 4)
@@ -73,7 +73,7 @@ def metadata_chunks(
 
 
 def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
-    """Yields for each movie the kind of error of each field ("" for none); each kind has an exact rate."""
+    """Yields, for each movie, the kind of error of each field ("" for none); each kind has an exact rate."""
     columns = []
     for names in _KINDS.values():
         labels = draws.labels(num_movies, *(getattr(rates, name) for name in names))
@@ -93,7 +93,7 @@ def _lines(
     lengths: tuple[int, int],
     brief: bool,
 ) -> Iterator[str]:
-    """Yields the metadata lines of some movies; `told` holds the sentences of each movie's description."""
+    """Yields the metadata lines of some movies; `told` holds the sentences of the movies' descriptions."""
     also_bought, also_viewed = (_also(catalogue, movies, most, draws) for most in lengths)
     numbers = draws.integers(len(movies), 10**9).tolist()
     columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, told, strict=True)
@@ -154,7 +154,7 @@ def _entry(
 
 
 def _also(catalogue: Catalogue, movies: IntArray, most: int, draws: Draws) -> list[list[str]]:
-    """Picks, for each movie, the ids of other movies of the same genre, most of them of the same era."""
+    """Picks ids of other movies for each movie, from the same genre, and mostly from the same era."""
     tastes = np.repeat(catalogue.tastes[movies], most)
     eras = np.where(draws.uniform(len(tastes)) < 0.6, np.repeat(catalogue.eras[movies], most), -1)
     picks = catalogue.pick(tastes, eras, draws.uniform(len(tastes))).reshape(len(movies), most)

@@ -13,7 +13,8 @@ from pipelines.synthetic.draws import Draws
 from pipelines.synthetic.films import TASTES
 
 _LOG_DEVIATION = 1.15
-"""Deviation of the logarithm of the number of sentences in a text: most texts are short, a few fill pages."""
+"""The standard deviation of the logarithm of the number of sentences in a text, with which most texts are
+short and a few fill pages."""
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -154,9 +155,9 @@ _VOCABULARIES = (
 
 
 class Prose:
-    """Writes random neutral sentences for many texts at once; repeated sentences would compress too well.
+    """Writes random neutral sentences that are rarely equal, because equal ones would compress too well.
 
-    `log_median` is the natural logarithm of the median number of sentences in a text.
+    The argument `log_median` is the natural logarithm of the median number of sentences in a text.
     """
 
     def __init__(self, log_median: float = 1.25) -> None:
@@ -167,7 +168,7 @@ class Prose:
         self._starts = np.concatenate([[0], np.cumsum(self._sizes)[:-1]])
 
     def __call__(self, num_texts: int, draws: Draws) -> list[str]:
-        """Returns the sentences of each text as one string, a space before each sentence, or "" for none."""
+        """Returns each text as one string, with a space before each sentence; an empty text is ""."""
         logs = self._log_median + _LOG_DEVIATION * draws.bell(num_texts)
         counts = np.floor(np.exp(logs)).astype(np.int64)
         total = int(counts.sum())

@@ -1,4 +1,4 @@
-"""Draws the synthetic reviewers, and the movie, day and rating of each review, with a planted structure.
+"""Draws synthetic reviewers, and the movie, day and rating of each review, by a planted structure.
 
 Each reviewer has a favourite genre (the taste), a second genre, a favourite era and a generosity. Most movies
 of a reviewer are from the reviewer's genres and era. Famous movies are picked more often than other movies.
@@ -20,7 +20,8 @@ from pipelines.synthetic.films import TASTES
 FIRST_DAY = np.datetime64("1998-01-01", "D")
 LAST_DAY = np.datetime64("2018-10-31", "D")
 NUM_DAYS = int((LAST_DAY - FIRST_DAY).astype(np.int64)) + 1
-"""The number of days from FIRST_DAY to LAST_DAY; only later edits of reviews are written on the last day."""
+"""The number of days from FIRST_DAY to LAST_DAY; on the last day, nobody writes a new review, but reviews may
+be edited."""
 
 MOST_REVIEWS = 2000
 """The most reviews of one reviewer; the published distribution of reviews per reviewer ends about there."""
@@ -59,10 +60,11 @@ class DrawnReviews:
 def draw_reviews(
     catalogue: Catalogue, num_reviewers: int, num_reviews: int, cover: IntArray, draws: Draws
 ) -> DrawnReviews:
-    """Draws reviewers and reviews: at least one review per reviewer, and `num_reviews` reviews in total.
+    """Draws reviewers and `num_reviews` reviews in total, with at least one review by each reviewer.
 
-    Each movie of `cover`, int64 [n], gets a review, so that little known movies have reviews too. A movie of
-    `cover` may get no review if too few reviews are by reviewers whose favourite genre is the movie's genre.
+    Each movie in `cover`, int64 [n], gets a review, so that little known movies have reviews too. A movie in
+    `cover` stays without a review only if too few reviews are by reviewers whose favourite genre is the
+    movie's genre.
     """
     tastes = np.searchsorted(np.cumsum(_TASTE_SHARES)[:-1], draws.uniform(num_reviewers), side="right")
     second_tastes = draws.integers(num_reviewers, len(TASTES))
@@ -89,7 +91,7 @@ def draw_reviews(
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
-    """Returns the least pleasure for 2 to 5 stars that gives the published shares of stars: float64 [4].
+    """Returns the thresholds of pleasure for 2, 3, 4 and 5 stars that give the published shares of stars.
 
     The thresholds are quantiles of a hundred thousand trial reviews, so that the shares of stars in a small
     data set differ from the published shares only by chance.
@@ -109,7 +111,7 @@ def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
 
 
 def most_reviews(num_movies: int) -> int:
-    """Returns the most reviews of one reviewer, few enough to leave unseen movies to pick from."""
+    """Returns the largest number of reviews of a reviewer with which enough unseen movies are left."""
     return max(1, min(MOST_REVIEWS, num_movies // 4))
 
 
@@ -148,7 +150,7 @@ def _come_to_movies(
 def _matched_by_taste(
     row_tastes: IntArray, movie_tastes: IntArray, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Pairs reviews with movies of the same genre, each at most once: (review positions, movie positions)."""
+    """Pairs reviews with movies of the same genre, each used at most once; returns positions of both."""
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
     _, row_places, movie_places = np.intersect1d(
@@ -158,7 +160,7 @@ def _matched_by_taste(
 
 
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
-    """Returns positions sorted by genre, random within a genre, and a number of genre and rank for each."""
+    """Sorts positions by genre, at random within a genre, and gives each a number of genre and rank."""
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]
     in_order = tastes[order]
@@ -167,7 +169,7 @@ def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArr
 
 
 def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> IntArray:
-    """Finds the reviews whose reviewer has another review of the same movie, except `fixed` reviews."""
+    """Finds reviews whose reviewer has another review of the same movie; never finds `fixed` reviews."""
     key = (reviewers << 32) | (movies << 1) | ~fixed
     order = np.argsort(key, kind="stable")
     pair = key[order] >> 1
@@ -187,7 +189,7 @@ def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws:
 
 
 def _survival(mean: float, most: int) -> FloatArray:
-    """Returns the chance of n or more reviews, n = 1 to most, by a discrete Lomax law of a given mean."""
+    """Returns the chance of at least n reviews, for n = 1 to `most`, by a discrete Lomax law."""
     numbers = np.arange(most, dtype=np.float64)
     low, high = 1e-9, 1e9
     for _ in range(100):
@@ -200,8 +202,9 @@ def _survival(mean: float, most: int) -> FloatArray:
 def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
     """Draws the day of each review: int64 [num_reviews].
 
-    The heyday of a reviewer is the reviewer's most active time. Most reviewers write all reviews within weeks
-    of the heyday, the busiest reviewers over years. No review is older than the release of the film.
+    The heyday of a reviewer is the reviewer's most active time. Most reviewers write all their reviews within
+    weeks of the heyday; the busiest reviewers write reviews over years. No review is older than the release
+    of the film.
     """
     spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
     when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)
@@ -214,13 +217,13 @@ def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -
 
 @cache
 def _calendar() -> FloatArray:
-    """Returns the share of reviews written before each year, 1998 to 2018, and at the end 1: float64 [22]."""
+    """Returns the share of reviews before each year from 1998 to 2018, followed by 1: float64 [22]."""
     shares = np.cumsum((0.0, *_YEAR_SHARES))
     return np.asarray(shares / shares[-1])
 
 
 @cache
 def _year_starts() -> FloatArray:
-    """Returns the first day of each year, 1998 to 2018, and at the end the number of days: float64 [22]."""
+    """Returns the first day of each year from 1998 to 2018, followed by the number of days: float64 [22]."""
     starts = [np.datetime64(f"{year}-01-01", "D") for year in range(1998, 2019)]
     return np.array([*((start - FIRST_DAY).astype(np.int64) for start in starts), NUM_DAYS], dtype=np.float64)

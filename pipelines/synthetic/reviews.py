@@ -1,4 +1,4 @@
-"""Writes the synthetic review file chunk by chunk, so that memory does not grow with the reviews."""
+"""Writes the synthetic review file chunk by chunk, so that any number of reviews takes the same memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _LINE = (
 )
 _ID_DIGITS = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
 _MOST_REVIEWERS_TOLD = 50_000
-"""The most reviewers for which truth.json lists each reviewer's genre; more would make the file too large."""
+"""The largest number of reviewers for which truth.json lists each reviewer's genre; more reviewers would make
+truth.json too large."""
 
 
 @dataclass
@@ -70,8 +71,8 @@ def review_chunks(
 ) -> Iterator[str]:
     """Yields the review file in pieces of about 50,000 lines, and counts each kind of line in `truth`.
 
-    The file has `num_lines` lines, damaged lines included. If `brief` is true, reviews have a sentence or
-    two; otherwise reviews are as long as real reviews.
+    The review file has `num_lines` lines, including damaged lines. If `brief` is true, reviews have one or
+    two sentences; otherwise reviews are as long as real reviews.
     """
     plan = LinePlan.of(num_lines, rates)
     edges = star_edges(catalogue, num_reviewers, plan.originals, seed)
@@ -100,7 +101,7 @@ def review_chunks(
 def _plant(
     reviews: DrawnReviews, catalogue: Catalogue, plan: LinePlan, edges: FloatArray, draws: Draws
 ) -> _Lines:
-    """Adds copies, later edits and lines to be damaged to the reviews of a chunk, and shuffles all lines."""
+    """Adds to a chunk's reviews the copies, the later edits and the lines to damage; shuffles all lines."""
     num_originals = len(reviews.movies)
     copied_rows, copied_movies = _copies(reviews, catalogue, plan.copies, draws)
     # If too few films have several editions to copy reviews to, later edits replace the missing copies.
@@ -141,7 +142,7 @@ def _plant(
 def _copies(
     reviews: DrawnReviews, catalogue: Catalogue, wanted: int, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Chooses at most `wanted` reviews to copy, and another edition of each film: (reviews, movies)."""
+    """Chooses at most `wanted` reviews to copy, and for each copy another edition of the film."""
     films = catalogue.film_numbers[reviews.movies]
     several = np.zeros(len(catalogue), dtype=np.bool_)
     several[list(catalogue.editions)] = True
@@ -219,7 +220,7 @@ class _Renderer:
 
 
 def _damage(lines: list[str], kinds: IntArray, draws: Draws, counts: Counter[str]) -> list[str]:
-    """Damages the lines to be malformed or without a field, and adds the lines of each kind to `counts`."""
+    """Damages the lines that shall be malformed or lack a field, and counts the lines of each kind."""
     counts["lines"] += len(lines)
     for name, kind in (("originals", _ORIGINAL), ("copied", _COPY), ("repeated_pairs", _REPEAT)):
         counts[name] += int((kinds == kind).sum())
@@ -236,7 +237,7 @@ def _damage(lines: list[str], kinds: IntArray, draws: Draws, counts: Counter[str
 
 
 def _reviewer_ids(numbers: IntArray, seed: int) -> list[str]:
-    """Returns reviewer ids of thirteen characters, A first; different numbers give different ids."""
+    """Makes reviewer ids of thirteen characters that begin with A; different numbers give different ids."""
     mixed = (numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed % 2**60)) % np.uint64(
         2**60
     )

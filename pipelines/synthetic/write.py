@@ -1,9 +1,9 @@
-"""Writes a synthetic data set of any size in the Amazon 2018 format, and the truth about the data.
+"""Writes a synthetic data set of any size in the Amazon 2018 format, and a file of what was planted.
 
-The synthetic data set replaces the real review logs, which may not be passed on. Counts and distributions
-follow published figures, films are real or plainly invented, and reviewers are invented. The file truth.json
+A synthetic data set stands in for real review logs, which may not be passed on. Counts and distributions
+follow published figures; films are real or plainly invented, and reviewers are invented. The file truth.json
 holds everything that was planted: genres, editions of one film and errors of every kind. A program that reads
-the files can be tested against truth.json.
+the synthetic files can be tested against truth.json.
 
     python -m pipelines.synthetic --reviews 100000 --output synthetic/
 """
@@ -51,7 +51,7 @@ def write_synthetic(
     compress: bool = True,
     brief: bool = False,
 ) -> SyntheticFiles:
-    """Writes a review file, a metadata file and truth.json; the same arguments give the same bytes.
+    """Writes a review file, a metadata file and truth.json; equal arguments give equal bytes.
 
     Memory grows only with the number of movies, because reviews are drawn and written chunk by chunk.
 
@@ -113,7 +113,7 @@ def write_synthetic(
 
 
 def _default_movies(num_reviews: int) -> int:
-    """Returns the number of movies in a real data set with `num_reviews` reviews, by a power law."""
+    """Estimates, by a power law, the number of movies in a real data set with `num_reviews` reviews."""
     published = int(_PUBLISHED_MOVIES * (num_reviews / _PUBLISHED_REVIEWS) ** _MOVIE_GROWTH)
     return max(20, min(published, num_reviews // 3))
 
@@ -141,7 +141,7 @@ def _check_sizes(num_reviews: int, num_reviewers: int, num_movies: int, seed: in
 
 
 def _write(path: Path, pieces: Iterable[str]) -> None:
-    """Writes text piece by piece; compresses with gzip, without a time stamp, if the name ends in .gz."""
+    """Writes text piece by piece; if the name ends with .gz, compresses with gzip without a time stamp."""
     with path.open("wb") as raw:
         if path.suffix != ".gz":
             raw.writelines(piece.encode("utf-8") for piece in pieces)

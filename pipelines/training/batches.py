@@ -1,4 +1,4 @@
-"""Draws training batches: histories with later reviews as targets, and reviewers with all their ratings."""
+"""Draws the training batches of both heads: reviewers' histories, and the reviews to be predicted."""
 
 from __future__ import annotations
 
@@ -15,21 +15,27 @@ from pipelines.dataset.reviews import Reviews
 Ints = NDArray[np.int32]
 
 BATCH_EXAMPLES = 256
-"""Usual number of examples in a batch of the relevance head; lower for small data, higher for large data."""
+"""The usual number of examples in a batch of the relevance head; batches are smaller for small data, and
+larger for large data."""
 BATCH_REVIEWS = 2560
-"""Usual number of reviews in a batch of the rating head; lower for small data, higher for large data."""
+"""The usual number of reviews in a batch of the rating head; batches are smaller for small data, and larger
+for large data."""
 _MOST_EXAMPLES = 4
 _MOST_REVIEWS = 16
-"""Largest batch of the relevance or rating head, as multiple of `BATCH_EXAMPLES` or `BATCH_REVIEWS`."""
+"""The size of the largest batch, as a multiple of `BATCH_EXAMPLES` for the relevance head, and of
+`BATCH_REVIEWS` for the rating head."""
 ROUND_EXAMPLES = 400_000
 ROUND_REVIEWS = 2_000_000
-"""Most examples or reviews in a round of training; rounds on larger data take different parts of the data."""
+"""The largest number of examples or reviews in a round of training; rounds on larger data take different
+parts of the data."""
 NUM_TARGETS = 20
-"""Most targets of an example: the reviews after the example's history, which are to be predicted."""
+"""The largest number of targets of an example; targets are reviews after the example's history, which are to
+be predicted."""
 HISTORY_DROPOUT = 0.2
-"""Largest share (relevance head), or share (rating head), of reviews dropped at random from a history."""
+"""The share of the reviews of a history that are dropped at random: the exact share for the rating head, and
+the largest share for the relevance head."""
 FULL_SOFTMAX_UP_TO = 8192
-"""Largest number of movies for which the softmax is over all movies, not over a sample of movies."""
+"""The largest number of movies for which the softmax is computed over all movies instead of a sample."""
 
 
 class RelevanceBatch(NamedTuple):
@@ -42,17 +48,19 @@ class RelevanceBatch(NamedTuple):
     history_movies: Ints
     """int32 [num_history], the movie row of each review of a history."""
     history_levels: Ints
-    """int32 [num_history], the rating level of each review of a history, as a position in the levels."""
+    """int32 [num_history], the position of the rating of each review of a history in the rating levels."""
     history_weights: Floats
-    """float32 [num_history], the weight of each review of a history, lower if older, 0 if dropped."""
+    """float32 [num_history], the weight of each review of a history; older reviews weigh less, and dropped
+    reviews weigh 0."""
     target_examples: Ints
     """int32 [num_targets], the example to which each target belongs."""
     target_movies: Ints
     """int32 [num_targets], the movie row of each target."""
     target_weights: Floats
-    """float32 [num_targets], the weight, in the loss of the relevance head, of each review to predict."""
+    """float32 [num_targets], the weight of each target in the loss."""
     candidates: Ints
-    """int32 [num_candidates], rows of the movies in the softmax, including all targets, ascending."""
+    """int32 [num_candidates], the rows of the movies in the softmax, ascending; all targets are among
+    them."""
     log_chances: Floats
     """float32 [num_candidates], the log probability with which each candidate was sampled."""
 
@@ -67,23 +75,23 @@ class RatingBatch(NamedTuple):
     movie_rows: Ints
     """int32 [num_reviews], the movie row of each review."""
     level_rows: Ints
-    """int32 [num_reviews], the rating level of each review, as a position in the levels."""
+    """int32 [num_reviews], the position of each review's rating in the rating levels."""
     residuals: Floats
     """float32 [num_reviews], each rating minus the movie's mean rating, in stars."""
     kept: Floats
-    """float32 [num_reviews], 0 for reviews dropped from the history, 1 for all other reviews."""
+    """float32 [num_reviews], 0 for reviews that are dropped from the history, 1 for all other reviews."""
 
 
 class RelevanceSampler:
     """Draws the training examples of the relevance head.
 
-    An example is a reviewer's reviews, divided at a random position: the reviews before the position are the
-    history, and the reviews after the position are the targets. Older reviews of the history weigh less, as
-    when a trained model makes a top list. All targets of an example share one computation of the scores of
-    all candidate movies.
+    To make an example, the reviews of a reviewer are divided at a random position. The reviews before the
+    position are the history of the example, and the reviews after the position are the targets. Older reviews
+    of a history weigh less, in training as in a trained model. The scores of all candidate movies are
+    computed once for each example, and are shared by all targets of the example.
 
     Attributes:
-        batch_size: number of examples in a batch.
+        batch_size: the number of examples in a batch.
         num_examples: number of examples in the longest round; other rounds have at most one example less.
     """
 
@@ -122,9 +130,11 @@ class RelevanceSampler:
         return -(-self.num_examples // self.batch_size)
 
     def batches(self, number: int = 0) -> Iterator[RelevanceBatch]:
-        """Draws the batches of round `number`, from 0, in random order and with random splits of reviews.
+        """Draws the batches of a round of training; rounds are numbered from 0.
 
-        If there are more examples than `ROUND_EXAMPLES`, successive rounds take different examples.
+        The order of the examples is random, and so is the position at which reviews are divided into history
+        and targets. If there are more than `ROUND_EXAMPLES` examples, successive rounds take different
+        examples.
         """
         order = self._generator.permutation(self._rounds[number % len(self._rounds)])
         for begin in range(0, len(order), self.batch_size):
@@ -172,10 +182,16 @@ class RelevanceSampler:
 
 
 class RatingSampler:
-    """Draws the training batches of the rating head, each of about `batch_size` reviews of whole reviewers.
+    """Draws the training batches of the rating head: all reviews of some reviewers in each batch.
 
-    A reviewer with more than `longest` reviews contributes `longest` successive reviews, chosen at random
-    each time. `residuals`, float32 [num_reviews], are the ratings minus the movies' mean ratings, in stars.
+    A batch has about `batch_size` reviews. If a reviewer has more than `longest` reviews, a batch holds only
+    `longest` successive reviews of the reviewer, chosen at random.
+
+    Args:
+        reviews: the training reviews.
+        residuals: each rating minus the movie's mean rating, in stars, float32 [num_reviews].
+        generator: makes all random choices.
+        longest: the largest number of reviews of one reviewer in a batch.
     """
 
     def __init__(
@@ -192,11 +208,11 @@ class RatingSampler:
         self.batch_size = _batch_size(len(reviews), BATCH_REVIEWS, _MOST_REVIEWS)
 
     def num_batches(self, seed: int) -> int:
-        """Returns the number of batches in the first round for a seed; other rounds differ by about one."""
+        """Returns the number of batches in the first round; other rounds have about one more or less."""
         return len(self._split(np.random.default_rng(seed).permutation(self._rounds[0])))
 
     def batches(self, number: int = 0) -> Iterator[RatingBatch]:
-        """Draws the batches of round `number`, from 0, with the reviewers in random order."""
+        """Draws the batches of a round of training, with reviewers in random order; rounds count from 0."""
         for reviewers in self._split(self._generator.permutation(self._rounds[number % len(self._rounds)])):
             yield self._batch(reviewers)
 
@@ -222,7 +238,7 @@ class RatingSampler:
 
 
 def _parts(rows: Rows, size: int, round_size: int, generator: np.random.Generator) -> list[Rows]:
-    """Divides rows at random into `size / round_size` parts, rounded up, one part for each round."""
+    """Divides rows at random into parts, one part for each of `size / round_size` rounds, rounded up."""
     num_rounds = max(-(-size // round_size), 1)
     if num_rounds == 1:
         return [rows]
@@ -231,5 +247,8 @@ def _parts(rows: Rows, size: int, round_size: int, generator: np.random.Generato
 
 
 def _batch_size(num_examples: int, wanted: int, most: int) -> int:
-    """Chooses a batch size near `wanted`, for 16 to 256 steps a round, but from 16 up to `most * wanted`."""
+    """Chooses a batch size near `wanted` with which a round takes 16 to 256 training steps, if possible.
+
+    The batch size is at least 16, and at most `most * wanted`.
+    """
     return max(min(wanted, num_examples // 16), 16, min(num_examples // 256, most * wanted))

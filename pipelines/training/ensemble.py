@@ -1,8 +1,8 @@
-"""Trains relevance heads with several seeds, and joins the heads into one head by concatenating vectors.
+"""Trains several relevance heads with different seeds, and joins them into one head with longer vectors.
 
-The mean score of several heads varies less with the seed than the score of a single head, above all on few
-reviews. The mean of inner products is the inner product of concatenated vectors, so a nearest-neighbour index
-can search the concatenated vectors.
+The mean score of several heads depends less on chance than the score of a single head, especially if there
+are few reviews. The mean of several inner products equals the inner product of concatenated, scaled vectors,
+so that a vector index can search the concatenated vectors.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pipelines.training.loops import Trained, train_relevance
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
 
 _SEEDS_APART = 1000
-"""Difference between the seeds of two successive relevance heads."""
+"""The difference between the seeds of two successive relevance heads."""
 MEMBERS_UP_TO = 200_000
-"""Largest number of reviews for which several relevance heads are trained instead of one."""
+"""The largest number of reviews for which several relevance heads are trained instead of one."""
 
 
 def train_members(
@@ -36,8 +36,9 @@ def train_members(
 ) -> Trained[RelevanceHead]:
     """Trains `config.num_members` relevance heads, or one if there are many reviews, and joins the heads.
 
-    All other heads use the number of rounds and the weights of rating levels that the first head learned.
-    For arguments, errors and results see `train_relevance`; the result holds the joined head as `head`.
+    The number of rounds and the weights of rating levels are learned by the first head, and used by all other
+    heads. The arguments and the errors are those of `train_relevance`; the result holds the joined head as
+    `head`.
     """
     first = train_relevance(
         reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints
@@ -59,7 +60,7 @@ def train_members(
 
 
 def side_by_side(heads: Sequence[RelevanceHead]) -> RelevanceHead:
-    """Joins heads with equal weights of rating levels into one head, whose score is the heads' mean score."""
+    """Joins heads into one head with the mean of their scores; their weights of levels must be equal."""
     if len(heads) == 1:
         return heads[0]
     share = np.float32(1 / len(heads))

@@ -1,4 +1,4 @@
-"""Fits a model: chooses training length and score weights on held-out reviews, then trains on all reviews."""
+"""Fits a model: chooses training length and weights on held-out reviews, then trains on all reviews."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ class Findings(NamedTuple):
     """Holds the choices made on held-out reviews, with which the final model is trained on all reviews."""
 
     rounds: dict[str, int]
-    """The number of rounds to train each head by name, the median of the trainings with held-out reviews."""
+    """The number of rounds to train each head, by name of the head: the median over the trainings with
+    held-out reviews."""
     blend: Blend
     """The weights with which the parts of a score are added up."""
     kind: NeighbourKind
     """The kind of neighbour table with which movies are compared to the movies in a reviewer's history."""
     curves: dict[str, dict[str, list[float]]]
-    """The training losses and validation metrics per round of each head, by name, in the first training with
-    held-out reviews; empty if nothing was held out."""
+    """The training loss and the validation metric after each round, by name of the head, in the first
+    training with held-out reviews; empty if nothing was held out."""
 
     def summary(self) -> dict[str, Any]:
         """Returns the rounds, the kind of neighbour table and the curves, for the model's manifest."""
@@ -57,7 +58,7 @@ class FittedModel(NamedTuple):
 
     model: Model
     findings: Findings
-    """The findings, which may be passed to another training on more reviews."""
+    """The choices made on held-out reviews, which may be passed to another training on more reviews."""
 
 
 def fit_model(
@@ -70,9 +71,10 @@ def fit_model(
 ) -> FittedModel:
     """Trains a model on reviews, with the number of rounds and the score weights chosen on held-out reviews.
 
-    Each reviewer's last reviews are held out for the choice, several times if there are few reviews. The
-    final model is then trained on all reviews. If reviews are not ordered by time, each reviewer's reviews
-    are shuffled, and older reviews weigh as much as newer reviews.
+    To choose the number of rounds and the weights, models are trained without the last reviews of each
+    reviewer. If there are few reviews, several models are trained, each without other reviews. The final
+    model is trained on all reviews. If reviews are not ordered by time, each reviewer's reviews are shuffled,
+    and older reviews weigh as much as newer reviews.
 
     Args:
         reviews: the training reviews.
@@ -104,7 +106,7 @@ def fit_model(
 
 
 def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Findings:
-    """Returns the findings saved by an interrupted build, or else computes and saves the findings."""
+    """Returns the findings that an interrupted build saved; if there are none, computes and saves them."""
     saved = checkpoints.load("findings")
     if saved is not None:
         return Findings.from_dict(saved.facts)
@@ -115,7 +117,7 @@ def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: 
 
 
 def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Findings:
-    """Trains models, and chooses training length and score weights on reviews held out of the training."""
+    """Trains models without some reviews, on which the training length and the weights are then chosen."""
     blend = first_blend(reviews, config)
     holdouts = train_holdouts(reviews, blend, config, checkpoints, features)
     if not holdouts:
@@ -133,7 +135,7 @@ def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features
 
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:
-    """Returns the configured lowest rating of a like, with default weights of the parts of a score."""
+    """Returns default weights of the parts of a score, with the configured lowest rating of a like."""
     like_rating = config.rating.like_rating
     if like_rating is None:
         like_rating = default_like_rating(reviews.levels)

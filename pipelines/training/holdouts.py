@@ -1,4 +1,4 @@
-"""Trains models, and holds out reviews on which the final training's length and weights are chosen."""
+"""Trains models without some reviews, on which the length and weights of the final training are chosen."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 FEWEST_VALIDATED = 10
-"""Fewest reviewers with a held-out like for which a validation metric is meaningful."""
+"""The least number of reviewers with a held-out like for which a validation metric is meaningful."""
 VALIDATION_SHARE = 0.1
-"""Share of each reviewer's training reviews, the last ones, that is held out for validation."""
+"""The share of each reviewer's training reviews that is held out for validation; the latest reviews are held
+out."""
 ENOUGH_LIKES = 1000
-"""Number of held-out likes, over all trainings with held-out reviews together, that is aimed at."""
+"""The number of held-out likes that all trainings with held-out reviews should have together."""
 _SEEDS_APART = 7919
-"""Difference between the seeds of two successive random orders of the reviews."""
+"""The difference between the seeds of two successive random orders of the reviews."""
 
 
 class Holdout(NamedTuple):
-    """Holds a trained model, and the held-out reviews, which were left out of the model's training."""
+    """Holds a trained model, and the reviews that were held out of the model's training."""
 
     trained: TrainedModel
     held_out: Reviews
@@ -41,11 +42,15 @@ class Holdout(NamedTuple):
 def train_holdouts(
     reviews: Reviews, blend: Blend, config: Config, checkpoints: Checkpoints, features: Floats | None = None
 ) -> list[Holdout]:
-    """Trains one model if there are many held-out likes, or several models with different held-out reviews.
+    """Trains one or several models, each without some reviews, which are held out of the training.
 
-    A choice made on a few hundred likes depends much on chance, and training on few reviews takes seconds.
-    Returns an empty list if fewer than FEWEST_VALIDATED reviewers have a held-out like, and at most
-    `config.split.max_holdouts` models. For the arguments see `train_model`.
+    One model is trained if the held-out reviews contain about ENOUGH_LIKES likes. Several models, with
+    different held-out reviews, are trained if the held-out reviews contain fewer likes, because a choice made
+    on few likes depends much on chance. `train_model` explains the arguments.
+
+    Returns:
+        At most `config.split.max_holdouts` models with their held-out reviews; none if fewer than
+        FEWEST_VALIDATED reviewers have a held-out like.
     """
     kinds = neighbour_kinds(reviews.num_movies, config.neighbours)
     holdouts: list[Holdout] = []
@@ -68,8 +73,9 @@ def train_holdouts(
 def _splits(reviews: Reviews, config: Config) -> Iterator[Split]:
     """Yields splits of the reviews, each with different held-out reviews.
 
-    If reviews are ordered by time, each split divides the training reviews of the split before. Otherwise
-    each split follows a new random order of all reviews.
+    If reviews are ordered by time, each split holds out the last of the reviews that the previous split left
+    for training. If reviews are not ordered by time, each split holds out the last reviews of a new random
+    order.
     """
     left = reviews
     for number in count(1):

@@ -28,25 +28,27 @@ AnyHead = TypeVar("AnyHead", covariant=True)
 logger = logging.getLogger(__name__)
 
 _SMOOTHED_ROUNDS = 3
-"""Rounds over which validation metrics are averaged before comparison, which smooths out outliers."""
+"""The number of rounds over which validation metrics are averaged before they are compared, so that one lucky
+round does not decide."""
 _RELEVANCE_PATIENCE = 4
 _RATING_PATIENCE = 10
-"""Rounds without a better validation metric before training stops; the rating head's metric is noisier."""
+"""The number of rounds without a better validation metric after which the training of the rating head stops;
+the number is high because the metric of the rating head is noisy."""
 _LONGEST_REVIEWER = 4096
-"""Most reviews of one reviewer in a batch of the rating head."""
+"""The largest number of reviews of one reviewer in a batch of the rating head."""
 _SECONDS_BETWEEN_SAVES = 2.0
-"""Least number of seconds between two checkpoints."""
+"""The least number of seconds between two checkpoints."""
 _SHARE_OF_SAVING = 0.05
-"""Largest share of the training time that may be spent on saving checkpoints."""
+"""The largest share of the training time that may be spent on saving checkpoints."""
 
 
 class Trained(NamedTuple, Generic[Head]):
-    """Holds the head that a training loop returns, and the losses and validation metrics of the training."""
+    """Holds a trained head, and the losses and the validation metrics of its training."""
 
     head: Head
     """The head with the weights after the best round, or after the last round if nothing was validated."""
     rounds: int
-    """The number of rounds, from 1, after which the head had the weights in `head`."""
+    """The number of rounds, at least 1, after which the head had the weights in `head`."""
     losses: list[float]
     """The mean training loss of each round."""
     figures: list[float]
@@ -114,9 +116,10 @@ def train_rating(
     rounds: int | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> Trained[RatingHead]:
-    """Trains the rating head, which predicts distributions of ratings; arguments as for `train_relevance`.
+    """Trains the rating head, which predicts distributions of ratings.
 
-    The learning rate falls linearly to zero over the rounds to train.
+    The learning rate falls linearly to zero over the rounds of the training. `train_relevance` explains the
+    arguments.
 
     Raises:
         TrainingError: the loss is not finite.
@@ -159,7 +162,7 @@ class _Network(Protocol[AnyHead]):
 
 @dataclass(kw_only=True)
 class _Training(Generic[Head]):
-    """Runs the training of one head, with checkpoints from which a killed training resumes identically."""
+    """Trains one head, and saves checkpoints from which a killed training resumes with the same result."""
 
     name: str
     kind: type[Head]
@@ -219,7 +222,7 @@ class _Training(Generic[Head]):
                     next_save = max(_SECONDS_BETWEEN_SAVES, (saved_at - began) / _SHARE_OF_SAVING)
 
     def _note(self, loss: float) -> None:
-        """Records the loss of a round, validates the head, and keeps the head if the metric is the best."""
+        """Records the loss of a round, validates the head, and keeps the head with the best metric so far."""
         self.losses.append(loss)
         if not np.isfinite(loss):
             raise TrainingError(

@@ -1,4 +1,4 @@
-"""Trains the relevance head and the rating head, and builds all neighbour tables, once on given reviews."""
+"""Trains one model on given reviews: the relevance head, the rating head and all neighbour tables."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ from pipelines.work.checkpoints import Checkpoints
 
 
 class TrainedModel(NamedTuple):
-    """Holds the model of one training, and the neighbour tables from which the final table is chosen."""
+    """Holds the model of one training, and the neighbour tables among which one is chosen later."""
 
     model: Model
     """The trained model, which scores with the neighbour table of plain co-reviews."""
     tables: dict[NeighbourKind, NeighbourTable]
-    """The neighbour tables by kind, plain co-reviews first, that may compare movies to a history."""
+    """The neighbour tables by kind, plain co-reviews first; one of these tables will compare movies with
+    histories."""
     content: NeighbourTable | None
-    """Neighbours by similar metadata; None without metadata, or if the configuration asks for none."""
+    """The table of neighbours by similar metadata; None if there is no metadata, or if the configuration asks
+    for no neighbours by metadata."""
     rounds: dict[str, int]
-    """The number of rounds that each head, by name, was trained, or the best round if validated."""
+    """The number of rounds that each head was trained, by name of the head; the number of the best round if
+    the head was validated."""
     curves: dict[str, dict[str, list[float]]]
-    """The training losses and validation metrics per round of each head, by name."""
+    """The training loss and the validation metric after each round, by name of the head."""
 
 
 def train_model(

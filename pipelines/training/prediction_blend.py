@@ -1,4 +1,4 @@
-"""Chooses on held-out reviews the weights with which the parts of a predicted rating are added up."""
+"""Chooses, on held-out reviews, the weights with which the parts of a predicted rating are added up."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pipelines.dataset.reviews import Reviews
 logger = logging.getLogger(__name__)
 
 _MAX_PAIRS = 50_000
-"""Most held-out reviews to which the weights are fitted, over all models together."""
+"""The largest number of held-out reviews, of all models together, to which the weights are fitted."""
 _PRIOR = 20.0
-"""Weight in the loss of the squared distance from the weights that leave predictions unchanged."""
+"""The weight, in the loss, of the squared distance from the weights that leave predictions unchanged."""
 
 
 class _Parts(NamedTuple):
@@ -35,11 +35,14 @@ class _Parts(NamedTuple):
 
 
 def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], seed: int) -> Blend:
-    """Returns the models' blend, changed so that ratings are predicted with least log loss on held-out data.
+    """Changes the models' blend so that held-out ratings are predicted with the least log loss.
 
-    The weights of the parts of a rating, the temperature and the offset are changed. All models have the same
-    blend. `held_out` are, for each model, reviews on which the model was not trained. `seed` decides which
-    held-out reviews are sampled if there are too many.
+    In the returned blend, the weights of the parts of a rating, the temperature and the offset are changed.
+
+    Args:
+        models: models that all have the same blend.
+        held_out: for each model, reviews on which the model was not trained.
+        seed: the seed of the random sample of held-out reviews, which is taken if there are too many.
     """
     from scipy.optimize import minimize
 
@@ -72,9 +75,9 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
 
 
 def blended(model: Model, blend: Blend) -> Model:
-    """Returns the model with another blend, and subtracts the blend's offset from the rating thresholds.
+    """Gives a model a new blend, and subtracts the offset of the blend from the rating thresholds.
 
-    Lower thresholds of the rating head have the same effect as a higher location of every rating.
+    Lowering the thresholds of the rating head has the same effect as raising the location of every rating.
     """
     if model.rating is None:
         return replace(model, blend=blend)
@@ -83,7 +86,7 @@ def blended(model: Model, blend: Blend) -> Model:
 
 
 def _loss(parts: _Parts, weights: Doubles) -> float:
-    """Returns the sum over held-out reviews of the log loss of the true rating levels, for given weights."""
+    """Sums the log losses of held-out ratings that are predicted with the given weights."""
     location = parts.biases + weights[0] * parts.interaction + weights[1] * parts.near + weights[3]
     log_scale = parts.log_scale + np.float32(weights[2])
     probabilities = parts.head.probabilities(location.astype(np.float32), log_scale)
@@ -92,7 +95,7 @@ def _loss(parts: _Parts, weights: Doubles) -> float:
 
 
 def _parts(model: Model, head: RatingHead, held_out: Reviews, most: int, seed: int) -> _Parts:
-    """Computes the parts of predicted ratings for at most `most` random held-out reviews, by reviewer."""
+    """Computes the parts of predicted ratings for a random sample of at most `most` held-out reviews."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(held_out))[:most])
     rows, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)
     movie_rows = held_out.movie_rows[chosen]

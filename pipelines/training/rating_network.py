@@ -20,21 +20,22 @@ if TYPE_CHECKING:
     import keras
 
 INITIAL_SCALE = 0.05
-"""Standard deviation of the initial vectors, before the first gradient step."""
+"""The standard deviation of the vectors before the first training step."""
 _STARS_RANGE = 4.0
-"""Range of 1 to 5 stars; other rating scales are converted to this range, for which settings are tuned."""
+"""The range of a scale from 1 to 5 stars; other rating scales are converted to this range, for which the
+settings were tuned."""
 _BIAS_PENALTY = 0.02
-"""Weight, in the loss, of the mean squared biases of reviewers and movies."""
+"""The weight, in the loss, of the mean squared biases of reviewers and of movies."""
 _SCALE_PENALTY = 5.0
-"""Factor by which squared log scales weigh more in the loss than squared biases."""
+"""The factor by which a squared log scale weighs more in the loss than a squared bias."""
 
 
 class RatingNetwork:
-    """Holds the variables of the rating head, the embedding tables and the MLP, and trains the variables.
+    """Holds and trains the variables of the rating head: the embedding tables and the weights of the MLP.
 
-    Each rating is predicted from the reviewer's other reviews, so the pooled history excludes the target. The
-    rating levels, the movies' mean ratings and the initial thresholds come from the training reviews, and the
-    generator draws the initial vectors.
+    Each rating is predicted from the reviewer's other reviews; the review that is to be predicted is left out
+    of the history. The rating levels, the movies' mean ratings and the initial thresholds come from the
+    training reviews. The random generator draws the initial vectors.
     """
 
     def __init__(self, reviews: Reviews, config: RatingConfig, generator: np.random.Generator) -> None:
@@ -70,12 +71,12 @@ class RatingNetwork:
 
     @property
     def variables(self) -> list[Any]:
-        """Returns all variables of network and optimizers in a fixed order, to save in checkpoints."""
+        """Returns all variables of the network and of the optimizers, in a fixed order, for checkpoints."""
         rows = [variable for optimizer in self._optimizers for variable in optimizer.variables]
         return [*rows, *self._dense, *self._adam.variables]
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
-        """Takes one gradient step on a batch, and returns the log loss before the step, a scalar."""
+        """Takes one training step on a batch; returns the log loss of the batch before the step."""
         import tensorflow as tf
 
         self._adam.learning_rate = learning_rate
@@ -104,9 +105,11 @@ class RatingNetwork:
     def probabilities(self, vectors: Any, reviewers: Any, movies: Any, dropout_seed: Any = None) -> Any:
         """Computes the probability of each rating level, [num, num_levels], by the formula of `RatingHead`.
 
-        `vectors`, [num, dim], are the pooled histories of the reviewers. `reviewers`, [num, 2], are the
-        reviewers' biases and log scales. `movies`, [num, dim + 2], are the movies' vectors, biases and log
-        scales. If a `dropout_seed` is given, dropout is applied.
+        Args:
+            vectors: the pooled histories of the reviewers, [num, dim].
+            reviewers: the reviewers' biases and log scales, [num, 2].
+            movies: the movies' vectors, biases and log scales, [num, dim + 2].
+            dropout_seed: the seed of the dropout; None for no dropout.
         """
         import tensorflow as tf
 
@@ -179,7 +182,7 @@ def _mlp(num_inputs: int, hidden_units: tuple[int, ...], seed: int) -> keras.Seq
 
 
 def _first_thresholds(reviews: Reviews) -> Floats:
-    """Returns the initial thresholds, logits of the levels' cumulative shares: float32 [num_levels - 1]."""
+    """Returns initial thresholds: logits of the cumulative shares of levels, float32 [num_levels - 1]."""
     counts = np.bincount(reviews.level_rows, minlength=len(reviews.levels)) + 0.5
     shares = np.cumsum(counts)[:-1] / counts.sum()
     return np.asarray(np.log(shares / (1 - shares)), dtype=np.float32)

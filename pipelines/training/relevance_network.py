@@ -1,4 +1,4 @@
-"""Trains the relevance head in TensorFlow: reviewer vectors from pooled histories, and a sampled softmax."""
+"""Trains the relevance head in TensorFlow, by a softmax over movies that a reviewer may review next."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 INITIAL_SCALE = 0.1
-"""Standard deviation of the initial vectors, before the first gradient step."""
+"""The standard deviation of the vectors before the first training step."""
 _REVIEWER_DROPOUT = 0.5
-"""Probability with which the reviewer's own embedding is dropped from a training example."""
+"""The probability with which the reviewer's own embedding is left out of a training example."""
 _MASKED = -1e4
-"""Number added to the logit of a movie to exclude the movie from the softmax."""
+"""The number that is added to a movie's logit to exclude the movie from the softmax."""
 _MOMENTUM = 0.9
-"""Decay rate of the running mean of gradients in the optimizer."""
+"""The decay rate of the running mean of gradients in the optimizer."""
 
 
 class RelevanceNetwork:
-    """Holds the embedding tables of the relevance head, and trains the tables step by step.
+    """Holds and trains the embedding tables of the relevance head.
 
-    The loss of an example is the softmax cross entropy of the example's targets among the candidate movies,
-    without the movies of the example's history, since top lists exclude movies of the history as well. If
-    candidates are sampled, the logarithm of each candidate's sampling probability is subtracted from the
-    candidate's logit (Bengio & Senecal 2008; "logQ correction").
+    The loss of an example is the softmax cross entropy of the example's targets among the candidate movies.
+    The movies of the example's history are left out of the softmax, because top lists leave out the movies of
+    a history too. If candidates are sampled, the logarithm of each candidate's sampling probability is
+    subtracted from the candidate's logit ("logQ correction", Bengio & Senecal 2008).
 
     Args:
         popularity: int [num_movies], the number of likes of each movie, which sets the initial biases.
@@ -42,8 +42,8 @@ class RelevanceNetwork:
         num_levels: number of rating levels; 0 if the data has no ratings.
         config: settings of the relevance head.
         generator: draws the initial vectors.
-        level_weights: float32 [max(num_levels, 1)], the weight in a history of a review with each rating
-            level; None learns the weights.
+        level_weights: float32 [max(num_levels, 1)], the weight of a review in a history by its rating level;
+            if None, the weights are learned.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class RelevanceNetwork:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """Returns all variables of the tables and optimizers in a fixed order, to save in checkpoints."""
+        """Returns all variables of the tables and of the optimizers, in a fixed order, for checkpoints."""
         return [variable for optimizer in self._optimizers for variable in optimizer.variables]
 
     def train(self, batch: RelevanceBatch, learning_rate: float, seed: int) -> tf.Tensor:
-        """Takes one gradient step on a batch, and returns the loss before the step, a scalar."""
+        """Takes one training step on a batch; returns the loss of the batch before the step."""
         import tensorflow as tf
 
         if self._step is None:
@@ -143,7 +143,7 @@ class RelevanceNetwork:
 
     @staticmethod
     def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
-        """Lowers the logits of each example's history movies, to exclude these movies from the softmax."""
+        """Excludes the movies of each example's history from the softmax, by lowering their logits."""
         import tensorflow as tf
 
         places = tf.searchsorted(batch.candidates, batch.history_movies)

@@ -1,4 +1,4 @@
-"""Updates embedding tables with Adam, but only the rows that occur in the batch."""
+"""Updates embedding tables with Adam; a step changes only the rows that occur in the batch."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 DECAY = 0.999
-"""Decay rate of the running mean of squared gradients."""
+"""The decay rate of the running mean of squared gradients."""
 EPSILON = 1e-7
-"""Number added to a divisor, so that a step is finite even if all gradients were zero."""
+"""The number that is added to a divisor, so that a step is finite even if all gradients are zero."""
 
 
 class RowOptimizer:
-    """Applies Adam only to those rows of an embedding table that occur in the batch.
+    """Applies Adam to an embedding table; a step changes only the rows that occur in the batch.
 
-    Keras' own optimizers update whole tables in each step, and square the gradients of repeated rows one by
-    one. `RowOptimizer` sums the gradients of a repeated row first, and the time of a step depends on the size
-    of the batch, not of the table. The bias of the running means (Kingma & Ba 2015, section 3) is corrected
-    by the number of updates of each row, so that rare rows learn as fast as frequent rows.
+    The optimizers of Keras update the whole table in each step; the time of a step of `RowOptimizer` depends
+    only on the size of the batch. If a row occurs several times in a batch, `RowOptimizer` adds up the
+    gradients of the row before squaring, and the optimizers of Keras square each gradient. Adam's bias
+    correction of the running means (Kingma & Ba 2015, section 3) uses the number of updates of each row, so
+    that rare rows learn as fast as frequent rows.
 
-    `momentum` is the decay rate of the running mean of gradients, at least 0 and under 1. If `momentum` is 0,
-    gradients are not averaged, and each row has a single running mean of squared gradients, which saves
-    memory. Otherwise each number of the table has its own running means, like in Adam.
+    If `momentum` is 0, gradients are not averaged, and only one running mean of squared gradients is kept for
+    each row, which saves memory. If `momentum` is above 0, running means are kept for each number of the
+    table, as in Adam.
+
+    Args:
+        table: the embedding table, [num_rows, dim].
+        momentum: the decay rate of the running mean of gradients, at least 0 and below 1.
     """
 
     def __init__(self, table: tf.Variable, momentum: float = 0.0) -> None:
@@ -38,12 +43,18 @@ class RowOptimizer:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """Returns the table, the running means and the numbers of updates, to save in checkpoints."""
+        """Returns the table, the running means and the numbers of updates, for checkpoints."""
         kept = (self.table, self.mean_square, self.mean, self.touches)
         return [variable for variable in kept if variable is not None]
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
-        """Takes a step along a gradient from `GradientTape`, slices or a tensor of the table's shape."""
+        """Takes one step against the gradient of the table.
+
+        Args:
+            gradient: the gradient that a `GradientTape` returns: a tensor of the table's shape, or the
+                `IndexedSlices` of the rows in the batch.
+            learning_rate: the factor of the step.
+        """
         import tensorflow as tf
 
         if isinstance(gradient, tf.IndexedSlices):
@@ -62,7 +73,7 @@ class RowOptimizer:
 
 
 def _running_mean(kept: tf.Variable, rows: Any, values: Any, decay: float, touches: Any) -> Any:
-    """Updates the running means of some rows, and returns the updated means with bias correction."""
+    """Updates the running means of some rows; returns the updated means, corrected for bias."""
     import tensorflow as tf
 
     means = decay * tf.gather(kept, rows) + (1 - decay) * values

@@ -1,4 +1,4 @@
-"""Chooses on held-out reviews the neighbour table, and the weights of the parts of a score."""
+"""Chooses, on held-out reviews, the neighbour table of a model and the weights of the parts of a score."""
 
 from __future__ import annotations
 
@@ -22,45 +22,54 @@ from pipelines.training.one_model import TrainedModel
 logger = logging.getLogger(__name__)
 
 NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
-"""Neighbour weights to try, in units of the weight that gives neighbours the spread of the relevance."""
+"""The neighbour weights that are tried. The unit is the weight with which the similarities to neighbours have
+the same standard deviation as the relevance."""
 LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
-"""Weights to try of the logarithm of the chance that the reviewer likes the movie."""
+"""The weights that are tried for the logarithm of the chance that the reviewer likes the movie."""
 CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""Metadata weights to try, in units of the weight that gives metadata the spread of the neighbour table."""
+"""The metadata weights that are tried. The unit is the weight with which the similarities by metadata have
+the same standard deviation as the similarities of the neighbour table."""
 _TABLES_WITH_CONTENT = 2
-"""Number of neighbour tables, the best without metadata, with which metadata weights are tried."""
+"""The number of neighbour tables with which metadata weights are tried: the tables that are best without
+metadata."""
 _MAX_REVIEWERS = 2000
-"""Most reviewers on whose top lists weights are compared; more reviewers would change little."""
+"""The largest number of reviewers on whose top lists weights are compared; more reviewers would change
+little."""
 _MAX_SCORES = 2**24
-"""Most scores held in memory at once, 64 MiB as float32."""
+"""The largest number of scores in memory at once: 64 MiB of float32."""
 _NUM_CANDIDATES = 200
-"""Movies per reviewer taken from the relevance and from each neighbour table, as candidates."""
+"""The number of candidate movies of a reviewer that are taken by relevance, and also the number taken by each
+neighbour table."""
 _DEPTHS = (10, 20, 50)
-"""Lengths k of the top lists whose mean NDCG@k compares weights; long lists make the mean less noisy."""
+"""The lengths k of the top lists; weights are compared by the mean of NDCG@k over these lengths. Long lists
+make the mean less noisy."""
 
 
 class _Parts(NamedTuple):
-    """Holds the parts of the scores of each reviewer's candidate movies, in one row per reviewer."""
+    """Holds the parts of the scores of each reviewer's candidate movies, with one row for each reviewer."""
 
     relevance: Floats
     """float32 [num_reviewers, num_candidates], the relevance; shorter rows are padded with minus infinity."""
     log_like: Floats
     near: list[Floats]
-    """Sums of similarities between candidates and histories by each neighbour table, then by metadata."""
+    """The sums of similarities between candidates and histories: one array for each neighbour table, then one
+    for metadata."""
     relevant: NDArray[np.bool_]
     """bool [num_reviewers, num_candidates], the mask of held-out likes among the candidates."""
     num_relevant: Rows
 
 
 class _Tried(NamedTuple):
-    """Holds the mean NDCG of one neighbour table for all weights tried."""
+    """Holds the mean NDCG that one neighbour table reaches with each combination of weights."""
 
     figures: Doubles
-    """Mean NDCG, smoothed, float64 [num_content_shares, num_neighbour_shares, num_like_weights]."""
+    """The smoothed mean NDCG of each combination, float64 [num_content_shares, num_neighbour_shares,
+    num_like_weights]."""
     contents: Doubles
     """The metadata weight for each of the CONTENT_SHARES, float64 [num_content_shares]."""
     scales: Doubles
-    """The neighbour weight at a neighbour share of 1, by metadata weight: float64 [num_content_shares]."""
+    """The neighbour weight that stands for a neighbour share of 1, for each metadata weight: float64
+    [num_content_shares]."""
 
 
 def choose_blend(
@@ -68,9 +77,10 @@ def choose_blend(
 ) -> tuple[Blend, NeighbourKind]:
     """Chooses the kind of neighbour table and the weights of a score with the highest NDCG of held-out likes.
 
-    For each neighbour table, the mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers is computed on a
-    grid of weights and smoothed; the highest mean wins. Similarity by metadata is added for trial to the two
-    best tables. Among equal means, the first table and the smallest weights win.
+    For each neighbour table and each combination of weights on a grid, the mean of NDCG@10, NDCG@20 and
+    NDCG@50 over all reviewers is computed. The means are smoothed over the grid, and the highest smoothed
+    mean is chosen. Similarities by metadata are tried only with the two tables that are best without
+    metadata. Among equal means, the first table and the smallest weights are chosen.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
@@ -101,7 +111,7 @@ def choose_blend(
 def _try(
     collected: Sequence[_Parts], place: int, content_shares: Sequence[float], like_weights: Sequence[float]
 ) -> _Tried:
-    """Computes the mean NDCG of top lists with the neighbour table at position `place`, for all weights."""
+    """Computes the mean NDCG of the neighbour table at position `place`, with each combination of weights."""
     from scipy.ndimage import uniform_filter
 
     shape = (len(content_shares), len(NEIGHBOUR_SHARES), len(like_weights))
@@ -123,7 +133,7 @@ def _try(
 
 
 def _grid(parts: _Parts, near: Floats, scale: float, like_weights: Sequence[float]) -> Doubles:
-    """Computes the mean NDCG for all weights, float64 [num_neighbour_shares, num_like_weights]."""
+    """Computes the mean NDCG of each pair of weights, float64 [num_neighbour_shares, num_like_weights]."""
     figures = np.empty((len(NEIGHBOUR_SHARES), len(like_weights)))
     for row, share in enumerate(NEIGHBOUR_SHARES):
         come = parts.relevance + np.float32(share * scale) * near
@@ -141,7 +151,7 @@ def _figure(parts: _Parts, scores: Floats) -> float:
 
 
 def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
-    """Computes the parts of the scores of each reviewer's candidates: best unseen movies, held-out likes."""
+    """Computes the parts of the scores of each reviewer's candidates: the best unseen movies, and likes."""
     model = trained.model
     tables = [*trained.tables.values(), *([] if trained.content is None else [trained.content])]
     liked = held_out.select(held_out.likes(model.blend.like_rating))
@@ -175,7 +185,7 @@ def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
 def _collect_batch(
     model: Model, tables: Sequence[NeighbourTable], liked: Reviews, rows: NDArray[np.integer]
 ) -> list[NDArray[Any]]:
-    """Returns each reviewer's number of candidates, then the concatenated parts of all candidates' scores."""
+    """Returns how many candidates each reviewer has, and the parts of the scores of all candidates."""
     reviewers, offsets = model.reviewers(rows), liked.offsets()
     own = (reviewers.queries @ model.relevance.movie_vectors.T).astype(np.float32)
     seen = (reviewers.histories.places, reviewers.histories.movie_rows)
@@ -204,5 +214,5 @@ def _collect_batch(
 
 
 def _spread(parts: _Parts, values: Floats) -> float:
-    """Returns the standard deviation of values among a reviewer's candidates, as the mean over reviewers."""
+    """Returns the standard deviation of values over a reviewer's candidates: the mean over reviewers."""
     return float(np.nanmean(np.nanstd(np.where(np.isfinite(parts.relevance), values, np.nan), axis=1)))

@@ -1,4 +1,4 @@
-"""Computes metrics of a head on held-out reviews after each round, so that training can stop early."""
+"""Measures a head on held-out reviews after each training round, so that training can stop early."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from pipelines.measuring.metrics import ndcg_of_ranks
 from pipelines.measuring.ranking import pair_keys
 
 _REVIEWERS = 2000
-"""Most reviewers for whom movies are ranked, since each round waits for the validation metric."""
+"""The largest number of reviewers for whom movies are ranked; the number is limited because each training
+round waits for the validation metric."""
 _REVIEWS = 20_000
-"""Most held-out ratings that are predicted for the validation metric of the rating head."""
+"""The largest number of held-out ratings that are predicted for the validation metric of the rating head."""
 _DEPTH = 20
 _MAX_SCORES = 2**25
-"""Most scores held in memory at once, 128 MiB as float32."""
+"""The largest number of scores in memory at once: 128 MiB of float32."""
 
 
 def ndcg_of(train: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:
     """Returns a function that computes the mean NDCG@20 of held-out likes, over at most 2,000 reviewers.
 
-    The NDCG equals that of `rank_held_out`. Only the ranks of liked movies are computed, by counting higher
-    scores, since sorting all movies after each round would take longer than the round. Movies that the
-    reviewer has reviewed in `train` are not ranked, and held-out likes of such movies are ignored.
+    The NDCG@20 equals the NDCG@20 that `rank_held_out` computes. Only the ranks of liked movies are computed,
+    by counting the movies with higher scores, because sorting all movies would take longer than a training
+    round. Movies that a reviewer has reviewed in `train` are not ranked, and a held-out like of a movie that
+    is not ranked is ignored.
     """
     keys = np.setdiff1d(pair_keys(liked), pair_keys(train))
     owners, movies = np.divmod(keys, max(train.num_movies, 1))
@@ -71,5 +73,5 @@ def likelihood_of(train: Reviews, held_out: Reviews, seed: int) -> Callable[[Rat
 
 
 def _rank(scores: Floats, movie: int) -> int:
-    """Counts the movies ranked before `movie` by score; equal scores are ordered by movie row."""
+    """Counts the movies that are ranked before `movie`; movies of equal score are ordered by row."""
     return int(np.count_nonzero(scores > scores[movie]) + np.count_nonzero(scores[:movie] == scores[movie]))

@@ -1,4 +1,4 @@
-"""Names the tuned parts of a model, with the ranges of settings and the validation figure of each part."""
+"""Defines the tuned parts of a model, with the ranges of settings and the validation figure of each part."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from pipelines.training.validation import likelihood_of, ndcg_of
 
 Head = TypeVar("Head")
 OnFigure = Callable[[float], None]
-"""Receives the validation figure of each training round, and raises an exception to stop the training."""
+"""A function that receives the validation figure of each training round, and raises an exception to stop the
+training."""
 
 _RANKED_REVIEWERS = 2000
-"""Most reviewers on whom the linear model is measured; more cost time and hardly change the figure."""
+"""The largest number of reviewers on whom the linear model is measured; more reviewers would take time and
+hardly change the figure."""
 
 
 class Range(NamedTuple):
-    """The range of values in which a setting is searched."""
+    """The range of values that are tried for a setting."""
 
     low: float
     high: float
@@ -41,7 +43,7 @@ class Range(NamedTuple):
 
 
 class TuningData(NamedTuple):
-    """Holds the reviews to train on and the reviews to measure models on; none of them is a test review."""
+    """Holds the training reviews and the held-out reviews of a search for settings, without test reviews."""
 
     train: Reviews
     held_out: Reviews
@@ -51,26 +53,26 @@ class TuningData(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of the model whose settings are searched on their own."""
+    """A part of the model whose settings are searched separately from the settings of other parts."""
 
     name: str
     figure: str
-    """Name of the validation figure, such as NDCG@20, that the search maximises."""
+    """The name of the validation figure, such as NDCG@20, that the search maximises."""
     ranges: Mapping[str, Range]
-    """Ranges of the settings of the part, by dotted name such as "rating.l2"."""
+    """The ranges of the settings of the part, by dotted name such as "rating.l2"."""
     share: float
     """The part's share of the time budget, relative to the shares of the other parts."""
     measure: Callable[[TuningData, Config, OnFigure], float]
-    """Trains the part with a configuration, and returns the validation figure."""
+    """A function that trains the part with a given configuration, and returns the validation figure."""
     applies: Callable[[TuningData, Config], bool] = lambda _data, _config: True
-    """Tells whether a model for these reviews and this configuration has the part at all."""
+    """A function that tells whether a model for given reviews and a given configuration has the part."""
 
 
 def split_for_tuning(reviews: Reviews, config: Config) -> TuningData:
-    """Removes the test reviews, and divides the rest into training reviews and each reviewer's last reviews.
+    """Removes the test reviews, and holds out each reviewer's last reviews from the rest.
 
-    A build sets the same test reviews aside, so the test reviews that measure a built model do not influence
-    the settings that are found.
+    A build measures its model on the same test reviews. Removing the test reviews makes sure that they do not
+    influence the settings that are found.
 
     Raises:
         DataError: too few reviewers have a like among the held-out reviews.
@@ -103,7 +105,7 @@ def _measure_rating(data: TuningData, config: Config, on_figure: OnFigure) -> fl
 
 
 def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -> float:
-    """Measures the NDCG@20 of the linear model alone, where older reviews of a history weigh less."""
+    """Measures the NDCG@20 of the linear model alone; older reviews of a history weigh less."""
     blend = first_blend(data.train, config)
     weights = np.where(data.train.likes(blend.like_rating), 1.0, blend.other_weight)
     table = linear_neighbours(data.train, weights, l2=config.neighbours.linear_l2)
@@ -125,7 +127,7 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
 
 
 def _telling(validate: Callable[[Head], float], on_figure: OnFigure) -> Callable[[Head], float]:
-    """Returns a function that validates a head of the model, and also passes the figure to `on_figure`."""
+    """Returns a function that validates a head of the model and passes the figure to `on_figure`."""
 
     def told(head: Head) -> float:
         figure = validate(head)

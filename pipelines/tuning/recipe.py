@@ -1,4 +1,4 @@
-"""Writes settings as a recipe: a TOML file of the settings that differ from the defaults, for `--config`."""
+"""Writes a recipe for `--config`: a TOML file of the settings that differ from the defaults."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def differences(config: Config) -> dict[str, Any]:
 
 
 def write_recipe(config: Config, path: Path, notes: Sequence[str] = ()) -> None:
-    """Writes a configuration as a recipe, a TOML file that `load_config` reads back; replaces it atomically.
+    """Writes a configuration as a recipe, which `load_config` can read; an old file is replaced at once.
 
-    The recipe starts with `notes`, each a comment line for human readers.
+    The recipe begins with the lines in `notes` as comments for human readers.
 
     Raises:
         ConfigError: the path does not end with .toml, or is not writable, as in `check_output`.

@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_TRIALS = 100
-"""Most trials for each part of the model by default; more trials hardly find better settings."""
+"""The largest number of trials for each part of the model by default; more trials hardly find better
+settings."""
 _FULL_TRIALS = 3
-"""First trials of a search that run to the end, so that later trials can be compared with them."""
+"""The number of trials of a search that always run to the end, so that later trials can be compared with
+them."""
 _FIRST_ROUNDS = 2
-"""First training rounds of a trial, after which pruning may begin, since early figures say little."""
+"""The number of training rounds of a trial that are never pruned, because the first figures say little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +46,15 @@ class Tuned:
 
     name: str
     figure: str
-    """Name of the validation figure; higher is better."""
+    """The name of the validation figure; a higher figure is better."""
     before: float
     after: float
     settings: Mapping[str, Any]
     """The settings with the best validation figure, by dotted name such as "rating.l2"."""
     trials: int
-    """Number of trials that ended, in this run and in earlier runs."""
+    """The number of trials that ended, in this run and in earlier runs."""
     pruned: int
-    """Number of the ended trials that were pruned, which means stopped early."""
+    """The number of trials that were pruned, which means stopped early."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +78,19 @@ def tune(
     time_budget: float = 600.0,
     trials: int = MAX_TRIALS,
 ) -> Tuning:
-    """Searches the few settings that matter, and writes all settings that are not defaults as a recipe.
+    """Searches for better values of the few settings that matter, and writes a recipe with the best values.
 
-    The first trial of every part of the model has the settings of `config`. Trials are saved in a database
+    The first trial of every part of the model uses the settings of `config`. Trials are saved in a database
     beside the recipe; another run with the same reviews and configuration continues from the saved trials.
-    The search never looks at the test reviews.
+    The search never looks at the test reviews. The recipe holds all settings that differ from the defaults.
 
-    `output` is the path of the recipe and ends with .toml. `metadata` is needed if the configuration filters
-    reviews by metadata. `time_budget` is in seconds, for all parts together; each part runs at least one
-    trial. `trials` is the most trials of a part, in this run and in earlier runs.
+    Args:
+        reviews: the review files.
+        output: the path of the recipe, which ends with .toml.
+        metadata: the files with metadata of movies; needed if the configuration filters reviews by metadata.
+        config: the settings with which the search begins.
+        time_budget: the seconds for all parts of the model together; each part runs at least one trial.
+        trials: the largest number of trials of each part, in this run and in earlier runs together.
 
     Raises:
         ConfigError: the output is not a writable .toml file, or the time budget or `trials` is too small.
@@ -107,7 +113,7 @@ def tune(
 def tune_reviews(
     reviews: Reviews, config: Config, storage_file: Path, *, time_budget: float, trials: int
 ) -> Tuning:
-    """Searches the best settings for reviews in memory; saves trials in a database at `storage_file`."""
+    """Searches for the best settings for reviews in memory; saves trials in a database at `storage_file`."""
     data = split_for_tuning(reviews, config)
     parts = [part for part in PARTS if part.applies(data, config)]
     ends = time.monotonic() + time_budget
@@ -195,7 +201,7 @@ def _completed(study: optuna.Study) -> bool:
 
 
 def _start(part: Part, config: Config) -> dict[str, Any]:
-    """Returns the settings of a part in `config`, each clipped to the range of the setting's search."""
+    """Returns the settings of a part in `config`, clipped to the ranges that the search tries."""
     given = config.to_dict()
     start = {}
     for name, (low, high, _, _) in part.ranges.items():
@@ -212,12 +218,12 @@ def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
 
 
 def _rounded(part: Part, name: str, value: float) -> float | int:
-    """Rounds a setting to three significant digits, so that the recipe holds exactly the tried value."""
+    """Rounds a setting to three significant digits, so that the recipe holds exactly the value tried."""
     return int(value) if part.ranges[name].whole else float(f"{value:.3g}")
 
 
 def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
-    """Returns a hash of the reviews, settings and ranges of a search, as a name for saved trials."""
+    """Returns a hash of the reviews, settings and ranges of a search, which names its saved trials."""
     digest = hashlib.sha256(json.dumps([config.to_dict(), part.ranges], sort_keys=True).encode())
     for reviews in (data.train, data.held_out):
         for array in (reviews.reviewer_rows, reviews.movie_rows, reviews.level_rows, reviews.levels):
