@@ -29,6 +29,21 @@ _MOST_NAMED = 10
 """The largest number of movies that the text of a TitleError names."""
 
 
+def shown(value: object, longest: int = 60) -> str:
+    """Returns a value as Python would write the value, cut to `longest` characters, for the text of an error.
+
+    >>> shown("Laura"), shown(True), shown("x" * 100, 9)
+    ("'Laura'", 'True', "'xxxxxx...'")
+    """
+    if isinstance(value, str):
+        return repr(value if len(value) <= longest else f"{value[: longest - 3]}...")
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of very many digits"
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 class Named(Protocol):
     """Describes an object that has the id and the title of a movie."""
 
@@ -133,13 +148,14 @@ class TitleError(EngineError):
     """
 
     def __init__(self, text: str, matches: Sequence[Named]) -> None:
-        shown = text if len(text) <= 60 else f"{text[:57]}..."
         if matches:
             named = "; ".join(f"{match.movie_id} {match.title}" for match in matches[:_MOST_NAMED])
             more = f"; and {len(matches) - _MOST_NAMED:,} more" if len(matches) > _MOST_NAMED else ""
-            sentence = f"The title {shown!r} may mean {len(matches):,} movies; ask by the id: {named}{more}"
+            sentence = (
+                f"The title {shown(text)} may mean {len(matches):,} movies; ask by the id: {named}{more}"
+            )
         else:
-            sentence = f"No title is like {shown!r}; check the spelling, or ask by the movie's id"
+            sentence = f"No title is like {shown(text)}; check the spelling, or ask by the movie's id"
         super().__init__(sentence)
         self.text = text
         self.matches = tuple(matches)
@@ -155,13 +171,12 @@ class UnknownIdError(EngineError):
     """
 
     def __init__(self, kind: str, unknown_id: str, where: str, close_matches: Sequence[str] = ()) -> None:
-        shown = unknown_id if len(unknown_id) <= 60 else f"{unknown_id[:57]}..."
         advice = (
             f"did you mean {' or '.join(repr(match) for match in close_matches)}?"
             if close_matches
             else f"check the spelling against the {kind} ids of the reviews that the index was built from."
         )
-        super().__init__(f"No {kind} {shown!r} in {where}; ids are case-sensitive; {advice}")
+        super().__init__(f"No {kind} {shown(unknown_id)} in {where}; ids are case-sensitive; {advice}")
         self.kind = kind
         self.unknown_id = unknown_id
         self.close_matches = tuple(close_matches)

@@ -11,8 +11,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from engine.arrays import Rows
 from engine.errors import ArtifactCorruptError
 
@@ -86,20 +84,17 @@ class Catalogue:
         import duckdb
 
         from engine.catalogue.filters import CATALOGUE_COLUMNS, check_filter, filter_failed, require_condition
+        from engine.catalogue.matching import rows_where
 
         connection = self._open().cursor()
         try:
-            check_filter(connection, condition, CATALOGUE_COLUMNS)
+            columns = check_filter(connection, condition, CATALOGUE_COLUMNS)
             require_condition(connection, condition, "movies")
-            # The line break ends an SQL comment at the end of the condition.
-            found = connection.execute(
-                f"select movie_row from movies where ({condition}\n) order by movie_row"
-            ).fetchnumpy()
+            return rows_where(connection, condition, columns)
         except duckdb.Error as error:
             raise filter_failed(condition, error) from error
         finally:
             connection.close()
-        return np.asarray(found["movie_row"], dtype=np.int64)
 
     def rows_by_title(self, words: str, text: str) -> list[tuple[int, str]]:
         """Returns the rows and titles of movies whose titles hold all words, or else resemble the text.

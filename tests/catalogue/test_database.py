@@ -1,6 +1,9 @@
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import duckdb
@@ -118,6 +121,68 @@ def test_the_connection_itself_can_read_no_file_and_change_nothing(
 ) -> None:
     with pytest.raises(duckdb.Error):
         catalogue._open().cursor().execute(statement)
+
+
+@pytest.fixture(scope="module")
+def long_texts(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    """Opens a catalogue of 4,000 movies, of which each has a long description."""
+    directory = tmp_path_factory.mktemp("long")
+    connection = duckdb.connect()
+    connection.execute(MOVIES)
+    connection.execute("delete from movies")
+    connection.execute(
+        "insert into movies (movie_row, movie_id, title, description) "
+        "select range, range::varchar, 'Film ' || range, "
+        "range || repeat('ab a', 2500 + range % 1000) || 'end' from range(4000)"
+    )
+    with ArtifactWriter(directory) as writer:
+        write_catalogue(connection, writer)
+    return Catalogue(Artifact.open(directory).file(CATALOGUE_FILE))
+
+
+SLOW = " or ".join(f"regexp_matches(description, '(\\pL.?|b){{20}}[x{n}]')" for n in range(30))
+
+
+def test_a_slow_condition_is_stopped_in_every_thread(
+    long_texts: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.catalogue.matching.TIME_LIMIT", 0.3)
+    caught: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(FilterError) as error:
+            long_texts.matching_rows(SLOW)
+        caught.append(str(error.value))
+
+    began = time.monotonic()
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert time.monotonic() - began < 5
+    assert len(caught) == 4
+    assert all("takes longer than the 0.3 seconds" in sentence for sentence in caught)
+    assert len(long_texts.matching_rows("movie_id in ('7', '3999')")) == 2
+
+
+def test_pieces_find_what_one_query_finds(long_texts: Catalogue) -> None:
+    assert len(long_texts.matching_rows("title is not null")) == 4000
+    assert long_texts.matching_rows("title like '%39_9'").tolist() == [*range(3909, 4000, 10)]
+
+
+def test_a_condition_sees_the_beginning_of_a_very_long_text(long_texts: Catalogue) -> None:
+    assert len(long_texts.matching_rows("description like '%ab aab a%'")) == 4000
+    assert len(long_texts.matching_rows("length(description) > 10000")) == 0
+
+
+def test_ctrl_c_is_heard_while_a_condition_runs(long_texts: Catalogue) -> None:
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        long_texts.matching_rows(SLOW)
+    assert time.monotonic() - began < 3
 
 
 def test_many_threads_ask_at_once(catalogue: Catalogue) -> None:

@@ -1,0 +1,149 @@
+"""Lists the functions, types and patterns that the SQL condition of `--where` may use.
+
+A function is on the list if it reads nothing but its arguments, if it makes no text that is much longer than
+its arguments, and if its time is bounded by the length of its text and by the length of a short pattern.
+DuckDB counts no text that a function makes against `memory_limit`, so that `repeat`, `replace` or `concat`
+within one another could fill the memory; `levenshtein` takes time that grows with the square of the length.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from typing import Any
+
+from engine.errors import FilterError
+
+MAX_PATTERN = 300
+"""The most characters of a pattern."""
+MAX_REPETITION = 20
+"""The largest product of all counts such as {4} in a regular expression."""
+
+_OPERATOR_NAMES = "!= % && * ** + - ->> / // < <= <> = == > >= ^ ^@ ~ ~~ !~~ ~~* !~~*"
+_FUNCTION_NAMES = """
+abs ceil ceiling floor greatest isfinite isinf isnan least ln log log10 log2 mod pow power round sign
+sqrt trunc
+
+ascii char_length character_length contains ends_with ilike_escape instr lcase left len length like_escape
+lower ltrim not_ilike_escape not_like_escape position prefix regexp_extract regexp_full_match regexp_matches
+right rtrim split_part starts_with strip_accents strlen strpos substr substring suffix trim ucase unicode
+upper
+
+age century current_date date_add date_diff date_part date_sub date_trunc datediff datepart datesub
+datetrunc day dayname dayofmonth dayofweek dayofyear decade epoch epoch_ms hour isodow isoyear last_day
+make_date make_timestamp minute month monthname now quarter second strftime strptime to_days to_hours
+to_minutes to_months to_seconds to_timestamp to_weeks to_years today try_strptime week weekday
+weekofyear year yearweek
+
+array_contains array_extract array_has array_has_all array_has_any array_length list_contains list_element
+list_extract list_has list_has_all list_has_any list_indexof list_position list_value
+
+json_array_length json_exists json_extract json_extract_string json_type json_valid json_value
+
+coalesce if ifnull nullif typeof
+"""
+
+_OPERATORS = frozenset(_OPERATOR_NAMES.split())
+_FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
+COPYING = frozenset({"BETWEEN", "CASE", "nullif", "split_part", "if"})
+"""Operations of which DuckDB copies an operand, so that nested ones cost twice as much at each level."""
+_REGEXPS = frozenset({"regexp_extract", "regexp_full_match", "regexp_matches", "~"})
+_JSON_PATHS = frozenset({"->>", "json_exists", "json_extract", "json_extract_string", "json_value"})
+_WITH_PATTERN = (
+    frozenset({"~~", "!~~", "~~*", "!~~*", "strftime", "strptime", "try_strptime"})
+    | frozenset({"ilike_escape", "like_escape", "not_ilike_escape", "not_like_escape"})
+    | _REGEXPS
+    | _JSON_PATHS
+)
+"""Functions whose second argument must be a text in quotes, whose length bounds the cost of a call."""
+_TYPE_NAMES = """
+BIGINT BOOL BOOLEAN DATE DATETIME DECIMAL DOUBLE FLOAT FLOAT4 FLOAT8 INT INT1 INT2 INT4 INT8 INTEGER INTERVAL
+JSON NUMERIC REAL SMALLINT STRING TEXT TIME TIMESTAMP TIMESTAMPTZ TINYINT UBIGINT UINTEGER USMALLINT UTINYINT
+VARCHAR
+"""
+_TYPES = frozenset(_TYPE_NAMES.split()) | {"TIMESTAMP WITH TIME ZONE"}
+"""The types that a condition may cast to; a cast to other types, such as BIT, can make a text far longer."""
+_COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
+"""Matches a count in a regular expression, such as {4} or {2,3}."""
+
+
+def check_function(node: dict[str, Any]) -> None:
+    """Checks a call in the tree of a condition: the function, and the pattern or the list that it is given.
+
+    Raises:
+        FilterError: the function is not on the list, or its arguments could make it too costly.
+    """
+    name = function_name(node)
+    qualified = bool(node.get("schema") or node.get("catalog"))
+    if qualified or not (name in _OPERATORS or name in _FUNCTIONS):
+        close = difflib.get_close_matches(name, _FUNCTIONS, n=2, cutoff=0.7)
+        advice = (
+            f"did you mean {' or '.join(close)}?"
+            if close
+            else "it may compare texts, numbers, dates and lists."
+        )
+        raise FilterError(
+            f"--where calls '{node['function_name']}', which a filter may not: functions that read files, "
+            "tables or settings, look at other rows, or can take very much time or memory, are refused; "
+            f"{advice}"
+        )
+    arguments = _arguments(node)
+    if name == "list_value" and any(argument.get("class") != "CONSTANT" for argument in arguments):
+        raise FilterError("A list in --where may hold only values, such as ['a', 'b'], and no expressions.")
+    if name in _WITH_PATTERN and len(arguments) > 1:
+        _check_pattern(name, arguments[1])
+
+
+def _check_pattern(name: str, argument: dict[str, Any]) -> None:
+    """Checks a pattern, a path or a format; raises FilterError if its cost is not bounded."""
+    text = _constant(argument)
+    if text is None or len(text) > MAX_PATTERN:
+        raise FilterError(
+            f"--where needs a pattern in quotes behind '{name}', of at most {MAX_PATTERN} characters, "
+            "such as '%noir%'."
+        )
+    if name in _JSON_PATHS and ("*" in text or ".." in text):
+        raise FilterError(f"The path {text!r} in --where must name one field of JSON, such as '$.name'.")
+    if name in _REGEXPS:
+        counts = [max(1, int(high or low)) for low, high in _COUNT.findall(text)]
+        if math.prod(counts) > MAX_REPETITION:
+            raise FilterError(
+                f"The regular expression {text!r} in --where repeats too much; the product of all counts "
+                f"such as {{4}} may be at most {MAX_REPETITION}."
+            )
+
+
+def check_cast(node: dict[str, Any]) -> None:
+    """Checks the type of a cast, which stands in other places of the tree in other versions of DuckDB.
+
+    Raises:
+        FilterError: a condition may not convert values to the type.
+    """
+    kind: dict[str, Any] = node.get("type_expr") or node.get("cast_type") or {}
+    inner: dict[str, Any] = kind.get("type_info") or {}
+    name = str(kind.get("type_name") or inner.get("name") or inner.get("alias") or kind.get("id"))
+    if name.upper() not in _TYPES:
+        raise FilterError(
+            f"--where converts a value to the type {name}, which a filter may not; the types are numbers, "
+            "VARCHAR, BOOLEAN, DATE, TIME, TIMESTAMP, INTERVAL and JSON."
+        )
+
+
+def function_name(node: dict[str, Any]) -> str:
+    """Returns the name of the function that a node of the tree calls, or an empty text for other nodes."""
+    return str(node.get("function_name", "")).casefold()
+
+
+def _arguments(node: dict[str, Any]) -> list[dict[str, Any]]:
+    if "arguments" in node:
+        return [argument["expression"] for argument in node["arguments"]]
+    return list(node.get("children", []))
+
+
+def _constant(node: dict[str, Any]) -> str | None:
+    """Returns the text of a constant, or None if an expression is not a constant."""
+    if node.get("class") != "CONSTANT":
+        return None
+    value = node.get("literal") or node.get("value") or {}
+    return str(value.get("text", value.get("value")))

@@ -1,0 +1,100 @@
+"""Finds the movies for which an SQL condition is true, piece by piece, within limits of time and memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.arrays import Rows
+from engine.catalogue.filters import shown_condition
+from engine.errors import FilterError
+
+if TYPE_CHECKING:
+    import duckdb
+
+TIME_LIMIT = 5.0
+"""The seconds that a condition may take."""
+LONGEST_TEXT = 10_000
+"""The number of characters of each text that a condition sees; the rest of a longer text is cut off."""
+_FIRST_PIECE = 64
+"""The number of movies of the first piece."""
+_PIECE_SECONDS = 0.1
+"""The seconds that each piece after the first should take, which bounds the memory of a piece, too."""
+_MOST_GROWTH = 16
+"""The largest factor by which a piece may be larger than the piece before."""
+_TEXTS = frozenset({"movie_id", "title", "category", "main_cat", "description", "brand", "date"})
+
+
+def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: frozenset[str]) -> Rows:
+    """Returns the rows of the table `movies` for which a condition is true, int64, ascending.
+
+    Callers must check the condition with `check_filter` first, which returns the `columns` that the condition
+    names. A condition that names no text runs over all movies at once. Any other condition runs over a few
+    movies first, and the time for these movies decides how many movies the next piece holds. DuckDB notices
+    an interrupt only between vectors of up to 2,048 movies, and counts no text that a function makes against
+    `memory_limit`; small pieces keep the time to the interrupt and the memory within bounds.
+
+    Raises:
+        FilterError: the condition takes longer than `TIME_LIMIT`.
+        duckdb.Error: the condition fails, for example because its types do not fit each other.
+    """
+    [(end,)] = connection.execute("select coalesce(max(movie_row) + 1, 0) from movies").fetchall()
+    selected = ", ".join(["movie_row", *map(_cut, sorted(columns))])
+    found: list[Rows] = [np.zeros(0, dtype=np.int64)]
+    start, size = 0, _FIRST_PIECE if columns & _TEXTS else end
+    with _time_limit(connection, condition) as deadline:
+        while start < end:
+            began = time.monotonic()
+            if began > deadline:
+                raise _too_slow(condition)
+            # The limit, which no piece reaches, keeps DuckDB from running the condition before the range. The
+            # line break ends an SQL comment at the end of the condition.
+            rows = connection.execute(
+                f"select movie_row from (select {selected} from movies "
+                f"where movie_row >= {start} and movie_row < {start + size} limit {size}) "
+                f"where ({condition}\n) order by movie_row"
+            ).fetchnumpy()["movie_row"]
+            found.append(np.asarray(rows, dtype=np.int64))
+            start += size
+            growth = _PIECE_SECONDS / max(time.monotonic() - began, 1e-6)
+            size = max(1, int(size * min(_MOST_GROWTH, growth)))
+    return np.concatenate(found)
+
+
+def _cut(column: str) -> str:
+    """Returns SQL for a column, of which texts are cut to `LONGEST_TEXT` characters."""
+    if column not in _TEXTS:
+        return column
+    cut = f"case when strlen({column}) > {LONGEST_TEXT} then left({column}, {LONGEST_TEXT}) else {column} end"
+    return f"{cut} as {column}"
+
+
+@contextmanager
+def _time_limit(connection: duckdb.DuckDBPyConnection, condition: str) -> Iterator[float]:
+    """Interrupts a connection after `TIME_LIMIT`, and yields the deadline on the clock `time.monotonic`."""
+    import duckdb
+
+    timer = threading.Timer(TIME_LIMIT, connection.interrupt)
+    timer.daemon = True
+    deadline = time.monotonic() + TIME_LIMIT
+    timer.start()
+    try:
+        yield deadline
+    except duckdb.InterruptException as error:
+        if time.monotonic() < deadline:
+            raise
+        raise _too_slow(condition) from error
+    finally:
+        timer.cancel()
+
+
+def _too_slow(condition: str) -> FilterError:
+    return FilterError(
+        f"--where {shown_condition(condition)} takes longer than the {TIME_LIMIT:g} seconds that a condition "
+        "may take; write a simpler condition."
+    )
