@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("MOVIE_ENGINE_VENV") or ROOT / ".venv").absolute()
 CONSTRAINTS = ROOT / "constraints.txt"
-EXTRAS = "[test,dev]"
+EXTRAS = "[serve,test,dev]"
 PLAIN = "no-extras"
 PACKAGES = {"engine", "indexes", "pipelines"}
 
@@ -48,7 +48,7 @@ def setup(extras: str = EXTRAS) -> None:
 
 def demo() -> None:
     """Build the sample's index, recommend to one of its reviewers, and list movies like one of its movies."""
-    setup(extras="")
+    setup(extras="[serve]")
     for command in (
         "engine build-index --sample",
         "engine recommend reviewer A3ROS56ZKFSSN -k 5",

@@ -289,3 +289,75 @@ class MoviePrediction(Answer):
     def to_dict(self) -> dict[str, Any]:
         """Returns all fields for JSON, with the interval as a dictionary of "low" and "high"."""
         return super().to_dict() | {"interval": dict(zip(("low", "high"), self.interval, strict=True))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewedMovie(Answer):
+    """One review in a reviewer's history.
+
+    Attributes:
+        movie_id: the id of the reviewed movie.
+        title: the title of the reviewed movie, or None if the catalogue has no title.
+        rating: the reviewer's rating, in stars; None if the data has no ratings.
+        day: the day of the review in UTC, such as "2018-05-31"; None if the data has no times.
+        card: the catalogue's entries for the movie, such as category and price.
+    """
+
+    movie_id: str
+    title: str | None
+    rating: float | None
+    day: str | None
+    card: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewerProfile(Answer):
+    """Describes a reviewer by the reviews that the index holds.
+
+    Attributes:
+        reviewer_id: the reviewer's id.
+        num_reviews: the number of movies that the reviewer has reviewed.
+        mean_rating: the mean of the reviewer's ratings, in stars; None if the data has no ratings.
+        rating_counts: the number of the reviewer's reviews by rating level as text; None if the data has no
+            ratings.
+        history: the reviewer's latest reviews, the latest first.
+    """
+
+    reviewer_id: str
+    num_reviews: int
+    mean_rating: float | None
+    rating_counts: Mapping[str, int] | None
+    history: tuple[ReviewedMovie, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields of the profile for JSON, with the cards' entries inside the reviews."""
+        return super().to_dict() | {"history": [review.to_dict() for review in self.history]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovieProfile(Answer):
+    """Describes a movie by the catalogue and by the reviews that the index holds.
+
+    Attributes:
+        movie_id: the movie's id.
+        title: the movie's title, or None if the catalogue has no title.
+        num_reviews: the number of the movie's reviews in the index.
+        mean_rating: the mean of the movie's ratings, in stars; None if nobody has rated the movie.
+        rating_counts: the number of the movie's reviews by rating level as text; None if the data has no
+            ratings.
+        reviews_by_year: the number of the movie's reviews by year; empty if the data has no times.
+        variants: the other movies that are the same film, most reviewed first.
+        cold: whether the index knows the movie only by its metadata, because training used no review of the
+            movie.
+        card: the catalogue's entries for the movie, such as category, price and link.
+    """
+
+    movie_id: str
+    title: str | None
+    num_reviews: int
+    mean_rating: float | None
+    rating_counts: Mapping[str, int] | None
+    reviews_by_year: Mapping[str, int]
+    variants: tuple[OtherVariant, ...]
+    cold: bool
+    card: Mapping[str, Any]

@@ -16,6 +16,7 @@ from engine.artifact.layout import (
     CARD_ARRAYS,
     CATALOGUE_FILE,
     COLD_MOVIES,
+    HISTORY_TIMES,
     ID_ARRAYS,
     MOVIE_COUNTS,
     POPULARITY,
@@ -182,6 +183,13 @@ class OpenedIndex:
         if self.artifact.has(COLD_MOVIES + ARRAY_ENDING):
             return self.artifact.array(COLD_MOVIES)
         return np.zeros(len(self.movies), dtype=bool)
+
+    @cached_property
+    def history_times(self) -> NDArray[np.integer]:
+        """Returns the unix seconds of each review of the histories, int [num_reviews]; 0 if unknown."""
+        if self.artifact.has(HISTORY_TIMES + ARRAY_ENDING):
+            return self.artifact.array(HISTORY_TIMES)
+        return np.zeros(len(self.model.histories.movie_rows), dtype=np.int64)
 
     @cached_property
     def popularity(self) -> Floats:

@@ -19,7 +19,15 @@ from engine.questions.ids import ids_of, rows_of_known
 from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
 
 if TYPE_CHECKING:
-    from engine.answers import LikelyReviewer, MoviePrediction, SimilarMovie, SimilarReviewer, TitleMatch
+    from engine.answers import (
+        LikelyReviewer,
+        MoviePrediction,
+        MovieProfile,
+        ReviewerProfile,
+        SimilarMovie,
+        SimilarReviewer,
+        TitleMatch,
+    )
     from engine.lists.columns import ColumnMaker, ListColumns
     from engine.questions.ratings import Ratings
 
@@ -63,6 +71,20 @@ class Engine:
         return cls(Artifact.open(directory))
 
     @property
+    def build(self) -> str:
+        """Returns the name of the opened build, such as build-20260102T030405-a1b2c3."""
+        return self._index.artifact.build_directory.name
+
+    @property
+    def is_current(self) -> bool:
+        """Tells whether the opened build is still the live build of the index directory.
+
+        Raises:
+            ArtifactError: the index directory cannot be read.
+        """
+        return self._index.artifact.is_live()
+
+    @property
     def num_reviewers(self) -> int:
         """Returns how many reviewers the index holds."""
         return len(self._reviewers)
@@ -84,6 +106,28 @@ class Engine:
         """
         title: str | None = self._index.cards.card(self._index.movie_row(movie_id))["title"]
         return title
+
+    def movie(self, movie_id: str) -> MovieProfile:
+        """Describes a movie: its card, its number of reviews by rating and by year, and its variants.
+
+        Raises:
+            UnknownIdError: the index does not hold the movie.
+        """
+        from engine.relations.profiles import movie_profile
+
+        return movie_profile(self._index, self._lists, movie_id)
+
+    def reviewer(self, reviewer_id: str, k: int = 10) -> ReviewerProfile:
+        """Describes a reviewer: the number of reviews by rating, and the k latest reviews.
+
+        Raises:
+            UnknownIdError: the index does not hold the reviewer.
+            ConfigError: `k` is less than 1.
+        """
+        from engine.relations.profiles import reviewer_profile
+
+        check_k(k)
+        return reviewer_profile(self._index, reviewer_id, k)
 
     def recommend(
         self, reviewer_id: str, k: int = 10, *, fallback: str = "error", **options: Unpack[ListArguments]

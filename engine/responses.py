@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from engine.answers import Answer, LikelyReviewer, MoviePrediction, SimilarMovie, SimilarReviewer, TopList
+from engine.answers import (
+    Answer,
+    LikelyReviewer,
+    MoviePrediction,
+    MovieProfile,
+    ReviewerProfile,
+    SimilarMovie,
+    SimilarReviewer,
+    TopList,
+)
 
 Response = dict[str, Any]
 
@@ -47,6 +56,11 @@ def similar_reviewers(reviewer_id: str, k: int, reviewers: Sequence[SimilarRevie
 def predictions(reviewer_id: str, movies: Sequence[MoviePrediction]) -> Response:
     """Returns the predicted ratings of a reviewer for some movies, for JSON."""
     return {"reviewer_id": reviewer_id, "predictions": _dicts(movies)}
+
+
+def profile(found: MovieProfile | ReviewerProfile) -> Response:
+    """Returns what the index holds of a movie or of a reviewer, for JSON."""
+    return found.to_dict()
 
 
 def title_matches(title: str, matches: Sequence[Any]) -> Response:

@@ -80,6 +80,10 @@ class Artifact:
             artifact.verify()
         return artifact
 
+    def is_live(self) -> bool:
+        """Tells whether this build is still the live build of the index directory."""
+        return _read_pointer(self.directory)[0] == self.build_directory.name
+
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         """Returns the `size` and the `sha256` of every file but the manifest, by file name."""

@@ -29,6 +29,8 @@ _COMMANDS = {
     "prepare": "engine.cli.commands.prepare:prepare",
     "recommend": "engine.cli.commands.recommend:recommend",
     "reindex": "engine.cli.commands.reindex:reindex",
+    "serve": "engine.cli.commands.serve:serve",
+    "show": "engine.cli.commands.info:show",
     "similar": "engine.cli.commands.similar:similar",
     "tune": "engine.cli.commands.tune:tune",
 }

@@ -32,6 +32,12 @@ VERBOSE = flag(
     ["-v", "--verbose"], expose_value=False, callback=log_more, help="Say on stderr what is being done."
 )
 K = option(["-k"], type=read_k, default=10, metavar="N", help="List this many.")
+TITLE = option(
+    ["--title"],
+    metavar="TEXT",
+    help="Ask by a piece of the title, such as 'blade runner'; if several movies match, you are asked which "
+    "one you mean.",
+)
 WHERE = option(
     ["--where"],
     metavar="SQL",

@@ -90,6 +90,14 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: 
     click.echo(format_table(headings, rows, width=width, indent=indent))
 
 
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """Prints values by name, one a line, and leaves out values that are None."""
+    for name, value in fields.items():
+        if value is not None:
+            shown = f"{value:g}" if isinstance(value, float) else cell_text(str(value))
+            click.echo(f"{name.replace('_', ' ')}: {shown}")
+
+
 def say_variety(variety: Variety | None) -> None:
     """Prints to stderr how diversity and novelty changed a list; prints nothing if `variety` is None."""
     if variety is not None:

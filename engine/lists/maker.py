@@ -237,14 +237,14 @@ class ListMaker:
                     **rated[place],
                     card=card,
                     because=None if reasons is None else reasons[place],
-                    variants=self._others(row) if options.show_variants else None,
+                    variants=self.other_variants(row) if options.show_variants else None,
                     cold=cold[place],
                 )
             )
         return answers
 
-    def _others(self, row: int) -> tuple[OtherVariant, ...]:
-        """Describes the other variants of a movie's film, most reviewed first."""
+    def other_variants(self, row: int) -> tuple[OtherVariant, ...]:
+        """Describes the other variants of a movie's film, the variant with most reviews first."""
         rows = self.variants.of(row)
         rows = rows[rows != row]
         named = []

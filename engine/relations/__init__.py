@@ -1,1 +1,1 @@
-"""Finds similar movies, similar reviewers and the likeliest reviewers of a movie, and predicts ratings."""
+"""Finds similar movies and reviewers and the audience of a movie, predicts ratings, and describes both."""

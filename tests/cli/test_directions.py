@@ -208,7 +208,7 @@ def test_an_ambiguous_title_fails_with_the_choices_where_nobody_can_be_asked() -
 
 def test_an_ambiguous_title_is_asked_about_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "engine.cli.commands.similar.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+        "engine.cli.title_option.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
     )
     result = run("similar", "movie", "--title", "star", input="4\n")
     assert result.exit_code == 0

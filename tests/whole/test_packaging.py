@@ -156,7 +156,6 @@ NOT_FOR_ONE_QUESTION = {
     ),
     *(
         "engine.cli.commands.build_index",
-        "engine.cli.commands.recommend_all",
         "engine.cli.commands.evaluate",
         "engine.cli.commands.similar",
         "engine.cli.commands.tune",

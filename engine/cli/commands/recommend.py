@@ -1,13 +1,13 @@
-"""Implements `engine recommend`: top lists for reviewers, groups and newcomers, and reviewers for a movie."""
+"""Implements `engine recommend`: top lists for one reviewer, for everyone, for a group, and more."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.main import LazyGroup
 from engine.cli.options import (
     ALL_VARIANTS,
     BECAUSE,
@@ -21,7 +21,14 @@ from engine.cli.options import (
     flag,
     option,
 )
-from engine.cli.output import print_json, print_recommendations, print_reviewers, say_if_short, say_variety
+from engine.cli.output import (
+    print_json,
+    print_recommendations,
+    print_reviewers,
+    say_if_short,
+    say_variety,
+    start_logging,
+)
 from engine.responses import audience, list_of_group, list_of_ratings, list_of_reviewer
 
 if TYPE_CHECKING:
@@ -88,7 +95,7 @@ LIST_OPTIONS = (
 """The options of commands that make top lists; each option has the name of a field of `ListArguments`."""
 
 
-@click.group(cls=LazyGroup, places={"all": "engine.cli.commands.recommend_all:everyone"})
+@click.group()
 def recommend() -> None:
     """Recommend movies to someone."""
 
@@ -210,3 +217,53 @@ def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: 
         click.echo(f"To tell about {title or movie_id}:", err=True)
         print_reviewers(found)
         say_if_short(len(found), k, "reviewer")
+
+
+@recommend.command(
+    name="all",
+    params=[
+        INDEX,
+        option(
+            ["--output"],
+            type=PATH,
+            required=True,
+            metavar="DIR|FILE",
+            help="Write into a directory, a file every so many reviewers, or into one file that ends with "
+            ".parquet, .csv or .jsonl.",
+        ),
+        option(
+            ["--format"],
+            metavar="FORMAT",
+            help="Write parquet, the default, csv or jsonl; a file's ending says it too.",
+        ),
+        option(
+            ["--reviewers"],
+            type=PATH,
+            metavar="FILE",
+            help="Write the lists of these reviewers only: a file with one id a line.",
+        ),
+        option(
+            ["--shard-size"], type=int, default=20_000, metavar="N", help="Put this many reviewers in a file."
+        ),
+        option(
+            ["--processes"], type=int, metavar="N", help="Use this many processes; by default one a core."
+        ),
+        *(K, *LIST_OPTIONS, JSON, VERBOSE),
+    ],
+)
+def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:
+    """Write the top lists of all reviewers to files, one line per listed movie.
+
+    If the command is killed, running the same command again writes the files that are missing. A second run
+    fails if its options differ from the options of the killed run, or if the index was built again in the
+    meantime.
+    """
+    start_logging(logging.INFO)
+    from pipelines.batch.recommend_all import recommend_all
+
+    summary = recommend_all(index, output, processes=processes or 0, **options)
+    if as_json:
+        print_json(summary)
+    else:
+        counts = f"{summary['num_rows']:,} lines for {summary['num_reviewers']:,} reviewers"
+        click.echo(f"{counts} in {summary['output']}")

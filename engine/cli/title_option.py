@@ -1,0 +1,56 @@
+"""Finds the movie that the option --title means, and asks which one if several titles match."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.output import print_json
+from engine.responses import title_matches
+
+if TYPE_CHECKING:
+    from engine.errors import Named
+    from engine.recommender import Engine
+
+_MOST_CHOICES = 20
+"""The largest number of movies from which the user is asked to choose."""
+
+
+def movie_id_of(engine: Engine, movie_id: str | None, title: str | None, as_json: bool) -> str:
+    """Returns the id of the movie that was asked for, by id or by a piece of the title.
+
+    If several titles match, the user is asked which movie is meant; with --json the matches are printed.
+
+    Raises:
+        UsageError: both the id and the title were given, or neither.
+        TitleError: no title matches, or several match and the user cannot be asked.
+    """
+    if (movie_id is None) == (title is None):
+        raise click.UsageError("Give either the id of a movie or --title with a piece of its title.")
+    return _by_title(engine, title or "", as_json) if movie_id is None else movie_id
+
+
+def _by_title(engine: Engine, text: str, as_json: bool) -> str:
+    """Returns the id of the movie that a piece of a title names; asks the user if several titles match."""
+    from engine.errors import TitleError
+
+    try:
+        return engine.find_movie(text).movie_id
+    except TitleError as error:
+        if as_json:
+            print_json(title_matches(text, error.matches))
+        if as_json or not error.matches or not sys.stdin.isatty():
+            raise
+        return _ask(text, error.matches)
+
+
+def _ask(text: str, matches: tuple[Named, ...]) -> str:
+    shown = matches[:_MOST_CHOICES]
+    for number, match in enumerate(shown, start=1):
+        click.echo(f"{number:>3}  {match.movie_id}  {match.title}", err=True)
+    if more := len(matches) - len(shown):
+        click.echo(f"     and {more:,} more; say more of the title to see them", err=True)
+    choices = click.IntRange(1, len(shown))
+    return shown[click.prompt(f"Which movie is {text!r}?", type=choices, default=1, err=True) - 1].movie_id

@@ -1,0 +1,85 @@
+"""Describes one movie or one reviewer: what the index holds of it, without any prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.answers import MovieProfile, ReviewedMovie, ReviewerProfile
+
+if TYPE_CHECKING:
+    from engine.lists.maker import ListMaker
+    from engine.opened import OpenedIndex
+
+
+def movie_profile(index: OpenedIndex, lists: ListMaker, movie_id: str) -> MovieProfile:
+    """Describes a movie by its card and its reviews; raises UnknownIdError for an unknown id.
+
+    `lists` knows which movies are variants of one film.
+    """
+    row = index.movie_row(movie_id)
+    histories = index.model.histories
+    reviews = np.flatnonzero(histories.movie_rows == row)
+    counts, mean = _ratings(index, histories.level_rows[reviews])
+    card = index.cards.card(row)
+    times = index.history_times[reviews]
+    years, numbers = np.unique(times[times > 0].astype("datetime64[s]").astype("M8[Y]"), return_counts=True)
+    return MovieProfile(
+        movie_id=movie_id,
+        title=card["title"],
+        num_reviews=len(reviews),
+        mean_rating=mean,
+        rating_counts=counts,
+        reviews_by_year=dict(zip(years.astype(str).tolist(), numbers.tolist(), strict=True)),
+        variants=lists.other_variants(row),
+        cold=bool(index.cold_movies[row]),
+        card=card,
+    )
+
+
+def reviewer_profile(index: OpenedIndex, reviewer_id: str, most: int) -> ReviewerProfile:
+    """Describes a reviewer by the latest reviews, `most` at most; raises UnknownIdError for an unknown id."""
+    row = index.reviewer_row(reviewer_id)
+    histories = index.model.histories
+    begin, end = int(histories.offsets[row]), int(histories.offsets[row + 1])
+    counts, mean = _ratings(index, histories.level_rows[begin:end])
+    latest = range(end - 1, max(begin, end - most) - 1, -1)
+    return ReviewerProfile(
+        reviewer_id=reviewer_id,
+        num_reviews=end - begin,
+        mean_rating=mean,
+        rating_counts=counts,
+        history=tuple(_review(index, place) for place in latest),
+    )
+
+
+def _review(index: OpenedIndex, place: int) -> ReviewedMovie:
+    """Returns the review at a place in the arrays of all histories."""
+    histories, rating = index.model.histories, index.model.rating
+    row, time = int(histories.movie_rows[place]), int(index.history_times[place])
+    card = index.cards.card(row)
+    return ReviewedMovie(
+        movie_id=index.movies.id(row),
+        title=card["title"],
+        rating=None if rating is None else float(rating.levels[histories.level_rows[place]]),
+        day=datetime.fromtimestamp(time, UTC).date().isoformat() if time > 0 else None,
+        card=card,
+    )
+
+
+def _ratings(
+    index: OpenedIndex, level_rows: NDArray[np.integer]
+) -> tuple[Mapping[str, int] | None, float | None]:
+    """Counts ratings by level, and averages the ratings; both are None if the data has no ratings."""
+    rating = index.model.rating
+    if rating is None:
+        return None, None
+    levels = rating.levels.astype(np.float64)
+    counts = np.bincount(level_rows, minlength=len(levels))
+    names = [str(round(level, 4)) for level in rating.levels.tolist()]
+    mean = round(float(counts @ levels / counts.sum()), 4) if counts.sum() else None
+    return dict(zip(names, counts.tolist(), strict=True)), mean

@@ -1,0 +1,118 @@
+"""Decides who may ask: checks access tokens, and limits the requests a second of each token."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from pathlib import Path
+
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.requests import Request
+
+from engine.errors import ConfigError
+from engine.service.problems import ProblemError
+
+logger = logging.getLogger(__name__)
+
+_SHORTEST = 16
+"""The least number of characters in a token; a shorter token could be guessed."""
+
+
+class Access:
+    """Checks requests against a file of tokens, and against a largest number of requests a second.
+
+    The file has one token a line; a line that begins with # is a comment. The file is read again when its
+    size or time of change differs, so that a token can be added or withdrawn while the service runs.
+
+    Args:
+        token_file: the file of tokens, or None if anybody may ask.
+        rate: the largest number of requests a second for each token, or for each address without tokens; None
+            for no limit.
+
+    Raises:
+        ConfigError: the file cannot be read, holds no token, or holds a token that is too short.
+    """
+
+    def __init__(self, token_file: Path | None, rate: float | None) -> None:
+        self._token_file = token_file
+        self._state: tuple[int, int] | None = None
+        self._tokens: tuple[bytes, ...] = ()
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limit = None if rate is None else _limit(rate)
+        if token_file is not None:
+            self._read(token_file)
+
+    def check(self, request: Request) -> None:
+        """Checks the token and the rate of a request.
+
+        Raises:
+            ProblemError: the request has no valid token (401), or its token asked too often (429).
+        """
+        asker = request.client.host if request.client else "unknown"
+        if self._token_file is not None:
+            asker = self._checked_token(request)
+        if self._limit is not None and not self._limiter.hit(self._limit, asker):
+            raise ProblemError(
+                429,
+                f"At most {self._limit.amount} requests in {self._limit.multiples} s.",
+                {"Retry-After": str(self._limit.multiples)},
+            )
+
+    def _checked_token(self, request: Request) -> str:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        given = token.strip().encode("utf-8", "replace")
+        assert self._token_file is not None
+        self._read(self._token_file)
+        # Every token is compared, so that the time tells nothing about the tokens.
+        valid = [hmac.compare_digest(given, known) for known in self._tokens]
+        if kind.lower() != "bearer" or not any(valid):
+            raise ProblemError(
+                401,
+                "The request has no valid token; send the header Authorization: Bearer TOKEN.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        return f"token {valid.index(True)}"
+
+    def _read(self, path: Path) -> None:
+        """Reads the tokens if the file has changed; from a file that is no file of tokens, takes no token."""
+        try:
+            stat = path.stat()
+            state = (stat.st_mtime_ns, stat.st_size)
+            if state == self._state:
+                return
+            self._tokens, self._state = _tokens_in(path), state
+        except (OSError, ConfigError) as error:
+            if self._state is None:
+                raise ConfigError(f"Cannot read the tokens in {path}: {_reason(error)}") from error
+            logger.warning("No token is valid any more: %s", _reason(error))
+            self._tokens = ()
+
+
+def _tokens_in(path: Path) -> tuple[bytes, ...]:
+    """Reads a file with one token a line.
+
+    Raises:
+        OSError: the file cannot be read.
+        ConfigError: the file is not text, holds no token, or holds a token that is too short.
+    """
+    lines = [line.strip() for line in path.read_bytes().split(b"\n")]
+    tokens = tuple(line for line in lines if line and not line.startswith(b"#"))
+    if not tokens or any(len(token) < _SHORTEST for token in tokens):
+        raise ConfigError(
+            f"expected at least one token of {_SHORTEST} characters or more, one a line; make one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return tokens
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _limit(rate: float) -> RateLimitItemPerSecond:
+    """Returns a limit of whole requests in whole seconds: 0.5 a second becomes 1 in 2 seconds."""
+    if rate >= 1:
+        return RateLimitItemPerSecond(int(rate))
+    return RateLimitItemPerSecond(1, max(1, round(1 / rate)))

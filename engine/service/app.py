@@ -1,0 +1,117 @@
+"""Puts the service together: the routes of questions, health, metrics, access, refreshes and errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
+
+from engine.errors import EngineError
+from engine.service import metrics
+from engine.service.access import Access
+from engine.service.engine_thread import BusyError, EngineThread
+from engine.service.live_index import LiveIndex, keep_fresh
+from engine.service.problems import ProblemError, problem, problem_of
+from engine.service.questions import ProblemAnswer
+from engine.service.routes import router
+from engine.service.settings import ServiceSettings
+from engine.service.watched import Watched, start_request_log
+
+_REFUSED = (ProblemError, EngineError, BusyError, TimeoutError, RequestValidationError, HTTPException)
+
+
+def make_app(settings: ServiceSettings | None = None) -> FastAPI:
+    """Builds the service; without settings, takes the settings that the command left in the environment.
+
+    Raises:
+        ArtifactError: a directory holds no index that can be opened.
+        ConfigError: the file of tokens cannot be used.
+    """
+    settings = settings or ServiceSettings.from_environment()
+    access = Access(None if settings.token_file is None else Path(settings.token_file), settings.rate)
+    thread = EngineThread(max_waiting=settings.max_waiting, timeout=settings.timeout)
+    indexes = {name: LiveIndex(name, Path(directory)) for name, directory in settings.indexes.items()}
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        watch = asyncio.create_task(keep_fresh(indexes, settings.refresh))
+        yield
+        watch.cancel()
+        thread.close()
+
+    app = FastAPI(
+        title="Movie Engine",
+        version=version("movie-engine"),
+        description="Recommends movies from an index that is built from reviews.",
+        lifespan=running,
+        redoc_url=None,
+    )
+    app.state.indexes, app.state.thread = indexes, thread
+    _add_service_routes(app)
+    app.include_router(router, prefix="/v1")
+    app.include_router(router, prefix="/v1/indexes/{index_name}", include_in_schema=False)
+    for kind in _REFUSED:
+        app.add_exception_handler(kind, _refuse)
+    _declare_problems(app)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    app.add_middleware(Watched, access=access)
+    if settings.access_log:
+        start_request_log()
+    return app
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    return problem_of(error)
+
+
+def _add_service_routes(app: FastAPI) -> None:
+    """Adds the routes for those who run the service; none of these routes waits for a question."""
+
+    @app.get("/healthz", tags=["service"])
+    async def health() -> dict[str, str]:
+        """Tells that the process runs."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["service"], response_class=Response)
+    async def ready() -> Response:
+        """Tells whether the process takes questions: the status is 503 while too many questions wait."""
+        thread: EngineThread = app.state.thread
+        if thread.is_full:
+            return problem(503, "Too many questions are waiting.", headers={"Retry-After": "1"})
+        builds = {name: index.build for name, index in app.state.indexes.items()}
+        content = orjson.dumps({"status": "ok", "builds": builds})
+        return Response(content, media_type="application/json")
+
+    @app.get("/metrics", tags=["service"], response_class=Response)
+    async def exposed() -> Response:
+        """Returns the figures of the service in the text format of Prometheus."""
+        metrics.WAITING.set(app.state.thread.num_waiting)
+        for index in app.state.indexes.values():
+            metrics.BUILT.labels(index.name).set(index.built_at)
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _declare_problems(app: FastAPI) -> None:
+    """Adds the shape of problem details to the OpenAPI document, which the routes refer to."""
+    plain = app.openapi
+
+    def document() -> dict[str, object]:
+        found = plain()
+        found["components"]["schemas"]["ProblemAnswer"] = ProblemAnswer.model_json_schema()
+        return found
+
+    app.openapi = document  # type: ignore[method-assign]

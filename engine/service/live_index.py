@@ -1,0 +1,101 @@
+"""Holds an opened index, and swaps the opened index for the next build once that build is live."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.artifact.layout import CREATED_ENTRY
+from engine.errors import ArtifactError, EngineError
+from engine.recommender import Engine
+from engine.service import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
+
+
+class LiveIndex:
+    """Holds the engine that answers for one index directory.
+
+    A question takes `engine` once and keeps it, so that an answer never mixes two builds. The engine of the
+    build before answers the questions that began with it, and is closed when the last of them has ended.
+
+    Args:
+        name: the name by which requests ask for the index.
+        directory: the directory of the index.
+
+    Raises:
+        ArtifactError: the directory holds no index that can be opened.
+    """
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.name = name
+        self.directory = directory
+        self.engine = open_warm(directory)
+
+    @property
+    def build(self) -> str:
+        """Returns the name of the build that answers, such as build-20260102T030405-a1b2c3."""
+        return self.engine.build
+
+    @property
+    def built_at(self) -> float:
+        """Returns the Unix time at which the answering build was made."""
+        return datetime.fromisoformat(self.engine.info()[CREATED_ENTRY]).timestamp()
+
+    async def refresh(self) -> bool:
+        """Opens the live build if another build is live now; tells whether the build was swapped.
+
+        The new build is opened in another thread, and answers only after every part of it was opened. If the
+        new build cannot be opened, the build before goes on answering, and the log says why.
+        """
+        try:
+            if self.engine.is_current:
+                return False
+            engine = await asyncio.to_thread(open_warm, self.directory)
+        except EngineError as error:
+            metrics.REFRESHES.labels(self.name, "failed").inc()
+            logger.warning("%s stays at %s: %s", self.name, self.build, error)
+            return False
+        self.engine = engine
+        metrics.REFRESHES.labels(self.name, "done").inc()
+        logger.info("%s answers from %s now", self.name, self.build)
+        return True
+
+
+def open_warm(directory: Path) -> Engine:
+    """Opens the live build of an index, and asks a question of each kind so that no later question waits.
+
+    Raises:
+        ArtifactError: the directory holds no index that can be opened.
+    """
+    engine = Engine.load(directory)
+    try:
+        [reviewer_id] = engine.reviewer_ids([0])
+        [movie_id] = engine.movie_ids([0])
+        engine.recommend(reviewer_id, 1, where="true")
+        engine.recommend("", 1, fallback="popular")
+        engine.similar(movie_id, 1)
+        engine.similar_reviewers(reviewer_id, 1)
+        engine.find_movies("a", 1)
+    except ArtifactError:
+        raise
+    except EngineError as error:
+        logger.debug("A question that warms %s was refused: %s", directory, error)
+    return engine
+
+
+async def keep_fresh(indexes: Mapping[str, LiveIndex], seconds: float) -> None:
+    """Looks every few seconds whether another build of an index is live, and swaps to that build."""
+    while True:
+        await asyncio.sleep(seconds)
+        for index in indexes.values():
+            try:
+                await index.refresh()
+            except Exception:
+                logger.exception("Could not look for a new build of %s", index.name)

@@ -1,0 +1,33 @@
+"""Counts requests, waits, refreshes and short lists, in the text format that Prometheus reads."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that names the folder in which the worker processes add up their figures."""
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+REQUESTS = Counter("engine_requests", "Requests by question and status.", ["question", "status"])
+SECONDS = Histogram("engine_request_seconds", "Seconds per request.", ["question"], buckets=_SECONDS)
+WAITING = Gauge("engine_questions_waiting", "Questions that wait or run.", multiprocess_mode="livesum")
+FALLBACKS = Counter("engine_fallback_lists", "Lists of popular movies for unknown reviewers.", ["index"])
+SHORT = Counter("engine_short_lists", "Lists with fewer movies than were asked for.", ["index"])
+REFRESHES = Counter("engine_refreshes", "Swaps to a new build, done or failed.", ["index", "outcome"])
+BUILT = Gauge(
+    "engine_index_built_timestamp_seconds",
+    "Unix time at which the answering build was made.",
+    ["index"],
+    multiprocess_mode="livemin",
+)
+
+
+def exposition() -> bytes:
+    """Returns the figures of all worker processes together as Prometheus text."""
+    if SHARED not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -1,0 +1,89 @@
+"""Turns errors into problem details (RFC 9457), with the same sentence as on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from engine.errors import ArtifactError, EngineError, TitleError, UnknownIdError
+from engine.service.engine_thread import BusyError
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER = 1
+"""Seconds after which a client should ask again if the service is busy."""
+_TITLES = {
+    400: "Bad request",
+    401: "No valid token",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Several movies match",
+    413: "Request too large",
+    422: "Request refused",
+    429: "Too many requests",
+    500: "Fault in the service",
+    503: "Not available",
+    504: "Too slow",
+}
+
+
+class ProblemError(Exception):
+    """A request that the service refuses, with a status, a sentence, and headers for the answer."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
+    """Returns problem details as an HTTP answer; `more` are further entries, such as close matches."""
+    body = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
+    content = orjson.dumps({**body, **more}, default=str)
+    return Response(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def problem_of(error: Exception) -> Response:
+    """Returns the problem details of an error that a question or the service raised."""
+    if isinstance(error, ProblemError):
+        return problem(error.status, error.detail, headers=error.headers)
+    if isinstance(error, BusyError):
+        headers = {"Retry-After": str(_RETRY_AFTER)}
+        return problem(503, "Too many questions are waiting; ask again in a second.", headers=headers)
+    if isinstance(error, TimeoutError):
+        return problem(504, "The answer took longer than the service waits; ask for less.")
+    if isinstance(error, UnknownIdError):
+        more: dict[str, Any] = {
+            "kind": error.kind,
+            "id": error.unknown_id,
+            "close_matches": list(error.close_matches),
+        }
+        return problem(404, str(error), **more)
+    if isinstance(error, TitleError):
+        matches = [{"movie_id": match.movie_id, "title": match.title} for match in error.matches]
+        return problem(409 if matches else 404, str(error), matches=matches)
+    if isinstance(error, ArtifactError):
+        return problem(503, str(error))
+    if isinstance(error, EngineError):
+        return problem(422, str(error))
+    if isinstance(error, RequestValidationError):
+        return problem(422, _sentence(error))
+    if isinstance(error, StarletteHTTPException):
+        return problem(error.status_code, str(error.detail), headers=error.headers)
+    return problem(500, "The service failed to answer; its log says why.")
+
+
+def _sentence(error: RequestValidationError) -> str:
+    """Returns one sentence about the first fault of a request: the value's name, what is wrong, the value."""
+    fault = error.errors()[0]
+    place = [str(part) for part in fault["loc"] if part not in ("query", "body", "path", "header")]
+    name = ".".join(place) or "The request"
+    reason = str(fault["msg"])
+    shown = repr(fault.get("input"))
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    return f"{name}: {reason[:1].lower()}{reason[1:]}, but is {shown}."

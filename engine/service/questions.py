@@ -1,0 +1,286 @@
+"""Declares the questions that a request may ask, with the range of every value, and the shape of answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.questions.options import ListArguments
+
+MOST_K = 1_000
+"""The greatest length of a list; a longer list is a matter for `engine recommend all`."""
+MOST_IDS = 10_000
+"""The greatest number of movie ids in the options only and exclude."""
+MOST_REVIEWERS = 1_000
+"""The greatest number of reviewers in one request."""
+MOST_MEMBERS = 100
+"""The greatest number of reviewers in a group."""
+LONGEST_TEXT = 10_000
+"""The greatest length of a condition or a title, in characters."""
+
+Id = Annotated[str, Field(min_length=1, max_length=1_000)]
+Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
+
+
+class Question(BaseModel):
+    """The base class of questions; a value that no field has the name of is refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={})
+
+    k: Annotated[int, Field(ge=1, le=MOST_K, description="The number of answers wanted.")] = 10
+
+
+class Pages(Question):
+    """A question whose answers are ranked, so that a later page of them can be asked for."""
+
+    offset: Annotated[
+        int, Field(ge=0, le=MOST_K, description="The number of answers to skip, for later pages of a list.")
+    ] = 0
+
+
+class ListBase(Question):
+    """The options of a top list, as on the command line."""
+
+    where: Annotated[
+        str | None,
+        Field(max_length=LONGEST_TEXT, description="An SQL condition, such as price < 10 and year >= 1990."),
+    ] = None
+    only: Annotated[Ids | None, Field(description="List only these movies.")] = None
+    exclude: Annotated[Ids | None, Field(description="List none of these movies.")] = None
+    include_seen: Annotated[bool, Field(description="List also what the reviewer has reviewed.")] = False
+    min_rating: Annotated[
+        float | None, Field(allow_inf_nan=False, description="The least predicted rating, in stars.")
+    ] = None
+    all_variants: Annotated[bool, Field(description="Treat variants of a film as separate films.")] = False
+    format_preference: Annotated[
+        str | None, Field(max_length=100, description="The variant of a film to list, such as blu-ray.")
+    ] = None
+    show_variants: Annotated[bool, Field(description="Name the variants of each listed film.")] = False
+    diversity: Annotated[float, Field(ge=0, le=1, description="The weight of unlike movies.")] = 0.0
+    novelty: Annotated[float, Field(ge=0, le=1, description="The weight of little known movies.")] = 0.0
+    because: Annotated[bool, Field(description="Name the reviews that speak for each movie.")] = True
+    no_cold: Annotated[bool, Field(description="Leave out movies without reviews.")] = False
+
+    def options(self) -> ListArguments:
+        """Returns the options as keyword arguments of the engine's methods that make top lists."""
+        return ListArguments(
+            where=self.where,
+            only=self.only,
+            exclude=self.exclude,
+            include_seen=self.include_seen,
+            min_rating=self.min_rating,
+            all_variants=self.all_variants,
+            format_preference=self.format_preference,
+            show_variants=self.show_variants,
+            diversity=self.diversity,
+            novelty=self.novelty,
+            because=self.because,
+            no_cold=self.no_cold,
+        )
+
+
+class ListQuestion(ListBase, Pages):
+    """The options of a top list, and the page of the list."""
+
+
+class WithFallback(Question):
+    """A question about reviewers whom the index may not hold."""
+
+    fallback: Annotated[
+        Literal["error", "popular"],
+        Field(description="Refuse an unknown reviewer, or list what is popular these days."),
+    ] = "error"
+
+
+class ReviewerList(ListQuestion, WithFallback):
+    """The options of a reviewer's top list."""
+
+
+class ReviewerQuestion(ReviewerList):
+    """Asks for the top list of one reviewer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reviewer_id": "A3ROS56ZKFSSN", "k": 5, "where": "year >= 1990"}]}
+    )
+
+    reviewer_id: Id
+
+
+class ReviewersQuestion(ListBase, WithFallback):
+    """Asks for the top lists of several reviewers in one request."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reviewer_ids": ["A3ROS56ZKFSSN"], "k": 5, "because": False}]}
+    )
+
+    reviewer_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_REVIEWERS)]
+
+
+class RatingsQuestion(ListQuestion):
+    """Asks for the top list of somebody new, from their ratings."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ratings": {"B000000016": 5}, "k": 5}]})
+
+    ratings: Annotated[
+        dict[Id, Annotated[float, Field(allow_inf_nan=False)] | None],
+        Field(min_length=1, max_length=MOST_IDS, description="Ratings by movie id, the oldest first."),
+    ]
+
+
+class GroupQuestion(ListQuestion):
+    """Asks for one top list for several reviewers together."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reviewer_ids": ["A3ROS56ZKFSSN"], "strategy": "least-misery"}]}
+    )
+
+    reviewer_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_MEMBERS)]
+    strategy: Literal["average", "least-misery"] = "average"
+
+
+class AudienceQuestion(Question):
+    """The options of the list of reviewers whom a movie suits."""
+
+    because: Annotated[bool, Field(description="Name the reviews that speak for each reviewer.")] = True
+
+
+class SimilarMovieQuestion(Pages):
+    """The options of the list of movies that are similar to a movie."""
+
+    where: Annotated[str | None, Field(max_length=LONGEST_TEXT, description="An SQL condition.")] = None
+    no_cold: Annotated[bool, Field(description="Leave out movies without reviews.")] = False
+    all_variants: Annotated[bool, Field(description="Treat variants of a film as separate films.")] = False
+
+
+class PredictQuestion(BaseModel):
+    """Asks for the ratings that a reviewer would give to some movies."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"reviewer_id": "A3ROS56ZKFSSN", "movie_ids": ["B000000016"]}]},
+    )
+
+    reviewer_id: Id
+    movie_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_K)]
+
+
+class Reasoned(BaseModel):
+    """A review that speaks for an answer."""
+
+    movie_id: str
+    title: str | None
+    rating: float | None
+    contribution: float
+
+
+class Listed(BaseModel):
+    """One entry of a list: the fields of the command line's JSON, and the fields of the movie's card."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rank: int
+
+
+class ListedMovie(Listed):
+    """One movie of a top list."""
+
+    movie_id: str
+    title: str | None
+    score: float
+    relevance: float
+    predicted_rating: float | None
+    median_rating: float | None
+    like_probability: float | None
+    rating_probabilities: dict[str, float] | None
+    because: list[Reasoned] | None
+    cold: bool
+
+
+class ListAnswer(BaseModel):
+    """A top list, and what was asked: the reviewer, the ratings, or the group."""
+
+    model_config = ConfigDict(extra="allow")
+
+    k: int
+    recommendations: list[ListedMovie]
+
+
+class ListsAnswer(BaseModel):
+    """The top lists of several reviewers, in the order of the request."""
+
+    lists: list[ListAnswer]
+
+
+class SimilarMoviesAnswer(BaseModel):
+    """The movies that are similar to a movie."""
+
+    movie_id: str
+    title: str | None
+    similar: list[Listed]
+
+
+class SimilarReviewersAnswer(BaseModel):
+    """The reviewers who are similar to a reviewer."""
+
+    reviewer_id: str
+    k: int
+    similar: list[Listed]
+
+
+class AudienceAnswer(BaseModel):
+    """The reviewers whom a movie suits."""
+
+    movie_id: str
+    title: str | None
+    k: int
+    reviewers: list[Listed]
+
+
+class PredictionsAnswer(BaseModel):
+    """The ratings that a reviewer would give to some movies."""
+
+    reviewer_id: str
+    predictions: list[dict[str, Any]]
+
+
+class MovieAnswer(BaseModel):
+    """Describes a movie by its reviews and by the fields of its card."""
+
+    model_config = ConfigDict(extra="allow")
+
+    movie_id: str
+    title: str | None
+    num_reviews: int
+    mean_rating: float | None
+    rating_counts: dict[str, int] | None
+    reviews_by_year: dict[str, int]
+    cold: bool
+
+
+class ReviewerAnswer(BaseModel):
+    """Describes a reviewer by the reviews that the index holds."""
+
+    reviewer_id: str
+    num_reviews: int
+    mean_rating: float | None
+    rating_counts: dict[str, int] | None
+    history: list[dict[str, Any]]
+
+
+class MatchesAnswer(BaseModel):
+    """The movies whose titles match a piece of a title."""
+
+    title: str
+    matches: list[dict[str, Any]]
+
+
+class ProblemAnswer(BaseModel):
+    """Problem details, as RFC 9457 defines them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str

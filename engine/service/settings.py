@@ -1,0 +1,91 @@
+"""Holds the settings of a service, which the command hands to the worker processes as one JSON text."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from engine.errors import ConfigError
+
+VARIABLE = "ENGINE_SERVICE"
+"""The environment variable in which the worker processes find the settings."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Hosts that only programs on the same machine can reach."""
+DEFAULT_NAME = "default"
+"""The name of the index that answers if a request names no index."""
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Environment variables that numeric libraries read once, when a process imports the libraries."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """Holds the settings of a service; the attributes are the options of `engine serve`."""
+
+    indexes: Mapping[str, str]
+    """The directories of the indexes by name; the index named `DEFAULT_NAME` needs no name in a request."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    """The number of processes that answer; each process has one thread for questions."""
+    token_file: str | None = None
+    """A file with one access token a line; None if anybody may ask."""
+    rate: float | None = None
+    """The largest number of requests a second for each token, or for each address without tokens."""
+    origins: tuple[str, ...] = ()
+    """The origins, such as https://shop.example, whose web pages may ask from a browser."""
+    access_log: bool = True
+    max_waiting: int = 64
+    """The largest number of questions that wait in one process; further questions get the status 503."""
+    timeout: float = 10.0
+    """The seconds after which a waiting client gets the status 504."""
+    refresh: float = 1.0
+    """The seconds between two looks at whether an index has a new live build."""
+
+    def __post_init__(self) -> None:
+        if not self.indexes:
+            raise ConfigError("No index was given; name its directory with --index DIR.")
+        if self.workers < 1:
+            raise ConfigError(f"--workers must be at least 1 but is {self.workers}.")
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"--port must be between 0 and 65535 but is {self.port}.")
+        if self.rate is not None and not self.rate > 0:
+            raise ConfigError(f"--rate must be more than 0 requests a second but is {self.rate:g}.")
+
+    def to_json(self) -> str:
+        """Returns the settings as one JSON text, for the environment of the worker processes."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_environment(cls) -> ServiceSettings:
+        """Returns the settings that the command left in the environment variable `VARIABLE`."""
+        values = json.loads(os.environ[VARIABLE])
+        values["origins"] = tuple(values["origins"])
+        return cls(**values)
+
+
+def named_indexes(given: tuple[str, ...]) -> dict[str, str]:
+    """Returns the directories of indexes by name, from texts such as `movie-index` or `books=book-index`.
+
+    A text without a name names the default index. If no text is without a name, the first index also answers
+    requests that name no index.
+
+    Raises:
+        ConfigError: two texts have the same name.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, directory = text.partition("=")
+        if not equals or not name or "/" in name:
+            name, directory = DEFAULT_NAME, text
+        if name in found:
+            raise ConfigError(
+                f"Two indexes are named {name!r} ({found[name]} and {directory}); "
+                "give each a name of its own, as in --index films=DIR --index books=DIR."
+            )
+        found[name] = str(Path(directory).absolute())
+    if found and DEFAULT_NAME not in found:
+        found = {DEFAULT_NAME: next(iter(found.values())), **found}
+    return found
