@@ -121,7 +121,7 @@ def test_indexes_have_names(index: Path, tmp_path: Path) -> None:
         (f"/v1/recommend/reviewer/{NOBODY}", 404, f"No reviewer '{NOBODY}'"),
         (f"/v1/recommend/reviewer/{SOMEONE}?k=0", 422, "k: input should be greater than or equal to 1"),
         (f"/v1/recommend/reviewer/{SOMEONE}?k=99999", 422, "less than or equal to 1000"),
-        (f"/v1/recommend/reviewer/{SOMEONE}?whre=x", 422, "whre: extra inputs are not permitted"),
+        (f"/v1/recommend/reviewer/{SOMEONE}?wherex=x", 422, "wherex: extra inputs are not permitted"),
         (f"/v1/recommend/reviewer/{SOMEONE}?where=nosuch>1", 422, "names the column 'nosuch'"),
         (f"/v1/recommend/reviewer/{SOMEONE}?min_rating=nan", 422, "min_rating: input should be a finite"),
         ("/v1/movies?title=---", 422, "letters and digits"),
