@@ -37,6 +37,11 @@ READING_OPTIONS = (
         help="Say which column of a table (CSV, Parquet) is which, as reviewer=..,movie=..,rating=..,time=..",
     ),
     option(
+        ["--time-format"],
+        metavar="FORMAT",
+        help="Read times as unix, excel, day-first, month-first or year-first, or by a pattern: %d.%m.%Y.",
+    ),
+    option(
         ["--where"],
         metavar="SQL",
         help="Keep only reviews for which this condition over the prepared columns is true.",
@@ -93,7 +98,16 @@ SOURCE_OPTIONS = (
 _SETTINGS = {
     name: f"ingest.{name}"
     for name in (
-        *("format", "columns", "where", "since", "until", "verified_only", "min_reviews_per_reviewer"),
+        *(
+            "format",
+            "columns",
+            "time_format",
+            "where",
+            "since",
+            "until",
+            "verified_only",
+            "min_reviews_per_reviewer",
+        ),
         *("min_reviews_per_movie", "allow_truncated", "memory_limit", "threads"),
     )
 } | {"seed": "seed", "sentiment": "sentiment.use"}

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from engine.config.values import (
     DAY,
     MEMORY,
+    TIME_FORMAT,
     at_least,
     check_rules,
     from_mapping,
@@ -58,6 +59,9 @@ class IngestConfig(_Section):
     columns: Mapping[str, str] = field(default_factory=dict)
     """The names of the columns of a source table, by our names of the columns. Give `columns` when a table
     uses other column names, such as {"reviewer": "user", "movie": "item"}."""
+    time_format: Annotated[str | None, TIME_FORMAT] = None
+    """The way in which the files write times; by default the times of each file decide. Give `time_format`
+    when a warning says that dates can be read in two ways, or that times cannot be read."""
     where: str | None = None
     """An SQL condition over the prepared columns; rows for which the condition is true are kept. Give `where`
     to build from a part of the reviews, such as the reviews of one category."""
@@ -91,6 +95,11 @@ class IngestConfig(_Section):
         super().__post_init__()
         if self.since and self.until and self.since > self.until:
             raise ConfigError(f"ingest.since ({self.since}) is later than ingest.until ({self.until})")
+
+    @property
+    def time_pattern(self) -> str | None:
+        """Returns `time_format` if the setting is a pattern such as %d.%m.%Y, else None."""
+        return self.time_format if self.time_format and "%" in self.time_format else None
 
 
 @dataclass(frozen=True, kw_only=True)

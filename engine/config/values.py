@@ -70,6 +70,20 @@ MEMORY = Rule(
     lambda text: re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", text, flags=re.IGNORECASE) is not None,
 )
 
+_TIME_FORMATS = ("unix", "excel", "day-first", "month-first", "year-first")
+_TIME_CODES = frozenset("aAbBdmyYHIpMSfgnzZjUWwcxX%")
+"""The letters that may follow a percent sign in a pattern of times."""
+
+
+def _is_time_format(text: str) -> bool:
+    codes = re.findall(r"%-?(.?)", text)
+    return text in _TIME_FORMATS or (bool(codes) and _TIME_CODES.issuperset(codes))
+
+
+TIME_FORMAT = Rule(
+    f"one of {', '.join(_TIME_FORMATS)}, or a pattern such as %d.%m.%Y", _is_time_format, _TIME_FORMATS
+)
+
 
 def rules(section: type[Any]) -> dict[str, tuple[Rule, ...]]:
     """Returns the rules of each setting of a section, by the name of the setting."""

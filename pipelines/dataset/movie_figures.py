@@ -14,6 +14,11 @@ MEAN_DAMPING = 5.0
 """The number of reviews at which a movie's own mean rating and the mean of all ratings have equal weight in
 the movie's damped mean."""
 _SECONDS_A_DAY = 86_400
+_END_QUANTILE = 0.99
+"""The share of the reviews that precede the moment from which ages count.
+
+Ages from the latest review on would let one wrong time make all other reviews old.
+"""
 
 
 def movie_means(reviews: Reviews) -> Floats:
@@ -34,22 +39,26 @@ def decayed_popularity(
 ) -> Floats:
     """Sums the weights of each movie's reviews: float32 [num_movies]; a weight halves with each half-life.
 
-    The age of a review is the time from the review to the latest review of all.
+    The age of a review counts to a moment that 99% of the reviews with a time precede, and is 0 for a later
+    review. A review without a time has the median age.
 
     Args:
         movie_rows: the movie row of each review, int [num_reviews].
-        times: the unix seconds of each review, int [num_reviews]; all 0 if the data has no times.
+        times: the unix seconds of each review, int [num_reviews]; 0 for a review without a time.
         num_movies: the number of movies.
         half_life_days: the age, in days, at which the weight of a review is halved.
         counts: the weight of each review at age 0, float [num_reviews]; by default 1.
 
     Example:
-        >>> decayed_popularity(np.array([0, 0, 1]), np.array([0, 86_400, 86_400]), 2, 1.0).tolist()
+        >>> decayed_popularity(np.array([0, 0, 1]), np.array([86_400, 172_800, 172_800]), 2, 1.0).tolist()
         [1.5, 1.0]
     """
     weights = np.ones(len(times)) if counts is None else counts
-    if len(times):
-        weights = weights * np.exp2((times - times.max()) / (half_life_days * _SECONDS_A_DAY))
+    known = times[times != 0]
+    if len(known):
+        end = np.quantile(known, _END_QUANTILE, method="lower")
+        dated = np.where(times == 0, np.median(known), times)
+        weights = weights * np.exp2(np.minimum(dated - end, 0) / (half_life_days * _SECONDS_A_DAY))
     return np.bincount(movie_rows, weights, num_movies).astype(np.float32)
 
 

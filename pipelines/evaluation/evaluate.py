@@ -37,7 +37,10 @@ MAX_REVIEWERS = 20_000
 """The largest number of reviewers in a fold for whom movies are ranked; ranking for more reviewers would take
 hours and hardly change the figures."""
 _LOGGED = ("mae", "rmse", "ndcg@10", "recall@20")
-_ROWS = ("read", "kept", "duplicate", "filtered", "rejected", "filtered_by", "rejected_by")
+_ROWS = (
+    *("read", "kept", "duplicate", "filtered", "rejected", "filtered_by", "rejected_by"),
+    *("times_lost", "times_lost_by"),
+)
 """The names of the counts of input rows that an evaluation reports."""
 
 

@@ -90,6 +90,9 @@ class Accounting:
     """Maps each filter (since-until, unverified, where, k-core) to the number of rows it dropped."""
     rejected_by: Mapping[str, int] = field(default_factory=dict)
     """Maps each reason for rejection to the number of rows rejected for that reason."""
+    times_lost_by: Mapping[str, int] = field(default_factory=dict)
+    """Maps each reason for which a time is dropped to the number of rows that are not rejected and whose time
+    is dropped for that reason."""
     files: Sequence[FileAccount] = ()
     """The counts of each review file, in the order in which the user gave the files."""
     metadata: MetadataAccount = field(default_factory=MetadataAccount)
@@ -116,6 +119,11 @@ class Accounting:
         return sum(self.rejected_by.values())
 
     @property
+    def times_lost(self) -> int:
+        """Returns the number of rows that are not rejected and whose time cannot be used."""
+        return sum(self.times_lost_by.values())
+
+    @property
     def truncated(self) -> tuple[str, ...]:
         """Returns the paths of the review and metadata files whose gzip data ended too early."""
         return (*(file.path for file in self.files if file.truncated), *self.metadata.truncated)
@@ -130,6 +138,8 @@ class Accounting:
             "rejected": self.rejected,
             "filtered_by": dict(self.filtered_by),
             "rejected_by": dict(self.rejected_by),
+            "times_lost": self.times_lost,
+            "times_lost_by": dict(self.times_lost_by),
             "files": [dict(vars(file)) for file in self.files],
             "metadata": self.metadata.to_dict(),
             "truncated": list(self.truncated),
@@ -143,8 +153,13 @@ class Accounting:
             f"{self.filtered:,} filtered{_reasons(self.filtered_by)}",
             f"{self.rejected:,} rejected{_reasons(self.rejected_by)}",
         ]
+        times = (
+            f"; {self.times_lost:,} without their time{_reasons(self.times_lost_by)}"
+            if self.times_lost
+            else ""
+        )
         cut = f"; cut off early: {', '.join(self.truncated)}" if self.truncated else ""
-        return " + ".join(parts) + cut
+        return " + ".join(parts) + times + cut
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

@@ -25,6 +25,7 @@ from pipelines.ingest.selection import (
     scrape_wanted_links,
     select_reviews,
 )
+from pipelines.ingest.times import read_times
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
@@ -112,6 +113,7 @@ def ingest(
             with_numbers=keep_text or compare_text,
             describe_all=cold is not None and cold.enabled,
         )
+        times_lost_by = read_times(database, review_sources, config.time_format)
         duplicate, filtered_by = select_reviews(database, config, condition_columns, few=few)
         if "links" not in condition_columns:
             scrape_wanted_links(database, "staging/kept_movies", config)
@@ -126,6 +128,7 @@ def ingest(
                     "select reason, count(*) from rejected group by reason order by 2 desc, 1"
                 ).fetchall()
             ),
+            times_lost_by=times_lost_by,
             files=_file_accounts(database, review_sources, truncated),
             metadata=_metadata_account(
                 database, [source for source in metadata_sources if source in truncated]

@@ -107,8 +107,13 @@ def account_of_rows(accounting: Mapping[str, Any]) -> list[str]:
     names = ("read", "kept", "duplicate", "filtered", "rejected")
     reasons = [
         [what, reason, count]
-        for what, by in (("filtered", "filtered_by"), ("rejected", "rejected_by"))
-        for reason, count in accounting[by].items()
+        for what, by in (
+            ("filtered", "filtered_by"),
+            ("rejected", "rejected_by"),
+            ("without their time", "times_lost_by"),
+        )
+        # The manifest of an index from an older version has no counts of lost times.
+        for reason, count in accounting.get(by, {}).items()
         if count
     ]
     parts = [

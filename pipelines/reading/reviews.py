@@ -69,7 +69,12 @@ def stage_reviews(
     min_text_length = MIN_TEXT_LENGTH if with_numbers else None
     truncated: list[Source] = []
     for file, (source, place) in enumerate(zip(sources, places, strict=True)):
-        parameters = {"file": file, "with_text": with_text, "min_text_length": min_text_length}
+        parameters = {
+            "file": file,
+            "time_pattern": config.time_pattern,
+            "with_text": with_text,
+            "min_text_length": min_text_length,
+        }
         if source.layout == "parquet":
             _stage_parquet(database, source, place, parameters)
             continue
@@ -95,7 +100,8 @@ def stage_json_reviews(
     """Appends each JSON line that is not blank to `staged_reviews`, with a reason if the line is unusable.
 
     Each block is written to the folder as a file, so that DuckDB can read the block quickly. The caller must
-    have called `add_functions` with the cursor. The parameters are file, with_text and min_text_length.
+    have called `add_functions` with the cursor. The parameters are file, time_pattern, with_text and
+    min_text_length.
     """
     texts: list[str] = []
     numbers: list[int] = []

@@ -135,3 +135,4 @@ def add_functions(database: duckdb.DuckDBPyConnection) -> None:
         database.create_function("unescape_entities", html.unescape, ["VARCHAR"], "VARCHAR")
     database.execute("set TimeZone = 'UTC'")
     run(database, "staging/cleaning")
+    run(database, "staging/times")

@@ -69,13 +69,6 @@ def movies_of(
         ("year_of", "2001: A Space Odyssey", None),
         ("year_of_date", "01-Jan-1995", 1995),
         ("year_of_date", "October 3, 2006", 2006),
-        ("unix_seconds", "1352419200", 1352419200),
-        ("unix_seconds", "1588615855070", 1588615855),
-        ("unix_seconds", "05 3, 2015", 1430611200),
-        ("unix_seconds", "2018-01-01T00:00:00+02:00", 1514757600),
-        ("unix_seconds", "1969-12-31", -86400),
-        ("unix_seconds", "nan", None),
-        ("unix_seconds", "yesterday", None),
     ],
 )
 def test_dirty_values_are_cleaned(

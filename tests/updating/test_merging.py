@@ -87,7 +87,7 @@ def test_records_are_replaced_by_longer_and_shorter_ones() -> None:
 
 def test_popularity_fades_by_halves() -> None:
     day = 86_400
-    rows, times = np.array([0, 0, 1, 2]), np.array([0, 10 * day, 10 * day, 5 * day])
+    rows, times = np.array([0, 0, 1, 2]), np.array([day, 11 * day, 11 * day, 6 * day])
     np.testing.assert_allclose(decayed_popularity(rows, times, 4, 5.0), [1.25, 1.0, 0.5, 0.0])
     np.testing.assert_allclose(decayed_popularity(rows, 0 * times, 4, 5.0), [2, 1, 1, 0])
     assert decayed_popularity(rows[:0], times[:0], 2, 5.0).tolist() == [0, 0]

@@ -1,17 +1,34 @@
 -- Creates macros that turn raw text into values; every stage_*.sql uses the macros, so all formats are read alike.
--- The size of a time tells whether the unit is seconds, milli-, micro- or nanoseconds (1e11 s is the year 5138).
-create or replace temp macro seconds_of(number) as case
-    when abs(number) < 1e11 then try_cast(floor(number) as bigint)
-    when abs(number) < 1e14 then try_cast(floor(number / 1e3) as bigint)
-    when abs(number) < 1e17 then try_cast(floor(number / 1e6) as bigint)
-    when abs(number) < 1e20 then try_cast(floor(number / 1e9) as bigint)
+-- A number in digits becomes a double. DuckDB would also cast '1_000', which people write by mistake alone.
+create or replace temp macro number_of(raw) as case when not contains(raw, '_') then try_cast(raw as double) end;
+-- A text that stands for an absent value becomes null.
+create or replace temp macro present(raw) as case
+    when lower(trim(raw)) not in ('', '-', '\n', 'null', 'none', 'na', 'n/a') then trim(raw)
 end;
-create or replace temp macro unix_seconds(raw) as coalesce(
-    seconds_of(try_cast(raw as double)),
-    -- A time without an offset is UTC, because the session's time zone is UTC.
-    try_cast(floor(epoch(try_cast(raw as timestamptz))) as bigint),
-    try_cast(floor(epoch(try_strptime(raw, ['%m %d, %Y', '%d-%b-%Y', '%B %d, %Y', '%b %d, %Y', '%m/%d/%Y']))) as bigint)
-);
+create or replace temp macro present_time(raw) as case
+    when lower(present(raw)) not in ('nan', 'nat', 'undefined') and not regexp_full_match(raw, '[0:/. -]*0000[0:/. tTzZ-]*')
+    then present(raw)
+end;
+-- A review is written between 2 January 1970 and tomorrow. The first day after the epoch stands for a time of 0.
+create or replace temp macro latest_time() as epoch(current_timestamp)::bigint + 86400;
+create or replace temp macro possible_time(seconds) as case when seconds between 86400 and latest_time() then seconds end;
+-- A number of this size is a time from 1973 on in seconds, from 1979 on in milliseconds, or from 1973 on in micro- or
+-- nanoseconds. Other numbers may be dates such as 20170826 (1e7) or 201708261015 (1e11), or places in a sequence.
+create or replace temp macro unix_seconds(number) as try_cast(floor(case
+    when number >= 1e8 and number < 1e11 then number
+    when number >= 3e11 and number < 1e14 then number / 1e3
+    when number >= 1e14 and number < 1e17 then number / 1e6
+    when number >= 1e17 and number < 1e20 then number / 1e9
+end) as bigint);
+-- Reads a time whose writing leaves no doubt: unix seconds, or an ISO date. A time without an offset is UTC, because
+-- the session's time zone is UTC. If `pattern` is given, every time is read by the pattern, as in `strptime`.
+-- The step `read_times` reads all other times, after the whole column is known.
+create or replace temp macro clear_time(raw, pattern) as possible_time(case
+    when pattern is null then coalesce(
+        unix_seconds(number_of(raw)), try_cast(floor(epoch(try_cast(raw as timestamptz))) as bigint)
+    )
+    else try_cast(floor(epoch(try_strptime(raw, pattern))) as bigint)
+end);
 -- Amazon's files of 2018 write helpful votes as '1,234', files of 2023 as 1234, files of 2014 as [helpful, all].
 create or replace temp macro helpful_votes(vote, helpful_vote, helpful) as try_cast(replace(
     coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1)), ',', ''
@@ -22,14 +39,13 @@ create or replace temp macro number_of_text(words, min_text_length) as case
     when length(words) >= min_text_length then (hash(words) >> 1)::bigint
     else 0
 end;
-create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time) as case
+create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating) as case
     when trim(coalesce(reviewer_id, '')) = '' then 'no reviewer id'
     when trim(coalesce(movie_id, '')) = '' then 'no movie id'
     when raw_rating is not null and try_cast(raw_rating as double) is null then 'rating is not a number'
     when not isfinite(try_cast(raw_rating as double)) then 'rating is not finite'
     -- Training could not square a rating above 1e9 in single precision.
     when abs(try_cast(raw_rating as double)) > 1e9 then 'rating is out of range'
-    when raw_time is not null and unix_review_time is null then 'time cannot be read'
 end;
 -- Most lines of metadata hold 'Movies & TV', which has no entity, so the character after '&' is tested first.
 create or replace temp macro unescaped(raw) as case

@@ -1,7 +1,8 @@
 -- Creates the empty staging tables: one row per line of the review and metadata files, with our column names.
+-- `raw_time` holds a time that only the whole column of times explains; the step `read_times` reads it.
 create or replace table staged_reviews (
     file integer, line bigint, reviewer_id varchar, movie_id varchar, rating double, unix_review_time bigint,
-    verified boolean, style varchar, reviewer_name varchar, vote integer, review_text varchar, summary varchar,
+    raw_time varchar, verified boolean, style varchar, reviewer_name varchar, vote integer, review_text varchar, summary varchar,
     text_number bigint, reason varchar, row_text varchar
 );
 create or replace table staged_metadata (

@@ -2,6 +2,7 @@
 -- statement `stage_doubtful_reviews` reads all other lines, knows rarer notations and finds the reason for rejection.
 -- $path: a file of lines that are not blank; $size: the bytes of the file; $first_line: the number of the first line;
 -- $lines: the line numbers of all lines if not consecutive, else null; $file: the number of the source file;
+-- $time_pattern: the pattern of the times, as in `strptime`, or null;
 -- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with parsed as (
@@ -26,7 +27,7 @@ renamed as (
         coalesce(parsed.reviewerID, parsed.user_id) as reviewer_id,
         coalesce(parsed.parent_asin, parsed.asin) as movie_id,
         try_cast(coalesce(parsed.overall, parsed.rating) as double) as rating,
-        seconds_of(try_cast(coalesce(parsed.unixReviewTime, parsed.timestamp) as double)) as unix_review_time,
+        coalesce(parsed.unixReviewTime, parsed.timestamp) as raw_time,
         try_cast(coalesce(parsed.verified, parsed.verified_purchase) as boolean) as verified,
         nullif(nullif(parsed.style, ''), '{}') as style,
         nullif(parsed.reviewerName, '') as reviewer_name,
@@ -35,15 +36,19 @@ renamed as (
         coalesce(parsed.summary, parsed.title) as summary
     from parsed
 ),
+timed as (
+    select *, possible_time(unix_seconds(number_of(raw_time))) as unix_review_time from renamed
+),
 final as (
-    select * from renamed
+    select * from timed
     where trim(reviewer_id) <> '' and trim(movie_id) <> ''
         and reviewer_id[1] not in ('{', '[') and movie_id[1] not in ('{', '[')
         and abs(rating) <= 1e9
-        and unix_review_time is not null
+        and number_of(raw_time) is not null and $time_pattern is null
 )
 select
-    $file, line, reviewer_id, movie_id, rating, unix_review_time, verified, style, reviewer_name, vote,
+    $file, line, reviewer_id, movie_id, rating, unix_review_time,
+    case when unix_review_time is null then raw_time end, verified, style, reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,
     number_of_text(review_text, $min_text_length),

@@ -3,6 +3,7 @@
 -- number of each record if records may span lines, else null; $file: the number of the source file; $header_line: the
 -- line number of the header, or 0 without a header; $delimiter, $num_fields: the separator and the number of fields in
 -- a record; $*_field: the position of each column, counted from 1, or 0 if the file lacks the column;
+-- $time_pattern: the pattern of the times, as in `strptime`, or null;
 -- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with block as (
@@ -30,7 +31,7 @@ renamed as (
         fields[$reviewer_field] as reviewer_id,
         fields[$movie_field] as movie_id,
         nullif(trim(fields[$rating_field]), '') as raw_rating,
-        nullif(trim(fields[$time_field]), '') as raw_time,
+        fields[$time_field] as raw_time,
         try_cast(fields[$verified_field] as boolean) as verified,
         nullif(fields[$style_field], '') as style,
         nullif(fields[$reviewer_name_field], '') as reviewer_name,
@@ -40,17 +41,17 @@ renamed as (
     from cut
 ),
 timed as (
-    select *, unix_seconds(raw_time) as unix_review_time from renamed
+    select *, clear_time(raw_time, $time_pattern) as unix_review_time from renamed
 ),
 final as (
     select
         *,
-        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time))
-            as reason
+        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating)) as reason
     from timed
 )
 select
-    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
+    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time,
+    case when unix_review_time is null then present_time(raw_time) end, verified, style,
     reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,

@@ -1,5 +1,6 @@
 -- One row per line of Amazon reviews that `stage_amazon_reviews` left out, with a reason if the line is unusable.
 -- $texts: the lines; $lines: the line number of each line; $file: the number of the source file;
+-- $time_pattern: the pattern of the times, as in `strptime`, or null;
 -- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with numbered_lines as (
@@ -32,9 +33,9 @@ renamed as (
         coalesce(review.reviewerID, review.user_id) as raw_reviewer,
         coalesce(review.parent_asin, review.asin) as raw_movie,
         nullif(trim(coalesce(review.overall, review.rating)), '') as raw_rating,
-        nullif(trim(coalesce(review.unixReviewTime, review.timestamp, review.reviewTime)), '') as raw_time,
-        coalesce(unix_seconds(coalesce(review.unixReviewTime, review.timestamp)), unix_seconds(review.reviewTime))
-            as unix_review_time,
+        coalesce(
+            present_time(review.unixReviewTime), present_time(review.timestamp), present_time(review.reviewTime)
+        ) as raw_time,
         try_cast(coalesce(review.verified, review.verified_purchase) as boolean) as verified,
         nullif(nullif(review.style, ''), '{}') as style,
         nullif(review.reviewerName, '') as reviewer_name,
@@ -46,6 +47,7 @@ renamed as (
 identified as (
     select
         * exclude (raw_reviewer, raw_movie),
+        clear_time(raw_time, $time_pattern) as unix_review_time,
         -- A JSON object or list is no id, but a JSON string that looks like an object or list is an id.
         case
             when raw_reviewer[1] not in ('{', '[')
@@ -62,12 +64,12 @@ identified as (
 final as (
     select
         *,
-        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time))
-            as reason
+        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating)) as reason
     from identified
 )
 select
-    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time, verified, style,
+    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time,
+    case when unix_review_time is null then present_time(raw_time) end, verified, style,
     reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,

@@ -1,22 +1,24 @@
 -- One row per row of the view `source_rows`, which holds a Parquet file with our column names and all values as text.
 -- $file: the number of the source file;
+-- $time_pattern: the pattern of the times, as in `strptime`, or null;
 -- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with renamed as (
     select
         line, reviewer_id, movie_id, verified, style, reviewer_name, vote, review_text, summary,
         nullif(trim(rating), '') as raw_rating,
-        nullif(trim(time), '') as raw_time
+        time as raw_time
     from source_rows
 ),
 timed as (
-    select *, unix_seconds(raw_time) as unix_review_time from renamed
+    select *, clear_time(raw_time, $time_pattern) as unix_review_time from renamed
 ),
 final as (
-    select *, rejection_reason(reviewer_id, movie_id, raw_rating, raw_time, unix_review_time) as reason from timed
+    select *, rejection_reason(reviewer_id, movie_id, raw_rating) as reason from timed
 )
 select
     $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time,
+    case when unix_review_time is null then present_time(raw_time) end,
     try_cast(verified as boolean), nullif(style, ''), nullif(reviewer_name, ''), try_cast(vote as integer),
     case when $with_text then review_text end,
     case when $with_text then summary end,
