@@ -287,6 +287,6 @@ def test_one_wrong_time_does_not_make_all_others_old() -> None:
     times = np.full(100, START)
     expected = decayed_popularity(rows, times, 2, 100.0)
     wrong = np.append(times, START + 20 * 365 * 86_400)
-    np.testing.assert_allclose(decayed_popularity(np.append(rows, 1), wrong, 2, 100.0), [*expected, 0, 1])
+    np.testing.assert_allclose(decayed_popularity(np.append(rows, 1), wrong, 2, 100.0), expected + np.array([0, 1]))
     without = np.append(times, 0)
-    np.testing.assert_allclose(decayed_popularity(np.append(rows, 1), without, 2, 100.0), [*expected, 0, 1])
+    np.testing.assert_allclose(decayed_popularity(np.append(rows, 1), without, 2, 100.0), expected + np.array([0, 1]))
