@@ -283,10 +283,8 @@ def test_the_order_that_makes_most_dates_possible_is_taken(
 def test_one_wrong_time_does_not_make_all_others_old() -> None:
     import numpy as np
 
-    rows = np.array([0] * 60 + [1] * 40)
-    times = np.full(100, START)
-    expected = decayed_popularity(rows, times, 2, 100.0)
-    wrong = np.append(times, START + 20 * 365 * 86_400)
-    np.testing.assert_allclose(decayed_popularity(np.append(rows, 1), wrong, 2, 100.0), expected + np.array([0, 1]))
-    without = np.append(times, 0)
-    np.testing.assert_allclose(decayed_popularity(np.append(rows, 1), without, 2, 100.0), expected + np.array([0, 1]))
+    rows, times = np.array([0] * 60 + [1] * 40), np.full(100, START)
+    expected = decayed_popularity(rows, times, 2, 100.0) + np.array([0, 1])
+    more = np.append(rows, 1)
+    for odd in (START + 20 * 365 * 86_400, 0):
+        np.testing.assert_allclose(decayed_popularity(more, np.append(times, odd), 2, 100.0), expected)
