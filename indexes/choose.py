@@ -154,7 +154,7 @@ def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: 
 def num_bytes(num_vectors: int, dim: int, kind: str) -> int:
     """Returns how many bytes the vectors of an index take on disk.
 
-    The vectors take the same number of bytes in memory after searches have read all vectors.
+    After searches have read all vectors, the vectors take the same number of bytes in memory as on disk.
     """
     if kind == "flat":
         return num_vectors * dim * _BYTES_OF_NUMBER["full"]

@@ -1,8 +1,8 @@
 """Searches for many queries at once, by one matrix product of the queries and the strongest vectors.
 
-One matrix product takes far less time than a separate search for each query. After the matrix product,
-picking the k highest scores of each query takes most of the time. To pick the k highest scores of a query
-faster, the scores are divided into groups of eight, and only the k groups with the highest maxima are
+One matrix product takes far less time than a separate search for each query. Picking the k highest scores of
+each query takes more time than the matrix product that computes the scores. To pick the k highest scores of a
+query faster, the scores are divided into groups of eight, and only the k groups with the highest maxima are
 searched. The k highest scores always lie in the k groups with the highest maxima.
 """
 
@@ -84,8 +84,8 @@ def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
 
     The inner product of a query q and a vector v is at most m · v + |q - m| |v|, where m is the mean of all
     queries (Cauchy-Schwarz inequality). The function ranks each vector v by m · v + r |v|, where m is the
-    mean of the sampled `queries` and r is the median distance of a query from m. The length |v| leaves out
-    the dimensions in which all sampled queries are equal.
+    mean of the sampled `queries` and r is the median distance of a query from m. The length |v| of a vector
+    counts only the dimensions in which the sampled queries differ.
 
     Returns:
         The rows of the vectors, int64 [number], ascending.

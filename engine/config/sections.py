@@ -202,7 +202,7 @@ class RatingConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursConfig(_Section):
-    """Sizes the tables of neighbours (similar movies), which supply candidates and add to scores."""
+    """Sets the sizes of the tables of similar movies, which give candidates and add to scores."""
 
     num_neighbours: Count = 200
     """The number of neighbours that are kept of each movie. Lower `num_neighbours` when the index takes too
@@ -221,7 +221,7 @@ class NeighboursConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdConfig(_Section):
-    """Says how cold movies enter the index: movies that have metadata but too few reviews to train on."""
+    """Says how cold movies, which have metadata but too few reviews to train on, enter the index."""
 
     enabled: bool = True
     """Take cold movies into the index, with vectors that are predicted from metadata. Turn `enabled` off when

@@ -118,7 +118,7 @@ def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
 
 
 def to_mapping(section: Any) -> dict[str, Any]:
-    """Turns a section of settings into plain values that JSON can hold; `from_mapping` reverses this."""
+    """Turns a section of settings into plain values that JSON can hold; `from_mapping` turns them back."""
     return {field.name: _plain(getattr(section, field.name)) for field in dataclasses.fields(section)}
 
 
@@ -147,7 +147,8 @@ def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str 
 def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
     """Splits `section.key=value` into the setting's dotted name and a value of the setting's type.
 
-    A tuple is written `64,32`, and a mapping `a=b,c=d`; the text `none` sets an optional setting to None.
+    In an assignment, a tuple is written `64,32`, and a mapping is written `a=b,c=d`; the text `none` sets an
+    optional setting to None.
 
     Raises:
         ConfigError: the assignment has no `=`, the setting is unknown, or the value has the wrong type.

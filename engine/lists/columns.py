@@ -1,8 +1,9 @@
 """Makes the top lists of very many reviewers as arrays of rows and scores, to be written to files.
 
 All lists of a batch of reviewers are made at once, unless an option other than `all_variants` is set.
-`ListMaker` makes lists one by one if another option is set, and makes every list again that holds fewer than
-k movies. The lists made at once hold the same movies as the lists made one by one.
+`ListMaker` makes the lists one by one if an option other than `all_variants` is set. `ListMaker` also makes
+every list again that would hold fewer than k movies. Lists that are made at once hold the same movies as
+lists that are made one by one.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The scores of different members have different scales, so that a plain mean of the scores would follow the
 member whose scores have the largest standard deviation. To give all members the same influence, each member's
 scores are normalised to mean 0 and standard deviation 1 over the unseen candidates of all members. The
-options of a list do not change the normalisation.
+normalisation of the members' scores does not depend on the options of a list.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class Group(Recipient):
         return found if include_seen else np.setdiff1d(found, self.seen_rows, assume_unique=True)
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores some movies for the group, by the strategy.
+        """Scores some movies for the group, according to the group's strategy.
 
         With the strategy "average", the chance of each rating level is the mean of the members' chances. With
-        the strategy "least-misery", the chances of a movie's rating levels are the chances for the member
-        whose predicted rating of the movie is lowest.
+        the strategy "least-misery", the chances of rating levels are copied from the member whose predicted
+        rating of the movie is lowest.
         """
         parts = [member.scores(movie_rows) for member in self._members]
         score = self._combined(self._normalised([part.score for part in parts]))
@@ -121,7 +121,11 @@ class Group(Recipient):
         return list(zip(*columns, strict=True))
 
     def _normalised(self, scores: Sequence[Floats]) -> Doubles:
-        """Subtracts each member's mean score, divides by the deviation: float64 [num_members, num_movies]."""
+        """Subtracts each member's mean from the member's scores, and divides by the standard deviation.
+
+        Returns:
+            float64 [num_members, num_movies].
+        """
         normalised: Doubles = (np.stack(scores) - self._means[:, None]) / self._spreads[:, None]
         return normalised
 

@@ -37,7 +37,7 @@ class RatedFields(TypedDict, total=False):
 
 
 class _Pool(NamedTuple):
-    """Holds the movies from which a list is chosen: those of highest score among all that may be listed."""
+    """Holds the movies from which a list is chosen: the movies of highest score that may be listed."""
 
     rows: Rows
     """The rows of the movies, int64 [num], highest score first, and by row among equal scores."""
@@ -85,7 +85,7 @@ class ListMaker:
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
         """Makes the top list of each reviewer, highest score first, and by movie id among equal scores.
 
-        A list holds fewer than k movies only if fewer than k movies meet the conditions of the options.
+        A top list holds fewer than k movies only if fewer than k movies meet the conditions of the options.
 
         Raises:
             ConfigError: `k` is less than 1, or an option is out of range.
@@ -116,9 +116,9 @@ class ListMaker:
     def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
         """Makes one top list for a recipient of any kind, such as a group or an unknown reviewer.
 
-        If the options name or filter movies, every movie that meets the options is scored. If the options set
-        no condition on movies, the movies of `candidates` are scored, or every movie if fewer than k
-        candidates may be listed.
+        If the options name or filter movies, every movie that meets the conditions of the options is scored.
+        If the options set no condition on movies, the movies of `candidates` are scored, or every movie if
+        fewer than k candidates may be listed.
 
         Args:
             recipient: the recipient of the list.
@@ -192,7 +192,8 @@ class ListMaker:
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
         """Ranks the variants of films: returns a number for each movie, highest for the variant to list.
 
-        A variant in the wanted format comes before other variants; otherwise the number of reviews decides.
+        A variant in the wanted format ranks before all other variants of the film; among other variants, the
+        variant with most reviews ranks first.
         """
         preference: Doubles = self.movie_counts[rows].astype(np.float64)
         if options.format_preference is None:

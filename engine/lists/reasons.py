@@ -143,7 +143,7 @@ def _contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Double
 def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -> Doubles:
     """Returns how much each review adds to the relevance of each movie, float64 [num_movies, num_reviews].
 
-    Relevance includes the similarity of a movie to the reviewed movies in the movie's list of neighbours.
+    The relevance of a movie includes a term for each reviewed movie that is a neighbour of the movie.
     """
     head = model.relevance
     ages = np.arange(len(history.movie_rows), 0, -1)
@@ -171,9 +171,9 @@ def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     """Leaves out each review of a history in turn, and sums the weighted terms of the remaining reviews.
 
-    The weight of a review falls with its age, which counts the reviews from the latest to the review. If a
-    review is left out, the age of every older review falls by one, so that every older review gets the weight
-    that the next newer review had.
+    The age of a review is its number if the reviews are counted from the latest review; the weight of a
+    review falls with its age. If a review is left out, the age of every older review falls by one, so that
+    every older review gets the weight that the next newer review had.
 
     Args:
         terms: the term of each review in the score of each movie, float64 [num_movies, num_reviews], oldest

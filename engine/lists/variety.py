@@ -29,11 +29,11 @@ def pool_size(k: int) -> int:
 def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
     """Lowers the scores of movies with many reviews, to make a list prefer lesser known movies.
 
-    Each movie gets a penalty: the logarithm of one more than the movie's number of reviews. The penalties are
-    centred, scaled to the standard deviation of the scores, multiplied by the novelty, and subtracted from
-    the scores. With novelty 1, a penalty one standard deviation above the mean lowers a score by one standard
-    deviation of the scores. For the same candidates, a higher novelty never raises the mean logarithm of the
-    numbers of reviews of the k best movies.
+    Each movie gets a penalty: the logarithm of one more than the movie's number of reviews. The penalties of
+    all movies are centred, scaled to the standard deviation of the scores, multiplied by the novelty, and
+    subtracted from the scores. With novelty 1, a penalty one standard deviation above the mean lowers a score
+    by one standard deviation of the scores. For the same candidates, a higher novelty never raises the mean
+    logarithm of the numbers of reviews of the k best movies.
 
     Args:
         scores: the score of each movie, [num].
@@ -53,16 +53,14 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
 def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity: float) -> Rows:
     """Chooses k movies that score high and are unlike each other; returns their positions, ascending.
 
-    1. For each weight of `_TRADE_OFFS`, a list of k movies is grown by maximal marginal relevance (Carbonell
-       and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The grown lists do not depend
-       on `diversity`.
-    2. Among the grown lists, the list with the highest `(1 - diversity) * score + diversity * list_diversity`
-       is returned. The mean score and the diversity of a list are first scaled to 0 to 1 over all grown
-       lists.
+    One list of k movies is grown with each weight of `_TRADE_OFFS`, by maximal marginal relevance (Carbonell
+    and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The list with the highest `(1 -
+    diversity) * score + diversity * list_diversity` is returned. To compare the lists, the mean scores and
+    the diversities of all grown lists are scaled to 0 to 1.
 
-    A greedily grown list is not always more diverse if similarity to the chosen movies weighs more. Choosing
-    among fixed lists makes sure that a higher `diversity` never returns a less diverse list or a list of
-    higher score.
+    Raising the weight of similarity does not always make a greedily grown list more diverse. Choosing among
+    lists that do not depend on `diversity` makes sure that a higher `diversity` never returns a less diverse
+    list or a list of higher score.
 
     Args:
         scores: the score of each movie, float64 [num], descending.

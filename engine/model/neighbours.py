@@ -120,7 +120,9 @@ class NeighbourTable:
     def _held(
         self, ascending: Rows, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
     ) -> tuple[Rows, Rows, NDArray[np.float32]]:
-        """Finds which neighbours of some movies occur in `ascending`, which holds pairs like `spread`.
+        """Finds which pairs in `ascending` hold a neighbour of one of some movies.
+
+        A pair of reviewer and neighbour is one number `place * num_movies + movie_row`.
 
         Returns:
             For each neighbour found: the neighbour's position in `ascending`, the position in `movie_rows` of
@@ -151,8 +153,8 @@ class NeighbourTable:
 class MovieSums(NamedTuple):
     """Holds a sparse vector: a number for some movies, and 0 for every other movie.
 
-    A vector for several reviewers has a number for pairs of reviewer and movie; `rows` then holds each pair
-    as `place * num_movies + movie_row`, where `place` is the position of the reviewer.
+    If a sparse vector is for several reviewers, `rows` holds pairs of reviewer and movie. A pair is one
+    number `place * num_movies + movie_row`, where `place` is the position of the reviewer.
     """
 
     rows: Rows
@@ -163,7 +165,7 @@ class MovieSums(NamedTuple):
     """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the numbers of some movies, or of a slice of all movies: float64 [num]."""
+        """Returns the vector's numbers for some movies, or for a slice of all movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -178,8 +180,8 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating to expect from the movie's mean and the reviewer's mean.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    From each number in `above_means`, the mean of the same reviewer's numbers is subtracted, reduced towards
-    0 if the reviewer has few reviews.
+    From each number in `above_means`, the mean of the same reviewer's numbers is subtracted; the mean is
+    reduced towards 0 if the reviewer has few reviews.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -192,7 +194,7 @@ def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Computes a reviewer's mean stars for movies' neighbours: from all reviews, and without each review.
+    """Computes the mean stars that a reviewer gave the neighbours of movies, with and without each review.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.
@@ -225,7 +227,13 @@ class NeighbourRatings:
     """float64 [num_reviews], each review's stars above expectation, from `stars_above_expectation`."""
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the mean stars of each pair of reviewer and movie in `keys`: float64 [num]."""
+        """Averages the stars above expectation of a movie's neighbours, for each pair in `keys`.
+
+        A pair of reviewer and movie is one number `place * num_movies + movie_row`.
+
+        Returns:
+            float64 [num].
+        """
         rows, places = self.histories.movie_rows, self.histories.places
         amounts = self.stars, np.ones(len(rows))
         if isinstance(keys, slice) or len(keys) > self.table.num_neighbours(rows):

@@ -69,7 +69,7 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Returns, for each review, its reviewer's rating-head vector as pooled from the other reviews alone."""
+    """Computes the reviewer's vector for each review, pooled from the reviewer's other reviews only."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
     # `RatingHead.tastes` divides by the root of reviews + 1: without one review, the history's length.

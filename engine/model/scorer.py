@@ -40,7 +40,7 @@ def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]
 class Model:
     """Scores movies for reviewers, with arrays in memory or memory-mapped from an index directory.
 
-    If the data has no ratings, `rating` and `rating_neighbours` are None.
+    If the data has no ratings, the attributes `rating` and `rating_neighbours` are None.
 
     Attributes:
         neighbours: the similar movies of each movie; two movies are similar if many reviewers reviewed both.
@@ -171,8 +171,8 @@ class Model:
     def near(self, histories: Histories) -> MovieSums:
         """Sums the similarities of each movie to the movies in each reviewer's history.
 
-        In the sum, the n-th last review of a history weighs `n ** -recency_power`, times the weight of its
-        rating level in `Model.review_weights`.
+        The n-th last review of a history weighs `n ** -recency_power`, times the weight of its rating level
+        in `Model.review_weights`.
         """
         rows, places, count = histories.movie_rows, histories.places, len(histories)
         fading = recency_weights(histories.ages, self.relevance.recency_power)
@@ -236,7 +236,8 @@ class Model:
     ) -> Floats:
         """Predicts the chance of each rating level for pairs of reviewer and movie, [num, num_levels].
 
-        The array `places` holds the position of each pair's reviewer in `reviewers`.
+        The array `places` holds, for each pair of reviewer and movie, the position of the reviewer in
+        `reviewers`.
         """
         tastes = None if reviewers.tastes is None else reviewers.tastes.take(places)
         ratings = reviewers.neighbour_ratings

@@ -1,14 +1,11 @@
 """Finds the reviewers for whom a movie scores highest, leaving out reviewers who have seen the movie.
 
-Three steps find the same reviewers as scoring the movie for every reviewer, but faster:
-
-1. The relevance of the movie to a reviewer is a sum with one term for each of the reviewer's reviews. The
-   terms are computed once for each reviewed movie, and then one pass over all reviews computes every
-   reviewer's sum.
-2. Ratings are predicted in descending order of relevance, because the chance of a like can only lower a
-   score.
-3. The prediction of ratings ends as soon as no remaining reviewer can have a higher score than the k best
-   reviewers found.
+The result is the same as if the movie were scored for every reviewer, but is found faster. The relevance of
+the movie to a reviewer is a sum with one term for each of the reviewer's reviews. The term of each reviewed
+movie is computed only once, and then one pass over all reviews computes the relevance to every reviewer.
+Ratings are predicted in descending order of relevance, because the chance of a like can only lower a score.
+The prediction of ratings ends as soon as no remaining reviewer can have a higher score than the k best
+reviewers found.
 """
 
 from __future__ import annotations

@@ -59,7 +59,8 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
     head, and the cosine of their histories. A history is represented by a vector with two numbers for each
     movie: 1 if the reviewer reviewed the movie, and by how many stars the rating exceeds the expected rating.
-    Both numbers of a movie are multiplied by log(number of all reviewers / number of the movie's reviewers).
+    In the vector of a history, both numbers of a movie are multiplied by log(number of all reviewers / number
+    of the movie's reviewers).
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))
@@ -74,7 +75,7 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
 
 
 def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
-    """Returns each history's cosine with one history, float64, and number of movies in common, int64."""
+    """Compares all histories with one: returns cosines, float64, and numbers of common movies, int64."""
     num_reviewers = len(model.histories)
     movie_counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
     rarity = np.log(np.maximum(num_reviewers, 1) / np.maximum(movie_counts, 1)) ** 2

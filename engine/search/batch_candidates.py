@@ -1,14 +1,12 @@
 """Finds candidates for very many reviewers at once, with a few large array operations.
 
-1. One matrix product computes the inner products of the vectors of many reviewers and the vectors of the
-   index.
-2. Among the unseen movies that the index found for a reviewer, let s be the k-th highest score. Let b be the
-   lowest inner product of a movie that the index found for a reviewer, so that no movie outside the result
-   has an inner product above b.
-3. While b > s, the index is asked again for twice as many movies.
-4. A neighbour of a movie in the reviewer's history becomes a candidate only if its similarity adds at least s
-   - b to its score. A movie that is no candidate scores below k candidates, because the term for the chance
-   of a like is a logarithm and never above 0 (threshold algorithm of Fagin, Lotem & Naor 2003).
+One matrix product computes the inner products of the vectors of many reviewers and the vectors of the index.
+The index is asked for more and more movies for a reviewer, until no movie outside the result can have a
+higher inner product than the k-th highest score of the unseen movies found. A movie that the index did not
+find becomes a candidate only if the movie is a neighbour of a movie in the reviewer's history, and if the
+neighbour's similarity can make up for the low inner product. A movie that does not become a candidate scores
+below k candidates, because the term for the chance of a like is a logarithm and never above 0 (threshold
+algorithm of Fagin, Lotem & Naor 2003).
 """
 
 from __future__ import annotations
@@ -20,8 +18,8 @@ from engine.model.values import Reviewers
 from engine.search.candidates import LENGTH_STEP, CandidateSource
 
 _LEAST = 32
-"""The least number of movies that the index is asked for; if the index found fewer movies, the bound b would
-be too high to leave out many neighbours."""
+"""The least number of movies that the index is asked for; if the index found fewer movies, too many
+neighbours would become candidates."""
 _ROUNDING = 1e-5
 """The tolerance, relative to a score, for rounding errors from summing in a different order."""
 

@@ -3,8 +3,8 @@
 Predicting the rating of a movie by a reviewer is the slowest part of a score, and the rating adds a term that
 is never above 0. A movie cannot be in a list of k movies if its score without the rating is below the full
 scores of k other movies. Ratings are predicted in descending order of the scores without ratings, until no
-other movie can enter the list (threshold algorithm of Fagin, Lotem & Naor 2003). The lists equal the lists
-that would be made if every candidate's rating were predicted by `Model.rescore`.
+other movie can enter the list (threshold algorithm of Fagin, Lotem & Naor 2003). The top lists equal the
+lists that would be made if every candidate's rating were predicted by `Model.rescore`.
 """
 
 from __future__ import annotations

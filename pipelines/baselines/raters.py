@@ -25,7 +25,8 @@ class Constants:
     """Predicts the same for every pair: the mean, the median and the level shares of the training ratings.
 
     Among all constants, the mean has the least squared error, and the median has the least absolute error. A
-    model is useful only if its errors are smaller than the errors of the mean and of the median.
+    rating model is useful only if its errors are smaller than the errors of always predicting the mean or the
+    median.
     """
 
     def __init__(self, reviews: Reviews) -> None:

@@ -21,7 +21,7 @@ class Ranker(Protocol):
     """Scores all movies for reviewers, so that movies can be ranked by score."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies for n reviewers, also movies that they reviewed: float32 [n, num_movies]."""
+        """Scores all movies for n reviewers, including reviewed movies: float32 [n, num_movies]."""
         ...
 
 

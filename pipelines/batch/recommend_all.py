@@ -48,12 +48,12 @@ def recommend_all(
     processes: int = 0,
     **options: Unpack[ListArguments],
 ) -> dict[str, Any]:
-    """Writes the lists of the k best movies of all reviewers, or of some reviewers, to files.
+    """Writes lists of the k best movies to files, one list for each reviewer or for each of some reviewers.
 
     If a run is killed, calling the function again with the same arguments resumes the run. The files have the
     columns reviewer_id, rank, movie_id, score, relevance, predicted_rating and like_probability. The lists
-    are in the order of the reviewers, and equal the lists of `Engine.recommend`. A list holds fewer than k
-    movies only if fewer than k movies match the options.
+    are in the order of the reviewers, and equal the lists of `Engine.recommend`. A top list holds fewer than
+    k movies only if fewer than k movies match the options.
 
     Args:
         index: the directory of the index.

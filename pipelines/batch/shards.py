@@ -5,9 +5,9 @@
     |- part-00000.parquet           the lists of the first shard of reviewers, and so on
     `- .part-00001.parquet.4711     a shard that process 4711 is writing, or was writing when it was killed
 
-A process writes the lists of a shard to a file whose name begins with a dot. When the file is complete, the
-process flushes the file to disk and renames the file; `progress.json` then records the shard. A file whose
-name does not begin with a dot is always complete, and the lists of a shard are never in two files.
+A process writes the lists of a shard to a file whose name begins with a dot. When the file of a shard is
+complete, the process flushes the file to disk and renames the file; `progress.json` then records the shard. A
+file whose name does not begin with a dot is always complete, and the lists of a shard are never in two files.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Estimates the memory, disk space and time that a build will take, before the build starts.
 
-1. `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files hold. Reviews
-   that a filter will drop are counted too, so that a build with filters takes less than estimated.
-2. The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie
-   takes, as measured on builds of synthetic data sets.
-3. A short benchmark compares the speed of this machine with the speed of the machine on which the costs were
-   measured; the estimated times are scaled by the ratio of the two speeds.
+The file `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files of a build
+hold. Reviews that a filter will drop are counted too, so that a build with filters takes less than estimated.
+The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes,
+as measured on builds of synthetic data sets. A short benchmark compares the speed of this machine with the
+speed of the machine on which the costs were measured; the estimated times are scaled by the ratio of the two
+speeds.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def check_plan(
     """Raises ConfigError if a build is estimated to need more memory or disk space than the machine has.
 
     A build is not checked if all files together have at most `SMALL` bytes. A build with the setting
-    `ingest.where` is not checked, because nobody knows which share of the reviews the condition keeps.
+    `ingest.where` is not checked, because the share of the reviews that the condition keeps is unknown.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -240,7 +240,7 @@ def _machine(output: Path) -> dict[str, int]:
 
 
 def memory_limit() -> int:
-    """Returns the bytes of memory that this process may use, by the machine and by a control group."""
+    """Returns how many bytes of memory the machine and a control group allow this process to use."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP_LIMITS:
         try:

@@ -29,7 +29,7 @@ index."""
 def resumable_work(
     directory: Path, reviews: Sequence[Path], metadata: Sequence[Path], config: Config, *, resume: bool
 ) -> Iterator[Checkpoints]:
-    """Creates the work directory of a build or reopens an interrupted build's; yields the checkpoints in it.
+    """Creates or reopens the work directory of a build, and yields the checkpoints in the directory.
 
     The caller must hold the lock on the index directory. The work directory is kept if the process is killed
     or interrupted, or raises an unexpected error. The work directory is removed after an EngineError, because

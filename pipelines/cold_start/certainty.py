@@ -35,7 +35,7 @@ def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.intege
 
     Ratings of a reviewed movie are predicted as if the movie were cold: the movie's vector is predicted from
     its words, by a mapping that was learned on other movies. A review is left out of the reviewer's history
-    when its rating is predicted. The shift is 0 if the model has no ratings.
+    when its rating is predicted. The shift of the log scale is 0 if the model has no ratings.
 
     Args:
         model: the trained model.

@@ -51,7 +51,7 @@ def insert_movies(
 def insert_into_table(
     table: NeighbourTable, new_rows: NDArray[np.integer], edges: Edges | None
 ) -> NeighbourTable:
-    """Returns a neighbour table with inserted movies, which get the rows `new_rows`, ascending.
+    """Inserts movies into a neighbour table at the ascending rows `new_rows`; returns the new table.
 
     The pairs of an inserted movie and an old movie are given by `edges`; without `edges`, the inserted movies
     have no neighbours. In an old movie's list of neighbours, new neighbours come after old neighbours.

@@ -49,7 +49,7 @@ class ColdStart:
 
 
 class Joined(NamedTuple):
-    """Holds a model that includes cold movies, and the parameters that the cold movies' vectors come from."""
+    """Holds a model that includes cold movies, and the parameters that predicted the cold movies' vectors."""
 
     model: Model
     start: ColdStart
@@ -180,7 +180,7 @@ def join_cold_movies(
 
 
 def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
-    """Finds how much to lower cold movies' biases, so that they take at most `share` of the top tens."""
+    """Finds how far to lower the biases of cold movies to limit their share of top tens to `share`."""
     num_reviewers = len(joined.histories)
     spread_rows = np.linspace(0, num_reviewers - 1, min(_SHIFT_REVIEWERS, num_reviewers)).astype(np.int64)
     reviewer_rows = np.unique(spread_rows)

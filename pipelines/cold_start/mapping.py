@@ -65,7 +65,7 @@ class MovieVectors(NamedTuple):
         )
 
     def into(self, model: Model) -> Model:
-        """Returns a copy of a model in which these vectors replace the movie vectors."""
+        """Returns a copy of a model in which the vectors of this object replace the movie vectors."""
         rating = model.rating
         if rating is not None:
             parts = (self.rating_movie_vectors, self.rating_history_vectors, self.movie_means)
@@ -97,10 +97,9 @@ class MovieVectors(NamedTuple):
 class ColdMapping:
     """Maps the words of movies to the vectors of movies, with parameters that an index stores as arrays.
 
-    1. The words of a movie are weighted by rarity (TF-IDF).
-    2. A truncated singular value decomposition reduces the TF-IDF weights to a few features (latent semantic
-       analysis).
-    3. Ridge regression maps the features to vectors; a movie with few words gets nearly the mean vector.
+    The words of a movie are first weighted by rarity (TF-IDF). A truncated singular value decomposition then
+    reduces the TF-IDF weights to a few features (latent semantic analysis). Finally, ridge regression maps
+    the features to vectors; a movie with few words gets nearly the mean vector.
     """
 
     columns: NDArray[np.int32]

@@ -138,11 +138,11 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
     """Estimates the neighbours of cold movies from the neighbours of the movies with similar metadata.
 
-    Let S be the movies whose metadata is most similar to a cold movie's metadata, as given by `nearest`. The
-    weight of a cold movie and a movie m is estimated by the weighted mean of the weights of m with the movies
-    in S. If m itself is in S, `slope` times the similarity of m to the cold movie is added. Each cold movie
-    keeps its `num_neighbours` strongest neighbours, and becomes a neighbour of the `num_neighbours` movies
-    with the largest weights.
+    The weight of a cold movie and another movie is estimated by a weighted mean: the mean of the other
+    movie's weights with the movies whose metadata is most similar to the cold movie's metadata. If the
+    metadata of the other movie is itself among the most similar, `slope` times the similarity of the two
+    movies is added to the estimated weight. Each cold movie keeps its `num_neighbours` strongest neighbours,
+    and becomes a neighbour of the `num_neighbours` movies with the largest weights.
     """
     matrix = matrix_of(table)
     outgoing = _estimate(matrix, nearest, slope, num_neighbours)

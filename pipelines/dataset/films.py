@@ -31,8 +31,8 @@ _PART_WORDS = frozenset({"season", "series", "volume", "part", "episode", "chapt
 def film_rows(titles: Sequence[str | None]) -> Rows:
     """Returns the number of each movie's film, int64 [num_movies], from the titles of the movies.
 
-    Movies that are variants of one film get equal numbers. A movie without a title (None) is a film of its
-    own.
+    Movies that are variants of one film get the same number, and all other movies get different numbers. A
+    movie without a title (None) is a film of its own.
 
     >>> film_rows(["Laura", None, "Laura [VHS]", None]).tolist()
     [0, 1, 0, 2]
@@ -87,8 +87,8 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Row
 def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
     """Tells whether two titles may name one film: the years agree, and one title has all words of the other.
 
-    Titles that differ in a number, or in a word for a part such as "season", name two films. This rule is
-    needed because shops also copy reviews between the seasons of a series.
+    Titles that differ in a number, or in a word for a part such as "season", name two films. Numbers and
+    words for parts are compared because shops also copy reviews between the seasons of a series.
     """
     if None not in (first.year, second.year) and first.year != second.year:
         return False

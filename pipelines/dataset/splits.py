@@ -21,7 +21,7 @@ class Split(NamedTuple):
 
 
 def hold_out_last(reviews: Reviews, share: float) -> Split:
-    """Holds out the latest reviews of each reviewer: the share `share`, 0 to 1, of the reviewer's reviews.
+    """Holds out a share, 0 to 1, of each reviewer's reviews: the latest reviews of the reviewer.
 
     At least one review is held out of each reviewer with three or more reviews. No review is held out of a
     reviewer with one or two reviews if `share` times the number of reviews is less than 1. The only review of
@@ -43,7 +43,10 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
 
 
 def follows_time(reviews: Reviews, config: Config) -> bool:
-    """Tells whether reviews are ordered by time; with the setting "auto", reviews are if the times differ."""
+    """Tells whether the order of the reviews is their order in time, by the setting `split.order`.
+
+    With the setting "auto", the reviews are ordered by time if not all times are equal.
+    """
     if config.split.order == "auto":
         return bool(len(reviews)) and bool(reviews.times.min() < reviews.times.max())
     return config.split.order == "time"
@@ -52,11 +55,11 @@ def follows_time(reviews: Reviews, config: Config) -> bool:
 def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
     """Tells whether held-out reviews look like a random sample of each reviewer's reviews.
 
-    A review drawn at random from n + 1 reviews is older than the newest of the other n reviews with a chance
-    of n / (n + 1). From this chance follows how many held-out reviews of a random sample would be older than
-    the newest training review of their reviewer. If more than half as many held-out reviews are older, the
-    held-out reviews count as a random sample. Held-out reviews that are exactly as old as the newest training
-    review are not counted.
+    The function counts the held-out reviews that are older than the newest training review of the same
+    reviewer. If the held-out reviews are a random sample, a held-out review of a reviewer with n training
+    reviews is older than the newest training review with a chance of n / (n + 1). The held-out reviews count
+    as a random sample if more than half of the number that these chances predict are older. Held-out reviews
+    that are exactly as old as the newest training review of the same reviewer are not counted.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)
@@ -70,8 +73,8 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 def in_order(reviews: Reviews, config: Config) -> Reviews:
     """Shuffles the reviews of each reviewer, unless `follows_time` says that their order is their time.
 
-    After the shuffle, which uses the seed of the configuration, the last reviews of a reviewer are a random
-    sample of the reviewer's reviews.
+    The last of a reviewer's shuffled reviews are a random sample of the reviewer's reviews. The seed of the
+    configuration decides the order.
     """
     if follows_time(reviews, config):
         return reviews

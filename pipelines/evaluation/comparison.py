@@ -118,7 +118,7 @@ def _interval(name: str, parts: PerReviewer, seed: int) -> tuple[float, float]:
 
 
 def verdicts(mean: Figures, p_values: Figures, reference: str) -> dict[str, str]:
-    """Writes a sentence for each model that learns from sentiment, which says whether sentiment helped.
+    """Writes, for each model that learns from sentiment, a sentence that says whether sentiment helped.
 
     The mean figures of a model over the folds are compared with the mean figures of `reference`, which is the
     model that learns from stars alone. A difference between two models counts as real if its p-value is below

@@ -28,7 +28,9 @@ memory."""
 
 
 class PerReviewer(NamedTuple):
-    """Holds each reviewer's part in a figure; the figure is `sum(sums) / sum(weights)`, and RMSE its root.
+    """Holds each reviewer's part in a figure, such as MAE: a sum over the reviewer's reviews, and a weight.
+
+    The figure of all reviewers is `sum(sums) / sum(weights)`, or the square root of this ratio for RMSE.
 
     The arrays `sums` and `weights` are float64 [num_reviewers]. The weight of a reviewer is 0 if nothing was
     measured for the reviewer.

@@ -27,9 +27,10 @@ class GivenCandidates(NamedTuple):
     in the reviews."""
 
     def with_held_out(self, held_out: Reviews) -> Rows:
-        """Adds the held-out movies of the candidates' reviewers: returns all pairs that are ranked.
+        """Adds held-out movies to the candidates: returns all pairs of reviewer and movie to rank.
 
-        Each pair is one number `reviewer_row * num_movies + movie_row`, int64 [num_pairs], ascending.
+        Each pair of reviewer and movie is one number `reviewer_row * num_movies + movie_row`, int64
+        [num_pairs], ascending.
         """
         reviewers = np.unique(self.keys // held_out.num_movies)
         return np.union1d(self.keys, pair_keys(held_out)[np.isin(held_out.reviewer_rows, reviewers)])
@@ -38,8 +39,8 @@ class GivenCandidates(NamedTuple):
 def read_candidates(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> GivenCandidates:
     """Reads the candidate movies of each reviewer from a file in UTF-8, separated by commas or tabs.
 
-    A line holds a reviewer's id and one or more movie ids. A reviewer may have several lines. A first line
-    that begins with `reviewer` or `reviewer_id` is a heading.
+    A line holds a reviewer's id and one or more movie ids. The file of candidates may hold several lines for
+    the same reviewer. A first line that begins with `reviewer` or `reviewer_id` is a heading.
 
     Args:
         path: the file.

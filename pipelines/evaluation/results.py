@@ -56,7 +56,7 @@ class Evaluation:
 
     @property
     def leaks_prevented(self) -> int:
-        """Returns how many held-out reviews of all folds moved to training because they are copies."""
+        """Returns how many held-out reviews of all folds moved to training because training has a copy."""
         return sum(split["leaks_prevented"] for split in self.splits)
 
     def to_dict(self) -> dict[str, Any]:

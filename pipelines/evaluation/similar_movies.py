@@ -1,4 +1,4 @@
-"""Measures how many movies that metadata links, and held-out movies, are in lists of similar movies."""
+"""Measures lists of similar movies by their recall of movies that metadata links and of held-out movies."""
 
 from __future__ import annotations
 
@@ -50,12 +50,13 @@ def read_links(database: duckdb.DuckDBPyConnection) -> Pairs:
 def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
     """Measures the recall of a model's lists of similar movies, and of co-review lists for comparison.
 
-    The entry "links" of the result measures one list for each movie. The right movies of the list are the
-    movies with training reviews that metadata links to the movie; the model has not learned from these links.
-    The entry "held_out" measures one list for the last movie in each reviewer's training reviews. The right
-    movies of the list are the movies of the reviewer's test reviews. The recall of a list is the number of
-    right movies in the list, divided by K or by the number of all right movies, whichever is smaller. If
-    there are too many lists, `seed` draws a sample.
+    The result has the entries "links" and "held_out". For "links", a list is made for each movie that
+    metadata links to other movies; the right answers are the linked movies that have training reviews. The
+    model has not learned from the links in the metadata. For "held_out", a list is made for the last movie in
+    each reviewer's training reviews; the right answers are the movies of the reviewer's test reviews. The
+    recall of a list is the number of right answers in the list, divided by K or by the number of all right
+    answers, whichever is smaller. If more than MAX_QUESTIONS lists could be measured, a random sample of
+    lists is measured.
     """
     vectors = model.relevance.movie_vectors
     index, _ = build_vector_index(vectors, vectors[:1], kind="flat")

@@ -61,8 +61,8 @@ def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) 
 def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
     """Writes the time of each review, int [num_reviews], in unix seconds.
 
-    The times are in the order of the reviews in the model's histories: reviewer by reviewer. The file holds
-    int32 if all times fit into int32, and int64 otherwise.
+    The times are in the order of the reviews in the model's histories: reviewer by reviewer. The file of
+    times holds int32 if all times fit into int32, and int64 otherwise.
     """
     small = not len(times) or (times.min() >= 0 and times.max() < 2**31)
     writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))

@@ -53,7 +53,7 @@ class Example(NamedTuple):
 
 
 class MovieMap(NamedTuple):
-    """Holds a map of movies: a position on a plane for each movie, near to movies with similar vectors."""
+    """Holds a map of movies: positions on a plane, where movies with similar vectors are near each other."""
 
     points: NDArray[np.float32]
     """float32 [num_mapped, 2], the position of each movie on the plane."""
@@ -77,7 +77,8 @@ def read_names(writer: ArtifactWriter) -> Names:
 def make_examples(model: Model, names: Names) -> list[Example]:
     """Makes example recommendations for up to three reviewers, chosen by their numbers of reviews.
 
-    The reviewers whose numbers of reviews are the 25th percentile, the median and the maximum are chosen.
+    The examples are for the reviewers whose numbers of reviews are the 25th percentile, the median and the
+    maximum.
     """
     counts = np.diff(model.histories.offsets)
     order = np.argsort(counts, kind="stable")

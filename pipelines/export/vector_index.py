@@ -103,7 +103,8 @@ def build_search(model: Model, config: Config) -> Search:
 def write_search(search: Search, writer: ArtifactWriter) -> None:
     """Writes the vector index, and adds the sections `search` and `audit` to the manifest.
 
-    The smaller index, with which the lists of all reviewers are made at once, is written too if it exists.
+    If the search has a smaller index for making the lists of all reviewers at once, the smaller index is
+    written too.
 
     Raises:
         ArtifactError: the vector index cannot be written.
@@ -181,7 +182,8 @@ def _widen(model: Model, vectors: VectorIndex, judge: _Judge, floor: float) -> t
 def _recall(found: Rows, exhaustive: Rows) -> float:
     """Returns the share of the movies in exhaustive lists that also occur in the lists `found`.
 
-    Both sets of lists hold movie rows, int64 [num_reviewers, k]; a list that is shorter than k ends with -1.
+    The lists `found` and `exhaustive` hold movie rows, int64 [num_reviewers, k]; a list that is shorter than
+    k ends with -1.
     """
     listed = exhaustive >= 0
     held = (found[:, None, :] == exhaustive[:, :, None]).any(axis=2) & listed

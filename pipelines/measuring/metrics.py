@@ -23,8 +23,8 @@ _SMALLEST = 1e-7
 def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Returns the mean absolute error of ratings, `mean(|predicted - actual|)`; NaN if there are no ratings.
 
-    The best prediction of a distribution under this metric is the median of the distribution, so that
-    `predicted` should hold medians.
+    The mean absolute error is least if a distribution is predicted by its median, so that `predicted` should
+    hold medians.
 
     >>> mae([3, 5], [4, 5])
     0.5
@@ -36,8 +36,8 @@ def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
 def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Returns the root mean squared error, `sqrt(mean((predicted - actual)^2))`; NaN if there are no ratings.
 
-    The best prediction of a distribution under this metric is the mean of the distribution, so that
-    `predicted` should hold means.
+    The root mean squared error is least if a distribution is predicted by its mean, so that `predicted`
+    should hold means.
 
     >>> rmse([3, 5], [5, 5])
     1.4142135623730951
@@ -108,8 +108,8 @@ def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
     """Returns each reviewer's normalised discounted cumulative gain (Jarvelin and Kekalainen 2002).
 
     The NDCG of a list is `sum of hit_i / log2(i + 1)` over places i = 1..k, divided by the same sum for the
-    best possible list. The best possible list begins with `min(k, num_relevant)` relevant movies. The NDCG is
-    0 for a reviewer without relevant movies.
+    best possible list. The list with the best possible NDCG begins with `min(k, num_relevant)` relevant
+    movies. The NDCG is 0 for a reviewer without relevant movies.
 
     >>> ndcg(np.array([[True, False], [False, True]]), [1, 1]).round(4).tolist()
     [1.0, 0.6309]

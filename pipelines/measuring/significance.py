@@ -1,4 +1,7 @@
-"""Computes confidence intervals and significance tests over reviewers; reviews are not independent enough."""
+"""Computes confidence intervals and significance tests over reviewers, who are independent.
+
+Reviews are not used directly, because reviews by the same reviewer are not independent.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Returns the 95% percentile bootstrap interval (Efron 1979) of `sum(sums) / sum(weights)`.
 
-    The bootstrap draws reviewers with replacement. Both ends of the interval are NaN if there are no
-    reviewers.
+    The bootstrap draws reviewers with replacement. Both ends of the bootstrap interval are NaN if there are
+    no reviewers.
 
     Args:
         sums: float [n], one value per reviewer: a metric, or the sum of the errors of the reviewer's reviews.

@@ -47,7 +47,8 @@ def content_table(
 ) -> NeighbourTable | None:
     """Builds the table of movies with similar metadata, from the vectors of `content_features`.
 
-    The table is None if `features` is None, or if the configuration asks for no neighbours by metadata.
+    The returned table is None if `features` is None, or if the configuration asks for no neighbours by
+    metadata.
     """
     if features is None or not config.num_content_neighbours:
         return None

@@ -74,9 +74,9 @@ class Neighbours(NamedTuple):
 def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
     """Returns the kinds of neighbour tables that training tries besides plain co-reviews.
 
-    The linear model with a large penalty is the best kind for data with many reviews. Damped co-reviews are
-    the best kind for data with few reviews; the fewer reviews the movies have, the larger the best damping
-    is.
+    The linear model with a large penalty is the best kind of neighbour table for data with many reviews.
+    Damped co-reviews are the best kind of neighbour table for data with few reviews; the fewer reviews the
+    movies have, the larger the best damping is.
     """
     factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
     penalties = factors if num_movies <= config.linear_up_to else ()
@@ -98,10 +98,11 @@ def build_neighbours(
     The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
     0 if few reviewers reviewed both movies. In the method co-reviews, a reviewer of n movies adds 1 / sqrt(n)
     to each pair of movies, and likes weigh more than other reviews. The method *damped* computes a similarity
-    of two movies with c and d reviews: the sum of 1 / sqrt(n) over the reviewers of both movies, divided by
-    sqrt(c * d) + damping. In the method damped, all reviews weigh the same. A large damping lowers the
-    similarities of rarely reviewed movies, which are mostly chance, and favours popular movies. The method
-    *linear* is explained in `linear_neighbours`; likes weigh more than other reviews.
+    of two movies with c and d reviews: the sum, over the reviewers of both movies, of 1 / sqrt(number of the
+    reviewer's movies), divided by sqrt(c * d) + damping. In the method damped, all reviews weigh the same. A
+    large damping lowers the similarities of rarely reviewed movies, which are mostly chance, and favours
+    popular movies. The method *linear* is explained in `linear_neighbours`; in the method linear, likes weigh
+    more than other reviews.
 
     Args:
         reviews: the training reviews.
@@ -137,15 +138,15 @@ def build_neighbours(
 def linear_neighbours(
     reviews: Reviews, weights: NDArray[np.floating], *, l2: float, num_neighbours: int = NUM_LINEAR_NEIGHBOURS
 ) -> NeighbourTable:
-    """Fits a linear model of reviews, and makes the movies with large weights neighbours.
+    """Builds a neighbour table from a linear model: a movie's neighbours are the movies of largest weight.
 
-    The model predicts whether a reviewer reviewed a movie from the reviewer's reviews of all other movies.
-    Let X be the matrix of weighted reviews, [num_reviewers, num_movies], and let P be the inverse of X'X +
-    l2. The matrix of weights is B = -P / diag(P) with a zero diagonal, and X B predicts X with the least
-    penalised squared error (Steck 2019, "Embarrassingly shallow autoencoders for sparse data"). Unlike a
-    similarity, a weight of the linear model may be negative, and is smaller if other movies carry the same
-    information. The time of the linear model grows with the cube of the number of movies, and the memory with
-    the square.
+    The linear model predicts whether a reviewer reviewed a movie from the reviewer's reviews of all other
+    movies. Let X be the matrix of weighted reviews, [num_reviewers, num_movies], P the inverse of X'X + l2,
+    and B = -P / diag(P) with a zero diagonal; then B holds the weights of the linear model, and X B predicts
+    X with the least penalised squared error (Steck 2019, "Embarrassingly shallow autoencoders for sparse
+    data"). Unlike a similarity, a weight of the linear model may be negative, and is smaller if other movies
+    carry the same information. The time of the linear model grows with the cube of the number of movies, and
+    the memory with the square.
 
     Args:
         reviews: the training reviews.

@@ -64,7 +64,7 @@ def heading(text: str) -> str:
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Returns rows as an HTML table; columns of numbers are aligned to the right.
 
-    The table has no line of headings if all headings are empty.
+    An HTML table has no line of headings if all headings are empty.
 
     >>> table(["film"], [["<b>"]])
     '<div class="wide"><table><tr><th>film</th></tr><tr><td>&lt;b&gt;</td></tr></table></div>'

@@ -94,8 +94,8 @@ class Catalogue:
 def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue:
     """Draws all movies: first one edition of each film, the most famous first, then further editions.
 
-    Successive films belong to different genres in turn. The argument `variant_rate` is the share of further
-    editions among all movies.
+    Each genre in turn provides the next film. The argument `variant_rate` is the share of further editions
+    among all movies.
     """
     draws = Draws(seed, 1)
     num_variants = round(num_movies * variant_rate)

@@ -1,8 +1,8 @@
 """Draws random numbers that are the same on every machine and under every NumPy version.
 
 NumPy promises stable output only for bit generators, not for methods such as `Generator.normal`. All random
-numbers of synthetic data are therefore computed with plain arithmetic from the raw bits of the generator
-PCG64, so that a seed always gives the same data.
+numbers of synthetic data are computed with plain arithmetic from the raw bits of the generator PCG64, so that
+a seed always gives the same data.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
 
 
 def most_reviews(num_movies: int) -> int:
-    """Returns the largest number of reviews of a reviewer with which enough unseen movies are left."""
+    """Returns the largest number of reviews per reviewer that leaves enough unseen movies to pick from."""
     return max(1, min(MOST_REVIEWS, num_movies // 4))
 
 
@@ -160,7 +160,7 @@ def _matched_by_taste(
 
 
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
-    """Sorts positions by genre, at random within a genre, and gives each a number of genre and rank."""
+    """Sorts positions by genre, at random within a genre; also returns numbers made of genre and rank."""
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]
     in_order = tastes[order]

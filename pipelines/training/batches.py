@@ -85,10 +85,11 @@ class RatingBatch(NamedTuple):
 class RelevanceSampler:
     """Draws the training examples of the relevance head.
 
-    To make an example, the reviews of a reviewer are divided at a random position. The reviews before the
-    position are the history of the example, and the reviews after the position are the targets. Older reviews
-    of a history weigh less, in training as in a trained model. The scores of all candidate movies are
-    computed once for each example, and are shared by all targets of the example.
+    To make a training example, the reviews of a reviewer are divided at a random position. The reviews before
+    the random position are the history of the example, and the reviews after the random position are the
+    targets of the example. Older reviews of a history weigh less, in training as in a trained model. The
+    scores of all candidate movies are computed once for each example, and are shared by all targets of the
+    example.
 
     Attributes:
         batch_size: the number of examples in a batch.
@@ -184,8 +185,8 @@ class RelevanceSampler:
 class RatingSampler:
     """Draws the training batches of the rating head: all reviews of some reviewers in each batch.
 
-    A batch has about `batch_size` reviews. If a reviewer has more than `longest` reviews, a batch holds only
-    `longest` successive reviews of the reviewer, chosen at random.
+    A training batch of the rating head has about `batch_size` reviews. If a reviewer has more than `longest`
+    reviews, a batch holds only `longest` successive reviews of the reviewer, chosen at random.
 
     Args:
         reviews: the training reviews.

@@ -37,8 +37,8 @@ def train_members(
     """Trains `config.num_members` relevance heads, or one if there are many reviews, and joins the heads.
 
     The number of rounds and the weights of rating levels are learned by the first head, and used by all other
-    heads. The arguments and the errors are those of `train_relevance`; the result holds the joined head as
-    `head`.
+    heads. The arguments and the errors of `train_members` are those of `train_relevance`; the result holds
+    the joined head as `head`.
     """
     first = train_relevance(
         reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints
@@ -60,7 +60,10 @@ def train_members(
 
 
 def side_by_side(heads: Sequence[RelevanceHead]) -> RelevanceHead:
-    """Joins heads into one head with the mean of their scores; their weights of levels must be equal."""
+    """Joins several heads into one head, whose score is the mean of the scores of the several heads.
+
+    All heads must have equal weights of rating levels.
+    """
     if len(heads) == 1:
         return heads[0]
     share = np.float32(1 / len(heads))

@@ -118,8 +118,8 @@ def train_rating(
 ) -> Trained[RatingHead]:
     """Trains the rating head, which predicts distributions of ratings.
 
-    The learning rate falls linearly to zero over the rounds of the training. `train_relevance` explains the
-    arguments.
+    The learning rate falls linearly to zero over the rounds of the training. The docstring of
+    `train_relevance` explains the arguments of `train_rating`.
 
     Raises:
         TrainingError: the loss is not finite.

@@ -18,7 +18,7 @@ class RowOptimizer:
 
     The optimizers of Keras update the whole table in each step; the time of a step of `RowOptimizer` depends
     only on the size of the batch. If a row occurs several times in a batch, `RowOptimizer` adds up the
-    gradients of the row before squaring, and the optimizers of Keras square each gradient. Adam's bias
+    gradients of the row before squaring the sum; the optimizers of Keras square each gradient. Adam's bias
     correction of the running means (Kingma & Ba 2015, section 3) uses the number of updates of each row, so
     that rare rows learn as fast as frequent rows.
 
@@ -48,7 +48,7 @@ class RowOptimizer:
         return [variable for variable in kept if variable is not None]
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
-        """Takes one step against the gradient of the table.
+        """Changes the table by one step of gradient descent.
 
         Args:
             gradient: the gradient that a `GradientTape` returns: a tensor of the table's shape, or the

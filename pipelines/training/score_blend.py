@@ -78,9 +78,10 @@ def choose_blend(
     """Chooses the kind of neighbour table and the weights of a score with the highest NDCG of held-out likes.
 
     For each neighbour table and each combination of weights on a grid, the mean of NDCG@10, NDCG@20 and
-    NDCG@50 over all reviewers is computed. The means are smoothed over the grid, and the highest smoothed
-    mean is chosen. Similarities by metadata are tried only with the two tables that are best without
-    metadata. Among equal means, the first table and the smallest weights are chosen.
+    NDCG@50 over all reviewers is computed. The mean NDCG values are smoothed over the grid of weights, and
+    the highest smoothed value is chosen. Similarities by metadata are tried only with the two neighbour
+    tables that are best without metadata. If several combinations have the same mean NDCG, the first
+    neighbour table and the smallest weights are chosen.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
@@ -151,7 +152,10 @@ def _figure(parts: _Parts, scores: Floats) -> float:
 
 
 def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
-    """Computes the parts of the scores of each reviewer's candidates: the best unseen movies, and likes."""
+    """Computes the parts of the scores of each reviewer's candidate movies.
+
+    The candidates of a reviewer are the best unseen movies and the movies of held-out likes.
+    """
     model = trained.model
     tables = [*trained.tables.values(), *([] if trained.content is None else [trained.content])]
     liked = held_out.select(held_out.likes(model.blend.like_rating))
@@ -185,7 +189,7 @@ def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
 def _collect_batch(
     model: Model, tables: Sequence[NeighbourTable], liked: Reviews, rows: NDArray[np.integer]
 ) -> list[NDArray[Any]]:
-    """Returns how many candidates each reviewer has, and the parts of the scores of all candidates."""
+    """Returns how many candidate movies each reviewer has, and the parts of the scores of all candidates."""
     reviewers, offsets = model.reviewers(rows), liked.offsets()
     own = (reviewers.queries @ model.relevance.movie_vectors.T).astype(np.float32)
     seen = (reviewers.histories.places, reviewers.histories.movie_rows)
@@ -214,5 +218,5 @@ def _collect_batch(
 
 
 def _spread(parts: _Parts, values: Floats) -> float:
-    """Returns the standard deviation of values over a reviewer's candidates: the mean over reviewers."""
+    """Returns the mean, over reviewers, of the standard deviation of values over a reviewer's candidates."""
     return float(np.nanmean(np.nanstd(np.where(np.isfinite(parts.relevance), values, np.nan), axis=1)))

@@ -25,10 +25,10 @@ _MAX_SCORES = 2**25
 def ndcg_of(train: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:
     """Returns a function that computes the mean NDCG@20 of held-out likes, over at most 2,000 reviewers.
 
-    The NDCG@20 equals the NDCG@20 that `rank_held_out` computes. Only the ranks of liked movies are computed,
-    by counting the movies with higher scores, because sorting all movies would take longer than a training
-    round. Movies that a reviewer has reviewed in `train` are not ranked, and a held-out like of a movie that
-    is not ranked is ignored.
+    The returned function computes the same NDCG@20 as `rank_held_out`. Only the ranks of liked movies are
+    computed, by counting the movies with higher scores, because sorting all movies would take longer than a
+    training round. Movies that a reviewer has reviewed in `train` are not ranked, and a held-out like of a
+    movie that is not ranked is ignored.
     """
     keys = np.setdiff1d(pair_keys(liked), pair_keys(train))
     owners, movies = np.divmod(keys, max(train.num_movies, 1))

@@ -71,8 +71,8 @@ class Part:
 def split_for_tuning(reviews: Reviews, config: Config) -> TuningData:
     """Removes the test reviews, and holds out each reviewer's last reviews from the rest.
 
-    A build measures its model on the same test reviews. Removing the test reviews makes sure that they do not
-    influence the settings that are found.
+    The removed test reviews are the reviews on which a build measures its model. Removing the test reviews
+    makes sure that test reviews do not influence the settings that are found.
 
     Raises:
         DataError: too few reviewers have a like among the held-out reviews.

@@ -138,7 +138,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def _unranked(found: Mapping[str, Any]) -> list[str]:
-    """Returns a line of text that says so if no held-out review is a like, and no line otherwise."""
+    """Returns a line that explains missing figures if no held-out review is a like; else returns no line."""
     if all(figures.get("ndcg@10", 0) is None for figures in found["mean"].values()):
         return [f"no held-out review is rated {found['like_rating']:g} or more, so no list was measured"]
     return []

@@ -55,8 +55,8 @@ def tune(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any
     """Search for settings that suit the reviews, and write the settings to a recipe.
 
     Each trial is judged on validation reviews, never on the test reviews by which a build is measured. Poor
-    trials are stopped early. If the command is interrupted, the same command resumes the search. Use the
-    recipe with `build-index --config`.
+    trials are stopped early. If the command is interrupted, running the same command again resumes the
+    search. Use the recipe with `build-index --config`.
     """
     from pipelines.tuning.tune import tune
 
