@@ -165,7 +165,7 @@ class OpenedIndex:
 
     @cached_property
     def variants(self) -> Variants:
-        """Returns which movies are variants of one film; none are, if the build stores no variants."""
+        """Returns which movies are variants of one film; no movies are, if the build stores no variants."""
         if not all(self.artifact.has(name + ARRAY_ENDING) for name in VARIANT_ARRAYS):
             return Variants.none()
         return Variants(*map(self.artifact.array, VARIANT_ARRAYS))

@@ -20,7 +20,7 @@ _NUM_CANDIDATES = 200
 class UnknownReviewer(Recipient):
     """A reviewer without reviews, for whom a movie's score is the logarithm of one more than its popularity.
 
-    Ratings are predicted as for a newcomer who has rated nothing yet.
+    Ratings of an unknown reviewer are predicted as for a newcomer who has rated nothing yet.
     """
 
     def __init__(self, model: Model, popularity: Floats) -> None:

@@ -120,7 +120,7 @@ class NeighbourTable:
     def _held(
         self, ascending: Rows, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
     ) -> tuple[Rows, Rows, NDArray[np.float32]]:
-        """Finds which pairs in `ascending` hold a neighbour of one of some movies.
+        """Finds the pairs in `ascending` whose movie is a neighbour of one of the given movies.
 
         A pair of reviewer and neighbour is one number `place * num_movies + movie_row`.
 

@@ -75,7 +75,7 @@ def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> Sco
 
     The array `seen_rows`, int64 [num], holds the rows of the movie and of its variants; a reviewer who
     reviewed one of these movies counts as having seen the movie. Fewer than k reviewers are returned only if
-    fewer than k have not seen the movie.
+    fewer than k reviewers of the index have not seen the movie.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
     order = np.flatnonzero(~seen)

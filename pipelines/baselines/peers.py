@@ -113,7 +113,10 @@ class Svd:
         return np.asarray(affinity + self.movie_biases, dtype=np.float32)
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair, which is both mean and median, without probabilities."""
+        """Predicts one rating for each pair; the rating stands for both the mean and the median.
+
+        Chances of rating levels are not predicted.
+        """
         products = self.reviewer_vectors[reviewer_rows] * self.movie_vectors[movie_rows]
         biases = self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(self.mean + biases + products.sum(axis=1), self.low, self.high))

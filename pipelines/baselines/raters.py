@@ -72,7 +72,10 @@ class Biases:
         return np.broadcast_to(biases, (len(reviewer_rows), len(biases)))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair, which is both mean and median, without probabilities."""
+        """Predicts one rating for each pair; the rating stands for both the mean and the median.
+
+        Chances of rating levels are not predicted.
+        """
         expected = self.mean + self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(expected, self.low, self.high))
 

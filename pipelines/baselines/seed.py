@@ -73,7 +73,10 @@ class _SeedModel(ABC):
         return np.where(self.known_movies, scores, np.float32(self.mean))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair, which is both mean and median, without probabilities."""
+        """Predicts one rating for each pair; the rating stands for both the mean and the median.
+
+        Chances of rating levels are not predicted.
+        """
         ratings = self.rate_pairs(self.reviewer_vectors[reviewer_rows], self.movie_vectors[movie_rows])
         known = self.known_reviewers[reviewer_rows] & self.known_movies[movie_rows]
         return point_prediction(np.clip(np.where(known, ratings, self.mean), self.low, self.high))

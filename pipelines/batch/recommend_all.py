@@ -1,8 +1,8 @@
 """Writes the recommendation lists of all reviewers to files, in several processes and in constant memory.
 
-The reviewers are cut into parts, called shards. Child processes make the lists of one shard after another.
-Each child process opens the index, which costs little because the files of an index are memory-mapped. A run
-that was killed can be resumed; `pipelines/batch/shards.py` explains how.
+The reviewers are cut into parts, called shards. Each child process makes the lists of one shard after
+another. Each child process opens the index, which costs little because the files of an index are
+memory-mapped. A run that was killed can be resumed; `pipelines/batch/shards.py` explains how.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
 holds the arguments of `Worker`, and each further line holds one shard. The child process writes reports as
-lines of JSON. A report holds the number of reviewers whose lists were made since the last report, or the
-number of lines in the file of a complete shard, or an error.
+lines of JSON. A report of the child process holds the number of reviewers whose lists were made since the
+last report, or the number of lines in the file of a complete shard, or an error.
 """
 
 from __future__ import annotations

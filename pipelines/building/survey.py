@@ -101,7 +101,8 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
 def grown(first: int, whole: int, times: float) -> float:
     """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
-    The estimate is `whole * times ** power`, where `power = log2(whole / first)`, limited to 0 to 1.
+    The estimated number of distinct values is `whole * times ** power`, where `power = log2(whole / first)`,
+    limited to 0 to 1.
 
     Args:
         first: the number of distinct values in the first half of the sample.

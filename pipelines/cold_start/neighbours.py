@@ -121,8 +121,7 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
     """Estimates how much weight in a neighbour table one unit of metadata similarity predicts.
 
     The estimate is the slope of a least squares regression through the origin, which predicts the weight of
-    two movies from their similarity. The regression is fitted to pairs of a known movie and a movie with very
-    similar metadata.
+    two movies from their similarity, and which is fitted to pairs of known movies with very similar metadata.
     """
     chosen = np.random.default_rng(seed).permutation(table.num_movies)[:_SLOPE_SAMPLE]
     nearest = nearest_movies(known.take(chosen), known, leave_out=chosen)

@@ -55,7 +55,7 @@ def make_folds(
 
 
 def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -> Fold:
-    """Makes a fold of the reviews; `held_out`, bool [num_reviews], marks the test reviews.
+    """Divides reviews into the training and the test reviews of a fold; `held_out` marks the test reviews.
 
     A held-out review moves to training if a training review is a copy of the held-out review, by the numbers
     in `groups`.

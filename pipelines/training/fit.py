@@ -39,7 +39,7 @@ class Findings(NamedTuple):
     training with held-out reviews; empty if nothing was held out."""
 
     def summary(self) -> dict[str, Any]:
-        """Returns the rounds, the kind of neighbour table and the curves, for the model's manifest."""
+        """Returns the findings for the manifest: rounds of training, kind of neighbour table, and curves."""
         return {"rounds": self.rounds, "nearness": self.kind._asdict(), "curves": self.curves}
 
     def to_dict(self) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def _mlp(num_inputs: int, hidden_units: tuple[int, ...], seed: int) -> keras.Seq
 
 
 def _first_thresholds(reviews: Reviews) -> Floats:
-    """Returns initial thresholds: logits of the cumulative shares of levels, float32 [num_levels - 1]."""
+    """Returns initial thresholds: logits of cumulative shares of rating levels, float32 [num_levels - 1]."""
     counts = np.bincount(reviews.level_rows, minlength=len(reviews.levels)) + 0.5
     shares = np.cumsum(counts)[:-1] / counts.sum()
     return np.asarray(np.log(shares / (1 - shares)), dtype=np.float32)
