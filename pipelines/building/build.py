@@ -21,6 +21,7 @@ from pipelines.building.quality import Baselines, Quality, measure_baselines, me
 from pipelines.building.resuming import resumable_work
 from pipelines.cold_start.joining import take_in_cold_movies
 from pipelines.dataset.movie_figures import popularity_of
+from pipelines.dataset.reviews import say_likes
 from pipelines.dataset.sentiment import training_reviews
 from pipelines.export.arrays import write_model, write_times
 from pipelines.export.report import write_report
@@ -88,6 +89,7 @@ def build_index(
         storage_errors(),
     ):
         prepared, catalogue, features = take_in(writer, review_files, metadata_files, config, work)
+        say_likes(prepared, config)
         quality = measure_quality(prepared, config, work, features)
         baselines = measure_baselines(prepared, config)
         learned = training_reviews(prepared, config.sentiment)

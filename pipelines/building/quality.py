@@ -14,7 +14,7 @@ from engine.arrays import Floats
 from engine.config.sections import Config
 from pipelines.baselines.rankers import Ease, ItemNeighbours, Popularity
 from pipelines.baselines.raters import Biases
-from pipelines.dataset.reviews import Reviews, default_like_rating
+from pipelines.dataset.reviews import Reviews, like_rating_of
 from pipelines.dataset.sentiment import training_reviews
 from pipelines.dataset.splits import Split, hold_out_last, in_order
 from pipelines.measuring import metrics
@@ -146,9 +146,7 @@ def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
         return Baselines({}, "Too little was held out to measure baselines on.")
     started = time.perf_counter()
     train, held_out = split
-    like_rating = config.rating.like_rating
-    if like_rating is None:
-        like_rating = default_like_rating(reviews.levels)
+    like_rating = like_rating_of(reviews, config)
     figures = {"item-knn": _ranking(ItemNeighbours(train).score, split, like_rating, config.seed)}
     if train.num_movies <= _EASE_UP_TO:
         ease = Ease(train, like_rating=like_rating)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Floats, Rows
+from engine.config.sections import Config
 from engine.errors import DataError
 from engine.model.histories import Histories
 from pipelines.work.database import count_rows
@@ -22,6 +23,10 @@ logger = logging.getLogger(__name__)
 MAX_LEVELS = 40
 """The largest number of distinct ratings that are all kept as rating levels; if the data has more distinct
 ratings, the ratings are rounded to even steps."""
+
+
+LEAST_LIKES = 0.01
+"""The least share of likes, and of other reviews, below which a build or an evaluation warns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +155,40 @@ def rating_levels(ratings: NDArray[np.floating]) -> Floats:
     if len(levels) == 1:
         raise DataError(
             f"All {len(ratings):,} ratings are {levels[0]:g}, so nothing tells a liked movie from another; "
-            "expected at least two different ratings; give a table without its rating column to build from "
-            "who reviewed what alone"
+            "expected at least two different ratings; say --columns rating= to build from who reviewed what "
+            "alone"
         )
     if len(levels) > MAX_LEVELS:
         logger.info("Rounding %s different ratings to 20 even steps", len(levels))
         return np.linspace(levels[0], levels[-1], 20, dtype=np.float32)
     return levels
+
+
+def like_rating_of(reviews: Reviews, config: Config) -> float:
+    """Returns the lowest rating of a like: `rating.like_rating`, or else the default for the reviews."""
+    if config.rating.like_rating is not None:
+        return config.rating.like_rating
+    return default_like_rating(reviews.levels)
+
+
+def say_likes(reviews: Reviews, config: Config) -> None:
+    """Logs how many reviews are likes, as a warning if nearly no review or nearly every review is a like."""
+    if not reviews.has_ratings:
+        return
+    like_rating = like_rating_of(reviews, config)
+    num_likes = int(reviews.likes(like_rating).sum())
+    share = num_likes / max(len(reviews), 1)
+    counted = f"{num_likes:,} of {len(reviews):,} reviews ({share:.1%})"
+    said = f"A like is a rating of {like_rating:g} or more: {counted}"
+    if LEAST_LIKES <= share <= 1 - LEAST_LIKES:
+        logger.info("%s", said)
+    else:
+        logger.warning(
+            "%s. Lists are poor if nearly %s review is a like; choose another threshold with "
+            '--set rating.like_rating=NUMBER, or leave out odd ratings, such as with --where "rating <= 5".',
+            said,
+            "no" if share < LEAST_LIKES else "every",
+        )
 
 
 def default_like_rating(levels: Floats) -> float:

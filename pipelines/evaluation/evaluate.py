@@ -17,7 +17,7 @@ from engine.errors import ConfigError, DataError
 from engine.model.scorer import Model
 from pipelines.baselines.registry import BASELINES, Fitted, fit_baseline
 from pipelines.baselines.seed import SeedBase, SeedFinal
-from pipelines.dataset.reviews import default_like_rating
+from pipelines.dataset.reviews import like_rating_of, say_likes
 from pipelines.dataset.sentiment import BLEND, SENTIMENT, SIGNALS, describe_sentiment, training_reviews
 from pipelines.dataset.splits import is_drawn_anywhere
 from pipelines.evaluation import comparison
@@ -145,9 +145,9 @@ def _measure_folds(
         features = content_features(data.words)
     for number, fold in enumerate(data.folds, start=1):
         train = fold.train
-        like_rating = config.rating.like_rating
-        if like_rating is None:
-            like_rating = default_like_rating(train.levels)
+        like_rating = like_rating_of(train, config)
+        if number == 1:
+            say_likes(train, config)
         found = _Measured(
             like_rating,
             _describe(fold),

@@ -19,6 +19,7 @@ from pipelines.ingest.accounting import (
     require_usable,
     require_usable_metadata,
 )
+from pipelines.ingest.ratings import reject_off_scale, warn_of_zeros
 from pipelines.ingest.selection import (
     WHERE_COLUMNS,
     choose_cold_movies,
@@ -113,6 +114,8 @@ def ingest(
             with_numbers=keep_text or compare_text,
             describe_all=cold is not None and cold.enabled,
         )
+        if "rating" not in condition_columns:
+            warn_of_zeros(database)
         times_lost_by = read_times(database, review_sources, config.time_format)
         duplicate, filtered_by = select_reviews(database, config, condition_columns, few=few)
         if "links" not in condition_columns:
@@ -176,6 +179,7 @@ def _stage_files(
             database, reviews, config, with_text=with_text, with_numbers=with_numbers, on_read=on_read
         )
         run(database, "staging/reject_missing_ratings")
+        reject_off_scale(database)
         require_usable(database, reviews)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
         run(database, "staging/reviewed_movies")

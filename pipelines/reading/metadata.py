@@ -53,6 +53,7 @@ def stage_metadata(
         if reader.truncated:
             require_complete(database, "metadata_lines", file, source, config)
             truncated.append(source)
+    run(database, "staging/read_doubtful_prices")
     return truncated
 
 

@@ -91,6 +91,7 @@ def stage_reviews(
         if reader.truncated:
             require_complete(database, "staged_reviews", file, source, config)
             truncated.append(source)
+    run(database, "staging/read_comma_ratings")
     return truncated
 
 

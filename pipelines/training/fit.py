@@ -10,7 +10,7 @@ from engine.arrays import Floats
 from engine.config.sections import Config
 from engine.model.scorer import Model
 from engine.model.values import Blend
-from pipelines.dataset.reviews import Reviews, default_like_rating, histories_of
+from pipelines.dataset.reviews import Reviews, histories_of, like_rating_of
 from pipelines.dataset.splits import follows_time, in_order
 from pipelines.neighbours.content import with_content
 from pipelines.neighbours.tables import CO_REVIEWS, DAMPINGS, NeighbourKind
@@ -136,7 +136,4 @@ def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:
     """Returns default weights of the parts of a score, with the configured lowest rating of a like."""
-    like_rating = config.rating.like_rating
-    if like_rating is None:
-        like_rating = default_like_rating(reviews.levels)
-    return Blend(like_rating=like_rating, other_weight=config.relevance.other_weight)
+    return Blend(like_rating=like_rating_of(reviews, config), other_weight=config.relevance.other_weight)

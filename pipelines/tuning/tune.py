@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.config.sections import Config
 from engine.config.values import merge
 from engine.errors import ConfigError, DataError, TrainingError
-from pipelines.dataset.reviews import Reviews, read_reviews
+from pipelines.dataset.reviews import Reviews, read_reviews, say_likes
 from pipelines.ingest.ingest import ingest
 from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
 from pipelines.tuning.recipe import write_recipe
@@ -103,6 +103,7 @@ def tune(
     with work_database(config.ingest) as database:
         ingest(database, list(reviews), list(metadata), config.ingest)
         prepared = read_reviews(database)
+    say_likes(prepared, config)
     start_tensorflow()
     storage = output.with_suffix(".trials.sqlite")
     tuning = tune_reviews(prepared, config, storage, time_budget=time_budget, trials=trials)

@@ -60,6 +60,40 @@ def movies_of(
         ("price_of", ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected", None),
         ("price_of", "\n\n\n<script", None),
         ("price_of", "None", None),
+        ("price_of", "12,99", 12.99),
+        ("price_of", "1.299,00 EUR", 1299.0),
+        ("price_of", "1 299,00", 1299.0),
+        ("price_of", "1\u00a0299,00 €", 1299.0),
+        ("price_of", "1\u202f299,00 €", 1299.0),
+        ("price_of", "CHF 1'299.00", 1299.0),
+        ("price_of", "EUR 12.99", 12.99),
+        ("price_of", "5,00 € - 9,00 €", 5.0),
+        ("price_of", "1.234.567,89", 1234567.89),
+        ("price_of", "1,234,567", 1234567.0),
+        ("price_of", "12,- €", 12.0),
+        ("price_of", "free", 0.0),
+        ("price_of", "0", 0.0),
+        ("price_of", "-5", None),
+        ("price_of", "1_000", None),
+        ("price_of", "9" * 400, None),
+        ("price_of", "1e400", None),
+        ("price_of", "12,3,4", None),
+        ("rating_of", "4,5", 4.5),
+        ("rating_of", "4/5", 4.0),
+        ("rating_of", "4 stars", 4.0),
+        ("rating_of", "4.0 out of 5 stars", 4.0),
+        ("rating_of", "★★★☆☆", 3.0),
+        ("rating_of", "1,234", 1234.0),
+        ("rating_of", "1_0", None),
+        ("rating_of", "0x5", None),
+        ("rating_of", "\uff14", None),
+        ("rating_of", "NULL", None),
+        ("count_of", "1,234", 1234),
+        ("count_of", "1.234", 1234),
+        ("count_of", "12.0", 12),
+        ("count_of", "1.5", None),
+        ("count_of", "9" * 400, None),
+        ("rank_of", "#1.234 in Filme", 1234),
         ("price_of", "", None),
         ("rank_of", "742 in Magazine Subscriptions (", 742),
         ("rank_of", ">#1,234 in Movies & TV (See Top 100 in Movies & TV)", 1234),
@@ -196,3 +230,45 @@ def test_many_processes_give_what_one_gives(
 )
 def test_what_is_no_literal_stays_as_it_is(line: str) -> None:
     assert literal_to_json(line) == line
+
+
+@pytest.mark.parametrize(
+    ("prices", "expected"),
+    [
+        (["1,299", "12.99"], [1299.0, 12.99]),
+        (["1,299", "1.299", "12,99", "5"], [1.299, 1299.0, 12.99, 5.0]),
+        (["1.299", "899", "12.500"], [1299.0, 899.0, 12500.0]),
+        (["1,299", "899"], [1299.0, 899.0]),
+        (["1.299", "12.99"], [1.299, 12.99]),
+        (["12,99", "1.234,50", "1,29", "1,234.50"], [12.99, 1234.5, 1.29, 1234.5]),
+    ],
+)
+def test_the_prices_of_a_file_have_one_decimal_mark(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, prices: list[str], expected: list[float]
+) -> None:
+    reviews, metadata = tmp_path / "reviews.csv", tmp_path / "movies.csv"
+    reviews.write_text("user,item,rating\n" + "".join(f"u{row},m{row},{row}\n" for row in range(len(prices))))
+    metadata.write_text("item;price\n" + "".join(f"m{row};{price}\n" for row, price in enumerate(prices)))
+    ingest(database, [reviews], [metadata], ALL)
+    found = database.execute("select price from movies order by movie_row").fetchall()
+    assert [price for (price,) in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("ratings", "expected"),
+    [
+        (["4,5", "4,125", "3"], [4.5, 4.125, 3.0]),
+        (["4,125", "3,667", "5"], [4.125, 3.667, 5.0]),
+        (["1,234", "999", "12"], [1234.0, 999.0, 12.0]),
+    ],
+)
+def test_a_comma_in_ratings_means_the_same_in_the_whole_file(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, ratings: list[str], expected: list[float]
+) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text(
+        "user;item;rating\n" + "".join(f"u{row};m{row};{one}\n" for row, one in enumerate(ratings))
+    )
+    ingest(database, [path], [], ALL)
+    found = database.execute("select rating from reviews order by line").fetchall()
+    assert [rating for (rating,) in found] == expected

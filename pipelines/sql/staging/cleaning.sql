@@ -29,23 +29,43 @@ create or replace temp macro clear_time(raw, pattern) as possible_time(case
     )
     else try_cast(floor(epoch(try_strptime(raw, pattern))) as bigint)
 end);
+-- A whole number may have a mark between groups of three digits: '1,234' and '1.234' are 1234.
+create or replace temp macro count_of(raw) as case
+    when regexp_full_match(raw, '\s*[0-9]{1,9}(?:\.0+)?\s*') then try_cast(raw as double)::integer
+    when regexp_full_match(raw, '\s*[0-9]{1,3}(?:[.,][0-9]{3}){1,2}\s*')
+    then try_cast(regexp_replace(raw, '[.,]', '', 'g') as integer)
+end;
 -- Amazon's files of 2018 write helpful votes as '1,234', files of 2023 as 1234, files of 2014 as [helpful, all].
-create or replace temp macro helpful_votes(vote, helpful_vote, helpful) as try_cast(replace(
-    coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1)), ',', ''
-) as integer);
+create or replace temp macro helpful_votes(vote, helpful_vote, helpful) as count_of(
+    coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1))
+);
+-- A rating may also have a decimal comma or name its scale: '4,5' is 4.5, and '4/5' and '4 out of 5 stars' are 4. A
+-- comma before three digits is taken for a mark of thousands, unless the step `read_comma_ratings` finds otherwise.
+create or replace temp macro has_thousands(raw) as regexp_full_match(raw, '\s*[1-9][0-9]{0,2}(?:,[0-9]{3})+\s*');
+create or replace temp macro written_rating(raw) as case
+    when has_thousands(raw) then number_of(replace(raw, ',', ''))
+    when regexp_full_match(raw, '\s*-?[0-9]+,[0-9]+\s*') then number_of(replace(raw, ',', '.'))
+    when regexp_full_match(raw, '★{1,10}☆{0,10}') then length(rtrim(raw, '☆'))
+    else number_of(replace(nullif(regexp_extract(lower(raw),
+        '^\s*([0-9]{1,3}(?:[.,][0-9]{1,2})?)\s*(?:/\s*[0-9]{1,3}|stars?|out of [0-9.]{1,4}(?: stars?)?)\s*$', 1), ''), ',', '.'))
+end;
+create or replace temp macro comma_rating(raw) as case
+    when contains(raw, ',') and regexp_full_match(raw, '\s*-?[0-9]+(?:,[0-9]+)+\s*') then trim(raw)
+end;
+create or replace temp macro rating_of(raw) as coalesce(number_of(raw), written_rating(raw));
 -- A hash tells texts apart without keeping the texts; the hash is 0 for a text shorter than `min_text_length`, for an
 -- absent text, and if `min_text_length` is null.
 create or replace temp macro number_of_text(words, min_text_length) as case
     when length(words) >= min_text_length then (hash(words) >> 1)::bigint
     else 0
 end;
-create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating) as case
+create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating, rating) as case
     when trim(coalesce(reviewer_id, '')) = '' then 'no reviewer id'
     when trim(coalesce(movie_id, '')) = '' then 'no movie id'
-    when raw_rating is not null and try_cast(raw_rating as double) is null then 'rating is not a number'
-    when not isfinite(try_cast(raw_rating as double)) then 'rating is not finite'
+    when rating is null and present(raw_rating) is not null then 'rating is not a number'
+    when not isfinite(rating) then 'rating is not finite'
     -- Training could not square a rating above 1e9 in single precision.
-    when abs(try_cast(raw_rating as double)) > 1e9 then 'rating is out of range'
+    when abs(rating) > 1e9 then 'rating is out of range'
 end;
 -- Most lines of metadata hold 'Movies & TV', which has no entity, so the character after '&' is tested first.
 create or replace temp macro unescaped(raw) as case
@@ -97,14 +117,36 @@ create or replace temp macro texts_of(raw) as plain_texts(
     end);
 create or replace temp macro text_of(raw) as plain_text(
     case when json_type(raw) in ('OBJECT', 'ARRAY', 'NULL') then null else raw ->> '$' end);
--- A price '$1,234.50' becomes 1234.5, a range '$5 - $9' becomes the lower end, and any other text becomes null.
-create or replace temp macro price_of(raw) as try_cast(replace(nullif(regexp_extract(raw,
-    '(?i)^\s*(?:from\s+)?(?:us)?[$£€]?\s*([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)\s*(?:-\s*[$£€]?\s*[0-9][0-9,.]*\s*)?$', 1), ''),
-    ',', '') as double);
+-- The amount of a price without its currency: of '$1,234.50' the amount is '1,234.50', and of a range '$5 - $9' the
+-- lower end. A space or an apostrophe between groups of three digits is left out.
+create or replace temp macro currency() as
+    '(?:(?:us|au|ca|nz|hk|r|a|c)?[$£€¥₹]|usd|eur|gbp|chf|cad|aud|jpy|inr|sek|nok|dkk|pln|czk|brl|kr\.?|zł)';
+create or replace temp macro amount_of(raw) as regexp_replace(nullif(regexp_extract(
+    lower(regexp_replace(raw, '[\x{A0}\x{2009}\x{202F}]', ' ', 'g')),
+    '^\s*(?:from\s+)?' || currency() || '?\s*([0-9]{1,3}(?:[ ''’][0-9]{3})+(?:[.,][0-9]{1,2})?|[0-9][0-9.,]*[0-9]|[.,]?[0-9]+)(?:,-|,--|\.-)?\s*'
+    || currency() || '?\s*(?:(?:-|–|to)\s*' || currency() || '?\s*[0-9][0-9.,]*\s*' || currency() || '?\s*)?$',
+    1), ''), '[ ''’]', '', 'g');
+-- An amount such as '1,299' may have a decimal mark or a mark of thousands; the step `read_doubtful_prices` decides.
+create or replace temp macro has_doubtful_mark(amount) as regexp_full_match(amount, '[1-9][0-9]{0,2}[.,][0-9]{3}');
+create or replace temp macro has_decimal_comma(amount) as
+    regexp_full_match(amount, '[0-9]*,(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+|0,[0-9]+');
+create or replace temp macro has_decimal_point(amount) as
+    regexp_full_match(amount, '[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+|0\.[0-9]+');
+create or replace temp macro number_with_comma(amount) as number_of(replace(replace(amount, '.', ''), ',', '.'));
+create or replace temp macro number_with_point(amount) as number_of(replace(amount, ',', ''));
+-- An amount with several marks has marks of thousands only before exactly three digits.
+create or replace temp macro number_of_amount(amount) as case
+    when has_decimal_point(amount) or regexp_full_match(amount, '[0-9]+') then number_with_point(amount)
+    when has_decimal_comma(amount) then number_with_comma(amount)
+    when has_doubtful_mark(amount) or regexp_full_match(amount, '[1-9][0-9]{0,2}(?:,[0-9]{3})+') then number_with_point(amount)
+    when regexp_full_match(amount, '[1-9][0-9]{0,2}(?:\.[0-9]{3})+') then number_with_comma(amount)
+end;
+create or replace temp macro price_of(raw) as
+    case when lower(trim(raw)) = 'free' then 0 when length(raw) <= 60 then number_of_amount(amount_of(raw)) end;
 -- A sales rank '#1,234 in Movies & TV (' becomes 1234, and '1234' becomes 1234 too.
-create or replace temp macro rank_of(raw) as try_cast(replace(coalesce(
-    nullif(regexp_extract(raw, '([0-9][0-9,]*)\s+in\s', 1), ''),
-    nullif(regexp_extract(raw, '^\D{0,2}([0-9][0-9,]*)\s*$', 1), '')), ',', '') as integer);
+create or replace temp macro rank_of(raw) as count_of(coalesce(
+    nullif(regexp_extract(raw, '([0-9][0-9.,]*)\s+in\s', 1), ''),
+    nullif(regexp_extract(raw, '^\D{0,2}([0-9][0-9.,]*)\s*$', 1), '')));
 create or replace temp macro year_of(raw) as coalesce(
     try_cast(nullif(list_last(regexp_extract_all(raw, '\(((?:18|19|20)[0-9]{2})\)', 1)), '') as integer));
 create or replace temp macro year_of_date(raw) as try_cast(nullif(

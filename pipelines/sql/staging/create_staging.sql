@@ -1,13 +1,14 @@
 -- Creates the empty staging tables: one row per line of the review and metadata files, with our column names.
 -- `raw_time` holds a time that only the whole column of times explains; the step `read_times` reads it.
+-- `raw_rating` and `raw_price` hold numbers with a mark that may be a decimal mark or a mark of thousands.
 create or replace table staged_reviews (
-    file integer, line bigint, reviewer_id varchar, movie_id varchar, rating double, unix_review_time bigint,
+    file integer, line bigint, reviewer_id varchar, movie_id varchar, rating double, raw_rating varchar, unix_review_time bigint,
     raw_time varchar, verified boolean, style varchar, reviewer_name varchar, vote integer, review_text varchar, summary varchar,
     text_number bigint, reason varchar, row_text varchar
 );
 create or replace table staged_metadata (
     file integer, line bigint, movie_id varchar, title varchar, category varchar, main_cat varchar,
-    description varchar, brand varchar, price double, rank integer, year integer, date varchar,
+    description varchar, brand varchar, price double, raw_price varchar, rank integer, year integer, date varchar,
     links varchar[], details varchar, also_buy varchar[], also_view varchar[], unreadable varchar[]
 );
 create or replace table metadata_lines (file integer, line bigint, movie_id varchar, reason varchar, row_text varchar);

@@ -7,7 +7,7 @@ with repeated as (
     select movie_id from staged_metadata group by movie_id having count(*) > 1
 ),
 placed as (
-    select * exclude (file, line, unreadable), file * 1000000000000 + line as place
+    select * exclude (file, line, unreadable, raw_price), file * 1000000000000 + line as place
     from staged_metadata
     semi join repeated using (movie_id)
 ),
@@ -18,7 +18,7 @@ final as (
 select * from final;
 create or replace view described_movies as
 with merged as (
-    select * exclude (file, line, unreadable)
+    select * exclude (file, line, unreadable, raw_price)
     from staged_metadata
     where movie_id not in (select movie_id from repeated_movies)
     union all by name

@@ -26,7 +26,7 @@ renamed as (
         coalesce(($lines::bigint[])[place], $first_line + place - 1) as line,
         coalesce(parsed.reviewerID, parsed.user_id) as reviewer_id,
         coalesce(parsed.parent_asin, parsed.asin) as movie_id,
-        try_cast(coalesce(parsed.overall, parsed.rating) as double) as rating,
+        number_of(coalesce(parsed.overall, parsed.rating)) as rating,
         coalesce(parsed.unixReviewTime, parsed.timestamp) as raw_time,
         try_cast(coalesce(parsed.verified, parsed.verified_purchase) as boolean) as verified,
         nullif(nullif(parsed.style, ''), '{}') as style,
@@ -47,7 +47,7 @@ final as (
         and number_of(raw_time) is not null and $time_pattern is null
 )
 select
-    $file, line, reviewer_id, movie_id, rating, unix_review_time,
+    $file, line, reviewer_id, movie_id, rating, null, unix_review_time,
     case when unix_review_time is null then raw_time end, verified, style, reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,

@@ -30,32 +30,32 @@ renamed as (
         end as parse_reason,
         fields[$reviewer_field] as reviewer_id,
         fields[$movie_field] as movie_id,
-        nullif(trim(fields[$rating_field]), '') as raw_rating,
+        fields[$rating_field] as raw_rating,
         fields[$time_field] as raw_time,
         try_cast(fields[$verified_field] as boolean) as verified,
         nullif(fields[$style_field], '') as style,
         nullif(fields[$reviewer_name_field], '') as reviewer_name,
-        try_cast(fields[$vote_field] as integer) as vote,
+        count_of(fields[$vote_field]) as vote,
         nullif(fields[$review_text_field], '') as review_text,
         nullif(fields[$summary_field], '') as summary
     from cut
 ),
 timed as (
-    select *, clear_time(raw_time, $time_pattern) as unix_review_time from renamed
+    select *, rating_of(raw_rating) as rating, clear_time(raw_time, $time_pattern) as unix_review_time from renamed
 ),
 final as (
     select
         *,
-        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating)) as reason
+        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating, rating)) as reason
     from timed
 )
 select
-    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time,
+    $file, line, reviewer_id, movie_id, rating, comma_rating(raw_rating), unix_review_time,
     case when unix_review_time is null then present_time(raw_time) end, verified, style,
     reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,
     number_of_text(review_text, $min_text_length),
     reason,
-    case when reason is not null or raw_rating is null then left(replace(row_text, chr(31), ','), 500) end
+    case when reason is not null or rating is null then left(replace(row_text, chr(31), ','), 500) end
 from final

@@ -32,7 +32,7 @@ renamed as (
         end as parse_reason,
         coalesce(review.reviewerID, review.user_id) as raw_reviewer,
         coalesce(review.parent_asin, review.asin) as raw_movie,
-        nullif(trim(coalesce(review.overall, review.rating)), '') as raw_rating,
+        coalesce(review.overall, review.rating) as raw_rating,
         coalesce(
             present_time(review.unixReviewTime), present_time(review.timestamp), present_time(review.reviewTime)
         ) as raw_time,
@@ -47,6 +47,7 @@ renamed as (
 identified as (
     select
         * exclude (raw_reviewer, raw_movie),
+        rating_of(raw_rating) as rating,
         clear_time(raw_time, $time_pattern) as unix_review_time,
         -- A JSON object or list is no id, but a JSON string that looks like an object or list is an id.
         case
@@ -64,16 +65,16 @@ identified as (
 final as (
     select
         *,
-        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating)) as reason
+        coalesce(parse_reason, rejection_reason(reviewer_id, movie_id, raw_rating, rating)) as reason
     from identified
 )
 select
-    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time,
+    $file, line, reviewer_id, movie_id, rating, comma_rating(raw_rating), unix_review_time,
     case when unix_review_time is null then present_time(raw_time) end, verified, style,
     reviewer_name, vote,
     case when $with_text then review_text end,
     case when $with_text then summary end,
     number_of_text(review_text, $min_text_length),
     reason,
-    case when reason is not null or raw_rating is null then left(row_text, 500) end
+    case when reason is not null or rating is null then left(row_text, 500) end
 from final

@@ -53,6 +53,8 @@ renamed as (
         nullif(array_to_string(descriptions, chr(10)), '') as description,
         coalesce(text_of(listed.brand), plain_text(listed.store)) as brand,
         price_of(listed.price) as price,
+        case when contains(listed.price, ',') or has_doubtful_mark(amount_of(listed.price)) then amount_of(listed.price) end
+            as raw_price,
         coalesce(
             rank_of(first_rank),
             rank_of(listed.rank ->> '$'),
@@ -102,6 +104,6 @@ final as (
     from addressed
 )
 select
-    $file, line, movie_id, title, category, main_cat, description, brand, price, rank, year, date, links,
+    $file, line, movie_id, title, category, main_cat, description, brand, price, raw_price, rank, year, date, links,
     details, also_buy, also_view, unreadable
 from final

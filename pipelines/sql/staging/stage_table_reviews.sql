@@ -6,26 +6,26 @@ insert into staged_reviews
 with renamed as (
     select
         line, reviewer_id, movie_id, verified, style, reviewer_name, vote, review_text, summary,
-        nullif(trim(rating), '') as raw_rating,
+        rating as raw_rating,
         time as raw_time
     from source_rows
 ),
 timed as (
-    select *, clear_time(raw_time, $time_pattern) as unix_review_time from renamed
+    select *, rating_of(raw_rating) as rating, clear_time(raw_time, $time_pattern) as unix_review_time from renamed
 ),
 final as (
-    select *, rejection_reason(reviewer_id, movie_id, raw_rating) as reason from timed
+    select *, rejection_reason(reviewer_id, movie_id, raw_rating, rating) as reason from timed
 )
 select
-    $file, line, reviewer_id, movie_id, try_cast(raw_rating as double), unix_review_time,
+    $file, line, reviewer_id, movie_id, rating, comma_rating(raw_rating), unix_review_time,
     case when unix_review_time is null then present_time(raw_time) end,
-    try_cast(verified as boolean), nullif(style, ''), nullif(reviewer_name, ''), try_cast(vote as integer),
+    try_cast(verified as boolean), nullif(style, ''), nullif(reviewer_name, ''), count_of(vote),
     case when $with_text then review_text end,
     case when $with_text then summary end,
     number_of_text(review_text, $min_text_length),
     reason,
     case
-        when reason is not null or raw_rating is null
+        when reason is not null or rating is null
         then left(concat_ws(',', reviewer_id, movie_id, raw_rating, raw_time), 500)
     end
 from final

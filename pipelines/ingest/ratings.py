@@ -1,0 +1,112 @@
+"""Rejects the ratings that lie far off the scale of all others, such as 99 for a movie that was not rated."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Doubles, Rows
+from pipelines.work.database import run
+
+if TYPE_CHECKING:
+    import duckdb
+
+_log = logging.getLogger(__name__)
+
+_CODES = (77, 88, 97, 98, 99, 997, 998, 999, 9999, 99999, -9, -99, -999, -9999)
+"""The numbers that data sets write in place of a rating."""
+_MOST_ODD = 0.02
+"""The largest share of the ratings that may be off the scale without being a code."""
+_FEWEST_LEVELS = 3
+"""The number of different ratings that make a scale."""
+_MANY_ZEROS = 1 / 3
+"""The share of zeros from which on zeros may stand for movies that were not rated."""
+
+
+def reject_off_scale(database: duckdb.DuckDBPyConnection) -> None:
+    """Rejects staged reviews whose rating is far off the scale of the others, and warns of the rejections."""
+    ratings, num_rows = _count_ratings(database)
+    odd = off_scale(ratings, num_rows)
+    if odd.any():
+        rest = ratings[~odd]
+        _log.warning(
+            "%s of %s ratings are %s, far off the others, which are %g to %g; these reviews are rejected.",
+            f"{num_rows[odd].sum():,}",
+            f"{num_rows.sum():,}",
+            _named(ratings[odd]),
+            rest[0],
+            rest[-1],
+        )
+        run(database, "staging/reject_off_scale", ratings=ratings[odd].tolist())
+
+
+def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
+    """Marks the ratings that are off the scale of the others, bool [num_ratings].
+
+    `ratings`, ascending and distinct, have `num_rows` rows each. A rating is off the scale if the gap between
+    the rating and the others is wider than the whole range of the others, and if the rating is rare or is a
+    code such as 99. Rare low ratings are honest, so they are off the scale only if they are negative. The
+    rating -1 is a code too if no other rating is less than 0.1.
+    """
+    coded = np.isin(ratings, _CODES)
+    odd = np.zeros(len(ratings), dtype=bool)
+    if len(plain := ratings[~coded]) >= 2:
+        width = plain[-1] - plain[0]
+        odd = coded & ((ratings > plain[-1] + width) | (ratings < plain[0] - width))
+    while True:
+        kept = np.flatnonzero(~odd)
+        values, rows = ratings[kept], num_rows[kept]
+        num_high, num_low = _num_beyond(values, rows), _num_beyond(-values[::-1], rows[::-1])
+        num_negative = int((values < 0).sum())
+        if num_low > num_negative:
+            num_low = 0
+        if len(values) > _FEWEST_LEVELS + 1 and values[0] == -1 and values[1] >= 0.1:
+            num_low = 1
+        if not num_high and not num_low:
+            return odd
+        odd[kept[len(kept) - num_high :]] = True
+        odd[kept[:num_low]] = True
+
+
+def _num_beyond(values: Doubles, num_rows: Rows) -> int:
+    """Counts the ratings at the upper end of ascending ratings that are rare and far above the others."""
+    if len(values) <= _FEWEST_LEVELS:
+        return 0
+    wide = np.diff(values) > values[:-1] - values[0]
+    rare = num_rows[::-1].cumsum()[::-1][1:] <= _MOST_ODD * num_rows.sum()
+    starts = 1 + np.flatnonzero(wide & rare)
+    starts = starts[starts >= _FEWEST_LEVELS]
+    return int(len(values) - starts[0]) if len(starts) else 0
+
+
+def warn_of_zeros(database: duckdb.DuckDBPyConnection) -> None:
+    """Warns if very many ratings are 0, although the other ratings look like a scale that begins at 1."""
+    ratings, num_rows = _count_ratings(database)
+    if len(ratings) <= _FEWEST_LEVELS + 1 or ratings[0] != 0 or ratings[1] < 1:
+        return
+    share = num_rows[0] / num_rows.sum()
+    if share >= _MANY_ZEROS:
+        _log.warning(
+            "%s of the ratings are 0, and the others are %g to %g. If 0 stands for a movie that was not "
+            'rated, say --where "rating > 0".',
+            f"{share:.0%}",
+            ratings[1],
+            ratings[-1],
+        )
+
+
+def _count_ratings(database: duckdb.DuckDBPyConnection) -> tuple[Doubles, Rows]:
+    """Returns the different ratings of the usable reviews, ascending, and the number of rows of each."""
+    found = database.execute(
+        "select rating, count(*) as num_rows from staged_reviews "
+        "where reason is null and rating is not null group by rating order by rating"
+    ).fetchnumpy()
+    return np.asarray(found["rating"]), np.asarray(found["num_rows"])
+
+
+def _named(ratings: Doubles) -> str:
+    shown = ", ".join(f"{rating:g}" for rating in ratings[:5])
+    return shown if len(ratings) <= 5 else f"{shown} and {len(ratings) - 5:,} more"
