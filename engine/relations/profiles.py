@@ -1,4 +1,4 @@
-"""Describes one movie or one reviewer: what the index holds of it, without any prediction."""
+"""Describes one movie or one reviewer by the data that the index holds, without any prediction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def movie_profile(index: OpenedIndex, lists: ListMaker, movie_id: str) -> MovieProfile:
     """Describes a movie by its card and its reviews; raises UnknownIdError for an unknown id.
 
-    `lists` knows which movies are variants of one film.
+    The argument `lists` says which movies are variants of one film.
     """
     row = index.movie_row(movie_id)
     histories = index.model.histories
@@ -42,7 +42,7 @@ def movie_profile(index: OpenedIndex, lists: ListMaker, movie_id: str) -> MovieP
 
 
 def reviewer_profile(index: OpenedIndex, reviewer_id: str, most: int) -> ReviewerProfile:
-    """Describes a reviewer by the latest reviews, `most` at most; raises UnknownIdError for an unknown id."""
+    """Describes a reviewer by at most `most` latest reviews; raises UnknownIdError for an unknown id."""
     row = index.reviewer_row(reviewer_id)
     histories = index.model.histories
     begin, end = int(histories.offsets[row]), int(histories.offsets[row + 1])
@@ -58,7 +58,7 @@ def reviewer_profile(index: OpenedIndex, reviewer_id: str, most: int) -> Reviewe
 
 
 def _review(index: OpenedIndex, place: int) -> ReviewedMovie:
-    """Returns the review at a place in the arrays of all histories."""
+    """Returns the review at a position in the arrays of all histories."""
     histories, rating = index.model.histories, index.model.rating
     row, time = int(histories.movie_rows[place]), int(index.history_times[place])
     card = index.cards.card(row)
@@ -74,7 +74,7 @@ def _review(index: OpenedIndex, place: int) -> ReviewedMovie:
 def _ratings(
     index: OpenedIndex, level_rows: NDArray[np.integer]
 ) -> tuple[Mapping[str, int] | None, float | None]:
-    """Counts ratings by level, and averages the ratings; both are None if the data has no ratings."""
+    """Counts ratings by rating level, and averages ratings; returns None twice if there are no ratings."""
     rating = index.model.rating
     if rating is None:
         return None, None

@@ -1,1 +1,1 @@
-"""Serves indexes over HTTP: the questions of the command line as JSON, health, metrics, refreshed indexes."""
+"""Answers the questions of the command line over HTTP, as JSON, and reports health and metrics."""

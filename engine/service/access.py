@@ -1,4 +1,4 @@
-"""Decides who may ask: checks access tokens, and limits the requests a second of each token."""
+"""Decides which requests are answered: checks access tokens, and limits the requests of each token."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _SHORTEST = 16
 
 
 class Access:
-    """Checks requests against a file of tokens, and against a largest number of requests a second.
+    """Checks that a request has a token of the token file, and that no token sends too many requests.
 
-    The file has one token a line; a line that begins with # is a comment. The file is read again when its
-    size or time of change differs, so that a token can be added or withdrawn while the service runs.
+    The token file holds one token on each line; a line that begins with # is a comment. The token file is
+    read again whenever its size or its time of change differs, so that tokens can be added or withdrawn while
+    the service runs.
 
     Args:
         token_file: the file of tokens, or None if anybody may ask.
@@ -76,7 +77,7 @@ class Access:
         return f"token {valid.index(True)}"
 
     def _read(self, path: Path) -> None:
-        """Reads the tokens if the file has changed; from a file that is no file of tokens, takes no token."""
+        """Reads the tokens again if the token file has changed; an unusable file makes all tokens invalid."""
         try:
             stat = path.stat()
             state = (stat.st_mtime_ns, stat.st_size)
@@ -91,7 +92,7 @@ class Access:
 
 
 def _tokens_in(path: Path) -> tuple[bytes, ...]:
-    """Reads a file with one token a line.
+    """Reads a file that holds one token on each line.
 
     Raises:
         OSError: the file cannot be read.
@@ -112,7 +113,7 @@ def _reason(error: Exception) -> str:
 
 
 def _limit(rate: float) -> RateLimitItemPerSecond:
-    """Returns a limit of whole requests in whole seconds: 0.5 a second becomes 1 in 2 seconds."""
+    """Converts a rate to whole requests in whole seconds: 0.5 per second becomes 1 in 2 seconds."""
     if rate >= 1:
         return RateLimitItemPerSecond(int(rate))
     return RateLimitItemPerSecond(1, max(1, round(1 / rate)))

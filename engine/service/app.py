@@ -1,4 +1,4 @@
-"""Puts the service together: the routes of questions, health, metrics, access, refreshes and errors."""
+"""Builds the service from its parts: routes, access checks, metrics, refreshes and error answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REFUSED = (ProblemError, EngineError, BusyError, TimeoutError, RequestValidatio
 
 
 def make_app(settings: ServiceSettings | None = None) -> FastAPI:
-    """Builds the service; without settings, takes the settings that the command left in the environment.
+    """Builds the service; by default with the settings that `engine serve` left in the environment.
 
     Raises:
         ArtifactError: a directory holds no index that can be opened.
@@ -79,16 +79,16 @@ async def _refuse(_request: Request, error: Exception) -> Response:
 
 
 def _add_service_routes(app: FastAPI) -> None:
-    """Adds the routes for those who run the service; none of these routes waits for a question."""
+    """Adds the routes for operators of the service, which answer even while questions are being answered."""
 
     @app.get("/healthz", tags=["service"])
     async def health() -> dict[str, str]:
-        """Tells that the process runs."""
+        """Tells that the process of the service runs."""
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["service"], response_class=Response)
     async def ready() -> Response:
-        """Tells whether the process takes questions: the status is 503 while too many questions wait."""
+        """Tells whether the process accepts questions: the status is 503 while too many questions wait."""
         thread: EngineThread = app.state.thread
         if thread.is_full:
             return problem(503, "Too many questions are waiting.", headers={"Retry-After": "1"})
@@ -98,7 +98,7 @@ def _add_service_routes(app: FastAPI) -> None:
 
     @app.get("/metrics", tags=["service"], response_class=Response)
     async def exposed() -> Response:
-        """Returns the figures of the service in the text format of Prometheus."""
+        """Returns the metrics of the service in the text format of Prometheus."""
         metrics.WAITING.set(app.state.thread.num_waiting)
         for index in app.state.indexes.values():
             metrics.BUILT.labels(index.name).set(index.built_at)
@@ -106,7 +106,7 @@ def _add_service_routes(app: FastAPI) -> None:
 
 
 def _declare_problems(app: FastAPI) -> None:
-    """Adds the shape of problem details to the OpenAPI document, which the routes refer to."""
+    """Adds the schema of problem details, to which the routes refer, to the OpenAPI document."""
     plain = app.openapi
 
     def document() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Answers questions one after another in a thread of their own, so that health and metrics never wait."""
+"""Answers questions one after another in a separate thread, so that health and metrics never wait."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _Found = TypeVar("_Found")
 
 
 class BusyError(Exception):
-    """The error of a question that comes when too many questions are waiting already."""
+    """A question was asked while too many other questions were waiting already."""
 
 
 class EngineThread:
     """Runs questions in one thread, in the order in which the questions come.
 
-    NumPy and Python share one lock for most of a question, so a second thread would answer no more questions
-    a second, and would make each answer slower.
+    A second thread would not answer more questions per second, and would make each answer slower, because
+    Python lets only one thread run at a time for most of a question.
 
     Args:
         max_waiting: the largest number of questions that wait or run; `ask` raises BusyError beyond it.
@@ -38,11 +38,11 @@ class EngineThread:
 
     @property
     def is_full(self) -> bool:
-        """Tells whether as many questions wait as the service lets wait."""
+        """Tells whether the largest allowed number of questions is waiting."""
         return self._num_waiting >= self._max_waiting
 
     async def ask(self, question: Callable[[], _Found]) -> _Found:
-        """Runs a question in the thread and returns what the question returns; raises what it raises.
+        """Runs a question in the thread; returns or raises what the question returns or raises.
 
         Raises:
             BusyError: `max_waiting` questions wait already.
@@ -58,7 +58,7 @@ class EngineThread:
         return await asyncio.wait_for(asyncio.wrap_future(running), self._timeout)
 
     def _leave(self, loop: asyncio.AbstractEventLoop, _done: Future[_Found]) -> None:
-        """Counts a finished question, on the event loop, which alone changes the counter."""
+        """Counts a finished question; runs in the event loop, so that only one thread changes the counter."""
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._count_one_less)
 
@@ -66,5 +66,5 @@ class EngineThread:
         self._num_waiting -= 1
 
     def close(self) -> None:
-        """Drops the questions that wait, and ends the thread after the question that runs."""
+        """Drops all waiting questions, and ends the thread after the running question."""
         self._pool.shutdown(wait=True, cancel_futures=True)

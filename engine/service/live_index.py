@@ -1,4 +1,4 @@
-"""Holds an opened index, and swaps the opened index for the next build once that build is live."""
+"""Holds an opened index, and switches to a new build of the index as soon as the new build is live."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 class LiveIndex:
     """Holds the engine that answers for one index directory.
 
-    A question takes `engine` once and keeps it, so that an answer never mixes two builds. The engine of the
-    build before answers the questions that began with it, and is closed when the last of them has ended.
+    A question reads the attribute `engine` only once, so that an answer never mixes two builds. The engine of
+    an old build finishes the questions that began with the old build, and is closed after the last of these
+    questions.
 
     Args:
         name: the name by which requests ask for the index.
@@ -49,10 +50,11 @@ class LiveIndex:
         return datetime.fromisoformat(self.engine.info()[CREATED_ENTRY]).timestamp()
 
     async def refresh(self) -> bool:
-        """Opens the live build if another build is live now; tells whether the build was swapped.
+        """Switches to the live build if a new build is live; tells whether the build was switched.
 
-        The new build is opened in another thread, and answers only after every part of it was opened. If the
-        new build cannot be opened, the build before goes on answering, and the log says why.
+        The new build is opened in another thread, and answers questions only after all its parts are open. If
+        the new build cannot be opened, the old build continues to answer questions, and the log gives the
+        reason.
         """
         try:
             if self.engine.is_current:
@@ -69,7 +71,7 @@ class LiveIndex:
 
 
 def open_warm(directory: Path) -> Engine:
-    """Opens the live build of an index, and asks a question of each kind so that no later question waits.
+    """Opens the live build of an index, and asks one question of each kind, so that later ones are fast.
 
     Raises:
         ArtifactError: the directory holds no index that can be opened.
@@ -91,7 +93,7 @@ def open_warm(directory: Path) -> Engine:
 
 
 async def keep_fresh(indexes: Mapping[str, LiveIndex], seconds: float) -> None:
-    """Looks every few seconds whether another build of an index is live, and swaps to that build."""
+    """Checks every few seconds whether a new build of an index is live, and switches to the new build."""
     while True:
         await asyncio.sleep(seconds)
         for index in indexes.values():

@@ -1,4 +1,4 @@
-"""Counts requests, waits, refreshes and short lists, in the text format that Prometheus reads."""
+"""Counts requests, waiting times, refreshes and short lists, for the monitoring system Prometheus."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUILT = Gauge(
 
 
 def exposition() -> bytes:
-    """Returns the figures of all worker processes together as Prometheus text."""
+    """Returns the metrics of all worker processes together, in the text format of Prometheus."""
     if SHARED not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

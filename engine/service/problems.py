@@ -1,4 +1,4 @@
-"""Turns errors into problem details (RFC 9457), with the same sentence as on the command line."""
+"""Turns errors into problem details (RFC 9457), which contain the sentence that a command would print."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class ProblemError(Exception):
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
-    """Returns problem details as an HTTP answer; `more` are further entries, such as close matches."""
+    """Makes an HTTP answer with problem details; `more` holds further entries, such as close matches."""
     body = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
     content = orjson.dumps({**body, **more}, default=str)
     return Response(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def problem_of(error: Exception) -> Response:
-    """Returns the problem details of an error that a question or the service raised."""
+    """Converts an error that a question or the service raised to problem details."""
     if isinstance(error, ProblemError):
         return problem(error.status, error.detail, headers=error.headers)
     if isinstance(error, BusyError):
@@ -79,7 +79,7 @@ def problem_of(error: Exception) -> Response:
 
 
 def _sentence(error: RequestValidationError) -> str:
-    """Returns one sentence about the first fault of a request: the value's name, what is wrong, the value."""
+    """Describes the first fault of a request in one sentence: the name, the fault and the value."""
     fault = error.errors()[0]
     place = [str(part) for part in fault["loc"] if part not in ("query", "body", "path", "header")]
     name = ".".join(place) or "The request"

@@ -1,4 +1,4 @@
-"""Declares the questions that a request may ask, with the range of every value, and the shape of answers."""
+"""Defines the questions that requests may ask, the allowed range of every value, and the answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 
 
 class Question(BaseModel):
-    """The base class of questions; a value that no field has the name of is refused."""
+    """The base class of questions; a request with an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={})
 
@@ -32,7 +32,7 @@ class Question(BaseModel):
 
 
 class Pages(Question):
-    """A question whose answers are ranked, so that a later page of them can be asked for."""
+    """A question whose answer is a ranked list, of which a request may ask for any page."""
 
     offset: Annotated[
         int, Field(ge=0, le=MOST_K, description="The number of answers to skip, for later pages of a list.")
@@ -81,7 +81,7 @@ class ListBase(Question):
 
 
 class ListQuestion(ListBase, Pages):
-    """The options of a top list, and the page of the list."""
+    """The options of a top list, and the page of the list that is wanted."""
 
 
 class WithFallback(Question):

@@ -1,4 +1,4 @@
-"""Answers one kind of question a route, with the bytes of the command line's JSON."""
+"""Defines one route for each kind of question, which answers with the JSON of the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ MovieId = Annotated[str, Path(min_length=1, max_length=1_000, examples=["B000000
 def _documented(model: Any) -> dict[str, Any]:
     """Returns the keyword arguments that describe a route's answers in the OpenAPI document.
 
-    The routes return bytes and no models, since FastAPI would need milliseconds to check and copy a list.
+    The routes return bytes instead of models, because FastAPI would need milliseconds to check and copy a
+    list.
     """
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
     refusals = {status: {"description": text, "content": content} for status, text in _REFUSALS.items()}
@@ -45,7 +46,7 @@ _REFUSALS = {
 
 
 async def _answer(request: Request, question: Callable[[Engine], responses.Response]) -> Response:
-    """Asks the engine of the request's index in the engine thread, and returns the answer as JSON."""
+    """Asks a question to the engine of the request's index, in the engine thread; returns JSON."""
     index = index_of(request)
     engine, build = index.engine, index.build
 
@@ -58,7 +59,7 @@ async def _answer(request: Request, question: Callable[[Engine], responses.Respo
 
 
 def index_of(request: Request) -> LiveIndex:
-    """Returns the index that a request names in its path, or else the default index."""
+    """Returns the index that the path of a request names; by default the default index."""
     name = request.path_params.get("index_name", DEFAULT_NAME)
     found: LiveIndex | None = request.app.state.indexes.get(name)
     if found is None:
@@ -68,10 +69,11 @@ def index_of(request: Request) -> LiveIndex:
 
 
 def _page(make: Callable[..., TopList], asked: questions.ListQuestion, index: LiveIndex) -> TopList:
-    """Makes the page of a list that was asked for, and counts lists that are short or a fallback.
+    """Makes one page of a top list; counts in the metrics lists that are short or a fallback.
 
-    `make` makes a list from a length and options. No movie is on two pages: without variety, a longer list
-    begins with the shorter one; with variety, a page is made without the movies of the pages before it.
+    The function `make` makes a top list from a length and options. No movie is on two pages of a list. If the
+    options do not ask for a varied list, a page is a part of one longer list. If the options ask for a varied
+    list, a page is made without the movies of the previous pages.
     """
     options = asked.options()
     if asked.offset and (asked.diversity or asked.novelty):
@@ -142,7 +144,7 @@ async def recommend_reviewers(request: Request, asked: questions.ReviewersQuesti
 
 @router.post("/recommend/ratings", **_documented(questions.ListAnswer), tags=["lists"])
 async def recommend_ratings(request: Request, asked: questions.RatingsQuestion) -> Response:
-    """Lists the movies that suit somebody new best, from their ratings alone."""
+    """Lists the movies that suit a newcomer best, from the newcomer's ratings alone."""
     index = index_of(request)
 
     def question(engine: Engine) -> responses.Response:
@@ -246,7 +248,7 @@ async def search_movies(
 
 @router.get("/movies/{movie_id:path}", **_documented(questions.MovieAnswer), tags=["movies"])
 async def movie(request: Request, movie_id: MovieId) -> Response:
-    """Tells what is known of a movie: its card, its reviews by rating and by year, and its variants."""
+    """Describes a movie: its card, its number of reviews by rating and by year, and its variants."""
     return await _answer(request, lambda engine: responses.profile(engine.movie(movie_id)))
 
 
@@ -254,11 +256,11 @@ async def movie(request: Request, movie_id: MovieId) -> Response:
 async def reviewer(
     request: Request, reviewer_id: ReviewerId, asked: Annotated[questions.Question, Query()]
 ) -> Response:
-    """Tells what is known of a reviewer: the reviews by rating, and the latest reviews."""
+    """Describes a reviewer: the number of reviews by rating, and the latest reviews."""
     return await _answer(request, lambda engine: responses.profile(engine.reviewer(reviewer_id, asked.k)))
 
 
 @router.get("/info", tags=["service"], response_class=Response)
 async def info(request: Request) -> Response:
-    """Tells what the index says of itself: its counts, settings, and figures on held-out reviews."""
+    """Describes the index: counts, settings, and figures that were measured on held-out reviews."""
     return await _answer(request, lambda engine: engine.info())

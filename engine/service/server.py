@@ -1,4 +1,4 @@
-"""Starts the worker processes of a service, each with one thread for each numeric library."""
+"""Starts the worker processes of a service; numeric libraries use one thread in each process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "orjson", "prometheus_cl
 
 
 def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
-    """Runs the service until it is told to end, by Ctrl-C or by SIGTERM; answers what has begun first.
+    """Runs the service until Ctrl-C or SIGTERM; first finishes the requests that have begun.
 
     Raises:
         ConfigError: an address other than loopback is wanted without tokens, or the address is taken.

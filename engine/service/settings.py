@@ -1,4 +1,4 @@
-"""Holds the settings of a service, which the command hands to the worker processes as one JSON text."""
+"""Holds the settings of a service, which `engine serve` passes to the worker processes as JSON text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """Holds the settings of a service; the attributes are the options of `engine serve`."""
+    """Holds the settings of a service; each attribute holds an option of `engine serve`."""
 
     indexes: Mapping[str, str]
     """The directories of the indexes by name; the index named `DEFAULT_NAME` needs no name in a request."""
@@ -60,17 +60,17 @@ class ServiceSettings:
 
     @classmethod
     def from_environment(cls) -> ServiceSettings:
-        """Returns the settings that the command left in the environment variable `VARIABLE`."""
+        """Reads the settings from the environment variable `VARIABLE`, which `engine serve` sets."""
         values = json.loads(os.environ[VARIABLE])
         values["origins"] = tuple(values["origins"])
         return cls(**values)
 
 
 def named_indexes(given: tuple[str, ...]) -> dict[str, str]:
-    """Returns the directories of indexes by name, from texts such as `movie-index` or `books=book-index`.
+    """Maps names to index directories, from texts such as `movie-index` or `books=book-index`.
 
-    A text without a name names the default index. If no text is without a name, the first index also answers
-    requests that name no index.
+    A text without a name, such as `movie-index`, gives the default index. If every text has a name, the first
+    index is the default index, which also answers requests that name no index.
 
     Raises:
         ConfigError: two texts have the same name.

@@ -1,4 +1,4 @@
-"""Stands before every route: checks access and size, counts the request, and writes the log of requests."""
+"""Handles every request before its route: checks access and size, counts requests, and logs requests."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _requests = logging.getLogger("engine.service.requests")
 
 
 class Watched:
-    """An ASGI application around the service, which every request passes on its way in and out."""
+    """An ASGI application around the service, through which every request and every answer passes."""
 
     def __init__(self, app: ASGIApp, *, access: Access) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, or passes on what is no request, such as the start of the service."""
+        """Handles one HTTP request; passes on all other events, such as the start of the service."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -65,7 +65,7 @@ class Watched:
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
-    """Returns a function that receives a request, and raises ProblemError once its body is too long.
+    """Returns a function that receives a request, and that raises ProblemError if the body is too long.
 
     Raises:
         ProblemError: the request says that its body is too long.
@@ -88,7 +88,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
 
 
 def _note(scope: Scope, request_id: str, answered: dict[str, Any], seconds: float) -> None:
-    """Counts a request, and writes one line of JSON about the request without its query and headers."""
+    """Counts a request, and logs the request, without its query and headers, as one line of JSON."""
     question = getattr(scope.get("route"), "path", "unknown")
     status = answered.get("status", 499)
     metrics.REQUESTS.labels(question, status).inc()
@@ -107,7 +107,7 @@ def _note(scope: Scope, request_id: str, answered: dict[str, Any], seconds: floa
 
 
 def start_request_log() -> None:
-    """Writes one line of JSON to stdout for each request."""
+    """Starts the log of requests, which writes one line of JSON to stdout for each request."""
     if not _requests.handlers:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))

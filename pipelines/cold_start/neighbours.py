@@ -138,8 +138,8 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
     """Estimates the neighbours of cold movies from the neighbours of the movies with similar metadata.
 
     The weight of a cold movie and another movie is estimated by a weighted mean: the mean of the other
-    movie's weights with the movies whose metadata is most similar to the cold movie's metadata. If the
-    metadata of the other movie is itself among the most similar, `slope` times the similarity of the two
+    movie's weights with the movies whose metadata is most similar to the cold movie's metadata. If the other
+    movie is itself one of the movies with the most similar metadata, `slope` times the similarity of the two
     movies is added to the estimated weight. Each cold movie keeps its `num_neighbours` strongest neighbours,
     and becomes a neighbour of the `num_neighbours` movies with the largest weights.
     """

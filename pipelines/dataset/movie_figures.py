@@ -39,8 +39,8 @@ def decayed_popularity(
 ) -> Floats:
     """Sums the weights of each movie's reviews: float32 [num_movies]; a weight halves with each half-life.
 
-    The age of a review counts to a moment that 99% of the reviews with a time precede, and is 0 for a later
-    review. A review without a time has the median age.
+    The age of a review is counted up to the moment before which 99% of the reviews with a time were written;
+    a review that was written later has the age 0. A review without a time has the median age.
 
     Args:
         movie_rows: the movie row of each review, int [num_reviews].

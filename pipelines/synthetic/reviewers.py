@@ -169,7 +169,7 @@ def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArr
 
 
 def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> IntArray:
-    """Finds reviews whose reviewer has another review of the same movie; never finds `fixed` reviews."""
+    """Finds reviews whose reviewer has another review of the movie; leaves out reviews marked as `fixed`."""
     key = (reviewers << 32) | (movies << 1) | ~fixed
     order = np.argsort(key, kind="stable")
     pair = key[order] >> 1

@@ -1,4 +1,4 @@
-"""Implements `engine info` and `engine show`: what an index says of itself, of a movie, of a reviewer."""
+"""Implements `engine info`, which describes an index, and `engine show`, for a movie or a reviewer."""
 
 from __future__ import annotations
 

@@ -254,7 +254,7 @@ def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: 
 def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:
     """Write the top lists of all reviewers to files, one line per listed movie.
 
-    If the command is killed, running the same command again writes the files that are missing. A second run
+    If the command is killed, running the same command again writes the files that are missing. The second run
     fails if its options differ from the options of the killed run, or if the index was built again in the
     meantime.
     """

@@ -58,8 +58,8 @@ def serve(
 ) -> None:
     """Answer questions over HTTP, with the same JSON as the command line.
 
-    A new build of an index is noticed within seconds, and answers from then on. No request is lost. The
-    service describes itself at /docs.
+    If an index is built again, the service switches to the new build within seconds, without losing a
+    request. The address /docs of the service describes all questions.
     """
     from engine.service.server import run
     from engine.service.settings import ServiceSettings, named_indexes
