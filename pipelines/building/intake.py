@@ -23,7 +23,7 @@ from pipelines.export.catalogue import write_catalogue
 from pipelines.ingest.accounting import write_rejected
 from pipelines.ingest.ingest import ingest
 from pipelines.neighbours.content import content_features
-from pipelines.reading.lines import GZIP_MAGIC
+from pipelines.text.kinds import is_packed
 from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.database import work_database
 
@@ -33,7 +33,7 @@ _FEATURES_STEP = "features"
 _LEAST_SPACE = 16 << 20
 """The bytes of disk that a build takes even for the smallest files."""
 _PER_COMPRESSED_BYTE = 6
-"""The bytes of disk that a build takes for each byte of a gzip file."""
+"""The bytes of disk that a build takes for each byte of a compressed file."""
 
 
 class Intake(NamedTuple):
@@ -77,7 +77,7 @@ def space_needed(files: Iterable[Path]) -> int:
     for path in files:
         if path.is_file():
             with path.open("rb") as file:
-                compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+                compressed = is_packed(file.read(16))
             total += path.stat().st_size * (_PER_COMPRESSED_BYTE if compressed else 1)
     return _LEAST_SPACE + total
 

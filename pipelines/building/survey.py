@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,12 +18,15 @@ from engine.config.sections import IngestConfig
 from engine.errors import SourceError
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
+from pipelines.text.streams import TextStream
 from pipelines.work.database import add_functions, run, work_database
 
 _SAMPLE = 4 << 20
-"""The number of compressed bytes that are read from the start of a gzip file."""
+"""The number of compressed bytes that are read from the start of a compressed file."""
 _PLAIN_SAMPLE = 24 << 20
 """The largest number of decompressed bytes that are read from the start of a file."""
+_PIECE = 1 << 20
+"""The number of bytes that are read at once."""
 _SAMPLED_ROWS = 100_000
 """The number of rows that are read from the start of a Parquet file."""
 
@@ -121,38 +123,26 @@ def grown(first: int, whole: int, times: float) -> float:
 def _take_sample(source: Source, path: Path) -> _Sample:
     """Decompresses the first lines of a file, and writes the lines to a new sample file at `path`."""
     if source.layout == "parquet":
-        return _sample_parquet(source.path, path)
+        return _sample_parquet(source.file, path)
+    num_read = 0
+
+    def count(num_bytes: int) -> None:
+        nonlocal num_read
+        num_read += num_bytes
+
     text = bytearray()
-    read = 0
-    with source.path.open("rb") as file:
-        if source.compressed:
-            for piece, consumed in _inflate(file.read(_SAMPLE)):
-                text += piece
-                read = consumed
-        else:
-            text += file.read(_PLAIN_SAMPLE)
-            read = len(text)
-    if read < source.size:
+    stream = TextStream(source.path, file=source.file, form=source.form, on_read=count, piece_size=_PIECE)
+    try:
+        for piece in stream:
+            text += piece
+            if len(text) >= _PLAIN_SAMPLE or (source.form.packing != "plain" and num_read >= _SAMPLE):
+                break
+    except SourceError:
+        pass  # A damaged file is reported later, when the build reads the whole file.
+    if num_read < source.size and b"\n" in text:
         del text[text.rfind(b"\n") + 1 :]
     path.write_bytes(text)
-    return _Sample(path, min(1.0, read / source.size), len(text))
-
-
-def _inflate(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Decompresses the first bytes of a gzip file; yields pieces and the number of bytes read so far."""
-    pending = data
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        while pending.strip(b"\0"):
-            piece = inflater.decompress(pending, _PLAIN_SAMPLE)
-            pending = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-            yield piece, len(data) - len(pending)
-            if inflater.eof:
-                inflater = zlib.decompressobj(wbits=31)
-            elif piece:
-                return
-    except zlib.error:
-        return  # A damaged file is reported later, when the build reads the whole file.
+    return _Sample(path, min(1.0, num_read / source.size), len(text))
 
 
 def _sample_parquet(whole: Path, path: Path) -> _Sample:

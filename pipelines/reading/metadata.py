@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.config.sections import IngestConfig
-from pipelines.reading.lines import Block, BlockReader, Lines, decode_lines, file_of, lines_of
-from pipelines.reading.movie_lines import dat_movie, item_movie, literals_to_json
+from pipelines.reading.movie_lines import dat_movie, item_movie
+from pipelines.reading.records import RecordReader, Records
 from pipelines.reading.sources import Source
-from pipelines.reading.staging import open_blocks, require_complete, scratch_folder, stage_blocks
-from pipelines.reading.tables import MOVIE_COLUMNS, csv_records, match_columns, open_parquet
+from pipelines.reading.staging import check_read, open_blocks, scratch_folder, stage_blocks
+from pipelines.reading.tables import MOVIE_COLUMNS, match_columns, open_parquet
+from pipelines.text.documents import DocumentReader
+from pipelines.text.lines import Block, BlockReader, Lines, file_of, lines_of
+from pipelines.text.repairs import json_lines, repaired
 from pipelines.work.database import open_cursor, run
 
 if TYPE_CHECKING:
@@ -48,10 +51,15 @@ def stage_metadata(
         reader = open_blocks(source, config, on_read)
         with scratch_folder(database) as folder:
             stage = partial(_stage_lines, folder=folder, file=file, describe_all=describe_all)
-            lines = _lines(database, source, reader, config.columns)
+            records = RecordReader(source, reader)
+            lines = _lines(database, source, reader, records, config.columns)
             stage_blocks(database, lines, stage, threads=config.threads)
+        if source.layout != "parquet":
+            check_read(
+                *(database, "metadata_lines", file, source, reader, config),
+                num_continued=records.num_continued,
+            )
         if reader.truncated:
-            require_complete(database, "metadata_lines", file, source, config)
             truncated.append(source)
     run(database, "staging/read_doubtful_prices")
     return truncated
@@ -60,60 +68,60 @@ def stage_metadata(
 def _stage_lines(
     cursor: duckdb.DuckDBPyConnection, items: Iterator[Lines], *, folder: Path, file: int, describe_all: bool
 ) -> None:
-    for lines in items:
+    def stage(lines: Lines) -> tuple[list[str], list[int]]:
+        """Stages the lines that are JSON, and returns the texts and the numbers of all others."""
         if not len(lines.numbers):
-            continue
+            return [], []
         with file_of(lines, folder) as written:
             taken = run(cursor, "staging/stage_metadata_lines", file=file, **written).fetchall()
             run(cursor, "staging/stage_metadata", file=file, describe_all=describe_all, **written)
-        texts, numbers = lines.besides(taken)
+        return lines.besides(taken)
+
+    for lines in items:
+        texts, numbers = stage(lines)
+        mended = list(map(repaired, texts))
+        if mended != texts:
+            texts, numbers = stage(_text_lines("\n".join(mended), numbers[0], numbers))
         if texts:
             run(cursor, "staging/stage_doubtful_metadata", file=file, texts=texts, lines=numbers)
 
 
 def _lines(
-    database: duckdb.DuckDBPyConnection, source: Source, reader: BlockReader, columns: Mapping[str, str]
+    database: duckdb.DuckDBPyConnection,
+    source: Source,
+    reader: BlockReader | DocumentReader,
+    records: RecordReader,
+    columns: Mapping[str, str],
 ) -> Iterator[Lines]:
     if source.layout == "parquet":
         return _parquet_lines(database, source, columns)
     if source.layout == "json":
-        return (_json_lines(block) for block in reader)
+        return map(json_lines, reader)
     if source.header:
-        return _table_lines(source, reader, columns)
-    return (_movielens_lines(source, block) for block in reader)
-
-
-def _json_lines(block: Block) -> Lines:
-    if b"{'" in block.data:
-        return _text_lines(literals_to_json(decode_lines(block.data)), block.first_line)
-    return lines_of(block)
+        return _table_lines(source, records, columns)
+    return (_movielens_lines(source, some) for some in records)
 
 
 def _text_lines(text: str, first_line: int, numbers: Sequence[int] | None = None) -> Lines:
     return lines_of(Block(first_line, text.encode("utf-8", errors="backslashreplace")), numbers)
 
 
-def _movielens_lines(source: Source, block: Block) -> Lines:
+def _movielens_lines(source: Source, records: Records) -> Lines:
     to_movie = item_movie if source.delimiter == "|" else dat_movie
-    texts = []
-    for line in _decode_legacy(block.data).split("\n"):
-        movie = to_movie(line.split(source.delimiter)) if line.strip() else None
-        texts.append(line if movie is None else json.dumps(movie))
-    return _text_lines("\n".join(texts), block.first_line)
+    lines, texts = [], []
+    for line, fields in records.fields():
+        lines.append(line)
+        texts.append(json.dumps(to_movie(fields) or source.delimiter.join(fields)))
+    return _text_lines("\n".join(texts), records.first_line, lines)
 
 
-def _table_lines(source: Source, reader: BlockReader, columns: Mapping[str, str]) -> Iterator[Lines]:
+def _table_lines(source: Source, records: RecordReader, columns: Mapping[str, str]) -> Iterator[Lines]:
     places = _find_columns(source, source.header, columns)
-    for block in reader:
-        text = _decode_legacy(block.data)
-        found = [
-            (line, _row_to_json(fields, places, source))
-            for line, fields in csv_records(source.path, text, block.first_line, source.delimiter)
-            if line > source.header_line
-        ]
-        if found:
-            lines, texts = zip(*found, strict=True)
-            yield _text_lines("\n".join(texts), block.first_line, lines)
+    for some in records:
+        lines, texts = zip(
+            *((line, _row_to_json(fields, places, source)) for line, fields in some.fields()), strict=True
+        )
+        yield _text_lines("\n".join(texts), some.first_line, lines)
 
 
 def _parquet_lines(
@@ -121,21 +129,13 @@ def _parquet_lines(
 ) -> Iterator[Lines]:
     # Other statements run between two batches of rows, so a separate cursor reads the Parquet file.
     reader = open_cursor(database)
-    places = _find_columns(source, open_parquet(reader, source.path).columns, columns)
-    reader.execute("select * from read_parquet($path)", {"path": str(source.path)})
+    places = _find_columns(source, open_parquet(reader, source.file).columns, columns)
+    reader.execute("select * from read_parquet($path)", {"path": str(source.file)})
     first = 1
     while rows := reader.fetchmany(_BATCH):
         texts = [_to_json({name: row[place] for name, place in places.items()}) for row in rows]
         yield _text_lines("\n".join(texts), first)
         first += len(rows)
-
-
-def _decode_legacy(data: bytes) -> str:
-    """Decodes a block as UTF-8, or else as Latin-1, which MovieLens' older movie files use."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def _find_columns(source: Source, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
@@ -145,7 +145,7 @@ def _find_columns(source: Source, header: Sequence[str], columns: Mapping[str, s
 
 def _row_to_json(fields: Sequence[str], places: Mapping[str, int], source: Source) -> str:
     """Returns a table row as a JSON object, or as a JSON string, to be rejected, if fields are missing."""
-    if len(fields) != source.num_fields:
+    if len(fields) < source.num_fields or any(map(str.strip, fields[source.num_fields :])):
         return json.dumps(",".join(fields))
     return _to_json({name: fields[place] for name, place in places.items()})
 

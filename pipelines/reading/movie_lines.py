@@ -1,12 +1,8 @@
-"""Converts lines of MovieLens' movie files, and lines that are Python literals, to Amazon's JSON metadata."""
+"""Reads the lines of MovieLens' movie files."""
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Sequence
-
-from pipelines.work.parallel import map_texts
 
 _GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama",
@@ -40,28 +36,3 @@ def dat_movie(fields: Sequence[str]) -> dict[str, object] | None:
         return None
     movie_id, title, genres = fields
     return {"asin": movie_id, "title": title, "category": genres.strip().split("|")}
-
-
-def literals_to_json(text: str) -> str:
-    """Converts the lines of a block that are Python dictionaries to JSON, and keeps other lines unchanged."""
-    lines = text.split("\n")
-    places = [place for place, line in enumerate(lines) if line.startswith("{'")]
-    converted = map_texts(literal_to_json, [lines[place] for place in places])
-    for place, line in zip(places, converted, strict=True):
-        lines[place] = line
-    return "\n".join(lines)
-
-
-def literal_to_json(line: str) -> str:
-    """Converts a Python literal to JSON.
-
-    Returns the line unchanged if the line is no Python literal; a later step rejects the line.
-
-    Example:
-        >>> literal_to_json("{'asin': 'B1', 'price': 9.5}")
-        '{"asin": "B1", "price": 9.5}'
-    """
-    try:
-        return json.dumps(ast.literal_eval(line.strip()))
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return line

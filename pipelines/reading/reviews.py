@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from engine.config.sections import IngestConfig
 from engine.errors import ConfigError
-from pipelines.reading.lines import Block, BlockReader, decode_lines, file_of, lines_of
+from pipelines.reading.records import RecordReader, Records
 from pipelines.reading.sources import Source
-from pipelines.reading.staging import open_blocks, require_complete, scratch_folder, stage_blocks
-from pipelines.reading.tables import REVIEW_COLUMNS, csv_records, damaged_parquet, match_columns, open_parquet
+from pipelines.reading.staging import check_read, open_blocks, scratch_folder, stage_blocks
+from pipelines.reading.tables import REVIEW_COLUMNS, damaged_parquet, match_columns, open_parquet
+from pipelines.text.lines import Block, file_of
+from pipelines.text.repairs import json_lines, repaired
 from pipelines.work.database import run
 
 if TYPE_CHECKING:
@@ -21,25 +23,10 @@ if TYPE_CHECKING:
 MIN_TEXT_LENGTH = 20
 """The least length of a text that may count as a copy; short texts ("Great movie!") repeat by chance."""
 
-_FIELD_END = "\x1f"
-"""ASCII's unit separator, which separates the fields of a CSV record after its quotes were removed."""
-_RECORD_END = "\x1e"
-"""ASCII's record separator, which separates CSV records that may contain line breaks."""
 _NO_HEADER: Mapping[str, int] = {"reviewer": 0, "movie": 1, "rating": 2, "time": 3}
 """The position of each column, counted from 0, in MovieLens' rating files, which have no header line."""
 _DOUBTFUL_AT_ONCE = 5_000
 """The number of lines left out by the fast SQL statement that a thread collects for the slower statement."""
-
-
-class Records(NamedTuple):
-    """Holds a block of delimited text as parameters of the SQL statement `stage_delimited_reviews`."""
-
-    text: str
-    first_line: int
-    lines: list[int] | None = None
-    """The line number at which each record begins, or None if every line is one record."""
-    delimiter: str = ""
-    record_end: str = "\n"
 
 
 def stage_reviews(
@@ -79,17 +66,18 @@ def stage_reviews(
             _stage_parquet(database, source, place, parameters)
             continue
         reader = open_blocks(source, config, on_read)
+        records = RecordReader(source, reader)
         if source.layout == "json":
             with scratch_folder(database) as folder:
                 stage = partial(stage_json_reviews, folder=folder, parameters=parameters)
                 stage_blocks(database, iter(reader), stage, threads=config.threads)
         else:
             fields = {f"{name}_field": place.get(name, -1) + 1 for name in REVIEW_COLUMNS}
-            header = {"header_line": source.header_line, "num_fields": source.num_fields}
-            stage_records = partial(_stage_records, parameters={**parameters, **fields, **header})
-            stage_blocks(database, _records(source, reader), stage_records, threads=config.threads)
+            parameters |= {**fields, "num_fields": source.num_fields}
+            stage_records = partial(_stage_records, parameters=parameters)
+            stage_blocks(database, iter(records), stage_records, threads=config.threads)
+        check_read(database, "staged_reviews", file, source, reader, config, records.num_continued)
         if reader.truncated:
-            require_complete(database, "staged_reviews", file, source, config)
             truncated.append(source)
     run(database, "staging/read_comma_ratings")
     return truncated
@@ -107,13 +95,13 @@ def stage_json_reviews(
     texts: list[str] = []
     numbers: list[int] = []
     for block in blocks:
-        lines = lines_of(block)
+        lines = json_lines(block)
         if not len(lines.numbers):
             continue
         with file_of(lines, folder) as written:
             taken = run(cursor, "staging/stage_amazon_reviews", **written, **parameters).fetchall()
         doubtful_texts, doubtful_numbers = lines.besides(taken)
-        texts += doubtful_texts
+        texts += map(repaired, doubtful_texts)
         numbers += doubtful_numbers
         if len(texts) >= _DOUBTFUL_AT_ONCE:
             run(cursor, "staging/stage_doubtful_reviews", texts=texts, lines=numbers, **parameters)
@@ -129,18 +117,6 @@ def _stage_records(
         run(cursor, "staging/stage_delimited_reviews", **records._asdict(), **parameters)
 
 
-def _records(source: Source, reader: BlockReader) -> Iterator[Records]:
-    for block in reader:
-        text = decode_lines(block.data)
-        if source.header and b'"' in block.data:
-            found = list(csv_records(source.path, text, block.first_line, source.delimiter))
-            joined = _RECORD_END.join(_FIELD_END.join(fields) for _, fields in found)
-            lines = [line for line, _ in found]
-            yield Records(joined, block.first_line, lines, _FIELD_END, _RECORD_END)
-        else:
-            yield Records(text, block.first_line, None, source.delimiter)
-
-
 def _find_columns(
     database: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, str]
 ) -> dict[str, int]:
@@ -151,7 +127,7 @@ def _find_columns(
                 f"--columns names the columns of a table, but {source.path} {what}; leave it out."
             )
         return {name: place for name, place in _NO_HEADER.items() if place < source.num_fields}
-    header = source.header or tuple(open_parquet(database, source.path).columns)
+    header = source.header or tuple(open_parquet(database, source.file).columns)
     return match_columns(source.path, header, columns, REVIEW_COLUMNS, required=("reviewer", "movie"))
 
 
@@ -163,7 +139,7 @@ def _stage_parquet(
 ) -> None:
     import duckdb
 
-    relation = open_parquet(database, source.path, file_row_number=True)
+    relation = open_parquet(database, source.file, file_row_number=True)
     text = duckdb.sqltype("VARCHAR")
     chosen = [(duckdb.ColumnExpression("file_row_number") + duckdb.ConstantExpression(1)).alias("line")]
     for name in REVIEW_COLUMNS:

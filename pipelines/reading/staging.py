@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import threading
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from engine.config.sections import IngestConfig
 from engine.config.values import size_in_bytes
 from engine.errors import DataError, SourceError
-from pipelines.reading.lines import BLOCK_SIZE, BlockReader
 from pipelines.reading.sources import Source
+from pipelines.text.documents import DocumentReader
+from pipelines.text.lines import BLOCK_SIZE, BlockReader
 from pipelines.work.database import add_functions, count_rows, open_cursor
 from pipelines.work.parallel import read_ahead
 
@@ -30,7 +32,7 @@ With less memory DuckDB spills to disk, and more memory only fills the cache of 
 
 _MOST_THREADS = 4
 """The most threads that insert blocks; more threads would wait for the thread that decompresses the file."""
-_UNPACKED = {"gzip": 5.0, "parquet": 8.0, "plain": 1.0}
+_UNPACKED = {"gzip": 5.0, "zip": 5.0, "bzip2": 7.0, "xz": 7.0, "parquet": 8.0, "plain": 1.0}
 """The approximate size of a file after decompression, as a multiple of the size of the file."""
 _STAGED = {"json": 0.25, "delimited": 1.0, "parquet": 1.0}
 """The approximate size of a file's rows in the database, as a multiple of the decompressed size.
@@ -43,6 +45,8 @@ _SMALLEST_BLOCK = 1 << 20
 
 _Item = TypeVar("_Item")
 
+_log = logging.getLogger(__name__)
+
 
 def num_staging_threads(threads: int = 0) -> int:
     """Returns `threads`, or one thread a core if `threads` is 0, but at most four."""
@@ -51,32 +55,60 @@ def num_staging_threads(threads: int = 0) -> int:
 
 def open_blocks(
     source: Source, config: IngestConfig, on_read: Callable[[int, int], object] | None = None
-) -> BlockReader:
+) -> BlockReader | DocumentReader:
     """Returns a reader of the blocks of a file, with blocks as large as the memory limit allows."""
+    block_size = block_size_for(config)
+    if source.framing:
+        return DocumentReader(
+            source.path,
+            file=source.file,
+            form=source.form,
+            framing=source.framing,
+            on_read=on_read,
+            block_size=block_size,
+        )
     return BlockReader(
-        source.path,
-        compressed=source.compressed,
-        quoted=bool(source.header),
-        on_read=on_read,
-        block_size=block_size_for(config),
+        source.path, file=source.file, form=source.form, on_read=on_read, block_size=block_size
     )
 
 
-def require_complete(
-    database: duckdb.DuckDBPyConnection, table: str, file: int, source: Source, config: IngestConfig
+def check_read(
+    database: duckdb.DuckDBPyConnection,
+    table: str,
+    file: int,
+    source: Source,
+    reader: BlockReader | DocumentReader,
+    config: IngestConfig,
+    num_continued: int,
 ) -> None:
-    """Raises SourceError for a file whose gzip data ended too early, unless `config.allow_truncated` is true.
+    """Checks that every line of a file became one row of a staging table, and that the file has an end.
 
     The rows of the file are in the staging table `table`, where the column `file` equals the argument `file`.
+    `num_continued` is the number of lines that continue the record of an earlier line.
+
+    Raises:
+        SourceError: the compressed data end too early, and `config.allow_truncated` is false.
+        DataError: rows went missing, which is a fault of this program.
     """
-    if config.allow_truncated:
-        return
     num_rows = count_rows(database, f"{table} where file = {file}")
-    raise SourceError(
-        f"{source.path} ends too early: {num_rows:,} complete rows could be read before its gzip data "
-        "breaks off; fetch it again, or use those rows with --allow-truncated.",
-        path=source.path,
-    )
+    if reader.truncated and not config.allow_truncated:
+        raise SourceError(
+            f"{source.path} ends too early: {num_rows:,} complete rows could be read before its "
+            f"{source.packing} data break off; fetch it again, or use those rows with --allow-truncated.",
+            path=source.path,
+        )
+    num_records = reader.num_lines - source.num_header_lines - num_continued
+    if num_rows != num_records:
+        raise DataError(
+            f"Rows of {source.path} went missing: {num_records:,} were counted in the file, but {num_rows:,} "
+            "were read; please report this."
+        )
+    if reader.num_foreign:
+        _log.warning(
+            "Lines of %s that are not UTF-8 and were read as Windows-1252: %d",
+            source.path,
+            reader.num_foreign,
+        )
 
 
 def stage_blocks(
@@ -179,15 +211,9 @@ def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
     DuckDB keeps written pages in memory up to the memory limit, although reading files seldom needs the
     written pages again. A limit in proportion to the files costs no time and leaves memory to others.
     """
-    wanted = sum(source.size * _UNPACKED[_packing(source)] * _STAGED[source.layout] for source in sources)
+    wanted = sum(source.size * _UNPACKED[source.packing] * _STAGED[source.layout] for source in sources)
     num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))
     return f"{num_bytes // 1000}KB"
-
-
-def _packing(source: Source) -> str:
-    if source.layout == "parquet":
-        return "parquet"
-    return "gzip" if source.compressed else "plain"
 
 
 def block_size_for(config: IngestConfig) -> int:

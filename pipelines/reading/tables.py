@@ -1,10 +1,9 @@
-"""Reads CSV and Parquet tables: splits CSV into records, opens Parquet files, finds columns by name."""
+"""Opens Parquet files, and finds the columns of tables by name."""
 
 from __future__ import annotations
 
-import csv
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,29 +106,6 @@ def _did_you_mean(wanted: str, names: Sequence[str]) -> str:
     lowered = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(wanted.casefold(), lowered, n=1, cutoff=0.5)
     return f" (did you mean {lowered[close[0]]!r}?)" if close else ""
-
-
-def csv_records(path: Path, text: str, first_line: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields the line number and the fields of each record in a block of CSV, without blank records.
-
-    The line number of a record is the line on which the record begins.
-
-    Raises:
-        SourceError: the block is not CSV; most often a quoted field does not end.
-    """
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    line = first_line
-    try:
-        for fields in reader:
-            if fields:
-                yield line, fields
-            line = first_line + reader.line_num
-    except csv.Error as error:
-        raise SourceError(
-            f"Line {line:,} of {path} is not CSV: {error}; a quoted field may have no end.",
-            path=path,
-            line=line,
-        ) from error
 
 
 def open_parquet(

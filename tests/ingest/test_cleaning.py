@@ -10,7 +10,7 @@ import pytest
 from engine.config.sections import IngestConfig
 from pipelines.ingest.ingest import ingest
 from pipelines.reading.links import links_of
-from pipelines.reading.movie_lines import literal_to_json
+from pipelines.text.repairs import repaired
 from pipelines.work import parallel
 from pipelines.work.database import add_functions
 from pipelines.work.parallel import map_texts
@@ -215,7 +215,7 @@ def test_lines_of_metadata_that_describe_no_movie_say_why(
     ]
 
 
-@pytest.mark.parametrize("function", [links_of, literal_to_json])
+@pytest.mark.parametrize("function", [links_of, repaired])
 def test_many_processes_give_what_one_gives(
     monkeypatch: pytest.MonkeyPatch, function: Callable[[str], object]
 ) -> None:
@@ -229,7 +229,7 @@ def test_many_processes_give_what_one_gives(
     "line", ["{'a': open('x')}", "{'a'", "{'a': 1" + "}" * 9, "{" * 400, "{'a': b'x'}", ""]
 )
 def test_what_is_no_literal_stays_as_it_is(line: str) -> None:
-    assert literal_to_json(line) == line
+    assert repaired(line) == line
 
 
 @pytest.mark.parametrize(

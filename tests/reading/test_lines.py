@@ -10,13 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import SourceError
-from pipelines.reading import lines as lines_module
-from pipelines.reading.lines import BlockReader
+from pipelines.text import lines as lines_module
+from pipelines.text.lines import BlockReader
+from pipelines.text.streams import PLAIN, TextForm
 from pipelines.work.parallel import read_ahead
+
+GZIP = TextForm("gzip")
 
 
 @given(
-    lines=st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"").replace(b"\r", b""))),
+    lines=st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=30).map(str.encode)
+    ),
     compressed=st.booleans(),
     block_size=st.integers(1, 60),
     final_newline=st.booleans(),
@@ -33,7 +38,10 @@ def test_the_blocks_are_the_file(
     path.write_bytes(gzip.compress(data) if compressed else data)
     told: list[tuple[int, int]] = []
     reader = BlockReader(
-        path, compressed=compressed, block_size=block_size, on_read=lambda *more: told.append(more)
+        path,
+        form=GZIP if compressed else PLAIN,
+        block_size=block_size,
+        on_read=lambda *more: told.append(more),
     )
     read = list(reader)
     assert b"".join(block.data for block in read) == data
@@ -46,7 +54,7 @@ def test_the_blocks_are_the_file(
 def test_several_gzip_members_and_padding_are_one_file(tmp_path: Path) -> None:
     path = tmp_path / "members.gz"
     path.write_bytes(gzip.compress(b"a\nb") + gzip.compress(b"c\nd\n") + b"\0" * 100)
-    reader = BlockReader(path, compressed=True)
+    reader = BlockReader(path, form=GZIP)
     assert b"".join(block.data for block in reader) == b"a\nbc\nd\n"
     assert not reader.truncated
 
@@ -57,7 +65,7 @@ def test_a_truncated_file_gives_its_whole_lines_and_says_so(tmp_path: Path, cut:
     packed = gzip.compress("\n".join(lines).encode() + b"\n")
     path = tmp_path / "cut.gz"
     path.write_bytes(packed[:-cut])
-    reader = BlockReader(path, compressed=True, block_size=1000)
+    reader = BlockReader(path, form=GZIP, block_size=1000)
     text = b"".join(block.data for block in reader).decode()
     assert reader.truncated
     assert text.endswith("\n")
@@ -70,7 +78,7 @@ def test_damage_within_gzip_data_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "damaged.gz"
     path.write_bytes(packed)
     with pytest.raises(SourceError, match="damaged"):
-        list(BlockReader(path, compressed=True))
+        list(BlockReader(path, form=GZIP))
 
 
 def test_a_line_without_end_is_an_error_and_not_a_full_memory(
@@ -80,23 +88,8 @@ def test_a_line_without_end_is_an_error_and_not_a_full_memory(
     path = tmp_path / "endless"
     path.write_bytes(b"short\n" + b"x" * (3 << 20))
     with pytest.raises(SourceError, match=r"Line 2 of .* is longer than 1 MB") as raised:
-        list(BlockReader(path, compressed=False, block_size=1 << 18))
+        list(BlockReader(path, block_size=1 << 18))
     assert raised.value.line == 2
-
-
-def test_a_quoted_field_is_never_cut(tmp_path: Path) -> None:
-    records = [f'{number},"two\nlines, ""quoted"""\n' for number in range(200)]
-    path = tmp_path / "quoted.csv"
-    path.write_text("".join(records))
-    for block in BlockReader(path, compressed=False, quoted=True, block_size=100):
-        assert block.data.count(b'"') % 6 == 0
-
-
-def test_a_stray_quote_does_not_swallow_the_rest(tmp_path: Path) -> None:
-    path = tmp_path / "stray.csv"
-    path.write_text('a,5" disk\n' + "b,c\n" * 1000)
-    read = list(BlockReader(path, compressed=False, quoted=True, block_size=200))
-    assert len(read) > 10
 
 
 def test_reading_ahead_keeps_the_order_and_hands_over_errors() -> None:

@@ -10,16 +10,17 @@ from engine.config.sections import IngestConfig
 from engine.config.values import size_in_bytes
 from pipelines.ingest.ingest import ingest
 from pipelines.reading import staging
-from pipelines.reading.lines import BLOCK_SIZE
 from pipelines.reading.sources import Source
 from pipelines.reading.staging import block_size_for, memory_for_reading
+from pipelines.text.lines import BLOCK_SIZE
+from pipelines.text.streams import TextForm
 from pipelines.work.database import open_database
 
 
-def a_source(path: Path, num_bytes: int, layout: str = "json", *, compressed: bool = True) -> Source:
+def a_source(path: Path, num_bytes: int, layout: str = "json", *, packing: str = "gzip") -> Source:
     with path.open("wb") as file:
         file.truncate(num_bytes)  # takes no room on the disk
-    return Source(path=path, layout=layout, compressed=compressed)  # type: ignore[arg-type]
+    return Source(path=path, file=path, layout=layout, form=TextForm(packing))  # type: ignore[arg-type]
 
 
 def test_memory_follows_the_files_between_what_is_needed_and_what_is_allowed(tmp_path: Path) -> None:
@@ -34,8 +35,8 @@ def test_memory_follows_the_files_between_what_is_needed_and_what_is_allowed(tmp
 
 def test_rows_without_words_are_held_whole(tmp_path: Path) -> None:
     config = IngestConfig(memory_limit="100GB")
-    table = a_source(tmp_path / "ratings.csv", 1_000_000_000, "delimited", compressed=False)
-    packed = a_source(tmp_path / "ratings.parquet", 1_000_000_000, "parquet", compressed=False)
+    table = a_source(tmp_path / "ratings.csv", 1_000_000_000, "delimited", packing="plain")
+    packed = a_source(tmp_path / "ratings.parquet", 1_000_000_000, "parquet")
     assert memory_for_reading([table], config) == "1000000KB"
     assert memory_for_reading([packed], config) == "8000000KB"
 

@@ -45,7 +45,7 @@ def test_the_format_is_told_by_the_content_and_not_by_the_name(
     path = tmp_path / "reviews.xyz"
     path.write_bytes(gzip.compress(content) if compressed else content)
     source = inspect_source(path)
-    assert (source.layout, source.delimiter, source.compressed) == (layout, delimiter, compressed)
+    assert (source.layout, source.delimiter, source.packing == "gzip") == (layout, delimiter, compressed)
 
 
 def missing(path: Path) -> None:
@@ -68,8 +68,8 @@ def directory(path: Path) -> None:
         (directory, "is a directory"),
         (lambda path: path.write_bytes(b"\n \n\n"), "blank lines"),
         (lambda path: path.write_bytes(b"\x00\x01\x02binary\n"), "not a text file"),
-        (lambda path: path.write_bytes(b"PK\x03\x04...."), "zip archive"),
-        (lambda path: path.write_bytes(b"BZh91AY"), "bzip2 archive"),
+        (lambda path: path.write_bytes(b"PK\x03\x04...."), "zip archive that is damaged"),
+        (lambda path: path.write_bytes(b"BZh91AY"), "ends before its first line"),
         (lambda path: path.write_bytes(b"just some words\n"), "Cannot tell the format"),
         (lambda path: path.write_bytes(gzip.compress(b"")), "ends before its first line|blank"),
         (lambda path: path.write_bytes(gzip.compress(b"{}\n" * 99)[:12]), "ends before its first line"),
@@ -118,7 +118,7 @@ def test_json_of_another_shape_names_what_was_expected_and_found(
     assert "found customer, product, stars" in str(raised.value)
 
 
-@pytest.mark.parametrize("text", ["[1, 2]\n", '[\n{"overall": 5},\n{"overall": 4}\n]\n', "{broken\n{also\n"])
+@pytest.mark.parametrize("text", ["[1, 2]\n", "[3]\n[4]\n", "{broken\n{also\n"])
 def test_all_rows_rejected_names_the_commonest_reason_with_an_example(
     database: duckdb.DuckDBPyConnection, tmp_path: Path, text: str
 ) -> None:
@@ -142,7 +142,7 @@ def test_a_forced_format_that_does_not_fit_is_a_clear_error(tmp_path: Path) -> N
         inspect_source(path, "amazon")
     path.write_bytes(lines_of(REVIEW))
     for format in ("movielens", "table"):
-        with pytest.raises(SourceError, match=f"holds JSON lines, which are no {format} file"):
+        with pytest.raises(SourceError, match=f"holds JSON, which is no {format} file"):
             inspect_source(path, format)
 
 

@@ -13,9 +13,9 @@ import pytest
 from engine.config.sections import IngestConfig
 from pipelines.ingest.ingest import ingest
 from pipelines.reading import staging
-from pipelines.reading.lines import Block
 from pipelines.reading.reviews import stage_json_reviews
 from pipelines.reading.staging import scratch_folder, stage_blocks
+from pipelines.text.lines import block_of
 from pipelines.work.database import add_functions, open_cursor, open_database, run
 
 NO_TEXT = {"file": 0, "time_pattern": None, "with_text": False, "min_text_length": None}
@@ -85,12 +85,12 @@ def test_good_doubtful_blank_and_bad_lines_keep_their_numbers(database: duckdb.D
         b" \t ",
         b'{"overall": 5',
         b" " + json.dumps(GOOD | {"unixReviewTime": "1400000000999"}).encode(),
-        json.dumps(GOOD | {"asin": "B\u00e9"}, ensure_ascii=False).encode("latin-1"),
+        json.dumps(GOOD | {"reviewText": "B\u00e9"}, ensure_ascii=False).encode(),
         json.dumps(GOOD | {"overall": "many"}).encode(),
         json.dumps(GOOD | {"asin": ["B1"]}).encode(),
         json.dumps(GOOD).encode() + b" " + json.dumps(GOOD).encode(),
     ]
-    block = Block(11, b"\n".join(lines))
+    block = block_of(11, b"\n".join(lines))
     with scratch_folder(database) as folder:
         stage_json_reviews(database, iter([block]), folder, NO_TEXT)
         assert list(folder.iterdir()) == []
@@ -103,7 +103,7 @@ def test_good_doubtful_blank_and_bad_lines_keep_their_numbers(database: duckdb.D
         (13, "[A]", "05 3, 2014", None),
         (15, None, None, "not a JSON object"),
         (16, "A1", "1400000000", None),
-        (17, None, None, "not UTF-8 text"),
+        (17, "A1", "1400000000", None),
         (18, "A1", "1400000000", "rating is not a number"),
         (19, "A1", "1400000000", "no movie id"),
         (20, None, None, "not a JSON object"),

@@ -1,9 +1,8 @@
 -- One row per record of a block of delimited text, such as MovieLens' files, CSV or TSV.
 -- $text: the records, separated by $record_end; $first_line: the line number of the first record; $lines: the line
--- number of each record if records may span lines, else null; $file: the number of the source file; $header_line: the
--- line number of the header, or 0 without a header; $delimiter, $num_fields: the separator and the number of fields in
--- a record; $*_field: the position of each column, counted from 1, or 0 if the file lacks the column;
--- $time_pattern: the pattern of the times, as in `strptime`, or null;
+-- number of each record if records may span lines, else null; $file: the number of the source file; $delimiter,
+-- $num_fields: the separator and the number of fields in a record; $*_field: the position of each column, counted from
+-- 1, or 0 if the file lacks the column; $time_pattern: the pattern of the times, as in `strptime`, or null;
 -- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
 insert into staged_reviews
 with block as (
@@ -18,15 +17,15 @@ numbered_records as (
 cut as (
     select line, row_text, string_split(row_text, $delimiter) as fields
     from numbered_records
-    where regexp_matches(row_text, '[^ \r]') and line > $header_line
 ),
 renamed as (
     select
         line,
         row_text,
         case
-            when starts_with(row_text, chr(0)) then 'not UTF-8 text'
-            when len(fields) <> $num_fields then 'wrong number of fields'
+            -- An empty field too many is no fault.
+            when len(fields) <> $num_fields and (len(fields) <> $num_fields + 1 or trim(fields[-1]) <> '')
+                then 'wrong number of fields'
         end as parse_reason,
         fields[$reviewer_field] as reviewer_id,
         fields[$movie_field] as movie_id,

@@ -18,7 +18,6 @@ final as (
         line,
         nullif(trim(coalesce(movie.parent_asin, movie.asin)), '') as movie_id,
         case
-            when starts_with(row_text, chr(0)) then 'not UTF-8 text'
             when movie is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
             when coalesce(movie.reviewerID, movie.user_id) is not null then 'a review and no movie'
             when trim(coalesce(movie.parent_asin, movie.asin, '')) = '' then 'no movie id'

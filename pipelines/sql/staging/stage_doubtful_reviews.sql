@@ -27,7 +27,6 @@ renamed as (
         line,
         row_text,
         case
-            when starts_with(row_text, chr(0)) then 'not UTF-8 text'
             when review is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
         end as parse_reason,
         coalesce(review.reviewerID, review.user_id) as raw_reviewer,

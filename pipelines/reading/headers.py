@@ -1,0 +1,163 @@
+"""Recognises the delimiter and the header of a table by the table's first lines."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.errors import SourceError
+from pipelines.reading.movie_lines import NUM_ITEM_FIELDS
+from pipelines.reading.records import RecordReader, split_line
+from pipelines.reading.shapes import record_test
+from pipelines.reading.tables import MOVIE_COLUMNS, REVIEW_COLUMNS
+from pipelines.text.lines import block_of
+
+if TYPE_CHECKING:
+    from pipelines.reading.sources import Source
+
+NUM_SAMPLED = 200
+"""The most records in the sample of a file."""
+_MOST_HEADER_LINES = 20
+"""The most lines of a header, whose names may contain line breaks if they are in quotes."""
+_DELIMITERS = (",", "\t", ";", "|")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_MOVIELENS_RATING = re.compile(r"[^\t]+\t[^\t]+\t[0-9.]+(\t[0-9]+)?")
+_NUMBER = re.compile(r"[-+]?[0-9]+([.,][0-9]+)?")
+_KNOWN_NAMES = {
+    name for columns in (REVIEW_COLUMNS, MOVIE_COLUMNS) for names in columns.values() for name in names
+}
+
+_log = logging.getLogger(__name__)
+
+
+class Line(NamedTuple):
+    """Holds a line at the start of a file, and its number, counted from 1."""
+
+    number: int
+    text: str
+
+
+def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool) -> Source:
+    """Returns the source with the delimiter, the header and the sample of a table.
+
+    `lines` holds the first lines of the file that are not blank. `has_header` says that the first of them is
+    a header, whatever it looks like.
+
+    Raises:
+        SourceError: no delimiter is found.
+    """
+    first = lines[0].text
+    if not has_header and (delimiter := _delimiter_without_header(first)):
+        source = replace(source, delimiter=delimiter, num_fields=len(first.split(delimiter)))
+        return replace(source, sample=_sampled(source, lines))
+    said = re.fullmatch(
+        r"sep=(.)", first.strip("\r\ufeff")
+    )  # Excel names the delimiter in such a first line.
+    num_skipped = int(said is not None and len(lines) > 1)
+    first = lines[num_skipped].text
+    outside = _QUOTED.sub("", first)
+    delimiter = said[1] if said else max(_DELIMITERS, key=outside.count)
+    if delimiter not in outside:
+        raise SourceError(
+            f"Cannot tell the format of {source.path}: expected JSON lines, MovieLens' ratings, CSV with a "
+            f"header line or Parquet, found {shown(first)}.",
+            path=source.path,
+            line=lines[num_skipped].number,
+        )
+    # Fields that are separated by tabs are seldom in quotes, but a quote may be part of a text.
+    quoted = delimiter != "\t" or all(re.fullmatch(_QUOTED, name) for name in first.strip().split("\t"))
+    names, num_lines = _header(lines[num_skipped:], delimiter) if quoted else (first.split("\t"), 1)
+    source = replace(source, delimiter=delimiter, quoted=quoted)
+    following = lines[num_skipped + num_lines :]
+    usual = _usual_number_of_fields(following, delimiter) or len(names)
+    if not has_header and _looks_like_data(names, following, delimiter):
+        source = replace(source, num_fields=usual)
+        _log.info(
+            "The first line of %s looks like data, so the table has no header line; its columns are numbered "
+            "from 1 to %d.",
+            source.path,
+            usual,
+        )
+    else:
+        if usual == len(names) + 1 and names[-1].strip():
+            names = ["", *names]  # R writes no name above the names of the rows.
+        source = replace(
+            source,
+            header=tuple(name.strip() for name in names),
+            header_line=lines[num_skipped + num_lines - 1].number,
+            num_header_lines=num_skipped + num_lines,
+            num_fields=len(names),
+        )
+    return replace(source, sample=_sampled(source, lines))
+
+
+def _header(lines: Sequence[Line], delimiter: str) -> tuple[list[str], int]:
+    """Returns the names in the header of a table, and the number of lines of the header."""
+    texts = [f"{line.text}\n" for line in lines[:_MOST_HEADER_LINES]]
+    reader = csv.reader(texts, delimiter=delimiter, strict=True)
+    try:
+        return next(reader), reader.line_num
+    except csv.Error:
+        return next(csv.reader(texts[:1], delimiter=delimiter)), 1
+
+
+def _usual_number_of_fields(lines: Sequence[Line], delimiter: str) -> int:
+    """Returns the most frequent number of fields of the first records of a table, or 0 without a record."""
+    counts = Counter(
+        len(split_line(line.text.removesuffix(delimiter), delimiter)) for line in lines[:NUM_SAMPLED]
+    )
+    return counts.most_common(1)[0][0] if counts else 0
+
+
+def _looks_like_data(names: Sequence[str], following: Sequence[Line], delimiter: str) -> bool:
+    """Tells whether the first line of a table is a record: no usual name, and written like the next lines."""
+    words = {name.casefold().strip().replace(" ", "_") for name in names}
+    if words & _KNOWN_NAMES or list(names) == [str(place) for place in range(len(names))]:
+        return False
+    if not any(any(map(str.isdigit, name)) for name in names):
+        return False
+    rows = [split_line(line.text, delimiter) for line in following[:NUM_SAMPLED]]
+    rows = [row for row in rows if len(row) == len(names)]
+    if not rows:
+        return any(_NUMBER.fullmatch(name.strip()) for name in names)
+    return record_test(rows, len(names))(names)
+
+
+def _sampled(source: Source, lines: Sequence[Line]) -> list[list[str]]:
+    """Returns the first records of a table that have the right number of fields."""
+    below = [line for line in lines if line.number > source.header_line][:NUM_SAMPLED]
+    # The last line of a record of several lines often has the right number of fields, and an odd quote.
+    alone = [
+        split_line(line.text, source.delimiter, quoted=source.quoted)
+        for line in below
+        if not (source.quoted and line.text.count('"') % 2)
+    ]
+    rough = replace(
+        source, header_line=0, sample=[fields for fields in alone if len(fields) == source.num_fields]
+    )
+    text = "".join(f"{line.text}\n" for line in below)
+    records = RecordReader(rough, [block_of(1, text.encode("utf-8"))])
+    found = (fields for some in records for _, fields in some.fields())
+    return [fields for fields in found if len(fields) == source.num_fields]
+
+
+def _delimiter_without_header(first: str) -> str | None:
+    """Returns the delimiter if the first line looks like a MovieLens file without a header line, else None.
+
+    The files without a header line are u.data, ratings.dat, movies.dat and u.item.
+    """
+    if "::" in first:
+        return "::"
+    if _MOVIELENS_RATING.fullmatch(first):
+        return "\t"
+    return "|" if len(first.split("|")) == NUM_ITEM_FIELDS else None
+
+
+def shown(text: str) -> str:
+    """Returns the start of a line as an error message shows it."""
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")

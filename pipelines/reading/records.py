@@ -1,0 +1,262 @@
+"""Splits delimited text, such as CSV, into records, so that a quote without an end costs at most one line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from pipelines.reading.shapes import record_test
+from pipelines.text.lines import Block
+from pipelines.text.streams import MAX_LINE
+
+if TYPE_CHECKING:
+    from pipelines.reading.sources import Source
+
+BLANKS = " \t\r\n\v\f"
+"""The characters of which a blank line consists."""
+
+_FIELD_END = "\x1f"
+"""ASCII's unit separator, which separates the fields of a record whose quotes were removed."""
+_RECORD_END = "\x1e"
+"""ASCII's record separator, which separates records that may contain line breaks."""
+_SEPARATORS = re.compile(f"[\0{_RECORD_END}{_FIELD_END}]")
+"""Characters that become replacement characters, since they would divide a record at the wrong place."""
+_MOST_LINES = 1_000
+"""The most lines of one record; a quote that is still open after so many lines does not enclose a field."""
+_MOST_CHARACTERS = 1 << 20
+"""The most characters of a record of several lines."""
+# Python limits the fields of all its CSV readers together.
+csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+
+
+class Records(NamedTuple):
+    """Holds consecutive records of a file as one text, as parameters of `stage_delimited_reviews`."""
+
+    text: str
+    """The records, without blank lines and without the header."""
+    first_line: int
+    """The line number of the first record."""
+    lines: list[int] | None = None
+    """The line number at which each record begins, or None if every line is one record."""
+    delimiter: str = _FIELD_END
+    record_end: str = _RECORD_END
+
+    def fields(self) -> Iterator[tuple[int, list[str]]]:
+        """Yields the line number and the fields of each record."""
+        for place, record in enumerate(self.text.split(self.record_end)):
+            line = self.lines[place] if self.lines else self.first_line + place
+            yield line, record.split(self.delimiter)
+
+
+@dataclass(eq=False)
+class RecordReader:
+    """Iterates once over the records in the blocks of a delimited file.
+
+    A line without a quote is a record. A quoted field may contain line breaks, as RFC 4180 says, if the
+    record then has the right number of fields and if none of the continued lines reads like a record. Any
+    other quote is a character of the text. How the file is divided into blocks makes no difference.
+    """
+
+    source: Source
+    blocks: Iterable[Block]
+    num_continued: int = field(default=0, init=False)
+    """The number of lines so far that continue the record of an earlier line, without blank lines."""
+    _reads_like_a_record: Callable[[list[str]], bool] = field(init=False)
+
+    def __iter__(self) -> Iterator[Records]:
+        """Yields the records in file order, also those with a wrong number of fields.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        sample = cast("Sequence[Sequence[str]]", self.source.sample)
+        self._reads_like_a_record = record_test(sample, self.source.num_fields)
+        rest = ""
+        first_line = 1
+        for block in self.blocks:
+            text = block.data.decode("utf-8")
+            if _SEPARATORS.search(text):
+                text = _SEPARATORS.sub("\ufffd", text)
+            if not rest:
+                num_skipped = max(0, self.source.header_line + 1 - block.first_line)
+                first_line = block.first_line + num_skipped
+                text = _after_lines(text, num_skipped)
+                if not (self.source.quoted and '"' in text):
+                    blank = {place - num_skipped for place in block.blank}
+                    yield from self._unquoted(first_line, text, blank)
+                    continue
+            found, first_line, rest = self._split(first_line, rest + text, more=True)
+            yield from found
+        found, _, _ = self._split(first_line, rest, more=False)
+        yield from found
+
+    def _unquoted(self, first_line: int, text: str, blank: set[int]) -> Iterator[Records]:
+        """Yields a block in which every line is a record; SQL splits the lines into fields."""
+        text = text.removesuffix("\n")
+        numbers = None
+        if blank:
+            kept = [place for place in enumerate(text.split("\n")) if place[0] not in blank]
+            text = "\n".join(line for _, line in kept)
+            numbers = [first_line + place for place, _ in kept]
+        if text:
+            yield Records(text, first_line, numbers, self.source.delimiter, "\n")
+
+    def _split(self, first_line: int, text: str, *, more: bool) -> tuple[list[Records], int, str]:
+        """Splits whole lines into records.
+
+        Returns the records, and the number and the text of the line from which the text is to be split again
+        together with the lines that follow. If `more` is false, no line follows.
+        """
+        lines = io.StringIO(text, newline="\n").readlines()
+        if not lines:
+            return [], first_line, ""
+        try:
+            rows = list(self._csv(lines))
+        except csv.Error:
+            rows = []
+        # Most often each line is one record, and all quotes are as they should be.
+        if len(rows) == len(lines) and set(map(len, rows)) == {self.source.num_fields}:
+            joined = _RECORD_END.join(map(_FIELD_END.join, rows))
+            return [Records(joined, first_line)], first_line + len(lines), ""
+        numbers, records, end = self._split_slowly(lines, more=more)
+        found = []
+        if records:
+            numbers = [first_line + place for place in numbers]
+            joined = _RECORD_END.join(map(_FIELD_END.join, records))
+            found = [Records(joined, numbers[0], numbers)]
+        return found, first_line + end, "".join(lines[end:])
+
+    def _split_slowly(self, lines: list[str], *, more: bool) -> tuple[list[int], list[list[str]], int]:
+        """Returns the first line and the fields of each record, and the place of the first undecided line."""
+        numbers: list[int] = []
+        records: list[list[str]] = []
+        place = 0
+
+        def add(start: int, end: int, fields: list[str]) -> None:
+            numbers.append(start)
+            records.append(fields)
+            self.num_continued += sum(1 for line in lines[start + 1 : end] if line.strip(BLANKS))
+
+        while place < len(lines):
+            # The CSV reader is started anew behind each line whose quotes are not as they should be.
+            reader = self._csv(map(lines.__getitem__, range(place, len(lines))))
+            start = place
+            try:
+                for fields in reader:
+                    end = place + reader.line_num
+                    right = self._right(fields)
+                    if end == start + 1:
+                        if lines[start].strip(BLANKS):
+                            add(start, end, right or self._alone(lines[start]))
+                    elif right and self._is_one(lines, start, end):
+                        add(start, end, right)
+                    else:
+                        break
+                    start = end
+            except csv.Error:
+                pass
+            if start == len(lines):
+                break
+            taken = self._take(lines, start, more=more)
+            if taken is None:
+                return numbers, records, start
+            fields, place = taken
+            add(start, place, fields)
+        return numbers, records, len(lines)
+
+    def _take(self, lines: list[str], start: int, *, more: bool) -> tuple[list[str], int] | None:
+        """Reads a record that begins on a line with a doubtful quote.
+
+        Returns the fields, and the place of the line behind the record. Returns None if lines that are not
+        there yet may belong to the record.
+        """
+        end = min(len(lines), start + _MOST_LINES)
+        near = end == len(lines) and sum(map(len, lines[start:end])) <= _MOST_CHARACTERS
+        for escape in (None, "\\"):
+            reader = self._csv(lines[start:end], escape=escape)
+            try:
+                fields = self._right(next(reader, []))
+            except csv.Error as error:
+                if more and near and "unexpected end" in str(error):
+                    return None
+            else:
+                if fields and self._is_one(lines, start, start + reader.line_num):
+                    return fields, start + reader.line_num
+            if not any('\\"' in line for line in lines[start : start + reader.line_num]):
+                break
+        return self._alone(lines[start]), start + 1
+
+    def _is_one(self, lines: list[str], start: int, end: int) -> bool:
+        """Tells whether some lines may be one record, in which none of the lines reads like a record.
+
+        The last line of a quoted field often has the right number of fields. So the last line tells
+        something only if the first line reads like a record too.
+        """
+        if end - start > _MOST_LINES or sum(map(len, lines[start:end])) > _MOST_CHARACTERS:
+            return False
+        if any(map(self._is_record, lines[start + 1 : end - 1])):
+            return False
+        return end == start + 1 or not (self._is_record(lines[end - 1]) and self._is_record(lines[start]))
+
+    def _is_record(self, line: str) -> bool:
+        enough = line.count(self.source.delimiter) >= self.source.num_fields - 1
+        return enough and self._reads_like_a_record(self._alone(line))
+
+    def _alone(self, line: str) -> list[str]:
+        """Splits a line that is a record of its own, whatever its quotes."""
+        text = line.removesuffix("\n")
+        literal = text.split(self.source.delimiter)
+        readers = (
+            self._csv([text]),
+            self._csv([text], escape="\\"),
+            iter([literal]),
+            self._csv([text], strict=False),
+        )
+        for reader in readers:
+            try:
+                right = self._right(next(reader, []))
+            except csv.Error:
+                continue
+            if right:
+                return right
+        return literal
+
+    def _csv(self, lines: Iterable[str], *, escape: str | None = None, strict: bool = True) -> Any:
+        return csv.reader(
+            lines,
+            delimiter=self.source.delimiter,
+            escapechar=escape,
+            strict=strict,
+            skipinitialspace=not strict,
+        )
+
+    def _right(self, fields: list[str]) -> list[str] | None:
+        """Returns the fields without an empty one too many, or None if their number is wrong."""
+        surplus = len(fields) - self.source.num_fields
+        if surplus == 1 and not fields[-1].strip():
+            return fields[:-1]
+        return None if surplus else fields
+
+
+def split_line(line: str, delimiter: str, *, quoted: bool = True) -> list[str]:
+    """Splits a line into fields, and takes quotes for characters of the text if they are not in pairs."""
+    if quoted and '"' in line and len(delimiter) == 1:
+        try:
+            return next(csv.reader([line], delimiter=delimiter, strict=True))
+        except csv.Error:
+            pass
+    return line.split(delimiter)
+
+
+def _after_lines(text: str, num_lines: int) -> str:
+    """Returns the text behind a number of lines."""
+    place = 0
+    for _ in range(num_lines):
+        place = text.find("\n", place) + 1
+        if not place:
+            return ""
+    return text[place:]

@@ -1,0 +1,309 @@
+"""Divides JSON documents, such as one long list, into objects in constant memory."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import SourceError
+from pipelines.text.lines import BLOCK_SIZE, Block, to_utf8
+from pipelines.text.repairs import parse
+from pipelines.text.streams import MAX_LINE, TextForm, TextStream
+
+VALUES = "*"
+"""Says that a file holds objects one after another, or in lists, with or without line ends between them."""
+
+_STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
+_STRINGS = re.compile(_STRING.encode(), re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_TOKENS = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
+_GAP = re.compile(r"[\s,\ufeff]*")
+_LITERAL = re.compile(r"\{\s*u?'")
+_LIST = re.compile(r"""(["'])(\w+)\1\s*:\s*(?=\[\s*\{)""")
+"""Finds the name of a list of objects."""
+_START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
+"""Finds the start of an object, up to the name of its first field."""
+_NUM_LINES = 25
+"""The number of lines from the start of a file that decide whether each line is one object."""
+_SURE_DISTANCE = 16
+"""The number of characters between a fault and the end of the text so far that show a damaged object.
+
+A fault nearer to the end may be an object whose end is not read yet.
+"""
+
+
+_decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
+
+
+def framing_of(head: str, *, whole: bool) -> str:
+    """Tells how a JSON file is divided into objects, by the text at the start of the file.
+
+    Returns "" if each line is one object, `VALUES` if objects may span lines or share a line, or the name of
+    a list if the objects are in a list of that name. `whole` says whether the text is the whole file.
+    """
+    start = head.lstrip("\ufeff \t\r\n")
+    lines = [line for line in start.split("\n") if line.strip()]
+    if not whole and len(lines) > 1:
+        lines.pop()  # The last line may be cut off.
+    parsed = [parse(line) for line in lines[:_NUM_LINES]]
+    if start.startswith("["):
+        is_row = isinstance(parsed[0], list) and not any(isinstance(value, dict) for value in parsed[0])
+        return "" if is_row else VALUES
+    objects = [value for value in parsed if isinstance(value, dict)]
+    if whole and not objects:
+        only = parse(start)
+        objects = [only] if isinstance(only, dict) else []
+    names = {_longest_list(value) for value in objects}
+    if len(names) == 1 and (name := names.pop()):
+        return name
+    if 2 * len(objects) >= len(parsed) or not start.startswith("{"):
+        return ""
+    end = _end_of_value(start, 0)
+    if end is not None:
+        return VALUES if "\n" in start[:end] or start[end:].lstrip(" ,").startswith("{") else ""
+    # The object goes on behind the head of the file, and so does its list of objects.
+    unended = (match[2] for match in _LIST.finditer(start) if _end_of_value(start, match.end()) is None)
+    return next(unended, "")
+
+
+def _longest_list(value: dict[str, Any]) -> str:
+    """Returns the name of the list of objects that an object consists of, or "" if there is more to it."""
+    lists = {
+        name: len(values)
+        for name, values in value.items()
+        if isinstance(values, list) and all(isinstance(one, dict) for one in values)
+    }
+    longest = max(lists, key=lambda name: lists[name], default="")
+    return longest if longest and lists[longest] >= len(value) else ""
+
+
+def _end_of_value(text: str, start: int) -> int | None:
+    """Returns the place behind the object or list that starts at a place, or None if it does not end."""
+    depth = 0
+    for token in _TOKENS.finditer(text, start):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        if depth <= 0:
+            return token.end()
+    return None
+
+
+@dataclass(eq=False)
+class DocumentReader:
+    """Iterates once over the objects of a JSON file, as blocks that hold one object in each line.
+
+    The objects are numbered from 1, and their numbers stand for line numbers. Text that is no JSON becomes
+    one line too, up to where the next object seems to start.
+    """
+
+    path: Path
+    """What error messages call the file."""
+    _: KW_ONLY
+    file: Path
+    """The file that is read."""
+    form: TextForm
+    framing: str
+    """How the file is divided into objects, as `framing_of` tells."""
+    on_read: Callable[[int, int], object] | None = None
+    """Callback that receives the number of bytes and the number of objects read since its last call."""
+    block_size: int = BLOCK_SIZE
+    """The approximate number of bytes of text in a block."""
+    truncated: bool = field(default=False, init=False)
+    """Whether compressed data ended too early, which is known only after the last block was read."""
+    num_lines: int = field(default=0, init=False)
+    """The number of objects, known after the last block was read.
+
+    If the file has no damage, the objects are counted by their brackets, without reading their values.
+    """
+    num_foreign: int = field(default=0, init=False)
+    """The number of objects so far that were not UTF-8, and were read as Windows-1252."""
+
+    def __iter__(self) -> Iterator[Block]:
+        """Yields the objects in file order, without the incomplete last object of a truncated file.
+
+        Raises:
+            SourceError: the file cannot be read or is damaged.
+        """
+        stream = TextStream(
+            self.path,
+            file=self.file,
+            form=self.form,
+            on_read=lambda num_bytes: self._tell(num_bytes, 0),
+            piece_size=self.block_size,
+        )
+        text = _Text(stream)
+        found: list[str] = []
+        size, number, num_objects = 0, 1, 0
+        for value in self._values(text):
+            num_objects += value.startswith("{")
+            found.append(value.replace("\n", " ").replace("\r", " "))
+            size += len(value)
+            if size >= self.block_size:
+                yield self._block(number, found)
+                number += len(found)
+                found, size = [], 0
+        if found:
+            yield self._block(number, found)
+        self.truncated = stream.truncated
+        self.num_lines = number - 1 + len(found)
+        if self.framing == VALUES and not text.damaged:
+            self.num_lines += text.counted.num_objects - num_objects
+
+    def _tell(self, num_bytes: int, num_objects: int) -> None:
+        if self.on_read:
+            self.on_read(num_bytes, num_objects)
+
+    def _block(self, first: int, values: list[str]) -> Block:
+        self._tell(0, len(values))
+        data, num_foreign = to_utf8("\n".join(values).encode("utf-8", errors="surrogateescape"))
+        self.num_foreign += num_foreign
+        return Block(first, data)
+
+    def _values(self, text: _Text) -> Iterator[str]:
+        in_list = False
+        while True:
+            if self.framing != VALUES and not in_list:
+                in_list = text.skip_to(re.compile(rf"""(["']){re.escape(self.framing)}\1\s*:\s*\["""))
+                if not in_list:
+                    return
+            if not text.skip_gap():
+                return
+            sign = text.rest(1)
+            if sign in "]}" or (sign == "[" and not in_list):
+                in_list = sign == "["
+                text.place += 1
+            elif (value := text.take()) is not None:
+                yield value
+
+
+class _Text:
+    """Holds the part of a text around the place up to which the text was read."""
+
+    def __init__(self, stream: TextStream) -> None:
+        self._stream = stream
+        self._pieces = iter(stream)
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+        self._next_start = _START
+        self.counted = _Counted()
+        self.text = ""
+        self.place = 0
+        self.damaged = False
+        """Whether something was no JSON, or was cut off."""
+
+    def rest(self, length: int) -> str:
+        """Returns the next characters, which must have been read already."""
+        return self.text[self.place : self.place + length]
+
+    def skip_gap(self) -> bool:
+        """Goes on to the next character that is no space or comma; returns False at the end of the text."""
+        while True:
+            found = _GAP.match(self.text, self.place)
+            self.place = found.end() if found else self.place
+            if self.place < len(self.text):
+                return True
+            if not self._more():
+                return False
+
+    def skip_to(self, pattern: re.Pattern[str]) -> bool:
+        """Goes on behind the next match of a pattern; returns False if there is none."""
+        while not (found := pattern.search(self.text, self.place)):
+            self.place = max(self.place, len(self.text) - 200)  # A match may begin here and end further on.
+            if not self._more():
+                return False
+        self.place = found.end()
+        return True
+
+    def take(self) -> str | None:
+        """Reads the value that starts here, or damaged text up to where the next object seems to start.
+
+        Returns None if nothing is left, or if truncated data break off inside the value.
+        """
+        while True:
+            end, is_damaged = self._end_of_value()
+            if end is not None:
+                break
+            if is_damaged or not self._more():
+                return self._take_damaged()
+        value = self.text[self.place : end]
+        self.place = end
+        if found := _START.match(value):
+            self._next_start = re.compile(r"\{\s*" + re.escape(found[0][1:].strip()))
+        return value
+
+    def _end_of_value(self) -> tuple[int | None, bool]:
+        """Returns the place behind the value that starts here, and whether the value is surely damaged."""
+        if _LITERAL.match(self.text, self.place):
+            return _end_of_value(self.text, self.place), False
+        try:
+            return _decoder.raw_decode(self.text, self.place)[1], False
+        except json.JSONDecodeError as error:
+            is_far = error.pos < len(self.text) - _SURE_DISTANCE
+            return None, is_far and not error.msg.startswith("Unterminated string")
+        except RecursionError:
+            return None, True
+
+    def _take_damaged(self) -> str | None:
+        self.damaged = True
+        while not (found := self._next_start.search(self.text, self.place + 1)):
+            if not self._more():
+                break
+        end = found.start() if found else len(self.text)
+        value = self.text[self.place : end].strip(" \t\r\n,]")
+        self.place = end
+        return None if not value or (found is None and self._stream.truncated) else value
+
+    def _more(self) -> bool:
+        """Reads on; returns False at the end of the text.
+
+        Raises:
+            SourceError: the text since the current place is longer than `MAX_LINE`.
+        """
+        path = self._stream.path
+        if len(self.text) - self.place > MAX_LINE:
+            raise SourceError(
+                f"An object in {path} is longer than {MAX_LINE >> 20} MB; expected one review or movie.",
+                path=path,
+            )
+        piece = next(self._pieces, None)
+        self.counted.add(piece or b"")
+        more = self._decoder.decode(piece or b"", final=piece is None)
+        self.text = self.text[self.place :] + more
+        self.place = 0
+        return piece is not None
+
+
+class _Counted:
+    """Counts the objects in a text by its brackets, apart from brackets in strings."""
+
+    def __init__(self) -> None:
+        self.num_objects = 0
+        self._rest = b""
+        self._depth = 0
+        self._is_in_list = False
+
+    def add(self, piece: bytes) -> None:
+        """Counts the objects that start in the next piece of the text, alone or in a list."""
+        data = self._rest + piece
+        outside = _STRINGS.sub(b"", data)
+        # A string that does not end yet is looked at again together with the next piece.
+        place = min((at for at in map(outside.find, (b'"', b"'")) if at >= 0), default=len(outside))
+        self._rest = data[len(data) - len(outside) + place :]
+        brackets = np.frombuffer(outside[:place].translate(None, _NOT_BRACKETS), dtype=np.uint8)
+        if not len(brackets):
+            return
+        steps = np.where((brackets == ord("{")) | (brackets == ord("[")), 1, -1)
+        depths = self._depth + np.cumsum(steps) - steps  # before each bracket
+        outermost = np.flatnonzero((depths == 0) & (steps == 1))
+        last = np.searchsorted(outermost, np.arange(len(brackets)), side="right") - 1
+        kinds = np.append(brackets[outermost], ord("[") if self._is_in_list else ord("{"))
+        in_list = kinds[last] == ord("[")  # The last kind, at -1, is that of the piece before.
+        starts = (brackets == ord("{")) & ((depths == 0) | ((depths == 1) & in_list))
+        self.num_objects += int(starts.sum())
+        self._depth += int(steps.sum())
+        self._is_in_list = bool(in_list[-1])

@@ -1,0 +1,85 @@
+"""Makes JSON of lines that are nearly JSON, such as Python literals."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from typing import Any
+
+from pipelines.text.lines import Block, Lines, lines_of
+from pipelines.work.parallel import map_texts
+
+_LITERAL = re.compile(r"\s*\{\s*u?'")
+"""Finds the start of an object that is written as a Python literal."""
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_NO_NUMBERS = re.compile(r"(?<=[:,\[\s])-?(?:nan|inf)(?=\s*[,}\]])")
+_LONGEST_INTEGER = 18
+"""The number of digits up to which an integer is read as a number; a longer integer is kept as text."""
+
+
+def json_lines(block: Block) -> Lines:
+    """Finds the lines of a block of JSON, after converting Python literals to JSON."""
+    if b"{'" not in block.data and b"{u'" not in block.data:
+        return lines_of(block)
+    lines = block.data.decode("utf-8").split("\n")
+    places = [place for place, line in enumerate(lines) if _LITERAL.match(line)]
+    for place, line in zip(places, map_texts(repaired, [lines[place] for place in places]), strict=True):
+        lines[place] = line
+    return lines_of(block._replace(data="\n".join(lines).encode("utf-8")))
+
+
+def repaired(line: str) -> str:
+    """Returns a line that is nearly JSON as JSON, and any other line as it is.
+
+    A Python literal is converted, and half of a pair of surrogates becomes a replacement character.
+
+    Example:
+        >>> repaired("{'asin': 'B1', 'price': 9.5}")
+        '{"asin": "B1", "price": 9.5}'
+    """
+    try:
+        _strict_decoder.decode(line)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        if "\\u" not in line:
+            return line
+    value = parse(line)
+    if not isinstance(value, dict):
+        return line
+    try:
+        return _SURROGATES.sub("\ufffd", json.dumps(value, ensure_ascii=False))
+    except (ValueError, TypeError, RecursionError):
+        return line
+
+
+def parse(text: str) -> Any:
+    """Returns the value of a JSON text or of a Python literal, or None if the text is neither."""
+    try:
+        return _lenient_decoder.decode(text)
+    except (ValueError, RecursionError):
+        pass
+    if not _LITERAL.match(text):
+        return None
+    for literal in (text, _NO_NUMBERS.sub("None", text)):
+        try:
+            return ast.literal_eval(literal.strip())
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if len(text) <= _LONGEST_INTEGER else text
+
+
+def _number(text: str) -> float | str:
+    return number if math.isfinite(number := float(text)) else text
+
+
+_strict_decoder = json.JSONDecoder(parse_int=str, parse_float=str)
+_lenient_decoder = json.JSONDecoder(
+    strict=False, parse_constant=lambda _: None, parse_int=_integer, parse_float=_number
+)
