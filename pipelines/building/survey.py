@@ -79,7 +79,7 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
     with TemporaryDirectory(prefix="engine-plan-") as scratch:
         for number, source in enumerate(sources):
             started = time.perf_counter()
-            sample = _take_sample(source, Path(scratch) / f"{number}-{source.path.name.removesuffix('.gz')}")
+            sample = _take_sample(source, Path(scratch) / f"sample-{number}")
             found = _count(sample, config)
             seconds += time.perf_counter() - started
             sampled_bytes += sample.num_bytes

@@ -16,6 +16,7 @@ from pipelines.text.streams import PLAIN, TextForm
 from pipelines.work.parallel import read_ahead
 
 GZIP = TextForm("gzip")
+LINE = st.characters(codec="utf-8", exclude_characters="\r\n")
 
 
 @given(
