@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from engine.arrays import Doubles, Rows
 
 _LEAST_POOL = 100
-"""The least number of candidates from which a varied list is chosen."""
+"""The least number of candidates from which a varied list is chosen, however short the list is."""
 _POOL_PER_PLACE = 5
-"""The number of candidates for each movie of a list, from which a long varied list is chosen."""
+"""A long varied list of k movies is chosen from this number times k candidates."""
 _LEAST_SPREAD = 1e-9
 """Standard deviations below this number are treated as rounding errors of equal values."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]

@@ -72,9 +72,9 @@ def fit_model(
     """Trains a model on reviews, with the number of rounds and the score weights chosen on held-out reviews.
 
     To choose the number of rounds and the weights, models are trained without the last reviews of each
-    reviewer. If there are few reviews, several models are trained, each without other reviews. The final
-    model is trained on all reviews. If reviews are not ordered by time, each reviewer's reviews are shuffled,
-    and older reviews weigh as much as newer reviews.
+    reviewer. If there are few reviews, several models are trained, each with different held-out reviews. The
+    final model is trained on all reviews. If reviews are not ordered by time, each reviewer's reviews are
+    shuffled, and older reviews weigh as much as newer reviews.
 
     Args:
         reviews: the training reviews.

@@ -44,10 +44,10 @@ def train_holdouts(
 ) -> list[Holdout]:
     """Trains one or several models, each without some reviews, which are held out of the training.
 
-    One model is trained if the held-out reviews contain about ENOUGH_LIKES likes. Several models, with
-    different held-out reviews, are trained if the held-out reviews contain fewer likes, because a choice made
-    on few likes depends much on chance. The docstring of `train_model` explains the arguments of
-    `train_holdouts`.
+    Only one model is trained if the held-out reviews contain about ENOUGH_LIKES likes or more. Several
+    models, with different held-out reviews, are trained if the held-out reviews contain fewer likes, because
+    a choice made on few likes depends much on chance. The docstring of `train_model` explains the arguments
+    of `train_holdouts`.
 
     Returns:
         At most `config.split.max_holdouts` models with their held-out reviews; none if fewer than
