@@ -21,10 +21,15 @@ _MOST_TITLES = 500
 """The most titles that a search returns; a single letter would otherwise match most of the catalogue."""
 _LEAST_LIKENESS = 0.85
 """The least Jaro-Winkler similarity, 0 to 1, at which a title counts as resembling the searched text."""
+_LONGEST_TITLE = 1_000
+"""The number of characters of a title that are searched; the rest of a longer title is ignored."""
+_LONGEST_ALIKE = 200
+"""The number of characters that are compared; the time to compare grows with the square of this number."""
+_BEGINNING = f"left({{}}, {_LONGEST_ALIKE})"
 _PLAIN = "trim(regexp_replace(lower(strip_accents({})), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))"
 _TITLES = f"""
 with titles as (
-    select movie_row, title, {_PLAIN.format("title")} as plain, movie_count
+    select movie_row, title, {_PLAIN.format(f"left(title, {_LONGEST_TITLE})")} as plain, movie_count
     from movies
     where title is not null
 )
@@ -41,8 +46,10 @@ alike as (
     select
         *,
         greatest(
-            jaro_winkler_similarity(plain, {_PLAIN.format("$text")}),
-            jaro_winkler_similarity(regexp_replace(plain, ' [0-9]{{4}}$', ''), $words)
+            jaro_winkler_similarity({_BEGINNING.format("plain")}, {_PLAIN.format("$text")}),
+            jaro_winkler_similarity(
+                {_BEGINNING.format("regexp_replace(plain, ' [0-9]{4}$', '')")}, {_BEGINNING.format("$words")}
+            )
         ) as likeness
     from titles
 )
@@ -111,7 +118,9 @@ class Catalogue:
             wanted: dict[str, Any] = {"words": words, "most": _MOST_TITLES}
             found = connection.execute(_TITLES_WITH_WORDS, wanted).fetchall()
             if not found:
-                wanted |= {"text": text, "likeness": _LEAST_LIKENESS}
+                # A text that is not UTF-8 in the arguments of a process holds lone surrogates.
+                typed = text[:_LONGEST_ALIKE].encode(errors="replace").decode()
+                wanted |= {"text": typed, "likeness": _LEAST_LIKENESS}
                 found = connection.execute(_TITLES_ALIKE, wanted).fetchall()
         finally:
             connection.close()

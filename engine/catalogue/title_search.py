@@ -8,7 +8,7 @@ from engine.catalogue.cards import MovieCards
 from engine.catalogue.database import Catalogue
 from engine.catalogue.titles import film_of_title
 from engine.catalogue.variants import Variants
-from engine.errors import ConfigError, TitleError
+from engine.errors import ConfigError, TitleError, shown
 
 KINDS = ("exact", "prefix", "word", "substring", "fuzzy")
 """The ways in which a movie's title can match the searched text, the best match first."""
@@ -52,10 +52,10 @@ class TitleSearch:
         return best[0][1]
 
     def _ranked(self, text: str) -> list[tuple[int, TitleMatch]]:
-        wanted = film_of_title(text)
+        wanted = film_of_title(text) if isinstance(text, str) else None
         if wanted is None:
             raise ConfigError(
-                f"A title is searched for by its letters and digits, but there are none in {text[:60]!r}"
+                f"A title is searched for by its letters and digits, but there are none in {shown(text)}"
             )
         ranked = []
         for row, title in self._catalogue.rows_by_title(wanted.title, text):

@@ -15,7 +15,8 @@ _EDITION = (
 )
 _BRACKETED = re.compile(r"(?<=\S)\s*\[[^\]]*\]?")
 """Matches text in brackets, except at the beginning of a title, since "[REC]" is a film."""
-_PARENTHESISED_EDITION = re.compile(rf"\([^)]*\b(?:{_EDITION})\b[^)]*\)?", re.IGNORECASE)
+_PARENTHESISED = re.compile(r"\([^)]*\)?")
+_WORD_OF_EDITION = re.compile(rf"\b(?:{_EDITION})\b", re.IGNORECASE)
 _YEAR = re.compile(r"[(\[]((?:18|19|20)\d\d)[)\]]")
 _TRAILING_EDITION = re.compile(
     rf"(?:[\s:,/-]+(?:the|a|\d+(?:st|nd|rd|th)?|two|special|deluxe|limited|ultimate|{_EDITION}))*"
@@ -37,6 +38,15 @@ _SHORT_PARTS = {"vol": "volume", "pt": "part"}
 _TRAILING_ARTICLE = re.compile(r"^(.*), (the|a|an)$")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _MARKS = re.compile("[\N{COMBINING GRAVE ACCENT}-\N{COMBINING LATIN SMALL LETTER X}]")
+
+
+_LONGEST = 1_000
+"""The number of characters of a title that are read; the rest of a longer title is ignored."""
+_LONGEST_END = 200
+"""The number of characters at the end of a title in which words about the edition are looked for.
+
+The time for `_TRAILING_EDITION` grows with the square of the length of a run of hyphens or of such words.
+"""
 
 
 class TitledFilm(NamedTuple):
@@ -61,7 +71,7 @@ def film_of_title(title: str | None) -> TitledFilm | None:
     """
     if not title:
         return None
-    text = unicodedata.normalize("NFKC", title)
+    text = _beginning(title)
     years = _YEAR.findall(text)
     text = _YEAR.sub(" ", text)
     parts = sorted({_part_name(*found) for found in _PART.findall(text)})
@@ -83,7 +93,7 @@ def format_of_title(title: str | None) -> str | None:
     """
     if not title:
         return None
-    text = unicodedata.normalize("NFKC", title)
+    text = _beginning(title)
     _, removed = _without_edition(_PART.sub(" ", _YEAR.sub(" ", text)))
     return ", ".join(removed) or None
 
@@ -98,10 +108,18 @@ def _without_edition(text: str) -> tuple[str, list[str]]:
         # The blanks are as long as the removed words, so that later positions in the text do not move.
         return " " * len(found[0])
 
-    for pattern in (_BRACKETED, _PARENTHESISED_EDITION):
-        text = pattern.sub(take, text)
-    text = _TRAILING_EDITION.sub(take, text.rstrip())
+    def take_edition(found: re.Match[str]) -> str:
+        return take(found) if _WORD_OF_EDITION.search(found[0]) else found[0]
+
+    text = _PARENTHESISED.sub(take_edition, _BRACKETED.sub(take, text)).rstrip()
+    if ending := _TRAILING_EDITION.search(text, max(0, len(text) - _LONGEST_END)):
+        text = text[: ending.start()] + take(ending)
     return text.strip(), [words for _, words in sorted(removed)]
+
+
+def _beginning(title: str) -> str:
+    """Returns the beginning of a title with letters in their compatible form, such as "ﬁ" as "fi"."""
+    return unicodedata.normalize("NFKC", title[:_LONGEST])[:_LONGEST]
 
 
 def _part_name(kind: str, number: str) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _BATCH = 20_000
 """The number of movies whose details are in memory at the same time."""
+_LONGEST_HTML = 100_000
+"""The number of characters of a text in which links are looked for; the rest of a longer text is ignored."""
 _NO_LINKS = ("#", "javascript:", "mailto:")
 """Prefixes of addresses that lead to no other page, so that such addresses are left out."""
 
@@ -51,7 +53,9 @@ def links_of(details: str) -> list[str]:
 
     links: dict[str, None] = {}
     for html in _html_in(details):
-        for anchor in BeautifulSoup(html, "html.parser").find_all("a", href=True):
+        # The parser's time grows with the square of the length of a tag that does not end.
+        whole = html[: html.rfind(">", 0, _LONGEST_HTML) + 1]
+        for anchor in BeautifulSoup(whole, "html.parser").find_all("a", href=True):
             link = str(anchor["href"]).strip()
             if link and not link.lower().startswith(_NO_LINKS):
                 links[link] = None
@@ -69,10 +73,10 @@ def _html_in(details: str) -> Iterator[str]:
         yield details
         return
     while pending:
-        value = pending.pop(0)
+        value = pending.pop()
         if isinstance(value, dict):
-            pending[:0] = value.values()
+            pending.extend(reversed(value.values()))
         elif isinstance(value, list):
-            pending[:0] = value
+            pending.extend(reversed(value))
         elif isinstance(value, str) and "<" in value:
             yield value

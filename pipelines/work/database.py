@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _NUM_ROWS_SHOWN = 3
 """The number of rows that the error message of a failed check shows."""
+_LONG_NUMBER = re.compile(r"&#(?:[0-9]{20,}|[xX][0-9a-fA-F]{20,});?")
 _ROWS_IN_GROUP = 8192
 """Rows in a row group, which DuckDB holds in memory in each thread until the row group is written to disk.
 
@@ -129,10 +131,21 @@ def _first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0]
 
 
+def unescape_entities(text: str) -> str:
+    """Replaces the HTML entities of a text by the letters that the entities stand for.
+
+    An entity with a number of very many digits stands for no letter, and Python refuses to read the number.
+
+    >>> unescape_entities("&eacute;&#65;&#" + "9" * 5000 + ";") == "éA\N{REPLACEMENT CHARACTER}"
+    True
+    """
+    return html.unescape(_LONG_NUMBER.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
 def add_functions(database: duckdb.DuckDBPyConnection) -> None:
     """Adds the functions that the staging statements call, and sets the time zone to UTC."""
     if not count_rows(database, "duckdb_functions() where function_name = 'unescape_entities'"):
-        database.create_function("unescape_entities", html.unescape, ["VARCHAR"], "VARCHAR")
+        database.create_function("unescape_entities", unescape_entities, ["VARCHAR"], "VARCHAR")
     database.execute("set TimeZone = 'UTC'")
     run(database, "staging/cleaning")
     run(database, "staging/times")

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import duckdb
@@ -118,3 +119,13 @@ def test_a_title_that_means_nothing_is_refused(search: TitleSearch) -> None:
             search.matches(text, 5)
     with pytest.raises(TitleError):
         search.resolve("x" * 10_000)
+
+
+@pytest.mark.parametrize(
+    "text", ["qzqz" + "-" * 20_000 + "b", "q z" * 40_000, "zqzq" + "(" * 20_000, "zqzq\udcff"]
+)
+def test_a_hostile_title_is_like_no_other_within_a_moment(search: TitleSearch, text: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(TitleError, match="No title is like"):
+        search.resolve(text)
+    assert time.monotonic() - began < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import duckdb
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.reading.links import links_of
 from pipelines.synthetic.details import Facts, details_list, details_page
-from pipelines.work.database import add_functions
+from pipelines.work.database import add_functions, unescape_entities
 
 FACTS = Facts("B000000001", "DVD", "Redwood & Sons", 1_234_567)
 PLAIN = (
@@ -84,3 +85,15 @@ def test_what_shops_write_needs_no_parser(database: duckdb.DuckDBPyConnection, h
 )
 def test_links_are_found_in_html_and_in_objects(details: str, links: list[str]) -> None:
     assert links_of(details) == links
+
+
+@pytest.mark.parametrize("piece", ["<a ", "<a href='", "<!--", "</", '<a x="', "<b>", "[", '{"a":'])
+def test_hostile_details_take_little_time(piece: str) -> None:
+    began = time.monotonic()
+    assert links_of(f'<a href="/dp/1">one</a> {piece * 20_000}') == ["/dp/1"]
+    links_of(f"[{'1,' * 100_000}1]")
+    assert time.monotonic() - began < 2
+
+
+def test_a_number_of_many_digits_is_no_letter() -> None:
+    assert unescape_entities("&#x" + "f" * 5000 + ";a&#0000065;") == "\N{REPLACEMENT CHARACTER}aA"
