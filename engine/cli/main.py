@@ -8,12 +8,14 @@ runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
+from engine.cli.terminal import prepare_streams, say, say_error
 from engine.errors import EngineError
 
 _COMMANDS = {
@@ -62,6 +64,25 @@ class LazyGroup(click.Group):
             module, _, function = self._places[cmd_name].partition(":")
             self.add_command(getattr(import_module(module), function), cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def main(self, args: Sequence[str] | None = None, **settings: Any) -> Any:  # type: ignore[override]
+        """Runs the command line as click does, and prints every error as one sentence."""
+        if not settings.pop("standalone_mode", True):
+            return super().main(args, standalone_mode=False, **settings)
+        prepare_streams()
+        try:
+            code = super().main(args, standalone_mode=False, **settings)
+        except click.Abort:
+            say("Aborted!", err=True)
+            code = 1
+        except click.ClickException as error:
+            say_error(error)
+            code = error.exit_code
+        except OSError as error:
+            what = "" if error.filename is None else f"{error.filename}: "
+            say_error(click.ClickException(f"The system refuses to go on: {what}{error.strerror or error}."))
+            code = 1
+        sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command; turns an `EngineError` or an interrupt into a printed sentence and an exit code."""

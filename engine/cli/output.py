@@ -1,8 +1,7 @@
-"""Prints answers to stdout, as JSON or as tables of text, and prints remarks and log lines to stderr."""
+"""Prints answers as tables of text, prints remarks about answers, and starts the log lines."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import unicodedata
@@ -18,6 +17,7 @@ from engine.artifact.layout import (
     FILES_ENTRY,
     UPDATES_SECTION,
 )
+from engine.cli.terminal import LogFormatter, on_one_line, say
 
 if TYPE_CHECKING:
     from engine.answers import LikelyReviewer, Recommendation, Variety
@@ -39,7 +39,9 @@ _NARROWEST = 12
 
 def start_logging(level: int) -> None:
     """Sends the engine's own log lines of a level and above to stderr; other libraries log as before."""
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(handlers=[handler])
     for name in _PACKAGES:
         logger = logging.getLogger(name)
         logger.setLevel(min(level, logger.level or level))
@@ -49,12 +51,6 @@ def log_more(_context: click.Context, _option: click.Parameter, verbose: bool) -
     """Starts logging at level DEBUG if the option --verbose is given."""
     if verbose:
         start_logging(logging.DEBUG)
-
-
-def print_json(value: Any) -> None:
-    """Prints a value as JSON, with letters beyond ASCII escaped unless the encoding of stdout is a UTF."""
-    plain = "utf" in (sys.stdout.encoding or "").lower()
-    click.echo(json.dumps(value, ensure_ascii=not plain, indent=2, default=str))
 
 
 def print_recommendations(movies: Sequence[Recommendation]) -> None:
@@ -86,8 +82,8 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: 
     """Prints values as a table, narrowed to the width of the terminal if stdout is a terminal."""
     import shutil
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(format_table(headings, rows, width=width, indent=indent))
+    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
+    say(format_table(headings, rows, width=width, indent=indent))
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
@@ -101,7 +97,7 @@ def print_fields(fields: Mapping[str, Any]) -> None:
 def say_variety(variety: Variety | None) -> None:
     """Prints to stderr how diversity and novelty changed a list; prints nothing if `variety` is None."""
     if variety is not None:
-        click.echo(
+        say(
             f"Variety took {variety.score_loss:.3g} off the mean score; the list's diversity is "
             f"{variety.list_diversity:.2f} instead of {variety.plain_diversity:.2f}.",
             err=True,
@@ -112,14 +108,14 @@ def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
     """Prints to stderr that a list is shorter than wanted, if fewer answers were found than wanted."""
     if found < wanted:
         shown = {0: f"No {kind}", 1: f"Only one {kind}"}.get(found, f"Only {found:,} {kind}s")
-        click.echo(f"{shown} can be listed.", err=True)
+        say(f"{shown} can be listed.", err=True)
 
 
 def say_if_retrain(manifest: Mapping[str, Any]) -> None:
     """Prints to stderr why an index should be trained again, if the manifest says that it should."""
     updates = manifest.get(UPDATES_SECTION) or {}
     if updates.get("retrain"):
-        click.echo(f"Train again with build-index: {updates['reason']}.", err=True)
+        say(f"Train again with build-index: {updates['reason']}.", err=True)
 
 
 def print_summary(manifest: Mapping[str, Any]) -> None:
@@ -128,7 +124,7 @@ def print_summary(manifest: Mapping[str, Any]) -> None:
     files = manifest.get(FILES_ENTRY)
     if isinstance(files, Mapping):
         size = sum(entry["size"] for entry in files.values())
-        click.echo(f"files: {len(files)}, {size / 1e6:,.1f} MB")
+        say(f"files: {len(files)}, {size / 1e6:,.1f} MB")
 
 
 def _print_section(section: Mapping[str, Any], indent: str = "") -> None:
@@ -136,17 +132,17 @@ def _print_section(section: Mapping[str, Any], indent: str = "") -> None:
         label, inner = f"{indent}{cell_text(name).replace('_', ' ')}:", f"{indent}  "
         is_list = isinstance(value, list | tuple)
         if _is_comparison(value):
-            click.echo(label)
+            say(label)
             _print_rows([{"": key, **row} for key, row in value.items()], inner)
         elif isinstance(value, Mapping):
-            click.echo(label)
+            say(label)
             _print_section(value, inner)
         elif is_list and value and all(isinstance(row, Mapping) for row in value):
-            click.echo(label)
+            say(label)
             _print_rows(value, inner)
         else:
             shown = ", ".join(map(cell_text, value)) or "-" if is_list else cell_text(value)
-            click.echo(f"{label} {shown}")
+            say(f"{label} {shown}")
 
 
 def _is_comparison(value: Any) -> bool:
@@ -251,7 +247,7 @@ def cell_text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value))
+    return on_one_line(str(value))
 
 
 def display_width(text: str) -> int:

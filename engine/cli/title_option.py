@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.output import print_json
+from engine.cli.terminal import on_one_line, print_json, say
 from engine.responses import title_matches
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def _by_title(engine: Engine, text: str, as_json: bool) -> str:
 def _ask(text: str, matches: tuple[Named, ...]) -> str:
     shown = matches[:_MOST_CHOICES]
     for number, match in enumerate(shown, start=1):
-        click.echo(f"{number:>3}  {match.movie_id}  {match.title}", err=True)
+        say(on_one_line(f"{number:>3}  {match.movie_id}  {match.title}"), err=True)
     if more := len(matches) - len(shown):
-        click.echo(f"     and {more:,} more; say more of the title to see them", err=True)
+        say(f"     and {more:,} more; say more of the title to see them", err=True)
     choices = click.IntRange(1, len(shown))
     return shown[click.prompt(f"Which movie is {text!r}?", type=choices, default=1, err=True) - 1].movie_id

@@ -8,8 +8,9 @@ import click
 
 from engine.artifact.layout import COUNTS_SECTION, MOVIES_ADDED_SECTION, UPDATES_SECTION
 from engine.cli.options import INDEX, JSON, PATH, VERBOSE
-from engine.cli.output import print_json, print_summary, say_if_retrain
+from engine.cli.output import print_summary, say_if_retrain
 from engine.cli.source_options import READING_OPTIONS, REVIEWS, SourceCommand
+from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 
 
@@ -34,9 +35,9 @@ def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json:
     else:
         print_summary({name: value for name, value in update.items() if name != "accounting"})
     if not update["changed"]:
-        click.echo("Every review is there already; the index stays as it is.", err=True)
+        say("Every review is there already; the index stays as it is.", err=True)
     if update["reviews_of_unknown_movies"]:
-        click.echo(
+        say(
             "Reviews left out, of movies that the index does not hold: "
             f"{update['reviews_of_unknown_movies']:,} ({update['unknown_movies']:,} movies).",
             err=True,
@@ -64,4 +65,4 @@ def add_movies(metadata: tuple[Path, ...], index: Path, as_json: bool) -> None:
     else:
         print_summary(account)
         cold_movies = manifest[COUNTS_SECTION]["cold_movies"]
-        click.echo(f"{index} holds {cold_movies:,} movies without reviews.", err=True)
+        say(f"{index} holds {cold_movies:,} movies without reviews.", err=True)

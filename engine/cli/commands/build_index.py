@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from engine.cli.options import DEFAULT_INDEX, JSON, PATH, VERBOSE, flag, option
-from engine.cli.output import print_json, print_summary
+from engine.cli.output import print_summary
 from engine.cli.source_options import SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
+from engine.cli.terminal import print_json, say
 
 
 @click.command(
@@ -61,4 +62,4 @@ def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settin
         print_json({"directory": str(result.directory), **result.manifest})
     else:
         print_summary(result.manifest)
-        click.echo(f"The index is in {result.directory}", err=True)
+        say(f"The index is in {result.directory}", err=True)

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from engine.cli.options import JSON, PATH, VERBOSE, option
-from engine.cli.output import format_table, print_json
+from engine.cli.output import format_table
 from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
+from engine.cli.terminal import print_json, say
 
 _FIGURES = (
     *("mae", "rmse", "ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10"),
@@ -97,9 +98,9 @@ def evaluate(
     if as_json:
         print_json(found)
     else:
-        click.echo("\n".join(_lines(found)))
+        say("\n".join(_lines(found)))
     if output is not None:
-        click.echo(f"The page is {output}", err=True)
+        say(f"The page is {output}", err=True)
 
 
 def _lines(found: Mapping[str, Any]) -> list[str]:

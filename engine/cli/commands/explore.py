@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from engine.cli.options import JSON, VERBOSE
-from engine.cli.output import format_table, print_json
+from engine.cli.output import format_table
 from engine.cli.source_options import PAGE, REVIEWS, SOURCE_OPTIONS, SourceCommand
+from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 
 _VERDICTS = {True: "true", False: "false", None: "unknown"}
@@ -34,9 +35,9 @@ def explore(
     if as_json:
         print_json(figures)
     else:
-        click.echo("\n".join(_lines(figures)))
+        say("\n".join(_lines(figures)))
     if output is not None:
-        click.echo(f"The page is {output}", err=True)
+        say(f"The page is {output}", err=True)
 
 
 def _lines(figures: Mapping[str, Any]) -> list[str]:

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.options import INDEX, JSON, TITLE, VERBOSE, K, flag
-from engine.cli.output import (
-    print_answers,
-    print_fields,
-    print_json,
-    print_summary,
-    print_table,
-    say_if_retrain,
-)
+from engine.cli.output import print_answers, print_fields, print_summary, print_table, say_if_retrain
+from engine.cli.terminal import print_json, say
 from engine.cli.title_option import movie_id_of
 from engine.responses import profile
 
@@ -50,7 +44,7 @@ def info(index: Path, verify: bool, as_json: bool) -> None:
     else:
         print_summary(facts)
         if verify:
-            click.echo("Every file is as it was written.", err=True)
+            say("Every file is as it was written.", err=True)
 
 
 @click.group()
@@ -73,7 +67,7 @@ def movie(movie_id: str | None, title: str | None, index: Path, as_json: bool) -
     _print_counts("stars", found.rating_counts, found.mean_rating)
     _print_counts("year", found.reviews_by_year, None)
     if found.variants:
-        click.echo()
+        say()
         print_answers(found.variants, {"variant": "movie_id", "title": "title", "format": "format"})
 
 
@@ -88,7 +82,7 @@ def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool) -> None:
         return
     print_fields({"reviewer": found.reviewer_id, "reviews": found.num_reviews})
     _print_counts("stars", found.rating_counts, found.mean_rating)
-    click.echo()
+    say()
     print_answers(found.history, {"movie": "movie_id", "title": "title", "stars": _stars, "day": "day"})
 
 
@@ -104,7 +98,7 @@ def _print_counts(name: str, counts: Mapping[str, int] | None, mean: float | Non
     rows: list[list[Any]] = [
         [key, count, "#" * round(_BAR * count / max(longest, 1))] for key, count in counts.items()
     ]
-    click.echo()
+    say()
     print_table([name, "reviews", ""], rows)
     if mean is not None:
-        click.echo(f"mean: {mean:.2f} stars")
+        say(f"mean: {mean:.2f} stars")

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from engine.cli.options import DEFAULT_INDEX, JSON, PATH, VERBOSE, option
-from engine.cli.output import format_table, print_json
+from engine.cli.output import format_table
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
+from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 
 
@@ -44,7 +45,7 @@ def plan(
     if as_json:
         print_json(planned)
     else:
-        click.echo("\n".join(_lines(planned)))
+        say("\n".join(_lines(planned)))
 
 
 def _lines(planned: Mapping[str, Any]) -> Iterator[str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.options import INDEX, JSON, VERBOSE
-from engine.cli.output import print_json, print_table
+from engine.cli.output import print_table
+from engine.cli.terminal import print_json
 from engine.responses import predictions
 
 if TYPE_CHECKING:

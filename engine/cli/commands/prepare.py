@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from engine.cli.options import JSON, PATH, VERBOSE, option
-from engine.cli.output import print_json
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
+from engine.cli.terminal import print_json, say
 
 
 @click.command(
@@ -44,4 +44,4 @@ def prepare(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: 
     if as_json:
         print_json({"output": str(output), "accounting": accounting.to_dict()})
     else:
-        click.echo(str(accounting))
+        say(str(accounting))

@@ -21,14 +21,8 @@ from engine.cli.options import (
     flag,
     option,
 )
-from engine.cli.output import (
-    print_json,
-    print_recommendations,
-    print_reviewers,
-    say_if_short,
-    say_variety,
-    start_logging,
-)
+from engine.cli.output import print_recommendations, print_reviewers, say_if_short, say_variety, start_logging
+from engine.cli.terminal import on_one_line, print_json, say
 from engine.responses import audience, list_of_group, list_of_ratings, list_of_reviewer
 
 if TYPE_CHECKING:
@@ -124,7 +118,7 @@ def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool, **options: An
     items = Engine.load(index).recommend(reviewer_id, k, **options)
     if items.fallback is not None:
         unknown = f"The index does not know reviewer {reviewer_id!r}"
-        click.echo(f"{unknown}; these are the movies that are popular these days.", err=True)
+        say(f"{unknown}; these are the movies that are popular these days.", err=True)
     if as_json:
         print_json(list_of_reviewer(reviewer_id, k, items))
     else:
@@ -214,7 +208,7 @@ def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: 
     if as_json:
         print_json(audience(movie_id, title, k, found))
     else:
-        click.echo(f"To tell about {title or movie_id}:", err=True)
+        say(on_one_line(f"To tell about {title or movie_id}:"), err=True)
         print_reviewers(found)
         say_if_short(len(found), k, "reviewer")
 
@@ -266,4 +260,4 @@ def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **
         print_json(summary)
     else:
         counts = f"{summary['num_rows']:,} lines for {summary['num_reviewers']:,} reviewers"
-        click.echo(f"{counts} in {summary['output']}")
+        say(f"{counts} in {summary['output']}")

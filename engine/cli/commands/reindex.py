@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from engine.cli.options import INDEX, JSON, VERBOSE, option
-from engine.cli.output import print_json, print_summary, start_logging
+from engine.cli.output import print_summary, start_logging
+from engine.cli.terminal import print_json, say
 
 
 @click.command(
@@ -52,5 +53,5 @@ def reindex(index: Path, kind: str | None, recall: float | None, as_json: bool) 
 @click.pass_context
 def index(context: click.Context, /, **given: Any) -> None:
     """Run `engine reindex`, the new name of this command."""
-    click.echo("`engine index` is called `engine reindex` now; use that name.", err=True)
+    say("`engine index` is called `engine reindex` now; use that name.", err=True)
     context.invoke(reindex, **given)

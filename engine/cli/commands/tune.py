@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from engine.cli.options import JSON, PATH, VERBOSE, option
-from engine.cli.output import format_table, print_json
+from engine.cli.output import format_table
 from engine.cli.source_options import REVIEWS, SEED, SOURCE_OPTIONS, SourceCommand
+from engine.cli.terminal import print_json, say
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -66,8 +67,8 @@ def tune(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any
         return
     columns = ("name", "figure", "before", "after", "trials", "pruned")
     rows = [[part[column] for column in columns] for part in found["parts"]]
-    click.echo(format_table(["part", "figure", "before", "after", "trials", "cut short"], rows))
+    say(format_table(["part", "figure", "before", "after", "trials", "cut short"], rows))
     for part in found["parts"]:
         for name, value in part["settings"].items():
-            click.echo(f"{name} = {value}")
-    click.echo(f"The recipe is in {output}; build with --config {output}", err=True)
+            say(f"{name} = {value}")
+    say(f"The recipe is in {output}; build with --config {output}", err=True)

@@ -1,0 +1,124 @@
+"""Prints text on stdout and stderr, and writes out characters that could steer a terminal.
+
+No other file prints. The answer of a command goes to stdout; remarks, warnings and errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TextIO
+
+import click
+
+_CLOSED_PIPE = 141
+"""The exit code of a command whose output nobody reads any more, as after the signal SIGPIPE."""
+
+
+def visible(text: str) -> str:
+    r"""Returns a text with each character that cannot be shown as an escape sequence; line breaks stay.
+
+    >>> print(visible("\x1b[31mred \u202e"))
+    \x1b[31mred \u202e
+    """
+    return _replace_hidden(text, lambda letter: repr(letter)[1:-1])
+
+
+def on_one_line(text: str) -> str:
+    r"""Returns a text as `visible` does, and writes out line breaks, too.
+
+    >>> print(on_one_line("two\nlines"))
+    two\nlines
+    """
+    return visible(text).replace("\n", "\\n")
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Prints a text and a line break on stdout, or on stderr if `err` is true.
+
+    Nothing happens if stderr cannot be written, because nobody could be told.
+
+    Raises:
+        click.ClickException: stdout is closed or cannot be written.
+        click.exceptions.Exit: the reader of stdout has gone; the command ends without a word, as tools do.
+    """
+    stream = sys.stderr if err else sys.stdout
+    try:
+        if stream is None:
+            raise OSError(errno.EBADF, "it is closed")
+        click.echo(visible(text), file=stream)
+    except OSError as error:
+        if err:
+            return
+        if stream is not None:
+            _discard(stream)
+        if error.errno == errno.EPIPE:
+            raise click.exceptions.Exit(_CLOSED_PIPE) from error
+        raise click.ClickException(f"The answer cannot be printed on stdout: {error.strerror}.") from error
+
+
+def print_json(value: Any) -> None:
+    """Prints a value as JSON, with letters beyond ASCII escaped unless the encoding of stdout is a UTF."""
+    plain = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+    text = json.dumps(value, ensure_ascii=not plain, indent=2, default=str)
+    say(_replace_hidden(text, _escaped_in_json))
+
+
+def prepare_streams() -> None:
+    """Makes stdout, stderr and warnings print every text, whatever the encoding and the characters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    # A file that is opened later must not take the number of a closed stdout or stderr.
+    with suppress(OSError):
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(descriptor)
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(LogFormatter())
+
+
+class LogFormatter(logging.Formatter):
+    """Formats a log record as one line in which every character can be shown."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the line for a record."""
+        return on_one_line(super().format(record))
+
+
+def say_error(error: click.ClickException) -> None:
+    """Prints the sentence of an error on stderr, and the usage of a command that was used wrongly."""
+    said = f"Error: {on_one_line(error.format_message())}"
+    if isinstance(error, click.UsageError) and (context := error.ctx) is not None:
+        usage = (
+            f"{context.get_usage()}\nTry '{context.command_path} {context.help_option_names[0]}' for help."
+        )
+        say(f"{usage}\n", err=True)
+        if isinstance(error, click.NoSuchOption | click.BadOptionUsage) and _takes_arguments(context):
+            said += " To ask for an id that begins with a hyphen, write -- before the id."
+    say(said, err=True)
+
+
+def _takes_arguments(context: click.Context) -> bool:
+    return any(isinstance(one, click.Argument) for one in context.command.params)
+
+
+def _discard(stream: TextIO) -> None:
+    """Leads a stream to nowhere, because Python would write the rest of the text when the process ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _replace_hidden(text: str, written: Callable[[str], str]) -> str:
+    hidden = {letter for letter in set(text) if letter != "\n" and not letter.isprintable()}
+    return text.translate({ord(letter): written(letter) for letter in hidden}) if hidden else text
+
+
+def _escaped_in_json(letter: str) -> str:
+    return f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else json.dumps(letter)[1:-1]
