@@ -30,6 +30,7 @@ from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants
 from engine.errors import ArtifactCorruptError, UnknownIdError
 from engine.model.scorer import Model
+from engine.questions.ids import as_id
 from engine.search.candidates import CandidateSource
 from indexes.base import VectorIndex, VectorIndexError
 from indexes.faiss_index import FaissIndex, set_threads
@@ -85,6 +86,7 @@ class OpenedIndex:
         return self._row(self.movies, "movie", movie_id)
 
     def _row(self, table: IdTable, kind: str, text: str) -> int:
+        text = as_id(text, kind)
         row = table.row(text)
         if row is None:
             where = f"{self.name} ({len(table):,} {kind}s)"

@@ -15,7 +15,7 @@ from engine.artifact.reader import Artifact
 from engine.lists.maker import ListMaker
 from engine.model.heads import RatingPrediction
 from engine.opened import OpenedIndex
-from engine.questions.ids import ids_of, rows_of_known
+from engine.questions.ids import as_id, ids_of, rows_of_known
 from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Engine:
         wanted = ListOptions(**options)
         index = self._index
         find_row = index.reviewer_row if fallback == "error" else index.reviewers.row
-        rows = [find_row(reviewer_id) for reviewer_id in reviewer_ids]
+        rows = [find_row(as_id(reviewer_id, "reviewer")) for reviewer_id in reviewer_ids]
         reviewers = [index.model.reviewer(row) for row in rows if row is not None]
         known = iter(self._lists.make(reviewers, k, wanted))
         if None not in rows:

@@ -13,6 +13,9 @@ from engine.questions.options import read_k
 DEFAULT_INDEX = "movie-index"
 PATH = click.Path(path_type=Path)
 
+COUNT = click.IntRange(min=1, max=1_000_000_000)
+"""The type of options that say how many of something are wanted."""
+
 option = partial(click.Option, show_default=True)
 """Makes an option that takes a value; the help text shows the default value."""
 flag = partial(click.Option, is_flag=True)

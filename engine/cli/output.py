@@ -91,7 +91,7 @@ def print_fields(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         if value is not None:
             shown = f"{value:g}" if isinstance(value, float) else cell_text(str(value))
-            click.echo(f"{name.replace('_', ' ')}: {shown}")
+            say(f"{name.replace('_', ' ')}: {shown}")
 
 
 def say_variety(variety: Variety | None) -> None:

@@ -19,6 +19,8 @@ import click
 
 _CLOSED_PIPE = 141
 """The exit code of a command whose output nobody reads any more, as after the signal SIGPIPE."""
+_LONGEST_ERROR = 2_000
+"""The number of characters of an error that are printed, since an error may show a value of any length."""
 
 
 def visible(text: str) -> str:
@@ -95,6 +97,8 @@ class LogFormatter(logging.Formatter):
 def say_error(error: click.ClickException) -> None:
     """Prints the sentence of an error on stderr, and the usage of a command that was used wrongly."""
     said = f"Error: {on_one_line(error.format_message())}"
+    if len(said) > _LONGEST_ERROR:
+        said = f"{said[:_LONGEST_ERROR]}..."
     if isinstance(error, click.UsageError) and (context := error.ctx) is not None:
         usage = (
             f"{context.get_usage()}\nTry '{context.command_path} {context.help_option_names[0]}' for help."

@@ -18,12 +18,14 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, shown
 
 Section = TypeVar("Section")
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
+_TOO_LARGE = 1 << 63
+"""The least whole number that other libraries cannot hold."""
 _NONE = ("none", "null")
 _EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
 
@@ -43,7 +45,7 @@ class Rule:
         if not self.holds(value):
             matches = difflib.get_close_matches(str(value), self.choices, n=1)
             advice = f"; did you mean '{matches[0]}'?" if matches else ""
-            raise ConfigError(f"Setting '{setting}' must be {self.wanted} but is {value!r}{advice}")
+            raise ConfigError(f"Setting '{setting}' must be {self.wanted} but is {shown(value)}{advice}")
 
 
 def at_least(low: float, high: float = math.inf) -> Rule:
@@ -65,10 +67,16 @@ def _is_day(text: str) -> bool:
 
 
 DAY = Rule("a day as YYYY-MM-DD", _is_day)
-MEMORY = Rule(
-    "an amount of memory such as 4GB",
-    lambda text: re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", text, flags=re.IGNORECASE) is not None,
-)
+
+
+def _is_memory(text: str) -> bool:
+    """Tells whether a text is an amount of memory that a machine can have."""
+    found = re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?\s?[KMGT]i?B", text, flags=re.IGNORECASE)
+    return found is not None and _LEAST_MEMORY <= size_in_bytes(text) <= _MOST_MEMORY
+
+
+_LEAST_MEMORY, _MOST_MEMORY = 1_000_000, 10**15
+MEMORY = Rule("an amount of memory such as 4GB, from 1MB to 1000TB", _is_memory)
 
 _TIME_FORMATS = ("unix", "excel", "day-first", "month-first", "year-first")
 _TIME_CODES = frozenset("aAbBdmyYHIpMSfgnzZjUWwcxX%")
@@ -140,7 +148,7 @@ def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str 
         elif isinstance(value, Mapping):
             given[name] = from_mapping(typing.cast("type[Any]", kind), value, f"{setting}.")
         else:
-            raise ConfigError(f"'{setting}' is a section of settings, so it cannot be {value!r}")
+            raise ConfigError(f"'{setting}' is a section of settings, so it cannot be {shown(value)}")
     return section(**given)
 
 
@@ -156,7 +164,7 @@ def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
     name, separator, text = assignment.partition("=")
     name = name.strip()
     if not separator:
-        raise ConfigError(f"{assignment!r} is not a setting; write it as section.key=value")
+        raise ConfigError(f"{shown(assignment)} is not a setting; write it as section.key=value")
     known = setting_types(section)
     if name in known:
         return name, parse_text(name, text.strip(), known[name])
@@ -171,7 +179,7 @@ def parse_text(setting: str, text: str, kind: Any) -> Any:
     if typing.get_origin(kind) is Mapping:
         pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
         if not all(separator for _, separator, _ in pairs):
-            raise ConfigError(f"Setting '{setting}' expects pairs such as a=b,c=d but got {text!r}")
+            raise ConfigError(f"Setting '{setting}' expects pairs such as a=b,c=d but got {shown(text)}")
         return {key.strip(): value.strip() for key, _, value in pairs}
     if typing.get_origin(kind) is tuple:
         inner = typing.get_args(kind)[0]
@@ -203,11 +211,13 @@ def convert(setting: str, value: Any, kind: Any) -> Any:
         return {convert(setting, key, str): convert(setting, item, str) for key, item in value.items()}
     if inner is str and isinstance(value, datetime.date):
         return value.isoformat()
+    if inner in (int, float) and type(value) is int and abs(value) >= _TOO_LARGE:
+        raise ConfigError(f"Setting '{setting}' must be under 2 to the power of 63 but is {shown(value)}")
     if inner is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is inner and not (inner is float and not math.isfinite(value)):
         return value
-    raise ConfigError(f"Setting '{setting}' expects {expected(inner)} but got {value!r}")
+    raise ConfigError(f"Setting '{setting}' expects {expected(inner)} but got {shown(value)}")
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

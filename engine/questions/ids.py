@@ -8,7 +8,8 @@ from pathlib import Path
 
 from engine.arrays import Rows
 from engine.artifact.ids import IdTable
-from engine.errors import SourceError, UnknownIdError
+from engine.errors import ConfigError, SourceError, UnknownIdError, shown
+from engine.questions.options import is_whole_number
 
 logger = logging.getLogger(__name__)
 
@@ -18,10 +19,28 @@ _FILE_ENDINGS = (".txt", ".csv", ".tsv", ".ids", ".list", ".lst")
 """File name endings: a value with such an ending is read as a path, also if no file of that name exists."""
 
 
+def as_id(given: object, kind: str = "movie") -> str:
+    """Returns an id as text; a whole number stands for the text of its digits.
+
+    Raises:
+        ConfigError: the id is neither text nor a whole number of up to 64 bits.
+
+    Example:
+        >>> as_id("M1"), as_id(17)
+        ('M1', '17')
+    """
+    if isinstance(given, str):
+        return given
+    if is_whole_number(given) and -(1 << 63) <= given < 1 << 63:
+        return str(given)
+    raise ConfigError(f"The id of a {kind} must be a text such as 'A1', but is {shown(given)}")
+
+
 def ids_of(given: Iterable[str] | Path) -> list[str]:
     """Returns the distinct ids from several ids, from one id, or from a file of ids, in the order given.
 
     Raises:
+        ConfigError: an id is neither text nor a whole number.
         SourceError: the file cannot be read.
 
     Example:
@@ -30,7 +49,8 @@ def ids_of(given: Iterable[str] | Path) -> list[str]:
     """
     if isinstance(given, Path):
         return list(dict.fromkeys(read_ids(given)))
-    return list(dict.fromkeys([given] if isinstance(given, str) else map(str, given)))
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    return list(dict.fromkeys(map(as_id, given if several else [given])))
 
 
 def read_ids(path: Path, kind: str = "movie") -> list[str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeGuard
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, shown
 
 MovieIds = Iterable[str] | Path
 """Movie ids, or the path of a file that holds one movie id a line."""
 FALLBACKS = ("error", "popular")
 """What to do for an unknown reviewer: raise an UnknownIdError, or list popular movies."""
+_MOST_WANTED = 1_000_000_000
+"""The greatest length of a list that can be asked for."""
 
 
 class ListArguments(TypedDict, total=False):
@@ -90,27 +94,48 @@ class ListOptions:
         ):
             value = getattr(self, name)
             if not _is_number(value) or not 0 <= value <= 1:
-                raise ConfigError(f"{name} must be between 0 and 1 but is {value!r}; it says {meaning}")
+                raise ConfigError(f"{name} must be between 0 and 1 but is {shown(value)}; it says {meaning}")
         if self.min_rating is not None and not _is_number(self.min_rating):
-            raise ConfigError(f"min_rating must be a number of stars but is {self.min_rating!r}")
-        if self.format_preference is not None and not any(map(str.isalnum, self.format_preference)):
-            raise ConfigError("format_preference is empty; expected a format such as 'blu-ray'")
+            raise ConfigError(f"min_rating must be a number of stars but is {shown(self.min_rating)}")
+        preference = self.format_preference
+        if preference is not None and not (isinstance(preference, str) and any(map(str.isalnum, preference))):
+            raise ConfigError(
+                f"format_preference must be a format such as 'blu-ray' but is {shown(preference)}"
+            )
+
+
+def is_whole_number(value: object) -> TypeGuard[int]:
+    """Tells whether a value is a whole number of Python or NumPy, and neither True nor False."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    """Tells whether a value is a number, but neither too large for a float nor NaN."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    try:
+        return not math.isnan(value)
+    except OverflowError:
+        return False
 
 
 def check_fallback(fallback: str) -> None:
     """Raises ConfigError if a fallback for unknown reviewers is not one of `FALLBACKS`."""
     if fallback not in FALLBACKS:
-        raise ConfigError(f"fallback must be one of {', '.join(FALLBACKS)} but is {fallback!r}")
+        raise ConfigError(f"fallback must be one of {', '.join(FALLBACKS)} but is {shown(fallback)}")
 
 
 def check_k(k: int, name: str = "k") -> None:
-    """Raises ConfigError if the length of a list is less than 1; the error's text calls the length `name`."""
-    if k < 1:
-        raise ConfigError(f"{name} must be at least 1 but is {k}; it says how many results are wanted")
+    """Raises ConfigError if no list can have a length of k; the error's text calls the length `name`."""
+    if not is_whole_number(k):
+        wrong = "a whole number"
+    elif k < 1:
+        wrong = "at least 1"
+    elif k > _MOST_WANTED:
+        wrong = f"at most {_MOST_WANTED:,}"
+    else:
+        return
+    raise ConfigError(f"{name} must be {wrong} but is {shown(k)}; it says how many results are wanted")
 
 
 def read_k(text: str) -> int:
@@ -123,6 +148,6 @@ def read_k(text: str) -> int:
     try:
         k = int(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a whole number.") from error
+        raise ValueError(f"{shown(text)} is not a whole number.") from error
     check_k(k, "-k")
     return k

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.artifact.ids import IdTable
-from engine.errors import DataError, SourceError
+from engine.errors import DataError, SourceError, shown
 from engine.model.heads import RatingHead
 from engine.model.histories import History
-from engine.questions.ids import ids_of, read_text, rows_of_known
+from engine.questions.ids import as_id, ids_of, read_text, rows_of_known
 
 _MOVIE_COLUMNS = ("movie_id", "movieid", "movie", "asin", "parent_asin", "item_id", "itemid", "item")
 _RATING_COLUMNS = ("rating", "overall", "stars")
@@ -90,7 +90,11 @@ def history_of(ratings: Ratings, movies: IdTable, rating: RatingHead | None) -> 
         DataError: no movie is given, or a rating is missing, not a number or out of range.
         UnknownIdError: the index holds none of the movies.
     """
-    given = dict(ratings) if isinstance(ratings, Mapping) else dict.fromkeys(ids_of(ratings))
+    given: dict[str, float | None] = (
+        {as_id(movie_id): value for movie_id, value in ratings.items()}
+        if isinstance(ratings, Mapping)
+        else dict.fromkeys(ids_of(ratings))
+    )
     if not given:
         raise DataError("No movie was given; say at least one that the reviewer knows, such as MOVIE=5")
     levels = [] if rating is None else rating.levels.tolist()
@@ -154,13 +158,21 @@ def _level_row(movie_id: str, value: float | None, levels: Sequence[float]) -> i
     low, high = levels[0], levels[-1]
     if value is None:
         raise DataError(
-            f"Movie {movie_id!r} comes without a rating, but the index was built from ratings of {low:g} to "
-            f"{high:g}; give one for each movie, as MOVIE=RATING"
+            f"Movie {shown(movie_id)} comes without a rating, but the index was built from ratings of "
+            f"{low:g} to {high:g}; give one for each movie, as MOVIE=RATING"
         )
-    number = float(value)
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if math.isnan(number):
+        raise DataError(
+            f"The rating of movie {shown(movie_id)} must be a number from {low:g} to {high:g} "
+            f"but is {shown(value)}"
+        )
     if not (math.isfinite(number) and low <= number <= high):
         raise DataError(
-            f"The rating {number:g} of movie {movie_id!r} is out of range; the ratings of the data go from "
-            f"{low:g} to {high:g}"
+            f"The rating {number:g} of movie {shown(movie_id)} is out of range; the ratings of the data go "
+            f"from {low:g} to {high:g}"
         )
     return min(range(len(levels)), key=lambda place: abs(levels[place] - number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -9,7 +10,6 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -103,7 +103,7 @@ def _note(scope: Scope, request_id: str, answered: dict[str, Any], seconds: floa
             "milliseconds": round(seconds * 1000, 2),
             "build": answered.get("build"),
         }
-        _requests.info(orjson.dumps(line, default=repr).decode("utf-8", "replace"))
+        _requests.info(json.dumps(line, default=repr))
 
 
 def start_request_log() -> None:

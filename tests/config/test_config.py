@@ -20,7 +20,7 @@ ingest_configs = st.builds(
     since=st.none() | st.just("2018-01-01"),
     until=st.none() | st.dates(min_value=datetime.date(2018, 1, 1)).map(str),
     verified_only=st.booleans(),
-    min_reviews_per_movie=st.integers(min_value=1),
+    min_reviews_per_movie=st.integers(min_value=1, max_value=2**63 - 1),
     memory_limit=st.sampled_from(["4GB", "512MiB", "1.5 TB"]),
 )
 

@@ -113,7 +113,7 @@ def test_unknown_movies_among_known_ones_are_skipped_with_a_warning(
         ({"diversity": 1.1}, ConfigError, "diversity must be between 0 and 1 but is 1.1; it says how much"),
         ({"diversity": float("nan")}, ConfigError, "diversity must be between 0 and 1"),
         ({"novelty": -0.1}, ConfigError, "novelty must be between 0 and 1 but is -0.1"),
-        ({"format_preference": " "}, ConfigError, "format_preference is empty"),
+        ({"format_preference": " "}, ConfigError, "format_preference must be a format"),
     ],
 )
 def test_options_that_cannot_be_met_are_one_sentence(

@@ -11,6 +11,7 @@ import click
 from engine.cli.options import (
     ALL_VARIANTS,
     BECAUSE,
+    COUNT,
     INDEX,
     JSON,
     NO_COLD,
@@ -237,10 +238,14 @@ def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: 
             help="Write the lists of these reviewers only: a file with one id a line.",
         ),
         option(
-            ["--shard-size"], type=int, default=20_000, metavar="N", help="Put this many reviewers in a file."
+            ["--shard-size"],
+            type=COUNT,
+            default=20_000,
+            metavar="N",
+            help="Put this many reviewers in a file.",
         ),
         option(
-            ["--processes"], type=int, metavar="N", help="Use this many processes; by default one a core."
+            ["--processes"], type=COUNT, metavar="N", help="Use this many processes; by default one a core."
         ),
         *(K, *LIST_OPTIONS, JSON, VERBOSE),
     ],
