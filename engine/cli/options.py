@@ -8,13 +8,23 @@ from pathlib import Path
 import click
 
 from engine.cli.output import log_more
+from engine.errors import shown
 from engine.questions.options import read_k
 
 DEFAULT_INDEX = "movie-index"
 PATH = click.Path(path_type=Path)
 
-COUNT = click.IntRange(min=1, max=1_000_000_000)
-"""The type of options that say how many of something are wanted."""
+
+def count(text: str) -> int:
+    """Reads how many of something are wanted, for options of this type.
+
+    Raises:
+        ValueError: the text is not a whole number from 1 to a billion.
+    """
+    if text.isdecimal() and len(text) < 20 and 1 <= int(text) <= 1_000_000_000:
+        return int(text)
+    raise ValueError(f"{shown(text)} is not a whole number from 1 to 1,000,000,000.")
+
 
 option = partial(click.Option, show_default=True)
 """Makes an option that takes a value; the help text shows the default value."""

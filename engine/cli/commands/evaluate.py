@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.cli.options import COUNT, JSON, PATH, VERBOSE, option
+from engine.cli.options import JSON, PATH, VERBOSE, count, option
 from engine.cli.output import format_table
 from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import print_json, say
@@ -53,7 +53,7 @@ _FIGURES = (
         ),
         option(
             ["--max-reviewers"],
-            type=COUNT,
+            type=count,
             default=20_000,
             metavar="N",
             help="Rank the catalogue for at most this many reviewers of a fold, drawn at random.",

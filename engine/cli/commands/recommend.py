@@ -11,7 +11,6 @@ import click
 from engine.cli.options import (
     ALL_VARIANTS,
     BECAUSE,
-    COUNT,
     INDEX,
     JSON,
     NO_COLD,
@@ -19,6 +18,7 @@ from engine.cli.options import (
     VERBOSE,
     WHERE,
     K,
+    count,
     flag,
     option,
 )
@@ -239,13 +239,13 @@ def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: 
         ),
         option(
             ["--shard-size"],
-            type=COUNT,
+            type=count,
             default=20_000,
             metavar="N",
             help="Put this many reviewers in a file.",
         ),
         option(
-            ["--processes"], type=COUNT, metavar="N", help="Use this many processes; by default one a core."
+            ["--processes"], type=count, metavar="N", help="Use this many processes; by default one a core."
         ),
         *(K, *LIST_OPTIONS, JSON, VERBOSE),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.cli.options import COUNT, JSON, PATH, VERBOSE, option
+from engine.cli.options import JSON, PATH, VERBOSE, count, option
 from engine.cli.output import format_table
 from engine.cli.source_options import REVIEWS, SEED, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import print_json, say
@@ -44,7 +44,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
         ),
         option(
             ["--trials"],
-            type=COUNT,
+            type=count,
             default=100,
             metavar="N",
             help="Try each part of the model at most this often, trials of earlier runs included.",
