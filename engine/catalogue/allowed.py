@@ -64,12 +64,16 @@ VARCHAR
 """
 _TYPES = frozenset(_TYPE_NAMES.split()) | {"TIMESTAMP WITH TIME ZONE"}
 """The types that a condition may cast to; a cast to other types, such as BIT, can make a text far longer."""
+_CLASS_COST = 20
+"""The cost of a class of letters such as \\pL, as a multiple of the cost of one letter."""
 _COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
 """Matches a count in a regular expression, such as {4} or {2,3}."""
 
 
-def check_function(node: dict[str, Any]) -> None:
+def check_function(node: dict[str, Any]) -> int:
     """Checks a call in the tree of a condition: the function, and the pattern or the list that it is given.
+
+    Returns what a regular expression costs, as a multiple of the cost of one letter, and 0 for other calls.
 
     Raises:
         FilterError: the function is not on the list, or its arguments could make it too costly.
@@ -92,11 +96,12 @@ def check_function(node: dict[str, Any]) -> None:
     if name == "list_value" and any(argument.get("class") != "CONSTANT" for argument in arguments):
         raise FilterError("A list in --where may hold only values, such as ['a', 'b'], and no expressions.")
     if name in _WITH_PATTERN and len(arguments) > 1:
-        _check_pattern(name, arguments[1])
+        return _check_pattern(name, arguments[1])
+    return 0
 
 
-def _check_pattern(name: str, argument: dict[str, Any]) -> None:
-    """Checks a pattern, a path or a format; raises FilterError if its cost is not bounded."""
+def _check_pattern(name: str, argument: dict[str, Any]) -> int:
+    """Checks a pattern, a path or a format; returns the cost of a regular expression, and 0 for others."""
     text = _constant(argument)
     if text is None or len(text) > MAX_PATTERN:
         raise FilterError(
@@ -105,13 +110,15 @@ def _check_pattern(name: str, argument: dict[str, Any]) -> None:
         )
     if name in _JSON_PATHS and ("*" in text or ".." in text):
         raise FilterError(f"The path {text!r} in --where must name one field of JSON, such as '$.name'.")
-    if name in _REGEXPS:
-        counts = [max(1, int(high or low)) for low, high in _COUNT.findall(text)]
-        if math.prod(counts) > MAX_REPETITION:
-            raise FilterError(
-                f"The regular expression {text!r} in --where repeats too much; the product of all counts "
-                f"such as {{4}} may be at most {MAX_REPETITION}."
-            )
+    if name not in _REGEXPS:
+        return 0
+    repetition = math.prod(max(1, int(high or low)) for low, high in _COUNT.findall(text))
+    if repetition > MAX_REPETITION:
+        raise FilterError(
+            f"The regular expression {text!r} in --where repeats too much; the product of all counts such as "
+            f"{{4}} may be at most {MAX_REPETITION}."
+        )
+    return (len(text) + _CLASS_COST * text.casefold().count("\\p")) * repetition
 
 
 def check_cast(node: dict[str, Any]) -> None:

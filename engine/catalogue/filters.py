@@ -53,6 +53,9 @@ MAX_DEPTH = 30
 MAX_COPIED = 3
 """The most operations of `COPYING` that may stand within one another, since each level doubles the cost."""
 
+MAX_PATTERNS = 1_000
+"""The most letters that all regular expressions of a condition may have together, with repetitions."""
+
 _PREFIX = "select * from filtered where "
 
 _EXPRESSIONS = frozenset({"BETWEEN", "CASE", "CAST", "COMPARISON", "CONJUNCTION", "CONSTANT", "OPERATOR"})
@@ -91,7 +94,7 @@ def check_filter(
         )
     _check_text(condition)
     named: set[str] = set()
-    operations = 0
+    operations = patterns = 0
     for node, depth, copied in _walk(_parse(connection, condition)):
         kind = node["class"]
         operations += kind not in {"COLUMN_REF", "CONSTANT"}
@@ -108,7 +111,9 @@ def check_filter(
             _check_column(node["column_names"], columns)
             named.add(node["column_names"][0].casefold())
         elif kind == "FUNCTION":
-            check_function(node)
+            patterns += check_function(node)
+            if patterns > MAX_PATTERNS:
+                raise _too_much(condition, "regular expressions that are too long together")
         elif kind == "CAST":
             check_cast(node)
         elif kind not in _EXPRESSIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +22,8 @@ TIME_LIMIT = 5.0
 """The seconds that a condition may take."""
 LONGEST_TEXT = 10_000
 """The number of characters of each text that a condition sees; the rest of a longer text is cut off."""
-_FIRST_PIECE = 64
-"""The number of movies of the first piece."""
 _PIECE_SECONDS = 0.1
-"""The seconds that each piece after the first should take, which bounds the memory of a piece, too."""
+"""The seconds that a piece should take, which bounds the memory of a piece, too."""
 _MOST_GROWTH = 16
 """The largest factor by which a piece may be larger than the piece before."""
 _TEXTS = frozenset({"movie_id", "title", "category", "main_cat", "description", "brand", "date"})
@@ -34,8 +33,8 @@ def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: f
     """Returns the rows of the table `movies` for which a condition is true, int64, ascending.
 
     Callers must check the condition with `check_filter` first, which returns the `columns` that the condition
-    names. A condition that names no text runs over all movies at once. Any other condition runs over a few
-    movies first, and the time for these movies decides how many movies the next piece holds. DuckDB notices
+    names. A condition that names no text runs over all movies at once. Any other condition runs over one
+    movie first, and the time of each piece decides how many movies the next piece holds. DuckDB notices
     an interrupt only between vectors of up to 2,048 movies, and counts no text that a function makes against
     `memory_limit`; small pieces keep the time to the interrupt and the memory within bounds.
 
@@ -46,7 +45,9 @@ def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: f
     [(end,)] = connection.execute("select coalesce(max(movie_row) + 1, 0) from movies").fetchall()
     selected = ", ".join(["movie_row", *map(_cut, sorted(columns))])
     found: list[Rows] = [np.zeros(0, dtype=np.int64)]
-    start, size = 0, _FIRST_PIECE if columns & _TEXTS else end
+    start, size = 0, 1 if columns & _TEXTS else end
+    # For each piece, DuckDB prepares the condition anew, which takes about as long as the shortest piece.
+    preparation = math.inf
     with _time_limit(connection, condition) as deadline:
         while start < end:
             began = time.monotonic()
@@ -60,9 +61,10 @@ def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: f
                 f"where ({condition}\n) order by movie_row"
             ).fetchnumpy()["movie_row"]
             found.append(np.asarray(rows, dtype=np.int64))
-            start += size
-            growth = _PIECE_SECONDS / max(time.monotonic() - began, 1e-6)
-            size = max(1, int(size * min(_MOST_GROWTH, growth)))
+            took = time.monotonic() - began
+            preparation = min(preparation, took)
+            growth = _PIECE_SECONDS / max(took - preparation, 1e-6)
+            start, size = start + size, max(1, int(size * min(_MOST_GROWTH, growth)))
     return np.concatenate(found)
 
 

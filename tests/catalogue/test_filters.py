@@ -116,6 +116,8 @@ def test_an_ordinary_condition_passes(connection: duckdb.DuckDBPyConnection, con
         ("title ilike '%" + "a" * 300 + "'", "at most 300"),
         ("title ~ '(.?){1000}x'", "repeats too much"),
         ("title ~ '((a?){10}){50}x'", "repeats too much"),
+        (" or ".join(["title ~ '(a|b){20}'"] * 20), "too long together"),
+        ("title ~ '" + "\\pL" * 60 + "'", "too long together"),
         ("style ->> '$..*' = 'x'", "one field"),
         ("case " * 3 + "price" + " when 1 then 2 when 3 then 4 when 5 then 6 when 7 then 8 end" * 6, "WHEN"),
         ("[" * 501 + "1" + "]" * 501 + " is null", "brackets"),
