@@ -25,6 +25,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+_LONGEST_TITLE = 100
+"""The largest number of characters of a title that the text of a TitleError shows."""
 _MOST_NAMED = 10
 """The largest number of movies that the text of a TitleError names."""
 
@@ -149,7 +151,9 @@ class TitleError(EngineError):
 
     def __init__(self, text: str, matches: Sequence[Named]) -> None:
         if matches:
-            named = "; ".join(f"{match.movie_id} {match.title}" for match in matches[:_MOST_NAMED])
+            named = "; ".join(
+                f"{match.movie_id} {match.title[:_LONGEST_TITLE]}" for match in matches[:_MOST_NAMED]
+            )
             more = f"; and {len(matches) - _MOST_NAMED:,} more" if len(matches) > _MOST_NAMED else ""
             sentence = (
                 f"The title {shown(text)} may mean {len(matches):,} movies; ask by the id: {named}{more}"

@@ -15,12 +15,13 @@ DEFAULT_INDEX = "movie-index"
 PATH = click.Path(path_type=Path)
 
 
-def count(text: str) -> int:
-    """Reads how many of something are wanted, for options of this type.
+def count(given: str | int) -> int:
+    """Reads how many of something are wanted, from the text or the default value of an option of this type.
 
     Raises:
         ValueError: the text is not a whole number from 1 to a billion.
     """
+    text = str(given)
     if text.isdecimal() and len(text) < 20 and 1 <= int(text) <= 1_000_000_000:
         return int(text)
     raise ValueError(f"{shown(text)} is not a whole number from 1 to 1,000,000,000.")

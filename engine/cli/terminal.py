@@ -17,6 +17,8 @@ from typing import Any, TextIO
 
 import click
 
+MOST_SHOWN = 100
+"""The number of characters of a title that a heading or a choice shows."""
 _CLOSED_PIPE = 141
 """The exit code of a command whose output nobody reads any more, as after the signal SIGPIPE."""
 _LONGEST_ERROR = 2_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.terminal import on_one_line, print_json, say
+from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say
 from engine.responses import title_matches
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _by_title(engine: Engine, text: str, as_json: bool) -> str:
 def _ask(text: str, matches: tuple[Named, ...]) -> str:
     shown = matches[:_MOST_CHOICES]
     for number, match in enumerate(shown, start=1):
-        say(on_one_line(f"{number:>3}  {match.movie_id}  {match.title}"), err=True)
+        say(on_one_line(f"{number:>3}  {match.movie_id}  {match.title[:MOST_SHOWN]}"), err=True)
     if more := len(matches) - len(shown):
         say(f"     and {more:,} more; say more of the title to see them", err=True)
     choices = click.IntRange(1, len(shown))

@@ -23,7 +23,7 @@ from engine.cli.options import (
     option,
 )
 from engine.cli.output import print_recommendations, print_reviewers, say_if_short, say_variety, start_logging
-from engine.cli.terminal import on_one_line, print_json, say
+from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say
 from engine.responses import audience, list_of_group, list_of_ratings, list_of_reviewer
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: 
     if as_json:
         print_json(audience(movie_id, title, k, found))
     else:
-        say(on_one_line(f"To tell about {title or movie_id}:"), err=True)
+        say(on_one_line(f"To tell about {(title or movie_id)[:MOST_SHOWN]}:"), err=True)
         print_reviewers(found)
         say_if_short(len(found), k, "reviewer")
 

@@ -9,7 +9,7 @@ import click
 
 from engine.cli.options import ALL_VARIANTS, INDEX, JSON, NO_COLD, TITLE, VERBOSE, WHERE, K
 from engine.cli.output import print_answers, say_if_short
-from engine.cli.terminal import on_one_line, print_json, say
+from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say
 from engine.cli.title_option import movie_id_of
 from engine.responses import similar_movies, similar_reviewers
 
@@ -38,7 +38,7 @@ def movie(
     if as_json:
         print_json(similar_movies(movie_id, whole_title, found))
     else:
-        say(on_one_line(f"Like {whole_title or movie_id}:"), err=True)
+        say(on_one_line(f"Like {(whole_title or movie_id)[:MOST_SHOWN]}:"), err=True)
         columns = {"#": "rank", "movie": "movie_id", "title": "title", "similarity": "similarity"}
         print_answers(found, columns)
         say_if_short(len(found), k)

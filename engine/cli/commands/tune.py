@@ -12,15 +12,16 @@ from engine.cli.options import JSON, PATH, VERBOSE, count, option
 from engine.cli.output import format_table
 from engine.cli.source_options import REVIEWS, SEED, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import print_json, say
+from engine.errors import shown
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) -> float:
     """Converts a time such as 90s, 10m or 1.5h to seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smh]?)", text.strip())
     if match is None or float(match[1]) == 0:
-        raise click.BadParameter(f"{text!r} is not a time; write it as 90s, 10m or 2h.")
+        raise click.BadParameter(f"{shown(text)} is not a time; write it as 90s, 10m or 2h.")
     return float(match[1]) * _SECONDS[match[2]]
 
 
