@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import logging
 import math
@@ -28,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.artifact import layout
+from engine.artifact.locks import remove_folder, remove_leftovers, take_lock
 from engine.artifact.reader import checksum
 from engine.errors import ArtifactError
 
@@ -41,7 +41,9 @@ _WORK = ".work"
 """The directory that holds what a build needs to go on after a kill."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a full disk, or of a user's full share of it."""
+"""The numbers of the errors of a full disk, and of a user's full share of a disk."""
+_OF_THE_PLACE = (*_FULL, errno.EFBIG, errno.EROFS, errno.EIO)
+"""The numbers of errors that a place to write to causes, even if the error does not name the file."""
 
 
 def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
@@ -72,7 +74,9 @@ class ArtifactWriter:
 
     Leaving the `with` block makes the build live; an exception in the block leaves the old build live.
 
-    The directory of the index is made if it is not there.
+    The directory of the index is made if it is not there. If `resumable` is true, then the build keeps
+    checkpoints in `work_directory`, which is removed when the build is live. Otherwise an existing
+    `work_directory` stays, since an interrupted build may go on from the checkpoints.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:
@@ -80,19 +84,20 @@ class ArtifactWriter:
             writer.add_section("counts", {"num_movies": len(vectors)})
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, resumable: bool = False) -> None:
         now = datetime.now(UTC)
         self._name = f"build-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._created = now.isoformat(timespec="seconds")
         self._partial = directory / f"{_PARTIAL}{self._name}"
         self._lock: int | None = None
         self._made_directory = False
+        self._resumable = resumable
         self.directory = directory
         self.build_directory = directory / self._name
         """The directory that the build has once it is live."""
         self.work_directory = directory / _WORK
-        """What a build needs to go on after a kill is kept there. The caller, who is alone in it, makes the
-        directory; it is removed when the build is finished."""
+        """The directory of the checkpoints from which a killed build goes on. The caller, who holds the lock
+        on the index, makes the directory."""
         self.sections: dict[str, Any] = {}
         """The manifest's sections that have been added so far."""
         self.manifest: dict[str, Any] = {}
@@ -109,12 +114,7 @@ class ArtifactWriter:
             self._made_directory = not self.directory.exists()
             self.directory.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(self.directory)
-            # Whoever holds the lock is alone, so partial builds were left by builds that were killed.
-            for leftover in self.directory.glob(f"{_PARTIAL}*"):
-                if leftover.is_dir():
-                    shutil.rmtree(leftover, ignore_errors=True)
-                else:
-                    leftover.unlink()
+            self._remove_leftovers()
             self._partial.mkdir()
         except OSError as error:
             self._abandon()
@@ -178,25 +178,46 @@ class ArtifactWriter:
         manifest.write_text(json.dumps(self.manifest, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         for path in (*files, manifest, self._partial):
             flush(path)
-        previous = _live_build(self.directory)
+        previous = live_build(self.directory)
         self._partial.rename(self.build_directory)
         pointer = self.directory / f"{_PARTIAL}{layout.CURRENT}"
         pointer.write_text(
             f"{self._name} {checksum(self.build_directory / layout.MANIFEST)}\n", encoding="utf-8"
         )
         flush(pointer)
+        if self._resumable and self.work_directory.is_dir():
+            (self.work_directory / self._name).touch()
         pointer.replace(self.directory / layout.CURRENT)
         flush(self.directory)
         # The build that was live until now stays, so that whoever has it open can go on.
         for path in self.directory.iterdir():
             if layout.BUILD_NAME.fullmatch(path.name) and path.name not in (self._name, previous):
                 shutil.rmtree(path, ignore_errors=True)
-        shutil.rmtree(self.work_directory, ignore_errors=True)
+        if self._resumable:
+            self._remove_work()
         logger.info("Wrote %s (%s files)", self.build_directory, len(files))
+
+    def _remove_leftovers(self) -> None:
+        """Removes what killed builds left; the lock on the index is held, so no other build is at work."""
+        for leftover in self.directory.glob(f"{_PARTIAL}*"):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink()
+        live = live_build(self.directory)
+        if live and (self.work_directory / live).exists():
+            # A build was killed when the build was live but the checkpoints were not yet removed.
+            self._remove_work()
+        for folder in (self.directory, self.work_directory):
+            remove_leftovers(folder)
+
+    def _remove_work(self) -> None:
+        with contextlib.suppress(OSError):
+            remove_folder(self.work_directory)
 
     def _abandon(self) -> None:
         shutil.rmtree(self._partial, ignore_errors=True)
-        if _live_build(self.directory) != self._name:
+        if live_build(self.directory) != self._name:
             shutil.rmtree(self.build_directory, ignore_errors=True)
         if self._made_directory and self._lock is not None:
             with contextlib.suppress(OSError):
@@ -212,7 +233,7 @@ class ArtifactWriter:
 
     def _is_ours(self, error: OSError) -> bool:
         inside = error.filename is not None and str(self.directory) in str(error.filename)
-        return inside or error.errno in (*_FULL, errno.EROFS)
+        return inside or _is_short_write(error) or error.errno in _OF_THE_PLACE
 
 
 def _check_content(directory: Path) -> None:
@@ -234,27 +255,17 @@ def _is_trace(name: str) -> bool:
 
 
 def _lock(directory: Path) -> int:
-    """Locks the directory. The system releases the lock when the lock file is closed or the process dies."""
-    path = directory / _LOCK
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # An abandoned first build removes its lock file; a lock on the removed one would exclude nobody.
-        held = os.fstat(handle).st_nlink > 0
-    except BlockingIOError:
-        held = False
-    except OSError:
-        os.close(handle)
-        raise
-    if not held:
-        os.close(handle)
+    """Locks the directory of an index; the system releases the lock when the process ends."""
+    handle = take_lock(directory / _LOCK, os.O_RDWR | os.O_CREAT)
+    if handle is None:
         raise ArtifactError(
             f"Another build is writing to {directory}; wait until it ends, or name another with --output"
         )
     return handle
 
 
-def _live_build(directory: Path) -> str:
+def live_build(directory: Path) -> str:
+    """Returns the name of the live build of an index, or an empty text if there is none."""
     try:
         return (directory / layout.CURRENT).read_text(encoding="utf-8", errors="replace").partition(" ")[0]
     except OSError:
@@ -279,11 +290,20 @@ def flush(path: Path) -> None:
 
 
 def _unwritable(directory: Path, error: OSError) -> ArtifactError:
-    if error.errno in _FULL or error.errno is None:  # NumPy reports a short write without a number.
-        reason, advice = "the disk is full", "free some space or name a directory elsewhere with --output"
-    else:
-        reason, advice = (error.strerror or str(error)).lower(), "name another directory with --output"
+    reason, advice = (error.strerror or str(error)).lower(), "name another directory with --output"
+    if error.errno in _FULL:
+        reason, advice = "the disk is full", "free some space or write to a directory elsewhere"
+    elif _is_short_write(error):
+        reason = "the disk is full, or a file may not grow so large (ulimit -f)"
+        advice = "free some space, raise the limit, or write to a directory elsewhere"
+    elif error.errno == errno.EFBIG:
+        advice = "raise the limit on the size of a file (ulimit -f)"
     return ArtifactError(f"Cannot write an index to {directory}: {reason}; {advice}")
+
+
+def _is_short_write(error: OSError) -> bool:
+    """Tells whether NumPy wrote only a part of an array; NumPy reports a full disk without a number."""
+    return error.errno is None and "requested and" in str(error)
 
 
 def _plain(value: Any) -> Any:

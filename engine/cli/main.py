@@ -1,13 +1,14 @@
 """Starts the command line: runs the command asked for, and turns errors into a sentence and an exit code.
 
 Answers are printed to stdout, and progress and warnings to stderr. The exit code is 0 for success, 1 for an
-`EngineError`, 2 for wrong usage and 130 for an interrupt; no other file turns errors into exit codes. The
-module of a command is imported when the command is asked for, and imports large libraries when the command
-runs.
+`EngineError`, 2 for wrong usage, and 128 plus the number of the signal that ended the command. No other file
+turns errors into exit codes. The module of a command is imported when the command is asked for, and imports
+large libraries when the command runs.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -15,6 +16,7 @@ from typing import Any
 
 import click
 
+from engine.cli.start import ending, listening, signal_received, start
 from engine.cli.terminal import prepare_streams, say, say_error
 from engine.errors import EngineError
 
@@ -38,8 +40,16 @@ _COMMANDS = {
 }
 
 
-class _Interrupted(click.ClickException):
-    exit_code = 130
+class _SignalledError(click.ClickException):
+    """Says that a signal ended the command.
+
+    Attributes:
+        exit_code: 128 plus the number of the signal, as of a process that a signal kills.
+    """
+
+    def __init__(self, number: int, error: BaseException) -> None:
+        super().__init__(ending(number, error))
+        self.exit_code = 128 + number  # type: ignore[misc]
 
 
 class LazyGroup(click.Group):
@@ -66,32 +76,41 @@ class LazyGroup(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def main(self, args: Sequence[str] | None = None, **settings: Any) -> Any:  # type: ignore[override]
-        """Runs the command line as click does, and prints every error as one sentence."""
+        """Runs the command line as click does, and prints every error and signal as one sentence."""
         if not settings.pop("standalone_mode", True):
             return super().main(args, standalone_mode=False, **settings)
-        prepare_streams()
-        try:
-            code = super().main(args, standalone_mode=False, **settings)
-        except click.Abort:
-            say("Aborted!", err=True)
-            code = 1
-        except click.ClickException as error:
-            say_error(error)
-            code = error.exit_code
-        except OSError as error:
-            what = "" if error.filename is None else f"{error.filename}: "
-            say_error(click.ClickException(f"The system refuses to go on: {what}{error.strerror or error}."))
-            code = 1
-        sys.exit(code)
+        with listening():
+            prepare_streams()
+            try:
+                code = super().main(args, standalone_mode=False, **settings)
+            except click.Abort as error:
+                number = signal_received()
+                say("Aborted!" if number is None else f"Error: {ending(number, error)}", err=True)
+                code = 1 if number is None else 128 + number
+            except click.ClickException as error:
+                say_error(error)
+                code = error.exit_code
+            except OSError as error:
+                what = "" if error.filename is None else f"{error.filename}: "
+                reason = error.strerror or error
+                say_error(click.ClickException(f"The system refuses to go on: {what}{reason}."))
+                code = 1
+            sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; turns an `EngineError` or an interrupt into a printed sentence and an exit code."""
+        """Runs a command; turns an `EngineError` or a signal into a printed sentence and an exit code."""
         try:
             return super().invoke(ctx)
-        except EngineError as error:
-            raise click.ClickException(" ".join(str(error).split())) from error
-        except KeyboardInterrupt as error:
-            raise _Interrupted("Interrupted; an index that was there is as it was.") from error
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except BaseException as error:
+            number = signal_received() or (isinstance(error, KeyboardInterrupt) and signal.SIGINT)
+            if number:
+                raise _SignalledError(number, error) from error
+            if isinstance(error, EngineError):
+                said = "; ".join([str(error), *getattr(error, "__notes__", [])])
+                raise click.ClickException(" ".join(said.split())) from error
+            raise
 
 
 @click.group(
@@ -105,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start()

@@ -79,11 +79,6 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # A file that is opened later must not take the number of a closed stdout or stderr.
-    with suppress(OSError):
-        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-            pass
-        os.close(descriptor)
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(LogFormatter())
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import tempfile
 from importlib.util import find_spec
 
+from engine.artifact.locks import temporary_folder
 from engine.errors import ConfigError
 from engine.service.settings import LOOPBACK, THREAD_LIMITS, VARIABLE, ServiceSettings
 
@@ -36,9 +36,9 @@ def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
     # The libraries read these variables when they are imported, which no module here has done yet.
     os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
     os.environ[VARIABLE] = settings.to_json()
-    with tempfile.TemporaryDirectory(prefix="engine-metrics-") as shared:
+    with temporary_folder() as shared:
         if settings.workers > 1:
-            os.environ[_SHARED_METRICS] = shared
+            os.environ[_SHARED_METRICS] = str(shared)
         _listen(settings)
 
 

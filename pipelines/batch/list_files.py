@@ -11,6 +11,7 @@ import numpy as np
 from engine.artifact.writer import flush
 from engine.errors import DataError
 from engine.lists.columns import ListColumns
+from pipelines.work.database import reason_of
 
 FORMATS = ("parquet", "csv", "jsonl")
 """The file formats of recommendation lists; the name of a format is also the ending of the file name."""
@@ -63,12 +64,13 @@ def write_lists(
 
 def unwritable(path: Path, error: Exception) -> DataError:
     """Returns the error to raise if lists cannot be written to `path`; the message gives the reason."""
-    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-    return DataError(f"Cannot write lists to {path}: {reason}; free some space, or name another --output")
+    return DataError(
+        f"Cannot write lists to {path}: {reason_of(error)}; free some space, or name another --output"
+    )
 
 
 def join_files(parts: Sequence[Path], path: Path, format: str) -> None:
-    """Concatenates several files of recommendation lists into one file, and flushes the file to disk.
+    """Concatenates several files of recommendation lists into one file.
 
     Raises:
         OSError: the file cannot be written.
@@ -77,7 +79,6 @@ def join_files(parts: Sequence[Path], path: Path, format: str) -> None:
         _join_parquet(parts, path)
     else:
         _join_lines(parts, path, has_header=format == "csv")
-    flush(path)
 
 
 def _join_parquet(parts: Sequence[Path], path: Path) -> None:
@@ -88,7 +89,7 @@ def _join_parquet(parts: Sequence[Path], path: Path) -> None:
         try:
             database.execute(statement, {"parts": [str(part) for part in parts]})
         except duckdb.IOException as error:
-            raise OSError(str(error).partition("\n")[0]) from error
+            raise OSError(reason_of(error)) from error
 
 
 def _join_lines(parts: Sequence[Path], path: Path, *, has_header: bool) -> None:

@@ -36,7 +36,7 @@ def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
     number = min(most, len(missing))
     with ExitStack() as stack:
         on_lists = stack.enter_context(progress_of_lists("Recommending", total, total - left))
-        processes = [stack.enter_context(ListProcess()) for _ in range(number)]
+        processes = [stack.enter_context(ListProcess(shards.lock)) for _ in range(number)]
         for process in processes:
             process.tell(settings)
         pool = stack.enter_context(ThreadPoolExecutor(number))
@@ -67,9 +67,14 @@ def _feed(
 
 
 class ListProcess:
-    """A child process that makes lists; it receives tasks and sends reports as lines of JSON in two pipes."""
+    """A child process that makes lists; it receives tasks and sends reports as lines of JSON in two pipes.
 
-    def __init__(self) -> None:
+    The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts this process
+    alone, which then ends the child process. The child process keeps `lock`, the handle of a lock, open: if
+    this process is killed, the lock is held until the child process has ended too.
+    """
+
+    def __init__(self, lock: int) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         # There are as many processes as cores; with several threads each, processes would compete for cores.
         environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -80,6 +85,8 @@ class ListProcess:
             text=True,
             encoding="utf-8",
             env=environment,
+            process_group=0,
+            pass_fds=(lock,),
         )
 
     def __enter__(self) -> ListProcess:

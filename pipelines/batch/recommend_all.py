@@ -26,6 +26,7 @@ from engine.questions.options import ListArguments, ListOptions, check_k
 from pipelines.batch.list_files import FORMATS
 from pipelines.batch.local_processes import run_shards
 from pipelines.batch.shards import Shard, Shards
+from pipelines.work.checkpoints import going_on
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,8 @@ def recommend_all(
     try:
         resumed = shards.num_reviewers
         settings = {"index": str(index), **common, "options": checked}
-        run_shards(shards, settings, processes or os.cpu_count() or 1)
+        with going_on("the same command goes on with the missing lists"):
+            run_shards(shards, settings, processes or os.cpu_count() or 1)
         summary = {
             "output": str(output),
             **common,

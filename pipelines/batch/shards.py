@@ -12,21 +12,24 @@ file whose name does not begin with a dot is always complete, and the lists of a
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import shutil
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.artifact.locks import remove_folder, take_lock
 from engine.artifact.writer import flush
 from engine.errors import ConfigError, DataError
 from pipelines.batch.list_files import join_files, unwritable
+from pipelines.work.output import whole_file
 
 PROGRESS = "progress.json"
 _VERSION = 1
+_LOCK_SECONDS = 5.0
+"""Seconds to wait for the lock, which child processes of a killed process hold for a moment."""
 
 
 class Shard(NamedTuple):
@@ -60,7 +63,9 @@ class Shards:
         self._noting = threading.Lock()
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._lock = self._take_lock()
+            self.lock = self._take_lock()
+            """The handle of the lock on the directory; a child process that holds the handle too keeps the
+            lock until the child process ends."""
             try:
                 self._go_on()
             except (OSError, ConfigError):
@@ -112,20 +117,16 @@ class Shards:
         Raises:
             DataError: the file cannot be written; the files of the shards are kept.
         """
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
+        with whole_file(path) as unfinished:
             join_files([self._path(shard) for shard in self.planned], unfinished, self._format)
-            unfinished.replace(path)
-            flush(path.parent)
-            shutil.rmtree(self.directory)
+        try:
+            remove_folder(self.directory)
         except OSError as error:
-            raise unwritable(path, error) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
+            raise unwritable(self.directory, error) from error
 
     def close(self) -> None:
         """Releases the lock on the directory, so that other processes may write to the directory."""
-        os.close(self._lock)
+        os.close(self.lock)
 
     def _path(self, shard: Shard) -> Path:
         return self.directory / f"part-{shard.number:05d}.{self._format}"
@@ -138,15 +139,14 @@ class Shards:
             return False
 
     def _take_lock(self) -> int:
-        handle = os.open(self.directory, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(handle)
-            raise DataError(
-                f"Another process is writing lists to {self.directory}; wait until it ends, or name another "
-                "--output"
-            ) from error
+        ends = time.monotonic() + _LOCK_SECONDS
+        while (handle := take_lock(self.directory)) is None:
+            if time.monotonic() >= ends:
+                raise DataError(
+                    f"Another process is writing lists to {self.directory}; wait until it ends, or name "
+                    "another --output"
+                )
+            time.sleep(0.05)
         return handle
 
     def _go_on(self) -> None:

@@ -3,14 +3,18 @@
 The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
 holds the arguments of `Worker`, and each further line holds one shard. The child process writes reports as
 lines of JSON. A report of the child process holds the number of reviewers whose lists were made since the
-last report, or the number of lines in the file of a complete shard, or an error.
+last report, or the number of lines in the file of a complete shard, or an error. The child process ends at
+once when the input ends, because the input ends when the parent process has ended.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import queue
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -73,10 +77,10 @@ class Worker:
         return len(columns.places)
 
 
-def work(tasks: TextIO, reports: TextIO) -> None:
+def work(tasks: Iterator[str], reports: TextIO) -> None:
     """Makes the recommendation lists of each shard in `tasks`, and writes reports as lines of JSON.
 
-    The first line of `tasks` holds the arguments of `Worker`. The function returns when `tasks` ends.
+    The first line of `tasks` holds the arguments of `Worker`. The function returns after an error.
     """
 
     def report(**facts: Any) -> None:
@@ -84,7 +88,7 @@ def work(tasks: TextIO, reports: TextIO) -> None:
         reports.flush()
 
     try:
-        worker = Worker(**json.loads(tasks.readline()), on_lists=lambda number: report(done=number))
+        worker = Worker(**json.loads(next(tasks)), on_lists=lambda number: report(done=number))
         report(ready=True)
         for line in tasks:
             task = json.loads(line)
@@ -93,8 +97,22 @@ def work(tasks: TextIO, reports: TextIO) -> None:
         report(error=str(error))
 
 
+def _lines_until_the_end(tasks: TextIO) -> Iterator[str]:
+    """Yields the lines of `tasks`, and ends the process at the end of `tasks`, even during a task."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in tasks:
+            lines.put(line)
+        os._exit(1)
+
+    threading.Thread(target=read, name="tasks", daemon=True).start()
+    while True:
+        yield lines.get()
+
+
 if __name__ == "__main__":
     try:
-        work(sys.stdin, sys.stdout)
+        work(_lines_until_the_end(sys.stdin), sys.stdout)
     except (BrokenPipeError, KeyboardInterrupt):
         sys.exit(1)

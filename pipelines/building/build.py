@@ -84,7 +84,7 @@ def build_index(
     if report is not None:
         check_output(Path(report), PAGE_SUFFIXES)
     with (
-        ArtifactWriter(output) as writer,
+        ArtifactWriter(output, resumable=True) as writer,
         resumable_work(writer.work_directory, review_files, metadata_files, config, resume=resume) as work,
         storage_errors(),
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -86,12 +85,7 @@ def _read(
     writer: ArtifactWriter, reviews: Sequence[Path], metadata: Sequence[Path], config: Config
 ) -> Intake:
     limits = config.ingest
-    # A killed build leaves a work database in this folder; the fixed name lets the next build remove the
-    # folder.
-    scratch = writer.work_directory / "ingest"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    with work_database(limits, scratch) as database:
+    with work_database(limits, writer.work_directory) as database:
         accounting = ingest(
             database,
             reviews,
@@ -115,7 +109,6 @@ def _read(
         write_ids("reviewer", database, writer)
         write_ids("movie", database, writer)
         write_variants(database, writer)
-    shutil.rmtree(scratch)
     writer.add_section(ACCOUNTING_SECTION, accounting.to_dict())
     counts = {
         "reviews": len(prepared),

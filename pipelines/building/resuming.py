@@ -11,18 +11,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from engine.artifact.writer import live_build
 from engine.config.sections import Config
 from engine.config.values import to_mapping
-from engine.errors import ConfigError, EngineError
+from engine.errors import ConfigError, EngineError, SourceError
 from pipelines.work.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "build.json"
 """The file in the work directory of a build that records the files, settings and version of the build."""
+_LIVE = "live"
+"""The entry of the record that names the build that was live when the interrupted build began."""
 _MAY_DIFFER = ("ingest.memory_limit",)
 """The settings that may be changed before a build is resumed, because they do not affect the resulting
 index."""
+_HOW_TO_GO_ON = "the same command with --resume goes on from the last checkpoint"
 
 
 @contextmanager
@@ -31,9 +35,10 @@ def resumable_work(
 ) -> Iterator[Checkpoints]:
     """Creates or reopens the work directory of a build, and yields the checkpoints in the directory.
 
-    The caller must hold the lock on the index directory. The work directory is kept if the process is killed
-    or interrupted, or raises an unexpected error. The work directory is removed after an EngineError, because
-    the same build would fail again.
+    The caller must hold the lock on the index directory. If the process is killed or raises an unexpected
+    error, then the work directory is kept. After a KeyboardInterrupt, or an error of the disk, the work
+    directory is kept if it holds a checkpoint, and the error gets a note that says how to go on. After any
+    other EngineError the work directory is removed, because the same build would fail again.
 
     Raises:
         ConfigError: the directory belongs to a build of other files, other settings or another version.
@@ -46,23 +51,40 @@ def resumable_work(
             name: value for name, value in _flat(to_mapping(config)).items() if name not in _MAY_DIFFER
         },
     }
+    live = live_build(directory.parent)
     before = _read(directory / _IDENTITY) if resume else None
     if before is not None:
         _require_same(before, json.loads(json.dumps(identity)), directory)
         logger.info("Going on with the build that was interrupted")
+        if before.get(_LIVE) != live:
+            logger.warning(
+                "The index has changed since the interrupted build began; the new index holds the given "
+                "files alone"
+            )
     else:
         if resume:
             logger.info("No interrupted build to go on with: starting anew")
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir()
         unfinished = directory / f"{_IDENTITY}.new"
-        unfinished.write_text(json.dumps(identity), encoding="utf-8")
+        unfinished.write_text(json.dumps({**identity, _LIVE: live}), encoding="utf-8")
         unfinished.rename(directory / _IDENTITY)
     try:
         yield Checkpoints(directory)
-    except EngineError:
-        shutil.rmtree(directory, ignore_errors=True)
+    except (EngineError, KeyboardInterrupt) as error:
+        may_go_on = isinstance(error, KeyboardInterrupt) or _is_of_the_disk(error)
+        if may_go_on and Checkpoints(directory).holds_any():
+            error.add_note(_HOW_TO_GO_ON)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
         raise
+
+
+def _is_of_the_disk(error: EngineError) -> bool:
+    """Tells whether a build failed since the index or the work database could not be written."""
+    import duckdb
+
+    return not isinstance(error, SourceError) and isinstance(error.__cause__, OSError | duckdb.IOException)
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:

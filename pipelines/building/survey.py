@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from engine.artifact.locks import temporary_folder
 from engine.config.sections import IngestConfig
 from engine.errors import SourceError
 from pipelines.reading.reviews import stage_reviews
@@ -76,16 +76,16 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
     others = [inspect_source(path) for path in [*metadata, *beside]]
     counts = dict.fromkeys(("rows", "bytes", "reviewers", "movies"), 0.0)
     sampled_bytes, seconds = 0, 0.0
-    with TemporaryDirectory(prefix="engine-plan-") as scratch:
+    with temporary_folder() as scratch:
         for number, source in enumerate(sources):
             started = time.perf_counter()
-            sample = _take_sample(source, Path(scratch) / f"sample-{number}")
+            sample = _take_sample(source, scratch / f"sample-{number}")
             found = _count(sample, config)
             seconds += time.perf_counter() - started
             sampled_bytes += sample.num_bytes
             for name, value in found.items():
                 counts[name] += value
-        described = [_size(source, Path(scratch)) for source in others]
+        described = [_size(source, scratch) for source in others]
     plain = counts["bytes"] + sum(size for size, _ in described)
     num_described = sum(lines for _, lines in described)
     movies = min(counts["movies"], num_described or counts["movies"])

@@ -10,7 +10,7 @@ from engine.artifact.layout import CARD_ARRAYS, CATALOGUE_FILE
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import build_card_arrays
 from engine.errors import ArtifactError
-from pipelines.work.database import run
+from pipelines.work.database import reason_of, run
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,8 +46,9 @@ def catalogue_errors(writer: ArtifactWriter) -> Iterator[None]:
     try:
         yield
     except (duckdb.IOException, duckdb.FatalException) as error:
-        reason = str(error).partition("\n")[0]
-        raise ArtifactError(f"Cannot write the catalogue to {writer.directory}: {reason}") from error
+        raise ArtifactError(
+            f"Cannot write the catalogue to {writer.directory}: {reason_of(error)}; free some space"
+        ) from error
 
 
 def _read_cards(database: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:

@@ -130,8 +130,9 @@ def stage_blocks(
         Exception: the error that `items` or `stage` raised; of several, the error of the earliest item.
     """
     num_threads = num_staging_threads(threads)
-    ahead = read_ahead(items)
-    shared = _Shared(ahead)
+    stopped = threading.Event()
+    ahead = read_ahead(items, stopped)
+    shared = _Shared(ahead, stopped)
 
     def work(number: int, cursor: duckdb.DuckDBPyConnection) -> None:
         try:
@@ -149,8 +150,11 @@ def stage_blocks(
         with ThreadPoolExecutor(num_threads, thread_name_prefix="stage") as pool:
             try:
                 list(pool.map(work, range(num_threads), cursors))
-            finally:
-                shared.stopped.set()
+            except BaseException:
+                stopped.set()
+                for cursor in cursors:
+                    cursor.interrupt()
+                raise
         if shared.failures:
             raise shared.failures[min(shared.failures)]
         for cursor in cursors:
@@ -160,14 +164,14 @@ def stage_blocks(
 class _Shared(Generic[_Item]):
     """Hands out the items of one iterator to several threads, until one of the threads fails."""
 
-    def __init__(self, items: Iterator[_Item]) -> None:
+    def __init__(self, items: Iterator[_Item], stopped: threading.Event) -> None:
         self._items = items
+        self.stopped = stopped
         self._lock = threading.Lock()
         self._num_taken = 0
         self._last_taken: dict[int, int] = {}
         self.failures: dict[int, BaseException] = {}
         """Maps the number of an item to the error of the thread that failed on the item."""
-        self.stopped = threading.Event()
 
     def share(self, number: int) -> Iterator[_Item]:
         """Yields items to the thread with the given number, until no item is left or a thread fails."""

@@ -7,11 +7,11 @@ test makes sure that generated files are equal to the files in the repository.
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
+from engine.artifact.locks import temporary_folder
 from pipelines.synthetic.write import SyntheticFiles, write_synthetic
 
 
@@ -23,9 +23,9 @@ def sample_files() -> SyntheticFiles:
     files = SyntheticFiles(*(committed / name for name in names))
     if all(path.is_file() for path in files):
         return files
-    directory = Path(tempfile.mkdtemp(prefix="movie-engine-sample-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return write_sample(directory)
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return write_sample(stack.enter_context(temporary_folder()))
 
 
 def write_sample(directory: Path) -> SyntheticFiles:

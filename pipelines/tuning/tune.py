@@ -19,6 +19,7 @@ from pipelines.dataset.reviews import Reviews, read_reviews, say_likes
 from pipelines.ingest.ingest import ingest
 from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
 from pipelines.tuning.recipe import write_recipe
+from pipelines.work.checkpoints import going_on
 from pipelines.work.database import work_database
 from pipelines.work.output import RECIPE_SUFFIXES, check_output
 from pipelines.work.progress import progress_of_trials
@@ -119,7 +120,7 @@ def tune_reviews(
     parts = [part for part in PARTS if part.applies(data, config)]
     ends = time.monotonic() + time_budget
     found: list[Tuned] = []
-    with _storage(storage_file) as storage:
+    with going_on("the same command goes on with the search"), _storage(storage_file) as storage:
         for number, part in enumerate(parts):
             left = max(ends - time.monotonic(), 0.0)
             seconds = left * part.share / sum(other.share for other in parts[number:])
@@ -142,11 +143,9 @@ def _search(
         direction="maximize",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_FULL_TRIALS, n_warmup_steps=_FIRST_ROUNDS),
     )
-    earlier = _ended(study)
-    # The number of earlier trials is added to the seed, since the same seed would draw the same settings.
-    study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(earlier))
     start = _start(part, config)
-    if all(trial.value is None for trial in earlier):
+    waiting = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
+    if not _completed(study) and not waiting:
         study.enqueue_trial(start)
     with progress_of_trials(f"Tuning {part.name}", seconds) as on_trial:
 
@@ -175,6 +174,8 @@ def _search(
         while len(_ended(study)) < trials:
             if time.monotonic() >= ends and _completed(study):
                 break
+            # A seed for each trial lets an interrupted search go on as if it had never been interrupted.
+            study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(_ended(study)))
             study.optimize(objective, n_trials=1)
             on_trial(len(_ended(study)), study.best_value)
     ended = _ended(study)

@@ -102,12 +102,14 @@ def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str
     started = time.perf_counter()
     if not metadata:
         raise DataError("No metadata file was given; name at least one.")
-    artifact = Artifact.open(index)
-    before = OpenedIndex(artifact)
-    start = read_cold(artifact)
-    config = settings_of(artifact)
-    with ArtifactWriter(artifact.directory) as writer, storage_errors():
+    Artifact.open(index)
+    with ArtifactWriter(Path(index)) as writer, storage_errors():
+        # The index is opened after the writer has locked it, so that no other update comes in between.
+        artifact = Artifact.open(index)
         artifact.verify()
+        before = OpenedIndex(artifact)
+        start = read_cold(artifact)
+        config = settings_of(artifact)
         with work_database(config.ingest) as database:
             account = _read_metadata(database, before, [Path(path) for path in metadata], config)
             catalogue = read_catalogue(database)

@@ -37,13 +37,15 @@ def rebuild_index(
         IndexQualityError: the recall cannot be reached.
     """
     started = time.perf_counter()
-    artifact = Artifact.open(directory)
-    config = settings_of(artifact)
-    kind = config.index.kind if kind is None else kind
-    recall = config.index.recall_floor if recall is None else recall
-    config = replace(config, index=replace(config.index, kind=kind, recall_floor=recall))
-    with ArtifactWriter(artifact.directory) as writer:
+    Artifact.open(directory)
+    with ArtifactWriter(Path(directory)) as writer:
+        # The index is opened after the writer has locked it, so that no other update comes in between.
+        artifact = Artifact.open(directory)
         artifact.verify()
+        config = settings_of(artifact)
+        kind = config.index.kind if kind is None else kind
+        recall = config.index.recall_floor if recall is None else recall
+        config = replace(config, index=replace(config.index, kind=kind, recall_floor=recall))
         model = OpenedIndex(artifact).model
         try:
             search = build_search(model, config)

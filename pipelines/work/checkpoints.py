@@ -6,7 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
@@ -102,6 +103,12 @@ class Checkpoints:
             return Saved(arrays, facts, sorted((path / _FILES).iterdir()))
         return None
 
+    def holds_any(self) -> bool:
+        """Returns whether any step has a checkpoint; the checkpoints of `within` do not count."""
+        return self._directory is not None and any(
+            _VERSION.search(path.name) for path in self._directory.glob("*@*")
+        )
+
     def forget(self, part: str) -> None:
         """Deletes all checkpoints of a part of the build."""
         if self._directory is not None:
@@ -113,6 +120,20 @@ class Checkpoints:
             return []
         found = ((_VERSION.search(path.name), path) for path in self._directory.glob(f"{name}@*"))
         return sorted((int(match.group(1)), path) for match, path in found if match)
+
+
+@contextmanager
+def going_on(how: str) -> Iterator[None]:
+    """Adds a note to a KeyboardInterrupt that says how to go on with the interrupted work.
+
+    The command line prints the note, such as "the same command goes on with the search", as a part of a
+    sentence.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(how)
+        raise
 
 
 NOTHING_KEPT = Checkpoints(None)

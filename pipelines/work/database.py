@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
+from engine.artifact.locks import temporary_folder
 from engine.config.sections import IngestConfig
 from engine.errors import CheckFailedError, ConfigError, DataError
 
@@ -26,6 +27,9 @@ _ROWS_IN_GROUP = 8192
 With DuckDB's default of 122,880 rows, a row group of movies with descriptions takes 400 MB.
 """
 
+_INTERRUPTED = "Query interrupted"
+"""The text of the RuntimeError that DuckDB raises when the process is interrupted during a statement."""
+
 
 @contextmanager
 def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -37,13 +41,10 @@ def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[
     Raises:
         ConfigError: a statement needs more memory than `limits.memory_limit`.
         DataError: the folder or the database cannot be written to.
+        KeyboardInterrupt: the process was interrupted, also if DuckDB reports the interrupt as an error.
     """
-    try:
-        temporary = TemporaryDirectory(prefix=".engine-work-", dir=folder)
-    except OSError as error:
-        raise DataError(f"Cannot write to {folder or gettempdir()}: {error.strerror}") from error
-    with temporary as directory, storage_errors():
-        path = Path(directory) / "work.duckdb"
+    with temporary_folder(folder) as directory, storage_errors():
+        path = directory / "work.duckdb"
         with open_database(path, memory_limit=limits.memory_limit, threads=limits.threads) as database:
             yield database
 
@@ -110,7 +111,7 @@ def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **para
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Turns DuckDB's errors about full memory into ConfigError, and errors about a full disk into DataError.
+    """Turns DuckDB's errors about memory, disk and interrupts into ConfigError, DataError, KeyboardInterrupt.
 
     Works as a context manager and as a decorator.
     """
@@ -121,14 +122,30 @@ def storage_errors() -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise ConfigError(
             "The work does not fit into the memory that it may use; raise --memory-limit "
-            f"({_first_line(error)})"
+            f"({reason_of(error)})"
         ) from error
-    except duckdb.IOException as error:
-        raise DataError(f"The work database cannot be written: {_first_line(error)}") from error
+    except duckdb.Error as error:
+        if not isinstance(error, duckdb.IOException) and "Could not write file" not in str(error):
+            raise
+        raise DataError(
+            f"The work database cannot be written: {reason_of(error)}; free some space, or name another "
+            "folder for temporary files in TMPDIR"
+        ) from error
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
+def reason_of(error: Exception) -> str:
+    """Returns why a file could not be read or written, as one line, from an error of DuckDB or the system."""
+    line = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+    _, brace, inner = line.partition("{")
+    try:
+        # DuckDB reports a write in another thread as the text of another error, in JSON.
+        return str(json.loads(brace + inner)["exception_message"])
+    except (ValueError, KeyError, TypeError):
+        return line
 
 
 def unescape_entities(text: str) -> str:

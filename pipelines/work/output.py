@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.artifact.locks import temporary_folder
+from engine.artifact.writer import flush
 from engine.errors import ConfigError, DataError
+from pipelines.work.database import reason_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,22 +43,25 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yields a temporary path in the folder of `path`; renames the file to `path` if no error is raised.
+    """Yields a path for a new file in a temporary folder; moves the file to `path` if no error is raised.
+
+    The temporary folder is beside `path`, and is deleted when the `with` statement ends.
 
     Raises:
         DataError: the file cannot be written; an older file at `path` then stays.
     """
     import duckdb
 
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        yield unfinished
-        unfinished.replace(path)
+        with temporary_folder(path.absolute().parent) as folder:
+            unfinished = folder / path.name
+            yield unfinished
+            flush(unfinished)
+            unfinished.replace(path)
     except (duckdb.IOException, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise DataError(f"Cannot write {path}: {reason}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+        raise DataError(
+            f"Cannot write {path}: {reason_of(error)}; free some space, or name another file"
+        ) from error
 
 
 def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:

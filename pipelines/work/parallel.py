@@ -10,8 +10,11 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from typing import Any, TypeVar
+
+from engine.errors import DataError
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -20,6 +23,10 @@ _TEXTS_PER_PROCESS = 1_000
 """Texts per child process; the work on fewer texts takes less time than the start of an interpreter."""
 _NUM_READ_AHEAD = 2
 """The most items in the queue that the thread of `read_ahead` fills."""
+_SECONDS_TO_NOTICE = 0.1
+"""Seconds after which a thread that waits for the queue looks whether the other side has stopped."""
+_SECONDS_TO_END = 2.0
+"""Seconds that the thread of `read_ahead` has to end after its last item."""
 
 
 def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threads: int = 0) -> list[_Result]:
@@ -36,43 +43,75 @@ def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threa
         return [function(text) for text in texts]
     size = -(-len(texts) // num_processes)
     shares = [texts[start : start + size] for start in range(0, len(texts), size)]
-    with ThreadPoolExecutor(num_processes) as pool:
-        results = pool.map(lambda share: _map_in_process(function, share), shares)
-        return [result for part in results for result in part]
+    with ExitStack() as stack:
+        processes = [_start_process(function) for _ in shares]
+        pool = stack.enter_context(ThreadPoolExecutor(num_processes))
+        # After an interrupt, the threads of the pool end as soon as the child processes are killed.
+        for process in processes:
+            stack.callback(process.kill)
+        parts = pool.map(_map_in_process, processes, shares)
+        return [result for part in parts for result in part]
 
 
-def _map_in_process(function: Callable[[str], _Result], texts: Sequence[str]) -> list[_Result]:
+def _start_process(function: Callable[[str], Any]) -> subprocess.Popen[bytes]:
+    """Starts a child process in a process group of its own, which Ctrl-C in a terminal does not reach."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "pipelines.work.parallel", function.__module__, function.__name__],
-        input=json.dumps(list(texts)).encode("ascii"),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        check=True,
         env=environment,
+        process_group=0,
     )
-    results: list[_Result] = json.loads(done.stdout)
+
+
+def _map_in_process(process: subprocess.Popen[bytes], texts: Sequence[str]) -> list[Any]:
+    """Sends texts to a child process, and returns the results.
+
+    Raises:
+        DataError: the child process ended early.
+    """
+    output, _ = process.communicate(json.dumps(list(texts)).encode("ascii"))
+    if process.returncode:
+        raise DataError(
+            f"A process that reads texts ended early, with code {process.returncode}; if memory ran out, use "
+            "fewer --threads"
+        )
+    results: list[Any] = json.loads(output)
     return results
 
 
 def _main(module: str, name: str) -> None:
+    """Reads texts from stdin, and writes the results of a function to stdout, both as a JSON array.
+
+    If the parent process is killed, then stdin ends early or stdout is closed, and the child process ends.
+    """
     function: Callable[[str], Any] = getattr(import_module(module), name)
-    texts = json.load(sys.stdin.buffer)
-    sys.stdout.buffer.write(json.dumps([function(text) for text in texts]).encode("ascii"))
+    try:
+        texts = json.load(sys.stdin.buffer)
+    except ValueError:
+        return
+    results = json.dumps([function(text) for text in texts])
+    with suppress(BrokenPipeError), os.fdopen(1, "wb", closefd=False) as output:
+        output.write(results.encode("ascii"))
 
 
-def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
+def read_ahead(
+    items: Iterator[_Item], stopped: threading.Event | None = None
+) -> Generator[_Item, None, None]:
     """Yields the items of an iterator that runs in a thread, a few items ahead of the caller.
 
     Decompression and DuckDB release the global interpreter lock, so that reading the next block runs in
-    parallel with DuckDB's work on a block.
+    parallel with DuckDB's work on a block. After `stopped` is set, no more items are yielded, even if the
+    iterator waits for a pipe that nobody writes to.
     """
     ready: queue.Queue[tuple[bool, _Item | BaseException | None]] = queue.Queue(_NUM_READ_AHEAD)
-    abandoned = threading.Event()
+    abandoned = stopped or threading.Event()
 
     def offer(entry: tuple[bool, _Item | BaseException | None]) -> bool:
         while not abandoned.is_set():
             try:
-                ready.put(entry, timeout=0.1)
+                ready.put(entry, timeout=_SECONDS_TO_NOTICE)
             except queue.Full:
                 continue
             return True
@@ -91,8 +130,11 @@ def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
     thread = threading.Thread(target=produce, name="read-ahead", daemon=True)
     thread.start()
     try:
-        while True:
-            more, entry = ready.get()
+        while not abandoned.is_set():
+            try:
+                more, entry = ready.get(timeout=_SECONDS_TO_NOTICE)
+            except queue.Empty:
+                continue
             if more:
                 yield entry  # type: ignore[misc]
             elif entry is None:
@@ -101,7 +143,8 @@ def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
                 raise entry  # type: ignore[misc]
     finally:
         abandoned.set()
-        thread.join()
+        # A thread that waits for a pipe is left alone; the thread ends with the process at the latest.
+        thread.join(timeout=_SECONDS_TO_END)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
+
+from engine.errors import DataError
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +50,18 @@ def traced_step(take_step: Callable[..., Any], batch: Any) -> Callable[..., Any]
 @contextmanager
 def _stderr_aside() -> Iterator[None]:
     """Redirects the file descriptor of stderr to a temporary file, which catches output of C++ code too."""
-    with tempfile.TemporaryFile() as aside:
+    with ExitStack() as stack:
+        try:
+            aside = stack.enter_context(tempfile.TemporaryFile())
+        except OSError as error:
+            raise DataError(
+                f"Cannot make a temporary file: {error.strerror}; name another folder in TMPDIR"
+            ) from error
         stderr = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             aside.seek(0)
             os.write(stderr, aside.read())
             raise

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,50 @@ def test_a_killed_build_leaves_the_old_one_live_and_the_next_cleans_up(tmp_path:
     write_build(tmp_path, 2)
     assert live_mark(tmp_path) == 2
     assert not list(tmp_path.glob(".partial-*"))
+
+
+def test_an_update_keeps_the_checkpoints_of_an_interrupted_build(tmp_path: Path) -> None:
+    write_build(tmp_path, 1)
+    work = tmp_path / ".work"
+    (work / "step@0").mkdir(parents=True)
+    (work / ".engine-work-0123456789abcdef").mkdir()
+    write_build(tmp_path, 2)
+    assert [path.name for path in work.iterdir()] == ["step@0"]
+    with ArtifactWriter(tmp_path, resumable=True) as writer:
+        writer.add_array("vectors", np.full((5, 3), 3, dtype=np.float32))
+    assert not work.exists()
+    assert live_mark(tmp_path) == 3
+
+
+def test_checkpoints_of_a_build_that_became_live_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill between the moment when the build becomes live and the removal of the checkpoints."""
+    (tmp_path / ".work" / "step@0").mkdir(parents=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(ArtifactWriter, "_remove_work", lambda _writer: None)
+        with ArtifactWriter(tmp_path, resumable=True) as writer:
+            writer.add_array("vectors", np.ones((5, 3), dtype=np.float32))
+    assert (tmp_path / ".work" / "step@0").exists()
+    write_build(tmp_path, 2)
+    assert not (tmp_path / ".work").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(27, "File too large"), "file too large; raise the limit on the size of a file"),
+        (OSError("1000 requested and 500 written"), "the disk is full, or a file may not grow so large"),
+        (OSError(28, "No space left on device"), "the disk is full; free some space"),
+    ],
+)
+def test_a_place_that_refuses_to_be_written_to_is_one_sentence(
+    tmp_path: Path, error: OSError, said: str
+) -> None:
+    write_build(tmp_path, 1)
+    with pytest.raises(ArtifactError, match=re.escape(said)), ArtifactWriter(tmp_path):
+        raise error
+    assert live_mark(tmp_path) == 1
 
 
 def remove(path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from engine import Engine
 from engine.config.sections import Config, RatingConfig, RelevanceConfig, load_config
-from engine.errors import ConfigError, TrainingError
+from engine.errors import ArtifactError, ConfigError, TrainingError
 from pipelines.building.resuming import resumable_work
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.training import batches, loops
@@ -196,6 +196,34 @@ def test_a_build_that_is_refused_leaves_no_work(tmp_path: Path) -> None:
     with pytest.raises(TrainingError), resumable_work(tmp_path / "w", [], [], Config(), resume=False):
         raise TrainingError("no")
     assert not (tmp_path / "w").exists()
+
+
+def test_a_full_disk_and_an_interrupt_keep_the_work_and_say_how_to_go_on(tmp_path: Path) -> None:
+    full = ArtifactError("Cannot write an index: the disk is full")
+    full.__cause__ = OSError(28, "No space left on device")
+
+    def build(error: BaseException) -> None:
+        with resumable_work(tmp_path / "w", [], [], Config(), resume=False) as checkpoints:
+            checkpoints.save("step", {}, {"number": 1})
+            raise error
+
+    for error in (full, KeyboardInterrupt()):
+        with pytest.raises(type(error)) as caught:
+            build(error)
+        assert caught.value.__notes__ == ["the same command with --resume goes on from the last checkpoint"]
+        with resumable_work(tmp_path / "w", [], [], Config(), resume=True) as checkpoints:
+            assert checkpoints.load("step") is not None
+
+
+def test_going_on_says_that_the_index_has_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "CURRENT").write_text("build-1 abc\n")
+    with resumable_work(tmp_path / "w", [], [], Config(), resume=False):
+        pass
+    with resumable_work(tmp_path / "w", [], [], Config(), resume=True):
+        assert not caplog.messages
+    (tmp_path / "CURRENT").write_text("build-2 abc\n")
+    with resumable_work(tmp_path / "w", [], [], Config(), resume=True):
+        assert "The index has changed since the interrupted build began" in caplog.text
 
 
 class Build:

@@ -1,0 +1,126 @@
+"""Locks files and folders, and removes the temporary folders of processes that were killed.
+
+A lock belongs to an open file. The system releases the lock when the process that opened the file ends, even
+if the process is killed. So a temporary folder without a lock is a leftover.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import DataError
+
+_PREFIX = ".engine-work-"
+_NAME = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{16}}")
+"""The names of temporary folders, which are long so that no folder of a user has such a name."""
+
+
+def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
+    """Locks a file or folder, and returns the open handle, whose closing releases the lock.
+
+    Returns None if another process holds the lock, or has removed the path meanwhile. `flags` are the flags
+    with which the path is opened.
+
+    Raises:
+        OSError: the path cannot be opened, or the file system has no locks.
+    """
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW, 0o644)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A lock on a path that was removed and made again would exclude nobody.
+        if os.path.samestat(os.fstat(handle), path.lstat()):
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
+
+
+@contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Makes a locked folder that is deleted when the `with` statement ends, and removes leftover folders.
+
+    The folder is made in `parent`, by default the system's folder for temporary files. Leftover folders in
+    `parent` are temporary folders whose process was killed.
+
+    Raises:
+        DataError: no folder can be made in `parent`.
+    """
+    try:
+        place = Path(tempfile.gettempdir()) if parent is None else parent
+        remove_leftovers(place)
+        folder, handle = _make_folder(place)
+    except OSError as error:
+        where = "the system's folder for temporary files" if parent is None else str(parent)
+        raise DataError(
+            f"Cannot make a temporary folder in {where}: {error.strerror}; make room there, or "
+            + ("name another folder in TMPDIR" if parent is None else "name another folder")
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Removes the temporary folders in `parent` whose process has ended, and leaves all other folders.
+
+    A folder stays if a process holds the folder's lock, or if the file system has no locks.
+    """
+    try:
+        found = [path for path in parent.iterdir() if _NAME.fullmatch(path.name)]
+    except OSError:
+        return
+    for path in found:
+        try:
+            handle = take_lock(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue
+        if handle is not None:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(handle)
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder as a whole: if the process is killed meanwhile, the rest is a leftover folder.
+
+    Raises:
+        OSError: the folder cannot be renamed.
+    """
+    leftover = folder.with_name(_new_name())
+    folder.rename(leftover)
+    shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _new_name() -> str:
+    return f"{_PREFIX}{secrets.token_hex(8)}"
+
+
+def _make_folder(parent: Path) -> tuple[Path, int | None]:
+    """Makes and locks a folder; returns its path and the handle, or None where no locks are."""
+    while True:
+        path = parent / _new_name()
+        path.mkdir(mode=0o700)
+        try:
+            handle = take_lock(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            return path, None
+        if handle is not None:
+            return path, handle
+        # Between the two calls, another process took the folder for a leftover and removes the folder.

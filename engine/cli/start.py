@@ -1,0 +1,173 @@
+"""Starts the command line, and ends a command with one sentence after Ctrl-C, SIGTERM or SIGHUP.
+
+The first signal raises KeyboardInterrupt, so that the command cleans up. A second signal ends the process at
+once, and so does the first signal if the command has not ended some seconds later. The exit code is 128 plus
+the number of the signal, such as 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SECONDS_APART = 0.3
+"""Seconds within which several signals count as one, since some programs signal a process and its group."""
+_SECONDS_TO_END = 10.0
+"""Seconds that a command has to clean up after a signal; the next command removes what is left."""
+
+
+class _State:
+    """Holds what has become of the command of this process."""
+
+    listening = False
+    """Whether the handlers of the signals are in place."""
+    raising = False
+    """Whether the next signal raises KeyboardInterrupt."""
+    first: int | None = None
+    """The number of the first signal."""
+
+
+_state = _State()
+
+
+def signal_received() -> int | None:
+    """Returns the number of the first signal that the command received, or None if it received none.
+
+    Some libraries turn the KeyboardInterrupt of a signal into an error of another kind.
+    """
+    return _state.first
+
+
+def ending(number: int, error: BaseException) -> str:
+    """Returns the sentence that says that a signal ended the command, with the notes on the error."""
+    what = "Interrupted" if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}"
+    notes = getattr(error, "__notes__", [])
+    return "; ".join([f"{what}; every file and index is as it was before, or complete", *notes]) + "."
+
+
+def start() -> NoReturn:
+    """Runs the command line as the whole process, and exits."""
+    code: Any = None
+    try:
+        with listening(for_good=True):
+            from engine.cli.main import main
+
+            main.main()
+    except SystemExit as end:
+        code = end.code
+    except BaseException as error:
+        if _state.first is None:
+            raise
+        code = 128 + _state.first
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"Error: {ending(_state.first, error)}\n")
+    if _state.first is not None and code:
+        _exit_at_once(_state.first)
+    sys.exit(code)
+
+
+@contextmanager
+def listening(*, for_good: bool = False) -> Iterator[None]:
+    """Makes the first signal raise KeyboardInterrupt within the `with` statement.
+
+    Afterwards signals have their former effect, or none if `for_good` is true. A signal that the process
+    ignores, as `nohup` makes a process ignore SIGHUP, is still ignored. Within another `with` statement of
+    this kind, and outside the main thread, nothing changes.
+    """
+    if _state.listening or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _state.listening, _state.first = True, None
+    _occupy_streams()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    threading.Thread(target=_watch, args=(reader,), name="signals", daemon=True).start()
+    # The system writes a signal's number into the pipe at once, even while a library keeps Python waiting.
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    hook, sys.unraisablehook = sys.unraisablehook, _on_unraisable
+    for number in before:
+        signal.signal(number, _on_signal)
+    try:
+        _state.raising = True
+        if _state.first is not None:
+            raise KeyboardInterrupt
+        yield
+    finally:
+        _state.raising = False
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if for_good else handler)
+        sys.unraisablehook = hook
+        signal.set_wakeup_fd(-1)
+        os.close(writer)
+        _state.listening = False
+
+
+def _occupy_streams() -> None:
+    """Opens a closed stdin, stdout or stderr, whose number a file that is opened later would take."""
+    with suppress(OSError):
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(descriptor)
+
+
+def _on_signal(number: int, _frame: FrameType | None) -> None:
+    """Raises KeyboardInterrupt at the first signal; later signals are left to the thread of `_watch`."""
+    if _state.first is None:
+        _state.first = number
+    if _state.raising:
+        _state.raising = False
+        raise KeyboardInterrupt
+
+
+def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Interrupts again if a KeyboardInterrupt was lost, as in a destructor; prints other lost errors."""
+    if _state.first is None:
+        sys.__unraisablehook__(unraisable)
+    elif isinstance(unraisable.exc_value, KeyboardInterrupt):
+        _state.raising = True
+        # An exception that is raised within this function would be lost too.
+        threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, _state.first)).start()
+
+
+def _watch(reader: int) -> None:
+    """Ends the process at the second signal, or when the command has not ended some seconds after the first.
+
+    The thread ends when nobody can write into the pipe any more.
+    """
+    first = 0
+    began = 0.0
+    while True:
+        left = _SECONDS_TO_END - (time.monotonic() - began) if first else None
+        if not select.select([reader], [], [], left and max(left, 0.0))[0]:
+            with suppress(OSError, ValueError):
+                sys.stderr.write(f"Error: {ending(first, KeyboardInterrupt())}\n")
+            _exit_at_once(first)
+        byte = os.read(reader, 1)
+        if not byte:
+            os.close(reader)
+            return
+        if byte[0] not in _SIGNALS or signal.getsignal(byte[0]) is not _on_signal:
+            continue  # A server handles its signals itself.
+        if not first:
+            first, began = byte[0], time.monotonic()
+        elif time.monotonic() - began > _SECONDS_APART:
+            _exit_at_once(first)
+
+
+def _exit_at_once(number: int) -> NoReturn:
+    """Ends the process without a shutdown of the interpreter, in which interrupted libraries may fail."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(128 + number)
