@@ -15,14 +15,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.machinery import ExtensionFileLoader
 from types import FrameType
 from typing import Any, NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_APART = 0.3
 """Seconds within which several signals count as one, since some programs signal a process and its group."""
+_SECONDS_TO_TRY = 0.05
+"""Seconds after which the first signal is sent again, if its KeyboardInterrupt was put off or lost."""
 _SECONDS_TO_END = 10.0
 """Seconds that a command has to clean up after a signal; the next command removes what is left."""
+_EXECUTE = ExtensionFileLoader.exec_module.__code__
+_CREATE = ExtensionFileLoader.create_module.__code__
 
 
 class _State:
@@ -32,6 +37,8 @@ class _State:
     """Whether the handlers of the signals are in place."""
     raising = False
     """Whether the next signal raises KeyboardInterrupt."""
+    again = False
+    """Whether the first signal must be sent again."""
     first: int | None = None
     """The number of the first signal."""
 
@@ -121,13 +128,27 @@ def _occupy_streams() -> None:
         os.close(descriptor)
 
 
-def _on_signal(number: int, _frame: FrameType | None) -> None:
-    """Raises KeyboardInterrupt at the first signal; later signals are left to the thread of `_watch`."""
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    """Raises KeyboardInterrupt at the first signal; later signals are left to the thread of `_watch`.
+
+    While a compiled module is imported, nothing is raised yet, because such a module may abort the process.
+    """
     if _state.first is None:
         _state.first = number
     if _state.raising:
-        _state.raising = False
-        raise KeyboardInterrupt
+        _state.again = _imports_compiled(frame)
+        if not _state.again:
+            _state.raising = False
+            raise KeyboardInterrupt
+
+
+def _imports_compiled(frame: FrameType | None) -> bool:
+    """Returns whether a frame, or a caller of the frame, is importing a compiled module."""
+    while frame is not None:
+        if frame.f_code is _EXECUTE or frame.f_code is _CREATE:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
@@ -135,33 +156,36 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     if _state.first is None:
         sys.__unraisablehook__(unraisable)
     elif isinstance(unraisable.exc_value, KeyboardInterrupt):
-        _state.raising = True
-        # An exception that is raised within this function would be lost too.
-        threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, _state.first)).start()
+        _state.raising = _state.again = True
 
 
 def _watch(reader: int) -> None:
     """Ends the process at the second signal, or when the command has not ended some seconds after the first.
 
-    The thread ends when nobody can write into the pipe any more.
+    Sends the first signal again if that is needed. The thread ends when nobody can write into the pipe any
+    more.
     """
-    first = 0
-    began = 0.0
+    first, began, num_sent = 0, 0.0, 0
     while True:
-        left = _SECONDS_TO_END - (time.monotonic() - began) if first else None
-        if not select.select([reader], [], [], left and max(left, 0.0))[0]:
+        if select.select([reader], [], [], _SECONDS_TO_TRY if first else None)[0]:
+            byte = os.read(reader, 1)
+            if not byte:
+                os.close(reader)
+                return
+            if byte[0] not in _SIGNALS or signal.getsignal(byte[0]) is not _on_signal:
+                continue  # A server handles its signals itself.
+            if num_sent:
+                num_sent -= 1
+            elif not first:
+                first, began = byte[0], time.monotonic()
+            elif time.monotonic() - began > _SECONDS_APART:
+                _exit_at_once(first)
+        elif _state.again:
+            num_sent += 1
+            signal.pthread_kill(threading.main_thread().ident or 0, first)
+        if first and time.monotonic() - began > _SECONDS_TO_END:
             with suppress(OSError, ValueError):
                 sys.stderr.write(f"Error: {ending(first, KeyboardInterrupt())}\n")
-            _exit_at_once(first)
-        byte = os.read(reader, 1)
-        if not byte:
-            os.close(reader)
-            return
-        if byte[0] not in _SIGNALS or signal.getsignal(byte[0]) is not _on_signal:
-            continue  # A server handles its signals itself.
-        if not first:
-            first, began = byte[0], time.monotonic()
-        elif time.monotonic() - began > _SECONDS_APART:
             _exit_at_once(first)
 
 
