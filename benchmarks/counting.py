@@ -5,14 +5,18 @@ No function is fast, and no function uses code of the package `pipelines`.
 
 from __future__ import annotations
 
-import bz2
-import lzma
+import json
 import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-_MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32-le"),
+    (b"\0\0\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
 _HEAD = 1 << 20
 """The bytes at the start of a file that decide about its line ends."""
 _MOST_LINES = 1_000
@@ -24,7 +28,7 @@ def count_delimited(path: Path, delimiter: str, header_line: int, num_fields: in
 
     A record is a line that is neither blank nor the header, with the lines on which its quoted fields go on.
     """
-    data = _plain(path.read_bytes())
+    data, _ = _plain(path.read_bytes(), whole_lines=True)
     lines = [line.decode("utf-8", errors="replace") for line in _lines(data)[header_line:]]
     count = place = 0
     while place < len(lines):
@@ -34,11 +38,64 @@ def count_delimited(path: Path, delimiter: str, header_line: int, num_fields: in
     return count
 
 
-def count_json(path: Path) -> int:
-    """Returns the number of lines that are not blank, or the number of elements if the file is one array."""
-    data = _plain(path.read_bytes())
-    lines = [line for line in _lines(data) if not _is_blank(line.decode("utf-8", errors="replace"))]
-    return len(lines)
+def count_lines(path: Path) -> int:
+    """Returns the number of lines that are not blank."""
+    data, _ = _plain(path.read_bytes(), whole_lines=True)
+    lines = _lines(data)
+    return sum(not _is_blank(line.decode("utf-8", errors="replace")) for line in lines)
+
+
+def count_objects(path: Path, name: str) -> int:
+    """Returns the number of JSON objects in a file, or in the lists of a name unless the name is "*".
+
+    Text that is no JSON counts as one object, up to where an object like the one before seems to start.
+    """
+    data, is_whole = _plain(path.read_bytes(), whole_lines=False)
+    text = data.decode("utf-8", errors="surrogateescape")
+    start = re.compile(r"""\{\s*u?["'][^"'\\]*["']\s*:""")
+    place = count = 0
+    inside = False
+    while True:
+        if name != "*" and not inside:
+            found = re.compile(rf"""(["']){re.escape(name)}\1\s*:\s*\[""").search(text, place)
+            if found is None:
+                return count
+            place, inside = found.end(), True
+        while place < len(text) and (text[place].isspace() or text[place] in ",\ufeff"):
+            place += 1
+        if place == len(text):
+            return count
+        if text[place] in "]}" or (text[place] == "[" and not inside):
+            inside = text[place] == "["
+            place += 1
+            continue
+        end = _end_of_object(text, place)
+        if end is None:
+            found = start.search(text, place + 1)
+            end = found.start() if found else len(text)
+            count += bool(text[place:end].strip(" \t\r\n,]")) and (found is not None or is_whole)
+        else:
+            count += 1
+            if first := start.match(text, place):
+                start = re.compile(r"\{\s*" + re.escape(first[0][1:].strip()))
+        place = end
+
+
+def _end_of_object(text: str, place: int) -> int | None:
+    """Returns the place behind the JSON value or the Python literal at a place, or None if it is damaged."""
+    if not re.compile(r"\{\s*u?'").match(text, place):
+        try:
+            return json.JSONDecoder(strict=False).raw_decode(text, place)[1]
+        except (ValueError, RecursionError):
+            return None
+    depth = 0
+    for token in re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\[\]{}]""", re.DOTALL).finditer(
+        text, place
+    ):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        if depth <= 0:
+            return token.end()
+    return None
 
 
 def count_parquet(path: Path) -> int:
@@ -49,29 +106,28 @@ def count_parquet(path: Path) -> int:
     return int(count)
 
 
-def _plain(data: bytes) -> bytes:
-    """Returns the bytes of a file unpacked and as UTF-8, without the byte order mark.
+def _plain(data: bytes, *, whole_lines: bool) -> tuple[bytes, bool]:
+    """Returns the bytes of a file as UTF-8 without a mark, and whether compressed bytes are all there.
 
-    Of a file that ends too early, returns the complete lines.
+    If compressed bytes end too early, the bytes behind the last line end are left out with `whole_lines`.
     """
+    is_whole = True
     if data.startswith(b"\x1f\x8b"):
-        data = _inflated(data)
-    elif data.startswith(b"BZh"):
-        data = bz2.decompress(data)
-    elif data.startswith(b"\xfd7zXZ"):
-        data = lzma.decompress(data)
+        data, is_whole = _inflated(data)
+        if whole_lines and not is_whole:
+            data = data[: data.rfind(b"\n") + 1]
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return data[2:].decode(encoding, errors="replace").encode()
+            return data[len(mark) :].decode(encoding, errors="replace").encode(), is_whole
     head = data[:200]
-    if head[1::2].count(0) > len(head) // 3:
-        return data.decode("utf-16-le", errors="replace").encode()
-    if head[::2].count(0) > len(head) // 3:
-        return data.decode("utf-16-be", errors="replace").encode()
-    return data.removeprefix(b"\xef\xbb\xbf")
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if head[start::2].count(0) > len(head) // 3:
+            return data.decode(encoding, errors="replace").encode(), is_whole
+    return data.removeprefix(b"\xef\xbb\xbf"), is_whole
 
 
-def _inflated(data: bytes) -> bytes:
+def _inflated(data: bytes) -> tuple[bytes, bool]:
+    """Returns the bytes in all members of a gzip file, and whether the last member is complete."""
     found = []
     while data.strip(b"\0"):
         inflater = zlib.decompressobj(wbits=31)
@@ -80,10 +136,9 @@ def _inflated(data: bytes) -> bytes:
         except zlib.error:
             break
         if not inflater.eof:
-            whole = b"".join(found)
-            return whole[: whole.rfind(b"\n") + 1]
+            return b"".join(found), False
         data = inflater.unused_data
-    return b"".join(found)
+    return b"".join(found), True
 
 
 def _lines(data: bytes) -> list[bytes]:

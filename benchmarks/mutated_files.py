@@ -117,10 +117,9 @@ def _count(path: Path, whole: Seed, data: bytes) -> int:
     if source.layout == "parquet":
         return counting.count_parquet(path)
     if source.layout == "json":
-        return counting.count_json(path)
-    quoted = bool(source.header) and source.delimiter != "\t"
+        return counting.count_objects(path, source.framing) if source.framing else counting.count_lines(path)
     return counting.count_delimited(
-        path, source.delimiter, source.header_line, source.num_fields, quoted=quoted
+        path, source.delimiter, source.header_line, source.num_fields, quoted=source.quoted
     )
 
 
@@ -215,6 +214,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.only is not None:
         folder = Path(tempfile.mkdtemp(prefix="mutated-"))
+        logging.disable(logging.CRITICAL)
         print(read_one(asked.only, folder), folder / str(asked.only), sep="\n")
         return
     started = time.perf_counter()
