@@ -56,6 +56,9 @@ def demo() -> None:
     ):
         print(f"\n$ {command}", flush=True)
         call(*command.split())
+    print(
+        f"\nTo see the pages: {VENV / 'bin' / 'engine'} serve, then open http://127.0.0.1:8000/", flush=True
+    )
 
 
 def test(*arguments: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.answers import (
         GroupRecommendation,
         LikelyReviewer,
+        MappedMovie,
         MemberPrediction,
         MoviePrediction,
         MovieProfile,
@@ -65,6 +66,7 @@ __all__ = [
     "GroupRecommendation",
     "IndexQualityError",
     "LikelyReviewer",
+    "MappedMovie",
     "MemberPrediction",
     "MoviePrediction",
     "MovieProfile",

@@ -361,3 +361,22 @@ class MovieProfile(Answer):
     variants: tuple[OtherVariant, ...]
     cold: bool
     card: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedMovie(Answer):
+    """One movie on a map of movies, on which movies with similar vectors are near each other.
+
+    Attributes:
+        movie_id: the movie's id.
+        title: the movie's title, or None if the catalogue has no title.
+        category: the movie's main category; "other" if the category is rare on the map.
+        x: the place from left to right, -1 to 1.
+        y: the place from bottom to top, -1 to 1.
+    """
+
+    movie_id: str
+    title: str | None
+    category: str
+    x: float
+    y: float

@@ -71,6 +71,11 @@ class Engine:
         return cls(Artifact.open(directory))
 
     @property
+    def index(self) -> OpenedIndex:
+        """Returns the opened parts of the index, such as the model, for what no other method answers."""
+        return self._index
+
+    @property
     def build(self) -> str:
         """Returns the name of the opened build, such as build-20260102T030405-a1b2c3."""
         return self._index.artifact.build_directory.name

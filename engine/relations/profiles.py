@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import MovieProfile, ReviewedMovie, ReviewerProfile
+from engine.arrays import Rows
 
 if TYPE_CHECKING:
     from engine.lists.maker import ListMaker
@@ -55,6 +56,20 @@ def reviewer_profile(index: OpenedIndex, reviewer_id: str, most: int) -> Reviewe
         rating_counts=counts,
         history=tuple(_review(index, place) for place in latest),
     )
+
+
+def shared_reviewers(index: OpenedIndex, movie_id: str, movie_ids: Sequence[str]) -> list[int]:
+    """Counts, for each of some movies, the reviewers who have reviewed both that movie and one movie."""
+    known = _reviewer_rows(index, index.movie_row(movie_id))
+    others = (_reviewer_rows(index, index.movie_row(other)) for other in movie_ids)
+    return [len(np.intersect1d(known, rows)) for rows in others]
+
+
+def _reviewer_rows(index: OpenedIndex, movie_row: int) -> Rows:
+    histories = index.model.histories
+    places = np.flatnonzero(histories.movie_rows == movie_row)
+    rows: Rows = np.searchsorted(histories.offsets, places, side="right") - 1
+    return rows
 
 
 def _review(index: OpenedIndex, place: int) -> ReviewedMovie:

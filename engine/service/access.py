@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import logging
 from pathlib import Path
@@ -62,17 +63,18 @@ class Access:
             )
 
     def _checked_token(self, request: Request) -> str:
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        given = token.strip().encode("utf-8", "replace")
+        given = _token_of(request.headers.get("Authorization", ""))
         assert self._token_file is not None
         self._read(self._token_file)
         # Every token is compared, so that the time tells nothing about the tokens.
         valid = [hmac.compare_digest(given, known) for known in self._tokens]
-        if kind.lower() != "bearer" or not any(valid):
+        if not any(valid):
+            kind = "Bearer" if request.url.path.startswith("/v1/") else 'Basic realm="Movie Engine"'
             raise ProblemError(
                 401,
-                "The request has no valid token; send the header Authorization: Bearer TOKEN.",
-                {"WWW-Authenticate": "Bearer"},
+                "The request has no valid token; send the header Authorization: Bearer TOKEN. A browser asks "
+                "for a name, which may be anything, and a password, which is the token.",
+                {"WWW-Authenticate": kind},
             )
         return f"token {valid.index(True)}"
 
@@ -89,6 +91,19 @@ class Access:
                 raise ConfigError(f"Cannot read the tokens in {path}: {_reason(error)}") from error
             logger.warning("No token is valid any more: %s", _reason(error))
             self._tokens = ()
+
+
+def _token_of(header: str) -> bytes:
+    """Returns the token in a header: behind Bearer, or as the password behind Basic; b"" if there is none."""
+    kind, _, value = header.partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip().encode("utf-8", "replace")
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).partition(b":")[2]
+        except ValueError:
+            return b""
+    return b""
 
 
 def _tokens_in(path: Path) -> tuple[bytes, ...]:

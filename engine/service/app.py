@@ -13,9 +13,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
 
 from engine.errors import EngineError
-from engine.service import metrics
+from engine.service import explorer, metrics
 from engine.service.access import Access
 from engine.service.engine_thread import BusyError, EngineThread
 from engine.service.live_index import LiveIndex, keep_fresh
@@ -57,6 +58,8 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.indexes, app.state.thread = indexes, thread
     _add_service_routes(app)
     app.include_router(router, prefix="/v1")
+    app.include_router(explorer.router)
+    app.mount("/static", StaticFiles(directory=explorer.STATIC))
     app.include_router(router, prefix="/v1/indexes/{index_name}", include_in_schema=False)
     for kind in _REFUSED:
         app.add_exception_handler(kind, _refuse)

@@ -9,13 +9,10 @@ from typing import Any
 from engine.artifact import layout
 from engine.artifact.writer import ArtifactWriter
 from engine.model.scorer import Model
+from engine.relations.movie_map import NO_CATEGORY, OTHER, MovieMap, map_movies
 from pipelines.export.report_movies import (
-    NO_CATEGORY,
-    OTHER,
     Example,
-    MovieMap,
     make_examples,
-    map_movies,
     read_names,
 )
 from pipelines.pages import plots

@@ -1,9 +1,7 @@
-"""Makes the example recommendations and the map of movies that the report of an index shows."""
+"""Makes the example recommendations that the report of an index shows."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,15 +18,6 @@ from engine.opened import open_cards, open_ids
 NUM_SHOWN = 5
 """The number of reviewed movies, and also the number of recommended movies, that each example of the report
 shows."""
-MOST_MAPPED = 2000
-"""The largest number of movies on the map; a drawing of more movies would make the page too large."""
-_NUM_CATEGORIES = 9
-"""The number of movie categories that get a colour of their own on the map; all other categories share one
-colour."""
-OTHER = "other"
-"""The name that the map gives to all less common movie categories."""
-NO_CATEGORY = "no category"
-"""The name that the map gives to the category of a movie without a category."""
 
 
 class Names(NamedTuple):
@@ -52,17 +41,6 @@ class Example(NamedTuple):
     like_probability; the predicted_rating and the like_probability are None if the data has no ratings."""
 
 
-class MovieMap(NamedTuple):
-    """Holds a map of movies: positions on a plane, where movies with similar vectors are near each other."""
-
-    points: NDArray[np.float32]
-    """float32 [num_mapped, 2], the position of each movie on the plane."""
-    categories: list[str]
-    """The main category of each movie on the map; a less common category is called "other"."""
-    share: float
-    """The share of the movie vectors' variance that the two axes of the map explain, 0 to 1."""
-
-
 def read_names(writer: ArtifactWriter) -> Names:
     """Reads the ids and the movie cards that a build has written to its unfinished index."""
 
@@ -84,39 +62,6 @@ def make_examples(model: Model, names: Names) -> list[Example]:
     order = np.argsort(counts, kind="stable")
     places = (len(order) // 4, len(order) // 2, len(order) - 1)
     return [_example(model, names, int(row)) for row in dict.fromkeys(order[list(places)].tolist())]
-
-
-def map_movies(model: Model, cards: MovieCards) -> MovieMap:
-    """Projects the vectors of the most reviewed movies onto their first two principal components (PCA)."""
-    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
-    rows = np.sort(np.argsort(-counts, kind="stable")[:MOST_MAPPED])
-    # The last column of the movie vectors is the bias, which says nothing about similarity.
-    vectors = np.asarray(model.relevance.movie_vectors[rows, :-1], dtype=np.float64)
-    vectors -= vectors.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(vectors, full_matrices=False)
-    points = np.zeros((len(rows), 2), dtype=np.float32)
-    points[:, : min(2, len(sizes))] = (left * sizes)[:, :2]
-    total = float((sizes**2).sum())
-    share = float((sizes[:2] ** 2).sum() / total) if total else 0.0
-    return MovieMap(points, main_categories([cards.card(int(row))["category"] for row in rows]), share)
-
-
-def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category: the first part of the category path that not all movies share.
-
-    >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
-    ['Drama', 'Comedy', 'no category']
-    """
-    paths = [category.split(" | ") if category else [] for category in categories]
-    depth = 0
-    while len({path[depth] for path in paths if len(path) > depth}) == 1:
-        depth += 1
-    known = any(len(path) > depth for path in paths)
-    named = [
-        path[depth] if known and len(path) > depth else path[-1] if path else NO_CATEGORY for path in paths
-    ]
-    common = {name for name, _ in Counter(named).most_common(_NUM_CATEGORIES)}
-    return [name if name in common else OTHER for name in named]
 
 
 def _example(model: Model, names: Names, reviewer_row: int) -> Example:

@@ -15,9 +15,10 @@ from engine.artifact.reader import Artifact
 from engine.cli.main import main
 from engine.config.sections import load_config
 from engine.errors import ConfigError
+from engine.relations.movie_map import MovieMap, main_categories
 from pipelines import BuildResult, build_index
 from pipelines.export.report import report_page
-from pipelines.export.report_movies import Example, MovieMap, main_categories
+from pipelines.export.report_movies import Example
 from pipelines.measuring.metrics import calibration_bins, calibration_error
 
 QUICK = load_config(
@@ -137,7 +138,9 @@ def test_a_report_of_little_says_what_is_missing() -> None:
         "model": {"blend": {}},
     }
     example = Example("<i>", 1, [{"movie_id": "M", "title": None, "rating": None}], [])
-    page = report_page(manifest, [example], MovieMap(np.zeros((1, 2), np.float32), ["<u>"], 0.0))
+    page = report_page(
+        manifest, [example], MovieMap(np.zeros((1, 2), np.float32), ["<u>"], 0.0, np.zeros(1, np.int64))
+    )
     assert "quality was not measured" in page
     assert "cut &lt;short&gt;.gz" in page
     assert "<i>" not in page

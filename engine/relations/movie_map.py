@@ -1,0 +1,89 @@
+"""Maps movies: places movies on a plane, so that movies with similar vectors are near each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.answers import MappedMovie
+from engine.arrays import Rows, distinct, k_highest
+from engine.artifact.ids import IdTable
+from engine.catalogue.cards import MovieCards
+from engine.model.scorer import Model
+
+MOST_MAPPED = 2000
+"""The largest number of movies on the map; a drawing of more movies would make the page too large."""
+_NUM_CATEGORIES = 9
+"""The number of movie categories that get a colour of their own on the map; all other categories share one
+colour."""
+OTHER = "other"
+"""The name that the map gives to all less common movie categories."""
+NO_CATEGORY = "no category"
+"""The name that the map gives to the category of a movie without a category."""
+
+
+class MovieMap(NamedTuple):
+    """Holds a map of movies: positions on a plane, where movies with similar vectors are near each other."""
+
+    points: NDArray[np.float32]
+    """float32 [num_mapped, 2], the position of each movie on the plane."""
+    categories: list[str]
+    """The main category of each movie on the map; a less common category is called "other"."""
+    share: float
+    """The share of the movie vectors' variance that the two axes of the map explain, 0 to 1."""
+    rows: Rows
+    """int64 [num_mapped], the row of each movie on the map, ascending."""
+
+
+def map_movies(model: Model, cards: MovieCards, most: int = MOST_MAPPED) -> MovieMap:
+    """Projects the vectors of the most reviewed movies onto their first two principal components (PCA)."""
+    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
+    rows = distinct(k_highest(counts.astype(np.float64), min(most, len(counts))))
+    # The last column of the movie vectors is the bias, which says nothing about similarity.
+    vectors = np.asarray(model.relevance.movie_vectors[rows, :-1], dtype=np.float64)
+    vectors -= vectors.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(vectors, full_matrices=False)
+    points = np.zeros((len(rows), 2), dtype=np.float32)
+    points[:, : min(2, len(sizes))] = (left * sizes)[:, :2]
+    total = float((sizes**2).sum())
+    share = float((sizes[:2] ** 2).sum() / total) if total else 0.0
+    categories = main_categories([cards.card(int(row))["category"] for row in rows])
+    return MovieMap(points, categories, share, rows)
+
+
+def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -> list[MappedMovie]:
+    """Describes the movies on the map of the most reviewed movies, with places from -1 to 1."""
+    found = map_movies(model, cards, most)
+    places = found.points / max(float(np.abs(found.points).max(initial=0)), 1e-12)
+    return [
+        MappedMovie(
+            movie_id=movies.id(row),
+            title=cards.card(row)["title"],
+            category=category,
+            x=round(float(x), 4),
+            y=round(float(y), 4),
+        )
+        for row, category, (x, y) in zip(found.rows.tolist(), found.categories, places, strict=True)
+    ]
+
+
+def main_categories(categories: Sequence[str | None]) -> list[str]:
+    """Finds each movie's main category: the first part of the category path that not all movies share.
+
+    >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
+    ['Drama', 'Comedy', 'no category']
+    """
+    paths = [category.split(" | ") if category else [] for category in categories]
+    depth = 0
+    while len({path[depth] for path in paths if len(path) > depth}) == 1:
+        depth += 1
+    known = any(len(path) > depth for path in paths)
+    named = [
+        path[depth] if known and len(path) > depth else path[-1] if path else NO_CATEGORY for path in paths
+    ]
+    common = {name for name, _ in Counter(named).most_common(_NUM_CATEGORIES)}
+    return [name if name in common else OTHER for name in named]
