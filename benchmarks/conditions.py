@@ -21,7 +21,6 @@ from pathlib import Path
 
 from measuring import parser_for, write_figures
 
-from engine.artifact.layout import CATALOGUE_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.database import Catalogue
@@ -139,8 +138,8 @@ class Memory(threading.Thread):
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def write_movies(directory: Path) -> Path:
-    """Writes a catalogue with long descriptions, and returns the path of its database."""
+def write_movies(directory: Path) -> Artifact:
+    """Writes an index that holds only a catalogue, with long descriptions, and returns the index."""
     with open_database(directory / "work.duckdb") as database, ArtifactWriter(directory / "index") as writer:
         database.execute(
             "create table movies as select range::integer as movie_row, "
@@ -153,7 +152,7 @@ def write_movies(directory: Path) -> Path:
             [NUM_MOVIES],
         )
         write_catalogue(database, writer)
-    return Artifact.open(directory / "index").file(CATALOGUE_FILE)
+    return Artifact.open(directory / "index")
 
 
 def main() -> None:

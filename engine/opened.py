@@ -67,6 +67,16 @@ class OpenedIndex:
         self.artifact = artifact
         self.name = artifact.directory.name or str(artifact.directory)
 
+    def verify(self) -> None:
+        """Reads every file of the index, and checks the checksums and that the catalogue holds movies alone.
+
+        Raises:
+            ArtifactCorruptError: a file was changed since it was built, or the catalogue holds more.
+        """
+        self.artifact.verify()
+        if self.artifact.has(CATALOGUE_FILE):
+            self.catalogue.check()
+
     @cached_property
     def reviewers(self) -> IdTable:
         """Returns the table that maps reviewer ids to rows, and rows to reviewer ids."""
@@ -103,7 +113,7 @@ class OpenedIndex:
         """Returns the catalogue, which opens its database when the first condition or title is looked up."""
         from engine.catalogue.database import Catalogue
 
-        return Catalogue(self.artifact.file(CATALOGUE_FILE))
+        return Catalogue(self.artifact)
 
     @cached_property
     def titles(self) -> TitleSearch:
@@ -126,12 +136,18 @@ class OpenedIndex:
         """Returns the FAISS index of the movie vectors, and limits FAISS to one thread for each query."""
         # One query is too little work for several threads, and they would compete with NumPy's threads.
         set_threads(1)
+        path, vectors = self.artifact.handle(VECTOR_INDEX_FILE), self.model.relevance.movie_vectors
         try:
-            return FaissIndex.load(self.artifact.file(VECTOR_INDEX_FILE))
+            index = FaissIndex.load(path)
+            if (index.num_vectors, index.dim) != vectors.shape:
+                raise VectorIndexError("it does not hold the vectors of the movies")
         except VectorIndexError as error:
+            reason = str(error).replace(str(path), VECTOR_INDEX_FILE)
             raise ArtifactCorruptError(
-                f"The index file of {self.artifact.directory} cannot be read ({error}); build the index again"
+                f"The vector index of {self.artifact.directory} cannot be read ({reason}); restore the index "
+                "from a copy, or build it again with engine reindex"
             ) from error
+        return index
 
     @cached_property
     def candidates(self) -> CandidateSource:
@@ -149,7 +165,9 @@ class OpenedIndex:
 
         if self.artifact.has(STRONGEST_FILE):
             try:
-                strongest = StrongestIndex.load(self.artifact.file(STRONGEST_FILE))
+                strongest = StrongestIndex.of(self.artifact.array(STRONGEST_FILE.removesuffix(ARRAY_ENDING)))
+                if strongest.rows[-1] >= len(self.movies) or strongest.dim != self.vector_index.dim:
+                    raise VectorIndexError("they are not those of the movies")
             except VectorIndexError as error:
                 raise ArtifactCorruptError(
                     f"The strongest vectors of {self.artifact.directory} cannot be read ({error}); "
@@ -163,7 +181,7 @@ class OpenedIndex:
 
     @property
     def _num_candidates(self) -> int:
-        return int(self.artifact.manifest[SEARCH_SECTION]["num_candidates"])
+        return int(self.artifact.section(SEARCH_SECTION)["num_candidates"])
 
     @cached_property
     def variants(self) -> Variants:
@@ -177,7 +195,7 @@ class OpenedIndex:
         """Returns the number of each movie's reviews, int [num_movies], as stored in the build or counted."""
         if self.artifact.has(MOVIE_COUNTS + ARRAY_ENDING):
             return self.artifact.array(MOVIE_COUNTS)
-        return np.bincount(self.model.histories.movie_rows, minlength=self.model.num_movies)
+        return self.model.histories.movie_counts(self.model.num_movies)
 
     @cached_property
     def cold_movies(self) -> NDArray[np.bool_]:

@@ -62,13 +62,19 @@ class Engine:
         )
 
     @classmethod
-    def load(cls, directory: Path | str) -> Engine:
+    def load(cls, directory: Path | str, *, expect: str | None = None) -> Engine:
         """Opens the live build of an index directory, which is the build that answers questions.
 
+        Args:
+            directory: the directory of the index.
+            expect: the digest that the index must have, as `engine info` prints it. With `expect`, every file
+                of the index is read to compare the checksums; by default only those of small indexes are.
+
         Raises:
-            ArtifactError: the directory holds no index, or the index is damaged or of another format version.
+            ArtifactError: the directory holds no index, or the index is damaged or of another format version,
+                or has another digest than expected.
         """
-        return cls(Artifact.open(directory))
+        return cls(Artifact.open(directory, expect=expect))
 
     @property
     def index(self) -> OpenedIndex:
@@ -100,8 +106,9 @@ class Engine:
         return len(self._movies)
 
     def info(self) -> dict[str, Any]:
-        """Returns the directory of the index, and every entry of the manifest of the opened build."""
-        return {"directory": str(self._index.artifact.directory), **self._index.artifact.manifest}
+        """Returns the directory and the digest of the index, and the manifest of the opened build."""
+        artifact = self._index.artifact
+        return {"directory": str(artifact.directory), "digest": artifact.digest, **artifact.manifest}
 
     def title(self, movie_id: str) -> str | None:
         """Returns the title of a movie, or None if the catalogue holds no title for the movie.

@@ -10,7 +10,8 @@ import faiss
 import numpy as np
 from numpy.typing import ArrayLike
 
-from indexes.base import Floats, SearchResult, VectorIndex, VectorIndexError, checked_vectors
+from indexes.base import Floats, Rows, SearchResult, VectorIndex, VectorIndexError, checked_vectors
+from indexes.sizes import check_faiss_file
 
 VECTORS_PER_LIST = 39
 """The least number of vectors for each list, as FAISS advises; the lists of fewer vectors are poor."""
@@ -52,13 +53,22 @@ class FaissIndex(VectorIndex):
     def load(cls, path: Path) -> FaissIndex:
         """Opens an index from a file that `save` wrote; the vectors are memory-mapped."""
         try:
+            check_faiss_file(path)
             index = _read_mapped(path)
+        except VectorIndexError:
+            raise
         except (OSError, RuntimeError) as error:
             raise VectorIndexError(f"Cannot read a vector index from {path}: {_reason(error)}") from error
         kind = _KINDS.get(type(_lists_of(index)).__name__)
         if kind is None or not issubclass(kind, cls) or not index.ntotal:
             raise VectorIndexError(f"{path} holds a {type(index).__name__} that is not what was asked for")
         return kind(index)
+
+    def _checked(self, scores: Floats, rows: Rows) -> SearchResult:
+        """Returns a result whose rows exist; a damaged file may hold numbers that are no rows."""
+        if rows.size and not (rows.min() >= 0 and rows.max() < self.num_vectors):
+            raise VectorIndexError("The vector index holds rows that do not exist")
+        return SearchResult(scores, rows)
 
 
 class FlatIndex(FaissIndex):
@@ -75,7 +85,7 @@ class FlatIndex(FaissIndex):
         return cls(index)
 
     def _search(self, queries: Floats, k: int) -> SearchResult:
-        return SearchResult(*self._index.search(queries, k))
+        return self._checked(*self._index.search(queries, k))
 
 
 class InvertedFileIndex(FaissIndex):
@@ -217,7 +227,7 @@ class InvertedFileIndex(FaissIndex):
                 inner, every_list = every_list, faiss.SearchParametersPreTransform()
                 every_list.index_params = inner
             scores[short], rows[short] = self._index.search(queries[short], k, params=every_list)
-        return SearchResult(scores, rows)
+        return self._checked(scores, rows)
 
 
 _KINDS: dict[str, type[FaissIndex]] = {

@@ -9,9 +9,10 @@ searched. The k highest scores always lie in the k groups with the highest maxim
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from indexes.base import (
     Floats,
@@ -50,6 +51,13 @@ class StrongestIndex(VectorIndex):
         self._rows = np.arange(len(self._vectors)) if rows is None else np.asarray(rows, dtype=np.int64)
         if self._rows.shape != (len(self._vectors),):
             raise VectorIndexError(f"{len(self._vectors)} vectors need a row each, not {self._rows.shape}")
+        if self._rows[0] < 0 or not (self._rows[1:] > self._rows[:-1]).all():
+            raise VectorIndexError("The rows of the vectors do not ascend from 0")
+
+    @property
+    def rows(self) -> Rows:
+        """Returns what each vector is called, int64 [num_vectors], ascending."""
+        return self._rows
 
     def save(self, path: Path) -> None:
         """Writes the vectors and their rows as a NumPy file."""
@@ -61,10 +69,17 @@ class StrongestIndex(VectorIndex):
     def load(cls, path: Path) -> StrongestIndex:
         """Reads an index from a file that `save` wrote."""
         try:
-            held = np.load(path, allow_pickle=False)
-            return cls(held["vector"], held["row"])
-        except (OSError, EOFError, ValueError, IndexError) as error:
+            held = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, EOFError, ValueError, SyntaxError) as error:
             raise VectorIndexError(f"Cannot read vectors from {path}: {error}") from error
+        return cls.of(held)
+
+    @classmethod
+    def of(cls, held: NDArray[Any]) -> StrongestIndex:
+        """Makes the index from the array that `save` wrote."""
+        if held.dtype.names != ("row", "vector") or held.ndim != 1:
+            raise VectorIndexError("The array does not hold a row and a vector each")
+        return cls(held["vector"], held["row"])
 
     def _search(self, queries: Floats, k: int) -> SearchResult:
         scores = np.empty((len(queries), k), dtype=np.float32)

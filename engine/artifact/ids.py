@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ArtifactCorruptError, DataError
+from engine.artifact.arrays import damage_of
+from engine.errors import DataError
 
 _NEIGHBOURS = 50
 """Ids before and after the place of an unknown id that are compared with it."""
@@ -59,8 +60,6 @@ class IdTable:
     """
 
     def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
-        if offsets.ndim != 1 or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(data):
-            raise ArtifactCorruptError("The table of ids does not fit its offsets; build the index again")
         self._data = np.ascontiguousarray(data, dtype=np.uint8).data
         self._offsets = np.ascontiguousarray(offsets, dtype=np.int64).data
 
@@ -117,7 +116,10 @@ class IdTable:
         return list(found)[:n]
 
     def _bytes(self, row: int) -> bytes:
-        return bytes(self._data[self._offsets[row] : self._offsets[row + 1]])
+        begin, end = self._offsets[row], self._offsets[row + 1]
+        if not 0 <= begin <= end <= len(self._data):
+            raise damage_of("ids")
+        return bytes(self._data[begin:end])
 
     def _insertion_row(self, encoded: bytes) -> int:
         return bisect_left(range(len(self)), encoded, key=self._bytes)

@@ -98,6 +98,103 @@ COLD_ARRAYS = {
 }
 """The arrays that map the words of a movie to its vectors, by the field of `ColdMapping`."""
 
+# The types and the shapes of all arrays.
+ARRAY_SHAPES = {
+    "reviewer_ids": "uint8 [num_bytes_of_reviewer_ids]",
+    "reviewer_id_offsets": "int64 [num_reviewers + 1]",
+    "movie_ids": "uint8 [num_bytes_of_movie_ids]",
+    "movie_id_offsets": "int64 [num_movies + 1]",
+    "movie_cards": "uint8 [num_bytes_of_cards]",
+    "movie_card_offsets": "int64 [num_movies + 1]",
+    "variant_groups": "int32 [num_movies]",
+    "variant_offsets": "int64 [num_films + 1]",
+    "variant_movie_rows": "int32 [num_variants]",
+    "movie_counts": "int32 [num_movies]",
+    "movie_popularity": "float32 [num_movies]",
+    "movie_is_cold": "bool [num_movies]",
+    "movie_vectors": "float32 [num_movies, dim + 1]",
+    "history_vectors": "float32 [num_movies, dim]",
+    "reviewer_embeddings": "float32 [num_reviewers, dim]",
+    "level_weights": "float32 [num_level_weights]",
+    "rating_levels": "float32 [num_levels]",
+    "rating_movie_vectors": "float32 [num_movies, rating_dim + 2]",
+    "rating_history_vectors": "float32 [num_movies, 2 * rating_dim]",
+    "rating_reviewer_biases": "float32 [num_reviewers, 2]",
+    "rating_baselines": "float32 [num_movies]",
+    "rating_thresholds": "float32 [num_levels - 1]",
+    "rating_dot_weights": "float32 [rating_dim]",
+    "history_offsets": "int64 [num_reviewers + 1]",
+    "history_movie_rows": "int32 [num_reviews]",
+    "history_level_rows": "int8 [num_reviews]",
+    "history_times": "int32 or int64 [num_reviews]",
+    "neighbour_offsets": "int64 [num_movies + 1]",
+    "neighbour_movie_rows": "int32 [num_neighbours]",
+    "neighbour_weights": "float32 [num_neighbours]",
+    "linear_neighbour_offsets": "int64 [num_movies + 1]",
+    "linear_neighbour_movie_rows": "int32 [num_linear_neighbours]",
+    "linear_neighbour_weights": "float32 [num_linear_neighbours]",
+    "rating_neighbour_offsets": "int64 [num_movies + 1]",
+    "rating_neighbour_movie_rows": "int32 [num_rating_neighbours]",
+    "rating_neighbour_weights": "float32 [num_rating_neighbours]",
+    "cold_columns": "int32 [num_words]",
+    "cold_rarities": "float32 [num_words]",
+    "cold_components": "float32 [num_words, num_features]",
+    "cold_coefficients": "float32 [num_features, num_targets]",
+    "cold_intercepts": "float32 [num_targets]",
+}
+"""The types that each array may have, and its dimensions; equal names of dimensions mean equal sizes.
+
+`shape_of` gives the same for the layers of the rating head, whose number is not fixed."""
+OFFSETS = {
+    "reviewer_id_offsets": "reviewer_ids",
+    "movie_id_offsets": "movie_ids",
+    "movie_card_offsets": "movie_cards",
+    "variant_offsets": "variant_movie_rows",
+    "history_offsets": "history_movie_rows",
+    "neighbour_offsets": "neighbour_movie_rows",
+    "linear_neighbour_offsets": "linear_neighbour_movie_rows",
+    "rating_neighbour_offsets": "rating_neighbour_movie_rows",
+}
+"""The arrays of offsets, and the array that the offsets of each divide into parts."""
+ROWS = {
+    "history_movie_rows": "num_movies",
+    "history_level_rows": "num_level_weights",
+    "neighbour_movie_rows": "num_movies",
+    "linear_neighbour_movie_rows": "num_movies",
+    "rating_neighbour_movie_rows": "num_movies",
+    "variant_movie_rows": "num_movies",
+}
+"""The arrays of rows, and the dimension that each row must be less than."""
+_LAYER = re.compile(r"(rating_(?:kernel|bias)_)(\d{1,2})")
+
+
+def shape_of(name: str) -> str:
+    """Returns the entry of `ARRAY_SHAPES` for an array, or an empty text if no array has this name.
+
+    Example:
+        >>> shape_of("rating_kernel_0"), shape_of("history_times")
+        ('float32 [3 * rating_dim, num_inputs_1]', 'int32 or int64 [num_reviews]')
+    """
+    if layer := _LAYER.fullmatch(name):
+        number = int(layer[2])
+        outputs = f"num_inputs_{number + 1}"
+        if layer[1] == "rating_bias_":
+            return f"float32 [{outputs}]"
+        return f"float32 [{f'num_inputs_{number}' if number else '3 * rating_dim'}, {outputs}]"
+    return ARRAY_SHAPES.get(name, "")
+
+
+def is_file_name(name: str) -> bool:
+    """Tells whether a build may hold a file of this name, beside its manifest.
+
+    Example:
+        >>> is_file_name("movie_vectors.npy"), is_file_name("../movie_vectors.npy")
+        (True, False)
+    """
+    others = (VECTOR_INDEX_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE)
+    return name in others or (name.endswith(ARRAY_ENDING) and bool(shape_of(name.removesuffix(ARRAY_ENDING))))
+
+
 # Entries of the manifest that the writer makes for every build.
 VERSION_ENTRY = "format_version"
 PACKAGE_ENTRY = "package_version"

@@ -8,23 +8,26 @@
     `- .partial-...                 a build that is being written, or died; no reader looks at it
 
 `engine/artifact/writer.py` writes what this module reads. Opening costs milliseconds whatever the size:
-arrays are mapped, not loaded.
+arrays are mapped, not loaded. An index may be damaged, or come from somebody else, so nothing in it is
+trusted: names of files, sizes, types and shapes are checked before they are used.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from engine.artifact import layout
+from engine.artifact.arrays import check_arrays, check_values, map_array
+from engine.artifact.files import HeldFile
+from engine.artifact.manifest import LARGEST, check_manifest, parse_manifest
 from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, ArtifactVersionError
 
 _POINTER = re.compile(rb"(build-[0-9T]+-[0-9a-f]+) ([0-9a-f]{64})\n")
@@ -33,52 +36,102 @@ _VERIFIED_ON_OPENING = 64 * 1024 * 1024
 """Bytes of a build up to which opening it checks all checksums, which takes some tens of milliseconds."""
 _OPENING_ATTEMPTS = 3
 """How often opening is tried while builds that end remove the build that was live before."""
+_POINTER_SIZE = 200
+"""Bytes of CURRENT that are read; a CURRENT that is not damaged has fewer."""
 _BUILD_COMMAND = "engine build-index REVIEWS..."
-
-
-def checksum(path: Path) -> str:
-    """Returns the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+_MISSING = (FileNotFoundError, NotADirectoryError, ValueError)
+"""Errors of a file that is not there; a path with the character NUL is a ValueError."""
 
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
-    """Opens one complete build for reading."""
+    """Opens one complete build for reading.
+
+    All files of the build stay open, so that the build can be read for as long as the object lives, also
+    after the files were deleted.
+    """
 
     directory: Path
     """The directory of the index, as it was asked for."""
     build_directory: Path
     """The build inside it that was live when it was opened."""
+    digest: str
+    """The SHA-256 of the manifest, which holds the SHA-256 of every other file of the build."""
     manifest: dict[str, Any]
     """Everything that the build says of itself."""
+    _held: Mapping[str, HeldFile]
+    _arrays: Mapping[str, NDArray[Any]]
 
     @classmethod
-    def open(cls, directory: Path | str) -> Artifact:
-        """Opens the live build of an index and checks that each of its files is there and has the right size.
+    def open(cls, directory: Path | str, *, expect: str | None = None) -> Artifact:
+        """Opens the live build of an index, and checks that its files are there and fit together.
 
-        Builds of up to 64 MB have their checksums checked too; `verify` checks them at any size.
+        The sizes of all files are checked, and the types, the shapes and the ends of all arrays. Builds of up
+        to 64 MB have their checksums checked too; `verify` checks them at any size.
+
+        Args:
+            directory: the directory of the index.
+            expect: the `digest` that the build must have; all checksums are then checked at any size.
 
         Raises:
             ArtifactNotFoundError: there is no index.
             ArtifactVersionError: the index has another format version.
-            ArtifactCorruptError: a file is missing, truncated or changed.
+            ArtifactCorruptError: a file is missing, truncated or changed, or the build is not the expected.
             ArtifactError: a file cannot be read.
         """
         directory = Path(directory)
         for attempt in range(_OPENING_ATTEMPTS):
             pointer = _read_pointer(directory)
             try:
-                artifact = cls(directory, directory / pointer[0], _read_manifest(directory, *pointer))
-                artifact._check_sizes()
+                artifact = cls._open_build(directory, *pointer)
                 break
             except ArtifactCorruptError:
                 # A build that ended this very moment may have removed the build that CURRENT named before.
                 if attempt == _OPENING_ATTEMPTS - 1 or _read_pointer(directory) == pointer:
                     raise
-        if sum(entry["size"] for entry in artifact.files.values()) <= _VERIFIED_ON_OPENING:
+        if expect is not None and artifact.digest != expect.strip().lower():
+            raise ArtifactCorruptError(
+                f"The index at {directory} is not the expected one: its digest is {artifact.digest}, not "
+                f"{expect[:80]}; get the index again from a source that you trust, or check the digest"
+            )
+        total = sum(file.size for file in artifact._held.values())
+        if expect is not None or total <= _VERIFIED_ON_OPENING:
             artifact.verify()
         return artifact
+
+    @classmethod
+    def _open_build(cls, directory: Path, build: str, digest: str) -> Artifact:
+        try:
+            # The flag O_NOFOLLOW refuses a link to a directory elsewhere.
+            inside = os.open(directory / build, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as error:
+            fault = (
+                "is missing"
+                if isinstance(error, FileNotFoundError)
+                else "is not a directory that can be read"
+            )
+            raise _corrupt(directory, build, fault) from error
+        try:
+            manifest = _read_manifest(directory, build, inside, digest)
+            held, arrays = {}, {}
+            for name, entry in manifest[layout.FILES_ENTRY].items():
+                held[name] = file = _hold(directory, build, name, inside)
+                if file.size != entry["size"]:
+                    raise _corrupt(directory, name, f"has {file.size:,} bytes instead of {entry['size']:,}")
+                if name.endswith(layout.ARRAY_ENDING):
+                    try:
+                        arrays[name.removesuffix(layout.ARRAY_ENDING)] = map_array(file)
+                    except ValueError as error:
+                        raise _corrupt(directory, name, str(error)) from error
+                    except OSError as error:
+                        raise _unreadable(directory / build / name, error) from error
+        finally:
+            os.close(inside)
+        try:
+            check_arrays(arrays)
+        except ValueError as error:
+            raise _corrupt(directory, build, f"does not fit together: {error}") from error
+        return cls(directory, directory / build, digest, manifest, held, arrays)
 
     def is_live(self) -> bool:
         """Tells whether this build is still the live build of the index directory."""
@@ -90,73 +143,75 @@ class Artifact:
         files: Mapping[str, Mapping[str, Any]] = self.manifest[layout.FILES_ENTRY]
         return files
 
+    def section(self, name: str) -> Any:
+        """Returns a section of the manifest; raises ArtifactCorruptError if there is no such section."""
+        if name not in self.manifest:
+            raise _corrupt(self.directory, layout.MANIFEST, f"has no section {name}")
+        return self.manifest[name]
+
     def verify(self) -> None:
-        """Reads every file of the build, and compares the checksum of the file with the manifest.
+        """Reads every file of the build, compares the checksums with the manifest, and checks all arrays.
 
         Raises:
-            ArtifactCorruptError: a file is missing, truncated or changed.
+            ArtifactCorruptError: a file was changed since it was built, or holds impossible numbers.
         """
-        self._check_sizes()
         for name, entry in self.files.items():
             try:
-                found = checksum(self.build_directory / name)
+                found = self._held[name].checksum()
             except OSError as error:
                 raise _unreadable(self.build_directory / name, error) from error
             if found != entry["sha256"]:
                 raise _corrupt(self.directory, name, "has changed since it was built")
+        try:
+            check_values(self._arrays)
+        except ValueError as error:
+            raise _corrupt(self.directory, self.build_directory.name, str(error)) from error
 
     def file(self, name: str) -> Path:
-        """Returns the path of a file of the build.
+        """Returns the path of a file of the build; `handle` gives a path that stays when the build goes.
 
         Raises:
             ArtifactCorruptError: the build has no such file.
         """
-        path = self.build_directory / name
-        if name not in self.files or not path.is_file():
+        if name not in self.files:
             raise _corrupt(self.directory, name, "is missing")
-        return path
+        return self.build_directory / name
+
+    def handle(self, name: str) -> Path:
+        """Returns a path that opens a file, other than an array, as the file was when the build was opened.
+
+        The path is usable for as long as the `Artifact` is in use.
+
+        Raises:
+            ArtifactCorruptError: the build has no such file.
+        """
+        return self._held[name].path(self.file(name).absolute()) if name in self._held else self.file(name)
 
     def has(self, name: str) -> bool:
         """Tells whether the build was written with a file of this name."""
         return name in self.files
 
     def array(self, name: str) -> NDArray[Any]:
-        """Maps the array of a name into memory, read-only; the system reads the array when it is used.
+        """Returns an array, mapped into memory read-only; the system reads the array when it is used.
 
         Raises:
-            ArtifactCorruptError: the array is missing or is not one.
+            ArtifactCorruptError: the build has no such array.
         """
-        path = self.file(name + layout.ARRAY_ENDING)
-        try:
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, SyntaxError) as error:
-            raise _corrupt(self.directory, path.name, "is not an array") from error
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        # As a plain array over the same pages: every slice of a memmap costs a microsecond of Python.
-        return np.asarray(mapped)
+        if name not in self._arrays:
+            raise _corrupt(self.directory, name + layout.ARRAY_ENDING, "is missing")
+        return self._arrays[name]
 
     def arrays(self, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-        """Maps several arrays into memory; `names` gives the name of each array in the index."""
+        """Returns several arrays; `names` gives the name of each array in the index."""
         return {key: self.array(name) for key, name in names.items()}
-
-    def _check_sizes(self) -> None:
-        for name, entry in self.files.items():
-            try:
-                size = (self.build_directory / name).stat().st_size
-            except FileNotFoundError as error:
-                raise _corrupt(self.directory, name, "is missing") from error
-            except OSError as error:
-                raise _unreadable(self.build_directory / name, error) from error
-            if size != entry["size"]:
-                raise _corrupt(self.directory, name, f"has {size:,} bytes instead of {entry['size']:,}")
 
 
 def _read_pointer(directory: Path) -> tuple[str, str]:
     """Reads from `CURRENT` the name of the live build and the checksum of the manifest."""
     try:
-        content = (directory / layout.CURRENT).read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
+        file = HeldFile(directory / layout.CURRENT)
+        content = file.read(_POINTER_SIZE)
+    except _MISSING as error:
         raise ArtifactNotFoundError(
             f"There is no index at {directory}; build one with: {_BUILD_COMMAND} --output {directory}"
         ) from error
@@ -168,28 +223,40 @@ def _read_pointer(directory: Path) -> tuple[str, str]:
     return pointer[1].decode(), pointer[2].decode()
 
 
-def _read_manifest(directory: Path, build: str, expected_checksum: str) -> dict[str, Any]:
-    path = directory / build / layout.MANIFEST
+def _hold(directory: Path, build: str, name: str, inside: int) -> HeldFile:
+    """Opens a file of a build; `inside` is the open directory of the build."""
     try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _corrupt(directory, f"{build}/{layout.MANIFEST}", "is missing") from error
+        return HeldFile(name, inside)
+    except _MISSING as error:
+        raise _corrupt(directory, f"{build}/{name}", "is missing") from error
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(directory / build / name, error) from error
+
+
+def _read_manifest(directory: Path, build: str, inside: int, digest: str) -> dict[str, Any]:
+    file = _hold(directory, build, layout.MANIFEST, inside)
+    if file.size > LARGEST:
+        raise _corrupt(directory, layout.MANIFEST, f"has {file.size:,} bytes, more than a manifest can have")
+    content = file.read(LARGEST)
     try:
-        manifest: dict[str, Any] = json.loads(content)
-        version = manifest[layout.VERSION_ENTRY]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _corrupt(directory, layout.MANIFEST, "is damaged") from error
+        manifest = parse_manifest(content)
+    except ValueError as error:
+        raise _corrupt(directory, layout.MANIFEST, f"is damaged: it {error}") from error
     # The version comes before the checksum, since another version may well checksum in another way.
-    if version != layout.FORMAT_VERSION:
+    version = manifest[layout.VERSION_ENTRY]
+    if version != layout.FORMAT_VERSION or isinstance(version, bool):
+        package = str(manifest.get(layout.PACKAGE_ENTRY, "unknown"))
         raise ArtifactVersionError(
-            f"The index at {directory} has format version {version!r}, but this package reads version "
-            f"{layout.FORMAT_VERSION}; build it again with: {_BUILD_COMMAND} --output {directory}, or "
-            f"install the movie-engine that wrote it ({manifest.get(layout.PACKAGE_ENTRY, 'unknown')})"
+            f"The index at {directory} has format version {str(version)[:20]}, but this package reads "
+            f"version {layout.FORMAT_VERSION}; build it again with: {_BUILD_COMMAND} --output {directory}, "
+            f"or install the movie-engine that wrote it ({package[:20]})"
         )
-    if hashlib.sha256(content).hexdigest() != expected_checksum:
+    if hashlib.sha256(content).hexdigest() != digest:
         raise _corrupt(directory, layout.MANIFEST, "has changed since it was built")
+    try:
+        check_manifest(manifest)
+    except ValueError as error:
+        raise _corrupt(directory, layout.MANIFEST, str(error)) from error
     return manifest
 
 

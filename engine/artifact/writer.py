@@ -13,7 +13,6 @@ import json
 import logging
 import math
 import os
-import re
 import secrets
 import shutil
 import tempfile
@@ -27,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.artifact import layout
+from engine.artifact.files import checksum
 from engine.artifact.locks import remove_folder, remove_leftovers, take_lock
-from engine.artifact.reader import checksum
+from engine.artifact.manifest import LARGEST as LARGEST_MANIFEST
 from engine.errors import ArtifactError
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ _PARTIAL = ".partial-"
 """How the names of unfinished files and builds begin."""
 _WORK = ".work"
 """The directory that holds what a build needs to go on after a kill."""
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 """The numbers of the errors of a full disk, and of a user's full share of a disk."""
 _OF_THE_PLACE = (*_FULL, errno.EFBIG, errno.EROFS, errno.EIO)
@@ -138,7 +137,7 @@ class ArtifactWriter:
 
     def path_for(self, name: str) -> Path:
         """Returns the path to which the caller writes a file of the build, by the name of the file."""
-        if not _FILE_NAME.fullmatch(name) or name == layout.MANIFEST:
+        if not layout.is_file_name(name):
             raise ValueError(f"{name!r} cannot name a file of an index")
         return self._partial / name
 
@@ -175,7 +174,13 @@ class ArtifactWriter:
             layout.FILES_ENTRY: entries,
         }
         manifest = self._partial / layout.MANIFEST
-        manifest.write_text(json.dumps(self.manifest, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        content = json.dumps(self.manifest, indent=1, allow_nan=False) + "\n"
+        if len(content) > LARGEST_MANIFEST:
+            raise ArtifactError(
+                f"Cannot write an index to {self.directory}: its manifest would have more than "
+                f"{LARGEST_MANIFEST:,} bytes, since there were too many updates; build the index again"
+            )
+        manifest.write_text(content, encoding="utf-8")
         for path in (*files, manifest, self._partial):
             flush(path)
         previous = live_build(self.directory)

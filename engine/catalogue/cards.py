@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ArtifactCorruptError
+from engine.artifact.arrays import damage_of
 
 CARD_FIELDS = (
     "title",
@@ -29,6 +29,11 @@ CARD_FIELDS = (
     "links",
 )
 """The fields of a card; a field whose value is unknown is None."""
+_NUMBERS = ("price", "year", "average_rating", "movie_count")
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    name: (int, float) if name in _NUMBERS else list if name == "links" else str for name in CARD_FIELDS
+}
+"""The types that the value of each field may have, if the value is known."""
 _UNKNOWN = dict.fromkeys(CARD_FIELDS)
 _DECODER = json.JSONDecoder()
 
@@ -58,10 +63,6 @@ class MovieCards:
     """
 
     def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
-        if offsets.ndim != 1 or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(data):
-            raise ArtifactCorruptError(
-                "The cards of the movies do not fit their offsets; build the index again"
-            )
         # Slicing a memoryview is some microseconds faster than slicing an array.
         self._data = np.ascontiguousarray(data, dtype=np.uint8).data
         self._offsets = np.ascontiguousarray(offsets, dtype=np.int64).data
@@ -80,14 +81,16 @@ class MovieCards:
             raise IndexError(f"Row {movie_row} is not one of the {len(self):,} movies")
         start, end = self._offsets[movie_row], self._offsets[movie_row + 1]
         try:
+            if not 0 <= start <= end <= len(self._data):
+                raise ValueError("the offsets of the card do not fit")
             # `json.loads` would spend half of its time guessing the encoding and skipping white space.
             text = str(self._data[start:end], "utf-8")
             known, length = _DECODER.raw_decode(text)
             if length < len(text):
                 raise ValueError("more behind the object")
             card: dict[str, Any] = _UNKNOWN | known
+            if any(not isinstance(known[name], _KINDS.get(name, ())) for name in known):
+                raise ValueError("a field has the wrong type")
             return card
-        except (ValueError, TypeError) as error:
-            raise ArtifactCorruptError(
-                f"The card of movie {movie_row} is damaged; build the index again"
-            ) from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise damage_of("cards of the movies") from error

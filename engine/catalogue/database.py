@@ -7,11 +7,18 @@ network or the settings of DuckDB.
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engine.arrays import Rows
+from engine.artifact.layout import CARD_ARRAYS, CATALOGUE_FILE
+from engine.artifact.reader import Artifact
 from engine.errors import ArtifactCorruptError
 
 if TYPE_CHECKING:
@@ -60,21 +67,44 @@ order by likeness desc, movie_count desc, movie_row
 limit $most
 """
 
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "lock_configuration": "true",
-    "memory_limit": "1GB",
-    "threads": "1",
+Settings = dict[str, str | bool | int | float | list[str]]
+
+NO_EXTENSIONS: Settings = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+"""The settings with which DuckDB downloads and loads no extension, whatever a statement or a path names."""
+_SETTINGS: Settings = {**NO_EXTENSIONS, "memory_limit": "1GB", "threads": "1", "temp_directory": ""}
+_COLUMNS = {
+    "movie_row": "BIGINT",
+    **dict.fromkeys(("movie_id", "title", "category", "main_cat", "description", "brand"), "VARCHAR"),
+    "price": "DOUBLE",
+    "rank": "INTEGER",
+    "year": "INTEGER",
+    "date": "VARCHAR",
+    "movie_count": "INTEGER",
+    "average_rating": "DOUBLE",
 }
+"""The columns of the table of movies, and the type of each."""
+_TABLE = re.compile(
+    "CREATE TABLE movies\\(" + ", ".join(f'"?{name}"? {kind}' for name, kind in _COLUMNS.items()) + "\\);"
+)
+"""Matches the definition of a table of movies without generated columns, default values and constraints."""
+_FOREIGN = {
+    "views": "not internal",
+    "indexes": "true",
+    "constraints": "true",
+    "sequences": "true",
+    "triggers": "true",
+    "types": "not internal",
+    "functions": "not internal",
+    "schemas": "not internal",
+}
+"""Maps each kind of thing that a catalogue must not hold to a condition, which leaves out DuckDB's own."""
 
 
 class Catalogue:
     """Searches the DuckDB table of movies, which the first search opens; many threads may search at once."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, artifact: Artifact) -> None:
+        self._artifact = artifact
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -93,12 +123,13 @@ class Catalogue:
         from engine.catalogue.filters import CATALOGUE_COLUMNS, check_filter, filter_failed, require_condition
         from engine.catalogue.matching import rows_where
 
-        connection = self._open().cursor()
+        connection = self._cursor()
         try:
             columns = check_filter(connection, condition, CATALOGUE_COLUMNS)
             require_condition(connection, condition, "movies")
-            return rows_where(connection, condition, columns)
+            return self._checked(rows_where(connection, condition, columns))
         except duckdb.Error as error:
+            self._raise_if_damaged(error)
             raise filter_failed(condition, error) from error
         finally:
             connection.close()
@@ -113,7 +144,9 @@ class Catalogue:
         Raises:
             ArtifactCorruptError: the database cannot be opened.
         """
-        connection = self._open().cursor()
+        import duckdb
+
+        connection = self._cursor()
         try:
             wanted: dict[str, Any] = {"words": words, "most": _MOST_TITLES}
             found = connection.execute(_TITLES_WITH_WORDS, wanted).fetchall()
@@ -122,9 +155,27 @@ class Catalogue:
                 typed = text[:_LONGEST_ALIKE].encode(errors="replace").decode()
                 wanted |= {"text": typed, "likeness": _LEAST_LIKENESS}
                 found = connection.execute(_TITLES_ALIKE, wanted).fetchall()
+        except (duckdb.Error, UnicodeDecodeError) as error:
+            self._raise_if_damaged(error)
+            raise
         finally:
             connection.close()
+        self._checked(sorted(-1 if row is None else row for row, _ in found))
         return [(int(row), title) for row, title in found]
+
+    def check(self) -> None:
+        """Checks that the catalogue holds the table of movies, one row for each movie, and nothing else.
+
+        Raises:
+            ArtifactCorruptError: the database holds something else, or cannot be opened.
+        """
+        cursor = self._cursor()
+        try:
+            with self._damage():
+                rows = cursor.execute("select movie_row from movies order by movie_row").fetchnumpy()
+        finally:
+            cursor.close()
+        self._checked(rows["movie_row"])
 
     def close(self) -> None:
         """Closes the database; the next condition or title opens it again."""
@@ -133,16 +184,104 @@ class Catalogue:
                 self._connection.close()
                 self._connection = None
 
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """Opens the database if it is not open, and returns a connection in which `movies` is the table."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._open()
+            cursor = self._connection.cursor()
+        cursor.execute("use catalogue")
+        return cursor
+
     def _open(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
-        with self._lock:
-            if self._connection is None:
-                try:
-                    self._connection = duckdb.connect(str(self._path), read_only=True, config=_SETTINGS)
-                except duckdb.Error as error:
-                    reason = str(error).partition("\n")[0]
-                    raise ArtifactCorruptError(
-                        f"Cannot open the catalogue {self._path}: {reason}; build the index again"
-                    ) from error
-            return self._connection
+        path = self._artifact.handle(CATALOGUE_FILE)
+        for log in (f"{path.resolve()}.wal", str(path.resolve()).replace("?", ".wal?", 1)):
+            if log != str(path.resolve()) and Path(log).exists():
+                raise self._corrupt("has a log of changes beside it, which no index has")
+        connection = duckdb.connect(config=_SETTINGS)
+        try:
+            with self._damage():
+                # A database that is attached may have any path; `duckdb.connect` takes some for other things.
+                quoted = str(path).replace("'", "''")
+                connection.execute(f"attach '{quoted}' as catalogue (read_only)")
+                connection.execute("set enable_external_access = false")
+                connection.execute("set lock_configuration = true")
+                self._check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Checks what the opened database holds.
+
+        A view, a trigger or a macro would run SQL of whoever made the index. DuckDB may read a file when it
+        describes a view, so the connection must have no access to other files.
+        """
+        import duckdb
+
+        here = "database_name = 'catalogue'"
+        tables = connection.execute(f"select schema_name, sql from duckdb_tables() where {here}").fetchall()
+        if len(tables) != 1 or tables[0][0] != "main" or not _TABLE.fullmatch(str(tables[0][1])):
+            raise self._corrupt("does not hold the table of movies alone")
+        for kind, condition in _FOREIGN.items():
+            try:
+                found = connection.execute(
+                    f"select count(*) from duckdb_{kind}() where {here} and {condition}"
+                ).fetchone()
+            except duckdb.CatalogException as error:
+                if kind == "triggers" and "duckdb_triggers" in str(error):
+                    continue  # This version of DuckDB knows no triggers.
+                raise
+            if found != (0,):
+                raise self._corrupt(f"holds {kind} beside the table of movies")
+        num_movies = self._num_movies
+        rows = connection.execute(
+            "select count(*), count(movie_row), min(movie_row), max(movie_row) from catalogue.movies"
+        ).fetchone()
+        if rows != ((num_movies, num_movies, 0, num_movies - 1) if num_movies else (0, 0, None, None)):
+            raise self._corrupt(f"does not hold the {num_movies:,} movies of the index")
+
+    def _checked(self, rows: Any) -> Rows:
+        """Returns rows, which the database gave in ascending order, if each is the row of another movie."""
+        if not np.ma.is_masked(rows):  # A row that is null is masked.
+            found: Rows = np.asarray(rows, dtype=np.int64)
+            bounded = np.concatenate([[-1], found, [self._num_movies]])
+            if (bounded[1:] > bounded[:-1]).all():
+                return found
+        raise self._corrupt("has rows that are not those of the movies")
+
+    @property
+    def _num_movies(self) -> int:
+        return len(self._artifact.array(CARD_ARRAYS[1])) - 1
+
+    def _raise_if_damaged(self, error: Exception) -> None:
+        """Raises ArtifactCorruptError if DuckDB failed because of the database, not because of a condition.
+
+        The database is closed, since DuckDB refuses every further statement after some of these errors.
+        """
+        import duckdb
+
+        damage = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException)
+        if isinstance(error, (*damage, UnicodeDecodeError)) or type(error) is duckdb.Error:
+            self.close()
+            raise self._corrupt(f"cannot be read ({str(error).partition(chr(10))[0]})") from error
+
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Raises ArtifactCorruptError where DuckDB fails to read the database within the block."""
+        import duckdb
+
+        try:
+            yield
+        except (duckdb.Error, UnicodeDecodeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise self._corrupt(f"cannot be read ({reason})") from error
+
+    def _corrupt(self, fault: str) -> ArtifactCorruptError:
+        path = self._artifact.file(CATALOGUE_FILE)
+        return ArtifactCorruptError(
+            f"The catalogue {path} {fault}; restore the index from a copy or build it again"
+        )

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Rows, are_new, distinct, spans
+from engine.artifact.arrays import check_rows, check_spans
 from engine.artifact.layout import VARIANT_ARRAYS
-from engine.errors import ArtifactCorruptError
 
 _FORMATS = frozenset(
     {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
@@ -54,8 +54,6 @@ class Variants:
     def __init__(
         self, groups: NDArray[np.int32], offsets: NDArray[np.int64], movie_rows: NDArray[np.int32]
     ) -> None:
-        if offsets.ndim != 1 or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(movie_rows):
-            raise ArtifactCorruptError("The variants of the films do not fit; build the index again")
         self._groups = groups
         self._offsets = offsets
         self._movie_rows = movie_rows
@@ -70,21 +68,29 @@ class Variants:
 
     def of(self, movie_row: int) -> Rows:
         """Returns the rows of all variants of a movie's film, the movie itself included: int64, ascending."""
-        group = int(self._groups[movie_row]) if self else -1
-        if group < 0:
+        groups = self._groups[[movie_row]] if self else self._groups[:0]
+        if not (groups >= 0).any():
             return np.array([movie_row], dtype=np.int64)
-        begin, end = self._offsets[group : group + 2]
-        return np.asarray(self._movie_rows[begin:end], dtype=np.int64)
+        return self._of_films(groups)
 
     def complete(self, movie_rows: NDArray[np.integer]) -> Rows:
         """Returns the rows of some movies and of all their variants: int64, ascending, without repeats."""
         if not self:
             return distinct(np.asarray(movie_rows, dtype=np.int64))
         groups = self._groups[movie_rows]
-        groups = distinct(groups[groups >= 0])
-        begins = self._offsets[groups]
-        added = self._movie_rows[spans(begins, self._offsets[groups + 1] - begins)]
+        added = self._of_films(distinct(groups[groups >= 0]))
         return distinct(np.concatenate([movie_rows, added], dtype=np.int64))
+
+    def _of_films(self, films: NDArray[np.integer]) -> Rows:
+        """Returns the rows of all movies of some films, int64; a film is a number in `groups`."""
+        name = "variants of films"
+        check_rows(films, len(self._offsets) - 1, name)
+        begins = self._offsets[films]
+        lengths = self._offsets[films + 1] - begins
+        check_spans(begins, lengths, len(self._movie_rows), len(self._groups), name)
+        rows = self._movie_rows[spans(begins, lengths)]
+        check_rows(rows, len(self._groups), name)
+        return rows.astype(np.int64)
 
     def are_several(self, movie_rows: Rows) -> NDArray[np.bool_]:
         """Marks the movies whose film has other variants in the index: bool [num]."""
@@ -112,7 +118,7 @@ class Variants:
     def most_reviewed(self, movie_counts: NDArray[np.integer]) -> Rows:
         """Returns, for each movie, the row of its film's most reviewed variant, int64 [num_movies]."""
         chosen = np.arange(len(movie_counts), dtype=np.int64)
-        rows = np.asarray(self._movie_rows, dtype=np.int64)
+        rows = self._of_films(np.arange(len(self._offsets) - 1))
         films = np.repeat(np.arange(len(self._offsets) - 1), np.diff(self._offsets))
         order = np.lexsort((rows, -movie_counts[rows], films))
         firsts = rows[order[self._offsets[:-1]]] if len(rows) else rows

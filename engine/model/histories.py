@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import distinct, spans
+from engine.artifact.arrays import check_rows, check_spans
 
 _REVIEWS_AT_ONCE = 2**20
 """The number of reviews in each part that `Histories.parts` yields; an array of a part takes some
@@ -42,7 +43,9 @@ class Histories:
     movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the row of each reviewed movie."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], the position of each review's rating in the ascending rating levels."""
+    """int8 [num_reviews], the position of each review's rating in the rating levels."""
+    limits: tuple[int, int] | None = None
+    """The numbers of movies and of rating levels, if the arrays are files, which may be damaged."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -54,6 +57,8 @@ class Histories:
 
     def of(self, reviewer_row: int) -> History:
         """Returns one reviewer's history; its arrays are views of the arrays of all histories."""
+        if self.limits is not None:
+            return self.take(np.array([reviewer_row])).of(0)
         begin, end = self.offsets[reviewer_row], self.offsets[reviewer_row + 1]
         return History(self.movie_rows[begin:end], self.level_rows[begin:end])
 
@@ -72,9 +77,24 @@ class Histories:
         return self._stretches(self.offsets[1:] - shorter, shorter)
 
     def _stretches(self, begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Histories:
+        if self.limits is not None:
+            check_spans(begins, lengths, len(self.movie_rows), self.limits[0], "histories")
         sources = spans(begins, lengths)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        return Histories(offsets, self.movie_rows[sources], self.level_rows[sources])
+        taken = Histories(offsets, self.movie_rows[sources], self.level_rows[sources])
+        return self._checked(taken)
+
+    def _checked(self, part: Histories) -> Histories:
+        """Returns a part of these histories, whose rows are checked if the histories are files."""
+        if self.limits is not None:
+            check_rows(part.movie_rows, self.limits[0], "histories")
+            check_rows(part.level_rows, self.limits[1], "histories")
+        return part
+
+    def movie_counts(self, num_movies: int) -> NDArray[np.int64]:
+        """Counts the reviews of each movie: int64 [num_movies]."""
+        self._checked(self)
+        return np.bincount(self.movie_rows, minlength=num_movies)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -119,9 +139,11 @@ class Histories:
         cuts = np.searchsorted(self.offsets, np.arange(0, int(self.offsets[-1]), _REVIEWS_AT_ONCE))
         for begin, end in pairwise(distinct(np.array([0, *cuts, len(self)])).tolist()):
             offsets = self.offsets[begin : end + 1]
+            if self.limits is not None:
+                check_spans(offsets[:-1], np.diff(offsets), len(self.movie_rows), self.limits[0], "histories")
             reviews = slice(int(offsets[0]), int(offsets[-1]))
             part = Histories(offsets - offsets[0], self.movie_rows[reviews], self.level_rows[reviews])
-            yield slice(begin, end), part
+            yield slice(begin, end), self._checked(part)
 
 
 def recency_weights(ages: NDArray[np.integer], power: float) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Rows, distinct_places, places_held, spans, sums
+from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories
 
 _SORTED_UP_TO = 8
@@ -33,6 +34,8 @@ class NeighbourTable:
     """int32 [num_pairs], the row of each neighbour."""
     weights: NDArray[np.float32]
     """float32 [num_pairs], the similarity of each neighbour to its movie."""
+    is_stored: bool = False
+    """Whether the arrays are files of an index, which may be damaged, so that rows are checked when used."""
 
     @property
     def num_movies(self) -> int:
@@ -41,8 +44,8 @@ class NeighbourTable:
 
     def of(self, movie_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Returns the rows of one movie's neighbours, and the similarity of each neighbour."""
-        begin, end = self.offsets[movie_row], self.offsets[movie_row + 1]
-        return self.movie_rows[begin:end], self.weights[begin:end]
+        sources, found, _ = self._neighbours(np.array([movie_row]), None)
+        return found.astype(np.int32), self.weights[sources]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
         """Counts the neighbours of all of some movies; a neighbour of two movies counts twice."""
@@ -143,8 +146,13 @@ class NeighbourTable:
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
+        if self.is_stored:
+            check_spans(begins, lengths, len(self.movie_rows), self.num_movies, "neighbours of movies")
         sources = spans(begins, lengths)
-        found = self.movie_rows[sources].astype(np.int64)
+        rows = self.movie_rows[sources]
+        if self.is_stored:
+            check_rows(rows, self.num_movies, "neighbours of movies")
+        found = rows.astype(np.int64)
         if places is not None:
             found += (places * self.num_movies).repeat(lengths)
         return sources, found, lengths

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Floats, Rows, sums
 from engine.artifact import layout
+from engine.artifact.arrays import check_finite
 from engine.artifact.reader import Artifact
 from engine.errors import ArtifactCorruptError
 from engine.model.heads import RatingHead, RatingPrediction, RelevanceHead, Tastes
@@ -66,7 +67,7 @@ class Model:
             ArtifactError: a file is missing or damaged, or the manifest does not describe a model.
         """
         try:
-            section = artifact.manifest[layout.MODEL_SECTION]
+            section = artifact.section(layout.MODEL_SECTION)
             relevance = RelevanceHead(
                 recency_power=float(section["recency_power"]),
                 max_history=int(section["max_history"]),
@@ -85,12 +86,17 @@ class Model:
                     **artifact.arrays(layout.RATING_ARRAYS),
                 )
             neighbours: dict[str, Any] = {
-                field: NeighbourTable(**artifact.arrays(names)) if field in tables else None
+                field: NeighbourTable(**artifact.arrays(names), is_stored=True) if field in tables else None
                 for field, names in layout.NEIGHBOUR_ARRAYS.items()
             }
-            histories, blend = Histories(**artifact.arrays(layout.HISTORY_ARRAYS)), Blend(**section["blend"])
+            num_levels = 1 if rating is None else len(rating.levels)
+            limits = len(relevance.movie_vectors), num_levels
+            histories = Histories(**artifact.arrays(layout.HISTORY_ARRAYS), limits=limits)
+            blend = Blend(**section["blend"])
+            if len(relevance.level_weights) != num_levels or (rating and rating.kernels[-1].shape[1] != 2):
+                raise ValueError("the weights of rating levels, or the layers of the rating head, do not fit")
             return cls(relevance=relevance, rating=rating, histories=histories, blend=blend, **neighbours)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ArtifactCorruptError(
                 f"The manifest of {artifact.directory} does not describe a model ({error}); "
                 "build the index again"
@@ -214,7 +220,9 @@ class Model:
 
     def _relevance(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Floats:
         near = np.float32(self.blend.neighbour_weight) * reviewer.near.at(movie_rows)
-        return (self.relevance.score(reviewer.query, movie_rows) + near).astype(np.float32)
+        relevance = (self.relevance.score(reviewer.query, movie_rows) + near).astype(np.float32)
+        check_finite(relevance, "vectors")
+        return relevance
 
     def _whole(self, reviewer: Reviewer, movie_rows: RowsOrAll, relevance: Floats) -> Scores:
         """Computes full scores: adds the weighted log chance of a like to the relevance of some movies."""
@@ -261,6 +269,7 @@ class Model:
         if stars is not None:
             above = np.float32(self.blend.rating_neighbour_weight) * stars
             location = (location + above).astype(np.float32)
+        check_finite(location + log_scale, "parts that predict ratings")
         return self.rating.probabilities(location, log_scale + np.float32(self.blend.log_temperature))
 
     def like_probability(self, probabilities: Floats) -> Floats:
@@ -286,7 +295,9 @@ class Model:
             vectors = self.relevance.movie_vectors[movie_rows[pairs]]
             relevance[pairs] = np.einsum("nd,nd->n", vectors, reviewers.queries[places[pairs]])
         near = reviewers.near.at(self.keys(places, movie_rows))
-        return (relevance + np.float32(self.blend.neighbour_weight) * near).astype(np.float32)
+        relevance = (relevance + np.float32(self.blend.neighbour_weight) * near).astype(np.float32)
+        check_finite(relevance, "vectors")
+        return relevance
 
     def score(self, reviewer_rows: NDArray[np.integer] | Sequence[int]) -> Floats:
         """Scores every movie in full for each of some reviewers: float32 [num_reviewers, num_movies]."""

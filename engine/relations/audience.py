@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.answers import LikelyReviewer
 from engine.arrays import Floats, Rows, sums
+from engine.artifact.arrays import check_finite
 from engine.lists.maker import rated_fields
 from engine.lists.reasons import OneReviewer
 from engine.model.histories import Histories, recency_weights
@@ -113,6 +114,7 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
         pooled = sums(pulled, recent.offsets) / np.sqrt(sums(fading, recent.offsets) + np.float32(1))
         own = head.reviewer_embeddings[rows] @ vector[:-1]
         relevance[rows] = pooled + own + vector[-1] + near
+        check_finite(relevance[rows], "vectors")
         seen[rows] = sums(is_seen[histories.movie_rows].astype(np.int64), histories.offsets) > 0
     return relevance, seen
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.answers import SimilarReviewer
 from engine.arrays import Doubles, Floats, Rows, distinct, k_highest, k_highest_of_rows, sums
+from engine.artifact.arrays import check_finite
 from engine.model.histories import Histories
 from engine.model.neighbours import stars_above_expectation
 from engine.model.scorer import Model
@@ -70,6 +71,7 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
         rows = distinct(k_highest_of_rows(measures, NUM_CANDIDATES).ravel())
     rows = rows[rows != reviewer_row]
     similarities = SHARED_WEIGHT * shared[rows] + (1 - SHARED_WEIGHT) * _cosines(model, query[:-1], rows)
+    check_finite(similarities, "vectors of reviewers")
     best = k_highest(similarities, k)
     return NearReviewers(rows[best], similarities[best].astype(np.float32), counts[rows[best]])
 
@@ -77,7 +79,7 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
 def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
     """Compares all histories with one: returns cosines, float64, and numbers of common movies, int64."""
     num_reviewers = len(model.histories)
-    movie_counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
+    movie_counts = model.histories.movie_counts(model.num_movies)
     rarity = np.log(np.maximum(num_reviewers, 1) / np.maximum(movie_counts, 1)) ** 2
     own = model.histories.take(np.array([reviewer_row]))
     came, above = np.zeros(model.num_movies), np.zeros(model.num_movies)

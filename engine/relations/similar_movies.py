@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from engine.answers import SimilarMovie
 from engine.arrays import Doubles, Floats, Rows, are_held, distinct, k_highest
+from engine.artifact.arrays import check_finite
 from engine.catalogue.variants import Variants
 from engine.model.scorer import Model
+from engine.search.candidates import nearest_movies
 from indexes.base import VectorIndex
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def similar_rows(
     if matching is None:
         query = model.relevance.movie_vectors[movie_row].copy()[None, :]
         query[:, -1] = 0.0
-        nearest = index.search(query, max(NUM_CANDIDATES, k + 1)).rows[0]
+        nearest = nearest_movies(index, query, max(NUM_CANDIDATES, k + 1)).rows[0]
         rows = distinct(np.concatenate([nearest, model.neighbours.of(movie_row)[0]]))
         rows, similarities = _most_alike(model, movie_row, rows, left_out, variants)
         if len(rows) >= k:
@@ -110,6 +112,7 @@ def _most_alike(
     similarities[places[held]] += SHARED_WEIGHT * shared[held]
     kept = variants.one_each(rows, similarities)
     rows, similarities = rows[kept], similarities[kept]
+    check_finite(similarities, "vectors of movies")
     order = k_highest(similarities, len(rows))
     return rows[order], similarities[order].astype(np.float32)
 

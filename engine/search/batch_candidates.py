@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.arrays import Doubles, Rows, are_held, distinct, k_highest_of_rows
 from engine.model.values import Reviewers
-from engine.search.candidates import LENGTH_STEP, CandidateSource
+from engine.search.candidates import LENGTH_STEP, CandidateSource, nearest_movies
 
 _LEAST = 32
 """The least number of movies that the index is asked for; if the index found fewer movies, too many
@@ -42,7 +42,7 @@ class BatchSource(CandidateSource):
             places, wanted = group, max(_LEAST, 2 * k) + length
             while len(places):
                 wanted = min(wanted, self.index.num_vectors)
-                found = self.index.search(reviewers.queries[places], wanted)
+                found = nearest_movies(self.index, reviewers.queries[places], wanted)
                 keys = self.model.keys(places[:, None], found.rows)
                 is_open = ~are_held(seen, keys)
                 near = self.model.blend.neighbour_weight * reviewers.near.at(keys)

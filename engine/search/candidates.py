@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Rows, are_held, distinct, k_highest_of_rows
+from engine.artifact.arrays import damage_of
 from engine.model.scorer import Model
 from engine.model.values import Reviewer, Reviewers
-from indexes.base import VectorIndex
+from indexes.base import SearchResult, VectorIndex, VectorIndexError
 
 LENGTH_STEP = 32
 """Reviewers share one search in the vector index if their numbers of reviews differ by less than this
 number."""
+
+
+def nearest_movies(index: VectorIndex, queries: NDArray[np.floating], k: int) -> SearchResult:
+    """Finds the k movies nearest to each query in a vector index; `VectorIndex.search` describes the result.
+
+    Raises:
+        ArtifactCorruptError: the queries or the vectors found are no numbers, since the index is damaged.
+    """
+    try:
+        return index.search(queries, k)
+    except VectorIndexError as error:
+        raise damage_of(f"vectors ({error})") from error
 
 
 class CandidateSource:
@@ -39,7 +53,7 @@ class CandidateSource:
         longest = max(len(reviewer.history.movie_rows) for reviewer in reviewers)
         wanted = max(self.num_candidates, k)
         queries = np.stack([reviewer.query for reviewer in reviewers])
-        nearest = self.index.search(queries, min(wanted + longest, self.index.num_vectors)).rows
+        nearest = nearest_movies(self.index, queries, min(wanted + longest, self.index.num_vectors)).rows
         return [
             self._merge(reviewer, rows, wanted, include_seen)
             for reviewer, rows in zip(reviewers, nearest, strict=True)
@@ -94,7 +108,7 @@ class CandidateSource:
         """
         parts = [np.zeros(0, dtype=np.int64)]
         for length, places in reviewers.histories.by_length(LENGTH_STEP):
-            rows = self.index.search(reviewers.queries[places], wanted + length).rows
+            rows = nearest_movies(self.index, reviewers.queries[places], wanted + length).rows
             keys = self.model.keys(places[:, None], rows)
             is_open = (rows >= 0) & ~are_held(seen, keys)
             parts.append(keys[is_open & (np.cumsum(is_open, axis=1) <= wanted)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.artifact.writer import flush
+from engine.catalogue.database import NO_EXTENSIONS
 from engine.errors import DataError
 from engine.lists.columns import ListColumns
 from pipelines.work.database import reason_of
@@ -55,7 +56,7 @@ def write_lists(
     names += [f"cast(null as float) as {name}" for name in rated if name not in lines]
     statement = f"copy (select {', '.join(names)} from lines) to '{_quoted(path)}' ({_COPY_OPTIONS[format]})"
     try:
-        with duckdb.connect(config={"threads": 1}) as database:
+        with duckdb.connect(config={**NO_EXTENSIONS, "threads": 1}) as database:
             database.execute(statement)
         flush(path)
     except (duckdb.IOException, OSError) as error:
@@ -85,7 +86,7 @@ def _join_parquet(parts: Sequence[Path], path: Path) -> None:
     import duckdb
 
     statement = f"copy (select * from read_parquet($parts)) to '{_quoted(path)}' ({_COPY_OPTIONS['parquet']})"
-    with duckdb.connect(config={"threads": 1, "memory_limit": "1GB"}) as database:
+    with duckdb.connect(config={**NO_EXTENSIONS, "threads": 1, "memory_limit": "1GB"}) as database:
         try:
             database.execute(statement, {"parts": [str(part) for part in parts]})
         except duckdb.IOException as error:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.artifact.locks import temporary_folder
+from engine.catalogue.database import NO_EXTENSIONS
 from engine.config.sections import IngestConfig
 from engine.errors import SourceError
 from pipelines.reading.reviews import stage_reviews
@@ -148,7 +149,7 @@ def _take_sample(source: Source, path: Path) -> _Sample:
 def _sample_parquet(whole: Path, path: Path) -> _Sample:
     import duckdb
 
-    with duckdb.connect() as database:
+    with duckdb.connect(config=NO_EXTENSIONS) as database:
         given = {"path": str(whole)}
         try:
             [(rows,)] = database.execute("select count(*) from read_parquet($path)", given).fetchall()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.artifact.arrays import are_rows, damage_of
 from engine.artifact.layout import COLD_ARRAYS, COLD_MOVIES, COLD_SECTION, COLD_SLOPES
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
@@ -22,6 +23,7 @@ from pipelines.cold_start.insertion import insert_movies, insert_reviews
 from pipelines.cold_start.mapping import ColdMapping, MovieVectors, learn_mapping
 from pipelines.cold_start.neighbours import Described, cold_edges, nearest_movies, similarity_slope
 from pipelines.dataset.reviews import Reviews, level_rows_of
+from pipelines.dataset.words import NUM_COLUMNS
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -210,11 +212,12 @@ def write_cold(
     writer.add_section(COLD_SECTION, {"movies": len(cold_rows), "slopes": slopes})
 
 
-def read_cold(artifact: Artifact) -> ColdStart:
-    """Reads the cold-start parameters that `write_cold` wrote to an index.
+def read_cold(artifact: Artifact, model: Model) -> ColdStart:
+    """Reads the cold-start parameters that `write_cold` wrote to an index with a model.
 
     Raises:
-        ArtifactError: the index was built without metadata, or without cold movies.
+        ArtifactError: the index was built without metadata, or without cold movies, or the parameters do not
+            fit the model.
     """
     if COLD_SECTION not in artifact.manifest:
         raise ArtifactError(
@@ -222,8 +225,13 @@ def read_cold(artifact: Artifact) -> ColdStart:
             "metadata that describes the movies reviewed; build it again with --metadata FILE"
         )
     arrays = {field: np.asarray(artifact.array(name)) for field, name in COLD_ARRAYS.items()}
-    slopes = artifact.manifest[COLD_SECTION]["slopes"]
-    return ColdStart(
+    slopes = artifact.section(COLD_SECTION)["slopes"]
+    start = ColdStart(
         mapping=ColdMapping(**arrays),
         slopes={name: slopes[key] for name, key in COLD_SLOPES.items() if key in slopes},
     )
+    num_targets = sum(MovieVectors.of(model).widths)
+    fits = len(start.mapping.intercepts) == num_targets and are_rows(start.mapping.columns, NUM_COLUMNS)
+    if not fits or any(getattr(model, name) is None for name in start.slopes):
+        raise damage_of("parameters that describe cold movies")
+    return start

@@ -55,11 +55,15 @@ class MovieVectors(NamedTuple):
         parts = [part if part.ndim == 2 else part[:, None] for part in self if part is not None]
         return np.hstack(parts).astype(np.float32)
 
+    @property
+    def widths(self) -> list[int]:
+        """Returns the number of columns that each field which is not None has in `table`."""
+        return [1 if part.ndim == 1 else part.shape[1] for part in self if part is not None]
+
     def split(self, table: Floats) -> MovieVectors:
         """Splits a table such as `MovieVectors.table` returns, [num, num_targets], into separate vectors."""
         own = [part for part in self if part is not None]
-        widths = [1 if part.ndim == 1 else part.shape[1] for part in own]
-        parts = np.split(table, np.cumsum(widths)[:-1], axis=1)
+        parts = np.split(table, np.cumsum(self.widths)[:-1], axis=1)
         return MovieVectors(
             *(part[:, 0] if old.ndim == 1 else part for part, old in zip(parts, own, strict=True))
         )

@@ -11,6 +11,7 @@ from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import build_card_arrays
 from engine.errors import ArtifactError
 from pipelines.work.database import reason_of, run
+from pipelines.work.output import plain_path
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,8 +26,7 @@ def write_catalogue(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter)
     Raises:
         ArtifactError: the catalogue cannot be written.
     """
-    path = str(writer.path_for(CATALOGUE_FILE)).replace("'", "''")
-    with catalogue_errors(writer):
+    with catalogue_errors(writer), plain_path(writer.path_for(CATALOGUE_FILE)) as path:
         database.execute(f"attach '{path}' as catalog")
         try:
             run(database, "tables/catalog_movies")

@@ -25,6 +25,7 @@ from engine.search.top_lists import exhaustive_lists, top_lists
 from indexes.base import VectorIndex, VectorIndexError
 from indexes.choose import build_vector_index
 from indexes.strongest import StrongestIndex, strongest_rows
+from pipelines.work.output import plain_path
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,8 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
         ArtifactError: the vector index cannot be written.
     """
     try:
-        search.vectors.save(writer.path_for(VECTOR_INDEX_FILE))
+        with plain_path(writer.path_for(VECTOR_INDEX_FILE)) as path:
+            search.vectors.save(path)
         if search.strongest is not None:
             search.strongest.save(writer.path_for(STRONGEST_FILE))
     except VectorIndexError as error:

@@ -16,7 +16,7 @@ from engine.arrays import Rows
 from engine.artifact import layout
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
-from engine.catalogue.variants import Variants, build_variant_arrays
+from engine.catalogue.variants import build_variant_arrays
 from engine.config.sections import Config
 from engine.errors import DataError
 from engine.opened import OpenedIndex
@@ -106,9 +106,9 @@ def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str
     with ArtifactWriter(Path(index)) as writer, storage_errors():
         # The index is opened after the writer has locked it, so that no other update comes in between.
         artifact = Artifact.open(index)
-        artifact.verify()
         before = OpenedIndex(artifact)
-        start = read_cold(artifact)
+        before.verify()
+        start = read_cold(artifact, before.model)
         config = settings_of(artifact)
         with work_database(config.ingest) as database:
             account = _read_metadata(database, before, [Path(path) for path in metadata], config)
@@ -172,8 +172,9 @@ def _read_metadata(
 
 def _read_known(database: duckdb.DuckDBPyConnection, before: OpenedIndex) -> None:
     """Copies the index's catalogue, and the links on the movie cards, into tables of the work database."""
-    path = str(before.artifact.file(layout.CATALOGUE_FILE)).replace("'", "''")
-    database.execute(f"attach '{path}' as held (read_only)")
+    before.catalogue.check()  # A database that is attached without this check could run SQL of its own.
+    before.catalogue.close()
+    database.execute(f"attach '{before.artifact.handle(layout.CATALOGUE_FILE)}' as held (read_only)")
     run(database, "updating/known_movies")
     database.execute("detach held")
     cards = before.cards
@@ -201,8 +202,7 @@ def _write_films(
         return
     titles = database.execute("select title from movies order by movie_row").fetchall()
     films = film_rows([title for (title,) in titles])
-    groups, offsets, movie_rows = (np.asarray(artifact.array(name)) for name in layout.VARIANT_ARRAYS)
-    Variants(groups, offsets, movie_rows)  # Raises an error if the arrays are damaged.
+    _, offsets, movie_rows = (np.asarray(artifact.array(name)) for name in layout.VARIANT_ARRAYS)
     members = rows_beside(new_rows, len(titles) - len(new_rows))[movie_rows]
     firsts = members[np.repeat(offsets[:-1], np.diff(offsets))]
     for name, array in build_variant_arrays(_united(films, firsts, members)).items():

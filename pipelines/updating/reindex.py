@@ -41,12 +41,13 @@ def rebuild_index(
     with ArtifactWriter(Path(directory)) as writer:
         # The index is opened after the writer has locked it, so that no other update comes in between.
         artifact = Artifact.open(directory)
-        artifact.verify()
+        before = OpenedIndex(artifact)
+        before.verify()
         config = settings_of(artifact)
         kind = config.index.kind if kind is None else kind
         recall = config.index.recall_floor if recall is None else recall
         config = replace(config, index=replace(config.index, kind=kind, recall_floor=recall))
-        model = OpenedIndex(artifact).model
+        model = before.model
         try:
             search = build_search(model, config)
         except IndexQualityError as error:

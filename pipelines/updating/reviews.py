@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from engine.artifact import layout
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
+from engine.errors import ArtifactCorruptError
 from engine.opened import OpenedIndex
 from pipelines.export.versions import take_over_files, take_over_sections
 from pipelines.ingest.accounting import Accounting, write_rejected
@@ -31,6 +32,9 @@ from pipelines.updating.drift import held_out_figures, reason_to_retrain
 from pipelines.updating.incoming import read_incoming
 from pipelines.updating.rewriting import write_updated
 from pipelines.work.database import storage_errors, work_database
+
+if TYPE_CHECKING:
+    import duckdb
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +108,7 @@ def _write_version(writer: ArtifactWriter, reviews: Sequence[Path], config: Conf
     """Writes a version of the index that includes the new reviews, and returns the figures of the update."""
     artifact = Artifact.open(writer.directory)
     before = OpenedIndex(artifact)
+    before.verify()
     limits = replace(config.ingest, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
     rating = before.model.rating
     levels = np.zeros(0, dtype=np.float32) if rating is None else rating.levels
@@ -115,16 +120,29 @@ def _write_version(writer: ArtifactWriter, reviews: Sequence[Path], config: Conf
             raise _NothingNewError(
                 UpdateResult(update=update, manifest=artifact.manifest, directory=artifact.directory)
             )
-        ledger = layout.REJECTED_FILE
-        write_rejected(database, writer.path_for(ledger), before=artifact.file(ledger))
+        _write_rejected(database, artifact, writer)
     write_updated(change, writer)
     take_over_files(artifact, writer)
     take_over_sections(artifact, writer)
-    counts = artifact.manifest[layout.COUNTS_SECTION]
+    counts = artifact.section(layout.COUNTS_SECTION)
     more = {name: counts[name] + update[added] for name, added in _COUNTED.items()}
     writer.add_section(layout.COUNTS_SECTION, counts | more)
     writer.add_section(layout.UPDATES_SECTION, _updates_section(artifact.manifest, update))
     return update
+
+
+def _write_rejected(database: duckdb.DuckDBPyConnection, artifact: Artifact, writer: ArtifactWriter) -> None:
+    import duckdb
+
+    ledger = layout.REJECTED_FILE
+    try:
+        write_rejected(database, writer.path_for(ledger), before=artifact.handle(ledger))
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        raise ArtifactCorruptError(
+            f"The rejected rows in {artifact.file(ledger)} cannot be read ({reason}); restore the index "
+            "from a copy or build it again"
+        ) from error
 
 
 def _figures(change: Change, accounting: Accounting) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from engine.arrays import Doubles, Floats, Rows
 from engine.artifact import layout
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import build_card_arrays
+from engine.catalogue.database import NO_EXTENSIONS
 from engine.model.newcomers import rating_biases
 from engine.model.scorer import arrays_of
 from pipelines.dataset.movie_figures import popularity_of
@@ -20,6 +21,7 @@ from pipelines.export.catalogue import catalogue_errors
 from pipelines.export.rows import insert_rows, replace_records
 from pipelines.export.versions import settings_of
 from pipelines.updating.change import Change
+from pipelines.work.output import plain_path
 
 
 class _MovieFigures(NamedTuple):
@@ -133,17 +135,20 @@ def _write_catalogue(change: Change, figures: _MovieFigures, writer: ArtifactWri
     import duckdb
     import pandas
 
-    path = writer.path_for(layout.CATALOGUE_FILE)
-    shutil.copyfile(change.before.artifact.file(layout.CATALOGUE_FILE), path)
+    artifact = change.before.artifact
+    change.before.catalogue.check()  # A database that is opened without this check could run SQL of its own.
     changes = pandas.DataFrame(
         {"movie_row": figures.rows, "movie_count": figures.counts, "average_rating": figures.averages}
     )
-    with catalogue_errors(writer), duckdb.connect(str(path)) as database:
-        database.register("changes", changes)
-        database.execute(
-            "update movies set movie_count = changes.movie_count, average_rating = "
-            "case when not isnan(changes.average_rating) then changes.average_rating end "
-            "from changes where movies.movie_row = changes.movie_row"
-        )
-        database.unregister("changes")
-        database.execute("checkpoint")
+    with catalogue_errors(writer), plain_path(writer.path_for(layout.CATALOGUE_FILE)) as path:
+        shutil.copyfile(artifact.handle(layout.CATALOGUE_FILE), path)
+        with duckdb.connect(str(path), config=NO_EXTENSIONS) as database:
+            database.execute("set enable_external_access = false")
+            database.register("changes", changes)
+            database.execute(
+                "update movies set movie_count = changes.movie_count, average_rating = "
+                "case when not isnan(changes.average_rating) then changes.average_rating end "
+                "from changes where movies.movie_row = changes.movie_row"
+            )
+            database.unregister("changes")
+            database.execute("checkpoint")

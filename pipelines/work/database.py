@@ -11,7 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.artifact.files import is_plain
 from engine.artifact.locks import temporary_folder
+from engine.catalogue.database import NO_EXTENSIONS, Settings
 from engine.config.sections import IngestConfig
 from engine.errors import CheckFailedError, ConfigError, DataError
 
@@ -36,13 +38,16 @@ def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[
     """Opens a new DuckDB database in a temporary folder, which is deleted when the `with` statement ends.
 
     The temporary folder is made in `folder`, which should have room for the data, such as the folder of an
-    output file; by default the temporary folder is made in the system's folder for temporary files.
+    output file. By default, and if DuckDB does not take the path of `folder` as it is, the temporary folder
+    is made in the system's folder for temporary files.
 
     Raises:
         ConfigError: a statement needs more memory than `limits.memory_limit`.
         DataError: the folder or the database cannot be written to.
         KeyboardInterrupt: the process was interrupted, also if DuckDB reports the interrupt as an error.
     """
+    if folder is not None and not is_plain(folder):
+        folder = None
     with temporary_folder(folder) as directory, storage_errors():
         path = directory / "work.duckdb"
         with open_database(path, memory_limit=limits.memory_limit, threads=limits.threads) as database:
@@ -57,7 +62,7 @@ def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) ->
     """
     import duckdb
 
-    settings: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit}
+    settings: Settings = {**NO_EXTENSIONS, "memory_limit": memory_limit}
     settings["temp_directory"] = str(path.with_name(f"{path.name}.tmp"))
     if threads:
         settings["threads"] = threads

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.artifact.files import is_plain
 from engine.artifact.locks import temporary_folder
 from engine.artifact.writer import flush
 from engine.errors import ConfigError, DataError
@@ -64,6 +66,22 @@ def whole_file(path: Path) -> Iterator[Path]:
         ) from error
 
 
+@contextmanager
+def plain_path(path: Path) -> Iterator[Path]:
+    """Yields a path at which DuckDB and FAISS can write a file, and moves the file to `path` afterwards.
+
+    A path that `is_plain` is yielded as it is; otherwise a path in a temporary folder is yielded.
+    """
+    absolute = path.absolute()
+    if is_plain(path):
+        yield absolute
+        return
+    with temporary_folder() as folder:
+        plain = folder / absolute.name
+        yield plain
+        shutil.move(plain, absolute)
+
+
 def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
     """Writes a DuckDB relation to a file as Parquet or CSV, depending on the ending .parquet or .csv.
 
@@ -72,11 +90,11 @@ def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
         DataError: the file cannot be written.
     """
     check_output(path, TABLE_SUFFIXES)
-    with whole_file(path) as unfinished:
+    with whole_file(path) as unfinished, plain_path(unfinished) as plain:
         if path.suffix.lower() == ".csv":
-            rows.write_csv(str(unfinished), header=True)
+            rows.write_csv(str(plain), header=True)
         else:
-            rows.write_parquet(str(unfinished), compression="zstd")
+            rows.write_parquet(str(plain), compression="zstd")
 
 
 def write_text(text: str, path: Path) -> None:

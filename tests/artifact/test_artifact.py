@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.artifact.files import checksum
 from engine.artifact.layout import CURRENT, MANIFEST
-from engine.artifact.reader import Artifact, checksum
+from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter, check_directory
 from engine.errors import (
     ArtifactCorruptError,
@@ -22,40 +23,44 @@ from engine.errors import (
     ArtifactVersionError,
 )
 
+VECTORS, COUNTS, GROUPS, NOTHING = "movie_vectors", "movie_counts", "variant_groups", "history_times"
+LEDGER = "rejected.parquet"
+
 
 def write_build(directory: Path, mark: int = 1) -> Path:
     with ArtifactWriter(directory) as writer:
-        writer.add_array("vectors", np.full((5, 3), mark, dtype=np.float32))
-        writer.add_array("others", np.full((5, 3), mark + 0.5, dtype=np.float32))
-        writer.add_array("nothing", np.zeros((0, 3), dtype=np.int64))
-        writer.path_for("notes.txt").write_text(f"build {mark}")
+        writer.add_array(VECTORS, np.full((5, 3), mark, dtype=np.float32))
+        writer.add_array(COUNTS, np.full(5, mark, dtype=np.int32))
+        writer.add_array(GROUPS, np.full(5, -1, dtype=np.int32))
+        writer.add_array(NOTHING, np.zeros(0, dtype=np.int64))
+        writer.path_for(LEDGER).write_text(f"build {mark}")
         writer.add_section("counts", {"num_movies": np.int64(5), "loss": float("nan"), "mark": mark})
     return writer.build_directory
 
 
 def fail_a_build(directory: Path) -> None:
     with ArtifactWriter(directory) as writer:
-        writer.add_array("vectors", np.ones(3))
+        writer.add_array(VECTORS, np.ones(3))
         raise ZeroDivisionError
 
 
 def live_mark(directory: Path) -> int:
-    return int(Artifact.open(directory).array("vectors")[0, 0])
+    return int(Artifact.open(directory).array(VECTORS)[0, 0])
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     build = write_build(tmp_path / "index")
     artifact = Artifact.open(tmp_path / "index")
     assert artifact.build_directory == build
-    assert artifact.array("vectors").tolist() == [[1.0] * 3] * 5
-    assert artifact.array("vectors").dtype == np.float32
-    assert artifact.array("nothing").shape == (0, 3)
-    assert not artifact.array("vectors").flags.writeable
-    assert artifact.file("notes.txt").read_text() == "build 1"
+    assert artifact.array(VECTORS).tolist() == [[1.0] * 3] * 5
+    assert artifact.array(VECTORS).dtype == np.float32
+    assert artifact.array(NOTHING).shape == (0,)
+    assert not artifact.array(VECTORS).flags.writeable
+    assert artifact.file(LEDGER).read_text() == "build 1"
     assert artifact.manifest["counts"] == {"num_movies": 5, "loss": None, "mark": 1}
     assert artifact.manifest["format_version"] == 1
-    assert artifact.has("notes.txt")
-    assert not artifact.has("poems.txt")
+    assert artifact.has(LEDGER)
+    assert not artifact.has("strongest.npy")
     artifact.verify()
 
 
@@ -64,7 +69,7 @@ def test_a_second_build_replaces_the_first_and_open_readers_go_on(tmp_path: Path
     reader = Artifact.open(tmp_path)
     write_build(tmp_path, 2)
     assert live_mark(tmp_path) == 2
-    assert reader.array("vectors")[0, 0] == 1
+    assert reader.array(VECTORS)[0, 0] == 1
     write_build(tmp_path, 3)
     assert len(list(tmp_path.glob("build-*"))) == 2
     assert live_mark(tmp_path) == 3
@@ -92,7 +97,7 @@ def test_a_killed_build_leaves_the_old_one_live_and_the_next_cleans_up(tmp_path:
         import numpy as np
         from engine.artifact.writer import ArtifactWriter
         with ArtifactWriter(Path(sys.argv[1])) as writer:
-            writer.add_array("vectors", np.ones(1000))
+            writer.add_array("movie_vectors", np.ones(1000))
             print("writing", flush=True)
             time.sleep(60)
     """
@@ -124,7 +129,7 @@ def test_an_update_keeps_the_checkpoints_of_an_interrupted_build(tmp_path: Path)
     write_build(tmp_path, 2)
     assert [path.name for path in work.iterdir()] == ["step@0"]
     with ArtifactWriter(tmp_path, resumable=True) as writer:
-        writer.add_array("vectors", np.full((5, 3), 3, dtype=np.float32))
+        writer.add_array(VECTORS, np.full((5, 3), 3, dtype=np.float32))
     assert not work.exists()
     assert live_mark(tmp_path) == 3
 
@@ -137,7 +142,7 @@ def test_checkpoints_of_a_build_that_became_live_are_removed(
     with monkeypatch.context() as patched:
         patched.setattr(ArtifactWriter, "_remove_work", lambda _writer: None)
         with ArtifactWriter(tmp_path, resumable=True) as writer:
-            writer.add_array("vectors", np.ones((5, 3), dtype=np.float32))
+            writer.add_array(VECTORS, np.ones((5, 3), dtype=np.float32))
     assert (tmp_path / ".work" / "step@0").exists()
     write_build(tmp_path, 2)
     assert not (tmp_path / ".work").exists()
@@ -196,7 +201,9 @@ def make_a_directory(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [remove, truncate, empty, extend, flip_a_byte, flip_the_last_byte, make_a_directory]
 )
-@pytest.mark.parametrize("name", [CURRENT, MANIFEST, "vectors.npy", "others.npy", "nothing.npy", "notes.txt"])
+@pytest.mark.parametrize(
+    "name", [CURRENT, MANIFEST, f"{VECTORS}.npy", f"{COUNTS}.npy", f"{NOTHING}.npy", LEDGER]
+)
 def test_every_damage_is_an_artifact_error(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
     build = write_build(tmp_path)
     damage(tmp_path / name if name == CURRENT else build / name)
@@ -208,9 +215,9 @@ def test_every_damage_is_an_artifact_error(tmp_path: Path, name: str, damage: Ca
 
 def test_swapped_files_are_an_artifact_error(tmp_path: Path) -> None:
     build = write_build(tmp_path)
-    (build / "vectors.npy").rename(tmp_path / "kept")
-    (build / "others.npy").rename(build / "vectors.npy")
-    (tmp_path / "kept").rename(build / "others.npy")
+    (build / f"{GROUPS}.npy").rename(tmp_path / "kept")
+    (build / f"{COUNTS}.npy").rename(build / f"{GROUPS}.npy")
+    (tmp_path / "kept").rename(build / f"{COUNTS}.npy")
     with pytest.raises(ArtifactCorruptError, match="has changed since it was built"):
         Artifact.open(tmp_path)
 
@@ -219,13 +226,13 @@ def test_a_large_index_checks_sizes_when_opened_and_checksums_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = write_build(tmp_path)
-    flip_a_byte(build / "notes.txt")
+    flip_a_byte(build / LEDGER)
     monkeypatch.setattr("engine.artifact.reader._VERIFIED_ON_OPENING", 10)
     artifact = Artifact.open(tmp_path)
-    with pytest.raises(ArtifactCorruptError, match=r"notes\.txt has changed"):
+    with pytest.raises(ArtifactCorruptError, match=r"rejected\.parquet has changed"):
         artifact.verify()
-    truncate(build / "notes.txt")
-    with pytest.raises(ArtifactCorruptError, match=r"notes\.txt has 6 bytes instead of 7"):
+    truncate(build / LEDGER)
+    with pytest.raises(ArtifactCorruptError, match=r"rejected\.parquet has 6 bytes instead of 7"):
         Artifact.open(tmp_path)
 
 
@@ -335,4 +342,4 @@ def test_a_file_cannot_be_named_outside_the_build(tmp_path: Path, name: str) -> 
 
 def test_arrays_of_objects_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="pickle"), ArtifactWriter(tmp_path) as writer:
-        writer.add_array("objects", np.array([{}]))
+        writer.add_array(COUNTS, np.array([{}]))

@@ -61,7 +61,10 @@ def test_ids_out_of_order_or_repeated_are_refused(ids: list[str]) -> None:
 def test_offsets_that_do_not_fit_are_refused() -> None:
     data, offsets = build_id_arrays(["A", "B"])
     with pytest.raises(ArtifactCorruptError):
-        IdTable(data[:-1], offsets)
+        IdTable(data[:-1], offsets).id(1)
+    for damaged in ([0, -1, 2], [0, 2**40, 2], [2**40, 1, 2]):
+        with pytest.raises(ArtifactCorruptError):
+            IdTable(data, np.array(damaged)).ids([0, 1])
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,9 @@ def named() -> tuple[set[str], set[str]]:
     arrays = {
         text
         for name, value in constants.items()
-        if not name.endswith(("_FILE", "_SECTION", "_ENTRY", "_ENTRIES", "_SLOPES", "_ENDING"))
+        if not name.endswith(
+            ("_FILE", "_SECTION", "_ENTRY", "_ENTRIES", "_SLOPES", "_ENDING", "_SHAPES", "ROWS", "OFFSETS")
+        )
         for text in strings_in(value)
     }
     arrays |= {name.format(layer) for layer in range(5) for name in RATING_LAYER_ARRAYS}

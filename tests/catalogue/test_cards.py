@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 from engine.catalogue.cards import CARD_FIELDS, MovieCards, build_card_arrays
 from engine.errors import ArtifactCorruptError
 
-values = st.none() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-cards = st.lists(st.dictionaries(st.sampled_from(CARD_FIELDS), values))
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+values = {name: st.none() | st.text() for name in CARD_FIELDS}
+values |= {name: st.none() | numbers for name in ("price", "year", "average_rating", "movie_count")}
+values |= {"links": st.none() | st.lists(st.text())}
+cards = st.lists(st.fixed_dictionaries({}, optional=values))
 
 
 @given(cards)
@@ -28,9 +31,8 @@ def test_a_row_outside_and_a_damaged_card_are_refused() -> None:
     data, offsets = build_card_arrays([{"title": "Laura"}])
     with pytest.raises(IndexError):
         MovieCards(data, offsets).card(1)
-    with pytest.raises(ArtifactCorruptError, match="do not fit"):
-        MovieCards(data[1:], offsets)
-    damaged = np.array(data)
-    damaged[0] = ord("x")
-    with pytest.raises(ArtifactCorruptError, match="card of movie 0"):
-        MovieCards(damaged, offsets).card(0)
+    for damaged in (b"x", data[1:], b"[]", b'{"title": 5}', b'{"more": "x"}', b"[" * 100_000):
+        bytes_of = np.frombuffer(bytes(damaged), dtype=np.uint8)
+        for ends in (offsets, np.array([0, len(bytes_of)]), np.array([5, 2]), np.array([-9, len(bytes_of)])):
+            with pytest.raises(ArtifactCorruptError, match="cards of the movies"):
+                MovieCards(bytes_of, ends).card(0)

@@ -22,7 +22,7 @@ MOVIES = """
 create table movies as
 select * from (values
     (2, 'C3', 'It''s "Noir"', 'Drama | Crime', 'DVD', 'A tale', 'Acme', 4.5, 12, 1944, '1999', ['http://a', 'http://b'],
-     [], [], 7, 4.25),
+     [], [], 7, 4.25::double),
     (0, 'A1', 'Laura', 'Drama', 'DVD', null, null, 14.0, null, null, null, null, [], [], 3, 3.0),
     (1, 'B2', null, null, null, null, null, null, null, null, null, [], [], [], 2, null)
 ) as t(movie_row, movie_id, title, category, main_cat, description, brand, price, rank, year, date, links,
@@ -42,7 +42,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def catalogue(index: Path) -> Catalogue:
-    return Catalogue(Artifact.open(index).file(CATALOGUE_FILE))
+    return Catalogue(Artifact.open(index))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_connection_itself_can_read_no_file_and_change_nothing(
     catalogue: Catalogue, statement: str
 ) -> None:
     with pytest.raises(duckdb.Error):
-        catalogue._open().cursor().execute(statement)
+        catalogue._cursor().execute(statement)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,9 @@ def long_texts(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     )
     with ArtifactWriter(directory) as writer:
         write_catalogue(connection, writer)
-    return Catalogue(Artifact.open(directory).file(CATALOGUE_FILE))
+    catalogue = Catalogue(Artifact.open(directory))
+    catalogue.check()  # Opens the database before the tests measure time.
+    return catalogue
 
 
 SLOW = " or ".join(f"description ilike '%{'ab a' * 70}{n}%'" for n in range(30))
@@ -199,18 +201,19 @@ def test_many_threads_ask_at_once(catalogue: Catalogue) -> None:
 
 
 def test_two_processes_read_one_catalog_from_a_read_only_directory(index: Path) -> None:
-    path = Artifact.open(index).file(CATALOGUE_FILE)
-    here = Catalogue(path)
+    artifact = Artifact.open(index)
+    path, here = artifact.file(CATALOGUE_FILE), Catalogue(artifact)
     assert here.matching_rows("true").tolist() == [0, 1, 2]
     script = (
-        "import sys, pathlib; from engine.catalogue.database import Catalogue;"
-        "print(Catalogue(pathlib.Path(sys.argv[1])).matching_rows('price > 1').tolist())"
+        "import sys; from engine.artifact.reader import Artifact;"
+        "from engine.catalogue.database import Catalogue;"
+        "print(Catalogue(Artifact.open(sys.argv[1])).matching_rows('price > 1').tolist())"
     )
     path.parent.chmod(0o555)
     path.chmod(0o444)
     try:
         output = subprocess.run(
-            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+            [sys.executable, "-c", script, str(index)], capture_output=True, text=True, check=True
         ).stdout
     finally:
         path.parent.chmod(0o755)
@@ -224,9 +227,10 @@ def test_two_processes_read_one_catalog_from_a_read_only_directory(index: Path) 
 
 
 def test_a_catalog_that_is_not_a_database_is_corrupt(tmp_path: Path) -> None:
-    (tmp_path / CATALOGUE_FILE).write_bytes(b"nothing like it" * 1000)
-    with pytest.raises(ArtifactCorruptError, match="Cannot open the catalogue"):
-        Catalogue(tmp_path / CATALOGUE_FILE).matching_rows("true")
+    with ArtifactWriter(tmp_path) as writer:
+        writer.path_for(CATALOGUE_FILE).write_bytes(b"nothing like it" * 1000)
+    with pytest.raises(ArtifactCorruptError, match="cannot be read"):
+        Catalogue(Artifact.open(tmp_path)).matching_rows("true")
 
 
 def test_importing_the_catalog_imports_no_database() -> None:

@@ -1,12 +1,10 @@
 import time
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
 from engine.artifact.ids import IdTable, build_id_arrays
-from engine.artifact.layout import CATALOGUE_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
@@ -58,7 +56,7 @@ def search(tmp_path_factory: pytest.TempPathFactory) -> TitleSearch:
     films = [0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10]
     arrays = build_variant_arrays(np.array(films))
     cards = MovieCards(artifact.array("movie_cards"), artifact.array("movie_card_offsets"))
-    return TitleSearch(Catalogue(Path(artifact.file(CATALOGUE_FILE))), ids, cards, Variants(*arrays.values()))
+    return TitleSearch(Catalogue(artifact), ids, cards, Variants(*arrays.values()))
 
 
 @pytest.mark.parametrize(

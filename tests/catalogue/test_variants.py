@@ -134,8 +134,8 @@ def test_without_variants_every_movie_is_a_film() -> None:
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ArtifactCorruptError, match="build the index again"):
-        Variants(np.zeros(3, np.int32), np.array([0, 2]), np.zeros(3, np.int32))
+    with pytest.raises(ArtifactCorruptError, match="variants of films"):
+        Variants(np.zeros(3, np.int32), np.array([0, 4]), np.zeros(3, np.int32)).of(0)
 
 
 @pytest.mark.parametrize(

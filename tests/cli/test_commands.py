@@ -236,7 +236,7 @@ def test_the_sample_is_built_from_its_files(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.fixture
 def index(tmp_path: Path) -> Path:
     with ArtifactWriter(tmp_path / "movie-index") as writer:
-        writer.add_array("vectors", np.ones((2, 2)))
+        writer.add_array("movie_vectors", np.ones((2, 2), dtype=np.float32))
         writer.add_section("metrics", {"ncf": {"ndcg@10": 0.19}, "popularity": {"ndcg@10": 0.1, "mae": 1.0}})
         writer.add_section("counts", {"num_movies": 1234, "levels": [1.0, 2.0], "cut": []})
         writer.add_section("files_read", [{"path": "a.json", "rows": 12}, {"path": "b.json", "rows": 3}])
@@ -258,7 +258,7 @@ def test_info_verifies_every_file(index: Path) -> None:
     assert result.exit_code == 0
     assert "as it was written" in result.stderr
     assert json.loads(run("info", "--verify", "--json").stdout)["verified"] is True
-    (index / "vectors.npy").write_bytes(b"x")
+    (index / "movie_vectors.npy").write_bytes(b"x")
     result = run("info", "--verify")
     assert result.exit_code == 1
     assert "vectors.npy" in result.stderr

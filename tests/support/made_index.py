@@ -7,7 +7,7 @@ import numpy as np
 from random_models import random_table
 
 from engine.artifact.ids import build_id_arrays
-from engine.artifact.layout import MOVIE_COUNTS, VECTOR_INDEX_FILE
+from engine.artifact.layout import MOVIE_COUNTS, REJECTED_FILE, VECTOR_INDEX_FILE
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.variants import build_variant_arrays
 from engine.config.sections import Config
@@ -17,6 +17,7 @@ from engine.model.scorer import Model
 from engine.model.values import Blend
 from indexes.faiss_index import FlatIndex
 from pipelines.export.catalogue import write_catalogue
+from pipelines.work.output import plain_path, write_table
 
 NUM_MOVIES, DIM = 400, 8
 
@@ -109,10 +110,15 @@ def write_index(
                 writer.add_array(name, array)
             writer.add_array(MOVIE_COUNTS, counts)
         write_catalogue(connection, writer)
-        FlatIndex.build(model.relevance.movie_vectors).save(writer.path_for(VECTOR_INDEX_FILE))
+        with plain_path(writer.path_for(VECTOR_INDEX_FILE)) as path:
+            FlatIndex.build(model.relevance.movie_vectors).save(path)
+        rejected = "'review' as kind, 'a.json' as file, 1::bigint as line, 'no JSON' as reason, '{' as text"
+        write_table(connection.sql(f"select {rejected}"), writer.path_for(REJECTED_FILE))
         writer.add_section("model", model.section())
         writer.add_section("search", {"num_candidates": num_candidates, "kind": "flat"})
         writer.add_section("config", Config().to_dict())
         writer.add_section("audit", {"recall": 1.0})
-        writer.add_section("counts", {"reviewers": num_reviewers, "movies": NUM_MOVIES})
+        writer.add_section(
+            "counts", {"reviews": int(counts.sum()), "reviewers": num_reviewers, "movies": NUM_MOVIES}
+        )
     return directory

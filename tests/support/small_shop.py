@@ -8,7 +8,6 @@ import numpy as np
 from random_models import BLEND, random_model
 
 from engine.artifact.ids import IdTable, build_id_arrays
-from engine.artifact.layout import CATALOGUE_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
@@ -95,7 +94,7 @@ def open_shop(directory: Path) -> World:
     counts = generator.geometric(0.05, NUM_MOVIES)
     movies = random_movies(generator, films, counts)
     artifact = write_movies(movies, directory)
-    catalogue = Catalogue(artifact.file(CATALOGUE_FILE))
+    catalogue = Catalogue(artifact)
     index = ExactIndex(model.relevance.movie_vectors)
     makers = [
         ListMaker(

@@ -120,7 +120,7 @@ def test_damaged_strongest_movies_are_said(index: Path, monkeypatch: pytest.Monk
     rebuild_index(index, kind="ivf", recall=0.4)
     path = Artifact.open(index).file(STRONGEST_FILE)
     path.write_bytes(b"x" * path.stat().st_size)
-    with pytest.raises(ArtifactCorruptError, match=r"strongest vectors .* build the index again"):
+    with pytest.raises(ArtifactCorruptError, match=r"strongest\.npy is not an array"):
         Engine.load(index).list_columns(np.arange(3, dtype=np.int64), 10)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.options import INDEX, JSON, TITLE, VERBOSE, K, flag
+from engine.cli.options import INDEX, JSON, TITLE, VERBOSE, K, flag, option
 from engine.cli.output import print_answers, print_fields, print_summary, print_table, say_if_retrain
 from engine.cli.terminal import print_json, say
 from engine.cli.title_option import movie_id_of
@@ -27,17 +27,24 @@ _BAR = 30
     params=[
         INDEX,
         flag(["--verify"], help="Read every file of the index and compare its checksum."),
+        option(
+            ["--expect"],
+            metavar="SHA256",
+            help="Refuse the index unless its digest is this one; reads every file, as --verify does.",
+        ),
         *(JSON, VERBOSE),
     ]
 )
-def info(index: Path, verify: bool, as_json: bool) -> None:
+def info(index: Path, verify: bool, expect: str | None, as_json: bool) -> None:
     """Show what an index was built from, and how good the recommendations from the index are."""
     from engine.artifact.reader import Artifact
+    from engine.opened import OpenedIndex
 
-    artifact = Artifact.open(index)
+    artifact = Artifact.open(index, expect=expect)
+    verify = verify or expect is not None
     if verify:
-        artifact.verify()
-    facts = {"location": str(artifact.build_directory), **artifact.manifest}
+        OpenedIndex(artifact).verify()
+    facts = {"location": str(artifact.build_directory), "digest": artifact.digest, **artifact.manifest}
     say_if_retrain(facts)
     if as_json:
         print_json(facts | ({"verified": True} if verify else {}))

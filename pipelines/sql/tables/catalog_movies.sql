@@ -10,11 +10,11 @@ with final as (
         description,
         brand,
         price::double as price,
-        rank,
-        year,
+        rank::integer as rank,
+        year::integer as year,
         date,
-        movie_count,
-        average_rating
+        movie_count::integer as movie_count,
+        average_rating::double as average_rating
     from movies
 )
 select * from final

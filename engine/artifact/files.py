@@ -1,0 +1,104 @@
+"""Opens files of an index so that no link, pipe or device is followed, and keeps the files readable.
+
+A file that is open stays readable after the name of the file was deleted. So whoever has opened an index can
+read the files of its build for as long as the program runs, also after newer builds have replaced the build.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import mmap
+import os
+import re
+import stat
+from pathlib import Path
+
+_DESCRIPTORS = next(filter(os.path.isdir, ("/proc/self/fd", "/dev/fd")), None)
+"""The directory in which the system shows the open files of a process under their numbers."""
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""With these flags, opening neither follows a link nor waits for the other end of a pipe."""
+_BLOCK = 2**20
+_PLAIN = re.compile(r"[\w /.,:+=@~-]*")
+
+
+class HeldFile:
+    """Holds a file open for reading until the object is no longer used.
+
+    Args:
+        path: the path of the file, or the name of the file in the directory `inside`.
+        inside: the number of an open directory; by default `path` is an ordinary path.
+
+    Raises:
+        OSError: the file cannot be opened, or is a link, a directory, a pipe or a device.
+    """
+
+    def __init__(self, path: Path | str, inside: int | None = None) -> None:
+        self._descriptor = -1
+        self._mapped: mmap.mmap | None = None
+        try:
+            self._descriptor = os.open(path, _FLAGS, dir_fd=inside)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise OSError(errno.ELOOP, "a file is expected, and this is a link", str(path)) from error
+            raise
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            fault = "a file is expected, and this is a directory, a pipe or a device"
+            raise OSError(errno.EINVAL, fault, str(path))
+        self.size = status.st_size
+        """The number of bytes in the file."""
+
+    def __del__(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def path(self, otherwise: Path) -> Path:
+        """Returns a path that opens the held file, or `otherwise` if there is none or the file is mapped."""
+        if _DESCRIPTORS is None or self._mapped is not None:
+            return otherwise
+        os.lseek(self._descriptor, 0, os.SEEK_SET)  # On some systems the opened path shares the position.
+        return Path(_DESCRIPTORS, str(self._descriptor))
+
+    def read(self, most: int) -> bytes:
+        """Returns the first bytes of the file, at most `most`."""
+        return os.pread(self._descriptor, most, 0)
+
+    def checksum(self) -> str:
+        """Returns the SHA-256 of the file, in hexadecimal."""
+        if self._mapped is not None:
+            return hashlib.sha256(self._mapped).hexdigest()
+        digest = hashlib.sha256()
+        place = 0
+        while block := os.pread(self._descriptor, _BLOCK, place):
+            digest.update(block)
+            place += len(block)
+        return digest.hexdigest()
+
+    def map(self) -> mmap.mmap:
+        """Maps the file into memory, read-only.
+
+        Raises:
+            ValueError: the file is empty.
+        """
+        self._mapped = mmap.mmap(self._descriptor, self.size, access=mmap.ACCESS_READ)
+        self._close()  # The mapping keeps the file open.
+        return self._mapped
+
+
+def is_plain(path: Path) -> bool:
+    """Tells whether DuckDB and FAISS take a path as it is.
+
+    DuckDB reads some characters of a path in its own way, such as `?`, and FAISS takes no path that is not
+    UTF-8.
+    """
+    return bool(_PLAIN.fullmatch(str(path.absolute())))
+
+
+def checksum(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal."""
+    return HeldFile(path).checksum()

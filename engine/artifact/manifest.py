@@ -1,0 +1,168 @@
+"""Describes what a manifest holds, and reads manifests that may be damaged or hostile.
+
+A shape describes a value: `range` a whole number, `float` a finite number, `bool` true or false, `str` a
+text, a pattern a text that the pattern matches, `None` nothing, and `object` anything. A tuple of shapes
+allows any of the shapes. `[shape]` describes a list, and `{str: shape}` names with a value each.
+`{"a": shape, "b?": shape}` describes a section with the entry "a" and perhaps the entry "b"; a section may
+hold other entries too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from engine.artifact import layout
+
+LARGEST = 16 * 1024 * 1024
+"""The largest size of a manifest, in bytes; ten thousand updates take about as much."""
+_DEEPEST = 24
+"""The largest number of sections and lists in a manifest that may be nested in each other."""
+_WHOLE = range(2**53)
+"""The whole numbers from 0 that JSON holds exactly."""
+_FIGURE = (float, None)
+
+_ACCOUNTING = {
+    **dict.fromkeys(("read", "kept", "duplicate", "filtered", "rejected"), _WHOLE),
+    "filtered_by": {str: _WHOLE},
+    "rejected_by": {str: _WHOLE},
+    "files": [{"path": str, "rows": _WHOLE}],
+    "truncated": [str],
+}
+_UPDATES = {
+    "retrain": bool,
+    "reason": (str, None),
+    "history": [{"added": _WHOLE, "replaced": _WHOLE, "new_reviewers": _WHOLE}],
+    "trained_on": {"reviews": _WHOLE},
+}
+_SHAPE: dict[str, Any] = {
+    layout.FILES_ENTRY: {str: {"size": _WHOLE, "sha256": re.compile("[0-9a-f]{64}")}},
+    layout.PACKAGE_ENTRY: str,
+    layout.BUILD_ENTRY: str,
+    layout.CREATED_ENTRY: str,
+    f"{layout.MODEL_SECTION}?": {
+        "recency_power": float,
+        "max_history": range(1, 2**31),
+        "rating_levels": [float],
+        "num_rating_layers": range(100),
+        "has_linear_neighbours": bool,
+        "blend": {str: float},
+    },
+    f"{layout.SEARCH_SECTION}?": {"num_candidates": range(1, 2**31)},
+    f"{layout.COUNTS_SECTION}?": {"reviews?": _WHOLE, "reviewers?": _WHOLE},
+    f"{layout.AUDIT_SECTION}?": {},
+    f"{layout.CONFIG_SECTION}?": {},
+    f"{layout.COLD_SECTION}?": {"slopes": {str: float}},
+    f"{layout.UPDATES_SECTION}?": _UPDATES,
+    f"{layout.ACCOUNTING_SECTION}?": _ACCOUNTING,
+    f"{layout.METRICS_SECTION}?": {str: {str: _FIGURE}},
+    f"{layout.BASELINES_SECTION}?": {"left_out?": (str, None)},
+    f"{layout.SENTIMENT_SECTION}?": {"with_sentiment": _WHOLE},
+    f"{layout.CALIBRATION_SECTION}?": [{"mean_predicted": float, "share_liked": float, "count": _WHOLE}],
+    f"{layout.TRAINING_SECTION}?": {
+        "rounds?": {str: _WHOLE},
+        "curves?": {str: {str: [_FIGURE]}},
+    },
+}
+"""The shape of a manifest."""
+_NEEDED_BY = {
+    layout.VECTOR_INDEX_FILE: (layout.MODEL_SECTION, layout.SEARCH_SECTION, layout.COUNTS_SECTION),
+    layout.REPORT_FILE: (
+        *(layout.ACCOUNTING_SECTION, layout.METRICS_SECTION, layout.CALIBRATION_SECTION),
+        *(layout.TRAINING_SECTION, layout.AUDIT_SECTION),
+    ),
+}
+"""The sections that a manifest must have if the build holds a file."""
+
+
+def parse_manifest(content: bytes) -> dict[str, Any]:
+    """Parses a manifest of any format version.
+
+    Raises:
+        ValueError: the content is not a JSON object with a format version.
+    """
+    try:
+        manifest = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is not JSON") from error
+    if not isinstance(manifest, dict) or layout.VERSION_ENTRY not in manifest:
+        raise ValueError("has no format version")
+    return manifest
+
+
+def check_manifest(manifest: dict[str, Any]) -> None:
+    """Checks that a manifest of the current format version has the right shape.
+
+    Raises:
+        ValueError: an entry is missing, has the wrong type or is out of range.
+    """
+    if fault := _fault(manifest, _SHAPE, ""):
+        raise ValueError(fault)
+    for name in manifest[layout.FILES_ENTRY]:
+        if not layout.is_file_name(name):
+            raise ValueError(f"names a file {name[:60]!r}, which no index holds")
+        for section in _NEEDED_BY.get(name, ()):
+            if section not in manifest:
+                raise ValueError(f"has no section {section}")
+
+
+def _fault(value: Any, shape: Any, name: str, left: int = _DEEPEST) -> str | None:
+    """Finds the first place where a value does not have a shape; returns the fault as the end of a sentence.
+
+    `name` is the place of the value in the manifest, such as "model.blend". `left` is the number of sections
+    and lists that may be nested in the value.
+    """
+    if left == 0:
+        return f"nests {name[:60]} too deeply"
+    if isinstance(shape, tuple):
+        faults = [_fault(value, one, name, left) for one in shape]
+        return None if None in faults else faults[0]
+    if isinstance(shape, dict) and not isinstance(value, dict):
+        return f"has {_shown(value)} for {name}, not a section"
+    if isinstance(shape, list) and not isinstance(value, list):
+        return f"has {_shown(value)} for {name}, not a list"
+    if shape is not object and isinstance(value, dict | list) and not isinstance(shape, type(value)):
+        return f"has {_shown(value)} for {name}, not a single value"
+    if isinstance(value, dict):
+        shapes = shape if isinstance(shape, dict) else {}
+        for entry in shapes:
+            if entry is not str and not entry.endswith("?") and entry not in value:
+                return f"has no {name}{entry}" if not name else f"has no {name}.{entry}"
+        for entry, part in value.items():
+            inner = shapes.get(entry, shapes.get(f"{entry}?", shapes.get(str, object)))
+            if fault := _fault(part, inner, f"{name}.{entry}" if name else entry, left - 1):
+                return fault
+        return None
+    if isinstance(value, list):
+        (inner,) = shape if isinstance(shape, list) else (object,)
+        faulty = (_fault(part, inner, name, left - 1) for part in value)
+        return next((fault for fault in faulty if fault), None)
+    return _fault_of_scalar(value, shape, name)
+
+
+def _fault_of_scalar(value: Any, shape: Any, name: str) -> str | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and not (abs(value) < 2**64 and math.isfinite(value)):
+        return f"has {_shown(value)} for {name}, which is no finite number"
+    if isinstance(shape, range) and not (isinstance(value, int) and is_number and value in shape):
+        return f"has {_shown(value)} for {name}, not a whole number from {shape[0]} to {shape[-1]:,}"
+    if shape is float and not is_number:
+        return f"has {_shown(value)} for {name}, not a number"
+    if shape is bool and not isinstance(value, bool):
+        return f"has {_shown(value)} for {name}, not true or false"
+    if shape is str and not isinstance(value, str):
+        return f"has {_shown(value)} for {name}, not a text"
+    if shape is None and value is not None:
+        return f"has {_shown(value)} for {name}, not null"
+    if isinstance(shape, re.Pattern) and not (isinstance(value, str) and shape.fullmatch(value)):
+        return f"has {_shown(value)} for {name}, not a checksum"
+    return None
+
+
+def _shown(value: Any) -> str:
+    for kind, name in ((dict, "a section"), (list, "a list"), (str, "a text")):
+        if isinstance(value, kind):
+            return name
+    return "null" if value is None else str(value)[:20]
