@@ -25,6 +25,7 @@ from engine.config.values import size_in_bytes
 from engine.errors import ConfigError
 from pipelines.building.survey import Survey, survey
 from pipelines.reading.staging import LEAST_FOR_READING
+from pipelines.text.spool import is_read_once
 
 SMALL = 64_000_000
 """The total size of the files, in bytes, up to which a build starts without an estimate of its memory and
@@ -176,14 +177,16 @@ def check_plan(
     """Raises ConfigError if a build is estimated to need more memory or disk space than the machine has.
 
     A build is not checked if all files together have at most `SMALL` bytes. A build with the setting
-    `ingest.where` is not checked, because the share of the reviews that the condition keeps is unknown.
+    `ingest.where` is not checked, because the share of the reviews that the condition keeps is unknown. A
+    build from a pipe is not checked, because a pipe can be read only once.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
     """
     if config is not None and config.ingest.where is not None:
         return
-    if sum(Path(path).stat().st_size for path in [*reviews, *metadata] if Path(path).is_file()) <= SMALL:
+    files = [Path(path) for path in [*reviews, *metadata]]
+    if any(map(is_read_once, files)) or sum(path.stat().st_size for path in files if path.is_file()) <= SMALL:
         return
     plan = plan_build(reviews, output=output, metadata=metadata, config=config)
     if plan.faults:

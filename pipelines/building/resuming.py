@@ -15,6 +15,7 @@ from engine.artifact.writer import live_build
 from engine.config.sections import Config
 from engine.config.values import to_mapping
 from engine.errors import ConfigError, EngineError, SourceError
+from pipelines.text.spool import is_read_once
 from pipelines.work.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,9 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
 
 
 def _signature(path: Path) -> list[Any]:
-    """Returns a file's path, size and time of the last change; only the path if the file is missing."""
+    """Returns a file's path, size and time of the last change; only the path if no regular file is there."""
+    if is_read_once(path):
+        return [str(path)]
     try:
         facts = path.stat()
     except OSError:

@@ -19,6 +19,7 @@ from engine.config.sections import IngestConfig
 from engine.errors import SourceError
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
+from pipelines.text.spool import readable_files
 from pipelines.text.streams import TextStream
 from pipelines.work.database import add_functions, run, work_database
 
@@ -72,12 +73,14 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
         SourceError: a file is missing, unreadable, or of no format that we know.
         ConfigError: `config.columns` does not fit a table.
     """
-    sources = [inspect_source(path, config.format) for path in reviews]
     beside = [] if metadata else list(filter(None, map(movie_file_beside, reviews)))
-    others = [inspect_source(path) for path in [*metadata, *beside]]
     counts = dict.fromkeys(("rows", "bytes", "reviewers", "movies"), 0.0)
     sampled_bytes, seconds = 0, 0.0
     with temporary_folder() as scratch:
+        files = readable_files([*reviews, *metadata, *beside], scratch)
+        sources = [inspect_source(path, config.format, file) for path, file in files[: len(reviews)]]
+        others = [inspect_source(path, file=file) for path, file in files[len(reviews) :]]
+        num_bytes = sum(source.size for source in [*sources, *others])
         for number, source in enumerate(sources):
             started = time.perf_counter()
             sample = _take_sample(source, scratch / f"sample-{number}")
@@ -92,7 +95,7 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
     movies = min(counts["movies"], num_described or counts["movies"])
     rows = round(counts["rows"])
     return Survey(
-        num_bytes=sum(source.size for source in [*sources, *others]),
+        num_bytes=num_bytes,
         num_plain_bytes=round(plain),
         num_reviews=rows,
         num_reviewers=min(round(counts["reviewers"]), rows // config.min_reviews_per_reviewer),

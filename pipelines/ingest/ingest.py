@@ -31,7 +31,8 @@ from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
 from pipelines.reading.staging import limited_memory, memory_for_reading
-from pipelines.work.database import add_functions, count_rows, run, run_checks, storage_errors
+from pipelines.text.spool import readable_files
+from pipelines.work.database import add_functions, count_rows, folder_of, run, run_checks, storage_errors
 from pipelines.work.progress import progress_of_files
 
 if TYPE_CHECKING:
@@ -98,8 +99,9 @@ def ingest(
     condition_columns: frozenset[str] = frozenset()
     if config.where is not None:
         condition_columns = check_filter(database, config.where, WHERE_COLUMNS)
-    review_sources = [inspect_source(Path(path), config.format) for path in reviews]
-    metadata_sources = [inspect_source(path) for path in _metadata_files(reviews, metadata)]
+    files = readable_files([*map(Path, reviews), *_metadata_files(reviews, metadata)], folder_of(database))
+    review_sources = [inspect_source(path, config.format, file) for path, file in files[: len(reviews)]]
+    metadata_sources = [inspect_source(path, file=file) for path, file in files[len(reviews) :]]
     config = replace(config, memory_limit=memory_for_reading([*review_sources, *metadata_sources], config))
     with limited_memory(database, config.memory_limit):
         add_functions(database)

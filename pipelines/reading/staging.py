@@ -18,7 +18,7 @@ from engine.errors import DataError, SourceError
 from pipelines.reading.sources import Source
 from pipelines.text.documents import DocumentReader
 from pipelines.text.lines import BLOCK_SIZE, BlockReader
-from pipelines.work.database import add_functions, count_rows, open_cursor
+from pipelines.work.database import add_functions, count_rows, folder_of, open_cursor
 from pipelines.work.parallel import read_ahead
 
 if TYPE_CHECKING:
@@ -198,15 +198,12 @@ def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
     Raises:
         DataError: no file can be written beside the database file.
     """
-    [(path,)] = database.execute(
-        "select path from duckdb_databases() where database_name = current_database()"
-    ).fetchall()
-    beside = Path(path).parent if path else None
+    beside = folder_of(database)
     try:
         with tempfile.TemporaryDirectory(prefix=".staging-", dir=beside) as folder:
             yield Path(folder)
     except OSError as error:
-        raise DataError(f"Cannot write to {beside or tempfile.gettempdir()}: {error.strerror}.") from error
+        raise DataError(f"Cannot write to {beside}: {error.strerror}.") from error
 
 
 def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:

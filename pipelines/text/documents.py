@@ -22,8 +22,10 @@ VALUES = "*"
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _STRINGS = re.compile(_STRING.encode(), re.DOTALL)
+_CLOSED = re.compile(rf"""(?:[^"']++|{_STRING})*+""".encode(), re.DOTALL)
+"""Finds the text up to a string that does not end."""
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_TOKENS = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
+_TOKENS = re.compile(rf"""{_STRING}|[\[\]{{}}"']""", re.DOTALL)
 _GAP = re.compile(r"[\s,\ufeff]*")
 _LITERAL = re.compile(r"\{\s*u?'")
 _LIST = re.compile(r"""(["'])(\w+)\1\s*:\s*(?=\[\s*\{)""")
@@ -88,6 +90,8 @@ def _end_of_value(text: str, start: int) -> int | None:
     """Returns the place behind the object or list that starts at a place, or None if it does not end."""
     depth = 0
     for token in _TOKENS.finditer(text, start):
+        if token[0] in "\"'":
+            return None  # a string that does not end
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
         if depth <= 0:
             return token.end()
@@ -290,11 +294,12 @@ class _Counted:
     def add(self, piece: bytes) -> None:
         """Counts the objects that start in the next piece of the text, alone or in a list."""
         data = self._rest + piece
-        outside = _STRINGS.sub(b"", data)
+        closed = _CLOSED.match(data)
+        end = closed.end() if closed else 0
         # A string that does not end yet is looked at again together with the next piece.
-        place = min((at for at in map(outside.find, (b'"', b"'")) if at >= 0), default=len(outside))
-        self._rest = data[len(data) - len(outside) + place :]
-        brackets = np.frombuffer(outside[:place].translate(None, _NOT_BRACKETS), dtype=np.uint8)
+        self._rest = data[end:]
+        outside = _STRINGS.sub(b"", data[:end]).translate(None, _NOT_BRACKETS)
+        brackets = np.frombuffer(outside, dtype=np.uint8)
         if not len(brackets):
             return
         steps = np.where((brackets == ord("{")) | (brackets == ord("[")), 1, -1)

@@ -130,7 +130,7 @@ def to_utf8(data: bytes) -> tuple[bytes, int]:
     A line that is not UTF-8 is read as Windows-1252, whatever the encoding of the other lines.
     """
     try:
-        codecs.utf_8_decode(data)
+        codecs.utf_8_decode(data, "strict", True)
     except UnicodeDecodeError:
         if b"\n" not in data:
             return codecs.charmap_decode(data, "strict", _WINDOWS)[0].encode("utf-8"), 1

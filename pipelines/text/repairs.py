@@ -72,7 +72,7 @@ def parse(text: str) -> Any:
 
 
 def _integer(text: str) -> int | str:
-    return int(text) if len(text) <= _LONGEST_INTEGER else text
+    return int(text) if len(text.lstrip("-")) <= _LONGEST_INTEGER else text
 
 
 def _number(text: str) -> float | str:

@@ -33,7 +33,8 @@ from pipelines.ingest.accounting import require_usable_metadata
 from pipelines.reading.links import scrape_links
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.sources import inspect_source
-from pipelines.work.database import add_functions, run, storage_errors, work_database
+from pipelines.text.spool import readable_files
+from pipelines.work.database import add_functions, folder_of, run, storage_errors, work_database
 
 if TYPE_CHECKING:
     import duckdb
@@ -147,7 +148,8 @@ def _read_metadata(
     database: duckdb.DuckDBPyConnection, before: OpenedIndex, metadata: Sequence[Path], config: Config
 ) -> MoviesAccount:
     """Fills the table `movies` with the index's movies and new movies, sorted by id, and counts the lines."""
-    sources = [inspect_source(path) for path in metadata]
+    files = readable_files(metadata, folder_of(database))
+    sources = [inspect_source(path, file=file) for path, file in files]
     add_functions(database)
     run(database, "staging/create_staging")
     run(database, "staging/reviewed_movies")

@@ -84,6 +84,14 @@ def open_cursor(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
     return cursor
 
 
+def folder_of(database: duckdb.DuckDBPyConnection) -> Path:
+    """Returns the folder of the file of a database, which has room for the data."""
+    [(path,)] = database.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchall()
+    return Path(path).parent if path else Path(gettempdir())
+
+
 def read_sql(name: str) -> str:
     """Returns the text of the SQL file `pipelines/sql/<name>.sql`, for a name such as "checks/core_holds"."""
     return resources.files("pipelines.sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,128 @@
+"""Copies sources that can be read only once, such as pipes and standard input, to files on the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from itertools import compress
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.errors import DataError, SourceError
+from pipelines.text.kinds import form_of
+
+_STANDARD_INPUT = Path("-")
+_CHUNK = 1 << 20
+_SPARE = 256 << 20
+"""The bytes of disk that a copy leaves free, so that a source without an end does not fill the disk."""
+
+
+class Given(NamedTuple):
+    """Holds the name of a source, and the file that holds the source's bytes."""
+
+    path: Path
+    """The source as the user named it, for messages."""
+    file: Path
+    """The file to read: the file at `path`, or a copy of a source that can be read only once."""
+
+
+def is_read_once(path: Path) -> bool:
+    """Tells whether a path is a pipe, a device or standard input, which can be read only once."""
+    if path == _STANDARD_INPUT:
+        return True
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def readable_files(paths: Sequence[Path], folder: Path) -> list[Given]:
+    """Returns a file for each path, after copying sources that can be read only once into the folder.
+
+    The path "-" stands for standard input. The caller deletes the folder.
+
+    Raises:
+        SourceError: a source cannot be read, or two paths name one source that can be read only once.
+        DataError: a copy does not fit on the disk.
+    """
+    once = [is_read_once(path) for path in paths]
+    seen: set[tuple[int, int]] = set()
+    for path in compress(paths, once):
+        identity = _identity(path)
+        if identity in seen:
+            raise SourceError(
+                f"{_name(path)} is given twice, but can be read only once; save it to a file, and give that "
+                "file twice.",
+                path=path,
+            )
+        seen.add(identity)
+    pairs = zip(paths, once, strict=True)
+    return [
+        Given(_name(path), _copy(path, folder)) if copied else Given(path, path) for path, copied in pairs
+    ]
+
+
+def _name(path: Path) -> Path:
+    return Path("standard input") if path == _STANDARD_INPUT else path
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    if path == _STANDARD_INPUT and sys.stdin is None:
+        raise SourceError("Cannot read standard input: it is closed.", path=_name(path))
+    try:
+        facts = os.fstat(0) if path == _STANDARD_INPUT else path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return facts.st_dev, facts.st_ino
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    return SourceError(f"Cannot read {_name(path)}: {error.strerror}.", path=_name(path))
+
+
+def _copy(path: Path, folder: Path) -> Path:
+    name, source = _name(path), _open(path)
+    number, target = tempfile.mkstemp(prefix=".source-", dir=folder)
+    with os.fdopen(source, "rb"), os.fdopen(number, "wb") as writable:
+        is_device = stat.S_ISCHR(os.fstat(source).st_mode) and not os.isatty(source)
+        num_bytes = 0
+        while chunk := _read(path, source):
+            _write(name, writable.fileno(), chunk, folder)
+            if is_device and num_bytes < _CHUNK <= num_bytes + len(chunk):
+                form_of(name, Path(target))  # Refuses a device such as /dev/zero before the disk is full.
+            num_bytes += len(chunk)
+    return Path(target)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.dup(0) if path == _STANDARD_INPUT else os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _read(path: Path, source: int) -> bytes:
+    try:
+        return os.read(source, _CHUNK)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _write(name: Path, target: int, chunk: bytes, folder: Path) -> None:
+    reason = "no space is left"
+    try:
+        fits = shutil.disk_usage(folder).free > _SPARE
+        while fits and chunk:
+            chunk = chunk[os.write(target, chunk) :]
+    except OSError as error:
+        fits, reason = False, str(error.strerror)
+    if not fits:
+        raise DataError(
+            f"{name} can be read only once, and a copy of it does not fit into {folder}: {reason}; free some "
+            "space, or save it to a file on a larger disk."
+        )
