@@ -49,7 +49,7 @@ READING_OPTIONS = (
     option(["--since"], metavar="DATE", help="Keep only reviews from this day on, YYYY-MM-DD."),
     option(["--until"], metavar="DATE", help="Keep only reviews up to and including this day, YYYY-MM-DD."),
     flag(["--verified-only"], help="Keep only reviews of verified purchases."),
-    flag(["--allow-truncated"], help="Go on with what can be read of a gzip file that ends too early."),
+    flag(["--allow-truncated"], help="Go on with what can be read of a compressed file that ends too early."),
     option(
         ["--memory-limit"],
         metavar="SIZE",

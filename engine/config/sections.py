@@ -82,8 +82,8 @@ class IngestConfig(_Section):
     reviewers and movies is left. Raise `min_reviews_per_movie` to train without rarely reviewed movies; at 1
     no movie is dropped."""
     allow_truncated: bool = False
-    """Build from the readable part of a gzip file that ends too early. Turn `allow_truncated` on when the
-    rest of the file is lost."""
+    """Build from the readable part of a compressed file that ends too early. Turn `allow_truncated` on when
+    the rest of the file is lost."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
     """Memory that DuckDB may use before spilling to disk; small files are read with less memory. Lower
     `memory_limit` on a small machine; raise it when DuckDB spills to disk."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate, compress, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pipelines.reading.shapes import record_test
@@ -23,7 +24,7 @@ _FIELD_END = "\x1f"
 """ASCII's unit separator, which separates the fields of a record whose quotes were removed."""
 _RECORD_END = "\x1e"
 """ASCII's record separator, which separates records that may contain line breaks."""
-_SEPARATORS = re.compile(f"[\0{_RECORD_END}{_FIELD_END}]")
+_SEPARATORS = ("\0", _RECORD_END, _FIELD_END)
 """Characters that become replacement characters, since they would divide a record at the wrong place."""
 _MOST_LINES = 1_000
 """The most lines of one record; a quote that is still open after so many lines does not enclose a field."""
@@ -79,8 +80,9 @@ class RecordReader:
         first_line = 1
         for block in self.blocks:
             text = block.data.decode("utf-8")
-            if _SEPARATORS.search(text):
-                text = _SEPARATORS.sub("\ufffd", text)
+            for separator in _SEPARATORS:
+                if separator in text:
+                    text = text.replace(separator, "\ufffd")
             if not rest:
                 num_skipped = max(0, self.source.header_line + 1 - block.first_line)
                 first_line = block.first_line + num_skipped
@@ -112,40 +114,58 @@ class RecordReader:
         together with the lines that follow. If `more` is false, no line follows.
         """
         lines = io.StringIO(text, newline="\n").readlines()
-        if not lines:
-            return [], first_line, ""
-        try:
-            rows = list(self._csv(lines))
-        except csv.Error:
-            rows = []
-        # Most often each line is one record, and all quotes are as they should be.
-        if len(rows) == len(lines) and set(map(len, rows)) == {self.source.num_fields}:
-            joined = _RECORD_END.join(map(_FIELD_END.join, rows))
-            return [Records(joined, first_line)], first_line + len(lines), ""
-        numbers, records, end = self._split_slowly(lines, more=more)
+        numbers, records = self._split_fast(lines)
+        end = numbers.pop()
+        if end < len(lines):
+            end = self._split_slowly(lines, end, numbers, records, more=more)
         found = []
         if records:
-            numbers = [first_line + place for place in numbers]
-            joined = _RECORD_END.join(map(_FIELD_END.join, records))
-            found = [Records(joined, numbers[0], numbers)]
+            is_plain = len(records) == len(lines)
+            at = None if is_plain else [first_line + number for number in numbers]
+            found = [Records(_RECORD_END.join(records), at[0] if at else first_line, at)]
         return found, first_line + end, "".join(lines[end:])
 
-    def _split_slowly(self, lines: list[str], *, more: bool) -> tuple[list[int], list[list[str]], int]:
-        """Returns the first line and the fields of each record, and the place of the first undecided line."""
-        numbers: list[int] = []
-        records: list[list[str]] = []
-        place = 0
+    def _split_fast(self, lines: list[str]) -> tuple[list[int], list[str]]:
+        """Splits lines up to the first doubtful one.
+
+        Returns the places of the lines on which records begin and, as one more, the place of the line behind
+        the last record. Returns the records without quotes too.
+        """
+        rows: list[list[str]] = []
+        with suppress(csv.Error):
+            rows += self._csv(lines)
+        records = list(map(_FIELD_END.join, rows))
+        breaks = list(map(str.count, records, repeat("\n")))
+        starts = list(accumulate((1 + count for count in breaks), initial=0))
+        num_fields, good = self.source.num_fields, len(rows)
+        if set(map(len, rows)) - {num_fields}:
+            good = next(place for place, fields in enumerate(rows) if len(fields) != num_fields)
+        for place in compress(range(good), breaks):
+            start, end = starts[place], starts[place + 1]
+            if not self._is_one(lines, start, end):
+                good = place
+                break
+            self._note(lines[start + 1 : end])
+        return starts[: good + 1], records[:good]
+
+    def _split_slowly(
+        self, lines: list[str], place: int, numbers: list[int], records: list[str], *, more: bool
+    ) -> int:
+        """Splits the lines from a place on, and adds to the numbers and the records of `_split_fast`.
+
+        Returns the place of the first line whose record is undecided.
+        """
 
         def add(start: int, end: int, fields: list[str]) -> None:
             numbers.append(start)
-            records.append(fields)
-            self.num_continued += sum(1 for line in lines[start + 1 : end] if line.strip(BLANKS))
+            records.append(_FIELD_END.join(fields))
+            self._note(lines[start + 1 : end])
 
         while place < len(lines):
             # The CSV reader is started anew behind each line whose quotes are not as they should be.
             reader = self._csv(map(lines.__getitem__, range(place, len(lines))))
             start = place
-            try:
+            with suppress(csv.Error):
                 for fields in reader:
                     end = place + reader.line_num
                     right = self._right(fields)
@@ -157,16 +177,17 @@ class RecordReader:
                     else:
                         break
                     start = end
-            except csv.Error:
-                pass
             if start == len(lines):
                 break
             taken = self._take(lines, start, more=more)
             if taken is None:
-                return numbers, records, start
+                return start
             fields, place = taken
             add(start, place, fields)
-        return numbers, records, len(lines)
+        return len(lines)
+
+    def _note(self, continued: Sequence[str]) -> None:
+        self.num_continued += sum(1 for line in continued if line.strip(BLANKS))
 
     def _take(self, lines: list[str], start: int, *, more: bool) -> tuple[list[str], int] | None:
         """Reads a record that begins on a line with a doubtful quote.

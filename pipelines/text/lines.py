@@ -19,7 +19,7 @@ from pipelines.text.streams import MAX_LINE, PLAIN, TextForm, TextStream
 BLOCK_SIZE = 8 << 20
 """Approximate bytes of text in a block: smaller blocks need more SQL statements, larger ones more memory."""
 
-_MAYBE_BLANK = re.compile(rb"\A\s|\n\s")
+_MAYBE_BLANK = re.compile(rb"\n\s")
 """Finds a line that is blank or begins with whitespace; most files have no such line."""
 _ENDS = re.compile(rb"\r+\n")
 _WINDOWS = "".join(
@@ -89,21 +89,23 @@ class BlockReader:
                     line=line,
                 )
             if end:
-                yield self._block(line, data[:end])
-                line += data.count(b"\n", 0, end)
+                block, num_lines = self._block(line, data[:end])
+                yield block
+                line += num_lines
             rest = data[end:]
         self.truncated = stream.truncated
         if self.truncated:
             rest = rest[: rest.rfind(b"\n") + 1]
         rest = rest.rstrip(b"\r")
         if rest:
-            yield self._block(line, rest)
+            yield self._block(line, rest)[0]
 
     def _tell(self, num_bytes: int, num_lines: int) -> None:
         if self.on_read:
             self.on_read(num_bytes, num_lines)
 
-    def _block(self, first_line: int, data: bytes) -> Block:
+    def _block(self, first_line: int, data: bytes) -> tuple[Block, int]:
+        """Returns a block, and its number of lines, after counting the lines."""
         if b"\r" in data:
             data = _ENDS.sub(b"\n", data) if b"\r\r" in data else data.replace(b"\r\n", b"\n")
         block = block_of(first_line, data)
@@ -112,13 +114,13 @@ class BlockReader:
         self.num_lines += num_lines - len(block.blank)
         data, num_foreign = to_utf8(data)
         self.num_foreign += num_foreign
-        return block._replace(data=data)
+        return block._replace(data=data), num_lines
 
 
 def block_of(first_line: int, data: bytes) -> Block:
     """Returns a block of lines that are separated by line feeds, after looking for blank lines."""
     blank: list[int] = []
-    if _MAYBE_BLANK.search(data):
+    if data[:1].isspace() or _MAYBE_BLANK.search(data):
         lines = data.removesuffix(b"\n").split(b"\n")
         blank = [place for place, line in enumerate(lines) if not line.strip()]
     return Block(first_line, data, blank)

@@ -13,6 +13,8 @@ from pipelines.work.parallel import map_texts
 
 _LITERAL = re.compile(r"\s*\{\s*u?'")
 """Finds the start of an object that is written as a Python literal."""
+_LITERAL_START = 100
+"""The number of bytes that show whether a block begins with a Python literal."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NO_NUMBERS = re.compile(r"(?<=[:,\[\s])-?(?:nan|inf)(?=\s*[,}\]])")
 _LONGEST_INTEGER = 18
@@ -20,8 +22,11 @@ _LONGEST_INTEGER = 18
 
 
 def json_lines(block: Block) -> Lines:
-    """Finds the lines of a block of JSON, after converting Python literals to JSON."""
-    if b"{'" not in block.data and b"{u'" not in block.data:
+    """Finds the lines of a block of JSON, after converting Python literals if the block begins with one.
+
+    A literal further on is a doubtful line, which `repaired` converts.
+    """
+    if not _LITERAL.match(block.data[:_LITERAL_START].decode("utf-8", errors="replace")):
         return lines_of(block)
     lines = block.data.decode("utf-8").split("\n")
     places = [place for place, line in enumerate(lines) if _LITERAL.match(line)]

@@ -44,9 +44,10 @@ from engine.cli.terminal import print_json, say
 def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settings: Any) -> None:
     """Build an index from files of reviews.
 
-    REVIEWS are json lines (Amazon), MovieLens files, CSV or Parquet; plain or gzip. At the end the command
-    prints how many rows were kept, dropped and rejected, how good the recommendations are on held-out
-    reviews, and how much of the exhaustive top lists the fast search finds; the index keeps these figures.
+    REVIEWS are JSON (Amazon), MovieLens files, CSV or Parquet, plain or compressed (gzip, bzip2, xz, zip).
+    The name - stands for standard input. At the end the command prints how many rows were kept, dropped and
+    rejected, how good the recommendations are on held-out reviews, and how much of the exhaustive top lists
+    the fast search finds; the index keeps these figures.
     """
     if bool(reviews) == sample:
         raise click.UsageError("Name at least one file of reviews, or --sample, but not both.")
