@@ -114,6 +114,8 @@ class RecordReader:
         together with the lines that follow. If `more` is false, no line follows.
         """
         lines = io.StringIO(text, newline="\n").readlines()
+        if not lines:
+            return [], first_line, ""
         numbers, records = self._split_fast(lines)
         end = numbers.pop()
         if end < len(lines):
