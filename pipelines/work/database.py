@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from engine.artifact.files import is_plain
