@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Floats, Rows
 from engine.config.sections import Config, IngestConfig
-from engine.errors import DataError
+from engine.errors import DataError, SourceError
 from pipelines.dataset.copies import copy_groups, read_texts
 from pipelines.dataset.films import film_rows
 from pipelines.dataset.reviews import make_reviews, rating_levels, ratings_of, read_columns, read_reviews
@@ -24,6 +24,7 @@ from pipelines.evaluation.protocols import Fold, fold_of, make_folds
 from pipelines.evaluation.similar_movies import Pairs, read_links
 from pipelines.ingest.accounting import Accounting
 from pipelines.ingest.ingest import ingest
+from pipelines.text.spool import is_read_once
 from pipelines.work.database import work_database
 
 if TYPE_CHECKING:
@@ -135,6 +136,10 @@ def read_pairs(
         EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
         DataError: some files have ratings and others have none.
     """
+    for path in filter(is_read_once, metadata):
+        raise SourceError(
+            f"{path} can be read only once, but each file of reviews needs it; save it to a file.", path=path
+        )
     config = replace(config, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
     files = [
         _read_file(path, metadata, config, sentiment=sentiment and is_train)

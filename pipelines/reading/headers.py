@@ -60,8 +60,11 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool) ->
     )  # Excel names the delimiter in such a first line.
     num_skipped = int(said is not None and len(lines) > 1)
     first = lines[num_skipped].text
-    outside = _QUOTED.sub("", first)
+    outside = _QUOTED.sub("", "\n".join(line.text for line in lines[num_skipped:][:_MOST_HEADER_LINES]))
+    outside = outside.partition("\n")[0]
     delimiter = said[1] if said else max(_DELIMITERS, key=outside.count)
+    if delimiter not in outside and _are_spaced(lines):
+        delimiter = " "
     if delimiter not in outside:
         raise SourceError(
             f"Cannot tell the format of {source.path}: expected JSON lines, MovieLens' ratings, CSV with a "
@@ -94,6 +97,13 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool) ->
             num_fields=len(names),
         )
     return replace(source, sample=_sampled(source, lines))
+
+
+def _are_spaced(lines: Sequence[Line]) -> bool:
+    """Tells whether spaces separate fields: the lines have equally many, and numbers are among them."""
+    rows = [line.text.strip().split(" ") for line in lines[:NUM_SAMPLED]]
+    numbers = sum(any(map(_NUMBER.fullmatch, row[2:])) for row in rows)
+    return len(rows) > 1 and len(set(map(len, rows))) == 1 and numbers >= len(rows) - 1
 
 
 def _header(lines: Sequence[Line], delimiter: str) -> tuple[list[str], int]:

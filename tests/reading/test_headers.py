@@ -1,0 +1,84 @@
+"""The delimiter and the header of a table are recognised by its first lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.reading.sources import Source, inspect_source
+
+ROWS = [[f"u{n}", f"m{n % 7}", str(n % 5 + 1), str(1_400_000_000 + n)] for n in range(40)]
+HEADER = ("user_id", "item_id", "rating", "timestamp")
+
+
+def source_of(folder: Path, text: str, format: str = "auto") -> Source:
+    path = folder / "table"
+    path.write_text(text, newline="")
+    return inspect_source(path, format)
+
+
+def table(delimiter: str = ",", rows: list[list[str]] = ROWS) -> str:
+    return "".join(delimiter.join(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|", " "])
+def test_a_first_line_that_looks_like_data_is_data(
+    tmp_path: Path, delimiter: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    source = source_of(tmp_path, table(delimiter))
+    assert (source.header, source.header_line, source.num_fields) == ((), 0, 4)
+    assert source.delimiter == delimiter
+    assert source.sample == ROWS
+    if delimiter != "\t":  # MovieLens' ratings have no header, which is no surprise.
+        assert "looks like data, so the table has no header line" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row[:3] for row in ROWS],
+        [row[:2] for row in ROWS],
+        [[f"B00{n:07}", f"A{n:013}", "5.0", "1400000000"] for n in range(9)],
+        [["17", "4", "3"]],
+    ],
+)
+def test_ids_and_ratings_without_a_header(tmp_path: Path, rows: list[list[str]]) -> None:
+    assert source_of(tmp_path, table(",", rows)).sample == rows
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "user_id,item_id,rating,timestamp",
+        "who,what,how,when",
+        "0,1,2,3",
+        "customer,5,grade,2017",
+        '"user\nid","item_id",rating,timestamp',
+    ],
+)
+def test_a_header_stays_a_header(tmp_path: Path, header: str) -> None:
+    source = source_of(tmp_path, f"{header}\n{table()}")
+    assert len(source.header) == 4
+    assert source.header_line == source.num_header_lines == header.count("\n") + 1
+    assert source.sample == ROWS
+
+
+def test_a_table_that_is_said_to_have_a_header_has_one(tmp_path: Path) -> None:
+    assert source_of(tmp_path, table(), "table").header == tuple(ROWS[0])
+
+
+def test_excel_and_r_write_a_little_more(tmp_path: Path) -> None:
+    source = source_of(tmp_path, "sep=;\n" + ";".join(HEADER) + "\n" + table(";"))
+    assert (source.header, source.header_line, source.num_header_lines) == (HEADER, 2, 2)
+    rows = [[str(n), *row] for n, row in enumerate(ROWS)]
+    assert source_of(tmp_path, ",".join(HEADER) + "\n" + table(",", rows)).header == ("", *HEADER)
+
+
+def test_the_sample_holds_whole_records(tmp_path: Path) -> None:
+    text = ",".join((*HEADER, "text")) + "\n" + 'u1,m1,5,1,"one\ntwo, ""three"""\nu2,m2\nu3,m3,4,2,"odd\n'
+    assert source_of(tmp_path, text).sample == [
+        ["u1", "m1", "5", "1", 'one\ntwo, "three"'],
+        ["u3", "m3", "4", "2", '"odd'],
+    ]
