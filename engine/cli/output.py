@@ -167,6 +167,9 @@ def _judgement(answers: Sequence[Recommendation | LikelyReviewer]) -> dict[str, 
     columns: dict[str, Column] = {"relevance": "relevance"}
     if any(answer.predicted_rating is not None for answer in answers):
         columns = {"stars": _stars, "like": _chance}
+        if all(answer.predicted_rating == answer.like_probability for answer in answers):
+            # On the scale of 0 and 1, which stands for counts too, the prediction is the chance of a like.
+            del columns["stars"]
     if any(answer.because for answer in answers):
         columns["because of"] = _reasons
     return columns

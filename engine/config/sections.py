@@ -59,6 +59,10 @@ class IngestConfig(_Section):
     columns: Mapping[str, str] = field(default_factory=dict)
     """The names of the columns of a source table, by our names of the columns. Give `columns` when a table
     uses other column names, such as {"reviewer": "user", "movie": "item"}."""
+    ratings: Annotated[str, one_of("auto", "stars", "counts")] = "auto"
+    """The kind of numbers in the column of ratings: stars on a scale, or counts such as plays or hours, of
+    which the higher half are likes; with auto the numbers decide. Change `ratings` when a warning takes stars
+    for counts."""
     time_format: Annotated[str | None, TIME_FORMAT] = None
     """The way in which the files write times; by default the times of each file decide. Give `time_format`
     when a warning says that dates can be read in two ways, or that times cannot be read."""

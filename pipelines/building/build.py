@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,13 @@ def build_index(
     ):
         prepared, catalogue, features = take_in(writer, review_files, metadata_files, config, work)
         say_likes(prepared, config)
+        if prepared.like_count is not None:
+            # An update reads the kind of ratings and the least count of a like from the manifest.
+            config = replace(
+                config,
+                ingest=replace(config.ingest, ratings="counts"),
+                rating=replace(config.rating, like_rating=prepared.like_count),
+            )
         quality = measure_quality(prepared, config, work, features)
         baselines = measure_baselines(prepared, config)
         learned = training_reviews(prepared, config.sentiment)

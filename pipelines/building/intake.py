@@ -96,7 +96,7 @@ def _read(
             cold=config.cold,
         )
         write_rejected(database, writer.path_for(REJECTED_FILE))
-        prepared = read_reviews(database)
+        prepared = read_reviews(database, config)
         if config.sentiment.use:
             prepared = replace(prepared, sentiment=read_sentiment(database, threads=limits.threads))
             writer.add_section(SENTIMENT_SECTION, describe_sentiment(prepared))

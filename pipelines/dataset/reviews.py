@@ -25,6 +25,8 @@ MAX_LEVELS = 40
 ratings, the ratings are rounded to even steps."""
 
 
+COUNT_LEVELS = np.array([0, 1], dtype=np.float32)
+"""The rating levels of data with counts: 0 for a smaller count, and 1 for a like."""
 LEAST_LIKES = 0.01
 """The least share of likes, and of other reviews, below which a build or an evaluation warns."""
 
@@ -45,6 +47,8 @@ class Reviews:
         num_reviewers, num_movies: how many reviewers and movies exist, with or without reviews here.
         sentiment: float32 [num_reviews], sentiment of review texts, from -1 to 1, NaN where a text expresses
             none; None if sentiment was not asked for.
+        like_count: the least count of a like if the data has counts, such as plays, in place of ratings; the
+            levels are then COUNT_LEVELS. None if the data has ratings or nothing.
     """
 
     reviewer_rows: NDArray[np.int32]
@@ -55,6 +59,7 @@ class Reviews:
     num_reviewers: int
     num_movies: int
     sentiment: Floats | None = None
+    like_count: float | None = None
 
     def __len__(self) -> int:
         return len(self.movie_rows)
@@ -111,12 +116,15 @@ def make_reviews(
     num_reviewers: int,
     num_movies: int,
     levels: Floats | None = None,
+    like_count: float | None = None,
 ) -> Reviews:
     """Sorts arrays of reviews, each [num_reviews], by reviewer and time, and finds the rating levels.
 
     Reviews of a reviewer with equal times keep the order of the arrays. The array `ratings` is None if the
     data has no ratings, and `times`, unix seconds, is None if the data has no times. If the rating levels of
-    other reviews are given as `levels`, each rating is rounded to the nearest of these levels.
+    other reviews are given as `levels`, each rating is rounded to the nearest of these levels. If
+    `like_count` is given, the ratings are counts, and the level is 1 for a count of at least `like_count`,
+    else 0.
 
     Raises:
         DataError: all ratings are equal, so that a model cannot learn from ratings.
@@ -125,6 +133,8 @@ def make_reviews(
     if ratings is None:
         found, level_rows = np.zeros(0, np.float32), np.zeros(len(movie_rows), dtype=np.int8)
     else:
+        if like_count is not None:
+            ratings = (ratings >= like_count).astype(np.float64)
         found = rating_levels(ratings) if levels is None else levels
         level_rows = level_rows_of(ratings, found)
     order = np.lexsort((when, reviewer_rows))
@@ -136,6 +146,7 @@ def make_reviews(
         levels=found,
         num_reviewers=num_reviewers,
         num_movies=num_movies,
+        like_count=None if ratings is None else like_count,
     )
 
 
@@ -166,6 +177,8 @@ def rating_levels(ratings: NDArray[np.floating]) -> Floats:
 
 def like_rating_of(reviews: Reviews, config: Config) -> float:
     """Returns the lowest rating of a like: `rating.like_rating`, or else the default for the reviews."""
+    if reviews.like_count is not None:
+        return 1.0
     if config.rating.like_rating is not None:
         return config.rating.like_rating
     return default_like_rating(reviews.levels)
@@ -176,10 +189,12 @@ def say_likes(reviews: Reviews, config: Config) -> None:
     if not reviews.has_ratings:
         return
     like_rating = like_rating_of(reviews, config)
+    least = like_rating if reviews.like_count is None else reviews.like_count
     num_likes = int(reviews.likes(like_rating).sum())
     share = num_likes / max(len(reviews), 1)
     counted = f"{num_likes:,} of {len(reviews):,} reviews ({share:.1%})"
-    said = f"A like is a rating of {like_rating:g} or more: {counted}"
+    what = "rating" if reviews.like_count is None else "count"
+    said = f"A like is a {what} of {least:g} or more: {counted}"
     if LEAST_LIKES <= share <= 1 - LEAST_LIKES:
         logger.info("%s", said)
     else:
@@ -200,6 +215,25 @@ def default_like_rating(levels: Floats) -> float:
         return 0.0
     low, high = float(levels[0]), float(levels[-1])
     return float(levels[np.searchsorted(levels, low + 0.75 * (high - low) - 1e-6)])
+
+
+def like_count_of(
+    database: duckdb.DuckDBPyConnection, ratings: Doubles | None, config: Config
+) -> float | None:
+    """Returns the least count of a like, or None if the ratings of the work database are no counts.
+
+    The least count of a like is the setting `rating.like_rating`, or else the least count that at most half
+    of the reviews reach.
+    """
+    [(are_counts,)] = database.execute("select are_counts from rating_kind").fetchall()
+    if ratings is None or not are_counts:
+        return None
+    if config.rating.like_rating is not None:
+        return config.rating.like_rating
+    counts = np.sort(ratings)
+    middle = counts[len(counts) // 2]
+    above = counts[counts > middle]
+    return float(middle if 2 * int((counts >= middle).sum()) <= len(counts) or not len(above) else above[0])
 
 
 def read_columns(
@@ -225,20 +259,22 @@ def ratings_of(column: NDArray[Any]) -> Doubles | None:
     return None if np.ma.getmaskarray(ratings).all() else np.asarray(ratings)
 
 
-def read_reviews(database: duckdb.DuckDBPyConnection) -> Reviews:
-    """Reads all reviews from the table `reviews` of the work database.
+def read_reviews(database: duckdb.DuckDBPyConnection, config: Config) -> Reviews:
+    """Reads all reviews from the table `reviews` of the work database, with the settings of a build.
 
     Raises:
         DataError: all ratings are equal.
     """
     columns = read_columns(database, "reviewer_row, movie_row, rating")
+    ratings = ratings_of(columns["rating"])
     return make_reviews(
         np.asarray(columns["reviewer_row"]),
         np.asarray(columns["movie_row"]),
-        ratings_of(columns["rating"]),
+        ratings,
         np.asarray(columns["time"]),
         num_reviewers=count_rows(database, "reviewers"),
         num_movies=count_rows(database, "movies"),
+        like_count=like_count_of(database, ratings, config),
     )
 
 

@@ -16,7 +16,15 @@ from engine.config.sections import Config, IngestConfig
 from engine.errors import DataError, SourceError
 from pipelines.dataset.copies import copy_groups, read_texts
 from pipelines.dataset.films import film_rows
-from pipelines.dataset.reviews import make_reviews, rating_levels, ratings_of, read_columns, read_reviews
+from pipelines.dataset.reviews import (
+    COUNT_LEVELS,
+    like_count_of,
+    make_reviews,
+    rating_levels,
+    ratings_of,
+    read_columns,
+    read_reviews,
+)
 from pipelines.dataset.sentiment import read_sentiment
 from pipelines.dataset.words import read_words
 from pipelines.evaluation.given_candidates import GivenCandidates, Strings, read_candidates
@@ -60,6 +68,8 @@ class _File(NamedTuple):
     reviewer_rows: Rows
     movie_rows: Rows
     ratings: Doubles | None
+    like_count: float | None
+    """The least count of a like if the ratings are counts, else None."""
     times: NDArray[np.int64]
     texts: NDArray[np.int64]
     sentiment: Floats | None
@@ -94,7 +104,7 @@ def read_for_protocol(
         EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
     """
     with _ingested(reviews, metadata, config.ingest) as (database, accounting):
-        found = read_reviews(database)
+        found = read_reviews(database, config)
         if sentiment:
             found = replace(found, sentiment=read_sentiment(database, threads=config.ingest.threads))
         films = film_rows(_column(database, "movies", "title"))
@@ -113,7 +123,7 @@ def read_for_protocol(
 def read_pairs(
     pairs: Sequence[tuple[Path, Path]],
     metadata: Sequence[Path],
-    config: IngestConfig,
+    config: Config,
     negatives: Path | None = None,
     *,
     sentiment: bool = False,
@@ -128,7 +138,7 @@ def read_pairs(
     Args:
         pairs: a training file and a test file for each fold.
         metadata: the files with metadata of movies.
-        config: the settings for reading the files.
+        config: the settings for reading the files, and perhaps for the least rating of a like.
         negatives: a file of candidate movies for `read_candidates`; None if models rank the whole catalogue.
         sentiment: True to score the texts of the training reviews.
 
@@ -140,7 +150,8 @@ def read_pairs(
         raise SourceError(
             f"{path} can be read only once, but each file of reviews needs it; save it to a file.", path=path
         )
-    config = replace(config, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
+    every = replace(config.ingest, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
+    config = replace(config, ingest=every)
     files = [
         _read_file(path, metadata, config, sentiment=sentiment and is_train)
         for pair in pairs
@@ -155,11 +166,14 @@ def read_pairs(
     ratings = [file.ratings for file in files if file.ratings is not None]
     if ratings and len(ratings) < len(files):
         raise DataError("Some of the given files have ratings and others have none; expected the same of all")
-    levels = rating_levels(np.concatenate(ratings)) if ratings else None
+    like_count = next((file.like_count for file in files if file.like_count is not None), None)
+    levels = None
+    if ratings:
+        levels = COUNT_LEVELS if like_count is not None else rating_levels(np.concatenate(ratings))
     return EvaluationData(
         GIVEN,
         [
-            _fold(train, test, len(reviewer_ids), films, levels)
+            _fold(train, test, len(reviewer_ids), films, levels, like_count)
             for train, test in zip(files[::2], files[1::2], strict=True)
         ],
         [file.accounting for file in files],
@@ -194,7 +208,14 @@ def _words(files: Sequence[_File], movie_ids: Strings) -> csr_array:
     return csr_array(chosen @ words)
 
 
-def _fold(train: _File, test: _File, num_reviewers: int, films: Rows, levels: Floats | None) -> Fold:
+def _fold(
+    train: _File,
+    test: _File,
+    num_reviewers: int,
+    films: Rows,
+    levels: Floats | None,
+    like_count: float | None,
+) -> Fold:
     """Makes a fold of a training and a test file; rows must be positions in the sorted ids of all files."""
 
     def both(field: str) -> NDArray[Any]:
@@ -215,6 +236,7 @@ def _fold(train: _File, test: _File, num_reviewers: int, films: Rows, levels: Fl
         num_reviewers=num_reviewers,
         num_movies=len(films),
         levels=levels,
+        like_count=like_count,
     )
     if train.sentiment is not None:
         unscored = np.full(len(test.times), np.nan, np.float32)
@@ -223,18 +245,20 @@ def _fold(train: _File, test: _File, num_reviewers: int, films: Rows, levels: Fl
     return fold._replace(num_leaks=fold.num_leaks + int(twice.sum()))
 
 
-def _read_file(path: Path, metadata: Sequence[Path], config: IngestConfig, *, sentiment: bool) -> _File:
-    with _ingested([path], metadata, config) as (database, accounting):
+def _read_file(path: Path, metadata: Sequence[Path], config: Config, *, sentiment: bool) -> _File:
+    with _ingested([path], metadata, config.ingest) as (database, accounting):
         columns = read_columns(database, "reviewer_row, movie_row, rating")
+        ratings = ratings_of(columns["rating"])
         return _File(
             reviewer_ids=_ids(database, "reviewer"),
             movie_ids=_ids(database, "movie"),
             reviewer_rows=np.asarray(columns["reviewer_row"], dtype=np.int64),
             movie_rows=np.asarray(columns["movie_row"], dtype=np.int64),
-            ratings=ratings_of(columns["rating"]),
+            ratings=ratings,
+            like_count=like_count_of(database, ratings, config),
             times=np.asarray(columns["time"], dtype=np.int64),
             texts=read_texts(database),
-            sentiment=read_sentiment(database, threads=config.threads) if sentiment else None,
+            sentiment=read_sentiment(database, threads=config.ingest.threads) if sentiment else None,
             titles=_column(database, "movies", "title"),
             links=read_links(database),
             words=read_words(database),

@@ -90,7 +90,7 @@ def evaluate(
         check_output(Path(output), PAGE_SUFFIXES)
     sentiment = any(model in SIGNALS for model in models)
     if pairs:
-        data = read_pairs(pairs, metadata, config.ingest, negatives, sentiment=sentiment)
+        data = read_pairs(pairs, metadata, config, negatives, sentiment=sentiment)
     else:
         data = read_for_protocol(reviews, metadata, protocol, config, negatives, sentiment=sentiment)
     evaluation = _summed_up(list(_measure_folds(data, models, config, max_reviewers)), data, config)

@@ -19,7 +19,7 @@ from pipelines.ingest.accounting import (
     require_usable,
     require_usable_metadata,
 )
-from pipelines.ingest.ratings import reject_off_scale, warn_of_zeros
+from pipelines.ingest.ratings import judge_ratings, warn_of_zeros
 from pipelines.ingest.selection import (
     WHERE_COLUMNS,
     choose_cold_movies,
@@ -181,7 +181,7 @@ def _stage_files(
             database, reviews, config, with_text=with_text, with_numbers=with_numbers, on_read=on_read
         )
         run(database, "staging/reject_missing_ratings")
-        reject_off_scale(database)
+        judge_ratings(database, config.ratings)
         require_usable(database, reviews)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
         run(database, "staging/reviewed_movies")

@@ -1,4 +1,4 @@
-"""Rejects the ratings that lie far off the scale of all others, such as 99 for a movie that was not rated."""
+"""Tells stars from counts, and rejects stars far off the scale, such as 99 for a movie that was not rated."""
 
 from __future__ import annotations
 
@@ -20,13 +20,69 @@ _CODES = (77, 88, 97, 98, 99, 997, 998, 999, 9999, 99999, -9, -99, -999, -9999)
 """The numbers that data sets write in place of a rating."""
 _MOST_ODD = 0.02
 """The largest share of the ratings that may be off the scale without being a code."""
+_FEW_RATINGS = 20
+"""The number of ratings beside which a single rating is too large a share to be rare."""
 _FEWEST_LEVELS = 3
 """The number of different ratings that make a scale."""
+_FEWEST_COUNTS = 7
+"""The number of different ratings far above the median that make ratings counts."""
+_LEAST_SKEW = 1.25
+"""The ratio of the mean to the median from which on ratings may be counts."""
+_FAR_ABOVE = 4
+"""The multiple of the median from which on a rating is far above the median."""
 _MANY_ZEROS = 1 / 3
 """The share of zeros from which on zeros may stand for movies that were not rated."""
 
 
-def reject_off_scale(database: duckdb.DuckDBPyConnection) -> None:
+def judge_ratings(database: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Decides whether the ratings of the staged reviews are stars or counts, and rejects stars off the scale.
+
+    `kind` is the setting `ingest.ratings`. The table `rating_kind` gets one row, which tells whether the
+    ratings are counts.
+    """
+    counted = kind == "counts"
+    if kind == "auto":
+        ratings, num_rows = _count_ratings(database)
+        counted = are_counts(ratings, num_rows)
+        if counted:
+            _log.warning(
+                "The ratings are taken for counts, such as plays or hours, because they go up to %g although "
+                "half of them are at most %g. The higher half of the counts are likes, and no stars are "
+                "predicted. Say --set ingest.ratings=stars or --set ingest.ratings=counts to decide it.",
+                ratings[-1],
+                _median(ratings, num_rows),
+            )
+    database.execute("create or replace table rating_kind as select $1::boolean as are_counts", [counted])
+    if not counted:
+        _reject_off_scale(database)
+
+
+def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
+    """Tells whether ratings are counts, which are small as a rule and sometimes very large.
+
+    `ratings`, ascending and distinct, have `num_rows` rows each. They are counts if none is negative, if the
+    mean is at least 1.25 times the median, and if at least seven different ratings, in more than 2% of the
+    rows, are above four times the median. The largest rating must be at least 1.5 times the smallest of these
+    seven. Zeros are left out, because zeros may stand for movies that were not rated.
+    """
+    if not len(ratings) or ratings[0] < 0:
+        return False
+    ratings, num_rows = ratings[ratings > 0], num_rows[ratings > 0]
+    if len(ratings) <= _FEWEST_COUNTS:
+        return False
+    median = _median(ratings, num_rows)
+    far = ratings > _FAR_ABOVE * median
+    if far.sum() < _FEWEST_COUNTS or num_rows[far].sum() <= _MOST_ODD * num_rows.sum():
+        return False
+    is_skewed = np.average(ratings, weights=num_rows) >= _LEAST_SKEW * median
+    return bool(is_skewed and ratings[-1] >= 1.5 * ratings[far][0])
+
+
+def _median(ratings: Doubles, num_rows: Rows) -> float:
+    return float(ratings[np.searchsorted(num_rows.cumsum(), num_rows.sum() / 2)])
+
+
+def _reject_off_scale(database: duckdb.DuckDBPyConnection) -> None:
     """Rejects staged reviews whose rating is far off the scale of the others, and warns of the rejections."""
     ratings, num_rows = _count_ratings(database)
     odd = off_scale(ratings, num_rows)
@@ -41,6 +97,23 @@ def reject_off_scale(database: duckdb.DuckDBPyConnection) -> None:
             rest[-1],
         )
         run(database, "staging/reject_off_scale", ratings=ratings[odd].tolist())
+        ratings, num_rows = rest, num_rows[~odd]
+    _warn_of_two_scales(ratings, num_rows)
+
+
+def _warn_of_two_scales(ratings: Doubles, num_rows: Rows) -> None:
+    """Warns if many ratings are far above the others, as in files that mix stars with points up to 100."""
+    below = len(ratings) - _num_beyond(ratings, num_rows, most_odd=1.0)
+    if below < len(ratings):
+        _log.warning(
+            "%s of the ratings are %g or more, far above the others, which are %g to %g. If the high ratings "
+            'are on another scale, leave them out with --where "rating <= %g".',
+            f"{num_rows[below:].sum() / num_rows.sum():.0%}",
+            ratings[below],
+            ratings[0],
+            ratings[below - 1],
+            ratings[below - 1],
+        )
 
 
 def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
@@ -71,12 +144,16 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
         odd[kept[:num_low]] = True
 
 
-def _num_beyond(values: Doubles, num_rows: Rows) -> int:
-    """Counts the ratings at the upper end of ascending ratings that are rare and far above the others."""
+def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) -> int:
+    """Counts the ratings at the upper end of ascending ratings that are rare and far above the others.
+
+    The ratings of at most a share `most_odd` of the rows are rare.
+    """
     if len(values) <= _FEWEST_LEVELS:
         return 0
     wide = np.diff(values) > values[:-1] - values[0]
-    rare = num_rows[::-1].cumsum()[::-1][1:] <= _MOST_ODD * num_rows.sum()
+    num_beyond, total = num_rows[::-1].cumsum()[::-1][1:], num_rows.sum()
+    rare = (num_beyond <= most_odd * total) | ((num_beyond == 1) & (total > _FEW_RATINGS))
     starts = 1 + np.flatnonzero(wide & rare)
     starts = starts[starts >= _FEWEST_LEVELS]
     return int(len(values) - starts[0]) if len(starts) else 0

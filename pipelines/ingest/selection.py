@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from pipelines.work.database import count_rows, run
 
 if TYPE_CHECKING:
     import duckdb
+
+_log = logging.getLogger(__name__)
 
 PREPARED_COLUMNS = (
     *("rating", "review_time", "reviewer_id", "movie_id", "style", "reviewer_name", "review_text", "summary"),
@@ -58,6 +61,11 @@ def select_reviews(
         until=config.until,
         verified_only=config.verified_only,
     )
+    if config.since or config.until:
+        undated = count_rows(
+            database, "usable_reviews where filtered = 'since-until' and unix_review_time is null"
+        )
+        _log.info("%s reviews have no time, and fall outside --since and --until", f"{undated:,}")
     rows = database.execute("select filtered, count(*) from usable_reviews group by filtered").fetchall()
     counts = dict(rows)
     remaining = counts.pop(None, 0)

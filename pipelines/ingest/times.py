@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipelines.ingest.dates import ORDERS, Dates, read_dates
+from pipelines.ingest.dates import ORDERS, read_dates
 from pipelines.reading.sources import Source
 from pipelines.work.database import run
 
@@ -27,11 +28,19 @@ _DIGITS = {
     "years": "%Y",
 }
 """The pattern of a number that is written like a date, by the last part of the date that the number has."""
-_LEAST_SHARE = 0.95
-"""The share of a column's numbers that must fit a meaning, so that all of the column's numbers have it."""
+_LEAST_SHARE = 0.8
+"""The share of a column's numbers that must fit a meaning, so that the column is read by it."""
 _MOST_PLACES = 100_000_000
 """A number below is a place in a sequence, if most of the times of the column are such numbers."""
 _A_DAY = 86_400
+_LENGTH_SHOWN = 40
+"""The number of characters of a time that a warning shows."""
+_ADVICE = (
+    " Say how times are written with --time-format, such as --time-format %d.%m.%Y, or leave the times out "
+    "with --columns time=."
+)
+_DAY_BEFORE_MONTH = re.compile(r"\d{4}[-/.](1[3-9]|[23]\d)[-/.](0?[1-9]|1[0-2])")
+"""A date with the year first, whose second number is no month."""
 
 
 def read_times(
@@ -44,24 +53,26 @@ def read_times(
     number of usable reviews that lost their time, by reason.
     """
     lost: Counter[str] = Counter()
+    run(database, "staging/times")
     columns = (
         "select file, max(line) from staged_reviews where raw_time is not null group by file order by file"
     )
     for file, last_line in database.execute(columns).fetchall():
-        numbers = "unix"
+        numbers = None
         if not (time_format and "%" in time_format):
             numbers = _meaning_of_numbers(database, sources[file], file, time_format)
-            dates = _read_dates(database, sources[file], file, time_format)
-            database.execute("create or replace temp table date_days (text varchar, day bigint)")
-            if dates.days:
-                database.executemany("insert into date_days values (?, ?)", list(dates.days.items()))
-            for first in range(0, last_line + 1, _LINES_AT_ONCE):
-                lines = {"first": first, "last": first + _LINES_AT_ONCE - 1}
-                run(database, "staging/read_date_times", file=file, **lines)
-                run(database, "staging/read_number_times", file=file, numbers=numbers, **lines)
-            database.execute("drop table date_days")
+            _read_dates(database, sources[file], file, last_line, time_format)
+            if numbers is not None:
+                for lines in _parts(last_line):
+                    run(database, "staging/read_number_times", file=file, numbers=numbers, **lines)
         lost.update(_drop_lost(database, sources[file], file, numbers))
     return dict(lost.most_common())
+
+
+def _parts(last_line: int) -> Iterator[dict[str, int]]:
+    """Yields the first and the last line of each part of a file."""
+    for first in range(0, last_line + 1, _LINES_AT_ONCE):
+        yield {"first": first, "last": first + _LINES_AT_ONCE - 1}
 
 
 def latest_day() -> date:
@@ -71,14 +82,19 @@ def latest_day() -> date:
 
 def _meaning_of_numbers(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, time_format: str | None
-) -> str:
-    """Returns what a number in a file's column of times means, as `read_number_times` names the meanings."""
-    if time_format in ("unix", "excel"):
-        return time_format
+) -> str | None:
+    """Returns the meaning of the numbers that are left in a file's column of times, or None without numbers.
+
+    The statement `read_number_times` names the meanings.
+    """
     counted = run(database, "staging/number_times", file=file).fetchone()
     assert counted is not None
-    num_clear, num_numbers, *kinds = counted
+    num_clear, num_left, num_numbers, *kinds = counted
     counts = dict(zip((*_DIGITS, "excel", "places"), kinds, strict=True))
+    if not num_left:
+        return None
+    if time_format in ("unix", "excel"):
+        return time_format
     if not num_numbers:
         return "unix"
     for kind, pattern in _DIGITS.items():
@@ -103,10 +119,21 @@ def _meaning_of_numbers(
 
 
 def _read_dates(
-    database: duckdb.DuckDBPyConnection, source: Source, file: int, time_format: str | None
-) -> Dates:
+    database: duckdb.DuckDBPyConnection, source: Source, file: int, last_line: int, time_format: str | None
+) -> None:
+    """Reads the dates among the times of a file that are left, and warns of dates in a doubtful order."""
     found = run(database, "staging/date_texts", file=file).fetchall()
+    if not found:
+        return
     texts = {text: num_rows for text, num_rows, _ in found if text is not None}
+    reversed_dates = [example for text, _, example in found if text and _DAY_BEFORE_MONTH.fullmatch(text)]
+    if reversed_dates:
+        _log.warning(
+            "Dates such as %r in %s have the day before the month, so dates such as 2017-05-10 there may be "
+            "wrong; say --time-format %%Y-%%d-%%m, with what follows the date.",
+            reversed_dates[0],
+            source.path,
+        )
     dates = read_dates(texts, latest_day(), time_format if time_format in ORDERS else None)
     if dates.other_order:
         examples = {text: example for text, _, example in found}
@@ -123,11 +150,18 @@ def _read_dates(
         )
     elif dates.order:
         _log.info("The dates in %s are %s", source.path, dates.order)
-    return dates
+    database.execute(
+        "create or replace temp table date_days as "
+        "select unnest($texts::varchar[]) as text, unnest($days::bigint[]) as day",
+        {"texts": list(dates.days), "days": list(dates.days.values())},
+    )
+    for lines in _parts(last_line):
+        run(database, "staging/read_date_times", file=file, **lines)
+    database.execute("drop table date_days")
 
 
 def _drop_lost(
-    database: duckdb.DuckDBPyConnection, source: Source, file: int, numbers: str
+    database: duckdb.DuckDBPyConnection, source: Source, file: int, numbers: str | None
 ) -> dict[str, int]:
     """Drops the impossible times of a file, and warns of them; returns the number of reviews by reason."""
     bounds = {"earliest": 0, "latest": _MOST_PLACES - 1}
@@ -141,16 +175,14 @@ def _drop_lost(
         "and unix_review_time not between $earliest and $latest",
         {"file": file, **bounds},
     )
-    total = sum(num_rows for _, num_rows, *_ in lost)
-    reasons = "; ".join(
-        f"{num_rows:,} {reason}, first {example[:40]!r} in line {line:,}"
-        for reason, num_rows, example, line in lost
-    )
     _log.warning(
-        "%s reviews of %s lose their time, and stay without it: %s. Say how times are written with "
-        "--time-format, such as --time-format %%d.%%m.%%Y, or leave the times out with --columns time=.",
-        f"{total:,}",
+        "Dropped %s of the times in %s, and kept the reviews: %s.%s",
+        f"{sum(num_rows for _, num_rows, *_ in lost):,}",
         source.path,
-        reasons,
+        ", ".join(
+            f"{num_rows:,} {reason} (first {example[:_LENGTH_SHOWN]!r} in line {line:,})"
+            for reason, num_rows, example, line in lost
+        ),
+        _ADVICE if any(reason == "cannot be read" for reason, *_ in lost) else "",
     )
     return {reason: num_rows for reason, num_rows, *_ in lost}

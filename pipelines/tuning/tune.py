@@ -103,7 +103,7 @@ def tune(
         raise ConfigError("A search needs a time budget above 0 and at least one trial")
     with work_database(config.ingest) as database:
         ingest(database, list(reviews), list(metadata), config.ingest)
-        prepared = read_reviews(database)
+        prepared = read_reviews(database, config)
     say_likes(prepared, config)
     start_tensorflow()
     storage = output.with_suffix(".trials.sqlite")

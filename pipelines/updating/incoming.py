@@ -29,7 +29,7 @@ class Incoming:
     movie_rows: Rows
     """int64 [num_reviews], for each review the row of the movie in the index."""
     ratings: Doubles
-    """float64 [num_reviews], the rating of each review, in stars; 0 if the index has no ratings."""
+    """float64 [num_reviews], the rating or the count of each review; 0 if the index has no ratings."""
     level_rows: NDArray[np.int8]
     """int8 [num_reviews], for each review the position of the rating level nearest to the rating."""
     times: Rows
@@ -39,11 +39,14 @@ class Incoming:
     num_unknown_movies: int
 
 
-def read_incoming(database: duckdb.DuckDBPyConnection, movies: IdTable, levels: Floats) -> Incoming:
+def read_incoming(
+    database: duckdb.DuckDBPyConnection, movies: IdTable, levels: Floats, like_count: float | None = None
+) -> Incoming:
     """Reads the new reviews of an update from the work database, and leaves out reviews of unknown movies.
 
     `movies` holds the movie ids of the index. `levels` are the rating levels of the index, such as 1 to 5
-    stars, float32 [num_levels], empty if the index has no ratings.
+    stars, float32 [num_levels], empty if the index has no ratings. `like_count` is the least count of a like
+    if the index was built from counts, else None.
 
     Raises:
         DataError: the index holds none of the reviewed movies, or the index has ratings and a new review has
@@ -63,8 +66,13 @@ def read_incoming(database: duckdb.DuckDBPyConnection, movies: IdTable, levels: 
         )
     ratings, level_rows = np.zeros(len(known)), np.zeros(len(known), dtype=np.int8)
     if len(levels):
-        ratings = _checked_ratings(np.ma.asarray(columns["rating"], dtype=np.float64), levels)
-        level_rows = level_rows_of(ratings, levels)
+        given = np.ma.asarray(columns["rating"], dtype=np.float64)
+        if like_count is None:
+            ratings = _checked_ratings(given, levels)
+            level_rows = level_rows_of(ratings, levels)
+        else:
+            ratings = _require_ratings(given, "counts")
+            level_rows = (ratings >= like_count).astype(np.int8)
     numbers, places = np.unique(np.asarray(columns["reviewer_row"])[known], return_inverse=True)
     return Incoming(
         reviewer_ids=[reviewer_ids[number] for number in numbers.tolist()],
@@ -80,12 +88,7 @@ def read_incoming(database: duckdb.DuckDBPyConnection, movies: IdTable, levels: 
 
 def _checked_ratings(ratings: np.ma.MaskedArray, levels: Floats) -> Doubles:
     low, high = float(levels[0]), float(levels[-1])
-    if np.ma.getmaskarray(ratings).any():
-        raise DataError(
-            f"These reviews have no ratings, but the index was built from ratings of {low:g} to {high:g}; "
-            "give reviews with ratings"
-        )
-    values = np.asarray(ratings, dtype=np.float64)
+    values = _require_ratings(ratings, f"ratings of {low:g} to {high:g}")
     beyond = (values < low) | (values > high)
     if beyond.any():
         raise DataError(
@@ -93,6 +96,15 @@ def _checked_ratings(ratings: np.ma.MaskedArray, levels: Floats) -> Doubles:
             f"beyond those of the index, {low:g} to {high:g}; give ratings of the same scale, or build again"
         )
     return values
+
+
+def _require_ratings(ratings: np.ma.MaskedArray, built_from: str) -> Doubles:
+    if np.ma.getmaskarray(ratings).any():
+        raise DataError(
+            f"These reviews have no ratings, but the index was built from {built_from}; give reviews with "
+            "ratings"
+        )
+    return np.asarray(ratings, dtype=np.float64)
 
 
 def _read_ids(database: duckdb.DuckDBPyConnection, statement: str) -> list[str]:

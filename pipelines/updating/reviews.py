@@ -24,7 +24,7 @@ from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
 from engine.errors import ArtifactCorruptError
 from engine.opened import OpenedIndex
-from pipelines.export.versions import take_over_files, take_over_sections
+from pipelines.export.versions import settings_of, take_over_files, take_over_sections
 from pipelines.ingest.accounting import Accounting, write_rejected
 from pipelines.ingest.ingest import ingest
 from pipelines.updating.change import Change, work_out_change
@@ -109,12 +109,20 @@ def _write_version(writer: ArtifactWriter, reviews: Sequence[Path], config: Conf
     artifact = Artifact.open(writer.directory)
     before = OpenedIndex(artifact)
     before.verify()
-    limits = replace(config.ingest, min_reviews_per_reviewer=1, min_reviews_per_movie=1)
+    built_with = settings_of(artifact)
+    has_counts = built_with.ingest.ratings == "counts"
+    like_count = built_with.rating.like_rating if has_counts else None
+    limits = replace(
+        config.ingest,
+        min_reviews_per_reviewer=1,
+        min_reviews_per_movie=1,
+        ratings="counts" if has_counts else "stars",
+    )
     rating = before.model.rating
     levels = np.zeros(0, dtype=np.float32) if rating is None else rating.levels
     with work_database(limits) as database:
         accounting = ingest(database, reviews, (), limits, few=True)
-        change = work_out_change(before, read_incoming(database, before.movies, levels))
+        change = work_out_change(before, read_incoming(database, before.movies, levels, like_count))
         update = _figures(change, accounting)
         if not update["changed"]:
             raise _NothingNewError(

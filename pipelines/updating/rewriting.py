@@ -113,7 +113,11 @@ def _movie_figures(change: Change) -> _MovieFigures:
         return _MovieFigures(rows, counts, np.full(len(rows), np.nan))
     averages = np.array([card["average_rating"] or 0.0 for card in known], dtype=np.float64)
     new = incoming.ratings[counted].copy()
-    new[merged.replacing[counted]] -= rating.levels[merged.replaced_levels]
+    if settings_of(change.before.artifact).ingest.ratings == "counts":
+        # The index does not hold the replaced counts, so a replacement leaves the average as it was.
+        new[merged.replacing[counted]] = 0
+    else:
+        new[merged.replacing[counted]] -= rating.levels[merged.replaced_levels]
     sums = averages * old_counts + np.bincount(places, new, len(rows))
     return _MovieFigures(rows, counts, sums / np.maximum(counts, 1))
 

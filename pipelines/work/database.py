@@ -179,4 +179,3 @@ def add_functions(database: duckdb.DuckDBPyConnection) -> None:
         database.create_function("unescape_entities", unescape_entities, ["VARCHAR"], "VARCHAR")
     database.execute("set TimeZone = 'UTC'")
     run(database, "staging/cleaning")
-    run(database, "staging/times")

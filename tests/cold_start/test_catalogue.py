@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.config.sections import ColdConfig, IngestConfig
+from engine.config.sections import ColdConfig, Config, IngestConfig
 from pipelines.cold_start.catalogue import ColdCatalogue, read_cold_catalogue
 from pipelines.dataset.reviews import read_reviews
 from pipelines.ingest.ingest import ingest
@@ -113,9 +113,9 @@ def test_what_is_learned_from_and_accounted_for_is_as_without_them(
 ) -> None:
     reviews, metadata = write_shop(tmp_path)
     without = ingest(database, [reviews], [metadata], CONFIG)
-    before = read_reviews(database)
+    before = read_reviews(database, Config())
     accounting = ingest(database, [reviews], [metadata], CONFIG, cold=COLD)
-    after = read_reviews(database)
+    after = read_reviews(database, Config())
     assert accounting.to_dict() == without.to_dict()
     np.testing.assert_array_equal(before.movie_rows, after.movie_rows)
     assert before.num_movies == after.num_movies == NUM_MOVIES

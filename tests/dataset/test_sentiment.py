@@ -118,7 +118,7 @@ def test_each_review_gets_the_sentiment_of_its_own_text(
     path = write(tmp_path / "reviews.json", rows)
     config = IngestConfig(min_reviews_per_reviewer=1, min_reviews_per_movie=1)
     ingest(database, [path], [], config, keep_text=True)
-    reviews = read_reviews(database)
+    reviews = read_reviews(database, Config())
     sentiment = read_sentiment(database)
     texts = {(row["reviewerID"], row["asin"]): row["reviewText"] for row in rows}
     for place in range(len(reviews)):
@@ -142,7 +142,7 @@ def test_the_words_of_given_test_files_change_nothing(tmp_path: Path) -> None:
     learned = []
     for name, text in (("good", GOOD), ("bad", BAD)):
         test = write(tmp_path / f"{name}.json", [{**row, "reviewText": text} for row in rows[120:]])
-        (fold,) = read_pairs([(train, test)], (), IngestConfig(), sentiment=True).folds
+        (fold,) = read_pairs([(train, test)], (), Config(), sentiment=True).folds
         assert fold.test.sentiment is None
         learned.append(training_reviews(fold.train, SentimentConfig(use=True)).ratings)
     assert np.array_equal(*learned)

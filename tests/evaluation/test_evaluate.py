@@ -131,7 +131,7 @@ def test_given_pairs_keep_every_review_and_share_their_ids(tmp_path: Path) -> No
     test = write_ratings(
         tmp_path / "test.csv", [*rows[200:], ("A new one", "M00", 3.0, 1), ("R00", "A new one", 3.0, 1)]
     )
-    (fold,) = read_pairs([(train, test)], (), load_config().ingest).folds
+    (fold,) = read_pairs([(train, test)], (), load_config()).folds
     assert len(fold.train) == 200
     assert len(fold.test) == len(rows) - 200 + 2
     assert fold.train.num_reviewers == fold.test.num_reviewers == 41
@@ -147,7 +147,7 @@ def test_a_pair_that_is_in_both_given_files_is_no_test(tmp_path: Path) -> None:
     rows = some_rows()
     train = write_ratings(tmp_path / "train.csv", rows[:200])
     test = write_ratings(tmp_path / "test.csv", rows[190:])
-    (fold,) = read_pairs([(train, test)], (), load_config().ingest).folds
+    (fold,) = read_pairs([(train, test)], (), load_config()).folds
     assert (len(fold.train), len(fold.test), fold.num_leaks) == (200, len(rows) - 200, 10)
 
 
@@ -315,7 +315,7 @@ def test_what_metadata_says_of_movies_is_the_same_in_all_given_files(tmp_path: P
     test = write_ratings(tmp_path / "test.csv", [("B", "M2", 5, 4), ("B", "M4", 5, 5), ("A", "M2", 5, 6)])
     titles = tmp_path / "movies.csv"
     titles.write_text("movie_id,title\nM1,Red River\nM2,Red Sky\nM4,\n")
-    config = load_config().ingest
+    config = load_config()
     given = read_pairs([(train, test)], [titles], config)
     assert given.words.shape[0] == 4
     np.testing.assert_array_equal(np.diff(given.words.indptr) > 0, [True, True, False, False])

@@ -272,3 +272,34 @@ def test_a_comma_in_ratings_means_the_same_in_the_whole_file(
     ingest(database, [path], [], ALL)
     found = database.execute("select rating from reviews order by line").fetchall()
     assert [rating for (rating,) in found] == expected
+
+
+ODD_NUMBERS = [
+    "9" * 400,
+    "inf",
+    "-inf",
+    "nan",
+    "1e400",
+    "-1e400",
+    "0x1F",
+    "1_000",
+    "\uff11\uff12",
+    "1e-400",
+    "--1",
+]
+
+
+def test_odd_numbers_are_no_wrong_values(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    reviews, metadata = tmp_path / "reviews.csv", tmp_path / "movies.csv"
+    rows = [f"u{row},m{row},{row % 5},{odd},{odd}" for row, odd in enumerate(ODD_NUMBERS)]
+    bad = [f"u{row},m0,{odd},1500000000,1" for row, odd in enumerate(ODD_NUMBERS)]
+    reviews.write_text("\n".join(["user,item,rating,timestamp,vote", *rows, *bad]))
+    lines = [f"m{row},Film {row},{odd},{odd},{odd}" for row, odd in enumerate(ODD_NUMBERS)]
+    metadata.write_text("\n".join(["item,title,price,rank,year", *lines]))
+    accounting = ingest(database, [reviews], [metadata], ALL)
+    assert accounting.rejected == len(ODD_NUMBERS) - 1  # 1e-400 is 0, an honest rating.
+    assert accounting.times_lost == len(ODD_NUMBERS) - 1  # nan stands for an absent time.
+    assert database.execute("select distinct vote from reviews where line <= 12").fetchall() == [(None,)]
+    assert database.execute("select distinct price, rank, year from movies").fetchall() == [
+        (None, None, None)
+    ]

@@ -15,6 +15,9 @@ from pipelines.dataset.movie_figures import decayed_popularity
 from pipelines.ingest.accounting import Accounting
 from pipelines.ingest.dates import read_dates
 from pipelines.ingest.ingest import ingest
+from pipelines.ingest.times import read_times
+from pipelines.reading.sources import Source
+from pipelines.work.database import add_functions, run
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,40 +76,64 @@ MOMENTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", sorted(DAYS | MINUTES | MOMENTS))
-def test_a_column_of_times_is_read(database: duckdb.DuckDBPyConnection, tmp_path: Path, form: str) -> None:
-    step = 86_400 if form in DAYS else 60 if form in MINUTES else 1
-    times = [written(second, form.replace("%s", str(second))) for second in SECONDS]
-    accounting, found = read(database, tmp_path, times)
-    assert found == [second // step * step for second in SECONDS]
-    assert (accounting.times_lost, accounting.rejected) == (0, 0)
+def read_columns(
+    database: duckdb.DuckDBPyConnection, columns: Sequence[Sequence[str]]
+) -> list[list[int | None]]:
+    """Stages the times of each column as the times of a file; returns the unix seconds of each column."""
+    add_functions(database)
+    run(database, "staging/create_staging")
+    for file, times in enumerate(columns):
+        database.execute(
+            "insert into staged_reviews (file, line, unix_review_time, raw_time) "
+            "select $file, row_number() over (), clear_time(time, null), "
+            "case when clear_time(time, null) is null then present_time(time) end "
+            "from (select unnest($times::varchar[]) as time)",
+            {"file": file, "times": list(times)},
+        )
+    paths = [Path(f"{file}.csv") for file in range(len(columns))]
+    sources = [Source(path=path, file=path, layout="delimited") for path in paths]
+    assert read_times(database, sources, None) == {}
+    found: list[list[int | None]] = [[] for _ in columns]
+    rows = "select file, unix_review_time from staged_reviews order by file, line"
+    for file, time in database.execute(rows).fetchall():
+        found[file].append(time)
+    return found
 
 
-@pytest.mark.parametrize(
-    ("time", "expected"),
-    [
-        ("Sat Oct 28 01:52:25 -0700 2017", "2017-10-28 08:52:25"),
-        ("2017-10-28T01:52:25+02:00", "2017-10-27 23:52:25"),
-        ("2017-10-28 01:52:25 PDT", "2017-10-28 08:52:25"),
-        ("10/28/2017 12:05 AM", "2017-10-28 00:05:00"),
-        ("10/28/2017 12:05 p.m.", "2017-10-28 12:05:00"),
-        ("28 Oct 2017 01:52 EST", "2017-10-28 06:52:00"),
-        ("2017", "2017-01-01 00:00:00"),
-        ("2017-10", "2017-10-01 00:00:00"),
-        ("10/2017", "2017-10-01 00:00:00"),
-        ("201710", "2017-10-01 00:00:00"),
-        ("Oct 2017", "2017-10-01 00:00:00"),
-        ("43036", "2017-10-28 00:00:00"),
-        ("43036.25", "2017-10-28 06:00:00"),
-        ("1509155545123", "2017-10-28 01:52:25"),
-        ("1.509155545e9", "2017-10-28 01:52:25"),
-    ],
-)
-def test_a_time_alone_is_read(
-    database: duckdb.DuckDBPyConnection, tmp_path: Path, time: str, expected: str
-) -> None:
-    _, found = read(database, tmp_path, [time] * 3)
-    assert [written(second or 0, "%Y-%m-%d %H:%M:%S") for second in found] == [expected] * 3
+def test_a_column_of_times_is_read_in_every_form(database: duckdb.DuckDBPyConnection) -> None:
+    forms = sorted(DAYS | MINUTES | MOMENTS)
+    seconds = SECONDS[::4]
+    columns = [[written(second, form.replace("%s", str(second))) for second in seconds] for form in forms]
+    found = dict(zip(forms, read_columns(database, columns), strict=True))
+    steps = {form: 86_400 if form in DAYS else 60 if form in MINUTES else 1 for form in forms}
+    assert found == {form: [second // step * step for second in seconds] for form, step in steps.items()}
+
+
+ALONE = [
+    ("Sat Oct 28 01:52:25 -0700 2017", "2017-10-28 08:52:25"),
+    ("2017-10-28T01:52:25+02:00", "2017-10-27 23:52:25"),
+    ("2017-10-28 01:52:25 PDT", "2017-10-28 08:52:25"),
+    ("10/28/2017 12:05 AM", "2017-10-28 00:05:00"),
+    ("10/28/2017 12:05 p.m.", "2017-10-28 12:05:00"),
+    ("10/28/2017, 1:52:25\u202fPM", "2017-10-28 13:52:25"),
+    ("28 Oct 2017 01:52 EST", "2017-10-28 06:52:00"),
+    ("2017", "2017-01-01 00:00:00"),
+    ("2017-10", "2017-10-01 00:00:00"),
+    ("10/2017", "2017-10-01 00:00:00"),
+    ("201710", "2017-10-01 00:00:00"),
+    ("Oct 2017", "2017-10-01 00:00:00"),
+    ("43036", "2017-10-28 00:00:00"),
+    ("43036.25", "2017-10-28 06:00:00"),
+    ("1509155545123", "2017-10-28 01:52:25"),
+    ("1.509155545e9", "2017-10-28 01:52:25"),
+]
+"""Times that are alone in their column, and the moments that they mean."""
+
+
+def test_a_time_alone_is_read(database: duckdb.DuckDBPyConnection) -> None:
+    found = read_columns(database, [[time] * 3 for time, _ in ALONE])
+    for (time, expected), seconds in zip(ALONE, found, strict=True):
+        assert [written(second or 0, "%Y-%m-%d %H:%M:%S") for second in seconds] == [expected] * 3, time
 
 
 def test_one_day_over_twelve_decides_the_whole_column(
@@ -177,6 +204,20 @@ def test_an_absent_time_is_no_lost_time(
     assert (accounting.kept, accounting.times_lost) == (3, 0)
 
 
+def test_zeros_alone_are_no_times(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    accounting, found = read(database, tmp_path, [0, 0, 0])
+    assert found == [None] * 3
+    assert accounting.times_lost_by == {"too early": 3}
+
+
+def test_a_day_between_year_and_month_makes_the_column_doubtful(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, found = read(database, tmp_path, ["2017-28-10", "2017-05-10"])
+    assert found[0] is None
+    assert "say --time-format %Y-%d-%m" in caplog.text
+
+
 def test_a_time_that_cannot_be_used_costs_only_itself(
     database: duckdb.DuckDBPyConnection, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -200,7 +241,7 @@ def test_a_time_that_cannot_be_used_costs_only_itself(
     assert "; 10 without their time (cannot be read 4, " in str(accounting)
     assert accounting.to_dict()["times_lost"] == 10
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert "4 cannot be read, first 'last week' in line 103" in warning
+    assert "4 cannot be read (first 'last week' in line 103)" in warning
     assert "--time-format" in warning
 
 
@@ -208,10 +249,11 @@ def test_a_few_other_numbers_among_dates_written_as_numbers_are_lost(
     database: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     times = [written(second, "%Y%m%d") for second in SECONDS]
-    accounting, found = read(database, tmp_path, [*times, "0", "20171345"])
+    odd = ["0"] * 80 + ["99999999"] * 10 + ["20171345"]
+    accounting, found = read(database, tmp_path, [*times, *odd])
     assert found[:100] == [second // 86_400 * 86_400 for second in SECONDS]
-    assert found[100:] == [None, None]
-    assert accounting.times_lost == 2
+    assert found[100:] == [None] * 91
+    assert accounting.times_lost == 91
 
 
 def test_json_reviews_with_dates_and_places_are_read(
@@ -288,3 +330,16 @@ def test_one_wrong_time_does_not_make_all_others_old() -> None:
     more = np.append(rows, 1)
     for odd in (START + 20 * 365 * 86_400, 0):
         np.testing.assert_allclose(decayed_popularity(more, np.append(times, odd), 2, 100.0), expected)
+
+
+def test_a_review_without_time_is_older_than_the_same_review_with_one(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text("user,item,rating,time\nu,m,1,14.07.2017\nu,m,2,soon\nu,n,3,\nv,m,4,15.07.2017\n")
+    accounting = ingest(database, [path], [], IngestConfig(min_reviews_per_movie=1), few=True)
+    assert accounting.duplicate == 1
+    found = database.execute(
+        "select movie_id, rating from reviews where reviewer_id = 'u' order by 1"
+    ).fetchall()
+    assert found == [("m", 1.0), ("n", 3.0)]

@@ -50,8 +50,11 @@ def _lines(figures: Mapping[str, Any]) -> list[str]:
     ]
     accounting = figures["accounting"]
     parts = ("kept", "duplicate", "filtered", "rejected")
+    times = f"; {accounting['times_lost']:,} without their time" if accounting["times_lost"] else ""
     lines = [
-        f"{accounting['read']:,} rows read = " + " + ".join(f"{accounting[part]:,} {part}" for part in parts),
+        f"{accounting['read']:,} rows read = "
+        + " + ".join(f"{accounting[part]:,} {part}" for part in parts)
+        + times,
         f"{counts['reviews']:,} reviews by {counts['reviewers']:,} reviewers of {counts['movies']:,} movies: "
         f"{counts['sparsity']:.2%} of the pairs have none",
         "",

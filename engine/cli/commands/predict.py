@@ -38,6 +38,11 @@ def predict(reviewer_id: str, movie_ids: tuple[str, ...], index: Path, as_json: 
         print_json(predictions(reviewer_id, found))
     else:
         levels = [f"{float(level):g}" for level in found[0].rating_probabilities]
+        if levels == ["0", "1"]:
+            # On the scale of 0 and 1, which stands for counts too, the chance of a like says everything.
+            rows = [[movie.movie_id, movie.title, f"{movie.like_probability:.0%}"] for movie in found]
+            print_table(["movie", "title", "like"], rows)
+            return
         headings = ["movie", "title", "mean", "median", "interval", "like", *levels]
         print_table(headings, [_cells(movie) for movie in found])
 

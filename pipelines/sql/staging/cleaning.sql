@@ -141,14 +141,25 @@ create or replace temp macro number_of_amount(amount) as case
     when has_doubtful_mark(amount) or regexp_full_match(amount, '[1-9][0-9]{0,2}(?:,[0-9]{3})+') then number_with_point(amount)
     when regexp_full_match(amount, '[1-9][0-9]{0,2}(?:\.[0-9]{3})+') then number_with_comma(amount)
 end;
-create or replace temp macro price_of(raw) as
-    case when lower(trim(raw)) = 'free' then 0 when length(raw) <= 60 then number_of_amount(amount_of(raw)) end;
+-- Most prices are dollars and cents, which one short expression reads several times as fast.
+create or replace temp macro plain_price(raw) as try_cast(
+    nullif(regexp_extract(raw, '^\s*\$?([0-9]{1,9}(?:\.[0-9]{1,2})?)\s*$', 1), '') as double
+);
+create or replace temp macro price_of(raw) as coalesce(plain_price(raw), case
+    when lower(trim(raw)) = 'free' then 0
+    when length(raw) <= 60 then number_of_amount(amount_of(raw))
+end);
+create or replace temp macro marked_amount(raw) as case
+    when plain_price(raw) is null and (contains(raw, ',') or has_doubtful_mark(amount_of(raw))) then amount_of(raw)
+end;
 -- A sales rank '#1,234 in Movies & TV (' becomes 1234, and '1234' becomes 1234 too.
 create or replace temp macro rank_of(raw) as count_of(coalesce(
     nullif(regexp_extract(raw, '([0-9][0-9.,]*)\s+in\s', 1), ''),
-    nullif(regexp_extract(raw, '^\D{0,2}([0-9][0-9.,]*)\s*$', 1), '')));
+    nullif(regexp_extract(raw, '^\s*#?\s*([0-9][0-9.,]*)\s*$', 1), '')));
 create or replace temp macro year_of(raw) as coalesce(
     try_cast(nullif(list_last(regexp_extract_all(raw, '\(((?:18|19|20)[0-9]{2})\)', 1)), '') as integer));
+create or replace temp macro year_alone(raw) as
+    try_cast(nullif(regexp_extract(raw, '^\s*([0-9]{4})(?:\.0+)?\s*$', 1), '') as integer);
 create or replace temp macro year_of_date(raw) as try_cast(nullif(
     regexp_extract(raw, '(?:^|\D)((?:18|19|20)[0-9]{2})(?:\D|$)', 1), '') as integer);
 -- Finds the <a> tags of HTML after scripts and styles are removed. The result is null if a tag has an attribute without

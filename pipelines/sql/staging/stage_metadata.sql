@@ -53,8 +53,7 @@ renamed as (
         nullif(array_to_string(descriptions, chr(10)), '') as description,
         coalesce(text_of(listed.brand), plain_text(listed.store)) as brand,
         price_of(listed.price) as price,
-        case when contains(listed.price, ',') or has_doubtful_mark(amount_of(listed.price)) then amount_of(listed.price) end
-            as raw_price,
+        marked_amount(listed.price) as raw_price,
         coalesce(
             rank_of(first_rank),
             rank_of(listed.rank ->> '$'),
@@ -64,7 +63,7 @@ renamed as (
         nullif(trim(coalesce(
             nullif(trim(listed.date), ''), listed.details ->> '$."Release date"', listed.details ->> '$."Date First Available"'
         )), '') as date,
-        try_cast(listed.year as integer) as given_year,
+        year_alone(listed.year) as given_year,
         texts_of(listed.links) as links,
         -- Details are HTML, or a JSON object whose values may be HTML; details without a link are of no use.
         case when contains(listed.details, 'href') or contains(listed.details, 'HREF') then case

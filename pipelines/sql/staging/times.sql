@@ -2,7 +2,7 @@
 -- Longer texts are no times; a bound keeps the regular expressions fast.
 create or replace temp macro short_time(raw) as case when length(raw) <= 80 then
     -- '20170826t101500' becomes '20170826t10:15:00'.
-    regexp_replace(regexp_replace(lower(raw),
+    regexp_replace(regexp_replace(regexp_replace(lower(raw), '[\x{A0}\x{2009}\x{202F}]', ' ', 'g'),
         '^(\d{8}t\d{2})(\d{2})(\d{2})', '\1:\2:\3'),
         '^(\d{8}t\d{2})(\d{2})(\D|$)', '\1:\2\3')
 end;
