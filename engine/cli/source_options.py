@@ -25,16 +25,23 @@ PAGE = option(
     help="Write a page with tables and plots as well; it needs no network and no other file.",
 )
 
+COLUMNS = option(
+    ["--columns"],
+    metavar="NAMES",
+    help="Name the columns of a table, or the fields of JSON, as reviewer=NAME,movie=NAME,rating=NAME,"
+    "time=NAME, title=NAME and so on; time= leaves the times out.",
+)
+
 READING_OPTIONS = (
     option(
         ["--format"],
         metavar="FORMAT",
         help="Read the files as amazon, movielens, table, or auto, the default, which finds out.",
     ),
-    option(
-        ["--columns"],
-        metavar="NAMES",
-        help="Say which column of a table (CSV, Parquet) is which, as reviewer=..,movie=..,rating=..,time=..",
+    COLUMNS,
+    flag(
+        ["--no-header"],
+        help="Read the first line of a table as a review; name the columns by number: reviewer=1,movie=2.",
     ),
     option(
         ["--time-format"],
@@ -98,17 +105,8 @@ SOURCE_OPTIONS = (
 _SETTINGS = {
     name: f"ingest.{name}"
     for name in (
-        *(
-            "format",
-            "columns",
-            "time_format",
-            "where",
-            "since",
-            "until",
-            "verified_only",
-            "min_reviews_per_reviewer",
-        ),
-        *("min_reviews_per_movie", "allow_truncated", "memory_limit", "threads"),
+        *("format", "columns", "no_header", "time_format", "where", "since", "until", "verified_only"),
+        *("min_reviews_per_reviewer", "min_reviews_per_movie", "allow_truncated", "memory_limit", "threads"),
     )
 } | {"seed": "seed", "sentiment": "sentiment.use"}
 """The dotted name of the setting that each option sets, by the name of the option."""
@@ -128,7 +126,15 @@ class SourceCommand(click.Command):
         # An option that is not given is None, or False for a flag, and must not override the recipe.
         given = {name: value for name, value in given.items() if value is not None and value is not False}
         if "ingest.columns" in given:
-            columns = f"ingest.columns={given['ingest.columns']}"
-            given["ingest.columns"] = parse_assignment(Config, columns)[1]
+            given["ingest.columns"] = columns_of(given["ingest.columns"])
         ctx.params["config"] = load_config(ctx.params["config"], ctx.params.pop("set"), given)
         return super().invoke(ctx)
+
+
+def columns_of(text: str) -> dict[str, str]:
+    """Reads the value of the option --columns: the name of each column in the files, by our name.
+
+    Raises:
+        ConfigError: the value is no list of pairs.
+    """
+    return dict(parse_assignment(Config, f"ingest.columns={text}")[1])

@@ -57,8 +57,12 @@ class IngestConfig(_Section):
     format: Annotated[str, one_of("auto", "amazon", "movielens", "table")] = "auto"
     """The format of the source files. Change `format` when `auto` mistakes the format of a file."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """The names of the columns of a source table, by our names of the columns. Give `columns` when a table
-    uses other column names, such as {"reviewer": "user", "movie": "item"}."""
+    """The names of the columns of tables, or of the fields of JSON, by our names of the columns; an empty
+    name leaves a column out. Give `columns` when a file uses names that are not recognised, such as
+    {"reviewer": "who", "movie": "what.id", "time": ""}."""
+    no_header: bool = False
+    """Read the first line of a table of reviews as a review. Turn `no_header` on when the first line is taken
+    for the names of the columns, and name the columns by number in `columns`."""
     ratings: Annotated[str, one_of("auto", "stars", "counts")] = "auto"
     """The kind of numbers in the column of ratings: stars on a scale, or counts such as plays or hours, of
     which the higher half are likes; with auto the numbers decide. Change `ratings` when a warning takes stars

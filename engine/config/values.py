@@ -27,6 +27,8 @@ _FALSE = ("false", "no", "off", "0")
 _TOO_LARGE = 1 << 63
 """The least whole number that other libraries cannot hold."""
 _NONE = ("none", "null")
+_PAIR = re.compile(r"""([^=,]*)(=?)\s*("(?:[^"]|"")*"\s*(?=,|$)|'[^']*'\s*(?=,|$)|[^,]*)(?:,|$)""")
+"""Matches a key, an equals sign, and a value, in quotes if the value holds a comma, in a list of pairs."""
 _EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
 
 
@@ -155,8 +157,8 @@ def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str 
 def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
     """Splits `section.key=value` into the setting's dotted name and a value of the setting's type.
 
-    In an assignment, a tuple is written `64,32`, and a mapping is written `a=b,c=d`; the text `none` sets an
-    optional setting to None.
+    In an assignment, a tuple is written `64,32`, and a mapping is written `a=b,c=d` or `a="b,c"`; the text
+    `none` sets an optional setting to None.
 
     Raises:
         ConfigError: the assignment has no `=`, the setting is unknown, or the value has the wrong type.
@@ -177,10 +179,13 @@ def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
 def parse_text(setting: str, text: str, kind: Any) -> Any:
     """Converts text to the type of a setting; raises ConfigError if the text does not fit the type."""
     if typing.get_origin(kind) is Mapping:
-        pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
-        if not all(separator for _, separator, _ in pairs):
-            raise ConfigError(f"Setting '{setting}' expects pairs such as a=b,c=d but got {shown(text)}")
-        return {key.strip(): value.strip() for key, _, value in pairs}
+        pairs = [match.groups() for match in _PAIR.finditer(text) if match[0].strip(", ")]
+        if not all(key.strip() and separator for key, separator, _ in pairs):
+            raise ConfigError(
+                f"Setting '{setting}' expects pairs such as a=b,c=d, with quotes around a value that holds a "
+                f'comma, such as a="b,c", but got {shown(text)}'
+            )
+        return {key.strip(): _without_quotes(value.strip()) for key, _, value in pairs}
     if typing.get_origin(kind) is tuple:
         inner = typing.get_args(kind)[0]
         return tuple(parse_text(setting, part.strip(), inner) for part in text.split(",") if part.strip())
@@ -268,6 +273,12 @@ def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
             value = _overlay(held, value)
         result[name] = value
     return result
+
+
+def _without_quotes(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        return value[1:-1].replace('""', '"')
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == "'" else value
 
 
 def _without_none(kind: Any) -> tuple[Any, bool]:

@@ -12,7 +12,7 @@ from engine.artifact.writer import flush
 from engine.catalogue.database import NO_EXTENSIONS
 from engine.errors import DataError
 from engine.lists.columns import ListColumns
-from pipelines.work.database import reason_of
+from pipelines.work.database import literal_path, reason_of
 
 FORMATS = ("parquet", "csv", "jsonl")
 """The file formats of recommendation lists; the name of a format is also the ending of the file name."""
@@ -88,7 +88,7 @@ def _join_parquet(parts: Sequence[Path], path: Path) -> None:
     statement = f"copy (select * from read_parquet($parts)) to '{_quoted(path)}' ({_COPY_OPTIONS['parquet']})"
     with duckdb.connect(config={**NO_EXTENSIONS, "threads": 1, "memory_limit": "1GB"}) as database:
         try:
-            database.execute(statement, {"parts": [str(part) for part in parts]})
+            database.execute(statement, {"parts": [literal_path(part) for part in parts]})
         except duckdb.IOException as error:
             raise OSError(reason_of(error)) from error
 

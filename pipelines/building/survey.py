@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.artifact.locks import temporary_folder
 from engine.catalogue.database import NO_EXTENSIONS
 from engine.config.sections import IngestConfig
 from engine.errors import SourceError
+from pipelines.reading.parquet import open_parquet, parquet_errors
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
 from pipelines.text.spool import readable_files
@@ -78,13 +79,16 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
     sampled_bytes, seconds = 0, 0.0
     with temporary_folder() as scratch:
         files = readable_files([*reviews, *metadata, *beside], scratch)
-        sources = [inspect_source(path, config.format, file) for path, file in files[: len(reviews)]]
+        sources = [
+            inspect_source(path, config.format, file, no_header=config.no_header)
+            for path, file in files[: len(reviews)]
+        ]
         others = [inspect_source(path, file=file) for path, file in files[len(reviews) :]]
         num_bytes = sum(source.size for source in [*sources, *others])
         for number, source in enumerate(sources):
             started = time.perf_counter()
             sample = _take_sample(source, scratch / f"sample-{number}")
-            found = _count(sample, config)
+            found = _count(source, sample, config)
             seconds += time.perf_counter() - started
             sampled_bytes += sample.num_bytes
             for name, value in found.items():
@@ -127,7 +131,7 @@ def grown(first: int, whole: int, times: float) -> float:
 def _take_sample(source: Source, path: Path) -> _Sample:
     """Decompresses the first lines of a file, and writes the lines to a new sample file at `path`."""
     if source.layout == "parquet":
-        return _sample_parquet(source.file, path)
+        return _sample_parquet(source, path)
     num_read = 0
 
     def count(num_bytes: int) -> None:
@@ -149,29 +153,25 @@ def _take_sample(source: Source, path: Path) -> _Sample:
     return _Sample(path, min(1.0, num_read / source.size), len(text))
 
 
-def _sample_parquet(whole: Path, path: Path) -> _Sample:
+def _sample_parquet(source: Source, path: Path) -> _Sample:
     import duckdb
 
     with duckdb.connect(config=NO_EXTENSIONS) as database:
-        given = {"path": str(whole)}
-        try:
-            [(rows,)] = database.execute("select count(*) from read_parquet($path)", given).fetchall()
-            some = f"select * from read_parquet($path) limit {_SAMPLED_ROWS}"
-            database.sql(some, params=given).write_parquet(str(path))
-        except duckdb.Error as error:
-            raise SourceError(
-                f"{whole} is damaged: {str(error).partition(chr(10))[0]}; fetch it again.", path=whole
-            ) from error
+        relation = open_parquet(database, source)
+        with parquet_errors(source.path):
+            [(rows,)] = relation.count("*").fetchall()
+            relation.limit(_SAMPLED_ROWS).write_parquet(str(path))
     share = min(1.0, _SAMPLED_ROWS / max(rows, 1))
-    return _Sample(path, share, round(whole.stat().st_size * share))
+    return _Sample(path, share, round(source.size * share))
 
 
-def _count(sample: _Sample, config: IngestConfig) -> dict[str, float]:
+def _count(source: Source, sample: _Sample, config: IngestConfig) -> dict[str, float]:
     """Counts the rows, bytes, reviewers and movies of a sample file; scales the counts to the whole file."""
     with work_database(config) as database:
         add_functions(database)
         run(database, "staging/create_staging")
-        stage_reviews(database, [inspect_source(sample.path, config.format)], config, with_text=False)
+        sampled = inspect_source(sample.path, config.format, no_header=config.no_header)
+        stage_reviews(database, [replace(sampled, path=source.path)], config, with_text=False)
         filters = {name: getattr(config, name) for name in ("since", "until", "verified_only")}
         [found] = run(database, "staging/survey_counts", **filters).fetchall()
     rows, half_reviewers, reviewers, half_movies, movies = found

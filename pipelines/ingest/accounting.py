@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import DataError
-from pipelines.reading.sources import Source
-from pipelines.work.database import run
+from pipelines.work.database import literal_path
 from pipelines.work.output import write_table
 
 if TYPE_CHECKING:
     import duckdb
-
-
-_EXPECTED = (
-    "expected the fields reviewerID or user_id, asin or parent_asin, and overall or rating "
-    "(Amazon's reviews of 2014, 2018 or 2023)"
-)
-_LENGTH_SHOWN = 100
-"""The number of characters of a row that an error message shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,70 +167,8 @@ def write_rejected(database: duckdb.DuckDBPyConnection, path: Path, *, before: P
         "order by kind desc, file, line"
     )
     if before is not None:
-        rows = database.read_parquet(str(before)).union(rows).distinct().order("kind desc, file, line")
+        rows = (
+            database.read_parquet(literal_path(before)).union(rows).distinct().order("kind desc, file, line")
+        )
     write_table(rows, path)
     return int(rows.count("*").fetchall()[0][0])
-
-
-def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Checks that at least one row of the review files can be used.
-
-    Raises:
-        DataError: the files have no row, or all rows are rejected; the message has the most common reason.
-    """
-    reasons = run(database, "staging/common_rejections").fetchall()
-    if not reasons:
-        raise DataError(f"No reviews in {_names(sources)}: nothing but a header or blank lines.")
-    if any(reason is None for reason, *_ in reasons):
-        return
-    reason, count, file, line, row_text = reasons[0]
-    total = sum(num_rows for _, num_rows, *_ in reasons)
-    source = sources[file]
-    found = _found_fields(row_text) if source.layout == "json" else ""
-    raise DataError(
-        f"None of the {total:,} rows of {_names(sources)} can be used: {count:,} of them because of "
-        f"'{reason}', first in {source.path}, line {line:,}: {_shown(row_text)}{found}."
-    )
-
-
-def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Checks that at least one metadata line can be used, unless the metadata files have no lines.
-
-    Raises:
-        DataError: all metadata lines are rejected.
-    """
-    [(total, num_rejected)] = database.execute(
-        "select count(*), count(reason) from metadata_lines"
-    ).fetchall()
-    if num_rejected < total or total == 0:
-        return
-    [(reason, line, row_text)] = database.execute(
-        "select reason, line, row_text from metadata_lines order by file, line limit 1"
-    ).fetchall()
-    raise DataError(
-        f"None of the {total:,} lines of {_names(sources)} describes a movie; '{reason}' in line {line:,}: "
-        f"{_shown(row_text)}; expected Amazon's metadata (asin or parent_asin), MovieLens' movies or a table."
-    )
-
-
-def _found_fields(row_text: str) -> str:
-    """Returns the part of an error message that lists expected fields and a rejected row's fields."""
-    try:
-        row = json.loads(row_text)
-    except ValueError:
-        # The text of a rejected row is cut to 500 characters, so its end may be missing.
-        names = re.findall(r'"(\w+)"\s*:', row_text) if row_text.startswith("{") else []
-    else:
-        names = list(row) if isinstance(row, dict) else []
-    found = f"found {', '.join(names[:12])}" if names else "found no JSON object"
-    return f"; {_EXPECTED}, {found}"
-
-
-def _names(sources: Sequence[Source]) -> str:
-    first = str(sources[0].path)
-    return first if len(sources) == 1 else f"{first} and {len(sources) - 1} more"
-
-
-def _shown(text: str | None) -> str:
-    flat = " ".join((text or "").replace("\0", "").split())
-    return repr(flat if len(flat) <= _LENGTH_SHOWN else f"{flat[: _LENGTH_SHOWN - 3]}...")

@@ -12,14 +12,10 @@ from typing import TYPE_CHECKING
 from engine.catalogue.filters import check_filter
 from engine.config.sections import ColdConfig, IngestConfig
 from engine.errors import DataError
-from pipelines.ingest.accounting import (
-    Accounting,
-    FileAccount,
-    MetadataAccount,
-    require_usable,
-    require_usable_metadata,
-)
+from pipelines.ingest.accounting import Accounting, FileAccount, MetadataAccount
+from pipelines.ingest.meeting import warn_if_ids_differ
 from pipelines.ingest.ratings import judge_ratings, warn_of_zeros
+from pipelines.ingest.rejections import blaming_rejections, require_usable, require_usable_metadata
 from pipelines.ingest.selection import (
     WHERE_COLUMNS,
     choose_cold_movies,
@@ -27,6 +23,7 @@ from pipelines.ingest.selection import (
     select_reviews,
 )
 from pipelines.ingest.times import read_times
+from pipelines.reading.columns import check_given
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
@@ -100,11 +97,15 @@ def ingest(
     if config.where is not None:
         condition_columns = check_filter(database, config.where, WHERE_COLUMNS)
     files = readable_files([*map(Path, reviews), *_metadata_files(reviews, metadata)], folder_of(database))
-    review_sources = [inspect_source(path, config.format, file) for path, file in files[: len(reviews)]]
+    review_sources = [
+        inspect_source(path, config.format, file, no_header=config.no_header)
+        for path, file in files[: len(reviews)]
+    ]
     metadata_sources = [inspect_source(path, file=file) for path, file in files[len(reviews) :]]
     config = replace(config, memory_limit=memory_for_reading([*review_sources, *metadata_sources], config))
     with limited_memory(database, config.memory_limit):
         add_functions(database)
+        check_given(database, review_sources, metadata_sources, config.columns)
         run(database, "staging/create_staging")
         _note_files(database, review_sources, metadata_sources)
         truncated = _stage_files(
@@ -119,7 +120,8 @@ def ingest(
         if "rating" not in condition_columns:
             warn_of_zeros(database)
         times_lost_by = read_times(database, review_sources, config.time_format)
-        duplicate, filtered_by = select_reviews(database, config, condition_columns, few=few)
+        with blaming_rejections(database, review_sources):
+            duplicate, filtered_by = select_reviews(database, config, condition_columns, few=few)
         if "links" not in condition_columns:
             scrape_wanted_links(database, "staging/kept_movies", config)
         _fill_tables(database, config, keep_text=keep_text)
@@ -185,11 +187,9 @@ def _stage_files(
         require_usable(database, reviews)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
         run(database, "staging/reviewed_movies")
-        if metadata:
-            truncated += stage_metadata(
-                database, metadata, config, describe_all=describe_all, on_read=on_read
-            )
-            require_usable_metadata(database, metadata)
+        truncated += stage_metadata(database, metadata, config, describe_all=describe_all, on_read=on_read)
+        require_usable_metadata(database, metadata)
+        warn_if_ids_differ(database)
         run(database, "staging/described_movies")
     _log.info("Read %d metadata files, %.1f s so far", len(metadata), time.perf_counter() - started)
     return truncated
@@ -224,9 +224,6 @@ def _file_accounts(
 def _metadata_account(database: duckdb.DuckDBPyConnection, truncated: Sequence[Source]) -> MetadataAccount:
     [counts] = run(database, "staging/metadata_counts").fetchall()
     lines_read, movies_described, lines_repeated, lines_rejected, reviewed_without_metadata = counts
-    num_reviewed = count_rows(database, "reviewed_movies")
-    if lines_read and lines_read > lines_rejected and reviewed_without_metadata == num_reviewed:
-        _log.warning("The metadata describes none of the %d movies reviewed; do their ids fit?", num_reviewed)
     return MetadataAccount(
         lines_read=lines_read,
         movies_described=movies_described,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import SourceError
 from pipelines.reading.movie_lines import NUM_ITEM_FIELDS
+from pipelines.reading.names import MOVIE_COLUMNS, REVIEW_COLUMNS, plain_name
 from pipelines.reading.records import RecordReader, split_line
 from pipelines.reading.shapes import record_test
-from pipelines.reading.tables import MOVIE_COLUMNS, REVIEW_COLUMNS
 from pipelines.text.lines import block_of
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ _KNOWN_NAMES = {
     name for columns in (REVIEW_COLUMNS, MOVIE_COLUMNS) for names in columns.values() for name in names
 }
 
-_log = logging.getLogger(__name__)
-
 
 class Line(NamedTuple):
     """Holds a line at the start of a file, and its number, counted from 1."""
@@ -42,11 +39,11 @@ class Line(NamedTuple):
     text: str
 
 
-def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool) -> Source:
+def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | None) -> Source:
     """Returns the source with the delimiter, the header and the sample of a table.
 
-    `lines` holds the first lines of the file that are not blank. `has_header` says that the first of them is
-    a header, whatever it looks like.
+    `lines` holds the first lines of the file that are not blank. `has_header` tells whether the
+    first of them is a header; if it is None, the look of the lines decides.
 
     Raises:
         SourceError: no delimiter is found.
@@ -78,14 +75,8 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool) ->
     source = replace(source, delimiter=delimiter, quoted=quoted)
     following = lines[num_skipped + num_lines :]
     usual = _usual_number_of_fields(following, delimiter) or len(names)
-    if not has_header and _looks_like_data(names, following, delimiter):
+    if has_header is False or (has_header is None and _looks_like_data(names, following, delimiter)):
         source = replace(source, num_fields=usual)
-        _log.info(
-            "The first line of %s looks like data, so the table has no header line; its columns are numbered "
-            "from 1 to %d.",
-            source.path,
-            usual,
-        )
     else:
         if usual == len(names) + 1 and names[-1].strip():
             names = ["", *names]  # R writes no name above the names of the rows.
@@ -126,7 +117,7 @@ def _usual_number_of_fields(lines: Sequence[Line], delimiter: str) -> int:
 
 def _looks_like_data(names: Sequence[str], following: Sequence[Line], delimiter: str) -> bool:
     """Tells whether the first line of a table is a record: no usual name, and written like the next lines."""
-    words = {name.casefold().strip().replace(" ", "_") for name in names}
+    words = set(map(plain_name, names))
     if words & _KNOWN_NAMES or list(names) == [str(place) for place in range(len(names))]:
         return False
     if not any(any(map(str.isdigit, name)) for name in names):

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.config.sections import IngestConfig
-from pipelines.reading.movie_lines import dat_movie, item_movie
+from pipelines.reading.columns import Columns, movie_columns, say_movie_columns
+from pipelines.reading.movie_lines import NUM_ITEM_FIELDS, dat_movie, item_movie
+from pipelines.reading.names import DESCRIBING, field_paths, field_text
+from pipelines.reading.parquet import parquet_errors, text_relation
 from pipelines.reading.records import RecordReader, Records
 from pipelines.reading.sources import Source
-from pipelines.reading.staging import check_read, open_blocks, scratch_folder, stage_blocks
-from pipelines.reading.tables import MOVIE_COLUMNS, match_columns, open_parquet
+from pipelines.reading.staging import check_read, open_blocks, read_whole_ids, scratch_folder, stage_blocks
 from pipelines.text.documents import DocumentReader
 from pipelines.text.lines import Block, BlockReader, Lines, file_of, lines_of
-from pipelines.text.repairs import json_lines, repaired
-from pipelines.work.database import open_cursor, run
+from pipelines.text.repairs import json_lines, parse, repaired
+from pipelines.work.database import add_functions, count_rows, open_cursor, run
 
 if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
-"""The number of rows of a Parquet file that are in memory at the same time."""
+"""The number of rows of a Parquet file or of the reviews that are in memory at the same time."""
+_AMAZON_IDS = ("asin", "parent_asin")
+"""The fields of Amazon's JSON metadata that hold the movie's id."""
+_AMAZON_FIELDS = (
+    *("categories", "main_category", "store", "salesRank", "details"),
+    *("also_buy", "also_view", "bought_together", "related"),
+)
+"""The fields of Amazon's JSON metadata that are read beside the columns that `--columns` can name."""
 
 
 def stage_metadata(
@@ -59,22 +69,40 @@ def stage_metadata(
                 *(database, "metadata_lines", file, source, reader, config),
                 num_continued=records.num_continued,
             )
+        if read_whole_ids(database, "metadata_lines", file, ("movie_id",)):
+            database.execute(
+                "update staged_metadata set movie_id = left(movie_id, -2) "
+                f"where file = {file} and ends_with(movie_id, '.0')"
+            )
         if reader.truncated:
             truncated.append(source)
+    if count_rows(database, "(from staged_reviews where movie_fields is not null limit 1)"):
+        # Files of metadata come first, so their values win against what the reviews say.
+        with scratch_folder(database) as folder:
+            stage = partial(_stage_lines, folder=folder, file=len(sources), describe_all=True, counted=False)
+            stage_blocks(database, _lines_of_reviews(database), stage, threads=config.threads)
     run(database, "staging/read_doubtful_prices")
     return truncated
 
 
 def _stage_lines(
-    cursor: duckdb.DuckDBPyConnection, items: Iterator[Lines], *, folder: Path, file: int, describe_all: bool
+    cursor: duckdb.DuckDBPyConnection,
+    items: Iterator[Lines],
+    *,
+    folder: Path,
+    file: int,
+    describe_all: bool,
+    counted: bool = True,
 ) -> None:
     def stage(lines: Lines) -> tuple[list[str], list[int]]:
         """Stages the lines that are JSON, and returns the texts and the numbers of all others."""
         if not len(lines.numbers):
             return [], []
         with file_of(lines, folder) as written:
-            taken = run(cursor, "staging/stage_metadata_lines", file=file, **written).fetchall()
             run(cursor, "staging/stage_metadata", file=file, describe_all=describe_all, **written)
+            if not counted:
+                return [], []
+            taken = run(cursor, "staging/stage_metadata_lines", file=file, **written).fetchall()
         return lines.besides(taken)
 
     for lines in items:
@@ -91,15 +119,44 @@ def _lines(
     source: Source,
     reader: BlockReader | DocumentReader,
     records: RecordReader,
-    columns: Mapping[str, str],
+    given: Mapping[str, str],
 ) -> Iterator[Lines]:
+    if source.layout == "json" and not any(source.sample):
+        return map(json_lines, reader)
+    if source.layout == "delimited" and _are_movielens(source):
+        return (_movielens_lines(source, some) for some in records)
+    columns = movie_columns(database, source, given)
+    say_movie_columns(columns)
     if source.layout == "parquet":
         return _parquet_lines(database, source, columns)
-    if source.layout == "json":
-        return map(json_lines, reader)
-    if source.header:
+    if source.layout == "delimited":
         return _table_lines(source, records, columns)
-    return (_movielens_lines(source, some) for some in records)
+    if columns.names[columns.places["movie"]] in _AMAZON_IDS and not any(
+        name in given for name in DESCRIBING
+    ):
+        return map(json_lines, reader)
+    return _renamed_lines(source, reader, columns)
+
+
+def _are_movielens(source: Source) -> bool:
+    """Returns whether a table without a header line is one of MovieLens' files u.item and movies.dat."""
+    return not source.header and (source.delimiter == "::" or source.num_fields == NUM_ITEM_FIELDS)
+
+
+def _renamed_lines(source: Source, reader: BlockReader | DocumentReader, columns: Columns) -> Iterator[Lines]:
+    """Yields JSON lines in which the columns that were found have Amazon's names."""
+    paths = field_paths(cast("Sequence[Mapping[str, object]]", source.sample))
+    taken = {name: paths[columns.names[place]] for name, place in columns.places.items()}
+    for block in reader:
+        texts, numbers = json_lines(block).besides([])
+        for place, text in enumerate(texts):
+            item = parse(text)
+            if isinstance(item, dict):
+                movie = {name: item[name] for name in _AMAZON_FIELDS if name in item}
+                values = {name: field_text(item, path) for name, path in taken.items()}
+                texts[place] = _to_json(movie | values)
+        if texts:
+            yield _text_lines("\n".join(texts), numbers[0], numbers)
 
 
 def _text_lines(text: str, first_line: int, numbers: Sequence[int] | None = None) -> Lines:
@@ -115,32 +172,35 @@ def _movielens_lines(source: Source, records: Records) -> Lines:
     return _text_lines("\n".join(texts), records.first_line, lines)
 
 
-def _table_lines(source: Source, records: RecordReader, columns: Mapping[str, str]) -> Iterator[Lines]:
-    places = _find_columns(source, source.header, columns)
+def _table_lines(source: Source, records: RecordReader, columns: Columns) -> Iterator[Lines]:
     for some in records:
-        lines, texts = zip(
-            *((line, _row_to_json(fields, places, source)) for line, fields in some.fields()), strict=True
-        )
+        found = [(line, _row_to_json(fields, columns.places, source)) for line, fields in some.fields()]
+        lines, texts = zip(*found, strict=True)
         yield _text_lines("\n".join(texts), some.first_line, lines)
 
 
-def _parquet_lines(
-    database: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, str]
-) -> Iterator[Lines]:
+def _parquet_lines(database: duckdb.DuckDBPyConnection, source: Source, columns: Columns) -> Iterator[Lines]:
     # Other statements run between two batches of rows, so a separate cursor reads the Parquet file.
     reader = open_cursor(database)
-    places = _find_columns(source, open_parquet(reader, source.file).columns, columns)
-    reader.execute("select * from read_parquet($path)", {"path": str(source.file)})
+    add_functions(reader)
+    names = {name: name for name in columns.places}
+    rows = text_relation(reader, source, columns.places, names, numbered=False)
+    with parquet_errors(source.path):
+        yield from _lines_of_rows(reader.execute(rows.sql_query()), tuple(names))
+
+
+def _lines_of_reviews(database: duckdb.DuckDBPyConnection) -> Iterator[Lines]:
+    """Yields what the reviews themselves say of their movies, one line for each movie."""
+    rows = run(open_cursor(database), "staging/movies_of_reviews")
+    yield from _lines_of_rows(rows, ("movie", *DESCRIBING))
+
+
+def _lines_of_rows(rows: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Iterator[Lines]:
     first = 1
-    while rows := reader.fetchmany(_BATCH):
-        texts = [_to_json({name: row[place] for name, place in places.items()}) for row in rows]
+    while batch := rows.fetchmany(_BATCH):
+        texts = [_to_json(dict(zip(names, row, strict=True))) for row in batch]
         yield _text_lines("\n".join(texts), first)
-        first += len(rows)
-
-
-def _find_columns(source: Source, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
-    given = {"movie": columns["movie"]} if columns.get("movie") in header else {}
-    return match_columns(source.path, header, given, MOVIE_COLUMNS, required=("movie",))
+        first += len(batch)
 
 
 def _row_to_json(fields: Sequence[str], places: Mapping[str, int], source: Source) -> str:
@@ -152,10 +212,31 @@ def _row_to_json(fields: Sequence[str], places: Mapping[str, int], source: Sourc
 
 def _to_json(row: Mapping[str, object]) -> str:
     movie = {("asin" if name == "movie" else name): value for name, value in row.items()}
-    category = movie.get("category")
-    if isinstance(category, str):
-        parts = (part.strip() for part in category.split("|"))
-        movie["category"] = [part for part in parts if part and part != "(no genres listed)"]
-    if isinstance(movie.get("links"), str):
-        movie["links"] = [part.strip() for part in str(movie["links"]).split("|") if part.strip()]
-    return json.dumps(movie, default=str)
+    for name in ("category", "description", "links"):
+        text = movie.get(name)
+        if isinstance(text, str):
+            parts = [text] if name == "description" else text.split("|")
+            names = (part.strip() for part in _names_listed(text) or parts)
+            movie[name] = [part for part in names if part and part != "(no genres listed)"]
+    return json.dumps(movie)
+
+
+def _names_listed(text: str) -> list[str]:
+    """Returns the names in a list that was written as JSON or as a Python literal; else an empty list.
+
+    Example:
+        >>> _names_listed("['Drama', 'War']"), _names_listed('[{"id": 18, "name": "Drama"}]')
+        (['Drama', 'War'], ['Drama'])
+    """
+    if not text.lstrip().startswith("["):
+        return []
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            items = ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            return []
+    flat = [part for item in items for part in (item if isinstance(item, list) else [item])]
+    texts = [item.get("name") if isinstance(item, dict) else item for item in flat]
+    return [str(text) for text in texts if text is not None]

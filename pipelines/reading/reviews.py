@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.config.sections import IngestConfig
-from engine.errors import ConfigError
+from pipelines.reading.columns import Columns, log_places, review_columns, say_columns
+from pipelines.reading.names import DESCRIBING, REVIEW_COLUMNS, field_paths, pointer_to
+from pipelines.reading.parquet import parquet_errors, text_relation
 from pipelines.reading.records import RecordReader, Records
 from pipelines.reading.sources import Source
-from pipelines.reading.staging import check_read, open_blocks, scratch_folder, stage_blocks
-from pipelines.reading.tables import REVIEW_COLUMNS, damaged_parquet, match_columns, open_parquet
+from pipelines.reading.staging import check_read, open_blocks, read_whole_ids, scratch_folder, stage_blocks
 from pipelines.text.lines import Block, file_of
 from pipelines.text.repairs import json_lines, repaired
 from pipelines.work.database import run
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 MIN_TEXT_LENGTH = 20
 """The least length of a text that may count as a copy; short texts ("Great movie!") repeat by chance."""
 
-_NO_HEADER: Mapping[str, int] = {"reviewer": 0, "movie": 1, "rating": 2, "time": 3}
-"""The position of each column, counted from 0, in MovieLens' rating files, which have no header line."""
+_AMAZON_FIELDS = {
+    *("reviewerID", "user_id", "asin", "parent_asin", "overall", "rating", "unixReviewTime", "timestamp"),
+    *("reviewTime", "verified", "verified_purchase", "style", "reviewerName", "vote", "helpful_vote"),
+    *("helpful", "reviewText", "text", "summary", "title"),
+}
+"""The fields of Amazon's JSON reviews, which have fast SQL statements of their own."""
 _DOUBTFUL_AT_ONCE = 5_000
 """The number of lines left out by the fast SQL statement that a thread collects for the slower statement."""
 
@@ -51,34 +56,37 @@ def stage_reviews(
         ConfigError: `config.columns` names a column that a file does not have.
         DataError: no file can be written to the folder of the database.
     """
-    # The columns of every file are checked first, because reading a single file may take minutes.
-    places = [_find_columns(database, source, config.columns) for source in sources]
+    # The columns of every file are found first, because reading a single file may take minutes.
+    found = [_find_columns(database, source, config.columns) for source in sources]
     min_text_length = MIN_TEXT_LENGTH if with_numbers else None
     truncated: list[Source] = []
-    for file, (source, place) in enumerate(zip(sources, places, strict=True)):
-        parameters = {
+    for file, (source, columns) in enumerate(zip(sources, found, strict=True)):
+        if columns is not None:
+            say_columns(columns, config.columns)
+        parameters: dict[str, object] = {
             "file": file,
             "time_pattern": config.time_pattern,
             "with_text": with_text,
             "min_text_length": min_text_length,
         }
-        if source.layout == "parquet":
-            _stage_parquet(database, source, place, parameters)
+        if source.layout == "parquet" and columns is not None:
+            _stage_parquet(database, source, columns, parameters)
             continue
         reader = open_blocks(source, config, on_read)
         records = RecordReader(source, reader)
-        if source.layout == "json":
+        if columns is None or (source.layout == "json" and _are_amazon(columns)):
             with scratch_folder(database) as folder:
                 stage = partial(stage_json_reviews, folder=folder, parameters=parameters)
                 stage_blocks(database, iter(reader), stage, threads=config.threads)
         else:
-            fields = {f"{name}_field": place.get(name, -1) + 1 for name in REVIEW_COLUMNS}
-            parameters |= {**fields, "num_fields": source.num_fields}
-            stage_records = partial(_stage_records, parameters=parameters)
-            stage_blocks(database, iter(records), stage_records, threads=config.threads)
+            stage_records = partial(_stage_records, parameters=parameters | _fields(source, columns))
+            of_json = map(_json_records, reader) if source.layout == "json" else iter(records)
+            stage_blocks(database, of_json, stage_records, threads=config.threads)
         check_read(database, "staged_reviews", file, source, reader, config, records.num_continued)
         if reader.truncated:
             truncated.append(source)
+    for file in range(len(sources)):
+        read_whole_ids(database, "staged_reviews", file, ("reviewer_id", "movie_id"))
     run(database, "staging/read_comma_ratings")
     return truncated
 
@@ -114,45 +122,52 @@ def _stage_records(
     cursor: duckdb.DuckDBPyConnection, blocks: Iterator[Records], parameters: Mapping[str, object]
 ) -> None:
     for records in blocks:
-        run(cursor, "staging/stage_delimited_reviews", **records._asdict(), **parameters)
+        run(cursor, "staging/stage_records", **records._asdict(), **parameters)
+
+
+def _json_records(block: Block) -> Records:
+    """Returns the lines of a block of JSON as records, after repairing the lines that are nearly JSON."""
+    texts, numbers = json_lines(block).besides([])
+    return Records("\n".join(map(repaired, texts)), block.first_line, numbers, record_end="\n")
 
 
 def _find_columns(
-    database: duckdb.DuckDBPyConnection, source: Source, columns: Mapping[str, str]
-) -> dict[str, int]:
-    if source.layout == "json" or (source.layout == "delimited" and not source.header):
-        if columns:
-            what = "holds JSON lines" if source.layout == "json" else "has no header line"
-            raise ConfigError(
-                f"--columns names the columns of a table, but {source.path} {what}; leave it out."
-            )
-        return {name: place for name, place in _NO_HEADER.items() if place < source.num_fields}
-    header = source.header or tuple(open_parquet(database, source.file).columns)
-    return match_columns(source.path, header, columns, REVIEW_COLUMNS, required=("reviewer", "movie"))
+    database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]
+) -> Columns | None:
+    """Finds the columns of a file; returns None if the first lines of a JSON file hold no fields."""
+    if source.layout == "json" and not any(source.sample):
+        return None
+    return review_columns(database, source, given)
+
+
+def _are_amazon(columns: Columns) -> bool:
+    """Returns whether the SQL statements for Amazon's reviews read every column of a JSON file as decided."""
+    taken = {columns.names[place] for place in columns.places.values()}
+    describes = any(name in columns.places for name in DESCRIBING)
+    return taken <= _AMAZON_FIELDS and not describes and columns.places == log_places(columns.names, {})
+
+
+def _fields(source: Source, columns: Columns) -> dict[str, object]:
+    """Returns the parameters of the SQL statement `stage_records` that say where each column is."""
+    describing = [columns.places.get(name, -1) + 1 for name in DESCRIBING]
+    objects = cast("Sequence[Mapping[str, object]]", source.sample if source.layout == "json" else ())
+    paths = [pointer_to(path) for path in field_paths(objects).values()]
+    return {
+        **{f"{name}_field": columns.places.get(name, -1) + 1 for name in REVIEW_COLUMNS},
+        "movie_fields": describing if any(describing) else None,
+        "paths": paths if source.layout == "json" else None,
+        "num_fields": source.num_fields,
+    }
 
 
 def _stage_parquet(
-    database: duckdb.DuckDBPyConnection,
-    source: Source,
-    place: Mapping[str, int],
-    parameters: Mapping[str, object],
+    database: duckdb.DuckDBPyConnection, source: Source, columns: Columns, parameters: Mapping[str, object]
 ) -> None:
-    import duckdb
-
-    relation = open_parquet(database, source.file, file_row_number=True)
-    text = duckdb.sqltype("VARCHAR")
-    chosen = [(duckdb.ColumnExpression("file_row_number") + duckdb.ConstantExpression(1)).alias("line")]
-    for name in REVIEW_COLUMNS:
-        column: duckdb.Expression = (
-            duckdb.ColumnExpression(relation.columns[place[name]])
-            if name in place
-            else duckdb.ConstantExpression(None)
-        )
-        renamed = f"{name}_id" if name in ("reviewer", "movie") else name
-        chosen.append(column.cast(text).alias(renamed))
-    relation.select(*chosen).create_view("source_rows", replace=True)
-    try:
-        run(database, "staging/stage_table_reviews", **parameters)
-    except duckdb.Error as error:
-        raise damaged_parquet(source.path, error) from error
-    database.execute("drop view source_rows")
+    names = {name: name for name in (*REVIEW_COLUMNS, *DESCRIBING)}
+    names |= {"reviewer": "reviewer_id", "movie": "movie_id"}
+    describes = any(name in columns.places for name in DESCRIBING)
+    rows = text_relation(database, source, columns.places, names)
+    with parquet_errors(source.path):
+        rows.create_view("source_rows", replace=True)
+        run(database, "staging/stage_table_reviews", describes_movies=describes, **parameters)
+        database.execute("drop view source_rows")

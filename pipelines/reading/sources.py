@@ -71,13 +71,16 @@ class Source:
         return "parquet" if self.layout == "parquet" else self.form.packing
 
 
-def inspect_source(path: Path, format: str = "auto", file: Path | None = None) -> Source:
+def inspect_source(
+    path: Path, format: str = "auto", file: Path | None = None, *, no_header: bool = False
+) -> Source:
     """Checks that a file can be read, and recognises the format of the file by its first lines.
 
     Args:
         path: the file as the user named it; it may be compressed.
         format: "amazon", "movielens" or "table" as given by the user, or "auto" to recognise the format.
         file: the file to read in place of `path`, such as a copy of a pipe.
+        no_header: whether the first line of a table is a record, whatever it looks like.
 
     Raises:
         SourceError: the file is missing, empty, a directory, not readable, not text, or of no known format.
@@ -110,7 +113,8 @@ def inspect_source(path: Path, format: str = "auto", file: Path | None = None) -
             f"{path} holds JSON, which is no {format} file; leave --format out, or say --format amazon.",
             path=path,
         )
-    return inspect_table(replace(source, layout="delimited", framing=""), lines, has_header=format == "table")
+    has_header = False if no_header else True if format == "table" else None
+    return inspect_table(replace(source, layout="delimited", framing=""), lines, has_header=has_header)
 
 
 def _head(path: Path, file: Path, form: TextForm) -> tuple[str, bool]:

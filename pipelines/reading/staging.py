@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -191,6 +191,30 @@ class _Shared(Generic[_Item]):
         self.failures[self._last_taken.get(number, 0)] = error
 
 
+def read_whole_ids(
+    database: duckdb.DuckDBPyConnection, table: str, file: int, columns: Sequence[str]
+) -> bool:
+    """Removes the ending .0 from ids in the rows of a file if all ids of the column are whole numbers.
+
+    Programs that hold a column of ids with gaps as decimal numbers write the id 15 as 15.0. Returns whether
+    any id was changed.
+    """
+    changed = False
+    for column in columns:
+        of_file = f"{table} where file = {file} and reason is null"
+        if not count_rows(database, f"(from {of_file} and ends_with({column}, '.0') limit 1)"):
+            continue
+        if not count_rows(
+            database, f"(from {of_file} and not regexp_full_match({column}, '-?[0-9]+(\\.0)?') limit 1)"
+        ):
+            database.execute(
+                f"update {table} set {column} = left({column}, -2) "
+                f"where file = {file} and ends_with({column}, '.0')"
+            )
+            changed = True
+    return changed
+
+
 @contextmanager
 def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
     """Makes a temporary folder beside the database file, which is deleted when the `with` statement ends.
@@ -226,10 +250,14 @@ def block_size_for(config: IngestConfig) -> int:
 @contextmanager
 def limited_memory(database: duckdb.DuckDBPyConnection, memory_limit: str) -> Iterator[None]:
     """Lowers DuckDB's memory limit to `memory_limit` during the `with` statement; never raises the limit."""
+    import duckdb
+
     [(before,)] = database.execute("select current_setting('memory_limit')").fetchall()
     if size_in_bytes(memory_limit) < size_in_bytes(before):
         database.execute(f"set memory_limit = '{memory_limit}'")
     try:
         yield
     finally:
-        database.execute(f"set memory_limit = '{before}'")
+        # A damaged file may make the whole database unusable; the error of the file is raised then.
+        with suppress(duckdb.FatalException):
+            database.execute(f"set memory_limit = '{before}'")

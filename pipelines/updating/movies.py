@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from engine.artifact import layout
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.variants import build_variant_arrays
-from engine.config.sections import Config
+from engine.config.sections import IngestConfig
 from engine.errors import DataError
 from engine.opened import OpenedIndex
 from pipelines.cold_start.catalogue import read_catalogue
@@ -29,7 +29,8 @@ from pipelines.export.report import write_report
 from pipelines.export.rows import insert_rows, rows_beside
 from pipelines.export.vector_index import build_search, write_search
 from pipelines.export.versions import settings_of, take_over_files, take_over_sections
-from pipelines.ingest.accounting import require_usable_metadata
+from pipelines.ingest.rejections import require_usable_metadata
+from pipelines.reading.columns import check_given
 from pipelines.reading.links import scrape_links
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.sources import inspect_source
@@ -82,7 +83,9 @@ class MoviesAccount:
         }
 
 
-def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str, Any]:
+def add_movies(
+    metadata: Sequence[Path | str], *, index: Path | str, columns: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Adds movies to an index by writing a new version, which replaces the old version once complete.
 
     New movies get vectors and neighbours from their metadata, by the mapping that the build learned. For
@@ -91,6 +94,7 @@ def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str
     Args:
         metadata: movie files in any of the known formats.
         index: the directory of the index.
+        columns: the names of columns in the files, by our names, beside the names that the build was given.
 
     Returns:
         The manifest of the new version; the section `movies_added` counts the lines of metadata by outcome.
@@ -112,7 +116,8 @@ def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str
         start = read_cold(artifact, before.model)
         config = settings_of(artifact)
         with work_database(config.ingest) as database:
-            account = _read_metadata(database, before, [Path(path) for path in metadata], config)
+            paths = [Path(path) for path in metadata]
+            account = _read_metadata(database, before, paths, config.ingest, columns or {})
             catalogue = read_catalogue(database)
             write_catalogue(database, writer)
             write_ids("movie", database, writer)
@@ -145,7 +150,11 @@ def add_movies(metadata: Sequence[Path | str], *, index: Path | str) -> dict[str
 
 
 def _read_metadata(
-    database: duckdb.DuckDBPyConnection, before: OpenedIndex, metadata: Sequence[Path], config: Config
+    database: duckdb.DuckDBPyConnection,
+    before: OpenedIndex,
+    metadata: Sequence[Path],
+    config: IngestConfig,
+    columns: Mapping[str, str],
 ) -> MoviesAccount:
     """Fills the table `movies` with the index's movies and new movies, sorted by id, and counts the lines."""
     files = readable_files(metadata, folder_of(database))
@@ -153,12 +162,14 @@ def _read_metadata(
     add_functions(database)
     run(database, "staging/create_staging")
     run(database, "staging/reviewed_movies")
-    stage_metadata(database, sources, config.ingest, describe_all=True)
+    check_given(database, (), sources, columns)
+    named = replace(config, columns={**config.columns, **columns})
+    stage_metadata(database, sources, named, describe_all=True)
     require_usable_metadata(database, sources)
     run(database, "staging/described_movies")
     _read_known(database, before)
     database.execute("create or replace table wanted_movies as select movie_id from described_movies")
-    scrape_links(database, threads=config.ingest.threads)
+    scrape_links(database, threads=config.threads)
     run(database, "updating/extended_movies")
     [(read, added, known, repeated, without_text)] = run(database, "updating/new_line_counts").fetchall()
     rejected = dict(

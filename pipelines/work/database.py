@@ -93,6 +93,25 @@ def folder_of(database: duckdb.DuckDBPyConnection) -> Path:
     return Path(path).parent if path else Path(gettempdir())
 
 
+def literal_path(path: Path) -> str:
+    """Returns the text by which DuckDB reads exactly the file at a path.
+
+    DuckDB would take `*`, `?` and `[` for a pattern that several files may match, `~` for the home folder,
+    and a beginning such as `s3:` for an address.
+
+    Raises:
+        DataError: the path is not UTF-8, so that DuckDB cannot open the file.
+
+    Example:
+        >>> literal_path(Path("/data/log[1].parquet"))
+        '/data/log[[]1].parquet'
+    """
+    text = str(path)
+    if text.encode(errors="replace").decode() != text:
+        raise DataError(f"The name of the file {text!r} is not UTF-8 text; rename the file.")
+    return re.sub(r"[*?\[]", r"[\g<0>]", text if path.is_absolute() else f"./{text}")
+
+
 def read_sql(name: str) -> str:
     """Returns the text of the SQL file `pipelines/sql/<name>.sql`, for a name such as "checks/core_holds"."""
     return resources.files("pipelines.sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")
@@ -179,3 +198,4 @@ def add_functions(database: duckdb.DuckDBPyConnection) -> None:
         database.create_function("unescape_entities", unescape_entities, ["VARCHAR"], "VARCHAR")
     database.execute("set TimeZone = 'UTC'")
     run(database, "staging/cleaning")
+    run(database, "staging/typed_values")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.sections import GONE, Config, IngestConfig, load_config
-from engine.config.values import convert, merge, parse_text, setting_types
+from engine.config.values import convert, merge, parse_assignment, parse_text, setting_types
 from engine.errors import ConfigError
 
 ingest_configs = st.builds(
@@ -187,3 +187,16 @@ def test_of_every_setting_is_said_what_it_means_and_when_to_change_it() -> None:
         meaning, when = told[f"{section}{dot}"][name]
         assert len(meaning) > 10, setting
         assert when, setting
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("reviewer=a, movie = b", {"reviewer": "a", "movie": "b"}),
+        ('title="Title, original=yes",time=', {"title": "Title, original=yes", "time": ""}),
+        ("title='a \"b\", c'", {"title": 'a "b", c'}),
+        ("rating=a=b", {"rating": "a=b"}),
+    ],
+)
+def test_the_values_of_pairs_may_hold_commas_in_quotes(text: str, expected: dict[str, str]) -> None:
+    assert parse_assignment(Config, f"ingest.columns={text}")[1] == expected

@@ -54,7 +54,7 @@ def test_the_prepared_table_is_written_and_can_be_read_again(
     assert prepare([output], [], again, CONFIG).kept == 6
     columns = "reviewer_id, movie_id, rating, unix_review_time, review_text, summary, vote, verified, style"
     found = database.sql(f"select {columns} from read_parquet('{again}') order by all").fetchall()
-    assert found[0] == ("R0\n", "M0", 1.0, 1262304000, TEXT, "é", 1000, True, '{"Format:":" DVD"}')
+    assert found[0] == ("R0", "M0", 1.0, 1262304000, TEXT, "é", 1000, True, '{"Format:":" DVD"}')
     assert len(found) == 6
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
 
 from engine.artifact.layout import COUNTS_SECTION, MOVIES_ADDED_SECTION, UPDATES_SECTION
 from engine.cli.options import INDEX, JSON, PATH, VERBOSE
-from engine.cli.output import print_summary, say_if_retrain
-from engine.cli.source_options import READING_OPTIONS, REVIEWS, SourceCommand
+from engine.cli.output import print_summary, say_if_retrain, start_logging
+from engine.cli.source_options import COLUMNS, READING_OPTIONS, REVIEWS, SourceCommand, columns_of
 from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 
@@ -47,9 +48,9 @@ def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json:
 
 @click.command(
     name="add-movies",
-    params=[click.Argument(["metadata"], nargs=-1, type=PATH, required=True), INDEX, JSON, VERBOSE],
+    params=[click.Argument(["metadata"], nargs=-1, type=PATH, required=True), INDEX, COLUMNS, JSON, VERBOSE],
 )
-def add_movies(metadata: tuple[Path, ...], index: Path, as_json: bool) -> None:
+def add_movies(metadata: tuple[Path, ...], index: Path, columns: str | None, as_json: bool) -> None:
     """Add movies without reviews to an index, from metadata of the movies, without training.
 
     METADATA are files in the formats of the option --metadata of build-index. The vectors of new movies are
@@ -58,7 +59,8 @@ def add_movies(metadata: tuple[Path, ...], index: Path, as_json: bool) -> None:
     """
     import pipelines
 
-    manifest = pipelines.add_movies(metadata, index=index)
+    start_logging(logging.INFO)
+    manifest = pipelines.add_movies(metadata, index=index, columns=columns_of(columns or ""))
     account = manifest[MOVIES_ADDED_SECTION]
     if as_json:
         print_json({"directory": str(index), **account})

@@ -60,8 +60,8 @@ create or replace temp macro number_of_text(words, min_text_length) as case
     else 0
 end;
 create or replace temp macro rejection_reason(reviewer_id, movie_id, raw_rating, rating) as case
-    when trim(coalesce(reviewer_id, '')) = '' then 'no reviewer id'
-    when trim(coalesce(movie_id, '')) = '' then 'no movie id'
+    when reviewer_id is null then 'no reviewer id'
+    when movie_id is null then 'no movie id'
     when rating is null and present(raw_rating) is not null then 'rating is not a number'
     when not isfinite(rating) then 'rating is not finite'
     -- Training could not square a rating above 1e9 in single precision.

@@ -4,7 +4,7 @@
 create or replace table staged_reviews (
     file integer, line bigint, reviewer_id varchar, movie_id varchar, rating double, raw_rating varchar, unix_review_time bigint,
     raw_time varchar, verified boolean, style varchar, reviewer_name varchar, vote integer, review_text varchar, summary varchar,
-    text_number bigint, reason varchar, row_text varchar
+    text_number bigint, reason varchar, row_text varchar, movie_fields varchar[]
 );
 create or replace table staged_metadata (
     file integer, line bigint, movie_id varchar, title varchar, category varchar, main_cat varchar,

@@ -24,8 +24,8 @@ with parsed as (
 renamed as (
     select
         coalesce(($lines::bigint[])[place], $first_line + place - 1) as line,
-        coalesce(parsed.reviewerID, parsed.user_id) as reviewer_id,
-        coalesce(parsed.parent_asin, parsed.asin) as movie_id,
+        id_of(coalesce(parsed.reviewerID, parsed.user_id)) as reviewer_id,
+        id_of(coalesce(parsed.parent_asin, parsed.asin)) as movie_id,
         number_of(coalesce(parsed.overall, parsed.rating)) as rating,
         coalesce(parsed.unixReviewTime, parsed.timestamp) as raw_time,
         try_cast(coalesce(parsed.verified, parsed.verified_purchase) as boolean) as verified,
@@ -36,15 +36,21 @@ renamed as (
         coalesce(parsed.summary, parsed.title) as summary
     from parsed
 ),
+-- A macro repeats its argument, so each step is computed before the next one.
+numbered as (
+    select *, number_of(raw_time) as time_number from renamed
+),
+counted as (
+    select *, unix_seconds(time_number) as seconds from numbered
+),
 timed as (
-    select *, possible_time(unix_seconds(number_of(raw_time))) as unix_review_time from renamed
+    select *, possible_time(seconds) as unix_review_time from counted
 ),
 final as (
     select * from timed
-    where trim(reviewer_id) <> '' and trim(movie_id) <> ''
-        and reviewer_id[1] not in ('{', '[') and movie_id[1] not in ('{', '[')
+    where reviewer_id[1] not in ('{', '[') and movie_id[1] not in ('{', '[')
         and abs(rating) <= 1e9
-        and number_of(raw_time) is not null and $time_pattern is null
+        and time_number is not null and $time_pattern is null
 )
 select
     $file, line, reviewer_id, movie_id, rating, null, unix_review_time,
@@ -52,6 +58,6 @@ select
     case when $with_text then review_text end,
     case when $with_text then summary end,
     number_of_text(review_text, $min_text_length),
-    null, null
+    null, null, null
 from final
 returning line

@@ -16,11 +16,11 @@ parsed as (
 final as (
     select
         line,
-        nullif(trim(coalesce(movie.parent_asin, movie.asin)), '') as movie_id,
+        id_of(coalesce(movie.parent_asin, movie.asin)) as movie_id,
         case
             when movie is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
             when coalesce(movie.reviewerID, movie.user_id) is not null then 'a review and no movie'
-            when trim(coalesce(movie.parent_asin, movie.asin, '')) = '' then 'no movie id'
+            when id_of(coalesce(movie.parent_asin, movie.asin)) is null then 'no movie id'
             else 'not a JSON object'
         end as reason,
         row_text

@@ -29,8 +29,8 @@ renamed as (
         case
             when review is null or not regexp_matches(row_text, '^[ \t]*\{') then 'not a JSON object'
         end as parse_reason,
-        coalesce(review.reviewerID, review.user_id) as raw_reviewer,
-        coalesce(review.parent_asin, review.asin) as raw_movie,
+        id_of(coalesce(review.reviewerID, review.user_id)) as raw_reviewer,
+        id_of(coalesce(review.parent_asin, review.asin)) as raw_movie,
         coalesce(review.overall, review.rating) as raw_rating,
         coalesce(
             present_time(review.unixReviewTime), present_time(review.timestamp), present_time(review.reviewTime)
@@ -75,5 +75,6 @@ select
     case when $with_text then summary end,
     number_of_text(review_text, $min_text_length),
     reason,
-    case when reason is not null or rating is null then left(row_text, 500) end
+    case when reason is not null or rating is null then left(row_text, 500) end,
+    null
 from final

@@ -7,7 +7,7 @@ with parsed as (
     select
         row_number() over () as place,
         *,
-        trim(coalesce(parent_asin, asin)) as movie_id
+        id_of(coalesce(parent_asin, asin)) as movie_id
     from read_json(
         $path,
         format = 'newline_delimited',
@@ -28,8 +28,10 @@ reviewed as (
         coalesce(($lines::bigint[])[place], $first_line + place - 1) as line,
         json_transform(related, '{"also_bought": "JSON", "also_viewed": "JSON", "buy_after_viewing": "JSON"}') as linked
     from parsed
-    where movie_id <> '' and coalesce(reviewerID, user_id) is null
-        and ($describe_all or movie_id in (select movie_id from reviewed_movies))
+    where movie_id is not null and coalesce(reviewerID, user_id) is null
+        and ($describe_all or movie_id in (select movie_id from reviewed_movies)
+            -- `read_whole_ids` removes the ending later if all ids of the file are whole numbers.
+            or (ends_with(movie_id, '.0') and left(movie_id, -2) in (select movie_id from reviewed_movies)))
 ),
 -- `descriptions` and `first_rank` take long to compute, and are used more than once below.
 listed as (

@@ -16,10 +16,10 @@ with parsed as (
 final as (
     select
         coalesce(($lines::bigint[])[place], $first_line + place - 1) as line,
-        trim(coalesce(parsed.parent_asin, parsed.asin)) as movie_id
+        id_of(coalesce(parsed.parent_asin, parsed.asin)) as movie_id
     from parsed
     where coalesce(parsed.reviewerID, parsed.user_id) is null
 )
 select $file, line, movie_id, null, null from final
-where movie_id <> ''
+where movie_id is not null
 returning line

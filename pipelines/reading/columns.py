@@ -1,0 +1,284 @@
+"""Decides for each column of a review or movie which column of a file holds it, and says what was decided."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from engine.errors import ConfigError, SourceError
+from pipelines.reading.names import (
+    DESCRIBING,
+    LOG_COLUMNS,
+    MOVIE_COLUMNS,
+    REVIEW_COLUMNS,
+    field_paths,
+    field_text,
+    match_columns,
+    place_of,
+    plain_name,
+)
+from pipelines.reading.parquet import open_parquet, parquet_sample
+from pipelines.reading.sources import Source
+
+if TYPE_CHECKING:
+    import duckdb
+
+_log = logging.getLogger(__name__)
+
+NAMEABLE = (*REVIEW_COLUMNS, *DESCRIBING)
+"""The columns of reviews and movies for which the option `--columns` may name the column of the file."""
+_NO_HEADER = ("reviewer", "movie", "rating", "time")
+"""The columns of a file of ratings without a header line, in the order of MovieLens' files."""
+_NUMBERED = "column {}"
+"""The name of a column of a file without a header line, by the number of the column."""
+_MOST_SHOWN = 20
+"""The most names of columns that a message lists."""
+_MOST_LEVELS = 101
+"""The most different values of a column of ratings: whole numbers from 0 to 100."""
+_ASIN = re.compile(r"B0[0-9A-Z]{8}|[0-9]{9}[0-9X]")
+"""Matches the id of a product of Amazon, or an ISBN."""
+_AMAZON_REVIEWER = re.compile(r"A[0-9A-Z]{9,}")
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Says which column of a file holds each column of a review or movie."""
+
+    path: Path
+    """The path of the file."""
+    names: tuple[str, ...]
+    """The names of all columns of the file, in the order of the file."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Maps each column that was found, such as "reviewer", to a position in `names`, counted from 0."""
+    sample: Sequence[Sequence[str | None]] = ()
+    """The fields of the first records of the file as text, None if a record lacks the field."""
+
+    @property
+    def ignored(self) -> list[str]:
+        """Returns the names of the columns that were taken for nothing."""
+        taken = set(self.places.values())
+        return [name for place, name in enumerate(self.names) if place not in taken]
+
+    def __str__(self) -> str:
+        """Returns which columns are used and ignored: `using user as reviewer, movie; ignored: note`."""
+        used = [
+            name if plain_name(name) == plain_name(column) else f"{name} as {column}"
+            for column, name in ((column, self.names[place]) for column, place in self.places.items())
+        ]
+        ignored = f"; ignored: {_listed(self.ignored)}" if self.ignored else ""
+        return f"using {', '.join(used)}{ignored}"
+
+
+def columns_of(database: duckdb.DuckDBPyConnection, source: Source) -> Columns:
+    """Returns the names of the columns of a file and its first records, with no column taken for anything.
+
+    The first records of a Parquet file are left out, since few messages need them.
+
+    Raises:
+        SourceError: the file is a damaged Parquet file.
+    """
+    names: Sequence[str]
+    sample: Sequence[Sequence[str | None]]
+    if source.layout == "parquet":
+        names, sample = open_parquet(database, source).columns, ()
+    elif source.layout == "json":
+        objects = cast("Sequence[Mapping[str, object]]", source.sample)
+        paths = field_paths(objects)
+        names, sample = list(paths), [[field_text(item, path) for path in paths.values()] for item in objects]
+    else:
+        names = source.header or [_NUMBERED.format(number + 1) for number in range(source.num_fields)]
+        sample = cast("Sequence[Sequence[str]]", source.sample)
+    return Columns(path=source.path, names=tuple(names), sample=sample)
+
+
+def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]) -> Columns:
+    """Finds the columns of reviews in a file; `given` maps columns to the names that the user gave.
+
+    Raises:
+        SourceError: the column of the reviewer or of the movie was not found.
+    """
+    found = columns_of(database, source)
+    if source.layout == "delimited" and not source.header:
+        places = _numbered_places(found, given)
+    else:
+        places = log_places(found.names, given)
+    found = replace(found, places=places)
+    _require(found, ("reviewer", "movie"))
+    if source.layout == "parquet" and "rating" not in places:
+        found = replace(found, sample=parquet_sample(database, source))
+    return found
+
+
+def log_places(names: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
+    """Returns the position of each column that is found in a file of reviews with the given names."""
+    places = match_columns(names, given, LOG_COLUMNS)
+    # Beside the text of a review, as in Amazon's files of 2023, `title` is the title of the review.
+    is_of_review = "review_text" in places and "summary" not in places and "title" not in given
+    if is_of_review and "title" in places and plain_name(names[places["title"]]) == "title":
+        places["summary"] = places.pop("title")
+    return places
+
+
+def movie_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]) -> Columns:
+    """Finds the columns of movies in a file; `given` maps columns to the names that the user gave.
+
+    Raises:
+        SourceError: the column of the movie's id was not found.
+    """
+    found = columns_of(database, source)
+    places = match_columns(found.names, given, MOVIE_COLUMNS)
+    if source.layout == "delimited" and not source.header and 0 not in places.values():
+        places.setdefault("movie", 0)
+    found = replace(found, places=places)
+    _require(found, ("movie",))
+    return found
+
+
+def check_given(
+    database: duckdb.DuckDBPyConnection,
+    reviews: Sequence[Source],
+    metadata: Sequence[Source],
+    given: Mapping[str, str],
+) -> None:
+    """Checks that `--columns` names known columns, each by a name that a file of the right kind has.
+
+    Raises:
+        ConfigError: `--columns` has an unknown column, or a name that no file has.
+        SourceError: a file is a damaged Parquet file.
+    """
+    for column in given:
+        if column not in NAMEABLE:
+            raise ConfigError(
+                f"--columns knows {', '.join(NAMEABLE)}, not {column!r}{_column_meant(column)}."
+            )
+    if not any(given.values()):
+        return
+    logs, catalogues = ([columns_of(database, source) for source in files] for files in (reviews, metadata))
+    for column, wanted in given.items():
+        is_of_reviews = logs and column in REVIEW_COLUMNS and column != "movie"
+        files = logs if is_of_reviews else [*logs, *catalogues]
+        if wanted and files and all(place_of(wanted, file.names) is None for file in files):
+            names = list(dict.fromkeys(name for file in files for name in file.names))
+            where = f"{files[0].path} does not have" if len(files) == 1 else "none of the files has"
+            raise ConfigError(
+                f"--columns says that the {column} is in the column {wanted!r}, which {where}"
+                f"{_did_you_mean(wanted, names)}; the columns are {_listed(names)}."
+            )
+
+
+def say_columns(columns: Columns, given: Mapping[str, str]) -> None:
+    """Logs what each column of a file of reviews was taken for, and warns if ratings or times are missing."""
+    _say(columns)
+    missing = [name for name in ("rating", "time") if name not in columns.places and name not in given]
+    if not missing:
+        return
+    what = " or ".join(f"{name}s" for name in missing)
+    advice = ",".join(f"{name}=NAME" for name in missing)
+    without = {
+        ("rating",): "the reviews count as views",
+        ("time",): "the order of the reviews is unknown",
+        ("rating", "time"): "the reviews count as views in no known order",
+    }[tuple(missing)]
+    maybe = _maybe_rating(columns) if "rating" in missing else ""
+    _log.warning(
+        "No column of %s was found among %s in %s.%s Name it with --columns %s; otherwise %s.",
+        what,
+        _listed(columns.names),
+        columns.path,
+        maybe,
+        advice,
+        without,
+    )
+
+
+def say_movie_columns(columns: Columns) -> None:
+    """Logs what each column of a file of movies was taken for, and warns if titles are missing."""
+    _say(columns)
+    if "title" not in columns.places:
+        _log.warning(
+            "No column of titles was found among %s in %s. Name it with --columns title=NAME; otherwise the "
+            "movies have no titles.",
+            _listed(columns.names),
+            columns.path,
+        )
+
+
+def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, int]:
+    """Returns the position of each column of a file of reviews without a header line.
+
+    The usual order is reviewer, movie, rating, time, and in some of Amazon's files movie, reviewer, rating,
+    time, as the ids tell. The usual order holds for the first four columns unless `given` names others.
+    """
+    places = match_columns(columns.names, given, LOG_COLUMNS)
+    if all(place < len(_NO_HEADER) for place in places.values()):
+        usual = list(_NO_HEADER)
+        pairs = [(record[0] or "", record[1] or "") for record in columns.sample if len(record) > 1]
+        if pairs and all(_ASIN.fullmatch(one) and _AMAZON_REVIEWER.fullmatch(two) for one, two in pairs):
+            usual[:2] = "movie", "reviewer"
+        for place, column in enumerate(usual[: len(columns.names)]):
+            if place not in places.values() and column not in given:
+                places.setdefault(column, place)
+    return {column: places[column] for column in LOG_COLUMNS if column in places}
+
+
+def _say(columns: Columns) -> None:
+    if columns.names[0] == _NUMBERED.format(1):
+        _log.info(
+            "%s has no header line: %s. Name other columns by their numbers, such as --columns "
+            "reviewer=1,movie=2.",
+            columns.path,
+            columns,
+        )
+    else:
+        _log.info("%s: %s", columns.path, columns)
+
+
+def _require(columns: Columns, required: Sequence[str]) -> None:
+    missing = [name for name in required if name not in columns.places]
+    if missing:
+        no_header = any(_NUMBER.fullmatch(name) for name in columns.names)
+        raise SourceError(
+            f"Cannot tell which column of {columns.path} is the {' and which the '.join(missing)}; its "
+            f"columns are {_listed(columns.names)}; say it with --columns, such as "
+            f"--columns {','.join(f'{name}=NAME' for name in missing)}"
+            f"{', or say --no-header if the first line is no header' if no_header else ''}.",
+            path=columns.path,
+        )
+
+
+def _maybe_rating(columns: Columns) -> str:
+    """Returns a question about the unused columns of few different numbers, which may hold the ratings."""
+    for name in columns.ignored:
+        place = columns.names.index(name)
+        values = [value for record in columns.sample if (value := (record[place] or "").strip())]
+        levels = dict.fromkeys(values)
+        if values and all(map(_NUMBER.fullmatch, values)) and 1 < len(levels) <= _MOST_LEVELS:
+            if len(levels) == len(values) > _MOST_SHOWN:
+                continue  # A different number in each row is an id or a time.
+            return f" Is {name} ({', '.join(list(levels)[:3])}) the rating? Say --columns rating={name}."
+    return ""
+
+
+def _column_meant(column: str) -> str:
+    """Returns a suggestion for an unknown column: a column with that usual name, or with a similar name."""
+    for known, names in (*REVIEW_COLUMNS.items(), *MOVIE_COLUMNS.items()):
+        if plain_name(column) in names:
+            return f" (did you mean {known!r}?)"
+    return _did_you_mean(column, NAMEABLE)
+
+
+def _did_you_mean(wanted: str, names: Sequence[str]) -> str:
+    lowered = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(wanted.casefold(), lowered, n=1, cutoff=0.5)
+    return f" (did you mean {lowered[close[0]]!r}?)" if close else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return ", ".join(names[:_MOST_SHOWN]) + more

@@ -1,0 +1,218 @@
+"""Knows the names that data sets give to the columns of reviews and movies, and finds columns by name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+_TYPE_ENDINGS = re.compile(r":(token|float|token_seq|float_seq|string|int|integer|long|double|boolean|date)$")
+"""Types that some programs write behind the name of a column, such as `user_id:token` in files of RecBole."""
+_MOST_DEPTH = 4
+"""The most keys on the path to a field of a JSON object."""
+_MOST_FIELDS = 1000
+"""The most fields of JSON objects that are listed: some files have a key of its own for each row."""
+_NO_LETTERS = re.compile(r"[\W_]+")
+
+_REVIEWER = """
+    reviewerid reviewer userid reviewuserid user customerid customer uid custid visitorid memberid
+    accountid profileid personid listenerid viewerid playerid steamid authorsteamid usersha1 userhash
+    usermboxsha1 reviewerusername username userlogin profilename reviewprofilename
+"""
+_MOVIE = """
+    movieid movie itemid item parentasin asin productid product productproductid iid filmid bookid isbn
+    isbn13 titleid showid animeid mangaid seriesid episodeid videoid businessid restaurantid placeid
+    venueid poiid locationid gameid appid steamappid recipeid newsid articleid docid documentid songid
+    trackid artistid albumid artmbid musicbrainzartistid jokeid courseid hotelid listingid beerid
+    beerbeerid skuid sku stockcode goodsid contentid tconst imdbid tmdbid
+"""
+_MOVIE_NOUN = """
+    film book video business recipe song track artist album joke game trackname artistname artname
+    gamename appname
+"""
+_RATING = """
+    rating ratings overall starrating stars star score ratingvalue ratingval userrating userscore
+    myrating bookrating movierating reviewscore reviewoverall reviewrating reviewstars overallrating
+    customerrating rate recommended isrecommended votedup liked plays playcount playcounts numplays
+    listens listencount hoursplayed hours playtimeforever playtime weight
+"""
+_TIME = """
+    unixreviewtime unixtime timestamp unixtimestamp ts time reviewtime reviewdate reviewedat
+    ratingtimestamp ratedat ratingtime ratingdate date datetime dateadded createdat created creationdate
+    createdtime createtime timestampcreated dateposted postedat posteddate submittedat eventtime
+    eventtimestamp readat watchedat watcheddate playedat listenedat purchasedate orderdate
+    transactiondate tdat at when updatedat dateupdated
+"""
+_TITLE = """
+    title movietitle producttitle booktitle itemtitle filmtitle gametitle tracktitle songtitle itemname
+    productname moviename filmname gamename appname trackname songname artistname artname businessname
+    name primarytitle originaltitle headline
+"""
+
+REVIEW_COLUMNS: Mapping[str, Sequence[str]] = {
+    "reviewer": _REVIEWER.split(),
+    "movie": (*_MOVIE.split(), *_MOVIE_NOUN.split()),
+    "rating": _RATING.split(),
+    "time": _TIME.split(),
+    "verified": ("verified", "verifiedpurchase", "isverified", "verifiedpurchaser"),
+    "style": ("style",),
+    "vote": (
+        *("vote", "votes", "helpfulvote", "helpfulvotes", "voteshelpful", "helpfulnessnumerator"),
+        *("helpful", "useful"),
+    ),
+    "review_text": (
+        *("reviewtext", "reviewbody", "text", "body", "review", "reviewcontent", "content"),
+        *("comment", "comments"),
+    ),
+    "summary": ("summary", "reviewsummary", "reviewheadline", "headline", "reviewtitle"),
+    "reviewer_name": (
+        *("reviewername", "profilename", "reviewprofilename", "username", "nickname"),
+        *("customername", "displayname"),
+    ),
+}
+"""Maps each column of a review to its names in files, best first, as `plain_name` writes them."""
+
+MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
+    "movie": (*_MOVIE.split(), "id", *_MOVIE_NOUN.split()),
+    "title": _TITLE.split(),
+    "category": ("category", "categories", "genres", "genre", "productcategory", "tags", "class", "topics"),
+    "main_cat": ("maincat", "maincategory", "productgroup"),
+    "description": ("description", "overview", "plot", "plotsummary", "synopsis", "abstract"),
+    "brand": (
+        *("brand", "store", "studio", "label", "manufacturer", "developer", "publisher", "bookauthor"),
+        *("author", "authors", "artist", "director", "directors"),
+    ),
+    "price": ("price", "productprice", "itemprice", "listprice", "finalprice"),
+    "rank": ("rank", "salesrank"),
+    "year": (
+        *("year", "releaseyear", "movieyear", "startyear", "yearofpublication", "publicationyear"),
+        *("originalpublicationyear",),
+    ),
+    "date": ("date", "releasedate", "publicationdate", "publisheddate"),
+    "links": ("links", "link", "url", "movielink", "imdburl", "producturl", "website"),
+}
+"""Maps each column of a movie to its names in files, best first, as `plain_name` writes them."""
+
+_OF_THE_REVIEW = {
+    *("name", "description", "tags", "class", "label", "store", "author", "authors", "artist", "director"),
+    *(
+        "directors",
+        "rank",
+        "year",
+        "date",
+        "links",
+        "link",
+        "url",
+        "website",
+        "headline",
+        "abstract",
+        "topics",
+    ),
+}
+"""Names that describe a movie in a file of movies, but may describe the review in a file of reviews."""
+
+LOG_COLUMNS: Mapping[str, Sequence[str]] = {
+    **REVIEW_COLUMNS,
+    **{
+        column: tuple(name for name in names if name not in _OF_THE_REVIEW)
+        for column, names in MOVIE_COLUMNS.items()
+        if column != "movie"
+    },
+}
+"""Maps each column that a file of reviews may hold to its names: a log may describe the movies as well."""
+
+DESCRIBING = tuple(column for column in MOVIE_COLUMNS if column != "movie")
+"""The columns that describe a movie, in the order of the column `movie_fields` of `staged_reviews`."""
+
+
+def plain_name(name: str) -> str:
+    """Returns the name of a column in lower case, without spaces, punctuation, and the type at the end.
+
+    Example:
+        >>> plain_name("User-ID"), plain_name("user_id:token"), plain_name("review/userId")
+        ('userid', 'userid', 'reviewuserid')
+    """
+    lowered = name.strip().strip("\"'").casefold()
+    return _NO_LETTERS.sub("", _TYPE_ENDINGS.sub("", lowered))
+
+
+def match_columns(
+    names: Sequence[str], given: Mapping[str, str], known: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
+    """Returns the position, counted from 0, of each column that is found among the names of a file.
+
+    `known` maps each column to the usual names of the column, as `REVIEW_COLUMNS` does. A name in `given`
+    replaces the usual names of the column if the file has that name; an empty name leaves the column out.
+    """
+    chosen = {column: place_of(given[column], names) for column in known if column in given}
+    found = {column: place for column, place in chosen.items() if place is not None}
+    plain = [plain_name(name) for name in names]
+    for column, usual in known.items():
+        if column in found or (column in given and not given[column]):
+            continue
+        # A column of names may be both the movies' ids and the movies' titles.
+        free = {*range(len(names))} - {place for other, place in found.items() if other != "movie"}
+        if column != "title":
+            free -= {*found.values()}
+        places = (place for name in usual for place in sorted(free) if plain[place] == name)
+        if (place := next(places, None)) is not None:
+            found[column] = place
+    return {column: found[column] for column in known if column in found}
+
+
+def place_of(wanted: str, names: Sequence[str]) -> int | None:
+    """Returns the position of a column that the user named, or None if there is no such column.
+
+    The columns of a file without a header line are named "column 1", "column 2" and so on, or by the number.
+    """
+    if wanted in names:
+        return list(names).index(wanted)
+    numbered = f"column {wanted.strip()}"
+    if numbered in names:
+        return list(names).index(numbered)
+    plain = [plain_name(name) for name in names]
+    if wanted.strip() and plain.count(plain_name(wanted)) == 1:
+        return plain.index(plain_name(wanted))
+    return None
+
+
+def field_paths(objects: Sequence[Mapping[str, object]]) -> dict[str, tuple[str, ...]]:
+    """Returns the path of keys to each field of JSON objects, by the keys joined with dots.
+
+    The fields of an object inside an object are listed in place of the inner object, down to `_MOST_DEPTH`.
+
+    Example:
+        >>> field_paths([{"stars": 5, "user": {"id": "A1"}}])
+        {'stars': ('stars',), 'user.id': ('user', 'id')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+
+    def add(item: Mapping[str, object], above: tuple[str, ...]) -> None:
+        for key, value in item.items():
+            path = (*above, key)
+            if isinstance(value, dict) and value and len(path) < _MOST_DEPTH and key != "style":
+                add(value, path)
+            elif len(found) < _MOST_FIELDS:
+                found.setdefault(".".join(path), path)
+
+    for item in objects:
+        add(item, ())
+    return found
+
+
+def field_text(item: Mapping[str, object], path: Sequence[str]) -> str | None:
+    """Returns the value at a path of keys in a JSON object as text, or None if there is no value.
+
+    Example:
+        >>> field_text({"user": {"id": 7}}, ("user", "id"))
+        '7'
+    """
+    value: object = item
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def pointer_to(path: Sequence[str]) -> str:
+    """Returns the JSON pointer (RFC 6901) of a path of keys, such as `/user/id`."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)

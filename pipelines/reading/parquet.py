@@ -1,0 +1,128 @@
+"""Opens Parquet files, and turns their typed columns into the texts that files without types hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import SourceError
+from pipelines.reading.sources import Source
+from pipelines.work.database import literal_path
+
+if TYPE_CHECKING:
+    import duckdb
+    from duckdb.sqltypes import DuckDBPyType
+
+ROW_NUMBER = "file_row_number"
+"""The column in which DuckDB numbers the rows of a Parquet file from 0 if DuckDB is asked to."""
+_NEEDED = ("reviewer", "movie", "rating", "time")
+"""The columns that must not be a list or an object."""
+_NESTED = ("list", "array", "struct", "map", "union", "variant")
+_NUM_SAMPLED = 200
+"""The number of rows from the start of a file in its sample."""
+
+
+def open_parquet(database: duckdb.DuckDBPyConnection, source: Source) -> duckdb.DuckDBPyRelation:
+    """Opens a Parquet file as a DuckDB relation, whose rows are read only when they are fetched.
+
+    Raises:
+        SourceError: the file is damaged, or has no columns.
+    """
+    with parquet_errors(source.path):
+        return database.read_parquet(literal_path(source.file))
+
+
+def parquet_sample(database: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[str | None, ...]]:
+    """Returns the first rows of a Parquet file as texts."""
+    import duckdb
+
+    relation = open_parquet(database, source)
+    text = duckdb.sqltype("VARCHAR")
+    columns = [duckdb.ColumnExpression(name).cast(text) for name in relation.columns]
+    with parquet_errors(source.path):
+        return relation.limit(_NUM_SAMPLED).select(*columns).fetchall()
+
+
+def text_relation(
+    database: duckdb.DuckDBPyConnection,
+    source: Source,
+    places: Mapping[str, int],
+    wanted: Mapping[str, str],
+    *,
+    numbered: bool = True,
+) -> duckdb.DuckDBPyRelation:
+    """Returns the rows of a Parquet file as columns of text, after a column of line numbers counted from 1.
+
+    `places` maps each column that was found, such as "reviewer", to a position in the file. `wanted` maps
+    each column that is wanted to the column's name in the relation. A column that the file lacks is null. The
+    column of line numbers is left out if `numbered` is false.
+
+    Raises:
+        SourceError: the file is damaged, or a column that every review needs is a list or an object.
+    """
+    import duckdb
+
+    relation = open_parquet(database, source)
+    chosen = []
+    if numbered and ROW_NUMBER in (name.casefold() for name in relation.columns):
+        chosen.append(duckdb.SQLExpression("row_number() over ()").alias("line"))
+    elif numbered:
+        relation = database.read_parquet(literal_path(source.file), file_row_number=True)
+        line = duckdb.ColumnExpression(ROW_NUMBER) + duckdb.ConstantExpression(1)
+        chosen.append(line.alias("line"))
+    for column, name in wanted.items():
+        text: duckdb.Expression = duckdb.ConstantExpression(None).cast(duckdb.sqltype("VARCHAR"))
+        if column in places:
+            place = places[column]
+            text = _text_expression(column, relation.columns[place], relation.types[place], source.path)
+        chosen.append(text.alias(name))
+    return relation.select(*chosen)
+
+
+def _text_expression(column: str, name: str, kind: DuckDBPyType, path: Path) -> duckdb.Expression:
+    """Returns the expression that turns a column of a Parquet file into text, by the type of the column.
+
+    `column` is what the column is taken for, such as "reviewer", and `name` is its name in the file. A list
+    or an object becomes JSON.
+
+    Raises:
+        SourceError: the column is a list or an object, and `column` is one that every review needs.
+    """
+    import duckdb
+
+    value = duckdb.ColumnExpression(name)
+    if kind.id in _NESTED:
+        if column in _NEEDED:
+            raise SourceError(
+                f"The column {name!r} of {path} has the type {kind}, which is no single value, so it "
+                f"cannot be the {column}; name another column with --columns {column}=NAME.",
+                path=path,
+            )
+        return duckdb.FunctionExpression("json_of", value)
+    for ids, function in (
+        (("blob",), "text_of_bytes"),
+        (("float", "double"), "text_of_float"),
+        (("decimal",), "text_of_decimal"),
+        (("boolean",), "text_of_boolean"),
+    ):
+        if kind.id in ids:
+            return duckdb.FunctionExpression(function, value)
+    return value.cast(duckdb.sqltype("VARCHAR"))
+
+
+@contextmanager
+def parquet_errors(path: Path) -> Iterator[None]:
+    """Turns an error of DuckDB into SourceError, except errors about full memory or a full disk."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.IOException) and path.name not in str(error):
+            raise
+        reason = str(error).split("\n", 1)[0]
+        raise SourceError(f"{path} is not a Parquet file that can be read: {reason}", path=path) from error
