@@ -12,7 +12,7 @@ class Answer:
     """The base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns a dictionary for JSON: the answer's fields, and the movie's catalogue entries."""
+        """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields."""
         own = asdict(self)
         card = own.pop("card", {})
         own = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
@@ -95,7 +95,7 @@ class Recommendation(Answer):
     cold: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns a dictionary for JSON: the fields and catalogue entries, without `variants` if None."""
+        """Returns the answer as a dictionary for JSON; leaves out the field `variants` if it is None."""
         fields = super().to_dict()
         if self.variants is None:
             del fields["variants"]
@@ -199,9 +199,9 @@ class MemberPrediction:
 class GroupRecommendation(Recommendation):
     """One movie of a group's top list.
 
-    With the strategy "average", the predicted ratings are computed from the mean of the members' chances of
-    each rating level. With the strategy "least-misery", the predicted ratings are the ratings predicted for
-    the member whose predicted rating of the movie is lowest.
+    With the strategy "average", the members' chances of each rating level are averaged, and the predicted
+    ratings of the movie are computed from the averages. With the strategy "least-misery", the predicted
+    ratings are copied from one member: the member whose predicted rating of the movie is lowest.
 
     Attributes:
         members: the prediction for each member and the movie, in the order in which the members were given.
@@ -287,7 +287,7 @@ class MoviePrediction(Answer):
     rating_probabilities: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all fields for JSON, with the interval as a dictionary of "low" and "high"."""
+        """Returns the prediction as a dictionary for JSON; its `interval` is {"low": ..., "high": ...}."""
         return super().to_dict() | {"interval": dict(zip(("low", "high"), self.interval, strict=True))}
 
 
@@ -330,7 +330,7 @@ class ReviewerProfile(Answer):
     history: tuple[ReviewedMovie, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields of the profile for JSON, with the cards' entries inside the reviews."""
+        """Returns the profile as a dictionary for JSON; each review includes the movie's catalogue entry."""
         return super().to_dict() | {"history": [review.to_dict() for review in self.history]}
 
 

@@ -39,7 +39,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
 
 
 def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
-    """Returns the distinct rows, ascending, and for each of `rows` the position among the distinct rows.
+    """Returns the sorted distinct values of `rows`, and the index of each entry of `rows` in these values.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
@@ -80,10 +80,13 @@ def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArr
 
 
 def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
-    """Finds the entries of `rows` that occur in `ascending`: their positions in `rows`, and in `ascending`.
+    """Finds the entries of `rows` that also occur in the sorted array `ascending`.
 
     If `rows` is much longer than `ascending`, a Bloom filter with one hash function first discards most of
     the entries of `rows` that do not occur in `ascending`.
+
+    Returns:
+        The positions of the found entries in `rows`, and the positions of the same entries in `ascending`.
 
     Example:
         >>> [found.tolist() for found in places_held(np.array([3, 7]), np.array([7, 4, 3]))]
@@ -106,7 +109,7 @@ def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
 def _hashes(rows: Rows, bits: int) -> Rows:
     """Hashes int64 rows to numbers of `bits` bits, for the Bloom filter of `places_held`.
 
-    The hash consists of the top bits of the row times a large odd number (Knuth's multiplicative hashing).
+    The hash of a row is the top bits of `row * 0x9E3779B97F4A7C15 % 2**64` (Knuth's multiplicative hashing).
     """
     products = rows.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (products >> np.uint64(64 - bits)).view(np.int64)
@@ -162,7 +165,8 @@ def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
 def k_highest_of_rows(scores: NDArray[np.floating], k: int) -> Rows:
     """Finds the columns of the k highest scores in each row of a matrix, highest first, ties by column.
 
-    The time grows linearly with the width of a row, because only the k highest scores are sorted.
+    The running time grows linearly with the number of columns, because only the k highest scores of a row are
+    sorted.
 
     Returns:
         int64 [num_rows, min(k, num_columns)].

@@ -107,7 +107,7 @@ class TrainingError(EngineError):
 
 
 class IndexQualityError(EngineError):
-    """The two-stage search finds a smaller part of the exhaustive top lists than the recall floor demands.
+    """The recall of the two-stage search, measured against scoring every movie, is below the recall floor.
 
     Attributes:
         got: the measured recall, 0 to 1.

@@ -158,7 +158,8 @@ class OpenedIndex:
     def batch_candidates(self) -> CandidateSource:
         """Returns the object that finds candidates fastest for very many reviewers at once.
 
-        If the build stores no exact vectors for the search, returns `candidates`, which suits few reviewers.
+        If the build stores no vectors for an exact search, the property `candidates` is returned, which is
+        slower for many reviewers.
         """
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex
@@ -185,14 +186,14 @@ class OpenedIndex:
 
     @cached_property
     def variants(self) -> Variants:
-        """Returns which movies are variants of one film; no movies are, if the build stores no variants."""
+        """Returns which movies are variants of one film; returns an empty `Variants` if none are stored."""
         if not all(self.artifact.has(name + ARRAY_ENDING) for name in VARIANT_ARRAYS):
             return Variants.none()
         return Variants(*map(self.artifact.array, VARIANT_ARRAYS))
 
     @cached_property
     def movie_counts(self) -> NDArray[np.integer]:
-        """Returns the number of each movie's reviews, int [num_movies], as stored in the build or counted."""
+        """Returns each movie's number of reviews, int [num_movies]: the stored numbers, or else a count."""
         if self.artifact.has(MOVIE_COUNTS + ARRAY_ENDING):
             return self.artifact.array(MOVIE_COUNTS)
         return self.model.histories.movie_counts(self.model.num_movies)

@@ -120,7 +120,7 @@ class Engine:
         return title
 
     def movie(self, movie_id: str) -> MovieProfile:
-        """Describes a movie: its card, its number of reviews by rating and by year, and its variants.
+        """Describes a movie: catalogue entry, number of reviews by rating and by year, and variants.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
@@ -318,7 +318,7 @@ class Engine:
         return similar_movies(self._index, movie_id, k, where, no_cold=no_cold, all_variants=all_variants)
 
     def predict(self, reviewer_ids: Sequence[str], movie_ids: Sequence[str]) -> RatingPrediction:
-        """Predicts the rating that each of n reviewers would give the movie at the same position of n movies.
+        """Predicts the rating that reviewer `reviewer_ids[i]` would give movie `movie_ids[i]`, for all i.
 
         Returns:
             The mean and the median of each predicted rating, float32 [n] each, and the chance of each rating
@@ -334,13 +334,17 @@ class Engine:
         return predict_pairs(self._index, reviewer_ids, movie_ids)
 
     def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> list[MoviePrediction]:
-        """Predicts a reviewer's ratings of some movies, with intervals; raises the errors of `predict`."""
+        """Predicts a reviewer's ratings of some movies, with intervals.
+
+        Raises:
+            EngineError: no rating can be predicted; `predict` lists the errors.
+        """
         from engine.relations.predictions import movie_predictions
 
         return movie_predictions(self._index, reviewer_id, movie_ids)
 
     def similar_reviewers(self, reviewer_id: str, k: int = 10) -> list[SimilarReviewer]:
-        """Finds the reviewers whose vectors and histories are most similar to a reviewer's, nearest first.
+        """Finds the reviewers most similar to a reviewer, by vectors and by histories, most similar first.
 
         Raises:
             EngineError: `k` is less than 1, or the index does not hold the reviewer.

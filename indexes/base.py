@@ -74,7 +74,7 @@ class VectorIndex(ABC):
     def _search(self, queries: Floats, k: int) -> SearchResult:
         """Finds the `k` vectors nearest to each query, in any order, for `search` to sort.
 
-        The caller, `search`, has checked the queries, and has limited `k` to 1 to `num_vectors`.
+        The method `search` has checked the queries, and has made sure that `1 <= k <= num_vectors`.
         """
 
     def search(self, queries: ArrayLike, k: int) -> SearchResult:

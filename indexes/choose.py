@@ -8,7 +8,7 @@ lists, so that a search compares fewer vectors. By default, lists hold vectors r
 number, because a search then reads half as many bytes and hardly ever finds fewer of the nearest vectors.
 Vectors are rounded to one byte per number only if two bytes per number would exceed the memory limit. Vectors
 stay unrounded only if rounding to two bytes per number would miss the wanted recall. Rounding does not change
-the engine's scores, because the engine scores the vectors found again without rounding.
+the scores in answers, because the engine scores each movie found with the movie's unrounded vector.
 
 Graph indexes such as HNSW are not offered, because graph indexes were slower and found fewer of the nearest
 vectors. In a test with 60,000 clustered vectors, a graph index found less than 0.97 of the 200 vectors with
@@ -51,7 +51,7 @@ flat index is built, which compares all vectors."""
 
 
 class _Tuned(NamedTuple):
-    """Holds an inverted-file index, tuned to search as few lists as possible, and the recall reached."""
+    """Holds an inverted-file index after tuning, and the recall that the index reaches."""
 
     kind: str
     lists: InvertedFileIndex

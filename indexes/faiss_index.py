@@ -114,8 +114,8 @@ class InvertedFileIndex(FaissIndex):
         """Groups vectors into lists by k-means, and makes an inverted-file index of the lists.
 
         K-means makes short lists of vectors with high weights, and long lists of vectors with low weights. If
-        the vectors that are near to many queries have high weights, a search needs to look into only a
-        quarter as many lists, or fewer, to reach the same recall.
+        the vectors that are near to many queries have high weights, a search reaches the same recall with at
+        most a quarter of the lists that equal weights would need.
 
         Args:
             vectors: float32 [num_vectors, dim], at least `VECTORS_PER_LIST`.
@@ -195,7 +195,7 @@ class InvertedFileIndex(FaissIndex):
         return {"num_lists": self.num_lists, "num_probes": self.num_probes}
 
     def num_compared(self, queries: Floats, num_probes: int) -> float:
-        """Returns how many vectors the `num_probes` lists nearest to a query hold: the mean over queries."""
+        """Counts the vectors in the `num_probes` lists nearest to a query, averaged over all queries."""
         padded = np.pad(queries, ((0, 0), (0, self._lists.d - self.dim)))
         _, lists = self._lists.quantizer.search(padded, num_probes)
         sizes = np.array([self._lists.invlists.list_size(row) for row in range(self.num_lists)])

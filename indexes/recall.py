@@ -17,7 +17,7 @@ _MOST_SHORT = 0.01
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
-    """Measures the share of the true k nearest vectors that an index finds, 0 to 1: the mean over queries.
+    """Measures the share of the true k nearest vectors that an index finds, averaged over queries, 0 to 1.
 
     Recall of a query = |{results with score >= k-th highest exact score}| / min(k, num_vectors), with a
     tolerance for rounding errors. A vector whose score equals the k-th highest exact score counts as found,
@@ -41,8 +41,8 @@ def tune_num_probes(
     The number of probes is doubled until the recall is reached, and then reduced while the recall holds.
 
     An index of rounded vectors may miss the wanted recall even in a search of all lists. If a search of all
-    lists misses the wanted recall, the new target is `recall_target` times the recall of a search of all
-    lists.
+    lists misses the wanted recall, the wanted recall is lowered to `recall_target * (recall of a search of
+    all lists)`.
 
     Args:
         index: the index that is tuned.

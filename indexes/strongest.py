@@ -1,4 +1,4 @@
-"""Searches for many queries at once, by one matrix product of the queries and the strongest vectors.
+"""Searches for many queries at once: one matrix product compares the queries with a selection of vectors.
 
 One matrix product takes far less time than a separate search for each query. Picking the k highest scores of
 each query takes more time than the matrix product that computes the scores. To pick the k highest scores of a
@@ -31,7 +31,7 @@ _SCORES_AT_ONCE = 2**22
 
 
 class StrongestIndex(VectorIndex):
-    """Compares queries exactly with the strongest vectors, which score high for many queries.
+    """Compares queries exactly with a selection of vectors: the vectors that score high for many queries.
 
     Args:
         vectors: float32 [num_vectors, dim], at least one; the strongest vectors, or all vectors.
@@ -97,10 +97,10 @@ class StrongestIndex(VectorIndex):
 def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
     """Finds the `number` vectors that are most likely to have large inner products with a query.
 
-    The inner product of a query q and a vector v is at most m · v + |q - m| |v|, where m is the mean of all
-    queries (Cauchy-Schwarz inequality). The function ranks each vector v by m · v + r |v|, where m is the
-    mean of the sampled `queries` and r is the median distance of a query from m. The length |v| of a vector
-    counts only the dimensions in which the sampled queries differ.
+    The inner product of a query q and a vector v is at most `m · v + |q - m| |v|`, where m is the mean of all
+    queries (Cauchy-Schwarz inequality). The function ranks each vector v by `m · v + r |v|`, where m is the
+    mean of the sampled `queries`, and r is the median of `|q - m|` over the sampled queries q. The length
+    `|v|` is computed only from the dimensions in which the sampled queries differ.
 
     Returns:
         The rows of the vectors, int64 [number], ascending.

@@ -44,7 +44,7 @@ GONE = (
 
 
 class _Section:
-    """The base class of sections, which checks each setting by the rules in the annotation of its type."""
+    """The base class of the sections of settings; checks each setting by the rules in its type annotation."""
 
     def __post_init__(self) -> None:
         check_rules(type(self).__name__.removesuffix("Config").lower(), self)
@@ -112,7 +112,7 @@ class IngestConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig(_Section):
-    """Says which reviews are held out to measure a build and to choose the weights of a score's parts."""
+    """Says which reviews are held out, to measure a build and to choose the weights that scores use."""
 
     test_share: Annotated[float, at_least(0.0, 0.5)] = 0.2
     """The share of each reviewer's reviews that is held out to measure a build; the latest reviews are held
@@ -210,7 +210,7 @@ class RatingConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursConfig(_Section):
-    """Sets the sizes of the tables of similar movies, which give candidates and add to scores."""
+    """Sets the sizes of the tables of similar movies; scores and lists of candidates depend on the tables."""
 
     num_neighbours: Count = 200
     """The number of neighbours that are kept of each movie. Lower `num_neighbours` when the index takes too
@@ -229,7 +229,7 @@ class NeighboursConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdConfig(_Section):
-    """Says how cold movies, which have metadata but too few reviews to train on, enter the index."""
+    """Says how cold movies enter the index; a cold movie has metadata, but too few reviews to train on."""
 
     enabled: bool = True
     """Take cold movies into the index, with vectors that are predicted from metadata. Turn `enabled` off when
@@ -244,7 +244,7 @@ class ColdConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class PopularityConfig(_Section):
-    """Says how the popularity of movies, which orders the list of an unknown reviewer, is computed."""
+    """Says how the popularity of movies is computed; popularity orders the list of an unknown reviewer."""
 
     half_life_days: Annotated[float, at_least(0.01)] = 1000.0
     """The age, in days, at which a review counts half in the popularity of a movie. Lower `half_life_days`
@@ -253,7 +253,7 @@ class PopularityConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class IndexConfig(_Section):
-    """Says how movie vectors are searched, and how much the search may lose against scoring every movie."""
+    """Says how movie vectors are searched, and what share of the best movies the search must find."""
 
     kind: Annotated[str, one_of("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8")] = "auto"
     """The kind of vector index; auto chooses a kind by number of movies, memory and recall. Change `kind` to
@@ -299,7 +299,10 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
-        """Makes a `Config` from values of `to_dict`, also of an older version; fills in defaults."""
+        """Makes a `Config` from a mapping that `to_dict` returned; missing settings get their defaults.
+
+        The mapping may come from an older version of the package.
+        """
         kept = {
             section: {name: held[name] for name in held if f"{section}.{name}" not in GONE}
             if isinstance(held, Mapping)
@@ -312,7 +315,7 @@ class Config:
 def load_config(
     recipe: Path | None = None, assignments: Sequence[str] = (), overrides: Mapping[str, Any] | None = None
 ) -> Config:
-    """Merges defaults < recipe < assignments < overrides, in rising priority, into one checked `Config`.
+    """Merges defaults, recipe, assignments and overrides into one checked `Config`; the later source wins.
 
     Args:
         recipe: a TOML file that holds only the settings that differ from the defaults.
@@ -333,7 +336,7 @@ def load_config(
 
 
 def _current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
-    """Returns nested settings under their present names; `RENAMED` says which settings were renamed.
+    """Returns nested settings in which every old name that `RENAMED` lists is replaced by the present name.
 
     Raises:
         ConfigError: a setting is given under both its old and its present name, or is a former setting.
@@ -353,7 +356,7 @@ def _current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
 
 
 def _current_name(setting: str, warn: bool = True) -> str:
-    """Returns the present name of a setting, which `RENAMED` gives for a renamed setting.
+    """Returns the present name of a setting; `RENAMED` maps old names of settings to present names.
 
     Raises:
         ConfigError: the setting is a former setting, whose value is fixed now.

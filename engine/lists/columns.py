@@ -1,9 +1,9 @@
 """Makes the top lists of very many reviewers as arrays of rows and scores, to be written to files.
 
 All lists of a batch of reviewers are made at once, unless an option other than `all_variants` is set.
-`ListMaker` makes the lists one by one if an option other than `all_variants` is set. `ListMaker` also makes
-every list again that would hold fewer than k movies. Lists that are made at once hold the same movies as
-lists that are made one by one.
+`ListMaker` makes the lists one by one if an option other than `all_variants` is set. If a list that was made
+at once would hold fewer than k movies, `ListMaker` makes the list again. Lists that are made at once hold the
+same movies as lists that are made one by one.
 """
 
 from __future__ import annotations
@@ -42,15 +42,17 @@ class ListColumns(NamedTuple):
     """The chance that each movie is liked, float32 [num], 0 to 1; None if the data has no ratings."""
 
     def select(self, chosen: Rows | NDArray[np.bool_]) -> ListColumns:
-        """Selects listed movies from every column; `chosen` holds their positions, or a mask, bool [num]."""
+        """Selects listed movies from every column; `chosen` holds positions, or is a mask (bool [num])."""
         columns: Any = (None if column is None else column[chosen] for column in self)
         return ListColumns(*columns)
 
     @classmethod
     def joined(cls, parts: Sequence[ListColumns], lengths: Sequence[int]) -> ListColumns:
-        """Concatenates the columns of one or more parts; `lengths` holds each part's number of reviewers.
+        """Concatenates one or more `ListColumns`, called parts, column by column.
 
-        The number of reviewers in all earlier parts is added to the `places` of each part.
+        The argument `lengths` holds the number of reviewers in each of `parts`. The `places` of each part are
+        raised by the number of reviewers in all earlier parts, so that reviewers are numbered across all
+        parts.
         """
         starts = np.cumsum([0, *lengths[:-1]])
         moved = [part._replace(places=part.places + start) for part, start in zip(parts, starts, strict=True)]

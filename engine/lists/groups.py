@@ -54,7 +54,7 @@ class Group(Recipient):
         self._spreads = np.where(spreads > 0, spreads, 1.0)
 
     def candidates(self, k: int, *, include_seen: bool = False) -> Rows:
-        """Returns the rows of all members' candidates, int64, ascending, by default without seen movies."""
+        """Returns the rows of all members' candidates (int64, ascending), by default without seen movies."""
         sides = [member.reviewer for member in self._members]
         found = np.unique(np.concatenate(self._source.find(sides, k, include_seen=include_seen)))
         return found if include_seen else np.setdiff1d(found, self.seen_rows, assume_unique=True)
@@ -130,7 +130,11 @@ class Group(Recipient):
         return normalised
 
     def _combined(self, values: Doubles) -> Floats:
-        """Returns the mean or the minimum over members of `values`, which is [num_members, num_movies]."""
+        """Returns the mean or the minimum of the members' values of each movie, float32 [num_movies].
+
+        Args:
+            values: float64 [num_members, num_movies], each member's value of each movie.
+        """
         combined: Doubles = values.min(axis=0) if self._least else values.mean(axis=0)
         return combined.astype(np.float32)
 
@@ -153,7 +157,10 @@ def group_list(
 
 
 def _strongest(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """Adds up members' reasons that name the same reviewed movie; keeps the `MOST_REASONS` largest sums."""
+    """Merges reasons that name the same reviewed movie into one reason, by adding up their contributions.
+
+    At most `MOST_REASONS` reasons are returned, those of the largest contributions.
+    """
     by_movie: dict[str, Reason] = {}
     for reason in reasons:
         known = by_movie.get(reason.movie_id)

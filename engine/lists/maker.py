@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class RatedFields(TypedDict, total=False):
-    """Holds an answer's fields that describe a predicted rating; holds none if the data has no ratings."""
+    """Holds the fields of an answer that describe a predicted rating; is empty if the data has no ratings."""
 
     predicted_rating: float
     median_rating: float
@@ -117,8 +117,8 @@ class ListMaker:
         """Makes one top list for a recipient of any kind, such as a group or an unknown reviewer.
 
         If the options name or filter movies, every movie that meets the conditions of the options is scored.
-        If the options set no condition on movies, the movies of `candidates` are scored, or every movie if
-        fewer than k candidates may be listed.
+        If the options set no condition on movies, the movies of `candidates` are scored. Every movie is
+        scored if the recipient's list may hold fewer than k of the candidates.
 
         Args:
             recipient: the recipient of the list.
@@ -178,7 +178,11 @@ class ListMaker:
         return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
-        """Adds the variants of `rows`, and removes seen and excluded movies; returns ascending int64 rows."""
+        """Returns the rows that may be listed: `rows` and their variants, without seen and excluded movies.
+
+        Returns:
+            int64 [num], ascending.
+        """
         if conditions.rows is None and self.variants and not options.all_variants:
             rows = self.variants.complete(rows)
         if conditions.excluded is not None:
@@ -190,7 +194,7 @@ class ListMaker:
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
-        """Ranks the variants of films: returns a number for each movie, highest for the variant to list.
+        """Returns a preference for each movie; of a film, the variant with the highest preference is listed.
 
         A variant in the wanted format ranks before all other variants of the film; among other variants, the
         variant with most reviews ranks first.
@@ -258,7 +262,14 @@ class ListMaker:
 
 
 def rated_fields(model: Model, probabilities: Floats | None, num: int) -> list[RatedFields]:
-    """Computes the rating fields of `num` answers from the chances of rating levels, [num, num_levels]."""
+    """Makes the fields that describe the predicted ratings of `num` answers.
+
+    Args:
+        model: the model that predicted the ratings.
+        probabilities: the chance of each rating level, float32 [num, num_levels]; None if the data has no
+            ratings.
+        num: the number of answers.
+    """
     if probabilities is None or model.rating is None:
         return num * [RatedFields()]
     predicted = model.rating.summarize(probabilities)

@@ -18,7 +18,7 @@ _NUM_CANDIDATES = 200
 
 
 class UnknownReviewer(Recipient):
-    """A reviewer without reviews, for whom a movie's score is the logarithm of one more than its popularity.
+    """A reviewer without reviews, for whom the score of a movie is `log(1 + popularity of the movie)`.
 
     Ratings of an unknown reviewer are predicted as for a newcomer who has rated nothing yet.
     """
@@ -31,7 +31,7 @@ class UnknownReviewer(Recipient):
         self.seen_rows = nothing.movie_rows
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores each movie by the logarithm of one more than the movie's popularity."""
+        """Scores each movie by `log(1 + popularity of the movie)`."""
         score = np.log1p(self._popularity[movie_rows]).astype(np.float32)
         rated = self._model.rating is not None
         return Scores(score, score, self._model.rate(self._reviewer, movie_rows) if rated else None)

@@ -1,9 +1,9 @@
 """Describes the recipient of a top list: the movies seen, the scores of movies, and the reasons for scores.
 
 A reason names a review of the recipient and the contribution of the review: the score of a movie, minus the
-score that the movie would have without the review. A score without a review is fast to compute: every score
-depends on sums over the recipient's reviews, so that subtracting the review's term from the sums leaves the
-review out.
+score that the movie would have without the review. The score that a movie would have without a review is fast
+to compute, because a score depends on sums over the recipient's reviews: the review's term is subtracted from
+each sum.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ hundred bytes."""
 
 
 class Recipient(Protocol):
-    """Receives a top list, and scores movies; a movie's score must not depend on the other movies scored."""
+    """The recipient of a top list; the score of a movie must not depend on which other movies are scored."""
 
     seen_rows: NDArray[np.integer]
     """The rows of the movies that count as seen by the recipient, int [num]."""
@@ -44,8 +44,8 @@ class Recipient(Protocol):
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
         """Scores the movies that may be among the k best; also returns their positions in `movie_rows`.
 
-        A recipient that has an upper bound of each score may leave out movies whose bound is too low; every
-        other recipient scores all movies.
+        By default all movies are scored. A subclass may leave out a movie if an upper bound of the movie's
+        score is below the k best scores.
         """
         return np.arange(len(movie_rows)), self.scores(movie_rows)
 
@@ -97,7 +97,7 @@ class OneReviewer(Recipient):
         ]
 
     def _reason(self, place: int) -> Reason:
-        """Makes a reason with contribution 0 from the review at a position of the reviewer's history."""
+        """Makes a reason with contribution 0 from the review at `place` in the reviewer's history."""
         row, level = (int(rows[place]) for rows in self.reviewer.history)
         head = self._model.rating
         rating = None if head is None else round(float(head.levels[level]), 4)
@@ -171,9 +171,9 @@ def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     """Leaves out each review of a history in turn, and sums the weighted terms of the remaining reviews.
 
-    The age of a review is its number if the reviews are counted from the latest review; the weight of a
-    review falls with its age. If a review is left out, the age of every older review falls by one, so that
-    every older review gets the weight that the next newer review had.
+    The latest review has age 1, the second latest review has age 2, and so on; the weight of a review falls
+    with its age. If a review is left out, the age of every older review falls by one, so that the older
+    reviews get higher weights.
 
     Args:
         terms: the term of each review in the score of each movie, float64 [num_movies, num_reviews], oldest
@@ -195,7 +195,8 @@ def _like_contributions(
 ) -> Doubles:
     """Returns how much each review adds to the log chance of a like, float64 [num_movies, num_reviews].
 
-    `taste` holds the reviewer's vector, bias and log scale in the rating head, computed from all reviews.
+    The argument `taste` holds the reviewer's vector, bias and log scale in the rating head, computed from the
+    whole history.
     """
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]

@@ -29,11 +29,9 @@ def pool_size(k: int) -> int:
 def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
     """Lowers the scores of movies with many reviews, to make a list prefer lesser known movies.
 
-    Each movie gets a penalty: the logarithm of one more than the movie's number of reviews. The penalties of
-    all movies are centred, scaled to the standard deviation of the scores, multiplied by the novelty, and
-    subtracted from the scores. With novelty 1, a penalty one standard deviation above the mean lowers a score
-    by one standard deviation of the scores. For the same candidates, a higher novelty never raises the mean
-    logarithm of the numbers of reviews of the k best movies.
+    The fame of a movie is `log(1 + number of reviews)`. The new score of a movie is `score - novelty *
+    std(scores) * (fame - mean(fames)) / std(fames)`. A higher novelty never raises the mean fame of the k
+    movies of highest new score.
 
     Args:
         scores: the score of each movie, [num].
@@ -58,9 +56,9 @@ def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity:
     diversity) * score + diversity * list_diversity` is returned. To compare the lists, the mean scores and
     the diversities of all grown lists are scaled to 0 to 1.
 
-    Raising the weight of similarity does not always make a greedily grown list more diverse. Choosing among
-    lists that do not depend on `diversity` makes sure that a higher `diversity` never returns a less diverse
-    list or a list of higher score.
+    Raising the weight of similarity does not always make a greedily grown list more diverse. The lists among
+    which one is chosen do not depend on `diversity`, so that a higher `diversity` never returns a less
+    diverse list or a list with a higher mean score.
 
     Args:
         scores: the score of each movie, float64 [num], descending.
@@ -106,7 +104,11 @@ def list_diversity(unit: Doubles) -> float:
 
 
 def _greedy_lists(gains: Doubles, unit: Doubles, k: int) -> NDArray[np.int64]:
-    """Grows a list of k movies with each weight: ascending positions, int64 [num_trade_offs, k]."""
+    """Grows one list of k movies with each weight of `_TRADE_OFFS`.
+
+    Returns:
+        The positions of each list's movies, ascending: int64 [num_trade_offs, k].
+    """
     every = np.arange(len(_TRADE_OFFS))
     lists = np.empty((len(_TRADE_OFFS), k), dtype=np.int64)
     nearest = np.zeros((len(_TRADE_OFFS), len(gains)))

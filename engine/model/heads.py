@@ -99,7 +99,8 @@ class RatingHead:
     The location of a rating, in logits, is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v,
     u * v)`, where u is the reviewer's vector and v is the movie's vector. The chance of a rating at or below
     level `l` is `sigmoid(scale * (thresholds[l] - location))`, as in the ordinal (proportional odds) model of
-    McCullagh (1980). The scale is the product of factors of the reviewer, of the movie and of the MLP.
+    McCullagh (1980). The scale is the product of three factors: one of the reviewer, one of the movie, and
+    one that the MLP computes.
 
     Attributes:
         levels: float32 [num_levels], the ratings that a reviewer can give, in stars, ascending.
@@ -158,9 +159,9 @@ class RatingHead:
     ) -> tuple[Floats, Floats]:
         """Computes the location and the log scale of each rating's logistic distribution: float32 [num].
 
-        `tastes` holds the vector, bias and log scale of each movie's reviewer, or of one reviewer for all
-        movies. The `interaction_weight` multiplies every term of a location except the reviewer's bias and
-        the movie's bias.
+        The argument `tastes` holds the vector, bias and log scale of one reviewer for each movie, or of a
+        single reviewer for all movies. The location is `reviewer bias + movie bias + interaction_weight *
+        interaction`, where the interaction is computed from the vectors of the reviewer and the movie.
         """
         rows = self.movie_vectors[movie_rows]
         vectors, users = rows[:, : self.dim], tastes.vectors

@@ -48,7 +48,7 @@ class NeighbourTable:
         return found.astype(np.int32), self.weights[sources]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
-        """Counts the neighbours of all of some movies; a neighbour of two movies counts twice."""
+        """Counts the neighbours of some movies; a neighbour of two of the movies counts twice."""
         return int((self.offsets[np.asarray(movie_rows) + 1] - self.offsets[movie_rows]).sum())
 
     def spread(
@@ -58,7 +58,7 @@ class NeighbourTable:
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
     ) -> tuple[Rows, list[Doubles]]:
-        """Sums, for each neighbour of some movies, the movie's amount times the neighbour's similarity.
+        """Computes a sum for each neighbour of some movies: the sum of `amount * similarity` over the movies.
 
         Args:
             movie_rows: the rows of the movies, int [num].
@@ -93,7 +93,7 @@ class NeighbourTable:
         *amounts: NDArray[np.floating],
         places: NDArray[np.integer] | None = None,
     ) -> list[Doubles]:
-        """Returns the sums of `spread` only for the pairs in `keys`, faster than `spread` for few pairs.
+        """Computes the sums of `spread` for the pairs in `keys` only; is faster than `spread` for few pairs.
 
         The array `keys` holds pairs of reviewer and movie, each as one number `place * num_movies +
         movie_row`.
@@ -107,7 +107,7 @@ class NeighbourTable:
         return [np.asarray(total, np.float64)[positions] for total in totals]
 
     def between(self, movie_rows: Rows, of_rows: NDArray[np.integer]) -> Doubles:
-        """Returns the similarity of each movie of `movie_rows` as a neighbour of each movie of `of_rows`.
+        """Returns a matrix: entry [i, j] is the similarity of `movie_rows[i]` as a neighbour of `of_rows[j]`.
 
         A movie may be repeated in `of_rows`, but not in `movie_rows`.
 
@@ -173,7 +173,7 @@ class MovieSums(NamedTuple):
     """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the vector's numbers for some movies, or for a slice of all movies: float64 [num]."""
+        """Returns the sparse vector's numbers for some movies or for a slice of all movies, float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -197,12 +197,12 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
 
 
 def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
-    """Divides weighted sums of stars by sums of weights; small weights shrink the means towards 0."""
+    """Computes mean stars, `totals / (weights + _RATING_PRIOR)`; small weights give means near 0."""
     return totals / (weights + _RATING_PRIOR)
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Computes the mean stars that a reviewer gave the neighbours of movies, with and without each review.
+    """Averages a reviewer's ratings of a movie's neighbours, over all reviews and with each review left out.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.
@@ -224,7 +224,7 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourRatings:
-    """Computes on demand how many stars above expectation reviewers rated the neighbours of movies.
+    """Computes how many stars above expectation reviewers rated the neighbours of movies.
 
     In `table`, the neighbours of a movie are the movies that the same reviewers rated similarly.
     """
@@ -235,7 +235,9 @@ class NeighbourRatings:
     """float64 [num_reviews], each review's stars above expectation, from `stars_above_expectation`."""
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Averages the stars above expectation of a movie's neighbours, for each pair in `keys`.
+        """Returns the mean stars above expectation for each pair of reviewer and movie in `keys`.
+
+        The mean is taken over the reviewer's ratings of the movie's neighbours.
 
         A pair of reviewer and movie is one number `place * num_movies + movie_row`.
 

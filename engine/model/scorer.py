@@ -140,7 +140,7 @@ class Model:
 
     @cached_property
     def review_weights(self) -> Floats:
-        """Returns the weight of a review by its rating level in the sums of `Model.near`, float32 [num]."""
+        """Returns the weight that a review of each rating level has in a history, float32 [num_levels]."""
         if self.rating is None:
             return np.ones(1, dtype=np.float32)
         liked = self.rating.levels >= self.blend.like_rating
@@ -259,9 +259,9 @@ class Model:
     def rate_tastes(self, tastes: Tastes | None, movie_rows: RowsOrAll, stars: Doubles | None) -> Floats:
         """Predicts the chance of each rating level for some movies, float32 [num, num_levels].
 
-        The argument `tastes` holds the vector, bias and log scale of each movie's reviewer, or of one
-        reviewer for all movies. The array `stars`, float64 [num], holds how many stars above expectation the
-        reviewer rated each movie's neighbours; None stands for 0 stars.
+        The argument `tastes` holds the vector, bias and log scale of one reviewer for each movie, or of a
+        single reviewer for all movies. The array `stars` (float64 [num]) tells for each movie how many stars
+        above expectation the reviewer rated the movie's neighbours; None stands for 0 stars.
         """
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")
@@ -288,7 +288,11 @@ class Model:
     def relevance_of_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Computes the relevance of pairs of reviewer and movie, float32 [num]: the score without ratings."""
+        """Computes the relevance, which is the score without ratings, of pairs of reviewer and movie.
+
+        Returns:
+            float32 [num_pairs].
+        """
         relevance = np.empty(len(places), dtype=np.float32)
         for begin in range(0, len(places), _PAIRS):
             pairs = slice(begin, begin + _PAIRS)

@@ -1,4 +1,4 @@
-"""Finds the movies that the options of a list allow, and explains which option allows no movie."""
+"""Finds the movies that the options of a list allow, and explains why the options allow no movie."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def resolve_conditions(
 ) -> Conditions:
     """Finds the movies that the options of a list allow, before the reviewer is known.
 
-    `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending. `rating` is
-    None if the data has no ratings. `cold` is True for each movie without reviews, bool [num_movies]; None if
-    every movie has reviews.
+    `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending. The argument
+    `rating` is the model's rating head, or None if the data has no ratings. `cold` is True for each movie
+    without reviews, bool [num_movies]; None if every movie has reviews.
 
     Raises:
         ConfigError: `only` names no movie, or `min_rating` is outside the range of the rating levels.

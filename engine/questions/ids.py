@@ -66,8 +66,10 @@ def read_ids(path: Path, kind: str = "movie") -> list[str]:
 def read_text(path: Path, content: str, expected: str) -> str:
     """Reads a file of UTF-8 text, with or without a byte order mark.
 
-    The error's text names the content that the file should hold, `content`, such as "movie ids", and the
-    format of this content, `expected`, such as "one id a line".
+    Args:
+        path: the file.
+        content: the kind of content that the error names, such as "movie ids".
+        expected: the format that the error names, such as "one id a line".
 
     Raises:
         SourceError: the file cannot be read or is not UTF-8 text.
@@ -111,8 +113,14 @@ def rows_of_known(
 ) -> Rows:
     """Returns the row of the movie of each id, int64 [len(ids)], or -1 for an id that is not in the index.
 
-    A warning names the unknown ids. The warning and the error call the movies `described`, such as "movies of
-    'only'"; the error calls the index `index`. Ids must not repeat.
+    A warning names the ids that are not in the index.
+
+    Args:
+        ids: movie ids; no id may be repeated.
+        movies: the table of the movie ids in the index.
+        described: the name of the movies in the warning and the error, such as "movies of 'only'".
+        needed: True to raise an error if the index holds none of the ids.
+        index: the name of the index in the error.
 
     Raises:
         UnknownIdError: the index holds none of the ids, and `needed` is True.

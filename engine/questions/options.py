@@ -126,7 +126,7 @@ def check_fallback(fallback: str) -> None:
 
 
 def check_k(k: int, name: str = "k") -> None:
-    """Raises ConfigError if no list can have a length of k; the error's text calls the length `name`."""
+    """Raises ConfigError if a list cannot hold k results; the error calls the number of results `name`."""
     if not is_whole_number(k):
         wrong = "a whole number"
     elif k < 1:

@@ -27,9 +27,9 @@ Ratings = Mapping[str, float | None] | Iterable[str]
 def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
     """Reads ratings from texts `MOVIE=RATING`, or `MOVIE` alone, and returns the ratings by movie id.
 
-    The text behind the last `=` is the rating if this text is a number; otherwise the whole text is the id.
-    The rating of a movie without a number is None. Ratings keep the order of the texts; if a movie is given
-    twice, the later rating replaces the earlier rating.
+    The text behind the last `=` is the rating if this text is a number; otherwise the whole text is the id. A
+    movie that is given without a rating gets the rating None. Ratings keep the order of the texts; if a movie
+    is given twice, the later rating replaces the earlier rating.
 
     Example:
         >>> parse_pairs(["M1=5", "M2", "M1=3.5"])
@@ -83,8 +83,8 @@ def join_ratings(
 def history_of(ratings: Ratings, movies: IdTable, rating: RatingHead | None) -> History:
     """Makes a history of a newcomer's ratings; a rating between two levels counts as the nearer level.
 
-    Movies that the index does not hold are skipped with a warning. If the index was built without ratings,
-    `rating` is None and movie ids alone suffice.
+    Movies that the index does not hold are skipped with a warning. If the index was built from data without
+    ratings, `rating` is None, and ratings may be left out.
 
     Raises:
         DataError: no movie is given, or a rating is missing, not a number or out of range.

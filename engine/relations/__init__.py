@@ -1,1 +1,1 @@
-"""Finds similar movies and reviewers and the audience of a movie, predicts ratings, and describes both."""
+"""Finds similar movies, similar reviewers and the audience of a movie; predicts ratings; makes profiles."""

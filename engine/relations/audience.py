@@ -162,14 +162,19 @@ def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredRevi
 def _fading(histories: Histories, power: float) -> Floats:
     """Returns the weight of each review, float32 [num_reviews]; older reviews weigh less.
 
-    The weight of each age is computed only once, because powers are slow to compute.
+    The weight depends only on the age of a review, and is computed once for each age, because powers are slow
+    to compute.
     """
     longest = int(histories.lengths.max(initial=0))
     return recency_weights(np.arange(1, longest + 1), power)[histories.ages - 1]
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns a movie's similarity in each movie's list of neighbours, float32 [num_movies]; 0 if absent."""
+    """Returns the similarity of one movie to each movie that has the one movie as a neighbour, 0 elsewhere.
+
+    Returns:
+        float32 [num_movies].
+    """
     places = np.flatnonzero(table.movie_rows == movie_row)
     column = np.zeros(table.num_movies, dtype=np.float32)
     column[np.searchsorted(table.offsets, places, side="right") - 1] = table.weights[places]

@@ -59,9 +59,10 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
 
     The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
     head, and the cosine of their histories. A history is represented by a vector with two numbers for each
-    movie: 1 if the reviewer reviewed the movie, and by how many stars the rating exceeds the expected rating.
-    In the vector of a history, both numbers of a movie are multiplied by log(number of all reviewers / number
-    of the movie's reviewers).
+    movie. For a reviewed movie, the first number is 1, and the second number says by how many stars the
+    rating exceeds the expected rating; for all other movies, both numbers are 0. In the vector of a history,
+    both numbers of a movie are multiplied by `log(number of all reviewers / number of the movie's
+    reviewers)`.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))
@@ -77,7 +78,12 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
 
 
 def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
-    """Compares all histories with one: returns cosines, float64, and numbers of common movies, int64."""
+    """Compares the history of one reviewer with the histories of all reviewers.
+
+    Returns:
+        The cosine with each history, float64 [num_reviewers], and the number of movies in common, int64
+        [num_reviewers].
+    """
     num_reviewers = len(model.histories)
     movie_counts = model.histories.movie_counts(model.num_movies)
     rarity = np.log(np.maximum(num_reviewers, 1) / np.maximum(movie_counts, 1)) ** 2

@@ -23,7 +23,11 @@ INTERVAL_SHARE = 0.8
 def predict_pairs(
     index: OpenedIndex, reviewer_ids: Sequence[str], movie_ids: Sequence[str]
 ) -> RatingPrediction:
-    """Predicts the rating of each pair of reviewer and movie; raises the errors of `Engine.predict`."""
+    """Predicts the rating that reviewer `reviewer_ids[i]` would give movie `movie_ids[i]`, for all i.
+
+    Raises:
+        EngineError: no rating can be predicted; `Engine.predict` lists the errors.
+    """
     if len(reviewer_ids) != len(movie_ids):
         raise ConfigError(
             f"Ratings are predicted pair by pair, but there are {len(reviewer_ids)} reviewers and "
@@ -40,7 +44,11 @@ def predict_pairs(
 def movie_predictions(
     index: OpenedIndex, reviewer_id: str, movie_ids: Sequence[str]
 ) -> list[MoviePrediction]:
-    """Predicts a reviewer's ratings of some movies, with intervals; raises the errors of `Engine.predict`."""
+    """Predicts a reviewer's ratings of some movies, with intervals.
+
+    Raises:
+        EngineError: no rating can be predicted; `Engine.predict` lists the errors.
+    """
     predicted = predict_pairs(index, [reviewer_id] * len(movie_ids), movie_ids)
     levels = index.model.rating.levels if index.model.rating else predicted.median[:0]
     low, high = central_interval(levels, predicted.probabilities, INTERVAL_SHARE)

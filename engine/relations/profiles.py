@@ -43,7 +43,7 @@ def movie_profile(index: OpenedIndex, lists: ListMaker, movie_id: str) -> MovieP
 
 
 def reviewer_profile(index: OpenedIndex, reviewer_id: str, most: int) -> ReviewerProfile:
-    """Describes a reviewer by at most `most` latest reviews; raises UnknownIdError for an unknown id."""
+    """Describes a reviewer and up to `most` latest reviews; raises UnknownIdError for an unknown id."""
     row = index.reviewer_row(reviewer_id)
     histories = index.model.histories
     begin, end = int(histories.offsets[row]), int(histories.offsets[row + 1])
@@ -89,7 +89,7 @@ def _review(index: OpenedIndex, place: int) -> ReviewedMovie:
 def _ratings(
     index: OpenedIndex, level_rows: NDArray[np.integer]
 ) -> tuple[Mapping[str, int] | None, float | None]:
-    """Counts ratings by rating level, and averages ratings; returns None twice if there are no ratings."""
+    """Counts ratings by rating level, and averages ratings; returns (None, None) if there are no ratings."""
     rating = index.model.rating
     if rating is None:
         return None, None

@@ -1,11 +1,11 @@
 """Finds candidates for very many reviewers at once, with a few large array operations.
 
 One matrix product computes the inner products of the vectors of many reviewers and the vectors of the index.
-The index is asked for more and more movies for a reviewer, until no movie outside the result can have a
-higher inner product than the k-th highest score of the unseen movies found. A movie that the index did not
-find becomes a candidate only if the movie is a neighbour of a movie in the reviewer's history, and if the
-neighbour's similarity can make up for the low inner product. A movie that does not become a candidate scores
-below k candidates, because the term for the chance of a like is a logarithm and never above 0 (threshold
+For each reviewer, the vector index is asked for more and more movies, until k of the unseen movies found
+score at least as high as the inner product of any movie that was not found. A movie that the vector index did
+not find becomes a candidate only if the movie is similar to movies in the reviewer's history, and if this
+similarity can lift the movie's score to the score of the k-th best movie found. The term for the chance of a
+like cannot lift any score, because the term is a weighted logarithm of a chance and never above 0 (threshold
 algorithm of Fagin, Lotem & Naor 2003).
 """
 
@@ -25,7 +25,7 @@ _ROUNDING = 1e-5
 
 
 class BatchSource(CandidateSource):
-    """Finds every movie that can get into a top list, in an exact vector index and among neighbours.
+    """Finds every movie that can get into a top list, in an exact vector index and in the neighbour table.
 
     The vector index holds all or some of `model.relevance.movie_vectors`, unrounded. The attribute
     `num_candidates` is ignored, because every movie that can get into a top list is returned.
@@ -84,7 +84,17 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds neighbours whose scores can reach `reached` with inner products of at most `highest`."""
+        """Finds the neighbours for which `highest + weighted similarity >= reached`, up to rounding errors.
+
+        Args:
+            reviewers: the reviewers, of whom there are `num`.
+            reached: a score that at least k unseen movies reach, for each reviewer, float64 [num].
+            highest: the highest possible inner product of a movie that was not found, for each reviewer,
+                float64 [num].
+
+        Returns:
+            Pairs of reviewer and movie, each as one number `place * num_movies + movie_row`.
+        """
         near, weight = reviewers.near, self.model.blend.neighbour_weight
         if weight == 0:
             return near.rows[:0]

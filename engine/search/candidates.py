@@ -101,10 +101,13 @@ class CandidateSource:
         return np.sort(self.model.keys(histories.places, histories.movie_rows))
 
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
-        """Finds the unseen movies nearest to each reviewer's vector, as `place * num_movies + movie_row`.
+        """Finds the unseen movies whose vectors are nearest to each reviewer's vector.
 
         The vector index is asked for more movies if a reviewer has a long history, because the reviewer may
         have seen many of the movies found.
+
+        Returns:
+            Pairs of reviewer and movie, each as one number `place * num_movies + movie_row`.
         """
         parts = [np.zeros(0, dtype=np.int64)]
         for length, places in reviewers.histories.by_length(LENGTH_STEP):

@@ -50,7 +50,12 @@ class _Choice(NamedTuple):
     """float32 [num_reviewers, width], scores without ratings; minus infinity for seen movies and padding."""
 
     def rows(self, places: Rows, columns: Rows) -> Rows:
-        """Looks up the movie rows in some columns of some reviewers, int64 [len(places), num_columns]."""
+        """Returns the rows of some candidates of some reviewers, int64 [len(places), num_columns].
+
+        Args:
+            places: the positions of the reviewers, int64 [num].
+            columns: the positions of the movies among each reviewer's candidates, int64 [num, num_columns].
+        """
         return columns if self.movie_rows is None else self.movie_rows[places[:, None], columns]
 
 
@@ -96,7 +101,7 @@ def _from_all(model: Model, reviewers: Reviewers) -> _Choice:
 
 
 def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLists:
-    """Finds the k best movies of each reviewer; predicts ratings in rounds, until no movie can be missing."""
+    """Finds the k best movies of each reviewer; predicts ratings only until the k best are certain."""
     found = _empty(len(reviewers), k, model)
     total = choice.relevance.shape[1]
     rated = model.rating is not None and model.blend.like_weight > 0
@@ -121,7 +126,7 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
 def _scored(
     model: Model, reviewers: Reviewers, choice: _Choice, places: Rows, columns: Rows, k: int
 ) -> TopLists:
-    """Computes the full scores of the movies in the ascending `columns`, and returns the k best movies."""
+    """Computes full scores of some candidates of each reviewer, and returns the k best candidates."""
     rows = choice.rows(places, columns)
     relevance = choice.relevance[places[:, None], columns]
     scores, chances = relevance, None

@@ -109,7 +109,7 @@ def _add_service_routes(app: FastAPI) -> None:
 
 
 def _declare_problems(app: FastAPI) -> None:
-    """Adds the schema of problem details, to which the routes refer, to the OpenAPI document."""
+    """Adds the schema of error answers, `ProblemAnswer`, to the OpenAPI document."""
     plain = app.openapi
 
     def document() -> dict[str, object]:

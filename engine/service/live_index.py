@@ -71,7 +71,7 @@ class LiveIndex:
 
 
 def open_warm(directory: Path) -> Engine:
-    """Opens the live build of an index, and asks one question of each kind, so that later ones are fast.
+    """Opens the live build of an index, and asks a few questions, so that the first user need not wait.
 
     Raises:
         ArtifactError: the directory holds no index that can be opened.

@@ -69,7 +69,7 @@ def index_of(request: Request) -> LiveIndex:
 
 
 def _page(make: Callable[..., TopList], asked: questions.ListQuestion, index: LiveIndex) -> TopList:
-    """Makes one page of a top list; counts in the metrics lists that are short or a fallback.
+    """Makes one page of a top list; counts short lists and fallback lists in the metrics.
 
     The function `make` makes a top list from a length and options. No movie is on two pages of a list. If the
     options do not ask for a varied list, a page is a part of one longer list. If the options ask for a varied
@@ -248,7 +248,7 @@ async def search_movies(
 
 @router.get("/movies/{movie_id:path}", **_documented(questions.MovieAnswer), tags=["movies"])
 async def movie(request: Request, movie_id: MovieId) -> Response:
-    """Describes a movie: its card, its number of reviews by rating and by year, and its variants."""
+    """Describes a movie: catalogue entry, number of reviews by rating and by year, and variants."""
     return await _answer(request, lambda engine: responses.profile(engine.movie(movie_id)))
 
 

@@ -49,7 +49,7 @@ def recommend_all(
     processes: int = 0,
     **options: Unpack[ListArguments],
 ) -> dict[str, Any]:
-    """Writes lists of the k best movies to files, one list for each reviewer or for each of some reviewers.
+    """Writes a list of the k best movies for each reviewer, or for each of the given reviewers, to files.
 
     If a run is killed, calling the function again with the same arguments resumes the run. The files have the
     columns reviewer_id, rank, movie_id, score, relevance, predicted_rating and like_probability. The lists
@@ -140,7 +140,7 @@ def _check_output(output: Path, format: str | None) -> tuple[Path, str]:
 
 
 def _check_options(options: ListArguments) -> ListArguments:
-    """Checks the options of the lists; returns them as JSON values, with ids in place of files of ids."""
+    """Checks the options of the lists, reads files of ids, and returns the options as JSON values."""
     given: dict[str, Any] = dict(options)
     for name in ("only", "exclude"):
         if given.get(name) is not None:

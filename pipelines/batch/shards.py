@@ -44,8 +44,8 @@ class Shards:
     """Holds all shards of a run, in order, and records which shards have complete files.
 
     The directory of the shards is created if it does not exist, and is locked. The argument `work` describes
-    a run by the build of the index, the settings and the reviewers, as JSON values; a run can be resumed only
-    by a run with an equal `work`.
+    a run as JSON values: the build of the index, the settings and the reviewers. A run can be resumed only by
+    a run with an equal `work`.
 
     Raises:
         ConfigError: the directory holds lists of another run, or other files.
@@ -95,7 +95,8 @@ class Shards:
     def keep(self, shard: Shard, num_rows: int) -> None:
         """Renames the complete file of a shard to its final name, and records the shard in `progress.json`.
 
-        Several threads may call `keep` at once. The argument `num_rows` is the number of lines in the file.
+        Several threads may call `keep` at once. The argument `num_rows` is the number of lines in the file of
+        the shard.
 
         Raises:
             DataError: the disk is full, or the directory does not exist any more.

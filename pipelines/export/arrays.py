@@ -35,7 +35,7 @@ def write_model(model: Model, writer: ArtifactWriter) -> None:
 
 
 def write_ids(kind: str, database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes all reviewer ids if `kind` is "reviewer", all movie ids if `kind` is "movie"; ordered by row."""
+    """Writes all reviewer ids or all movie ids, in the order of rows; `kind` is "reviewer" or "movie"."""
     data, offsets = build_id_arrays(_read_column(database, _ID_STATEMENTS[kind]))
     data_name, offsets_name = ID_ARRAYS[kind]
     writer.add_array(data_name, data)

@@ -75,7 +75,7 @@ def insert_rows(
 def replace_records(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], rows: Rows, texts: Sequence[bytes], *, inserted: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Inserts or replaces texts in a table of concatenated texts, and returns the new bytes and offsets.
+    """Inserts or replaces texts in a table of concatenated texts, and returns the new table.
 
     Args:
         data: uint8 [total length], the concatenated bytes of the old texts.

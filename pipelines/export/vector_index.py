@@ -142,7 +142,7 @@ def _build_vector_index(
 def _find_strongest(
     model: Model, reviewer_rows: Rows, num_candidates: int, config: Config
 ) -> tuple[StrongestIndex | None, float]:
-    """Finds the fewest movies from which the lists of all reviewers can be made at once.
+    """Finds the smallest set of movies that is enough to make the lists of all reviewers at once.
 
     Returns:
         An exact index of the movies' vectors, or None if more than a quarter of all movies would be needed;
@@ -163,7 +163,7 @@ def _find_strongest(
 
 
 def _tuning_target(config: Config) -> float:
-    """Returns the recall at which tuning stops: a quarter of the way from `index.recall_floor` to 1."""
+    """Returns the recall at which tuning stops: `recall_floor + (1 - recall_floor) / 4`."""
     return config.index.recall_floor + (1 - config.index.recall_floor) / 4
 
 

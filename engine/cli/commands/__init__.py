@@ -1,1 +1,1 @@
-"""Implements each command, mostly in a file with the name of the command."""
+"""Implements the commands of the program `engine`, most of them in a file of their own."""

@@ -21,11 +21,11 @@ from engine.config.sections import Config
 def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json: bool) -> None:
     """Add new reviews to an index without training.
 
-    REVIEWS are files in the formats of build-index. Known reviewers get longer histories, and new reviewers
-    are added to the index. A later review by the same reviewer of the same movie replaces the earlier review.
-    Reviews of movies that the index does not hold are counted and left out. The updated index replaces the
-    old index at once, or not at all. At the end the command prints how far the reviews have drifted since the
-    training, and whether to train again.
+    REVIEWS are files in any format that build-index accepts. Known reviewers get longer histories, and new
+    reviewers are added to the index. A later review by the same reviewer of the same movie replaces the
+    earlier review. Reviews of movies that the index does not hold are counted and left out. The updated index
+    replaces the old index at once, or not at all. At the end the command prints how far the reviews have
+    drifted since the training, and whether to train again.
     """
     import pipelines
 
@@ -53,9 +53,10 @@ def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json:
 def add_movies(metadata: tuple[Path, ...], index: Path, columns: str | None, as_json: bool) -> None:
     """Add movies without reviews to an index, from metadata of the movies, without training.
 
-    METADATA are files in the formats of the option --metadata of build-index. The vectors of new movies are
-    predicted from the metadata, by a mapping that the build learned from reviewed movies; answers mark new
-    movies as cold. For movies that the index holds already, the new metadata replaces the old metadata.
+    METADATA are files in any format that the option --metadata of build-index accepts. Each added movie gets
+    a vector that is predicted from the metadata of the movie; the build of the index has learned from
+    reviewed movies how to predict vectors. Answers mark the added movies as cold. For movies that the index
+    holds already, the new metadata replaces the old metadata.
     """
     import pipelines
 

@@ -81,10 +81,10 @@ def evaluate(
 ) -> None:
     """Measure the engine against baselines on held-out reviews.
 
-    Every model is trained from scratch on one part of REVIEWS, and measured on the other part of REVIEWS by
-    the MAE and RMSE of predicted ratings and by rankings of the whole catalogue. A review is not held out if
-    the training part holds a copy of the review, such as a copy for another edition of the film; the command
-    prints the number of these reviews.
+    Every model is trained from scratch on one part of REVIEWS, and measured on the other part of REVIEWS. A
+    model is measured by the MAE and RMSE of its predicted ratings, and by its rankings of the whole
+    catalogue. If the training part holds a copy of a review, such as a copy for another edition of the film,
+    the review is not held out. The command prints how many reviews are not held out because of copies.
     """
     if len(train) != len(test):
         raise click.UsageError("Give a --test for every --train, in the same order.")

@@ -24,10 +24,10 @@ def explore(
 ) -> None:
     """Describe what files of reviews hold.
 
-    REVIEWS are files in the formats of build-index, and the filters are the filters of build-index. The
-    command prints counts and statistics, and tests whether common statements about review logs hold for
-    REVIEWS. The options --json and --output also give the most active reviewers, the most reviewed movies,
-    reviews over time, variants of films and copies of reviews.
+    REVIEWS are files in any format that build-index accepts. The options that filter reviews work as they do
+    in build-index. The command prints counts and statistics, and tests whether common statements about review
+    logs hold for REVIEWS. The options --json and --output also give the most active reviewers, the most
+    reviewed movies, reviews over time, variants of films and copies of reviews.
     """
     from pipelines.exploring.explore import explore
 

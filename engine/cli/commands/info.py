@@ -1,4 +1,4 @@
-"""Implements `engine info`, which describes an index, and `engine show`, for a movie or a reviewer."""
+"""Implements `engine info` and `engine show`, which describe an index, a movie or a reviewer."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _stars(review: ReviewedMovie) -> str | None:
 
 
 def _print_counts(name: str, counts: Mapping[str, int] | None, mean: float | None) -> None:
-    """Prints a table of numbers of reviews with bars, and the mean rating if there is one."""
+    """Prints the number of reviews of each rating or year with a bar, and the mean rating if it is known."""
     if not counts:
         return
     longest = max(counts.values())

@@ -34,10 +34,10 @@ def plan(
 ) -> None:
     """Estimate the memory, disk space and time that a build of an index will take.
 
-    REVIEWS are files in the formats of build-index, and the options are the options of build-index. The
-    command reads the beginnings of the files, and measures the speed of this machine by a short computation.
-    From the beginnings of the files and the speed of the machine, the command estimates what a build needs,
-    and says whether the machine has enough memory and disk space.
+    REVIEWS are files in any format that build-index accepts. The command takes the same options as
+    build-index. The command reads the beginnings of the files, and measures the speed of this machine by a
+    short computation. From the beginnings of the files and the speed of the machine, the command estimates
+    what a build needs, and says whether the machine has enough memory and disk space.
     """
     from pipelines.building.plan import plan_build
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def predict(reviewer_id: str, movie_ids: tuple[str, ...], index: Path, as_json: bool) -> None:
     """Predict a reviewer's ratings of movies: mean, median, interval, and the chance of each rating.
 
-    The interval of a movie holds the reviewer's rating with a chance of at least 80 per cent. A movie that
-    the index does not hold is skipped with a warning; if the index holds none of the movies, the command
-    fails.
+    The reviewer's rating of a movie lies within the printed interval with a chance of at least 80 per cent. A
+    movie that the index does not hold is skipped with a warning; if the index holds none of the movies, the
+    command fails.
     """
     from engine.recommender import Engine
 

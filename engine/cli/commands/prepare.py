@@ -35,8 +35,8 @@ from engine.cli.terminal import print_json, say
 def prepare(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any) -> None:
     """Clean reviews, join the reviews with the metadata of the movies, and write the result to one table.
 
-    REVIEWS are files in the formats of build-index. The table holds the reviews that build-index would train
-    on.
+    REVIEWS are files in any format that build-index accepts. The table holds the reviews that build-index
+    would train on.
     """
     from pipelines.ingest.prepare import prepare
 

@@ -198,8 +198,8 @@ def _print(items: TopList, k: int) -> None:
 def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: bool) -> None:
     """List the reviewers who are most likely to review and like a movie, most likely first.
 
-    Reviewers who have reviewed the movie are left out. Reviewers are ordered by the score that the movie has
-    in the top list of each reviewer.
+    Reviewers who have reviewed the movie are left out. Reviewers are ordered by the movie's score for each
+    reviewer, which is also the score that orders the reviewer's own top list.
     """
     from engine.recommender import Engine
 
@@ -253,9 +253,9 @@ def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: 
 def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:
     """Write the top lists of all reviewers to files, one line per listed movie.
 
-    If the command is killed, running the same command again writes the files that are missing. The second run
-    fails if its options differ from the options of the killed run, or if the index was built again in the
-    meantime.
+    If the command is killed, running the same command again writes the files that are missing. Resuming a
+    killed run fails if the options differ from the options of the killed run, or if the index was built again
+    in the meantime.
     """
     start_logging(logging.INFO)
     from pipelines.batch.recommend_all import recommend_all
