@@ -54,7 +54,7 @@ def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
 
 
 def are_new(ordered: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Tells which values of a sorted array differ from the value before: bool [len(ordered)].
+    """Marks the values of a sorted array that differ from the previous value: bool [len(ordered)].
 
     Example:
         >>> are_new(np.array([3, 3, 7])).tolist()
@@ -116,7 +116,8 @@ def _hashes(rows: Rows, bits: int) -> Rows:
 
 
 def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
-    """Concatenates the integer ranges with the given begins and lengths: int64 [lengths.sum()].
+    """Concatenates integer ranges with the first numbers `begins` and the given lengths: int64
+    [lengths.sum()].
 
     Example:
         >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()

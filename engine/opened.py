@@ -158,8 +158,8 @@ class OpenedIndex:
     def batch_candidates(self) -> CandidateSource:
         """Returns the object that finds candidates fastest for very many reviewers at once.
 
-        If the build stores no vectors for an exact search, the property `candidates` is returned, which is
-        slower for many reviewers.
+        If the build stores no vectors for an exact search, the property `candidates` is returned, although
+        its search is slower for many reviewers.
         """
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex
@@ -200,7 +200,7 @@ class OpenedIndex:
 
     @cached_property
     def cold_movies(self) -> NDArray[np.bool_]:
-        """Marks cold movies, which have no reviews, bool [num_movies]; all False if the build marks none."""
+        """Marks the movies without reviews: bool [num_movies], all False if the build marks no movies."""
         if self.artifact.has(COLD_MOVIES + ARRAY_ENDING):
             return self.artifact.array(COLD_MOVIES)
         return np.zeros(len(self.movies), dtype=bool)

@@ -189,7 +189,7 @@ class Engine:
         return [popular if row is None else next(known) for row in rows]
 
     def recommend_for(self, ratings: Ratings, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
-        """Makes the top list of a newcomer, who is no reviewer of the index, from the ratings that they give.
+        """Makes the top list of a newcomer (no reviewer of the index) from the newcomer's own ratings.
 
         Args:
             ratings: the newcomer's ratings by movie id, oldest first, such as `{"B00005JNOG": 5}`. A rating

@@ -19,7 +19,7 @@ class VectorIndexError(ValueError):
 
 
 class SearchResult(NamedTuple):
-    """Holds the vectors nearest to each query, nearest first, and by row among vectors of equal score.
+    """Holds the vectors nearest to each query, nearest first; vectors of equal score are ordered by row.
 
     A result always holds `min(k, num_vectors)` different vectors for each query.
     """

@@ -202,7 +202,7 @@ class InvertedFileIndex(FaissIndex):
         return float(sizes[lists].sum() / max(len(queries), 1))
 
     def share_compared(self, queries: Floats) -> float:
-        """Returns the share of the vectors that a query is compared with, 0 to 1, averaged over queries."""
+        """Returns the share of all vectors (0 to 1) that a query is compared with, averaged over queries."""
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:

@@ -19,10 +19,10 @@ _MOST_SHORT = 0.01
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
     """Measures the share of the true k nearest vectors that an index finds, averaged over queries, 0 to 1.
 
-    Recall of a query = |{results with score >= k-th highest exact score}| / min(k, num_vectors), with a
-    tolerance for rounding errors. A vector whose score equals the k-th highest exact score counts as found,
-    so that any choice among vectors of equal score gives the same recall. The index `exact` is an exact index
-    that holds the vectors of `index`.
+    The recall of a query is the number of results whose score is at least the k-th highest exact score,
+    divided by `min(k, num_vectors)`; scores are compared with a tolerance for rounding errors. A vector whose
+    score equals the k-th highest exact score counts as found, so that any choice among vectors of equal score
+    gives the same recall. The index `exact` holds the same vectors as `index`, and searches exactly.
     """
     return _recall_of(index.search(queries, k).scores, exact.search(queries, k).scores)
 

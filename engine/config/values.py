@@ -118,7 +118,7 @@ def check_rules(name: str, section: Any) -> None:
 
 
 def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
-    """Returns the type of every setting of a section by the setting's dotted name, in field order."""
+    """Returns the type of each setting of a section, keyed by the setting's dotted name, in field order."""
     found: dict[str, Any] = {}
     for name, kind in typing.get_type_hints(section).items():
         if dataclasses.is_dataclass(kind):
@@ -129,7 +129,7 @@ def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
 
 
 def to_mapping(section: Any) -> dict[str, Any]:
-    """Turns a section of settings into plain values that JSON can hold; `from_mapping` turns them back."""
+    """Turns a section of settings into plain values that JSON can hold; `from_mapping` does the reverse."""
     return {field.name: _plain(getattr(section, field.name)) for field in dataclasses.fields(section)}
 
 

@@ -1,9 +1,9 @@
 """Makes one top list for a group of reviewers, such as a household, from the scores of all members.
 
 The scores of different members have different scales, so that a plain mean of the scores would follow the
-member whose scores have the largest standard deviation. To give all members the same influence, each member's
-scores are normalised to mean 0 and standard deviation 1 over the unseen candidates of all members. The
-normalisation of the members' scores does not depend on the options of a list.
+member whose scores have the largest standard deviation. To give all members the same influence, the scores
+that each member gives the unseen candidates of the whole group are normalised to mean 0 and standard
+deviation 1. The normalisation of the members' scores does not depend on the options of a list.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def group_list(
 def _strongest(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     """Merges reasons that name the same reviewed movie into one reason, by adding up their contributions.
 
-    At most `MOST_REASONS` reasons are returned, those of the largest contributions.
+    At most `MOST_REASONS` reasons are returned; reasons with smaller contributions are left out.
     """
     by_movie: dict[str, Reason] = {}
     for reason in reasons:

@@ -37,7 +37,7 @@ class RatedFields(TypedDict, total=False):
 
 
 class _Pool(NamedTuple):
-    """Holds the movies from which a list is chosen: the movies of highest score that may be listed."""
+    """Holds the movies from which a list is chosen: the allowed movies that have the highest scores."""
 
     rows: Rows
     """The rows of the movies, int64 [num], highest score first, and by row among equal scores."""
@@ -117,8 +117,8 @@ class ListMaker:
         """Makes one top list for a recipient of any kind, such as a group or an unknown reviewer.
 
         If the options name or filter movies, every movie that meets the conditions of the options is scored.
-        If the options set no condition on movies, the movies of `candidates` are scored. Every movie is
-        scored if the recipient's list may hold fewer than k of the candidates.
+        If the options set no condition on movies, the movies of `candidates` are scored. If fewer than k of
+        the candidates may be listed, every movie is scored.
 
         Args:
             recipient: the recipient of the list.

@@ -44,8 +44,8 @@ class Recipient(Protocol):
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
         """Scores the movies that may be among the k best; also returns their positions in `movie_rows`.
 
-        By default all movies are scored. A subclass may leave out a movie if an upper bound of the movie's
-        score is below the k best scores.
+        By default, the method scores all movies of `movie_rows`. A subclass may leave out a movie if an upper
+        bound of the movie's score is below the k best scores.
         """
         return np.arange(len(movie_rows)), self.scores(movie_rows)
 

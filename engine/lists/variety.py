@@ -54,7 +54,7 @@ def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity:
     One list of k movies is grown with each weight of `_TRADE_OFFS`, by maximal marginal relevance (Carbonell
     and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The list with the highest `(1 -
     diversity) * score + diversity * list_diversity` is returned. To compare the lists, the mean scores and
-    the diversities of all grown lists are scaled to 0 to 1.
+    the diversities of all grown lists are scaled to the range from 0 to 1.
 
     Raising the weight of similarity does not always make a greedily grown list more diverse. The lists among
     which one is chosen do not depend on `diversity`, so that a higher `diversity` never returns a less
@@ -87,7 +87,7 @@ def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
 
 
 def list_diversity(unit: Doubles) -> float:
-    """Returns the diversity of a list: the mean of 1 - cosine over all pairs of its movies, 0 to 2.
+    """Returns the diversity of a list, 0 to 2: the mean of `1 - cosine` over all pairs of listed movies.
 
     The vectors of the movies, `unit`, are float64 [num, dim], scaled to length 1. The diversity of a list of
     fewer than two movies is 0.

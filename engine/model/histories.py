@@ -103,7 +103,7 @@ class Histories:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """Returns the position of each review's history among all histories, int64 [num_reviews]."""
+        """Returns, for each review, the position of its history among all histories: int64 [num_reviews]."""
         return np.arange(len(self)).repeat(self.lengths)
 
     @property
@@ -123,7 +123,7 @@ class Histories:
             yield int(length), np.flatnonzero(lengths == length)
 
     def batches(self, reviewer_rows: NDArray[np.integer]) -> list[tuple[int, int]]:
-        """Divides `reviewer_rows` into batches; scoring the reviewers of a batch takes some 100 megabytes.
+        """Divides `reviewer_rows` into batches; scoring one batch takes some 100 megabytes of memory.
 
         Returns:
             The begin and the end of each batch as positions in `reviewer_rows`.
@@ -135,7 +135,7 @@ class Histories:
         return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
 
     def parts(self) -> Iterator[tuple[slice, Histories]]:
-        """Yields parts with about a million reviews: a slice of reviewers, and the reviewers' histories."""
+        """Yields the histories in parts of about a million reviews, each with its slice of reviewers."""
         cuts = np.searchsorted(self.offsets, np.arange(0, int(self.offsets[-1]), _REVIEWS_AT_ONCE))
         for begin, end in pairwise(distinct(np.array([0, *cuts, len(self)])).tolist()):
             offsets = self.offsets[begin : end + 1]

@@ -93,7 +93,7 @@ class NeighbourTable:
         *amounts: NDArray[np.floating],
         places: NDArray[np.integer] | None = None,
     ) -> list[Doubles]:
-        """Computes the sums of `spread` for the pairs in `keys` only; is faster than `spread` for few pairs.
+        """Computes the same sums as `spread`, but only for the pairs in `keys`; is faster for few pairs.
 
         The array `keys` holds pairs of reviewer and movie, each as one number `place * num_movies +
         movie_row`.
@@ -224,7 +224,7 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourRatings:
-    """Computes how many stars above expectation reviewers rated the neighbours of movies.
+    """Computes by how many stars reviewers' ratings of the neighbours of a movie exceed the expected ratings.
 
     In `table`, the neighbours of a movie are the movies that the same reviewers rated similarly.
     """
@@ -235,7 +235,7 @@ class NeighbourRatings:
     """float64 [num_reviews], each review's stars above expectation, from `stars_above_expectation`."""
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the mean stars above expectation for each pair of reviewer and movie in `keys`.
+        """Returns the mean of `rating - expected rating` for each pair of reviewer and movie in `keys`.
 
         The mean is taken over the reviewer's ratings of the movie's neighbours.
 

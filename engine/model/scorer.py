@@ -33,7 +33,7 @@ _PAIRS = 2**16
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of one part of a model, keyed by the name of each array in an index directory."""
+    """Returns the arrays of one part of a model, keyed by the names that the arrays have in an index."""
     return {name: getattr(part, field) for field, name in names.items()}
 
 
@@ -147,7 +147,7 @@ class Model:
         return np.where(liked, 1.0, self.blend.other_weight).astype(np.float32)
 
     def reviewer(self, reviewer_row: int | None, history: History | None = None) -> Reviewer:
-        """Computes the parts of scores that depend only on the reviewer, for one reviewer."""
+        """Computes everything about one reviewer that is needed to score movies, such as vectors."""
         rows = None if reviewer_row is None else np.array([reviewer_row])
         one = self.reviewers(rows, None if history is None else Histories.of_one(history))
         return Reviewer(one.histories.of(0), one.queries[0], one.near, one.tastes, one.neighbour_ratings)
@@ -155,7 +155,7 @@ class Model:
     def reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None = None
     ) -> Reviewers:
-        """Computes the parts of scores that depend only on the reviewer, for several reviewers.
+        """Computes everything about several reviewers that is needed to score movies, such as vectors.
 
         If `histories` is None, the histories of the training data are used. If `reviewer_rows` is None, the
         reviewers were not trained on, and `histories` must be given.
@@ -189,7 +189,7 @@ class Model:
         return MovieSums(keys, near, count * self.num_movies)
 
     def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
-        """Scores some movies or all movies in full for one reviewer."""
+        """Computes the full scores of some movies or of all movies for one reviewer."""
         return self._whole(reviewer, movie_rows, self._relevance(reviewer, movie_rows))
 
     def rescore_best(
@@ -304,7 +304,7 @@ class Model:
         return relevance
 
     def score(self, reviewer_rows: NDArray[np.integer] | Sequence[int]) -> Floats:
-        """Scores every movie in full for each of some reviewers: float32 [num_reviewers, num_movies]."""
+        """Computes the full scores of all movies for some reviewers: float32 [num_reviewers, num_movies]."""
         scores = [self.rescore(self.reviewer(int(row)), ALL).score for row in reviewer_rows]
         return np.stack(scores) if scores else np.zeros((0, self.num_movies), dtype=np.float32)
 

@@ -38,7 +38,7 @@ class Blend:
 
 
 class Reviewer(NamedTuple):
-    """Holds the parts of scores that depend only on the reviewer, for one reviewer."""
+    """Holds everything about one reviewer that is needed to score movies, such as the reviewer's vectors."""
 
     history: History
     query: Floats
@@ -54,7 +54,7 @@ class Reviewer(NamedTuple):
 
 
 class Reviewers(NamedTuple):
-    """Holds the parts of scores that depend only on the reviewer, for several reviewers.
+    """Holds everything about several reviewers that is needed to score movies, such as their vectors.
 
     A *place* is the position of a reviewer among the reviewers of a `Reviewers` object.
     """

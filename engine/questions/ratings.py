@@ -44,9 +44,9 @@ def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
 def read_ratings(path: Path) -> dict[str, float | None]:
     """Reads a file of ratings, oldest first, with lines `movie_id,rating` or `MOVIE=RATING`.
 
-    The first line may be a header, which may also name further columns. Blank lines, a byte order mark and
-    any kind of line end are accepted. Returns the ratings by movie id, in the order of the file; if a movie
-    occurs twice, the later rating replaces the earlier rating.
+    The first line of the file may be a header, and the header may name further columns. Blank lines, a byte
+    order mark and any kind of line end are accepted. Returns the ratings by movie id, in the order of the
+    file; if a movie occurs twice, the later rating replaces the earlier rating.
 
     Raises:
         SourceError: the file cannot be read, holds no ratings, or holds a line that is not a rating.

@@ -94,7 +94,11 @@ def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> Sco
 
 
 def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
-    """Returns a movie's relevance to each reviewer, float32, and marks reviewers who have seen the movie."""
+    """Computes a movie's relevance to each reviewer, and marks the reviewers who have seen the movie.
+
+    Returns:
+        The relevance, float32 [num_reviewers], and the marks, bool [num_reviewers].
+    """
     head = model.relevance
     vector = np.asarray(head.movie_vectors[movie_row])
     pulls = head.history_vectors @ vector[:-1]  # [num_movies], the term of a review of each movie
@@ -170,7 +174,7 @@ def _fading(histories: Histories, power: float) -> Floats:
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns the similarity of one movie to each movie that has the one movie as a neighbour, 0 elsewhere.
+    """Returns the similarity of one movie to every movie that has the movie as a neighbour, or else 0.
 
     Returns:
         float32 [num_movies].

@@ -116,7 +116,7 @@ def _above_expectation(model: Model, histories: Histories) -> Doubles:
 
 
 def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
-    """Returns the cosines of the vectors of some reviewers with one vector, float64 [num]."""
+    """Returns the cosine of each reviewer's vector and a given vector, for some reviewers: float64 [num]."""
     cosines = np.zeros(len(rows))
     for first, last in model.histories.batches(rows):
         chosen = rows[first:last]
@@ -127,7 +127,7 @@ def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
 
 
 def _inner_products(model: Model, vector: Floats) -> Doubles:
-    """Estimates the inner product of every reviewer's vector with one vector, float64 [num_reviewers].
+    """Estimates the inner product of each reviewer's vector and a given vector: float64 [num_reviewers].
 
     The estimate is rough, because all reviews of a reviewer have the same weight, however old they are.
     """

@@ -65,11 +65,11 @@ def movie_predictions(
 
 
 def central_interval(levels: Floats, probabilities: Floats, share: float) -> tuple[Floats, Floats]:
-    """Returns the lowest and the highest rating level of a central interval, float32 [num] each.
+    """Returns the lowest and the highest rating level of each rating's central interval, float32 [num] each.
 
     A rating lies in its central interval, ends included, with a probability of at least `share`. A rating
-    lies below its central interval with a probability of at most (1 - share) / 2, and above with a
-    probability of at most (1 - share) / 2.
+    lies below its central interval with a probability of at most `(1 - share) / 2`, and above its central
+    interval with a probability of at most `(1 - share) / 2`.
 
     Args:
         levels: the rating levels, float32 [num_levels], ascending.

@@ -47,7 +47,7 @@ class Access:
             self._read(token_file)
 
     def check(self, request: Request) -> None:
-        """Checks the token and the rate of a request.
+        """Checks that a request has a valid token, and that the token does not send too many requests.
 
         Raises:
             ProblemError: the request has no valid token (401), or its token asked too often (429).

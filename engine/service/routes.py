@@ -1,4 +1,4 @@
-"""Defines one route for each kind of question, which answers with the JSON of the command line."""
+"""Defines one route for each kind of question; a route answers with the JSON that a command prints."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Shards:
         return sum(entry["rows"] for entry in self._complete.values())
 
     def missing(self) -> list[Shard]:
-        """Returns the shards that have not been completed, or whose file is missing or has another size."""
+        """Returns the shards that still have to be made, because their file is missing or incomplete."""
         return [shard for shard in self.planned if not self._is_complete(shard)]
 
     def keep(self, shard: Shard, num_rows: int) -> None:

@@ -36,7 +36,7 @@ def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:
 
 
 def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> Rows:
-    """Finds the rows that old items get after new items are inserted at `new_rows`: int64 [num_old].
+    """Finds the rows that old items get when new items are inserted at the rows `new_rows`: int64 [num_old].
 
     The old items keep their order and fill the rows that no new item takes.
 

@@ -61,7 +61,7 @@ class Search(NamedTuple):
 
 
 class _Judge:
-    """Holds exhaustive top lists of some reviewers, and measures which share of them a search finds."""
+    """Holds exhaustive top lists of some reviewers, and measures what share of the movies a search finds."""
 
     def __init__(self, model: Model, reviewer_rows: Rows) -> None:
         self._reviewer_rows = reviewer_rows

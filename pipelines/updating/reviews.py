@@ -2,8 +2,8 @@
 
 files -> ingest -> rows of the index -> histories -> ids, new reviewers, counts, popularity -> artifact
 
-The movie vectors and all trained weights stay. Everything computed from a reviewer's history uses the new
-reviews.
+The movie vectors and all trained weights stay. Everything that is computed from a reviewer's history uses the
+added reviews too.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ def explore(
     """Describe what files of reviews hold.
 
     REVIEWS are files in any format that build-index accepts. The options that filter reviews work as they do
-    in build-index. The command prints counts and statistics, and tests whether common statements about review
-    logs hold for REVIEWS. The options --json and --output also give the most active reviewers, the most
+    in build-index. The command prints counts and statistics, and tests whether some common beliefs about
+    reviews are true of REVIEWS. The options --json and --output also give the most active reviewers, the most
     reviewed movies, reviews over time, variants of films and copies of reviews.
     """
     from pipelines.exploring.explore import explore
