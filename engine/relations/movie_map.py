@@ -72,7 +72,7 @@ def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category: the first part of the category path that not all movies share.
+    """Finds each movie's main category, at the first level of the category paths at which movies differ.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

@@ -67,11 +67,12 @@ def _feed(
 
 
 class ListProcess:
-    """A child process that makes lists; it receives tasks and sends reports as lines of JSON in two pipes.
+    """A child process that makes lists; the process receives tasks and sends reports as lines of JSON.
 
-    The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts this process
-    alone, which then ends the child process. The child process keeps `lock`, the handle of a lock, open: if
-    this process is killed, the lock is held until the child process has ended too.
+    The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts only the
+    parent process, and the parent process then ends the child process. The child process keeps `lock`, the
+    handle of a lock, open: if the parent process is killed, the lock is held until the child process has
+    ended too.
     """
 
     def __init__(self, lock: int) -> None:

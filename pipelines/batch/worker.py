@@ -2,9 +2,9 @@
 
 The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
 holds the arguments of `Worker`, and each further line holds one shard. The child process writes reports as
-lines of JSON. A report of the child process holds the number of reviewers whose lists were made since the
-last report, or the number of lines in the file of a complete shard, or an error. The child process ends at
-once when the input ends, because the input ends when the parent process has ended.
+lines of JSON. A report of the child process holds one of three things: the number of reviewers whose lists
+were made since the last report, the number of lines in the file of a complete shard, or an error. The child
+process ends at once when the input ends, because the input ends when the parent process has ended.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class Worker:
 def work(tasks: Iterator[str], reports: TextIO) -> None:
     """Makes the recommendation lists of each shard in `tasks`, and writes reports as lines of JSON.
 
-    The first line of `tasks` holds the arguments of `Worker`. The function returns after an error.
+    The first line of `tasks` holds the arguments of `Worker`. The function returns after the last line of
+    `tasks`, or after an error.
     """
 
     def report(**facts: Any) -> None:

@@ -46,8 +46,9 @@ def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settin
 
     REVIEWS are JSON (Amazon), MovieLens files, CSV or Parquet, plain or compressed (gzip, bzip2, xz, zip).
     The name - stands for standard input. At the end the command prints how many rows were kept, dropped and
-    rejected, how good the recommendations are on held-out reviews, and how much of the exhaustive top lists
-    the fast search finds; the index keeps these figures.
+    rejected, and how good the recommendations are on held-out reviews. The command also prints the recall of
+    the search: the share of the best movies, determined by scoring every movie, that the fast search finds.
+    The index keeps all printed figures.
     """
     if bool(reviews) == sample:
         raise click.UsageError("Name at least one file of reviews, or --sample, but not both.")
