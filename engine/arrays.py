@@ -116,8 +116,7 @@ def _hashes(rows: Rows, bits: int) -> Rows:
 
 
 def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
-    """Concatenates integer ranges with the first numbers `begins` and the given lengths: int64
-    [lengths.sum()].
+    """Concatenates the integer ranges given by `begins` and `lengths`: int64 [lengths.sum()].
 
     Example:
         >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()

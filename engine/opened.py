@@ -68,7 +68,7 @@ class OpenedIndex:
         self.name = artifact.directory.name or str(artifact.directory)
 
     def verify(self) -> None:
-        """Reads every file of the index, and checks the checksums and that the catalogue holds movies alone.
+        """Reads every file of the index; checks the checksums, and that the catalogue holds only movies.
 
         Raises:
             ArtifactCorruptError: a file was changed since it was built, or the catalogue holds more.

@@ -78,7 +78,7 @@ class Engine:
 
     @property
     def index(self) -> OpenedIndex:
-        """Returns the opened parts of the index, such as the model, for what no other method answers."""
+        """Returns the opened parts of the index, such as the model, for questions that no method answers."""
         return self._index
 
     @property

@@ -65,7 +65,7 @@ class FaissIndex(VectorIndex):
         return kind(index)
 
     def _checked(self, scores: Floats, rows: Rows) -> SearchResult:
-        """Returns a result whose rows exist; a damaged file may hold numbers that are no rows."""
+        """Makes a search result; raises VectorIndexError if a damaged file gives rows that do not exist."""
         if rows.size and not (rows.min() >= 0 and rows.max() < self.num_vectors):
             raise VectorIndexError("The vector index holds rows that do not exist")
         return SearchResult(scores, rows)

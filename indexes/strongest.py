@@ -56,7 +56,7 @@ class StrongestIndex(VectorIndex):
 
     @property
     def rows(self) -> Rows:
-        """Returns what each vector is called, int64 [num_vectors], ascending."""
+        """Returns the row by which results name each vector: int64 [num_vectors], ascending."""
         return self._rows
 
     def save(self, path: Path) -> None:

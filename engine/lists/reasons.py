@@ -2,7 +2,7 @@
 
 A reason names a review of the recipient and the contribution of the review: the score of a movie, minus the
 score that the movie would have without the review. The score that a movie would have without a review is fast
-to compute, because a score depends on sums over the recipient's reviews: the review's term is subtracted from
+to compute: scores depend on sums over the recipient's reviews, and the term of the review is subtracted from
 each sum.
 """
 

@@ -29,9 +29,9 @@ def pool_size(k: int) -> int:
 def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
     """Lowers the scores of movies with many reviews, to make a list prefer lesser known movies.
 
-    The fame of a movie is `log(1 + number of reviews)`. The new score of a movie is `score - novelty *
-    std(scores) * (fame - mean(fames)) / std(fames)`. A higher novelty never raises the mean fame of the k
-    movies of highest new score.
+    The new score of a movie is `score - novelty * std(scores) * (fame - mean(fames)) / std(fames)`, where the
+    fame of a movie is `log(1 + number of reviews)`. A higher novelty never raises the mean of `log(1 + number
+    of reviews)` over the k movies that score highest.
 
     Args:
         scores: the score of each movie, [num].

@@ -189,8 +189,9 @@ class RatingHead:
     def mean(self, probabilities: Floats) -> Floats:
         """Computes mean ratings, float32 [...], from chances of rating levels, float32 [..., num_levels].
 
-        The function avoids a matrix product. For rows of five numbers, a matrix product in OpenBLAS reads
-        uninitialized registers, so that NumPy may warn of invalid values although the result is right.
+        The function does not use a matrix product, because a matrix product of rows of five numbers makes
+        OpenBLAS read uninitialized registers, and NumPy may then warn of invalid values although the result
+        is right.
         """
         mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
         return mean

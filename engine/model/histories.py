@@ -85,7 +85,7 @@ class Histories:
         return self._checked(taken)
 
     def _checked(self, part: Histories) -> Histories:
-        """Returns a part of these histories, whose rows are checked if the histories are files."""
+        """Checks that all rows in a part of memory-mapped histories are valid, and returns the part."""
         if self.limits is not None:
             check_rows(part.movie_rows, self.limits[0], "histories")
             check_rows(part.level_rows, self.limits[1], "histories")

@@ -174,7 +174,7 @@ def _fading(histories: Histories, power: float) -> Floats:
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns the similarity of one movie to every movie that has the movie as a neighbour, or else 0.
+    """Returns the similarity of one movie to all movies that have it as a neighbour, and 0 for the others.
 
     Returns:
         float32 [num_movies].

@@ -56,7 +56,7 @@ def map_movies(model: Model, cards: MovieCards, most: int = MOST_MAPPED) -> Movi
 
 
 def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -> list[MappedMovie]:
-    """Describes the movies on the map of the most reviewed movies, with places from -1 to 1."""
+    """Places the most reviewed movies on a plane; the coordinates of each movie lie between -1 and 1."""
     found = map_movies(model, cards, most)
     places = found.points / max(float(np.abs(found.points).max(initial=0)), 1e-12)
     return [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def movie_profile(index: OpenedIndex, lists: ListMaker, movie_id: str) -> MovieProfile:
-    """Describes a movie by its card and its reviews; raises UnknownIdError for an unknown id.
+    """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id.
 
     The argument `lists` says which movies are variants of one film.
     """
@@ -59,7 +59,7 @@ def reviewer_profile(index: OpenedIndex, reviewer_id: str, most: int) -> Reviewe
 
 
 def shared_reviewers(index: OpenedIndex, movie_id: str, movie_ids: Sequence[str]) -> list[int]:
-    """Counts, for each of some movies, the reviewers who have reviewed both that movie and one movie."""
+    """Counts the reviewers that each movie of `movie_ids` shares with the movie `movie_id`."""
     known = _reviewer_rows(index, index.movie_row(movie_id))
     others = (_reviewer_rows(index, index.movie_row(other)) for other in movie_ids)
     return [len(np.intersect1d(known, rows)) for rows in others]

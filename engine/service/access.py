@@ -94,7 +94,7 @@ class Access:
 
 
 def _token_of(header: str) -> bytes:
-    """Returns the token in a header: behind Bearer, or as the password behind Basic; b"" if there is none."""
+    """Returns a header's token, which is a Bearer token or a Basic password; returns b"" without a token."""
     kind, _, value = header.partition(" ")
     if kind.lower() == "bearer":
         return value.strip().encode("utf-8", "replace")

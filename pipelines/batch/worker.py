@@ -99,7 +99,7 @@ def work(tasks: Iterator[str], reports: TextIO) -> None:
 
 
 def _lines_until_the_end(tasks: TextIO) -> Iterator[str]:
-    """Yields the lines of `tasks`, and ends the process at the end of `tasks`, even during a task."""
+    """Yields the lines of `tasks`; ends the process as soon as `tasks` ends, even during a task."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def read() -> None:

@@ -2,8 +2,8 @@
 
 files -> ingest -> rows of the index -> histories -> ids, new reviewers, counts, popularity -> artifact
 
-The movie vectors and all trained weights stay. Everything that is computed from a reviewer's history uses the
-added reviews too.
+The update does not change the movie vectors or any other trained weights. Everything that is computed from a
+reviewer's history uses the added reviews too.
 """
 
 from __future__ import annotations
