@@ -46,6 +46,28 @@ PACKERS = {
 }
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
 
+REFUSED = [
+    (b"\x28\xb5\x2f\xfd" + b"x" * 50, r"compressed with zstd.*zstd -d "),
+    (tarred(b"a,b\n"), r"is a tar archive.*tar xf "),
+    (gzip.compress(tarred(b"a,b\n")), r"is a tar archive.*tar xf "),
+    (b"7z\xbc\xaf\x27\x1c....", "7z x"),
+    (b"Rar!\x1a\x07....", "unrar x"),
+    (gzip.compress(gzip.compress(b"a,b\n")), r"packed twice \(gzip inside\)"),
+    (gzip.compress(b"PAR1...."), "a compressed Parquet file"),
+    (zipped(a=b"x", b=b"y"), r"a zip archive of 2 files \(a, b\).*unzip "),
+    (zipped(**{"[Content_Types].xml": b"x", "xl/a": b"y"}), "an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", "an Excel workbook"),
+    (b"SQLite format 3\0....", "an SQLite database.*sqlite3 -header -csv"),
+    (b"ARROW1\0\0....", "an Arrow file"),
+    (b"\x89HDF\r\n\x1a\n....", "an HDF5 file"),
+    (b"\x80\x04\x95....", "a Python pickle"),
+    (b"\x93NUMPY....", "a NumPy array"),
+    (b" <!DOCTYPE html><html>", "a web page"),
+    (b"\x00\x01\x02\x03binary\n", "is not a text file"),
+    (b"PK\x03\x04....", "damaged or ends too early"),
+]
+"""The bytes of files that are refused, each with a part of the error."""
+
 
 def lines_in(path: Path) -> tuple[str, BlockReader]:
     reader = BlockReader(path, form=form_of(path, path), block_size=5000)
@@ -96,29 +118,7 @@ def test_a_truncated_file_gives_its_whole_lines(tmp_path: Path, packing: str, cu
     assert len(text) > len(LINES) - 2 * 2000
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"\x28\xb5\x2f\xfd" + b"x" * 50, r"compressed with zstd.*zstd -d "),
-        (tarred(b"a,b\n"), r"is a tar archive.*tar xf "),
-        (gzip.compress(tarred(b"a,b\n")), r"is a tar archive.*tar xf "),
-        (b"7z\xbc\xaf\x27\x1c....", "7z x"),
-        (b"Rar!\x1a\x07....", "unrar x"),
-        (gzip.compress(gzip.compress(b"a,b\n")), r"packed twice \(gzip inside\)"),
-        (gzip.compress(b"PAR1...."), "a compressed Parquet file"),
-        (zipped(a=b"x", b=b"y"), r"a zip archive of 2 files \(a, b\).*unzip "),
-        (zipped(**{"[Content_Types].xml": b"x", "xl/a": b"y"}), "an Excel workbook"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", "an Excel workbook"),
-        (b"SQLite format 3\0....", "an SQLite database.*sqlite3 -header -csv"),
-        (b"ARROW1\0\0....", "an Arrow file"),
-        (b"\x89HDF\r\n\x1a\n....", "an HDF5 file"),
-        (b"\x80\x04\x95....", "a Python pickle"),
-        (b"\x93NUMPY....", "a NumPy array"),
-        (b" <!DOCTYPE html><html>", "a web page"),
-        (b"\x00\x01\x02\x03binary\n", "is not a text file"),
-        (b"PK\x03\x04....", "damaged or ends too early"),
-    ],
-)
+@pytest.mark.parametrize(("data", "message"), REFUSED, ids=[message for _, message in REFUSED])
 def test_what_is_no_text_is_refused_with_advice(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "my reviews"
     path.write_bytes(data)
