@@ -16,6 +16,8 @@ _BATCH = 20_000
 """The number of movies whose details are in memory at the same time."""
 _LONGEST_HTML = 100_000
 """The number of characters of a text in which links are looked for; the rest of a longer text is ignored."""
+_MOST_LINKS = 1_000
+"""The number of links of a text that are read; `links_of_addresses` in `cleaning.sql` has the same limit."""
 _NO_LINKS = ("#", "javascript:", "mailto:")
 """Prefixes of addresses that lead to no other page, so that such addresses are left out."""
 
@@ -55,7 +57,7 @@ def links_of(details: str) -> list[str]:
     for html in _html_in(details):
         # The parser's time grows with the square of the length of a tag that does not end.
         whole = html[: html.rfind(">", 0, _LONGEST_HTML) + 1]
-        for anchor in BeautifulSoup(whole, "html.parser").find_all("a", href=True):
+        for anchor in BeautifulSoup(whole, "html.parser").find_all("a", href=True, limit=_MOST_LINKS):
             link = str(anchor["href"]).strip()
             if link and not link.lower().startswith(_NO_LINKS):
                 links[link] = None

@@ -97,3 +97,13 @@ def test_hostile_details_take_little_time(piece: str) -> None:
 
 def test_a_number_of_many_digits_is_no_letter() -> None:
     assert unescape_entities("&#x" + "f" * 5000 + ";a&#0000065;") == "\N{REPLACEMENT CHARACTER}aA"
+
+
+def test_very_many_links_take_little_time(database: duckdb.DuckDBPyConnection) -> None:
+    for number in (4_000, 100_000):
+        html = "".join(f'<a href="/dp/{place}">x</a>' for place in range(number))
+        began = time.monotonic()
+        found = links_by_sql(database, html)
+        assert found is None or found == links_of(html)
+        assert len(links_of(html)) == 1_000
+        assert time.monotonic() - began < 3

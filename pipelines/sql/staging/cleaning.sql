@@ -174,8 +174,11 @@ create or replace temp macro plain_html(html) as case
         '(?i)<(?:script|style|textarea|title|xmp|iframe|noembed|noframes|noscript|plaintext|svg|math)[\s/>]')
     then html
 end;
-create or replace temp macro anchors_of(html) as regexp_extract_all(plain_html(without_scripts(html)),
-    '(?i)<a(?:\s+[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*(?:\s*=\s*(?:"[^"]*"|''[^'']*''))?)+\s*/?>');
+-- A very long text is left to the parser, which reads only the first 100,000 characters.
+create or replace temp macro anchors_of(html) as case when strlen(html) <= 100_000
+    then regexp_extract_all(plain_html(without_scripts(html)),
+        '(?i)<a(?:\s+[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*(?:\s*=\s*(?:"[^"]*"|''[^'']*''))?)+\s*/?>')
+end;
 -- Reads the addresses of <a> tags; the result is null if a tag has two addresses, or if an address has entities or
 -- whitespace that need an HTML parser.
 create or replace temp macro attributes_of(tags) as regexp_extract_all(array_to_string(tags, ''),
@@ -190,6 +193,7 @@ create or replace temp macro addresses_of(anchors) as case
         list_filter(attributes_of(anchors), lambda attribute: regexp_matches(attribute, '(?i)^\shref\s*=')),
         lambda attribute: regexp_extract(attribute, '(?s)["''](.*)["'']$', 1)))
 end;
+-- Only the first 1,000 addresses count, because the time to find repeats grows with the square of their number.
 create or replace temp macro links_of_addresses(addresses) as list_filter(
-    list_filter(addresses, lambda address, place: list_position(addresses, address) = place),
+    list_filter(addresses[1:1000], lambda address, place: list_position(addresses[1:1000], address) = place),
     lambda address: address <> '' and not regexp_matches(address, '(?i)^(?:#|javascript:|mailto:)'));
