@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli.options import DEFAULT_INDEX, PATH, VERBOSE, count, flag, option
+from engine.cli.options import DEFAULT_INDEX, PATH, VERBOSE, flag, option
 
 
 @click.command(
@@ -21,19 +21,9 @@ from engine.cli.options import DEFAULT_INDEX, PATH, VERBOSE, count, flag, option
             help="Answer from the index in this directory; several indexes have names.",
         ),
         option(["--host"], default="127.0.0.1", metavar="HOST", help="Listen at this address."),
+        option(["--port"], type=int, default=8000, metavar="PORT", help="Listen at this port."),
         option(
-            ["--port"],
-            type=click.IntRange(0, 65535),
-            default=8000,
-            metavar="PORT",
-            help="Listen at this port.",
-        ),
-        option(
-            ["--workers"],
-            type=count,
-            default=1,
-            metavar="N",
-            help="Answer in this many processes, one a core.",
+            ["--workers"], type=int, default=1, metavar="N", help="Answer in this many processes, one a core."
         ),
         option(
             ["--token-file"],
