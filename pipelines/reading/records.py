@@ -268,10 +268,11 @@ class RecordReader:
 def split_line(line: str, delimiter: str, *, quoted: bool = True) -> list[str]:
     """Splits a line into fields, and takes quotes for characters of the text if they are not in pairs."""
     if quoted and '"' in line and len(delimiter) == 1:
-        try:
-            return next(csv.reader([line], delimiter=delimiter, strict=True))
-        except csv.Error:
-            pass
+        for escape in (None, "\\") if '\\"' in line else (None,):
+            try:
+                return next(csv.reader([line], delimiter=delimiter, escapechar=escape, strict=True))
+            except csv.Error:
+                continue
     return line.split(delimiter)
 
 

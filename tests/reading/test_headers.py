@@ -82,3 +82,12 @@ def test_the_sample_holds_whole_records(tmp_path: Path) -> None:
         ["u1", "m1", "5", "1", 'one\ntwo, "three"'],
         ["u3", "m3", "4", "2", '"odd'],
     ]
+
+
+def test_quotes_behind_backslashes_do_not_add_columns(tmp_path: Path) -> None:
+    rows = "".join(f'u{n},m{n % 7},{1 + n % 5},"said \\"hi\\", all right"\n' for n in range(60))
+    path = tmp_path / "spark.csv"
+    path.write_text("user,item,rating,summary\n" + rows)
+    source = inspect_source(path)
+    assert source.header == ("user", "item", "rating", "summary")
+    assert {len(fields) for fields in source.sample} == {4}
