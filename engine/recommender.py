@@ -63,7 +63,7 @@ class Engine:
 
     @classmethod
     def load(cls, directory: Path | str, *, expect: str | None = None) -> Engine:
-        """Opens the live build of an index directory, which is the build that answers questions.
+        """Opens the live build of an index; the live build is the build that answers questions.
 
         Args:
             directory: the directory of the index.

@@ -47,7 +47,7 @@ class RelevanceHead:
     def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
         """Computes reviewers' vectors from their histories, float32 [num, embedding_dim + 1].
 
-        If `reviewer_rows` is None, the reviewers were not trained on and have no embeddings.
+        If `reviewer_rows` is None, the reviewers are newcomers, for whom the model has no embeddings.
         """
         recent = histories.latest(self.max_history)
         fading = recency_weights(recent.ages, self.recency_power)
@@ -144,7 +144,7 @@ class RatingHead:
     def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
         """Computes reviewers' vectors from their histories, and looks up their biases and log scales.
 
-        If `reviewer_rows` is None, the reviewers were not trained on, and every bias and log scale is 0.
+        If `reviewer_rows` is None, the reviewers are newcomers, and their biases and log scales are set to 0.
         """
         pooled = sums(self.pulls(histories), histories.offsets)
         pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]

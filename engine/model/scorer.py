@@ -158,7 +158,7 @@ class Model:
         """Computes everything about several reviewers that is needed to score movies, such as vectors.
 
         If `histories` is None, the histories of the training data are used. If `reviewer_rows` is None, the
-        reviewers were not trained on, and `histories` must be given.
+        reviewers are newcomers, and `histories` must be given.
         """
         if histories is None:
             if reviewer_rows is None:

@@ -13,7 +13,7 @@ from engine.model.neighbours import MovieSums, NeighbourRatings
 
 @dataclass(frozen=True, kw_only=True)
 class Blend:
-    """Holds the weights of the parts of a score, chosen on held-out reviews and kept in the manifest."""
+    """Holds the weights of the parts of a score; a build chooses the weights on held-out reviews."""
 
     like_rating: float = 4.0
     """The lowest rating that counts as a like, in stars."""

@@ -44,7 +44,8 @@ class Conditions:
         """Returns one sentence that explains to the user why a list is empty.
 
         `num_open` is the number of allowed movies that the reviewer has not seen, counted without regard to
-        `min_rating`. `best_rating` is the highest predicted rating of the unseen allowed movies, or None.
+        `min_rating`. The argument `best_rating` is the highest predicted rating of the allowed movies that
+        the reviewer has not seen, or None.
         """
         if self.why_empty is not None:
             return self.why_empty

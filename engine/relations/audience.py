@@ -35,7 +35,7 @@ _ROUNDING = 1e-3
 
 
 class ScoredReviewers(NamedTuple):
-    """Holds the reviewers for whom a movie scores highest, highest score first, ties by row."""
+    """Holds the reviewers for whom a movie scores highest, highest first; equal scores are ordered by row."""
 
     rows: Rows
     """The rows of the reviewers, int64 [num]."""

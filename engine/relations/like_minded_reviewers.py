@@ -28,7 +28,7 @@ vectors."""
 
 
 class NearReviewers(NamedTuple):
-    """Holds the reviewers most similar to one reviewer, most similar first, ties by row."""
+    """Holds the reviewers most similar to one reviewer, nearest first; equal ones are ordered by row."""
 
     rows: Rows
     """The rows of the reviewers, int64 [num]."""

@@ -41,7 +41,7 @@ class TopLists(NamedTuple):
 
 
 class _Choice(NamedTuple):
-    """Holds the movies that may be listed for each reviewer, ascending by row, padded to equal width."""
+    """Holds the movies that may be listed for each reviewer, sorted by row; short arrays are padded."""
 
     movie_rows: Rows | None
     """int64 [num_reviewers, width], the movie rows, padded with -1; None if column i stands for the movie of

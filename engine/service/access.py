@@ -25,8 +25,7 @@ class Access:
     """Checks that a request has a token of the token file, and that no token sends too many requests.
 
     The token file holds one token on each line; a line that begins with # is a comment. The token file is
-    read again whenever its size or its time of change differs, so that tokens can be added or withdrawn while
-    the service runs.
+    read again whenever the file has changed, so that tokens can be added or withdrawn while the service runs.
 
     Args:
         token_file: the file of tokens, or None if anybody may ask.

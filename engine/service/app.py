@@ -86,7 +86,7 @@ def _add_service_routes(app: FastAPI) -> None:
 
     @app.get("/healthz", tags=["service"])
     async def health() -> dict[str, str]:
-        """Tells that the process of the service runs."""
+        """Answers that the process of the service is running."""
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["service"], response_class=Response)

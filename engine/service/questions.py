@@ -245,7 +245,7 @@ class PredictionsAnswer(BaseModel):
 
 
 class MovieAnswer(BaseModel):
-    """Describes a movie by its reviews and by the fields of its card."""
+    """Describes a movie by its reviews and by its catalogue entry."""
 
     model_config = ConfigDict(extra="allow")
 

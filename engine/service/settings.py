@@ -69,8 +69,8 @@ class ServiceSettings:
 def named_indexes(given: tuple[str, ...]) -> dict[str, str]:
     """Maps names to index directories, from texts such as `movie-index` or `books=book-index`.
 
-    A text without a name, such as `movie-index`, gives the default index. If every text has a name, the first
-    index is the default index, which also answers requests that name no index.
+    A text without a name, such as `movie-index`, is the directory of the default index. If every text has a
+    name, the first index is the default index: it answers the requests that name no index.
 
     Raises:
         ConfigError: two texts have the same name.

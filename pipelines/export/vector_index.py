@@ -124,7 +124,7 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
 def _build_vector_index(
     model: Model, reviewer_rows: Rows, config: Config
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """Builds the vector index, tuned on some reviewers by the recall of the whole two-stage search."""
+    """Builds the vector index; the recall of the two-stage search for some reviewers tunes the index."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     judge = _Judge(model, reviewer_rows)
     return build_vector_index(

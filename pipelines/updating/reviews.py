@@ -72,10 +72,10 @@ def add_reviews(
 ) -> UpdateResult:
     """Adds reviews to an index without training.
 
-    Known reviewers get longer histories, and new reviewers are added. If a reviewer reviews a movie again,
-    the later review replaces the earlier review. Reviews of movies that the index does not hold are counted
-    and left out. If the index holds every review already, then no new version is written. An engine that has
-    opened the index continues with the old version.
+    Known reviewers get longer histories, and new reviewers are added to the index. If a reviewer reviews a
+    movie again, the later review replaces the earlier review. Reviews of movies that the index does not hold
+    are counted and left out. If the index holds every review already, then no new version is written. An
+    engine that has opened the index continues with the old version.
 
     Args:
         reviews: review files in any of the known formats.
