@@ -78,7 +78,9 @@ def test_a_rating_off_the_scale_is_rejected_and_warned_of(
 ) -> None:
     assert read(database, tmp_path, [1, 2, 3, 4, 5] * 20 + [50]) == {"rating is off the scale": 1}
     assert database.execute("select line, text from rejected").fetchall() == [(102, "u100,m2,50.0")]
-    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    [warning] = [
+        record.getMessage() for record in caplog.records if record.name == "pipelines.ingest.ratings"
+    ]
     assert warning.startswith("1 of 101 ratings are 50, far off the others, which are 1 to 5;")
 
 
