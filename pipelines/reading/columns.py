@@ -152,10 +152,10 @@ def check_given(
         ConfigError: `--columns` has an unknown column, or a name that no file has.
         SourceError: a file is a damaged Parquet file.
     """
-    for column in given:
+    for column, wanted in given.items():
         if column not in NAMEABLE:
             raise ConfigError(
-                f"--columns knows {', '.join(NAMEABLE)}, not {column!r}{_column_meant(column)}."
+                f"--columns knows {', '.join(NAMEABLE)}, not {column!r}{_column_meant(column, wanted)}."
             )
     if not any(given.values()):
         return
@@ -187,11 +187,12 @@ def say_columns(columns: Columns, given: Mapping[str, str]) -> None:
     }[tuple(missing)]
     maybe = _maybe_rating(columns) if "rating" in missing else ""
     _log.warning(
-        "No column of %s was found among %s in %s.%s Name it with --columns %s; otherwise %s.",
+        "No column of %s was found among %s in %s.%s Name %s with --columns %s; otherwise %s.",
         what,
         _listed(columns.names),
         columns.path,
         maybe,
+        "it" if len(missing) == 1 else "them",
         advice,
         without,
     )
@@ -265,8 +266,10 @@ def _maybe_rating(columns: Columns) -> str:
     return ""
 
 
-def _column_meant(column: str) -> str:
+def _column_meant(column: str, wanted: str) -> str:
     """Returns a suggestion for an unknown column: a column with that usual name, or with a similar name."""
+    if wanted in NAMEABLE:
+        return f" (did you mean {wanted}={column}?)"
     for known, names in (*REVIEW_COLUMNS.items(), *MOVIE_COLUMNS.items()):
         if plain_name(column) in names:
             return f" (did you mean {known!r}?)"

@@ -161,6 +161,7 @@ def test_the_columns_of_movies_are_named_in_tables_and_in_json(
         ),
         ({"title": "name"}, "title is in the column 'name', which"),
         ({"timestamp": "at"}, r"not 'timestamp' \(did you mean 'time'\?\)"),
+        ({"user": "reviewer"}, r"not 'user' \(did you mean reviewer=user\?\)"),
         ({"raring": "x"}, r"not 'raring' \(did you mean 'rating'\?\)"),
         ({"reviewer": "9"}, "which .* does not have"),
     ],
