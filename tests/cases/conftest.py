@@ -19,7 +19,7 @@ from engine.cli.main import main
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
 
-SECONDS = 40
+SECONDS = 120
 """The longest time of a test; a command that waits for ever, such as for a pipe, is a fault to be found."""
 
 
