@@ -91,7 +91,8 @@ class FlatIndex(FaissIndex):
 class InvertedFileIndex(FaissIndex):
     """Compares a query only with the vectors in the `num_probes` lists that are nearest to the query.
 
-    An index of rounded vectors returns rounded scores, so that vectors of similar score may change places.
+    An index of rounded vectors returns rounded scores, so that vectors of similar score may be returned in
+    another order.
     """
 
     is_exact = False

@@ -100,7 +100,7 @@ def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
     The inner product of a query q and a vector v is at most `m · v + |q - m| |v|`, where m is the mean of all
     queries (Cauchy-Schwarz inequality). The function ranks each vector v by `m · v + r |v|`, where m is the
     mean of the sampled `queries`, and r is the median of `|q - m|` over the sampled queries q. The length
-    `|v|` is computed only from the dimensions in which the sampled queries differ.
+    `|v|` of a vector is computed only from the dimensions in which the sampled queries differ.
 
     Returns:
         The rows of the vectors, int64 [number], ascending.

@@ -117,8 +117,8 @@ class ListMaker:
         """Makes one top list for a recipient of any kind, such as a group or an unknown reviewer.
 
         If the options name or filter movies, every movie that meets the conditions of the options is scored.
-        If the options set no condition on movies, the movies of `candidates` are scored. If fewer than k of
-        the candidates may be listed, every movie is scored.
+        If the options set no condition on movies, only the movies of `candidates` are scored. If fewer than k
+        of the candidates may be listed, every movie is scored.
 
         Args:
             recipient: the recipient of the list.

@@ -188,8 +188,8 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating to expect from the movie's mean and the reviewer's mean.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    From each number in `above_means`, the mean of the same reviewer's numbers is subtracted; the mean is
-    reduced towards 0 if the reviewer has few reviews.
+    From each number in `above_means`, the mean of the reviewer's numbers is subtracted; this mean is moved
+    towards 0 if the reviewer has few reviews.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]

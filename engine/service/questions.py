@@ -175,7 +175,9 @@ class Reasoned(BaseModel):
 
 
 class Listed(BaseModel):
-    """One entry of a list: the fields of the command line's JSON, and the fields of the movie's card."""
+    """One entry of a list: the same fields as in the JSON of the command line, and the movie's catalogue
+    fields.
+    """
 
     model_config = ConfigDict(extra="allow")
 

@@ -4,7 +4,7 @@ The command `python -m pipelines.batch.worker` starts a child process. The first
 holds the arguments of `Worker`, and each further line holds one shard. The child process writes reports as
 lines of JSON. A report of the child process holds one of three things: the number of reviewers whose lists
 were made since the last report, the number of lines in the file of a complete shard, or an error. The child
-process ends at once when the input ends, because the input ends when the parent process has ended.
+process ends as soon as its input ends, because the input ends when the parent process has ended.
 """
 
 from __future__ import annotations
