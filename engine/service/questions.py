@@ -175,9 +175,7 @@ class Reasoned(BaseModel):
 
 
 class Listed(BaseModel):
-    """One entry of a list: the same fields as in the JSON of the command line, and the movie's catalogue
-    fields.
-    """
+    """One entry of a list: the fields that a command prints as JSON, and the movie's catalogue fields."""
 
     model_config = ConfigDict(extra="allow")
 
