@@ -113,9 +113,10 @@ class Svd:
         return np.asarray(affinity + self.movie_biases, dtype=np.float32)
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair; the rating stands for both the mean and the median.
+        """Predicts one rating for each pair of reviewer and movie.
 
-        Chances of rating levels are not predicted.
+        The predicted rating is returned both as the mean and as the median. No probabilities of rating levels
+        are predicted.
         """
         products = self.reviewer_vectors[reviewer_rows] * self.movie_vectors[movie_rows]
         biases = self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
@@ -144,7 +145,10 @@ def _require(module: str, model: str) -> Any:
 
 
 def _trainset(surprise: Any, reviews: Reviews, scale: tuple[float, float]) -> Any:
-    """Converts reviews to a training set of the library Surprise, with rows as ids inside the library."""
+    """Converts reviews to a training set of the library Surprise.
+
+    In the training set, the ids of reviewers and movies are row numbers.
+    """
     by_reviewer: dict[int, list[tuple[int, float]]] = defaultdict(list)
     by_movie: dict[int, list[tuple[int, float]]] = defaultdict(list)
     rows = (reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), reviews.ratings.tolist())

@@ -42,7 +42,11 @@ class Popularity:
 
 
 class _FromHistory:
-    """Scores a movie by the sum of its weights with the movies in the reviewer's history."""
+    """Scores movies for reviewers by the matrix product `history @ weights`.
+
+    The matrix `history`, [num_reviewers, num_movies], marks the movies in each reviewer's history. The matrix
+    `weights`, [num_movies, num_movies], holds a weight for each pair of movies.
+    """
 
     def __init__(self, history: csr_array, weights: csr_array | Floats, popular: Floats) -> None:
         self.history = history
@@ -50,7 +54,7 @@ class _FromHistory:
         self.popular = popular
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies by sums of weights: float32 [n, num_movies].
+        """Scores all movies for n reviewers: float32 [n, num_movies].
 
         The movies of a reviewer without a history are scored by popularity.
         """
@@ -100,7 +104,10 @@ class Ease(_FromHistory):
         super().__init__(history, _ease_weights(history), Popularity(reviews).counts[movies])
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies by sums of weights: float32 [n, num_movies]; a movie without a like scores 0."""
+        """Scores all movies for n reviewers: float32 [n, num_movies].
+
+        A movie without a like has the score 0.
+        """
         scores = np.zeros((len(reviewer_rows), self.num_movies), dtype=np.float32)
         scores[:, self.movies] = super().score(reviewer_rows)
         return scores

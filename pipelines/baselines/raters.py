@@ -22,10 +22,12 @@ reviewers."""
 
 
 class Constants:
-    """Predicts the same for every pair: the mean, the median and the level shares of the training ratings.
+    """Predicts the same for every pair of reviewer and movie, from the distribution of the training ratings.
 
-    Among all constants, the mean has the least squared error, and the median has the least absolute error. A
-    rating model is useful only if its errors are smaller than the errors of always predicting the mean or the
+    The predicted mean and median are the mean and the median of the training ratings. The predicted
+    probability of a rating level is the share of the training ratings that have the level. Among all
+    constants, the mean has the least squared error, and the median has the least absolute error. A rating
+    model is useful only if its errors are smaller than the errors of always predicting the mean or the
     median.
     """
 
@@ -36,7 +38,7 @@ class Constants:
         self.median = float(reviews.levels[np.searchsorted(np.cumsum(self.probabilities), 0.5 - 1e-6)])
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Repeats the mean, the median and the shares of rating levels for n pairs."""
+        """Returns the same prediction n times, once for each pair of reviewer and movie."""
         num = len(reviewer_rows)
         return RatingPrediction(
             mean=np.full(num, self.mean, dtype=np.float32),
@@ -72,16 +74,20 @@ class Biases:
         return np.broadcast_to(biases, (len(reviewer_rows), len(biases)))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair; the rating stands for both the mean and the median.
+        """Predicts one rating for each pair of reviewer and movie.
 
-        Chances of rating levels are not predicted.
+        The predicted rating is returned both as the mean and as the median. No probabilities of rating levels
+        are predicted.
         """
         expected = self.mean + self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(expected, self.low, self.high))
 
 
 def point_prediction(ratings: NDArray[np.floating]) -> RatingPrediction:
-    """Makes predictions that have `ratings`, float [n], as mean and median, and no probabilities."""
+    """Makes predictions without probabilities from `ratings`, float [n].
+
+    Each rating is used both as the predicted mean and as the predicted median.
+    """
     answer = ratings.astype(np.float32)
     return RatingPrediction(mean=answer, median=answer, probabilities=np.zeros((len(answer), 0), np.float32))
 

@@ -34,10 +34,10 @@ _MAX_VALUES = 2**24
 class _SeedModel(ABC):
     """Trains embeddings of reviewers and movies on the squared error of ratings, with early stopping.
 
-    The validation error, by which training is stopped, is measured on a random tenth of the training reviews;
-    the weights of the epoch with the lowest validation error are kept. For reviewers and movies without
-    training reviews, the mean of all ratings is predicted, because their embeddings were never trained and
-    still hold random numbers. Movies are ranked by predicted rating.
+    Training stops early when the error on validation reviews, a random tenth of the training reviews, no
+    longer falls. The weights of the epoch with the lowest validation error are kept. For reviewers and movies
+    without training reviews, the mean of all ratings is predicted, because their embeddings were never
+    trained and still hold random numbers. Movies are ranked by predicted rating.
 
     Attributes:
         curves: the mean squared error of each epoch on training reviews, "loss", and on validation reviews,
@@ -68,14 +68,18 @@ class _SeedModel(ABC):
         """Predicts in NumPy the ratings of n pairs of a reviewer's and a movie's embedding: float32 [n]."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies by predicted rating, float32 [n, num_movies]; unreviewed movies get the mean."""
+        """Scores all movies by predicted rating: float32 [n, num_movies].
+
+        A movie without training reviews is scored by the mean of all training ratings.
+        """
         scores = self.rate(self.reviewer_vectors[reviewer_rows], self.movie_vectors)
         return np.where(self.known_movies, scores, np.float32(self.mean))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair; the rating stands for both the mean and the median.
+        """Predicts one rating for each pair of reviewer and movie.
 
-        Chances of rating levels are not predicted.
+        The predicted rating is returned both as the mean and as the median. No probabilities of rating levels
+        are predicted.
         """
         ratings = self.rate_pairs(self.reviewer_vectors[reviewer_rows], self.movie_vectors[movie_rows])
         known = self.known_reviewers[reviewer_rows] & self.known_movies[movie_rows]
@@ -138,7 +142,11 @@ class SeedFinal(_SeedModel):
 
 
 def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
-    """Trains a Keras model; returns the embeddings of reviewers and of movies, then all other weights."""
+    """Trains a Keras model, and returns the weights of the trained model.
+
+    The first two arrays are the embeddings of reviewers and the embeddings of movies; the other arrays are
+    all other weights of the model.
+    """
     start_tensorflow()
     import keras
 

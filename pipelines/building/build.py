@@ -1,4 +1,4 @@
-"""Builds an index from files of reviews and metadata, in steps from ingestion to the finished artifact.
+"""Builds an index from files of reviews and metadata: reads files, trains a model, and writes the index.
 
 files -> ingest -> tables -> arrays -> measure -> train -> cold start -> index -> audit -> artifact
 """

@@ -137,7 +137,7 @@ def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> N
 
 
 def _restore(writer: ArtifactWriter, checkpoints: Checkpoints) -> Intake | None:
-    """Restores the reviews, the metadata and the files that `_keep` saved; returns None if it saved none."""
+    """Restores the reviews, metadata and files that `_keep` saved; returns None if nothing was saved."""
     saved = checkpoints.load(_STEP)
     if saved is None:
         return None

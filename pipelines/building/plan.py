@@ -1,11 +1,11 @@
 """Estimates the memory, disk space and time that a build will take, before the build starts.
 
 The file `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files of a build
-hold. Reviews that a filter will drop are counted too, so that a build with filters takes less than estimated.
-The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes,
-as measured on builds of synthetic data sets. A short benchmark compares the speed of this machine with the
-speed of the machine on which the costs were measured; the estimated times are scaled by the ratio of the two
-speeds.
+hold. Reviews that a filter will drop are counted too, so that a build with filters needs less memory, disk
+space and time than estimated. The class `Costs` holds the memory, disk space and time that each review, each
+reviewer and each movie takes, as measured on builds of synthetic data sets. A short benchmark compares the
+speed of this machine with the speed of the machine on which the costs were measured; the estimated times are
+scaled by the ratio of the two speeds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Decides whether an interrupted build can be resumed: files, settings and version must be the same."""
+"""Decides whether an interrupted build can be resumed.
+
+A build is resumed only if the input files, the settings and the version of Movie Engine are the same as
+before the interruption.
+"""
 
 from __future__ import annotations
 

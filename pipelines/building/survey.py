@@ -1,8 +1,9 @@
 """Estimates how many reviews, reviewers and movies files hold, from file sizes and the first megabytes.
 
-The number of reviews grows in proportion to the size of a file. The number of distinct reviewers or movies
-grows as a power of the number of reviews (Heaps' law). The exponent of Heaps' law is computed from the
-numbers of distinct reviewers or movies in the first half of a sample and in the whole sample.
+The number of reviews is assumed to grow in proportion to the size of a file. The number of distinct reviewers
+or movies is assumed to grow as a power of the number of reviews (Heaps' law). The exponent of Heaps' law is
+computed from the numbers of distinct reviewers or movies in the first half of a sample and in the whole
+sample.
 """
 
 from __future__ import annotations
@@ -111,8 +112,9 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
 def grown(first: int, whole: int, times: float) -> float:
     """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
-    The estimated number of distinct values is `whole * times ** power`, where `power = log2(whole / first)`,
-    limited to 0 to 1.
+    If a sample has `whole` distinct values, `times` as many rows are estimated to have `whole * times **
+    power` distinct values. The exponent `power` is `log2(whole / first)`, limited to 0 to 1, where `first` is
+    the number of distinct values in the first half of the sample.
 
     Args:
         first: the number of distinct values in the first half of the sample.

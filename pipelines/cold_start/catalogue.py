@@ -76,8 +76,8 @@ class ColdCatalogue:
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
     """Adds the cold movies to the ingested tables, renumbers all movies by id, and reads the metadata.
 
-    If metadata describes fewer than FEWEST_DESCRIBED of the reviewed movies, the tables stay unchanged and
-    None is returned.
+    If fewer than FEWEST_DESCRIBED reviewed movies have metadata, the ingested tables stay unchanged, and None
+    is returned.
     """
     [(num_described,)] = database.execute(
         "select count(*) from movies where coalesce(title, category, brand, description) is not null"

@@ -31,11 +31,14 @@ _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
 
 
 def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.integer], seed: int) -> float:
-    """Finds the shift of the rating head's log scale that maximises the likelihood of known ratings.
+    """Finds how uncertain predicted ratings of cold movies should be, by maximising a likelihood.
 
+    The returned number is to be added to the log scale (the logarithm of the width of a predicted rating
+    distribution) of cold movies. The number is chosen so that known ratings have the greatest likelihood.
     Ratings of a reviewed movie are predicted as if the movie were cold: the movie's vector is predicted from
     its words, by a mapping that was learned on other movies. A review is left out of the reviewer's history
-    when its rating is predicted. The shift of the log scale is 0 if the model has no ratings.
+    when its rating is predicted. The returned number is 0 if the model predicts no ratings, or if there are
+    too few known ratings of movies with metadata.
 
     Args:
         model: the trained model.

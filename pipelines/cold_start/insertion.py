@@ -51,10 +51,11 @@ def insert_movies(
 def insert_into_table(
     table: NeighbourTable, new_rows: NDArray[np.integer], edges: Edges | None
 ) -> NeighbourTable:
-    """Inserts movies into a neighbour table at the ascending rows `new_rows`; returns the new table.
+    """Inserts movies into a neighbour table; returns the new table.
 
-    The pairs of an inserted movie and an old movie are given by `edges`; without `edges`, the inserted movies
-    have no neighbours. In an old movie's list of neighbours, new neighbours come after old neighbours.
+    The inserted movies get the rows `new_rows`, which must be ascending. The argument `edges` holds the pairs
+    of an inserted movie and an old movie that become neighbours; if `edges` is None, the inserted movies have
+    no neighbours. In an old movie's list of neighbours, new neighbours come after old neighbours.
     """
     num_old, inserted = table.num_movies, np.asarray(new_rows, dtype=np.int64)
     old_rows = rows_beside(inserted, num_old)

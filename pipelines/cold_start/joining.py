@@ -182,7 +182,11 @@ def join_cold_movies(
 
 
 def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
-    """Finds how far to lower the biases of cold movies to limit their share of top tens to `share`."""
+    """Returns the number, at most 0, that is to be added to the biases of cold movies.
+
+    The number is chosen so that cold movies take at most the share `share` of all places in the top tens of a
+    sample of reviewers.
+    """
     num_reviewers = len(joined.histories)
     spread_rows = np.linspace(0, num_reviewers - 1, min(_SHIFT_REVIEWERS, num_reviewers)).astype(np.int64)
     reviewer_rows = np.unique(spread_rows)
@@ -202,7 +206,11 @@ def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], shar
 def write_cold(
     start: ColdStart, cold_rows: NDArray[np.integer], num_movies: int, writer: ArtifactWriter
 ) -> None:
-    """Writes the mask of cold movies, the arrays of the mapping, and the manifest's section `cold`."""
+    """Writes to an index which movies are cold, and the parameters that predict vectors of cold movies.
+
+    The parameters are the arrays of the mapping from words to vectors, and the slopes in the manifest's
+    section `cold`.
+    """
     is_cold = np.zeros(num_movies, dtype=bool)
     is_cold[cold_rows] = True
     writer.add_array(COLD_MOVIES, is_cold)

@@ -86,12 +86,12 @@ class MovieVectors(NamedTuple):
 
     @property
     def bias_column(self) -> int:
-        """Returns the column of `MovieVectors.table` that holds the movie's bias in the relevance head."""
+        """Returns the column number, in `MovieVectors.table`, of the biases of the relevance head."""
         return int(self.movie_vectors.shape[1]) - 1
 
     @property
     def log_scale_column(self) -> int:
-        """Returns the column of `MovieVectors.table` that holds the movie's log scale in the rating head."""
+        """Returns the column number, in `MovieVectors.table`, of the log scales of the rating head."""
         assert self.rating_movie_vectors is not None
         before = self.movie_vectors.shape[1] + self.history_vectors.shape[1]
         return int(before + self.rating_movie_vectors.shape[1]) - 1
@@ -130,7 +130,7 @@ class ColdMapping:
         return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
 
     def shifted(self, column: int, amount: float) -> ColdMapping:
-        """Returns a copy of the mapping that adds `amount` to one column of every row that is predicted."""
+        """Returns a copy of the mapping, which adds `amount` to the predictions of the column `column`."""
         intercepts = self.intercepts.copy()
         intercepts[column] += np.float32(amount)
         return replace(self, intercepts=intercepts)

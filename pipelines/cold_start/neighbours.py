@@ -118,10 +118,10 @@ def nearest_movies(
 
 
 def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> float:
-    """Estimates how much weight in a neighbour table one unit of metadata similarity predicts.
+    """Returns the slope with which metadata similarity predicts weights of pairs in a neighbour table.
 
-    The estimate is the slope of a least squares regression through the origin, which predicts the weight of
-    two movies from their similarity, and which is fitted to pairs of known movies with very similar metadata.
+    The slope is fitted by least squares, without an intercept, to pairs of known movies with very similar
+    metadata. A pair of movies that are no neighbours in the table has the weight 0.
     """
     chosen = np.random.default_rng(seed).permutation(table.num_movies)[:_SLOPE_SAMPLE]
     nearest = nearest_movies(known.take(chosen), known, leave_out=chosen)
@@ -137,11 +137,11 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
     """Estimates the neighbours of cold movies from the neighbours of the movies with similar metadata.
 
-    The weight of a cold movie and another movie is estimated by a weighted mean: the mean of the other
-    movie's weights with the movies whose metadata is most similar to the cold movie's metadata. If the other
-    movie is itself one of the movies with the most similar metadata, `slope` times the similarity of the two
-    movies is added to the estimated weight. Each cold movie keeps its `num_neighbours` strongest neighbours,
-    and becomes a neighbour of the `num_neighbours` movies with the largest weights.
+    The weight of a cold movie c and a known movie m is estimated as `sum over k of share(c, k) * weight(k, m)
+    + slope * similarity(c, m)`, where k runs over the known movies whose metadata is most similar to the
+    metadata of c. The numbers `share(c, k)` sum to 1 over k, and are larger for movies k with more similar
+    metadata. The number `similarity(c, m)` counts as 0 unless m is one of the movies k. Each cold movie gets
+    `num_neighbours` known movies as neighbours, and becomes a neighbour of `num_neighbours` known movies.
     """
     matrix = matrix_of(table)
     outgoing = _estimate(matrix, nearest, slope, num_neighbours)
@@ -178,7 +178,9 @@ def _unit(features: Floats) -> Floats:
 
 
 def _pair_cosines(cold: csr_array, known: csr_array, found: Rows) -> Floats:
-    """Computes the cosine of each cold movie and each known movie in the cold movie's row of `found`.
+    """Computes the cosines of pairs of a cold movie and a known movie.
+
+    Each row of `found` holds the rows of the known movies that are paired with one cold movie.
 
     Returns:
         float32 [num_new, num_found].

@@ -28,7 +28,7 @@ def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tuple[Rows, ...]:
-    """Numbers the reviews so that copies of a review have equal numbers, by film and by text.
+    """Numbers the reviews so that copies of a review have equal numbers.
 
     Two reviews of a reviewer are copies if they are of the same film, or if their text, time and rating are
     equal.

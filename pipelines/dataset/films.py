@@ -58,9 +58,9 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
 def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
     """Returns the number of each movie's film, int64 [num_movies], from titles and pairs of movies.
 
-    The array `copies`, int [num_pairs, 2], holds pairs of rows of movies that share copied reviews, the
-    surest pair first. A pair of movies that share copied reviews becomes one film, unless the titles name two
-    films.
+    The array `copies`, int [num_pairs, 2], holds the rows of pairs of movies that share copied reviews; the
+    pair that is most surely one film comes first. A pair of movies that share copied reviews becomes one
+    film, unless the titles name two films.
     """
     numbers = film_rows(titles)
     # The known titles of each film number. A film without titles may be joined to any film.

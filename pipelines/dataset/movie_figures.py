@@ -37,10 +37,11 @@ def decayed_popularity(
     half_life_days: float,
     counts: NDArray[np.floating] | None = None,
 ) -> Floats:
-    """Sums the weights of each movie's reviews: float32 [num_movies]; a weight halves with each half-life.
+    """Sums the weights of each movie's reviews: float32 [num_movies]; older reviews weigh less.
 
-    The age of a review is counted up to the moment before which 99% of the reviews with a time were written;
-    a review that was written later has the age 0. A review without a time has the median age.
+    The weight of a review is halved whenever the review's age grows by `half_life_days`. The age of a review
+    is the time between the review and the 99% quantile of all review times; a review that is later than the
+    99% quantile has the age 0. A review without a time has the median age.
 
     Args:
         movie_rows: the movie row of each review, int [num_reviews].
@@ -65,10 +66,11 @@ def decayed_popularity(
 def popularity_of(
     model: Model, histories: Histories, times: NDArray[np.integer], half_life_days: float
 ) -> Floats:
-    """Returns the popularity of each movie, float32 [num_movies], which orders lists of unknown reviewers.
+    """Returns the popularity of each movie: float32 [num_movies].
 
-    The popularity is a sum over a movie's reviews, in which a like weighs 1, every other review weighs the
-    `other_weight` of the model's blend, and older reviews weigh less.
+    For reviewers whom the model does not know, movies are ranked by popularity. The popularity of a movie is
+    the sum of the weights of the movie's reviews. A like has the weight 1, every other review has the weight
+    `model.blend.other_weight`, and the weights of older reviews are reduced.
 
     Args:
         model: the model that says which rating is a like.

@@ -35,8 +35,9 @@ LEAST_LIKES = 0.01
 class Reviews:
     """Holds reviews as arrays, sorted by reviewer, then by time, then by position in the files.
 
-    Reviews with equal times are common, and keep the order of the files. If reviews with equal times were
-    sorted by movie, the last reviews of reviewers would too often be of the movies with the highest rows.
+    Reviews with equal times are common, and keep the order of the files. Reviews with equal times are not
+    sorted by movie, because the last reviews of reviewers would then too often be reviews of the movies with
+    the highest rows.
 
     Attributes:
         reviewer_rows: int32 [num_reviews], the reviewer of each review, not decreasing.
@@ -92,10 +93,10 @@ class Reviews:
         return self.ratings >= like_rating
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Reviews:
-        """Returns some of the reviews; rows of reviewers and of movies keep their numbers.
+        """Returns the chosen reviews, without renumbering reviewers and movies.
 
-        The argument `chosen` is a mask, bool [num_reviews], or holds positions of reviews, in any order that
-        keeps `reviewer_rows` ascending.
+        The argument `chosen` is a mask, bool [num_reviews], or an array of positions of reviews. The
+        positions may have any order in which the rows of the chosen reviews' reviewers do not decrease.
         """
         return replace(
             self,
@@ -151,13 +152,18 @@ def make_reviews(
 
 
 def level_rows_of(ratings: NDArray[np.floating], levels: Floats) -> NDArray[np.int8]:
-    """Returns the position of the level nearest to each rating, int8 [num_ratings]; ties go to the higher."""
+    """Returns the position of the level nearest to each rating: int8 [num_ratings].
+
+    A rating halfway between two levels is rounded up.
+    """
     middles = (levels[1:] + levels[:-1]) / 2
     return np.searchsorted(middles, ratings, side="right").astype(np.int8)
 
 
 def rating_levels(ratings: NDArray[np.floating]) -> Floats:
-    """Returns the distinct ratings, ascending; if there are more than MAX_LEVELS, returns 20 even steps.
+    """Returns the distinct ratings, ascending.
+
+    If there are more than MAX_LEVELS distinct ratings, 20 evenly spaced levels are returned instead.
 
     Raises:
         DataError: all ratings are equal.
@@ -207,9 +213,10 @@ def say_likes(reviews: Reviews, config: Config) -> None:
 
 
 def default_like_rating(levels: Floats) -> float:
-    """Returns the default lowest rating of a like: the first level at three quarters of the scale or above.
+    """Returns the default lowest rating of a like.
 
-    On a scale from 1 to 5 stars, the default lowest rating of a like is 4 stars.
+    The default is the lowest rating level that is at least three quarters of the way from the lowest to the
+    highest level. On a scale from 1 to 5 stars, the default lowest rating of a like is 4 stars.
     """
     if len(levels) == 0:
         return 0.0

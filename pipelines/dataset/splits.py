@@ -56,10 +56,10 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
     """Tells whether held-out reviews look like a random sample of each reviewer's reviews.
 
     The function counts the held-out reviews that are older than the newest training review of the same
-    reviewer. If the held-out reviews are a random sample, a held-out review of a reviewer with n training
-    reviews is older than the newest training review with a chance of n / (n + 1). The held-out reviews count
-    as a random sample if more than half of the number that these chances predict are older. Held-out reviews
-    that are exactly as old as the newest training review of the same reviewer are not counted.
+    reviewer. In a random sample, a held-out review of a reviewer with n training reviews is older than the
+    reviewer's newest training review with the probability `n / (n + 1)`. The function returns True if the
+    counted number is more than half of the number that is expected in a random sample. Held-out reviews that
+    are exactly as old as the newest training review of the same reviewer are not counted.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)
@@ -71,10 +71,10 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
 
 def in_order(reviews: Reviews, config: Config) -> Reviews:
-    """Shuffles the reviews of each reviewer, unless `follows_time` says that their order is their time.
+    """Shuffles the reviews of each reviewer, unless `follows_time` says that reviews are ordered by time.
 
     The last of a reviewer's shuffled reviews are a random sample of the reviewer's reviews. The seed of the
-    configuration decides the order.
+    configuration decides the random order.
     """
     if follows_time(reviews, config):
         return reviews

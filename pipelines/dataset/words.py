@@ -45,7 +45,7 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
 
     A movie's category counts as one word, and a movie's brand counts as one word. A price becomes one word,
     which stands for the price's order of magnitude. A year becomes several words: one word for each span of
-    years that contains the year. Any of the fields in TEXT_COLUMNS may be missing or None.
+    years that contains the year. Any of the metadata fields in TEXT_COLUMNS may be missing or None.
 
     Example:
         >>> list(words_of({"title": "Laura (1944)", "category": "Crime | Film-Noir"}))

@@ -95,7 +95,10 @@ def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, 
 def _pooled(
     folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
 ) -> PerReviewer | None:
-    """Adds up, over the folds, each reviewer's part in a figure; returns None if no fold has the figure."""
+    """Adds up each reviewer's sums and weights for a figure over the folds.
+
+    Returns None if no fold has the figure.
+    """
     parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
     if not parts:
         return None

@@ -1,4 +1,4 @@
-"""Reads the reviews of an evaluation: files that a protocol divides, or pairs of training and test files."""
+"""Reads the reviews of an evaluation, which are divided into training and test by a protocol or by file."""
 
 from __future__ import annotations
 
@@ -61,7 +61,11 @@ class EvaluationData(NamedTuple):
 
 
 class _File(NamedTuple):
-    """Holds the reviews of one file; rows are positions in the file's `reviewer_ids` and `movie_ids`."""
+    """Holds the reviews of one file.
+
+    The row of a reviewer is a position in `reviewer_ids`, and the row of a movie is a position in
+    `movie_ids`.
+    """
 
     reviewer_ids: Strings
     movie_ids: Strings
@@ -184,7 +188,7 @@ def read_pairs(
 
 
 def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File:
-    """Renumbers the rows of a file's reviews as positions in the sorted ids of all files."""
+    """Renumbers the reviewers and the movies of a file by their positions in the sorted ids of all files."""
     reviewer_rows = np.searchsorted(reviewer_ids, file.reviewer_ids)
     movie_rows = np.searchsorted(movie_ids, file.movie_ids)
     return file._replace(
@@ -195,7 +199,10 @@ def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File
 
 
 def _words(files: Sequence[_File], movie_ids: Strings) -> csr_array:
-    """Returns the word counts of all movies; the first file with metadata of a movie counts."""
+    """Returns the word counts of all movies.
+
+    If several files hold metadata of a movie, the metadata of the first file is used.
+    """
     from scipy.sparse import csr_array, vstack
 
     words = csr_array(vstack([file.words for file in files]))
@@ -216,7 +223,10 @@ def _fold(
     levels: Floats | None,
     like_count: float | None,
 ) -> Fold:
-    """Makes a fold of a training and a test file; rows must be positions in the sorted ids of all files."""
+    """Makes a fold of a training file and a test file.
+
+    Both files must have been renumbered by `_renumbered`, so that equal rows stand for equal ids.
+    """
 
     def both(field: str) -> NDArray[Any]:
         return np.concatenate([getattr(train, field), getattr(test, field)])

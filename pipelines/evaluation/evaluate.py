@@ -59,10 +59,11 @@ def evaluate(
     """Fits each model to the training reviews of each fold, and measures each model on the test reviews.
 
     The engine's own model holds out some training reviews for validation, and the setting `split.order` says
-    which. If `split.order` is "auto", validation reviews are chosen as the test reviews were chosen: at
-    random if the test reviews are a random sample of each reviewer's reviews, otherwise the last training
-    reviews of each reviewer. Test reviews are a random sample under the protocols "random" and "folds", and
-    in some pairs of given files.
+    which. If `split.order` is "auto", validation reviews are chosen in the same way as test reviews. If the
+    test reviews are a random sample of each reviewer's reviews, the validation reviews are drawn at random.
+    If the test reviews are no random sample, the last training reviews of each reviewer are the validation
+    reviews. Test reviews are a random sample under the protocols "random" and "folds". A test file given in
+    `pairs` may hold a random sample too.
 
     Args:
         reviews: review files that the protocol divides; empty if `pairs` are given.

@@ -1,4 +1,4 @@
-"""Measures one model on one fold: computes its figures, and each reviewer's part in each figure."""
+"""Measures one model on one fold: computes figures such as MAE, over all reviewers and for each reviewer."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ memory."""
 
 
 class PerReviewer(NamedTuple):
-    """Holds each reviewer's part in a figure, such as MAE: a sum over the reviewer's reviews, and a weight.
+    """Holds the sum and the weight with which each reviewer enters a figure, such as MAE.
 
-    The figure of all reviewers is `sum(sums) / sum(weights)`, or the square root of this ratio for RMSE.
+    The figure over all reviewers is `sum(sums) / sum(weights)`, or for RMSE `sqrt(sum(sums) / sum(weights))`.
+    For MAE, the sum of a reviewer is the sum of the absolute errors of the reviewer's ratings, and the weight
+    is the number of ratings.
 
     The arrays `sums` and `weights` are float64 [num_reviewers]. The weight of a reviewer is 0 if nothing was
     measured for the reviewer.
@@ -48,14 +50,16 @@ class FoldFigures:
     """The figures by name. A model that ranks no movies has no figures of rankings, and a model that predicts
     no ratings has no figures of ratings."""
     by_reviewer: Mapping[str, PerReviewer] = field(default_factory=dict)
-    """Each reviewer's part in a figure, by name of the figure, for the figures that are means over reviewers
-    or over reviews."""
+    """The sums and weights of all reviewers by name of the figure, for the figures that are means over
+    reviewers or over reviews.
+    """
 
 
 class PopularFallback(NamedTuple):
     """Ranks movies with the engine's model, or by popularity if a reviewer has no training reviews.
 
-    The option `--fallback popular` also lists popular movies for reviewers whom an index does not hold.
+    With the option `--fallback popular`, the command line also lists popular movies for reviewers whom an
+    index does not know.
     """
 
     model: Model

@@ -1,4 +1,4 @@
-"""Measures lists of similar movies by their recall of movies that metadata links and of held-out movies."""
+"""Measures the recall of lists of similar movies: how many linked or held-out movies the lists contain."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ the recall."""
 
 
 class Compared(NamedTuple):
-    """Holds the recall of each list of the engine, and of each co-review list: float64 [num_questions].
+    """Holds the recall of the engine's lists, and of co-review lists: two arrays, float64 [num_lists].
 
-    A co-review list ranks similar movies only by the number of reviewers in common.
+    A co-review list ranks movies by the number of reviewers who reviewed both the listed movie and the given
+    movie.
     """
 
     engine: Doubles
@@ -41,7 +42,7 @@ class Compared(NamedTuple):
 
 
 def read_links(database: duckdb.DuckDBPyConnection) -> Pairs:
-    """Reads the rows of pairs of movies that metadata links ("also bought"): int64 [num_pairs, 2]."""
+    """Reads the pairs of movies that metadata links ("also bought"), as movie rows: int64 [num_pairs, 2]."""
     columns = run(database, "tables/linked_movies").fetchnumpy()
     pairs = [np.asarray(columns[name], dtype=np.int64) for name in ("movie_row", "linked_row")]
     return np.stack(pairs, axis=1)

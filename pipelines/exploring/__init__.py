@@ -1,1 +1,1 @@
-"""Describes review files by counts, statistics, charts and checks of common statements."""
+"""Describes review files by counts, statistics and charts, and checks common claims about review data."""

@@ -1,4 +1,4 @@
-"""Checks whether four statements that are often true of review data hold for the given reviews."""
+"""Checks whether four common claims about review data hold for the given reviews."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """Measures predictions and rankings with plain functions over arrays, one metric per function.
 
 Metrics of ratings and of probabilities take arrays with one value for each review. Metrics of rankings take
-two arrays. The array `hits`, bool [num_reviewers, k], marks the relevant movies in each reviewer's top list,
-best movie first. The array `num_relevant`, int [num_reviewers], holds the number of movies that are relevant
-to each reviewer. Metrics of rankings return one value for each reviewer; reports show the mean of these
-values. Metrics of whole top lists take movie rows, int [num_reviewers, k], with -1 where a list is too short.
+the two arrays `hits` and `num_relevant`. The array `hits`, bool [num_reviewers, k], marks the relevant movies
+in each reviewer's top list, best movie first. The array `num_relevant`, int [num_reviewers], holds the number
+of movies that are relevant to each reviewer. Metrics of rankings return one value for each reviewer; reports
+show the mean of these values. Metrics of whole top lists take movie rows, int [num_reviewers, k], with -1
+where a list is too short.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ def calibration_error(
 ) -> float:
     """Returns the expected calibration error (Naeini et al. 2015) of probabilities.
 
-    The calibration error is `sum over bins of n_b / n * |mean probability_b - share of true outcomes_b|`. The
-    bins divide the range from 0 to 1 into equal widths, as in most published results; the last bin includes
-    1. The calibration error is NaN if there are no outcomes.
+    The calibration error is `sum over bins b of n_b / n * |p_b - t_b|`, where `n_b` of all `n` probabilities
+    are in bin b, `p_b` is the mean probability in bin b, and `t_b` is the share of true outcomes in bin b.
+    The bins divide the range from 0 to 1 into equal widths, as in most published results; the last bin
+    includes 1. The calibration error is NaN if there are no outcomes.
 
     >>> round(calibration_error([0.8, 0.8, 0.8, 0.8], [True, True, True, False]), 4)
     0.05
@@ -121,9 +123,9 @@ def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
 def ndcg_of_ranks(
     ranks: NDArray[np.integer], reviewers: NDArray[np.integer], num_relevant: ArrayLike, k: int
 ) -> Doubles:
-    """Computes each reviewer's `ndcg` from the ranks of relevant movies; 0 without relevant movies.
+    """Computes each reviewer's NDCG from the ranks of relevant movies; NDCG is 0 without relevant movies.
 
-    Relevant movies with a rank of k or more do not count.
+    Ranks start at 0, and relevant movies with a rank of k or more are ignored.
 
     Args:
         ranks: the number of movies that are ranked before each relevant movie, int [n].
@@ -186,7 +188,8 @@ def novelty(top: NDArray[np.integer], num_reviews: NDArray[np.integer], num_revi
     """Measures the novelty of recommended movies: their mean self-information in bits (Zhou et al. 2010).
 
     Novelty is the mean, over all places of all top lists, of `-log2(number of the movie's reviews / number of
-    reviewers)`. Novelty is 0 if all lists are empty. A movie without reviews counts as reviewed once.
+    reviewers)`. Novelty is 0 if all lists are empty. The self-information of a movie without reviews is
+    computed as if the movie had one review.
 
     Args:
         top: the rows of the listed movies, int [n, k]; -1 for an empty place.

@@ -62,10 +62,10 @@ def rank_held_out(
 ) -> RankingResult:
     """Ranks all unseen movies for each reviewer who has held-out likes, and measures the top lists.
 
-    A movie is unseen if the reviewer has no training review of the movie. Equal scores are ordered by movie
-    row. A held-out like counts even if the movie has no training reviews, although most models cannot rank a
-    movie without training reviews well. A held-out like is ignored if the reviewer also has a training review
-    of the same movie. A reviewer whose held-out likes are all ignored is not ranked.
+    A movie is unseen if the reviewer has no training review of the movie. Movies of equal score are ordered
+    by movie row. A held-out like counts even if the movie has no training reviews, although most models
+    cannot rank a movie without training reviews well. A held-out like is ignored if the reviewer also has a
+    training review of the same movie. A reviewer whose held-out likes are all ignored is not ranked.
 
     Args:
         score: returns the scores of all movies for a batch of reviewer rows.

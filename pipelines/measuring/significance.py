@@ -17,7 +17,7 @@ _NUM_SAMPLES = 1000
 def bootstrap_interval(
     sums: ArrayLike, weights: ArrayLike | None = None, *, seed: int = 42
 ) -> tuple[float, float]:
-    """Returns the 95% percentile bootstrap interval (Efron 1979) of `sum(sums) / sum(weights)`.
+    """Returns the 95% percentile bootstrap interval (Efron 1979) of the ratio `sum(sums) / sum(weights)`.
 
     The bootstrap draws reviewers with replacement. Both ends of the bootstrap interval are NaN if there are
     no reviewers.

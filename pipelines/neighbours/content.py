@@ -83,9 +83,9 @@ def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighb
 
 
 def with_content(table: NeighbourTable, content: NeighbourTable, weight: float) -> NeighbourTable:
-    """Adds `weight` times the similarities by metadata, in the table `content`, to a neighbour table.
+    """Adds the metadata similarities in `content`, multiplied by `weight`, to a neighbour table.
 
-    Each movie keeps at most as many neighbours as any movie has in `table` or in `content`.
+    No movie gets more neighbours than the movie with the most neighbours in `table` or in `content`.
     """
     from scipy.sparse import vstack
 

@@ -25,7 +25,10 @@ def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None)
 
 
 def matrix_of(table: NeighbourTable) -> csr_array:
-    """Converts a neighbour table to a sparse matrix, [num_movies, num_movies]; columns are neighbours."""
+    """Converts a neighbour table to a sparse matrix, [num_movies, num_movies].
+
+    Each row of the matrix holds the weights of one movie's neighbours.
+    """
     from scipy.sparse import csr_array
 
     shape = (table.num_movies, table.num_movies)
@@ -33,7 +36,10 @@ def matrix_of(table: NeighbourTable) -> csr_array:
 
 
 def table_of(matrix: csr_array) -> NeighbourTable:
-    """Converts a sparse matrix, [num_movies, num_movies], to a neighbour table; columns are neighbours."""
+    """Converts a sparse matrix, [num_movies, num_movies], to a neighbour table.
+
+    Each row of the matrix holds the weights of one movie's neighbours.
+    """
     return NeighbourTable(
         matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
     )

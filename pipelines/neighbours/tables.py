@@ -72,7 +72,7 @@ class Neighbours(NamedTuple):
 
 
 def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
-    """Returns the kinds of neighbour tables that training tries besides plain co-reviews.
+    """Returns the kinds of neighbour tables that training tries besides the kind CO_REVIEWS.
 
     The linear model with a large penalty is the best kind of neighbour table for data with many reviews.
     Damped co-reviews are the best kind of neighbour table for data with few reviews; the fewer reviews the
@@ -93,16 +93,16 @@ def build_neighbours(
     limits: IngestConfig,
     kinds: Sequence[NeighbourKind] = (),
 ) -> Neighbours:
-    """Builds the neighbour tables of plain co-reviews, of ratings, and of the other requested `kinds`.
+    """Builds neighbour tables from reviews: one by co-reviews, one by ratings, and one for each of `kinds`.
 
     The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
-    0 if few reviewers reviewed both movies. In the method co-reviews, a reviewer of n movies adds 1 / sqrt(n)
-    to each pair of movies, and likes weigh more than other reviews. The method *damped* computes a similarity
-    of two movies with c and d reviews: the sum, over the reviewers of both movies, of 1 / sqrt(number of the
-    reviewer's movies), divided by sqrt(c * d) + damping. In the method damped, all reviews weigh the same. A
-    large damping lowers the similarities of rarely reviewed movies, which are mostly chance, and favours
-    popular movies. The method *linear* is explained in `linear_neighbours`; in the method linear, likes weigh
-    more than other reviews.
+    0 if few reviewers reviewed both movies. In the method co-reviews, a reviewer of n movies counts as `1 /
+    sqrt(n)` reviewers, and likes weigh more than other reviews. In the method *damped*, the similarity of
+    movies i and j is `shared / (sqrt(reviews_i * reviews_j) + damping)`, where `shared` is the sum of `1 /
+    sqrt(number of the reviewer's reviews)` over the reviewers of both movies. In the method damped, all
+    reviews weigh the same. A large damping lowers the similarities of rarely reviewed movies, which are
+    mostly chance, and favours popular movies. The method *linear* is explained in `linear_neighbours`; in the
+    method linear, likes weigh more than other reviews.
 
     Args:
         reviews: the training reviews.
@@ -141,12 +141,12 @@ def linear_neighbours(
     """Builds a neighbour table from a linear model: a movie's neighbours are the movies of largest weight.
 
     The linear model predicts whether a reviewer reviewed a movie from the reviewer's reviews of all other
-    movies. Let X be the matrix of weighted reviews, [num_reviewers, num_movies], P the inverse of X'X + l2,
-    and B = -P / diag(P) with a zero diagonal; then B holds the weights of the linear model, and X B predicts
-    X with the least penalised squared error (Steck 2019, "Embarrassingly shallow autoencoders for sparse
-    data"). Unlike a similarity, a weight of the linear model may be negative, and is smaller if other movies
-    carry the same information. The time of the linear model grows with the cube of the number of movies, and
-    the memory with the square.
+    movies. The weights of the linear model are the matrix `B = -P / diag(P)` with a zero diagonal, where `P`
+    is the inverse of `X'X + l2 * I`, and `X` is the matrix of weighted reviews, [num_reviewers, num_movies].
+    The product `X B` predicts `X` with the least penalised squared error (Steck 2019, "Embarrassingly shallow
+    autoencoders for sparse data"). A weight of the linear model may be negative, and is smaller if other
+    movies carry the same information. The linear model takes time in proportion to the cube of the number of
+    movies, and memory in proportion to the square of the number of movies.
 
     Args:
         reviews: the training reviews.
@@ -170,7 +170,7 @@ def linear_neighbours(
 
 
 def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes: Doubles) -> None:
-    """Writes each reviewer's last MAX_HISTORY reviews, with weights, to the DuckDB table `signals`."""
+    """Writes each reviewer's last MAX_HISTORY reviews, with the reviews' weights, to the table `signals`."""
     import pandas
 
     offsets = reviews.offsets()

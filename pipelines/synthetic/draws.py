@@ -46,8 +46,8 @@ class Draws:
     def labels(self, count: int, *rates: float) -> IntArray:
         """Gives each of `count` positions a label, at random but with exact shares: int64 [count].
 
-        The rates are the shares of label 1, label 2, and so on; all other positions get label 0. A label with
-        a rate above 0 gets at least one position, unless all positions have a label already.
+        The argument `rates` holds the shares of label 1, label 2, and so on; all other positions get label 0.
+        A label with a rate above 0 gets at least one position, unless all positions have a label already.
         """
         order = self.shuffled(count)
         labels = np.zeros(count, dtype=np.int64)

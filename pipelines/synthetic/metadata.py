@@ -54,8 +54,8 @@ def metadata_chunks(
 ) -> Iterator[str]:
     """Yields the metadata file as pieces of some thousand lines, and counts planted errors in `truth`.
 
-    The errors in `truth` are counted by movie, because a repeated line of a movie repeats the same errors. If
-    `brief` is true, descriptions and lists are shorter than in real files.
+    An error that is repeated in several lines of the same movie counts once in `truth`. If `brief` is true,
+    descriptions and lists are shorter than in real files.
     """
     draws = Draws(seed, 4)
     missing = draws.labels(len(catalogue), rates.missing_metadata) == 1
@@ -73,7 +73,10 @@ def metadata_chunks(
 
 
 def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
-    """Yields, for each movie, the kind of error of each field ("" for none); each kind has an exact rate."""
+    """Yields, for each movie, the kind of error in each metadata field ("" for no error).
+
+    The share of movies with a kind of error is exactly the rate that `rates` gives, up to rounding.
+    """
     columns = []
     for names in _KINDS.values():
         labels = draws.labels(num_movies, *(getattr(rates, name) for name in names))

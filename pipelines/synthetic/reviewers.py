@@ -91,10 +91,12 @@ def draw_reviews(
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
-    """Returns the thresholds of pleasure for 2, 3, 4 and 5 stars that give the published shares of stars.
+    """Returns the least values of pleasure for which a review gets 2, 3, 4 and 5 stars.
 
-    The thresholds are quantiles of a hundred thousand trial reviews, so that the shares of stars in a small
-    data set differ from the published shares only by chance.
+    The pleasure of a review is a number that tells how much the reviewer liked the movie. The least values
+    are chosen so that the stars of synthetic reviews have the published distribution. The least values are
+    quantiles of the pleasure of a hundred thousand trial reviews, so that the shares of stars in a small data
+    set differ from the published shares only by chance.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -106,12 +108,19 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 
 
 def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
-    """Converts the pleasure of each review to stars, 1 to 5, by the thresholds `edges`: int64 [n]."""
+    """Converts the pleasure of each review (how much the movie was liked) to 1 to 5 stars: int64 [n].
+
+    The array `edges` holds the least pleasure for 2, 3, 4 and 5 stars.
+    """
     return np.searchsorted(edges, pleasure, side="right") + 1
 
 
 def most_reviews(num_movies: int) -> int:
-    """Returns the largest number of reviews per reviewer that leaves enough unseen movies to pick from."""
+    """Returns the largest number of reviews that a synthetic reviewer may write.
+
+    A synthetic reviewer reviews at most a quarter of all movies, so that a movie picked at random is often
+    one that the reviewer has not reviewed yet.
+    """
     return max(1, min(MOST_REVIEWS, num_movies // 4))
 
 
@@ -150,7 +159,10 @@ def _come_to_movies(
 def _matched_by_taste(
     row_tastes: IntArray, movie_tastes: IntArray, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Pairs reviews with movies of the same genre, each used at most once; returns positions of both."""
+    """Pairs reviews with movies of the same genre; returns the positions of the reviews and of the movies.
+
+    Each review and each movie is in at most one pair.
+    """
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
     _, row_places, movie_places = np.intersect1d(
@@ -160,7 +172,10 @@ def _matched_by_taste(
 
 
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
-    """Sorts positions by genre, at random within a genre; also returns numbers made of genre and rank."""
+    """Returns positions sorted by genre, in random order within a genre, and a key for each position.
+
+    The key of a position is a number that combines the genre and the rank of the position within the genre.
+    """
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]
     in_order = tastes[order]
@@ -189,7 +204,10 @@ def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws:
 
 
 def _survival(mean: float, most: int) -> FloatArray:
-    """Returns the chance of at least n reviews, for n = 1 to `most`, by a discrete Lomax law."""
+    """Returns the chance that a reviewer writes at least n reviews, for n = 1 to `most`.
+
+    The number of reviews per reviewer follows a discrete Lomax distribution.
+    """
     numbers = np.arange(most, dtype=np.float64)
     low, high = 1e-9, 1e9
     for _ in range(100):

@@ -87,9 +87,9 @@ class RelevanceSampler:
 
     To make a training example, the reviews of a reviewer are divided at a random position. The reviews before
     the random position are the history of the example, and the reviews after the random position are the
-    targets of the example. Older reviews of a history weigh less, in training as in a trained model. The
-    scores of all candidate movies are computed once for each example, and are shared by all targets of the
-    example.
+    targets of the example. Older reviews of a history weigh less, both in training and in the trained model.
+    The scores of all candidate movies are computed once for each example, and are shared by all targets of
+    the example.
 
     Attributes:
         batch_size: the number of examples in a batch.
@@ -209,7 +209,10 @@ class RatingSampler:
         self.batch_size = _batch_size(len(reviews), BATCH_REVIEWS, _MOST_REVIEWS)
 
     def num_batches(self, seed: int) -> int:
-        """Returns the number of batches in the first round; other rounds have about one more or less."""
+        """Returns the number of batches in the first round of training.
+
+        The number of batches differs by about one between rounds.
+        """
         return len(self._split(np.random.default_rng(seed).permutation(self._rounds[0])))
 
     def batches(self, number: int = 0) -> Iterator[RatingBatch]:
@@ -239,7 +242,10 @@ class RatingSampler:
 
 
 def _parts(rows: Rows, size: int, round_size: int, generator: np.random.Generator) -> list[Rows]:
-    """Divides rows at random into parts, one part for each of `size / round_size` rounds, rounded up."""
+    """Divides rows at random into parts, one part for each round of training.
+
+    The number of parts is `size / round_size`, rounded up.
+    """
     num_rounds = max(-(-size // round_size), 1)
     if num_rounds == 1:
         return [rows]

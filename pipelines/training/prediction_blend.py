@@ -35,9 +35,10 @@ class _Parts(NamedTuple):
 
 
 def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], seed: int) -> Blend:
-    """Changes the models' blend so that held-out ratings are predicted with the least log loss.
+    """Returns the blend of the models, changed to predict held-out ratings with the least log loss.
 
-    In the returned blend, the weights of the parts of a rating, the temperature and the offset are changed.
+    The changed fields of the blend are `interaction_weight`, `rating_neighbour_weight`, `log_temperature` and
+    `location_offset`.
 
     Args:
         models: models that all have the same blend.
@@ -75,9 +76,11 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
 
 
 def blended(model: Model, blend: Blend) -> Model:
-    """Gives a model a new blend, and subtracts the offset of the blend from the rating thresholds.
+    """Returns a copy of a model that scores movies and predicts ratings with `blend`.
 
-    Lowering the thresholds of the rating head has the same effect as raising the location of every rating.
+    The number `blend.location_offset` is subtracted from the thresholds of the rating head. Lowering all
+    thresholds of the rating head by a number has the same effect as adding the number to the location of
+    every predicted rating.
     """
     if model.rating is None:
         return replace(model, blend=blend)

@@ -73,7 +73,7 @@ class RowOptimizer:
 
 
 def _running_mean(kept: tf.Variable, rows: Any, values: Any, decay: float, touches: Any) -> Any:
-    """Updates the running means of some rows; returns the updated means, corrected for bias."""
+    """Updates the running means of the given rows of a table; returns the new means, corrected for bias."""
     import tensorflow as tf
 
     means = decay * tf.gather(kept, rows) + (1 - decay) * values

@@ -134,7 +134,10 @@ def _try(
 
 
 def _grid(parts: _Parts, near: Floats, scale: float, like_weights: Sequence[float]) -> Doubles:
-    """Computes the mean NDCG of each pair of weights, float64 [num_neighbour_shares, num_like_weights]."""
+    """Computes the mean NDCG for each pair of a neighbour share and a like weight.
+
+    The result is float64 [num_neighbour_shares, num_like_weights].
+    """
     figures = np.empty((len(NEIGHBOUR_SHARES), len(like_weights)))
     for row, share in enumerate(NEIGHBOUR_SHARES):
         come = parts.relevance + np.float32(share * scale) * near
@@ -218,5 +221,5 @@ def _collect_batch(
 
 
 def _spread(parts: _Parts, values: Floats) -> float:
-    """Returns the mean, over reviewers, of the standard deviation of values over a reviewer's candidates."""
+    """Returns the standard deviation of `values` over a reviewer's candidates, averaged over reviewers."""
     return float(np.nanmean(np.nanstd(np.where(np.isfinite(parts.relevance), values, np.nan), axis=1)))

@@ -203,7 +203,7 @@ def _completed(study: optuna.Study) -> bool:
 
 
 def _start(part: Part, config: Config) -> dict[str, Any]:
-    """Returns the settings of a part in `config`, clipped to the ranges that the search tries."""
+    """Returns the settings that are tried first: the settings in `config`, clipped to the searched ranges."""
     given = config.to_dict()
     start = {}
     for name, (low, high, _, _) in part.ranges.items():
@@ -225,7 +225,10 @@ def _rounded(part: Part, name: str, value: float) -> float | int:
 
 
 def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
-    """Returns a hash of the reviews, settings and ranges of a search, which names its saved trials."""
+    """Returns a hash of the reviews, the settings and the ranges of a search.
+
+    The hash is a part of the name under which the trials of the search are saved.
+    """
     digest = hashlib.sha256(json.dumps([config.to_dict(), part.ranges], sort_keys=True).encode())
     for reviews in (data.train, data.held_out):
         for array in (reviews.reviewer_rows, reviews.movie_rows, reviews.level_rows, reviews.levels):
