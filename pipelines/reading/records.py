@@ -35,7 +35,7 @@ csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
 
 
 class Records(NamedTuple):
-    """Holds consecutive records of a file as one text, as parameters of `stage_delimited_reviews`."""
+    """Holds consecutive records of a file as one text, as parameters of `stage_records`."""
 
     text: str
     """The records, without blank lines and without the header."""
