@@ -1,4 +1,4 @@
-"""Wraps models of other libraries as baselines: ALS of implicit, and SVD and SVD++ of Surprise."""
+"""Wraps models of the libraries implicit (ALS) and Surprise (SVD and SVD++) as baselines."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def build_index(
 def _write_facts(
     writer: ArtifactWriter, config: Config, quality: Quality, baselines: Baselines, findings: Findings
 ) -> None:
-    """Adds the settings, the figures of quality and facts about the training to the manifest."""
+    """Adds the settings, the quality figures and facts about the training to the manifest."""
     writer.add_section(layout.CONFIG_SECTION, config.to_dict())
     writer.add_section(layout.SEED_SECTION, config.seed)
     writer.add_section(layout.METRICS_SECTION, quality.figures | baselines.figures)

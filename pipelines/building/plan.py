@@ -108,7 +108,7 @@ class Plan:
 
     @property
     def faults(self) -> list[str]:
-        """Describes each lack of memory or disk space in a few words; the list is empty if nothing lacks."""
+        """Describes each resource (memory or disk space) of which the machine has too little for a build."""
         faults = []
         phase, peak = max(self.memory.items(), key=lambda item: item[1])
         if peak > self.machine["memory"]:

@@ -66,7 +66,7 @@ class ColdCatalogue:
 
     @property
     def link_matrix(self) -> csr_array:
-        """Returns a sparse matrix, 1 for each pair of linked movies: float32 [num_movies, num_movies]."""
+        """Returns a sparse matrix with a 1 for each pair of linked movies, [num_movies, num_movies]."""
         from scipy.sparse import csr_array
 
         ones = np.ones(len(self.links), dtype=np.float32)

@@ -33,12 +33,12 @@ _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
 def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.integer], seed: int) -> float:
     """Finds how uncertain predicted ratings of cold movies should be, by maximising a likelihood.
 
-    The returned number is to be added to the log scale (the logarithm of the width of a predicted rating
-    distribution) of cold movies. The number is chosen so that known ratings have the greatest likelihood.
-    Ratings of a reviewed movie are predicted as if the movie were cold: the movie's vector is predicted from
-    its words, by a mapping that was learned on other movies. A review is left out of the reviewer's history
-    when its rating is predicted. The returned number is 0 if the model predicts no ratings, or if there are
-    too few known ratings of movies with metadata.
+    The returned number is to be added to the log scale of cold movies (the logarithm of the width of a
+    predicted rating distribution), and gives known ratings the greatest likelihood. Ratings of a reviewed
+    movie are predicted as if the movie were cold: the movie's vector is predicted from its words, by a
+    mapping that was learned on other movies. A review is left out of the reviewer's history when its rating
+    is predicted. The returned number is 0 if the model predicts no ratings, or if there are too few known
+    ratings of movies with metadata.
 
     Args:
         model: the trained model.
@@ -71,7 +71,7 @@ def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.intege
 def _without(
     histories: Histories, reviewer_rows: NDArray[np.integer], reviews: NDArray[np.integer]
 ) -> Histories:
-    """Returns the histories of some reviewers, with one review left out of each history.
+    """Returns the histories of the reviewers `reviewer_rows`, with one review left out of each history.
 
     Args:
         histories: the histories of all reviewers.

@@ -184,7 +184,7 @@ def join_cold_movies(
 def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
     """Returns the number, at most 0, that is to be added to the biases of cold movies.
 
-    The number is chosen so that cold movies take at most the share `share` of all places in the top tens of a
+    With the changed biases, cold movies take at most the share `share` of all places in the top tens of a
     sample of reviewers.
     """
     num_reviewers = len(joined.histories)
@@ -206,7 +206,7 @@ def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], shar
 def write_cold(
     start: ColdStart, cold_rows: NDArray[np.integer], num_movies: int, writer: ArtifactWriter
 ) -> None:
-    """Writes to an index which movies are cold, and the parameters that predict vectors of cold movies.
+    """Writes a mask of the cold movies, and the parameters that predict vectors of cold movies, to an index.
 
     The parameters are the arrays of the mapping from words to vectors, and the slopes in the manifest's
     section `cold`.

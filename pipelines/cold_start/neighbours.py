@@ -121,7 +121,7 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
     """Returns the slope with which metadata similarity predicts weights of pairs in a neighbour table.
 
     The slope is fitted by least squares, without an intercept, to pairs of known movies with very similar
-    metadata. A pair of movies that are no neighbours in the table has the weight 0.
+    metadata. A pair of movies that are not neighbours in the neighbour table has the weight 0.
     """
     chosen = np.random.default_rng(seed).permutation(table.num_movies)[:_SLOPE_SAMPLE]
     nearest = nearest_movies(known.take(chosen), known, leave_out=chosen)

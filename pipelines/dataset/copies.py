@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Reads a hash of each review's text, int64 [num_reviews], in the order in which `read_reviews` reads.
+    """Reads a hash of each review's text, int64 [num_reviews], in the order of `read_reviews`.
 
     Equal texts have equal hashes. The hash of a review is 0 if the review has no text, or a text too short to
     compare.

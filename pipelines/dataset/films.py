@@ -45,7 +45,8 @@ def film_rows(titles: Sequence[str | None]) -> Rows:
 def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
     """Returns the number of each movie's film, int64 [num_movies], from titles and copied reviews.
 
-    The work database must hold the tables `movies` and `reviews`, ingested with `compare_text`.
+    The work database must hold the tables `movies` and `reviews`, which `ingest` wrote with the argument
+    `compare_text`.
     """
     rows = database.execute("select title from movies order by movie_row").fetchall()
     columns = run(database, "tables/copied_reviews", max_copies=_MAX_COPIES).fetchnumpy()

@@ -35,9 +35,9 @@ LEAST_LIKES = 0.01
 class Reviews:
     """Holds reviews as arrays, sorted by reviewer, then by time, then by position in the files.
 
-    Reviews with equal times are common, and keep the order of the files. Reviews with equal times are not
-    sorted by movie, because the last reviews of reviewers would then too often be reviews of the movies with
-    the highest rows.
+    Reviews with equal times are common, and are kept in the order in which the files hold the reviews.
+    Reviews with equal times are not sorted by movie, because the last reviews of reviewers would then too
+    often be reviews of the movies with the highest rows.
 
     Attributes:
         reviewer_rows: int32 [num_reviews], the reviewer of each review, not decreasing.
@@ -82,7 +82,10 @@ class Reviews:
         return self.levels[self.level_rows]
 
     def offsets(self) -> Rows:
-        """Returns the position of each reviewer's first review, and the end: int64 [num_reviewers + 1]."""
+        """Returns the position of each reviewer's first review: int64 [num_reviewers + 1].
+
+        The last number of the array is the number of all reviews.
+        """
         counts = np.bincount(self.reviewer_rows, minlength=self.num_reviewers)
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 

@@ -43,7 +43,7 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
 
 
 def follows_time(reviews: Reviews, config: Config) -> bool:
-    """Tells whether the order of the reviews is their order in time, by the setting `split.order`.
+    """Tells whether reviews are ordered by time, according to the setting `split.order`.
 
     With the setting "auto", the reviews are ordered by time if not all times are equal.
     """

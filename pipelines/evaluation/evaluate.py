@@ -58,12 +58,12 @@ def evaluate(
 ) -> Evaluation:
     """Fits each model to the training reviews of each fold, and measures each model on the test reviews.
 
-    The engine's own model holds out some training reviews for validation, and the setting `split.order` says
-    which. If `split.order` is "auto", validation reviews are chosen in the same way as test reviews. If the
-    test reviews are a random sample of each reviewer's reviews, the validation reviews are drawn at random.
-    If the test reviews are no random sample, the last training reviews of each reviewer are the validation
-    reviews. Test reviews are a random sample under the protocols "random" and "folds". A test file given in
-    `pairs` may hold a random sample too.
+    The engine's own model holds out some training reviews for validation; the setting `split.order` decides
+    which training reviews are held out. If `split.order` is "auto", validation reviews are chosen in the same
+    way as test reviews. If the test reviews are a random sample of each reviewer's reviews, the validation
+    reviews are drawn at random. If the test reviews are no random sample, the last training reviews of each
+    reviewer are the validation reviews. Test reviews are a random sample under the protocols "random" and
+    "folds". A test file given in `pairs` may hold a random sample too.
 
     Args:
         reviews: review files that the protocol divides; empty if `pairs` are given.
@@ -140,7 +140,10 @@ class _Measured:
 def _measure_folds(
     data: EvaluationData, models: Sequence[str], config: Config, max_reviewers: int | None
 ) -> Iterator[_Measured]:
-    """Fits and measures every model on every fold; skips models that need ratings if there are none."""
+    """Fits and measures every model on every fold.
+
+    Models that need ratings are skipped if the reviews have no ratings.
+    """
     features = None
     if config.neighbours.num_content_neighbours and not set(models) <= set(BASELINES):
         features = content_features(data.words)

@@ -51,8 +51,7 @@ class FoldFigures:
     no ratings has no figures of ratings."""
     by_reviewer: Mapping[str, PerReviewer] = field(default_factory=dict)
     """The sums and weights of all reviewers by name of the figure, for the figures that are means over
-    reviewers or over reviews.
-    """
+    reviewers or over reviews."""
 
 
 class PopularFallback(NamedTuple):

@@ -39,8 +39,9 @@ class GivenCandidates(NamedTuple):
 def read_candidates(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> GivenCandidates:
     """Reads the candidate movies of each reviewer from a file in UTF-8, separated by commas or tabs.
 
-    A line holds a reviewer's id and one or more movie ids. The file of candidates may hold several lines for
-    the same reviewer. A first line that begins with `reviewer` or `reviewer_id` is a heading.
+    Each line of the file of candidates holds a reviewer's id and one or more movie ids. The file of
+    candidates may hold several lines for the same reviewer. A first line that begins with `reviewer` or
+    `reviewer_id` is a heading.
 
     Args:
         path: the file.

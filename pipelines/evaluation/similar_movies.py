@@ -86,7 +86,7 @@ def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dic
 
 
 def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str, Any]:
-    """Averages the recalls of the engine's lists and of the co-review lists, and tests their difference."""
+    """Averages the recalls of the engine's lists and of the co-review lists, and tests the difference."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold):
         compared = [fold[name] for fold in folds if name in fold]

@@ -70,7 +70,7 @@ def explore(
 
 
 def _describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Computes the figures of `explore`, except the counts of dropped rows, from tables in the database."""
+    """Computes all figures that `explore` returns, except the counts of dropped rows, from DuckDB tables."""
     found = {row.pop("quantity"): row for row in _rows(database, "exploring/statistics")}
     statistics = {name: found.get(name) for name in ("ratings", "reviews_per_reviewer", "reviews_per_movie")}
     num_reviewers = found["reviews_per_reviewer"]["count"]

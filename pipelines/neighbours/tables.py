@@ -74,9 +74,9 @@ class Neighbours(NamedTuple):
 def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
     """Returns the kinds of neighbour tables that training tries besides the kind CO_REVIEWS.
 
-    The linear model with a large penalty is the best kind of neighbour table for data with many reviews.
-    Damped co-reviews are the best kind of neighbour table for data with few reviews; the fewer reviews the
-    movies have, the larger the best damping is.
+    For data with many reviews, a linear model with a large penalty gives the best neighbour table. For data
+    with few reviews, the method *damped* of `build_neighbours` gives the best neighbour table; the fewer
+    reviews the movies have, the larger the best damping is.
     """
     factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
     penalties = factors if num_movies <= config.linear_up_to else ()

@@ -64,7 +64,7 @@ def heading(text: str) -> str:
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Returns rows as an HTML table; columns of numbers are aligned to the right.
 
-    An HTML table has no line of headings if all headings are empty.
+    The HTML table has no heading row if all headings are empty.
 
     >>> table(["film"], [["<b>"]])
     '<div class="wide"><table><tr><th>film</th></tr><tr><td>&lt;b&gt;</td></tr></table></div>'
@@ -141,7 +141,7 @@ def drawing(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ())
 def cell(value: Any) -> str:
     """Returns the text of a table cell: numbers with thousands separators and at most four decimals.
 
-    None and NaN become a dash.
+    None and NaN are shown as a dash.
 
     >>> cell(12345), cell(0.123456), cell(5.0), cell(None), cell(True)
     ('12,345', '0.1235', '5', '-', 'yes')

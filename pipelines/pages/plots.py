@@ -1,7 +1,7 @@
 """Draws plots as SVG for web pages, without scripts, in colours that suit light and dark pages.
 
-Plots hold only numbers and fixed words; names that come from the data belong into the text of the page, which
-is escaped.
+Plots hold only numbers and fixed words. Names that come from the data are shown in the page's text, which is
+escaped, and not in plots.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def intervals(
     name: str,
     xlabel: str,
 ) -> str:
-    """Draws a point for each value, and a line across its interval; the names run from top to bottom."""
+    """Draws each value as a point, with the value's interval as a line; names run from top to bottom."""
 
     def draw(axes: Axes) -> None:
         places = range(len(names))

@@ -78,7 +78,7 @@ def _real_films() -> dict[str, tuple[Film, ...]]:
 
 
 def _invented_film(taste: str, number: int) -> Film:
-    """Makes an invented film; the digits of `number` in a mixed radix choose the words of the title."""
+    """Makes an invented film; `number` decides the words of the title."""
     remaining = number * 54_541 % _COMBINATIONS
     remaining, adjective = divmod(remaining, len(_ADJECTIVES))
     remaining, noun = divmod(remaining, 10)

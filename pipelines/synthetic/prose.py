@@ -22,7 +22,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _grouped(text: str) -> tuple[tuple[str, ...], ...]:
-    """Splits a text into groups at blank lines, and each group into phrases at bars and line ends."""
+    """Splits a text into groups at blank lines, and each group into phrases at line ends and at `|`."""
     groups = text.strip().replace("|", "\n").split("\n\n")
     return tuple(tuple(phrase.strip() for phrase in group.split("\n")) for group in groups)
 
@@ -155,7 +155,7 @@ _VOCABULARIES = (
 
 
 class Prose:
-    """Writes random neutral sentences that are rarely equal, because equal ones would compress too well.
+    """Writes random neutral sentences that are rarely equal; equal sentences would compress too well.
 
     The argument `log_median` is the natural logarithm of the median number of sentences in a text.
     """

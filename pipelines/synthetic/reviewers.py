@@ -94,9 +94,9 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
     """Returns the least values of pleasure for which a review gets 2, 3, 4 and 5 stars.
 
     The pleasure of a review is a number that tells how much the reviewer liked the movie. The least values
-    are chosen so that the stars of synthetic reviews have the published distribution. The least values are
-    quantiles of the pleasure of a hundred thousand trial reviews, so that the shares of stars in a small data
-    set differ from the published shares only by chance.
+    are chosen so that the stars of synthetic reviews have the published distribution. The least pleasure for
+    each number of stars is computed from a hundred thousand trial reviews, so that the shares of stars in a
+    small data set differ from the published shares only by chance.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))

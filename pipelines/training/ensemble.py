@@ -37,8 +37,8 @@ def train_members(
     """Trains `config.num_members` relevance heads, or one if there are many reviews, and joins the heads.
 
     The number of rounds and the weights of rating levels are learned by the first head, and used by all other
-    heads. The arguments and the errors of `train_members` are those of `train_relevance`; the result holds
-    the joined head as `head`.
+    heads. The function `train_members` takes the same arguments and raises the same errors as
+    `train_relevance`. The field `head` of the result holds the joined head.
     """
     first = train_relevance(
         reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints

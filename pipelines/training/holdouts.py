@@ -1,4 +1,4 @@
-"""Trains models without some reviews, on which the length and weights of the final training are chosen."""
+"""Trains models without some reviews, which are held out to choose the length of the final training."""
 
 from __future__ import annotations
 

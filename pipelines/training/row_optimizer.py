@@ -48,7 +48,7 @@ class RowOptimizer:
         return [variable for variable in kept if variable is not None]
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
-        """Changes the table by one step of gradient descent.
+        """Updates the embedding table with Adam, by the gradient of one batch.
 
         Args:
             gradient: the gradient that a `GradientTape` returns: a tensor of the table's shape, or the
