@@ -74,7 +74,7 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | N
     names, num_lines = _header(lines[num_skipped:], delimiter) if quoted else (first.split("\t"), 1)
     source = replace(source, delimiter=delimiter, quoted=quoted)
     following = lines[num_skipped + num_lines :]
-    usual = _usual_number_of_fields(following, delimiter) or len(names)
+    usual = _usual_number_of_fields(following, delimiter, quoted=quoted) or len(names)
     if has_header is False or (has_header is None and _looks_like_data(names, following, delimiter)):
         source = replace(source, num_fields=usual)
     else:
@@ -107,11 +107,14 @@ def _header(lines: Sequence[Line], delimiter: str) -> tuple[list[str], int]:
         return next(csv.reader(texts[:1], delimiter=delimiter)), 1
 
 
-def _usual_number_of_fields(lines: Sequence[Line], delimiter: str) -> int:
-    """Returns the most frequent number of fields of the first records of a table, or 0 without a record."""
-    counts = Counter(
-        len(split_line(line.text.removesuffix(delimiter), delimiter)) for line in lines[:NUM_SAMPLED]
-    )
+def _usual_number_of_fields(lines: Sequence[Line], delimiter: str, *, quoted: bool) -> int:
+    """Returns the most frequent number of fields of the first records of a table, or 0 without a record.
+
+    Lines whose quotes are not in pairs do not count, because their quoted fields may go on.
+    """
+    texts = [line.text.removesuffix(delimiter) for line in lines[:NUM_SAMPLED]]
+    closed = [text for text in texts if not quoted or text.count('"') % 2 == 0]
+    counts = Counter(len(split_line(text, delimiter)) for text in closed or texts)
     return counts.most_common(1)[0][0] if counts else 0
 
 

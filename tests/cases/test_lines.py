@@ -182,6 +182,14 @@ def test_texts_of_several_lines_are_one_record(prepare: Prepare) -> None:
     assert done.sql("select count(*) from prepared where summary = 'two\nlines'") == [(1,)]
 
 
+def test_texts_of_two_lines_in_every_row_are_read(prepare: Prepare) -> None:
+    text = '"Great, with ""mustard""\nand more"'
+    write("r.csv", texts(*((number, text) for number in range(NUM_ROWS))))
+    done = prepare("r.csv")
+    assert done.counts == (NUM_ROWS, NUM_ROWS, 0)
+    assert done.sql("select distinct summary from prepared") == [('Great, with "mustard"\nand more',)]
+
+
 def test_a_stray_quote_in_metadata_costs_no_other_title(prepare: Prepare) -> None:
     write("r.csv", table(ROWS))
     lines = [

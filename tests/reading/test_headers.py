@@ -91,3 +91,10 @@ def test_quotes_behind_backslashes_do_not_add_columns(tmp_path: Path) -> None:
     source = inspect_source(path)
     assert source.header == ("user", "item", "rating", "summary")
     assert {len(fields) for fields in source.sample} == {4}
+
+
+def test_texts_over_several_lines_do_not_add_columns(tmp_path: Path) -> None:
+    rows = "".join(f'u{n},m{n % 7},{1 + n % 5},"Great, with ""mustard""\nand more"\n' for n in range(60))
+    source = source_of(tmp_path, "user,item,rating,review\n" + rows)
+    assert source.header == ("user", "item", "rating", "review")
+    assert source.sample[0][3] == 'Great, with "mustard"\nand more'
