@@ -108,13 +108,13 @@ def _header(lines: Sequence[Line], delimiter: str) -> tuple[list[str], int]:
 
 
 def _usual_number_of_fields(lines: Sequence[Line], delimiter: str, *, quoted: bool) -> int:
-    """Returns the most frequent number of fields of the first records of a table, or 0 without a record.
+    """Returns the most frequent number of fields of the first records of a table, or 0 if no line tells.
 
     Lines whose quotes are not in pairs do not count, because their quoted fields may go on.
     """
     texts = [line.text.removesuffix(delimiter) for line in lines[:NUM_SAMPLED]]
     closed = [text for text in texts if not quoted or text.count('"') % 2 == 0]
-    counts = Counter(len(split_line(text, delimiter)) for text in closed or texts)
+    counts = Counter(len(split_line(text, delimiter)) for text in closed)
     return counts.most_common(1)[0][0] if counts else 0
 
 
