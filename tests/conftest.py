@@ -68,6 +68,16 @@ def _build_sample(directory: Path) -> None:
     build_index((files.reviews,), output=directory, metadata=(files.metadata,), config=config)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Writes out lone surrogates, such as in names of files, which no process can send to another one."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode("utf-8")) for name, text in report.sections
+    ]
+    return report
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks tests that wait for the sample's index as slow, and starts the slowest files first."""
     for item in items:

@@ -89,7 +89,8 @@ def _reject_off_scale(database: duckdb.DuckDBPyConnection) -> None:
     if odd.any():
         rest = ratings[~odd]
         _log.warning(
-            "%s of %s ratings are %s, far off the others, which are %g to %g; these reviews are rejected.",
+            "%s of %s ratings are %s, far off the others, which are %g to %g; these reviews are rejected. "
+            "Say where likes begin among the others with --set rating.like_rating=RATING.",
             f"{num_rows[odd].sum():,}",
             f"{num_rows.sum():,}",
             _named(ratings[odd]),

@@ -99,8 +99,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("\n \n\n", "nothing but blank lines"),
         ("Dear customer,\nplease find attached\n", "Cannot tell"),
         ('{"overall": 5.0,\n' * 40, "can be used"),
-        ('{"name": "Laura", "age": 44}\n' * 40, "expected the fields reviewerID"),
-        ("[1, 2, 3]\n" * 40, "expected the fields reviewerID"),
+        ('{"name": "Laura", "age": 44}\n' * 40, "its columns are name, age; say it with --columns"),
+        ("[1, 2, 3]\n" * 40, "write one JSON object a line"),
         ("a,b,c\n1,2,3\n", "--columns"),
         (as_lines([review(rating="good")] * 30), "None of the 30 rows"),
         (as_lines([review(reviewer=None), review(movie="")] * 9), "None of the 18 rows"),
@@ -302,7 +302,7 @@ main(sys.argv[1:])
 
 
 def test_ids_may_be_long_or_in_any_script_or_hold_line_breaks(tmp_path: Path) -> None:
-    strange = ["x" * 10_000, "Zoë", "日本語", "🎬", "two\nlines", "a\tb", 'it\'s "quoted"', " ", "-k", "null"]
+    strange = ["x" * 10_000, "Zoë", "日本語", "🎬", "two\nlines", "a\tb", 'it\'s "quoted"', "-k", "null"]
     rows = everyone_reviews([f"r{word}" for word in strange], [f"m{word}" for word in strange])
     (tmp_path / "reviews.json").write_text(as_lines(rows))
     index = tmp_path / "index"
