@@ -204,6 +204,15 @@ class RecordReader:
             try:
                 fields = self._right(next(reader, []))
             except csv.Error as error:
+                if "new-line character" in str(error):
+                    # Python's CSV reader refuses a CR in a field without quotes.
+                    spaced = [line.replace("\r", " ") for line in lines[start:end]]
+                    taken = self._take(spaced, 0, more=more and near)
+                    if taken is None:
+                        return None
+                    if taken[1] > 1:
+                        return taken[0], start + taken[1]
+                    break
                 if more and near and "unexpected end" in str(error):
                     return None
             else:

@@ -124,6 +124,14 @@ def test_a_field_in_front_may_go_on_over_lines(tmp_path: Path) -> None:
     assert num_continued == 2
 
 
+def test_a_lone_carriage_return_ends_no_record(tmp_path: Path) -> None:
+    rows = [*PLAIN, ["u\r1", "m1", "5", "one\ntwo"]]
+    text = table(PLAIN) + 'u\r1,m1,5,"one\ntwo"\n'
+    found, num_continued = read(source_of(tmp_path, text), blocks(text))
+    assert [fields for _, fields in found] == [*rows[:-1], ["u 1", "m1", "5", "one\ntwo"]]
+    assert num_continued == 1
+
+
 def test_tabs_quote_nothing_unless_the_header_is_in_quotes(tmp_path: Path) -> None:
     rows = [[*row[:3], '"Loved it' if n in (3, 9) else "ok"] for n, row in enumerate(PLAIN)]
     text = "\n".join("\t".join(row) for row in [HEADER, *rows]) + "\n"
