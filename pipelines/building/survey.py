@@ -29,7 +29,7 @@ _SAMPLE = 4 << 20
 """The number of compressed bytes that are read from the start of a compressed file."""
 _PLAIN_SAMPLE = 24 << 20
 """The largest number of decompressed bytes that are read from the start of a file."""
-_PIECE = 1 << 20
+_PIECE = 1 << 16
 """The number of bytes that are read at once."""
 _SAMPLED_ROWS = 100_000
 """The number of rows that are read from the start of a Parquet file."""
@@ -134,7 +134,7 @@ def _take_sample(source: Source, path: Path) -> _Sample:
     """Decompresses the first lines of a file, and writes the lines to a new sample file at `path`."""
     if source.layout == "parquet":
         return _sample_parquet(source, path)
-    num_read = 0
+    num_read = num_taken = 0
 
     def count(num_bytes: int) -> None:
         nonlocal num_read
@@ -144,15 +144,18 @@ def _take_sample(source: Source, path: Path) -> _Sample:
     stream = TextStream(source.path, file=source.file, form=source.form, on_read=count, piece_size=_PIECE)
     try:
         for piece in stream:
-            text += piece
-            if len(text) >= _PLAIN_SAMPLE or (source.form.packing != "plain" and num_read >= _SAMPLE):
+            enough = len(text) >= _PLAIN_SAMPLE or (source.form.packing != "plain" and num_taken >= _SAMPLE)
+            # All text of the bytes that were read belongs to the sample, so the share of the file is known.
+            if enough and num_read > num_taken:
                 break
+            text += piece
+            num_taken = num_read
     except SourceError:
         pass  # A damaged file is reported later, when the build reads the whole file.
-    if num_read < source.size and b"\n" in text:
+    if num_taken < source.size and b"\n" in text:
         del text[text.rfind(b"\n") + 1 :]
     path.write_bytes(text)
-    return _Sample(path, min(1.0, num_read / source.size), len(text))
+    return _Sample(path, min(1.0, num_taken / source.size), len(text))
 
 
 def _sample_parquet(source: Source, path: Path) -> _Sample:

@@ -21,7 +21,7 @@ MAX_LINE = 64 << 20
 """The greatest length of a line in bytes; without a limit, a file without line ends would fill the memory."""
 
 _CHUNK = 1 << 20
-"""Bytes that one read call takes from a compressed file."""
+"""The most bytes that one read call takes from a compressed file."""
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",  # begins with the mark of UTF-16, so it is tried first
@@ -63,7 +63,7 @@ class TextStream:
     on_read: Callable[[int], object] | None = None
     """Callback that receives the number of bytes of the file that were read since its last call."""
     piece_size: int = 8 << 20
-    """The most bytes in a piece before decoding."""
+    """The most bytes in a piece before decoding, and in one read of the file."""
     truncated: bool = field(default=False, init=False)
     """Whether the compressed data ended too early, which is known only after the last piece was read."""
 
@@ -94,7 +94,8 @@ class TextStream:
                 elif self.form.packing == "zip":
                     yield from self._unzip(file)
                 else:
-                    yield from self._decompress(iter(lambda: self._told(file.read(_CHUNK)), b""))
+                    size = min(_CHUNK, self.piece_size)
+                    yield from self._decompress(iter(lambda: self._told(file.read(size)), b""))
         except OSError as error:
             raise SourceError(
                 f"Cannot read {self.path}: {error.strerror or error}.", path=self.path
