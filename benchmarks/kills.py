@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -132,7 +133,7 @@ def prepare_cases(base: Path) -> dict[str, Case]:
         "evaluate": Case(
             ["evaluate", str(reviews), *quick, "--models", "ncf,popularity", "--output", "OUTPUT"],
             "page.html",
-            read=read_page,
+            read=read_evaluation,
         ),
         "tune": Case(
             ["tune", str(reviews), *quick, "--trials", "2", "--time-budget", "1h", "--output", "OUTPUT"],
@@ -292,6 +293,11 @@ def read_table(path: Path) -> Any:
 def read_page(path: Path) -> Any:
     """Returns the text of a file."""
     return path.read_text(encoding="utf-8")
+
+
+def read_evaluation(path: Path) -> Any:
+    """Returns the page of an evaluation without the last cell of each row, which may be a time."""
+    return re.sub(r"<td[^>]*>[^<]*</td></tr>", "</tr>", read_page(path))
 
 
 def engine() -> list[str]:

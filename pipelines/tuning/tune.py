@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from pipelines.ingest.ingest import ingest
 from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
 from pipelines.tuning.recipe import write_recipe
 from pipelines.work.checkpoints import going_on
-from pipelines.work.database import work_database
+from pipelines.work.database import reason_of, work_database
 from pipelines.work.output import RECIPE_SUFFIXES, check_output
 from pipelines.work.progress import progress_of_trials
 from pipelines.work.tensorflow_start import start_tensorflow
@@ -246,7 +246,8 @@ def _storage(path: Path) -> Iterator[BaseStorage]:
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # At a lower level Optuna prints a traceback when a trial fails or is interrupted.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
     except (SQLAlchemyError, OSError) as error:
@@ -256,9 +257,15 @@ def _storage(path: Path) -> Iterator[BaseStorage]:
         ) from error
     try:
         yield storage
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise DataError(
+            f"Cannot keep trials in {path} any more: {reason_of(error.__cause__ or error)}; free some space, "
+            "or write to another folder"
+        ) from error
     finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        with suppress(SQLAlchemyError):
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def _notes(tuning: Tuning, num_reviews: int) -> list[str]:

@@ -170,7 +170,7 @@ def storage_errors() -> Iterator[None]:
         raise
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Returns why a file could not be read or written, as one line, from an error of DuckDB or the system."""
     line = getattr(error, "strerror", None) or str(error).partition("\n")[0]
     _, brace, inner = line.partition("{")
