@@ -36,6 +36,8 @@ _NO_HEADER = ("reviewer", "movie", "rating", "time")
 """The columns of a file of ratings without a header line, in the order of MovieLens' files."""
 _NUMBERED = "column {}"
 """The name of a column of a file without a header line, by the number of the column."""
+_LONGEST_SHOWN = 40
+"""The most characters of the name of a column that a message shows."""
 _MOST_SHOWN = 20
 """The most names of columns that a message lists."""
 _MOST_LEVELS = 101
@@ -284,4 +286,10 @@ def _did_you_mean(wanted: str, names: Sequence[str]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return ", ".join(names[:_MOST_SHOWN]) + more
+    return ", ".join(map(_cut, names[:_MOST_SHOWN])) + more
+
+
+def _cut(name: str) -> str:
+    """Returns the start of a name on one line."""
+    flat = " ".join(name[: 2 * _LONGEST_SHOWN].split())
+    return flat if len(flat) <= _LONGEST_SHOWN else f"{flat[: _LONGEST_SHOWN - 3]}..."

@@ -104,7 +104,8 @@ def _header(lines: Sequence[Line], delimiter: str) -> tuple[list[str], int]:
     try:
         return next(reader), reader.line_num
     except csv.Error:
-        return next(csv.reader(texts[:1], delimiter=delimiter)), 1
+        # Python's CSV reader refuses a CR in a field without quotes.
+        return next(csv.reader([texts[0].replace("\r", " ")], delimiter=delimiter)), 1
 
 
 def _usual_number_of_fields(lines: Sequence[Line], delimiter: str, *, quoted: bool) -> int:

@@ -258,3 +258,15 @@ def test_a_header_that_looks_like_data_says_how_to_read_it(
     path.write_text("x,7\na,b\nc,d\n")
     with pytest.raises(SourceError, match="or say --no-header if the first line is no header"):
         ingest(database, [path], [], IngestConfig(format="table"))
+
+
+def test_a_long_name_of_a_column_is_cut_in_messages(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"who,{'long ' * 1000},stars\n" + "a,b,5\nb,b,4\n")
+    with pytest.raises(
+        SourceError, match=r"its columns are who, (long ){7}lo\.\.\., stars; say it"
+    ) as raised:
+        ingest(database, [path], [], IngestConfig())
+    assert len(str(raised.value)) < 500

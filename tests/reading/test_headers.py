@@ -93,3 +93,8 @@ def test_texts_over_several_lines_do_not_add_columns(tmp_path: Path) -> None:
     source = source_of(tmp_path, "user,item,rating,review\n" + rows)
     assert source.header == ("user", "item", "rating", "review")
     assert source.sample[0][3] == 'Great, with "mustard"\nand more'
+
+
+def test_a_carriage_return_in_a_header_is_a_space(tmp_path: Path) -> None:
+    source = source_of(tmp_path, 'user,it\rem,rating,"review\n' + table())
+    assert source.header == ("user", "it em", "rating", "review")
