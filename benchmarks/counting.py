@@ -19,6 +19,7 @@ _MARKS = (
 )
 _HEAD = 1 << 20
 """The bytes at the start of a file that decide about its line ends."""
+_NUMBER = re.compile(r"[-+0-9.]+")
 _MOST_LINES = 1_000
 """The most lines of one record."""
 
@@ -30,9 +31,13 @@ def count_delimited(path: Path, delimiter: str, header_line: int, num_fields: in
     """
     data, _ = _plain(path.read_bytes(), whole_lines=True)
     lines = [line.decode("utf-8", errors="replace") for line in _lines(data)[header_line:]]
+    rows = [row for row in (line.split(delimiter) for line in lines) if len(row) == num_fields]
+    numbers = [
+        2 * sum(bool(_NUMBER.fullmatch(row[n])) for row in rows) > len(rows) for n in range(num_fields)
+    ]
     count = place = 0
     while place < len(lines):
-        length = _lines_of_record(lines, place, delimiter, num_fields) if quoted else 1
+        length = _lines_of_record(lines, place, delimiter, numbers) if quoted else 1
         count += not _is_blank(lines[place]) or length > 1
         place += length
     return count
@@ -52,7 +57,7 @@ def count_objects(path: Path, name: str) -> int:
     """
     data, is_whole = _plain(path.read_bytes(), whole_lines=False)
     text = data.decode("utf-8", errors="surrogateescape")
-    start = re.compile(r"""\{\s*u?["'][^"'\\]*["']\s*:""")
+    start = any_start = re.compile(r"""\{\s*u?["'][^"'\\]*["']\s*:""")
     place = count = 0
     inside = False
     while True:
@@ -76,7 +81,7 @@ def count_objects(path: Path, name: str) -> int:
             count += bool(text[place:end].strip(" \t\r\n,]")) and (found is not None or is_whole)
         else:
             count += 1
-            if first := start.match(text, place):
+            if first := any_start.match(text, place):
                 start = re.compile(r"\{\s*" + re.escape(first[0][1:].strip()))
         place = end
 
@@ -134,7 +139,7 @@ def _inflated(data: bytes) -> tuple[bytes, bool]:
         try:
             found.append(inflater.decompress(data))
         except zlib.error:
-            break
+            return b"".join(found), False
         if not inflater.eof:
             return b"".join(found), False
         data = inflater.unused_data
@@ -146,6 +151,7 @@ def _lines(data: bytes) -> list[bytes]:
     if b"\r" in head and b"\n" not in head:
         data = data.replace(b"\r", b"\n")
     lines = data.split(b"\n")
+    lines = [line.removesuffix(b"\r") for line in lines]
     return lines if lines[-1] else lines[:-1]
 
 
@@ -153,20 +159,29 @@ def _is_blank(line: str) -> bool:
     return not line.strip(" \t\r\v\f")
 
 
-def _lines_of_record(lines: Sequence[str], place: int, delimiter: str, num_fields: int) -> int:
-    """Returns how many lines a record has, which is 1 unless a quoted field goes on and ends properly."""
+def _lines_of_record(lines: Sequence[str], place: int, delimiter: str, numbers: Sequence[bool]) -> int:
+    """Returns how many lines a record has, which is 1 unless a quoted field goes on and ends properly.
+
+    `numbers` tells which columns hold numbers. A line that has numbers there is a record of its own.
+    """
     record = lines[place]
     if '"' not in record:
         return 1
     for length in range(1, min(_MOST_LINES, len(lines) - place + 1)):
         fields = _fields(record, delimiter)
         if fields is not None:
-            whole = length == 1 or len(fields) == num_fields
-            return length if whole else 1
+            return length if length == 1 or len(fields) == len(numbers) else 1
         if place + length == len(lines):
             break
         swallowed = lines[place + length]
-        if '"' not in swallowed and swallowed.count(delimiter) + 1 == num_fields:
+        own = swallowed.split(delimiter)
+        if (
+            '"' not in swallowed
+            and len(own) == len(numbers)
+            and all(
+                _NUMBER.fullmatch(field) for field, is_number in zip(own, numbers, strict=True) if is_number
+            )
+        ):
             return 1
         record += "\n" + swallowed
     return 1

@@ -126,3 +126,8 @@ def parquet_errors(path: Path) -> Iterator[None]:
             raise
         reason = str(error).split("\n", 1)[0]
         raise SourceError(f"{path} is not a Parquet file that can be read: {reason}", path=path) from error
+    except RuntimeError as error:
+        if "conversion error" not in str(error):
+            raise
+        reason = "the name of a column is not UTF-8"
+        raise SourceError(f"{path} is not a Parquet file that can be read: {reason}", path=path) from error

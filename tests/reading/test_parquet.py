@@ -111,7 +111,7 @@ def test_the_name_of_a_file_is_no_pattern(
     assert survey([tmp_path / name], [], ALL).num_reviews == 3
 
 
-@pytest.mark.parametrize("content", ["cut", "flipped", "no columns"])
+@pytest.mark.parametrize("content", ["cut", "flipped", "no columns", "name"])
 def test_a_damaged_file_is_a_clear_error(
     database: duckdb.DuckDBPyConnection, tmp_path: Path, content: str
 ) -> None:
@@ -119,7 +119,12 @@ def test_a_damaged_file_is_a_clear_error(
     database.sql("select i as user, i as item, i as rating from range(5000) t(i)").write_parquet(str(path))
     data = path.read_bytes()
     path.write_bytes(
-        {"cut": data[:-9], "flipped": data[:40] + bytes(200) + data[240:], "no columns": b"PAR1PAR1"}[content]
+        {
+            "cut": data[:-9],
+            "flipped": data[:40] + bytes(200) + data[240:],
+            "no columns": b"PAR1PAR1",
+            "name": data.replace(b"user", b"us\xffr"),
+        }[content]
     )
     with pytest.raises(SourceError, match="is not a Parquet file that can be read"):
         ingest(database, [path], [], ALL, few=True)
