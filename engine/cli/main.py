@@ -21,22 +21,22 @@ from engine.cli.terminal import prepare_streams, say, say_error
 from engine.errors import EngineError
 
 _COMMANDS = {
-    "add-movies": "engine.cli.commands.add:add_movies",
-    "add-reviews": "engine.cli.commands.add:add_reviews",
-    "build-index": "engine.cli.commands.build_index:build_index",
-    "evaluate": "engine.cli.commands.evaluate:evaluate",
-    "explore": "engine.cli.commands.explore:explore",
-    "index": "engine.cli.commands.reindex:index",
-    "info": "engine.cli.commands.info:info",
-    "plan": "engine.cli.commands.plan:plan",
-    "predict": "engine.cli.commands.predict:predict",
-    "prepare": "engine.cli.commands.prepare:prepare",
-    "recommend": "engine.cli.commands.recommend:recommend",
-    "reindex": "engine.cli.commands.reindex:reindex",
-    "serve": "engine.cli.commands.serve:serve",
-    "show": "engine.cli.commands.info:show",
-    "similar": "engine.cli.commands.similar:similar",
-    "tune": "engine.cli.commands.tune:tune",
+    "add-movies": "engine.cli.commands.indexing.add:add_movies",
+    "add-reviews": "engine.cli.commands.indexing.add:add_reviews",
+    "build-index": "engine.cli.commands.indexing.build_index:build_index",
+    "evaluate": "engine.cli.commands.studying.evaluate:evaluate",
+    "explore": "engine.cli.commands.studying.explore:explore",
+    "index": "engine.cli.commands.indexing.reindex:index",
+    "info": "engine.cli.commands.indexing.info:info",
+    "plan": "engine.cli.commands.studying.plan:plan",
+    "predict": "engine.cli.commands.answering.predict:predict",
+    "prepare": "engine.cli.commands.studying.prepare:prepare",
+    "recommend": "engine.cli.commands.answering.recommend:recommend",
+    "reindex": "engine.cli.commands.indexing.reindex:reindex",
+    "serve": "engine.cli.commands.answering.serve:serve",
+    "show": "engine.cli.commands.answering.show:show",
+    "similar": "engine.cli.commands.answering.similar:similar",
+    "tune": "engine.cli.commands.studying.tune:tune",
 }
 
 

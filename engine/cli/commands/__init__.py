@@ -1,1 +1,1 @@
-"""Implements the commands of the program `engine`, most of them in a file of their own."""
+"""Holds the rooms of the commands; a command lives in a file of its name, with few exceptions."""

@@ -1,4 +1,4 @@
-"""Implements `engine info` and `engine show`, which describe an index, a movie or a reviewer."""
+"""Implements `engine show`, which describes a movie or a reviewer of an index."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.options import INDEX, JSON, TITLE, VERBOSE, K, flag, option
-from engine.cli.output import print_answers, print_fields, print_summary, print_table, say_if_retrain
+from engine.cli.options import INDEX, JSON, TITLE, VERBOSE, K
+from engine.cli.output import print_answers, print_fields, print_table
 from engine.cli.terminal import print_json, say
 from engine.cli.title_option import movie_id_of
 from engine.responses import profile
@@ -21,37 +21,6 @@ _NOT_SHOWN = ("title", "links", "movie_count", "average_rating")
 """Entries of a card that other lines show already, or that fill a screen."""
 _BAR = 30
 """The length of the longest bar of a histogram, in characters."""
-
-
-@click.command(
-    params=[
-        INDEX,
-        flag(["--verify"], help="Read every file of the index and compare its checksum."),
-        option(
-            ["--expect"],
-            metavar="SHA256",
-            help="Refuse the index unless its digest is this one; reads every file, as --verify does.",
-        ),
-        *(JSON, VERBOSE),
-    ]
-)
-def info(index: Path, verify: bool, expect: str | None, as_json: bool) -> None:
-    """Show what an index was built from, and how good the recommendations from the index are."""
-    from engine.artifact.reader import Artifact
-    from engine.opened import OpenedIndex
-
-    artifact = Artifact.open(index, expect=expect)
-    verify = verify or expect is not None
-    if verify:
-        OpenedIndex(artifact).verify()
-    facts = {"location": str(artifact.build_directory), "digest": artifact.digest, **artifact.manifest}
-    say_if_retrain(facts)
-    if as_json:
-        print_json(facts | ({"verified": True} if verify else {}))
-    else:
-        print_summary(facts)
-        if verify:
-            say("Every file is as it was written.", err=True)
 
 
 @click.group()

@@ -1,0 +1,1 @@
+"""Implements the commands that answer questions from an index: lists, similar movies, profiles, HTTP."""

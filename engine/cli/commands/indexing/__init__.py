@@ -1,0 +1,1 @@
+"""Implements the commands that make, change, compare and describe indexes."""

@@ -1,0 +1,1 @@
+"""Implements the commands that study review files: exploring, preparing, planning, evaluating, tuning."""
