@@ -29,6 +29,7 @@ from engine.artifact.reader import Artifact
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants
 from engine.errors import ArtifactCorruptError, UnknownIdError
+from engine.lists.maker import ListMaker
 from engine.model.scorer import Model
 from engine.questions.ids import as_id
 from engine.search.candidates import CandidateSource
@@ -38,6 +39,7 @@ from indexes.faiss_index import FaissIndex, set_threads
 if TYPE_CHECKING:
     from engine.catalogue.database import Catalogue
     from engine.catalogue.title_search import TitleSearch
+    from engine.lists.columns import ColumnMaker
 
 ArrayOfName = Callable[[str], NDArray[Any]]
 """A function such as `Artifact.array`, which takes the name of an array of an index and returns the array."""
@@ -179,6 +181,29 @@ class OpenedIndex:
         else:
             return self.candidates
         return BatchSource(self.model, strongest, self._num_candidates)
+
+    @cached_property
+    def lists(self) -> ListMaker:
+        """Returns the object that makes top lists of movies for one or a few reviewers."""
+        # The catalogue is given in place of this object: a circle of objects would keep the files of a
+        # build open until Python looks for circles.
+        return ListMaker(
+            self.model,
+            self.candidates,
+            self.movies,
+            self.cards,
+            self.catalogue.matching_rows,
+            self.variants,
+            self.movie_counts,
+            self.cold_movies,
+        )
+
+    @cached_property
+    def columns(self) -> ColumnMaker:
+        """Returns the object that makes top lists of very many reviewers as columns."""
+        from engine.lists.columns import ColumnMaker
+
+        return ColumnMaker(self.batch_candidates, self.lists)
 
     @property
     def _num_candidates(self) -> int:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from engine.answers import TopList
 from engine.arrays import Floats, Rows
-from engine.artifact.reader import Artifact
-from engine.lists.maker import ListMaker
+from engine.holder import IndexHolder
 from engine.model.heads import RatingPrediction
-from engine.opened import OpenedIndex
 from engine.questions.ids import as_id, ids_of, rows_of_known
 from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
 
@@ -28,18 +24,15 @@ if TYPE_CHECKING:
         SimilarReviewer,
         TitleMatch,
     )
-    from engine.lists.columns import ColumnMaker, ListColumns
+    from engine.lists.columns import ListColumns
     from engine.questions.ratings import Ratings
 
 
-class Engine:
+class Engine(IndexHolder):
     """Answers questions from one index; many threads may ask at once.
 
     Opening an index reads almost none of its bytes, however large the index is. An `Engine` keeps answering
-    from the build that it opened, even after a newer build has replaced that build in the index directory.
-
-    Args:
-        artifact: the opened files of one build; `Engine.load` opens the live build of an index directory.
+    from the build that it opened, whatever happens in the index directory, until `reload` is called.
 
     Example:
         engine = Engine.load("movie-index")
@@ -47,76 +40,14 @@ class Engine:
             print(movie.rank, movie.title, movie.predicted_rating)
     """
 
-    def __init__(self, artifact: Artifact) -> None:
-        self._index = index = OpenedIndex(artifact)
-        self._reviewers, self._movies = index.reviewers, index.movies
-        self._lists = ListMaker(
-            index.model,
-            index.candidates,
-            index.movies,
-            index.cards,
-            index.matching_rows,
-            index.variants,
-            index.movie_counts,
-            index.cold_movies,
-        )
-
-    @classmethod
-    def load(cls, directory: Path | str, *, expect: str | None = None) -> Engine:
-        """Opens the live build of an index; the live build is the build that answers questions.
-
-        Args:
-            directory: the directory of the index.
-            expect: the digest that the index must have, as `engine info` prints it. With `expect`, every file
-                of the index is read to compare the checksums; by default only those of small indexes are.
-
-        Raises:
-            ArtifactError: the directory holds no index, or the index is damaged or of another format version,
-                or has another digest than expected.
-        """
-        return cls(Artifact.open(directory, expect=expect))
-
-    @property
-    def index(self) -> OpenedIndex:
-        """Returns the opened parts of the index, such as the model, for questions that no method answers."""
-        return self._index
-
-    @property
-    def build(self) -> str:
-        """Returns the name of the opened build, such as build-20260102T030405-a1b2c3."""
-        return self._index.artifact.build_directory.name
-
-    @property
-    def is_current(self) -> bool:
-        """Tells whether the opened build is still the live build of the index directory.
-
-        Raises:
-            ArtifactError: the index directory cannot be read.
-        """
-        return self._index.artifact.is_live()
-
-    @property
-    def num_reviewers(self) -> int:
-        """Returns how many reviewers the index holds."""
-        return len(self._reviewers)
-
-    @property
-    def num_movies(self) -> int:
-        """Returns how many movies the index holds."""
-        return len(self._movies)
-
-    def info(self) -> dict[str, Any]:
-        """Returns the directory and the digest of the index, and the manifest of the opened build."""
-        artifact = self._index.artifact
-        return {"directory": str(artifact.directory), "digest": artifact.digest, **artifact.manifest}
-
     def title(self, movie_id: str) -> str | None:
         """Returns the title of a movie, or None if the catalogue holds no title for the movie.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
         """
-        title: str | None = self._index.cards.card(self._index.movie_row(movie_id))["title"]
+        index = self._index
+        title: str | None = index.cards.card(index.movie_row(movie_id))["title"]
         return title
 
     def movie(self, movie_id: str) -> MovieProfile:
@@ -127,7 +58,7 @@ class Engine:
         """
         from engine.relations.profiles import movie_profile
 
-        return movie_profile(self._index, self._lists, movie_id)
+        return movie_profile(self._index, movie_id)
 
     def reviewer(self, reviewer_id: str, k: int = 10) -> ReviewerProfile:
         """Describes a reviewer: the number of reviews by rating, and the k latest reviews.
@@ -180,12 +111,12 @@ class Engine:
         find_row = index.reviewer_row if fallback == "error" else index.reviewers.row
         rows = [find_row(as_id(reviewer_id, "reviewer")) for reviewer_id in reviewer_ids]
         reviewers = [index.model.reviewer(row) for row in rows if row is not None]
-        known = iter(self._lists.make(reviewers, k, wanted))
+        known = iter(index.lists.make(reviewers, k, wanted))
         if None not in rows:
             return list(known)
         from engine.lists.popular import popular_list
 
-        popular = popular_list(self._lists, index.popularity, k, wanted)
+        popular = popular_list(index.lists, index.popularity, k, wanted)
         return [popular if row is None else next(known) for row in rows]
 
     def recommend_for(self, ratings: Ratings, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
@@ -207,9 +138,9 @@ class Engine:
         from engine.questions.ratings import history_of
 
         check_k(k)
-        model = self._index.model
-        history = history_of(ratings, self._movies, model.rating)
-        return self._lists.make([newcomer(model, history)], k, ListOptions(**options))[0]
+        index = self._index
+        history = history_of(ratings, index.movies, index.model.rating)
+        return index.lists.make([newcomer(index.model, history)], k, ListOptions(**options))[0]
 
     def recommend_group(
         self,
@@ -241,11 +172,11 @@ class Engine:
         check_k(k)
         index = self._index
         members = {one: index.model.reviewer(index.reviewer_row(one)) for one in reviewer_ids}
-        return group_list(self._lists, members, strategy, k, ListOptions(**options))
+        return group_list(index.lists, members, strategy, k, ListOptions(**options))
 
     def holds_movie(self, movie_id: str) -> bool:
         """Tells whether the index holds a movie."""
-        return movie_id in self._movies
+        return movie_id in self._index.movies
 
     def known_movies(self, movie_ids: Iterable[str]) -> list[str]:
         """Returns the ids of movies that the index holds, without repeats, and warns of all other ids.
@@ -253,21 +184,22 @@ class Engine:
         Raises:
             UnknownIdError: the index holds none of the movies that the ids name.
         """
-        ids = ids_of(movie_ids)
-        rows = rows_of_known(ids, self._movies, index=self._index.name)
+        ids, index = ids_of(movie_ids), self._index
+        rows = rows_of_known(ids, index.movies, index=index.name)
         return [one for one, row in zip(ids, rows, strict=True) if row >= 0]
 
     def reviewer_ids(self, rows: Iterable[int]) -> list[str]:
         """Returns the reviewer ids of some rows; a row is the position of an id among all ids, from 0."""
-        return self._reviewers.ids(rows)
+        return self._index.reviewers.ids(rows)
 
     def movie_ids(self, rows: Iterable[int]) -> list[str]:
         """Returns the movie ids of some rows; a row is the position of an id among all ids, from 0."""
-        return self._movies.ids(rows)
+        return self._index.movies.ids(rows)
 
     def reviewer_rows(self, reviewer_ids: Sequence[str]) -> Rows:
         """Returns the row of each reviewer id, int64 [num]; raises UnknownIdError for an unknown id."""
-        return np.array([self._index.reviewer_row(one) for one in reviewer_ids], dtype=np.int64)
+        index = self._index
+        return np.array([index.reviewer_row(one) for one in reviewer_ids], dtype=np.int64)
 
     def list_columns(self, reviewer_rows: Rows, k: int = 10, **options: Unpack[ListArguments]) -> ListColumns:
         """Makes the top lists of very many reviewers fast, as arrays of rows and scores without titles.
@@ -281,13 +213,7 @@ class Engine:
         Raises:
             EngineError: `k` or an option is wrong.
         """
-        return self._columns.make(reviewer_rows, k, ListOptions(**options))
-
-    @cached_property
-    def _columns(self) -> ColumnMaker:
-        from engine.lists.columns import ColumnMaker
-
-        return ColumnMaker(self._index.batch_candidates, self._lists)
+        return self._index.columns.make(reviewer_rows, k, ListOptions(**options))
 
     def similar(
         self,
@@ -395,5 +321,6 @@ class Engine:
         Raises:
             UnknownIdError: the index does not hold the reviewer.
         """
-        scores: Floats = self._index.model.score([self._index.reviewer_row(reviewer_id)])[0]
+        index = self._index
+        scores: Floats = index.model.score([index.reviewer_row(reviewer_id)])[0]
         return scores

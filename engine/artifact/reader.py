@@ -53,6 +53,8 @@ class Artifact:
 
     directory: Path
     """The directory of the index, as it was asked for."""
+    home: Path
+    """The absolute path of the directory, which stays right if the program changes its working directory."""
     build_directory: Path
     """The build inside it that was live when it was opened."""
     digest: str
@@ -131,11 +133,11 @@ class Artifact:
             check_arrays(arrays)
         except ValueError as error:
             raise _corrupt(directory, build, f"does not fit together: {error}") from error
-        return cls(directory, directory / build, digest, manifest, held, arrays)
+        return cls(directory, directory.absolute(), directory / build, digest, manifest, held, arrays)
 
     def is_live(self) -> bool:
         """Tells whether this build is still the live build of the index directory."""
-        return _read_pointer(self.directory)[0] == self.build_directory.name
+        return _read_pointer(self.home)[0] == self.build_directory.name
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:

@@ -13,15 +13,11 @@ from engine.answers import MovieProfile, ReviewedMovie, ReviewerProfile
 from engine.arrays import Rows
 
 if TYPE_CHECKING:
-    from engine.lists.maker import ListMaker
     from engine.opened import OpenedIndex
 
 
-def movie_profile(index: OpenedIndex, lists: ListMaker, movie_id: str) -> MovieProfile:
-    """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id.
-
-    The argument `lists` says which movies are variants of one film.
-    """
+def movie_profile(index: OpenedIndex, movie_id: str) -> MovieProfile:
+    """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id."""
     row = index.movie_row(movie_id)
     histories = index.model.histories
     reviews = np.flatnonzero(histories.movie_rows == row)
@@ -36,7 +32,7 @@ def movie_profile(index: OpenedIndex, lists: ListMaker, movie_id: str) -> MovieP
         mean_rating=mean,
         rating_counts=counts,
         reviews_by_year=dict(zip(years.astype(str).tolist(), numbers.tolist(), strict=True)),
-        variants=lists.other_variants(row),
+        variants=index.lists.other_variants(row),
         cold=bool(index.cold_movies[row]),
         card=card,
     )

@@ -129,16 +129,16 @@ def test_a_group_of_one_gets_the_list_of_that_one(engine: Engine, reviewers: lis
 def test_nobodys_scale_decides_for_a_group(engine: Engine, model: Model, reviewers: list[str]) -> None:
     """Scores of members are brought to mean 0 and spread 1 over the same movies."""
     sides = {reviewers[row]: model.reviewer(row) for row in (4, 50)}
-    group = Group(engine._lists, sides, "average")
-    compared = group.candidates(engine._lists.candidates.num_candidates)
+    group = Group(engine.index.lists, sides, "average")
+    compared = group.candidates(engine.index.lists.candidates.num_candidates)
     normalised = group._normalised([model.rescore(side, compared).score for side in sides.values()])
     np.testing.assert_allclose(normalised.mean(axis=1), 0, atol=1e-4)
     np.testing.assert_allclose(normalised.std(axis=1), 1, atol=1e-4)
     np.testing.assert_allclose(group.scores(compared).score, normalised.mean(axis=0), atol=1e-4)
-    worst = Group(engine._lists, sides, "least-misery").scores(compared).score
+    worst = Group(engine.index.lists, sides, "least-misery").scores(compared).score
     np.testing.assert_allclose(worst, normalised.min(axis=0), atol=1e-4)
     for row in (4, 50):
-        alone = Group(engine._lists, {reviewers[row]: model.reviewer(row)}, "average")
+        alone = Group(engine.index.lists, {reviewers[row]: model.reviewer(row)}, "average")
         assert len(alone.seen_rows) <= len(group.seen_rows)
 
 

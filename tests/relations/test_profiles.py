@@ -23,7 +23,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_movie_counts_its_reviews_by_rating(index: Path) -> None:
     engine = Engine.load(index)
-    histories = engine._index.model.histories
+    histories = engine.index.model.histories
     row = int(np.bincount(histories.movie_rows).argmax())
     found = engine.movie(movie_id(row))
     levels = histories.level_rows[histories.movie_rows == row]
@@ -35,7 +35,7 @@ def test_a_movie_counts_its_reviews_by_rating(index: Path) -> None:
 def test_a_reviewer_has_the_latest_reviews_first(index: Path) -> None:
     engine = Engine.load(index)
     found = engine.reviewer(reviewer_id(7), 3)
-    history = engine._index.model.histories.of(7)
+    history = engine.index.model.histories.of(7)
     assert [review.movie_id for review in found.history] == [
         movie_id(row) for row in history.movie_rows[::-1][:3]
     ]

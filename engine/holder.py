@@ -1,0 +1,99 @@
+"""Holds the opened build of an index, and switches to a newer build when asked to."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+from engine.artifact.reader import Artifact
+from engine.opened import OpenedIndex
+
+
+class IndexHolder:
+    """Holds one build of an index open; the methods of `Engine`, a subclass, answer questions from the build.
+
+    Args:
+        artifact: the opened files of one build; `load` opens the live build of an index directory.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        # Every method reads this attribute once, so that `reload` in another thread never mixes two builds.
+        self._index = _opened(artifact)
+        self._reloading = threading.Lock()
+
+    @classmethod
+    def load(cls, directory: Path | str, *, expect: str | None = None) -> Self:
+        """Opens the live build of an index; the live build is the build that answers questions.
+
+        Args:
+            directory: the directory of the index.
+            expect: the digest that the index must have, as `engine info` prints it. With `expect`, every file
+                of the index is read to compare the checksums; by default only those of small indexes are.
+
+        Raises:
+            ArtifactError: the directory holds no index, or the index is damaged or of another format version,
+                or has another digest than expected.
+        """
+        return cls(Artifact.open(directory, expect=expect))
+
+    @property
+    def index(self) -> OpenedIndex:
+        """Returns the opened parts of the index, such as the model, for questions that no method answers."""
+        return self._index
+
+    @property
+    def build(self) -> str:
+        """Returns the name of the opened build, such as build-20260102T030405-a1b2c3."""
+        return self._index.artifact.build_directory.name
+
+    @property
+    def is_current(self) -> bool:
+        """Tells whether the opened build is still the live build of the index directory.
+
+        Raises:
+            ArtifactError: the index directory cannot be read.
+        """
+        return self._index.artifact.is_live()
+
+    def reload(self, *, expect: str | None = None) -> bool:
+        """Switches this engine to the live build of its index directory; tells whether the build changed.
+
+        Other threads may ask meanwhile. A question that has begun is answered from the build before, and
+        every later question from the new build. If the new build cannot be opened, the engine continues with
+        the build before. `copy.copy(engine)` gives an engine that stays with the present build, for several
+        questions that must be answered from one build.
+
+        Args:
+            expect: the digest that the new build must have, as in `Engine.load`.
+
+        Raises:
+            ArtifactError: the index directory cannot be read, or the new build cannot be opened.
+        """
+        with self._reloading:
+            if self.is_current:
+                return False
+            self._index = _opened(Artifact.open(self._index.artifact.home, expect=expect))
+            return True
+
+    @property
+    def num_reviewers(self) -> int:
+        """Returns how many reviewers the index holds."""
+        return len(self._index.reviewers)
+
+    @property
+    def num_movies(self) -> int:
+        """Returns how many movies the index holds."""
+        return len(self._index.movies)
+
+    def info(self) -> dict[str, Any]:
+        """Returns the directory and the digest of the index, and the manifest of the opened build."""
+        artifact = self._index.artifact
+        return {"directory": str(artifact.directory), "digest": artifact.digest, **artifact.manifest}
+
+
+def _opened(artifact: Artifact) -> OpenedIndex:
+    """Opens the parts of a build that all top lists need, so that a damaged build is noticed at once."""
+    index = OpenedIndex(artifact)
+    _ = index.reviewers, index.lists
+    return index
