@@ -18,9 +18,11 @@ from engine.artifact.arrays import damage_of
 
 CARD_FIELDS = (
     "title",
+    "title_source",
     "category",
     "main_cat",
     "brand",
+    "description",
     "price",
     "year",
     "average_rating",
@@ -28,7 +30,11 @@ CARD_FIELDS = (
     "link",
     "links",
 )
-"""The fields of a card; a field whose value is unknown is None."""
+"""The fields of a card; a field whose value is unknown is None.
+
+If the metadata has no title that can be read, `title` holds the first words of the description, or else the
+brand and the category, and `title_source` is "description", "brand" or "category"; otherwise it is None.
+"""
 _NUMBERS = ("price", "year", "average_rating", "movie_count")
 _KINDS: dict[str, type | tuple[type, ...]] = {
     name: (int, float) if name in _NUMBERS else list if name == "links" else str for name in CARD_FIELDS

@@ -34,11 +34,17 @@ _LONGEST_ALIKE = 200
 """The number of characters that are compared; the time to compare grows with the square of this number."""
 _BEGINNING = f"left({{}}, {_LONGEST_ALIKE})"
 _PLAIN = "trim(regexp_replace(lower(strip_accents({})), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))"
+_NAME = "coalesce(title, left(description, 72))"
+"""The title of a movie, or the beginning of its description, by which answers name a movie without a title."""
 _TITLES = f"""
 with titles as (
-    select movie_row, title, {_PLAIN.format(f"left(title, {_LONGEST_TITLE})")} as plain, movie_count
+    select
+        movie_row,
+        {_NAME} as title,
+        {_PLAIN.format(f"left({_NAME}, {_LONGEST_TITLE})")} as plain,
+        movie_count
     from movies
-    where title is not null
+    where {_NAME} is not null
 )
 """
 _TITLES_WITH_WORDS = f"""{_TITLES}

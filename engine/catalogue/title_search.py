@@ -65,7 +65,7 @@ class TitleSearch:
             card = self._cards.card(row)
             match = TitleMatch(
                 movie_id=self._movies.id(row),
-                title=title,
+                title=card["title"] or title,
                 match=_kind(wanted.title, film.title, title),
                 year=card["year"],
                 movie_count=card["movie_count"],

@@ -103,9 +103,18 @@ create or replace temp macro plain_texts(parts) as list_filter(list_transform(li
     lambda part: without_blank_ends(part)),
     lambda part: part <> '');
 create or replace temp macro plain_text(raw) as plain_texts([raw])[1];
--- A title that is a piece of JavaScript or of a style sheet becomes null.
+-- A title may be a piece of a page. Its text counts, or else the text of an attribute that names what the page shows. A
+-- piece of JavaScript or of a style sheet has no title but in its element <title>.
+create or replace temp macro title_in_page(raw) as coalesce(
+    nullif(regexp_extract(raw, '(?is)<title[^>]*>([^<]+)</title', 1), ''),
+    nullif(regexp_extract(raw, '(?is)<(?:img|meta|a|span|input)\s[^>]*\b(?:alt|title|content)\s*=\s*"([^"<>]*\pL[^"<>]*)"', 1), '')
+);
 create or replace temp macro title_text(raw) as case
-    when not regexp_matches(raw, '^\s*var [A-Za-z_]+ ?=|\{[a-z-]+:') then plain_text(raw)
+    when not contains(raw, '<') and not contains(raw, '{') and not contains(raw, 'var ') then plain_text(raw)
+    else coalesce(
+        case when not regexp_matches(raw, '^\s*var [A-Za-z_]+ ?=|\{[a-z-]+:') then plain_text(raw) end,
+        plain_text(title_in_page(left(raw, 100_000)))
+    )
 end;
 create or replace temp macro texts_of(raw) as plain_texts(
     case json_type(raw)

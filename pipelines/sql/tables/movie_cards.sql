@@ -1,18 +1,68 @@
 -- One row per movie, ordered by movie_row: the columns to show in a recommendation list beside the movie's score.
-with final as (
+-- A movie without a title is named by the first sentence or words of its description, or by its brand and category;
+-- `title_source` says which, and is null for a title of the metadata.
+with texts as (
+    select
+        *,
+        nullif(trim(replace(left(description, 2000), chr(10), ' ')), '') as words,
+        list_last(string_split(coalesce(category, main_cat), ' | ')) as last_category
+    from movies
+),
+-- Amazon's ids are ten characters: a B and nine others, or the number of a book with its check digit.
+checked as (
+    select
+        movie_id,
+        regexp_full_match(movie_id, 'B[0-9A-Z]{9}') or (
+            regexp_full_match(movie_id, '[0-9]{9}[0-9X]')
+            and list_sum(list_transform(range(1, 11), lambda place:
+                (11 - place) * coalesce(try_cast(movie_id[place] as integer), 10))) % 11 = 0
+        ) as is_amazons
+    from movies
+),
+-- A few ids of another shop may look like Amazon's, so most ids must.
+shop as (
+    select avg(is_amazons::integer) >= 0.9 as is_amazon from checked
+),
+named as (
+    select
+        *,
+        case
+            when not regexp_matches(words, '\pL') then null
+            when length(words) <= 72 then words
+            else coalesce(
+                nullif(regexp_extract(words, '^(.{17,68}?\pL{3}[.!?])\s', 1), ''),
+                coalesce(nullif(regexp_extract(words, '^(.{20,71})\s', 1), ''), left(words, 71)) || '…'
+            )
+        end as first_words,
+        nullif(concat_ws(': ', brand, last_category), '') as brand_and_category
+    from texts
+),
+final as (
     select
         movie_row,
-        title,
+        coalesce(title, first_words, brand_and_category) as title,
+        case
+            when title is not null then null
+            when first_words is not null then 'description'
+            when brand is not null then 'brand'
+            when brand_and_category is not null then 'category'
+        end as title_source,
         category,
         main_cat,
         brand,
+        case
+            when length(words) <= 300 then words
+            else coalesce(nullif(regexp_extract(words, '^(.{150,299})\s', 1), ''), left(words, 299)) || '…'
+        end as description,
         case when isfinite(price::double) then price::double end as price,
         year,
         case when isfinite(average_rating::double) then average_rating::double end as average_rating,
         movie_count,
-        links[1] as link,
+        case when is_amazon and is_amazons then 'https://www.amazon.com/dp/' || movie_id else links[1] end as link,
         links
-    from movies
+    from named
+    join checked using (movie_id)
+    cross join shop
 )
 select * exclude (movie_row) from final
 order by movie_row
