@@ -320,14 +320,18 @@ class ReviewerProfile(Answer):
         mean_rating: the mean of the reviewer's ratings, in stars; None if the data has no ratings.
         rating_counts: the number of the reviewer's reviews by rating level as text; None if the data has no
             ratings.
+        reviews_by_year: the number of the reviewer's reviews by year; empty if the data has no times.
         history: the reviewer's latest reviews, the latest first.
+        similar: the reviewers who are most similar to the reviewer, most similar first.
     """
 
     reviewer_id: str
     num_reviews: int
     mean_rating: float | None
     rating_counts: Mapping[str, int] | None
+    reviews_by_year: Mapping[str, int]
     history: tuple[ReviewedMovie, ...]
+    similar: tuple[SimilarReviewer, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the profile as a dictionary for JSON; each review includes the movie's catalogue entry."""
@@ -350,6 +354,7 @@ class MovieProfile(Answer):
         cold: whether the index knows the movie only by its metadata, because training used no review of the
             movie.
         card: the catalogue's entries for the movie, such as category, price and link.
+        similar: the movies that are most similar to the movie, most similar first.
     """
 
     movie_id: str
@@ -361,6 +366,11 @@ class MovieProfile(Answer):
     variants: tuple[OtherVariant, ...]
     cold: bool
     card: Mapping[str, Any]
+    similar: tuple[SimilarMovie, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the profile as a dictionary for JSON; each similar movie includes its catalogue entry."""
+        return super().to_dict() | {"similar": [movie.to_dict() for movie in self.similar]}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,17 +51,17 @@ class Engine(IndexHolder):
         return title
 
     def movie(self, movie_id: str) -> MovieProfile:
-        """Describes a movie: catalogue entry, number of reviews by rating and by year, and variants.
+        """Describes a movie: catalogue entry, reviews by rating and by year, variants, and similar movies.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
         """
         from engine.relations.profiles import movie_profile
 
-        return movie_profile(self._index, movie_id)
+        return movie_profile(self._index, movie_id, self.similar(movie_id, 5))
 
     def reviewer(self, reviewer_id: str, k: int = 10) -> ReviewerProfile:
-        """Describes a reviewer: the number of reviews by rating, and the k latest reviews.
+        """Describes a reviewer: reviews by rating and by year, the k latest reviews, and similar reviewers.
 
         Raises:
             UnknownIdError: the index does not hold the reviewer.
@@ -70,7 +70,7 @@ class Engine(IndexHolder):
         from engine.relations.profiles import reviewer_profile
 
         check_k(k)
-        return reviewer_profile(self._index, reviewer_id, k)
+        return reviewer_profile(self._index, reviewer_id, k, self.similar_reviewers(reviewer_id, 5))
 
     def recommend(
         self, reviewer_id: str, k: int = 10, *, fallback: str = "error", **options: Unpack[ListArguments]

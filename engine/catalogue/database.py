@@ -35,7 +35,7 @@ _LONGEST_ALIKE = 200
 _BEGINNING = f"left({{}}, {_LONGEST_ALIKE})"
 _PLAIN = "trim(regexp_replace(lower(strip_accents({})), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))"
 _NAME = "coalesce(title, left(description, 72))"
-"""The title of a movie, or the beginning of its description, by which answers name a movie without a title."""
+"""The title of a movie, or the beginning of its description, which names a movie without a title."""
 _TITLES = f"""
 with titles as (
     select

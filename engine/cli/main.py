@@ -8,6 +8,7 @@ large libraries when the command runs.
 
 from __future__ import annotations
 
+import difflib
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ import click
 
 from engine.cli.start import ending, listening, signal_received, start
 from engine.cli.terminal import prepare_streams, say, say_error
-from engine.errors import EngineError
+from engine.errors import EngineError, shown
 
 _COMMANDS = {
     "add-movies": "engine.cli.commands.indexing.add:add_movies",
@@ -74,6 +75,17 @@ class LazyGroup(click.Group):
             module, _, function = self._places[cmd_name].partition(":")
             self.add_command(getattr(import_module(module), function), cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Returns the command that the arguments name; an error about an unknown name names a similar one."""
+        name = args[0]
+        if not name.startswith("-") and name not in self.list_commands(ctx):
+            close = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            advice = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {shown(name)}.{advice}")
+        return super().resolve_command(ctx, args)
 
     def main(self, args: Sequence[str] | None = None, **settings: Any) -> Any:  # type: ignore[override]
         """Runs the command line as click does, and prints every error and signal as one sentence."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
+from engine.cli.listing import FORMATS, read_columns
 from engine.cli.output import log_more
-from engine.errors import shown
-from engine.questions.options import read_k
+from engine.errors import ConfigError, shown
+from engine.questions.options import check_k
 
 DEFAULT_INDEX = "movie-index"
 PATH = click.Path(path_type=Path)
@@ -25,6 +27,36 @@ def count(given: str | int) -> int:
     if text.isdecimal() and len(text) < 20 and 1 <= int(text) <= 1_000_000_000:
         return int(text)
     raise ValueError(f"{shown(text)} is not a whole number from 1 to 1,000,000,000.")
+
+
+def _read_k(text: str | int) -> int:
+    """Reads the length of a list.
+
+    Raises:
+        ValueError: the text is not a whole number from 1 to the longest length of a list.
+    """
+    try:
+        k = int(text)
+    except ValueError as error:
+        raise ValueError(f"{shown(text)} is not a whole number.") from error
+    try:
+        check_k(k, "-k")
+    except ConfigError as error:
+        raise ValueError(f"{error}.") from error
+    return k
+
+
+def _read_format(context: click.Context, _option: click.Parameter, format: str | None) -> str:
+    """Reads the format of an answer from --format or --json; the format is a table by default."""
+    if context.meta.get("json"):
+        if format not in (None, "json"):
+            raise click.UsageError(f"Give --json or --format {format}, but not both.")
+        return "json"
+    return format or "table"
+
+
+def _note_json(context: click.Context, _option: click.Parameter, as_json: bool) -> None:
+    context.meta["json"] = as_json
 
 
 option = partial(click.Option, show_default=True)
@@ -45,7 +77,23 @@ JSON = flag(["--json", "as_json"], help="Print JSON instead of text for people."
 VERBOSE = flag(
     ["-v", "--verbose"], expose_value=False, callback=log_more, help="Say on stderr what is being done."
 )
-K = option(["-k"], type=read_k, default=10, metavar="N", help="List this many.")
+FORMAT = (
+    click.Option(
+        ["--format"],
+        type=click.Choice(FORMATS),
+        callback=_read_format,
+        help="Print the answer in this format; a table by default.",
+    ),
+    flag(
+        ["--json"], expose_value=False, is_eager=True, callback=_note_json, help="The same as --format json."
+    ),
+)
+"""The options of commands that answer from an index, which get the argument `format`."""
+CARD = flag(
+    ["--card", "cards"],
+    help="Print a card for each movie: title, stars, average rating, category, price, description and link.",
+)
+K = option(["-k"], type=_read_k, default=10, metavar="N", help="List this many.")
 TITLE = option(
     ["--title"],
     metavar="TEXT",
@@ -70,3 +118,21 @@ BECAUSE = option(
     default=True,
     help="Say which movies of the reviewer's history speak for each entry.",
 )
+
+
+def columns_of(answer: str) -> click.Option:
+    """Returns the option --columns for a list of answers of a class in `engine.answers`."""
+
+    def read(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, Any] | None:
+        if text is None:
+            return None
+        from engine import answers
+
+        return read_columns(text, getattr(answers, answer))
+
+    return click.Option(
+        ["--columns"],
+        callback=read,
+        metavar="NAMES",
+        help="Show these columns, such as title,price,average_rating.",
+    )

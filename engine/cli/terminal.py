@@ -31,7 +31,7 @@ def visible(text: str) -> str:
     >>> print(visible("\x1b[31mred \u202e"))
     \x1b[31mred \u202e
     """
-    return _replace_hidden(text, lambda letter: repr(letter)[1:-1])
+    return _replace_hidden(text, _escaped)
 
 
 def on_one_line(text: str) -> str:
@@ -44,7 +44,7 @@ def on_one_line(text: str) -> str:
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Prints a text and a line break on stdout, or on stderr if `err` is true.
+    """Prints a text and a line break on stdout, or on stderr if `err` is true; tabs stay.
 
     Nothing happens if stderr cannot be written, because nobody could be told.
 
@@ -56,7 +56,7 @@ def say(text: str = "", *, err: bool = False) -> None:
     try:
         if stream is None:
             raise OSError(errno.EBADF, "it is closed")
-        click.echo(visible(text), file=stream)
+        click.echo(_replace_hidden(text, _escaped, kept="\n\t"), file=stream)
     except OSError as error:
         if err:
             return
@@ -67,10 +67,13 @@ def say(text: str = "", *, err: bool = False) -> None:
         raise click.ClickException(f"The answer cannot be printed on stdout: {error.strerror}.") from error
 
 
-def print_json(value: Any) -> None:
-    """Prints a value as JSON, with letters beyond ASCII escaped unless the encoding of stdout is a UTF."""
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Prints a value as JSON, with letters beyond ASCII escaped unless the encoding of stdout is a UTF.
+
+    The JSON takes several lines, indented by `indent` spaces, or one line if `indent` is None.
+    """
     plain = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
-    text = json.dumps(value, ensure_ascii=not plain, indent=2, default=str)
+    text = json.dumps(value, ensure_ascii=not plain, indent=indent, default=str)
     say(_replace_hidden(text, _escaped_in_json))
 
 
@@ -116,8 +119,12 @@ def _discard(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _replace_hidden(text: str, written: Callable[[str], str]) -> str:
-    hidden = {letter for letter in set(text) if letter != "\n" and not letter.isprintable()}
+def _escaped(letter: str) -> str:
+    return repr(letter)[1:-1]
+
+
+def _replace_hidden(text: str, written: Callable[[str], str], kept: str = "\n") -> str:
+    hidden = {letter for letter in set(text) if letter not in kept and not letter.isprintable()}
     return text.translate({ord(letter): written(letter) for letter in hidden}) if hidden else text
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.listing import is_for_people
 from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say
 from engine.responses import title_matches
 
@@ -18,10 +19,10 @@ _MOST_CHOICES = 20
 """The largest number of movies from which the user is asked to choose."""
 
 
-def movie_id_of(engine: Engine, movie_id: str | None, title: str | None, as_json: bool) -> str:
+def movie_id_of(engine: Engine, movie_id: str | None, title: str | None, format: str) -> str:
     """Returns the id of the movie that was asked for, by id or by a piece of the title.
 
-    If several titles match, the user is asked which movie is meant; with --json the matches are printed.
+    If several titles match, the user is asked which movie is meant. The format json prints the matches.
 
     Raises:
         UsageError: both the id and the title were given, or neither.
@@ -29,19 +30,19 @@ def movie_id_of(engine: Engine, movie_id: str | None, title: str | None, as_json
     """
     if (movie_id is None) == (title is None):
         raise click.UsageError("Give either the id of a movie or --title with a piece of its title.")
-    return _by_title(engine, title or "", as_json) if movie_id is None else movie_id
+    return _by_title(engine, title or "", format) if movie_id is None else movie_id
 
 
-def _by_title(engine: Engine, text: str, as_json: bool) -> str:
+def _by_title(engine: Engine, text: str, format: str) -> str:
     """Returns the id of the movie that a piece of a title names; asks the user if several titles match."""
     from engine.errors import TitleError
 
     try:
         return engine.find_movie(text).movie_id
     except TitleError as error:
-        if as_json:
+        if format == "json":
             print_json(title_matches(text, error.matches))
-        if as_json or not error.matches or not sys.stdin.isatty():
+        if not is_for_people(format) or not error.matches or not sys.stdin.isatty():
             raise
         return _ask(text, error.matches)
 

@@ -136,18 +136,3 @@ def check_k(k: int, name: str = "k") -> None:
     else:
         return
     raise ConfigError(f"{name} must be {wrong} but is {shown(k)}; it says how many results are wanted")
-
-
-def read_k(text: str) -> int:
-    """Reads the length of a list from the option -k.
-
-    Raises:
-        ConfigError: the number is less than 1.
-        ValueError: the text is not a whole number.
-    """
-    try:
-        k = int(text)
-    except ValueError as error:
-        raise ValueError(f"{shown(text)} is not a whole number.") from error
-    check_k(k, "-k")
-    return k

@@ -9,37 +9,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.answers import MovieProfile, ReviewedMovie, ReviewerProfile
+from engine.answers import MovieProfile, ReviewedMovie, ReviewerProfile, SimilarMovie, SimilarReviewer
 from engine.arrays import Rows
 
 if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 
-def movie_profile(index: OpenedIndex, movie_id: str) -> MovieProfile:
-    """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id."""
+def movie_profile(index: OpenedIndex, movie_id: str, similar: Sequence[SimilarMovie]) -> MovieProfile:
+    """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id.
+
+    The argument `similar` holds the movies that the description names as the most similar ones.
+    """
     row = index.movie_row(movie_id)
     histories = index.model.histories
     reviews = np.flatnonzero(histories.movie_rows == row)
     counts, mean = _ratings(index, histories.level_rows[reviews])
     card = index.cards.card(row)
-    times = index.history_times[reviews]
-    years, numbers = np.unique(times[times > 0].astype("datetime64[s]").astype("M8[Y]"), return_counts=True)
     return MovieProfile(
         movie_id=movie_id,
         title=card["title"],
         num_reviews=len(reviews),
         mean_rating=mean,
         rating_counts=counts,
-        reviews_by_year=dict(zip(years.astype(str).tolist(), numbers.tolist(), strict=True)),
+        reviews_by_year=_by_year(index.history_times[reviews]),
         variants=index.lists.other_variants(row),
         cold=bool(index.cold_movies[row]),
         card=card,
+        similar=tuple(similar),
     )
 
 
-def reviewer_profile(index: OpenedIndex, reviewer_id: str, most: int) -> ReviewerProfile:
-    """Describes a reviewer and up to `most` latest reviews; raises UnknownIdError for an unknown id."""
+def reviewer_profile(
+    index: OpenedIndex, reviewer_id: str, most: int, similar: Sequence[SimilarReviewer]
+) -> ReviewerProfile:
+    """Describes a reviewer and up to `most` latest reviews; raises UnknownIdError for an unknown id.
+
+    The argument `similar` holds the reviewers whom the description names as the most similar ones.
+    """
     row = index.reviewer_row(reviewer_id)
     histories = index.model.histories
     begin, end = int(histories.offsets[row]), int(histories.offsets[row + 1])
@@ -50,7 +57,9 @@ def reviewer_profile(index: OpenedIndex, reviewer_id: str, most: int) -> Reviewe
         num_reviews=end - begin,
         mean_rating=mean,
         rating_counts=counts,
+        reviews_by_year=_by_year(index.history_times[begin:end]),
         history=tuple(_review(index, place) for place in latest),
+        similar=tuple(similar),
     )
 
 
@@ -80,6 +89,12 @@ def _review(index: OpenedIndex, place: int) -> ReviewedMovie:
         day=datetime.fromtimestamp(time, UTC).date().isoformat() if time > 0 else None,
         card=card,
     )
+
+
+def _by_year(times: NDArray[np.integer]) -> Mapping[str, int]:
+    """Counts unix times by year in UTC; a time of 0 is unknown and is left out."""
+    years, numbers = np.unique(times[times > 0].astype("datetime64[s]").astype("M8[Y]"), return_counts=True)
+    return dict(zip(years.astype(str).tolist(), numbers.tolist(), strict=True))
 
 
 def _ratings(

@@ -256,6 +256,7 @@ class MovieAnswer(BaseModel):
     rating_counts: dict[str, int] | None
     reviews_by_year: dict[str, int]
     cold: bool
+    similar: list[dict[str, Any]]
 
 
 class ReviewerAnswer(BaseModel):
@@ -265,7 +266,9 @@ class ReviewerAnswer(BaseModel):
     num_reviews: int
     mean_rating: float | None
     rating_counts: dict[str, int] | None
+    reviews_by_year: dict[str, int]
     history: list[dict[str, Any]]
+    similar: list[dict[str, Any]]
 
 
 class MatchesAnswer(BaseModel):

@@ -131,8 +131,6 @@ def test_the_index_comes_from_the_option_then_the_environment_then_the_working_d
     [
         (["recommend", "reviewer", "nobody"], "did you mean 'somebody'?"),
         (["recommend", "reviewer", "R1", "--where", "prise < 1"], "Error: no column of that name\n"),
-        (["recommend", "reviewer", "R1", "-k", "0"], "-k must be at least 1 but is 0"),
-        (["similar", "movie", "M1", "-k", "-3"], "-k must be at least 1 but is -3"),
         (["info", "--index", "absent"], "There is no index at absent; build one with: engine build-index"),
         (["build-index", "x.json", "--set", "sed=1"], "did you mean 'seed'"),
         (["build-index", "x.json", "--threads", "-1"], "at least 0"),

@@ -178,7 +178,7 @@ def test_a_question_about_nothing_or_about_two_things_is_wrong_usage(words: tupl
 @pytest.mark.parametrize("words", [("recommend", "movie", "M1"), ("similar", "reviewer", "R1")])
 def test_k_is_at_least_one(words: tuple[str, ...]) -> None:
     result = run(*words, "-k", "0")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "at least 1" in result.stderr
 
 

@@ -1,4 +1,4 @@
-from engine.cli.output import cell_text, display_width, format_table
+from engine.cli.tables import cell_text, display_width, format_table
 
 
 def test_numbers_stand_to_the_right_and_text_to_the_left() -> None:
@@ -42,3 +42,27 @@ def test_values_read_as_people_write_them() -> None:
         "0.5000",
         "12,346",
     ]
+
+
+def test_a_table_that_is_too_wide_goes_on_below_with_its_first_column() -> None:
+    headings = ["model", *(f"metric {number}" for number in range(12))]
+    rows = [["ncf", *(float(number) for number in range(12))], ["ease", *(0.5 for _ in range(12))]]
+    text = format_table(headings, rows, width=60)
+    parts = [part.splitlines() for part in text.split("\n\n")]
+    assert len(parts) > 1
+    assert max(map(len, text.splitlines())) <= 60
+    assert [line[0].split()[0] for line in parts] == ["model"] * len(parts)
+    assert " ".join(line[1].removeprefix("ncf") for line in parts).split() == [f"{n:.4f}" for n in range(12)]
+
+
+def test_numbers_and_ids_are_never_cut() -> None:
+    text = format_table(
+        ["movie", "title", "score"], [["B000000016", "A long title of a film", 0.12345]], width=25
+    )
+    assert "B000000016" in text
+    assert "0.1235" in text
+
+
+def test_of_several_titles_in_a_cell_whole_ones_are_shown() -> None:
+    text = format_table(["because of"], [[("The Matrix", "Interstellar", "Gattaca")]], width=30)
+    assert text.splitlines()[1] == "The Matrix, Interstellar"

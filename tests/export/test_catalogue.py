@@ -1,4 +1,4 @@
-"""The cards of movies: what names a movie without a title, how much of a description is shown, and the link."""
+"""The cards of movies: what names a movie without a title, the first words of a description, and the link."""
 
 import duckdb
 import pytest
@@ -8,8 +8,8 @@ from pipelines.work.database import run
 
 LONG = "Bound by honour, " + "a family crosses the plains and the years " * 12
 COLUMNS = (
-    "movie_id varchar, title varchar, description varchar, brand varchar, category varchar, main_cat varchar, "
-    "links varchar[]"
+    "movie_id varchar, title varchar, description varchar, brand varchar, category varchar, "
+    "main_cat varchar, links varchar[]"
 )
 
 
@@ -33,7 +33,11 @@ def cards(rows: list[dict]) -> list[dict]:
     ("known", "title", "source"),
     [
         ({"title": "Laura (1944)", "description": "A film noir.", "brand": "Fox"}, "Laura (1944)", None),
-        ({"description": "Allure is the beauty expert. " + LONG}, "Allure is the beauty expert.", "description"),
+        (
+            {"description": "Allure is the beauty expert. " + LONG},
+            "Allure is the beauty expert.",
+            "description",
+        ),
         ({"description": "Dr. No. " + LONG}, None, "description"),
         ({"description": LONG}, None, "description"),
         ({"description": "A quiet year"}, "A quiet year", "description"),
@@ -50,7 +54,8 @@ def test_a_movie_without_a_title_is_named_by_what_is_known_of_it(known, title, s
     assert card["title_source"] == source
     if title is None and source == "description":
         shown = card["title"].removesuffix("…")
-        assert 20 <= len(shown) <= 71 and card["title"].endswith("…")
+        assert 20 <= len(shown) <= 71
+        assert card["title"].endswith("…")
         assert known["description"].startswith(shown)
         assert known["description"][len(shown)] == " "
     else:
@@ -59,7 +64,8 @@ def test_a_movie_without_a_title_is_named_by_what_is_known_of_it(known, title, s
 
 def test_a_card_holds_the_first_words_of_a_description():
     long, short = cards([{"description": LONG}, {"description": "Two\nlines"}])
-    assert len(long["description"]) <= 300 and long["description"].endswith("…")
+    assert len(long["description"]) <= 300
+    assert long["description"].endswith("…")
     assert LONG.startswith(long["description"].removesuffix("…"))
     assert short["description"] == "Two lines"
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.options import INDEX, JSON, VERBOSE
-from engine.cli.output import print_table
-from engine.cli.terminal import print_json
+from engine.cli.listing import Columns, print_list
+from engine.cli.options import FORMAT, INDEX, TITLE, VERBOSE, columns_of
+from engine.cli.title_option import movie_id_of
 from engine.responses import predictions
 
 if TYPE_CHECKING:
@@ -19,11 +20,18 @@ if TYPE_CHECKING:
 @click.command(
     params=[
         click.Argument(["reviewer_id"]),
-        click.Argument(["movie_ids"], nargs=-1, required=True, metavar="MOVIE_ID..."),
-        *(INDEX, JSON, VERBOSE),
+        click.Argument(["movie_ids"], nargs=-1, metavar="MOVIE_ID..."),
+        *(TITLE, INDEX, columns_of("MoviePrediction"), *FORMAT, VERBOSE),
     ]
 )
-def predict(reviewer_id: str, movie_ids: tuple[str, ...], index: Path, as_json: bool) -> None:
+def predict(
+    reviewer_id: str,
+    movie_ids: tuple[str, ...],
+    title: str | None,
+    index: Path,
+    columns: Columns | None,
+    format: str,
+) -> None:
     """Predict a reviewer's ratings of movies: mean, median, interval, and the chance of each rating.
 
     The reviewer's rating of a movie lies within the printed interval with a chance of at least 80 per cent. A
@@ -33,22 +41,31 @@ def predict(reviewer_id: str, movie_ids: tuple[str, ...], index: Path, as_json: 
     from engine.recommender import Engine
 
     engine = Engine.load(index)
+    if title is not None or not movie_ids:
+        movie_ids = (*movie_ids, movie_id_of(engine, None, title, format))
     found = engine.predictions(reviewer_id, engine.known_movies(movie_ids))
-    if as_json:
-        print_json(predictions(reviewer_id, found))
-    else:
-        levels = [f"{float(level):g}" for level in found[0].rating_probabilities]
-        if levels == ["0", "1"]:
-            # On the scale of 0 and 1, which stands for counts too, the chance of a like says everything.
-            rows = [[movie.movie_id, movie.title, f"{movie.like_probability:.0%}"] for movie in found]
-            print_table(["movie", "title", "like"], rows)
-            return
-        headings = ["movie", "title", "mean", "median", "interval", "like", *levels]
-        print_table(headings, [_cells(movie) for movie in found])
+    print_list(found, _usual(found[0]), format, predictions(reviewer_id, found), chosen=columns)
 
 
-def _cells(movie: MoviePrediction) -> list[str | None]:
+def _usual(first: MoviePrediction) -> Columns:
+    levels = list(first.rating_probabilities)
+    columns: Columns = {"movie": "movie_id", "title": "title"}
+    if [float(level) for level in levels] == [0, 1]:
+        # On the scale of 0 and 1, which stands for counts too, the chance of a like says everything.
+        return {**columns, "like": "like_probability"}
+    columns = {**columns, "mean": _mean, "median": "median_rating", "interval": _interval}
+    columns = {**columns, "like": "like_probability"}
+    return {**columns, **{f"{float(level):g}": _chance_of(level) for level in levels}}
+
+
+def _mean(movie: MoviePrediction) -> str:
+    return f"{movie.predicted_rating:.2f}"
+
+
+def _interval(movie: MoviePrediction) -> str:
     low, high = movie.interval
-    stars = f"{movie.predicted_rating:.2f}", f"{movie.median_rating:g}", f"{low:g} to {high:g}"
-    chances = movie.like_probability, *movie.rating_probabilities.values()
-    return [movie.movie_id, movie.title, *stars, *(f"{chance:.0%}" for chance in chances)]
+    return f"{low:g} to {high:g}"
+
+
+def _chance_of(level: str) -> Callable[[MoviePrediction], str]:
+    return lambda movie: f"{movie.rating_probabilities[level]:.0%}"

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from engine.cli.listing import Columns, is_for_people, judgement, print_list
 from engine.cli.options import (
     ALL_VARIANTS,
     BECAUSE,
+    CARD,
+    FORMAT,
     INDEX,
     JSON,
     NO_COLD,
     PATH,
+    TITLE,
     VERBOSE,
     WHERE,
     K,
+    columns_of,
     count,
     flag,
     option,
 )
-from engine.cli.output import print_recommendations, print_reviewers, say_if_short, say_variety, start_logging
+from engine.cli.output import say_if_short, say_variety, start_logging
 from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say
-from engine.responses import audience, list_of_group, list_of_ratings, list_of_reviewer
+from engine.cli.title_option import movie_id_of
+from engine.responses import Response, audience, list_of_group, list_of_ratings, list_of_reviewer
 
 if TYPE_CHECKING:
     from engine.answers import TopList
@@ -88,6 +94,21 @@ LIST_OPTIONS = (
     BECAUSE,
 )
 """The options of commands that make top lists; each option has the name of a field of `ListArguments`."""
+SHOWING = (columns_of("Recommendation"), CARD, *FORMAT, VERBOSE)
+"""The options that say how a top list is printed."""
+
+
+class Showing(NamedTuple):
+    """Says how a top list is printed, as the options of `SHOWING` say."""
+
+    columns: Columns | None
+    cards: bool
+    format: str
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> Showing:
+        """Removes the options of printing from the options of a command, and returns the removed options."""
+        return cls(*(options.pop(name) for name in cls._fields))
 
 
 @click.group()
@@ -105,10 +126,10 @@ def recommend() -> None:
             metavar="error|popular",
             help="Fail for an unknown reviewer, or list what is popular these days.",
         ),
-        *(JSON, VERBOSE),
+        *SHOWING,
     ]
 )
-def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool, **options: Any) -> None:
+def reviewer(reviewer_id: str, index: Path, k: int, **options: Any) -> None:
     """List the movies that suit a reviewer best, most suitable first.
 
     The list shows the rating that is predicted for each movie, and the chance that the reviewer likes the
@@ -116,14 +137,12 @@ def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool, **options: An
     """
     from engine.recommender import Engine
 
+    showing = Showing.taken_from(options)
     items = Engine.load(index).recommend(reviewer_id, k, **options)
     if items.fallback is not None:
         unknown = f"The index does not know reviewer {reviewer_id!r}"
         say(f"{unknown}; these are the movies that are popular these days.", err=True)
-    if as_json:
-        print_json(list_of_reviewer(reviewer_id, k, items))
-    else:
-        _print(items, k)
+    _print(items, k, list_of_reviewer(reviewer_id, k, items), showing)
 
 
 @recommend.command(
@@ -135,12 +154,10 @@ def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool, **options: An
             metavar="FILE",
             help="Read ratings from a file first, oldest first: lines movie_id,rating or MOVIE=RATING.",
         ),
-        *(INDEX, K, *LIST_OPTIONS, JSON, VERBOSE),
+        *(INDEX, K, *LIST_OPTIONS, *SHOWING),
     ]
 )
-def ratings(
-    movies: tuple[str, ...], from_file: Path | None, index: Path, k: int, as_json: bool, **options: Any
-) -> None:
+def ratings(movies: tuple[str, ...], from_file: Path | None, index: Path, k: int, **options: Any) -> None:
     """List the movies that suit a newcomer best, from the newcomer's ratings alone.
 
     Give the oldest rating first; if a movie is given twice, the later rating counts. If the index was built
@@ -149,14 +166,12 @@ def ratings(
     from engine.questions.ratings import join_ratings, parse_pairs, read_ratings
     from engine.recommender import Engine
 
+    showing = Showing.taken_from(options)
     given = join_ratings({} if from_file is None else read_ratings(from_file), parse_pairs(movies))
     engine = Engine.load(index)
     items = engine.recommend_for(given, k, **options)
-    if as_json:
-        unknown = [movie_id for movie_id in given if not engine.holds_movie(movie_id)]
-        print_json(list_of_ratings(given, unknown, k, items))
-    else:
-        _print(items, k)
+    unknown = [movie_id for movie_id in given if not engine.holds_movie(movie_id)]
+    _print(items, k, list_of_ratings(given, unknown, k, items), showing)
 
 
 @recommend.command(
@@ -168,12 +183,10 @@ def ratings(
             metavar="average|least-misery",
             help="Score a movie by the mean of the members' scores, or by the lowest of them.",
         ),
-        *(INDEX, K, *LIST_OPTIONS, JSON, VERBOSE),
+        *(INDEX, K, *LIST_OPTIONS, *SHOWING),
     ]
 )
-def group(
-    reviewer_ids: tuple[str, ...], strategy: str, index: Path, k: int, as_json: bool, **options: Any
-) -> None:
+def group(reviewer_ids: tuple[str, ...], strategy: str, index: Path, k: int, **options: Any) -> None:
     """List the movies that suit several reviewers together, such as a household.
 
     A movie that any reviewer of the group has reviewed counts as seen. Each reviewer's scores are normalised
@@ -181,21 +194,37 @@ def group(
     """
     from engine.recommender import Engine
 
+    showing = Showing.taken_from(options)
     items = Engine.load(index).recommend_group(reviewer_ids, k, strategy=strategy, **options)
-    if as_json:
-        print_json(list_of_group(reviewer_ids, strategy, k, items))
-    else:
-        _print(items, k)
+    _print(items, k, list_of_group(reviewer_ids, strategy, k, items), showing)
 
 
-def _print(items: TopList, k: int) -> None:
-    print_recommendations(items)
-    say_variety(items.variety)
-    say_if_short(len(items), k)
+def _print(items: TopList, k: int, response: Response, showing: Showing) -> None:
+    usual: Columns = {"#": "rank", "movie": "movie_id", "title": "title", **judgement(items)}
+    if any(movie.variants is not None for movie in items):
+        usual = {**usual, "variants": "variants"}
+    print_list(items, usual, showing.format, response, chosen=showing.columns, cards=showing.cards)
+    if is_for_people(showing.format):
+        say_variety(items.variety)
+        say_if_short(len(items), k)
 
 
-@recommend.command(name="movie", params=[click.Argument(["movie_id"]), INDEX, K, BECAUSE, JSON, VERBOSE])
-def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: bool) -> None:
+@recommend.command(
+    name="movie",
+    params=[
+        click.Argument(["movie_id"], required=False),
+        *(TITLE, INDEX, K, BECAUSE, columns_of("LikelyReviewer"), *FORMAT, VERBOSE),
+    ],
+)
+def recommend_movie(
+    movie_id: str | None,
+    title: str | None,
+    index: Path,
+    k: int,
+    because: bool,
+    columns: Columns | None,
+    format: str,
+) -> None:
     """List the reviewers who are most likely to review and like a movie, most likely first.
 
     Reviewers who have reviewed the movie are left out. Reviewers are ordered by the movie's score for each
@@ -204,13 +233,14 @@ def recommend_movie(movie_id: str, index: Path, k: int, because: bool, as_json: 
     from engine.recommender import Engine
 
     engine = Engine.load(index)
+    movie_id = movie_id_of(engine, movie_id, title, format)
     found = engine.reviewers_for(movie_id, k, because=because)
-    title = engine.title(movie_id)
-    if as_json:
-        print_json(audience(movie_id, title, k, found))
-    else:
-        say(on_one_line(f"To tell about {(title or movie_id)[:MOST_SHOWN]}:"), err=True)
-        print_reviewers(found)
+    whole_title = engine.title(movie_id)
+    if is_for_people(format):
+        say(on_one_line(f"To tell about {(whole_title or movie_id)[:MOST_SHOWN]}:"), err=True)
+    usual: Columns = {"#": "rank", "reviewer": "reviewer_id", **judgement(found)}
+    print_list(found, usual, format, audience(movie_id, whole_title, k, found), chosen=columns)
+    if is_for_people(format):
         say_if_short(len(found), k, "reviewer")
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from engine.cli.options import INDEX, JSON, TITLE, VERBOSE, K
-from engine.cli.output import print_answers, print_fields, print_table
-from engine.cli.terminal import print_json, say
+from engine.cli.listing import Columns, is_for_people, print_list, print_records
+from engine.cli.options import FORMAT, INDEX, TITLE, VERBOSE, K, columns_of
+from engine.cli.tables import format_markdown, format_table, screen_width
+from engine.cli.terminal import on_one_line, say
 from engine.cli.title_option import movie_id_of
 from engine.responses import profile
 
-if TYPE_CHECKING:
-    from engine.answers import ReviewedMovie
-
-_NOT_SHOWN = ("title", "links", "movie_count", "average_rating")
-"""Entries of a card that other lines show already, or that fill a screen."""
+_CARD = ("category", "main_cat", "brand", "description", "price", "year", "link")
+"""The entries of a movie's card that are shown."""
 _BAR = 30
 """The length of the longest bar of a histogram, in characters."""
+_LONGEST = 100_000
+"""The largest number of characters of a text that are shown."""
 
 
 @click.group()
@@ -28,45 +29,63 @@ def show() -> None:
     """Show what an index holds of a movie or of a reviewer."""
 
 
-@show.command(params=[click.Argument(["movie_id"], required=False), TITLE, INDEX, JSON, VERBOSE])
-def movie(movie_id: str | None, title: str | None, index: Path, as_json: bool) -> None:
-    """Show a movie: title, category, price and link, and its reviews by rating and by year."""
+@show.command(params=[click.Argument(["movie_id"], required=False), TITLE, INDEX, *FORMAT, VERBOSE])
+def movie(movie_id: str | None, title: str | None, index: Path, format: str) -> None:
+    """Show a movie: its card, its reviews by rating and by year, and the movies most similar to it."""
     from engine.recommender import Engine
 
     engine = Engine.load(index)
-    found = engine.movie(movie_id_of(engine, movie_id, title, as_json))
-    if as_json:
-        print_json(profile(found))
+    found = engine.movie(movie_id_of(engine, movie_id, title, format))
+    if not is_for_people(format):
+        print_records([profile(found)], format, profile(found))
         return
-    card = {name: value for name, value in found.card.items() if name not in _NOT_SHOWN}
-    print_fields({"movie": found.movie_id, "title": found.title, **card, "reviews": found.num_reviews})
-    _print_counts("stars", found.rating_counts, found.mean_rating)
-    _print_counts("year", found.reviews_by_year, None)
+    card = {name: found.card[name] for name in _CARD}
+    _print_facts({"movie": found.movie_id, "title": found.title, **card, "reviews": found.num_reviews})
+    _print_counts("stars", found.rating_counts, found.mean_rating, format)
+    _print_counts("year", found.reviews_by_year, None, format)
+    columns: Columns = {"movie": "movie_id", "title": "title"}
     if found.variants:
-        say()
-        print_answers(found.variants, {"variant": "movie_id", "title": "title", "format": "format"})
+        say("\nThe same film:")
+        print_list(found.variants, {**columns, "format": "format"}, format, {})
+    if found.similar:
+        say("\nSimilar movies:")
+        print_list(found.similar, {**columns, "similarity": "similarity"}, format, {})
 
 
-@show.command(params=[click.Argument(["reviewer_id"]), INDEX, K, JSON, VERBOSE])
-def reviewer(reviewer_id: str, index: Path, k: int, as_json: bool) -> None:
-    """Show a reviewer: the reviews by rating, and the latest reviews with titles and days."""
+@show.command(
+    params=[click.Argument(["reviewer_id"]), INDEX, K, columns_of("ReviewedMovie"), *FORMAT, VERBOSE]
+)
+def reviewer(reviewer_id: str, index: Path, k: int, columns: Columns | None, format: str) -> None:
+    """Show a reviewer: the reviews by rating and by year, the latest reviews, and similar reviewers.
+
+    The formats jsonl, csv and tsv hold the latest reviews alone.
+    """
     from engine.recommender import Engine
 
     found = Engine.load(index).reviewer(reviewer_id, k)
-    if as_json:
-        print_json(profile(found))
-        return
-    print_fields({"reviewer": found.reviewer_id, "reviews": found.num_reviews})
-    _print_counts("stars", found.rating_counts, found.mean_rating)
-    say()
-    print_answers(found.history, {"movie": "movie_id", "title": "title", "stars": _stars, "day": "day"})
+    usual: Columns = {"movie": "movie_id", "title": "title", "stars": "rating", "day": "day"}
+    if is_for_people(format):
+        _print_facts({"reviewer": found.reviewer_id, "reviews": found.num_reviews})
+        _print_counts("stars", found.rating_counts, found.mean_rating, format)
+        _print_counts("year", found.reviews_by_year, None, format)
+        say("\nLatest reviews:")
+    print_list(found.history, usual, format, profile(found), chosen=columns)
+    if is_for_people(format) and found.similar:
+        alike: Columns = {"reviewer": "reviewer_id", "similarity": "similarity"}
+        say("\nSimilar reviewers:")
+        print_list(found.similar, {**alike, "shared": "num_shared", "reviews": "num_reviews"}, format, {})
 
 
-def _stars(review: ReviewedMovie) -> str | None:
-    return None if review.rating is None else f"{review.rating:g}"
+def _print_facts(facts: Mapping[str, Any]) -> None:
+    """Prints facts by name, wrapped to the width of the screen, and leaves out facts that are None."""
+    for name, value in facts.items():
+        if value is not None:
+            text = f"{value:g}" if isinstance(value, float) else on_one_line(str(value)[:_LONGEST])
+            line = f"{name.replace('_', ' ')}: {text}"
+            say(textwrap.fill(line, screen_width(), subsequent_indent="  ", break_long_words=False))
 
 
-def _print_counts(name: str, counts: Mapping[str, int] | None, mean: float | None) -> None:
+def _print_counts(name: str, counts: Mapping[str, int] | None, mean: float | None, format: str) -> None:
     """Prints the number of reviews of each rating or year with a bar, and the mean rating if it is known."""
     if not counts:
         return
@@ -75,6 +94,6 @@ def _print_counts(name: str, counts: Mapping[str, int] | None, mean: float | Non
         [key, count, "#" * round(_BAR * count / max(longest, 1))] for key, count in counts.items()
     ]
     say()
-    print_table([name, "reviews", ""], rows)
+    say((format_table if format == "table" else format_markdown)([name, "reviews", ""], rows))
     if mean is not None:
         say(f"mean: {mean:.2f} stars")

@@ -7,9 +7,21 @@ from typing import Any
 
 import click
 
-from engine.cli.options import ALL_VARIANTS, INDEX, JSON, NO_COLD, TITLE, VERBOSE, WHERE, K
-from engine.cli.output import print_answers, say_if_short
-from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say
+from engine.cli.listing import Columns, is_for_people, print_list
+from engine.cli.options import (
+    ALL_VARIANTS,
+    CARD,
+    FORMAT,
+    INDEX,
+    NO_COLD,
+    TITLE,
+    VERBOSE,
+    WHERE,
+    K,
+    columns_of,
+)
+from engine.cli.output import say_if_short
+from engine.cli.terminal import MOST_SHOWN, on_one_line, say
 from engine.cli.title_option import movie_id_of
 from engine.responses import similar_movies, similar_reviewers
 
@@ -22,37 +34,46 @@ def similar() -> None:
 @similar.command(
     params=[
         click.Argument(["movie_id"], required=False),
-        *(TITLE, INDEX, K, WHERE, NO_COLD, ALL_VARIANTS, JSON, VERBOSE),
+        *(TITLE, INDEX, K, WHERE, NO_COLD, ALL_VARIANTS, columns_of("SimilarMovie"), CARD, *FORMAT, VERBOSE),
     ]
 )
 def movie(
-    movie_id: str | None, title: str | None, index: Path, k: int, as_json: bool, **options: Any
+    movie_id: str | None,
+    title: str | None,
+    index: Path,
+    k: int,
+    columns: Columns | None,
+    cards: bool,
+    format: str,
+    **options: Any,
 ) -> None:
     """List the movies most similar to a movie, by shared reviewers and by learned vectors."""
     from engine.recommender import Engine
 
     engine = Engine.load(index)
-    movie_id = movie_id_of(engine, movie_id, title, as_json)
+    movie_id = movie_id_of(engine, movie_id, title, format)
     found = engine.similar(movie_id, k, **options)
     whole_title = engine.title(movie_id)
-    if as_json:
-        print_json(similar_movies(movie_id, whole_title, found))
-    else:
+    if is_for_people(format):
         say(on_one_line(f"Like {(whole_title or movie_id)[:MOST_SHOWN]}:"), err=True)
-        columns = {"#": "rank", "movie": "movie_id", "title": "title", "similarity": "similarity"}
-        print_answers(found, columns)
+    usual: Columns = {"#": "rank", "movie": "movie_id", "title": "title", "similarity": "similarity"}
+    response = similar_movies(movie_id, whole_title, found)
+    print_list(found, usual, format, response, chosen=columns, cards=cards)
+    if is_for_people(format):
         say_if_short(len(found), k)
 
 
-@similar.command(name="reviewer", params=[click.Argument(["reviewer_id"]), INDEX, K, JSON, VERBOSE])
-def similar_reviewer(reviewer_id: str, index: Path, k: int, as_json: bool) -> None:
+@similar.command(
+    name="reviewer",
+    params=[click.Argument(["reviewer_id"]), INDEX, K, columns_of("SimilarReviewer"), *FORMAT, VERBOSE],
+)
+def similar_reviewer(reviewer_id: str, index: Path, k: int, columns: Columns | None, format: str) -> None:
     """List the reviewers most similar to a reviewer, by shared movies and by learned vectors."""
     from engine.recommender import Engine
 
     found = Engine.load(index).similar_reviewers(reviewer_id, k)
-    if as_json:
-        print_json(similar_reviewers(reviewer_id, k, found))
-    else:
-        columns = {"#": "rank", "reviewer": "reviewer_id", "similarity": "similarity"}
-        print_answers(found, {**columns, "shared": "num_shared", "reviews": "num_reviews"})
+    usual: Columns = {"#": "rank", "reviewer": "reviewer_id", "similarity": "similarity"}
+    usual = {**usual, "shared": "num_shared", "reviews": "num_reviews"}
+    print_list(found, usual, format, similar_reviewers(reviewer_id, k, found), chosen=columns)
+    if is_for_people(format):
         say_if_short(len(found), k, "reviewer")

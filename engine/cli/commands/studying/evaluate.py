@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from engine.cli.options import JSON, PATH, VERBOSE, count, option
-from engine.cli.output import format_table
 from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
+from engine.cli.tables import format_table
 from engine.cli.terminal import print_json, say
 
 _FIGURES = (

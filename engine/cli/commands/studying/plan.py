@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from engine.cli.options import DEFAULT_INDEX, JSON, PATH, VERBOSE, option
-from engine.cli.output import format_table
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
+from engine.cli.tables import format_table
 from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 

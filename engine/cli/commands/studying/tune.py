@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from engine.cli.options import JSON, PATH, VERBOSE, count, option
-from engine.cli.output import format_table
 from engine.cli.source_options import REVIEWS, SEED, SOURCE_OPTIONS, SourceCommand
+from engine.cli.tables import format_table
 from engine.cli.terminal import print_json, say
 from engine.errors import shown
 

@@ -1,0 +1,230 @@
+"""Prints lists of answers in the format that was asked for: a table, cards, or a format for programs."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.tables import format_markdown, format_table, screen_width
+from engine.cli.terminal import on_one_line, print_json, say
+
+if TYPE_CHECKING:
+    from engine.answers import Answer
+
+Column = str | Callable[[Any], Any]
+"""The name of the answer's field that a column shows, or a function that maps an answer to a value."""
+Columns = Mapping[str, Column]
+"""The columns of a table, by heading."""
+
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
+"""The formats in which commands print answers; table and markdown are for people."""
+_HEADINGS = {
+    "rank": "#",
+    "movie_id": "movie",
+    "reviewer_id": "reviewer",
+    "predicted_rating": "stars",
+    "like_probability": "like",
+    "because": "because of",
+}
+"""The headings of the columns of tables that are not called like their field."""
+_LONGEST_LINE = 80
+"""The largest number of characters in a line of a card."""
+
+
+def is_for_people(format: str) -> bool:
+    """Tells whether people read a format, so that remarks about the answers are printed to stderr too."""
+    return format in ("table", "markdown")
+
+
+def read_columns(text: str, kind: type[Answer]) -> dict[str, Column]:
+    """Reads the value of the option --columns: fields of answers, with commas between the names.
+
+    A column may also be named by its heading in the usual table. Returns the fields by heading.
+
+    Raises:
+        click.UsageError: a name is neither a field of this kind of answer nor a field of a movie's card.
+    """
+    from engine.catalogue.cards import CARD_FIELDS
+
+    known = [field.name for field in fields(kind)]
+    if "card" in known:
+        known.remove("card")
+        known += [name for name in CARD_FIELDS if name not in known]
+    by_heading = {heading: name for name, heading in _HEADINGS.items()}
+    chosen: dict[str, Column] = {}
+    for name in filter(None, map(str.strip, text.split(","))):
+        field = by_heading.get(name, name)
+        if field not in known:
+            close = difflib.get_close_matches(name, [*known, *by_heading], n=1)
+            advice = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(
+                f"There is no column {name!r}.{advice} The columns are {', '.join(known)}."
+            )
+        chosen[_HEADINGS.get(field, field.replace("_", " "))] = field
+    if not chosen:
+        raise click.UsageError("The option --columns names no column; write for example title,price.")
+    return chosen
+
+
+def print_list(
+    answers: Sequence[Any],
+    usual: Columns,
+    format: str,
+    response: Mapping[str, Any],
+    *,
+    chosen: Columns | None = None,
+    cards: bool = False,
+) -> None:
+    """Prints a list of answers.
+
+    Args:
+        answers: the answers.
+        usual: the columns that a table has if no others were asked for.
+        format: one of `FORMATS`.
+        response: the object that the format json prints; one of its values is the list of answers.
+        chosen: the columns that were asked for, or None.
+        cards: whether a card of several lines is printed for each movie, instead of a row of a table.
+    """
+    if format == "table" and cards:
+        say("\n\n".join("\n".join(_card_lines(answer)) for answer in answers))
+    elif is_for_people(format):
+        columns = usual if chosen is None else chosen
+        rows = [[_cell(answer, column) for column in columns.values()] for answer in answers]
+        say((format_table if format == "table" else format_markdown)(list(columns), rows))
+    else:
+        records = [answer.to_dict() for answer in answers]
+        if chosen is not None:
+            names = [str(column) for column in chosen.values()]
+            shorter = [{name: record.get(name) for name in names} for record in records]
+            response = {name: shorter if value == records else value for name, value in response.items()}
+            records = shorter
+        print_records(records, format, response)
+
+
+def print_records(
+    records: Sequence[Mapping[str, Any]], format: str, response: Mapping[str, Any] | None = None
+) -> None:
+    """Prints records in a format for programs; the format json prints `response` instead, if it is given."""
+    if format == "json":
+        print_json(records if response is None else response)
+    elif format == "jsonl":
+        for record in records:
+            print_json(record, indent=None)
+    else:
+        names = list(dict.fromkeys(name for record in records for name in record))
+        file = io.StringIO()
+        writer = csv.writer(file, "excel" if format == "csv" else "excel-tab", lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_field(record.get(name)) for name in names] for record in records)
+        say(file.getvalue().removesuffix("\n"))
+
+
+def judgement(answers: Sequence[Any]) -> Columns:
+    """Returns the usual columns for predicted ratings, or else for relevance, and for reasons if any."""
+    names = ["relevance"]
+    if any(answer.predicted_rating is not None for answer in answers):
+        names = ["predicted_rating", "like_probability"]
+        if all(answer.predicted_rating == answer.like_probability for answer in answers):
+            # On the scale of 0 and 1, which stands for counts too, the prediction is the chance of a like.
+            names = ["like_probability"]
+    if any(answer.because for answer in answers):
+        names.append("because")
+    return {_HEADINGS.get(name, name): name for name in names}
+
+
+def _cell(answer: Any, column: Column) -> Any:
+    """Returns what a table for people shows of an answer in a column."""
+    if callable(column):
+        return column(answer)
+    value = getattr(answer, column) if hasattr(answer, column) else getattr(answer, "card", {}).get(column)
+    return value if value is None or column not in _SHOWN else _SHOWN[column](value)
+
+
+def _reasons(because: Sequence[Any]) -> tuple[str, ...] | None:
+    return tuple(reason.title or reason.movie_id for reason in because) or None
+
+
+def _variants(variants: Sequence[Any]) -> str | None:
+    named = [
+        f"{variant.movie_id} ({variant.format})" if variant.format else variant.movie_id
+        for variant in variants
+    ]
+    return ", ".join(named) or None
+
+
+def _chances(chances: Mapping[str, float]) -> str:
+    return ", ".join(f"{float(level):g}: {chance:.0%}" for level, chance in chances.items())
+
+
+_SHOWN: dict[str, Callable[[Any], Any]] = {
+    "predicted_rating": "{:.1f}".format,
+    "rating": "{:g}".format,
+    "median_rating": "{:g}".format,
+    "like_probability": "{:.0%}".format,
+    "rating_probabilities": _chances,
+    "average_rating": "{:.1f}".format,
+    "price": "{:.2f}".format,
+    "year": str,
+    "because": _reasons,
+    "variants": _variants,
+    "links": ", ".join,
+}
+"""Functions that write the values of fields for people; other values are written by `cell_text`."""
+
+
+def _card_lines(answer: Any) -> Iterator[str]:
+    """Yields the lines of a movie's card: what is predicted, what is known, and what speaks for the movie."""
+    card = answer.card
+    yield on_one_line(f"{answer.rank}. {answer.title or answer.movie_id}")[:_LONGEST_LINE]
+    similarity = getattr(answer, "similarity", None)
+    stars, like = (getattr(answer, name, None) for name in ("predicted_rating", "like_probability"))
+    average, count = card["average_rating"], card["movie_count"]
+    facts = [
+        None if similarity is None else f"similarity {similarity:.2f}",
+        None if stars is None or stars == like else f"{stars:.1f} stars predicted",
+        None if like is None else f"{like:.0%} like",
+        None if average is None else f"{average:.1f} on average",
+        f"{count or 0:,} review{'' if count == 1 else 's'}",
+    ]
+    of_movie = [card["category"] or card["main_cat"], card["year"], card["brand"]]
+    known = [" · ".join(str(fact) for fact in facts if fact is not None)]
+    known.append(" · ".join(str(fact) for fact in of_movie if fact is not None))
+    if card["price"] is not None:
+        known.append(f"price {card['price']:.2f}")
+    if card["title_source"] != "description":
+        known.append(card["description"] or "")
+    reasons = _reasons(getattr(answer, "because", None) or ())
+    known += [f"because of {', '.join(reasons)}" if reasons else "", f"id {answer.movie_id}"]
+    width = min(screen_width(), _LONGEST_LINE)
+    for fact in filter(None, known):
+        yield from textwrap.wrap(
+            on_one_line(fact),
+            width,
+            initial_indent="   ",
+            subsequent_indent="   ",
+            max_lines=3,
+            placeholder="…",
+        )
+    if card["link"]:
+        yield f"   {on_one_line(card['link'])}"  # A link that is cut or wrapped cannot be followed.
+
+
+def _field(value: Any) -> Any:
+    """Returns a value as a field between commas: nothing for None, one line of text, JSON for lists."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return on_one_line(value)
+    return (
+        value
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else json.dumps(value, ensure_ascii=False)
+    )

@@ -1,0 +1,135 @@
+"""Formats values as tables of text that fit the width of a terminal; no number and no id is ever cut."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from engine.cli.terminal import on_one_line
+
+_GAP = "  "
+_WIDEST = 60
+"""The largest width of a column of a table, in characters."""
+_NARROWEST = 12
+"""The width, in characters, below which a column is not narrowed further, so that it stays legible."""
+
+
+def screen_width() -> int:
+    """Returns the number of characters of a line: of the terminal or of $COLUMNS, or else 80."""
+    return shutil.get_terminal_size().columns
+
+
+def format_table(
+    headings: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int | None = None, indent: str = ""
+) -> str:
+    """Formats values as a table, with numbers aligned to the right, text to the left, and None as a dash.
+
+    If lines would be longer than `width` characters, columns of several words are narrowed, the widest first.
+    If lines are still too long, the table becomes several tables below each other, each of which begins with
+    the first column. Of a tuple of texts, as many whole texts are shown as fit. The width is that of the
+    screen by default.
+
+    Example:
+        >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))
+         #  title
+         1  Laura
+        10  -
+    """
+    cells = [[cell_text(value) for value in row] for row in rows]
+    columns = range(len(headings))
+    numeric = [
+        any(isinstance(row[column], int | float) for row in rows)
+        or all(_is_figure(row[column]) for row in cells)
+        for column in columns
+    ]
+    widths = [
+        min(_WIDEST, max(display_width(line[column]) for line in (headings, *cells))) for column in columns
+    ]
+    total = (screen_width() if width is None else width) - len(indent)
+    wordy = [column for column in columns if any(" " in line[column] for line in cells)]
+    while _length(widths) > total and (wide := [one for one in wordy if widths[one] > _NARROWEST]):
+        widths[max(wide, key=lambda column: widths[column])] -= 1
+    return "\n\n".join(
+        "\n".join(
+            (indent + _GAP.join(_fit(line[one], widths[one], numeric[one]) for one in part)).rstrip()
+            for line in (headings, *rows)
+        )
+        for part in _parts(widths, total)
+    )
+
+
+def format_markdown(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    r"""Formats values as a table in Markdown.
+
+    Example:
+        >>> print(format_markdown(["#", "title"], [[1, "Face|Off"]]))
+        | # | title |
+        |---|---|
+        | 1 | Face\|Off |
+    """
+    lines = [[cell_text(value).replace("|", "\\|") for value in row] for row in (headings, *rows)]
+    shown = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([shown[0], "|" + "---|" * len(headings), *shown[1:]])
+
+
+def cell_text(value: Any) -> str:
+    """Formats a value as one line of text, with control characters written as escape sequences."""
+    if value is None:
+        return "-"
+    if isinstance(value, tuple):
+        return ", ".join(map(cell_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return on_one_line(str(value))
+
+
+def display_width(text: str) -> int:
+    """Returns the width of a text in a terminal, in cells: a wide Asian letter takes 2, an accent takes 0."""
+    if text.isascii():
+        return len(text)
+    return sum(_letter_width(letter) for letter in text)
+
+
+def _letter_width(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _length(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _parts(widths: Sequence[int], total: int) -> list[list[int]]:
+    """Divides the columns of a table among as many tables as are needed; the first column begins each."""
+    parts: list[list[int]] = [[0] if widths else []]
+    for column in range(1, len(widths)):
+        if _length([widths[one] for one in (*parts[-1], column)]) > total and len(parts[-1]) > 1:
+            parts.append([0])
+        parts[-1].append(column)
+    return parts
+
+
+def _fit(value: Any, width: int, right: bool) -> str:
+    while isinstance(value, tuple) and len(value) > 1 and display_width(cell_text(value)) > width:
+        value = value[:-1]
+    text = cell_text(value)
+    if display_width(text) > width:
+        kept = ""
+        for letter in text:
+            if display_width(kept + letter) > width - 1:
+                break
+            kept += letter
+        text = f"{kept}…"
+    padding = " " * (width - display_width(text))
+    return padding + text if right else text + padding
+
+
+def _is_figure(text: str) -> bool:
+    return text == "-" or text.rstrip("%").replace(".", "", 1).replace(",", "").isdigit()
