@@ -79,7 +79,7 @@ def test_columns_that_were_asked_for_are_shown_in_every_format(ask: Ask) -> None
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ("titel", "no column 'titel'. Did you mean 'title'?"),
+        ("titles", "no column 'titles'. Did you mean 'title'?"),
         ("xyzzy", "The columns are rank,"),
         (",", "names no"),
     ],
@@ -116,7 +116,7 @@ def test_a_wrong_option_is_wrong_usage(ask: Ask, words: list[str]) -> None:
     assert ask(*ASKED["recommendations"], *words).exit_code == 2
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("recomend", "recommend"), ("build_index", "build-index")])
+@pytest.mark.parametrize(("typed", "meant"), [("recommends", "recommend"), ("build_index", "build-index")])
 def test_a_mistyped_command_is_answered_with_the_nearest_one(typed: str, meant: str) -> None:
     result = CliRunner().invoke(main, [typed])
     assert result.exit_code == 2
