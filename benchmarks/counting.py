@@ -19,6 +19,7 @@ _MARKS = (
 )
 _HEAD = 1 << 20
 """The bytes at the start of a file that decide about its line ends."""
+_NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)+""")
 _NUMBER = re.compile(r"[-+0-9.]+")
 _MOST_LINES = 1_000
 """The most lines of one record."""
@@ -53,7 +54,8 @@ def count_lines(path: Path) -> int:
 def count_objects(path: Path, name: str) -> int:
     """Returns the number of JSON objects in a file, or in the lists of a name unless the name is "*".
 
-    Text that is no JSON counts as one object, up to where an object like the one before seems to start.
+    Text that is no JSON counts as one object, up to where an object like the one before seems to start. If an
+    object is nested too deeply, the objects that open directly in one another count as one, but for the last.
     """
     data, is_whole = _plain(path.read_bytes(), whole_lines=False)
     text = data.decode("utf-8", errors="surrogateescape")
@@ -74,9 +76,9 @@ def count_objects(path: Path, name: str) -> int:
             inside = text[place] == "["
             place += 1
             continue
-        end = _end_of_object(text, place)
+        end, length = _end_of_object(text, place)
         if end is None:
-            found = start.search(text, place + 1)
+            found = start.search(text, place + length)
             end = found.start() if found else len(text)
             count += bool(text[place:end].strip(" \t\r\n,]")) and (found is not None or is_whole)
         else:
@@ -86,21 +88,53 @@ def count_objects(path: Path, name: str) -> int:
         place = end
 
 
-def _end_of_object(text: str, place: int) -> int | None:
-    """Returns the place behind the JSON value or the Python literal at a place, or None if it is damaged."""
-    if not re.compile(r"\{\s*u?'").match(text, place):
-        try:
-            return json.JSONDecoder(strict=False).raw_decode(text, place)[1]
-        except (ValueError, RecursionError):
-            return None
-    depth = 0
-    for token in re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\[\]{}]""", re.DOTALL).finditer(
-        text, place
-    ):
-        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
-        if depth <= 0:
-            return token.end()
-    return None
+def _end_of_object(text: str, place: int) -> tuple[int | None, int]:
+    """Returns the place behind the JSON value or the Python literal at a place, or None if it is damaged.
+
+    Also returns the number of characters of a damaged value in which no other object starts.
+    """
+    try:
+        if re.compile(r"\{\s*u?'").match(text, place):
+            return _end_of_literal(text, place), 0
+        return json.JSONDecoder(strict=False).raw_decode(text, place)[1], 0
+    except ValueError:
+        return None, 1
+    except RecursionError:
+        nested = _NESTED.match(text, place)
+        return None, max(1, text.rfind("{", place, nested.start(1)) - place) if nested else 1
+
+
+def _end_of_literal(text: str, place: int) -> int:
+    """Returns the place behind the Python literal at a place.
+
+    Raises:
+        ValueError: brackets do not match, a value has no name, or a word follows a string.
+        RecursionError: more than 500 brackets are open.
+    """
+    string = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
+    opened, before = "", ""
+    while place < len(text):
+        sign = text[place]
+        if sign in "\"'":
+            found = string.match(text, place)
+            if found is None or not re.compile(r"""\s*([\]}),:"']|u["']|u?$)""").match(text, found.end()):
+                raise ValueError
+            place = found.end() - 1
+        elif sign in "[{(":
+            if before == "," and opened.endswith("{"):
+                raise ValueError
+            opened += sign
+            if len(opened) > 500:
+                raise RecursionError
+        elif sign in "]})":
+            if opened[-1:] + sign not in ("[]", "{}", "()"):
+                raise ValueError
+            opened = opened[:-1]
+            if not opened:
+                return place + 1
+        before = before if sign.isspace() else sign
+        place += 1
+    raise ValueError
 
 
 def count_parquet(path: Path) -> int:

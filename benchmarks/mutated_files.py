@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import random
+import re
 import resource
 import shutil
 import signal
@@ -35,19 +36,27 @@ from engine.config.sections import IngestConfig
 from engine.errors import EngineError
 
 SECONDS = 30
-"""The longest time that the reading of one small file may take."""
+"""The most seconds of a core that the reading of one small file may take."""
+_SECONDS_ON_THE_CLOCK = 300
+"""The longest time after which a reading that waits is ended; other programs may slow a reading down."""
 MEMORY = 1 << 30
 """The most memory that a process may hold while it reads small files."""
 _ADDRESSES = 6 << 30
 """The most address space of a process, beyond which a mistake cannot fill the machine."""
 _FILES_A_PROCESS = 250
 _LONGEST_SENTENCE = 1_000
+_OF_A_FAULT = "please report this"
+"""Words of the sentences that say that the reader itself lost rows."""
 _CONFIG = IngestConfig(
     min_reviews_per_reviewer=1, min_reviews_per_movie=1, memory_limit="500MB", threads=1, allow_truncated=True
 )
 _GOOD = ("read", "refused")
 _SHOWN = 12
 """The number of seeds that the table shows of each kind of fault."""
+_VARYING = re.compile(
+    r"\(.*\)|'.*'|\".*\"|`.*`|[0-9][0-9,.]*|" + "|".join(re.escape(seed.name) for seed in seeds())
+)
+"""Finds the parts of a sentence that differ from file to file."""
 
 
 class Outcome(NamedTuple):
@@ -57,7 +66,7 @@ class Outcome(NamedTuple):
     name: str
     mutations: tuple[str, ...]
     kind: str
-    """One of read, refused, MISCOUNT, TRACEBACK, SENTENCE, MEMORY and KILLED."""
+    """One of read, refused, LOST, MISCOUNT, TRACEBACK, SENTENCE, MEMORY and KILLED."""
     detail: str = ""
 
 
@@ -78,9 +87,12 @@ def read_one(seed: int, folder: Path) -> Outcome:
         found = _ingest(whole, path)
     except EngineError as error:
         sentence = str(error)
-        if "\n" not in sentence and len(sentence) <= _LONGEST_SENTENCE:
-            return Outcome(seed, whole.name, tuple(mutations), "refused", sentence)
-        return Outcome(seed, whole.name, tuple(mutations), "SENTENCE", repr(sentence))
+        kind = "refused"
+        if _OF_A_FAULT in sentence:
+            kind = "LOST"
+        elif "\n" in sentence or len(sentence) > _LONGEST_SENTENCE:
+            kind = "SENTENCE"
+        return Outcome(seed, whole.name, tuple(mutations), kind, sentence.replace(str(path), whole.name))
     except Exception:
         last = traceback.format_exc().strip().splitlines()
         return Outcome(seed, whole.name, tuple(mutations), "TRACEBACK", f"{last[-1]} {last[-3].strip()}")
@@ -129,9 +141,11 @@ def work(tasks: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
     with tempfile.TemporaryDirectory(prefix="mutated-") as folder:
         while (seed := tasks.recv()) is not None:
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            signal.alarm(_SECONDS_ON_THE_CLOCK)
             outcome = read_one(seed, Path(folder))
             shutil.rmtree(Path(folder) / str(seed))
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)
             tasks.send(outcome)
 
@@ -177,7 +191,7 @@ def read_all(asked: Iterator[int], processes: int) -> Iterator[Outcome]:
 
 
 def show(outcomes: list[Outcome]) -> None:
-    """Prints the table of outcomes by kind of file, the faults, and the commonest sentences."""
+    """Prints the table of outcomes by kind of file, the faults, and the sentences that refused files."""
     kinds = sorted({outcome.kind for outcome in outcomes} - set(_GOOD))
     by_name = {name: Counter[str]() for name in [*(seed.name for seed in seeds()), "all"]}
     for outcome in outcomes:
@@ -195,6 +209,19 @@ def show(outcomes: list[Outcome]) -> None:
         for (name, detail), same in _grouped(faults):
             given = ", ".join(f"{outcome.seed} ({'+'.join(outcome.mutations)})" for outcome in same[:_SHOWN])
             print(f"  {len(same):4} {name}: {detail}\n       --only {given}")
+    print("\nSentences that refused files:")
+    for number, sentence, seed in sentences(outcomes):
+        print(f"  {number:4} {sentence}\n       --only {seed}")
+
+
+def sentences(outcomes: list[Outcome]) -> list[tuple[int, str, int]]:
+    """Returns how often each sentence refused a file, an example of the sentence, and the example's seed."""
+    alike: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.kind == "refused":
+            alike[_VARYING.sub("_", outcome.detail)].append(outcome)
+    found = [(len(same), same[0].detail, same[0].seed) for same in alike.values()]
+    return sorted(found, reverse=True)
 
 
 def _grouped(faults: list[Outcome]) -> list[tuple[tuple[str, str], list[Outcome]]]:

@@ -21,17 +21,28 @@ VALUES = "*"
 """Says that a file holds objects one after another, or in lists, with or without line ends between them."""
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
+_ANY_STRING = re.compile(_STRING, re.DOTALL)
 _STRINGS = re.compile(_STRING.encode(), re.DOTALL)
 _CLOSED = re.compile(rf"""(?:[^"']++|{_STRING})*+""".encode(), re.DOTALL)
 """Finds the text up to a string that does not end."""
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_TOKENS = re.compile(rf"""{_STRING}|[\[\]{{}}"']""", re.DOTALL)
+_TOKENS = re.compile(
+    rf"""(?:{_STRING})(?=\s*(?:[,:\]}})"']|u["']|u?\Z))|,\s*[\[{{(]|[\[\]{{}}()"']""", re.DOTALL
+)
+"""Finds brackets, also together with a comma before, strings, and a quote of no string or of a wrong one."""
+_PAIRS = {"]": "[", "}": "{", ")": "("}
+_DEEPEST = 500
+"""The most levels of an object that is written as a Python literal."""
 _GAP = re.compile(r"[\s,\ufeff]*")
 _LITERAL = re.compile(r"\{\s*u?'")
 _LIST = re.compile(r"""(["'])(\w+)\1\s*:\s*(?=\[\s*\{)""")
 """Finds the name of a list of objects."""
 _START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
 """Finds the start of an object, up to the name of its first field."""
+_NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
+"""Finds the start of an object, together with the starts of all objects that open directly in one another."""
+_LONGEST_START = 200
+"""The number of characters at the end of the text so far that may be the beginning of a start."""
 _NUM_LINES = 25
 """The number of lines from the start of a file that decide whether each line is one object."""
 _SURE_DISTANCE = 16
@@ -67,11 +78,11 @@ def framing_of(head: str, *, whole: bool) -> str:
         return name
     if 2 * len(objects) >= len(parsed) or not start.startswith("{"):
         return ""
-    end = _end_of_value(start, 0)
+    end = _end_in_head(start, 0)
     if end is not None:
         return VALUES if "\n" in start[:end] or start[end:].lstrip(" ,").startswith("{") else ""
     # The object goes on behind the head of the file, and so does its list of objects.
-    unended = (match[2] for match in _LIST.finditer(start) if _end_of_value(start, match.end()) is None)
+    unended = (match[2] for match in _LIST.finditer(start) if _end_in_head(start, match.end()) is None)
     return next(unended, "")
 
 
@@ -86,16 +97,39 @@ def _longest_list(value: dict[str, Any]) -> str:
     return longest if longest and lists[longest] >= len(value) else ""
 
 
-def _end_of_value(text: str, start: int) -> int | None:
-    """Returns the place behind the object or list that starts at a place, or None if it does not end."""
-    depth = 0
+def _end_of_value(text: str, start: int) -> tuple[int | None, bool]:
+    """Returns the place behind the object or list that starts at a place, or None if it does not end.
+
+    Also returns whether the value is surely damaged, whatever text may follow.
+
+    Raises:
+        RecursionError: the value is nested too deeply.
+    """
+    opened: list[str] = []
     for token in _TOKENS.finditer(text, start):
-        if token[0] in "\"'":
-            return None  # a string that does not end
-        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
-        if depth <= 0:
-            return token.end()
-    return None
+        sign = token[0]
+        if sign[-1] in "[{(":
+            if sign[0] == "," and opened[-1:] == ["{"]:
+                return None, True  # An object has no value without a name.
+            opened.append(sign[-1])
+            if len(opened) > _DEEPEST:
+                raise RecursionError
+        elif sign in _PAIRS:
+            if not opened or opened.pop() != _PAIRS[sign]:
+                return None, True
+            if not opened:
+                return token.end(), False
+        elif len(sign) == 1:
+            return None, bool(_ANY_STRING.match(text, token.start()))
+    return None, False
+
+
+def _end_in_head(text: str, start: int) -> int | None:
+    """Returns the place behind the object or list that starts at a place, or None if it does not end."""
+    try:
+        return _end_of_value(text, start)[0]
+    except RecursionError:
+        return None
 
 
 @dataclass(eq=False)
@@ -217,7 +251,9 @@ class _Text:
     def skip_to(self, pattern: re.Pattern[str]) -> bool:
         """Goes on behind the next match of a pattern; returns False if there is none."""
         while not (found := pattern.search(self.text, self.place)):
-            self.place = max(self.place, len(self.text) - 200)  # A match may begin here and end further on.
+            self.place = max(
+                self.place, len(self.text) - _LONGEST_START
+            )  # A match may begin here and end further on.
             if not self._more():
                 return False
         self.place = found.end()
@@ -229,11 +265,14 @@ class _Text:
         Returns None if nothing is left, or if truncated data break off inside the value.
         """
         while True:
-            end, is_damaged = self._end_of_value()
+            try:
+                end, is_damaged = self._end_of_value()
+            except RecursionError:
+                return self._take_damaged(self._length_of_nest())
             if end is not None:
                 break
             if is_damaged or not self._more():
-                return self._take_damaged()
+                return self._take_damaged(0)
         value = self.text[self.place : end]
         self.place = end
         if found := _START.match(value):
@@ -243,18 +282,26 @@ class _Text:
     def _end_of_value(self) -> tuple[int | None, bool]:
         """Returns the place behind the value that starts here, and whether the value is surely damaged."""
         if _LITERAL.match(self.text, self.place):
-            return _end_of_value(self.text, self.place), False
+            return _end_of_value(self.text, self.place)
         try:
             return _decoder.raw_decode(self.text, self.place)[1], False
         except json.JSONDecodeError as error:
             is_far = error.pos < len(self.text) - _SURE_DISTANCE
             return None, is_far and not error.msg.startswith("Unterminated string")
-        except RecursionError:
-            return None, True
 
-    def _take_damaged(self) -> str | None:
+    def _length_of_nest(self) -> int:
+        """Returns the number of characters up to the last of objects that open directly in one another."""
+        while True:
+            found = _NESTED.match(self.text, self.place)
+            if not found:
+                return 0
+            if len(self.text) - found.end() > _LONGEST_START or not self._more():
+                return self.text.rfind("{", self.place, found.start(1)) - self.place
+
+    def _take_damaged(self, length: int) -> str | None:
+        """Reads damaged text of at least `length` characters, up to where the next object seems to start."""
         self.damaged = True
-        while not (found := self._next_start.search(self.text, self.place + 1)):
+        while not (found := self._next_start.search(self.text, self.place + max(length, 1))):
             if not self._more():
                 break
         end = found.start() if found else len(self.text)

@@ -101,6 +101,44 @@ def test_a_damaged_object_is_one_line_and_costs_no_other(
     assert reader.num_lines == len(found) == 40
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("'item': 'm7'", "'item': 'it's m7'"),
+        ("'item': 'm7'", "'item': 'm7"),
+        ("{'id': 7}", "{'id': 7"),
+        ("{'id': 7}, {'id': 'x'}]", "{'id': 7}, {'id': 'x'}"),
+        ("{'id': 7}, {'id': 'x'}]", "{'id': 7}, {'id': 'x'}}"),
+        ("{'id': 7}, {'id': 'x'}], 'pair': (1, {'b': 2})}", "{'id': 7}, {'id': 'x'}], 'pair': (1, {'b': 2})"),
+    ],
+)
+def test_a_damaged_literal_costs_no_other(tmp_path: Path, old: str, new: str) -> None:
+    rows = [{**row, "pair": (1, {"b": 2})} for row in ROWS]
+    text = repr(rows)
+    assert text.count(old) == 1
+    path = tmp_path / "rows.json"
+    path.write_text(text.replace(old, new))
+    reader = reader_of(path, VALUES, 500)
+    found = values_in(reader)
+    assert [value for value in found if value is not None] == [*rows[:7], *rows[8:]]
+    assert reader.num_lines == len(found) == 40
+
+
+@pytest.mark.parametrize("start", ['{"a":', "{'a': ", '[{"b" :\n', '{"user":'])
+@pytest.mark.parametrize("block_size", [50_000, 8 << 20])
+def test_objects_that_are_nested_too_deeply_cost_no_other(
+    tmp_path: Path, start: str, block_size: int
+) -> None:
+    text = json.dumps(ROWS)
+    place = text.index('{"user"', 2000)
+    path = tmp_path / "rows.json"
+    path.write_text(text[:place] + start * 30_000 + text[place:])
+    reader = reader_of(path, VALUES, block_size)
+    found = values_in(reader)
+    assert [value for value in found if value is not None] == ROWS
+    assert reader.num_lines == len(found) == 41
+
+
 @given(
     rows=st.lists(st.dictionaries(st.text(max_size=3), VALUE), min_size=1),
     indent=st.none() | st.integers(0, 2),
