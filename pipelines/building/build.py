@@ -16,9 +16,10 @@ from engine.artifact import layout
 from engine.artifact.writer import ArtifactWriter, check_directory
 from engine.config.sections import Config
 from pipelines.building.intake import space_needed, take_in
-from pipelines.building.plan import check_plan
+from pipelines.building.plan import check_plan, expected_seconds
 from pipelines.building.quality import Baselines, Quality, measure_baselines, measure_quality
 from pipelines.building.resuming import resumable_work
+from pipelines.building.steps import Steps
 from pipelines.cold_start.joining import take_in_cold_movies
 from pipelines.dataset.movie_figures import popularity_of
 from pipelines.dataset.reviews import say_likes
@@ -87,7 +88,9 @@ def build_index(
         ArtifactWriter(output, resumable=True) as writer,
         resumable_work(writer.work_directory, review_files, metadata_files, config, resume=resume) as work,
         storage_errors(),
+        Steps() as steps,
     ):
+        steps.begin()
         prepared, catalogue, features = take_in(writer, review_files, metadata_files, config, work)
         say_likes(prepared, config)
         if prepared.like_count is not None:
@@ -97,10 +100,14 @@ def build_index(
                 ingest=replace(config.ingest, ratings="counts"),
                 rating=replace(config.rating, like_rating=prepared.like_count),
             )
+        steps.begin(expected_seconds(len(prepared), prepared.num_movies))
         quality = measure_quality(prepared, config, work, features)
+        steps.begin()
         baselines = measure_baselines(prepared, config)
+        steps.begin()
         learned = training_reviews(prepared, config.sentiment)
         fitted = fit_model(learned, config, features=features, findings=quality.findings, checkpoints=work)
+        steps.begin()
         model, times = take_in_cold_movies(fitted.model, prepared, catalogue, config, writer)
         search = build_search(model, config)
         write_model(model, writer)

@@ -197,6 +197,11 @@ def check_plan(
         )
 
 
+def expected_seconds(num_reviews: int, num_movies: int) -> float:
+    """Estimates the seconds that a build takes on this machine after its files are read."""
+    return _calibrate() / COSTS.calibration * sum(_computing_seconds(num_reviews, num_movies).values())
+
+
 def _memory(files: Survey, config: Config) -> dict[str, int]:
     database = max(LEAST_FOR_READING, COSTS.plain_byte * files.num_plain_bytes)
     database = min(size_in_bytes(config.ingest.memory_limit), database)
@@ -228,13 +233,18 @@ def _neighbours(files: Survey, config: Config) -> float:
 
 def _seconds(files: Survey, pace: float) -> dict[str, float]:
     read = files.seconds_a_megabyte * files.num_plain_bytes / 1e6
-    training = COSTS.seconds + COSTS.seconds_review_trained * files.num_reviews
-    training += COSTS.seconds_movie_trained * min(files.num_movies, COSTS.movies_trained)
+    computing = _computing_seconds(files.num_reviews, files.num_movies)
     return {
         "reading": read + pace * COSTS.seconds_review_read * files.num_reviews,
-        "training": pace * training,
-        "indexing": pace * COSTS.seconds_movie * files.num_movies,
+        **{phase: pace * seconds for phase, seconds in computing.items()},
     }
+
+
+def _computing_seconds(num_reviews: int, num_movies: int) -> dict[str, float]:
+    """Estimates the seconds of the phases after the reading, on the machine where costs were measured."""
+    training = COSTS.seconds + COSTS.seconds_review_trained * num_reviews
+    training += COSTS.seconds_movie_trained * min(num_movies, COSTS.movies_trained)
+    return {"training": training, "indexing": COSTS.seconds_movie * num_movies}
 
 
 def _machine(output: Path) -> dict[str, int]:

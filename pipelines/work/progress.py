@@ -11,8 +11,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
+_step: ContextVar[str] = ContextVar("step", default="")
+"""The step of a build, such as "Step 2 of 5", with which the descriptions of progress bars begin."""
 _tuning: ContextVar[bool] = ContextVar("tuning", default=False)
 """Whether a search over settings shows its progress bar, so that progress bars of training stay hidden."""
+
+
+def set_step(step: str) -> None:
+    """Lets the descriptions of all further progress bars begin with a step, such as "Step 2 of 5"."""
+    _step.set(step)
+
+
+def duration(seconds: float) -> str:
+    """Writes a number of seconds for people.
+
+    Example:
+        >>> duration(42.4), duration(61), duration(7200)
+        ('42 s', '1 min 01 s', '2 h 00 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
@@ -21,7 +41,8 @@ def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
-    description = TextColumn("{task.description}")
+    step = _step.get()
+    description = TextColumn(f"{step}: {{task.description}}" if step else "{task.description}")
     disable = hidden or not console.is_terminal
     return Progress(description, BarColumn(), *columns, console=console, transient=True, disable=disable)
 
@@ -55,14 +76,14 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
     """
     from rich.progress import TextColumn, TimeElapsedColumn
 
-    loss_column = TextColumn("loss {task.fields[loss]:.4f}")
+    loss_column = TextColumn("{task.fields[loss]}")
     rate_column = TextColumn("{task.fields[rate]:,.0f}/s")
     with _progress(loss_column, rate_column, TimeElapsedColumn(), hidden=_tuning.get()) as progress:
-        task = progress.add_task(description, total=total, loss=float("nan"), rate=0.0)
+        task = progress.add_task(description, total=total, loss="", rate=0.0)
 
         def on_step(loss: float) -> None:
             rate = (progress.tasks[task].speed or 0.0) * batch_size
-            progress.update(task, advance=1, loss=loss, rate=rate)
+            progress.update(task, advance=1, loss=f"loss {loss:.4f}", rate=rate)
 
         yield on_step
 
@@ -95,16 +116,16 @@ def progress_of_trials(description: str, seconds: float) -> Iterator[Callable[[i
     """
     from rich.progress import TextColumn, TimeElapsedColumn
 
-    figures = TextColumn("{task.fields[trials]} trials, best {task.fields[best]:.4f}")
+    figures = TextColumn("{task.fields[trials]} trials{task.fields[best]}")
     started = time.monotonic()
     shown = _tuning.set(True)
     try:
         with _progress(figures, TimeElapsedColumn()) as progress:
-            task = progress.add_task(description, total=seconds, trials=0, best=float("nan"))
+            task = progress.add_task(description, total=seconds, trials=0, best="")
 
             def on_trial(trials: int, best: float) -> None:
                 used = min(time.monotonic() - started, seconds)
-                progress.update(task, completed=used, trials=trials, best=best)
+                progress.update(task, completed=used, trials=trials, best=f", best {best:.4f}")
 
             yield on_trial
     finally:

@@ -57,3 +57,11 @@ def test_no_network_is_trained_and_biases_are_measured_where_there_are_ratings()
     assert set(found.figures) == {"item-knn", "ease", "biases"}
     assert {"ndcg@10", "mae", "rmse"} <= set(found.figures["biases"])
     assert "mae" not in found.figures["item-knn"]
+
+
+def test_the_absence_of_ease_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.building.quality._EASE_UP_TO", 19)
+    found = measure_baselines(some_reviews(), Config())
+    assert set(found.figures) == {"item-knn"}
+    assert found.left_out is not None
+    assert "EASE was left out" in found.left_out

@@ -59,6 +59,9 @@ class FakeEngine:
         self.asked.update(options, k=k)
         return list(self.items[:k])
 
+    def reviewer_ids(self, rows: list[int]) -> list[str]:
+        return ["R1" for _ in rows]
+
     def title(self, movie_id: str) -> str | None:
         return "Gilda"
 
@@ -177,7 +180,7 @@ def test_options_become_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     def build(reviews: tuple[Path, ...], **options: Any) -> SimpleNamespace:
         asked.update(options, reviews=reviews)
-        return SimpleNamespace(manifest={"counts": {"num_movies": 1234}}, directory=tmp_path)
+        return SimpleNamespace(manifest={"build": "build-1", "counts": {"movies": 1234}}, directory=tmp_path)
 
     monkeypatch.setattr(pipelines, "build_index", build, raising=False)
     (tmp_path / "recipe.toml").write_text("seed = 1\n[ingest]\nthreads = 3\nverified_only = true\n")
@@ -188,7 +191,7 @@ def test_options_become_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         *["--min-reviews-per-reviewer", "3", "--min-reviews-per-movie", "4", "--memory-limit", "1GB"],
     )
     assert result.exit_code == 0, result.output
-    assert result.stdout == "counts:\n  num movies: 1,234\n"
+    assert result.stdout.startswith("kept      1,234 movies\n")
     assert asked["reviews"] == (Path("a.json"), Path("b.json"))
     assert (asked["metadata"], asked["output"]) == ((Path("m.json"),), Path("out"))
     config = asked["config"]
@@ -223,7 +226,7 @@ def test_the_sample_is_built_from_its_files(monkeypatch: pytest.MonkeyPatch, tmp
 
     def build(reviews: tuple[Path, ...], **options: Any) -> SimpleNamespace:
         asked.update(options, reviews=reviews)
-        return SimpleNamespace(manifest={}, directory=tmp_path)
+        return SimpleNamespace(manifest={"build": "build-1"}, directory=tmp_path)
 
     monkeypatch.setattr(pipelines, "build_index", build, raising=False)
     assert run("build-index", "--sample").exit_code == 0

@@ -9,8 +9,9 @@ import click
 
 from engine.artifact.layout import COUNTS_SECTION, MOVIES_ADDED_SECTION, UPDATES_SECTION
 from engine.cli.options import INDEX, JSON, PATH, VERBOSE
-from engine.cli.output import print_summary, say_if_retrain, start_logging
+from engine.cli.output import say_if_retrain, start_logging
 from engine.cli.source_options import COLUMNS, READING_OPTIONS, REVIEWS, SourceCommand, columns_of
+from engine.cli.summary import print_summary
 from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from engine.cli.options import DEFAULT_INDEX, JSON, PATH, VERBOSE, flag, option
-from engine.cli.output import print_summary
 from engine.cli.source_options import SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
-from engine.cli.terminal import print_json, say
+from engine.cli.summary import print_build
+from engine.cli.terminal import print_json
 
 
 @click.command(
@@ -46,13 +46,14 @@ def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settin
 
     REVIEWS are JSON (Amazon), MovieLens files, CSV or Parquet, plain or compressed (gzip, bzip2, xz, zip).
     The name - stands for standard input. At the end the command prints how many rows were kept, dropped and
-    rejected, and how good the recommendations are on held-out reviews. The command also prints the recall of
-    the search: the share of the best movies, determined by scoring every movie, that the fast search finds.
-    The index keeps all printed figures.
+    rejected, how good the recommendations are on held-out reviews, and the recall of the search. The recall
+    is the share of the best movies, determined by scoring every movie, that the fast search finds. The
+    command `engine info` prints all figures.
     """
     if bool(reviews) == sample:
         raise click.UsageError("Name at least one file of reviews, or --sample, but not both.")
     import pipelines
+    from engine.recommender import Engine
 
     if sample:
         from pipelines.synthetic.sample import sample_files
@@ -63,5 +64,6 @@ def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settin
     if as_json:
         print_json({"directory": str(result.directory), **result.manifest})
     else:
-        print_summary(result.manifest)
-        say(f"The index is in {result.directory}", err=True)
+        engine = Engine.load(result.directory)
+        [reviewer_id] = engine.reviewer_ids([0])
+        print_build(result.manifest, result.directory, reviewer_id)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
-from engine.cli.options import INDEX, JSON, VERBOSE, flag, option
-from engine.cli.output import print_summary, say_if_retrain
-from engine.cli.terminal import print_json, say
+from engine.cli.listing import print_records
+from engine.cli.options import FORMAT, INDEX, VERBOSE, flag, option
+from engine.cli.output import say_if_retrain
+from engine.cli.summary import flat, print_index
+from engine.cli.tables import format_markdown
+from engine.cli.terminal import say
 
 
 @click.command(
@@ -20,11 +23,14 @@ from engine.cli.terminal import print_json, say
             metavar="SHA256",
             help="Refuse the index unless its digest is this one; reads every file, as --verify does.",
         ),
-        *(JSON, VERBOSE),
+        *(*FORMAT, VERBOSE),
     ]
 )
-def info(index: Path, verify: bool, expect: str | None, as_json: bool) -> None:
-    """Show what an index was built from, and how good the recommendations from the index are."""
+def info(index: Path, verify: bool, expect: str | None, format: str) -> None:
+    """Show what an index was built from, and how good the recommendations from the index are.
+
+    The formats csv, tsv and markdown have a line for each fact.
+    """
     from engine.artifact.reader import Artifact
     from engine.opened import OpenedIndex
 
@@ -34,9 +40,15 @@ def info(index: Path, verify: bool, expect: str | None, as_json: bool) -> None:
         OpenedIndex(artifact).verify()
     facts = {"location": str(artifact.build_directory), "digest": artifact.digest, **artifact.manifest}
     say_if_retrain(facts)
-    if as_json:
-        print_json(facts | ({"verified": True} if verify else {}))
+    if verify and format in ("json", "jsonl"):
+        facts["verified"] = True
+    if format == "table":
+        print_index(facts)
+    elif format == "markdown":
+        say(format_markdown(["name", "value"], list(flat(facts))))
+    elif format in ("csv", "tsv"):
+        print_records([{"name": name, "value": value} for name, value in flat(facts)], format)
     else:
-        print_summary(facts)
-        if verify:
-            say("Every file is as it was written.", err=True)
+        print_records([facts], format, facts)
+    if verify and format != "json":
+        say("Every file is as it was written.", err=True)

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from engine.cli.options import INDEX, JSON, VERBOSE, option
-from engine.cli.output import print_summary, start_logging
+from engine.cli.output import start_logging
+from engine.cli.summary import print_summary
 from engine.cli.terminal import print_json, say
 
 

@@ -49,6 +49,8 @@ def plan(
 
 
 def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
+    from pipelines.work.progress import duration
+
     files, memory, disk = planned["files"], planned["memory"], planned["disk"]
     seconds, machine = planned["seconds"], planned["machine"]
     yield (
@@ -56,7 +58,7 @@ def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
         f"{files['num_movies']:,} movies, in {files['num_bytes'] / 1e6:,.0f} MB of files"
     )
     yield ""
-    rows = [[phase, _gigabytes(memory.get(phase)), _duration(took)] for phase, took in seconds.items()]
+    rows = [[phase, _gigabytes(memory.get(phase)), duration(took)] for phase, took in seconds.items()]
     yield format_table(["phase", "memory", "time"], rows)
     yield ""
     yield (
@@ -69,8 +71,3 @@ def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
 
 def _gigabytes(size: float | None) -> str:
     return "-" if size is None else f"{size / 1e9:,.1f} GB"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

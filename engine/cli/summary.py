@@ -1,0 +1,212 @@
+"""Prints what an index is: the ten lines that end a build, and the manifest, section by section."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.artifact.layout import (
+    ACCOUNTING_SECTION,
+    AUDIT_SECTION,
+    BASELINES_SECTION,
+    CALIBRATION_SECTION,
+    CONFIG_SECTION,
+    COUNTS_SECTION,
+    FILES_ENTRY,
+    METRICS_SECTION,
+    REPORT_FILE,
+)
+from engine.cli.tables import cell_text, format_table, screen_width
+from engine.cli.terminal import on_one_line, say
+
+_NOT_SHOWN = (FILES_ENTRY, CONFIG_SECTION, CALIBRATION_SECTION, BASELINES_SECTION)
+"""Sections of a manifest that are too long for a screen; --json prints all sections."""
+_MODEL, _POPULARITY, _CONSTANT = "ncf", "popularity", "constant"
+_RANKING = "ndcg@10"
+_LABEL = 10
+"""The width, in characters, of the labels of the lines that end a build."""
+_WRAPPING: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+"""Arguments of `textwrap.fill` with which no number and no path is split."""
+_MOST_NUMBERS = 12
+"""The largest number of numbers of a list that are shown; of a longer list the ends are shown."""
+
+
+def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) -> None:
+    """Prints the lines that end a build: rows, quality, a verdict, the audit, and where to go on.
+
+    Args:
+        manifest: the manifest of the new index.
+        directory: the directory of the index.
+        reviewer_id: the id of a reviewer of the index, for the command to type next.
+    """
+    option = "" if str(directory) == "movie-index" else f" --index {shlex.quote(str(directory))}"
+    separator = "-- " if reviewer_id.startswith("-") else ""
+    _print_lines(
+        {
+            **dict(_quality_lines(manifest)),
+            "index in": str(directory),
+            "report": str(directory / manifest["build"] / REPORT_FILE),
+            "more": f"engine info{option}",
+            "next": f"engine recommend reviewer{option} {separator}{shlex.quote(reviewer_id)}",
+        }
+    )
+
+
+def print_index(manifest: Mapping[str, Any]) -> None:
+    """Prints what an index holds and how good it is in a few lines, and then its manifest."""
+    _print_lines(dict(_quality_lines(manifest)))
+    say()
+    print_summary(manifest)
+
+
+def print_summary(manifest: Mapping[str, Any]) -> None:
+    """Prints a manifest without the sections of `_NOT_SHOWN`, and the total size of the index's files."""
+    _print_section({name: manifest[name] for name in manifest if name not in _NOT_SHOWN})
+    left_out = (manifest.get(BASELINES_SECTION) or {}).get("left_out")
+    if left_out:
+        _print_value("baselines left out", left_out, "")
+    files = manifest.get(FILES_ENTRY)
+    if isinstance(files, Mapping):
+        size = sum(entry["size"] for entry in files.values())
+        say(f"files: {len(files)}, {size / 1e6:,.1f} MB")
+
+
+def flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the name and the value of each fact; a fact in a section is named like `counts.reviews`.
+
+    Example:
+        >>> list(flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))
+        [('seed', 42), ('counts.movies', 7), ('counts.levels', '[1, 5]')]
+    """
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{above}{name}.")
+        else:
+            yield above + name, json.dumps(value) if isinstance(value, list | tuple) else value
+
+
+def _print_lines(lines: Mapping[str, str]) -> None:
+    for label, line in lines.items():
+        text = f"{label:<{_LABEL}}{on_one_line(line)}"
+        say(textwrap.fill(text, screen_width(), subsequent_indent=" " * _LABEL, **_WRAPPING))
+
+
+def _quality_lines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields labels and lines: which rows came in, what was kept, and how good the index is."""
+    rows, counts = (manifest.get(name) or {} for name in (ACCOUNTING_SECTION, COUNTS_SECTION))
+    if "read" in rows:
+        parts = ("kept", "duplicate", "filtered", "rejected")
+        became = " + ".join(f"{rows[part]:,} {part}" for part in parts if rows.get(part))
+        yield "rows", f"{rows['read']:,} read = {became}"
+    if counts:
+        names = ("reviews", "reviewers", "movies", "cold_movies")
+        kept = [f"{counts[name]:,} {name.removesuffix('_movies')}" for name in names if counts.get(name)]
+        yield "kept", ", ".join(kept)
+    figures = manifest.get(METRICS_SECTION) or {}
+    ours = figures.get(_MODEL) or {}
+    others = {name: one[_RANKING] for name, one in figures.items() if _RANKING in one and name != _MODEL}
+    if ours.get(_RANKING) is not None and _POPULARITY in others:
+        popularity = others.pop(_POPULARITY)
+        best = max(others, key=lambda name: others[name], default=None)
+        named = f", best baseline ({best}) {others[best]:.3f}" if best else ""
+        yield "lists", f"NDCG@10 {ours[_RANKING]:.3f}; popularity {popularity:.3f}{named}"
+    if "mae" in ours and _CONSTANT in figures:
+        constant = figures[_CONSTANT]
+        yield (
+            "ratings",
+            f"MAE {ours['mae']:.3f}, RMSE {ours['rmse']:.3f} stars; "
+            f"a constant {constant['mae']:.3f}, {constant['rmse']:.3f}",
+        )
+    if ours.get(_RANKING) is None:
+        yield "verdict", "Too few reviews are held out to say how good the lists are."
+    elif _POPULARITY in figures:
+        than = f", {_compared(ours[_RANKING], others[best])} {best}" if best else ""
+        yield "verdict", f"Lists are {_compared(ours[_RANKING], popularity)} popularity{than}."
+    if "recall" in (manifest.get(AUDIT_SECTION) or {}):
+        yield "search", f"finds {manifest[AUDIT_SECTION]['recall']:.4f} of the best movies of all"
+
+
+def _compared(figure: float, other: float) -> str:
+    """Says how one figure, of which more is better, compares with another.
+
+    Example:
+        >>> _compared(0.24, 0.1), _compared(0.11, 0.1), _compared(0.09, 0.1), _compared(0.1, 0.0)
+        ('2.4 times as good as', '10% better than', '10% worse than', 'better than')
+    """
+    if other <= 0:
+        return "better than" if figure > other else "as good as"
+    ratio = figure / other
+    if ratio >= 1.5:
+        return f"{ratio:.1f} times as good as"
+    if abs(ratio - 1) < 0.005:
+        return "as good as"
+    return f"{abs(ratio - 1):.0%} {'better' if ratio > 1 else 'worse'} than"
+
+
+def _print_section(section: Mapping[str, Any], indent: str = "") -> None:
+    for name, value in section.items():
+        label, inner = f"{indent}{cell_text(name).replace('_', ' ')}:", f"{indent}  "
+        is_list = isinstance(value, list | tuple)
+        if _is_comparison(value):
+            say(label)
+            _print_comparison(value, inner)
+        elif isinstance(value, Mapping) and value:
+            say(label)
+            _print_section(value, inner)
+        elif is_list and value and all(isinstance(row, Mapping) for row in value):
+            say(label)
+            _print_rows(value, inner)
+        else:
+            _print_value(name.replace("_", " "), value, indent)
+
+
+def _print_value(name: str, value: Any, indent: str) -> None:
+    """Prints a value on as many lines as are needed, and breaks lines only between words and numbers."""
+    if isinstance(value, list | tuple):
+        if len(value) > _MOST_NUMBERS and all(isinstance(one, float) for one in value):
+            ends = f"{cell_text(value[0])} to {cell_text(value[-1])}"
+            text = f"{len(value)} numbers, from {ends}"
+        else:
+            text = ", ".join(map(cell_text, value)) or "-"
+    else:
+        text = "-" if isinstance(value, Mapping) else cell_text(value)
+    say(
+        textwrap.fill(
+            f"{cell_text(name)}: {text}",
+            screen_width(),
+            initial_indent=indent,
+            subsequent_indent=f"{indent}  ",
+            **_WRAPPING,
+        )
+    )
+
+
+def _is_comparison(value: Any) -> bool:
+    """Tells whether a manifest's value is a mapping of rows, such as the metrics of each model."""
+    rows = list(value.values()) if isinstance(value, Mapping) else []
+    return len(rows) > 1 and all(
+        isinstance(row, Mapping)
+        and row
+        and not any(isinstance(cell, Mapping | list) for cell in row.values())
+        for row in rows
+    )
+
+
+def _print_comparison(rows: Mapping[str, Mapping[str, Any]], indent: str) -> None:
+    """Prints rows of figures as a table, with a column for each row if figures are more than rows."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    if len(names) > len(rows):
+        lines = [[name, *(row.get(name) for row in rows.values())] for name in names]
+        say(format_table(["", *rows], lines, indent=indent))
+    else:
+        _print_rows([{"": key, **row} for key, row in rows.items()], indent)
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]], indent: str) -> None:
+    """Prints rows as a table with one column for each field that any row has."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    say(format_table(columns, [[row.get(column) for column in columns] for row in rows], indent=indent))

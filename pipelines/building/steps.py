@@ -1,0 +1,57 @@
+"""Says which step of a build begins, and how much time the build will still take."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from pipelines.work.progress import duration, set_step
+
+logger = logging.getLogger(__name__)
+
+STEPS = {
+    "read the files": 0.0,
+    "train on a part, to measure and to choose": 0.6,
+    "measure baselines": 0.03,
+    "train on all reviews": 0.27,
+    "index the movies and check the search": 0.1,
+}
+"""The steps of a build, and the usual share of each step in the time after the files are read."""
+
+
+_LEAST_SECONDS = 2.0
+"""Seconds below which the time of steps says nothing of later steps, as after a build was resumed."""
+
+
+class Steps:
+    """Logs each step of a build as the step begins, with the time that is left."""
+
+    def __init__(self) -> None:
+        self._names = list(STEPS)
+        self._num_begun = 0
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        set_step("")
+
+    def begin(self, expected: float | None = None) -> None:
+        """Begins the next step.
+
+        The time that is left is foretold from the steps after the reading. `expected` holds the seconds that
+        are left if no such step has ended yet; None if nobody knows.
+        """
+        names = self._names[: self._num_begun]
+        name = self._names[self._num_begun]
+        self._num_begun += 1
+        share, took = sum(STEPS[one] for one in names), time.monotonic() - self._started
+        left = expected
+        if share and took >= _LEAST_SECONDS:
+            left = took * (1 - share) / share
+        elif not share:
+            self._started = time.monotonic()
+        where = f"Step {self._num_begun} of {len(self._names)}"
+        set_step(where)
+        logger.info("%s: %s%s", where, name, "" if left is None else f"; about {duration(left)} left")
