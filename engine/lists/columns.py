@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.answers import TopList
 from engine.arrays import Floats, Rows, are_held, distinct
 from engine.lists.maker import ListMaker
 from engine.model.values import Reviewers
@@ -108,6 +109,10 @@ class ColumnMaker:
 
     def _one_by_one(self, reviewer_rows: Rows, k: int, options: ListOptions) -> ListColumns:
         lists = self._lists.make([self._model.reviewer(int(row)) for row in reviewer_rows], k, options)
+        return self.columns_of(lists)
+
+    def columns_of(self, lists: Sequence[TopList]) -> ListColumns:
+        """Returns lists that were made one by one as columns."""
         items = [(place, item) for place, found in enumerate(lists) for item in found]
         rated = self._model.rating is not None
         return ListColumns(

@@ -24,7 +24,11 @@ _COPY_OPTIONS = {
 
 
 def write_lists(
-    columns: ListColumns, reviewer_ids: Sequence[str], movie_ids: Mapping[int, str], path: Path, format: str
+    columns: ListColumns,
+    reviewer_ids: Sequence[str],
+    movies: Mapping[int, tuple[str, str | None]],
+    path: Path,
+    format: str,
 ) -> None:
     """Writes recommendation lists to a file in one of FORMATS, and flushes the file to disk.
 
@@ -33,7 +37,7 @@ def write_lists(
     Args:
         columns: the lists, as columns.
         reviewer_ids: the id of each list's reviewer, in the order of the lists.
-        movie_ids: the id of each recommended movie, by the movie's row.
+        movies: the id and the title of each recommended movie, by the movie's row.
         path: the file to write.
         format: the format of the file, one of FORMATS.
 
@@ -45,13 +49,14 @@ def write_lists(
     lines = {
         "reviewer_id": np.array(reviewer_ids, dtype=object)[columns.places],
         "rank": columns.ranks,
-        "movie_id": np.array([movie_ids[row] for row in columns.movie_rows.tolist()], dtype=object),
+        "movie_id": np.array([movies[row][0] for row in columns.movie_rows.tolist()], dtype=object),
+        "title": np.array([movies[row][1] for row in columns.movie_rows.tolist()], dtype=object),
         "score": columns.scores,
         "relevance": columns.relevance,
     }
     rated = {"predicted_rating": columns.predicted_ratings, "like_probability": columns.like_probabilities}
     lines |= {name: column for name, column in rated.items() if column is not None}
-    text = ("reviewer_id", "movie_id")
+    text = ("reviewer_id", "movie_id", "title")
     names = [f"cast({name} as varchar) as {name}" if name in text else name for name in lines]
     names += [f"cast(null as float) as {name}" for name in rated if name not in lines]
     statement = f"copy (select {', '.join(names)} from lines) to '{_quoted(path)}' ({_COPY_OPTIONS[format]})"

@@ -22,7 +22,7 @@ from engine import Engine
 from engine.config.values import at_least, one_of
 from engine.errors import ConfigError
 from engine.questions.ids import ids_of, read_ids
-from engine.questions.options import ListArguments, ListOptions, check_k
+from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
 from pipelines.batch.list_files import FORMATS
 from pipelines.batch.local_processes import run_shards
 from pipelines.batch.shards import Shard, Shards
@@ -47,14 +47,17 @@ def recommend_all(
     reviewers: Path | Sequence[str] | None = None,
     shard_size: int = SHARD_SIZE,
     processes: int = 0,
+    fallback: str = "error",
+    overwrite: bool = False,
     **options: Unpack[ListArguments],
 ) -> dict[str, Any]:
     """Writes a list of the k best movies for each reviewer, or for each of the given reviewers, to files.
 
-    If a run is killed, calling the function again with the same arguments resumes the run. The files have the
-    columns reviewer_id, rank, movie_id, score, relevance, predicted_rating and like_probability. The lists
-    are in the order of the reviewers, and equal the lists of `Engine.recommend`. A top list holds fewer than
-    k movies only if fewer than k movies match the options.
+    If a run is killed, calling the function again with the same arguments resumes the run. If the index was
+    built again in the meantime, the run starts afresh. The files have the columns reviewer_id, rank,
+    movie_id, title, score, relevance, predicted_rating and like_probability. The lists are in the order of
+    the reviewers, and equal the lists of `Engine.recommend`. A top list holds fewer than k movies only if
+    fewer than k movies match the options.
 
     Args:
         index: the directory of the index.
@@ -65,6 +68,9 @@ def recommend_all(
         reviewers: reviewer ids, or a file with one reviewer id on each line; None for all reviewers.
         processes: the number of child processes; 0 for one on each core.
         shard_size: the number of reviewers in a shard.
+        fallback: "error" to refuse reviewers whom the index does not hold, or "popular" to give them the
+            popular list.
+        overwrite: whether to replace an output file, or the lists of other arguments in an output directory.
         options: the options of `Engine.recommend_many`.
 
     Returns:
@@ -76,12 +82,14 @@ def recommend_all(
     """
     started = time.perf_counter()
     check_k(k)
+    check_fallback(fallback)
     at_least(1).check("shard_size", shard_size)
     at_least(0).check("processes", processes)
-    output, format = _check_output(Path(output), format)
+    output, format = _check_output(Path(output), format, overwrite)
     checked = _check_options(options)
     engine = Engine.load(index)
-    rows = range(engine.num_reviewers) if reviewers is None else _rows_of(engine, reviewers)
+    named = None if reviewers is None else _ids_of(reviewers)
+    rows = range(engine.num_reviewers) if named is None else _rows_of(engine, named, fallback)
     # One list is made here, so that a wrong filter or an unknown id is reported before anything is written.
     engine.list_columns(np.arange(min(1, engine.num_reviewers), dtype=np.int64), k, **checked)
     build = engine.info()["build"]
@@ -91,14 +99,14 @@ def recommend_all(
     work = {
         **common,
         "shard_size": shard_size,
-        "reviewers": None if reviewers is None else _digest(rows),
+        "reviewers": None if named is None else _digest(named),
         "options": {name: _noted(value) for name, value in checked.items() if value not in (None, False, 0)},
     }
     planned = [
         Shard(number, rows[begin : begin + shard_size])
         for number, begin in enumerate(range(0, len(rows), shard_size))
     ]
-    shards = Shards(directory, format, work, planned)
+    shards = Shards(directory, format, work, planned, overwrite=overwrite)
     try:
         resumed = shards.num_reviewers
         settings = {"index": str(index), **common, "options": checked}
@@ -121,17 +129,26 @@ def recommend_all(
     return summary
 
 
-def _check_output(output: Path, format: str | None) -> tuple[Path, str]:
-    """Checks that the output path and the file format agree; returns the path and the format."""
+def _check_output(output: Path, format: str | None, overwrite: bool) -> tuple[Path, str]:
+    """Checks the output path, and that its ending and the file format agree; returns the path and the format.
+
+    Raises:
+        ConfigError: the path has an ending of no format, or is a file that must not be overwritten.
+    """
     ending = output.suffix[1:]
     if format is not None:
         one_of(*FORMATS).check("format", format)
-    if output.is_dir() or ending not in FORMATS:
-        if output.exists() and not output.is_dir():
+    if output.is_dir():
+        return output, format or FORMATS[0]
+    if ending not in FORMATS:
+        if output.exists() or ending[:1].isalpha():
+            what = "is a file" if output.exists() else f"ends with .{ending}"
             raise ConfigError(
-                f"{output} is a file; name a directory, or a file that ends with .parquet, .csv or .jsonl"
+                f"{output} {what}; name a directory, or a file that ends with .parquet, .csv or .jsonl"
             )
         return output, format or FORMATS[0]
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output} is there already; give --overwrite, or name another --output")
     if format not in (None, ending):
         raise ConfigError(f"{output} ends with .{ending} but the format is {format}; let them be the same")
     if not output.absolute().parent.is_dir():
@@ -151,13 +168,24 @@ def _check_options(options: ListArguments) -> ListArguments:
     return checked
 
 
-def _rows_of(engine: Engine, reviewers: Path | Sequence[str]) -> Sequence[int]:
-    """Returns the row of each named reviewer, in the order of the names, without duplicates."""
+def _ids_of(reviewers: Path | Sequence[str]) -> list[str]:
+    """Returns the ids of the named reviewers, in the order of the names, without duplicates."""
     ids = read_ids(reviewers, "reviewer") if isinstance(reviewers, Path) else list(map(str, reviewers))
     if not ids:
         raise ConfigError("No reviewer is named; give at least one id, or none at all for everyone")
-    rows: list[int] = engine.reviewer_rows(list(dict.fromkeys(ids))).tolist()
-    return rows
+    return list(dict.fromkeys(ids))
+
+
+def _rows_of(engine: Engine, named: Sequence[str], fallback: str) -> Sequence[int | str]:
+    """Returns the row of each named reviewer.
+
+    With the fallback "popular", the id of a reviewer whom the index does not hold stands for the row.
+    """
+    if fallback == "error":
+        rows: list[int] = engine.reviewer_rows(named).tolist()
+        return rows
+    found = engine.index.reviewers.rows(named).tolist()
+    return [one if row < 0 else row for one, row in zip(named, found, strict=True)]
 
 
 def _noted(value: Any) -> Any:

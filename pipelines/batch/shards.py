@@ -13,6 +13,7 @@ file whose name does not begin with a dot is always complete, and the lists of a
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import time
@@ -26,6 +27,8 @@ from engine.errors import ConfigError, DataError
 from pipelines.batch.list_files import join_files, unwritable
 from pipelines.work.output import whole_file
 
+logger = logging.getLogger(__name__)
+
 PROGRESS = "progress.json"
 _VERSION = 1
 _LOCK_SECONDS = 5.0
@@ -36,8 +39,9 @@ class Shard(NamedTuple):
     """A part of the reviewers, whose recommendation lists are in one file."""
 
     number: int
-    reviewer_rows: Sequence[int]
-    """The rows of the reviewers in the shard; a `range` if lists are made for all reviewers."""
+    reviewer_rows: Sequence[int | str]
+    """The rows of the reviewers in the shard; a `range` if lists are made for all reviewers. For a reviewer
+    whom the index does not hold, the id stands for the row."""
 
 
 class Shards:
@@ -45,7 +49,8 @@ class Shards:
 
     The directory of the shards is created if it does not exist, and is locked. The argument `work` describes
     a run as JSON values: the build of the index, the settings and the reviewers. A run can be resumed only by
-    a run with an equal `work`.
+    a run with an equal `work`. If only the build differs, the lists begin afresh. If other things differ, the
+    lists begin afresh only if `overwrite` is true.
 
     Raises:
         ConfigError: the directory holds lists of another run, or other files.
@@ -53,7 +58,13 @@ class Shards:
     """
 
     def __init__(
-        self, directory: Path, format: str, work: Mapping[str, Any], planned: Sequence[Shard]
+        self,
+        directory: Path,
+        format: str,
+        work: Mapping[str, Any],
+        planned: Sequence[Shard],
+        *,
+        overwrite: bool = False,
     ) -> None:
         self.directory = directory
         self.planned = planned
@@ -67,7 +78,7 @@ class Shards:
             """The handle of the lock on the directory; a child process that holds the handle too keeps the
             lock until the child process ends."""
             try:
-                self._go_on()
+                self._go_on(overwrite)
             except (OSError, ConfigError):
                 self.close()
                 raise
@@ -150,11 +161,12 @@ class Shards:
             time.sleep(0.05)
         return handle
 
-    def _go_on(self) -> None:
+    def _go_on(self, overwrite: bool) -> None:
         """Reads from `progress.json` which shards are complete, and removes files of incomplete shards."""
         progress = self.directory / PROGRESS
         if progress.is_file():
-            self._check(_read(progress))
+            if overwrite or not self._continues(_read(progress)):
+                self._begin_afresh(progress)
         elif strange := sorted(path.name for path in self.directory.iterdir() if path.name[:6] != ".part-"):
             raise ConfigError(
                 f"Cannot write lists to {self.directory}: it holds other things ({strange[0]}); name a new "
@@ -164,18 +176,36 @@ class Shards:
             leftover.unlink(missing_ok=True)
         self._note()
 
-    def _check(self, noted: Mapping[str, Any]) -> None:
-        """Checks that an earlier run had the same settings, and takes over its list of complete shards."""
+    def _begin_afresh(self, progress: Path) -> None:
+        """Removes the lists of an earlier run, `progress.json` last, so that no list seems to be current."""
+        for path in sorted(self.directory.glob("part-*")):
+            path.unlink()
+        progress.unlink()
+
+    def _continues(self, noted: Mapping[str, Any]) -> bool:
+        """Takes over the complete shards of an earlier run; returns False if the run was of another index.
+
+        Raises:
+            ConfigError: the earlier run had other settings or reviewers.
+        """
         work = noted.get("work", {})
+        if work.get("build") != self._work.get("build") and {**work, "build": ""} == {
+            **self._work,
+            "build": "",
+        }:
+            logger.info("The index was built again since the lists were made: starting afresh")
+            return False
         for name in dict.fromkeys([*work, *self._work]):
             if work.get(name) != self._work.get(name):
                 raise ConfigError(
                     f"{self.directory} holds lists that were begun with {_named(name, work)}, not with "
-                    f"{_named(name, self._work)}; give the same again to go on, or name another --output"
+                    f"{_named(name, self._work)}; give the same again to go on, --overwrite to start "
+                    "afresh, or name another --output"
                 )
         self._complete = dict(noted["shards"])
         whole = {self._path(shard).name for shard in self.planned if self._is_complete(shard)}
         self._complete = {name: entry for name, entry in self._complete.items() if name in whole}
+        return True
 
     def _note(self) -> None:
         noted = {"format_version": _VERSION, "work": self._work, "shards": self._complete}

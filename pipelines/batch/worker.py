@@ -59,22 +59,45 @@ class Worker:
         self._format = format
         self._options = options
         self._on_lists = on_lists
-        self._movie_ids: dict[int, str] = {}
+        self._named: dict[int, tuple[str, str | None]] = {}
+        """The id and the title of each movie that was listed so far, by the row of the movie."""
 
-    def write(self, path: Path, reviewer_rows: Sequence[int]) -> int:
-        """Writes the recommendation lists of some reviewers to a file, and returns the number of lines."""
+    def write(self, path: Path, reviewer_rows: Sequence[int | str]) -> int:
+        """Writes the recommendation lists of some reviewers to a file, and returns the number of lines.
+
+        For a reviewer whom the index does not hold, the id stands for the row.
+        """
         parts, lengths = [], []
         for begin in range(0, len(reviewer_rows), _BATCH):
-            rows = np.array(reviewer_rows[begin : begin + _BATCH], dtype=np.int64)
-            parts.append(self._engine.list_columns(rows, self._k, **self._options))
-            lengths.append(len(rows))
-            self._on_lists(len(rows))
+            batch = reviewer_rows[begin : begin + _BATCH]
+            parts.append(self._lists(batch))
+            lengths.append(len(batch))
+            self._on_lists(len(batch))
         columns = ListColumns.joined(parts, lengths)
-        new = [row for row in np.unique(columns.movie_rows).tolist() if row not in self._movie_ids]
-        self._movie_ids.update(zip(new, self._engine.movie_ids(new), strict=True))
-        reviewer_ids = self._engine.reviewer_ids(reviewer_rows)
-        write_lists(columns, reviewer_ids, self._movie_ids, path, self._format)
+        new = [row for row in np.unique(columns.movie_rows).tolist() if row not in self._named]
+        titled = ((one, self._engine.title(one)) for one in self._engine.movie_ids(new))
+        self._named.update(zip(new, titled, strict=True))
+        known = iter(self._engine.reviewer_ids(one for one in reviewer_rows if isinstance(one, int)))
+        reviewer_ids = [one if isinstance(one, str) else next(known) for one in reviewer_rows]
+        write_lists(columns, reviewer_ids, self._named, path, self._format)
         return len(columns.places)
+
+    def _lists(self, reviewers: Sequence[int | str]) -> ListColumns:
+        """Makes the lists of some reviewers, and the popular list for those whom the index does not hold."""
+        known = [place for place, one in enumerate(reviewers) if isinstance(one, int)]
+        rows = np.array([reviewers[place] for place in known], dtype=np.int64)
+        columns = self._engine.list_columns(rows, self._k, **self._options)
+        unknown = np.setdiff1d(np.arange(len(reviewers)), known)
+        if not len(unknown):
+            return columns
+        columns = columns._replace(places=np.array(known, dtype=np.int64)[columns.places])
+        somebody = str(reviewers[unknown[0]])
+        popular = self._engine.recommend(somebody, self._k, fallback="popular", **self._options)
+        popular_columns = self._engine.index.columns.columns_of([popular])
+        repeated = ListColumns.joined([popular_columns] * len(unknown), [1] * len(unknown))
+        repeated = repeated._replace(places=unknown[repeated.places])
+        both = ListColumns.joined([columns, repeated], [0, 0])
+        return both.select(np.argsort(both.places, kind="stable"))
 
 
 def work(tasks: Iterator[str], reports: TextIO) -> None:

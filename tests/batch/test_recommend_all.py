@@ -24,7 +24,10 @@ from pipelines.batch.recommend_all import recommend_all
 from pipelines.batch.shards import PROGRESS, Shards
 
 NUM_REVIEWERS = 300
-COLUMNS = ("reviewer_id", "rank", "movie_id", "score", "relevance", "predicted_rating", "like_probability")
+COLUMNS = (
+    *("reviewer_id", "rank", "movie_id", "title"),
+    *("score", "relevance", "predicted_rating", "like_probability"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +62,11 @@ def expected_lines(index: Path, ids: list[str], k: int, **options: Any) -> list[
 
 
 def assert_same(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
-    keys = ("reviewer_id", "rank", "movie_id")
+    keys = ("reviewer_id", "rank", "movie_id", "title")
     assert [[line[key] for key in keys] for line in found] == [
         [line[key] for key in keys] for line in expected
     ]
-    for name in COLUMNS[3:]:
+    for name in COLUMNS[4:]:
         values = [line[name] for line in found]
         wanted = [line[name] for line in expected]
         if wanted and wanted[0] is None:
@@ -243,12 +246,65 @@ def test_other_options_do_not_go_on_with_a_work(
     assert sorted(path.name for path in (tmp_path / "lists").iterdir()) == before
 
 
-def test_another_build_does_not_go_on_with_a_work(tmp_path: Path) -> None:
+def test_the_lists_of_another_build_begin_afresh(tmp_path: Path) -> None:
+    write_index(tmp_path / "index", 40)
+    recommend_all(tmp_path / "index", tmp_path / "lists", k=3, shard_size=10)
+    write_index(tmp_path / "index", 30, seed=1)
+    summary = recommend_all(tmp_path / "index", tmp_path / "lists", k=3, shard_size=10)
+    assert (summary["resumed_reviewers"], summary["num_reviewers"]) == (0, 30)
+    ids = [reviewer_id(row) for row in range(30)]
+    assert_same(lines_of(tmp_path / "lists"), expected_lines(tmp_path / "index", ids, 3))
+
+
+def test_the_lists_of_some_reviewers_begin_afresh_too(tmp_path: Path) -> None:
+    write_index(tmp_path / "index", 40)
+    named = [reviewer_id(3), reviewer_id(1)]
+    recommend_all(tmp_path / "index", tmp_path / "lists", k=3, reviewers=named)
+    write_index(tmp_path / "index", 30, seed=1)
+    recommend_all(tmp_path / "index", tmp_path / "lists", k=3, reviewers=named)
+    assert_same(lines_of(tmp_path / "lists"), expected_lines(tmp_path / "index", named, 3))
+
+
+def test_another_build_and_other_options_are_refused(tmp_path: Path) -> None:
     write_index(tmp_path / "index", 30)
     recommend_all(tmp_path / "index", tmp_path / "lists", k=3)
     write_index(tmp_path / "index", 30, seed=1)
-    with pytest.raises(ConfigError, match="begun with build build-"):
-        recommend_all(tmp_path / "index", tmp_path / "lists", k=3)
+    with pytest.raises(ConfigError, match="begun with"):
+        recommend_all(tmp_path / "index", tmp_path / "lists", k=4)
+
+
+def test_what_is_there_is_replaced_only_if_asked(index: Path, tmp_path: Path) -> None:
+    for output in ("lists", "one.csv"):
+        recommend_all(index, tmp_path / output, k=3, shard_size=100)
+        before = lines_of(tmp_path / output)
+        with pytest.raises(ConfigError, match="--overwrite"):
+            recommend_all(index, tmp_path / output, k=2, shard_size=200)
+        assert lines_of(tmp_path / output) == before
+        recommend_all(index, tmp_path / output, k=2, shard_size=200, overwrite=True)
+        assert_same(lines_of(tmp_path / output), expected_lines(index, EVERYONE, 2))
+
+
+@pytest.mark.parametrize("options", [{}, {"where": "price < 5"}], ids=str)
+def test_unknown_reviewers_get_the_popular_list_if_asked(
+    index: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    named = ["nobody", reviewer_id(3), "noone", reviewer_id(1), "somebody"]
+    recommend_all(
+        *(index, tmp_path / "a.jsonl"), k=3, reviewers=named, shard_size=2, fallback="popular", **options
+    )
+    expected = expected_lines(index, named, 3, fallback="popular", **options)
+    assert_same(lines_of(tmp_path / "a.jsonl"), expected)
+    with pytest.raises(UnknownIdError, match="nobody"):
+        recommend_all(index, tmp_path / "b.jsonl", k=3, reviewers=named)
+    with pytest.raises(ConfigError, match="fallback"):
+        recommend_all(index, tmp_path / "b.jsonl", k=3, fallback="none")
+
+
+@pytest.mark.parametrize("name", ["lists.xlsx", "lists.json", "lists.tsv", "lists.PARQUET"])
+def test_an_ending_of_no_format_is_refused(index: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"ends with \.{name[6:]}; name a directory"):
+        recommend_all(index, tmp_path / name, k=3)
+    assert not list(tmp_path.iterdir())
 
 
 def test_bad_input_is_refused_before_anything_is_written(index: Path, tmp_path: Path) -> None:
@@ -343,7 +399,7 @@ def test_the_command_writes_and_says_what(index: Path, tmp_path: Path) -> None:
     summary = json.loads(result.stdout)
     assert summary["num_reviewers"] == NUM_REVIEWERS
     assert_same(lines_of(tmp_path / "lists.csv"), expected_lines(index, EVERYONE, 2, where="year > 1960"))
-    result = CliRunner().invoke(main, words)
+    result = CliRunner().invoke(main, [*words, "--overwrite"])
     assert result.stdout.startswith(f"{2 * NUM_REVIEWERS:,} lines for 300 reviewers in")
     result = CliRunner().invoke(main, [*words[:4], "--output", str(tmp_path / "x"), "--format", "doc"])
     assert (result.exit_code, result.stdout) == (1, "")

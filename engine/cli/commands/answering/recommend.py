@@ -94,6 +94,12 @@ LIST_OPTIONS = (
     BECAUSE,
 )
 """The options of commands that make top lists; each option has the name of a field of `ListArguments`."""
+FALLBACK = option(
+    ["--fallback"],
+    default="error",
+    metavar="error|popular",
+    help="Fail for an unknown reviewer, or list what is popular these days.",
+)
 SHOWING = (columns_of("Recommendation"), CARD, *FORMAT, VERBOSE)
 """The options that say how a top list is printed."""
 
@@ -120,12 +126,7 @@ def recommend() -> None:
     params=[
         click.Argument(["reviewer_id"]),
         *(INDEX, K, *LIST_OPTIONS),
-        option(
-            ["--fallback"],
-            default="error",
-            metavar="error|popular",
-            help="Fail for an unknown reviewer, or list what is popular these days.",
-        ),
+        FALLBACK,
         *SHOWING,
     ]
 )
@@ -277,15 +278,19 @@ def recommend_movie(
         option(
             ["--processes"], type=count, metavar="N", help="Use this many processes; by default one a core."
         ),
-        *(K, *LIST_OPTIONS, JSON, VERBOSE),
+        flag(
+            ["--overwrite"],
+            help="Replace an output file that is there, or lists that were begun with other options.",
+        ),
+        *(K, *LIST_OPTIONS, FALLBACK, JSON, VERBOSE),
     ],
 )
 def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:
     """Write the top lists of all reviewers to files, one line per listed movie.
 
-    If the command is killed, running the same command again writes the files that are missing. Resuming a
-    killed run fails if the options differ from the options of the killed run, or if the index was built again
-    in the meantime.
+    If the command is killed, running the same command again writes the files that are missing. If the index
+    was built again in the meantime, all files are written afresh. If other options are given, the command
+    fails unless --overwrite is given.
     """
     start_logging(logging.INFO)
     from pipelines.batch.recommend_all import recommend_all
