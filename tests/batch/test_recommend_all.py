@@ -288,7 +288,7 @@ def test_what_is_there_is_replaced_only_if_asked(index: Path, tmp_path: Path) ->
 def test_unknown_reviewers_get_the_popular_list_if_asked(
     index: Path, tmp_path: Path, options: dict[str, Any]
 ) -> None:
-    named = ["nobody", reviewer_id(3), "noone", reviewer_id(1), "somebody"]
+    named = ["nobody", reviewer_id(3), "stranger", reviewer_id(1), "somebody"]
     recommend_all(
         *(index, tmp_path / "a.jsonl"), k=3, reviewers=named, shard_size=2, fallback="popular", **options
     )
