@@ -37,6 +37,12 @@ class MovieMap(NamedTuple):
     """The share of the movie vectors' variance that the two axes of the map explain, 0 to 1."""
     rows: Rows
     """int64 [num_mapped], the row of each movie on the map, ascending."""
+    titles: Sequence[str | None]
+    """The title of each movie on the map, or None for an unknown title."""
+    years: Sequence[int | None]
+    """The year of each movie on the map, or None for an unknown year."""
+    counts: Rows
+    """int64 [num_mapped], the number of reviews of each movie on the map."""
 
 
 def map_movies(model: Model, cards: MovieCards, most: int = MOST_MAPPED) -> MovieMap:
@@ -51,8 +57,10 @@ def map_movies(model: Model, cards: MovieCards, most: int = MOST_MAPPED) -> Movi
     points[:, : min(2, len(sizes))] = (left * sizes)[:, :2]
     total = float((sizes**2).sum())
     share = float((sizes[:2] ** 2).sum() / total) if total else 0.0
-    categories = main_categories([cards.card(int(row))["category"] for row in rows])
-    return MovieMap(points, categories, share, rows)
+    shown = [cards.card(int(row)) for row in rows]
+    categories = main_categories([card["category"] for card in shown])
+    titles, years = [card["title"] for card in shown], [card["year"] for card in shown]
+    return MovieMap(points, categories, share, rows, titles, years, counts[rows])
 
 
 def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -> list[MappedMovie]:
@@ -62,12 +70,14 @@ def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -
     return [
         MappedMovie(
             movie_id=movies.id(row),
-            title=cards.card(row)["title"],
+            title=title,
             category=category,
             x=round(float(x), 4),
             y=round(float(y), 4),
         )
-        for row, category, (x, y) in zip(found.rows.tolist(), found.categories, places, strict=True)
+        for row, title, category, (x, y) in zip(
+            found.rows.tolist(), found.titles, found.categories, places, strict=True
+        )
     ]
 
 

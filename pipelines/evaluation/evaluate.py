@@ -96,7 +96,8 @@ def evaluate(
         data = read_for_protocol(reviews, metadata, protocol, config, negatives, sentiment=sentiment)
     evaluation = _summed_up(list(_measure_folds(data, models, config, max_reviewers)), data, config)
     if output is not None:
-        write_text(evaluation_page(evaluation), Path(output))
+        files = [*map(Path, reviews), *(path for pair in pairs for path in pair)]
+        write_text(evaluation_page(evaluation, files), Path(output))
         logger.info("Wrote %s", output)
     return evaluation
 

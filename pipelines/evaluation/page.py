@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipelines.evaluation.results import Evaluation
@@ -27,8 +28,8 @@ _BY_FOLD = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20", "fit_seconds")
 _SIMILAR = {"links": "movies that metadata links", "held_out": "held-out reviews after the last one"}
 
 
-def evaluation_page(evaluation: Evaluation) -> str:
-    """Returns a web page, as HTML, that shows the figures of an evaluation."""
+def evaluation_page(evaluation: Evaluation, files: Sequence[Path] = ()) -> str:
+    """Returns a web page, as HTML, that shows the figures of an evaluation on some files."""
     found = evaluation.to_dict()
     sections = [
         Section("What was measured", _setting(found)),
@@ -42,7 +43,8 @@ def evaluation_page(evaluation: Evaluation) -> str:
         Section("Rows of the files", _rows(found["rows"])),
     ]
     footer = "Written by engine evaluate. It names no reviewer, and loads nothing."
-    return render_page("How good it is", [section for section in sections if section.parts], footer)
+    title = f"How good it is: {', '.join(path.name for path in files)}" if files else "How good it is"
+    return render_page(title, [section for section in sections if section.parts], footer)
 
 
 def _setting(found: Mapping[str, Any]) -> list[str]:

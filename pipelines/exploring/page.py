@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipelines.pages import plots
@@ -18,8 +19,9 @@ distinct ratings there are."""
 
 def exploration_page(figures: Mapping[str, Any]) -> str:
     """Returns the HTML of a web page that shows the figures that `explore` returns."""
+    files = ", ".join(Path(file["path"]).name for file in figures["accounting"]["files"])
     return render_page(
-        "What the reviews hold",
+        f"What the reviews hold: {files}",
         [
             Section("Rows", account_of_rows(figures["accounting"])),
             Section("Findings", _findings(figures["findings"])),

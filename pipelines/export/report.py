@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 from engine.artifact import layout
@@ -29,6 +30,9 @@ from pipelines.pages.page import (
 )
 from pipelines.work.output import write_text
 
+_UNKNOWN_YEAR = "year unknown"
+_LONGEST_EXAMPLE = 40
+"""The largest number of characters of a title in the legend of the map."""
 _CURVES = {
     ("relevance", "loss"): "The training loss, round by round.",
     ("rating", "loss"): "The training loss, round by round.",
@@ -46,18 +50,29 @@ def write_report(writer: ArtifactWriter, model: Model) -> str:
         DataError: the report cannot be written.
     """
     names = read_names(writer)
-    page = report_page(writer.sections, make_examples(model, names), map_movies(model, names.cards))
+    examples, movies = make_examples(model, names), map_movies(model, names.cards)
+    page = report_page(writer.directory.absolute().name, writer.sections, examples, movies)
     write_text(page, writer.path_for(layout.REPORT_FILE))
     return page
 
 
-def report_page(manifest: Mapping[str, Any], examples: Sequence[Example], movies: MovieMap) -> str:
-    """Renders the report of an index as HTML, from the manifest, examples and a map of movies."""
-    account = account_of_rows(manifest[layout.ACCOUNTING_SECTION])
+def report_page(name: str, manifest: Mapping[str, Any], examples: Sequence[Example], movies: MovieMap) -> str:
+    """Renders the report of an index as HTML, from its name, the manifest, examples and a map of movies."""
+    accounting = manifest[layout.ACCOUNTING_SECTION]
+    account = account_of_rows(accounting)
+    files = ", ".join(Path(file["path"]).name for file in accounting["files"]) or "no file"
+    origin = paragraph(f"The index {name} was built from {files}.")
     return render_page(
-        "What was built",
+        f"What was built: {name}",
         [
-            Section("Rows", [*account, facts_table(manifest[layout.COUNTS_SECTION])]),
+            Section(
+                "Rows",
+                [
+                    paragraph(f"The index {name} was built from {files}."),
+                    *account,
+                    facts_table(manifest[layout.COUNTS_SECTION]),
+                ],
+            ),
             Section("Quality on held-out reviews", _quality(manifest)),
             Section("Chances of a like", _calibration(manifest[layout.CALIBRATION_SECTION])),
             Section("Training", _training(manifest[layout.TRAINING_SECTION])),
@@ -158,16 +173,49 @@ def _example(example: Example) -> list[str]:
 
 
 def _map(movies: MovieMap) -> list[str]:
-    names = list(dict.fromkeys(sorted(movies.categories, key=movies.categories.count, reverse=True)))
-    named = [name for name in names if name not in (NO_CATEGORY, OTHER)]
-    colors = dict(zip(named, plots.COLORS, strict=False))
-    colors |= {name: plots.GREY for name in names if name not in colors}
-    drawn = plots.scatter(movies.points, [colors[name] for name in movies.categories], name="map")
+    what, groups = _groups(movies)
+    names = list(dict.fromkeys(groups))
+    by_size = sorted(names, key=groups.count, reverse=True)
+    plain = (NO_CATEGORY, OTHER, _UNKNOWN_YEAR)
+    order = [name for name in (by_size if what == "category" else sorted(names)) if name not in plain]
+    colors = dict(zip(order, plots.COLORS, strict=False))
+    colors |= {name: plots.GREY for name in by_size if name not in colors}
+    titles = [title or f"a movie without a title ({count:,} reviews)" for title, count in _known(movies)]
+    drawn = plots.scatter(movies.points, [colors[name] for name in groups], titles)
+    legend = [(color, _meaning(name, groups, movies)) for name, color in colors.items()]
     caption = (
-        f"The {len(movies.points):,} movies with the most reviews, laid out by the two main components of "
-        f"their vectors, which hold {movies.share:.0%} of the variance."
+        f"The {len(movies.points):,} movies with the most reviews. Movies with similar vectors are near each "
+        "other: the places are the two main components of the vectors, which hold "
+        f"{movies.share:.0%} of the variance. A colour is a {what}. Hold the mouse over a point to see the "
+        "movie."
     )
-    return [drawing(drawn, caption, [(color, name) for name, color in colors.items()])]
+    return [drawing(drawn, caption, legend)]
+
+
+def _groups(movies: MovieMap) -> tuple[str, list[str]]:
+    """Returns what tells the movies of a map apart, and the group of each movie.
+
+    Categories tell movies apart if there are several; otherwise decades do, or numbers of reviews.
+    """
+    if len(set(movies.categories) - {NO_CATEGORY, OTHER}) > 1:
+        return "category", movies.categories
+    decades = [None if year is None else year // 10 * 10 for year in movies.years]
+    if len(set(decades) - {None}) > 1:
+        return "decade", [_UNKNOWN_YEAR if decade is None else f"{decade}s" for decade in decades]
+    digits = [len(str(count)) for count in movies.counts.tolist()]
+    return "number of reviews", [f"{10 ** (n - 1):,} to {10**n - 1:,} reviews" for n in digits]
+
+
+def _known(movies: MovieMap) -> Iterator[tuple[str | None, int]]:
+    yield from zip(movies.titles, movies.counts.tolist(), strict=True)
+
+
+def _meaning(name: str, groups: Sequence[str], movies: MovieMap) -> str:
+    """Returns a line of the legend: the name of a group, its size, and its movie with the most reviews."""
+    members = [known for known, group in zip(_known(movies), groups, strict=True) if group == name]
+    titled = [(count, title) for title, count in members if title]
+    example = f", such as {max(titled)[1][:_LONGEST_EXAMPLE]}" if titled else ""
+    return f"{name}: {len(members):,} movie{'' if len(members) == 1 else 's'}{example}"
 
 
 def _shown(value: float | None, pattern: str) -> str | None:

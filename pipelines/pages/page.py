@@ -23,7 +23,8 @@ th { font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 figure { margin: 1rem 0; }
 figure svg { max-width: 100%; height: auto; color: var(--text); stroke-linejoin: round; }
-span.key { white-space: nowrap; margin-right: 1em; }
+figure svg circle:hover { stroke: currentColor; stroke-width: 2; fill-opacity: 1; }
+span.key { margin-right: 1em; }
 span.chip { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .3em; }
 """
 

@@ -1,14 +1,15 @@
 """Draws plots as SVG for web pages, without scripts, in colours that suit light and dark pages.
 
-Plots hold only numbers and fixed words. Names that come from the data are shown in the page's text, which is
-escaped, and not in plots.
+Plots hold numbers and fixed words. Names that come from the data are escaped.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 GREY = "#8a9199"
 """The colour of reference lines, and of points that belong to no single group."""
@@ -34,23 +36,25 @@ _SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _TEXT),
 }
-_LINE_LENGTH = 90
-"""The number of letters that fit in the line of names below a bar plot; if the names are longer, only every
-second or third name, and so on, is drawn."""
+_MAP_SIZE = (700, 550)
+"""The width and the height of a map of points, in pixels."""
+_MARGIN = 8
+"""The pixels between the edge of a map and the points."""
+_APART = 6.0
+"""The least number of pixels between two neighbouring labels below a plot."""
 
 
 def bars(
     names: Sequence[str], values: Sequence[float], *, name: str, xlabel: str = "", ylabel: str = ""
 ) -> str:
-    """Draws a bar for each value, and the bar's name below; leaves out some names if they need too much room.
+    """Draws a bar for each value, and below the bar its name, if there is room for the names.
 
     The argument `name` is the name of the plot in lower case; each plot on a page must have a different name.
     """
 
     def draw(axes: Axes) -> None:
         axes.bar(range(len(values)), list(values), color=COLORS[0])
-        step = max(1, -(-sum(len(text) + 2 for text in names) // _LINE_LENGTH))
-        axes.set_xticks(range(0, len(names), step), list(names)[::step])
+        axes.set_xticks(range(len(names)), list(names))
 
     return _svg(draw, name, xlabel, ylabel)
 
@@ -127,16 +131,55 @@ def diagonal(x: Sequence[float], y: Sequence[float], *, name: str, xlabel: str, 
     return _svg(draw, name, xlabel, ylabel, size=(4.6, 4.2))
 
 
-def scatter(points: NDArray[np.floating], colors: Sequence[str], *, name: str) -> str:
-    """Draws points, float [num, 2], without axes; `colors` holds the colour of each point."""
+def scatter(points: NDArray[np.floating], colors: Sequence[str], names: Sequence[str]) -> str:
+    """Draws points, float [num, 2], without axes; a browser shows the name of the point under the mouse.
 
-    def draw(axes: Axes) -> None:
-        for color in dict.fromkeys(colors):
-            chosen = points[[other == color for other in colors]]
-            axes.plot(chosen[:, 0], chosen[:, 1], ".", color=color, markersize=5, alpha=0.8)
-        axes.set_axis_off()
+    `colors` and `names` hold the colour and the name of each point.
+    """
+    low, high = points.min(axis=0, initial=0), points.max(axis=0, initial=0)
+    size = np.array(_MAP_SIZE)
+    places = (points - low) / np.maximum(high - low, 1e-12) * (size - 2 * _MARGIN) + _MARGIN
+    places[:, 1] = size[1] - places[:, 1]
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"><title>{escape(name)}</title></circle>'
+        for (x, y), color, name in zip(places.tolist(), colors, names, strict=True)
+    )
+    width, height = _MAP_SIZE
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="map" fill-opacity="0.8">{dots}</svg>'
+    )
 
-    return _svg(draw, name, "", "", size=(7, 5.5))
+
+def keep_labels_apart(figure: Figure, axes: Axes) -> None:
+    """Cuts long labels below a plot, and leaves out labels until no two touch, such as every second one.
+
+    Measures with a font at least as wide as the fonts of browsers.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.ticker import FixedLocator
+
+    canvas = FigureCanvasAgg(figure)
+
+    def touching() -> bool:
+        canvas.draw()
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+        boxes.sort(key=lambda box: box.x0)
+        return any(left.x1 + _APART > right.x0 for left, right in itertools.pairwise(boxes))
+
+    if isinstance(axes.xaxis.get_major_locator(), FixedLocator):
+        texts = [label.get_text() for label in axes.get_xticklabels()]
+        places, names = axes.get_xticks(), [f"{text[:29]}…" if len(text) > 30 else text for text in texts]
+        axes.set_xticks(places, names)
+        step = 1
+        while touching() and step < len(names):
+            step += 1
+            axes.set_xticks(places[::step], names[::step])
+    elif axes.axison:
+        bins = 9
+        while touching() and bins > 1:
+            bins -= 1
+            axes.locator_params(axis="x", nbins=bins)
 
 
 def _svg(
@@ -154,6 +197,7 @@ def _svg(
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.patch.set_visible(False)
+        keep_labels_apart(figure, axes)
         written = io.StringIO()
         no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", transparent=True, metadata=no_metadata)

@@ -17,7 +17,7 @@ from engine.config.sections import load_config
 from engine.errors import ConfigError
 from engine.relations.movie_map import MovieMap, main_categories
 from pipelines import BuildResult, build_index
-from pipelines.export.report import report_page
+from pipelines.export.report import _map, report_page
 from pipelines.export.report_movies import Example
 from pipelines.measuring.metrics import calibration_bins, calibration_error
 
@@ -125,6 +125,36 @@ def test_a_bad_report_is_refused_before_anything_is_built(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def some_map(
+    categories: list[str], titles: list[str | None], years: list[int | None], counts: list[int]
+) -> MovieMap:
+    number = len(categories)
+    points = np.arange(2 * number, dtype=np.float32).reshape(number, 2)
+    return MovieMap(points, categories, 0.5, np.arange(number), titles, years, np.array(counts))
+
+
+MAPS = {
+    "category": (["Drama", "War", "Drama"], ["Drama: 2 movies, such as C", "War: 1 movie, such as B"]),
+    "decade": (["no category"] * 3, ["1940s: 2 movies, such as B", "1950s: 1 movie, such as C"]),
+}
+
+
+@pytest.mark.parametrize("what", MAPS)
+def test_the_map_names_movies_on_hover_and_groups_in_its_legend(what: str) -> None:
+    categories, legend = MAPS[what]
+    [figure] = _map(some_map(categories, ["A", "B", "C"], [1944, 1949, 1951], [3, 7, 20]))
+    assert re.findall("<title>(.)</title>", figure) == ["A", "B", "C"]
+    assert re.findall(r"[^<>]*: \d movies?, such as .", figure) == legend
+    assert f"A colour is a {what}." in figure
+
+
+def test_a_map_without_categories_and_years_tells_apart_by_reviews() -> None:
+    [figure] = _map(some_map(["no category"] * 3, ["A", None, "C"], [None] * 3, [3, 7, 20]))
+    assert "1 to 9 reviews: 2 movies, such as A" in figure
+    assert "10 to 99 reviews: 1 movie, such as C" in figure
+    assert "<title>a movie without a title (7 reviews)</title>" in figure
+
+
 def test_a_report_of_little_says_what_is_missing() -> None:
     manifest: dict[str, Any] = {
         "accounting": dict.fromkeys(("read", "kept", "duplicate", "filtered", "rejected"), 0)
@@ -138,10 +168,10 @@ def test_a_report_of_little_says_what_is_missing() -> None:
         "model": {"blend": {}},
     }
     example = Example("<i>", 1, [{"movie_id": "M", "title": None, "rating": None}], [])
-    page = report_page(
-        manifest, [example], MovieMap(np.zeros((1, 2), np.float32), ["<u>"], 0.0, np.zeros(1, np.int64))
-    )
+    page = report_page("<s>", manifest, [example], some_map(["<u>"], ["<em>"], [None], [1]))
     assert "quality was not measured" in page
+    assert "<title>What was built: &lt;s&gt;</title>" in page
+    assert "<em>" not in page
     assert "cut &lt;short&gt;.gz" in page
     assert "<i>" not in page
     assert "<u>" not in page
