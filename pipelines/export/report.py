@@ -65,14 +65,7 @@ def report_page(name: str, manifest: Mapping[str, Any], examples: Sequence[Examp
     return render_page(
         f"What was built: {name}",
         [
-            Section(
-                "Rows",
-                [
-                    paragraph(f"The index {name} was built from {files}."),
-                    *account,
-                    facts_table(manifest[layout.COUNTS_SECTION]),
-                ],
-            ),
+            Section("Rows", [origin, *account, facts_table(manifest[layout.COUNTS_SECTION])]),
             Section("Quality on held-out reviews", _quality(manifest)),
             Section("Chances of a like", _calibration(manifest[layout.CALIBRATION_SECTION])),
             Section("Training", _training(manifest[layout.TRAINING_SECTION])),

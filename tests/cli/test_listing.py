@@ -110,7 +110,16 @@ def test_a_card_names_everything_known_of_a_movie(ask: Ask) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["-k", "0"], ["-k", "abc"], ["-k", "-1"], ["--format", "xml"], ["--json", "--format", "csv"]],
+    [
+        ["-k", "0"],
+        ["-k", "abc"],
+        ["-k", "-1"],
+        ["--format", "xml"],
+        ["--json", "--format", "csv"],
+        ["--diversity", "7"],
+        ["--diversity", "x"],
+        ["--fallback", "none"],
+    ],
 )
 def test_a_wrong_option_is_wrong_usage(ask: Ask, words: list[str]) -> None:
     assert ask(*ASKED["recommendations"], *words).exit_code == 2
@@ -126,6 +135,11 @@ def test_a_mistyped_command_is_answered_with_the_nearest_one(typed: str, meant: 
 @pytest.mark.parametrize("words", [["recommend", "movie"], ["similar", "movie"], ["show", "movie"]])
 def test_a_movie_is_asked_for_by_its_title_too(ask: Ask, words: list[str]) -> None:
     assert ask(*words, "--title", "film 3").stdout == ask(*words, movie_id(3)).stdout
+
+
+def test_movies_are_rated_by_their_titles_too(ask: Ask) -> None:
+    by_title = ask("recommend", "ratings", f"{movie_id(9)}=2", "--title", "film 3=5", "--json").stdout
+    assert by_title == ask("recommend", "ratings", f"{movie_id(9)}=2", f"{movie_id(3)}=5", "--json").stdout
 
 
 def test_a_rating_is_predicted_for_a_title_too(ask: Ask) -> None:

@@ -30,6 +30,7 @@ from engine.cli.options import (
 from engine.cli.output import say_if_short, say_variety, start_logging
 from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say
 from engine.cli.title_option import movie_id_of
+from engine.questions.options import FALLBACKS
 from engine.responses import Response, audience, list_of_group, list_of_ratings, list_of_reviewer
 
 if TYPE_CHECKING:
@@ -79,14 +80,14 @@ LIST_OPTIONS = (
     flag(["--show-variants"], help="Say of each movie which other movies are the same film."),
     option(
         ["--diversity"],
-        type=float,
+        type=click.FloatRange(0, 1),
         default=0.0,
         metavar="0..1",
         help="Make the movies unlike each other; at 1 nothing else counts among the best candidates.",
     ),
     option(
         ["--novelty"],
-        type=float,
+        type=click.FloatRange(0, 1),
         default=0.0,
         metavar="0..1",
         help="Lean away from bestsellers; at 1 few reviews count as much as a high score.",
@@ -96,8 +97,8 @@ LIST_OPTIONS = (
 """The options of commands that make top lists; each option has the name of a field of `ListArguments`."""
 FALLBACK = option(
     ["--fallback"],
+    type=click.Choice(FALLBACKS),
     default="error",
-    metavar="error|popular",
     help="Fail for an unknown reviewer, or list what is popular these days.",
 )
 SHOWING = (columns_of("Recommendation"), CARD, *FORMAT, VERBOSE)
@@ -155,10 +156,24 @@ def reviewer(reviewer_id: str, index: Path, k: int, **options: Any) -> None:
             metavar="FILE",
             help="Read ratings from a file first, oldest first: lines movie_id,rating or MOVIE=RATING.",
         ),
+        option(
+            ["--title", "titles"],
+            multiple=True,
+            metavar="TEXT=RATING",
+            help="Rate a movie by a piece of its title, such as 'blade runner=5', after the other ratings. "
+            "May be given several times.",
+        ),
         *(INDEX, K, *LIST_OPTIONS, *SHOWING),
     ]
 )
-def ratings(movies: tuple[str, ...], from_file: Path | None, index: Path, k: int, **options: Any) -> None:
+def ratings(
+    movies: tuple[str, ...],
+    from_file: Path | None,
+    titles: tuple[str, ...],
+    index: Path,
+    k: int,
+    **options: Any,
+) -> None:
     """List the movies that suit a newcomer best, from the newcomer's ratings alone.
 
     Give the oldest rating first; if a movie is given twice, the later rating counts. If the index was built
@@ -170,6 +185,11 @@ def ratings(movies: tuple[str, ...], from_file: Path | None, index: Path, k: int
     showing = Showing.taken_from(options)
     given = join_ratings({} if from_file is None else read_ratings(from_file), parse_pairs(movies))
     engine = Engine.load(index)
+    named = {
+        movie_id_of(engine, None, text, showing.format): rating
+        for text, rating in parse_pairs(titles).items()
+    }
+    given = join_ratings(given, named)
     items = engine.recommend_for(given, k, **options)
     unknown = [movie_id for movie_id in given if not engine.holds_movie(movie_id)]
     _print(items, k, list_of_ratings(given, unknown, k, items), showing)
@@ -180,8 +200,8 @@ def ratings(movies: tuple[str, ...], from_file: Path | None, index: Path, k: int
         click.Argument(["reviewer_ids"], nargs=-1, required=True, metavar="REVIEWER_ID..."),
         option(
             ["--strategy"],
+            type=click.Choice(["average", "least-misery"]),
             default="average",
-            metavar="average|least-misery",
             help="Score a movie by the mean of the members' scores, or by the lowest of them.",
         ),
         *(INDEX, K, *LIST_OPTIONS, *SHOWING),
