@@ -43,7 +43,7 @@ _QUICK = (
 """Settings that make builds short; their results only need to be equal."""
 _EARLIEST = 0.3
 """Seconds from the start of a process to the earliest kill, in which Python itself starts."""
-_OF_A_RUN = ("build", "created", "when", "rebuilt", "files", "seconds")
+_OF_A_RUN = ("build", "build_before", "created", "when", "rebuilt", "files", "seconds")
 """The entries of a manifest that differ from one run to the next."""
 
 
@@ -253,7 +253,7 @@ class Killer:
         if self._case.is_index:
             builds = [path for path in self._output.iterdir() if path.name.startswith("build-")]
             others = {path.name for path in self._output.iterdir()} - {path.name for path in builds}
-            left += [f"index/{name}" for name in others - {"CURRENT", ".lock"}]
+            left += [f"index/{name}" for name in others - {"CURRENT", ".lock", ".live-lock"}]
             left += [f"index/{path.name}" for path in sorted(builds)[:-2]]
         return left
 

@@ -18,7 +18,8 @@ What every command says of itself with `--help`. Written by `python docs/cli_ref
 with the commands by the tests.
 
 Answers go to stdout, talk to stderr. Exit codes: 0 done, 1 an error in one sentence, 2 wrong usage,
-130 interrupted by Ctrl-C, 143 ended by SIGTERM, 129 ended by SIGHUP.
+3 a build that does not meet --publish-if, 130 interrupted by Ctrl-C, 143 ended by SIGTERM, 129 ended by
+SIGHUP.
 """
 
 

@@ -7,6 +7,7 @@
     |  `- CheckFailedError         a check query found faulty rows (name, count, rows)
     |- TrainingError               the loss is not finite, or there is nothing to train on
     |- IndexQualityError           the search recalls less than the recall floor (got, wanted)
+    |- NotPublishedError           a build does not meet the condition under which it would become live
     |- ArtifactError               a built index cannot be used
     |  |- ArtifactNotFoundError    a directory holds no index
     |  |- ArtifactVersionError     the index was written in another format version
@@ -119,6 +120,18 @@ class IndexQualityError(EngineError):
         super().__init__(f"{found}, under the floor of {wanted:.4f}; {advice}")
         self.got = got
         self.wanted = wanted
+
+
+class NotPublishedError(EngineError):
+    """A new build does not meet the condition under which it would have replaced the live build.
+
+    Attributes:
+        build: the directory of the new build, which stays beside the live build.
+    """
+
+    def __init__(self, message: str, build: Path) -> None:
+        super().__init__(message)
+        self.build = build
 
 
 class ArtifactError(EngineError):

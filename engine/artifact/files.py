@@ -11,6 +11,7 @@ import hashlib
 import mmap
 import os
 import re
+import shutil
 import stat
 from pathlib import Path
 
@@ -102,3 +103,20 @@ def is_plain(path: Path) -> bool:
 def checksum(path: Path) -> str:
     """Returns the SHA-256 of a file, in hexadecimal."""
     return HeldFile(path).checksum()
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Makes a finished file appear at a second path: by a hard link if possible, else by a copy."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def flush(path: Path) -> None:
+    """Waits until the bytes of a file, or the names in a directory, are on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -13,6 +13,8 @@ CURRENT = "CURRENT"
 """The file of the index directory that names the live build."""
 MANIFEST = "manifest.json"
 """The file of a build that says what the build holds."""
+PARTIAL = ".partial-"
+"""The beginning of the names of unfinished files and builds."""
 BUILD_NAME = re.compile(r"build-[0-9T]+-[0-9a-f]+")
 """The names of the directories that hold a build each."""
 
@@ -202,7 +204,16 @@ BUILD_ENTRY = "build"
 CREATED_ENTRY = "created"
 FILES_ENTRY = "files"
 """The size and the checksum of every file of the build."""
-BUILD_ENTRIES = (VERSION_ENTRY, PACKAGE_ENTRY, BUILD_ENTRY, CREATED_ENTRY, FILES_ENTRY)
+BEFORE_ENTRY = "build_before"
+"""The name of the build that was live when this build was written, or null."""
+KEEP_ENTRY = "builds_kept"
+"""How many builds the command that wrote the build was told to keep."""
+REFUSED_ENTRY = "refused_because"
+"""Why the build was not published when it was written; absent if it was published."""
+BUILD_ENTRIES = (
+    *(VERSION_ENTRY, PACKAGE_ENTRY, BUILD_ENTRY, CREATED_ENTRY, FILES_ENTRY),
+    *(BEFORE_ENTRY, KEEP_ENTRY, REFUSED_ENTRY),
+)
 
 # Sections of the manifest.
 ACCOUNTING_SECTION = "accounting"

@@ -42,6 +42,9 @@ _SHAPE: dict[str, Any] = {
     layout.PACKAGE_ENTRY: str,
     layout.BUILD_ENTRY: str,
     layout.CREATED_ENTRY: str,
+    f"{layout.BEFORE_ENTRY}?": (layout.BUILD_NAME, None),
+    f"{layout.KEEP_ENTRY}?": range(1, 2**31),
+    f"{layout.REFUSED_ENTRY}?": str,
     f"{layout.MODEL_SECTION}?": {
         "recency_power": float,
         "max_history": range(1, 2**31),

@@ -61,18 +61,21 @@ class Artifact:
     """The SHA-256 of the manifest, which holds the SHA-256 of every other file of the build."""
     manifest: dict[str, Any]
     """Everything that the build says of itself."""
+    is_pinned: bool
+    """Whether this build was asked for by its name, so that no other build can take its place."""
     _held: Mapping[str, HeldFile]
     _arrays: Mapping[str, NDArray[Any]]
 
     @classmethod
-    def open(cls, directory: Path | str, *, expect: str | None = None) -> Artifact:
+    def open(cls, directory: Path | str, *, build: str | None = None, expect: str | None = None) -> Artifact:
         """Opens the live build of an index, and checks that its files are there and fit together.
 
         The sizes of all files are checked, and the types, the shapes and the ends of all arrays. Builds of up
         to 64 MB have their checksums checked too; `verify` checks them at any size.
 
         Args:
-            directory: the directory of the index.
+            directory: the directory of the index, or of one build in the directory of an index.
+            build: the name of the build to open in place of the live build.
             expect: the `digest` that the build must have; all checksums are then checked at any size.
 
         Raises:
@@ -82,14 +85,17 @@ class Artifact:
             ArtifactError: a file cannot be read.
         """
         directory = Path(directory)
+        if build is None and is_build(directory):
+            directory, build = directory.parent, directory.name
         for attempt in range(_OPENING_ATTEMPTS):
-            pointer = _read_pointer(directory)
+            pointer = _read_pointer(directory) if build is None else (build, None)
             try:
                 artifact = cls._open_build(directory, *pointer)
                 break
             except ArtifactCorruptError:
                 # A build that ended this very moment may have removed the build that CURRENT named before.
-                if attempt == _OPENING_ATTEMPTS - 1 or _read_pointer(directory) == pointer:
+                is_last = build is not None or attempt == _OPENING_ATTEMPTS - 1
+                if is_last or _read_pointer(directory) == pointer:
                     raise
         if expect is not None and artifact.digest != expect.strip().lower():
             raise ArtifactCorruptError(
@@ -102,7 +108,8 @@ class Artifact:
         return artifact
 
     @classmethod
-    def _open_build(cls, directory: Path, build: str, digest: str) -> Artifact:
+    def _open_build(cls, directory: Path, build: str, digest: str | None) -> Artifact:
+        """Opens a build; `digest` is None if the build was asked for by its name."""
         try:
             # The flag O_NOFOLLOW refuses a link to a directory elsewhere.
             inside = os.open(directory / build, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -114,7 +121,7 @@ class Artifact:
             )
             raise _corrupt(directory, build, fault) from error
         try:
-            manifest = _read_manifest(directory, build, inside, digest)
+            manifest, found = _read_manifest(directory, build, inside, digest)
             held, arrays = {}, {}
             for name, entry in manifest[layout.FILES_ENTRY].items():
                 held[name] = file = _hold(directory, build, name, inside)
@@ -133,11 +140,12 @@ class Artifact:
             check_arrays(arrays)
         except ValueError as error:
             raise _corrupt(directory, build, f"does not fit together: {error}") from error
-        return cls(directory, directory.absolute(), directory / build, digest, manifest, held, arrays)
+        home, is_pinned = directory.absolute(), digest is None
+        return cls(directory, home, directory / build, found, manifest, is_pinned, held, arrays)
 
     def is_live(self) -> bool:
-        """Tells whether this build is still the live build of the index directory."""
-        return _read_pointer(self.home)[0] == self.build_directory.name
+        """Tells whether this build is still the live build, or a build that was asked for by its name."""
+        return self.is_pinned or _read_pointer(self.home)[0] == self.build_directory.name
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
@@ -208,6 +216,12 @@ class Artifact:
         return {key: self.array(name) for key, name in names.items()}
 
 
+def is_build(directory: Path) -> bool:
+    """Tells whether a directory is one build of an index, and not an index with a strange name."""
+    is_named = bool(layout.BUILD_NAME.fullmatch(directory.name))
+    return is_named and directory.is_dir() and not (directory / layout.CURRENT).exists()
+
+
 def _read_pointer(directory: Path) -> tuple[str, str]:
     """Reads from `CURRENT` the name of the live build and the checksum of the manifest."""
     try:
@@ -235,7 +249,10 @@ def _hold(directory: Path, build: str, name: str, inside: int) -> HeldFile:
         raise _unreadable(directory / build / name, error) from error
 
 
-def _read_manifest(directory: Path, build: str, inside: int, digest: str) -> dict[str, Any]:
+def _read_manifest(
+    directory: Path, build: str, inside: int, digest: str | None
+) -> tuple[dict[str, Any], str]:
+    """Reads the manifest of a build; returns the manifest and its digest, which must be `digest` if given."""
     file = _hold(directory, build, layout.MANIFEST, inside)
     if file.size > LARGEST:
         raise _corrupt(directory, layout.MANIFEST, f"has {file.size:,} bytes, more than a manifest can have")
@@ -253,13 +270,14 @@ def _read_manifest(directory: Path, build: str, inside: int, digest: str) -> dic
             f"version {layout.FORMAT_VERSION}; build it again with: {_BUILD_COMMAND} --output {directory}, "
             f"or install the movie-engine that wrote it ({package[:20]})"
         )
-    if hashlib.sha256(content).hexdigest() != digest:
+    found = hashlib.sha256(content).hexdigest()
+    if digest not in (None, found):
         raise _corrupt(directory, layout.MANIFEST, "has changed since it was built")
     try:
         check_manifest(manifest)
     except ValueError as error:
         raise _corrupt(directory, layout.MANIFEST, str(error)) from error
-    return manifest
+    return manifest, found
 
 
 def _corrupt(directory: Path, name: str, fault: str) -> ArtifactCorruptError:

@@ -26,17 +26,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.artifact import layout
-from engine.artifact.files import checksum
+from engine.artifact.builds import (
+    LIVE_LOCK,
+    changing_live,
+    live_build,
+    number_to_keep,
+    point_to,
+    remove_surplus,
+)
+from engine.artifact.files import checksum, flush, link_or_copy
 from engine.artifact.locks import remove_folder, remove_leftovers, take_lock
 from engine.artifact.manifest import LARGEST as LARGEST_MANIFEST
-from engine.errors import ArtifactError
+from engine.artifact.reader import is_build
+from engine.errors import ArtifactError, ConfigError
 
 logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
 """The file that whoever writes to the index directory holds locked."""
-_PARTIAL = ".partial-"
-"""How the names of unfinished files and builds begin."""
 _WORK = ".work"
 """The directory that holds what a build needs to go on after a kill."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -74,8 +81,9 @@ class ArtifactWriter:
     Leaving the `with` block makes the build live; an exception in the block leaves the old build live.
 
     The directory of the index is made if it is not there. If `resumable` is true, then the build keeps
-    checkpoints in `work_directory`, which is removed when the build is live. Otherwise an existing
-    `work_directory` stays, since an interrupted build may go on from the checkpoints.
+    checkpoints in `work_directory`, which is removed when the build is complete. Otherwise an existing
+    `work_directory` stays, since an interrupted build may go on from the checkpoints. The directory then
+    keeps `keep` builds, by default as many as before.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:
@@ -83,20 +91,26 @@ class ArtifactWriter:
             writer.add_section("counts", {"num_movies": len(vectors)})
     """
 
-    def __init__(self, directory: Path, *, resumable: bool = False) -> None:
+    def __init__(self, directory: Path, *, resumable: bool = False, keep: int | None = None) -> None:
+        if keep is not None and keep < 1:
+            raise ConfigError(f"keep must be at least 1 build, the live one, but is {keep}")
         now = datetime.now(UTC)
         self._name = f"build-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._created = now.isoformat(timespec="seconds")
-        self._partial = directory / f"{_PARTIAL}{self._name}"
+        self._partial = directory / f"{layout.PARTIAL}{self._name}"
         self._lock: int | None = None
         self._made_directory = False
         self._resumable = resumable
+        self._keep = keep
+        self._refused: str | None = None
         self.directory = directory
         self.build_directory = directory / self._name
         """The directory that the build has once it is live."""
         self.work_directory = directory / _WORK
         """The directory of the checkpoints from which a killed build goes on. The caller, who holds the lock
         on the index, makes the directory."""
+        self.based_on: str | None = None
+        """The build from which an update takes files over; the update fails if it is no longer live."""
         self.sections: dict[str, Any] = {}
         """The manifest's sections that have been added so far."""
         self.manifest: dict[str, Any] = {}
@@ -162,17 +176,47 @@ class ArtifactWriter:
         """Puts a section into the manifest; NumPy's arrays and numbers become plain ones."""
         self.sections[name] = _plain(values)
 
+    def refuse(self, reason: str) -> None:
+        """Makes the build stay beside the live build when the block is left; `reason` says why."""
+        self._refused = reason
+
     def _publish(self) -> None:
         files = self.files
         entries = {path.name: {"size": path.stat().st_size, "sha256": checksum(path)} for path in files}
-        self.manifest = {
-            layout.VERSION_ENTRY: layout.FORMAT_VERSION,
-            layout.PACKAGE_ENTRY: version("movie-engine"),
-            layout.BUILD_ENTRY: self._name,
-            layout.CREATED_ENTRY: self._created,
-            **self.sections,
-            layout.FILES_ENTRY: entries,
-        }
+        for path in files:
+            flush(path)
+        with changing_live(self.directory):
+            live = live_build(self.directory)
+            if self.based_on not in (None, live):
+                raise ArtifactError(
+                    f"The index at {self.directory} was rolled back meanwhile, from {self.based_on} to "
+                    f"{live}; nothing was changed, so run the command again"
+                )
+            keep = self._keep or number_to_keep(self.directory)
+            self.manifest = {
+                layout.VERSION_ENTRY: layout.FORMAT_VERSION,
+                layout.PACKAGE_ENTRY: version("movie-engine"),
+                layout.BUILD_ENTRY: self._name,
+                layout.CREATED_ENTRY: self._created,
+                layout.BEFORE_ENTRY: live or None,
+                layout.KEEP_ENTRY: keep,
+                **({} if self._refused is None else {layout.REFUSED_ENTRY: self._refused}),
+                **self.sections,
+                layout.FILES_ENTRY: entries,
+            }
+            self._write_manifest()
+            self._partial.rename(self.build_directory)
+            if self._resumable and self.work_directory.is_dir():
+                (self.work_directory / self._name).touch()
+            if self._refused is None:
+                point_to(self.directory, self._name)
+            with contextlib.suppress(OSError, ArtifactError):
+                remove_surplus(self.directory, keep, spare=(self._name,))
+        if self._resumable:
+            self._remove_work()
+        logger.info("Wrote %s (%s files)", self.build_directory, len(files))
+
+    def _write_manifest(self) -> None:
         manifest = self._partial / layout.MANIFEST
         content = json.dumps(self.manifest, indent=1, allow_nan=False) + "\n"
         if len(content) > LARGEST_MANIFEST:
@@ -181,30 +225,12 @@ class ArtifactWriter:
                 f"{LARGEST_MANIFEST:,} bytes, since there were too many updates; build the index again"
             )
         manifest.write_text(content, encoding="utf-8")
-        for path in (*files, manifest, self._partial):
-            flush(path)
-        previous = live_build(self.directory)
-        self._partial.rename(self.build_directory)
-        pointer = self.directory / f"{_PARTIAL}{layout.CURRENT}"
-        pointer.write_text(
-            f"{self._name} {checksum(self.build_directory / layout.MANIFEST)}\n", encoding="utf-8"
-        )
-        flush(pointer)
-        if self._resumable and self.work_directory.is_dir():
-            (self.work_directory / self._name).touch()
-        pointer.replace(self.directory / layout.CURRENT)
-        flush(self.directory)
-        # The build that was live until now stays, so that whoever has it open can go on.
-        for path in self.directory.iterdir():
-            if layout.BUILD_NAME.fullmatch(path.name) and path.name not in (self._name, previous):
-                shutil.rmtree(path, ignore_errors=True)
-        if self._resumable:
-            self._remove_work()
-        logger.info("Wrote %s (%s files)", self.build_directory, len(files))
+        flush(manifest)
+        flush(self._partial)
 
     def _remove_leftovers(self) -> None:
         """Removes what killed builds left; the lock on the index is held, so no other build is at work."""
-        for leftover in self.directory.glob(f"{_PARTIAL}*"):
+        for leftover in self.directory.glob(f"{layout.PARTIAL}*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
@@ -222,12 +248,12 @@ class ArtifactWriter:
 
     def _abandon(self) -> None:
         shutil.rmtree(self._partial, ignore_errors=True)
-        if live_build(self.directory) != self._name:
+        if live_build(self.directory) != self._name and self._refused is None:
             shutil.rmtree(self.build_directory, ignore_errors=True)
         if self._made_directory and self._lock is not None:
             with contextlib.suppress(OSError):
-                (self.directory / f"{_PARTIAL}{layout.CURRENT}").unlink(missing_ok=True)
-                (self.directory / _LOCK).unlink()
+                for name in (f"{layout.PARTIAL}{layout.CURRENT}", LIVE_LOCK, _LOCK):
+                    (self.directory / name).unlink(missing_ok=True)
                 self.directory.rmdir()
         self._unlock()
 
@@ -246,6 +272,11 @@ def _check_content(directory: Path) -> None:
         raise ArtifactError(
             f"Cannot write an index to {directory}: it is a file; name a directory with --output"
         )
+    if is_build(directory) and (directory / layout.MANIFEST).exists():
+        raise ArtifactError(
+            f"Cannot write an index to {directory}: it is one build of the index {directory.parent}, which "
+            "never changes; name the directory of the index"
+        )
     if directory.is_dir() and not (directory / layout.CURRENT).exists():
         strange = [path.name for path in directory.iterdir() if not _is_trace(path.name)]
         if strange:
@@ -256,7 +287,8 @@ def _check_content(directory: Path) -> None:
 
 
 def _is_trace(name: str) -> bool:
-    return name in (_LOCK, _WORK) or name.startswith(_PARTIAL) or bool(layout.BUILD_NAME.fullmatch(name))
+    is_known = name in (_LOCK, LIVE_LOCK, _WORK) or name.startswith(layout.PARTIAL)
+    return is_known or bool(layout.BUILD_NAME.fullmatch(name))
 
 
 def _lock(directory: Path) -> int:
@@ -267,31 +299,6 @@ def _lock(directory: Path) -> int:
             f"Another build is writing to {directory}; wait until it ends, or name another with --output"
         )
     return handle
-
-
-def live_build(directory: Path) -> str:
-    """Returns the name of the live build of an index, or an empty text if there is none."""
-    try:
-        return (directory / layout.CURRENT).read_text(encoding="utf-8", errors="replace").partition(" ")[0]
-    except OSError:
-        return ""
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Makes a finished file appear at a second path: by a hard link if possible, else by a copy."""
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def flush(path: Path) -> None:
-    """Waits until the bytes of a file, or the names in a directory, are on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _unwritable(directory: Path, error: OSError) -> ArtifactError:

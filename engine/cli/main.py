@@ -1,9 +1,9 @@
 """Starts the command line: runs the command asked for, and turns errors into a sentence and an exit code.
 
 Answers are printed to stdout, and progress and warnings to stderr. The exit code is 0 for success, 1 for an
-`EngineError`, 2 for wrong usage, and 128 plus the number of the signal that ended the command. No other file
-turns errors into exit codes. The module of a command is imported when the command is asked for, and imports
-large libraries when the command runs.
+`EngineError`, 2 for wrong usage, 3 for a build that was not published, and 128 plus the number of the signal
+that ended the command. No other file turns errors into exit codes. The module of a command is imported when
+the command is asked for, and imports large libraries when the command runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import click
 
 from engine.cli.start import ending, listening, signal_received, start
 from engine.cli.terminal import prepare_streams, say, say_error
-from engine.errors import EngineError, shown
+from engine.errors import EngineError, NotPublishedError, shown
 
 _COMMANDS = {
     "add-movies": "engine.cli.commands.indexing.add:add_movies",
@@ -34,11 +34,14 @@ _COMMANDS = {
     "prepare": "engine.cli.commands.studying.prepare:prepare",
     "recommend": "engine.cli.commands.answering.recommend:recommend",
     "reindex": "engine.cli.commands.indexing.reindex:reindex",
+    "rollback": "engine.cli.commands.indexing.rollback:rollback",
     "serve": "engine.cli.commands.answering.serve:serve",
     "show": "engine.cli.commands.answering.show:show",
     "similar": "engine.cli.commands.answering.similar:similar",
     "tune": "engine.cli.commands.studying.tune:tune",
 }
+_NOT_PUBLISHED = 3
+"""The exit code of a build that does not meet the condition of --publish-if."""
 
 
 class _SignalledError(click.ClickException):
@@ -121,7 +124,10 @@ class LazyGroup(click.Group):
                 raise _SignalledError(number, error) from error
             if isinstance(error, EngineError):
                 said = "; ".join([str(error), *getattr(error, "__notes__", [])])
-                raise click.ClickException(" ".join(said.split())) from error
+                refusal = click.ClickException(" ".join(said.split()))
+                if isinstance(error, NotPublishedError):
+                    refusal.exit_code = _NOT_PUBLISHED  # type: ignore[misc]
+                raise refusal from error
             raise
 
 

@@ -74,6 +74,13 @@ INDEX = option(
     help="Use the index in this directory.",
 )
 JSON = flag(["--json", "as_json"], help="Print JSON instead of text for people.")
+KEEP = option(
+    ["--keep"],
+    type=count,
+    metavar="N",
+    help="Keep this many builds in the directory of the index, the new one included, for engine rollback; by "
+    "default as many as before, and 2 in a new directory.",
+)
 VERBOSE = flag(
     ["-v", "--verbose"], expose_value=False, callback=log_more, help="Say on stderr what is being done."
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.artifact.writer import flush
+from engine.artifact.files import flush
 from engine.catalogue.database import NO_EXTENSIONS
 from engine.errors import DataError
 from engine.lists.columns import ListColumns

@@ -21,8 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.artifact.files import flush
 from engine.artifact.locks import remove_folder, take_lock
-from engine.artifact.writer import flush
 from engine.errors import ConfigError, DataError
 from pipelines.batch.list_files import join_files, unwritable
 from pipelines.work.output import whole_file

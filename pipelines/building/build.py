@@ -17,6 +17,7 @@ from engine.artifact.writer import ArtifactWriter, check_directory
 from engine.config.sections import Config
 from pipelines.building.intake import space_needed, take_in
 from pipelines.building.plan import check_plan, expected_seconds
+from pipelines.building.publishing import judge, read_condition
 from pipelines.building.quality import Baselines, Quality, measure_baselines, measure_quality
 from pipelines.building.resuming import resumable_work
 from pipelines.building.steps import Steps
@@ -56,6 +57,8 @@ def build_index(
     config: Config | None = None,
     report: Path | str | None = None,
     resume: bool = False,
+    keep: int | None = None,
+    publish_if: str | None = None,
 ) -> BuildResult:
     """Builds an index from review files.
 
@@ -71,8 +74,13 @@ def build_index(
         resume: True to continue an interrupted build into `output` from the build's last checkpoint. The
             files and settings must be those of the interrupted build. The result is the same as without the
             interruption.
+        keep: how many builds the directory keeps, the new build included; by default as many as before, and
+            2 in a new directory. `roll_back` in engine/artifact/builds.py makes a kept build live again.
+        publish_if: the condition under which the new build replaces the live build, such as
+            "ndcg@10 >= 0.97 * live"; by default the new build always replaces the live build.
 
     Raises:
+        NotPublishedError: the new build does not meet the condition; it is kept beside the live build.
         EngineError: a file, a setting or the output is not usable, or the recall of the two-stage search
             stays below `index.recall_floor`.
     """
@@ -84,8 +92,9 @@ def build_index(
         check_plan(review_files, output=output, metadata=metadata_files, config=config)
     if report is not None:
         check_output(Path(report), PAGE_SUFFIXES)
+    condition = None if publish_if is None else read_condition(publish_if, config, output)
     with (
-        ArtifactWriter(output, resumable=True) as writer,
+        ArtifactWriter(output, resumable=True, keep=keep) as writer,
         resumable_work(writer.work_directory, review_files, metadata_files, config, resume=resume) as work,
         storage_errors(),
         Steps() as steps,
@@ -117,8 +126,11 @@ def build_index(
         write_search(search, writer)
         _write_facts(writer, config, quality, baselines, fitted.findings)
         page = write_report(writer, model)
+        refusal = None if condition is None else judge(condition, writer)
     if report is not None:
         write_text(page, Path(report))
+    if refusal is not None:
+        raise refusal
     logger.info("Built %s in %.0f s", output, time.perf_counter() - started)
     return BuildResult(manifest=writer.manifest, directory=output)
 

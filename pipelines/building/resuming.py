@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from engine.artifact.writer import live_build
+from engine.artifact.builds import live_build
 from engine.config.sections import Config
 from engine.config.values import to_mapping
 from engine.errors import ConfigError, EngineError, SourceError

@@ -27,7 +27,11 @@ def settings_of(artifact: Artifact) -> Config:
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
-    """Copies every manifest section of the previous version; the caller may replace sections afterwards."""
+    """Copies every manifest section of the previous version; the caller may replace sections afterwards.
+
+    The new version is then published only if the previous version is still live at the end.
+    """
+    writer.based_on = artifact.build_directory.name
     for name, section in artifact.manifest.items():
         if name not in BUILD_ENTRIES:
             writer.add_section(name, section)

@@ -103,6 +103,12 @@ def rank_held_out(
     return RankingResult(reviewer_rows=rows, figures=dict(_figures(hits, counts[rows], k)), top=listed)
 
 
+def figure_names(k: Sequence[int] = (10, 20)) -> list[str]:
+    """Returns the names of the metrics that `rank_held_out` computes."""
+    nothing = np.zeros((0, max(k)), dtype=bool)
+    return [name for name, _ in _figures(nothing, np.zeros(0, dtype=np.int64), k)]
+
+
 def top_of(model: Model) -> Top:
     """Returns a function that lists a model's best movies, for the argument `top` of `rank_held_out`.
 

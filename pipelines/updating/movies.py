@@ -84,7 +84,11 @@ class MoviesAccount:
 
 
 def add_movies(
-    metadata: Sequence[Path | str], *, index: Path | str, columns: Mapping[str, str] | None = None
+    metadata: Sequence[Path | str],
+    *,
+    index: Path | str,
+    columns: Mapping[str, str] | None = None,
+    keep: int | None = None,
 ) -> dict[str, Any]:
     """Adds movies to an index by writing a new version, which replaces the old version once complete.
 
@@ -95,6 +99,7 @@ def add_movies(
         metadata: movie files in any of the known formats.
         index: the directory of the index.
         columns: the names of columns in the files, by our names, beside the names that the build was given.
+        keep: how many builds the directory keeps, the new build included; by default as many as before.
 
     Returns:
         The manifest of the new version; the section `movies_added` counts the lines of metadata by outcome.
@@ -108,7 +113,7 @@ def add_movies(
     if not metadata:
         raise DataError("No metadata file was given; name at least one.")
     Artifact.open(index)
-    with ArtifactWriter(Path(index)) as writer, storage_errors():
+    with ArtifactWriter(Path(index), keep=keep) as writer, storage_errors():
         # The index is opened after the writer has locked it, so that no other update comes in between.
         artifact = Artifact.open(index)
         before = OpenedIndex(artifact)

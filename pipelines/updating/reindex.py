@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def rebuild_index(
-    directory: Path | str, *, kind: str | None = None, recall: float | None = None
+    directory: Path | str, *, kind: str | None = None, recall: float | None = None, keep: int | None = None
 ) -> dict[str, Any]:
     """Rebuilds the vector index, measures the recall of the two-stage search again, and returns the manifest.
 
@@ -29,7 +29,7 @@ def rebuild_index(
     lists that the search must find. By default `kind` and `recall` are the settings of the build. The seed is
     that of the build, so equal arguments give an equal vector index. All other files are taken from the
     previous version after a check of their checksums. The previous version stays in use until the new
-    version is complete, and stays on disk for engines that have opened the previous version.
+    version is complete. The directory keeps `keep` builds, by default as many as before.
 
     Raises:
         ArtifactError: there is no index, it is damaged, or another build is writing to it.
@@ -38,7 +38,7 @@ def rebuild_index(
     """
     started = time.perf_counter()
     Artifact.open(directory)
-    with ArtifactWriter(Path(directory)) as writer:
+    with ArtifactWriter(Path(directory), keep=keep) as writer:
         # The index is opened after the writer has locked it, so that no other update comes in between.
         artifact = Artifact.open(directory)
         before = OpenedIndex(artifact)

@@ -68,7 +68,11 @@ class _NothingNewError(Exception):
 
 
 def add_reviews(
-    reviews: Sequence[Path | str], *, index: Path | str, config: Config | None = None
+    reviews: Sequence[Path | str],
+    *,
+    index: Path | str,
+    config: Config | None = None,
+    keep: int | None = None,
 ) -> UpdateResult:
     """Adds reviews to an index without training.
 
@@ -82,6 +86,7 @@ def add_reviews(
         index: the directory of the index.
         config: the settings, of which only the section `ingest` is used, for formats and filters. The least
             number of reviews of a reviewer or movie is 1 whatever the settings say.
+        keep: how many builds the directory keeps, the new version included; by default as many as before.
 
     Raises:
         EngineError: there is no index, a file or a setting is not usable, or the reviews do not fit the
@@ -91,7 +96,7 @@ def add_reviews(
     index = Path(index)
     Artifact.open(index)
     try:
-        with ArtifactWriter(index) as writer, storage_errors():
+        with ArtifactWriter(index, keep=keep) as writer, storage_errors():
             update = _write_version(writer, [Path(path) for path in reviews], config or Config())
     except _NothingNewError as nothing:
         logger.info("Every review is there already; the index stays as it is")

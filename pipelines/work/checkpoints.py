@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.artifact.writer import link_or_copy
+from engine.artifact.files import link_or_copy
 
 Value = TypeVar("Value")
 

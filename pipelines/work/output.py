@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.artifact.files import is_plain
+from engine.artifact.files import flush, is_plain
 from engine.artifact.locks import temporary_folder
-from engine.artifact.writer import flush
 from engine.errors import ConfigError, DataError
 from pipelines.work.database import reason_of
 

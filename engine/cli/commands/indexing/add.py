@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from engine.artifact.layout import COUNTS_SECTION, MOVIES_ADDED_SECTION, UPDATES_SECTION
-from engine.cli.options import INDEX, JSON, PATH, VERBOSE
+from engine.cli.options import INDEX, JSON, KEEP, PATH, VERBOSE
 from engine.cli.output import say_if_retrain, start_logging
 from engine.cli.source_options import COLUMNS, READING_OPTIONS, REVIEWS, SourceCommand, columns_of
 from engine.cli.summary import print_summary
@@ -17,9 +17,11 @@ from engine.config.sections import Config
 
 
 @click.command(
-    name="add-reviews", cls=SourceCommand, params=[REVIEWS, INDEX, *READING_OPTIONS, JSON, VERBOSE]
+    name="add-reviews", cls=SourceCommand, params=[REVIEWS, INDEX, KEEP, *READING_OPTIONS, JSON, VERBOSE]
 )
-def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json: bool) -> None:
+def add_reviews(
+    reviews: tuple[Path, ...], index: Path, keep: int | None, config: Config, as_json: bool
+) -> None:
     """Add new reviews to an index without training.
 
     REVIEWS are files in any format that build-index accepts. Known reviewers get longer histories, and new
@@ -30,7 +32,7 @@ def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json:
     """
     import pipelines
 
-    result = pipelines.add_reviews(reviews, index=index, config=config)
+    result = pipelines.add_reviews(reviews, index=index, config=config, keep=keep)
     update, updates = result.update, result.manifest.get(UPDATES_SECTION)
     if as_json:
         print_json({"directory": str(index), "update": update, "updates": updates})
@@ -49,9 +51,18 @@ def add_reviews(reviews: tuple[Path, ...], index: Path, config: Config, as_json:
 
 @click.command(
     name="add-movies",
-    params=[click.Argument(["metadata"], nargs=-1, type=PATH, required=True), INDEX, COLUMNS, JSON, VERBOSE],
+    params=[
+        click.Argument(["metadata"], nargs=-1, type=PATH, required=True),
+        INDEX,
+        KEEP,
+        COLUMNS,
+        JSON,
+        VERBOSE,
+    ],
 )
-def add_movies(metadata: tuple[Path, ...], index: Path, columns: str | None, as_json: bool) -> None:
+def add_movies(
+    metadata: tuple[Path, ...], index: Path, keep: int | None, columns: str | None, as_json: bool
+) -> None:
     """Add movies without reviews to an index, from metadata of the movies, without training.
 
     METADATA are files in any format that the option --metadata of build-index accepts. Each added movie gets
@@ -62,7 +73,7 @@ def add_movies(metadata: tuple[Path, ...], index: Path, columns: str | None, as_
     import pipelines
 
     start_logging(logging.INFO)
-    manifest = pipelines.add_movies(metadata, index=index, columns=columns_of(columns or ""))
+    manifest = pipelines.add_movies(metadata, index=index, columns=columns_of(columns or ""), keep=keep)
     account = manifest[MOVIES_ADDED_SECTION]
     if as_json:
         print_json({"directory": str(index), **account})

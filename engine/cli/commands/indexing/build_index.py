@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from engine.cli.options import DEFAULT_INDEX, JSON, PATH, VERBOSE, flag, option
+from engine.cli.options import DEFAULT_INDEX, JSON, KEEP, PATH, VERBOSE, flag, option
 from engine.cli.source_options import SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
 from engine.cli.summary import print_build
 from engine.cli.terminal import print_json
@@ -37,6 +37,14 @@ from engine.cli.terminal import print_json
             ["--resume"],
             help="Go on from the last checkpoint of a build into DIR that was killed; give the same files "
             "and settings.",
+        ),
+        KEEP,
+        option(
+            ["--publish-if"],
+            metavar="CONDITION",
+            help="Let the new index answer only if this is true, such as 'ndcg@10 >= 0.97 * live and reviews "
+            ">= 0.9 * live'; live is the figure of the index that answers now. Otherwise the index that is "
+            "there goes on, and the exit code is 3.",
         ),
         *(*SOURCE_OPTIONS, SEED, SENTIMENT, JSON, VERBOSE),
     ],

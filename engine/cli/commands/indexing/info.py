@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.artifact.layout import COUNTS_SECTION, METRICS_SECTION
 from engine.cli.listing import print_records
 from engine.cli.options import FORMAT, INDEX, VERBOSE, flag, option
 from engine.cli.output import say_if_retrain
 from engine.cli.summary import flat, print_index
-from engine.cli.tables import format_markdown
+from engine.cli.tables import format_markdown, format_table
 from engine.cli.terminal import say
+
+if TYPE_CHECKING:
+    from engine.artifact.builds import KeptBuild
 
 
 @click.command(
@@ -27,10 +33,11 @@ from engine.cli.terminal import say
     ]
 )
 def info(index: Path, verify: bool, expect: str | None, format: str) -> None:
-    """Show what an index was built from, and how good the recommendations from the index are.
+    """Show what an index was built from, how good its recommendations are, and which builds it keeps.
 
     The formats csv, tsv and markdown have a line for each fact.
     """
+    from engine.artifact.builds import kept_builds
     from engine.artifact.reader import Artifact
     from engine.opened import OpenedIndex
 
@@ -39,11 +46,16 @@ def info(index: Path, verify: bool, expect: str | None, format: str) -> None:
     if verify:
         OpenedIndex(artifact).verify()
     facts = {"location": str(artifact.build_directory), "digest": artifact.digest, **artifact.manifest}
+    kept = kept_builds(artifact.directory)
+    builds = [_facts(build, kept[0]) for build in kept]
     say_if_retrain(facts)
     if verify and format in ("json", "jsonl"):
         facts["verified"] = True
+    if format != "table":
+        facts["builds"] = builds
     if format == "table":
         print_index(facts)
+        _print_builds(builds)
     elif format == "markdown":
         say(format_markdown(["name", "value"], list(flat(facts))))
     elif format in ("csv", "tsv"):
@@ -52,3 +64,29 @@ def info(index: Path, verify: bool, expect: str | None, format: str) -> None:
         print_records([facts], format, facts)
     if verify and format != "json":
         say("Every file is as it was written.", err=True)
+
+
+def _print_builds(builds: Sequence[Mapping[str, Any]]) -> None:
+    say("builds:")
+    names = ("build", "state", "reviews", "ndcg@10")
+    rows = [[*(one[name] for name in names), f"{one['bytes_alone'] / 1e6:,.1f}"] for one in builds]
+    say(format_table([*names, "MB alone"], rows, indent="  "))
+
+
+def _facts(build: KeptBuild, first: KeptBuild) -> dict[str, Any]:
+    """Returns the facts that are shown of a kept build; `first` is the first of all kept builds."""
+    counts, metrics = (build.manifest.get(name, {}) for name in (COUNTS_SECTION, METRICS_SECTION))
+    state = "kept" if build.refused is None else "refused"
+    if first.is_live and build.name in (first.name, first.before):
+        state = "live" if build.is_live else "before"
+    return {
+        "build": build.name,
+        "state": state,
+        "created": build.created,
+        "before": build.before,
+        "refused_because": build.refused,
+        "reviews": counts.get("reviews"),
+        "ndcg@10": metrics.get("ncf", {}).get("ndcg@10"),
+        "bytes": build.num_bytes,
+        "bytes_alone": build.num_bytes_alone,
+    }

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.cli.options import INDEX, JSON, VERBOSE, option
+from engine.cli.options import INDEX, JSON, KEEP, VERBOSE, option
 from engine.cli.output import start_logging
 from engine.cli.summary import print_summary
 from engine.cli.terminal import print_json, say
@@ -31,10 +31,10 @@ from engine.cli.terminal import print_json, say
             help="Find at least this part of the exhaustive top lists, such as 0.99; by default what the "
             "build was asked for.",
         ),
-        *(JSON, VERBOSE),
+        *(KEEP, JSON, VERBOSE),
     ]
 )
-def reindex(index: Path, kind: str | None, recall: float | None, as_json: bool) -> None:
+def reindex(index: Path, kind: str | None, recall: float | None, keep: int | None, as_json: bool) -> None:
     """Build the vector index over the movies again, without training.
 
     The command tunes the search again and measures the recall of the search. The new vector index replaces
@@ -43,7 +43,7 @@ def reindex(index: Path, kind: str | None, recall: float | None, as_json: bool) 
     start_logging(logging.INFO)
     from pipelines.updating.reindex import rebuild_index
 
-    facts = {"directory": str(index), **rebuild_index(index, kind=kind, recall=recall)}
+    facts = {"directory": str(index), **rebuild_index(index, kind=kind, recall=recall, keep=keep)}
     if as_json:
         print_json(facts)
     else:

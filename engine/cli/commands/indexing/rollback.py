@@ -1,0 +1,40 @@
+"""Implements `engine rollback`, which makes the build before the live build of an index live again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.cli.options import INDEX, JSON, VERBOSE, option
+from engine.cli.terminal import print_json, say
+
+
+@click.command(
+    params=[
+        INDEX,
+        option(
+            ["--to"],
+            metavar="BUILD",
+            help="Make this build live, whether older or newer; engine info lists the builds. By default the "
+            "build before the live one.",
+        ),
+        *(JSON, VERBOSE),
+    ]
+)
+def rollback(index: Path, to: str | None, as_json: bool) -> None:
+    """Make the build before the live build of an index live again.
+
+    The change is atomic, and a service notices within a second. A second rollback goes one build further
+    back. No build is deleted, so --to can undo a rollback. The commands that make builds keep the number of
+    builds that their option --keep says.
+    """
+    from engine.artifact.builds import roll_back
+
+    chosen, before = roll_back(index, to)
+    if as_json:
+        facts = {"live": chosen.name, "created": chosen.created, "live_until_now": before}
+        print_json({"directory": str(index), **facts})
+    else:
+        say(f"{chosen.name}, made at {chosen.created}, is the live build of {index} now.")
+        say(f"Until now {before} was live; --to {before} makes it live again.", err=True)
