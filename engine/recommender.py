@@ -13,6 +13,7 @@ from engine.holder import IndexHolder
 from engine.model.heads import RatingPrediction
 from engine.questions.ids import as_id, ids_of, rows_of_known
 from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
+from engine.threads import one_thread
 
 if TYPE_CHECKING:
     from engine.answers import (
@@ -78,6 +79,7 @@ class Engine(IndexHolder):
         """Makes one reviewer's top list, best movie first; `recommend_many` describes the arguments."""
         return self.recommend_many([reviewer_id], k, fallback=fallback, **options)[0]
 
+    @one_thread()
     def recommend_many(
         self,
         reviewer_ids: Sequence[str],
@@ -119,6 +121,7 @@ class Engine(IndexHolder):
         popular = popular_list(index.lists, index.popularity, k, wanted)
         return [popular if row is None else next(known) for row in rows]
 
+    @one_thread()
     def recommend_for(self, ratings: Ratings, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
         """Makes the top list of a newcomer (no reviewer of the index) from the newcomer's own ratings.
 
@@ -142,6 +145,7 @@ class Engine(IndexHolder):
         history = history_of(ratings, index.movies, index.model.rating)
         return index.lists.make([newcomer(index.model, history)], k, ListOptions(**options))[0]
 
+    @one_thread()
     def recommend_group(
         self,
         reviewer_ids: Sequence[str],
@@ -215,6 +219,7 @@ class Engine(IndexHolder):
         """
         return self._index.columns.make(reviewer_rows, k, ListOptions(**options))
 
+    @one_thread()
     def similar(
         self,
         movie_id: str,
@@ -259,6 +264,7 @@ class Engine(IndexHolder):
 
         return predict_pairs(self._index, reviewer_ids, movie_ids)
 
+    @one_thread()
     def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> list[MoviePrediction]:
         """Predicts a reviewer's ratings of some movies, with intervals.
 

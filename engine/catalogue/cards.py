@@ -95,8 +95,9 @@ class MovieCards:
             if length < len(text):
                 raise ValueError("more behind the object")
             card: dict[str, Any] = _UNKNOWN | known
-            if any(not isinstance(known[name], _KINDS.get(name, ())) for name in known):
-                raise ValueError("a field has the wrong type")
+            for name, value in known.items():
+                if not isinstance(value, _KINDS.get(name, ())):
+                    raise ValueError(f"the field {name} has the wrong type")
             return card
         except (ValueError, TypeError, RecursionError) as error:
             raise damage_of("cards of the movies") from error

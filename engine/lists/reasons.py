@@ -8,8 +8,7 @@ each sum.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,10 @@ MOST_REASONS = 3
 _PAIRS_AT_ONCE = 200_000
 """The number of pairs of movie and review for which contributions are computed at once; a pair takes some
 hundred bytes."""
+_CONTRIBUTIONS_CHECKED = 8
+"""The least number of reviews, for each movie, whose contributions are computed exactly."""
+_STEP = 0.01
+"""The step of the difference quotients in the estimates of contributions, in logits."""
 
 
 class Recipient(Protocol):
@@ -52,6 +55,14 @@ class Recipient(Protocol):
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """Finds the reviews that add most to the score of each movie, the largest contribution first."""
         ...
+
+
+class _Named(TypedDict):
+    """Holds the fields of a reason that describe the review."""
+
+    movie_id: str
+    title: str | None
+    rating: float | None
 
 
 class OneReviewer(Recipient):
@@ -86,23 +97,22 @@ class OneReviewer(Recipient):
         """
         only = len(self.reviewer.history.movie_rows) == 1
         found = strongest_contributions(self._model, self.reviewer, movie_rows, MOST_REASONS)
-        named = {place: self._reason(place) for place in distinct(found.places.ravel()).tolist()}
+        named = {place: self._named(place) for place in distinct(found.places.ravel()).tolist()}
         return [
             tuple(
-                replace(named[place], contribution=amount)
+                Reason(**named[place], contribution=amount)
                 for place, amount in zip(places, amounts, strict=True)
                 if amount > 0 or only
             )
             for places, amounts in zip(found.places.tolist(), found.amounts.tolist(), strict=True)
         ]
 
-    def _reason(self, place: int) -> Reason:
-        """Makes a reason with contribution 0 from the review at `place` in the reviewer's history."""
+    def _named(self, place: int) -> _Named:
+        """Describes the review at the position `place` in the reviewer's history."""
         row, level = (int(rows[place]) for rows in self.reviewer.history)
         head = self._model.rating
         rating = None if head is None else round(float(head.levels[level]), 4)
-        title = self._cards.card(row)["title"]
-        return Reason(movie_id=self._movies.id(row), title=title, rating=rating, contribution=0.0)
+        return _Named(movie_id=self._movies.id(row), title=self._cards.card(row)["title"], rating=rating)
 
 
 class Contributions(NamedTuple):
@@ -118,26 +128,43 @@ class Contributions(NamedTuple):
 def strongest_contributions(
     model: Model, reviewer: Reviewer, movie_rows: Rows, num_strongest: int
 ) -> Contributions:
-    """Finds, for each movie, the `num_strongest` reviews of a history that add most to the movie's score."""
+    """Finds, for each movie, the `num_strongest` reviews of a history that add most to the movie's score.
+
+    All contributions are estimated first. Exact contributions then replace the highest estimates,
+    so every amount that is returned is exact.
+    """
     num_reviews = len(reviewer.history.movie_rows)
     shape = len(movie_rows), min(num_strongest, num_reviews)
     places, amounts = np.zeros(shape, dtype=np.int64), np.zeros(shape)
     step = max(1, _PAIRS_AT_ONCE // max(1, num_reviews))
     for begin in range(0, len(movie_rows) if num_reviews else 0, step):
         block = slice(begin, begin + step)
-        added = _contributions(model, reviewer, movie_rows[block])
-        places[block] = best = k_highest_of_rows(added, num_strongest)
+        num_checked = max(num_strongest, _CONTRIBUTIONS_CHECKED)
+        checked, added = _contributions(model, reviewer, movie_rows[block], num_checked)
+        best = k_highest_of_rows(added, num_strongest)
+        places[block] = np.take_along_axis(checked, best, axis=1)
         amounts[block] = np.take_along_axis(added, best, axis=1)
     return Contributions(places, amounts)
 
 
-def _contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Doubles:
-    """Returns how much each review adds to the score of each movie, float64 [num_movies, num_reviews]."""
+def _contributions(
+    model: Model, reviewer: Reviewer, movie_rows: Rows, num_checked: int
+) -> tuple[Rows, Doubles]:
+    """Computes, for each movie, what the reviews with the highest estimates add to the movie's score.
+
+    Returns:
+        The positions of the reviews in the history, int64 [num_movies, num_checked], and what each review
+        adds, float64 [num_movies, num_checked].
+    """
     relevance = _relevance_contributions(model, reviewer.history, movie_rows)
     if model.rating is None or reviewer.taste is None:
-        return relevance
-    likes = _like_contributions(model, model.rating, reviewer.history, reviewer.taste, movie_rows)
-    return relevance + model.blend.like_weight * likes
+        places = np.broadcast_to(np.arange(relevance.shape[1]), relevance.shape)
+        return places, relevance
+    without = _without_each_review(model, model.rating, reviewer.history, movie_rows)
+    likes = without.estimates(model, model.rating, reviewer.taste, movie_rows)
+    places = k_highest_of_rows(relevance + model.blend.like_weight * likes, num_checked)
+    likes = without.like_contributions(model, reviewer.taste, movie_rows, places)
+    return places, np.take_along_axis(relevance, places, axis=1) + model.blend.like_weight * likes
 
 
 def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -> Doubles:
@@ -190,28 +217,68 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     return without
 
 
-def _like_contributions(
-    model: Model, head: RatingHead, history: History, taste: Tastes, movie_rows: Rows
-) -> Doubles:
-    """Returns how much each review adds to the log chance of a like, float64 [num_movies, num_reviews].
+class _WithoutEach(NamedTuple):
+    """Holds the parts of predicted ratings that change when one review of a history is left out."""
 
-    The argument `taste` holds the reviewer's vector, bias and log scale in the rating head, computed from the
-    whole history.
-    """
+    moved: Doubles
+    """The change of the reviewer's vector, float64 [num_reviews, dim]."""
+    stars: Doubles
+    """The stars above expectation of each movie's neighbours, over all reviews, float64 [num_movies]."""
+    stars_without: Doubles
+    """The stars above expectation without each review, float64 [num_movies, num_reviews]."""
+
+    def estimates(self, model: Model, head: RatingHead, taste: Tastes, movie_rows: Rows) -> Doubles:
+        """Estimates what each review adds to the log chance of a like, float64 [num_movies, num_reviews].
+
+        The estimate is the first term of a Taylor series around the whole history.
+        """
+        location, log_scale = head.locate(taste, movie_rows, model.blend.interaction_weight)
+        location = location + np.float32(model.blend.rating_neighbour_weight) * self.stars.astype(np.float32)
+        log_scale = log_scale + np.float32(model.blend.log_temperature)
+        steps = np.repeat(
+            np.array([[0, 0], [_STEP, 0], [0, _STEP]], dtype=np.float32), len(movie_rows), axis=0
+        )
+        chances = head.probabilities(np.tile(location, 3) + steps[:, 0], np.tile(log_scale, 3) + steps[:, 1])
+        likes = model.log_like(chances).astype(np.float64).reshape(3, -1)
+        by_location, by_scale = (likes[1:] - likes[0]) / _STEP
+        location_slopes, scale_slopes = head.slopes(taste, movie_rows, model.blend.interaction_weight)
+        slopes = by_location[:, None] * location_slopes + by_scale[:, None] * scale_slopes
+        by_stars = model.blend.rating_neighbour_weight * by_location
+        changed = slopes @ self.moved.T + by_stars[:, None] * (self.stars_without - self.stars[:, None])
+        estimates: Doubles = np.negative(changed)
+        return estimates
+
+    def like_contributions(self, model: Model, taste: Tastes, movie_rows: Rows, places: Rows) -> Doubles:
+        """Returns what the reviews at some positions add to the log chance of a like.
+
+        Args:
+            model: the model that predicts ratings.
+            taste: the reviewer's vector, bias and log scale, computed from the whole history.
+            movie_rows: the rows of the movies, int64 [num_movies].
+            places: the positions of the reviews in the history, int64 [num_movies, num_checked].
+
+        Returns:
+            float64 [num_movies, num_checked].
+        """
+        # One call covers the whole history and every history without a review: faster than several calls.
+        moved = np.concatenate([np.zeros((len(movie_rows), self.moved.shape[1])), self.moved[places.ravel()]])
+        tastes = Tastes((taste.vectors + moved).astype(np.float32), taste.biases, taste.log_scales)
+        movies = np.concatenate([movie_rows, movie_rows.repeat(places.shape[1])])
+        without = np.take_along_axis(self.stars_without, places, axis=1)
+        chances = model.rate_tastes(tastes, movies, np.concatenate([self.stars, without.ravel()]))
+        likes = model.log_like(chances).astype(np.float64)
+        return likes[: len(movie_rows), None] - likes[len(movie_rows) :].reshape(places.shape)
+
+
+def _without_each_review(model: Model, head: RatingHead, history: History, movie_rows: Rows) -> _WithoutEach:
+    """Leaves out each review of a history in turn, in the parts of predicted ratings that change."""
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]
     terms = rows[:, : head.dim] + above[:, None] * rows[:, head.dim :]  # [num_reviews, dim]
-    pooled, num_reviews, num_movies = terms.sum(axis=0), len(terms), len(movie_rows)
-    # The change of the reviewer's vector when each review is left out: [num_reviews, dim].
+    pooled, num_reviews = terms.sum(axis=0), len(terms)
     moved = (pooled - terms) / np.sqrt(num_reviews) - pooled / np.sqrt(num_reviews + 1)
-    near, near_without = np.zeros(num_movies), np.zeros((num_movies, num_reviews))  # Stars above expected.
+    stars, stars_without = np.zeros(len(movie_rows)), np.zeros((len(movie_rows), num_reviews))
     if model.rating_neighbours is not None:
         weights = model.rating_neighbours.between(movie_rows, history.movie_rows)
-        near, near_without = stars_without_each(weights, above)
-    # One call covers the whole history and every history with a review left out, which is faster than many.
-    added = np.concatenate([np.zeros((num_movies, head.dim)), np.tile(moved, (num_movies, 1))])
-    tastes = Tastes((taste.vectors + added).astype(np.float32), taste.biases, taste.log_scales)
-    movies = np.concatenate([movie_rows, movie_rows.repeat(num_reviews)])
-    chances = model.rate_tastes(tastes, movies, np.concatenate([near, near_without.ravel()]))
-    likes = model.log_like(chances).astype(np.float64)
-    return likes[:num_movies, None] - likes[num_movies:].reshape(near_without.shape)
+        stars, stars_without = stars_without_each(weights, above)
+    return _WithoutEach(moved, stars, stars_without)

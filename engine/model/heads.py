@@ -176,6 +176,33 @@ class RatingHead:
         log_scale = tastes.log_scales + rows[:, self.dim + 1] + hidden[:, 1]
         return location.astype(np.float32), log_scale.astype(np.float32)
 
+    def slopes(
+        self, taste: Tastes, movie_rows: NDArray[np.integer], interaction_weight: float
+    ) -> tuple[Floats, Floats]:
+        """Computes how the results of `locate` change with the vector of a single reviewer, for some movies.
+
+        Returns:
+            The derivatives of the location and of the log scale by the reviewer's vector, float32
+            [num_movies, dim] each.
+        """
+        vectors = self.movie_vectors[movie_rows][:, : self.dim]
+        dim, first = self.dim, self.kernels[0]
+        of_user, of_movie, of_both = first[:dim], first[dim : 2 * dim], first[2 * dim :]
+        hidden = vectors @ of_movie + (vectors * taste.vectors) @ of_both
+        hidden += taste.vectors @ of_user + self.biases[0]
+        active = []
+        for next_kernel, next_bias in zip(self.kernels[1:], self.biases[1:], strict=True):
+            active.append(hidden > 0)
+            hidden = np.maximum(hidden, 0.0) @ next_kernel + next_bias
+        slopes = []
+        for output in range(2):
+            slope = np.zeros_like(hidden)
+            slope[:, output] = 1
+            for kernel, passed in zip(self.kernels[:0:-1], active[::-1], strict=True):
+                slope = slope @ kernel.T * passed
+            slopes.append(slope @ of_user.T + (slope @ of_both.T) * vectors)
+        return np.float32(interaction_weight) * (slopes[0] + vectors * self.dot_weights), slopes[1]
+
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
         """Converts results of `locate` to the probability of each rating level, float32 [num, num_levels]."""
         distance = self.thresholds[None, :] - location[:, None]

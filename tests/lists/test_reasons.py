@@ -88,6 +88,19 @@ def test_contributions_are_those_of_scoring_again_without_the_review(
     assert (np.diff(amounts, axis=1) <= 0).all()
 
 
+def test_the_strongest_of_a_long_history_are_found_by_estimates() -> None:
+    model = make_model("ratings", 500)
+    movie_rows = np.arange(NUM_MOVIES)
+    kept = []
+    for seed in range(5):
+        reviewer = model.reviewer(seed % NUM_REVIEWERS, random_history(model, 80, seed))
+        found = strongest_contributions(model, reviewer, movie_rows, 3)
+        everything = strongest_contributions(model, reviewer, movie_rows, 80)
+        assert (found.amounts <= everything.amounts[:, :3] + 1e-6).all()
+        kept.append(found.amounts.sum() / everything.amounts[:, :3].sum())
+    assert min(kept) > 0.98
+
+
 def test_many_movies_are_explained_as_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_model("ratings", 500)
     reviewer = model.reviewer(0, random_history(model, 9, 3))

@@ -1,0 +1,57 @@
+"""How many threads compute the matrix products of answers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController
+
+from engine.threads import one_thread
+
+
+def num_threads() -> set[int]:
+    """Returns the number of threads of NumPy's library of matrix products."""
+    numpy_files = str(Path(np.__file__).parents[1])
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return {library.num_threads for library in libraries if "numpy" in library.filepath[len(numpy_files) :]}
+
+
+def test_answers_use_one_thread_and_leave_the_threads_of_others_as_they_were() -> None:
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        with one_thread():
+            assert num_threads() == {1}
+            with one_thread():
+                assert num_threads() == {1}
+            assert num_threads() == {1}
+        assert num_threads() == {2}
+
+
+def test_an_answer_that_fails_restores_the_threads() -> None:
+    @one_thread()
+    def failing() -> None:
+        raise ValueError("no answer")
+
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        with pytest.raises(ValueError, match="no answer"):
+            failing()
+        assert num_threads() == {2}
+
+
+def test_the_last_of_several_answers_restores_the_threads() -> None:
+    together = Barrier(4)
+
+    @one_thread()
+    def answer(number: int) -> set[int]:
+        together.wait(10)
+        seen = num_threads()
+        together.wait(10)
+        return seen
+
+    before = num_threads()
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(answer, range(4))) == [{1}] * 4
+    assert num_threads() == before
