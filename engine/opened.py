@@ -166,20 +166,20 @@ class OpenedIndex:
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex
 
-        if self.artifact.has(STRONGEST_FILE):
-            try:
+        try:
+            if self.artifact.has(STRONGEST_FILE):
                 strongest = StrongestIndex.of(self.artifact.array(STRONGEST_FILE.removesuffix(ARRAY_ENDING)))
                 if strongest.rows[-1] >= len(self.movies) or strongest.dim != self.vector_index.dim:
                     raise VectorIndexError("they are not those of the movies")
-            except VectorIndexError as error:
-                raise ArtifactCorruptError(
-                    f"The strongest vectors of {self.artifact.directory} cannot be read ({error}); "
-                    "run engine reindex, or build the index again"
-                ) from error
-        elif self.vector_index.is_exact:
-            strongest = StrongestIndex(self.model.relevance.movie_vectors)
-        else:
-            return self.candidates
+            elif self.vector_index.is_exact:
+                strongest = StrongestIndex(self.model.relevance.movie_vectors)
+            else:
+                return self.candidates
+        except VectorIndexError as error:
+            raise ArtifactCorruptError(
+                f"The vectors of {self.artifact.directory} cannot be searched ({error}); run engine reindex, "
+                "or build the index again"
+            ) from error
         return BatchSource(self.model, strongest, self._num_candidates)
 
     @cached_property

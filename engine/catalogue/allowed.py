@@ -17,6 +17,8 @@ from engine.errors import FilterError
 
 MAX_PATTERN = 300
 """The most characters of a pattern."""
+MAX_DIGITS = 38
+"""The most digits of a whole number, since casts of longer numbers are errors within DuckDB."""
 MAX_REPETITION = 20
 """The largest product of all counts such as {4} in a regular expression."""
 
@@ -119,6 +121,21 @@ def _check_pattern(name: str, argument: dict[str, Any]) -> int:
             f"{{4}} may be at most {MAX_REPETITION}."
         )
     return (len(text) + _CLASS_COST * text.casefold().count("\\p")) * repetition
+
+
+def check_constant(node: dict[str, Any]) -> None:
+    """Checks a value in the tree of a condition.
+
+    Raises:
+        FilterError: the value is a whole number of more than `MAX_DIGITS` digits.
+    """
+    literal: dict[str, Any] = node.get("literal") or {}
+    digits = str(literal.get("text")).lstrip("-")
+    if literal.get("kind") == "INTEGER" and len(digits) > MAX_DIGITS:
+        raise FilterError(
+            f"--where holds a whole number of {len(digits):,} digits, and {MAX_DIGITS} are allowed; write a "
+            "very large number as 1e300."
+        )
 
 
 def check_cast(node: dict[str, Any]) -> None:

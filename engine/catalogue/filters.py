@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.catalogue.allowed import COPYING, check_cast, check_function, function_name
+from engine.catalogue.allowed import COPYING, check_cast, check_constant, check_function, function_name
 from engine.errors import FilterError, shown
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ MAX_PATTERNS = 1_000
 
 _PREFIX = "select * from filtered where "
 
-_EXPRESSIONS = frozenset({"BETWEEN", "CASE", "CAST", "COMPARISON", "CONJUNCTION", "CONSTANT", "OPERATOR"})
+_EXPRESSIONS = frozenset({"BETWEEN", "CASE", "COMPARISON", "CONJUNCTION", "OPERATOR"})
 
 _REFUSED = {
     "SUBQUERY": "a subquery; compare the columns themselves",
@@ -114,6 +114,8 @@ def check_filter(
             patterns += check_function(node)
             if patterns > MAX_PATTERNS:
                 raise _too_much(condition, "regular expressions that are too long together")
+        elif kind == "CONSTANT":
+            check_constant(node)
         elif kind == "CAST":
             check_cast(node)
         elif kind not in _EXPRESSIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ ROW_NUMBER = "file_row_number"
 _NEEDED = ("reviewer", "movie", "rating", "time")
 """The columns that must not be a list or an object."""
 _NESTED = ("list", "array", "struct", "map", "union", "variant")
+_OF_A_WRITE = re.compile(r"write|fsync|truncate|space|directory|open file", re.IGNORECASE)
+"""Finds the words of DuckDB's errors about a disk to write on; other errors are about the Parquet file."""
 _NUM_SAMPLED = 200
 """The number of rows from the start of a file in its sample."""
 
@@ -122,9 +125,10 @@ def parquet_errors(path: Path) -> Iterator[None]:
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
-        if isinstance(error, duckdb.IOException) and path.name not in str(error):
+        text = str(error)
+        if isinstance(error, duckdb.IOException) and path.name not in text and _OF_A_WRITE.search(text):
             raise
-        reason = str(error).split("\n", 1)[0]
+        reason = text.split("\n", 1)[0]
         raise SourceError(f"{path} is not a Parquet file that can be read: {reason}", path=path) from error
     except RuntimeError as error:
         if "conversion error" not in str(error):

@@ -209,6 +209,19 @@ def test_a_hostile_header_of_an_array_is_refused(index: Path, header: str) -> No
     assert "movie_vectors.npy" in refusal(index)
 
 
+@pytest.mark.parametrize("name", ["movie_vectors.npy", "reviewer_embeddings.npy", "history_vectors.npy"])
+def test_vectors_that_are_no_numbers_are_refused_by_every_kind_of_list(index: Path, name: str) -> None:
+    path = live_build(index) / name
+    vectors = np.load(path)
+    vectors[:] = np.nan
+    np.save(path, vectors)
+    forge_file(index, name, path.read_bytes())
+    with pytest.raises(ArtifactCorruptError):
+        Engine.load(index).list_columns(np.arange(3, dtype=np.int64))
+    with pytest.raises(ArtifactCorruptError):
+        Engine.load(index).recommend(made_index.reviewer_id(3))
+
+
 def test_an_expected_digest_is_compared_and_everything_read(
     index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

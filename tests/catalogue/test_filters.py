@@ -49,6 +49,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         "true",
         "title in ('a', 'b') and not (price > 3)",
         '"price" = -1.5e3',
+        f"try_cast({'9' * 38} as bigint) is null and price < 1e300",
     ],
 )
 def test_an_ordinary_condition_passes(connection: duckdb.DuckDBPyConnection, condition: str) -> None:
@@ -116,6 +117,8 @@ def test_an_ordinary_condition_passes(connection: duckdb.DuckDBPyConnection, con
         ("title ilike '%" + "a" * 300 + "'", "at most 300"),
         ("title ~ '(.?){1000}x'", "repeats too much"),
         ("title ~ '((a?){10}){50}x'", "repeats too much"),
+        ("price < -" + "9" * 400, "400 digits"),
+        ("try_cast(" + "9" * 400 + " as bigint) is null", "400 digits"),
         (" or ".join(["title ~ '(a|b){20}'"] * 20), "too long together"),
         ("title ~ '" + "\\pL" * 60 + "'", "too long together"),
         ("style ->> '$..*' = 'x'", "one field"),

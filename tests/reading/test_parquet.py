@@ -111,7 +111,7 @@ def test_the_name_of_a_file_is_no_pattern(
     assert survey([tmp_path / name], [], ALL).num_reviews == 3
 
 
-@pytest.mark.parametrize("content", ["cut", "flipped", "no columns", "name"])
+@pytest.mark.parametrize("content", ["cut", "flipped", "no columns", "name", "type"])
 def test_a_damaged_file_is_a_clear_error(
     database: duckdb.DuckDBPyConnection, tmp_path: Path, content: str
 ) -> None:
@@ -124,6 +124,7 @@ def test_a_damaged_file_is_a_clear_error(
             "flipped": data[:40] + bytes(200) + data[240:],
             "no columns": b"PAR1PAR1",
             "name": data.replace(b"user", b"us\xffr"),
+            "type": data.replace(b"user%\x24", b"user%\x1a"),
         }[content]
     )
     with pytest.raises(SourceError, match="is not a Parquet file that can be read"):
