@@ -24,7 +24,7 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the module of a public name at the first use of the name, since importing all is slow."""
+    """Imports a module when one of its public names is first used, because importing all modules is slow."""
     if name not in _HOMES:
         raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

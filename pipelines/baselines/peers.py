@@ -32,8 +32,8 @@ _VALIDATION_REVIEWERS = 5_000
 class AlternatingLeastSquares:
     """Factorises likes as implicit feedback (Hu, Koren and Volinsky 2008), with the best of four settings.
 
-    Four settings are compared by NDCG@10 on the last fifth of each reviewer's training reviews, which is held
-    out for the comparison. The comparison of settings does not use test reviews.
+    The four settings are compared by NDCG@10 on held-out reviews: the last fifth of each reviewer's training
+    reviews. The comparison of settings does not use test reviews.
 
     Raises:
         ConfigError: the library implicit is not installed.

@@ -68,9 +68,9 @@ class _FromHistory:
 class ItemNeighbours(_FromHistory):
     """Weights pairs of movies by a cosine similarity in which reviewers of many movies count less.
 
-    The weight of movies i and j is the sum of `1 / sqrt(number of the reviewer's reviews)` over the reviewers
-    of both movies, divided by `sqrt(reviews_i * reviews_j) + shrinkage`. Among the baselines, item neighbours
-    are best on sparse data.
+    The weight of movies i and j is `shared / (sqrt(reviews_i * reviews_j) + shrinkage)`. In the weight,
+    `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over all reviewers who reviewed both
+    movies. Among the baselines, item neighbours are best on sparse data.
     """
 
     def __init__(self, reviews: Reviews) -> None:

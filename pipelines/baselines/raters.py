@@ -22,7 +22,7 @@ reviewers."""
 
 
 class Constants:
-    """Predicts the same for every pair of reviewer and movie, from the distribution of the training ratings.
+    """Predicts the same distribution for every pair of reviewer and movie: that of the training ratings.
 
     The predicted mean and median are the mean and the median of the training ratings. The predicted
     probability of a rating level is the share of the training ratings that have the level. Among all
@@ -84,7 +84,7 @@ class Biases:
 
 
 def point_prediction(ratings: NDArray[np.floating]) -> RatingPrediction:
-    """Makes predictions without probabilities from `ratings`, float [n].
+    """Converts ratings, float [n], to predictions that have no probabilities of rating levels.
 
     Each rating is used both as the predicted mean and as the predicted median.
     """

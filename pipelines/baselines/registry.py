@@ -67,7 +67,7 @@ BASELINES: Mapping[str, Baseline] = {
 
 
 def fit_baseline(name: str, reviews: Reviews, *, like_rating: float, seed: int) -> Fitted:
-    """Fits the baseline called `name` to training reviews; `like_rating` is the lowest rating of a like.
+    """Fits a baseline to training reviews; a rating of at least `like_rating` is a like.
 
     Raises:
         ConfigError: no baseline has the name, the baseline's library is missing, or the data is too large.

@@ -35,9 +35,9 @@ class _SeedModel(ABC):
     """Trains embeddings of reviewers and movies on the squared error of ratings, with early stopping.
 
     Training stops early when the error on validation reviews, a random tenth of the training reviews, no
-    longer falls. The weights of the epoch with the lowest validation error are kept. For reviewers and movies
-    without training reviews, the mean of all ratings is predicted, because their embeddings were never
-    trained and still hold random numbers. Movies are ranked by predicted rating.
+    longer falls. The weights of the epoch with the lowest validation error are kept. The embeddings of
+    reviewers and movies without training reviews stay random. If a reviewer or a movie has no training
+    reviews, the mean of all training ratings is predicted. Movies are ranked by predicted rating.
 
     Attributes:
         curves: the mean squared error of each epoch on training reviews, "loss", and on validation reviews,
@@ -61,7 +61,7 @@ class _SeedModel(ABC):
 
     @abstractmethod
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Predicts in NumPy the ratings of m movies by each of n reviewers: float32 [n, m]."""
+        """Predicts, in NumPy, the rating that each of n reviewers gives each of m movies: float32 [n, m]."""
 
     @abstractmethod
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
@@ -96,11 +96,11 @@ class SeedBase(_SeedModel):
         return layers.Dot(axes=1)([reviewer, movie])
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the inner products of n reviewers' and m movies' embeddings: float32 [n, m]."""
+        """Computes the inner product of each reviewer embedding with each movie embedding: float32 [n, m]."""
         return reviewer @ movie.T
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the inner products of n pairs of a reviewer's and a movie's embedding: float32 [n]."""
+        """Computes the inner product of each pair of reviewer embedding and movie embedding: float32 [n]."""
         return np.asarray((reviewer * movie).sum(axis=1))
 
 
@@ -120,7 +120,7 @@ class SeedFinal(_SeedModel):
         return layers.Rescaling(width, offset=low)(share)
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the MLP for all pairs of n reviewers and m movies, batch by batch: float32 [n, m]."""
+        """Computes the MLP's output for all pairs of n reviewers and m movies, in batches: float32 [n, m]."""
         from_reviewers = reviewer @ self.layers[0][:NUM_FACTORS]  # [n, 10]
         from_movies = movie @ self.layers[0][NUM_FACTORS:]  # [m, 10]
         rows = max(1, _MAX_VALUES // (10 * max(len(movie), 1)))
@@ -131,7 +131,7 @@ class SeedFinal(_SeedModel):
         return np.concatenate(parts) if parts else np.zeros((0, len(movie)), np.float32)
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the MLP for n pairs of a reviewer's and a movie's embedding: float32 [n]."""
+        """Computes the MLP's output for each pair of reviewer embedding and movie embedding: float32 [n]."""
         return self._upper_layers(np.concatenate([reviewer, movie], axis=1) @ self.layers[0])
 
     def _upper_layers(self, first: Floats) -> Floats:
@@ -144,8 +144,8 @@ class SeedFinal(_SeedModel):
 def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
     """Trains a Keras model, and returns the weights of the trained model.
 
-    The first two arrays are the embeddings of reviewers and the embeddings of movies; the other arrays are
-    all other weights of the model.
+    The first two returned arrays hold the embeddings of reviewers and of movies; the other arrays hold all
+    other weights.
     """
     start_tensorflow()
     import keras

@@ -1,4 +1,4 @@
-"""Runs child processes, each of which makes the recommendation lists of one shard after another."""
+"""Runs child processes that make the recommendation lists of shards (parts of the reviewers)."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ class ListProcess:
     """A child process that makes lists; the process receives tasks and sends reports as lines of JSON.
 
     The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts only the
-    parent process, and the parent process then ends the child process. The child process keeps `lock`, the
-    handle of a lock, open: if the parent process is killed, the lock is held until the child process has
-    ended too.
+    parent process. The interrupted parent process kills the child process. The child process inherits `lock`,
+    the file descriptor of a lock. The lock is therefore held until both the parent process and the child
+    process have ended.
     """
 
     def __init__(self, lock: int) -> None:
@@ -111,9 +111,9 @@ class ListProcess:
             raise self._ended() from error
 
     def wait_for(self, name: str, on_lists: Callable[[int], None]) -> int:
-        """Reads reports of the child process until one has an entry called `name`; returns the entry.
+        """Reads reports of the child process until a report has the entry `name`; returns the entry.
 
-        The number of finished lists in a report of progress is passed to `on_lists`.
+        A report without the entry `name` tells how many lists were made; the number is passed to `on_lists`.
 
         Raises:
             DataError: the child process has ended, or reports an error.

@@ -71,7 +71,7 @@ def take_in(
 
 
 def space_needed(files: Iterable[Path]) -> int:
-    """Estimates the bytes of disk for the temporary files and the index of a build from the given files."""
+    """Estimates how many bytes of disk a build needs for its temporary files and the index."""
     total = 0
     for path in files:
         if path.is_file():

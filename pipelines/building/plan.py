@@ -1,11 +1,11 @@
 """Estimates the memory, disk space and time that a build will take, before the build starts.
 
 The file `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files of a build
-hold. Reviews that a filter will drop are counted too, so that a build with filters needs less memory, disk
-space and time than estimated. The class `Costs` holds the memory, disk space and time that each review, each
-reviewer and each movie takes, as measured on builds of synthetic data sets. A short benchmark compares the
-speed of this machine with the speed of the machine on which the costs were measured; the estimated times are
-scaled by the ratio of the two speeds.
+hold. Reviews that a filter will drop are counted too, so a build with filters needs less than estimated. The
+class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes, as
+measured on builds of synthetic data sets. A short benchmark measures how fast this machine is, compared with
+the machine on which the costs were measured. The estimated times are scaled by the ratio of the two machines'
+speeds.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def _seconds(files: Survey, pace: float) -> dict[str, float]:
 
 
 def _computing_seconds(num_reviews: int, num_movies: int) -> dict[str, float]:
-    """Estimates the seconds of the phases after the reading, on the machine where costs were measured."""
+    """Estimates the seconds of training and of indexing on the machine where the costs were measured."""
     training = COSTS.seconds + COSTS.seconds_review_trained * num_reviews
     training += COSTS.seconds_movie_trained * min(num_movies, COSTS.movies_trained)
     return {"training": training, "indexing": COSTS.seconds_movie * num_movies}
@@ -253,7 +253,7 @@ def _machine(output: Path) -> dict[str, int]:
 
 
 def memory_limit() -> int:
-    """Returns how many bytes of memory the machine and a control group allow this process to use."""
+    """Returns how many bytes of memory the machine and the control group (cgroup) let this process use."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP_LIMITS:
         try:

@@ -41,9 +41,10 @@ def resumable_work(
     """Creates or reopens the work directory of a build, and yields the checkpoints in the directory.
 
     The caller must hold the lock on the index directory. If the process is killed or raises an unexpected
-    error, then the work directory is kept. After a KeyboardInterrupt, or an error of the disk, the work
-    directory is kept if it holds a checkpoint, and the error gets a note that says how to go on. After any
-    other EngineError the work directory is removed, because the same build would fail again.
+    error, then the work directory is kept. After a KeyboardInterrupt or a disk error, the work directory is
+    kept if it holds a checkpoint. If the work directory is kept, a note on the raised error says how to
+    resume the build. After any other EngineError the work directory is removed, because the same build would
+    fail again.
 
     Raises:
         ConfigError: the directory belongs to a build of other files, other settings or another version.
@@ -86,7 +87,7 @@ def resumable_work(
 
 
 def _is_of_the_disk(error: EngineError) -> bool:
-    """Tells whether a build failed since the index or the work database could not be written."""
+    """Tells whether a build failed because the index or the work database could not be written."""
     import duckdb
 
     return not isinstance(error, SourceError) and isinstance(error.__cause__, OSError | duckdb.IOException)
@@ -111,7 +112,7 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
 
 
 def _signature(path: Path) -> list[Any]:
-    """Returns a file's path, size and time of the last change; only the path if no regular file is there."""
+    """Returns a file's path, size and modification time, or only the path if it is no regular file."""
     if is_read_once(path):
         return [str(path)]
     try:

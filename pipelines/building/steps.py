@@ -24,7 +24,7 @@ _LEAST_SECONDS = 2.0
 
 
 class Steps:
-    """Logs each step of a build as the step begins, with the time that is left."""
+    """Logs each step of a build when the step begins, with an estimate of the remaining time."""
 
     def __init__(self) -> None:
         self._names = list(STEPS)
@@ -38,10 +38,11 @@ class Steps:
         set_step("")
 
     def begin(self, expected: float | None = None) -> None:
-        """Begins the next step.
+        """Logs that the next step of the build begins.
 
-        The time that is left is foretold from the steps after the reading. `expected` holds the seconds that
-        are left if no such step has ended yet; None if nobody knows.
+        The remaining time is estimated from the time that the steps took so far, without the step that reads
+        files. As long as no step after the reading has ended, the remaining time is `expected`, in seconds;
+        None means unknown.
         """
         names = self._names[: self._num_begun]
         name = self._names[self._num_begun]

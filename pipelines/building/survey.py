@@ -112,9 +112,9 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
 def grown(first: int, whole: int, times: float) -> float:
     """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
-    If a sample has `whole` distinct values, `times` as many rows are estimated to have `whole * times **
-    power` distinct values. The exponent `power` is `log2(whole / first)`, limited to 0 to 1, where `first` is
-    the number of distinct values in the first half of the sample.
+    If a sample has `whole` distinct values, a file with `times` as many rows is estimated to have `whole *
+    times ** power` distinct values. The exponent `power` is `log2(whole / first)`, limited to 0 to 1, where
+    `first` is the number of distinct values in the first half of the sample.
 
     Args:
         first: the number of distinct values in the first half of the sample.

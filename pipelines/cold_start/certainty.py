@@ -33,12 +33,12 @@ _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
 def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.integer], seed: int) -> float:
     """Finds how uncertain predicted ratings of cold movies should be, by maximising a likelihood.
 
-    The returned number is to be added to the log scale of cold movies (the logarithm of the width of a
-    predicted rating distribution), and gives known ratings the greatest likelihood. Ratings of a reviewed
-    movie are predicted as if the movie were cold: the movie's vector is predicted from its words, by a
-    mapping that was learned on other movies. A review is left out of the reviewer's history when its rating
-    is predicted. The returned number is 0 if the model predicts no ratings, or if there are too few known
-    ratings of movies with metadata.
+    The returned number is added to the log scale of cold movies: the logarithm of the width of their
+    predicted rating distributions. Of all numbers, the returned number gives known ratings the greatest
+    likelihood. The function predicts known ratings of reviewed movies as if the movies were cold. The vector
+    of a reviewed movie is predicted from its words, by a mapping that was learned on other movies. A review
+    is left out of the reviewer's history when its rating is predicted. The returned number is 0 if the model
+    predicts no ratings, or if there are too few known ratings of movies with metadata.
 
     Args:
         model: the trained model.

@@ -54,7 +54,7 @@ def insert_into_table(
     """Inserts movies into a neighbour table; returns the new table.
 
     The inserted movies get the rows `new_rows`, which must be ascending. The argument `edges` holds the pairs
-    of an inserted movie and an old movie that become neighbours; if `edges` is None, the inserted movies have
+    of an inserted movie and an old movie that become neighbours. If `edges` is None, the inserted movies have
     no neighbours. In an old movie's list of neighbours, new neighbours come after old neighbours.
     """
     num_old, inserted = table.num_movies, np.asarray(new_rows, dtype=np.int64)

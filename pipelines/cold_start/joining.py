@@ -184,8 +184,8 @@ def join_cold_movies(
 def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
     """Returns the number, at most 0, that is to be added to the biases of cold movies.
 
-    With the changed biases, cold movies take at most the share `share` of all places in the top tens of a
-    sample of reviewers.
+    After the addition, cold movies fill at most the share `share` of the places in the top-10 lists of
+    sampled reviewers.
     """
     num_reviewers = len(joined.histories)
     spread_rows = np.linspace(0, num_reviewers - 1, min(_SHIFT_REVIEWERS, num_reviewers)).astype(np.int64)

@@ -130,7 +130,7 @@ class ColdMapping:
         return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
 
     def shifted(self, column: int, amount: float) -> ColdMapping:
-        """Returns a copy of the mapping that predicts values higher by `amount` in the column `column`."""
+        """Returns a copy of the mapping whose predictions in the column `column` are higher by `amount`."""
         intercepts = self.intercepts.copy()
         intercepts[column] += np.float32(amount)
         return replace(self, intercepts=intercepts)

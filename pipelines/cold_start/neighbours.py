@@ -118,7 +118,7 @@ def nearest_movies(
 
 
 def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> float:
-    """Returns the slope with which metadata similarity predicts weights of pairs in a neighbour table.
+    """Returns the slope of the regression that predicts neighbour weights from metadata similarity.
 
     The slope is fitted by least squares, without an intercept, to pairs of known movies with very similar
     metadata. A pair of movies that are not neighbours in the neighbour table has the weight 0.
@@ -180,7 +180,7 @@ def _unit(features: Floats) -> Floats:
 def _pair_cosines(cold: csr_array, known: csr_array, found: Rows) -> Floats:
     """Computes the cosines of pairs of a cold movie and a known movie.
 
-    Each row of `found` holds the rows of the known movies that are paired with one cold movie.
+    `found[i]` holds the row numbers of the known movies that are paired with cold movie i.
 
     Returns:
         float32 [num_new, num_found].

@@ -53,10 +53,9 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
 
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
-    """Moves held-out reviews to training if training has a copy, until no copies are separated.
+    """Moves a held-out review to training if a copy is in training, until no copies are separated.
 
-    A model that was trained on one copy of a review predicts another copy too well, so that test results
-    would be too good.
+    A model that was trained on one copy of a review would predict another copy too well.
 
     Args:
         held_out: marks the held-out reviews, bool [num_reviews].

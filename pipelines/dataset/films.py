@@ -29,7 +29,7 @@ _PART_WORDS = frozenset({"season", "series", "volume", "part", "episode", "chapt
 
 
 def film_rows(titles: Sequence[str | None]) -> Rows:
-    """Returns the number of each movie's film, int64 [num_movies], from the titles of the movies.
+    """Returns a film number for each movie, int64 [num_movies], found by the titles of the movies.
 
     Movies that are variants of one film get the same number, and all other movies get different numbers. A
     movie without a title (None) is a film of its own.
@@ -43,7 +43,7 @@ def film_rows(titles: Sequence[str | None]) -> Rows:
 
 
 def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Returns the number of each movie's film, int64 [num_movies], from titles and copied reviews.
+    """Returns a film number for each movie, int64 [num_movies], found by titles and copied reviews.
 
     The work database must hold the tables `movies` and `reviews`, which `ingest` wrote with the argument
     `compare_text`.
@@ -57,7 +57,7 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
-    """Returns the number of each movie's film, int64 [num_movies], from titles and pairs of movies.
+    """Returns a film number for each movie, int64 [num_movies], found by titles and pairs of movies.
 
     The array `copies`, int [num_pairs, 2], holds the rows of pairs of movies that share copied reviews; the
     pair that is most surely one film comes first. A pair of movies that share copied reviews becomes one

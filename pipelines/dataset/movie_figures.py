@@ -40,8 +40,8 @@ def decayed_popularity(
     """Sums the weights of each movie's reviews: float32 [num_movies]; older reviews weigh less.
 
     The weight of a review is halved whenever the review's age grows by `half_life_days`. The age of a review
-    is the time between the review and the 99% quantile of all review times; a review that is later than the
-    99% quantile has the age 0. A review without a time is given the median of all known review times.
+    is the time from the review to the 99% quantile of all review times. A review that is later than the 99%
+    quantile has the age 0. A review without a time is given the median of all known review times.
 
     Args:
         movie_rows: the movie row of each review, int [num_reviews].

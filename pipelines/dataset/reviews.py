@@ -36,8 +36,8 @@ class Reviews:
     """Holds reviews as arrays, sorted by reviewer, then by time, then by position in the files.
 
     Reviews with equal times are common, and are kept in the order in which the files hold the reviews.
-    Reviews with equal times are not sorted by movie, because the last reviews of reviewers would then too
-    often be reviews of the movies with the highest rows.
+    Reviews with equal times must not be sorted by movie: too many of the last reviews would then be of movies
+    with high row numbers.
 
     Attributes:
         reviewer_rows: int32 [num_reviews], the reviewer of each review, not decreasing.
@@ -98,8 +98,8 @@ class Reviews:
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Reviews:
         """Returns the chosen reviews, without renumbering reviewers and movies.
 
-        The argument `chosen` is a mask, bool [num_reviews], or an array of positions of reviews. The
-        positions may have any order in which the rows of the chosen reviews' reviewers do not decrease.
+        The argument `chosen` is a mask, bool [num_reviews], or an array of positions of reviews. Positions
+        must be sorted by reviewer row, but reviews by the same reviewer may be in any order.
         """
         return replace(
             self,
@@ -124,11 +124,11 @@ def make_reviews(
 ) -> Reviews:
     """Sorts arrays of reviews, each [num_reviews], by reviewer and time, and finds the rating levels.
 
-    Reviews of a reviewer with equal times keep the order of the arrays. The array `ratings` is None if the
-    data has no ratings, and `times`, unix seconds, is None if the data has no times. If the rating levels of
-    other reviews are given as `levels`, each rating is rounded to the nearest of these levels. If
-    `like_count` is given, the ratings are counts, and the level is 1 for a count of at least `like_count`,
-    else 0.
+    Reviews by the same reviewer at the same time keep the order of the arrays. The array `ratings` is None if
+    the data has no ratings, and `times`, unix seconds, is None if the data has no times. If the rating levels
+    of other reviews are given as `levels`, each rating is rounded to the nearest of these levels. If
+    `like_count` is given, the ratings are counts, such as plays. The level of a count is 1 if the count is at
+    least `like_count`, else 0.
 
     Raises:
         DataError: all ratings are equal, so that a model cannot learn from ratings.
@@ -185,7 +185,7 @@ def rating_levels(ratings: NDArray[np.floating]) -> Floats:
 
 
 def like_rating_of(reviews: Reviews, config: Config) -> float:
-    """Returns the lowest rating of a like: `rating.like_rating`, or else the default for the reviews."""
+    """Returns the lowest rating that counts as a like: the setting `rating.like_rating` or the default."""
     if reviews.like_count is not None:
         return 1.0
     if config.rating.like_rating is not None:
@@ -216,10 +216,10 @@ def say_likes(reviews: Reviews, config: Config) -> None:
 
 
 def default_like_rating(levels: Floats) -> float:
-    """Returns the default lowest rating of a like.
+    """Returns the lowest rating that counts as a like by default.
 
     The default is the lowest rating level that is at least three quarters of the way from the lowest to the
-    highest level. On a scale from 1 to 5 stars, the default lowest rating of a like is 4 stars.
+    highest level. On a scale from 1 to 5 stars, a review of at least 4 stars counts as a like by default.
     """
     if len(levels) == 0:
         return 0.0
@@ -230,10 +230,10 @@ def default_like_rating(levels: Floats) -> float:
 def like_count_of(
     database: duckdb.DuckDBPyConnection, ratings: Doubles | None, config: Config
 ) -> float | None:
-    """Returns the least count of a like, or None if the ratings of the work database are no counts.
+    """Returns the least count, such as a number of plays, that is a like; None if the ratings are stars.
 
-    The least count of a like is the setting `rating.like_rating`, or else the least count that at most half
-    of the reviews reach.
+    By default, the returned count is the least count that at most half of the reviews reach. The setting
+    `rating.like_rating` replaces the default.
     """
     [(are_counts,)] = database.execute("select are_counts from rating_kind").fetchall()
     if ratings is None or not are_counts:

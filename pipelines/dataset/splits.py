@@ -23,7 +23,7 @@ class Split(NamedTuple):
 def hold_out_last(reviews: Reviews, share: float) -> Split:
     """Holds out a share, 0 to 1, of each reviewer's reviews: the latest reviews of the reviewer.
 
-    At least one review is held out of each reviewer with three or more reviews. A reviewer with one or two
+    At least one review of each reviewer with three or more reviews is held out. A reviewer with one or two
     reviews keeps all reviews in training if `share` times the number of reviews is less than 1. The only
     review of a movie may be held out, because real shops also sell movies without reviews.
     """

@@ -70,7 +70,7 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
 
 
 def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
-    """Returns `1 + log(count)` of each movie's words, as a sparse float32 [num_movies, NUM_COLUMNS]."""
+    """Returns `1 + log(count)` for each word of each movie: a sparse float32 [num_movies, NUM_COLUMNS]."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction import FeatureHasher
 

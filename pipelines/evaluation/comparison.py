@@ -47,7 +47,7 @@ def mean_figures(results: Results) -> dict[str, dict[str, float]]:
 
 
 def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float, float]]]:
-    """Computes the 95% bootstrap interval of each main figure over the reviewers, by model and figure."""
+    """Computes, for each model and main metric, the 95% bootstrap interval over the reviewers."""
     return {
         model: {
             name: _interval(name, pooled, seed)
@@ -59,7 +59,7 @@ def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float
 
 
 def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, dict[str, float]]:
-    """Returns the p-value of each model's difference from `reference`, by model and main figure."""
+    """Tests, for each main metric, whether a model differs from the model `reference`; returns p-values."""
     found: dict[str, dict[str, float]] = {}
     for model, folds in results.items():
         if model == reference:
@@ -73,10 +73,10 @@ def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, d
 
 
 def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, dict[str, float]]]:
-    """Computes the main figures by model and group of reviewers; leaves out groups without any reviewer.
+    """Computes the main metrics by model and group of reviewers; leaves out groups without reviewers.
 
-    A reviewer's group depends on the number of the reviewer's training reviews, which `counts` holds for each
-    fold, int64 [num_reviewers].
+    A reviewer's group depends on the number of the reviewer's training reviews. For each fold, `counts` holds
+    the numbers of training reviews, int64 [num_reviewers].
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for model, folds in results.items():
@@ -95,9 +95,9 @@ def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, 
 def _pooled(
     folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
 ) -> PerReviewer | None:
-    """Adds up each reviewer's sums and weights for a figure over the folds.
+    """Adds up, over all folds, what each reviewer contributes to the metric `name`.
 
-    Returns None if no fold has the figure.
+    Returns None if the metric was measured on no fold.
     """
     parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
     if not parts:

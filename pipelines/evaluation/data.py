@@ -134,10 +134,10 @@ def read_pairs(
 ) -> EvaluationData:
     """Reads pairs of a training file and a test file, and makes one fold of each pair.
 
-    Reviewers and movies with few reviews are kept, so that a test review counts even if there is no training
-    review by the same reviewer or of the same movie. A test review moves to training if a training review is
-    a copy of the test review. A test review is dropped if the reviewer has a training review of the same
-    movie. The metadata of movies without reviews is dropped.
+    Reviewers and movies with few reviews are kept. A test review counts even if its reviewer or its movie has
+    no training reviews. A test review moves to training if a training review is a copy of the test review. A
+    test review is dropped if the reviewer has a training review of the same movie. The metadata of movies
+    without reviews is dropped.
 
     Args:
         pairs: a training file and a test file for each fold.

@@ -98,7 +98,7 @@ def _figures(found: Mapping[str, Any]) -> list[str]:
 
 
 def _sure(found: Mapping[str, Any], model: str, name: str) -> bool:
-    """Tells whether a model has a figure called `name`, with a finite interval that can be drawn."""
+    """Tells whether a model's value of the metric `name` is known, with an interval that can be drawn."""
     ends = found["intervals"].get(model, {}).get(name)
     return ends is not None and None not in ends and found["mean"][model].get(name) is not None
 

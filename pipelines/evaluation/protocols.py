@@ -57,8 +57,8 @@ def make_folds(
 def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -> Fold:
     """Divides reviews into the training and the test reviews of a fold; `held_out` marks the test reviews.
 
-    A held-out review moves to training if a training review is a copy of the held-out review, by the numbers
-    in `groups`.
+    A held-out review moves to training if a training review has the same number in `groups`, because copies
+    of a review have equal numbers.
 
     Raises:
         DataError: no training reviews or no test reviews are left.

@@ -52,12 +52,11 @@ def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dic
     """Measures the recall of a model's lists of similar movies, and of co-review lists for comparison.
 
     The result has the entries "links" and "held_out". For "links", a list is made for each movie that
-    metadata links to other movies; the right answers are the linked movies that have training reviews. The
-    model has not learned from the links in the metadata. For "held_out", a list is made for the last movie in
-    each reviewer's training reviews; the right answers are the movies of the reviewer's test reviews. The
-    recall of a list is the number of right answers in the list, divided by K or by the number of all right
-    answers, whichever is smaller. If more than MAX_QUESTIONS lists could be measured, a random sample of
-    lists is measured.
+    metadata links to other movies. The right answers of "links" are the linked movies that have training
+    reviews. The model has not learned from the links in the metadata. For "held_out", a list is made for the
+    last movie in each reviewer's training reviews. The right answers of "held_out" are the movies of the
+    reviewer's test reviews. The recall of a list is `right answers in the list / min(K, all right answers)`.
+    If more than MAX_QUESTIONS lists could be measured, a random sample of lists is measured.
     """
     vectors = model.relevance.movie_vectors
     index, _ = build_vector_index(vectors, vectors[:1], kind="flat")

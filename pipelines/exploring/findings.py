@@ -111,7 +111,7 @@ def _growth(per_year: Sequence[Mapping[str, int]]) -> dict[str, Any]:
 
 
 def _median(ratings: Sequence[Mapping[str, Any]], total: int) -> float:
-    """Returns the lower median of ascending ratings, the lowest constant with the least mean error."""
+    """Returns the lower median of ascending ratings: the lowest constant of least mean absolute error."""
     seen = accumulate(row["reviews"] for row in ratings)
     return float(next(row["rating"] for row, num in zip(ratings, seen, strict=True) if 2 * num >= total))
 

@@ -61,7 +61,7 @@ class Search(NamedTuple):
 
 
 class _Judge:
-    """Holds exhaustive top lists of some reviewers, and measures what share of the movies a search finds."""
+    """Holds exhaustive top lists of a few reviewers; measures what share of the movies a search finds."""
 
     def __init__(self, model: Model, reviewer_rows: Rows) -> None:
         self._reviewer_rows = reviewer_rows
@@ -124,7 +124,7 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
 def _build_vector_index(
     model: Model, reviewer_rows: Rows, config: Config
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """Builds the vector index; the recall of the two-stage search for some reviewers tunes the index."""
+    """Builds the vector index, and tunes the index by the recall of searches for the given reviewers."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     judge = _Judge(model, reviewer_rows)
     return build_vector_index(

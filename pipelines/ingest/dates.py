@@ -59,8 +59,9 @@ class _Written(NamedTuple):
 def read_dates(texts: Mapping[str, int], latest: date, order: str | None = None) -> Dates:
     """Reads the dates of a column, which are in lower case and have no time of day.
 
-    `texts` maps each date to its number of rows, and `latest` is the last day that a review may have. An
-    order that is None is chosen: the order in which the most rows have a possible day.
+    `texts` maps each date, as text, to the number of rows with the date. `latest` is the last day that a
+    review may have. If `order` is None, the order of day, month and year is chosen in which most rows have a
+    possible day.
     """
     written = {text: parts for text in texts if (parts := _take_apart(text)) is not None}
     read = {
@@ -87,7 +88,7 @@ def read_dates(texts: Mapping[str, int], latest: date, order: str | None = None)
 
 
 def _rows_read(days: Mapping[str, date], texts: Mapping[str, int], latest: date) -> tuple[int, int]:
-    """Counts the rows with a possible day, and the rows with any day."""
+    """Counts the rows whose day is possible for a review, and the rows whose date could be read at all."""
     possible = sum(texts[text] for text, day in days.items() if FIRST_DAY <= day <= latest)
     return possible, sum(texts[text] for text in days)
 
@@ -150,7 +151,7 @@ def _day_of_named_month(parts: _Written, order: str, latest: date) -> date | Non
 
 
 def _full_year(year: int, latest: date) -> int:
-    """Returns the year that two digits mean: a year up to the next one, and otherwise of the last century."""
+    """Completes a year of two digits: 20xx, or 19xx if 20xx would be later than the next year."""
     return 2000 + year if 2000 + year <= latest.year + 1 else 1900 + year
 
 

@@ -69,7 +69,8 @@ def ingest(
 
     Cold movies are movies that metadata describes but that have too few reviews to learn from. If `cold`
     enables cold movies, makes the tables `cold_movies` and `cold_reviews` too. `cold_reviews` holds the
-    reviews of cold movies by kept reviewers. No other table or count includes cold movies and cold reviews.
+    reviews of cold movies by kept reviewers. Cold movies and their reviews are in no other table, and are not
+    counted.
 
     Args:
         database: an empty database that `work_database` opened.

@@ -1,4 +1,4 @@
-"""Finds why the ids of the reviews and of the metadata are not the same, and says so with two examples."""
+"""Warns if the movie ids in the metadata differ from the movie ids in the reviews, and explains why."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _log = logging.getLogger(__name__)
 
 
 def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
-    """Warns if metadata describes hardly any of the movies that were reviewed, and says why if that is known.
+    """Warns if metadata describes hardly any reviewed movie, and explains why if a reason is found.
 
-    The tables `reviewed_movies` and `metadata_lines` must be filled. The reason is a way of writing ids, such
-    as without leading zeros, in which more ids of the reviews and of the metadata are the same.
+    The tables `reviewed_movies` and `metadata_lines` must be filled. A reason is a difference in how ids are
+    written, such as leading zeros. Without the difference, more ids in the reviews would equal ids in the
+    metadata.
     """
     num_reviewed = count_rows(database, "reviewed_movies")
     num_lines = count_rows(database, "(from metadata_lines where reason is null)")
@@ -58,6 +59,6 @@ def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def _examples(database: duckdb.DuckDBPyConnection, table: str) -> str:
-    """Returns the first two ids of movies in a table of the work database, in the order of the ids."""
+    """Returns the two smallest movie ids in a table, as text for a message."""
     ids = database.table(table).filter("movie_id is not null").select("movie_id").distinct()
     return " and ".join(repr(movie_id) for (movie_id,) in ids.order("movie_id").limit(2).fetchall())

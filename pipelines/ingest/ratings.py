@@ -1,4 +1,4 @@
-"""Tells stars from counts, and rejects stars far off the scale, such as 99 for a movie that was not rated."""
+"""Decides whether ratings are stars or counts, and rejects stars far outside the scale, such as 99."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _MANY_ZEROS = 1 / 3
 
 
 def judge_ratings(database: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Decides whether the ratings of the staged reviews are stars or counts, and rejects stars off the scale.
+    """Decides whether staged ratings are stars or counts, and rejects stars far outside the scale.
 
-    `kind` is the setting `ingest.ratings`. The table `rating_kind` gets one row, which tells whether the
-    ratings are counts.
+    `kind` is the value of the setting `ingest.ratings`: "stars", "counts" or "auto". The decision is written
+    to the table `rating_kind`, which gets one row.
     """
     counted = kind == "counts"
     if kind == "auto":
@@ -58,12 +58,14 @@ def judge_ratings(database: duckdb.DuckDBPyConnection, kind: str) -> None:
 
 
 def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
-    """Tells whether ratings are counts, which are small as a rule and sometimes very large.
+    """Tells whether ratings look like counts: most counts are small, and a few are very large.
 
-    `ratings`, ascending and distinct, have `num_rows` rows each. They are counts if none is negative, if the
-    mean is at least 1.25 times the median, and if at least seven different ratings, in more than 2% of the
-    rows, are above four times the median. The largest rating must be at least 1.5 times the smallest of these
-    seven. Zeros are left out, because zeros may stand for movies that were not rated.
+    `ratings` holds the distinct ratings, ascending, and `num_rows` the number of rows with each rating.
+    Ratings are counts if no rating is negative, if the mean is at least 1.25 times the median, and if far
+    ratings are common. A rating is far if it is above four times the median. Far ratings are common if more
+    than 2% of the rows have one, and if at least seven distinct ratings are far. The largest far rating must
+    be at least 1.5 times the smallest far rating. Ratings of 0 are ignored, because a 0 may stand for a movie
+    that was not rated.
     """
     if not len(ratings) or ratings[0] < 0:
         return False
@@ -103,7 +105,7 @@ def _reject_off_scale(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def _warn_of_two_scales(ratings: Doubles, num_rows: Rows) -> None:
-    """Warns if many ratings are far above the others, as in files that mix stars with points up to 100."""
+    """Warns if many ratings are far above all other ratings, as in a file with both stars and percentages."""
     below = len(ratings) - _num_beyond(ratings, num_rows, most_odd=1.0)
     if below < len(ratings):
         _log.warning(
@@ -118,12 +120,13 @@ def _warn_of_two_scales(ratings: Doubles, num_rows: Rows) -> None:
 
 
 def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
-    """Marks the ratings that are off the scale of the others, bool [num_ratings].
+    """Marks the ratings that are outside the scale of the other ratings: bool [num_ratings].
 
-    `ratings`, ascending and distinct, have `num_rows` rows each. A rating is off the scale if the gap between
-    the rating and the others is wider than the whole range of the others, and if the rating is rare or is a
-    code such as 99. Rare low ratings are honest, so they are off the scale only if they are negative. The
-    rating -1 is a code too if no other rating is less than 0.1.
+    `ratings` holds the distinct ratings, ascending, and `num_rows` the number of rows with each rating. A
+    rating is outside the scale if it is rare or a code such as 99, and if a wide gap separates the rating
+    from the other ratings. A gap is wide if it is wider than the whole range of the other ratings. A rare low
+    rating may be honest, so a low rating is outside the scale only if it is negative. The rating -1 counts as
+    a code if all other ratings are at least 0.1.
     """
     coded = np.isin(ratings, _CODES)
     odd = np.zeros(len(ratings), dtype=bool)
@@ -146,9 +149,9 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 
 
 def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) -> int:
-    """Counts the ratings at the upper end of ascending ratings that are rare and far above the others.
+    """Counts the distinct ratings that are rare and far above all other ratings; `values` must be ascending.
 
-    The ratings of at most a share `most_odd` of the rows are rare.
+    Ratings are rare if together they occur in at most the share `most_odd` of the rows.
     """
     if len(values) <= _FEWEST_LEVELS:
         return 0
@@ -161,7 +164,7 @@ def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) ->
 
 
 def warn_of_zeros(database: duckdb.DuckDBPyConnection) -> None:
-    """Warns if very many ratings are 0, although the other ratings look like a scale that begins at 1."""
+    """Warns if very many ratings are 0, although the scale of the other ratings seems to begin at 1."""
     ratings, num_rows = _count_ratings(database)
     if len(ratings) <= _FEWEST_LEVELS + 1 or ratings[0] != 0 or ratings[1] < 1:
         return
@@ -177,7 +180,7 @@ def warn_of_zeros(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def _count_ratings(database: duckdb.DuckDBPyConnection) -> tuple[Doubles, Rows]:
-    """Returns the different ratings of the usable reviews, ascending, and the number of rows of each."""
+    """Returns the distinct ratings of usable reviews, ascending, and the number of rows with each rating."""
     found = database.execute(
         "select rating, count(*) as num_rows from staged_reviews "
         "where reason is null and rating is not null group by rating order by rating"

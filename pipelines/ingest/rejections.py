@@ -1,4 +1,4 @@
-"""Says why rows of review and metadata files were rejected, if so many were that a reader must know."""
+"""Raises an error or warns if most rows of the review or metadata files were rejected, and says why."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
 
 @contextmanager
 def blaming_rejections(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Iterator[None]:
-    """Turns an error that too few reviews are left into one about the rejections, if most rows were rejected.
+    """Replaces an error about too few reviews by an error about rejected rows, if most rows were rejected.
 
     Raises:
         DataError: the `with` statement raised DataError, about the rejections or about something else.

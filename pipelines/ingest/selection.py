@@ -81,7 +81,7 @@ def select_reviews(
 
 
 def scrape_wanted_links(database: duckdb.DuckDBPyConnection, wanted: str, config: IngestConfig) -> None:
-    """Scrapes the links of the movies that the SQL file `wanted` selects, if any details need a parser."""
+    """Scrapes links from the details of the movies that the SQL file `wanted` selects."""
     run(database, wanted)
     if count_rows(database, "(from staged_metadata where details is not null limit 1)"):
         scrape_links(database, threads=config.threads)
@@ -179,10 +179,11 @@ def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
 
 
 def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig, cold: ColdConfig) -> None:
-    """Fills `cold_movies` with movies that are described but not kept, and `cold_reviews` with their reviews.
+    """Fills the tables `cold_movies` and `cold_reviews` with movies that have metadata but too few reviews.
 
-    A cold movie has at most `cold.max_reviews` reviews. The SQL condition `config.where` must be true of a
-    cold movie too, with nulls in the columns of reviews. The tables `reviewers` and `movies` must be filled.
+    A cold movie has at most `cold.max_reviews` reviews. A cold movie must meet the SQL condition
+    `config.where`, in which all columns of reviews are null. The tables `reviewers` and `movies` must be
+    filled.
 
     Raises:
         FilterError: the SQL condition fails on the data.

@@ -1,4 +1,4 @@
-"""Reads the times that only their whole column explains, and counts the times that cannot be used."""
+"""Reads review times whose format depends on the other times in the file, and counts unusable times."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def read_times(
 ) -> dict[str, int]:
     """Reads the times that the staging statements left as text in the column `raw_time`.
 
-    The times of a file are one column with one format, which all times of the file decide, unless
-    `time_format` names the format. A time that cannot be used is dropped, and the review stays. Returns the
-    number of usable reviews that lost their time, by reason.
+    All times of a file have one format, which is recognised from all times of the file unless `time_format`
+    is given. A review whose time cannot be used stays without a time. Returns, for each reason, the number of
+    usable reviews that lost their time.
     """
     lost: Counter[str] = Counter()
     run(database, "staging/times")
@@ -70,7 +70,7 @@ def read_times(
 
 
 def _parts(last_line: int) -> Iterator[dict[str, int]]:
-    """Yields the first and the last line of each part of a file."""
+    """Divides the lines of a file into parts; yields the first and the last line number of each part."""
     for first in range(0, last_line + 1, _LINES_AT_ONCE):
         yield {"first": first, "last": first + _LINES_AT_ONCE - 1}
 
@@ -83,9 +83,9 @@ def latest_day() -> date:
 def _meaning_of_numbers(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, time_format: str | None
 ) -> str | None:
-    """Returns the meaning of the numbers that are left in a file's column of times, or None without numbers.
+    """Returns the format of a file's times that are written as numbers; None if there are no such times.
 
-    The statement `read_number_times` names the meanings.
+    The SQL file `read_number_times` explains the formats.
     """
     counted = run(database, "staging/number_times", file=file).fetchone()
     assert counted is not None
@@ -121,7 +121,7 @@ def _meaning_of_numbers(
 def _read_dates(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, last_line: int, time_format: str | None
 ) -> None:
-    """Reads the dates among the times of a file that are left, and warns of dates in a doubtful order."""
+    """Reads those times of a file that are dates, and warns if the order of day and month is doubtful."""
     found = run(database, "staging/date_texts", file=file).fetchall()
     if not found:
         return
@@ -163,7 +163,7 @@ def _read_dates(
 def _drop_lost(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, numbers: str | None
 ) -> dict[str, int]:
-    """Drops the impossible times of a file, and warns of them; returns the number of reviews by reason."""
+    """Drops the unusable times of a file, and logs a warning; returns the number of reviews by reason."""
     bounds = {"earliest": 0, "latest": _MOST_PLACES - 1}
     if numbers != "places":
         bounds = {"earliest": _A_DAY, "latest": int(datetime.now(UTC).timestamp()) + _A_DAY}

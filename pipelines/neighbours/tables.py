@@ -98,11 +98,11 @@ def build_neighbours(
     The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
     0 if few reviewers reviewed both movies. In the method co-reviews, a reviewer of n movies counts as `1 /
     sqrt(n)` reviewers, and likes weigh more than other reviews. In the method *damped*, the similarity of
-    movies i and j is `shared / (sqrt(reviews_i * reviews_j) + damping)`, where `shared` is the sum of `1 /
-    sqrt(number of the reviewer's reviews)` over the reviewers of both movies. In the method damped, all
-    reviews weigh the same. A large damping lowers the similarities of rarely reviewed movies, which are
-    mostly chance, and favours popular movies. The method *linear* is explained in `linear_neighbours`; in the
-    method linear, likes weigh more than other reviews.
+    movies i and j is `shared / (sqrt(reviews_i * reviews_j) + damping)`. In the method damped, `shared` is
+    the sum of `1 / sqrt(number of the reviewer's reviews)` over all reviewers who reviewed both movies. In
+    the method damped, all reviews weigh the same. A large damping lowers the similarities of rarely reviewed
+    movies, which are mostly chance, and favours popular movies. The method *linear* is explained in
+    `linear_neighbours`; in the method linear, likes weigh more than other reviews.
 
     Args:
         reviews: the training reviews.
@@ -145,8 +145,8 @@ def linear_neighbours(
     is the inverse of `X'X + l2 * I`, and `X` is the matrix of weighted reviews, [num_reviewers, num_movies].
     The product `X B` predicts `X` with the least penalised squared error (Steck 2019, "Embarrassingly shallow
     autoencoders for sparse data"). A weight of the linear model may be negative, and is smaller if other
-    movies carry the same information. The linear model takes time in proportion to the cube of the number of
-    movies, and memory in proportion to the square of the number of movies.
+    movies carry the same information. The linear model takes time in proportion to `num_movies ** 3`, and
+    memory in proportion to `num_movies ** 2`.
 
     Args:
         reviews: the training reviews.

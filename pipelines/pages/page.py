@@ -82,7 +82,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def model_table(by_model: Mapping[str, Mapping[str, Any]], what: str) -> str:
-    """Returns an HTML table with a line for each model; `what` is the heading of the column of names."""
+    """Returns an HTML table with a line for each model; `what` is the heading of the models' names."""
     names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
     rows = [[model, *(figures.get(name) for name in names)] for model, figures in by_model.items()]
     return table([what, *names], rows)
