@@ -65,7 +65,7 @@ class _SeedModel(ABC):
 
     @abstractmethod
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Predicts in NumPy the ratings of n pairs of a reviewer's and a movie's embedding: float32 [n]."""
+        """Predicts, in NumPy, a rating for each pair of a reviewer and a movie embedding: float32 [n]."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Scores all movies by predicted rating: float32 [n, num_movies].
@@ -105,7 +105,7 @@ class SeedBase(_SeedModel):
 
 
 class SeedFinal(_SeedModel):
-    """Predicts a rating by an MLP with two hidden layers, whose sigmoid output is scaled to the ratings."""
+    """Predicts a rating by an MLP with two hidden layers; scales the sigmoid output to the rating range."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
         """Builds the original model's MLP over the concatenated embeddings of a reviewer and a movie."""

@@ -56,8 +56,8 @@ def recommend_all(
     If a run is killed, calling the function again with the same arguments resumes the run. If the index was
     built again in the meantime, the run starts afresh. The files have the columns reviewer_id, rank,
     movie_id, title, score, relevance, predicted_rating and like_probability. The lists are in the order of
-    the reviewers, and equal the lists of `Engine.recommend`. A top list holds fewer than k movies only if
-    fewer than k movies match the options.
+    the reviewers. Each list equals the list that `Engine.recommend` returns. A top list holds fewer than k
+    movies only if fewer than k movies match the options.
 
     Args:
         index: the directory of the index.
@@ -194,5 +194,5 @@ def _noted(value: Any) -> Any:
 
 
 def _digest(values: Sequence[Any]) -> dict[str, Any]:
-    """Returns the number and the SHA-256 hash of some values; a later run recognises equal values by them."""
+    """Returns the length and the SHA-256 hash of a list, by which a later run recognises an equal list."""
     return {"count": len(values), "sha256": hashlib.sha256(json.dumps(values).encode()).hexdigest()}

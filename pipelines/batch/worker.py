@@ -2,9 +2,10 @@
 
 The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
 holds the arguments of `Worker`, and each further line holds one shard. The child process writes reports as
-lines of JSON. A report of the child process holds one of three things: the number of reviewers whose lists
-were made since the last report, the number of lines in the file of a complete shard, or an error. The child
-process ends as soon as its input ends, because the input ends when the parent process has ended.
+lines of JSON. While a shard is being made, a report holds the number of lists made since the last report.
+When a shard is complete, a report holds the number of lines in the shard's file. After an error, a report
+holds the text of the error. The child process ends as soon as its input ends, because the input ends when the
+parent process has ended.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Worker:
         """The id and the title of each movie that was listed so far, by the row of the movie."""
 
     def write(self, path: Path, reviewer_rows: Sequence[int | str]) -> int:
-        """Writes the recommendation lists of some reviewers to a file, and returns the number of lines.
+        """Writes the recommendation lists of the given reviewers to a file; returns the number of lines.
 
         For a reviewer whom the index does not hold, the id stands for the row.
         """

@@ -113,7 +113,7 @@ def _take_apart(text: str) -> _Written | None:
 
 
 def _day(parts: _Written, order: str, latest: date) -> date | None:
-    """Returns the day that a date means in an order, or None if no day is written like that."""
+    """Returns the day of a written date, read in an order such as "day-first"; None if no such day exists."""
     numbers, lengths = parts.numbers, parts.lengths
     has_year = [length == 4 for length in lengths]
     if max(lengths) > 4:

@@ -85,7 +85,7 @@ def _median(ratings: Doubles, num_rows: Rows) -> float:
 
 
 def _reject_off_scale(database: duckdb.DuckDBPyConnection) -> None:
-    """Rejects staged reviews whose rating is far off the scale of the others, and warns of the rejections."""
+    """Rejects staged reviews whose rating is far outside the scale of the others, and logs a warning."""
     ratings, num_rows = _count_ratings(database)
     odd = off_scale(ratings, num_rows)
     if odd.any():

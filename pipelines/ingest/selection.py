@@ -179,11 +179,11 @@ def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
 
 
 def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig, cold: ColdConfig) -> None:
-    """Fills the tables `cold_movies` and `cold_reviews` with movies that have metadata but too few reviews.
+    """Fills the table `cold_movies` with movies that have metadata, but too few reviews to be kept.
 
-    A cold movie has at most `cold.max_reviews` reviews. A cold movie must meet the SQL condition
-    `config.where`, in which all columns of reviews are null. The tables `reviewers` and `movies` must be
-    filled.
+    A cold movie has at most `cold.max_reviews` reviews, which are written to the table `cold_reviews`. A cold
+    movie must meet the SQL condition `config.where`, in which all columns of reviews are null. The tables
+    `reviewers` and `movies` must be filled.
 
     Raises:
         FilterError: the SQL condition fails on the data.

@@ -1,4 +1,4 @@
-"""Decides for each column of a review or movie which column of a file holds it, and says what was decided."""
+"""Finds which columns of a file hold the reviewer, the movie, the rating and so on, and logs the result."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Says which column of a file holds each column of a review or movie."""
+    """Tells which columns of a file hold the reviewer, the movie, the rating and so on."""
 
     path: Path
     """The path of the file."""
@@ -63,7 +63,7 @@ class Columns:
 
     @property
     def ignored(self) -> list[str]:
-        """Returns the names of the columns that were taken for nothing."""
+        """Returns the names of the columns that are not used."""
         taken = set(self.places.values())
         return [name for place, name in enumerate(self.names) if place not in taken]
 
@@ -78,7 +78,7 @@ class Columns:
 
 
 def columns_of(database: duckdb.DuckDBPyConnection, source: Source) -> Columns:
-    """Returns the names of the columns of a file and its first records, with no column taken for anything.
+    """Returns the column names and the first records of a file, before any column is given a meaning.
 
     The first records of a Parquet file are left out, since few messages need them.
 
@@ -100,7 +100,7 @@ def columns_of(database: duckdb.DuckDBPyConnection, source: Source) -> Columns:
 
 
 def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]) -> Columns:
-    """Finds the columns of reviews in a file; `given` maps columns to the names that the user gave.
+    """Finds the columns of a review file; `given` maps columns to the names that the user gave.
 
     Raises:
         SourceError: the column of the reviewer or of the movie was not found.
@@ -118,7 +118,7 @@ def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: M
 
 
 def log_places(names: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
-    """Returns the position of each column that is found in a file of reviews with the given names."""
+    """Finds known columns among the column names of a review file; returns the position of each column."""
     places = match_columns(names, given, LOG_COLUMNS)
     # Beside the text of a review, as in Amazon's files of 2023, `title` is the title of the review.
     is_of_review = "review_text" in places and "summary" not in places and "title" not in given
@@ -128,7 +128,7 @@ def log_places(names: Sequence[str], given: Mapping[str, str]) -> dict[str, int]
 
 
 def movie_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]) -> Columns:
-    """Finds the columns of movies in a file; `given` maps columns to the names that the user gave.
+    """Finds the columns of a movie file; `given` maps columns to the names that the user gave.
 
     Raises:
         SourceError: the column of the movie's id was not found.
@@ -148,7 +148,7 @@ def check_given(
     metadata: Sequence[Source],
     given: Mapping[str, str],
 ) -> None:
-    """Checks that `--columns` names known columns, each by a name that a file of the right kind has.
+    """Checks the option `--columns`: each column must be known, and some file must have the given name.
 
     Raises:
         ConfigError: `--columns` has an unknown column, or a name that no file has.
@@ -175,7 +175,7 @@ def check_given(
 
 
 def say_columns(columns: Columns, given: Mapping[str, str]) -> None:
-    """Logs what each column of a file of reviews was taken for, and warns if ratings or times are missing."""
+    """Logs which columns of a review file are used for what; warns if ratings or times are missing."""
     _say(columns)
     missing = [name for name in ("rating", "time") if name not in columns.places and name not in given]
     if not missing:
@@ -201,7 +201,7 @@ def say_columns(columns: Columns, given: Mapping[str, str]) -> None:
 
 
 def say_movie_columns(columns: Columns) -> None:
-    """Logs what each column of a file of movies was taken for, and warns if titles are missing."""
+    """Logs which columns of a movie file are used for what; warns if titles are missing."""
     _say(columns)
     if "title" not in columns.places:
         _log.warning(
@@ -213,10 +213,10 @@ def say_movie_columns(columns: Columns) -> None:
 
 
 def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, int]:
-    """Returns the position of each column of a file of reviews without a header line.
+    """Returns the position of each column of a review file that has no header line.
 
-    The usual order is reviewer, movie, rating, time, and in some of Amazon's files movie, reviewer, rating,
-    time, as the ids tell. The usual order holds for the first four columns unless `given` names others.
+    The usual order is reviewer, movie, rating, time. In files that begin with Amazon's movie ids, the order
+    is movie, reviewer, rating, time. No order is assumed if `given` names a column after the fourth.
     """
     places = match_columns(columns.names, given, LOG_COLUMNS)
     if all(place < len(_NO_HEADER) for place in places.values()):
@@ -256,7 +256,7 @@ def _require(columns: Columns, required: Sequence[str]) -> None:
 
 
 def _maybe_rating(columns: Columns) -> str:
-    """Returns a question about the unused columns of few different numbers, which may hold the ratings."""
+    """Returns a question to the user about the first unused column that may hold the ratings."""
     for name in columns.ignored:
         place = columns.names.index(name)
         values = [value for record in columns.sample if (value := (record[place] or "").strip())]
@@ -269,7 +269,7 @@ def _maybe_rating(columns: Columns) -> str:
 
 
 def _column_meant(column: str, wanted: str) -> str:
-    """Returns a suggestion for an unknown column: a column with that usual name, or with a similar name."""
+    """Returns a suggestion for an error message: the known column that the user may have meant."""
     if wanted in NAMEABLE:
         return f" (did you mean {wanted}={column}?)"
     for known, names in (*REVIEW_COLUMNS.items(), *MOVIE_COLUMNS.items()):
@@ -290,6 +290,6 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _cut(name: str) -> str:
-    """Returns the start of a name on one line."""
+    """Cuts a long column name for a message, and puts the name on one line."""
     flat = " ".join(name[: 2 * _LONGEST_SHOWN].split())
     return flat if len(flat) <= _LONGEST_SHOWN else f"{flat[: _LONGEST_SHOWN - 3]}..."

@@ -40,10 +40,10 @@ class Line(NamedTuple):
 
 
 def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | None) -> Source:
-    """Returns the source with the delimiter, the header and the sample of a table.
+    """Returns a copy of `source` that also holds the delimiter, the header and the sample of a table.
 
-    `lines` holds the first lines of the file that are not blank. `has_header` tells whether the
-    first of them is a header; if it is None, the look of the lines decides.
+    `lines` holds the first lines of the file that are not blank. `has_header` tells whether the first line is
+    a header; None means that the function decides.
 
     Raises:
         SourceError: no delimiter is found.
@@ -91,7 +91,7 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | N
 
 
 def _are_spaced(lines: Sequence[Line]) -> bool:
-    """Tells whether spaces separate fields: the lines have equally many, and numbers are among them."""
+    """Tells whether spaces seem to separate the fields of a table."""
     rows = [line.text.strip().split(" ") for line in lines[:NUM_SAMPLED]]
     numbers = sum(any(map(_NUMBER.fullmatch, row[2:])) for row in rows)
     return len(rows) > 1 and len(set(map(len, rows))) == 1 and numbers >= len(rows) - 1
@@ -109,9 +109,9 @@ def _header(lines: Sequence[Line], delimiter: str) -> tuple[list[str], int]:
 
 
 def _usual_number_of_fields(lines: Sequence[Line], delimiter: str, *, quoted: bool) -> int:
-    """Returns the most frequent number of fields of the first records of a table, or 0 if no line tells.
+    """Returns the most frequent number of fields in the first lines of a table; 0 if no line counts.
 
-    Lines whose quotes are not in pairs do not count, because their quoted fields may go on.
+    A line with an odd number of quotes does not count, because a field may continue on the next line.
     """
     texts = [line.text.removesuffix(delimiter) for line in lines[:NUM_SAMPLED]]
     closed = [text for text in texts if not quoted or text.count('"') % 2 == 0]
@@ -120,7 +120,7 @@ def _usual_number_of_fields(lines: Sequence[Line], delimiter: str, *, quoted: bo
 
 
 def _looks_like_data(names: Sequence[str], following: Sequence[Line], delimiter: str) -> bool:
-    """Tells whether the first line of a table is a record: no usual name, and written like the next lines."""
+    """Tells whether the first line of a table seems to be a record, and not a header."""
     words = set(map(plain_name, names))
     if words & _KNOWN_NAMES or list(names) == [str(place) for place in range(len(names))]:
         return False
@@ -164,5 +164,5 @@ def _delimiter_without_header(first: str) -> str | None:
 
 
 def shown(text: str) -> str:
-    """Returns the start of a line as an error message shows it."""
+    """Returns the start of a line, in quotes, for an error message."""
     return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -1,4 +1,4 @@
-"""Finds the links in the `details` of movies with BeautifulSoup, in several processes if movies are many."""
+"""Finds the links in the `details` of movies with BeautifulSoup, in several processes for many movies."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def links_of(details: str) -> list[str]:
 
 
 def _html_in(details: str) -> Iterator[str]:
-    """Yields a text as HTML, or the strings that contain "<" if the text is a JSON object."""
+    """Yields the HTML in a text: the text itself, or all strings with "<" in a text that is a JSON object."""
     if not details.lstrip().startswith("{"):
         yield details
         return

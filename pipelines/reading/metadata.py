@@ -47,10 +47,10 @@ def stage_metadata(
     """Reads metadata files into the tables `metadata_lines` and `staged_metadata`.
 
     `metadata_lines` gets one row per line. `staged_metadata` gets the cleaned values of each line about a
-    movie in the table `reviewed_movies`, or about any movie if `describe_all` is true. No transaction may be
-    open in the database. If several lines describe a movie, the view `described_movies` later combines them.
-    `on_read` is called with the number of bytes and the number of lines read since its last call. Returns the
-    files whose gzip data ended too early.
+    movie in the table `reviewed_movies`. If `describe_all` is true, `staged_metadata` gets lines about other
+    movies too. No transaction may be open in the database. If several lines describe a movie, the view
+    `described_movies` later combines them. `on_read` is called with the number of bytes and the number of
+    lines read since its last call. Returns the files whose gzip data ended too early.
 
     Raises:
         SourceError: a file is damaged, has no column with the movie's id, or ends too early although
@@ -95,7 +95,7 @@ def _stage_lines(
     counted: bool = True,
 ) -> None:
     def stage(lines: Lines) -> tuple[list[str], list[int]]:
-        """Stages the lines that are JSON, and returns the texts and the numbers of all others."""
+        """Stages the lines that are JSON; returns the texts and the line numbers of all other lines."""
         if not len(lines.numbers):
             return [], []
         with file_of(lines, folder) as written:
@@ -139,12 +139,12 @@ def _lines(
 
 
 def _are_movielens(source: Source) -> bool:
-    """Returns whether a table without a header line is one of MovieLens' files u.item and movies.dat."""
+    """Tells whether a file seems to be u.item or movies.dat, the MovieLens files without a header line."""
     return not source.header and (source.delimiter == "::" or source.num_fields == NUM_ITEM_FIELDS)
 
 
 def _renamed_lines(source: Source, reader: BlockReader | DocumentReader, columns: Columns) -> Iterator[Lines]:
-    """Yields JSON lines in which the columns that were found have Amazon's names."""
+    """Yields each movie as a line of JSON, with the field names that the staging statement expects."""
     paths = field_paths(cast("Sequence[Mapping[str, object]]", source.sample))
     taken = {name: paths[columns.names[place]] for name, place in columns.places.items()}
     for block in reader:
@@ -190,7 +190,7 @@ def _parquet_lines(database: duckdb.DuckDBPyConnection, source: Source, columns:
 
 
 def _lines_of_reviews(database: duckdb.DuckDBPyConnection) -> Iterator[Lines]:
-    """Yields what the reviews themselves say of their movies, one line for each movie."""
+    """Yields the metadata that review files hold, such as titles, as one line of JSON for each movie."""
     rows = run(open_cursor(database), "staging/movies_of_reviews")
     yield from _lines_of_rows(rows, ("movie", *DESCRIBING))
 
@@ -204,7 +204,10 @@ def _lines_of_rows(rows: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Ite
 
 
 def _row_to_json(fields: Sequence[str], places: Mapping[str, int], source: Source) -> str:
-    """Returns a table row as a JSON object, or as a JSON string, to be rejected, if fields are missing."""
+    """Converts a table row to a JSON object.
+
+    A row with a wrong number of fields becomes a JSON string, which is rejected later.
+    """
     if len(fields) < source.num_fields or any(map(str.strip, fields[source.num_fields :])):
         return json.dumps(",".join(fields))
     return _to_json({name: fields[place] for name, place in places.items()})
@@ -222,7 +225,7 @@ def _to_json(row: Mapping[str, object]) -> str:
 
 
 def _names_listed(text: str) -> list[str]:
-    """Returns the names in a list that was written as JSON or as a Python literal; else an empty list.
+    """Parses a list of names in JSON or Python syntax; returns an empty list for any other text.
 
     Example:
         >>> _names_listed("['Drama', 'War']"), _names_listed('[{"id": 18, "name": "Drama"}]')

@@ -126,7 +126,7 @@ DESCRIBING = tuple(column for column in MOVIE_COLUMNS if column != "movie")
 
 
 def plain_name(name: str) -> str:
-    """Returns the name of a column in lower case, without spaces, punctuation, and the type at the end.
+    """Simplifies a column name: lower case, no spaces or punctuation, no type ending such as ":token".
 
     Example:
         >>> plain_name("User-ID"), plain_name("user_id:token"), plain_name("review/userId")
@@ -139,10 +139,11 @@ def plain_name(name: str) -> str:
 def match_columns(
     names: Sequence[str], given: Mapping[str, str], known: Mapping[str, Sequence[str]]
 ) -> dict[str, int]:
-    """Returns the position, counted from 0, of each column that is found among the names of a file.
+    """Finds columns among the column names of a file; returns the position, from 0, of each found column.
 
     `known` maps each column to the usual names of the column, as `REVIEW_COLUMNS` does. A name in `given`
-    replaces the usual names of the column if the file has that name; an empty name leaves the column out.
+    replaces the usual names of its column, if the file has the name. A column with an empty name in `given`
+    is left out.
     """
     chosen = {column: place_of(given[column], names) for column in known if column in given}
     found = {column: place for column, place in chosen.items() if place is not None}
@@ -163,7 +164,7 @@ def match_columns(
 def place_of(wanted: str, names: Sequence[str]) -> int | None:
     """Returns the position of a column that the user named, or None if there is no such column.
 
-    The columns of a file without a header line are named "column 1", "column 2" and so on, or by the number.
+    In a file without a header line, the first column is named "column 1" or "1", and so on.
     """
     if wanted in names:
         return list(names).index(wanted)
@@ -177,9 +178,9 @@ def place_of(wanted: str, names: Sequence[str]) -> int | None:
 
 
 def field_paths(objects: Sequence[Mapping[str, object]]) -> dict[str, tuple[str, ...]]:
-    """Returns the path of keys to each field of JSON objects, by the keys joined with dots.
+    """Maps the dotted name of each field of JSON objects, such as "user.id", to the field's path of keys.
 
-    The fields of an object inside an object are listed in place of the inner object, down to `_MOST_DEPTH`.
+    A nested object is not a field; its fields are listed instead, down to the depth `_MOST_DEPTH`.
 
     Example:
         >>> field_paths([{"stars": 5, "user": {"id": "A1"}}])

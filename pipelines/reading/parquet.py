@@ -1,4 +1,4 @@
-"""Opens Parquet files, and turns their typed columns into the texts that files without types hold."""
+"""Opens Parquet files, and converts their typed columns to texts such as CSV files hold."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def text_relation(
     """Returns the rows of a Parquet file as columns of text, after a column of line numbers counted from 1.
 
     `places` maps each column that was found, such as "reviewer", to a position in the file. `wanted` maps
-    each column that is wanted to the column's name in the relation. A column that the file lacks is null. The
-    column of line numbers is left out if `numbered` is false.
+    each column of the result, such as "reviewer", to the name that the result gives the column. A column that
+    the file lacks is null. The column of line numbers is left out if `numbered` is false.
 
     Raises:
         SourceError: the file is damaged, or a column that every review needs is a list or an object.
@@ -85,9 +85,9 @@ def text_relation(
 
 
 def _text_expression(column: str, name: str, kind: DuckDBPyType, path: Path) -> duckdb.Expression:
-    """Returns the expression that turns a column of a Parquet file into text, by the type of the column.
+    """Returns a DuckDB expression that converts a column of a Parquet file to text.
 
-    `column` is what the column is taken for, such as "reviewer", and `name` is its name in the file. A list
+    `column` says what the column holds, such as "reviewer"; `name` is the column's name in the file. A list
     or an object becomes JSON.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Splits delimited text, such as CSV, into records, so that a quote without an end costs at most one line."""
+"""Splits delimited text, such as CSV, into records; an unclosed quote spoils at most one line."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ class Records(NamedTuple):
 class RecordReader:
     """Iterates once over the records in the blocks of a delimited file.
 
-    A line without a quote is a record. A quoted field may contain line breaks, as RFC 4180 says, if the
-    record then has the right number of fields and if none of the continued lines reads like a record. Any
-    other quote is a character of the text. How the file is divided into blocks makes no difference.
+    A line that contains no quote is one record. A quoted field may contain line breaks, as RFC 4180 says. A
+    record of several lines must have the right number of fields, and no line inside may look like a record
+    itself. A quote that encloses no field is an ordinary character. The records do not depend on how the file
+    is divided into blocks.
     """
 
     source: Source
@@ -69,7 +70,7 @@ class RecordReader:
     _reads_like_a_record: Callable[[list[str]], bool] = field(init=False)
 
     def __iter__(self) -> Iterator[Records]:
-        """Yields the records in file order, also those with a wrong number of fields.
+        """Yields the records in file order, including records with a wrong number of fields.
 
         Raises:
             SourceError: the file cannot be read.
@@ -97,7 +98,7 @@ class RecordReader:
         yield from found
 
     def _unquoted(self, first_line: int, text: str, blank: set[int]) -> Iterator[Records]:
-        """Yields a block in which every line is a record; SQL splits the lines into fields."""
+        """Yields the lines of a block without quotes as records, which SQL later splits into fields."""
         text = text.removesuffix("\n")
         numbers = None
         if blank:
@@ -110,8 +111,9 @@ class RecordReader:
     def _split(self, first_line: int, text: str, *, more: bool) -> tuple[list[Records], int, str]:
         """Splits whole lines into records.
 
-        Returns the records, and the number and the text of the line from which the text is to be split again
-        together with the lines that follow. If `more` is false, no line follows.
+        Returns the records, the line number at which the unsplit rest of the text begins, and the unsplit
+        rest. The unsplit rest must be split again together with the lines that follow. If `more` is false, no
+        lines follow, and nothing stays unsplit.
         """
         lines = io.StringIO(text, newline="\n").readlines()
         if not lines:
@@ -128,10 +130,10 @@ class RecordReader:
         return found, first_line + end, "".join(lines[end:])
 
     def _split_fast(self, lines: list[str]) -> tuple[list[int], list[str]]:
-        """Splits lines up to the first doubtful one.
+        """Splits lines with Python's CSV reader, up to the first record that may be wrong.
 
-        Returns the places of the lines on which records begin and, as one more, the place of the line behind
-        the last record. Returns the records without quotes too.
+        The first returned list holds the index of each record's first line, and at the end the index of the
+        line after the last record. The second returned list holds the records, without enclosing quotes.
         """
         rows: list[list[str]] = []
         with suppress(csv.Error):
@@ -153,9 +155,9 @@ class RecordReader:
     def _split_slowly(
         self, lines: list[str], place: int, numbers: list[int], records: list[str], *, more: bool
     ) -> int:
-        """Splits the lines from a place on, and adds to the numbers and the records of `_split_fast`.
+        """Splits the lines from index `place` on, and appends to the lists that `_split_fast` returned.
 
-        Returns the place of the first line whose record is undecided.
+        Returns the index of the first line whose record may continue in text that was not read yet.
         """
 
         def add(start: int, end: int, fields: list[str]) -> None:
@@ -192,10 +194,10 @@ class RecordReader:
         self.num_continued += sum(1 for line in continued if line.strip(BLANKS))
 
     def _take(self, lines: list[str], start: int, *, more: bool) -> tuple[list[str], int] | None:
-        """Reads a record that begins on a line with a doubtful quote.
+        """Reads one record, whose first line has a quote that may enclose no field.
 
-        Returns the fields, and the place of the line behind the record. Returns None if lines that are not
-        there yet may belong to the record.
+        Returns the fields, and the index of the line after the record. Returns None if the record may
+        continue in text that was not read yet.
         """
         end = min(len(lines), start + _MOST_LINES)
         near = end == len(lines) and sum(map(len, lines[start:end])) <= _MOST_CHARACTERS
@@ -223,10 +225,10 @@ class RecordReader:
         return self._alone(lines[start]), start + 1
 
     def _is_one(self, lines: list[str], start: int, end: int) -> bool:
-        """Tells whether some lines may be one record, in which none of the lines reads like a record.
+        """Tells whether several lines may be one record, because no line inside looks like a record itself.
 
-        The last line of a quoted field often has the right number of fields. So the last line tells
-        something only if the first line reads like a record too.
+        The last line of a quoted field often looks like a record by chance. The last line therefore counts
+        only if the first line looks like a record too.
         """
         if end - start > _MOST_LINES or sum(map(len, lines[start:end])) > _MOST_CHARACTERS:
             return False
@@ -239,7 +241,7 @@ class RecordReader:
         return enough and self._reads_like_a_record(self._alone(line))
 
     def _alone(self, line: str) -> list[str]:
-        """Splits a line that is a record of its own, whatever its quotes."""
+        """Splits a single line into fields, even if its quotes are faulty."""
         text = line.removesuffix("\n")
         literal = text.split(self.source.delimiter)
         readers = (
@@ -267,7 +269,7 @@ class RecordReader:
         )
 
     def _right(self, fields: list[str]) -> list[str] | None:
-        """Returns the fields without an empty one too many, or None if their number is wrong."""
+        """Drops one surplus empty field at the end; returns None if the number of fields is wrong."""
         surplus = len(fields) - self.source.num_fields
         if surplus == 1 and not fields[-1].strip():
             return fields[:-1]
@@ -275,7 +277,7 @@ class RecordReader:
 
 
 def split_line(line: str, delimiter: str, *, quoted: bool = True) -> list[str]:
-    """Splits a line into fields, and takes quotes for characters of the text if they are not in pairs."""
+    """Splits a line into fields; quotes that are not in pairs are ordinary characters."""
     if quoted and '"' in line and len(delimiter) == 1:
         for escape in (None, "\\") if '\\"' in line else (None,):
             try:
@@ -286,7 +288,7 @@ def split_line(line: str, delimiter: str, *, quoted: bool = True) -> list[str]:
 
 
 def _after_lines(text: str, num_lines: int) -> str:
-    """Returns the text behind a number of lines."""
+    """Returns the text without its first `num_lines` lines."""
     place = 0
     for _ in range(num_lines):
         place = text.find("\n", place) + 1

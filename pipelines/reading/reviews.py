@@ -45,11 +45,11 @@ def stage_reviews(
 ) -> list[Source]:
     """Appends every row of the review files to `staged_reviews`, with a reason if the row cannot be used.
 
-    The database must hold the empty staging tables, and no transaction may be open in the database.
-    `with_text` keeps the texts of the reviews, which are most of the bytes. `with_numbers` keeps a hash of
-    each review's text, so that copied reviews can be found, and 0 otherwise. `on_read` is called with the
-    number of bytes and the number of lines read since its last call. Returns the files whose gzip data ended
-    too early.
+    The database must hold the empty staging tables, and no transaction may be open in the database. If
+    `with_text` is true, the texts of the reviews are kept, which are most of the bytes. If `with_numbers` is
+    true, a hash of each review's text is kept, so that copied reviews can be found. `on_read` is called with
+    the number of bytes and the number of lines read since its last call. Returns the files whose gzip data
+    ended too early.
 
     Raises:
         SourceError: a file is damaged, or ends too early although `config.allow_truncated` is false.
@@ -97,8 +97,8 @@ def stage_json_reviews(
     """Appends each JSON line that is not blank to `staged_reviews`, with a reason if the line is unusable.
 
     Each block is written to the folder as a file, so that DuckDB can read the block quickly. The caller must
-    have called `add_functions` with the cursor. The parameters are file, time_pattern, with_text and
-    min_text_length.
+    have called `add_functions` with the cursor. `parameters` has the entries file, time_pattern, with_text
+    and min_text_length.
     """
     texts: list[str] = []
     numbers: list[int] = []
@@ -141,14 +141,14 @@ def _find_columns(
 
 
 def _are_amazon(columns: Columns) -> bool:
-    """Returns whether the SQL statements for Amazon's reviews read every column of a JSON file as decided."""
+    """Tells whether the SQL statements for Amazon's reviews can read all used columns of a JSON file."""
     taken = {columns.names[place] for place in columns.places.values()}
     describes = any(name in columns.places for name in DESCRIBING)
     return taken <= _AMAZON_FIELDS and not describes and columns.places == log_places(columns.names, {})
 
 
 def _fields(source: Source, columns: Columns) -> dict[str, object]:
-    """Returns the parameters of the SQL statement `stage_records` that say where each column is."""
+    """Returns the parameters that tell the SQL statement `stage_records` where each column is."""
     describing = [columns.places.get(name, -1) + 1 for name in DESCRIBING]
     objects = cast("Sequence[Mapping[str, object]]", source.sample if source.layout == "json" else ())
     paths = [pointer_to(path) for path in field_paths(objects).values()]

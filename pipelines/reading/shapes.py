@@ -1,4 +1,4 @@
-"""Tells whether a line reads like a record of a table, by how the values of each column are written."""
+"""Tells whether a line looks like a record of a table, by the kinds of characters in each field."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ _MOST_LOOKED_AT = 100
 
 
 def record_test(sample: Sequence[Sequence[str]], num_fields: int) -> Callable[[Sequence[str]], bool]:
-    """Returns a function that tells whether fields look like those of the records of a sample.
+    """Returns a function that tells whether the fields of a line look like a record of the sample.
 
-    A column of numbers tells most: all columns of numbers must hold what a number is written with. Of the
-    other columns whose values hold no spaces, such as ids, half must hold what the ids are written with.
-    Columns of texts tell nothing.
+    In each column of numbers, the field must be a number. In at least half of the columns of ids, the field
+    must have the same kinds of characters as the ids. Columns whose values contain spaces are ignored.
     """
     shapes = [_Shape.of(values) for values in zip(*sample, strict=True)] if sample else []
     numbers = [place for place, shape in enumerate(shapes) if shape.is_number]
@@ -34,7 +33,7 @@ def record_test(sample: Sequence[Sequence[str]], num_fields: int) -> Callable[[S
 
 
 class _Shape(NamedTuple):
-    """Says with which kinds of characters the values of a column are written."""
+    """Describes which kinds of characters, such as digits, occur in the values of a column."""
 
     may: frozenset[str]
     """The kinds of characters that the values may hold."""
@@ -44,7 +43,7 @@ class _Shape(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[str]) -> _Shape:
-        """Finds the kinds of characters of some values."""
+        """Describes the values of a column."""
         given = [kinds for value in values if (kinds := _kinds(value))]
         counts = Counter(kind for kinds in given for kind in kinds)
         may = frozenset(kind for kind, count in counts.items() if count > _RARE * len(given))
@@ -53,16 +52,16 @@ class _Shape(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Tells whether the values are numbers or dates in figures."""
+        """Tells whether the values are numbers, or dates written in digits."""
         return "9" in self.must and not {"a", "A"} & self.may
 
     @property
     def is_id(self) -> bool:
-        """Tells whether the values are words without spaces that are no numbers."""
+        """Tells whether the values may be ids: words without spaces that are no numbers."""
         return bool(self.may) and " " not in self.may and not self.is_number
 
     def fits(self, value: str) -> bool:
-        """Tells whether a value is written with the kinds of characters of the column."""
+        """Tells whether a value has the same kinds of characters as the values of the column."""
         kinds = _kinds(value)
         if not kinds:
             return self.may_be_empty
@@ -72,7 +71,7 @@ class _Shape(NamedTuple):
 
 
 def _kinds(value: str) -> frozenset[str]:
-    """Returns the kinds of characters of a value: figures, small and capital letters, spaces, and others."""
+    """Returns the kinds of characters in a value: digits, small letters, capital letters, spaces, others."""
     return frozenset(
         "9"
         if one.isdigit()

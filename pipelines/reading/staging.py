@@ -1,4 +1,4 @@
-"""Inserts the blocks of a file into staging tables by several threads, all or none, within a memory limit."""
+"""Inserts the blocks of a file into staging tables with several threads, all or none, in limited memory."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 def num_staging_threads(threads: int = 0) -> int:
-    """Returns `threads`, or one thread a core if `threads` is 0, but at most four."""
+    """Returns the number of staging threads: `threads`, or one per core if `threads` is 0; at most four."""
     return min(threads or os.cpu_count() or 1, _MOST_THREADS)
 
 
@@ -81,10 +81,10 @@ def check_read(
     config: IngestConfig,
     num_continued: int,
 ) -> None:
-    """Checks that every line of a file became one row of a staging table, and that the file has an end.
+    """Checks that every record of a file became one row of a staging table, and that no data are missing.
 
     The rows of the file are in the staging table `table`, where the column `file` equals the argument `file`.
-    `num_continued` is the number of lines that continue the record of an earlier line.
+    `num_continued` is the number of lines that only continue a record from the line before.
 
     Raises:
         SourceError: the compressed data end too early, and `config.allow_truncated` is false.
@@ -196,8 +196,8 @@ def read_whole_ids(
 ) -> bool:
     """Removes the ending .0 from ids in the rows of a file if all ids of the column are whole numbers.
 
-    Programs that hold a column of ids with gaps as decimal numbers write the id 15 as 15.0. Returns whether
-    any id was changed.
+    Some programs convert a column of ids to decimal numbers if an id is missing, and write the id 15 as 15.0.
+    Returns whether any id was changed.
     """
     changed = False
     for column in columns:

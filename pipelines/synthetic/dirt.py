@@ -1,4 +1,4 @@
-"""Defines how often each kind of error of real files is planted in synthetic files, and damages lines."""
+"""Defines how often each kind of error occurs in synthetic files, and damages lines of the files."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class LinePlan(NamedTuple):
 
     @classmethod
     def of(cls, num_lines: int, rates: DirtRates) -> LinePlan:
-        """Divides the lines of a review file among the kinds of lines by `rates`; the rest are originals."""
+        """Computes, from the rates of errors, how many lines of a review file are of each kind."""
         kinds = (rates.copied_reviews, rates.repeated_pairs, rates.malformed_reviews, rates.missing_fields)
         dirt = [round(num_lines * rate) for rate in kinds]
         return cls(num_lines - sum(dirt), *dirt)

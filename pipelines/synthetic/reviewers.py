@@ -95,8 +95,8 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 
     The pleasure of a review is a number that tells how much the reviewer liked the movie. The least values
     are chosen so that the stars of synthetic reviews have the published distribution. The least pleasure for
-    each number of stars is computed from a hundred thousand trial reviews, so that the shares of stars in a
-    small data set differ from the published shares only by chance.
+    each number of stars is computed from a hundred thousand trial reviews. In a small data set, the shares of
+    stars therefore differ from the published shares only by chance.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -118,8 +118,8 @@ def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
 def most_reviews(num_movies: int) -> int:
     """Returns the largest number of reviews that a synthetic reviewer may write.
 
-    A synthetic reviewer reviews at most a quarter of all movies, so that a movie picked at random is often
-    one that the reviewer has not reviewed yet.
+    A synthetic reviewer reviews at most a quarter of all movies, so that random picks often find a movie that
+    is new to the reviewer.
     """
     return max(1, min(MOST_REVIEWS, num_movies // 4))
 
@@ -184,7 +184,7 @@ def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArr
 
 
 def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> IntArray:
-    """Finds reviews whose reviewer has another review of the movie; leaves out reviews marked as `fixed`."""
+    """Finds repeated reviews of a movie by the same reviewer; leaves out reviews marked as `fixed`."""
     key = (reviewers << 32) | (movies << 1) | ~fixed
     order = np.argsort(key, kind="stable")
     pair = key[order] >> 1

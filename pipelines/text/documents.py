@@ -58,8 +58,9 @@ _decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
 def framing_of(head: str, *, whole: bool) -> str:
     """Tells how a JSON file is divided into objects, by the text at the start of the file.
 
-    Returns "" if each line is one object, `VALUES` if objects may span lines or share a line, or the name of
-    a list if the objects are in a list of that name. `whole` says whether the text is the whole file.
+    Returns "" if each line is one object, and `VALUES` if objects may span lines or share a line. If the
+    objects are in a named list, such as {"reviews": [...]}, the name of the list is returned. `whole` says
+    whether the text is the whole file.
     """
     start = head.lstrip("\ufeff \t\r\n")
     lines = [line for line in start.split("\n") if line.strip()]
@@ -87,7 +88,7 @@ def framing_of(head: str, *, whole: bool) -> str:
 
 
 def _longest_list(value: dict[str, Any]) -> str:
-    """Returns the name of the list of objects that an object consists of, or "" if there is more to it."""
+    """Returns the name of the longest list of objects in an object, or "" if every list is short."""
     lists = {
         name: len(values)
         for name, values in value.items()
@@ -98,9 +99,9 @@ def _longest_list(value: dict[str, Any]) -> str:
 
 
 def _end_of_value(text: str, start: int) -> tuple[int | None, bool]:
-    """Returns the place behind the object or list that starts at a place, or None if it does not end.
+    """Returns the position of the end of the object or list at `start`; None if the end is missing.
 
-    Also returns whether the value is surely damaged, whatever text may follow.
+    The second returned value tells whether the object or list is damaged, whatever text may follow.
 
     Raises:
         RecursionError: the value is nested too deeply.
@@ -125,7 +126,7 @@ def _end_of_value(text: str, start: int) -> tuple[int | None, bool]:
 
 
 def _end_in_head(text: str, start: int) -> int | None:
-    """Returns the place behind the object or list that starts at a place, or None if it does not end."""
+    """Returns the position of the end of the object or list at `start`; None if the end is missing."""
     try:
         return _end_of_value(text, start)[0]
     except RecursionError:
@@ -136,8 +137,8 @@ def _end_in_head(text: str, start: int) -> int | None:
 class DocumentReader:
     """Iterates once over the objects of a JSON file, as blocks that hold one object in each line.
 
-    The objects are numbered from 1, and their numbers stand for line numbers. Text that is no JSON becomes
-    one line too, up to where the next object seems to start.
+    The objects are numbered from 1, and messages show the numbers as line numbers. Damaged text becomes one
+    line, which ends where the next object seems to start.
     """
 
     path: Path
@@ -221,7 +222,7 @@ class DocumentReader:
 
 
 class _Text:
-    """Holds the part of a text around the place up to which the text was read."""
+    """Holds the part of a text that was read from the file, but not yet divided into objects."""
 
     def __init__(self, stream: TextStream) -> None:
         self._stream = stream
@@ -235,11 +236,11 @@ class _Text:
         """Whether something was no JSON, or was cut off."""
 
     def rest(self, length: int) -> str:
-        """Returns the next characters, which must have been read already."""
+        """Returns up to `length` of the next characters, without reading more of the file."""
         return self.text[self.place : self.place + length]
 
     def skip_gap(self) -> bool:
-        """Goes on to the next character that is no space or comma; returns False at the end of the text."""
+        """Moves to the next character that is no space or comma; returns False at the end of the text."""
         while True:
             found = _GAP.match(self.text, self.place)
             self.place = found.end() if found else self.place
@@ -249,7 +250,7 @@ class _Text:
                 return False
 
     def skip_to(self, pattern: re.Pattern[str]) -> bool:
-        """Goes on behind the next match of a pattern; returns False if there is none."""
+        """Moves to the end of the next match of a pattern; returns False if there is no match."""
         while not (found := pattern.search(self.text, self.place)):
             self.place = max(
                 self.place, len(self.text) - _LONGEST_START
@@ -260,9 +261,9 @@ class _Text:
         return True
 
     def take(self) -> str | None:
-        """Reads the value that starts here, or damaged text up to where the next object seems to start.
+        """Reads the next value, or damaged text up to where the next object seems to start.
 
-        Returns None if nothing is left, or if truncated data break off inside the value.
+        Returns None if no text is left, or if a truncated file ends inside the value.
         """
         while True:
             try:
@@ -280,7 +281,7 @@ class _Text:
         return value
 
     def _end_of_value(self) -> tuple[int | None, bool]:
-        """Returns the place behind the value that starts here, and whether the value is surely damaged."""
+        """Returns the position of the end of the next value, and whether the value is surely damaged."""
         if _LITERAL.match(self.text, self.place):
             return _end_of_value(self.text, self.place)
         try:
@@ -290,7 +291,7 @@ class _Text:
             return None, is_far and not error.msg.startswith("Unterminated string")
 
     def _length_of_nest(self) -> int:
-        """Returns the number of characters up to the last of objects that open directly in one another."""
+        """Returns how many characters come before the innermost of several directly nested objects."""
         while True:
             found = _NESTED.match(self.text, self.place)
             if not found:
@@ -310,7 +311,7 @@ class _Text:
         return None if not value or (found is None and self._stream.truncated) else value
 
     def _more(self) -> bool:
-        """Reads on; returns False at the end of the text.
+        """Reads the next piece of the text; returns False at the end of the text.
 
         Raises:
             SourceError: the text since the current place is longer than `MAX_LINE`.
@@ -330,7 +331,7 @@ class _Text:
 
 
 class _Counted:
-    """Counts the objects in a text by its brackets, apart from brackets in strings."""
+    """Counts the objects in a text of JSON by the brackets outside strings."""
 
     def __init__(self) -> None:
         self.num_objects = 0
@@ -339,7 +340,7 @@ class _Counted:
         self._is_in_list = False
 
     def add(self, piece: bytes) -> None:
-        """Counts the objects that start in the next piece of the text, alone or in a list."""
+        """Counts the objects that start in the next piece of the text, except objects inside objects."""
         data = self._rest + piece
         closed = _CLOSED.match(data)
         end = closed.end() if closed else 0

@@ -1,4 +1,4 @@
-"""Recognises what kind of file something is by its first bytes, and says how to convert what is no text."""
+"""Recognises the kind of a file by its first bytes, and says how to convert files that cannot be read."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def form_of(path: Path, file: Path) -> TextForm:
 
 
 def is_packed(first: bytes) -> bool:
-    """Tells whether the first bytes of a file are those of compressed text."""
+    """Tells, by the first bytes of a file, whether the file is compressed."""
     return first.startswith(tuple(_PACKED.values()))
 
 
@@ -171,7 +171,7 @@ def _require_one_member(path: Path, file: Path) -> None:
 
 
 def _encoding_of(head: bytes) -> str:
-    """Returns the encoding of a text by its byte order mark, or else by the places of its null bytes."""
+    """Recognises the encoding of a text by its byte order mark, or else by the positions of null bytes."""
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             return encoding

@@ -105,7 +105,7 @@ class BlockReader:
             self.on_read(num_bytes, num_lines)
 
     def _block(self, first_line: int, data: bytes) -> tuple[Block, int]:
-        """Returns a block, and its number of lines, after counting the lines."""
+        """Returns a block and its number of lines, and adds the number to the counts of the reader."""
         if b"\r" in data:
             data = _ENDS.sub(b"\n", data) if b"\r\r" in data else data.replace(b"\r\n", b"\n")
         block = block_of(first_line, data)
@@ -118,7 +118,7 @@ class BlockReader:
 
 
 def block_of(first_line: int, data: bytes) -> Block:
-    """Returns a block of lines that are separated by line feeds, after looking for blank lines."""
+    """Makes a block of lines that are separated by line feeds, and notes which lines are blank."""
     blank: list[int] = []
     if data[:1].isspace() or _MAYBE_BLANK.search(data):
         lines = data.removesuffix(b"\n").split(b"\n")
@@ -127,7 +127,7 @@ def block_of(first_line: int, data: bytes) -> Block:
 
 
 def to_utf8(data: bytes) -> tuple[bytes, int]:
-    """Returns lines as UTF-8, and the number of lines that were not UTF-8.
+    """Converts lines to UTF-8; also returns the number of lines that were not UTF-8.
 
     A line that is not UTF-8 is read as Windows-1252, whatever the encoding of the other lines.
     """
@@ -155,7 +155,7 @@ class Lines(NamedTuple):
     """int64 [num_lines], the offset in the data at which each line ends, before its line feed."""
 
     def besides(self, taken: ArrayLike) -> tuple[list[str], list[int]]:
-        """Returns the texts and the line numbers of all lines except the line numbers in `taken`."""
+        """Returns the texts and the line numbers of all lines whose numbers are not in `taken`."""
         places = np.flatnonzero(~np.isin(self.numbers, np.asarray(taken)))
         bounds = zip(self.starts[places].tolist(), self.ends[places].tolist(), strict=True)
         return [self.data[start:end].decode("utf-8") for start, end in bounds], self.numbers[places].tolist()

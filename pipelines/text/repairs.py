@@ -1,4 +1,4 @@
-"""Makes JSON of lines that are nearly JSON, such as Python literals."""
+"""Converts lines that are nearly JSON, such as Python literals, to JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _LONGEST_INTEGER = 18
 def json_lines(block: Block) -> Lines:
     """Finds the lines of a block of JSON, after converting Python literals if the block begins with one.
 
-    A literal further on is a doubtful line, which `repaired` converts.
+    If the block begins with JSON, Python literals in later lines stay; the function `repaired` converts them
+    later.
     """
     if not _LITERAL.match(block.data[:_LITERAL_START].decode("utf-8", errors="replace")):
         return lines_of(block)
@@ -36,9 +37,9 @@ def json_lines(block: Block) -> Lines:
 
 
 def repaired(line: str) -> str:
-    """Returns a line that is nearly JSON as JSON, and any other line as it is.
+    """Converts a line that is nearly JSON to JSON; returns any other line unchanged.
 
-    A Python literal is converted, and half of a pair of surrogates becomes a replacement character.
+    A Python literal is converted, and an unpaired surrogate becomes a replacement character.
 
     Example:
         >>> repaired("{'asin': 'B1', 'price': 9.5}")

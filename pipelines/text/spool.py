@@ -42,9 +42,9 @@ def is_read_once(path: Path) -> bool:
 
 
 def readable_files(paths: Sequence[Path], folder: Path) -> list[Given]:
-    """Returns a file for each path, after copying sources that can be read only once into the folder.
+    """Returns a file for each path; a source that can be read only once, such as a pipe, is copied first.
 
-    The path "-" stands for standard input. The caller deletes the folder.
+    The path "-" stands for standard input. Copies are written to `folder`, which the caller deletes.
 
     Raises:
         SourceError: a source cannot be read, or two paths name one source that can be read only once.

@@ -36,7 +36,7 @@ _DATA_ERRORS = (zlib.error, lzma.LZMAError, OSError, EOFError, zipfile.BadZipFil
 
 
 class TextForm(NamedTuple):
-    """Says how the bytes of a file become lines of UTF-8."""
+    """Describes the compression, the encoding and the line ends of a text file."""
 
     packing: str = "plain"
     """The compression of the file: plain, gzip, bzip2, xz or zip."""
@@ -81,7 +81,7 @@ class TextStream:
         return pieces
 
     def unpacked(self) -> Iterator[bytes]:
-        """Yields the decompressed bytes of the file, whatever these bytes are.
+        """Yields the bytes of the file, decompressed but not decoded.
 
         Raises:
             SourceError: the file cannot be read, or its compressed data are damaged.

@@ -135,5 +135,5 @@ def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features
 
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:
-    """Returns default weights of the parts of a score, with the configured lowest rating of a like."""
+    """Returns the default blend: the weights with which the parts of a score are added up."""
     return Blend(like_rating=like_rating_of(reviews, config), other_weight=config.relevance.other_weight)

@@ -24,7 +24,7 @@ _PRIOR = 20.0
 
 
 class _Parts(NamedTuple):
-    """Holds the parts of the predicted ratings of held-out reviews, and the true rating levels."""
+    """Holds what the rating head computes for held-out reviews, and the true rating levels."""
 
     head: RatingHead
     biases: Floats
@@ -35,7 +35,7 @@ class _Parts(NamedTuple):
 
 
 def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], seed: int) -> Blend:
-    """Returns the blend of the models, changed to predict held-out ratings with the least log loss.
+    """Returns the blend (weights of a prediction's parts) that predicts held-out ratings with least log loss.
 
     The changed fields of the blend are `interaction_weight`, `rating_neighbour_weight`, `log_temperature` and
     `location_offset`.

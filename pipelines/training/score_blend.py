@@ -46,7 +46,7 @@ make the mean less noisy."""
 
 
 class _Parts(NamedTuple):
-    """Holds the parts of the scores of each reviewer's candidate movies, with one row for each reviewer."""
+    """Holds the parts that are added up to the score of each candidate movie, with a row per reviewer."""
 
     relevance: Floats
     """float32 [num_reviewers, num_candidates], the relevance; shorter rows are padded with minus infinity."""
@@ -77,11 +77,11 @@ def choose_blend(
 ) -> tuple[Blend, NeighbourKind]:
     """Chooses the kind of neighbour table and the weights of a score with the highest NDCG of held-out likes.
 
-    For each neighbour table and each combination of weights on a grid, the mean of NDCG@10, NDCG@20 and
-    NDCG@50 over all reviewers is computed. The mean NDCG values are smoothed over the grid of weights, and
-    the highest smoothed value is chosen. Similarities by metadata are tried only with the two neighbour
-    tables that are best without metadata. If several combinations have the same mean NDCG, the first
-    neighbour table and the smallest weights are chosen.
+    Each neighbour table is tried with each combination of weights on a grid. The NDCG of a combination is the
+    mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG values are smoothed over the grid
+    of weights, and the highest smoothed value is chosen. Similarities by metadata are tried only with the two
+    neighbour tables that are best without metadata. If several combinations have the same mean NDCG, the
+    first neighbour table and the smallest weights are chosen.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
@@ -155,7 +155,7 @@ def _figure(parts: _Parts, scores: Floats) -> float:
 
 
 def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
-    """Computes the parts of the scores of each reviewer's candidate movies.
+    """Computes, for each reviewer, the parts that are added up to the score of each candidate movie.
 
     The candidates of a reviewer are the best unseen movies and the movies of held-out likes.
     """
@@ -192,7 +192,7 @@ def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
 def _collect_batch(
     model: Model, tables: Sequence[NeighbourTable], liked: Reviews, rows: NDArray[np.integer]
 ) -> list[NDArray[Any]]:
-    """Returns how many candidate movies each reviewer has, and the parts of the scores of all candidates."""
+    """Returns the number of candidate movies of each reviewer, and the parts of each candidate's score."""
     reviewers, offsets = model.reviewers(rows), liked.offsets()
     own = (reviewers.queries @ model.relevance.movie_vectors.T).astype(np.float32)
     seen = (reviewers.histories.places, reviewers.histories.movie_rows)

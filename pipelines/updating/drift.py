@@ -34,10 +34,10 @@ def held_out_figures(
 ) -> dict[str, float]:
     """Measures a model on new reviews of known reviewers, before the new reviews are added to the histories.
 
-    The array arguments are [num_reviews], sorted by reviewer row, and no reviewer may have reviewed the same
-    movie before. The figures are the number of reviews, the errors and the log likelihood of the predicted
-    ratings, and recall@10: the mean over reviewers of the share of a reviewer's liked movies that the
-    reviewer's top 10 contains. A figure that cannot be measured is absent.
+    Each array holds one value per review, sorted by reviewer row. No review may be of a movie that its
+    reviewer has reviewed before. The figures are the number of reviews, the errors and the log likelihood of
+    the predicted ratings, and recall@10. The recall@10 of a reviewer is the share of the liked movies that
+    are in the reviewer's top 10. A figure that cannot be measured is absent.
     """
     figures: dict[str, float] = {"reviews": len(reviewer_rows)}
     if not len(reviewer_rows):

@@ -25,7 +25,7 @@ class NewReviews(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """Holds the histories after a merge, and which new reviews were added or replaced earlier reviews."""
+    """Holds the merged histories; tells which new reviews were added, and which replaced old reviews."""
 
     histories: Histories
     times: Rows
@@ -50,7 +50,7 @@ def merge_reviews(
     other histories are copied.
 
     `times`, int [num_reviews], are the unix seconds of the old reviews. `old_rows`, int64 [num_old],
-    ascending, are the rows of the old reviewers among the `num_reviewers` reviewers after the merge.
+    ascending, are the rows that the old reviewers have after the merge.
     """
     touched = np.zeros(num_reviewers, dtype=bool)
     touched[new.reviewer_rows] = True
@@ -100,8 +100,8 @@ def merge_reviews(
 def _latest_of_pairs(owners: Rows, movies: Rows, ages: Rows) -> tuple[NDArray[np.bool_], Rows]:
     """Finds the latest review of each pair of reviewer and movie; each pair has one or two reviews.
 
-    Returns for each review whether the review is the latest of its pair, bool [num], and the position of the
-    pair's other review, int64 [num], or -1 if the pair has one review.
+    The first returned array, bool [num], marks the latest review of each pair. The second returned array,
+    int64 [num], holds the position of the pair's other review, or -1 if the pair has one review.
     """
     count = len(owners)
     order = np.lexsort((np.arange(count), ages, movies, owners))

@@ -228,9 +228,10 @@ def _write_films(
 
 
 def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
-    """Renumbers the film of each movie, int64 [num_movies], so that each given pair of movies is one film.
+    """Renumbers the films, so that both movies of each given pair get the same film number.
 
-    The two movies of each pair are the rows in `firsts` and `members`, int64 [num_pairs] each.
+    `films`, int64 [num_movies], holds the film number of each movie. `firsts[i]` and `members[i]` are the
+    rows of the two movies of pair i.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

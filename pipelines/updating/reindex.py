@@ -26,9 +26,9 @@ def rebuild_index(
     """Rebuilds the vector index, measures the recall of the two-stage search again, and returns the manifest.
 
     `kind` is a value of the setting `index.kind`. `recall`, 0 to 1, is the least share of the exhaustive top
-    lists that the search must find. By default `kind` and `recall` are the settings of the build. The seed is
-    that of the build, so equal arguments give an equal vector index. All other files are taken from the
-    previous version after a check of their checksums. The previous version stays in use until the new
+    lists that the search must find. By default `kind` and `recall` are the settings of the build. The seed of
+    the build is used again, so equal arguments give equal vector indexes. All other files are taken from the
+    previous version, after their checksums were checked. The previous version stays in use until the new
     version is complete. The directory keeps `keep` builds, by default as many as before.
 
     Raises:

@@ -60,7 +60,7 @@ class UpdateResult:
 
 
 class _NothingNewError(Exception):
-    """Stops the writing of a new version, since the index holds every review already."""
+    """Stops the writing of a new version, because the index holds every review already."""
 
     def __init__(self, result: UpdateResult) -> None:
         super().__init__()

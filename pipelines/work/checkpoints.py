@@ -54,7 +54,7 @@ class Checkpoints:
         return self._directory is not None
 
     def within(self, name: str) -> Checkpoints:
-        """Returns checkpoints for one part of the build, whose step names may repeat those of other parts."""
+        """Returns checkpoints for one part of the build; other parts may have steps with the same names."""
         return Checkpoints(self._directory and self._directory / name)
 
     def save(
@@ -124,7 +124,7 @@ class Checkpoints:
 
 @contextmanager
 def going_on(how: str) -> Iterator[None]:
-    """Adds a note to a KeyboardInterrupt that says how to go on with the interrupted work.
+    """Adds a note to a KeyboardInterrupt; the note says how to resume the interrupted work.
 
     The command line prints the note, such as "the same command goes on with the search", as a part of a
     sentence.

@@ -39,8 +39,8 @@ def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[
     """Opens a new DuckDB database in a temporary folder, which is deleted when the `with` statement ends.
 
     The temporary folder is made in `folder`, which should have room for the data, such as the folder of an
-    output file. By default, and if DuckDB does not take the path of `folder` as it is, the temporary folder
-    is made in the system's folder for temporary files.
+    output file. If `folder` is None or DuckDB cannot open its path, the system's folder for temporary files
+    is used.
 
     Raises:
         ConfigError: a statement needs more memory than `limits.memory_limit`.
@@ -86,7 +86,7 @@ def open_cursor(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
 
 
 def folder_of(database: duckdb.DuckDBPyConnection) -> Path:
-    """Returns the folder of the file of a database, which has room for the data."""
+    """Returns the folder of the database file, in which temporary files may be written."""
     [(path,)] = database.execute(
         "select path from duckdb_databases() where database_name = current_database()"
     ).fetchall()
@@ -94,10 +94,10 @@ def folder_of(database: duckdb.DuckDBPyConnection) -> Path:
 
 
 def literal_path(path: Path) -> str:
-    """Returns the text by which DuckDB reads exactly the file at a path.
+    """Returns a path as text in which DuckDB sees the path of exactly one file.
 
-    DuckDB would take `*`, `?` and `[` for a pattern that several files may match, `~` for the home folder,
-    and a beginning such as `s3:` for an address.
+    In an unchanged path, DuckDB would read `*`, `?` and `[` as a pattern for several files, `~` as the home
+    folder, and `s3:` as the start of an address.
 
     Raises:
         DataError: the path is not UTF-8, so that DuckDB cannot open the file.
@@ -184,7 +184,7 @@ def reason_of(error: BaseException) -> str:
 def unescape_entities(text: str) -> str:
     """Replaces the HTML entities of a text by the letters that the entities stand for.
 
-    An entity with a number of very many digits stands for no letter, and Python refuses to read the number.
+    An entity whose number is too long for Python becomes a replacement character.
 
     >>> unescape_entities("&eacute;&#65;&#" + "9" * 5000 + ";") == "éA\N{REPLACEMENT CHARACTER}"
     True

@@ -69,7 +69,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def plain_path(path: Path) -> Iterator[Path]:
     """Yields a path at which DuckDB and FAISS can write a file, and moves the file to `path` afterwards.
 
-    A path that `is_plain` is yielded as it is; otherwise a path in a temporary folder is yielded.
+    If DuckDB and FAISS can write to `path` itself, `path` is yielded; otherwise a path in a temporary folder
+    is yielded.
     """
     absolute = path.absolute()
     if is_plain(path):
@@ -97,7 +98,7 @@ def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Writes text to a file as UTF-8, with question marks for lone surrogates.
+    """Writes text to a file as UTF-8; replaces unpaired surrogates by question marks.
 
     Raises:
         DataError: the file cannot be written; an older file at `path` then stays.

@@ -32,9 +32,9 @@ _SECONDS_TO_END = 2.0
 def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threads: int = 0) -> list[_Result]:
     """Applies a function to every text, in child processes if there are many texts; returns results in order.
 
-    Each child process is a new interpreter that imports the function by module and name. A fork would copy
-    locks that DuckDB's and TensorFlow's threads hold. The start methods "spawn" and "forkserver" of
-    `multiprocessing` would run the caller's main script again, unless the script tests `__name__`. The
+    Each child process is a new interpreter that imports the function by module and name. A forked process
+    would inherit locks that threads of DuckDB and TensorFlow hold. The start methods "spawn" and "forkserver"
+    of `multiprocessing` would run the caller's main script again, unless the script tests `__name__`. The
     function must be defined at the top level of a module, and must return values that JSON can hold. At most
     `threads` child processes run, or one per core if `threads` is 0.
     """

@@ -23,7 +23,7 @@ def set_step(step: str) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Writes a number of seconds for people.
+    """Formats a number of seconds as text in hours, minutes and seconds.
 
     Example:
         >>> duration(42.4), duration(61), duration(7200)

@@ -32,12 +32,13 @@ def start_tensorflow() -> None:
 def traced_step(take_step: Callable[..., Any], batch: Any) -> Callable[..., Any]:
     """Compiles a training step for batches of any length with a single trace.
 
-    A trace takes about half a second. By default TensorFlow would trace again for each new length of a batch,
-    and would first convert the step's Python code with AutoGraph, which halves the speed of a small build.
+    A trace takes about half a second. By default, TensorFlow would trace a step again for each new batch
+    length. TensorFlow would also convert the step's Python code with AutoGraph, which would halve the speed
+    of a small build.
 
     The function `take_step` takes a batch, a learning rate and a seed of two integers, and has no branch that
-    depends on a tensor. `batch` is an example: a named tuple of arrays with the data types and the numbers of
-    dimensions of all batches.
+    depends on a tensor. `batch` is an example of a batch: a named tuple of arrays. The arrays of all batches
+    must have the same data types and numbers of dimensions.
     """
     import tensorflow as tf
 
