@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+"""The types of most values in answers, which need no conversion."""
+
+
+def plain(value: Any) -> Any:
+    """Converts a value of an answer for JSON: dataclasses become dictionaries, and tuples become lists.
+
+    `dataclasses.asdict` would copy every string and number by itself, which takes as long as to make a list.
+    """
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(one) for one in value]
+    return plain(vars(value)) if is_dataclass(value) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,9 +30,8 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields."""
-        own = asdict(self)
+        own = {name: plain(value) for name, value in vars(self).items()}
         card = own.pop("card", {})
-        own = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
         return own | {name: value for name, value in card.items() if name not in own}
 
 

@@ -16,10 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from engine.errors import EngineError
-from engine.service import explorer, metrics
+from engine.service import metrics
 from engine.service.access import Access
 from engine.service.engine_thread import BusyError, EngineThread
 from engine.service.live_index import LiveIndex, keep_fresh
+from engine.service.pages import browsing, lists
+from engine.service.pages.rendering import STATIC
 from engine.service.problems import ProblemError, problem, problem_of
 from engine.service.questions import ProblemAnswer
 from engine.service.routes import router
@@ -58,8 +60,9 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.indexes, app.state.thread = indexes, thread
     _add_service_routes(app)
     app.include_router(router, prefix="/v1")
-    app.include_router(explorer.router)
-    app.mount("/static", StaticFiles(directory=explorer.STATIC))
+    app.include_router(browsing.router)
+    app.include_router(lists.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
     app.include_router(router, prefix="/v1/indexes/{index_name}", include_in_schema=False)
     for kind in _REFUSED:
         app.add_exception_handler(kind, _refuse)

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from made_index import movie_id, reviewer_id, write_index
 
 from engine.service.app import make_app
-from engine.service.explorer import HEADERS
+from engine.service.pages.rendering import HEADERS
 from engine.service.settings import ServiceSettings
 
 SOMEONE = reviewer_id(7)

@@ -1,0 +1,1 @@
+"""Shows an index to people, as web pages that work without JavaScript."""

@@ -1,0 +1,66 @@
+"""Renders the pages for people; with htmx, the same address gives only the changed part of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.responses import Response
+
+from engine.errors import EngineError, UnknownIdError
+from engine.recommender import Engine
+from engine.service.routes import index_of
+
+STATIC = Path(__file__).parent / "static"
+"""The folder of the style sheet and the scripts of the pages."""
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Vary": "HX-Request",
+    "Cache-Control": "no-store",
+}
+"""The headers of every page: a page loads nothing from elsewhere, and runs no script inside the page."""
+_templates = Environment(
+    loader=PackageLoader("engine.service.pages"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_templates.filters["urlencode"] = lambda text: quote(str(text), safe="", errors="surrogateescape")
+
+Values = dict[str, Any]
+
+
+async def page(request: Request, template: str, question: Callable[[Engine], Values]) -> Response:
+    """Asks the engine for the values of a page, and returns the page, or the part that htmx asks for."""
+    engine = index_of(request).engine
+    frame = "fragment.html" if request.headers.get("HX-Request") == "true" else "frame.html"
+
+    def ask() -> tuple[bytes, int]:
+        try:
+            return _render(frame, template, question(engine)), 200
+        except UnknownIdError as error:
+            place = f"/{error.kind}/"
+            close = [(place + quote(one, safe=""), one) for one in error.close_matches]
+            values = {"heading": f"No such {error.kind}", "sentence": str(error), "close": close}
+            return _render(frame, "problem.html", values), 404
+        except EngineError as error:
+            values = {"heading": "That cannot be asked", "sentence": str(error), "close": []}
+            return _render(frame, "problem.html", values), 422
+
+    content, status = await request.app.state.thread.ask(ask)
+    return HTMLResponse(content, status, headers=HEADERS)
+
+
+def _render(frame: str, template: str, values: Values) -> bytes:
+    known: Values = {"frame": frame, "asked_title": None, "asked_reviewer": None}
+    return _templates.get_template(template).render(known | values).encode("utf-8", "replace")
