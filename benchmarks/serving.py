@@ -2,9 +2,10 @@
 
     python benchmarks/serving.py [--index movie-index] [--seconds 5] [--rounds 5] [--json FILE]
 
-Each round measures two rates in turn. The first is the rate of one thread in a process of its own, which makes
-no JSON. The second is the rate of a service with two workers, which 64 connections ask at once. Meanwhile one
-more connection asks for /healthz fifty times a second. The figures are medians over the rounds.
+Each round measures three rates in turn. The first is the rate of one thread in a process of its own. The
+second is the rate of this thread when it also turns its answers into JSON. The third is the rate of a service
+with two workers, which 64 connections ask at once. Meanwhile one more connection asks for /healthz fifty
+times a second. The figures are medians over the rounds.
 
 The client shares the cores with the service. So the client sends bytes that were made before, and of an
 answer it only reads the status and the length.
@@ -45,18 +46,24 @@ ONE_THREAD = """
 import os, sys, time
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
-from engine import Engine
-engine, seconds = Engine.load(sys.argv[1]), float(sys.argv[3])
-ask, ids = getattr(engine, sys.argv[2]), sys.stdin.read().split("\\n")
-for one in ids:
-    ask(one)
-num_asked, started = 0, time.perf_counter()
-while time.perf_counter() < started + seconds:
-    ask(ids[num_asked % len(ids)])
-    num_asked += 1
-print(num_asked / (time.perf_counter() - started))
+import orjson
+from engine import Engine, responses
+engine, method, seconds = Engine.load(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+ask, ids = getattr(engine, method), sys.stdin.read().split("\\n")
+def answer(one):
+    if method == "recommend":
+        return orjson.dumps(responses.list_of_reviewer(one, 10, ask(one)))
+    return orjson.dumps(responses.similar_movies(one, engine.title(one), ask(one)))
+for question in (ask, answer):
+    for one in ids:
+        question(one)
+    num_asked, started = 0, time.perf_counter()
+    while time.perf_counter() < started + seconds:
+        question(ids[num_asked % len(ids)])
+        num_asked += 1
+    print(num_asked / (time.perf_counter() - started))
 """
-"""Prints how many questions one thread answers in a second."""
+"""Prints how many questions one thread answers in a second, without and with JSON."""
 
 
 class Connection(asyncio.Protocol):
@@ -123,7 +130,7 @@ class Service:
     def __enter__(self) -> Service:
         command = [sys.executable, "-m", "engine.cli.main", "serve", "--index", str(self._index)]
         options = ["--port", str(self.port), "--workers", str(self._workers)]
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen([*command, *options], stdout=self._log)
         return self
 
@@ -174,11 +181,12 @@ async def load(port: int, requests: Sequence[bytes], seconds: float) -> dict[str
     }
 
 
-def one_thread(index: Path, method: str, ids: Sequence[str], seconds: float) -> float:
-    """Returns how many questions one thread of Python answers in a second."""
+def one_thread(index: Path, method: str, ids: Sequence[str], seconds: float) -> tuple[float, float]:
+    """Returns how many questions one thread of Python answers in a second, without and with JSON."""
     command = [sys.executable, "-c", ONE_THREAD, str(index), method, str(seconds)]
     done = subprocess.run(command, input="\n".join(ids), stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout)
+    plain, as_json = map(float, done.stdout.split())
+    return plain, as_json
 
 
 def seconds_to_answer(index: Path, path: str) -> float:
@@ -218,10 +226,18 @@ def main() -> None:
             uvloop.run(load(service.port, requests, asked.seconds))  # The first questions map in the pages.
             rounds = []
             for _ in range(asked.rounds):
-                alone = one_thread(asked.index, method, ids, asked.seconds)
+                plain, as_json = one_thread(asked.index, method, ids, asked.seconds)
                 served = uvloop.run(load(service.port, requests, asked.seconds))
-                ratio = served["answers_a_second"] / alone
-                rounds.append({"one_thread_a_second": alone, **served, "ratio": ratio})
+                rate = served["answers_a_second"]
+                rounds.append(
+                    {
+                        "one_thread_a_second": plain,
+                        "one_thread_with_json_a_second": as_json,
+                        **served,
+                        "ratio": rate / plain,
+                        "ratio_with_json": rate / as_json,
+                    }
+                )
             figures[method] = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
             figures[method]["not_answered"] = sum(one["not_answered"] for one in rounds)
             figures[method]["ratios"] = sorted(round(one["ratio"], 3) for one in rounds)

@@ -45,6 +45,11 @@ class Access:
         if token_file is not None:
             self._read(token_file)
 
+    @property
+    def is_open(self) -> bool:
+        """Tells whether every request is answered, because there are neither tokens nor a limit."""
+        return self._token_file is None and self._limit is None
+
     def check(self, request: Request) -> None:
         """Checks that a request has a valid token, and that the token does not send too many requests.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,25 +11,21 @@ from pathlib import Path
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from engine.errors import EngineError
 from engine.service import metrics
 from engine.service.access import Access
-from engine.service.engine_thread import BusyError, EngineThread
+from engine.service.engine_thread import EngineThread
+from engine.service.lean_route import LeanRouter
 from engine.service.live_index import LiveIndex, keep_fresh
 from engine.service.pages import browsing, lists
 from engine.service.pages.rendering import STATIC
-from engine.service.problems import ProblemError, problem, problem_of
+from engine.service.problems import REFUSALS, problem, problem_of
 from engine.service.questions import ProblemAnswer
 from engine.service.routes import router
 from engine.service.settings import ServiceSettings
-from engine.service.watched import Watched, start_request_log
-
-_REFUSED = (ProblemError, EngineError, BusyError, TimeoutError, RequestValidationError, HTTPException)
+from engine.service.watched import RequestLog, Watched
 
 
 def make_app(settings: ServiceSettings | None = None) -> FastAPI:
@@ -43,12 +40,16 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
     thread = EngineThread(max_waiting=settings.max_waiting, timeout=settings.timeout)
     indexes = {name: LiveIndex(name, Path(directory)) for name, directory in settings.indexes.items()}
 
+    log = RequestLog(sys.stdout.buffer) if settings.access_log else None
+
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         watch = asyncio.create_task(keep_fresh(indexes, settings.refresh))
         yield
         watch.cancel()
         thread.close()
+        if log is not None:
+            log.write()
 
     app = FastAPI(
         title="Movie Engine",
@@ -64,9 +65,10 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.include_router(lists.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.include_router(router, prefix="/v1/indexes/{index_name}", include_in_schema=False)
-    for kind in _REFUSED:
+    for kind in REFUSALS:
         app.add_exception_handler(kind, _refuse)
     _declare_problems(app)
+    app.add_middleware(LeanRouter, routes=router.routes)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -74,9 +76,7 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
         )
-    app.add_middleware(Watched, access=access)
-    if settings.access_log:
-        start_request_log()
+    app.add_middleware(Watched, access=access, log=log)
     return app
 
 

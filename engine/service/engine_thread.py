@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 _Found = TypeVar("_Found")
+_SECONDS_TO_COLLECT = 0.003
+"""Seconds for which answers are collected, while more questions wait, before the event loop is woken."""
 
 
 class BusyError(Exception):
     """A question was asked while too many other questions were waiting already."""
+
+
+class _Waiting(NamedTuple):
+    """Holds a question that waits or runs, and the future that the event loop awaits."""
+
+    question: Callable[[], Any]
+    future: asyncio.Future[Any]
 
 
 class EngineThread:
@@ -26,10 +38,13 @@ class EngineThread:
     """
 
     def __init__(self, *, max_waiting: int, timeout: float) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._max_waiting = max_waiting
         self._timeout = timeout
         self._num_waiting = 0
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._answered: deque[tuple[_Waiting, Any, BaseException | None]] = deque()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
 
     @property
     def num_waiting(self) -> int:
@@ -50,21 +65,58 @@ class EngineThread:
         """
         if self.is_full:
             raise BusyError
-        self._num_waiting += 1
-        running = self._pool.submit(question)
         loop = asyncio.get_running_loop()
-        running.add_done_callback(lambda done: self._leave(loop, done))
-        # Cancelling the wrapper also cancels a question that has not begun.
-        return await asyncio.wait_for(asyncio.wrap_future(running), self._timeout)
+        future: asyncio.Future[_Found] = loop.create_future()
+        timer = loop.call_later(self._timeout, _give_up, future)
+        self._num_waiting += 1
+        self._queue.put(_Waiting(question, future))
+        try:
+            return await future
+        finally:
+            timer.cancel()
 
-    def _leave(self, loop: asyncio.AbstractEventLoop, _done: Future[_Found]) -> None:
-        """Counts a finished question; runs in the event loop, so that only one thread changes the counter."""
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(self._count_one_less)
+    def _run(self) -> None:
+        """Answers questions until `close`; nobody waits any more for a question whose future is done."""
+        delivered = 0.0
+        while (waiting := self._queue.get()) is not None:
+            found, error = None, None
+            if not waiting.future.done():
+                try:
+                    found = waiting.question()
+                except BaseException as raised:
+                    error = raised
+            self._answered.append((waiting, found, error))
+            # Waking the event loop for each answer would take as long as to find similar movies.
+            now = time.perf_counter()
+            if self._queue.empty() or now - delivered >= _SECONDS_TO_COLLECT:
+                delivered = now
+                try:
+                    waiting.future.get_loop().call_soon_threadsafe(self._deliver)
+                except RuntimeError:  # The event loop is closed.
+                    return
 
-    def _count_one_less(self) -> None:
-        self._num_waiting -= 1
+    def _deliver(self) -> None:
+        """Passes answers to those who wait; runs in the event loop, which alone counts."""
+        while self._answered:
+            waiting, found, error = self._answered.popleft()
+            self._num_waiting -= 1
+            if waiting.future.done():
+                continue
+            if error is None:
+                waiting.future.set_result(found)
+            else:
+                waiting.future.set_exception(error)
 
     def close(self) -> None:
         """Drops all waiting questions, and ends the thread after the running question."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        while not self._queue.empty():
+            waiting = self._queue.get()
+            if waiting is not None:
+                waiting.future.cancel()
+        self._queue.put(None)
+        self._thread.join()
+
+
+def _give_up(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())

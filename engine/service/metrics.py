@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
@@ -22,6 +23,19 @@ BUILT = Gauge(
     ["index"],
     multiprocess_mode="livemin",
 )
+
+
+@cache
+def _counters(question: str, status: int) -> tuple[Counter, Histogram]:
+    """Returns the metrics of a question; looking them up by labels takes longer than counting."""
+    return REQUESTS.labels(question, status), SECONDS.labels(question)
+
+
+def count_request(question: str, status: int, seconds: float) -> None:
+    """Counts a request that has been answered, and the seconds that the answer took."""
+    requests, times = _counters(question, status)
+    requests.inc()
+    times.observe(seconds)
 
 
 def exposition() -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from fastapi import Response
 from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.exceptions import HTTPException
 
 from engine.errors import ArtifactError, EngineError, TitleError, UnknownIdError
 from engine.service.engine_thread import BusyError
@@ -23,6 +23,7 @@ _TITLES = {
     405: "Method not allowed",
     409: "Several movies match",
     413: "Request too large",
+    415: "Not JSON",
     422: "Request refused",
     429: "Too many requests",
     500: "Fault in the service",
@@ -39,6 +40,17 @@ class ProblemError(Exception):
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+
+
+REFUSALS = (
+    ProblemError,
+    EngineError,
+    BusyError,
+    TimeoutError,
+    RequestValidationError,
+    HTTPException,
+)
+"""The errors that refuse a request; any other error is a fault in the service."""
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
@@ -73,7 +85,7 @@ def problem_of(error: Exception) -> Response:
         return problem(422, str(error))
     if isinstance(error, RequestValidationError):
         return problem(422, _sentence(error))
-    if isinstance(error, StarletteHTTPException):
+    if isinstance(error, HTTPException):
         return problem(error.status_code, str(error.detail), headers=error.headers)
     return problem(500, "The service failed to answer; its log says why.")
 

@@ -16,10 +16,12 @@ MOST_REVIEWERS = 1_000
 """The greatest number of reviewers in one request."""
 MOST_MEMBERS = 100
 """The greatest number of reviewers in a group."""
+LONGEST_ID = 1_000
+"""The greatest length of an id, in characters."""
 LONGEST_TEXT = 10_000
 """The greatest length of a condition or a title, in characters."""
 
-Id = Annotated[str, Field(min_length=1, max_length=1_000)]
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 
 
@@ -163,6 +165,12 @@ class PredictQuestion(BaseModel):
 
     reviewer_id: Id
     movie_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_K)]
+
+
+class SearchQuestion(Question):
+    """Asks for the movies whose titles match a piece of a title."""
+
+    title: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT, examples=["star wars"])]
 
 
 class Reasoned(BaseModel):

@@ -14,14 +14,15 @@ from engine.questions.options import ListArguments
 from engine.recommender import Engine
 from engine.service import metrics, questions
 from engine.service.engine_thread import EngineThread
+from engine.service.lean_route import LeanRoute
 from engine.service.live_index import LiveIndex
 from engine.service.problems import MEDIA_TYPE, ProblemError
 from engine.service.settings import DEFAULT_NAME
 
-router = APIRouter()
+router = APIRouter(route_class=LeanRoute)
 
-ReviewerId = Annotated[str, Path(min_length=1, max_length=1_000, examples=["A3ROS56ZKFSSN"])]
-MovieId = Annotated[str, Path(min_length=1, max_length=1_000, examples=["B000000016"])]
+ReviewerId = Annotated[str, Path(min_length=1, max_length=questions.LONGEST_ID, examples=["A3ROS56ZKFSSN"])]
+MovieId = Annotated[str, Path(min_length=1, max_length=questions.LONGEST_ID, examples=["B000000016"])]
 
 
 def _documented(model: Any) -> dict[str, Any]:
@@ -233,15 +234,11 @@ async def predict(request: Request, asked: questions.PredictQuestion) -> Respons
 
 
 @router.get("/movies", **_documented(questions.MatchesAnswer), tags=["movies"])
-async def search_movies(
-    request: Request,
-    title: Annotated[str, Query(min_length=1, max_length=questions.LONGEST_TEXT, examples=["star wars"])],
-    k: Annotated[int, Query(ge=1, le=questions.MOST_K)] = 10,
-) -> Response:
+async def search_movies(request: Request, asked: Annotated[questions.SearchQuestion, Query()]) -> Response:
     """Finds the movies whose titles match a piece of a title, the best match first."""
 
     def question(engine: Engine) -> responses.Response:
-        return responses.title_matches(title, engine.find_movies(title, k))
+        return responses.title_matches(asked.title, engine.find_movies(asked.title, asked.k))
 
     return await _answer(request, question)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 import sys
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from engine.artifact.locks import temporary_folder
-from engine.errors import ConfigError
+from engine.errors import ConfigError, EngineError
 from engine.service.settings import LOOPBACK, THREAD_LIMITS, VARIABLE, ServiceSettings
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 _SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
-_NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "orjson", "prometheus_client", "limits")
+_NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "orjson", "prometheus_client", "limits", "jinja2")
 """The packages of the extra [serve]."""
 
 
@@ -43,11 +48,16 @@ def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
 
 
 def _listen(settings: ServiceSettings) -> None:
+    """Answers in this process, or in several worker processes that uvicorn watches and replaces."""
     import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
+    from uvicorn.supervisors import Multiprocess
+
+    from engine.artifact.reader import Artifact
 
     _check_free(settings.host, settings.port)
-    uvicorn.run(
-        "engine.service.app:make_app",
+    config = uvicorn.Config(
+        "engine.service.server:worker_app",
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -58,8 +68,58 @@ def _listen(settings: ServiceSettings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
-        limit_concurrency=None,
     )
+    if settings.workers == 1:
+        config.load_app()
+        uvicorn.Server(config).run()
+        return
+    # A worker process that cannot start would only be replaced by another one.
+    for directory in settings.indexes.values():
+        Artifact.open(directory)
+    is_linux = sys.platform == "linux"  # Other systems do not spread connections over sockets.
+    bound = BalancedSocket.bound(settings.host, settings.port) if is_linux else config.bind_socket()
+    workers = Multiprocess(config, [bound])
+    workers.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in workers.processes):
+        sys.exit(1)
+
+
+def worker_app() -> FastAPI:
+    """Builds the service of a worker process; ends the process with one sentence if that is not possible."""
+    from uvicorn.config import STARTUP_FAILURE
+
+    from engine.service.app import make_app
+
+    try:
+        return make_app()
+    except EngineError as error:
+        if multiprocessing.parent_process() is None:
+            raise
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(STARTUP_FAILURE)
+
+
+class BalancedSocket(socket.socket):
+    """A socket at which each worker process listens with a socket of its own, at the same address.
+
+    The system spreads new connections evenly over the sockets of one address. At a socket for all worker
+    processes, the process that is awake would take most of the connections.
+    """
+
+    @classmethod
+    def bound(cls, host: str, port: int) -> BalancedSocket:
+        """Makes a socket at an address, which other sockets of this class may use too."""
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = cls(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind(address)
+        return made
+
+    def __reduce_ex__(self, _protocol: SupportsIndex) -> tuple[Any, ...]:
+        """Makes another socket at the same address when the socket is sent to a worker process."""
+        host, port = self.getsockname()[:2]
+        return BalancedSocket.bound, (host, port)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
-import sys
 import time
 import uuid
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
 
-from starlette.datastructures import Headers, MutableHeaders
+import orjson
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.service import metrics
 from engine.service.access import Access
-from engine.service.problems import ProblemError, problem_of
+from engine.service.problems import REFUSALS, ProblemError, problem_of
 
 MOST_BYTES = 1 << 20
 """The greatest length of the body of a request, in bytes."""
 OPEN_PATHS = ("/healthz", "/readyz")
 """The paths that answer without a token, for those who watch whether the service runs."""
+_TOO_LONG = f"The body of a request may have at most {MOST_BYTES:,} bytes."
+_LONGEST_REQUEST_ID = 100
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_LOG_SECONDS = 0.1
+"""Seconds after which the lines of finished requests are written to the log."""
+_LOG_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 logger = logging.getLogger(__name__)
-_requests = logging.getLogger("engine.service.requests")
 
 
 class Watched:
     """An ASGI application around the service, through which every request and every answer passes."""
 
-    def __init__(self, app: ASGIApp, *, access: Access) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access, log: RequestLog | None) -> None:
         self._app = app
         self._access = access
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one HTTP request; passes on all other events, such as the start of the service."""
@@ -40,40 +48,57 @@ class Watched:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = Headers(scope=scope).get("X-Request-Id", "")[:100] or uuid.uuid4().hex
-        answered: dict[str, Any] = {}
+        given = Headers(scope=scope)
+        request_id = given.get("X-Request-Id", "")[:_LONGEST_REQUEST_ID] or uuid.uuid4().hex
+        status, build = 499, None  # A client that goes away gets no answer.
 
         async def sending(message: Message) -> None:
+            nonlocal status, build
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                answered.update(status=message["status"], build=headers.get("X-Index-Build"))
+                status = message["status"]
+                headers = message["headers"]
+                build = next((value.decode() for name, value in headers if name == b"x-index-build"), None)
+                more = ((b"x-request-id", request_id.encode("latin-1")), _NO_SNIFFING)
+                message["headers"] = [*headers, *more]
             await send(message)
 
         try:
-            if scope["path"] not in OPEN_PATHS:
+            if not self._access.is_open and scope["path"] not in OPEN_PATHS:
                 self._access.check(Request(scope))
-            await self._app(scope, _limited(scope, receive), sending)
-        except ProblemError as error:
-            await problem_of(error)(scope, receive, sending)
+            await self._app(scope, _limited(given, receive), sending)
         except Exception as error:
-            logger.exception("Request %s failed", request_id)
-            if not answered:
+            if not isinstance(error, REFUSALS):
+                logger.exception("Request %s failed", request_id)
+            if status == 499:
                 await problem_of(error)(scope, receive, sending)
-        _note(scope, request_id, answered, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        question = getattr(scope.get("route"), "path", "unknown")
+        metrics.count_request(question, status, seconds)
+        if self._log is not None:
+            self._log.note(
+                {
+                    "time": datetime.now(UTC),
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "path": scope["path"],
+                    "status": status,
+                    "milliseconds": round(seconds * 1000, 2),
+                    "build": build,
+                }
+            )
 
 
-def _limited(scope: Scope, receive: Receive) -> Receive:
+def _limited(given: Headers, receive: Receive) -> Receive:
     """Returns a function that receives a request, and that raises ProblemError if the body is too long.
 
     Raises:
         ProblemError: the request says that its body is too long.
     """
-    too_long = ProblemError(413, f"The body of a request may have at most {MOST_BYTES:,} bytes.")
-    length = Headers(scope=scope).get("Content-Length", "0")
+    length = given.get("Content-Length", "0")
+    if length == "0" and "Transfer-Encoding" not in given:
+        return receive
     if not length.isdecimal() or int(length[:20]) > MOST_BYTES:
-        raise too_long
+        raise ProblemError(413, _TOO_LONG)
     received = 0
 
     async def receiving() -> Message:
@@ -81,36 +106,32 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > MOST_BYTES:
-            raise too_long
+            raise ProblemError(413, _TOO_LONG)
         return message
 
     return receiving
 
 
-def _note(scope: Scope, request_id: str, answered: dict[str, Any], seconds: float) -> None:
-    """Counts a request, and logs the request, without its query and headers, as one line of JSON."""
-    question = getattr(scope.get("route"), "path", "unknown")
-    status = answered.get("status", 499)
-    metrics.REQUESTS.labels(question, status).inc()
-    metrics.SECONDS.labels(question).observe(seconds)
-    if _requests.isEnabledFor(logging.INFO):
-        line = {
-            "time": datetime.now().astimezone().isoformat(timespec="milliseconds"),
-            "request_id": request_id,
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": status,
-            "milliseconds": round(seconds * 1000, 2),
-            "build": answered.get("build"),
-        }
-        _requests.info(json.dumps(line, default=repr))
+class RequestLog:
+    """Writes a line of JSON to a stream for each request, without its query and headers.
 
+    A line is written within `_LOG_SECONDS`, together with the lines of the requests that ended meanwhile.
+    """
 
-def start_request_log() -> None:
-    """Starts the log of requests, which writes one line of JSON to stdout for each request."""
-    if not _requests.handlers:
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        _requests.addHandler(handler)
-    _requests.setLevel(logging.INFO)
-    _requests.propagate = False
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lines: list[bytes] = []
+
+    def note(self, line: Mapping[str, Any]) -> None:
+        """Adds the line of one request; runs in the event loop."""
+        if not self._lines:
+            asyncio.get_running_loop().call_later(_LOG_SECONDS, self.write)
+        self._lines.append(orjson.dumps(line, default=repr, option=_LOG_OPTIONS))
+
+    def write(self) -> None:
+        """Writes the lines that were added since the last call."""
+        lines, self._lines = self._lines, []
+        if lines:
+            with suppress(OSError, ValueError):  # Nobody reads the log any more.
+                self._stream.write(b"".join(lines))
+                self._stream.flush()

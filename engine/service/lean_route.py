@@ -1,0 +1,153 @@
+"""Answers questions without FastAPI's own work for each request, which takes as long as similar movies do."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import cached_property
+from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import parse_qsl
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from engine.service.problems import ProblemError
+from engine.service.questions import LONGEST_ID
+
+_VERSION = "/v1"
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class LeanRoute(APIRoute):
+    """A route whose function takes the request, the ids of its path, and at most one model named `asked`.
+
+    A lean route makes the model from the query or from the body, and calls the function. FastAPI only
+    describes the route in the OpenAPI document; it would solve dependencies and copy values for each request.
+    """
+
+    @cached_property
+    def lean_handler(self) -> _Handler:
+        """Returns the function that answers one request."""
+        answer: Callable[..., Awaitable[Response]] = self.endpoint
+        hints = get_type_hints(answer)
+        names = [name for name in inspect.signature(answer).parameters if name not in ("request", "asked")]
+        model: type[BaseModel] | None = hints.get("asked")
+        in_body = "POST" in (self.methods or ())
+        lists = frozenset() if model is None else _fields_with_lists(model)
+
+        async def handle(request: Request) -> Response:
+            values: dict[str, Any] = {name: _checked(name, request.path_params[name]) for name in names}
+            if model is not None:
+                try:
+                    if in_body:
+                        values["asked"] = model.model_validate_json(await _body(request))
+                    else:
+                        values["asked"] = model.model_validate(_query(request, lists))
+                except ValidationError as error:
+                    raise RequestValidationError(error.errors(include_url=False)) from error
+            return await answer(request, **values)
+
+        return handle
+
+    def get_route_handler(self) -> _Handler:
+        """Returns the function that FastAPI calls for one request, if FastAPI chooses the route."""
+        return self.lean_handler
+
+
+class LeanRouter:
+    """An ASGI application that passes a request for a lean route to the route, and other requests to FastAPI.
+
+    FastAPI compares a path with the pattern of each route in turn, and enters several contexts for a request.
+
+    Args:
+        app: the application that answers all other requests.
+        routes: the lean routes, whose paths follow `/v1` or `/v1/indexes/NAME` in an address. The only
+            parameter of a path is at its end.
+    """
+
+    def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute]) -> None:
+        self._app = app
+        lean = [route for route in routes if isinstance(route, LeanRoute)]
+        self._exact = {(method, route.path): route for route in lean for method in route.methods or ()}
+        self._begun = [_begin(route) for route in lean if "{" in route.path]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] == "http" and scope["path"].startswith(_VERSION):
+            found = self._find(scope["method"], scope["path"].removeprefix(_VERSION))
+            if found is not None:
+                route, scope["path_params"] = found
+                scope["route"] = route
+                response = await route.lean_handler(Request(scope, receive))
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _find(self, method: str, path: str) -> tuple[LeanRoute, dict[str, str]] | None:
+        """Returns the lean route of a path, and the parameters that the path has."""
+        parameters = {}
+        if path.startswith("/indexes/"):
+            parameters["index_name"], slash, path = path.removeprefix("/indexes/").partition("/")
+            path = slash + path
+        if (exact := self._exact.get((method, path))) is not None:
+            return exact, parameters
+        for begin, name, route in self._begun:
+            if path.startswith(begin) and len(path) > len(begin) and method in (route.methods or ()):
+                parameters[name] = path[len(begin) :]
+                return route, parameters
+        return None
+
+
+def _begin(route: LeanRoute) -> tuple[str, str, LeanRoute]:
+    """Splits a path, such as /movies/{movie_id:path}, into its begin and the name of its parameter."""
+    begin, _, parameter = route.path.partition("{")
+    return begin, parameter.partition(":")[0], route
+
+
+def _checked(name: str, given: str) -> str:
+    """Returns an id of a path.
+
+    Raises:
+        ProblemError: the id is empty or too long.
+    """
+    if not 0 < len(given) <= LONGEST_ID:
+        raise ProblemError(422, f"{name}: an id has between 1 and {LONGEST_ID:,} characters.")
+    return given
+
+
+def _query(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]]:
+    """Reads the values of a query; only a field that takes a list may be given several times."""
+    text = request.scope["query_string"]
+    if not text:
+        return {}
+    found: dict[str, Any] = {}
+    for name, value in parse_qsl(text.decode("latin-1"), keep_blank_values=True):
+        if name in lists:
+            found.setdefault(name, []).append(value)
+        else:
+            found[name] = value
+    return found
+
+
+async def _body(request: Request) -> bytes:
+    """Reads the body of a request.
+
+    Raises:
+        ProblemError: the request does not say that its body is JSON. A web page of another origin can send
+            any other kind of body without the consent of the service.
+    """
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise ProblemError(415, "The body must be JSON; send the header Content-Type: application/json.")
+    return await request.body()
+
+
+def _fields_with_lists(model: type[BaseModel]) -> frozenset[str]:
+    def takes_list(annotation: Any) -> bool:
+        return get_origin(annotation) is list or any(takes_list(one) for one in get_args(annotation))
+
+    return frozenset(name for name, field in model.model_fields.items() if takes_list(field.annotation))
