@@ -25,6 +25,7 @@ _COMMANDS = {
     "add-movies": "engine.cli.commands.indexing.add:add_movies",
     "add-reviews": "engine.cli.commands.indexing.add:add_reviews",
     "build-index": "engine.cli.commands.indexing.build_index:build_index",
+    "compare": "engine.cli.commands.indexing.compare:compare",
     "evaluate": "engine.cli.commands.studying.evaluate:evaluate",
     "explore": "engine.cli.commands.studying.explore:explore",
     "index": "engine.cli.commands.indexing.reindex:index",

@@ -133,6 +133,17 @@ def to_mapping(section: Any) -> dict[str, Any]:
     return {field.name: _plain(getattr(section, field.name)) for field in dataclasses.fields(section)}
 
 
+def flat_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flattens nested settings into a dictionary with dotted names, such as `index.kind`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flat_settings(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
 def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str = "") -> Section:
     """Makes a section of settings from plain values; a setting without a value gets its default.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.artifact.builds import live_build
 from engine.config.sections import Config
-from engine.config.values import to_mapping
+from engine.config.values import flat_settings, to_mapping
 from engine.errors import ConfigError, EngineError, SourceError
 from pipelines.text.spool import is_read_once
 from pipelines.work.checkpoints import Checkpoints
@@ -54,7 +54,9 @@ def resumable_work(
         "reviews": [_signature(path) for path in reviews],
         "metadata": [_signature(path) for path in metadata],
         "settings": {
-            name: value for name, value in _flat(to_mapping(config)).items() if name not in _MAY_DIFFER
+            name: value
+            for name, value in flat_settings(to_mapping(config)).items()
+            if name not in _MAY_DIFFER
         },
     }
     live = live_build(directory.parent)
@@ -120,17 +122,6 @@ def _signature(path: Path) -> list[Any]:
     except OSError:
         return [str(path.absolute())]
     return [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens nested settings into a dictionary with dotted names, such as `index.kind`."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def _read(path: Path) -> dict[str, Any] | None:

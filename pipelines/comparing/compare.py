@@ -1,0 +1,130 @@
+"""Compares two indexes, or two builds of one index, so that a new index can be judged before it answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine import Engine
+from engine.artifact import layout
+from engine.artifact.builds import kept_builds
+from engine.config.values import flat_settings
+from engine.errors import ArtifactNotFoundError
+from pipelines.comparing.lists import compare_lists, compare_popularity, pairs_of_rows
+from pipelines.comparing.page import comparison_page
+from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
+
+logger = logging.getLogger(__name__)
+
+_COUNTS = ("reviews", "reviewers", "movies", "cold_movies")
+_SEARCH = "search_recall"
+"""The name of the audit's recall among the figures: what the search finds of the best movies."""
+
+
+def compare(
+    old: Path | str, new: Path | str | None = None, *, output: Path | str | None = None
+) -> dict[str, Any]:
+    """Compares two indexes: counts, held-out figures, lists of a sample of reviewers, popularity, settings.
+
+    Args:
+        old: the directory of the old index, or of one build in an index.
+        new: the directory of the new index or build. By default the live build of `old` is the new one, and
+            the build before the live build is the old one.
+        output: the file of a web page that shows the comparison; None for no page.
+
+    Raises:
+        EngineError: an index cannot be opened, there is no build before the live build, or the page cannot be
+            written.
+    """
+    started = time.perf_counter()
+    if output is not None:
+        check_output(Path(output), PAGE_SUFFIXES)
+    if new is None:
+        old, new = _build_before(Path(old)), old
+    before, after = Engine.load(old), Engine.load(new)
+    movies = pairs_of_rows(before.index.movies, after.index.movies)
+    reviewers = pairs_of_rows(before.index.reviewers, after.index.reviewers)
+    lists, listings = compare_lists(before, after, reviewers, movies)
+    found = {
+        "old": _facts(before),
+        "new": _facts(after),
+        "counts": _side_by_side(_counts(before), _counts(after)),
+        "reviewers": _known(before.num_reviewers, after.num_reviewers, len(reviewers.old)),
+        "movies": _known(before.num_movies, after.num_movies, len(movies.old)),
+        "quality": _side_by_side(_quality(before), _quality(after)),
+        "lists": lists,
+        "listings": listings,
+        "popularity": compare_popularity(before, after, movies),
+        "settings": _differing_settings(before, after),
+    }
+    logger.info("Compared %s with %s in %.1f s", before.build, after.build, time.perf_counter() - started)
+    if output is not None:
+        write_text(comparison_page(found), Path(output))
+    return found
+
+
+def _build_before(directory: Path) -> Path:
+    """Returns the directory of the build before the live build of an index."""
+    builds = {build.name: build for build in kept_builds(directory)}
+    live = next((build for build in builds.values() if build.is_live), None)
+    if live is None or live.before not in builds:
+        raise ArtifactNotFoundError(
+            f"{directory} keeps no build before the live one to compare with; name two indexes, or builds "
+            f"such as {directory}/{next(iter(builds), 'build-...')}"
+        )
+    return directory / str(live.before)
+
+
+def _facts(engine: Engine) -> dict[str, Any]:
+    """Returns which build an engine answers from, when it was made, and with which version."""
+    manifest = engine.info()
+    updates = manifest.get(layout.UPDATES_SECTION) or {}
+    return {
+        "directory": manifest["directory"],
+        "build": engine.build,
+        "created": manifest[layout.CREATED_ENTRY],
+        "version": manifest[layout.PACKAGE_ENTRY],
+        "reviews_since_training": updates.get("reviews_since_training", 0),
+        "refused_because": manifest.get(layout.REFUSED_ENTRY),
+    }
+
+
+def _counts(engine: Engine) -> dict[str, float]:
+    counts = engine.info().get(layout.COUNTS_SECTION, {})
+    return {name: counts[name] for name in _COUNTS if name in counts}
+
+
+def _quality(engine: Engine) -> dict[str, float]:
+    """Returns the held-out figures of the engine's model, and the recall of the search."""
+    manifest = engine.info()
+    figures: dict[str, float] = dict(manifest.get(layout.METRICS_SECTION, {}).get("ncf", {}))
+    recall = manifest.get(layout.AUDIT_SECTION, {}).get("recall")
+    return figures | ({} if recall is None else {_SEARCH: recall})
+
+
+def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    """Returns each figure of two indexes with the change, and the change as a share of the old figure."""
+    found = {}
+    for name in dict.fromkeys((*old, *new)):
+        one, other = old.get(name), new.get(name)
+        change = None if one is None or other is None else other - one
+        share = change / one if change is not None and one else None
+        found[name] = {"old": one, "new": other, "change": change, "share": share}
+    return found
+
+
+def _known(num_old: int, num_new: int, num_both: int) -> dict[str, int]:
+    """Returns how many ids both indexes hold, and how many only one of them holds."""
+    return {"both": num_both, "added": num_new - num_both, "removed": num_old - num_both}
+
+
+def _differing_settings(old: Engine, new: Engine) -> list[dict[str, Any]]:
+    one, other = (flat_settings(engine.info().get(layout.CONFIG_SECTION, {})) for engine in (old, new))
+    return [
+        {"setting": name, "old": one.get(name), "new": other.get(name)}
+        for name in sorted({*one, *other})
+        if one.get(name) != other.get(name)
+    ]

@@ -1,0 +1,153 @@
+"""Compares lists and popularity of movies between two indexes, which may hold other reviewers and movies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Engine
+from engine.arrays import Doubles, Rows
+from engine.artifact.ids import IdTable
+
+_REVIEWERS = 1_000
+"""The largest number of reviewers whose lists are compared."""
+_K = 10
+"""The length of the lists that are compared."""
+_MOVERS = 10
+"""The largest number of movies that are named as risen, and as fallen."""
+_SEED = 42
+
+
+class Pairs(NamedTuple):
+    """Holds the rows of the ids that two tables of ids have in common."""
+
+    old: Rows
+    """The rows in the old table, int64 [num], ascending."""
+    new: Rows
+    """The rows in the new table, int64 [num], ascending."""
+
+
+def pairs_of_rows(old: IdTable, new: IdTable) -> Pairs:
+    """Finds the ids that two tables have in common; both tables are sorted, so one pass is enough."""
+    rows: list[tuple[int, int]] = []
+    place, num_new = 0, len(new)
+    other = new.id(0) if num_new else ""
+    for row, text in enumerate(old):
+        while place < num_new and other < text:
+            place += 1
+            other = new.id(place) if place < num_new else ""
+        if place == num_new:
+            break
+        if other == text:
+            rows.append((row, place))
+    found = np.array(rows, dtype=np.int64).reshape(-1, 2)
+    return Pairs(found[:, 0], found[:, 1])
+
+
+def compare_lists(
+    old: Engine, new: Engine, reviewers: Pairs, movies: Pairs
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Compares the top lists of a random sample of the reviewers whom both indexes hold.
+
+    Returns how far the lists agree, and which movies are in more lists and in fewer lists than before. The
+    overlap of two lists is the number of movies in both lists, divided by the length of the longer list.
+    """
+    sample = np.arange(len(reviewers.old))
+    if len(sample) > _REVIEWERS:
+        sample = np.sort(np.random.default_rng(_SEED).choice(sample, _REVIEWERS, replace=False))
+    numbers = _common_numbers(old, new, movies)
+    before = _lists_of(old, reviewers.old[sample], numbers[0])
+    after = _lists_of(new, reviewers.new[sample], numbers[1])
+    shared = (before[:, :, None] == after[:, None, :]) & (before >= 0)[:, :, None]
+    longest = np.maximum((before >= 0).sum(axis=1), (after >= 0).sum(axis=1))
+    overlap = np.where(longest > 0, shared.sum(axis=(1, 2)) / np.maximum(longest, 1), 1.0)
+    size = old.num_movies + new.num_movies
+    counts = [np.bincount(lists[lists >= 0], minlength=size) for lists in (before, after)]
+    agreement: dict[str, Any] = {"reviewers": len(sample), "k": _K}
+    if len(sample):
+        agreement |= {
+            "mean_overlap": float(overlap.mean()),
+            "median_overlap": float(np.median(overlap)),
+            "unchanged": float((before == after).all(axis=1).mean()),
+            "same_movies": float((overlap == 1).mean()),
+            "nothing_shared": float((overlap == 0).mean()),
+            "movies_listed": {"old": int((counts[0] > 0).sum()), "new": int((counts[1] > 0).sum())},
+        }
+    gains = (counts[1] - counts[0]).astype(np.float64)
+    name = _names_of(old, new, movies)
+    more, fewer = _movers(
+        gains, lambda number: {"old": int(counts[0][number]), "new": int(counts[1][number]), **name(number)}
+    )
+    return agreement, {"more": more, "fewer": fewer}
+
+
+def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, list[dict[str, Any]]]:
+    """Finds the movies that have risen or fallen in rank, in the order of how much of all popularity moved.
+
+    A movie that only one of the indexes holds has the share 0 in the other index, and the last rank there.
+    """
+    numbers = _common_numbers(old, new, movies)
+    size = old.num_movies + new.num_movies
+    shares, ranks = np.zeros((2, size)), np.zeros((2, size), dtype=np.int64)
+    for side, engine in enumerate((old, new)):
+        popularity = np.maximum(engine.index.popularity.astype(np.float64), 0)
+        shares[side, numbers[side]] = popularity / max(popularity.sum(), 1e-12)
+        order = np.argsort(-popularity, kind="stable")
+        ranks[side, numbers[side][order]] = np.arange(1, len(order) + 1)
+    name = _names_of(old, new, movies)
+
+    def describe(number: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for side, label in enumerate(("old", "new")):
+            rank = int(ranks[side, number])
+            found[f"{label}_rank"] = rank or None
+            found[f"{label}_share"] = float(shares[side, number])
+        return found | name(number)
+
+    gains = shares[1] - shares[0]
+    places = np.where(ranks > 0, ranks, size + 1)
+    # A share may change because other movies have changed; the rank then stays.
+    risen, fallen = _movers(np.where(gains * (places[0] - places[1]) > 0, gains, 0.0), describe)
+    return {"risen": risen, "fallen": fallen}
+
+
+def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows]:
+    """Numbers the movies of two indexes: first those of the new index by row, then the rest of the old one.
+
+    Returns the number of each movie of the old index, and of each movie of the new index.
+    """
+    of_old = new.num_movies + np.arange(old.num_movies)
+    of_old[movies.old] = movies.new
+    return of_old, np.arange(new.num_movies)
+
+
+def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[str, Any]]:
+    """Returns a function from the common number of a movie to its id and title."""
+
+    def name(number: int) -> dict[str, Any]:
+        engine, row = (new, number) if number < new.num_movies else (old, number - new.num_movies)
+        return {"movie_id": engine.movie_ids([row])[0], "title": engine.index.cards.card(row)["title"]}
+
+    return name
+
+
+def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.int64]:
+    """Returns each reviewer's list as common numbers of movies, int64 [num_reviewers, k]; -1 for no movie."""
+    lists = np.full((len(reviewer_rows), _K), -1, dtype=np.int64)
+    if len(reviewer_rows):
+        columns = engine.list_columns(reviewer_rows, _K)
+        lists[columns.places, columns.ranks - 1] = numbers[columns.movie_rows]
+    return lists
+
+
+def _movers(
+    gains: Doubles, describe: Callable[[int], dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Describes the movies with the largest gains and with the largest losses, at most `_MOVERS` each."""
+    order = np.argsort(-gains, kind="stable")
+    risen = [int(number) for number in order[:_MOVERS] if gains[number] > 0]
+    fallen = [int(number) for number in order[::-1][:_MOVERS] if gains[number] < 0]
+    return [describe(number) for number in risen], [describe(number) for number in fallen]
