@@ -59,10 +59,10 @@ class IndexHolder:
     def reload(self, *, expect: str | None = None) -> bool:
         """Switches this engine to the live build of its index directory; tells whether the build changed.
 
-        Other threads may ask meanwhile. A question that has begun is answered from the build before, and
-        every later question from the new build. If the new build cannot be opened, the engine continues with
-        the build before. `copy.copy(engine)` gives an engine that stays with the present build, for several
-        questions that must be answered from one build.
+        Other threads may ask questions at the same time. Questions that have begun are answered from the old
+        build, and later questions from the new build. If the new build cannot be opened, the engine continues
+        with the old build. To answer several questions from one build, make a copy with `copy.copy(engine)`,
+        which stays with its build.
 
         Args:
             expect: the digest that the new build must have, as in `Engine.load`.

@@ -197,7 +197,7 @@ class Engine(IndexHolder):
         return self._index.reviewers.ids(rows)
 
     def movie_ids(self, rows: Iterable[int]) -> list[str]:
-        """Returns the movie ids of some rows; a row is the position of an id among all ids, from 0."""
+        """Returns the movie ids at the given rows; a row is the position of an id among all ids, from 0."""
         return self._index.movies.ids(rows)
 
     def reviewer_rows(self, reviewer_ids: Sequence[str]) -> Rows:

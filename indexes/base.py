@@ -118,7 +118,7 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 def checked_vectors(vectors: ArrayLike, name: str, *, least: int = 0) -> Floats:
     """Checks vectors, and returns the vectors as one contiguous array, float32 [number, dim].
 
-    Error messages use the name `name`, such as "queries", for the vectors.
+    In error messages, the vectors are called by the text `name`, such as "queries".
 
     Raises:
         VectorIndexError: the vectors are not two-dimensional, fewer than `least`, or not finite.

@@ -1,4 +1,4 @@
-"""Chooses the kind of index that suits some vectors: by number of vectors, memory and wanted recall.
+"""Chooses the kind of vector index by the number of vectors, the memory and the wanted recall.
 
 Comparing a query with all vectors is exact, and is fast enough for an index of few vectors. For many vectors,
 an inverted-file index groups the vectors into lists, and compares a query only with the vectors in the lists
@@ -11,9 +11,9 @@ stay unrounded only if rounding to two bytes per number would miss the wanted re
 the scores in answers, because the engine scores each movie found with the movie's unrounded vector.
 
 Graph indexes such as HNSW are not offered, because graph indexes were slower and found fewer of the nearest
-vectors. In a test with 60,000 clustered vectors, a graph index found less than 0.97 of the 200 vectors with
-the largest inner products, and inverted lists found 0.99 in at most half the time. The file of a graph index
-is twice as large as the vectors, and a graph index cannot round the vectors.
+vectors. In a test with 60,000 clustered vectors, a graph index found less than 97% of the 200 nearest vectors
+of a query. Inverted lists found 99% of the 200 nearest vectors in at most half the time of the graph index.
+The file of a graph index is twice as large as the vectors, and a graph index cannot round the vectors.
 """
 
 from __future__ import annotations

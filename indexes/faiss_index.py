@@ -114,9 +114,9 @@ class InvertedFileIndex(FaissIndex):
     ) -> InvertedFileIndex:
         """Groups vectors into lists by k-means, and makes an inverted-file index of the lists.
 
-        K-means makes short lists of vectors with high weights, and long lists of vectors with low weights. If
-        the vectors that are near to many queries have high weights, a search reaches the same recall with at
-        most a quarter of the lists that equal weights would need.
+        K-means makes short lists of vectors with high weights, and long lists of vectors with low weights.
+        High weights for the vectors that are near to many queries make searches faster: the same recall needs
+        at most a quarter of the lists that equal weights would need.
 
         Args:
             vectors: float32 [num_vectors, dim], at least `VECTORS_PER_LIST`.

@@ -20,7 +20,7 @@ def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -
     """Measures the share of the true k nearest vectors that an index finds, averaged over queries, 0 to 1.
 
     The recall of a query is the number of results whose score is at least the k-th highest exact score,
-    divided by `min(k, num_vectors)`; scores are compared with a tolerance for rounding errors. A vector whose
+    divided by `min(k, num_vectors)`. Scores are compared with a tolerance for rounding errors. A vector whose
     score equals the k-th highest exact score counts as found, so that any choice among vectors of equal score
     gives the same recall. The index `exact` holds the same vectors as `index`, and searches exactly.
     """

@@ -56,7 +56,7 @@ class StrongestIndex(VectorIndex):
 
     @property
     def rows(self) -> Rows:
-        """Returns the row by which results name each vector: int64 [num_vectors], ascending."""
+        """Returns the row number that results give for each vector: int64 [num_vectors], ascending."""
         return self._rows
 
     def save(self, path: Path) -> None:

@@ -56,9 +56,10 @@ def map_array(file: HeldFile) -> NDArray[Any]:
 
 
 def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Checks the types and shapes of an index's arrays, and the first and last of all offsets.
+    """Checks the types and shapes of an index's arrays, and the first and the last offset of each array.
 
-    The time does not grow with the arrays. Numbers in the middle of an array are not looked at.
+    The time of the check does not depend on the sizes of the arrays. Numbers in the middle of an array are
+    not checked.
 
     Raises:
         ValueError: an array does not fit `layout.ARRAY_SHAPES` or another array.
@@ -85,7 +86,7 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
 def check_values(arrays: Mapping[str, NDArray[Any]]) -> None:
     """Checks the numbers in an index's arrays, which takes time in proportion to the size of the arrays.
 
-    Offsets must ascend, rows must exist, and figures must be finite.
+    Offsets must ascend, row numbers must be valid, and floating-point numbers must be finite.
 
     Raises:
         ValueError: an array holds a number that no index holds.
@@ -112,7 +113,7 @@ def are_rows(rows: NDArray[np.integer], limit: int) -> bool:
 
 
 def check_rows(rows: NDArray[np.integer], limit: int, name: str) -> None:
-    """Checks that rows that were read from an index exist; `name` says what they are rows of.
+    """Checks that row numbers from an index are at least 0 and below `limit`; `name` is for the message.
 
     Raises:
         ArtifactCorruptError: a row is less than 0, or not less than `limit`.
@@ -122,7 +123,7 @@ def check_rows(rows: NDArray[np.integer], limit: int, name: str) -> None:
 
 
 def check_finite(figures: NDArray[np.floating], name: str) -> None:
-    """Checks that figures that were computed from an index are finite; `name` says from what.
+    """Checks that numbers that were computed from an index are finite; `name` is for the message.
 
     Raises:
         ArtifactCorruptError: a figure is not finite, so numbers in the index are damaged.
@@ -134,10 +135,10 @@ def check_finite(figures: NDArray[np.floating], name: str) -> None:
 def check_spans(
     begins: NDArray[np.integer], lengths: NDArray[np.integer], total: int, most: int, name: str
 ) -> None:
-    """Checks that spans of an array, which offsets of an index give, lie in the array and are not too long.
+    """Checks that spans of an array, given by offsets, lie within the array and are not too long.
 
-    Opening an index checks only the first and the last of all offsets, so that opening takes no time in
-    proportion to the size of the index. Offsets between these are checked here, when they are used.
+    Opening an index checks only the first and the last offset of an array, so that large indexes open
+    quickly. All other offsets are checked by `check_spans` when they are used.
 
     Raises:
         ArtifactCorruptError: a span begins before 0, is longer than `most`, or ends after `total`.
@@ -162,7 +163,11 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 
 
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
-    """Tells whether a size fits a dimension, given the sizes known so far; learns sizes not known so far."""
+    """Tells whether the size of an array fits a dimension such as `num_movies + 1`.
+
+    The dictionary `sizes` holds the value of each name, such as `num_movies`; a new name gets the value
+    that fits.
+    """
     if dimension.isdigit():
         return size == int(dimension)
     parts = _SIZE.fullmatch(dimension)

@@ -1,7 +1,7 @@
-"""Opens files of an index so that no link, pipe or device is followed, and keeps the files readable.
+"""Opens files of an index, refuses links, pipes and devices, and keeps the opened files readable.
 
-A file that is open stays readable after the name of the file was deleted. So whoever has opened an index can
-read the files of its build for as long as the program runs, also after newer builds have replaced the build.
+An open file stays readable after the file was deleted from its directory. A program that has opened an index
+can therefore read its build even after newer builds have replaced the build.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class HeldFile:
             self._descriptor = -1
 
     def path(self, otherwise: Path) -> Path:
-        """Returns a path that opens the held file, or `otherwise` if there is none or the file is mapped."""
+        """Returns a path that opens the held file; returns `otherwise` if there is no such path."""
         if _DESCRIPTORS is None or self._mapped is not None:
             return otherwise
         os.lseek(self._descriptor, 0, os.SEEK_SET)  # On some systems the opened path shares the position.
@@ -92,9 +92,9 @@ class HeldFile:
 
 
 def is_plain(path: Path) -> bool:
-    """Tells whether DuckDB and FAISS take a path as it is.
+    """Tells whether DuckDB and FAISS can open a path that is passed to them unchanged.
 
-    DuckDB reads some characters of a path in its own way, such as `?`, and FAISS takes no path that is not
+    DuckDB gives some characters of a path, such as `?`, a special meaning, and FAISS opens only paths in
     UTF-8.
     """
     return bool(_PLAIN.fullmatch(str(path.absolute())))

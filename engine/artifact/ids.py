@@ -1,8 +1,8 @@
-"""Keeps ids on disk: all bytes, sorted, in one array, so that opening a table of millions costs nothing.
+"""Keeps sorted ids on disk in one array of bytes, so that a table of millions of ids opens at once.
 
-A row is the rank of an id in the order of its UTF-8 bytes, which is also the order of text in DuckDB. An id
-is found by binary search over the file's own bytes: no dictionary is built and no width is fixed, so an id of
-10,000 characters makes no other id larger.
+The row of an id is its rank in the order of UTF-8 bytes, which is also the order of text in DuckDB. An id is
+found by binary search over the bytes in the file, without a dictionary in memory. Ids have no fixed width, so
+a very long id does not make other ids larger.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class IdTable:
         return map(self.id, range(len(self)))
 
     def row(self, text: str) -> int | None:
-        """Finds the row of an id, or None where the table does not hold the id."""
+        """Finds the row of an id; returns None if the table does not hold the id."""
         encoded = _encode(text)
         row = self._insertion_row(encoded)
         return row if row < len(self) and self._bytes(row) == encoded else None
@@ -98,10 +98,10 @@ class IdTable:
         return [self.id(int(row)) for row in rows]
 
     def close_matches(self, text: str, n: int = 3) -> list[str]:
-        """Finds up to `n` ids that look like an id that is not held, most alike first.
+        """Finds up to `n` ids that resemble a text, most similar first, if the text is no id of the table.
 
-        The ids that are looked up are other cases of the same letters, the edits by one letter, and the
-        neighbours of the place where the id would stand. So the work does not grow with the table.
+        The function tries other cases of the letters, changes of one letter, and the ids before and after the
+        text in the sorted table. The time hardly grows with the size of the table.
         """
         import difflib
 

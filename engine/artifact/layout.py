@@ -1,6 +1,6 @@
 """Names every file, array and manifest section of an index, so that no other module spells one out.
 
-Another name here would be another format: indexes that were built before could not be opened.
+Changing a name changes the format, so that existing indexes could no longer be opened.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ _LAYER = re.compile(r"(rating_(?:kernel|bias)_)(\d{1,2})")
 
 
 def shape_of(name: str) -> str:
-    """Returns the entry of `ARRAY_SHAPES` for an array, or an empty text if no array has this name.
+    """Returns the type and shape of the array `name` as text, or an empty text if no array has the name.
 
     Example:
         >>> shape_of("rating_kernel_0"), shape_of("history_times")
@@ -187,7 +187,7 @@ def shape_of(name: str) -> str:
 
 
 def is_file_name(name: str) -> bool:
-    """Tells whether a build may hold a file of this name, beside its manifest.
+    """Tells whether a file of a build, other than the manifest, may be called `name`.
 
     Example:
         >>> is_file_name("movie_vectors.npy"), is_file_name("../movie_vectors.npy")

@@ -1,7 +1,8 @@
 """Locks files and folders, and removes the temporary folders of processes that were killed.
 
 A lock belongs to an open file. The system releases the lock when the process that opened the file ends, even
-if the process is killed. So a temporary folder without a lock is a leftover.
+if the process is killed. A temporary folder without a lock is therefore a leftover of a process that was
+killed.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def remove_leftovers(parent: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes a folder as a whole: if the process is killed meanwhile, the rest is a leftover folder.
+    """Renames a folder to a temporary folder and removes it, so that `remove_leftovers` removes any rest.
 
     Raises:
         OSError: the folder cannot be renamed.
@@ -113,7 +114,10 @@ def _new_name() -> str:
 
 
 def _make_folder(parent: Path) -> tuple[Path, int | None]:
-    """Makes and locks a folder; returns its path and the handle, or None where no locks are."""
+    """Makes and locks a folder; returns the folder's path and the lock's handle.
+
+    The handle is None if the file system has no locks.
+    """
     while True:
         path = parent / _new_name()
         path.mkdir(mode=0o700)

@@ -1,10 +1,11 @@
 """Describes what a manifest holds, and reads manifests that may be damaged or hostile.
 
-A shape describes a value: `range` a whole number, `float` a finite number, `bool` true or false, `str` a
-text, a pattern a text that the pattern matches, `None` nothing, and `object` anything. A tuple of shapes
-allows any of the shapes. `[shape]` describes a list, and `{str: shape}` names with a value each.
-`{"a": shape, "b?": shape}` describes a section with the entry "a" and perhaps the entry "b"; a section may
-hold other entries too.
+A shape says which values are allowed. The shape `float` allows any finite number, `bool` allows true and
+false, `str` allows any text, and `object` allows anything. A range allows the whole numbers in the range, a
+pattern allows texts that match the pattern, and `None` allows null. A tuple of shapes allows the values that
+one of the shapes allows. `[shape]` allows a list of values of the shape. `{str: shape}` allows a section with
+entries of any name and with values of the shape. `{"a": shape, "b?": shape}` allows a section that has the
+entry "a"; the entry "b" and other entries are optional.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ def check_manifest(manifest: dict[str, Any]) -> None:
 def _fault(value: Any, shape: Any, name: str, left: int = _DEEPEST) -> str | None:
     """Finds the first place where a value does not have a shape; returns the fault as the end of a sentence.
 
-    `name` is the place of the value in the manifest, such as "model.blend". `left` is the number of sections
-    and lists that may be nested in the value.
+    `name` is the place of the value in the manifest, such as "model.blend". `left` is the number of levels of
+    sections and lists that the value may have.
     """
     if left == 0:
         return f"nests {name[:60]} too deeply"

@@ -1,4 +1,4 @@
-"""Reads an index on disk: one directory a build, and CURRENT, which names the live build.
+"""Reads an index on disk: a directory for each build, and the file CURRENT, which names the live build.
 
     movie-index/
     |- CURRENT                      the name of the live build and the checksum of its manifest
@@ -7,9 +7,9 @@
     |  |- *.npy, *.faiss, ...
     `- .partial-...                 a build that is being written, or died; no reader looks at it
 
-`engine/artifact/writer.py` writes what this module reads. Opening costs milliseconds whatever the size:
-arrays are mapped, not loaded. An index may be damaged, or come from somebody else, so nothing in it is
-trusted: names of files, sizes, types and shapes are checked before they are used.
+`engine/artifact/writer.py` writes what this module reads. Opening an index of any size takes milliseconds,
+because arrays are memory-mapped. An index may be damaged or come from somebody else, so file names, sizes,
+types and shapes are checked before they are used.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _MISSING = (FileNotFoundError, NotADirectoryError, ValueError)
 class Artifact:
     """Opens one complete build for reading.
 
-    All files of the build stay open, so that the build can be read for as long as the object lives, also
-    after the files were deleted.
+    All files of the build stay open. The build can therefore be read as long as the object exists, even after
+    the files were deleted.
     """
 
     directory: Path
@@ -70,8 +70,9 @@ class Artifact:
     def open(cls, directory: Path | str, *, build: str | None = None, expect: str | None = None) -> Artifact:
         """Opens the live build of an index, and checks that its files are there and fit together.
 
-        The sizes of all files are checked, and the types, the shapes and the ends of all arrays. Builds of up
-        to 64 MB have their checksums checked too; `verify` checks them at any size.
+        Opening checks the sizes of all files, and the types, the shapes and the first and last offsets of all
+        arrays. The checksums of builds of up to 64 MB are checked too; `verify` checks the checksums of any
+        build.
 
         Args:
             directory: the directory of the index, or of one build in the directory of an index.
@@ -178,7 +179,7 @@ class Artifact:
             raise _corrupt(self.directory, self.build_directory.name, str(error)) from error
 
     def file(self, name: str) -> Path:
-        """Returns the path of a file of the build; `handle` gives a path that stays when the build goes.
+        """Returns the path of a file of the build, which no longer works after the build was deleted.
 
         Raises:
             ArtifactCorruptError: the build has no such file.
@@ -188,9 +189,9 @@ class Artifact:
         return self.build_directory / name
 
     def handle(self, name: str) -> Path:
-        """Returns a path that opens a file, other than an array, as the file was when the build was opened.
+        """Returns a path to a file, other than an array, that works even after the build was deleted.
 
-        The path is usable for as long as the `Artifact` is in use.
+        The path works as long as the `Artifact` object exists.
 
         Raises:
             ArtifactCorruptError: the build has no such file.
@@ -198,7 +199,7 @@ class Artifact:
         return self._held[name].path(self.file(name).absolute()) if name in self._held else self.file(name)
 
     def has(self, name: str) -> bool:
-        """Tells whether the build was written with a file of this name."""
+        """Tells whether the build has a file called `name`."""
         return name in self.files
 
     def array(self, name: str) -> NDArray[Any]:
@@ -212,7 +213,7 @@ class Artifact:
         return self._arrays[name]
 
     def arrays(self, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-        """Returns several arrays; `names` gives the name of each array in the index."""
+        """Returns several arrays by key; `names` maps each key to the name of an array in the index."""
         return {key: self.array(name) for key, name in names.items()}
 
 

@@ -1,8 +1,8 @@
 """Writes an index so that a reader sees a whole build or none, even if the writer dies.
 
 A build is written into a hidden directory, flushed to disk, renamed, and made live by replacing one small
-file. A lock keeps two builds apart, and tells leftovers of killed builds from work that goes on, since the
-system drops the lock when its holder dies.
+file. A lock on the index keeps two builds from running at once. The system releases the lock when the process
+ends, so unfinished files in an index without a lock are leftovers of a killed build.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _OF_THE_PLACE = (*_FULL, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
-    """Checks, before the long work, that an index that takes `needed` bytes can be written into a directory.
+    """Checks, before a long build, that an index of `needed` bytes can be written to a directory.
 
     Raises:
         ArtifactError: the directory is a file, holds something else, is full, or cannot be written to, or
@@ -80,10 +80,10 @@ class ArtifactWriter:
 
     Leaving the `with` block makes the build live; an exception in the block leaves the old build live.
 
-    The directory of the index is made if it is not there. If `resumable` is true, then the build keeps
-    checkpoints in `work_directory`, which is removed when the build is complete. Otherwise an existing
-    `work_directory` stays, since an interrupted build may go on from the checkpoints. The directory then
-    keeps `keep` builds, by default as many as before.
+    The directory of the index is made if it does not exist. If `resumable` is true, then the build keeps
+    checkpoints in `work_directory`, which is removed when the build is complete. If `resumable` is false, an
+    existing `work_directory` stays, because an interrupted build may resume from its checkpoints. The
+    directory then keeps `keep` builds, by default as many as before.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:
@@ -163,9 +163,9 @@ class ArtifactWriter:
             raise _unwritable(self.directory, error) from error
 
     def add_file(self, source: Path) -> None:
-        """Takes over a file of another build, without a copy where the file system allows.
+        """Adds a file of another build to this build, as a hard link if possible, else as a copy.
 
-        A hard link shares its bytes, so a file must be replaced and never changed in place.
+        Builds share the bytes of a hard link, so a file of a build must never be changed in place.
         """
         try:
             link_or_copy(source, self.path_for(source.name))
@@ -173,7 +173,7 @@ class ArtifactWriter:
             raise _unwritable(self.directory, error) from error
 
     def add_section(self, name: str, values: Any) -> None:
-        """Puts a section into the manifest; NumPy's arrays and numbers become plain ones."""
+        """Adds a section to the manifest; converts NumPy's arrays and numbers to lists and Python numbers."""
         self.sections[name] = _plain(values)
 
     def refuse(self, reason: str) -> None:
@@ -229,7 +229,7 @@ class ArtifactWriter:
         flush(self._partial)
 
     def _remove_leftovers(self) -> None:
-        """Removes what killed builds left; the lock on the index is held, so no other build is at work."""
+        """Removes the leftovers of killed builds; no other build is running, because the index is locked."""
         for leftover in self.directory.glob(f"{layout.PARTIAL}*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -314,12 +314,12 @@ def _unwritable(directory: Path, error: OSError) -> ArtifactError:
 
 
 def _is_short_write(error: OSError) -> bool:
-    """Tells whether NumPy wrote only a part of an array; NumPy reports a full disk without a number."""
+    """Tells whether NumPy wrote only a part of an array, as on a full disk."""
     return error.errno is None and "requested and" in str(error)
 
 
 def _plain(value: Any) -> Any:
-    """Turns a value into what strict JSON can hold; a figure that is not finite becomes null."""
+    """Converts a value to what JSON can hold; NaN and infinity become None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

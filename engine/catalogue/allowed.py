@@ -1,9 +1,10 @@
 """Lists the functions, types and patterns that the SQL condition of `--where` may use.
 
-A function is on the list if it reads nothing but its arguments, if it makes no text that is much longer than
-its arguments, and if its time is bounded by the length of its text and by the length of a short pattern.
-DuckDB counts no text that a function makes against `memory_limit`, so that `repeat`, `replace` or `concat`
-within one another could fill the memory; `levenshtein` takes time that grows with the square of the length.
+A listed function reads nothing but its arguments, and makes no text that is much longer than its arguments.
+The time of a listed function is limited by the length of its text and the length of a short pattern. Nested
+calls of `repeat`, `replace` or `concat` could fill the memory, because DuckDB does not count the texts that
+functions make against `memory_limit`. The time of `levenshtein` grows with the square of the length of its
+text.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ _COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
 
 
 def check_function(node: dict[str, Any]) -> int:
-    """Checks a call in the tree of a condition: the function, and the pattern or the list that it is given.
+    """Checks a function call in a parsed condition: the function, and its pattern or list if it has one.
 
-    Returns what a regular expression costs, as a multiple of the cost of one letter, and 0 for other calls.
+    Returns the cost of the call's regular expression, in which one letter costs 1; returns 0 for other calls.
 
     Raises:
         FilterError: the function is not on the list, or its arguments could make it too costly.
@@ -103,7 +104,7 @@ def check_function(node: dict[str, Any]) -> int:
 
 
 def _check_pattern(name: str, argument: dict[str, Any]) -> int:
-    """Checks a pattern, a path or a format; returns the cost of a regular expression, and 0 for others."""
+    """Checks a pattern, a JSON path or a date format; returns the cost of a regular expression, else 0."""
     text = _constant(argument)
     if text is None or len(text) > MAX_PATTERN:
         raise FilterError(
@@ -124,7 +125,7 @@ def _check_pattern(name: str, argument: dict[str, Any]) -> int:
 
 
 def check_constant(node: dict[str, Any]) -> None:
-    """Checks a value in the tree of a condition.
+    """Checks a constant in a parsed condition.
 
     Raises:
         FilterError: the value is a whole number of more than `MAX_DIGITS` digits.
@@ -139,7 +140,7 @@ def check_constant(node: dict[str, Any]) -> None:
 
 
 def check_cast(node: dict[str, Any]) -> None:
-    """Checks the type of a cast, which stands in other places of the tree in other versions of DuckDB.
+    """Checks the type to which a parsed condition converts a value.
 
     Raises:
         FilterError: a condition may not convert values to the type.
@@ -155,7 +156,7 @@ def check_cast(node: dict[str, Any]) -> None:
 
 
 def function_name(node: dict[str, Any]) -> str:
-    """Returns the name of the function that a node of the tree calls, or an empty text for other nodes."""
+    """Returns the name of the function that a node of a parsed condition calls; "" for other nodes."""
     return str(node.get("function_name", "")).casefold()
 
 

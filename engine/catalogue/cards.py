@@ -47,8 +47,8 @@ _DECODER = json.JSONDecoder()
 def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Concatenates the JSON bytes of cards, in the order of movie rows, for `MovieCards` to read.
 
-    Returns the bytes, uint8 [total length], and the offset at which each card starts and the end of the last
-    card, int64 [num_movies + 1]. Fields outside `CARD_FIELDS` are left out.
+    Returns the bytes, uint8 [total length], and the offsets of the cards, int64 [num_movies + 1]. The offsets
+    say where each card starts and where the last card ends. Fields outside `CARD_FIELDS` are left out.
     """
     data = bytearray()
     offsets = array("q", [0])

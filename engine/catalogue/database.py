@@ -141,11 +141,11 @@ class Catalogue:
             connection.close()
 
     def rows_by_title(self, words: str, text: str) -> list[tuple[int, str]]:
-        """Returns the rows and titles of movies whose titles hold all words, or else resemble the text.
+        """Returns the rows and titles of movies whose titles hold all given words, or else resemble `text`.
 
-        `words` holds the words to look for, and `text` the title as a person typed it. Case, accents and
-        punctuation are ignored. At most `_MOST_TITLES` movies are returned: the shortest titles first if
-        titles hold all words, otherwise the titles most similar to the text first.
+        `words` holds the words to look for, and `text` holds the title as a person typed it. Case, accents
+        and punctuation are ignored. At most `_MOST_TITLES` movies are returned. Titles that hold all words
+        are sorted by length, and titles that resemble `text` are sorted by similarity.
 
         Raises:
             ArtifactCorruptError: the database cannot be opened.
@@ -223,8 +223,8 @@ class Catalogue:
     def _check(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Checks what the opened database holds.
 
-        A view, a trigger or a macro would run SQL of whoever made the index. DuckDB may read a file when it
-        describes a view, so the connection must have no access to other files.
+        A view, a trigger or a macro in the database would run SQL that the maker of the index wrote. DuckDB
+        may read a file when it describes a view, so the connection must have no access to other files.
         """
         import duckdb
 
@@ -251,7 +251,7 @@ class Catalogue:
             raise self._corrupt(f"does not hold the {num_movies:,} movies of the index")
 
     def _checked(self, rows: Any) -> Rows:
-        """Returns rows, which the database gave in ascending order, if each is the row of another movie."""
+        """Returns ascending row numbers from the database, after a check that they are valid and distinct."""
         if not np.ma.is_masked(rows):  # A row that is null is masked.
             found: Rows = np.asarray(rows, dtype=np.int64)
             bounded = np.concatenate([[-1], found, [self._num_movies]])
@@ -266,7 +266,7 @@ class Catalogue:
     def _raise_if_damaged(self, error: Exception) -> None:
         """Raises ArtifactCorruptError if DuckDB failed because of the database, not because of a condition.
 
-        The database is closed, since DuckDB refuses every further statement after some of these errors.
+        The database is closed, because DuckDB refuses all further statements after some errors.
         """
         import duckdb
 
@@ -277,7 +277,7 @@ class Catalogue:
 
     @contextmanager
     def _damage(self) -> Iterator[None]:
-        """Raises ArtifactCorruptError where DuckDB fails to read the database within the block."""
+        """Raises ArtifactCorruptError if DuckDB cannot read the database within the `with` statement."""
         import duckdb
 
         try:

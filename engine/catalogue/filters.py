@@ -2,9 +2,9 @@
 
 DuckDB parses the condition (`json_serialize_sql`) into a tree without running the condition, and this module
 checks every node of the tree. A condition may call only the functions that `engine/catalogue/allowed.py`
-lists, so that no condition can read a file or another table or change data, even if a later DuckDB adds
-functions. The functions on the list are cheap, and this module limits how many operations a condition holds
-and how deeply operations stand within one another. `engine/catalogue/matching.py` adds a time limit.
+lists. No condition can therefore read a file or another table, or change data, even if a later version of
+DuckDB adds functions. The listed functions are cheap, and this module limits how many operations a condition
+holds and how deeply operations are nested. `engine/catalogue/matching.py` adds a time limit.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ _REFUSED = {
 def check_filter(
     connection: duckdb.DuckDBPyConnection, condition: str, columns: Collection[str]
 ) -> frozenset[str]:
-    """Checks that a condition is one SQL expression over given columns, and returns the columns named.
+    """Checks that a condition is one SQL expression over given columns; returns the columns that it uses.
 
-    The connection, which may be to any DuckDB database, parses the condition, such as `price < 10 and title
-    ilike '%noir%'`, without running the condition. A comparison of different types (`price < 'abc'`) is
-    found only when DuckDB runs the condition: callers turn the error that DuckDB then raises into a
-    `FilterError` with `filter_failed`.
+    DuckDB parses the condition, such as `price < 10 and title ilike '%noir%'`, but does not run the
+    condition. The connection may be a connection to any DuckDB database. A comparison of different types,
+    such as `price < 'abc'`, fails only when DuckDB runs the condition. The caller must turn errors that
+    DuckDB raises while the condition runs into `FilterError`, with `filter_failed`.
 
     Raises:
         FilterError: the condition does not parse, or names an unknown column, or uses SQL that is refused.
@@ -149,7 +149,7 @@ def require_condition(connection: duckdb.DuckDBPyConnection, condition: str, tab
 
 
 def _check_text(condition: str) -> None:
-    """Checks a condition before DuckDB parses the text, since a hostile text keeps the parser busy."""
+    """Checks a condition before DuckDB parses the text, since a hostile text could keep the parser busy."""
     try:
         condition.encode()
     except UnicodeEncodeError as error:
@@ -161,7 +161,7 @@ def _check_text(condition: str) -> None:
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, condition: str) -> dict[str, Any]:
-    """Parses a condition into the tree of a where clause; raises FilterError if more than that is found."""
+    """Parses a condition into a tree; raises FilterError if the text is more than one condition."""
     # Parsing without brackets refuses "true) or (true"; parsing with brackets refuses "true order by 1". The
     # line break ends an SQL comment at the end of the condition.
     _serialize(connection, condition, f"{_PREFIX}{condition}")
@@ -193,7 +193,7 @@ def _serialize(connection: duckdb.DuckDBPyConnection, condition: str, statement:
 
 
 class _Visit(NamedTuple):
-    """Holds a node of the tree, and how many operations and how many copying operations it stands within."""
+    """Holds a node of a parsed condition, and how many operations (all, and copying) contain the node."""
 
     node: dict[str, Any]
     depth: int
@@ -201,7 +201,7 @@ class _Visit(NamedTuple):
 
 
 def _walk(root: dict[str, Any]) -> Iterator[_Visit]:
-    """Yields every expression in a tree, except the types of casts."""
+    """Yields every expression in the tree of a parsed condition, except the types of casts."""
     pending: list[tuple[Any, int, int]] = [(root, 0, 0)]
     while pending:
         node, depth, copied = pending.pop()

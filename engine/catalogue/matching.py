@@ -33,10 +33,11 @@ def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: f
     """Returns the rows of the table `movies` for which a condition is true, int64, ascending.
 
     Callers must check the condition with `check_filter` first, which returns the `columns` that the condition
-    names. A condition that names no text runs over all movies at once. Any other condition runs over one
-    movie first, and the time of each piece decides how many movies the next piece holds. DuckDB notices
-    an interrupt only between vectors of up to 2,048 movies, and counts no text that a function makes against
-    `memory_limit`; small pieces keep the time to the interrupt and the memory within bounds.
+    names. A condition that uses no text column runs over all movies at once. A condition on a text column
+    runs over pieces of the table; the first piece holds one movie. The time that a piece takes decides how
+    many movies the next piece holds. Small pieces limit the memory, because DuckDB does not count the texts
+    that functions make against `memory_limit`. Small pieces also limit the time, because DuckDB notices an
+    interrupt only after up to 2,048 movies.
 
     Raises:
         FilterError: the condition takes longer than `TIME_LIMIT`.
@@ -69,7 +70,7 @@ def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: f
 
 
 def _cut(column: str) -> str:
-    """Returns SQL for a column, of which texts are cut to `LONGEST_TEXT` characters."""
+    """Returns SQL that selects a column, and that cuts texts to `LONGEST_TEXT` characters."""
     if column not in _TEXTS:
         return column
     cut = f"case when strlen({column}) > {LONGEST_TEXT} then left({column}, {LONGEST_TEXT}) else {column} end"

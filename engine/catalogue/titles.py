@@ -118,7 +118,7 @@ def _without_edition(text: str) -> tuple[str, list[str]]:
 
 
 def _beginning(title: str) -> str:
-    """Returns the beginning of a title with letters in their compatible form, such as "ﬁ" as "fi"."""
+    """Cuts a title to its beginning, and replaces special letters by plain letters, such as "ﬁ" by "fi"."""
     return unicodedata.normalize("NFKC", title[:_LONGEST])[:_LONGEST]
 
 

@@ -74,7 +74,7 @@ class Variants:
         return self._of_films(groups)
 
     def complete(self, movie_rows: NDArray[np.integer]) -> Rows:
-        """Returns the rows of some movies and of all their variants: int64, ascending, without repeats."""
+        """Returns the rows of the given movies and all their variants: int64, ascending, without repeats."""
         if not self:
             return distinct(np.asarray(movie_rows, dtype=np.int64))
         groups = self._groups[movie_rows]
@@ -82,7 +82,7 @@ class Variants:
         return distinct(np.concatenate([movie_rows, added], dtype=np.int64))
 
     def _of_films(self, films: NDArray[np.integer]) -> Rows:
-        """Returns the rows of all movies of some films, int64; a film is a number in `groups`."""
+        """Returns the rows of all movies that are variants of the given films: int64."""
         name = "variants of films"
         check_rows(films, len(self._offsets) - 1, name)
         begins = self._offsets[films]

@@ -47,7 +47,8 @@ def is_for_people(format: str) -> bool:
 def read_columns(text: str, kind: type[Answer]) -> dict[str, Column]:
     """Reads the value of the option --columns: fields of answers, with commas between the names.
 
-    A column may also be named by its heading in the usual table. Returns the fields by heading.
+    A column may also be named by its heading in the usual table. Returns a dictionary that maps each heading
+    to a field.
 
     Raises:
         click.UsageError: a name is neither a field of this kind of answer nor a field of a movie's card.
@@ -112,7 +113,7 @@ def print_list(
 def print_records(
     records: Sequence[Mapping[str, Any]], format: str, response: Mapping[str, Any] | None = None
 ) -> None:
-    """Prints records in a format for programs; the format json prints `response` instead, if it is given."""
+    """Prints records in a format for programs; if `response` is given, the format json prints `response`."""
     if format == "json":
         print_json(records if response is None else response)
     elif format == "jsonl":
@@ -128,7 +129,7 @@ def print_records(
 
 
 def judgement(answers: Sequence[Any]) -> Columns:
-    """Returns the usual columns for predicted ratings, or else for relevance, and for reasons if any."""
+    """Returns the table columns for predicted ratings or relevance, and for reasons if there are any."""
     names = ["relevance"]
     if any(answer.predicted_rating is not None for answer in answers):
         names = ["predicted_rating", "like_probability"]
@@ -141,7 +142,7 @@ def judgement(answers: Sequence[Any]) -> Columns:
 
 
 def _cell(answer: Any, column: Column) -> Any:
-    """Returns what a table for people shows of an answer in a column."""
+    """Returns the value that a table for people shows for an answer in a column."""
     if callable(column):
         return column(answer)
     value = getattr(answer, column) if hasattr(answer, column) else getattr(answer, "card", {}).get(column)
@@ -181,7 +182,7 @@ _SHOWN: dict[str, Callable[[Any], Any]] = {
 
 
 def _card_lines(answer: Any) -> Iterator[str]:
-    """Yields the lines of a movie's card: what is predicted, what is known, and what speaks for the movie."""
+    """Yields the lines of a movie's card: predictions, facts about the movie, and reasons."""
     card = answer.card
     yield on_one_line(f"{answer.rank}. {answer.title or answer.movie_id}")[:_LONGEST_LINE]
     similarity = getattr(answer, "similarity", None)
@@ -218,7 +219,7 @@ def _card_lines(answer: Any) -> Iterator[str]:
 
 
 def _field(value: Any) -> Any:
-    """Returns a value as a field between commas: nothing for None, one line of text, JSON for lists."""
+    """Converts a value to a field of a CSV file: a text on one line, a number, or JSON for other values."""
     if value is None:
         return ""
     if isinstance(value, str):

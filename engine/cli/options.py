@@ -18,7 +18,7 @@ PATH = click.Path(path_type=Path)
 
 
 def count(given: str | int) -> int:
-    """Reads how many of something are wanted, from the text or the default value of an option of this type.
+    """Reads the value of an option that takes a whole number from 1 to a billion.
 
     Raises:
         ValueError: the text is not a whole number from 1 to a billion.
@@ -30,7 +30,7 @@ def count(given: str | int) -> int:
 
 
 def _read_k(text: str | int) -> int:
-    """Reads the length of a list.
+    """Reads the value of the option -k, which is the length of a list.
 
     Raises:
         ValueError: the text is not a whole number from 1 to the longest length of a list.
@@ -128,7 +128,7 @@ BECAUSE = option(
 
 
 def columns_of(answer: str) -> click.Option:
-    """Returns the option --columns for a list of answers of a class in `engine.answers`."""
+    """Makes the option --columns of a command; `answer` names the class of the command's answers."""
 
     def read(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, Any] | None:
         if text is None:

@@ -132,7 +132,7 @@ class SourceCommand(click.Command):
 
 
 def columns_of(text: str) -> dict[str, str]:
-    """Reads the value of the option --columns: the name of each column in the files, by our name.
+    """Reads the value of the option --columns, which gives the names of columns in the files.
 
     Raises:
         ConfigError: the value is no list of pairs.

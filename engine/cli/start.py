@@ -31,7 +31,7 @@ _CREATE = ExtensionFileLoader.create_module.__code__
 
 
 class _State:
-    """Holds what has become of the command of this process."""
+    """Records the first signal that this process received, and how the signal is handled."""
 
     listening = False
     """Whether the handlers of the signals are in place."""
@@ -62,7 +62,7 @@ def ending(number: int, error: BaseException) -> str:
 
 
 def start() -> NoReturn:
-    """Runs the command line as the whole process, and exits."""
+    """Runs the command line, and ends the process with the command's exit code."""
     code: Any = None
     try:
         with listening(for_good=True):
@@ -86,9 +86,9 @@ def start() -> NoReturn:
 def listening(*, for_good: bool = False) -> Iterator[None]:
     """Makes the first signal raise KeyboardInterrupt within the `with` statement.
 
-    Afterwards signals have their former effect, or none if `for_good` is true. A signal that the process
-    ignores, as `nohup` makes a process ignore SIGHUP, is still ignored. Within another `with` statement of
-    this kind, and outside the main thread, nothing changes.
+    After the `with` statement, signals have their former effect, or no effect if `for_good` is true. A signal
+    that the process ignores, as `nohup` makes a process ignore SIGHUP, is still ignored. The function changes
+    nothing if it is called within its own `with` statement, or outside the main thread.
     """
     if _state.listening or threading.current_thread() is not threading.main_thread():
         yield
@@ -121,7 +121,7 @@ def listening(*, for_good: bool = False) -> Iterator[None]:
 
 
 def _occupy_streams() -> None:
-    """Opens a closed stdin, stdout or stderr, whose number a file that is opened later would take."""
+    """Opens stdin, stdout and stderr if they are closed, so that no other file gets their numbers."""
     with suppress(OSError):
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass
@@ -131,7 +131,7 @@ def _occupy_streams() -> None:
 def _on_signal(number: int, frame: FrameType | None) -> None:
     """Raises KeyboardInterrupt at the first signal; later signals are left to the thread of `_watch`.
 
-    While a compiled module is imported, nothing is raised yet, because such a module may abort the process.
+    While a compiled module is being imported, the error is delayed, because an error may abort the process.
     """
     if _state.first is None:
         _state.first = number
@@ -152,7 +152,7 @@ def _imports_compiled(frame: FrameType | None) -> bool:
 
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Interrupts again if a KeyboardInterrupt was lost, as in a destructor; prints other lost errors."""
+    """Prints an error that Python cannot raise; if it is a KeyboardInterrupt, asks for a second attempt."""
     if _state.first is None:
         sys.__unraisablehook__(unraisable)
     elif isinstance(unraisable.exc_value, KeyboardInterrupt):
@@ -162,8 +162,8 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 def _watch(reader: int) -> None:
     """Ends the process at the second signal, or when the command has not ended some seconds after the first.
 
-    Sends the first signal again if that is needed. The thread ends when nobody can write into the pipe any
-    more.
+    Sends the first signal again if its KeyboardInterrupt was lost. The thread ends when the other end of the
+    pipe is closed.
     """
     first, began, num_sent = 0, 0.0, 0
     while True:

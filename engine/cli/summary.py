@@ -36,7 +36,7 @@ _MOST_NUMBERS = 12
 
 
 def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) -> None:
-    """Prints the lines that end a build: rows, quality, a verdict, the audit, and where to go on.
+    """Prints the summary at the end of a build: rows, quality, a verdict, the audit, and next commands.
 
     Args:
         manifest: the manifest of the new index.
@@ -131,7 +131,7 @@ def _quality_lines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _compared(figure: float, other: float) -> str:
-    """Says how one figure, of which more is better, compares with another.
+    """Describes in words how much better or worse one figure is than another; higher is better.
 
     Example:
         >>> _compared(0.24, 0.1), _compared(0.11, 0.1), _compared(0.09, 0.1), _compared(0.1, 0.0)
@@ -197,7 +197,7 @@ def _is_comparison(value: Any) -> bool:
 
 
 def _print_comparison(rows: Mapping[str, Mapping[str, Any]], indent: str) -> None:
-    """Prints rows of figures as a table, with a column for each row if figures are more than rows."""
+    """Prints rows of figures as a table; swaps rows and columns if there are more columns than rows."""
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     if len(names) > len(rows):
         lines = [[name, *(row.get(name) for row in rows.values())] for name in names]

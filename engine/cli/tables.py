@@ -28,8 +28,8 @@ def format_table(
 
     If lines would be longer than `width` characters, columns of several words are narrowed, the widest first.
     If lines are still too long, the table becomes several tables below each other, each of which begins with
-    the first column. Of a tuple of texts, as many whole texts are shown as fit. The width is that of the
-    screen by default.
+    the first column. Of a value that is a tuple of texts, the table shows as many whole texts as fit into the
+    column. By default, `width` is the width of the screen.
 
     Example:
         >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))

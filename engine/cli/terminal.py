@@ -1,6 +1,7 @@
-"""Prints text on stdout and stderr, and writes out characters that could steer a terminal.
+"""Prints text on stdout and stderr; replaces characters that could control the terminal.
 
-No other file prints. The answer of a command goes to stdout; remarks, warnings and errors go to stderr.
+All other files print with the functions of this file. The answer of a command goes to stdout; remarks,
+warnings and errors go to stderr.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _LONGEST_ERROR = 2_000
 
 
 def visible(text: str) -> str:
-    r"""Returns a text with each character that cannot be shown as an escape sequence; line breaks stay.
+    r"""Replaces each invisible character of a text by an escape sequence; keeps line breaks.
 
     >>> print(visible("\x1b[31mred \u202e"))
     \x1b[31mred \u202e
@@ -35,7 +36,7 @@ def visible(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    r"""Returns a text as `visible` does, and writes out line breaks, too.
+    r"""Replaces invisible characters and line breaks of a text by escape sequences.
 
     >>> print(on_one_line("two\nlines"))
     two\nlines
@@ -44,9 +45,9 @@ def on_one_line(text: str) -> str:
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Prints a text and a line break on stdout, or on stderr if `err` is true; tabs stay.
+    """Prints a text and a line break on stdout, or on stderr if `err` is true; keeps tabs.
 
-    Nothing happens if stderr cannot be written, because nobody could be told.
+    No error is raised if stderr cannot be written, because an error message could not be printed either.
 
     Raises:
         click.ClickException: stdout is closed or cannot be written.
@@ -78,7 +79,7 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def prepare_streams() -> None:
-    """Makes stdout, stderr and warnings print every text, whatever the encoding and the characters."""
+    """Lets stdout, stderr and warnings print any text, even characters that the encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -114,7 +115,7 @@ def _takes_arguments(context: click.Context) -> bool:
 
 
 def _discard(stream: TextIO) -> None:
-    """Leads a stream to nowhere, because Python would write the rest of the text when the process ends."""
+    """Redirects a stream to the null device, so that Python writes no rest of the text when it exits."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -22,7 +22,8 @@ _MOST_CHOICES = 20
 def movie_id_of(engine: Engine, movie_id: str | None, title: str | None, format: str) -> str:
     """Returns the id of the movie that was asked for, by id or by a piece of the title.
 
-    If several titles match, the user is asked which movie is meant. The format json prints the matches.
+    If several titles match, the user is asked which movie is meant. If `format` is json, the matches are
+    printed as JSON.
 
     Raises:
         UsageError: both the id and the title were given, or neither.

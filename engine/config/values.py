@@ -104,8 +104,8 @@ def rules(section: type[Any]) -> dict[str, tuple[Rule, ...]]:
 def check_rules(name: str, section: Any) -> None:
     """Checks that every setting of a section meets the rules in the setting's type annotation.
 
-    Error messages call the section `name`. The value None meets every rule. A tuple meets a rule if each item
-    of the tuple meets the rule.
+    In error messages, the section is called by the text `name`. The value None meets every rule. A tuple
+    meets a rule if each item of the tuple meets the rule.
 
     Raises:
         ConfigError: a setting breaks a rule.

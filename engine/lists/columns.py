@@ -74,7 +74,7 @@ class ColumnMaker:
             self._of_films = _FilmSource(source, lists.variants.most_reviewed(lists.movie_counts))
 
     def make(self, reviewer_rows: Rows, k: int, options: ListOptions) -> ListColumns:
-        """Makes the lists of some reviewers; the options `because` and `show_variants` have no effect.
+        """Makes the lists of the given reviewers; the options `because` and `show_variants` have no effect.
 
         Raises:
             EngineError: `k` or an option is wrong; `ListMaker.make` lists the errors.

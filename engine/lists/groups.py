@@ -60,7 +60,7 @@ class Group(Recipient):
         return found if include_seen else np.setdiff1d(found, self.seen_rows, assume_unique=True)
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores some movies for the group, according to the group's strategy.
+        """Scores the given movies for the group, according to the group's strategy.
 
         With the strategy "average", the chance of each rating level is the mean of the members' chances. With
         the strategy "least-misery", the chances of rating levels are copied from the member whose predicted

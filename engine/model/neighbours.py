@@ -224,7 +224,7 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourRatings:
-    """Computes by how many stars reviewers' ratings of the neighbours of a movie exceed the expected ratings.
+    """Computes by how many stars a reviewer rates a movie's neighbours above the expected ratings.
 
     In `table`, the neighbours of a movie are the movies that the same reviewers rated similarly.
     """

@@ -83,7 +83,7 @@ def read_text(path: Path, content: str, expected: str) -> str:
 
 
 def ids_or_file(values: Sequence[str]) -> list[str]:
-    """Reads ids from the values of a command line option: paths of files of ids, or ids separated by commas.
+    """Reads ids from the values of an option; a value is a list of ids with commas, or the path of a file.
 
     A value is read as the path of a file if a file of that name exists, or if the value looks like a path.
 
@@ -111,7 +111,7 @@ def rows_of_known(
     needed: bool = True,
     index: str = "the index",
 ) -> Rows:
-    """Returns the row of the movie of each id, int64 [len(ids)], or -1 for an id that is not in the index.
+    """Returns the row of each movie id: int64 [len(ids)], -1 for an id that the index does not hold.
 
     A warning names the ids that are not in the index.
 

@@ -126,7 +126,7 @@ def check_fallback(fallback: str) -> None:
 
 
 def check_k(k: int, name: str = "k") -> None:
-    """Raises ConfigError if a list cannot hold k results; the error calls the number of results `name`."""
+    """Raises ConfigError if `k` is no valid length of a list; `name` is the name of `k` in the message."""
     if not is_whole_number(k):
         wrong = "a whole number"
     elif k < 1:

@@ -126,7 +126,7 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
 def _rated(
     model: Model, movie_row: int, rows: Rows, relevance: Floats, column: Floats | None
 ) -> ScoredReviewers:
-    """Scores a movie for some reviewers: adds the weighted log chance of a like to the relevance.
+    """Scores a movie for the given reviewers: adds the weighted log chance of a like to the relevance.
 
     Args:
         model: the model that predicts ratings.

@@ -28,7 +28,7 @@ vectors."""
 
 
 class NearReviewers(NamedTuple):
-    """Holds the reviewers most similar to one reviewer, nearest first; equal ones are ordered by row."""
+    """Holds the reviewers most similar to one reviewer, nearest first; ties are ordered by row."""
 
     rows: Rows
     """The rows of the reviewers, int64 [num]."""
@@ -116,7 +116,7 @@ def _above_expectation(model: Model, histories: Histories) -> Doubles:
 
 
 def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
-    """Returns the cosine of each reviewer's vector and a given vector, for some reviewers: float64 [num]."""
+    """Returns the cosine of a given vector and the vector of each given reviewer: float64 [num]."""
     cosines = np.zeros(len(rows))
     for first, last in model.histories.batches(rows):
         chosen = rows[first:last]

@@ -82,7 +82,7 @@ def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category, at the first level of the category paths at which movies differ.
+    """Finds each movie's main category: the first level of the category path on which movies differ.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

@@ -1,12 +1,12 @@
 """Finds candidates for very many reviewers at once, with a few large array operations.
 
-One matrix product computes the inner products of the vectors of many reviewers and the vectors of the movies
-in the vector index. For each reviewer, the vector index is asked for more and more movies, until k unseen
-movies are found whose scores are at least as high as the inner product of the reviewer's vector and the
-vector of any movie that was not found. A movie that the vector index did not find becomes a candidate only if
-the movie is similar to movies in the reviewer's history, and if this similarity can lift the movie's score to
-the score of the k-th best movie found. The term for the chance of a like cannot lift any score, because the
-term is a weighted logarithm of a chance and never above 0 (threshold algorithm of Fagin, Lotem & Naor 2003).
+One matrix product computes the inner products of many reviewers' vectors and all vectors in the vector index.
+For each reviewer, the vector index is asked for more and more movies. The search ends when k unseen movies
+were found, whose scores no movie that was not found can exceed by its inner product. A movie that the vector
+index did not find may become a candidate because it is similar to movies in the reviewer's history. The
+similarity must be able to lift the movie's score to the score of the k-th best movie found. The term for the
+chance of a like cannot lift any score, because the term is a weighted logarithm of a chance and never above 0
+(threshold algorithm of Fagin, Lotem & Naor 2003).
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class _Choice(NamedTuple):
     """float32 [num_reviewers, width], scores without ratings; minus infinity for seen movies and padding."""
 
     def rows(self, places: Rows, columns: Rows) -> Rows:
-        """Returns the rows of some candidates of some reviewers, int64 [len(places), num_columns].
+        """Returns the movie row of each chosen candidate, int64 [len(places), num_columns].
 
         Args:
             places: the positions of the reviewers, int64 [num].
@@ -126,7 +126,7 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
 def _scored(
     model: Model, reviewers: Reviewers, choice: _Choice, places: Rows, columns: Rows, k: int
 ) -> TopLists:
-    """Computes full scores of some candidates of each reviewer, and returns the k best candidates."""
+    """Computes the full scores of chosen candidates of each reviewer, and returns the k best candidates."""
     rows = choice.rows(places, columns)
     relevance = choice.relevance[places[:, None], columns]
     scores, chances = relevance, None

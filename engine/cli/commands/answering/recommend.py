@@ -106,7 +106,7 @@ SHOWING = (columns_of("Recommendation"), CARD, *FORMAT, VERBOSE)
 
 
 class Showing(NamedTuple):
-    """Says how a top list is printed, as the options of `SHOWING` say."""
+    """Holds the values of the options `SHOWING`, which decide how a top list is printed."""
 
     columns: Columns | None
     cards: bool
