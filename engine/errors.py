@@ -123,7 +123,7 @@ class IndexQualityError(EngineError):
 
 
 class NotPublishedError(EngineError):
-    """A new build does not meet the condition under which it would have replaced the live build.
+    """A new build does not meet the condition under which it may replace the live build.
 
     Attributes:
         build: the directory of the new build, which stays beside the live build.

@@ -193,11 +193,11 @@ class Engine(IndexHolder):
         return [one for one, row in zip(ids, rows, strict=True) if row >= 0]
 
     def reviewer_ids(self, rows: Iterable[int]) -> list[str]:
-        """Returns the reviewer ids of some rows; a row is the position of an id among all ids, from 0."""
+        """Returns the reviewer ids at given rows; a row is the position of an id among all ids, from 0."""
         return self._index.reviewers.ids(rows)
 
     def movie_ids(self, rows: Iterable[int]) -> list[str]:
-        """Returns the movie ids at the given rows; a row is the position of an id among all ids, from 0."""
+        """Returns the movie ids at given rows; a row is the position of an id among all ids, from 0."""
         return self._index.movies.ids(rows)
 
     def reviewer_rows(self, reviewer_ids: Sequence[str]) -> Rows:

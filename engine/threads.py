@@ -1,7 +1,7 @@
 """Limits the threads of NumPy's matrix products while a question is answered.
 
-The matrix products of one answer are small. More threads would not speed such products up, but threads that
-wait for each other in a busy process or on a busy machine take many times the processor time.
+The matrix products of one answer are small. More threads would not make small products faster. On a busy
+machine, threads that wait for each other take many times the processor time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class _Limit:
-    """Limits matrix products of the process to one thread from the first answer to the last answer.
+    """Limits matrix products of the process to one thread as long as any answer is being computed.
 
-    While another thread of the program holds a limit of threadpoolctl, nothing changes.
+    If another thread of the program has limited the threads with threadpoolctl, nothing changes.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class _Limit:
         self._limited: Any = None
 
     def begin(self) -> None:
-        """Sets the limit if no other answer has set it."""
+        """Counts an answer that begins, and sets the limit if it is not set yet."""
         with self._lock:
             if self._num_answers == 0:
                 self._limited = _controller().limit(limits=1)
@@ -36,7 +36,7 @@ class _Limit:
             self._num_answers += 1
 
     def end(self) -> None:
-        """Restores the former number of threads if no other answer is under way."""
+        """Counts an answer that has ended, and removes the limit after the last answer."""
         with self._lock:
             self._num_answers -= 1
             if self._num_answers == 0:
@@ -51,8 +51,8 @@ _limit = _Limit()
 def one_thread() -> Iterator[None]:
     """Runs NumPy's matrix products in one thread within a `with` statement or a decorated function.
 
-    The limit holds for the whole process. Several threads of a program may answer at once; the former number
-    of threads is restored when the last of several answers is complete.
+    The limit holds for the whole process. Several threads of a program may answer at once. The former number
+    of threads is restored when no answer is being computed any more.
     """
     _limit.begin()
     try:
@@ -63,14 +63,14 @@ def one_thread() -> Iterator[None]:
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Finds the libraries of matrix products that the process has loaded."""
+    """Finds the linear algebra libraries (BLAS) that the process has loaded."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
 
 
 def _let_other_threads_restore() -> None:
-    """Lets any thread change the limit, since the answer that ends last may be that of another thread."""
+    """Lets any thread remove the limit, because the last answer may end in another thread than the first."""
     from threadpoolctl import OpenBLASController
 
     OpenBLASController.clear_controlling_thread()

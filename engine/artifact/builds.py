@@ -1,7 +1,8 @@
 """Lists the builds that an index directory keeps, makes another build live, and removes surplus builds.
 
-Every manifest names the build that was live before, so the builds form a chain. A rollback goes one step back
-along the chain. A build beside the chain was rolled back, or was never published.
+Every manifest names the build that was live before, so the builds form a chain. A rollback makes the next
+older build of the chain live. A build that is not in the chain of the live build was rolled back, or was
+never published.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def live_build(directory: Path) -> str:
 
 
 def kept_builds(directory: Path) -> list[KeptBuild]:
-    """Lists the builds of an index: the live build, the builds before it, then the others, newest first.
+    """Lists the builds of an index: the live build, then its predecessors, and then all other builds.
 
     Raises:
         ArtifactNotFoundError: the directory holds no index.
@@ -84,8 +85,9 @@ def kept_builds(directory: Path) -> list[KeptBuild]:
 def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, str]:
     """Makes another kept build of an index live, by default the build before the live build.
 
-    The change is atomic. A build or update of the index may go on meanwhile. An update that began from
-    another build is then refused, and a build replaces the live build as usual.
+    The change is atomic. A rollback is possible while the index is built again or updated. After the
+    rollback, an update that began from another build is refused, and a build replaces the live build as
+    usual.
 
     Args:
         directory: the directory of the index.
@@ -121,7 +123,7 @@ def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, 
 
 @contextmanager
 def changing_live(directory: Path) -> Iterator[None]:
-    """Holds the lock under which the live build of an index changes, and waits for the lock if it is held.
+    """Waits for the lock that is needed to change the live build, and holds the lock in the `with` statement.
 
     Raises:
         ArtifactError: another command holds the lock for too long, or the directory cannot be written to.
@@ -165,7 +167,7 @@ def number_to_keep(directory: Path) -> int:
 
 
 def remove_surplus(directory: Path, keep: int, spare: Collection[str] = ()) -> None:
-    """Removes all builds but the first `keep` of `kept_builds` and those in `spare`.
+    """Removes all builds except the first `keep` builds of `kept_builds` and the builds in `spare`.
 
     A program that has a removed build open continues to read the build. The caller holds the lock of
     `changing_live`.
@@ -184,7 +186,7 @@ def _names(directory: Path) -> list[str]:
 
 
 def _time_in(name: str) -> str:
-    """Returns the time in the name of a build, as a text that sorts by time."""
+    """Returns the time in the name of a build, as text; a later time is a greater text."""
     return name.split("-")[1]
 
 
@@ -209,7 +211,7 @@ def _manifest(build: Path) -> dict[str, Any]:
 
 
 def _name_before(builds: Sequence[KeptBuild], live: str) -> str | None:
-    """Returns the name of the build before the live build, also if the live build is damaged or gone."""
+    """Returns the name of the build before the live build, even if the live build is damaged or missing."""
     for build in builds:
         if build.is_live:
             return build.before
@@ -219,7 +221,7 @@ def _name_before(builds: Sequence[KeptBuild], live: str) -> str | None:
 
 
 def _in_order(builds: dict[str, KeptBuild], live: str) -> list[str]:
-    """Returns the names of builds along the chain from the live build, then all other names."""
+    """Returns the names of the live build and its predecessors, newest first, and then all other names."""
     chain: list[str] = []
     name: str | None = live
     while name in builds and name not in chain:

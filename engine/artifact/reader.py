@@ -218,7 +218,7 @@ class Artifact:
 
 
 def is_build(directory: Path) -> bool:
-    """Tells whether a directory is one build of an index, and not an index with a strange name."""
+    """Tells whether a directory is one build of an index, and not a whole index."""
     is_named = bool(layout.BUILD_NAME.fullmatch(directory.name))
     return is_named and directory.is_dir() and not (directory / layout.CURRENT).exists()
 
@@ -253,7 +253,7 @@ def _hold(directory: Path, build: str, name: str, inside: int) -> HeldFile:
 def _read_manifest(
     directory: Path, build: str, inside: int, digest: str | None
 ) -> tuple[dict[str, Any], str]:
-    """Reads the manifest of a build; returns the manifest and its digest, which must be `digest` if given."""
+    """Reads the manifest of a build; returns the manifest and its digest, and checks a given `digest`."""
     file = _hold(directory, build, layout.MANIFEST, inside)
     if file.size > LARGEST:
         raise _corrupt(directory, layout.MANIFEST, f"has {file.size:,} bytes, more than a manifest can have")

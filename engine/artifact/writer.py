@@ -177,7 +177,7 @@ class ArtifactWriter:
         self.sections[name] = _plain(values)
 
     def refuse(self, reason: str) -> None:
-        """Makes the build stay beside the live build when the block is left; `reason` says why."""
+        """Keeps the finished build on disk without making it live; the manifest holds the `reason`."""
         self._refused = reason
 
     def _publish(self) -> None:

@@ -107,7 +107,7 @@ def _length(widths: Sequence[int]) -> int:
 
 
 def _parts(widths: Sequence[int], total: int) -> list[list[int]]:
-    """Divides the columns of a table among as many tables as are needed; the first column begins each."""
+    """Divides the columns of a wide table among several tables, which all begin with the first column."""
     parts: list[list[int]] = [[0] if widths else []]
     for column in range(1, len(widths)):
         if _length([widths[one] for one in (*parts[-1], column)]) > total and len(parts[-1]) > 1:

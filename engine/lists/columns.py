@@ -112,7 +112,7 @@ class ColumnMaker:
         return self.columns_of(lists)
 
     def columns_of(self, lists: Sequence[TopList]) -> ListColumns:
-        """Returns lists that were made one by one as columns."""
+        """Converts top lists to columns."""
         items = [(place, item) for place, found in enumerate(lists) for item in found]
         rated = self._model.rating is not None
         return ListColumns(

@@ -130,8 +130,8 @@ def strongest_contributions(
 ) -> Contributions:
     """Finds, for each movie, the `num_strongest` reviews of a history that add most to the movie's score.
 
-    All contributions are estimated first. Exact contributions then replace the highest estimates,
-    so every amount that is returned is exact.
+    The contributions of all reviews are estimated first. The contributions with the highest estimates are
+    then computed exactly, and only exact contributions are returned.
     """
     num_reviews = len(reviewer.history.movie_rows)
     shape = len(movie_rows), min(num_strongest, num_reviews)
@@ -150,7 +150,7 @@ def strongest_contributions(
 def _contributions(
     model: Model, reviewer: Reviewer, movie_rows: Rows, num_checked: int
 ) -> tuple[Rows, Doubles]:
-    """Computes, for each movie, what the reviews with the highest estimates add to the movie's score.
+    """Computes, for each movie, how much the reviews with the highest estimates add to the movie's score.
 
     Returns:
         The positions of the reviews in the history, int64 [num_movies, num_checked], and what each review
@@ -218,7 +218,7 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
 
 
 class _WithoutEach(NamedTuple):
-    """Holds the parts of predicted ratings that change when one review of a history is left out."""
+    """Holds how the parts of predicted ratings change when one review of a history is left out."""
 
     moved: Doubles
     """The change of the reviewer's vector, float64 [num_reviews, dim]."""
@@ -228,9 +228,9 @@ class _WithoutEach(NamedTuple):
     """The stars above expectation without each review, float64 [num_movies, num_reviews]."""
 
     def estimates(self, model: Model, head: RatingHead, taste: Tastes, movie_rows: Rows) -> Doubles:
-        """Estimates what each review adds to the log chance of a like, float64 [num_movies, num_reviews].
+        """Estimates how much each review adds to the log chance of a like: float64 [num_movies, num_reviews].
 
-        The estimate is the first term of a Taylor series around the whole history.
+        The estimate is the linear term of a Taylor series around the reviewer's vector of the whole history.
         """
         location, log_scale = head.locate(taste, movie_rows, model.blend.interaction_weight)
         location = location + np.float32(model.blend.rating_neighbour_weight) * self.stars.astype(np.float32)
@@ -249,7 +249,7 @@ class _WithoutEach(NamedTuple):
         return estimates
 
     def like_contributions(self, model: Model, taste: Tastes, movie_rows: Rows, places: Rows) -> Doubles:
-        """Returns what the reviews at some positions add to the log chance of a like.
+        """Computes how much the reviews at the positions `places` add to the log chance of a like.
 
         Args:
             model: the model that predicts ratings.
@@ -271,7 +271,7 @@ class _WithoutEach(NamedTuple):
 
 
 def _without_each_review(model: Model, head: RatingHead, history: History, movie_rows: Rows) -> _WithoutEach:
-    """Leaves out each review of a history in turn, in the parts of predicted ratings that change."""
+    """Computes how the parts of predicted ratings change when each review is left out in turn."""
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]
     terms = rows[:, : head.dim] + above[:, None] * rows[:, head.dim :]  # [num_reviews, dim]

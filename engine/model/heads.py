@@ -179,7 +179,7 @@ class RatingHead:
     def slopes(
         self, taste: Tastes, movie_rows: NDArray[np.integer], interaction_weight: float
     ) -> tuple[Floats, Floats]:
-        """Computes how the results of `locate` change with the vector of a single reviewer, for some movies.
+        """Computes the derivatives of the results of `locate` by the vector of a single reviewer.
 
         Returns:
             The derivatives of the location and of the log scale by the reviewer's vector, float32

@@ -20,7 +20,7 @@ class BusyError(Exception):
 
 
 class _Waiting(NamedTuple):
-    """Holds a question that waits or runs, and the future that the event loop awaits."""
+    """Holds a question that waits or runs, and the future that will receive the answer."""
 
     question: Callable[[], Any]
     future: asyncio.Future[Any]
@@ -76,7 +76,7 @@ class EngineThread:
             timer.cancel()
 
     def _run(self) -> None:
-        """Answers questions until `close`; nobody waits any more for a question whose future is done."""
+        """Answers questions until `close` is called; skips questions whose future is done already."""
         delivered = 0.0
         while (waiting := self._queue.get()) is not None:
             found, error = None, None
@@ -96,7 +96,7 @@ class EngineThread:
                     return
 
     def _deliver(self) -> None:
-        """Passes answers to those who wait; runs in the event loop, which alone counts."""
+        """Passes answers to the waiting futures; runs in the event loop, which alone counts questions."""
         while self._answered:
             waiting, found, error = self._answered.popleft()
             self._num_waiting -= 1

@@ -1,4 +1,4 @@
-"""Answers questions without FastAPI's own work for each request, which takes as long as similar movies do."""
+"""Answers requests without FastAPI's own work, which takes as long as finding similar movies."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class LeanRoute(APIRoute):
-    """A route whose function takes the request, the ids of its path, and at most one model named `asked`.
+    """A route that calls a function with the request, the ids in the path, and at most one model, `asked`.
 
-    A lean route makes the model from the query or from the body, and calls the function. FastAPI only
-    describes the route in the OpenAPI document; it would solve dependencies and copy values for each request.
+    A lean route makes the model from the query or from the body of the request. FastAPI describes the route
+    in the OpenAPI document, but does not handle its requests, because FastAPI would solve dependencies and
+    copy values for each request.
     """
 
     @cached_property
@@ -59,9 +60,10 @@ class LeanRoute(APIRoute):
 
 
 class LeanRouter:
-    """An ASGI application that passes a request for a lean route to the route, and other requests to FastAPI.
+    """An ASGI application that answers requests for lean routes, and passes all other requests to FastAPI.
 
-    FastAPI compares a path with the pattern of each route in turn, and enters several contexts for a request.
+    FastAPI would take longer to find the route, because it compares a path with the pattern of each route in
+    turn.
 
     Args:
         app: the application that answers all other requests.
@@ -88,7 +90,7 @@ class LeanRouter:
         await self._app(scope, receive, send)
 
     def _find(self, method: str, path: str) -> tuple[LeanRoute, dict[str, str]] | None:
-        """Returns the lean route of a path, and the parameters that the path has."""
+        """Returns the lean route that a path belongs to, and the parameters in the path."""
         parameters = {}
         if path.startswith("/indexes/"):
             parameters["index_name"], slash, path = path.removeprefix("/indexes/").partition("/")
@@ -103,13 +105,13 @@ class LeanRouter:
 
 
 def _begin(route: LeanRoute) -> tuple[str, str, LeanRoute]:
-    """Splits a path, such as /movies/{movie_id:path}, into its begin and the name of its parameter."""
+    """Splits the path of a route, such as /movies/{movie_id:path}, into /movies/ and movie_id."""
     begin, _, parameter = route.path.partition("{")
     return begin, parameter.partition(":")[0], route
 
 
 def _checked(name: str, given: str) -> str:
-    """Returns an id of a path.
+    """Checks the length of an id in the path of a request, and returns the id.
 
     Raises:
         ProblemError: the id is empty or too long.
@@ -120,7 +122,7 @@ def _checked(name: str, given: str) -> str:
 
 
 def _query(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]]:
-    """Reads the values of a query; only a field that takes a list may be given several times."""
+    """Reads the query of a request; collects the values of each field in `lists` in a list."""
     text = request.scope["query_string"]
     if not text:
         return {}

@@ -27,7 +27,7 @@ BUILT = Gauge(
 
 @cache
 def _counters(question: str, status: int) -> tuple[Counter, Histogram]:
-    """Returns the metrics of a question; looking them up by labels takes longer than counting."""
+    """Returns the metrics of a kind of question; keeps them, because looking up metrics by label is slow."""
     return REQUESTS.labels(question, status), SECONDS.labels(question)
 
 

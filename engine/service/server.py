@@ -48,7 +48,7 @@ def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
 
 
 def _listen(settings: ServiceSettings) -> None:
-    """Answers in this process, or in several worker processes that uvicorn watches and replaces."""
+    """Answers requests in this process, or in several worker processes that uvicorn watches and replaces."""
     import uvicorn
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
@@ -85,7 +85,7 @@ def _listen(settings: ServiceSettings) -> None:
 
 
 def worker_app() -> FastAPI:
-    """Builds the service of a worker process; ends the process with one sentence if that is not possible."""
+    """Builds the service in a worker process; after an error, prints one sentence and ends the process."""
     from uvicorn.config import STARTUP_FAILURE
 
     from engine.service.app import make_app
@@ -100,15 +100,15 @@ def worker_app() -> FastAPI:
 
 
 class BalancedSocket(socket.socket):
-    """A socket at which each worker process listens with a socket of its own, at the same address.
+    """A socket that gets a copy at the same address in each worker process.
 
-    The system spreads new connections evenly over the sockets of one address. At a socket for all worker
-    processes, the process that is awake would take most of the connections.
+    The system spreads new connections evenly over the sockets of one address. If all worker processes shared
+    one socket, the process that is awake would take most connections.
     """
 
     @classmethod
     def bound(cls, host: str, port: int) -> BalancedSocket:
-        """Makes a socket at an address, which other sockets of this class may use too."""
+        """Makes a socket at an address, at which other sockets of this class may listen too."""
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         made = cls(family, kind, protocol)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -117,7 +117,7 @@ class BalancedSocket(socket.socket):
         return made
 
     def __reduce_ex__(self, _protocol: SupportsIndex) -> tuple[Any, ...]:
-        """Makes another socket at the same address when the socket is sent to a worker process."""
+        """Makes sure that a worker process that receives the socket makes its own socket at the address."""
         host, port = self.getsockname()[:2]
         return BalancedSocket.bound, (host, port)
 

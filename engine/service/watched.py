@@ -115,7 +115,7 @@ def _limited(given: Headers, receive: Receive) -> Receive:
 class RequestLog:
     """Writes a line of JSON to a stream for each request, without its query and headers.
 
-    A line is written within `_LOG_SECONDS`, together with the lines of the requests that ended meanwhile.
+    Lines are written in groups, so that each line is written within `_LOG_SECONDS`.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -123,13 +123,13 @@ class RequestLog:
         self._lines: list[bytes] = []
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """Adds the line of one request; runs in the event loop."""
+        """Adds the line of one request, which is written later; runs in the event loop."""
         if not self._lines:
             asyncio.get_running_loop().call_later(_LOG_SECONDS, self.write)
         self._lines.append(orjson.dumps(line, default=repr, option=_LOG_OPTIONS))
 
     def write(self) -> None:
-        """Writes the lines that were added since the last call."""
+        """Writes the lines that were added since the last call of `write`."""
         lines, self._lines = self._lines, []
         if lines:
             with suppress(OSError, ValueError):  # Nobody reads the log any more.

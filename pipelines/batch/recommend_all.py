@@ -54,7 +54,7 @@ def recommend_all(
     """Writes a list of the k best movies for each reviewer, or for each of the given reviewers, to files.
 
     If a run is killed, calling the function again with the same arguments resumes the run. If the index was
-    built again in the meantime, the run starts afresh. The files have the columns reviewer_id, rank,
+    built again in the meantime, all lists are made anew. The files have the columns reviewer_id, rank,
     movie_id, title, score, relevance, predicted_rating and like_probability. The lists are in the order of
     the reviewers. Each list equals the list that `Engine.recommend` returns. A top list holds fewer than k
     movies only if fewer than k movies match the options.
@@ -130,7 +130,7 @@ def recommend_all(
 
 
 def _check_output(output: Path, format: str | None, overwrite: bool) -> tuple[Path, str]:
-    """Checks the output path, and that its ending and the file format agree; returns the path and the format.
+    """Checks that the output path can be used with the file format; returns the path and the format.
 
     Raises:
         ConfigError: the path has an ending of no format, or is a file that must not be overwritten.
@@ -179,7 +179,8 @@ def _ids_of(reviewers: Path | Sequence[str]) -> list[str]:
 def _rows_of(engine: Engine, named: Sequence[str], fallback: str) -> Sequence[int | str]:
     """Returns the row of each named reviewer.
 
-    With the fallback "popular", the id of a reviewer whom the index does not hold stands for the row.
+    With the fallback "popular", the result holds the id instead of the row of a reviewer whom the index does
+    not hold.
     """
     if fallback == "error":
         rows: list[int] = engine.reviewer_rows(named).tolist()

@@ -49,8 +49,8 @@ class Shards:
 
     The directory of the shards is created if it does not exist, and is locked. The argument `work` describes
     a run as JSON values: the build of the index, the settings and the reviewers. A run can be resumed only by
-    a run with an equal `work`. If only the build differs, the lists begin afresh. If other things differ, the
-    lists begin afresh only if `overwrite` is true.
+    a run with an equal `work`. If only the build of the index differs, all lists are made anew. If other
+    entries of `work` differ, all lists are made anew only if `overwrite` is true.
 
     Raises:
         ConfigError: the directory holds lists of another run, or other files.
@@ -183,7 +183,7 @@ class Shards:
         progress.unlink()
 
     def _continues(self, noted: Mapping[str, Any]) -> bool:
-        """Takes over the complete shards of an earlier run; returns False if the run was of another index.
+        """Takes over the complete shards of an earlier run; returns False if the run used another build.
 
         Raises:
             ConfigError: the earlier run had other settings or reviewers.

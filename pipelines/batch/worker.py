@@ -66,7 +66,7 @@ class Worker:
     def write(self, path: Path, reviewer_rows: Sequence[int | str]) -> int:
         """Writes the recommendation lists of the given reviewers to a file; returns the number of lines.
 
-        For a reviewer whom the index does not hold, the id stands for the row.
+        A reviewer whom the index does not hold is given by id, and all other reviewers are given by row.
         """
         parts, lengths = [], []
         for begin in range(0, len(reviewer_rows), _BATCH):
@@ -84,7 +84,7 @@ class Worker:
         return len(columns.places)
 
     def _lists(self, reviewers: Sequence[int | str]) -> ListColumns:
-        """Makes the lists of some reviewers, and the popular list for those whom the index does not hold."""
+        """Makes the reviewers' lists; reviewers whom the index does not hold get the popular movies."""
         known = [place for place, one in enumerate(reviewers) if isinstance(one, int)]
         rows = np.array([reviewers[place] for place in known], dtype=np.int64)
         columns = self._engine.list_columns(rows, self._k, **self._options)

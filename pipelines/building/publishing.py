@@ -33,7 +33,7 @@ _GRAMMAR = 'write comparisons such as "ndcg@10 >= 0.97 * live" or "reviews > 100
 
 
 class Comparison(NamedTuple):
-    """Compares a figure of a new build with a number, or with a multiple of the live build's figure."""
+    """Compares a metric of a new build with a number, or with a multiple of the metric of the live build."""
 
     figure: str
     sign: str
@@ -41,9 +41,9 @@ class Comparison(NamedTuple):
     of_live: bool
 
     def fault(self, new: Mapping[str, float], live: Mapping[str, float] | None) -> str | None:
-        """Returns what is wrong with the figures of a new build, as a part of a sentence; None if nothing is.
+        """Describes, as a part of a sentence, why a new build fails the comparison; None if it does not fail.
 
-        `live` holds the figures of the live build, or None if there is no live build to compare with.
+        `live` holds the metrics of the live build, or is None if there is no live build.
         """
         if self.of_live and live is None:
             return None
@@ -92,7 +92,7 @@ def read_condition(text: str, config: Config, output: Path) -> list[Comparison]:
 
 
 def figures_of_live(directory: Path) -> dict[str, float] | None:
-    """Returns the figures of the live build that conditions may name; None if there is no live build.
+    """Returns those metrics of the live build that a condition may name; None if there is no live build.
 
     Raises:
         ArtifactError: the live build cannot be opened.
@@ -104,7 +104,7 @@ def figures_of_live(directory: Path) -> dict[str, float] | None:
 
 
 def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the figures in a manifest, or in the sections of a new build, that conditions may name."""
+    """Returns those metrics in a manifest, or in a part of a manifest, that a condition may name."""
     quality = manifest.get(layout.METRICS_SECTION, {}).get("ncf", {})
     counts = manifest.get(layout.COUNTS_SECTION, {})
     known = {name: quality.get(name) for name in QUALITY} | {name: counts.get(name) for name in COUNTS}
@@ -112,10 +112,11 @@ def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
 
 
 def judge(comparisons: list[Comparison], writer: ArtifactWriter) -> NotPublishedError | None:
-    """Refuses to publish a build whose figures do not meet a condition; returns the error to raise then.
+    """Refuses to publish a build whose metrics do not meet a condition; returns the error to raise.
 
-    The sections of the build must be written. The refused build stays on disk beside the live build. If
-    there is no live build that could stay, the new build is published whatever its figures are.
+    The caller must have written the sections of the build's manifest. The refused build stays on disk beside
+    the live build. If there is no live build yet, the new build is published even if its metrics do not meet
+    the condition.
     """
     live = figures_of_live(writer.directory)
     faults = [fault for one in comparisons if (fault := one.fault(figures_in(writer.sections), live))]

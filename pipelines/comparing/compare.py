@@ -79,7 +79,7 @@ def _build_before(directory: Path) -> Path:
 
 
 def _facts(engine: Engine) -> dict[str, Any]:
-    """Returns which build an engine answers from, when it was made, and with which version."""
+    """Returns the name, the time and the version of the build from which an engine answers."""
     manifest = engine.info()
     updates = manifest.get(layout.UPDATES_SECTION) or {}
     return {
@@ -106,7 +106,7 @@ def _quality(engine: Engine) -> dict[str, float]:
 
 
 def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Returns each figure of two indexes with the change, and the change as a share of the old figure."""
+    """Returns, for each figure, the old and the new value, their difference and the relative difference."""
     found = {}
     for name in dict.fromkeys((*old, *new)):
         one, other = old.get(name), new.get(name)
@@ -117,7 +117,7 @@ def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[st
 
 
 def _known(num_old: int, num_new: int, num_both: int) -> dict[str, int]:
-    """Returns how many ids both indexes hold, and how many only one of them holds."""
+    """Returns how many ids are in both indexes, and how many are only in the new or only in the old index."""
     return {"both": num_both, "added": num_new - num_both, "removed": num_old - num_both}
 
 

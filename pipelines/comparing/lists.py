@@ -1,4 +1,4 @@
-"""Compares lists and popularity of movies between two indexes, which may hold other reviewers and movies."""
+"""Compares two indexes, which may hold different reviewers and movies, by top lists and by popularity."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Pairs(NamedTuple):
 
 
 def pairs_of_rows(old: IdTable, new: IdTable) -> Pairs:
-    """Finds the ids that two tables have in common; both tables are sorted, so one pass is enough."""
+    """Finds the ids that two sorted tables have in common, in one pass over both tables."""
     rows: list[tuple[int, int]] = []
     place, num_new = 0, len(new)
     other = new.id(0) if num_new else ""
@@ -52,7 +52,7 @@ def compare_lists(
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Compares the top lists of a random sample of the reviewers whom both indexes hold.
 
-    Returns how far the lists agree, and which movies are in more lists and in fewer lists than before. The
+    Returns how much the lists overlap, and which movies are in more lists or in fewer lists than before. The
     overlap of two lists is the number of movies in both lists, divided by the length of the longer list.
     """
     sample = np.arange(len(reviewers.old))
@@ -85,9 +85,9 @@ def compare_lists(
 
 
 def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, list[dict[str, Any]]]:
-    """Finds the movies that have risen or fallen in rank, in the order of how much of all popularity moved.
+    """Finds the movies that have risen or fallen in popularity rank, largest change of popularity first.
 
-    A movie that only one of the indexes holds has the share 0 in the other index, and the last rank there.
+    A movie that one of the indexes does not hold has no popularity and the last rank in that index.
     """
     numbers = _common_numbers(old, new, movies)
     size = old.num_movies + new.num_movies
@@ -115,9 +115,9 @@ def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, lis
 
 
 def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows]:
-    """Numbers the movies of two indexes: first those of the new index by row, then the rest of the old one.
+    """Numbers the movies of two indexes, so that a movie in both indexes has one number.
 
-    Returns the number of each movie of the old index, and of each movie of the new index.
+    Returns two arrays: the numbers of the old index's movies, and the numbers of the new index's movies.
     """
     of_old = new.num_movies + np.arange(old.num_movies)
     of_old[movies.old] = movies.new
@@ -125,7 +125,7 @@ def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows
 
 
 def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[str, Any]]:
-    """Returns a function from the common number of a movie to its id and title."""
+    """Returns a function that converts a number of `_common_numbers` to the id and title of the movie."""
 
     def name(number: int) -> dict[str, Any]:
         engine, row = (new, number) if number < new.num_movies else (old, number - new.num_movies)
@@ -135,7 +135,7 @@ def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[s
 
 
 def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.int64]:
-    """Returns each reviewer's list as common numbers of movies, int64 [num_reviewers, k]; -1 for no movie."""
+    """Returns each reviewer's list as `numbers` of movies: int64 [num_reviewers, k]; -1 for no movie."""
     lists = np.full((len(reviewer_rows), _K), -1, dtype=np.int64)
     if len(reviewer_rows):
         columns = engine.list_columns(reviewer_rows, _K)
@@ -146,7 +146,7 @@ def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.
 def _movers(
     gains: Doubles, describe: Callable[[int], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Describes the movies with the largest gains and with the largest losses, at most `_MOVERS` each."""
+    """Describes up to `_MOVERS` movies with the largest gains, and as many with the largest losses."""
     order = np.argsort(-gains, kind="stable")
     risen = [int(number) for number in order[:_MOVERS] if gains[number] > 0]
     fallen = [int(number) for number in order[::-1][:_MOVERS] if gains[number] < 0]

@@ -29,7 +29,7 @@ _SIMILAR = {"links": "movies that metadata links", "held_out": "held-out reviews
 
 
 def evaluation_page(evaluation: Evaluation, files: Sequence[Path] = ()) -> str:
-    """Returns a web page, as HTML, that shows the figures of an evaluation on some files."""
+    """Returns a web page, as HTML, that shows the figures of an evaluation and the names of its files."""
     found = evaluation.to_dict()
     sections = [
         Section("What was measured", _setting(found)),

@@ -186,9 +186,9 @@ def _map(movies: MovieMap) -> list[str]:
 
 
 def _groups(movies: MovieMap) -> tuple[str, list[str]]:
-    """Returns what tells the movies of a map apart, and the group of each movie.
+    """Groups the movies of a map by colour; returns what the groups stand for, and each movie's group.
 
-    Categories tell movies apart if there are several; otherwise decades do, or numbers of reviews.
+    The groups are categories if there are several; otherwise the groups are decades or numbers of reviews.
     """
     if len(set(movies.categories) - {NO_CATEGORY, OTHER}) > 1:
         return "category", movies.categories
@@ -204,7 +204,7 @@ def _known(movies: MovieMap) -> Iterator[tuple[str | None, int]]:
 
 
 def _meaning(name: str, groups: Sequence[str], movies: MovieMap) -> str:
-    """Returns a line of the legend: the name of a group, its size, and its movie with the most reviews."""
+    """Returns a line of the map's legend: the name and size of a group, and its most reviewed movie."""
     members = [known for known, group in zip(_known(movies), groups, strict=True) if group == name]
     titled = [(count, title) for title, count in members if title]
     example = f", such as {max(titled)[1][:_LONGEST_EXAMPLE]}" if titled else ""

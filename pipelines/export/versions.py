@@ -29,7 +29,7 @@ def settings_of(artifact: Artifact) -> Config:
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
     """Copies every manifest section of the previous version; the caller may replace sections afterwards.
 
-    The new version is then published only if the previous version is still live at the end.
+    When the new version is complete, it is published only if the previous version is still live.
     """
     writer.based_on = artifact.build_directory.name
     for name, section in artifact.manifest.items():

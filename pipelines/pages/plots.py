@@ -47,7 +47,7 @@ _APART = 6.0
 def bars(
     names: Sequence[str], values: Sequence[float], *, name: str, xlabel: str = "", ylabel: str = ""
 ) -> str:
-    """Draws a bar for each value, and below the bar its name, if there is room for the names.
+    """Draws a bar for each value, with the bar's name below if there is room for the names.
 
     The argument `name` is the name of the plot in lower case; each plot on a page must have a different name.
     """
@@ -152,9 +152,9 @@ def scatter(points: NDArray[np.floating], colors: Sequence[str], names: Sequence
 
 
 def keep_labels_apart(figure: Figure, axes: Axes) -> None:
-    """Cuts long labels below a plot, and leaves out labels until no two touch, such as every second one.
+    """Cuts long labels below a plot, and leaves out labels, such as every second one, until none overlap.
 
-    Measures with a font at least as wide as the fonts of browsers.
+    The labels are measured in a font that is at least as wide as the fonts of browsers.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.ticker import FixedLocator

@@ -1,1 +1,1 @@
-"""Shows an index to people, as web pages that work without JavaScript."""
+"""Shows an index to people as web pages, which also work without JavaScript."""

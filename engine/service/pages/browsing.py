@@ -1,4 +1,4 @@
-"""Serves the pages for a first look: titles, movies, the map of movies, and the index itself."""
+"""Serves the web pages for a first look: titles, movies, the map of movies, and the index itself."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _matches(engine: Engine, title: str) -> tuple[Sequence[Any], str | None]:
 
 @router.get("/movie/{movie_id:path}")
 async def movie(request: Request, movie_id: str) -> Response:
-    """Shows a movie: its card, who rates it how, similar movies, and reviewers whom it suits."""
+    """Shows a movie: its card, its ratings, similar movies, and reviewers whom the movie suits."""
 
     def question(engine: Engine) -> Values:
         found = engine.movie(movie_id)

@@ -1,4 +1,4 @@
-"""Serves the pages with lists: those of one reviewer, of someone new, and of several reviewers."""
+"""Serves the web pages with top lists of one reviewer, of a newcomer, and of several reviewers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 
 
 def _options(request: Request) -> ListArguments:
-    """Reads the options of a list from the address of a page; takes no value that is out of range."""
+    """Reads the options of a list from the address of a page; ignores values that are out of range."""
     asked = request.query_params
     return ListArguments(
         where=asked.get("where", "")[:LONGEST_TEXT].strip() or None,
@@ -83,7 +83,7 @@ async def reviewer(request: Request, reviewer_id: str) -> Response:
 
 @router.get("/newcomer")
 async def newcomer(request: Request) -> Response:
-    """Shows the list of someone new, whose ratings stand in the address of the page."""
+    """Shows the top list of a newcomer, whose ratings are part of the address of the page."""
     asked = request.query_params
     texts = [text for text in asked.getlist("rate") if text][-_MOST_RATED:]
     options, title = _options(request), asked.get("add", "").strip()

@@ -1,4 +1,4 @@
-"""Renders the pages for people; with htmx, the same address gives only the changed part of a page."""
+"""Renders web pages; if the library htmx asks, only the changed part of a page is rendered."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Values = dict[str, Any]
 
 
 async def page(request: Request, template: str, question: Callable[[Engine], Values]) -> Response:
-    """Asks the engine for the values of a page, and returns the page, or the part that htmx asks for."""
+    """Asks the engine for the values of a page; returns the page, or the part that htmx asks for."""
     engine = index_of(request).engine
     frame = "fragment.html" if request.headers.get("HX-Request") == "true" else "frame.html"
 

@@ -114,7 +114,7 @@ class Showing(NamedTuple):
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> Showing:
-        """Removes the options of printing from the options of a command, and returns the removed options."""
+        """Takes out of a command's options those that decide how a list is printed, and returns them."""
         return cls(*(options.pop(name) for name in cls._fields))
 
 
