@@ -16,8 +16,10 @@ from engine.artifact.layout import (
     CARD_ARRAYS,
     CATALOGUE_FILE,
     COLD_MOVIES,
+    CONFIG_SECTION,
     HISTORY_TIMES,
     ID_ARRAYS,
+    JOURNAL_SECTION,
     MOVIE_COUNTS,
     POPULARITY,
     SEARCH_SECTION,
@@ -28,9 +30,14 @@ from engine.artifact.layout import (
 from engine.artifact.reader import Artifact
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants
-from engine.errors import ArtifactCorruptError, UnknownIdError
+from engine.errors import ArtifactCorruptError, ConfigError, UnknownIdError
+from engine.feedback.events import Scale
+from engine.feedback.fresh import Feedback
+from engine.feedback.hidden import HiddenMovies
+from engine.feedback.journal import Journal, Tail, of_section
 from engine.lists.maker import ListMaker
 from engine.model.scorer import Model
+from engine.model.values import Reviewer
 from engine.questions.ids import as_id
 from engine.search.candidates import CandidateSource
 from indexes.base import VectorIndex, VectorIndexError
@@ -39,6 +46,7 @@ from indexes.faiss_index import FaissIndex, set_threads
 if TYPE_CHECKING:
     from engine.catalogue.database import Catalogue
     from engine.catalogue.title_search import TitleSearch
+    from engine.config.sections import Config
     from engine.lists.columns import ColumnMaker
 
 ArrayOfName = Callable[[str], NDArray[Any]]
@@ -53,6 +61,23 @@ def open_ids(array: ArrayOfName, kind: str) -> IdTable:
 def open_cards(array: ArrayOfName) -> MovieCards:
     """Opens the cards of the movies; a card holds fields of a movie for display, such as title and year."""
     return MovieCards(*map(array, CARD_ARRAYS))
+
+
+def settings_of(artifact: Artifact) -> Config:
+    """Returns the settings with which an index was built, or the defaults if the index holds no settings.
+
+    Raises:
+        ArtifactCorruptError: the settings in the manifest are unknown or out of range.
+    """
+    from engine.config.sections import Config
+
+    try:
+        return Config.from_dict(artifact.manifest.get(CONFIG_SECTION, {}))
+    except ConfigError as error:
+        raise ArtifactCorruptError(
+            f"The settings in the manifest of {artifact.directory} cannot be used ({error}); restore the "
+            "index from a copy or build it again"
+        ) from error
 
 
 class OpenedIndex:
@@ -104,6 +129,53 @@ class OpenedIndex:
             where = f"{self.name} ({len(table):,} {kind}s)"
             raise UnknownIdError(kind, text, where, table.close_matches(text))
         return row
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """Returns the hidden movies of the build, and the fresh feedback of the journal that is followed."""
+        hidden, histories = HiddenMovies.of_build(self.artifact), self.model.histories
+        return Feedback(hidden, self.reviewers, self.movies, histories, self.history_times, self._make_scale)
+
+    def _make_scale(self) -> Scale:
+        settings, rating = settings_of(self.artifact), self.model.rating
+        return Scale(
+            levels=np.zeros(0, dtype=np.float32) if rating is None else rating.levels,
+            like_count=settings.rating.like_rating if settings.ingest.ratings == "counts" else None,
+            places=vars(settings.feedback),
+        )
+
+    def follow(self, journal: Journal) -> None:
+        """Lets all later answers know the feedback of a journal that the build has not taken in yet.
+
+        After `follow`, the method `feedback.catch_up` reads what was appended to the journal meanwhile.
+
+        Raises:
+            ArtifactError: the journal cannot be read.
+        """
+        taken_in = of_section(self.artifact.manifest.get(JOURNAL_SECTION))
+        self.feedback.follow(Tail(journal, taken_in))
+
+    def knows_reviewer(self, reviewer_id: str) -> bool:
+        """Tells whether the index or fresh feedback holds a review of a reviewer."""
+        return self.reviewers.row(reviewer_id) is not None or self.feedback.knows(reviewer_id)
+
+    def reviewer(self, reviewer_id: str) -> Reviewer:
+        """Returns everything about one reviewer that is needed to score movies, with fresh feedback.
+
+        Raises:
+            UnknownIdError: neither the index nor fresh feedback knows the reviewer.
+        """
+        reviewer_id = as_id(reviewer_id, "reviewer")
+        row, fresh = self.reviewers.row(reviewer_id), self.feedback.history(reviewer_id)
+        if row is None and fresh is not None:
+            from engine.model.newcomers import newcomer
+
+            reviewer = newcomer(self.model, fresh.history)
+        else:
+            row = self.reviewer_row(reviewer_id)
+            reviewer = self.model.reviewer(row, None if fresh is None else fresh.history)
+        hidden = self.feedback.hidden_for(reviewer_id)
+        return reviewer._replace(hidden_rows=hidden) if len(hidden) else reviewer
 
     @cached_property
     def cards(self) -> MovieCards:
@@ -196,6 +268,7 @@ class OpenedIndex:
             self.variants,
             self.movie_counts,
             self.cold_movies,
+            lambda: self.feedback.hidden_rows,
         )
 
     @cached_property
@@ -203,7 +276,7 @@ class OpenedIndex:
         """Returns the object that makes top lists of very many reviewers as columns."""
         from engine.lists.columns import ColumnMaker
 
-        return ColumnMaker(self.batch_candidates, self.lists)
+        return ColumnMaker(self.batch_candidates, self.lists, self.feedback.hidden_by_row())
 
     @property
     def _num_candidates(self) -> int:

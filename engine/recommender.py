@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
@@ -110,16 +111,25 @@ class Engine(IndexHolder):
         check_fallback(fallback)
         wanted = ListOptions(**options)
         index = self._index
-        find_row = index.reviewer_row if fallback == "error" else index.reviewers.row
-        rows = [find_row(as_id(reviewer_id, "reviewer")) for reviewer_id in reviewer_ids]
-        reviewers = [index.model.reviewer(row) for row in rows if row is not None]
+        ids = [as_id(reviewer_id, "reviewer") for reviewer_id in reviewer_ids]
+        are_known = [fallback == "error" or index.knows_reviewer(one) for one in ids]
+        reviewers = [index.reviewer(one) for one in compress(ids, are_known)]
         known = iter(index.lists.make(reviewers, k, wanted))
-        if None not in rows:
+        if all(are_known):
             return list(known)
         from engine.lists.popular import popular_list
 
         popular = popular_list(index.lists, index.popularity, k, wanted)
-        return [popular if row is None else next(known) for row in rows]
+        lists = []
+        for one, is_known in zip(ids, are_known, strict=True):
+            hidden = index.feedback.hidden_for(one)
+            if is_known:
+                lists.append(next(known))
+            elif len(hidden):
+                lists.append(popular_list(index.lists, index.popularity, k, wanted, hidden))
+            else:
+                lists.append(popular)
+        return lists
 
     @one_thread()
     def recommend_for(self, ratings: Ratings, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
@@ -175,7 +185,7 @@ class Engine(IndexHolder):
 
         check_k(k)
         index = self._index
-        members = {one: index.model.reviewer(index.reviewer_row(one)) for one in reviewer_ids}
+        members = {one: index.reviewer(one) for one in reviewer_ids}
         return group_list(index.lists, members, strategy, k, ListOptions(**options))
 
     def holds_movie(self, movie_id: str) -> bool:
@@ -306,11 +316,13 @@ class Engine(IndexHolder):
     def find_movies(self, title: str, k: int = 10) -> list[TitleMatch]:
         """Finds the movies whose titles match a piece of a title, the best match first.
 
+        Hidden movies are left out.
+
         Raises:
             ConfigError: `k` is less than 1, or the title holds no letter or digit.
         """
         check_k(k)
-        return self._index.titles.matches(title, k)
+        return self._index.titles.matches(title, k, self._index.feedback.hidden.movies)
 
     def find_movie(self, title: str) -> TitleMatch:
         """Finds the one movie that a piece of a title means.

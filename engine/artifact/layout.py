@@ -18,6 +18,9 @@ PARTIAL = ".partial-"
 BUILD_NAME = re.compile(r"build-[0-9T]+-[0-9a-f]+")
 """The names of the directories that hold a build each."""
 
+JOURNAL_FOLDER = "journal"
+"""The folder of the index directory that holds the feedback which services took."""
+
 # Files of a build that are no arrays.
 VECTOR_INDEX_FILE = "movies.faiss"
 """The vector index over the movie vectors."""
@@ -28,6 +31,8 @@ REJECTED_FILE = "rejected.parquet"
 """The rows of the review and movie files that could not be used."""
 REPORT_FILE = "report.html"
 """The page that shows what the build says of itself."""
+HIDDEN_FILE = "hidden.json"
+"""The movies that no list may hold; absent where no movie is hidden."""
 
 # Arrays, each in a file of its own.
 ARRAY_ENDING = ".npy"
@@ -193,7 +198,7 @@ def is_file_name(name: str) -> bool:
         >>> is_file_name("movie_vectors.npy"), is_file_name("../movie_vectors.npy")
         (True, False)
     """
-    others = (VECTOR_INDEX_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE)
+    others = (VECTOR_INDEX_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE, HIDDEN_FILE)
     return name in others or (name.endswith(ARRAY_ENDING) and bool(shape_of(name.removesuffix(ARRAY_ENDING))))
 
 
@@ -248,3 +253,5 @@ MOVIES_ADDED_SECTION = "movies_added"
 """What became of every line of metadata by which movies were added last."""
 REBUILT_SECTION = "index_rebuilt_from"
 """The name of the build whose vector index was built again."""
+JOURNAL_SECTION = "journal"
+"""How far the build has taken in a journal of feedback, and what became of the journal's lines."""

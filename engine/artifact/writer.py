@@ -287,7 +287,7 @@ def _check_content(directory: Path) -> None:
 
 
 def _is_trace(name: str) -> bool:
-    is_known = name in (_LOCK, LIVE_LOCK, _WORK) or name.startswith(layout.PARTIAL)
+    is_known = name in (_LOCK, LIVE_LOCK, _WORK, layout.JOURNAL_FOLDER) or name.startswith(layout.PARTIAL)
     return is_known or bool(layout.BUILD_NAME.fullmatch(name))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from engine.answers import TitleMatch
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
@@ -24,17 +26,19 @@ class TitleSearch:
         self._cards = cards
         self._variants = variants
 
-    def matches(self, text: str, k: int) -> list[TitleMatch]:
+    def matches(self, text: str, k: int, left_out: Collection[str] = ()) -> list[TitleMatch]:
         """Finds the k movies whose titles best match a piece of a title, the best match first.
 
         Case, accents, punctuation, the position of an article, and words about the edition are ignored. A
         year in brackets must equal the year in the movie's title, if that title has a year. Among equally
-        good matches, the movie with the most reviews comes first.
+        good matches, the movie with the most reviews comes first. The movies whose ids are in `left_out` are
+        left out.
 
         Raises:
             ConfigError: the text holds no letter or digit.
         """
-        return [match for _, match in self._ranked(text)[:k]]
+        found = [match for _, match in self._ranked(text) if match.movie_id not in left_out]
+        return found[:k]
 
     def resolve(self, text: str) -> TitleMatch:
         """Returns the one movie that a text means: the film whose title equals the text, or the only match.

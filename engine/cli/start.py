@@ -166,8 +166,10 @@ def _watch(reader: int) -> None:
     pipe is closed.
     """
     first, began, num_sent = 0, 0.0, 0
+    pipe = select.poll()
+    pipe.register(reader, select.POLLIN)
     while True:
-        if select.select([reader], [], [], _SECONDS_TO_TRY if first else None)[0]:
+        if pipe.poll(_SECONDS_TO_TRY * 1000 if first else None):
             byte = os.read(reader, 1)
             if not byte:
                 os.close(reader)

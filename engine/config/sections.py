@@ -252,6 +252,21 @@ class PopularityConfig(_Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeedbackConfig(_Section):
+    """Says which rating stands for feedback that a service takes: 0 is the lowest rating, 1 the highest."""
+
+    click: Share = 0.5
+    """The place of a click on the scale of ratings; a click counts only for a movie that the reviewer has not
+    reviewed. Lower `click` when people often leave the page of a movie at once."""
+    purchase: Share = 0.75
+    """The place of a purchase on the scale of ratings; a purchase can raise a review, but never lowers one.
+    Raise `purchase` when a like begins higher on the scale than three quarters of the way up."""
+    dislike: Share = 0.0
+    """The place of a dislike on the scale of ratings; a dislike replaces every earlier review. Raise
+    `dislike` when people dislike movies lightly."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class IndexConfig(_Section):
     """Says how movie vectors are searched, and what share of the best movies the search must find."""
 
@@ -290,6 +305,7 @@ class Config:
     neighbours: NeighboursConfig = field(default_factory=NeighboursConfig)
     cold: ColdConfig = field(default_factory=ColdConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
 

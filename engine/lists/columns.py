@@ -8,7 +8,7 @@ same movies as lists that are made one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.answers import TopList
 from engine.arrays import Floats, Rows, are_held, distinct
 from engine.lists.maker import ListMaker
-from engine.model.values import Reviewers
+from engine.model.values import Reviewer, Reviewers
 from engine.questions.options import ListOptions, check_k
 from engine.search.candidates import CandidateSource
 from engine.search.top_lists import TopLists, top_lists
@@ -64,14 +64,28 @@ class ListColumns(NamedTuple):
 
 
 class ColumnMaker:
-    """Makes lists for reviewers of the index as columns, from the candidates that `source` finds."""
+    """Makes lists for reviewers of the index as columns.
 
-    def __init__(self, source: CandidateSource, lists: ListMaker) -> None:
+    Args:
+        source: finds the candidates of the lists.
+        lists: makes the lists that cannot be made at once.
+        hidden: the rows of the movies that are hidden from one reviewer, by the row of the reviewer.
+    """
+
+    def __init__(
+        self, source: CandidateSource, lists: ListMaker, hidden: Mapping[int, Rows] | None = None
+    ) -> None:
         self._model = source.model
         self._lists = lists
+        self._hidden = hidden or {}
+        hidden_rows = lists.hidden_rows()
+        if len(hidden_rows):
+            source = _OpenSource(source, hidden_rows)
         self._candidates = self._of_films = source
         if lists.variants:
-            self._of_films = _FilmSource(source, lists.variants.most_reviewed(lists.movie_counts))
+            counts = lists.movie_counts.astype(np.int64)
+            counts[hidden_rows] = -1  # A film is listed as a variant that is not hidden.
+            self._of_films = _FilmSource(source, lists.variants.most_reviewed(counts))
 
     def make(self, reviewer_rows: Rows, k: int, options: ListOptions) -> ListColumns:
         """Makes the lists of the given reviewers; the options `because` and `show_variants` have no effect.
@@ -86,7 +100,8 @@ class ColumnMaker:
         source = self._candidates if options.all_variants else self._of_films
         found = top_lists(source, reviewer_rows, k)
         columns = self._columns(found)
-        short = np.flatnonzero((found.movie_rows < 0).any(axis=1))
+        is_short = (found.movie_rows < 0).any(axis=1)
+        short = np.flatnonzero(is_short | np.isin(reviewer_rows, list(self._hidden)))
         if not len(short):
             return columns
         again = self._one_by_one(reviewer_rows[short], k, options)
@@ -108,7 +123,7 @@ class ColumnMaker:
         return ListColumns(places, ranks, rows, scores, relevance, predicted, likes)
 
     def _one_by_one(self, reviewer_rows: Rows, k: int, options: ListOptions) -> ListColumns:
-        lists = self._lists.make([self._model.reviewer(int(row)) for row in reviewer_rows], k, options)
+        lists = self._lists.make([self._reviewer(int(row)) for row in reviewer_rows], k, options)
         return self.columns_of(lists)
 
     def columns_of(self, lists: Sequence[TopList]) -> ListColumns:
@@ -124,6 +139,24 @@ class ColumnMaker:
             np.array([item.predicted_rating for _, item in items], dtype=np.float32) if rated else None,
             np.array([item.like_probability for _, item in items], dtype=np.float32) if rated else None,
         )
+
+    def _reviewer(self, row: int) -> Reviewer:
+        reviewer = self._model.reviewer(row)
+        return reviewer._replace(hidden_rows=self._hidden[row]) if row in self._hidden else reviewer
+
+
+class _OpenSource(CandidateSource):
+    """Leaves hidden movies out of the candidates; `hidden_rows` are their rows, int64 [num], ascending."""
+
+    def __init__(self, source: CandidateSource, hidden_rows: Rows) -> None:
+        super().__init__(source.model, source.index, source.num_candidates)
+        self._source = source
+        self._hidden_rows = hidden_rows
+
+    def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
+        places, movie_rows = self._source.find_many(reviewers, k)
+        is_open = ~are_held(self._hidden_rows, movie_rows)
+        return places[is_open], movie_rows[is_open]
 
 
 class _FilmSource(CandidateSource):

@@ -47,6 +47,7 @@ class Group(Recipient):
         ]
         self._least = strategy == "least-misery"
         self.seen_rows = np.unique(np.concatenate([member.seen_rows for member in self._members]))
+        self.hidden_rows = np.unique(np.concatenate([member.hidden_rows for member in self._members]))
         compared = self.candidates(self._source.num_candidates)
         scores = [member.scores(compared).score.astype(np.float64) for member in self._members]
         self._means = np.array([score.mean() if len(score) else 0.0 for score in scores])

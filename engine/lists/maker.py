@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypedDict
 
@@ -23,6 +24,8 @@ from engine.search.candidates import CandidateSource
 
 _BATCH = 256
 """The number of reviewers whose candidates are searched for at once."""
+_LEAST_OPEN = 0.1
+"""The least share of movies that are not hidden which the search for candidates allows for."""
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class ListMaker:
         variants: says which movies are one film.
         movie_counts: the number of reviews of each movie, int [num_movies].
         cold: marks the movies that have no reviews and are known by metadata alone, bool [num_movies].
+        hidden_rows: returns the rows of the movies that no list may hold, int64, ascending.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class ListMaker:
         variants: Variants,
         movie_counts: NDArray[np.integer],
         cold: NDArray[np.bool_],
+        hidden_rows: Callable[[], Rows] = lambda: np.zeros(0, dtype=np.int64),
     ) -> None:
         self.model = model
         self.candidates = candidates
@@ -80,6 +85,7 @@ class ListMaker:
         self.variants = variants
         self.movie_counts = movie_counts
         self._matching_rows = matching_rows
+        self.hidden_rows = hidden_rows
         self._cold = cold
 
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
@@ -100,7 +106,7 @@ class ListMaker:
         for begin in range(0, len(reviewers), _BATCH):
             batch = reviewers[begin : begin + _BATCH]
             if conditions.rows is None:
-                depth = _depth(k, options) + conditions.num_named
+                depth = self._open_depth(_depth(k, options) + conditions.num_named)
                 found = self.candidates.find(batch, depth, include_seen=options.include_seen)
             else:
                 # Every movie that meets the conditions is scored, so that no list is shorter than need be.
@@ -137,11 +143,20 @@ class ListMaker:
             logger.warning("%s", found.why_empty)
         return found
 
+    def _open_depth(self, depth: int) -> int:
+        """Returns how many candidates to find, so that about `depth` of the candidates are not hidden."""
+        num_hidden, num_movies = len(self.hidden_rows()), self.model.num_movies
+        if not num_hidden:
+            return depth
+        share_open = max(_LEAST_OPEN, 1 - num_hidden / num_movies)
+        return min(num_movies, math.ceil(max(depth, self.candidates.num_candidates) / share_open))
+
     def _conditions(self, options: ListOptions) -> Conditions:
-        if not options.has_conditions:
-            return Conditions(num_movies=self.model.num_movies)
-        rating = self.model.rating
-        return resolve_conditions(options, self.movies, self._matching_rows, rating, self._cold)
+        conditions = Conditions(num_movies=self.model.num_movies)
+        if options.has_conditions:
+            rating = self.model.rating
+            conditions = resolve_conditions(options, self.movies, self._matching_rows, rating, self._cold)
+        return conditions.without(self.hidden_rows())
 
     def _list(
         self, recipient: Recipient, rows: Rows, k: int, conditions: Conditions, options: ListOptions
@@ -178,7 +193,7 @@ class ListMaker:
         return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
-        """Returns the rows that may be listed: `rows` and their variants, without seen and excluded movies.
+        """Returns the rows that may be listed, with variants, without seen, hidden and excluded movies.
 
         Returns:
             int64 [num], ascending.
@@ -187,10 +202,10 @@ class ListMaker:
             rows = self.variants.complete(rows)
         if conditions.excluded is not None:
             rows = rows[~are_held(conditions.excluded, rows)]
-        if not options.include_seen:
-            seen = recipient.seen_rows
-            seen = np.sort(seen) if options.all_variants else self.variants.complete(seen)
-            rows = rows[~are_held(seen, rows)]
+        for left_out in (recipient.hidden_rows, recipient.seen_rows[: 0 if options.include_seen else None]):
+            if len(left_out):
+                left_out = np.sort(left_out) if options.all_variants else self.variants.complete(left_out)
+                rows = rows[~are_held(left_out, rows)]
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:

@@ -23,12 +23,13 @@ class UnknownReviewer(Recipient):
     Ratings of an unknown reviewer are predicted as for a newcomer who has rated nothing yet.
     """
 
-    def __init__(self, model: Model, popularity: Floats) -> None:
+    def __init__(self, model: Model, popularity: Floats, hidden_rows: Rows) -> None:
         self._model = model
         self._popularity = popularity
         nothing = History(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8))
         self._reviewer = model.reviewer(None, nothing)
         self.seen_rows = nothing.movie_rows
+        self.hidden_rows = hidden_rows
 
     def scores(self, movie_rows: Rows) -> Scores:
         """Scores each movie by `log(1 + popularity of the movie)`."""
@@ -41,12 +42,17 @@ class UnknownReviewer(Recipient):
         return [()] * len(movie_rows)
 
 
-def popular_list(lists: ListMaker, popularity: Floats, k: int, options: ListOptions) -> TopList:
+def popular_list(
+    lists: ListMaker, popularity: Floats, k: int, options: ListOptions, hidden_rows: Rows | None = None
+) -> TopList:
     """Makes the top list of an unknown reviewer from the popularity of each movie, float32 [num_movies].
 
-    The attribute `fallback` of the returned list is "popular".
+    The list leaves out the movies of `hidden_rows`, int64 [num], ascending, which the reviewer does not want
+    to see; None leaves out no movie. The attribute `fallback` of the returned list is "popular".
     """
     candidates = np.sort(k_highest(popularity, max(_NUM_CANDIDATES, k)))
-    top = lists.make_for(UnknownReviewer(lists.model, popularity), candidates, k, options)
+    hidden = candidates[:0] if hidden_rows is None else hidden_rows
+    recipient = UnknownReviewer(lists.model, popularity, hidden)
+    top = lists.make_for(recipient, candidates, k, options)
     top.fallback = "popular"
     return top

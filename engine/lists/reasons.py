@@ -39,6 +39,8 @@ class Recipient(Protocol):
 
     seen_rows: NDArray[np.integer]
     """The rows of the movies that count as seen by the recipient, int [num]."""
+    hidden_rows: Rows
+    """The rows of the movies that the recipient does not want to see in lists, int64 [num]."""
 
     def scores(self, movie_rows: Rows) -> Scores:
         """Scores some movies for the recipient."""
@@ -78,6 +80,7 @@ class OneReviewer(Recipient):
     def __init__(self, model: Model, reviewer: Reviewer, movies: IdTable, cards: MovieCards) -> None:
         self.reviewer = reviewer
         self.seen_rows = reviewer.history.movie_rows
+        self.hidden_rows = reviewer.hidden_rows
         self._model = model
         self._movies = movies
         self._cards = cards

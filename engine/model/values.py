@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.arrays import Floats
+import numpy as np
+
+from engine.arrays import Floats, Rows
 from engine.model.heads import Tastes
 from engine.model.histories import Histories, History
 from engine.model.neighbours import MovieSums, NeighbourRatings
@@ -51,6 +53,8 @@ class Reviewer(NamedTuple):
     neighbour_ratings: NeighbourRatings | None
     """How many stars above expectation the reviewer rated the neighbours of movies; None if the data has no
     ratings."""
+    hidden_rows: Rows = np.zeros(0, dtype=np.int64)
+    """int64 [num], ascending, the rows of the movies that the reviewer does not want to see in lists."""
 
 
 class Reviewers(NamedTuple):

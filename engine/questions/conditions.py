@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Rows
+from engine.arrays import Rows, are_held
 from engine.artifact.ids import IdTable
 from engine.errors import ConfigError, DataError
 from engine.model.heads import RatingHead
@@ -32,6 +32,19 @@ class Conditions:
     """The phrase for the allowed movies in error sentences, such as "movies of 'only'"."""
     why_empty: str | None = None
     """The sentence that names the condition that allows no movie; None if some movie is allowed."""
+
+    def without(self, hidden_rows: Rows) -> Conditions:
+        """Returns the conditions of a list that may not hold some movies, int64 [num], ascending, either."""
+        if not len(hidden_rows):
+            return self
+        if self.rows is None:
+            excluded = hidden_rows if self.excluded is None else np.union1d(self.excluded, hidden_rows)
+            return replace(self, excluded=excluded)
+        rows = self.rows[~are_held(hidden_rows, self.rows)]
+        why_empty = self.why_empty
+        if why_empty is None and not len(rows):
+            why_empty = f"All {len(self.rows):,} {self.described} are hidden"
+        return replace(self, rows=rows, why_empty=why_empty)
 
     def all_rows(self) -> Rows:
         """Returns the rows of all allowed movies, int64, ascending."""

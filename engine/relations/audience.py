@@ -48,9 +48,16 @@ class ScoredReviewers(NamedTuple):
 
 
 def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> list[LikelyReviewer]:
-    """Finds the reviewers for whom a movie scores highest; takes the arguments of `Engine.reviewers_for`."""
+    """Finds the reviewers for whom a movie scores highest; takes the arguments of `Engine.reviewers_for`.
+
+    A hidden movie suits nobody. Reviewers who hide the movie or have reviewed it lately are left out.
+    """
     model, movie_row = index.model, index.movie_row(movie_id)
-    found = find_reviewers(model, movie_row, k, index.variants.of(movie_row))
+    if movie_row in index.feedback.hidden_rows:
+        return []
+    variants = index.variants.of(movie_row)
+    left_out = index.reviewers.rows(sorted(index.feedback.has_seen(variants)))
+    found = find_reviewers(model, movie_row, k, variants, left_out[left_out >= 0])
     rated = rated_fields(model, found.probabilities, len(found.rows))
     answers = []
     for place, row in enumerate(found.rows.tolist()):
@@ -71,14 +78,19 @@ def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> lis
     return answers
 
 
-def find_reviewers(model: Model, movie_row: int, k: int, seen_rows: Rows) -> ScoredReviewers:
+def find_reviewers(
+    model: Model, movie_row: int, k: int, seen_rows: Rows, left_out: Rows | None = None
+) -> ScoredReviewers:
     """Finds the k reviewers for whom a movie scores highest, among reviewers who have not seen the movie.
 
     The array `seen_rows`, int64 [num], holds the rows of the movie and of its variants; a reviewer who
-    reviewed one of these movies counts as having seen the movie. Fewer than k reviewers are returned only if
+    reviewed one of these movies counts as having seen the movie. The reviewers of the rows `left_out`, int64
+    [num], are left out as well. Fewer than k reviewers are returned only if
     fewer than k reviewers of the index have not seen the movie.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
+    if left_out is not None:
+        seen[left_out] = True
     order = np.flatnonzero(~seen)
     order = order[np.argsort(-relevance[order], kind="stable")]
     most_added = max(0.0, model.blend.like_weight * np.log(LEAST_CHANCE))  # Above 0 for a negative weight.

@@ -39,7 +39,12 @@ class NearReviewers(NamedTuple):
 
 
 def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[SimilarReviewer]:
-    """Finds the k reviewers who are most similar to a reviewer, most similar first."""
+    """Finds the k reviewers who are most similar to a reviewer, most similar first.
+
+    A reviewer with fresh feedback alone has no similar reviewers until the index has taken the feedback in.
+    """
+    if index.feedback.knows(reviewer_id) and index.reviewers.row(reviewer_id) is None:
+        return []
     found = nearest_reviewers(index.model, index.reviewer_row(reviewer_id), k)
     num_reviews = index.model.histories.lengths[found.rows]
     return [

@@ -49,7 +49,7 @@ def movie_predictions(
     Raises:
         EngineError: no rating can be predicted; `Engine.predict` lists the errors.
     """
-    predicted = predict_pairs(index, [reviewer_id] * len(movie_ids), movie_ids)
+    predicted = _predicted(index, reviewer_id, movie_ids)
     levels = index.model.rating.levels if index.model.rating else predicted.median[:0]
     low, high = central_interval(levels, predicted.probabilities, INTERVAL_SHARE)
     rated = rated_fields(index.model, predicted.probabilities, len(movie_ids))
@@ -62,6 +62,14 @@ def movie_predictions(
         )
         for place, movie_id in enumerate(movie_ids)
     ]
+
+
+def _predicted(index: OpenedIndex, reviewer_id: str, movie_ids: Sequence[str]) -> RatingPrediction:
+    model = index.model
+    if model.rating is None or not index.feedback.knows(reviewer_id):
+        return predict_pairs(index, [reviewer_id] * len(movie_ids), movie_ids)
+    movie_rows = np.array([index.movie_row(one) for one in movie_ids], dtype=np.int64)
+    return model.rating.summarize(model.rate(index.reviewer(reviewer_id), movie_rows))
 
 
 def central_interval(levels: Floats, probabilities: Floats, share: float) -> tuple[Floats, Floats]:

@@ -47,18 +47,21 @@ def reviewer_profile(
 
     The argument `similar` holds the reviewers whom the description names as the most similar ones.
     """
-    row = index.reviewer_row(reviewer_id)
-    histories = index.model.histories
-    begin, end = int(histories.offsets[row]), int(histories.offsets[row + 1])
-    counts, mean = _ratings(index, histories.level_rows[begin:end])
-    latest = range(end - 1, max(begin, end - most) - 1, -1)
+    if not index.knows_reviewer(reviewer_id):
+        index.reviewer_row(reviewer_id)  # Raises the error that names similar ids.
+    (movie_rows, level_rows), times = index.feedback.whole_history(reviewer_id)
+    counts, mean = _ratings(index, level_rows)
+    latest = range(len(times) - 1, max(0, len(times) - most) - 1, -1)
     return ReviewerProfile(
         reviewer_id=reviewer_id,
-        num_reviews=end - begin,
+        num_reviews=len(times),
         mean_rating=mean,
         rating_counts=counts,
-        reviews_by_year=_by_year(index.history_times[begin:end]),
-        history=tuple(_review(index, place) for place in latest),
+        reviews_by_year=_by_year(times),
+        history=tuple(
+            _review(index, int(movie_rows[place]), int(level_rows[place]), int(times[place]))
+            for place in latest
+        ),
         similar=tuple(similar),
     )
 
@@ -77,15 +80,14 @@ def _reviewer_rows(index: OpenedIndex, movie_row: int) -> Rows:
     return rows
 
 
-def _review(index: OpenedIndex, place: int) -> ReviewedMovie:
-    """Returns the review at a position in the arrays of all histories."""
-    histories, rating = index.model.histories, index.model.rating
-    row, time = int(histories.movie_rows[place]), int(index.history_times[place])
+def _review(index: OpenedIndex, row: int, level_row: int, time: int) -> ReviewedMovie:
+    """Returns a review of the movie in row `row` by its rating level and its time in unix seconds."""
+    rating = index.model.rating
     card = index.cards.card(row)
     return ReviewedMovie(
         movie_id=index.movies.id(row),
         title=card["title"],
-        rating=None if rating is None else float(rating.levels[histories.level_rows[place]]),
+        rating=None if rating is None else float(rating.levels[level_row]),
         day=datetime.fromtimestamp(time, UTC).date().isoformat() if time > 0 else None,
         card=card,
     )

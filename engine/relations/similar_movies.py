@@ -36,7 +36,7 @@ def similar_movies(
         index.movie_row(movie_id),
         k,
         None if where is None else index.matching_rows(where),
-        index.cold_movies if no_cold else None,
+        _left_out(index, no_cold=no_cold),
         None if all_variants else index.variants,
     )
     answers = []
@@ -53,6 +53,16 @@ def similar_movies(
             )
         )
     return answers
+
+
+def _left_out(index: OpenedIndex, *, no_cold: bool) -> NDArray[np.bool_] | None:
+    """Marks the movies that may not be listed, bool [num_movies]; returns None if every movie may be."""
+    hidden = index.feedback.hidden_rows
+    if not len(hidden):
+        return index.cold_movies if no_cold else None
+    left_out = index.cold_movies.copy() if no_cold else np.zeros(len(index.movies), dtype=bool)
+    left_out[hidden] = True
+    return left_out
 
 
 def similar_rows(

@@ -14,9 +14,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
+from engine.feedback.exposures import ExposureLog
+from engine.feedback.journal import journal_of
 from engine.service import metrics
 from engine.service.access import Access
 from engine.service.engine_thread import EngineThread
+from engine.service.feedback.arms import MAIN_ARM, Trial
+from engine.service.feedback.commits import Committer
+from engine.service.feedback.routes import router as feedback_router
 from engine.service.lean_route import LeanRouter
 from engine.service.live_index import LiveIndex, keep_fresh
 from engine.service.pages import browsing, lists
@@ -24,7 +29,7 @@ from engine.service.pages.rendering import STATIC
 from engine.service.problems import REFUSALS, problem, problem_of
 from engine.service.questions import ProblemAnswer
 from engine.service.routes import router
-from engine.service.settings import ServiceSettings
+from engine.service.settings import DEFAULT_NAME, ServiceSettings
 from engine.service.watched import RequestLog, Watched
 
 
@@ -38,16 +43,25 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
     settings = settings or ServiceSettings.from_environment()
     access = Access(None if settings.token_file is None else Path(settings.token_file), settings.rate)
     thread = EngineThread(max_waiting=settings.max_waiting, timeout=settings.timeout)
-    indexes = {name: LiveIndex(name, Path(directory)) for name, directory in settings.indexes.items()}
-
+    indexes = {name: _open(name, directory, settings, thread) for name, directory in settings.indexes.items()}
+    trial = None if settings.trial is None else Trial(*settings.trial)
+    watched = list(indexes.values())
+    if trial is not None:
+        main = indexes[DEFAULT_NAME]
+        watched.append(_open(main.name, trial.directory, settings, thread, main, trial.name))
+    exposures = None if settings.exposures is None else ExposureLog(Path(settings.exposures))
     log = RequestLog(sys.stdout.buffer) if settings.access_log else None
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        watch = asyncio.create_task(keep_fresh(indexes, settings.refresh))
+        watch = asyncio.create_task(keep_fresh(watched, settings.refresh))
         yield
         watch.cancel()
         thread.close()
+        for index in indexes.values():
+            index.committer.close()
+        if exposures is not None:
+            exposures.close()
         if log is not None:
             log.write()
 
@@ -59,12 +73,16 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.indexes, app.state.thread = indexes, thread
+    app.state.trial, app.state.trial_index = trial, watched[-1]
+    app.state.exposures = exposures
     _add_service_routes(app)
     app.include_router(router, prefix="/v1")
+    app.include_router(feedback_router, prefix="/v1")
     app.include_router(browsing.router)
     app.include_router(lists.router)
     app.mount("/static", StaticFiles(directory=STATIC))
-    app.include_router(router, prefix="/v1/indexes/{index_name}", include_in_schema=False)
+    for one in (router, feedback_router):
+        app.include_router(one, prefix="/v1/indexes/{index_name}", include_in_schema=False)
     for kind in REFUSALS:
         app.add_exception_handler(kind, _refuse)
     _declare_problems(app)
@@ -73,11 +91,29 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["X-Index-Build", "X-Request-Id", "Recommendation-Id", "Experiment-Arm"],
         )
     app.add_middleware(Watched, access=access, log=log)
     return app
+
+
+def _open(
+    name: str,
+    directory: str,
+    settings: ServiceSettings,
+    thread: EngineThread,
+    main: LiveIndex | None = None,
+    arm: str = MAIN_ARM,
+) -> LiveIndex:
+    """Opens an index; the index of an A/B test shares the journal of the main index."""
+    if main is not None:
+        journal, committer = main.journal, main.committer
+    else:
+        journal = journal_of(Path(directory))
+        committer = Committer(journal, max_waiting=settings.max_waiting, timeout=settings.timeout)
+    return LiveIndex(name, Path(directory), journal, thread=thread, committer=committer, arm=arm)
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
@@ -108,6 +144,8 @@ def _add_service_routes(app: FastAPI) -> None:
         metrics.WAITING.set(app.state.thread.num_waiting)
         for index in app.state.indexes.values():
             metrics.BUILT.labels(index.name).set(index.built_at)
+            metrics.FRESH.labels(index.name).set(index.engine.index.feedback.num_fresh)
+            metrics.JOURNAL.labels(index.name).set(sum(end.size for end in index.journal.segments()))
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

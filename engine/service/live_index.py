@@ -6,17 +6,22 @@ import asyncio
 import logging
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.artifact.layout import CREATED_ENTRY
 from engine.errors import ArtifactError, EngineError
+from engine.feedback.journal import Journal
 from engine.recommender import Engine
 from engine.service import metrics
+from engine.service.engine_thread import EngineThread
+from engine.service.feedback.arms import MAIN_ARM
+from engine.service.feedback.commits import Committer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable
 
 logger = logging.getLogger(__name__)
+_Found = TypeVar("_Found")
 
 
 class LiveIndex:
@@ -29,15 +34,30 @@ class LiveIndex:
     Args:
         name: the name by which requests ask for the index.
         directory: the directory of the index.
+        journal: the journal whose feedback answers know.
+        thread: runs the questions to the engine.
+        committer: writes feedback to the journal.
+        arm: the name of the arm of the reviewers whom the index answers.
 
     Raises:
-        ArtifactError: the directory holds no index that can be opened.
+        ArtifactError: the directory holds no index that can be opened, or the journal cannot be read.
     """
 
-    def __init__(self, name: str, directory: Path) -> None:
-        self.name = name
-        self.directory = directory
-        self.engine = open_warm(directory)
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        journal: Journal,
+        *,
+        thread: EngineThread,
+        committer: Committer,
+        arm: str = MAIN_ARM,
+    ) -> None:
+        self.name, self.arm = name, arm
+        self.directory, self.journal = directory, journal
+        self.committer = committer
+        self._thread = thread
+        self.engine = open_warm(directory, journal)
 
     @property
     def build(self) -> str:
@@ -49,6 +69,26 @@ class LiveIndex:
         """Returns the Unix time at which the answering build was made."""
         return datetime.fromisoformat(self.engine.info()[CREATED_ENTRY]).timestamp()
 
+    async def ask(self, question: Callable[[Engine], _Found], engine: Engine | None = None) -> _Found:
+        """Asks a question to the engine in the engine thread; the engine first reads new feedback.
+
+        If the journal cannot be read, the answer knows the feedback that has been read before.
+
+        Raises:
+            BusyError: too many questions wait already.
+            TimeoutError: no answer came in time.
+        """
+        asked = engine or self.engine
+
+        def answer() -> _Found:
+            try:
+                asked.index.feedback.catch_up()
+            except ArtifactError as error:
+                logger.warning("Answers do not know the newest feedback: %s", error)
+            return question(asked)
+
+        return await self._thread.ask(answer)
+
     async def refresh(self) -> bool:
         """Switches to the live build if a new build is live; tells whether the build was switched.
 
@@ -59,7 +99,7 @@ class LiveIndex:
         try:
             if self.engine.is_current:
                 return False
-            engine = await asyncio.to_thread(open_warm, self.directory)
+            engine = await asyncio.to_thread(open_warm, self.directory, self.journal)
         except EngineError as error:
             metrics.REFRESHES.labels(self.name, "failed").inc()
             logger.warning("%s stays at %s: %s", self.name, self.build, error)
@@ -70,13 +110,16 @@ class LiveIndex:
         return True
 
 
-def open_warm(directory: Path) -> Engine:
+def open_warm(directory: Path, journal: Journal) -> Engine:
     """Opens the live build of an index, and asks a few questions, so that the first user need not wait.
 
+    The opened engine knows the feedback of the journal that the build has not taken in.
+
     Raises:
-        ArtifactError: the directory holds no index that can be opened.
+        ArtifactError: the directory holds no index that can be opened, or the journal cannot be read.
     """
     engine = Engine.load(directory)
+    engine.index.follow(journal)
     try:
         [reviewer_id] = engine.reviewer_ids([0])
         [movie_id] = engine.movie_ids([0])
@@ -92,11 +135,11 @@ def open_warm(directory: Path) -> Engine:
     return engine
 
 
-async def keep_fresh(indexes: Mapping[str, LiveIndex], seconds: float) -> None:
+async def keep_fresh(indexes: Iterable[LiveIndex], seconds: float) -> None:
     """Checks every few seconds whether a new build of an index is live, and switches to the new build."""
     while True:
         await asyncio.sleep(seconds)
-        for index in indexes.values():
+        for index in indexes:
             try:
                 await index.refresh()
             except Exception:

@@ -17,6 +17,16 @@ WAITING = Gauge("engine_questions_waiting", "Questions that wait or run.", multi
 FALLBACKS = Counter("engine_fallback_lists", "Lists of popular movies for unknown reviewers.", ["index"])
 SHORT = Counter("engine_short_lists", "Lists with fewer movies than were asked for.", ["index"])
 REFRESHES = Counter("engine_refreshes", "Swaps to a new build, done or failed.", ["index", "outcome"])
+LISTS = Counter("engine_lists", "Lists by index and by arm of an A/B test.", ["index", "arm"])
+FEEDBACK = Counter("engine_feedback", "Feedback by kind, accepted or repeated.", ["index", "kind", "outcome"])
+EXPOSURES = Counter("engine_exposures", "Lists that were noted with --log-exposures.", ["index", "arm"])
+FRESH = Gauge(
+    "engine_journal_events_waiting",
+    "Events of the journal that the answering build has not taken in.",
+    ["index"],
+    multiprocess_mode="livemax",
+)
+JOURNAL = Gauge("engine_journal_bytes", "Bytes of the journal.", ["index"], multiprocess_mode="livemax")
 BUILT = Gauge(
     "engine_index_built_timestamp_seconds",
     "Unix time at which the answering build was made.",

@@ -21,7 +21,7 @@ _TITLES = {
     401: "No valid token",
     404: "Not found",
     405: "Method not allowed",
-    409: "Several movies match",
+    409: "Conflict",
     413: "Request too large",
     415: "Not JSON",
     422: "Request refused",

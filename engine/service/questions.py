@@ -214,10 +214,17 @@ class ListAnswer(BaseModel):
     recommendations: list[ListedMovie]
 
 
+class NamedListAnswer(ListAnswer):
+    """A top list with its name, and with the arm of the A/B test that gave the list."""
+
+    recommendation_id: str
+    experiment_arm: str | None = None
+
+
 class ListsAnswer(BaseModel):
     """The top lists of several reviewers, in the order of the request."""
 
-    lists: list[ListAnswer]
+    lists: list[NamedListAnswer]
 
 
 class SimilarMoviesAnswer(BaseModel):

@@ -37,6 +37,10 @@ class ServiceSettings:
     origins: tuple[str, ...] = ()
     """The origins, such as https://shop.example, whose web pages may ask from a browser."""
     access_log: bool = True
+    exposures: str | None = None
+    """The folder in which lists that are shown are noted; None if lists are not noted."""
+    trial: tuple[str, str, float] | None = None
+    """The name, the directory and the share of reviewers of the index of an A/B test; None without a test."""
     max_waiting: int = 64
     """The largest number of questions that wait in one process; further questions get the status 503."""
     timeout: float = 10.0
@@ -63,6 +67,7 @@ class ServiceSettings:
         """Reads the settings from the environment variable `VARIABLE`, which `engine serve` sets."""
         values = json.loads(os.environ[VARIABLE])
         values["origins"] = tuple(values["origins"])
+        values["trial"] = None if values["trial"] is None else tuple(values["trial"])
         return cls(**values)
 
 

@@ -28,6 +28,7 @@ from pipelines.dataset.sentiment import training_reviews
 from pipelines.export.arrays import write_model, write_times
 from pipelines.export.report import write_report
 from pipelines.export.vector_index import build_search, write_search
+from pipelines.ingest.journal import divided
 from pipelines.training.fit import Findings, fit_model
 from pipelines.work.database import storage_errors
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
@@ -60,12 +61,13 @@ def build_index(
     keep: int | None = None,
     publish_if: str | None = None,
 ) -> BuildResult:
-    """Builds an index from review files.
+    """Builds an index from review files, and from the journal of the directory `output`.
 
-    An older index in the directory `output` stays in use until the new index is complete.
+    An older index in the directory `output` stays in use until the new index is complete. The journal holds
+    the feedback that a service took, and is taken in from its beginning.
 
     Args:
-        reviews: review files in any of the known formats.
+        reviews: review files in any of the known formats, or journals, which are folders.
         output: the directory to which the index is written.
         metadata: files with metadata of movies, in any of the known formats.
         config: the settings of the build; by default the default settings.
@@ -89,7 +91,7 @@ def build_index(
     review_files, metadata_files = [Path(path) for path in reviews], [Path(path) for path in metadata]
     check_directory(output, space_needed([*review_files, *metadata_files]))
     if not resume:
-        check_plan(review_files, output=output, metadata=metadata_files, config=config)
+        check_plan(divided(review_files)[0], output=output, metadata=metadata_files, config=config)
     if report is not None:
         check_output(Path(report), PAGE_SUFFIXES)
     condition = None if publish_if is None else read_condition(publish_if, config, output)

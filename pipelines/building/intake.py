@@ -21,10 +21,11 @@ from pipelines.export.arrays import write_ids, write_variants
 from pipelines.export.catalogue import write_catalogue
 from pipelines.ingest.accounting import write_rejected
 from pipelines.ingest.ingest import ingest
+from pipelines.ingest.journal import divided, own_first, read_journal, write_hidden, write_position
 from pipelines.neighbours.content import content_features
 from pipelines.text.kinds import is_packed
 from pipelines.work.checkpoints import Checkpoints
-from pipelines.work.database import work_database
+from pipelines.work.database import folder_of, work_database
 
 _STEP = "tables"
 _COLD_STEP = "cold"
@@ -85,7 +86,9 @@ def _read(
     writer: ArtifactWriter, reviews: Sequence[Path], metadata: Sequence[Path], config: Config
 ) -> Intake:
     limits = config.ingest
+    reviews, given = divided(reviews)
     with work_database(limits, writer.work_directory) as database:
+        parts = [read_journal(one, folder_of(database)) for one in own_first(writer.directory, given)]
         accounting = ingest(
             database,
             reviews,
@@ -94,7 +97,10 @@ def _read(
             keep_text=config.sentiment.use,
             compare_text=True,
             cold=config.cold,
+            feedback=parts,
         )
+        write_hidden(parts, writer)
+        write_position(parts, writer)
         write_rejected(database, writer.path_for(REJECTED_FILE))
         prepared = read_reviews(database, config)
         if config.sentiment.use:

@@ -117,6 +117,8 @@ def _signature(path: Path) -> list[Any]:
     """Returns a file's path, size and modification time, or only the path if it is no regular file."""
     if is_read_once(path):
         return [str(path)]
+    if path.is_dir():
+        return [str(path.absolute())]  # A journal, of which the checkpoints hold what has been read.
     try:
         facts = path.stat()
     except OSError:

@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.artifact.layout import BUILD_ENTRIES, CONFIG_SECTION
+from engine.artifact.layout import BUILD_ENTRIES
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
-from engine.config.sections import Config
-from engine.errors import ArtifactCorruptError, ConfigError
-
-
-def settings_of(artifact: Artifact) -> Config:
-    """Returns the settings with which an index was built, or the defaults if the index holds no settings.
-
-    Raises:
-        ArtifactCorruptError: the settings in the manifest are unknown or out of range.
-    """
-    try:
-        return Config.from_dict(artifact.manifest.get(CONFIG_SECTION, {}))
-    except ConfigError as error:
-        raise ArtifactCorruptError(
-            f"The settings in the manifest of {artifact.directory} cannot be used ({error}); restore the "
-            "index from a copy or build it again"
-        ) from error
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:

@@ -13,6 +13,7 @@ from engine.catalogue.filters import check_filter
 from engine.config.sections import ColdConfig, IngestConfig
 from engine.errors import DataError
 from pipelines.ingest.accounting import Accounting, FileAccount, MetadataAccount
+from pipelines.ingest.journal import JournalPart, divided, read_journal
 from pipelines.ingest.meeting import warn_if_ids_differ
 from pipelines.ingest.ratings import judge_ratings, warn_of_zeros
 from pipelines.ingest.rejections import blaming_rejections, require_usable, require_usable_metadata
@@ -60,6 +61,7 @@ def ingest(
     compare_text: bool = False,
     cold: ColdConfig | None = None,
     few: bool = False,
+    feedback: Sequence[JournalPart] = (),
 ) -> Accounting:
     """Reads review and metadata files into the database, and returns the counts of kept and dropped rows.
 
@@ -74,8 +76,8 @@ def ingest(
 
     Args:
         database: an empty database that `work_database` opened.
-        reviews: review files of any formats. If a reviewer's latest reviews of a movie have the same time,
-            the last review in the last file is kept.
+        reviews: review files of any formats, and folders of journals. If a reviewer's latest reviews of a
+            movie have the same time, the last review in the last file is kept.
         metadata: metadata files. If several lines describe a movie, each column takes the first value that is
             not null. If no file is given, the MovieLens movie file in the folder of the ratings is read.
         config: the formats of the files and the filters.
@@ -84,6 +86,7 @@ def ingest(
             hash is 0 otherwise.
         cold: how many reviews a cold movie may have; by default there are no cold movies.
         few: whether a single reviewer or movie is enough, because an index holds other reviewers and movies.
+        feedback: parts of journals, whose reviews are read beside the review files.
 
     Raises:
         SourceError: a file cannot be read, or ends too early.
@@ -92,12 +95,16 @@ def ingest(
         DataError: no row can be used, or too few reviewers or movies are left.
     """
     started = time.perf_counter()
-    if not reviews:
+    reviews, journals = divided([Path(path) for path in reviews])
+    folder = folder_of(database)
+    parts = [*(read_journal(journal, folder) for journal in journals), *feedback]
+    journal_sources = [part.source for part in parts if part.source is not None]
+    if not reviews and not journal_sources:
         raise DataError("No review file was given; name at least one.")
     condition_columns: frozenset[str] = frozenset()
     if config.where is not None:
         condition_columns = check_filter(database, config.where, WHERE_COLUMNS)
-    files = readable_files([*map(Path, reviews), *_metadata_files(reviews, metadata)], folder_of(database))
+    files = readable_files([*reviews, *_metadata_files(reviews, metadata)], folder)
     review_sources = [
         inspect_source(path, config.format, file, no_header=config.no_header)
         for path, file in files[: len(reviews)]
@@ -108,6 +115,7 @@ def ingest(
         add_functions(database)
         check_given(database, review_sources, metadata_sources, config.columns)
         run(database, "staging/create_staging")
+        review_sources += journal_sources
         _note_files(database, review_sources, metadata_sources)
         truncated = _stage_files(
             database,
@@ -183,6 +191,8 @@ def _stage_files(
         truncated = stage_reviews(
             database, reviews, config, with_text=with_text, with_numbers=with_numbers, on_read=on_read
         )
+        first_journal = sum(source.layout != "journal" for source in reviews)
+        run(database, "staging/unrated_journal", first_journal=first_journal)
         run(database, "staging/reject_missing_ratings")
         judge_ratings(database, config.ratings)
         require_usable(database, reviews)

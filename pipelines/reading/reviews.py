@@ -16,7 +16,7 @@ from pipelines.reading.sources import Source
 from pipelines.reading.staging import check_read, open_blocks, read_whole_ids, scratch_folder, stage_blocks
 from pipelines.text.lines import Block, file_of
 from pipelines.text.repairs import json_lines, repaired
-from pipelines.work.database import run
+from pipelines.work.database import literal_path, run
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,10 +57,16 @@ def stage_reviews(
         DataError: no file can be written to the folder of the database.
     """
     # The columns of every file are found first, because reading a single file may take minutes.
-    found = [_find_columns(database, source, config.columns) for source in sources]
+    found = [
+        None if source.layout == "journal" else _find_columns(database, source, config.columns)
+        for source in sources
+    ]
     min_text_length = MIN_TEXT_LENGTH if with_numbers else None
     truncated: list[Source] = []
     for file, (source, columns) in enumerate(zip(sources, found, strict=True)):
+        if source.layout == "journal":
+            _stage_journal(database, source, file)
+            continue
         if columns is not None:
             say_columns(columns, config.columns)
         parameters: dict[str, object] = {
@@ -89,6 +95,15 @@ def stage_reviews(
         read_whole_ids(database, "staged_reviews", file, ("reviewer_id", "movie_id"))
     run(database, "staging/read_comma_ratings")
     return truncated
+
+
+def _stage_journal(database: duckdb.DuckDBPyConnection, source: Source, file: int) -> None:
+    """Appends the reviews of a journal, which `read_journal` has written to a file of JSON lines."""
+    run(database, "staging/journal_lines", path=literal_path(source.file))
+    run(database, "staging/stage_journal", file=file)
+    implicit = "select $1, line, kind from journal_lines where kind is not null"
+    database.execute(f"insert into implicit_reviews {implicit}", [file])
+    database.execute("drop table journal_lines")
 
 
 def stage_json_reviews(

@@ -34,7 +34,7 @@ class Source:
     """The file as the user named it, for messages."""
     file: Path
     """The file that is read: the file at `path`, or a copy of a source that can be read only once."""
-    layout: Literal["json", "delimited", "parquet"]
+    layout: Literal["json", "delimited", "parquet", "journal"]
     form: TextForm = PLAIN
     """The compression, the encoding and the line ends of a text file."""
     framing: str = ""

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Doubles, Floats, Rows
+from engine.arrays import Doubles, Floats, Rows, distinct, places_held
 from engine.artifact.ids import IdTable
 from engine.errors import DataError
+from engine.feedback.events import CLICK, PURCHASE
+from engine.opened import OpenedIndex
 from pipelines.dataset.reviews import level_rows_of, read_columns
 
 if TYPE_CHECKING:
     import duckdb
+
+
+_COLUMNS = """
+    reviewer_row, movie_row, rating,
+    coalesce((
+        select any_value(kind) from implicit_reviews
+        where implicit_reviews.file = reviews.file and implicit_reviews.line = reviews.line
+    ), '') as kind
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,31 +45,59 @@ class Incoming:
     """int8 [num_reviews], for each review the position of the rating level nearest to the rating."""
     times: Rows
     """int64 [num_reviews], the time of each review in unix seconds; 0 for an unknown time."""
+    are_clicks: NDArray[np.bool_]
+    """bool [num_reviews], True for a click, which counts only if the index holds no review of the pair."""
+    are_purchases: NDArray[np.bool_]
+    """bool [num_reviews], True for a purchase, which may raise a review of the index and never lowers one."""
     num_unknown_reviews: int
     """Number of reviews that were left out, since the index does not hold their movies."""
     num_unknown_movies: int
+    num_outweighed: int = 0
+    """Number of clicks and purchases that were left out, since the index holds a review of the pair."""
+
+    @classmethod
+    def nothing(cls) -> Incoming:
+        """Returns an update without reviews."""
+        rows, marks = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
+        return cls(
+            reviewer_ids=(),
+            places=rows,
+            movie_rows=rows,
+            ratings=np.zeros(0),
+            level_rows=np.zeros(0, dtype=np.int8),
+            times=rows,
+            are_clicks=marks,
+            are_purchases=marks,
+            num_unknown_reviews=0,
+            num_unknown_movies=0,
+        )
 
 
 def read_incoming(
-    database: duckdb.DuckDBPyConnection, movies: IdTable, levels: Floats, like_count: float | None = None
+    database: duckdb.DuckDBPyConnection,
+    movies: IdTable,
+    levels: Floats,
+    like_count: float | None = None,
+    *,
+    needed: bool = True,
 ) -> Incoming:
     """Reads the new reviews of an update from the work database, and leaves out reviews of unknown movies.
 
     `movies` holds the movie ids of the index. `levels` are the rating levels of the index, such as 1 to 5
     stars, float32 [num_levels], empty if the index has no ratings. `like_count` is the least count of a like
-    if the index was built from counts, else None.
+    if the index was built from counts, else None. With `needed`, at least one movie must be known.
 
     Raises:
-        DataError: the index holds none of the reviewed movies, or the index has ratings and a new review has
-            no rating or a rating outside the index's levels.
+        DataError: the index holds none of the reviewed movies although one is needed, or the index has
+            ratings and a new review has no rating or a rating outside the index's levels.
     """
-    columns = read_columns(database, "reviewer_row, movie_row, rating")
+    columns = read_columns(database, _COLUMNS)
     reviewer_ids = _read_ids(database, "select reviewer_id from reviewers order by reviewer_row")
     movie_ids = _read_ids(database, "select movie_id from movies order by movie_row")
     rows = movies.rows(movie_ids)
     movie_rows = rows[np.asarray(columns["movie_row"])]
     known = movie_rows >= 0
-    if not known.any():
+    if needed and not known.any():
         raise DataError(
             f"The index holds none of the {len(movie_ids):,} movies of these reviews, such as "
             f"{movie_ids[0]!r}; check that the ids are of the same kind. Movies join with engine add-movies "
@@ -81,9 +120,32 @@ def read_incoming(
         ratings=ratings[known],
         level_rows=level_rows[known],
         times=np.asarray(columns["time"], dtype=np.int64)[known],
+        are_clicks=np.asarray(columns["kind"] == CLICK)[known],
+        are_purchases=np.asarray(columns["kind"] == PURCHASE)[known],
         num_unknown_reviews=int((~known).sum()),
         num_unknown_movies=int((rows < 0).sum()),
     )
+
+
+def without_outweighed(incoming: Incoming, before: OpenedIndex) -> Incoming:
+    """Leaves out the clicks and purchases that do not change the review of the pair that the index holds."""
+    rows = before.reviewers.rows(incoming.reviewer_ids)[incoming.places]
+    implicit = np.flatnonzero((incoming.are_clicks | incoming.are_purchases) & (rows >= 0))
+    num_movies = len(before.movies)
+    reviewers = distinct(rows[implicit])
+    histories = before.model.histories.take(reviewers)
+    held = histories.places * num_movies + histories.movie_rows
+    order = np.argsort(held)
+    asked = np.searchsorted(reviewers, rows[implicit]) * num_movies + incoming.movie_rows[implicit]
+    found, places = places_held(held[order], asked)
+    levels = histories.level_rows[order][places]
+    outweighed = incoming.are_clicks[implicit[found]] | (incoming.level_rows[implicit[found]] <= levels)
+    kept = np.ones(len(rows), dtype=bool)
+    kept[implicit[found[outweighed]]] = False
+    columns: dict[str, Any] = {
+        name: value[kept] for name, value in vars(incoming).items() if isinstance(value, np.ndarray)
+    }
+    return replace(incoming, **columns, num_outweighed=int((~kept).sum()))
 
 
 def _checked_ratings(ratings: np.ma.MaskedArray, levels: Floats) -> Doubles:

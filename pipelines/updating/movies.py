@@ -19,7 +19,7 @@ from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.variants import build_variant_arrays
 from engine.config.sections import IngestConfig
 from engine.errors import DataError
-from engine.opened import OpenedIndex
+from engine.opened import OpenedIndex, settings_of
 from pipelines.cold_start.catalogue import read_catalogue
 from pipelines.cold_start.joining import join_cold_movies, read_cold, write_cold
 from pipelines.dataset.films import film_rows
@@ -28,7 +28,7 @@ from pipelines.export.catalogue import write_catalogue
 from pipelines.export.report import write_report
 from pipelines.export.rows import insert_rows, rows_beside
 from pipelines.export.vector_index import build_search, write_search
-from pipelines.export.versions import settings_of, take_over_files, take_over_sections
+from pipelines.export.versions import take_over_files, take_over_sections
 from pipelines.ingest.rejections import require_usable_metadata
 from pipelines.reading.columns import check_given
 from pipelines.reading.links import scrape_links

@@ -12,10 +12,10 @@ from engine.artifact import layout
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.errors import IndexQualityError
-from engine.opened import OpenedIndex
+from engine.opened import OpenedIndex, settings_of
 from pipelines.export.report import write_report
 from pipelines.export.vector_index import build_search, write_search
-from pipelines.export.versions import settings_of, take_over_files, take_over_sections
+from pipelines.export.versions import take_over_files, take_over_sections
 
 logger = logging.getLogger(__name__)
 

@@ -22,16 +22,25 @@ from engine.artifact import layout
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
-from engine.errors import ArtifactCorruptError
-from engine.opened import OpenedIndex
-from pipelines.export.versions import settings_of, take_over_files, take_over_sections
+from engine.errors import ArtifactCorruptError, DataError
+from engine.feedback.hidden import HiddenMovies
+from engine.opened import OpenedIndex, settings_of
+from pipelines.export.versions import take_over_files, take_over_sections
 from pipelines.ingest.accounting import Accounting, write_rejected
 from pipelines.ingest.ingest import ingest
+from pipelines.ingest.journal import (
+    counts_of,
+    divided,
+    own_first,
+    read_journal,
+    write_hidden,
+    write_position,
+)
 from pipelines.updating.change import Change, work_out_change
 from pipelines.updating.drift import held_out_figures, reason_to_retrain
-from pipelines.updating.incoming import read_incoming
+from pipelines.updating.incoming import Incoming, read_incoming, without_outweighed
 from pipelines.updating.rewriting import write_updated
-from pipelines.work.database import storage_errors, work_database
+from pipelines.work.database import folder_of, storage_errors, work_database
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,13 +77,16 @@ class _NothingNewError(Exception):
 
 
 def add_reviews(
-    reviews: Sequence[Path | str],
+    reviews: Sequence[Path | str] = (),
     *,
     index: Path | str,
     config: Config | None = None,
     keep: int | None = None,
 ) -> UpdateResult:
-    """Adds reviews to an index without training.
+    """Adds reviews to an index without training, and takes in the journal of the index.
+
+    The journal holds the feedback that a service took. The new version says how far it has taken in the
+    journal, so that every line of the journal is taken in once, also after a kill at any moment.
 
     Known reviewers get longer histories, and new reviewers are added to the index. If a reviewer reviews a
     movie again, the later review replaces the earlier review. Reviews of movies that the index does not hold
@@ -82,7 +94,7 @@ def add_reviews(
     engine that has opened the index continues with the old version.
 
     Args:
-        reviews: review files in any of the known formats.
+        reviews: review files in any of the known formats, or journals, which are folders.
         index: the directory of the index.
         config: the settings, of which only the section `ingest` is used, for formats and filters. The least
             number of reviews of a reviewer or movie is 1 whatever the settings say.
@@ -125,18 +137,35 @@ def _write_version(writer: ArtifactWriter, reviews: Sequence[Path], config: Conf
     )
     rating = before.model.rating
     levels = np.zeros(0, dtype=np.float32) if rating is None else rating.levels
+    files, given = divided(reviews)
+    journals = own_first(writer.directory, given)
+    if not reviews and not journals:
+        raise DataError(
+            f"There is nothing to add to {writer.directory}: name at least one file of reviews, or let a "
+            "service take reviews into the journal of the index"
+        )
     with work_database(limits) as database:
-        accounting = ingest(database, reviews, (), limits, few=True)
-        change = work_out_change(before, read_incoming(database, before.movies, levels, like_count))
-        update = _figures(change, accounting)
+        scale, folder = before.feedback.scale, folder_of(database)
+        parts = [read_journal(one, folder, before=artifact, scale=scale) for one in journals]
+        accounting, incoming = Accounting(read=0, kept=0, duplicate=0), Incoming.nothing()
+        if files or any(part.source for part in parts):
+            accounting = ingest(database, files, (), limits, few=True, feedback=parts)
+            incoming = read_incoming(database, before.movies, levels, like_count, needed=bool(files))
+        change = work_out_change(before, without_outweighed(incoming, before))
+        update = _figures(change, accounting) | ({"journal": counts_of(parts)} if parts else {})
+        hidden = HiddenMovies.of_build(artifact)
+        update["changed"] |= any(part.hidden != hidden for part in parts)
         if not update["changed"]:
             raise _NothingNewError(
                 UpdateResult(update=update, manifest=artifact.manifest, directory=artifact.directory)
             )
-        _write_rejected(database, artifact, writer)
+        if accounting.read:
+            _write_rejected(database, artifact, writer)
     write_updated(change, writer)
-    take_over_files(artifact, writer)
+    write_hidden(parts, writer)
+    take_over_files(artifact, writer, leave_out=(layout.HIDDEN_FILE,) if parts else ())
     take_over_sections(artifact, writer)
+    write_position(parts, writer)
     counts = artifact.section(layout.COUNTS_SECTION)
     more = {name: counts[name] + update[added] for name, added in _COUNTED.items()}
     writer.add_section(layout.COUNTS_SECTION, counts | more)
@@ -173,7 +202,7 @@ def _figures(change: Change, accounting: Accounting) -> dict[str, Any]:
         "changed": num_added + num_replaced > 0,
         "added": num_added,
         "replaced": num_replaced,
-        "already_there": len(incoming.movie_rows) - num_added - num_replaced,
+        "already_there": len(incoming.movie_rows) + incoming.num_outweighed - num_added - num_replaced,
         "unknown_movies": incoming.num_unknown_movies,
         "reviews_of_unknown_movies": incoming.num_unknown_reviews,
         "new_reviewers": len(change.new_ids),

@@ -15,11 +15,11 @@ from engine.catalogue.cards import build_card_arrays
 from engine.catalogue.database import NO_EXTENSIONS
 from engine.model.newcomers import rating_biases
 from engine.model.scorer import arrays_of
+from engine.opened import settings_of
 from pipelines.dataset.movie_figures import popularity_of
 from pipelines.export.arrays import write_times
 from pipelines.export.catalogue import catalogue_errors
 from pipelines.export.rows import insert_rows, replace_records
-from pipelines.export.versions import settings_of
 from pipelines.updating.change import Change
 from pipelines.work.output import plain_path
 

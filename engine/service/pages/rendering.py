@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from engine.errors import EngineError, UnknownIdError
 from engine.recommender import Engine
-from engine.service.routes import index_of
+from engine.service.answering import index_of
 
 STATIC = Path(__file__).parent / "static"
 """The folder of the style sheet and the scripts of the pages."""
@@ -42,10 +42,9 @@ Values = dict[str, Any]
 
 async def page(request: Request, template: str, question: Callable[[Engine], Values]) -> Response:
     """Asks the engine for the values of a page; returns the page, or the part that htmx asks for."""
-    engine = index_of(request).engine
     frame = "fragment.html" if request.headers.get("HX-Request") == "true" else "frame.html"
 
-    def ask() -> tuple[bytes, int]:
+    def ask(engine: Engine) -> tuple[bytes, int]:
         try:
             return _render(frame, template, question(engine)), 200
         except UnknownIdError as error:
@@ -57,7 +56,7 @@ async def page(request: Request, template: str, question: Callable[[Engine], Val
             values = {"heading": "That cannot be asked", "sentence": str(error), "close": []}
             return _render(frame, "problem.html", values), 422
 
-    content, status = await request.app.state.thread.ask(ask)
+    content, status = await index_of(request).ask(ask)
     return HTMLResponse(content, status, headers=HEADERS)
 
 

@@ -1,4 +1,5 @@
 -- Creates the empty staging tables: one row per line of the review and metadata files, with our column names.
+-- `implicit_reviews` has a row for each review of a journal that is no rating.
 -- `raw_time` holds a time that only the whole column of times explains; the step `read_times` reads it.
 -- `raw_rating` and `raw_price` hold numbers with a mark that may be a decimal mark or a mark of thousands.
 create or replace table staged_reviews (
@@ -12,5 +13,6 @@ create or replace table staged_metadata (
     links varchar[], details varchar, also_buy varchar[], also_view varchar[], unreadable varchar[]
 );
 create or replace table metadata_lines (file integer, line bigint, movie_id varchar, reason varchar, row_text varchar);
+create or replace table implicit_reviews (file integer, line bigint, kind varchar);
 create or replace table scraped_links (movie_id varchar, links varchar[]);
 create or replace table cold_reviews (reviewer_row integer, movie_id varchar, rating double, time bigint);

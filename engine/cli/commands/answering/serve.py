@@ -41,6 +41,17 @@ from engine.cli.options import DEFAULT_INDEX, PATH, VERBOSE, flag, option
             metavar="ORIGIN",
             help="Let web pages of this origin ask from a browser. May be given several times.",
         ),
+        option(
+            ["--log-exposures", "exposures"],
+            type=PATH,
+            metavar="DIR",
+            help="Note which lists were shown to whom, in Parquet files in this directory.",
+        ),
+        option(
+            ["--ab", "trial"],
+            metavar="INDEX=SHARE%",
+            help="Answer this share of the reviewers from another index, such as --ab trial-index=10%.",
+        ),
         flag(["--no-access-log"], help="Write no line of JSON for each request."),
         VERBOSE,
     ]
@@ -54,24 +65,31 @@ def serve(
     no_auth: bool,
     rate: float | None,
     origins: tuple[str, ...],
+    exposures: Path | None,
+    trial: str | None,
     no_access_log: bool,
 ) -> None:
     """Answer questions over HTTP, with the same JSON as the command line.
 
-    If an index is built again, the service switches to the new build within seconds, without losing a
-    request. The address /docs of the service describes all questions.
+    Reviews and clicks that a shop sends are kept in the journal of the index, and count in the next list of
+    the reviewer. If an index is built again, the service switches to the new build within seconds, without
+    losing a request. The address /docs of the service describes all questions.
     """
+    from engine.service.feedback.arms import read_trial
     from engine.service.server import run
     from engine.service.settings import ServiceSettings, named_indexes
 
+    named = named_indexes(indexes)
     settings = ServiceSettings(
-        indexes=named_indexes(indexes),
+        indexes=named,
         host=host,
         port=port,
         workers=workers,
         token_file=None if token_file is None else str(token_file.absolute()),
         rate=rate,
         origins=origins,
+        exposures=None if exposures is None else str(exposures.absolute()),
+        trial=None if trial is None else read_trial(trial, named),
         access_log=not no_access_log,
     )
     run(settings, no_auth=no_auth)

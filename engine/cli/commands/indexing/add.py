@@ -10,25 +10,35 @@ import click
 from engine.artifact.layout import COUNTS_SECTION, MOVIES_ADDED_SECTION, UPDATES_SECTION
 from engine.cli.options import INDEX, JSON, KEEP, PATH, VERBOSE
 from engine.cli.output import say_if_retrain, start_logging
-from engine.cli.source_options import COLUMNS, READING_OPTIONS, REVIEWS, SourceCommand, columns_of
+from engine.cli.source_options import COLUMNS, READING_OPTIONS, SourceCommand, columns_of
 from engine.cli.summary import print_summary
 from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 
 
 @click.command(
-    name="add-reviews", cls=SourceCommand, params=[REVIEWS, INDEX, KEEP, *READING_OPTIONS, JSON, VERBOSE]
+    name="add-reviews",
+    cls=SourceCommand,
+    params=[
+        click.Argument(["reviews"], nargs=-1, type=PATH),
+        INDEX,
+        KEEP,
+        *READING_OPTIONS,
+        JSON,
+        VERBOSE,
+    ],
 )
 def add_reviews(
     reviews: tuple[Path, ...], index: Path, keep: int | None, config: Config, as_json: bool
 ) -> None:
     """Add new reviews to an index without training.
 
-    REVIEWS are files in any format that build-index accepts. Known reviewers get longer histories, and new
-    reviewers are added to the index. A later review by the same reviewer of the same movie replaces the
-    earlier review. Reviews of movies that the index does not hold are counted and left out. The updated index
-    replaces the old index at once, or not at all. At the end the command prints how far the reviews have
-    drifted since the training, and whether to train again.
+    REVIEWS are files in any format that build-index accepts. The journal of the index, which holds the
+    feedback that `engine serve` took, is taken in as well, so that REVIEWS may be left out. Known reviewers
+    get longer histories, and new reviewers are added to the index. A later review by the same reviewer of the
+    same movie replaces the earlier review. Reviews of movies that the index does not hold are counted and
+    left out. The updated index replaces the old index at once, or not at all. At the end the command prints
+    how far the reviews have drifted since the training, and whether to train again.
     """
     import pipelines
 

@@ -1,0 +1,160 @@
+"""Defines the kinds of feedback, the rating that stands for each kind, and the line of the journal.
+
+A reviewer and a movie have at most one review, also after feedback of several kinds:
+
+* A rating or a dislike is what the reviewer said, and replaces every earlier review.
+* A purchase replaces an earlier review only if the rating of the purchase is higher.
+* A click counts only if there is no review yet.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from engine.arrays import Floats
+
+RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN = (
+    *("rating", "click", "purchase", "dislike"),
+    *("hidden", "shown"),
+)
+KINDS = (RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN)
+"""The kinds of feedback; "hidden" hides a movie, and "shown" takes a "hidden" back."""
+_LIKED = 0.75
+"""The place on a scale from 0 to 1 from which a place stands for a like, if the ratings are counts."""
+_REQUIRED = ("id", "time", "kind", "movie_id")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Holds one line of the journal: what one reviewer did with one movie, or that a movie is hidden.
+
+    Attributes:
+        id: the id of the event; an event with a known id is not written again.
+        time: the time of the event, in unix seconds.
+        kind: one of `KINDS`.
+        movie_id: the id of the movie, which the index need not hold yet.
+        reviewer_id: the id of the reviewer; None if the movie is hidden from everybody, or shown again.
+        rating: the rating that stands for the event; None if the event makes no review.
+        recommendation_id: the id of the list that showed the movie, if the client named the list.
+    """
+
+    id: str
+    time: int
+    kind: str
+    movie_id: str
+    reviewer_id: str | None = None
+    rating: float | None = None
+    recommendation_id: str | None = None
+
+    @property
+    def is_review(self) -> bool:
+        """Tells whether the event can become a review of the index."""
+        return self.kind in (RATING, CLICK, PURCHASE) or (self.kind == DISLIKE and self.rating is not None)
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Returns what the client said, by which a repeated event is told from another event with its id."""
+        return self.kind, self.movie_id, self.reviewer_id, self.rating
+
+    def to_line(self) -> bytes:
+        """Returns the event as one line of JSON, without the entries that are None."""
+        entries = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps(entries).encode("ascii") + b"\n"
+
+    @classmethod
+    def of_line(cls, line: bytes) -> Event | None:
+        """Reads a line of the journal; returns None if the line is no whole event, such as a torn line."""
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        return cls(**values) if isinstance(values, dict) and _is_event(values) else None
+
+
+_NAMES = frozenset(one.name for one in fields(Event))
+
+
+def _is_event(values: dict[str, Any]) -> bool:
+    texts = [values.get(name) for name in ("id", "movie_id", "reviewer_id", "recommendation_id")]
+    time, rating = values.get("time"), values.get("rating")
+    return (
+        values.keys() <= _NAMES
+        and all(values.get(name) is not None for name in _REQUIRED)
+        and all(text is None or isinstance(text, str) for text in texts)
+        and values["kind"] in KINDS
+        and isinstance(time, int)
+        and not isinstance(time, bool)
+        and (rating is None or (isinstance(rating, int | float) and math.isfinite(rating)))
+        and (values.get("reviewer_id") is not None or values["kind"] in (HIDDEN, SHOWN))
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Turns feedback into ratings on the scale of an index.
+
+    Attributes:
+        levels: the rating levels of the index, float32 [num_levels], ascending; empty without ratings.
+        like_count: the least count of a like if the index was built from counts; otherwise None.
+        places: the place on the scale of each kind of feedback that is no rating, 0 to 1.
+    """
+
+    levels: Floats
+    like_count: float | None = None
+    places: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_rated(self) -> bool:
+        """Tells whether the index was built from ratings or counts."""
+        return len(self.levels) > 0
+
+    def rating_of(self, kind: str) -> float | None:
+        """Returns the rating that stands for a kind of feedback that is no rating.
+
+        The rating is the rating level nearest to the place on the scale that the setting of the kind says: 0
+        is the lowest rating, and 1 is the highest rating. If the index was built from counts, a place of 0.75
+        or more stands for the least count of a like, and a lower place stands for half of this count. Without
+        ratings, the result is None.
+        """
+        place = self.places.get(kind)
+        if place is None or not self.is_rated:
+            return None
+        if self.like_count is not None:
+            return self.like_count if place >= _LIKED else self.like_count / 2
+        low, high = float(self.levels[0]), float(self.levels[-1])
+        return self.nearest(low + place * (high - low))
+
+    def nearest(self, rating: float | None) -> float | None:
+        """Returns the rating level nearest to a rating; returns counts and absent ratings as they are."""
+        if rating is None or not self.is_rated or self.like_count is not None:
+            return rating
+        return round(float(self.levels[self.level_row(rating)]), 4)
+
+    def fault_of(self, rating: float | None) -> str | None:
+        """Returns the sentence that says why a rating of a client cannot be used, or None if it can."""
+        if not self.is_rated:
+            if rating is None:
+                return None
+            return "The index was built without ratings; send a click or a purchase, without a rating."
+        least = 0.0 if self.like_count is not None else float(self.levels[0])
+        most = math.inf if self.like_count is not None else float(self.levels[-1])
+        if rating is not None and least <= rating <= most:
+            return None
+        wanted = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
+        found = "is missing" if rating is None else f"is {rating:g}"
+        return f"The rating must be {wanted}, as in the index, but {found}."
+
+    def level_row(self, rating: float | None) -> int:
+        """Returns the position of the rating level nearest to a rating; 0 if the index has no ratings."""
+        if rating is None or not self.is_rated:
+            return 0
+        if self.like_count is not None:
+            return int(rating >= self.like_count)
+        middles = (self.levels[1:] + self.levels[:-1]) / 2
+        return int(np.searchsorted(middles, rating, side="right"))

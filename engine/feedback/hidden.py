@@ -1,0 +1,86 @@
+"""Knows which movies are hidden, from everybody or from one reviewer, and keeps the knowledge in a build."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from engine.artifact.layout import HIDDEN_FILE
+from engine.artifact.reader import Artifact
+from engine.errors import ArtifactCorruptError
+from engine.feedback.events import DISLIKE, HIDDEN, SHOWN, Event
+
+
+class HiddenMovies:
+    """Holds the ids of the movies that no list may hold, and of those that a reviewer's lists may not hold.
+
+    Attributes:
+        movies: the ids of the movies that are hidden from everybody.
+        by_reviewer: the ids of the movies that are hidden from one reviewer, by the id of the reviewer.
+    """
+
+    def __init__(self) -> None:
+        self.movies: set[str] = set()
+        self.by_reviewer: dict[str, set[str]] = {}
+
+    @classmethod
+    def of_build(cls, artifact: Artifact) -> HiddenMovies:
+        """Reads the hidden movies that a build holds.
+
+        Raises:
+            ArtifactCorruptError: the file of hidden movies is damaged.
+        """
+        hidden = cls()
+        if not artifact.has(HIDDEN_FILE):
+            return hidden
+        try:
+            values = json.loads(artifact.handle(HIDDEN_FILE).read_bytes())
+            hidden.movies = _ids(values["movies"])
+            hidden.by_reviewer = {str(name): _ids(ids) for name, ids in values["by_reviewer"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ArtifactCorruptError(
+                f"The hidden movies of {artifact.directory} cannot be read from {HIDDEN_FILE}; restore the "
+                "index from a copy, or build it again"
+            ) from error
+        return hidden
+
+    def __bool__(self) -> bool:
+        return bool(self.movies or self.by_reviewer)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, HiddenMovies):
+            return NotImplemented
+        return self.movies == other.movies and self.by_reviewer == other.by_reviewer
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_json(self) -> str:
+        """Returns the content of the file that keeps the hidden movies in a build."""
+        by_reviewer = {name: sorted(ids) for name, ids in sorted(self.by_reviewer.items())}
+        return json.dumps({"movies": sorted(self.movies), "by_reviewer": by_reviewer}) + "\n"
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Hides and shows movies as events say, in the order of the events; ignores all other events.
+
+        If an index has no ratings, a dislike has no rating either, and hides the movie from the reviewer.
+        """
+        for event in events:
+            hides = event.kind == HIDDEN or (event.kind == DISLIKE and not event.is_review)
+            if event.reviewer_id is None:
+                if hides:
+                    self.movies.add(event.movie_id)
+                elif event.kind == SHOWN:
+                    self.movies.discard(event.movie_id)
+            elif hides:
+                self.by_reviewer.setdefault(event.reviewer_id, set()).add(event.movie_id)
+            elif event.kind == SHOWN and event.reviewer_id in self.by_reviewer:
+                self.by_reviewer[event.reviewer_id].discard(event.movie_id)
+                if not self.by_reviewer[event.reviewer_id]:
+                    del self.by_reviewer[event.reviewer_id]
+
+
+def _ids(values: Any) -> set[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("a list of ids is expected")
+    return set(values)

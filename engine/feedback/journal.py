@@ -1,0 +1,268 @@
+"""Reads the journal of an index: files of feedback, to which lines are appended and never changed.
+
+    movie-index/journal/
+    |- .lock                      held while somebody appends
+    |- 3f9a01bc-000001.jsonl      the oldest segment; every segment has the token of the journal in its name
+    `- 3f9a01bc-000002.jsonl      the newest segment, to which lines are appended
+
+A line that a killed writer left unfinished is no event, and is counted and skipped. `writing.py` appends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.artifact.layout import JOURNAL_FOLDER
+from engine.errors import ArtifactError
+from engine.feedback.events import Event
+
+_SEGMENT = re.compile(r"([0-9a-f]{8})-(\d{6})\.jsonl")
+_LOCK = ".lock"
+_BLOCK = 1 << 20
+"""The number of bytes of a segment that are read at once."""
+
+
+class Position(NamedTuple):
+    """A place in a journal: `size` bytes of the segment `number`, and all earlier segments, lie before it."""
+
+    token: str
+    number: int
+    size: int
+
+
+class Found(NamedTuple):
+    """Holds the events of a part of a journal, and the number of lines that are no events."""
+
+    events: list[Event]
+    num_torn: int
+
+
+def journal_of(index: Path) -> Journal:
+    """Returns the journal of an index directory; the folder of the journal need not exist yet."""
+    return Journal(index / JOURNAL_FOLDER)
+
+
+class Journal:
+    """The journal in a folder, which is made when the first line is appended."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def is_there(self) -> bool:
+        """Tells whether the folder holds a segment."""
+        return bool(self.segments())
+
+    def segments(self) -> list[Position]:
+        """Returns the end of each segment, the oldest segment first.
+
+        Raises:
+            ArtifactError: the folder cannot be read, or holds the segments of two journals.
+        """
+        try:
+            found = [(_SEGMENT.fullmatch(entry.name), entry) for entry in os.scandir(self.folder)]
+            ends = sorted(
+                Position(match[1], int(match[2]), entry.stat().st_size) for match, entry in found if match
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise self.fault("read", error) from error
+        if len({end.token for end in ends}) > 1:
+            raise ArtifactError(
+                f"The folder {self.folder} holds the files of two journals; keep the files whose names begin "
+                "alike, and move the other files away"
+            )
+        return ends
+
+    def path_of(self, token: str, number: int) -> Path:
+        """Returns the path of a segment."""
+        return self.folder / f"{token}-{number:06}.jsonl"
+
+    def end(self) -> Position | None:
+        """Returns the end of the journal after all bytes before the end are safely on the disk.
+
+        Returns None if the journal is empty.
+
+        Raises:
+            ArtifactError: the journal cannot be read.
+        """
+        if not self.is_there:
+            return None
+        with self.locked():
+            last = self.segments()[-1]
+            try:
+                with self.path_of(last.token, last.number).open("rb") as file:
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise self.fault("read", error) from error
+            return last
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from appending for the duration of a `with` statement.
+
+        Raises:
+            ArtifactError: the lock cannot be taken.
+        """
+        try:
+            handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            except BaseException:
+                os.close(handle)
+                raise
+        except OSError as error:
+            raise self.fault("locked", error) from error
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def parts(self, begin: Position | None = None, end: Position | None = None) -> Iterator[Found]:
+        """Yields the events between two positions, a part of about a megabyte at a time.
+
+        A `begin` in another journal counts as the beginning, and `end` is by default the end of the journal.
+        """
+        tail = Tail(self, begin)
+        for segment in self.segments():
+            if end is not None and segment[:2] > end[:2]:
+                return
+            limit = end.size if end is not None and segment[:2] == end[:2] else segment.size
+            if tail.position is None or segment[:2] >= tail.position[:2]:
+                yield from tail.read_segment(segment, limit)
+
+    def fault(self, what: str, error: OSError) -> ArtifactError:
+        """Returns the error that says that the journal cannot be read, locked or written."""
+        reason = (error.strerror or str(error)).lower()
+        return ArtifactError(f"The journal {self.folder} cannot be {what}: {reason}")
+
+
+class Tail:
+    """Reads a journal to its end, and later reads what has been appended meanwhile.
+
+    Args:
+        journal: the journal.
+        begin: where to begin; None, or a position in another journal, for the beginning of the journal.
+    """
+
+    def __init__(self, journal: Journal, begin: Position | None = None) -> None:
+        self._journal = journal
+        self._file: int | None = None
+        self.position = None if begin is None else self._nearest(begin)
+
+    def _nearest(self, begin: Position) -> Position | None:
+        """Returns a position at or before `begin`, or at the first segment behind `begin` that is there.
+
+        A segment that is shorter than `begin` says is another file than the segment that was read before, and
+        is read from its beginning.
+        """
+        for segment in self._journal.segments():
+            if segment.token != begin.token:
+                return None
+            if segment.number == begin.number and segment.size >= begin.size:
+                return begin
+            if segment.number >= begin.number:
+                return segment._replace(size=0)
+        return None
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the segment that is being read."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def read(self) -> Found:
+        """Returns all events that were appended since the last call.
+
+        Raises:
+            ArtifactError: the journal cannot be read.
+        """
+        if self.position is None:
+            first = self._journal.segments()[:1]
+            if not first:
+                return Found([], 0)
+            self.position = first[0]._replace(size=0)
+        events: list[Event] = []
+        num_torn = 0
+        while True:
+            # The next segment is looked for first: a segment that has a successor does not grow any more.
+            successor = self.position._replace(number=self.position.number + 1, size=0)
+            is_whole = self._journal.path_of(*successor[:2]).exists()
+            for found in self._lines(None, is_whole=is_whole):
+                events += found.events
+                num_torn += found.num_torn
+            if not is_whole:
+                return Found(events, num_torn)
+            self.close()
+            self.position = successor
+
+    def read_segment(self, segment: Position, limit: int) -> Iterator[Found]:
+        """Yields the events of one segment up to `limit` bytes, and skips what was read before."""
+        self.close()
+        if self.position is None or self.position[:2] != segment[:2]:
+            self.position = segment._replace(size=0)
+        yield from self._lines(limit, is_whole=True)
+
+    def _lines(self, limit: int | None, *, is_whole: bool) -> Iterator[Found]:
+        """Yields the events of the rest of the segment; an unfinished last line counts if it stays so."""
+        assert self.position is not None
+        rest = b""
+        while data := self._bytes(len(rest), limit):
+            whole, newline, rest = (rest + data).rpartition(b"\n")
+            if newline:
+                self.position = self.position._replace(size=self.position.size + len(whole) + 1)
+                yield _found(whole)
+        if rest and is_whole:
+            self.position = self.position._replace(size=self.position.size + len(rest))
+            yield Found([], 1)
+
+    def _bytes(self, skipped: int, limit: int | None) -> bytes:
+        assert self.position is not None
+        begin = self.position.size + skipped
+        size = _BLOCK if limit is None else min(_BLOCK, limit - begin)
+        if size <= 0:
+            return b""
+        try:
+            if self._file is None:
+                path = self._journal.path_of(*self.position[:2])
+                self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(self._file, size, begin)
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise self._journal.fault("read", error) from error
+
+
+def _found(lines: bytes) -> Found:
+    events, num_torn = [], 0
+    for line in lines.split(b"\n"):
+        if line:
+            event = Event.of_line(line)
+            if event is None:
+                num_torn += 1
+            else:
+                events.append(event)
+    return Found(events, num_torn)
+
+
+def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Returns the manifest section of a build that has taken in a journal up to a position."""
+    return {"position": position._asdict(), "lines": dict(counts)}
+
+
+def of_section(section: Mapping[str, Any] | None) -> Position | None:
+    """Returns the position up to which a build has taken in a journal; None if the build took in none."""
+    if section is None:
+        return None
+    position = section["position"]
+    return Position(position["token"], position["number"], position["size"])

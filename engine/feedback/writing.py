@@ -1,0 +1,145 @@
+"""Appends feedback to a journal: on the disk before the answer, and each event once.
+
+Several processes may append to one journal at a time. A lock keeps their lines apart.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from engine.artifact.files import flush
+from engine.feedback.events import Event
+from engine.feedback.journal import Journal, Position, Tail
+
+SEGMENT_SIZE = 64 << 20
+"""The size of a segment, in bytes, from which further events go into a new segment."""
+REMEMBERED = 100_000
+"""The number of the latest events, at least, among which a repeated event is recognised by its id."""
+_BYTES_OF_AN_EVENT = 200
+"""About as many bytes a line of the journal has."""
+
+
+class RepeatedIdError(Exception):
+    """An event has the id of an earlier event, but says something else."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(
+            f"The id {event.id!r} belongs to other feedback already; give every review an id of its own."
+        )
+
+
+class JournalWriter:
+    """Appends events to a journal, for one process; other processes may append to the journal as well."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._tail: Tail | None = None
+        self._known: OrderedDict[str, tuple[object, ...]] = OrderedDict()
+        self._failed = False
+
+    def write(self, requests: Sequence[Sequence[Event]]) -> list[list[bool] | RepeatedIdError]:
+        """Appends the events of several requests with one flush, so that all are on disk when it returns.
+
+        An event with the id of an earlier event is not appended again.
+
+        Returns:
+            For each request, whether each event was appended now, or the error of a request of which nothing
+            was appended, since one of its ids belongs to other feedback.
+
+        Raises:
+            ArtifactError: the journal cannot be written. Some of the events may be in the journal
+                nevertheless; a client that sends them again with the same ids changes nothing.
+        """
+        try:
+            self._journal.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise self._journal.fault("written", error) from error
+        with self._journal.locked():
+            self._learn()
+            outcomes: list[list[bool] | RepeatedIdError] = []
+            lines: list[bytes] = []
+            for events in requests:
+                try:
+                    new = self._new_of(events)
+                except RepeatedIdError as error:
+                    outcomes.append(error)
+                    continue
+                lines += [event.to_line() for event, is_new in zip(events, new, strict=True) if is_new]
+                outcomes.append(new)
+            if lines:
+                self._append(b"".join(lines))
+        return outcomes
+
+    def _new_of(self, events: Sequence[Event]) -> list[bool]:
+        """Tells which events are new, and remembers the ids of all events.
+
+        Raises:
+            RepeatedIdError: an id belongs to another event.
+        """
+        new: list[bool] = []
+        learned: dict[str, tuple[object, ...]] = {}
+        for event in events:
+            known = learned.get(event.id, self._known.get(event.id))
+            if known is not None and known != event.content:
+                raise RepeatedIdError(event)
+            new.append(known is None)
+            learned[event.id] = event.content
+        self._known.update(learned)
+        return new
+
+    def _learn(self) -> None:
+        """Reads the ids of the events that other processes have appended; first of all, the latest ids."""
+        if self._tail is None:
+            self._tail = Tail(self._journal, self._first_remembered())
+        for event in self._tail.read().events:
+            self._known[event.id] = event.content
+        while len(self._known) > 2 * REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _first_remembered(self) -> Position | None:
+        """Returns a position behind which the journal holds about `REMEMBERED` events."""
+        left = REMEMBERED * _BYTES_OF_AN_EVENT
+        for segment in reversed(self._journal.segments()):
+            if segment.size >= left:
+                return segment._replace(size=segment.size - left)
+            left -= segment.size
+        return None
+
+    def _append(self, data: bytes) -> None:
+        """Appends lines and waits until the lines are on disk; the caller holds the lock.
+
+        Raises:
+            ArtifactError: the lines cannot be written.
+        """
+        segments = self._journal.segments()
+        last = segments[-1] if segments else Position(secrets.token_hex(4), 0, SEGMENT_SIZE)
+        if last.size >= SEGMENT_SIZE or self._failed:
+            last = last._replace(number=last.number + 1, size=0)
+        path = self._journal.path_of(last.token, last.number)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                if last.size and os.pread(handle, 1, last.size - 1) != b"\n":
+                    # A killed writer left a line without its end.
+                    data = b"\n" + data
+                self._failed = True  # After a failure, nobody knows what the segment holds.
+                while data:
+                    data = data[os.write(handle, data) :]
+                os.fsync(handle)
+                self._failed = False
+            finally:
+                os.close(handle)
+            if not last.size:
+                for folder in (self._journal.folder, self._journal.folder.parent):
+                    flush(folder)
+        except OSError as error:
+            self._forget()
+            raise self._journal.fault("written", error) from error
+
+    def _forget(self) -> None:
+        """Forgets all ids after a failure; the next call reads from the journal what is in the journal."""
+        self._known.clear()
+        self._tail = None

@@ -1,0 +1,134 @@
+"""Asks the questions of requests: picks the index, names and notes the lists that are shown, returns JSON."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import orjson
+from fastapi import Request, Response
+
+from engine import responses
+from engine.feedback.exposures import ExposureLog
+from engine.recommender import Engine
+from engine.service import metrics
+from engine.service.live_index import LiveIndex
+from engine.service.problems import MEDIA_TYPE, ProblemError
+from engine.service.settings import DEFAULT_NAME
+
+_HEADERS = {
+    "X-Index-Build": "The build of the index that gave the answer.",
+    "Recommendation-Id": "Names the list; a click or a purchase may carry the name.",
+    "Experiment-Arm": "The arm of the A/B test that gave the answer, if the service runs a test.",
+}
+
+
+def documented(model: Any) -> dict[str, Any]:
+    """Returns the keyword arguments that describe a route's answers in the OpenAPI document.
+
+    The routes return bytes instead of models, because FastAPI would need milliseconds to check and copy a
+    list.
+    """
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+    refusals = {status: {"description": text, "content": content} for status, text in _REFUSALS.items()}
+    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
+    return {"responses": {200: {"model": model, "headers": headers}, **refusals}, "response_class": Response}
+
+
+_REFUSALS = {
+    401: "The request has no valid token.",
+    404: "The index does not hold the reviewer or the movie.",
+    422: "A value is out of range, or a condition is no condition.",
+    429: "The token asked too often.",
+    503: "Too many questions wait; Retry-After says when to ask again.",
+    504: "The answer took too long.",
+}
+
+
+class Shown(NamedTuple):
+    """Describes a list that an answer shows, for the exposures."""
+
+    question: str
+    """The path of the route, such as recommend/reviewer."""
+    key: str = "recommendations"
+    """The entry of the answer that holds the list."""
+    reviewer_id: str | None = None
+    first_rank: int = 1
+
+
+async def answer(
+    request: Request,
+    index: LiveIndex,
+    question: Callable[[Engine], responses.Response],
+    shown: Shown | None = None,
+) -> Response:
+    """Asks a question to the engine of an index, in the engine thread; returns JSON."""
+    engine = index.engine
+    headers = {"X-Index-Build": engine.build}
+    if request.app.state.trial is not None:
+        headers["Experiment-Arm"] = index.arm
+    if shown is not None:
+        headers["Recommendation-Id"] = uuid.uuid4().hex
+
+    def ask(asked: Engine) -> bytes:
+        found = question(asked)
+        if shown is not None:
+            expose(request, index, asked, headers["Recommendation-Id"], found, shown)
+        return to_json(found)
+
+    content = await index.ask(ask, engine)
+    return Response(content, media_type="application/json", headers=headers)
+
+
+def to_json(found: responses.Response) -> bytes:
+    """Returns an answer as JSON; NumPy's numbers become plain numbers."""
+    return orjson.dumps(found, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def expose(
+    request: Request,
+    index: LiveIndex,
+    engine: Engine,
+    recommendation_id: str,
+    found: responses.Response,
+    shown: Shown,
+) -> None:
+    """Counts a list that is being sent, and notes the list if the service logs exposures."""
+    metrics.LISTS.labels(index.name, index.arm).inc()
+    exposures: ExposureLog | None = request.app.state.exposures
+    if exposures is None:
+        return
+    items = found[shown.key]
+    facts = {
+        "recommendation_id": recommendation_id,
+        "index_name": index.name,
+        "arm": index.arm,
+        "build": engine.build,
+        "question": shown.question,
+        "reviewer_id": shown.reviewer_id,
+    }
+    scores = [item.get("score", item.get("similarity")) for item in items]
+    exposures.add(facts, [item["movie_id"] for item in items], scores, shown.first_rank)
+    metrics.EXPOSURES.labels(index.name, index.arm).inc()
+
+
+def index_of(request: Request, asker: str | None = None) -> LiveIndex:
+    """Returns the index that the path of a request names; by default the default index.
+
+    The argument `asker` is the id of the reviewer whom the question is about. If the service runs an A/B
+    test, the default index answers for a part of the reviewers, and the index of the test for the others.
+
+    Raises:
+        ProblemError: the service has no index of the name.
+    """
+    state = request.app.state
+    name = request.path_params.get("index_name")
+    if name is None and asker is not None and state.trial is not None and state.trial.holds(asker):
+        other: LiveIndex = state.trial_index
+        return other
+    found: LiveIndex | None = state.indexes.get(DEFAULT_NAME if name is None else name)
+    if found is None:
+        names = ", ".join(sorted(state.indexes))
+        raise ProblemError(404, f"There is no index named {name!r}; the service has {names}.")
+    return found

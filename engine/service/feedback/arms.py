@@ -1,0 +1,54 @@
+"""Divides reviewers into two arms: most are answered from the main index, and a share from another index."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.errors import ConfigError
+
+MAIN_ARM = "main"
+"""The name of the arm of the reviewers who are answered from the main index."""
+
+
+class Trial(NamedTuple):
+    """Holds the index that answers for a share of the reviewers."""
+
+    name: str
+    """The name of the arm: the name of the index, or of its directory."""
+    directory: str
+    share: float
+    """The share of the reviewers, above 0 and below 1."""
+
+    def holds(self, reviewer_id: str) -> bool:
+        """Tells whether a reviewer belongs to the arm; the result never changes for a name and a share.
+
+        A larger share keeps every reviewer of a smaller share.
+        """
+        digest = hashlib.blake2b(f"{self.name}\n{reviewer_id}".encode(errors="replace"), digest_size=8)
+        return int.from_bytes(digest.digest(), "big") < self.share * 2**64
+
+
+def read_trial(text: str, indexes: dict[str, str]) -> Trial:
+    """Reads the value of the option --ab, such as `trial-index=10%`.
+
+    The index is a directory, or one of the names that the option --index gives.
+
+    Raises:
+        ConfigError: the value has no share, or the share is not between 0% and 100%.
+    """
+    given, _, percent = text.rpartition("=")
+    try:
+        share = float(percent.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not given or not percent.endswith("%") or not 0 < share < 1:
+        raise ConfigError(
+            f"--ab must be an index and a share between 0% and 100%, as in trial-index=10%, but is {text!r}."
+        )
+    directory = indexes.get(given) or str(Path(given).absolute())
+    name = given if given in indexes else Path(directory).name
+    if name == MAIN_ARM:
+        raise ConfigError(f"--ab cannot name its index {MAIN_ARM!r}; give the directory another name.")
+    return Trial(name, directory, share)

@@ -1,0 +1,76 @@
+"""Writes the feedback of many requests to a journal with one flush, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from engine.feedback.events import Event
+from engine.feedback.journal import Journal
+from engine.feedback.writing import JournalWriter, RepeatedIdError
+from engine.service.engine_thread import BusyError
+
+Outcome = list[bool] | RepeatedIdError
+
+
+class Committer:
+    """Appends events to one journal, and lets each request go on when its events are on the disk.
+
+    A flush takes milliseconds. The events of all requests that come meanwhile are written together by the
+    next flush.
+
+    Args:
+        journal: the journal.
+        max_waiting: the largest number of requests that wait; `commit` raises BusyError beyond it.
+        timeout: the seconds after which `commit` stops waiting and raises TimeoutError.
+    """
+
+    def __init__(self, journal: Journal, *, max_waiting: int, timeout: float) -> None:
+        self._writer = JournalWriter(journal)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._max_waiting = max_waiting
+        self._timeout = timeout
+        self._waiting: list[tuple[Sequence[Event], asyncio.Future[Outcome]]] = []
+        self._work: asyncio.Task[None] | None = None
+
+    async def commit(self, events: Sequence[Event]) -> list[bool]:
+        """Appends events, and returns for each event whether it is new; a repeated event is not appended.
+
+        Raises:
+            RepeatedIdError: an event has the id of an earlier event, but says something else; then no event
+                is appended.
+            BusyError: too many requests wait already.
+            TimeoutError: the disk is too slow; the events may be appended nevertheless.
+            ArtifactError: the journal cannot be written.
+        """
+        if len(self._waiting) >= self._max_waiting:
+            raise BusyError
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((events, future))
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._write_all())
+        outcome = await asyncio.wait_for(future, self._timeout)
+        if isinstance(outcome, RepeatedIdError):
+            raise outcome
+        return outcome
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                requests = [events for events, _ in batch]
+                outcomes = await loop.run_in_executor(self._pool, self._writer.write, requests)
+            except Exception as error:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if not future.done():
+                    future.set_result(outcome)
+
+    def close(self) -> None:
+        """Ends the thread after the running flush."""
+        self._pool.shutdown(wait=True)

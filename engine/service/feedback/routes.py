@@ -1,0 +1,148 @@
+"""Defines the routes that take feedback, and that hide movies from all lists and show movies again."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Header, Request, Response
+
+from engine.feedback.events import HIDDEN, RATING, SHOWN, Event, Scale
+from engine.feedback.writing import RepeatedIdError
+from engine.service import metrics
+from engine.service.answering import documented, index_of
+from engine.service.feedback.questions import (
+    HiddenAnswer,
+    HiddenMoviesAnswer,
+    NewReview,
+    NewReviews,
+    OneOrSeveral,
+    TakenAnswer,
+)
+from engine.service.live_index import LiveIndex
+from engine.service.problems import ProblemError
+from engine.service.routes import MovieId
+
+router = APIRouter()
+
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=190,
+        description="Names the request, so that sending it again writes nothing again; stands for the ids of "
+        "reviews without an id.",
+    ),
+]
+_MOST_AHEAD = 86_400
+"""The number of seconds by which the clock of a client may be ahead."""
+
+
+@router.post("/reviews", **documented(TakenAnswer), tags=["feedback"])
+async def take_reviews(request: Request, asked: OneOrSeveral, idempotency_key: _Key = None) -> Response:
+    """Takes ratings, clicks, purchases and dislikes; the answer means that they are safe on the disk.
+
+    The reviewer's next list knows the feedback. `engine add-reviews` and `engine build-index` take the
+    feedback into the index.
+    """
+    index = index_of(request)
+    reviews = asked.reviews if isinstance(asked, NewReviews) else [asked]
+    keys = [idempotency_key] if idempotency_key and isinstance(asked, NewReview) else None
+    if idempotency_key and keys is None:
+        keys = [f"{idempotency_key}/{place}" for place in range(len(reviews))]
+    engine = index.engine
+    scale = engine.index.feedback.scale
+    events = [
+        _event(review, scale, keys[place] if keys else None, place if len(reviews) > 1 else None)
+        for place, review in enumerate(reviews)
+    ]
+    new = await _commit(index, events)
+    for event, is_new in zip(events, new, strict=True):
+        metrics.FEEDBACK.labels(index.name, event.kind, "accepted" if is_new else "repeated").inc()
+    movie_ids = dict.fromkeys(event.movie_id for event in events)
+    answer = {
+        "accepted": sum(new),
+        "repeated": len(new) - sum(new),
+        "ids": [event.id for event in events],
+        "unknown_movies": [movie_id for movie_id in movie_ids if not engine.holds_movie(movie_id)],
+    }
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+def _event(review: NewReview, scale: Scale, key: str | None, place: int | None) -> Event:
+    """Returns the line of the journal for a review of a request.
+
+    Raises:
+        ProblemError: the rating or the time cannot be used; `place` numbers the review in the sentence.
+    """
+    where = "" if place is None else f"Review {place + 1:,}: "
+    now = int(time.time())
+    if review.time is not None and review.time > now + _MOST_AHEAD:
+        raise ProblemError(422, f"{where}The time {review.time} is in the future; send unix seconds.")
+    rating = review.rating
+    if review.kind == RATING:
+        if (fault := scale.fault_of(rating)) is not None:
+            raise ProblemError(422, where + fault)
+        rating = scale.nearest(rating)
+    elif rating is not None:
+        raise ProblemError(422, f"{where}A {review.kind} has no rating; leave the rating out.")
+    else:
+        rating = scale.rating_of(review.kind)
+    return Event(
+        id=review.id or key or uuid.uuid4().hex,
+        time=now if review.time is None else review.time,
+        kind=review.kind,
+        movie_id=review.movie_id,
+        reviewer_id=review.reviewer_id,
+        rating=rating,
+        recommendation_id=review.recommendation_id,
+    )
+
+
+async def _commit(index: LiveIndex, events: Sequence[Event]) -> list[bool]:
+    try:
+        return await index.committer.commit(events)
+    except RepeatedIdError as error:
+        raise ProblemError(409, str(error)) from error
+
+
+@router.get("/hidden", **documented(HiddenMoviesAnswer), tags=["feedback"])
+async def hidden_movies(request: Request) -> Response:
+    """Names the movies that are hidden from all lists."""
+    found = await index_of(request).ask(lambda engine: sorted(engine.index.feedback.hidden.movies))
+    return Response(orjson.dumps({"movies": found}), media_type="application/json")
+
+
+@router.put("/movies/{movie_id:path}/hidden", **documented(HiddenAnswer), tags=["feedback"])
+async def hide(request: Request, movie_id: MovieId) -> Response:
+    """Hides a movie, such as a movie that is out of stock, from all lists at once, and from later builds."""
+    await _set_hidden(index_of(request), movie_id, hidden=True)
+    return _hidden_answer(movie_id, True)
+
+
+@router.delete("/movies/{movie_id:path}/hidden", **documented(HiddenAnswer), tags=["feedback"])
+async def show(request: Request, movie_id: MovieId) -> Response:
+    """Lets lists show a hidden movie again."""
+    await _set_hidden(index_of(request), movie_id, hidden=False)
+    return _hidden_answer(movie_id, False)
+
+
+async def _is_hidden(index: LiveIndex, movie_id: str) -> bool:
+    return await index.ask(lambda engine: movie_id in engine.index.feedback.hidden.movies)
+
+
+def _hidden_answer(movie_id: str, hidden: bool) -> Response:
+    return Response(orjson.dumps({"movie_id": movie_id, "hidden": hidden}), media_type="application/json")
+
+
+async def _set_hidden(index: LiveIndex, movie_id: str, *, hidden: bool) -> None:
+    """Writes into the journal that a movie is hidden or shown, unless it is so already."""
+    if await _is_hidden(index, movie_id) == hidden:
+        return
+    kind = HIDDEN if hidden else SHOWN
+    await _commit(index, [Event(id=uuid.uuid4().hex, time=int(time.time()), kind=kind, movie_id=movie_id)])
+    metrics.FEEDBACK.labels(index.name, kind, "accepted").inc()

@@ -1,0 +1,133 @@
+"""Reads the feedback in the journal of an index as reviews, beside the review files or without any.
+
+A journal names the rating that stands for each kind of feedback, so its reviews are staged as they are, and
+the formats and columns of review files do not matter.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.artifact.layout import HIDDEN_FILE, JOURNAL_SECTION
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
+from engine.feedback.events import DISLIKE, RATING, Event, Scale
+from engine.feedback.hidden import HiddenMovies
+from engine.feedback.journal import Journal, Position, journal_of, of_section, to_section
+from pipelines.reading.sources import Source
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalPart:
+    """Holds a part of a journal as a file of reviews, and what became of the lines of the part.
+
+    Attributes:
+        source: the file of reviews; None if the part has no review.
+        position: the end of the part; None if the journal is empty.
+        hidden: the movies that are hidden after the part.
+        counts: the number of lines by what became of them: reviews, hidden, torn and off_scale.
+    """
+
+    source: Source | None
+    position: Position | None
+    hidden: HiddenMovies
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def divided(paths: Sequence[Path]) -> tuple[list[Path], list[Journal]]:
+    """Divides the paths of reviews into files, and journals, which are folders."""
+    journals = {path: Journal(path) for path in paths if path.is_dir() and Journal(path).is_there}
+    return [path for path in paths if path not in journals], list(journals.values())
+
+
+def own_first(index: Path, given: Sequence[Journal]) -> list[Journal]:
+    """Returns the journal of an index directory, if there is one, and then the other given journals."""
+    own = journal_of(index)
+    others = [one for one in given if one.folder.absolute() != own.folder.absolute()]
+    return [own, *others] if own.is_there else others
+
+
+def read_journal(
+    journal: Journal, folder: Path, *, before: Artifact | None = None, scale: Scale | None = None
+) -> JournalPart:
+    """Writes the reviews of a journal to a file in a folder, which the caller deletes.
+
+    Args:
+        journal: the journal.
+        folder: the folder for the file.
+        before: the build of which the hidden movies stay hidden, and whose part of the journal is left out;
+            by default the whole journal is read.
+        scale: the scale of the ratings of the index; reviews with ratings beyond are counted and left out.
+
+    Raises:
+        ArtifactError: the journal cannot be read.
+    """
+    hidden = HiddenMovies() if before is None else HiddenMovies.of_build(before)
+    begin = None if before is None else of_section(before.manifest.get(JOURNAL_SECTION))
+    end = journal.end()
+    counts = Counter({"reviews": 0, "hidden": 0, "torn": 0, "off_scale": 0})
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="ascii", prefix=".journal-", dir=folder, delete=False
+    ) as file:
+        for events, num_torn in journal.parts(begin, end) if end is not None else ():
+            hidden.apply(events)
+            counts["torn"] += num_torn
+            for event in events:
+                kind = _what_becomes_of(event, scale)
+                counts[kind] += 1
+                if kind == "reviews":
+                    file.write(_line(counts["reviews"], event))
+    source = None
+    if counts["reviews"]:
+        source = Source(path=journal.folder, file=Path(file.name), layout="journal")
+    if counts.total():
+        told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number)
+        _log.info("Read from the journal %s: %s", journal.folder, told)
+    return JournalPart(source=source, position=end, hidden=hidden, counts=dict(counts))
+
+
+def _what_becomes_of(event: Event, scale: Scale | None) -> str:
+    if not event.is_review:
+        return "hidden"
+    if scale is not None:
+        is_off = scale.fault_of(event.rating) is not None if scale.is_rated else event.kind == DISLIKE
+        return "off_scale" if is_off else "reviews"
+    return "reviews"
+
+
+def _line(number: int, event: Event) -> str:
+    kind = None if event.kind == RATING else event.kind
+    values = (number, event.reviewer_id, event.movie_id, event.rating, event.time, kind)
+    return json.dumps(dict(zip(_COLUMNS, values, strict=True))) + "\n"
+
+
+_COLUMNS = ("line", "reviewer_id", "movie_id", "rating", "time", "kind")
+
+
+def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
+    """Adds up what became of the lines of several parts of journals."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part.counts)
+    return dict(total)
+
+
+def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
+    """Writes the movies that the first part of several journals leaves hidden into a build."""
+    if parts and parts[0].hidden:
+        path = writer.path_for(HIDDEN_FILE)
+        path.write_text(parts[0].hidden.to_json(), encoding="utf-8")
+
+
+def write_position(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
+    """Notes in the manifest of a build how far the build has taken in the first of several journals."""
+    if parts and parts[0].position is not None:
+        writer.add_section(JOURNAL_SECTION, to_section(parts[0].position, parts[0].counts))
