@@ -247,7 +247,7 @@ class LikelyReviewer(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarReviewer(Answer):
-    """One reviewer whose vector and reviews are similar to those of a given reviewer.
+    """One reviewer who is similar to a given reviewer, by vector and by reviews.
 
     Attributes:
         rank: the reviewer's rank among the similar reviewers, counted from 1.

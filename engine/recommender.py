@@ -276,7 +276,7 @@ class Engine(IndexHolder):
 
     @one_thread()
     def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> list[MoviePrediction]:
-        """Predicts a reviewer's ratings of some movies, with intervals.
+        """Predicts a reviewer's ratings of given movies, with intervals.
 
         Raises:
             EngineError: no rating can be predicted; `predict` lists the errors.

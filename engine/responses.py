@@ -54,7 +54,7 @@ def similar_reviewers(reviewer_id: str, k: int, reviewers: Sequence[SimilarRevie
 
 
 def predictions(reviewer_id: str, movies: Sequence[MoviePrediction]) -> Response:
-    """Returns the predicted ratings of a reviewer for some movies, for JSON."""
+    """Returns a reviewer's predicted ratings of given movies, for JSON."""
     return {"reviewer_id": reviewer_id, "predictions": _dicts(movies)}
 
 

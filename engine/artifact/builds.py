@@ -158,7 +158,7 @@ def point_to(directory: Path, name: str) -> None:
 
 
 def number_to_keep(directory: Path) -> int:
-    """Returns how many builds the command that wrote the newest build of an index was told to keep."""
+    """Returns how many builds an index keeps, which is noted in the manifest of the newest build."""
     for name in _names(directory):
         keep = _manifest(directory / name).get(layout.KEEP_ENTRY)
         if isinstance(keep, int) and keep >= 1:

@@ -27,7 +27,7 @@ _NAME = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{16}}")
 def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
     """Locks a file or folder, and returns the open handle, whose closing releases the lock.
 
-    Returns None if another process holds the lock, or has removed the path meanwhile. `flags` are the flags
+    Returns None if another process holds the lock, or has removed the file or folder. `flags` are the flags
     with which the path is opened.
 
     Raises:

@@ -1,9 +1,9 @@
 """Converts settings from mappings or text, checks the settings, and fills dataclasses with the settings.
 
 The code in this file works for any setting; `engine/config/sections.py` defines the settings. A section of
-settings is a frozen, keyword-only dataclass. The type of a field is a boolean, a number, a text, a tuple of
-one type, a mapping of text to text, or another section; the type of a field may also allow None. The rules of
-a field stand in the annotation of the field's type, such as `Annotated[int, at_least(1)]`.
+settings is a frozen, keyword-only dataclass. The type of a field is a boolean, a number, a text, a tuple, a
+mapping of text to text, or another section. The type of a field may also allow None. The rules of a field
+stand in the annotation of the field's type, such as `Annotated[int, at_least(1)]`.
 """
 
 from __future__ import annotations

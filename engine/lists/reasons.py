@@ -2,8 +2,8 @@
 
 A reason names a review of the recipient and the contribution of the review: the score of a movie, minus the
 score that the movie would have without the review. The score that a movie would have without a review is fast
-to compute: scores depend on sums over the recipient's reviews, and the term of the review is subtracted from
-each sum.
+to compute, because scores depend on sums over the recipient's reviews. To leave out a review, its term is
+subtracted from each sum.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Recipient(Protocol):
     """The rows of the movies that the recipient does not want to see in lists, int64 [num]."""
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores some movies for the recipient."""
+        """Scores the given movies for the recipient."""
         ...
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
@@ -86,7 +86,7 @@ class OneReviewer(Recipient):
         self._cards = cards
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores some movies for the reviewer."""
+        """Scores the given movies for the reviewer."""
         return self._model.rescore(self.reviewer, movie_rows)
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:

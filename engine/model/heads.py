@@ -61,7 +61,7 @@ class RelevanceHead:
         return queries
 
     def score(self, query: Floats, movie_rows: NDArray[np.integer] | slice) -> Floats:
-        """Returns the inner products of a query vector and the vectors of some movies, float32 [num]."""
+        """Returns the inner product of a query vector and the vector of each given movie: float32 [num]."""
         scores: Floats = self.movie_vectors[movie_rows] @ query
         return scores
 
@@ -216,9 +216,8 @@ class RatingHead:
     def mean(self, probabilities: Floats) -> Floats:
         """Computes mean ratings, float32 [...], from chances of rating levels, float32 [..., num_levels].
 
-        The function does not use a matrix product, because a matrix product of rows of five numbers makes
-        OpenBLAS read uninitialized registers, and NumPy may then warn of invalid values although the result
-        is right.
+        The function does not use a matrix product, because NumPy may warn of invalid values although the
+        result is right. The reason is that OpenBLAS reads uninitialized registers if rows hold five numbers.
         """
         mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
         return mean

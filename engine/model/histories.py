@@ -63,7 +63,7 @@ class Histories:
         return History(self.movie_rows[begin:end], self.level_rows[begin:end])
 
     def take(self, reviewer_rows: NDArray[np.integer]) -> Histories:
-        """Copies the histories of some reviewers, in the order of `reviewer_rows`."""
+        """Copies the histories of the given reviewers, in the order of `reviewer_rows`."""
         begins = self.offsets[reviewer_rows]
         lengths = self.offsets[np.asarray(reviewer_rows) + 1] - begins
         return self._stretches(begins, lengths)
@@ -123,7 +123,7 @@ class Histories:
             yield int(length), np.flatnonzero(lengths == length)
 
     def batches(self, reviewer_rows: NDArray[np.integer]) -> list[tuple[int, int]]:
-        """Divides `reviewer_rows` into batches; scoring one batch takes some 100 megabytes of memory.
+        """Divides `reviewer_rows` into batches; scoring one batch takes about 100 megabytes of memory.
 
         Returns:
             The begin and the end of each batch as positions in `reviewer_rows`.

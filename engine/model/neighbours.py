@@ -48,7 +48,7 @@ class NeighbourTable:
         return found.astype(np.int32), self.weights[sources]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
-        """Counts the neighbours of some movies; a neighbour of two of the movies counts twice."""
+        """Counts the neighbours of the given movies; a neighbour of two of the movies counts twice."""
         return int((self.offsets[np.asarray(movie_rows) + 1] - self.offsets[movie_rows]).sum())
 
     def spread(
@@ -58,7 +58,7 @@ class NeighbourTable:
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
     ) -> tuple[Rows, list[Doubles]]:
-        """Computes a sum for each neighbour of some movies: the sum of `amount * similarity` over the movies.
+        """Computes, for each neighbour of the given movies, the sum of `amount * similarity` over the movies.
 
         Args:
             movie_rows: the rows of the movies, int [num].
@@ -138,7 +138,7 @@ class NeighbourTable:
     def _neighbours(
         self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
     ) -> tuple[Rows, Rows, Rows]:
-        """Looks up the neighbours of some movies.
+        """Looks up the neighbours of the given movies.
 
         Returns:
             Three arrays: the position of each neighbour in the table; each pair of reviewer and neighbour as
@@ -159,7 +159,7 @@ class NeighbourTable:
 
 
 class MovieSums(NamedTuple):
-    """Holds a sparse vector: a number for some movies, and 0 for every other movie.
+    """Holds a sparse vector with a number for each movie; most of the numbers are 0 and not stored.
 
     If a sparse vector is for several reviewers, `rows` holds pairs of reviewer and movie. A pair is one
     number `place * num_movies + movie_row`, where `place` is the position of the reviewer.

@@ -189,13 +189,13 @@ class Model:
         return MovieSums(keys, near, count * self.num_movies)
 
     def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
-        """Computes the full scores of some movies or of all movies for one reviewer."""
+        """Computes the full scores of given movies, or of all movies, for one reviewer."""
         return self._whole(reviewer, movie_rows, self._relevance(reviewer, movie_rows))
 
     def rescore_best(
         self, reviewer: Reviewer, movie_rows: NDArray[np.integer], k: int
     ) -> tuple[Rows, Scores]:
-        """Finds the k best of some movies by their full scores, without predicting every rating.
+        """Finds the k movies of highest full score among given movies, without predicting every rating.
 
         Predicting a rating is the slowest part of a score, and the rating adds a term that is never above 0.
         A movie cannot be among the k best if its score without the rating is below the full scores of k other
@@ -225,7 +225,7 @@ class Model:
         return relevance
 
     def _whole(self, reviewer: Reviewer, movie_rows: RowsOrAll, relevance: Floats) -> Scores:
-        """Computes full scores: adds the weighted log chance of a like to the relevance of some movies."""
+        """Computes the full scores of movies: adds the weighted log chance of a like to the relevance."""
         if self.rating is None:
             return Scores(relevance, relevance, None)
         probabilities = self.rate(reviewer, movie_rows)
@@ -234,7 +234,7 @@ class Model:
         return Scores(score, relevance, probabilities)
 
     def rate(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Floats:
-        """Predicts one reviewer's chance of each rating level for some movies, float32 [num, num_levels]."""
+        """Predicts one reviewer's chance of each rating level for given movies: float32 [num, num_levels]."""
         ratings = reviewer.neighbour_ratings
         stars = None if ratings is None else ratings.at(movie_rows)
         return self.rate_tastes(reviewer.taste, movie_rows, stars)
@@ -257,7 +257,7 @@ class Model:
         return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
 
     def rate_tastes(self, tastes: Tastes | None, movie_rows: RowsOrAll, stars: Doubles | None) -> Floats:
-        """Predicts the chance of each rating level for some movies, float32 [num, num_levels].
+        """Predicts the chance of each rating level for given movies: float32 [num, num_levels].
 
         The argument `tastes` holds the vector, bias and log scale of one reviewer for each movie, or of a
         single reviewer for all movies. The array `stars` (float64 [num]) tells for each movie how many stars
@@ -304,7 +304,7 @@ class Model:
         return relevance
 
     def score(self, reviewer_rows: NDArray[np.integer] | Sequence[int]) -> Floats:
-        """Computes the full scores of all movies for some reviewers: float32 [num_reviewers, num_movies]."""
+        """Computes the full scores of all movies for given reviewers: float32 [num_reviewers, num_movies]."""
         scores = [self.rescore(self.reviewer(int(row)), ALL).score for row in reviewer_rows]
         return np.stack(scores) if scores else np.zeros((0, self.num_movies), dtype=np.float32)
 

@@ -79,7 +79,7 @@ class Reviewers(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Holds the scores of some movies for one reviewer."""
+    """Holds the scores of several movies for one reviewer."""
 
     score: Floats
     """float32 [num], the full score of each movie; the best movie has the highest score."""

@@ -137,7 +137,7 @@ def resolve_conditions(
 
 
 def _known_rows(given: MovieIds, name: str, movies: IdTable, *, needed: bool = False) -> Rows:
-    """Returns the rows of those given movies that the index holds (int64, ascending)."""
+    """Returns the rows of the given movies, without movies that the index lacks: int64, ascending."""
     ids = ids_of(given)
     if needed and not ids:
         raise ConfigError(f"'{name}' names no movie; expected movie ids, or a file with one a line")

@@ -27,9 +27,9 @@ Ratings = Mapping[str, float | None] | Iterable[str]
 def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
     """Reads ratings from texts `MOVIE=RATING`, or `MOVIE` alone, and returns the ratings by movie id.
 
-    The text behind the last `=` is the rating if this text is a number; otherwise the whole text is the id. A
-    movie that is given without a rating gets the rating None. Ratings keep the order of the texts; if a movie
-    is given twice, the later rating replaces the earlier rating.
+    If the text after the last `=` is a number, it is the rating; otherwise the whole text is the id. A movie
+    that is given without a rating gets the rating None. Ratings keep the order of the texts; if a movie is
+    given twice, the later rating replaces the earlier rating.
 
     Example:
         >>> parse_pairs(["M1=5", "M2", "M1=3.5"])

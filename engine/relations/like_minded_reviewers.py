@@ -65,9 +65,9 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
     head, and the cosine of their histories. A history is represented by a vector with two numbers for each
     movie. For a reviewed movie, the first number is 1, and the second number says by how many stars the
-    rating exceeds the expected rating; for all other movies, both numbers are 0. In the vector of a history,
-    both numbers of a movie are multiplied by `log(number of all reviewers / number of the movie's
-    reviewers)`.
+    rating exceeds the expected rating. For a movie that the reviewer has not reviewed, both numbers are 0. In
+    the vector of a history, both numbers of a movie are multiplied by `log(number of all reviewers / number
+    of the movie's reviewers)`.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))

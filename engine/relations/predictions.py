@@ -44,7 +44,7 @@ def predict_pairs(
 def movie_predictions(
     index: OpenedIndex, reviewer_id: str, movie_ids: Sequence[str]
 ) -> list[MoviePrediction]:
-    """Predicts a reviewer's ratings of some movies, with intervals.
+    """Predicts a reviewer's ratings of given movies, with intervals.
 
     Raises:
         EngineError: no rating can be predicted; `Engine.predict` lists the errors.
@@ -76,8 +76,8 @@ def central_interval(levels: Floats, probabilities: Floats, share: float) -> tup
     """Returns the lowest and the highest rating level of each rating's central interval, float32 [num] each.
 
     A rating lies in its central interval, ends included, with a probability of at least `share`. A rating
-    lies below its central interval with a probability of at most `(1 - share) / 2`, and above its central
-    interval with a probability of at most `(1 - share) / 2`.
+    lies below its central interval with a probability of at most `(1 - share) / 2`. A rating lies above its
+    central interval with a probability of at most `(1 - share) / 2`, too.
 
     Args:
         levels: the rating levels, float32 [num_levels], ascending.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def movie_profile(index: OpenedIndex, movie_id: str, similar: Sequence[SimilarMovie]) -> MovieProfile:
     """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id.
 
-    The argument `similar` holds the movies that the description names as the most similar ones.
+    The argument `similar` holds the most similar movies, which become a part of the description.
     """
     row = index.movie_row(movie_id)
     histories = index.model.histories
@@ -45,7 +45,7 @@ def reviewer_profile(
 ) -> ReviewerProfile:
     """Describes a reviewer and up to `most` latest reviews; raises UnknownIdError for an unknown id.
 
-    The argument `similar` holds the reviewers whom the description names as the most similar ones.
+    The argument `similar` holds the most similar reviewers, who become a part of the description.
     """
     if not index.knows_reviewer(reviewer_id):
         index.reviewer_row(reviewer_id)  # Raises the error that names similar ids.

@@ -4,9 +4,9 @@ One matrix product computes the inner products of many reviewers' vectors and al
 For each reviewer, the vector index is asked for more and more movies. The search ends when k unseen movies
 were found, whose scores no movie that was not found can exceed by its inner product. A movie that the vector
 index did not find may become a candidate because it is similar to movies in the reviewer's history. The
-similarity must be able to lift the movie's score to the score of the k-th best movie found. The term for the
-chance of a like cannot lift any score, because the term is a weighted logarithm of a chance and never above 0
-(threshold algorithm of Fagin, Lotem & Naor 2003).
+similarity must be able to lift the movie's score to the score of the k-th best movie found. The chance of a
+like cannot raise a score, because its logarithm is never above 0. The search is a threshold algorithm (Fagin,
+Lotem & Naor 2003).
 """
 
 from __future__ import annotations

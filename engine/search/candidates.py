@@ -34,8 +34,7 @@ class CandidateSource:
     """Finds candidates in the vector index and among the neighbours of the movies in a reviewer's history.
 
     The vector index holds `model.relevance.movie_vectors`. For a list of k movies, up to `max(num_candidates,
-    k)` candidates come from the vector index, and up to the same number of candidates come from the
-    neighbours of the movies in the history.
+    k)` candidates come from the vector index, and as many from the neighbours.
     """
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:

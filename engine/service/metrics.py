@@ -37,7 +37,7 @@ BUILT = Gauge(
 
 @cache
 def _counters(question: str, status: int) -> tuple[Counter, Histogram]:
-    """Returns the metrics of a kind of question; keeps them, because looking up metrics by label is slow."""
+    """Returns the metrics of a kind of question; caches the metrics, since looking them up is slow."""
     return REQUESTS.labels(question, status), SECONDS.labels(question)
 
 

@@ -156,7 +156,7 @@ class SimilarMovieQuestion(Pages):
 
 
 class PredictQuestion(BaseModel):
-    """Asks for the ratings that a reviewer would give to some movies."""
+    """Asks for the ratings that a reviewer would give to given movies."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -253,7 +253,7 @@ class AudienceAnswer(BaseModel):
 
 
 class PredictionsAnswer(BaseModel):
-    """The ratings that a reviewer would give to some movies."""
+    """The ratings that a reviewer would give to the movies in the question."""
 
     reviewer_id: str
     predictions: list[dict[str, Any]]

@@ -30,7 +30,7 @@ _BATCH = 1024
 
 
 class Worker:
-    """Makes the recommendation lists of one shard after another, equal to those of `Engine.recommend_many`.
+    """Makes the recommendation lists of shards; the lists equal the lists of `Engine.recommend_many`.
 
     Args:
         index: the directory of the index.

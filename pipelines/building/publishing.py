@@ -92,7 +92,7 @@ def read_condition(text: str, config: Config, output: Path) -> list[Comparison]:
 
 
 def figures_of_live(directory: Path) -> dict[str, float] | None:
-    """Returns those metrics of the live build that a condition may name; None if there is no live build.
+    """Returns the metrics of the live build that a condition can use; None if there is no live build.
 
     Raises:
         ArtifactError: the live build cannot be opened.
@@ -104,7 +104,7 @@ def figures_of_live(directory: Path) -> dict[str, float] | None:
 
 
 def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """Returns those metrics in a manifest, or in a part of a manifest, that a condition may name."""
+    """Returns the metrics in a manifest, or in a part of a manifest, that a condition can use."""
     quality = manifest.get(layout.METRICS_SECTION, {}).get("ncf", {})
     counts = manifest.get(layout.COUNTS_SECTION, {})
     known = {name: quality.get(name) for name in QUALITY} | {name: counts.get(name) for name in COUNTS}

@@ -121,7 +121,7 @@ def _meaning_of_numbers(
 def _read_dates(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, last_line: int, time_format: str | None
 ) -> None:
-    """Reads those times of a file that are dates, and warns if the order of day and month is doubtful."""
+    """Reads the dates among the times of a file; warns if the order of day and month is doubtful."""
     found = run(database, "staging/date_texts", file=file).fetchall()
     if not found:
         return

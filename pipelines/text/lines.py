@@ -129,7 +129,7 @@ def block_of(first_line: int, data: bytes) -> Block:
 def to_utf8(data: bytes) -> tuple[bytes, int]:
     """Converts lines to UTF-8; also returns the number of lines that were not UTF-8.
 
-    A line that is not UTF-8 is read as Windows-1252, whatever the encoding of the other lines.
+    Each line that is not UTF-8 is read as Windows-1252, even if other lines are UTF-8.
     """
     try:
         codecs.utf_8_decode(data, "strict", True)

@@ -1,4 +1,4 @@
-"""Reads the text of a file as UTF-8 with line feeds, whatever its compression, encoding and line ends."""
+"""Reads text files of any compression, encoding and line ends as UTF-8 with line feeds."""
 
 from __future__ import annotations
 

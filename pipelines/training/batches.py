@@ -183,7 +183,7 @@ class RelevanceSampler:
 
 
 class RatingSampler:
-    """Draws the training batches of the rating head: all reviews of some reviewers in each batch.
+    """Draws the training batches of the rating head; a batch holds all reviews of several reviewers.
 
     A training batch of the rating head has about `batch_size` reviews. If a reviewer has more than `longest`
     reviews, a batch holds only `longest` successive reviews of the reviewer, chosen at random.

@@ -117,7 +117,7 @@ def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: 
 
 
 def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Findings:
-    """Trains models without some reviews, to choose the training length and the weights on these reviews."""
+    """Trains models without held-out reviews, and chooses the training length and the weights on them."""
     blend = first_blend(reviews, config)
     holdouts = train_holdouts(reviews, blend, config, checkpoints, features)
     if not holdouts:

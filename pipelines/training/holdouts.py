@@ -1,4 +1,4 @@
-"""Trains models without some reviews, which are held out to choose the length of the final training."""
+"""Trains models without held-out reviews, to choose the length and the weights of the final training."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Holdout(NamedTuple):
 def train_holdouts(
     reviews: Reviews, blend: Blend, config: Config, checkpoints: Checkpoints, features: Floats | None = None
 ) -> list[Holdout]:
-    """Trains one or several models, each without some reviews, which are held out of the training.
+    """Trains one or several models; reviews are held out of the training of each model.
 
     Only one model is trained if the held-out reviews contain about ENOUGH_LIKES likes or more. Several
     models, with different held-out reviews, are trained if the held-out reviews contain fewer likes, because

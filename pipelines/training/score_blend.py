@@ -147,7 +147,7 @@ def _grid(parts: _Parts, near: Floats, scale: float, like_weights: Sequence[floa
 
 
 def _figure(parts: _Parts, scores: Floats) -> float:
-    """Returns the mean NDCG at 10, 20 and 50; a liked movie ranks behind all movies with an equal score."""
+    """Returns the mean NDCG at 10, 20 and 50; a liked movie ranks after all movies with an equal score."""
     rows, columns = parts.relevant.nonzero()
     ranks = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
     figures = [ndcg_of_ranks(ranks, rows, parts.num_relevant, depth).mean() for depth in _DEPTHS]

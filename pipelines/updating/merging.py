@@ -1,4 +1,4 @@
-"""Merges new reviews into the reviewers' histories, and finds the new reviews that replace earlier ones."""
+"""Merges new reviews into the reviewers' histories, and finds which new reviews replace old reviews."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def _rated(engine: Engine, movie_id: str, rating: float | None) -> Mapping[str, 
 
 @router.get("/together")
 async def together(request: Request, strategy: str = "average") -> Response:
-    """Shows the lists of several reviewers side by side, and one list for all of them."""
+    """Shows the lists of several reviewers side by side, and one common list for all the reviewers."""
     wanted = [one.strip() for one in request.query_params.getlist("reviewer")][:MOST_MEMBERS]
     members = list(dict.fromkeys(one for one in wanted if one))
 

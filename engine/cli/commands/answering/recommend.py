@@ -114,7 +114,7 @@ class Showing(NamedTuple):
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> Showing:
-        """Takes out of a command's options those that decide how a list is printed, and returns them."""
+        """Removes the options `SHOWING` from the options of a command, and returns their values."""
         return cls(*(options.pop(name) for name in cls._fields))
 
 
