@@ -19,9 +19,9 @@ _log = logging.getLogger(__name__)
 def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
     """Warns if metadata describes hardly any reviewed movie, and explains why if a reason is found.
 
-    The tables `reviewed_movies` and `metadata_lines` must be filled. A reason is a difference in how ids are
-    written, such as leading zeros. Without the difference, more ids in the reviews would equal ids in the
-    metadata.
+    The tables `reviewed_movies` and `metadata_lines` must be filled. The warning explains a difference in how
+    ids are written, such as leading zeros. A difference is explained only if more ids would be equal without
+    the difference.
     """
     num_reviewed = count_rows(database, "reviewed_movies")
     num_lines = count_rows(database, "(from metadata_lines where reason is null)")

@@ -61,11 +61,11 @@ def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
     """Tells whether ratings look like counts: most counts are small, and a few are very large.
 
     `ratings` holds the distinct ratings, ascending, and `num_rows` the number of rows with each rating.
-    Ratings are counts if no rating is negative, if the mean is at least 1.25 times the median, and if far
-    ratings are common. A rating is far if it is above four times the median. Far ratings are common if more
-    than 2% of the rows have one, and if at least seven distinct ratings are far. The largest far rating must
-    be at least 1.5 times the smallest far rating. Ratings of 0 are ignored, because a 0 may stand for a movie
-    that was not rated.
+    Ratings are counts if no rating is negative, if the mean is at least 1.25 times the median, and if very
+    high ratings are common. A rating is very high if it is above four times the median. Very high ratings are
+    common if more than 2% of the rows have one, and if at least seven different ratings are very high. The
+    highest rating must also be at least 1.5 times the lowest rating that is above four times the median.
+    Ratings of 0 are ignored, because a 0 may stand for a movie that was not rated.
     """
     if not len(ratings) or ratings[0] < 0:
         return False
