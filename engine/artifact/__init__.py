@@ -1,1 +1,1 @@
-"""Names, opens and writes the files of an index, whole or not at all."""
+"""Names and opens the files of an index, and writes an index as a whole or not at all."""

@@ -113,7 +113,7 @@ def are_rows(rows: NDArray[np.integer], limit: int) -> bool:
 
 
 def check_rows(rows: NDArray[np.integer], limit: int, name: str) -> None:
-    """Checks that row numbers from an index are at least 0 and below `limit`; `name` is for the message.
+    """Checks that row numbers from an index are at least 0 and below `limit`.
 
     Raises:
         ArtifactCorruptError: a row is less than 0, or not less than `limit`.
@@ -123,7 +123,7 @@ def check_rows(rows: NDArray[np.integer], limit: int, name: str) -> None:
 
 
 def check_finite(figures: NDArray[np.floating], name: str) -> None:
-    """Checks that numbers that were computed from an index are finite; `name` is for the message.
+    """Checks that numbers that were computed from an index are finite.
 
     Raises:
         ArtifactCorruptError: a figure is not finite, so numbers in the index are damaged.

@@ -85,9 +85,8 @@ def kept_builds(directory: Path) -> list[KeptBuild]:
 def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, str]:
     """Makes another kept build of an index live, by default the build before the live build.
 
-    The change is atomic. A rollback is possible while the index is built again or updated. After the
-    rollback, an update that began from another build is refused, and a build replaces the live build as
-    usual.
+    The change is atomic. A rollback is possible while the index is built again or updated. After a rollback,
+    an update that began from another build is refused, but a new build replaces the live build as usual.
 
     Args:
         directory: the directory of the index.
@@ -186,7 +185,7 @@ def _names(directory: Path) -> list[str]:
 
 
 def _time_in(name: str) -> str:
-    """Returns the time in the name of a build, as text; a later time is a greater text."""
+    """Returns the time in the name of a build, as a text that sorts by time."""
     return name.split("-")[1]
 
 

@@ -66,7 +66,7 @@ class HeldFile:
         return Path(_DESCRIPTORS, str(self._descriptor))
 
     def read(self, most: int) -> bytes:
-        """Returns the first bytes of the file, at most `most`."""
+        """Returns up to `most` bytes from the beginning of the file."""
         return os.pread(self._descriptor, most, 0)
 
     def checksum(self) -> str:

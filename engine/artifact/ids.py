@@ -28,7 +28,7 @@ _LARGEST_ALPHABET = 64
 
 
 def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Concatenates the bytes of all ids, uint8 [total length], and returns the offsets.
+    """Concatenates the bytes of all ids; returns the bytes, uint8 [total length], and the offsets.
 
     The offsets, int64 [num_ids + 1], say where each id starts and where the last id ends.
 

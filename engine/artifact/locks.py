@@ -25,7 +25,7 @@ _NAME = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{16}}")
 
 
 def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
-    """Locks a file or folder, and returns the open handle, whose closing releases the lock.
+    """Locks a file or folder; returns an open handle, and closing the handle releases the lock.
 
     Returns None if another process holds the lock, or has removed the file or folder. `flags` are the flags
     with which the path is opened.
@@ -99,7 +99,7 @@ def remove_leftovers(parent: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Renames a folder to a temporary folder and removes it, so that `remove_leftovers` removes any rest.
+    """Removes a folder; if the process is killed meanwhile, `remove_leftovers` later removes the rest.
 
     Raises:
         OSError: the folder cannot be renamed.

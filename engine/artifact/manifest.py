@@ -114,7 +114,7 @@ def check_manifest(manifest: dict[str, Any]) -> None:
 
 
 def _fault(value: Any, shape: Any, name: str, left: int = _DEEPEST) -> str | None:
-    """Finds the first place where a value does not have a shape; returns the fault as the end of a sentence.
+    """Describes where a value does not fit a shape, as the end of a sentence; returns None if it fits.
 
     `name` is the place of the value in the manifest, such as "model.blend". `left` is the number of levels of
     sections and lists that the value may have.

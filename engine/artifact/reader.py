@@ -4,7 +4,7 @@
     |- CURRENT                      the name of the live build and the checksum of its manifest
     |- build-20260102T030405-a1b2c3/
     |  |- manifest.json             format version, settings, counts, metrics, size and checksum of every file
-    |  |- *.npy, *.faiss, ...
+    |  |- *.npy, *.faiss            arrays, the vector index, and other files
     `- .partial-...                 a build that is being written, or died; no reader looks at it
 
 `engine/artifact/writer.py` writes what this module reads. Opening an index of any size takes milliseconds,
@@ -150,7 +150,7 @@ class Artifact:
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
-        """Returns the `size` and the `sha256` of every file but the manifest, by file name."""
+        """Returns the `size` and the `sha256` of every file except the manifest, by file name."""
         files: Mapping[str, Mapping[str, Any]] = self.manifest[layout.FILES_ENTRY]
         return files
 

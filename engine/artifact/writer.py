@@ -82,8 +82,8 @@ class ArtifactWriter:
 
     The directory of the index is made if it does not exist. If `resumable` is true, then the build keeps
     checkpoints in `work_directory`, which is removed when the build is complete. If `resumable` is false, an
-    existing `work_directory` stays, because an interrupted build may resume from its checkpoints. The
-    directory then keeps `keep` builds, by default as many as before.
+    existing `work_directory` stays, because an interrupted build may resume from its checkpoints. After the
+    build, the directory keeps `keep` builds, by default as many as before.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:
@@ -150,13 +150,13 @@ class ArtifactWriter:
         self._unlock()
 
     def path_for(self, name: str) -> Path:
-        """Returns the path to which the caller writes a file of the build, by the name of the file."""
+        """Returns the path at which the caller must write the file `name` of the build."""
         if not layout.is_file_name(name):
             raise ValueError(f"{name!r} cannot name a file of an index")
         return self._partial / name
 
     def add_array(self, name: str, array: NDArray[Any]) -> None:
-        """Writes an array, which readers map as `Artifact.array(name)`."""
+        """Writes an array, which readers get by `Artifact.array(name)`."""
         try:
             np.save(self.path_for(name + layout.ARRAY_ENDING), array, allow_pickle=False)
         except OSError as error:

@@ -76,8 +76,8 @@ def check_filter(
 
     DuckDB parses the condition, such as `price < 10 and title ilike '%noir%'`, but does not run the
     condition. The connection may be a connection to any DuckDB database. A comparison of different types,
-    such as `price < 'abc'`, fails only when DuckDB runs the condition. The caller must turn errors that
-    DuckDB raises while the condition runs into `FilterError`, with `filter_failed`.
+    such as `price < 'abc'`, fails only when DuckDB runs the condition. If DuckDB raises an error while the
+    condition runs, the caller must raise the error that `filter_failed` returns.
 
     Raises:
         FilterError: the condition does not parse, or names an unknown column, or uses SQL that is refused.

@@ -40,7 +40,7 @@ _LONGEST_LINE = 80
 
 
 def is_for_people(format: str) -> bool:
-    """Tells whether people read a format, so that remarks about the answers are printed to stderr too."""
+    """Tells whether a format is for people, so that remarks about the answers are printed to stderr too."""
     return format in ("table", "markdown")
 
 

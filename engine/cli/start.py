@@ -152,7 +152,7 @@ def _imports_compiled(frame: FrameType | None) -> bool:
 
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Prints an error that Python cannot raise; if it is a KeyboardInterrupt, asks for a second attempt."""
+    """Handles an error that Python could not raise; a lost KeyboardInterrupt is raised again later."""
     if _state.first is None:
         sys.__unraisablehook__(unraisable)
     elif isinstance(unraisable.exc_value, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Prints what an index is: the ten lines that end a build, and the manifest, section by section."""
+"""Prints summaries of an index: ten lines at the end of a build, and the manifest section by section."""
 
 from __future__ import annotations
 

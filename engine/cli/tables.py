@@ -17,7 +17,7 @@ _NARROWEST = 12
 
 
 def screen_width() -> int:
-    """Returns the number of characters of a line: of the terminal or of $COLUMNS, or else 80."""
+    """Returns the width of a line in characters, from the terminal or from $COLUMNS, or else 80."""
     return shutil.get_terminal_size().columns
 
 

@@ -69,7 +69,7 @@ def say(text: str = "", *, err: bool = False) -> None:
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Prints a value as JSON, with letters beyond ASCII escaped unless the encoding of stdout is a UTF.
+    """Prints a value as JSON; escapes letters beyond ASCII unless stdout has a Unicode encoding.
 
     The JSON takes several lines, indented by `indent` spaces, or one line if `indent` is None.
     """
@@ -91,7 +91,7 @@ class LogFormatter(logging.Formatter):
     """Formats a log record as one line in which every character can be shown."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns the line for a record."""
+        """Formats a log record as one line."""
         return on_one_line(super().format(record))
 
 

@@ -51,7 +51,7 @@ class Rule:
 
 
 def at_least(low: float, high: float = math.inf) -> Rule:
-    """Returns the rule that a number must lie from `low` to `high`, including `low` and `high`."""
+    """Returns the rule that a number must be at least `low` and at most `high`."""
     upper = "" if high == math.inf else f" and at most {high:g}"
     return Rule(f"at least {low:g}{upper}", lambda value: low <= value <= high)
 

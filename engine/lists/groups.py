@@ -1,9 +1,9 @@
 """Makes one top list for a group of reviewers, such as a household, from the scores of all members.
 
-The scores of different members have different scales, so that a plain mean of the scores would follow the
-member whose scores have the largest standard deviation. To give all members the same influence, the scores
-that each member gives the unseen candidates of the whole group are normalised to mean 0 and standard
-deviation 1. The normalisation of the members' scores does not depend on the options of a list.
+The scores of different members have different scales. A plain mean of the scores would follow the member
+whose scores vary most. To give all members the same influence, each member's scores of the unseen candidates
+are normalised to mean 0 and standard deviation 1. The normalisation of the members' scores does not depend on
+the options of a list.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class ListMaker:
         self._cold = cold
 
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
-        """Makes the top list of each reviewer, highest score first, and by movie id among equal scores.
+        """Makes the top list of each reviewer, highest score first; equal scores are ordered by movie id.
 
         A top list holds fewer than k movies only if fewer than k movies meet the conditions of the options.
 
@@ -209,7 +209,7 @@ class ListMaker:
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
-        """Returns a preference for each movie; of a film, the variant with the highest preference is listed.
+        """Returns a preference for each movie; of each film, the variant of highest preference is listed.
 
         A variant in the wanted format ranks before all other variants of the film; among other variants, the
         variant with most reviews ranks first.

@@ -78,7 +78,7 @@ class RatingPrediction(NamedTuple):
 
 
 class Tastes(NamedTuple):
-    """Holds the vector, bias and log scale of each of several reviewers in the rating head."""
+    """Holds the vectors, biases and log scales of several reviewers in the rating head."""
 
     vectors: Floats
     """float32 [num, dim], each reviewer's vector, pooled from the reviewer's history."""
@@ -94,7 +94,7 @@ class Tastes(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RatingHead:
-    """Predicts the probability of each rating level for a rating of a movie by a reviewer.
+    """Predicts, for a reviewer and a movie, the probability of each rating level.
 
     The location of a rating, in logits, is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v,
     u * v)`, where u is the reviewer's vector and v is the movie's vector. The chance of a rating at or below
@@ -216,8 +216,8 @@ class RatingHead:
     def mean(self, probabilities: Floats) -> Floats:
         """Computes mean ratings, float32 [...], from chances of rating levels, float32 [..., num_levels].
 
-        The function does not use a matrix product, because NumPy may warn of invalid values although the
-        result is right. The reason is that OpenBLAS reads uninitialized registers if rows hold five numbers.
+        The function does not use a matrix product. A matrix product with rows of five numbers makes OpenBLAS
+        read uninitialized registers, and NumPy may warn of invalid values.
         """
         mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
         return mean

@@ -173,7 +173,7 @@ class MovieSums(NamedTuple):
     """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the sparse vector's numbers for some movies or for a slice of all movies, float64 [num]."""
+        """Returns the sparse vector's numbers for given movies or for a slice of movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -188,8 +188,8 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating to expect from the movie's mean and the reviewer's mean.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    From each number in `above_means`, the mean of the reviewer's numbers is subtracted; this mean is moved
-    towards 0 if the reviewer has few reviews.
+    From each number in `above_means`, the mean of the reviewer's numbers is subtracted. The mean of a
+    reviewer with few reviews is moved towards 0 before the subtraction.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]

@@ -260,8 +260,9 @@ class Model:
         """Predicts the chance of each rating level for given movies: float32 [num, num_levels].
 
         The argument `tastes` holds the vector, bias and log scale of one reviewer for each movie, or of a
-        single reviewer for all movies. The array `stars` (float64 [num]) tells for each movie how many stars
-        above expectation the reviewer rated the movie's neighbours; None stands for 0 stars.
+        single reviewer for all movies. The array `stars`, float64 [num], tells for each movie by how many
+        stars the reviewer rated the movie's neighbours above expectation. If `stars` is None, 0 stars are
+        assumed.
         """
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")

@@ -83,7 +83,7 @@ def read_text(path: Path, content: str, expected: str) -> str:
 
 
 def ids_or_file(values: Sequence[str]) -> list[str]:
-    """Reads ids from the values of an option; a value is a list of ids with commas, or the path of a file.
+    """Reads ids from the values of an option; a value is ids separated by commas, or the path of a file.
 
     A value is read as the path of a file if a file of that name exists, or if the value looks like a path.
 

@@ -186,7 +186,7 @@ def _fading(histories: Histories, power: float) -> Floats:
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns the similarity of one movie to all movies that have it as a neighbour, and 0 for the others.
+    """Returns one movie's similarity to every movie that has it as a neighbour; 0 for all other movies.
 
     Returns:
         float32 [num_movies].

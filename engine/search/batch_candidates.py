@@ -1,12 +1,12 @@
 """Finds candidates for very many reviewers at once, with a few large array operations.
 
 One matrix product computes the inner products of many reviewers' vectors and all vectors in the vector index.
-For each reviewer, the vector index is asked for more and more movies. The search ends when k unseen movies
-were found, whose scores no movie that was not found can exceed by its inner product. A movie that the vector
-index did not find may become a candidate because it is similar to movies in the reviewer's history. The
-similarity must be able to lift the movie's score to the score of the k-th best movie found. The chance of a
-like cannot raise a score, because its logarithm is never above 0. The search is a threshold algorithm (Fagin,
-Lotem & Naor 2003).
+For each reviewer, the vector index is asked for more and more movies. The search ends when the scores of k
+unseen movies are at least as high as the inner product of any movie that was not found. A movie that the
+vector index did not find may become a candidate because it is similar to movies in the reviewer's history.
+The similarity of a candidate to the history must be able to lift its score to the score of the k-th best
+movie found. The chance of a like cannot raise a score, because its logarithm is never above 0. The search is
+a threshold algorithm (Fagin, Lotem & Naor 2003).
 """
 
 from __future__ import annotations

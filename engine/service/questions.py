@@ -120,7 +120,7 @@ class ReviewersQuestion(ListBase, WithFallback):
 
 
 class RatingsQuestion(ListQuestion):
-    """Asks for the top list of somebody new, from their ratings."""
+    """Asks for the top list of a newcomer, from the newcomer's ratings."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"ratings": {"B000000016": 5}, "k": 5}]})
 
@@ -174,7 +174,7 @@ class SearchQuestion(Question):
 
 
 class Reasoned(BaseModel):
-    """A review that speaks for an answer."""
+    """A review that is a reason for an answer."""
 
     movie_id: str
     title: str | None

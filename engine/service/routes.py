@@ -206,7 +206,7 @@ async def similar_reviewer(
 
 @router.post("/predict", **documented(questions.PredictionsAnswer), tags=["ratings"])
 async def predict(request: Request, asked: questions.PredictQuestion) -> Response:
-    """Predicts the ratings that a reviewer would give to some movies."""
+    """Predicts the ratings that a reviewer would give to given movies."""
 
     def question(engine: Engine) -> responses.Response:
         found = engine.predictions(asked.reviewer_id, engine.known_movies(asked.movie_ids))

@@ -22,7 +22,7 @@ _NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "orjson", "prometheus_cl
 
 
 def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
-    """Runs the service until Ctrl-C or SIGTERM; first finishes the requests that have begun.
+    """Runs the service until Ctrl-C or SIGTERM, and then finishes the requests that have begun.
 
     Raises:
         ConfigError: an address other than loopback is wanted without tokens, or the address is taken.

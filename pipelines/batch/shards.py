@@ -177,7 +177,7 @@ class Shards:
         self._note()
 
     def _begin_afresh(self, progress: Path) -> None:
-        """Removes the lists of an earlier run, `progress.json` last, so that no list seems to be current."""
+        """Removes the lists of an earlier run; `progress.json` goes last, so that no old list seems new."""
         for path in sorted(self.directory.glob("part-*")):
             path.unlink()
         progress.unlink()

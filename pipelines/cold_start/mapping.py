@@ -57,7 +57,7 @@ class MovieVectors(NamedTuple):
 
     @property
     def widths(self) -> list[int]:
-        """Returns the number of columns that each field which is not None has in `table`."""
+        """Returns, for each field that is not None, the number of its columns in `table`."""
         return [1 if part.ndim == 1 else part.shape[1] for part in self if part is not None]
 
     def split(self, table: Floats) -> MovieVectors:

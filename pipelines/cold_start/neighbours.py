@@ -50,7 +50,7 @@ class Described:
     """float32 [num_movies, num_features], the features that `ColdMapping.features` returns."""
 
     def take(self, rows: NDArray[np.integer]) -> Described:
-        """Returns the metadata of the movies in the given rows."""
+        """Returns the metadata of the movies at the given rows."""
         return Described(weighed=self.weighed[rows], features=self.features[rows])
 
 

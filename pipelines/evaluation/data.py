@@ -1,4 +1,4 @@
-"""Reads the reviews of an evaluation, which are divided into training and test by a protocol or by file."""
+"""Reads the reviews of an evaluation; divides them into training and test reviews by protocol or by file."""
 
 from __future__ import annotations
 

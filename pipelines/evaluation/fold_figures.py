@@ -28,9 +28,9 @@ memory."""
 
 
 class PerReviewer(NamedTuple):
-    """Holds the sum and the weight with which each reviewer enters a figure, such as MAE.
+    """Holds what each reviewer contributes to a metric such as MAE: a sum and a weight.
 
-    The figure over all reviewers is `sum(sums) / sum(weights)`, or for RMSE `sqrt(sum(sums) / sum(weights))`.
+    The metric over all reviewers is `sum(sums) / sum(weights)`, or for RMSE `sqrt(sum(sums) / sum(weights))`.
     For MAE, the sum of a reviewer is the sum of the absolute errors of the reviewer's ratings, and the weight
     is the number of ratings.
 

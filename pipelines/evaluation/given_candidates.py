@@ -1,4 +1,4 @@
-"""Reads a file of candidates: the movies that are ranked for each reviewer, besides the held-out movies."""
+"""Reads a file of candidates: movies that are ranked for each reviewer together with the held-out movies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Strings = NDArray[np.str_]
 
 
 class GivenCandidates(NamedTuple):
-    """Holds the candidate movies that are ranked for each reviewer, besides the held-out movies."""
+    """Holds the candidate movies that are ranked for each reviewer together with the held-out movies."""
 
     keys: Rows
     """The candidates, int64 [num_pairs], each as `reviewer_row * num_movies + movie_row`, ascending."""

@@ -1,4 +1,4 @@
-"""Writes the catalogue database into an index, and the cards, which hold what answers show of a movie."""
+"""Writes the catalogue database and the movie cards into an index; a card holds what answers show."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Neighbours(NamedTuple):
 
 
 def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
-    """Returns the kinds of neighbour tables that training tries besides the kind CO_REVIEWS.
+    """Returns the kinds of neighbour tables that training tries in addition to the kind CO_REVIEWS.
 
     For data with many reviews, a linear model with a large penalty gives the best neighbour table. For data
     with few reviews, the method *damped* of `build_neighbours` gives the best neighbour table; the fewer

@@ -117,7 +117,7 @@ def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: 
 
 
 def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Findings:
-    """Trains models without held-out reviews, and chooses the training length and the weights on them."""
+    """Chooses training length and weights by models that are trained without the held-out reviews."""
     blend = first_blend(reviews, config)
     holdouts = train_holdouts(reviews, blend, config, checkpoints, features)
     if not holdouts:

@@ -94,7 +94,7 @@ def folder_of(database: duckdb.DuckDBPyConnection) -> Path:
 
 
 def literal_path(path: Path) -> str:
-    """Returns a path as text in which DuckDB sees the path of exactly one file.
+    """Returns a path as text that DuckDB reads as the path of exactly one file.
 
     In an unchanged path, DuckDB would read `*`, `?` and `[` as a pattern for several files, `~` as the home
     folder, and `s3:` as the start of an address.
@@ -146,7 +146,7 @@ def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **para
 def storage_errors() -> Iterator[None]:
     """Turns DuckDB's errors about memory, disk and interrupts into ConfigError, DataError, KeyboardInterrupt.
 
-    Works as a context manager and as a decorator.
+    The function works as a context manager and as a decorator.
     """
     import duckdb
 

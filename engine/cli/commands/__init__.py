@@ -1,1 +1,1 @@
-"""Holds the rooms of the commands; a command lives in a file of its name, with few exceptions."""
+"""Holds the commands of the command line; most commands are in a file with the command's name."""

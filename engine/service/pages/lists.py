@@ -56,7 +56,7 @@ def _listed(make: Callable[[ListArguments], TopList], options: ListArguments) ->
 
 @router.get("/reviewer")
 async def find_reviewer(request: Request, reviewer_id: str = "") -> Response:
-    """Leads from the form for a reviewer's id to the page of the reviewer."""
+    """Redirects from the form for a reviewer's id to the page of the reviewer."""
     if not reviewer_id:
         return RedirectResponse("/", 303)
     return RedirectResponse("/reviewer/" + quote(reviewer_id.strip(), safe=""), 303)
@@ -123,7 +123,7 @@ async def newcomer(request: Request) -> Response:
 def _added(
     engine: Engine, title: str, ratings: dict[str, float | None], best: str
 ) -> tuple[Sequence[Any], str | None]:
-    """Adds the movie that a typed title means to the ratings; returns the choices if several movies match."""
+    """Adds the movie with the typed title to the ratings; returns the choices if several movies match."""
     if not title:
         return [], None
     try:

@@ -1,4 +1,4 @@
-"""Implements `engine predict`, which predicts a reviewer's ratings of some movies."""
+"""Implements `engine predict`, which predicts a reviewer's ratings of given movies."""
 
 from __future__ import annotations
 

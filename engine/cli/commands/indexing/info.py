@@ -74,7 +74,7 @@ def _print_builds(builds: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _facts(build: KeptBuild, first: KeptBuild) -> dict[str, Any]:
-    """Returns the facts that are shown of a kept build; `first` is the first of all kept builds."""
+    """Returns the facts that are printed about a kept build; `first` is the first of the listed builds."""
     counts, metrics = (build.manifest.get(name, {}) for name in (COUNTS_SECTION, METRICS_SECTION))
     state = "kept" if build.refused is None else "refused"
     if first.is_live and build.name in (first.name, first.before):
