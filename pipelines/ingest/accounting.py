@@ -58,10 +58,11 @@ class MetadataAccount:
 class Accounting:
     """Counts every row of the review files as kept, duplicate, filtered or rejected.
 
-    In step 1 of ingestion, a row that cannot be used is rejected. In step 2, the filters `since-until` (a range
-    of days) and `unverified` drop single rows. In step 3, every review of a movie by a reviewer except the
-    latest is dropped as a duplicate. In step 4, the filter `where` drops the rows for which the user's SQL
-    condition is not true. In step 5, the filter `k-core` drops reviewers and movies that have too few reviews.
+    In step 1 of ingestion, a row that cannot be used is rejected. In step 2, the filters `since-until` (a
+    range of days) and `unverified` drop single rows. In step 3, every review of a movie by a reviewer except
+    the latest is dropped as a duplicate. In step 4, the filter `where` drops the rows for which the user's
+    SQL condition is not true. In step 5, the filter `k-core` drops reviewers and movies that have too few
+    reviews.
 
     Raises:
         DataError: the numbers of kept, duplicate, filtered and rejected rows do not add up to the rows read.

@@ -40,11 +40,12 @@ def select_reviews(
 
     Returns the number of duplicates, and for each filter the number of rows that the filter dropped.
 
-    In step 1, `config.since`, `until` and `verified_only` drop single rows, so that a review outside the range
-    of days never replaces a review inside the range. In step 2, only the latest review of each pair of reviewer
-    and movie stays. In step 3, the SQL condition `config.where` drops rows; the condition may use counts and
-    averages over the reviews that step 2 left. In step 4, the k-core drops reviewers and movies with too few
-    reviews. The k-core is the last step, so every reviewer and every movie that is kept has enough reviews.
+    In step 1, `config.since`, `until` and `verified_only` drop single rows, so that a review outside the
+    range of days never replaces a review inside the range. In step 2, only the latest review of each pair of
+    reviewer and movie stays. In step 3, the SQL condition `config.where` drops rows; the condition may use
+    counts and averages over the reviews that step 2 left. In step 4, the k-core drops reviewers and movies
+    with too few reviews. The k-core is the last step, so every reviewer and every movie that is kept has
+    enough reviews.
 
     Raises:
         DataError: no review is left, or only one reviewer or movie is left although `few` is false.
