@@ -1,4 +1,4 @@
-"""Asks the questions of docs/cookbook.md again and writes down the answers: python docs/cookbook.py INDEX."""
+"""Asks the questions of docs/cookbook.md and README.md again: python docs/cookbook.py INDEX."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 COOKBOOK = Path(__file__).with_name("cookbook.md")
+README = Path(__file__).parents[1] / "README.md"
 _LOG_LINE = re.compile(r"^\d\d:\d\d:\d\d .*\n", flags=re.MULTILINE)
 _BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", flags=re.MULTILINE | re.DOTALL)
 
@@ -19,13 +20,14 @@ _BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", flags=re.MULTILINE | re.D
 def commands(block: str) -> Iterator[tuple[str, str]]:
     """Splits what a console shows into each command and what it printed."""
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        command, _, output = part.partition("\n")
-        yield command, output
+        lines = part.splitlines(keepends=True)
+        length = next(number for number, line in enumerate(lines, start=1) if not line.endswith("\\\n"))
+        yield "".join(lines[:length]).removesuffix("\n"), "".join(lines[length:])
 
 
 def answer(command: str, output: str, directory: Path) -> str:
     """Runs a command in a directory and gives what it prints, but for the log; `cat` writes what it shows."""
-    words = shlex.split(command)
+    words = shlex.split(command.replace("\\\n", ""))
     if words[0] == "cat":
         (directory / words[1]).write_text(output, encoding="utf-8")
         return output
@@ -47,7 +49,8 @@ def refresh(text: str, directory: Path) -> str:
 
 
 if __name__ == "__main__":
-    with TemporaryDirectory() as scratch:
-        shutil.copytree(sys.argv[1], Path(scratch) / "movie-index")
-        page = refresh(COOKBOOK.read_text(encoding="utf-8"), Path(scratch))
-    COOKBOOK.write_text(page, encoding="utf-8")
+    for path in (COOKBOOK, README):
+        with TemporaryDirectory() as scratch:
+            shutil.copytree(sys.argv[1], Path(scratch) / "movie-index")
+            page = refresh(path.read_text(encoding="utf-8"), Path(scratch))
+        path.write_text(page, encoding="utf-8")

@@ -37,7 +37,7 @@ def say_variety(variety: Variety | None) -> None:
     """Prints to stderr how diversity and novelty changed a list; prints nothing if `variety` is None."""
     if variety is not None:
         say(
-            f"Variety took {variety.score_loss:.3g} off the mean score; the list's diversity is "
+            f"Variety took {variety.score_loss:.3g} off the mean score; diversity is "
             f"{variety.list_diversity:.2f} instead of {variety.plain_diversity:.2f}.",
             err=True,
         )

@@ -299,7 +299,7 @@ def test_what_there_is_to_say_of_a_list_goes_into_json_and_to_stderr(monkeypatch
     monkeypatch.setattr(FakeEngine, "recommend", lambda *_, **options: varied)
     assert json.loads(run("recommend", "reviewer", "R1", "--json").stdout)["variety"] == asdict(variety)
     said = run("recommend", "reviewer", "R1", "-k", "2", "--diversity", "0.5").stderr
-    assert said == "Variety took 0.25 off the mean score; the list's diversity is 0.75 instead of 0.50.\n"
+    assert said == "Variety took 0.25 off the mean score; diversity is 0.75 instead of 0.50.\n"
     empty = TopList()
     empty.why_empty = "No movie matches 'price < 0'"
     monkeypatch.setattr(FakeEngine, "recommend", lambda *_, **options: empty)

@@ -78,6 +78,11 @@ def test_the_link_is_amazons_page_where_the_ids_are_amazons():
     ]
 
 
+def test_numbers_of_ten_digits_among_amazons_ids_are_amazons() -> None:
+    found = cards([{}, {}, {"movie_id": "0298091778"}])
+    assert found[2]["link"] == "https://www.amazon.com/dp/0298091778"
+
+
 @pytest.mark.parametrize("movie_id", ["1", "tt0114709", "0805079484", "b00000000x", "B00000000"])
 def test_the_link_is_the_metadatas_where_the_ids_are_those_of_another_shop(movie_id):
     links = ["https://films.example/1", "https://films.example/2"]

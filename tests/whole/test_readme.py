@@ -23,6 +23,13 @@ COMMANDS = [
 QUESTIONS = [words for words in COMMANDS if words[0] in {"recommend", "similar", "info"}]
 
 
+def test_commands_and_answers_fit_a_screen_of_80_columns() -> None:
+    lines = [
+        line for language, text in BLOCKS if language in ("console", "bash") for line in text.splitlines()
+    ]
+    assert [line for line in lines if len(line) > 80] == []
+
+
 @pytest.fixture
 def _beside_the_sample(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ENGINE_INDEX", raising=False)

@@ -8,20 +8,27 @@ with texts as (
         list_last(string_split(coalesce(category, main_cat), ' | ')) as last_category
     from movies
 ),
--- Amazon's ids are ten characters: a B and nine others, or the number of a book with its check digit.
+-- Amazon's ids are ten characters: a B and nine others, or the number of a book, whose last digit checks the others.
+shaped as (
+    select
+        movie_id,
+        regexp_full_match(movie_id, 'B[0-9A-Z]{9}') as is_item,
+        regexp_full_match(movie_id, '[0-9]{9}[0-9X]') as is_book
+    from movies
+),
 checked as (
     select
         movie_id,
-        regexp_full_match(movie_id, 'B[0-9A-Z]{9}') or (
-            regexp_full_match(movie_id, '[0-9]{9}[0-9X]')
-            and list_sum(list_transform(range(1, 11), lambda place:
-                (11 - place) * coalesce(try_cast(movie_id[place] as integer), 10))) % 11 = 0
-        ) as is_amazons
-    from movies
+        is_item,
+        is_item or is_book as is_amazons,
+        is_book and list_sum(list_transform(range(1, 11), lambda place:
+            (11 - place) * coalesce(try_cast(movie_id[place] as integer), 10))) % 11 = 0 as is_checked
+    from shaped
 ),
--- A few ids of another shop may look like Amazon's, so most ids must.
+-- Ids of another shop may look like Amazon's. So nine in ten ids must, and some begin with a B or all numbers check.
 shop as (
-    select avg(is_amazons::integer) >= 0.9 as is_amazon from checked
+    select avg(is_amazons::integer) >= 0.9 and (avg(is_item::integer) >= 0.1 or avg(is_checked::integer) >= 0.9) as is_amazon
+    from checked
 ),
 named as (
     select

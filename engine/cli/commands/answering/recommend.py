@@ -142,8 +142,7 @@ def reviewer(reviewer_id: str, index: Path, k: int, **options: Any) -> None:
     showing = Showing.taken_from(options)
     items = Engine.load(index).recommend(reviewer_id, k, **options)
     if items.fallback is not None:
-        unknown = f"The index does not know reviewer {reviewer_id!r}"
-        say(f"{unknown}; these are the movies that are popular these days.", err=True)
+        say(f"The index does not know reviewer {reviewer_id!r}; these movies are popular.", err=True)
     _print(items, k, list_of_reviewer(reviewer_id, k, items), showing)
 
 

@@ -40,6 +40,8 @@ def movie(movie_id: str | None, title: str | None, index: Path, format: str) -> 
         print_records([profile(found)], format, profile(found))
         return
     card = {name: found.card[name] for name in _CARD}
+    if card["category"] is not None:
+        del card["main_cat"]  # The category begins with the main category.
     _print_facts({"movie": found.movie_id, "title": found.title, **card, "reviews": found.num_reviews})
     _print_counts("stars", found.rating_counts, found.mean_rating, format)
     _print_counts("year", found.reviews_by_year, None, format)
