@@ -82,15 +82,24 @@ def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category: the first level of the category path on which movies differ.
+    """Finds each movie's main category: the first level of the category path that tells movies apart.
+
+    A level tells movies apart if half of the movies have a category at the level, and no category holds more
+    than two thirds of the movies. If no level does, the first level counts at which movies differ at all.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']
     """
     paths = [category.split(" | ") if category else [] for category in categories]
-    depth = 0
-    while len({path[depth] for path in paths if len(path) > depth}) == 1:
-        depth += 1
+    deepest = max(map(len, paths), default=0)
+    levels = [Counter(path[depth] for path in paths if len(path) > depth) for depth in range(deepest)]
+    differing = [depth for depth, level in enumerate(levels) if len(level) > 1]
+    telling = [
+        depth
+        for depth in differing
+        if 2 * levels[depth].total() >= len(paths) and 3 * max(levels[depth].values()) <= 2 * len(paths)
+    ]
+    depth = (telling or differing or [len(levels)])[0]
     known = any(len(path) > depth for path in paths)
     named = [
         path[depth] if known and len(path) > depth else path[-1] if path else NO_CATEGORY for path in paths

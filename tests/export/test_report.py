@@ -208,3 +208,9 @@ def test_the_main_category_is_the_first_that_tells_movies_apart(
 def test_rare_categories_are_taken_together() -> None:
     categories = [f"C{number}" for number in range(9)] * 2 + [f"D{number}" for number in range(5)]
     assert main_categories(categories).count("other") == 5
+
+
+def test_a_level_at_which_nearly_all_movies_agree_does_not_tell_movies_apart() -> None:
+    genres = [f"Films | Featured | {genre}" for genre in ("Drama", "Comedy", "War") * 5]
+    assert set(main_categories([*genres, "Films | Music"])) == {"Drama", "Comedy", "War", "Music"}
+    assert main_categories([]) == []

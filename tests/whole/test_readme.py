@@ -30,6 +30,16 @@ def test_commands_and_answers_fit_a_screen_of_80_columns() -> None:
     assert [line for line in lines if len(line) > 80] == []
 
 
+def test_every_picture_is_there_small_and_shown() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\((docs/images/[^)]+)\)", README)
+    folder = Path(__file__).resolve().parents[2]
+    pictures = {
+        f"docs/images/{path.name}": path.stat().st_size for path in (folder / "docs/images").iterdir()
+    }
+    assert sorted(shown) == sorted(pictures)
+    assert max(pictures.values()) < 150_000
+
+
 @pytest.fixture
 def _beside_the_sample(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ENGINE_INDEX", raising=False)
