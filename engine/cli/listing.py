@@ -128,6 +128,21 @@ def print_records(
         say(file.getvalue().removesuffix("\n"))
 
 
+def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:
+    """Prints facts that are no list; the formats csv, tsv and markdown have a line for each fact.
+
+    The function `print_text` prints the facts for people.
+    """
+    if format == "table":
+        print_text()
+    elif format == "markdown":
+        say(format_markdown(["name", "value"], list(_flat(facts))))
+    elif format in ("csv", "tsv"):
+        print_records([{"name": name, "value": value} for name, value in _flat(facts)], format)
+    else:
+        print_records([facts], format, facts)
+
+
 def judgement(answers: Sequence[Any]) -> Columns:
     """Returns the table columns for predicted ratings or relevance, and for reasons if there are any."""
     names = ["relevance"]
@@ -139,6 +154,20 @@ def judgement(answers: Sequence[Any]) -> Columns:
     if any(answer.because for answer in answers):
         names.append("because")
     return {_HEADINGS.get(name, name): name for name in names}
+
+
+def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the name and the value of each fact; a fact in a section is named like `counts.reviews`.
+
+    Example:
+        >>> list(_flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))
+        [('seed', 42), ('counts.movies', 7), ('counts.levels', '[1, 5]')]
+    """
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield above + name, json.dumps(value) if isinstance(value, list | tuple) else value
 
 
 def _cell(answer: Any, column: Column) -> Any:

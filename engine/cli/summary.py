@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,20 +72,6 @@ def print_summary(manifest: Mapping[str, Any]) -> None:
     if isinstance(files, Mapping):
         size = sum(entry["size"] for entry in files.values())
         say(f"files: {len(files)}, {size / 1e6:,.1f} MB")
-
-
-def flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the name and the value of each fact; a fact in a section is named like `counts.reviews`.
-
-    Example:
-        >>> list(flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))
-        [('seed', 42), ('counts.movies', 7), ('counts.levels', '[1, 5]')]
-    """
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{above}{name}.")
-        else:
-            yield above + name, json.dumps(value) if isinstance(value, list | tuple) else value
 
 
 def _print_lines(lines: Mapping[str, str]) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from engine.cli.options import JSON, PATH, VERBOSE
+from engine.cli.listing import print_facts
+from engine.cli.options import FORMAT, PATH, VERBOSE
 from engine.cli.source_options import PAGE
 from engine.cli.tables import format_table, screen_width
-from engine.cli.terminal import print_json, say
+from engine.cli.terminal import say
 
 _LISTS = {"old": "old", "new": "new"}
 _RANKS = {"old rank": "old_rank", "new rank": "new_rank"}
@@ -22,10 +23,10 @@ _RANKS = {"old rank": "old_rank", "new rank": "new_rank"}
     params=[
         click.Argument(["old"], type=PATH),
         click.Argument(["new"], type=PATH, required=False),
-        *(PAGE, JSON, VERBOSE),
+        *(PAGE, *FORMAT, VERBOSE),
     ]
 )
-def compare(old: Path, new: Path | None, output: Path | None, as_json: bool) -> None:
+def compare(old: Path, new: Path | None, output: Path | None, format: str) -> None:
     """Say how a new index differs from an old one.
 
     OLD and NEW are the directories of indexes, or of builds inside an index, which engine info lists. With
@@ -36,10 +37,7 @@ def compare(old: Path, new: Path | None, output: Path | None, as_json: bool) -> 
     from pipelines.comparing.compare import compare
 
     found = compare(old, new, output=output)
-    if as_json:
-        print_json(found)
-    else:
-        say("\n".join(_lines(found)))
+    print_facts(found, format, lambda: say("\n".join(_lines(found))))
     if output is not None:
         say(f"The page is {output}", err=True)
 

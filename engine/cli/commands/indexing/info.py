@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.artifact.layout import COUNTS_SECTION, METRICS_SECTION
-from engine.cli.listing import print_records
+from engine.cli.listing import print_facts
 from engine.cli.options import FORMAT, INDEX, VERBOSE, flag, option
 from engine.cli.output import say_if_retrain
-from engine.cli.summary import flat, print_index
-from engine.cli.tables import format_markdown, format_table
+from engine.cli.summary import print_index
+from engine.cli.tables import format_table
 from engine.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -51,22 +51,13 @@ def info(index: Path, verify: bool, expect: str | None, format: str) -> None:
     say_if_retrain(facts)
     if verify and format in ("json", "jsonl"):
         facts["verified"] = True
-    if format != "table":
-        facts["builds"] = builds
-    if format == "table":
-        print_index(facts)
-        _print_builds(builds)
-    elif format == "markdown":
-        say(format_markdown(["name", "value"], list(flat(facts))))
-    elif format in ("csv", "tsv"):
-        print_records([{"name": name, "value": value} for name, value in flat(facts)], format)
-    else:
-        print_records([facts], format, facts)
+    print_facts({**facts, "builds": builds}, format, lambda: _print(facts, builds))
     if verify and format != "json":
         say("Every file is as it was written.", err=True)
 
 
-def _print_builds(builds: Sequence[Mapping[str, Any]]) -> None:
+def _print(facts: Mapping[str, Any], builds: Sequence[Mapping[str, Any]]) -> None:
+    print_index(facts)
     say("builds:")
     names = ("build", "state", "reviews", "ndcg@10")
     rows = [[*(one[name] for name in names), f"{one['bytes_alone'] / 1e6:,.1f}"] for one in builds]
