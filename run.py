@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("MOVIE_ENGINE_VENV") or ROOT / ".venv").absolute()
 CONSTRAINTS = ROOT / "constraints.txt"
-EXTRAS = "[serve,test,dev]"
+EXTRAS = "[serve,remote,test,dev]"
 PLAIN = "no-extras"
 PACKAGES = {"engine", "indexes", "pipelines"}
 

@@ -15,9 +15,11 @@ class IndexHolder:
 
     Args:
         artifact: the opened files of one build; `load` opens the live build of an index directory.
+        url: the place in storage from which the index was pulled; None for a directory.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, url: str | None = None) -> None:
+        self._url = url
         # Every method reads this attribute once, so that `reload` in another thread never mixes two builds.
         self._index = _opened(artifact)
         self._reloading = threading.Lock()
@@ -27,7 +29,8 @@ class IndexHolder:
         """Opens the live build of an index; the live build is the build that answers questions.
 
         Args:
-            directory: the directory of the index.
+            directory: the directory of the index; or a URL such as s3://bucket/index, from which the index is
+                pulled into the user's cache (with the extra `remote`).
             expect: the digest that the index must have, as `engine info` prints it. With `expect`, every file
                 of the index is read to compare the checksums; by default only those of small indexes are.
 
@@ -35,7 +38,11 @@ class IndexHolder:
             ArtifactError: the directory holds no index, or the index is damaged or of another format version,
                 or has another digest than expected.
         """
-        return cls(Artifact.open(directory, expect=expect))
+        if not isinstance(directory, str) or "://" not in directory:
+            return cls(Artifact.open(directory, expect=expect))
+        from engine.artifact.remote import cached
+
+        return cls(Artifact.open(cached(directory, expect=expect)), directory)
 
     @property
     def index(self) -> OpenedIndex:
@@ -49,12 +56,16 @@ class IndexHolder:
 
     @property
     def is_current(self) -> bool:
-        """Tells whether the opened build is still the live build of the index directory.
+        """Tells whether the opened build is still the live build of the index directory or URL.
 
         Raises:
-            ArtifactError: the index directory cannot be read.
+            ArtifactError: the index directory or the storage cannot be read.
         """
-        return self._index.artifact.is_live()
+        if self._url is None:
+            return self._index.artifact.is_live()
+        from engine.artifact.storage import Storage
+
+        return Storage(self._url).live() == (self.build, self._index.artifact.digest)
 
     def reload(self, *, expect: str | None = None) -> bool:
         """Switches this engine to the live build of its index directory; tells whether the build changed.
@@ -73,6 +84,10 @@ class IndexHolder:
         with self._reloading:
             if self.is_current:
                 return False
+            if self._url is not None:
+                from engine.artifact.remote import cached
+
+                cached(self._url, expect=expect)
             self._index = _opened(Artifact.open(self._index.artifact.home, expect=expect))
             return True
 

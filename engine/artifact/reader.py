@@ -36,7 +36,7 @@ _VERIFIED_ON_OPENING = 64 * 1024 * 1024
 """Bytes of a build up to which opening it checks all checksums, which takes some tens of milliseconds."""
 _OPENING_ATTEMPTS = 3
 """How often opening is tried while builds that end remove the build that was live before."""
-_POINTER_SIZE = 200
+POINTER_SIZE = 200
 """Bytes of CURRENT that are read; a CURRENT that is not damaged has fewer."""
 _BUILD_COMMAND = "engine build-index REVIEWS..."
 _MISSING = (FileNotFoundError, NotADirectoryError, ValueError)
@@ -227,16 +227,28 @@ def _read_pointer(directory: Path) -> tuple[str, str]:
     """Reads from `CURRENT` the name of the live build and the checksum of the manifest."""
     try:
         file = HeldFile(directory / layout.CURRENT)
-        content = file.read(_POINTER_SIZE)
+        content = file.read(POINTER_SIZE)
     except _MISSING as error:
         raise ArtifactNotFoundError(
             f"There is no index at {directory}; build one with: {_BUILD_COMMAND} --output {directory}"
         ) from error
     except OSError as error:
         raise _unreadable(directory / layout.CURRENT, error) from error
+    try:
+        return parse_pointer(content)
+    except ValueError as error:
+        raise _corrupt(directory, layout.CURRENT, str(error)) from error
+
+
+def parse_pointer(content: bytes) -> tuple[str, str]:
+    """Reads the name of the live build and the checksum of the manifest from the bytes of `CURRENT`.
+
+    Raises:
+        ValueError: the content is damaged.
+    """
     pointer = _POINTER.fullmatch(content)
     if not pointer:
-        raise _corrupt(directory, layout.CURRENT, "is damaged")
+        raise ValueError("is damaged")
     return pointer[1].decode(), pointer[2].decode()
 
 

@@ -42,9 +42,9 @@ from engine.errors import ArtifactError, ConfigError
 
 logger = logging.getLogger(__name__)
 
-_LOCK = ".lock"
+LOCK = ".lock"
 """The file that whoever writes to the index directory holds locked."""
-_WORK = ".work"
+WORK = ".work"
 """The directory that holds what a build needs to go on after a kill."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 """The numbers of the errors of a full disk, and of a user's full share of a disk."""
@@ -60,14 +60,24 @@ def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
             another build is writing to it.
     """
     try:
-        _check_content(directory)
-        place = next(parent for parent in (directory, *directory.absolute().parents) if parent.exists())
-        with tempfile.TemporaryFile(dir=place):
-            free = shutil.disk_usage(place).free
+        check_content(directory)
+        check_space(directory, needed)
         if directory.is_dir():
             os.close(_lock(directory))
     except OSError as error:
-        raise _unwritable(directory, error) from error
+        raise unwritable(directory, error) from error
+
+
+def check_space(directory: Path, needed: int) -> None:
+    """Checks that a directory, or the directory in which it will be made, can take `needed` bytes.
+
+    Raises:
+        ArtifactError: the disk is full.
+        OSError: the directory cannot be written to.
+    """
+    place = next(parent for parent in (directory, *directory.absolute().parents) if parent.exists())
+    with tempfile.TemporaryFile(dir=place):
+        free = shutil.disk_usage(place).free
     if free < needed:
         raise ArtifactError(
             f"Cannot write an index to {directory}: about {needed / 1e6:,.0f} MB are needed but only "
@@ -106,7 +116,7 @@ class ArtifactWriter:
         self.directory = directory
         self.build_directory = directory / self._name
         """The directory that the build has once it is live."""
-        self.work_directory = directory / _WORK
+        self.work_directory = directory / WORK
         """The directory of the checkpoints from which a killed build goes on. The caller, who holds the lock
         on the index, makes the directory."""
         self.based_on: str | None = None
@@ -123,7 +133,7 @@ class ArtifactWriter:
 
     def __enter__(self) -> ArtifactWriter:
         try:
-            _check_content(self.directory)
+            check_content(self.directory)
             self._made_directory = not self.directory.exists()
             self.directory.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(self.directory)
@@ -131,7 +141,7 @@ class ArtifactWriter:
             self._partial.mkdir()
         except OSError as error:
             self._abandon()
-            raise _unwritable(self.directory, error) from error
+            raise unwritable(self.directory, error) from error
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
@@ -141,12 +151,12 @@ class ArtifactWriter:
         except BaseException as failure:
             self._abandon()
             if isinstance(failure, OSError):
-                raise _unwritable(self.directory, failure) from failure
+                raise unwritable(self.directory, failure) from failure
             raise
         if error is not None:
             self._abandon()
             if isinstance(error, OSError) and self._is_ours(error):
-                raise _unwritable(self.directory, error) from error
+                raise unwritable(self.directory, error) from error
         self._unlock()
 
     def path_for(self, name: str) -> Path:
@@ -160,7 +170,7 @@ class ArtifactWriter:
         try:
             np.save(self.path_for(name + layout.ARRAY_ENDING), array, allow_pickle=False)
         except OSError as error:
-            raise _unwritable(self.directory, error) from error
+            raise unwritable(self.directory, error) from error
 
     def add_file(self, source: Path) -> None:
         """Adds a file of another build to this build, as a hard link if possible, else as a copy.
@@ -170,7 +180,7 @@ class ArtifactWriter:
         try:
             link_or_copy(source, self.path_for(source.name))
         except OSError as error:
-            raise _unwritable(self.directory, error) from error
+            raise unwritable(self.directory, error) from error
 
     def add_section(self, name: str, values: Any) -> None:
         """Adds a section to the manifest; converts NumPy's arrays and numbers to lists and Python numbers."""
@@ -252,7 +262,7 @@ class ArtifactWriter:
             shutil.rmtree(self.build_directory, ignore_errors=True)
         if self._made_directory and self._lock is not None:
             with contextlib.suppress(OSError):
-                for name in (f"{layout.PARTIAL}{layout.CURRENT}", LIVE_LOCK, _LOCK):
+                for name in (f"{layout.PARTIAL}{layout.CURRENT}", LIVE_LOCK, LOCK):
                     (self.directory / name).unlink(missing_ok=True)
                 self.directory.rmdir()
         self._unlock()
@@ -267,7 +277,12 @@ class ArtifactWriter:
         return inside or _is_short_write(error) or error.errno in _OF_THE_PLACE
 
 
-def _check_content(directory: Path) -> None:
+def check_content(directory: Path) -> None:
+    """Checks that a directory is an index, empty, or not there yet.
+
+    Raises:
+        ArtifactError: the directory is a file, one build of an index, or holds something else.
+    """
     if directory.exists() and not directory.is_dir():
         raise ArtifactError(
             f"Cannot write an index to {directory}: it is a file; name a directory with --output"
@@ -287,13 +302,13 @@ def _check_content(directory: Path) -> None:
 
 
 def _is_trace(name: str) -> bool:
-    is_known = name in (_LOCK, LIVE_LOCK, _WORK, layout.JOURNAL_FOLDER) or name.startswith(layout.PARTIAL)
+    is_known = name in (LOCK, LIVE_LOCK, WORK, layout.JOURNAL_FOLDER) or name.startswith(layout.PARTIAL)
     return is_known or bool(layout.BUILD_NAME.fullmatch(name))
 
 
 def _lock(directory: Path) -> int:
     """Locks the directory of an index; the system releases the lock when the process ends."""
-    handle = take_lock(directory / _LOCK, os.O_RDWR | os.O_CREAT)
+    handle = take_lock(directory / LOCK, os.O_RDWR | os.O_CREAT)
     if handle is None:
         raise ArtifactError(
             f"Another build is writing to {directory}; wait until it ends, or name another with --output"
@@ -301,7 +316,8 @@ def _lock(directory: Path) -> int:
     return handle
 
 
-def _unwritable(directory: Path, error: OSError) -> ArtifactError:
+def unwritable(directory: Path, error: OSError) -> ArtifactError:
+    """Returns the error to raise if the system refuses to write into the directory of an index."""
     reason, advice = (error.strerror or str(error)).lower(), "name another directory with --output"
     if error.errno in _FULL:
         reason, advice = "the disk is full", "free some space or write to a directory elsewhere"

@@ -33,6 +33,8 @@ _COMMANDS = {
     "plan": "engine.cli.commands.studying.plan:plan",
     "predict": "engine.cli.commands.answering.predict:predict",
     "prepare": "engine.cli.commands.studying.prepare:prepare",
+    "pull": "engine.cli.commands.indexing.push:pull",
+    "push": "engine.cli.commands.indexing.push:push",
     "recommend": "engine.cli.commands.answering.recommend:recommend",
     "reindex": "engine.cli.commands.indexing.reindex:reindex",
     "rollback": "engine.cli.commands.indexing.rollback:rollback",

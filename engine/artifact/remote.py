@@ -1,0 +1,242 @@
+"""Copies indexes to and from storage elsewhere, such as s3://bucket/index, file by file and checked.
+
+Storage holds an index as a directory does: CURRENT names the live build, and each build has a folder of its
+own. CURRENT is written last, so that readers see a whole build or none. A file that is complete is not copied
+again after a copy was interrupted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from engine.artifact import layout
+from engine.artifact.builds import (
+    changing_live,
+    kept_builds,
+    live_build,
+    number_to_keep,
+    point_to,
+    remove_surplus,
+)
+from engine.artifact.files import checksum, flush
+from engine.artifact.locks import remove_folder, take_lock
+from engine.artifact.manifest import LARGEST, check_manifest, parse_manifest
+from engine.artifact.reader import Artifact
+from engine.artifact.storage import Storage, missing_package
+from engine.artifact.writer import LOCK, WORK, check_content, check_space, unwritable
+from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN = 0.2
+"""Seconds between two looks at whether another process has pulled an index into the cache."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Describes a build that was copied."""
+
+    build: str
+    """The name of the build."""
+    digest: str
+    """The digest of the build, as `engine info` prints it."""
+    num_copied: int
+    """The number of files that were copied; other files were there already."""
+    num_bytes: int
+    """The bytes of the files that were copied."""
+
+
+def push(directory: Path | str, url: str) -> Transfer:
+    """Copies the live build of an index to storage, and makes the build the live one there.
+
+    Storage keeps the builds that the directory of the index keeps, and the build that was live in storage,
+    which others may be pulling. All other builds are removed from the storage.
+
+    Args:
+        directory: the directory of the index.
+        url: the place of the index in storage, such as s3://bucket/index; any scheme of fsspec.
+
+    Raises:
+        ArtifactError: there is no index, the index is damaged, or the storage cannot be reached.
+        ConfigError: the scheme of the URL is unknown, or the package that serves it is missing.
+    """
+    artifact = Artifact.open(directory)
+    artifact.verify()
+    storage = Storage(url)
+    build = artifact.build_directory.name
+    try:
+        before, _ = storage.live()
+    except (ArtifactNotFoundError, ArtifactCorruptError):
+        before = build
+    copied = []
+    for name, size in [
+        *((name, entry["size"]) for name, entry in artifact.files.items()),
+        (layout.MANIFEST, (artifact.build_directory / layout.MANIFEST).stat().st_size),
+    ]:
+        if storage.size(f"{build}/{name}") != size:
+            logger.info("Copying %s (%s bytes)", name, f"{size:,}")
+            with (artifact.build_directory / name).open("rb") as source:
+                storage.write(f"{build}/{name}", source)
+            copied.append(size)
+    storage.write(layout.CURRENT, BytesIO(f"{build} {artifact.digest}\n".encode()))
+    storage.remove_builds(keep={build, before, *(kept.name for kept in kept_builds(artifact.home))})
+    return Transfer(build, artifact.digest, len(copied), sum(copied))
+
+
+def pull(url: str, directory: Path, *, expect: str | None = None, wait: bool = False) -> Transfer:
+    """Copies the live build of an index from storage, checks it, and makes it live in a directory.
+
+    The build that was live in the directory stays live until the new build is complete. An interrupted copy
+    goes on with the next call. Nothing is copied if the directory has the build already.
+
+    Args:
+        url: the place of the index in storage, such as s3://bucket/index; any scheme of fsspec.
+        directory: the directory of the index, which is made if it is not there.
+        expect: the digest that the build must have, as `engine info` prints it.
+        wait: True to wait while another process writes to the directory, instead of raising ArtifactError.
+
+    Raises:
+        ArtifactNotFoundError: the storage holds no index.
+        ArtifactCorruptError: a file in the storage is damaged, or the build is not the expected one.
+        ArtifactError: the storage cannot be reached, or the directory cannot be written to.
+        ConfigError: the scheme of the URL is unknown, or the package that serves it is missing.
+    """
+    storage = Storage(url)
+    build, digest = storage.live()
+    if expect is not None and digest != expect.strip().lower():
+        raise ArtifactCorruptError(
+            f"The index at {url} is not the expected one: its digest is {digest}, not {expect[:80]}; get it "
+            "from a source that you trust, or check the digest"
+        )
+    with _writing(directory, wait):
+        try:
+            if live_build(directory) == build and Artifact.open(directory).digest == digest:
+                return Transfer(build, digest, 0, 0)
+        except ArtifactError:
+            logger.warning("The index at %s is damaged; it is copied again from %s", directory, url)
+        try:
+            return _pull_build(storage, directory, build, digest)
+        except OSError as error:
+            raise unwritable(directory, error) from error
+
+
+def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> Transfer:
+    """Copies a build into a directory that this process has locked, and makes the build live."""
+    copied: list[int] = []
+    if not _is_whole(directory, build, digest):
+        content = storage.read(f"{build}/{layout.MANIFEST}", LARGEST)
+        entries = _checked_manifest(content, digest, storage.url)[layout.FILES_ENTRY]
+        check_space(directory, sum(entry["size"] for entry in entries.values()))
+        folder = directory / WORK / f"pulled-{build}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, entry in entries.items():
+            path = folder / name
+            if not path.is_file() or checksum(path) != entry["sha256"]:
+                logger.info("Copying %s (%s bytes)", name, f"{entry['size']:,}")
+                _copy_file(storage, f"{build}/{name}", path, entry)
+                copied.append(entry["size"])
+        (folder / layout.MANIFEST).write_bytes(content)
+        for path in [*folder.iterdir(), folder]:
+            flush(path)
+        if (directory / build).exists():
+            remove_folder(directory / build)
+        folder.rename(directory / build)
+        with suppress(OSError):
+            (directory / WORK).rmdir()  # Other work may be kept there.
+        Artifact.open(directory, build=build)
+    with changing_live(directory):
+        keep = number_to_keep(directory)
+        point_to(directory, build)
+        remove_surplus(directory, keep)
+    return Transfer(build, digest, len(copied), sum(copied))
+
+
+def _is_whole(directory: Path, build: str, digest: str) -> bool:
+    """Tells whether a directory has a build with this digest, undamaged."""
+    try:
+        artifact = Artifact.open(directory, build=build)
+        artifact.verify()
+    except ArtifactError:
+        return False
+    return artifact.digest == digest
+
+
+def cached(url: str, *, expect: str | None = None) -> Path:
+    """Pulls an index into the user's cache, unless it is there already; returns the directory in the cache.
+
+    Raises:
+        EngineError: the index cannot be pulled; `pull` lists the errors.
+    """
+    try:
+        from platformdirs import user_cache_path
+    except ImportError as error:
+        raise missing_package(url, error) from error
+    place = user_cache_path("movie-engine") / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
+    pull(url, place, expect=expect, wait=True)
+    return place
+
+
+def _checked_manifest(content: bytes, digest: str, url: str) -> dict[str, Any]:
+    try:
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ValueError("has changed since it was built")
+        manifest = parse_manifest(content)
+        if manifest[layout.VERSION_ENTRY] == layout.FORMAT_VERSION:
+            check_manifest(manifest)
+            return manifest
+    except ValueError as error:
+        raise ArtifactCorruptError(
+            f"The index at {url} is damaged: {layout.MANIFEST} {error}; push the index again"
+        ) from error
+    raise ArtifactError(
+        f"The index at {url} has format version {str(manifest[layout.VERSION_ENTRY])[:20]}, but this package "
+        f"reads version {layout.FORMAT_VERSION}; install the movie-engine that wrote it"
+    )
+
+
+def _copy_file(storage: Storage, name: str, path: Path, entry: dict[str, Any]) -> None:
+    """Copies a file from storage, and checks its size and its SHA-256 before it gets its name."""
+    partial = path.with_name(f"{layout.PARTIAL}{path.name}")
+    digest, size = hashlib.sha256(), 0
+    try:
+        with partial.open("wb") as target:
+            for block in storage.blocks(name):
+                size += len(block)
+                if size > entry["size"]:
+                    break
+                digest.update(block)
+                target.write(block)
+        if (size, digest.hexdigest()) != (entry["size"], entry["sha256"]):
+            raise ArtifactCorruptError(
+                f"The index at {storage.url} is damaged: {name} has changed since it was built; push it again"
+            )
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(directory: Path, wait: bool) -> Iterator[None]:
+    """Makes the directory of an index if need be, and holds the lock on the directory."""
+    try:
+        check_content(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        while (handle := take_lock(directory / LOCK, os.O_RDWR | os.O_CREAT)) is None:
+            if not wait:
+                raise ArtifactError(f"Another command is writing to {directory}; wait until it ends")
+            time.sleep(_SECONDS_BETWEEN)
+    except OSError as error:
+        raise unwritable(directory, error) from error
+    try:
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,124 @@
+"""Reads and writes the files of an index in storage elsewhere, such as s3://bucket/index, through fsspec."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import BinaryIO
+
+from engine.artifact import layout
+from engine.artifact.reader import POINTER_SIZE, parse_pointer
+from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, ConfigError, EngineError
+
+_BLOCK = 1 << 20
+"""Bytes that are copied at once."""
+
+
+class Storage:
+    """Reads and writes the files of an index in storage elsewhere.
+
+    Args:
+        url: the place of the index, such as s3://bucket/index.
+
+    Raises:
+        ConfigError: the scheme is unknown, or the package that serves the scheme is missing.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        try:
+            from fsspec.core import url_to_fs
+
+            self._system, self._root = url_to_fs(self.url)
+        except ImportError as error:
+            raise missing_package(url, error) from error
+        except ValueError as error:
+            raise ConfigError(f"{url} does not name storage that can be used: {error}") from error
+        self._system.invalidate_cache()
+
+    def live(self) -> tuple[str, str]:
+        """Returns the name and the digest of the live build; raises ArtifactError if there is none."""
+        try:
+            return parse_pointer(self.read(layout.CURRENT, POINTER_SIZE))
+        except ValueError as error:
+            raise ArtifactCorruptError(
+                f"The index at {self.url} is damaged: {layout.CURRENT} is; push the index again"
+            ) from error
+
+    def size(self, name: str) -> int | None:
+        """Returns the number of bytes of a file, or None if there is no such file."""
+        with self._reaching():
+            try:
+                return int(self._system.info(self._path(name))["size"])
+            except FileNotFoundError:
+                return None
+
+    def read(self, name: str, most: int) -> bytes:
+        """Returns the bytes of a small file; raises ArtifactError if the file is missing or too large."""
+        content = BytesIO()
+        for block in self.blocks(name):
+            content.write(block)
+            if content.tell() > most:
+                raise ArtifactCorruptError(f"The index at {self.url} is damaged: {name} is too large")
+        return content.getvalue()
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Iterates over the bytes of a file; raises ArtifactError if the file is missing."""
+        with self._reaching():
+            try:
+                file = self._system.open(self._path(name), "rb")
+            except FileNotFoundError as error:
+                if name == layout.CURRENT:
+                    raise ArtifactNotFoundError(
+                        f"There is no index at {self.url}; copy one there with: engine push DIR {self.url}"
+                    ) from error
+                raise ArtifactCorruptError(
+                    f"The index at {self.url} is damaged: {name} is missing; push the index again"
+                ) from error
+            with file:
+                while block := file.read(_BLOCK):
+                    yield block
+
+    def write(self, name: str, source: BinaryIO) -> None:
+        """Writes a file so that readers see the whole file or none."""
+        with self._reaching():
+            self._system.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
+            with self._system.transaction, self._system.open(self._path(name), "wb") as target:
+                while block := source.read(_BLOCK):
+                    target.write(block)
+
+    def remove_builds(self, keep: Collection[str]) -> None:
+        """Removes all builds but those with a name in `keep`."""
+        with self._reaching():
+            self._system.invalidate_cache()
+            names = [
+                path.rstrip("/").rpartition("/")[2] for path in self._system.ls(self._root, detail=False)
+            ]
+            for name in names:
+                if layout.BUILD_NAME.fullmatch(name) and name not in keep:
+                    self._system.rm(self._path(name), recursive=True)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Turns every error of the storage into an ArtifactError; each package has errors of its own."""
+        try:
+            yield
+        except EngineError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ArtifactError(
+                f"Cannot reach {self.url}: {reason}; check the address, the credentials and the network"
+            ) from error
+
+
+def missing_package(url: str, error: ImportError) -> ConfigError:
+    """Returns the error to raise if a package that a URL needs is not installed."""
+    return ConfigError(
+        f"{url} needs a package that is not installed ({error}); install it with: "
+        "pip install 'movie-engine[remote]', and the package that fsspec names for other schemes than s3"
+    )

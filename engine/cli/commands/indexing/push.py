@@ -1,0 +1,66 @@
+"""Implements `engine push` and `engine pull`, which copy an index to and from storage elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.options import JSON, PATH, VERBOSE, option
+from engine.cli.terminal import print_json, say
+
+if TYPE_CHECKING:
+    from engine.artifact.remote import Transfer
+
+
+@click.command(
+    params=[
+        click.Argument(["directory"], type=PATH, metavar="DIR"),
+        click.Argument(["url"], metavar="URL"),
+        *(JSON, VERBOSE),
+    ]
+)
+def push(directory: Path, url: str, as_json: bool) -> None:
+    """Copy the live build of the index in DIR to URL, such as s3://bucket/index.
+
+    The URL may have any scheme of fsspec whose package is installed, such as s3, gs, abfs, sftp
+    or file. The build becomes the live one at URL when all its files are there. A push that was interrupted
+    goes on with the next one. URL keeps the builds that DIR keeps, and the build that was live at URL.
+    """
+    from engine.artifact.remote import push as push_index
+
+    _say_transfer(push_index(directory, url), f"is the live build at {url} now", as_json)
+
+
+@click.command(
+    params=[
+        click.Argument(["url"], metavar="URL"),
+        click.Argument(["directory"], type=PATH, metavar="DIR"),
+        option(
+            ["--expect"],
+            metavar="SHA256",
+            help="Refuse an index with another digest; engine info prints the digest of an index.",
+        ),
+        *(JSON, VERBOSE),
+    ]
+)
+def pull(url: str, directory: Path, expect: str | None, as_json: bool) -> None:
+    """Copy the live build of the index at URL, such as s3://bucket/index, into DIR.
+
+    Every file is checked against the checksum in the manifest. The index that was in DIR stays live until the
+    new build is complete, and a service notices the new build within a second. A pull that was interrupted
+    goes on with the next one, and nothing is copied if DIR has the build already.
+    """
+    from engine.artifact.remote import pull as pull_index
+
+    _say_transfer(pull_index(url, directory, expect=expect), f"is the live build of {directory} now", as_json)
+
+
+def _say_transfer(done: Transfer, what: str, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(done))
+    else:
+        copied = f"{done.num_copied:,} files were copied ({done.num_bytes / 1e6:,.1f} MB)"
+        say(f"{done.build} {what}; {copied if done.num_copied else 'nothing was copied'}.")
