@@ -132,7 +132,7 @@ class OpenedIndex:
 
     @cached_property
     def feedback(self) -> Feedback:
-        """Returns the hidden movies of the build, and the fresh feedback of the journal that is followed."""
+        """Returns the hidden movies, and the fresh feedback, which the build does not hold yet."""
         hidden, histories = HiddenMovies.of_build(self.artifact), self.model.histories
         return Feedback(hidden, self.reviewers, self.movies, histories, self.history_times, self._make_scale)
 
@@ -145,9 +145,9 @@ class OpenedIndex:
         )
 
     def follow(self, journal: Journal) -> None:
-        """Lets all later answers know the feedback of a journal that the build has not taken in yet.
+        """Lets all later answers use the feedback in a journal that the build of the index does not hold yet.
 
-        After `follow`, the method `feedback.catch_up` reads what was appended to the journal meanwhile.
+        The method `feedback.catch_up` reads what is appended to the journal after the call of `follow`.
 
         Raises:
             ArtifactError: the journal cannot be read.

@@ -253,7 +253,7 @@ class PopularityConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class FeedbackConfig(_Section):
-    """Says which rating stands for feedback that a service takes: 0 is the lowest rating, 1 the highest."""
+    """Says which rating a click, a purchase or a dislike stands for, from 0 (lowest) to 1 (highest)."""
 
     click: Share = 0.5
     """The place of a click on the scale of ratings; a click counts only for a movie that the reviewer has not

@@ -1,1 +1,1 @@
-"""Keeps what reviewers say while a service runs: a durable journal, hidden movies, and what was shown."""
+"""Keeps the feedback that a running service receives: a journal of events, hidden movies, and shown lists."""

@@ -1,6 +1,6 @@
-"""Defines the kinds of feedback, the rating that stands for each kind, and the line of the journal.
+"""Defines the kinds of feedback, the rating that each kind stands for, and the lines of the journal.
 
-A reviewer and a movie have at most one review, also after feedback of several kinds:
+A reviewer has at most one review of a movie, even after feedback of several kinds:
 
 * A rating or a dislike is what the reviewer said, and replaces every earlier review.
 * A purchase replaces an earlier review only if the rating of the purchase is higher.
@@ -59,7 +59,7 @@ class Event:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Returns what the client said, by which a repeated event is told from another event with its id."""
+        """Returns what the event says; an event that repeats an earlier event has equal content and id."""
         return self.kind, self.movie_id, self.reviewer_id, self.rating
 
     def to_line(self) -> bytes:
@@ -69,7 +69,7 @@ class Event:
 
     @classmethod
     def of_line(cls, line: bytes) -> Event | None:
-        """Reads a line of the journal; returns None if the line is no whole event, such as a torn line."""
+        """Reads a line of the journal; returns None if the line is not a complete event."""
         try:
             values = json.loads(line)
         except (ValueError, RecursionError):
@@ -97,7 +97,7 @@ def _is_event(values: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """Turns feedback into ratings on the scale of an index.
+    """Converts feedback, such as clicks, to ratings on the rating scale of an index.
 
     Attributes:
         levels: the rating levels of the index, float32 [num_levels], ascending; empty without ratings.
@@ -115,12 +115,12 @@ class Scale:
         return len(self.levels) > 0
 
     def rating_of(self, kind: str) -> float | None:
-        """Returns the rating that stands for a kind of feedback that is no rating.
+        """Returns the rating that a kind of feedback, such as a click, stands for.
 
-        The rating is the rating level nearest to the place on the scale that the setting of the kind says: 0
-        is the lowest rating, and 1 is the highest rating. If the index was built from counts, a place of 0.75
-        or more stands for the least count of a like, and a lower place stands for half of this count. Without
-        ratings, the result is None.
+        A setting gives the place of each kind of feedback on the scale: 0 is the lowest rating, and 1 is the
+        highest rating. The returned rating is the rating level nearest to that place. If the index was built
+        from counts, a place of 0.75 or more stands for the least count of a like. A lower place stands for
+        half of the least count of a like. If the index has no ratings, the result is None.
         """
         place = self.places.get(kind)
         if place is None or not self.is_rated:
@@ -137,7 +137,7 @@ class Scale:
         return round(float(self.levels[self.level_row(rating)]), 4)
 
     def fault_of(self, rating: float | None) -> str | None:
-        """Returns the sentence that says why a rating of a client cannot be used, or None if it can."""
+        """Returns a sentence that says why a client's rating cannot be used; None if it can be used."""
         if not self.is_rated:
             if rating is None:
                 return None

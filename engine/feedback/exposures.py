@@ -1,7 +1,8 @@
-"""Notes which lists were shown to whom, in Parquet files that clicks and purchases can be joined with.
+"""Records which lists were shown to whom, in Parquet files that can be joined with clicks and purchases.
 
-A list is first appended to a file of JSON lines. Now and then the lines become a Parquet file, which appears
-as a whole. If a process is killed, the next process turns the lines that were left into a Parquet file.
+A list is first appended to a file of JSON lines. From time to time, the lines are converted to a Parquet
+file, which appears when it is complete. If a process is killed, the next process converts the lines that were
+left to a Parquet file.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _STATEMENT = """
 
 
 class ExposureLog:
-    """Appends lists to the exposures in a folder, which several processes may share.
+    """Records shown lists in files of a folder; several processes may write to the same folder.
 
     Args:
         folder: the folder of the Parquet files; the folder is made if it is not there.
@@ -79,7 +80,7 @@ class ExposureLog:
         scores: Sequence[float],
         first_rank: int = 1,
     ) -> None:
-        """Notes one list that is being sent.
+        """Records one list that is being sent to a client.
 
         Args:
             facts: the entries recommendation_id, index_name, arm, build, question and reviewer_id.
@@ -102,32 +103,32 @@ class ExposureLog:
                 logger.warning("Cannot note exposures in %s: %s", self._folder, error.strerror or error)
 
     def rotate(self) -> None:
-        """Writes a Parquet file if the lists have waited long enough for it."""
+        """Writes the recorded lists to a Parquet file if they have waited for `LONGEST_WAIT` seconds."""
         with self._lock:
             if self._num_lists and time.time() - self._began >= LONGEST_WAIT:
                 self._finish()
 
     def close(self) -> None:
-        """Writes the lists that were noted so far to a Parquet file."""
+        """Writes the lists that were recorded so far to a Parquet file."""
         with self._lock:
             self._finish()
         self._pool.shutdown(wait=True)
 
     def _open(self) -> None:
-        """Begins a new file of lines, whose lock says that the file is in use."""
+        """Begins a new file of JSON lines, and locks the file as long as it is in use."""
         name = f"exposures-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}{_SPOOL_ENDING}"
         path = self._folder / name
         self._handle = take_lock(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._path, self._num_lists, self._began = path, 0, time.time()
 
     def _finish(self) -> None:
-        """Lets the lines of the present file become a Parquet file, in another thread."""
+        """Converts the current file of JSON lines to a Parquet file, in another thread."""
         if self._handle is not None:
             handle, self._handle = self._handle, None
             self._pool.submit(self._convert, self._path, handle)
 
     def _convert_leftovers(self) -> None:
-        """Turns the lines that killed processes left into Parquet files."""
+        """Converts the files of JSON lines that killed processes left to Parquet files."""
         for path in sorted(self._folder.glob(f"exposures-*{_SPOOL_ENDING}")):
             try:
                 handle = take_lock(path, os.O_RDONLY)
@@ -137,10 +138,10 @@ class ExposureLog:
                 self._convert(path, handle)
 
     def _convert(self, path: Path, handle: int) -> None:
-        """Writes the lines of a file as a Parquet file, removes the lines, and closes the lock on them.
+        """Converts a file of JSON lines to a Parquet file, removes the JSON lines, and releases their lock.
 
-        The Parquet file is named like the file of lines. A kill between the two steps leaves both files, and
-        the next process writes the same Parquet file again.
+        The Parquet file has the name of the file of JSON lines, with another ending. If the process is killed
+        before it removes the JSON lines, the next process writes the same Parquet file again.
         """
         import duckdb
 

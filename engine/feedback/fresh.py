@@ -1,7 +1,7 @@
-"""Lets answers know the feedback that the build has not taken in yet: newer histories, and hidden movies.
+"""Lets answers use fresh feedback, which came after the build of the index: new reviews and hidden movies.
 
-Nothing is trained: the newer reviews of a reviewer join the reviewer's history, from which every score is
-computed. The result is the same as after `engine add-reviews`.
+No model is trained: fresh reviews are added to the reviewer's history, from which every score is computed.
+The answers are the same as after `engine add-reviews`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NO_ROWS: Rows = np.zeros(0, dtype=np.int64)
 
 
 class FreshReview(NamedTuple):
-    """Holds what feedback says of one movie, for one reviewer."""
+    """Holds a review by one reviewer of one movie that came as feedback."""
 
     kind: str
     level_row: int
@@ -39,7 +39,7 @@ class DatedHistory(NamedTuple):
 
 
 def outcome_of(first: FreshReview | None, then: FreshReview) -> FreshReview:
-    """Returns the one review that two reviews of a movie by a reviewer leave, of which `then` came later."""
+    """Returns which of two reviews of a movie by one reviewer is kept; the review `then` is the later one."""
     if first is None:
         return then
     if then.kind == CLICK or (then.kind == PURCHASE and then.level_row <= first.level_row):
@@ -48,7 +48,7 @@ def outcome_of(first: FreshReview | None, then: FreshReview) -> FreshReview:
 
 
 class Feedback:
-    """Holds the feedback that a build has not taken in, and the movies that the build knows as hidden.
+    """Holds the fresh feedback, which the build of an index does not hold yet, and all hidden movies.
 
     Args:
         hidden: the hidden movies of the build.
@@ -80,16 +80,16 @@ class Feedback:
 
     @cached_property
     def scale(self) -> Scale:
-        """Returns the scale of the ratings of the build."""
+        """Returns the rating scale of the build."""
         return self._make_scale()
 
     def follow(self, tail: Tail) -> None:
-        """Begins to read a journal behind the part that the build has taken in."""
+        """Begins to read a journal after the part that the build holds already."""
         self._tail = tail
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Takes in what was appended to the journal since the last call; costs microseconds if nothing was.
+        """Reads what was appended to the journal since the last call; is fast if nothing was appended.
 
         Raises:
             ArtifactError: the journal cannot be read.
@@ -167,7 +167,7 @@ class Feedback:
         return DatedHistory(history, when[order])
 
     def whole_history(self, reviewer_id: str) -> DatedHistory:
-        """Returns a reviewer's history with fresh reviews or without; empty if the reviewer is unknown."""
+        """Returns a reviewer's history, including any fresh reviews; empty if the reviewer is unknown."""
         fresh = self.history(reviewer_id)
         if fresh is not None:
             return fresh
@@ -175,19 +175,19 @@ class Feedback:
         return DatedHistory(History(movie_rows, level_rows), times)
 
     def hidden_by_row(self) -> dict[int, Rows]:
-        """Returns the rows of the movies that are hidden from one reviewer, by the row of the reviewer."""
+        """Maps the row of each reviewer who hides movies to the rows of the hidden movies."""
         rows = {self._reviewers.row(one): self.hidden_for(one) for one in self.hidden.by_reviewer}
         return {row: hidden for row, hidden in rows.items() if row is not None and len(hidden)}
 
     def has_seen(self, movie_rows: Rows) -> set[str]:
-        """Returns the ids of the reviewers with a fresh review of one of some movies, or who hide one."""
+        """Returns the ids of the reviewers who freshly reviewed, or who hide, one of the given movies."""
         wanted = set(movie_rows.tolist())
         seen = {one for one, reviews in self._reviews.items() if not wanted.isdisjoint(reviews)}
         ids = set(self._movies.ids(sorted(wanted)))
         return seen | {one for one, hidden in self.hidden.by_reviewer.items() if not ids.isdisjoint(hidden)}
 
     def _taken_in(self, reviewer_id: str) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]]:
-        """Returns the movies, the rating levels and the times of a reviewer's history in the build."""
+        """Returns the movies, rating levels and times of a reviewer's history, without fresh reviews."""
         row = self._reviewers.row(reviewer_id)
         if row is None:
             return np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int64)

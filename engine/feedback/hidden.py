@@ -1,4 +1,4 @@
-"""Knows which movies are hidden, from everybody or from one reviewer, and keeps the knowledge in a build."""
+"""Holds which movies are hidden from everybody or from one reviewer, and stores them in a build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.feedback.events import DISLIKE, HIDDEN, SHOWN, Event
 
 
 class HiddenMovies:
-    """Holds the ids of the movies that no list may hold, and of those that a reviewer's lists may not hold.
+    """Holds the ids of the movies that are hidden from everybody, and of the movies hidden from one reviewer.
 
     Attributes:
         movies: the ids of the movies that are hidden from everybody.
@@ -26,7 +26,7 @@ class HiddenMovies:
 
     @classmethod
     def of_build(cls, artifact: Artifact) -> HiddenMovies:
-        """Reads the hidden movies that a build holds.
+        """Reads the hidden movies from a build of an index.
 
         Raises:
             ArtifactCorruptError: the file of hidden movies is damaged.
@@ -56,14 +56,14 @@ class HiddenMovies:
     __hash__ = None  # type: ignore[assignment]
 
     def to_json(self) -> str:
-        """Returns the content of the file that keeps the hidden movies in a build."""
+        """Returns the hidden movies as JSON text, for the file of hidden movies in a build."""
         by_reviewer = {name: sorted(ids) for name, ids in sorted(self.by_reviewer.items())}
         return json.dumps({"movies": sorted(self.movies), "by_reviewer": by_reviewer}) + "\n"
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Hides and shows movies as events say, in the order of the events; ignores all other events.
+        """Hides movies and shows them again, as the events say in their order; ignores all other events.
 
-        If an index has no ratings, a dislike has no rating either, and hides the movie from the reviewer.
+        In an index without ratings, a dislike hides the movie from the reviewer.
         """
         for event in events:
             hides = event.kind == HIDDEN or (event.kind == DISLIKE and not event.is_review)

@@ -1,11 +1,12 @@
-"""Reads the journal of an index: files of feedback, to which lines are appended and never changed.
+"""Reads the journal of an index: files of feedback, to which lines are only appended.
 
     movie-index/journal/
     |- .lock                      held while somebody appends
     |- 3f9a01bc-000001.jsonl      the oldest segment; every segment has the token of the journal in its name
     `- 3f9a01bc-000002.jsonl      the newest segment, to which lines are appended
 
-A line that a killed writer left unfinished is no event, and is counted and skipped. `writing.py` appends.
+A line that a killed process left incomplete is counted and skipped. The file `writing.py` appends to the
+journal.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _BLOCK = 1 << 20
 
 
 class Position(NamedTuple):
-    """A place in a journal: `size` bytes of the segment `number`, and all earlier segments, lie before it."""
+    """A position in a journal: after the first `size` bytes of the segment (file) number `number`."""
 
     token: str
     number: int
@@ -37,7 +38,7 @@ class Position(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Holds the events of a part of a journal, and the number of lines that are no events."""
+    """Holds the events in a part of a journal, and the number of incomplete lines."""
 
     events: list[Event]
     num_torn: int
@@ -56,11 +57,11 @@ class Journal:
 
     @property
     def is_there(self) -> bool:
-        """Tells whether the folder holds a segment."""
+        """Tells whether the folder holds a segment (a file) of a journal."""
         return bool(self.segments())
 
     def segments(self) -> list[Position]:
-        """Returns the end of each segment, the oldest segment first.
+        """Returns the end position of each segment (file) of the journal, the oldest segment first.
 
         Raises:
             ArtifactError: the folder cannot be read, or holds the segments of two journals.
@@ -86,7 +87,7 @@ class Journal:
         return self.folder / f"{token}-{number:06}.jsonl"
 
     def end(self) -> Position | None:
-        """Returns the end of the journal after all bytes before the end are safely on the disk.
+        """Waits until the whole journal is on disk, and returns the position of its end.
 
         Returns None if the journal is empty.
 
@@ -106,7 +107,7 @@ class Journal:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from appending for the duration of a `with` statement.
+        """Prevents other processes from appending to the journal during a `with` statement.
 
         Raises:
             ArtifactError: the lock cannot be taken.
@@ -128,7 +129,8 @@ class Journal:
     def parts(self, begin: Position | None = None, end: Position | None = None) -> Iterator[Found]:
         """Yields the events between two positions, a part of about a megabyte at a time.
 
-        A `begin` in another journal counts as the beginning, and `end` is by default the end of the journal.
+        If `begin` is a position in another journal, reading starts at the beginning. By default, `end` is the
+        end of the journal.
         """
         tail = Tail(self, begin)
         for segment in self.segments():
@@ -139,13 +141,13 @@ class Journal:
                 yield from tail.read_segment(segment, limit)
 
     def fault(self, what: str, error: OSError) -> ArtifactError:
-        """Returns the error that says that the journal cannot be read, locked or written."""
+        """Makes the error for a journal that cannot be read, locked or written; `what` names what failed."""
         reason = (error.strerror or str(error)).lower()
         return ArtifactError(f"The journal {self.folder} cannot be {what}: {reason}")
 
 
 class Tail:
-    """Reads a journal to its end, and later reads what has been appended meanwhile.
+    """Reads a journal to its end; each later reading continues where the last one ended.
 
     Args:
         journal: the journal.
@@ -158,10 +160,9 @@ class Tail:
         self.position = None if begin is None else self._nearest(begin)
 
     def _nearest(self, begin: Position) -> Position | None:
-        """Returns a position at or before `begin`, or at the first segment behind `begin` that is there.
+        """Returns `begin` if the position exists, or else the start of the first segment from there on.
 
-        A segment that is shorter than `begin` says is another file than the segment that was read before, and
-        is read from its beginning.
+        A segment that is shorter than `begin` says has been replaced, and is read from its start.
         """
         for segment in self._journal.segments():
             if segment.token != begin.token:
@@ -207,7 +208,7 @@ class Tail:
             self.position = successor
 
     def read_segment(self, segment: Position, limit: int) -> Iterator[Found]:
-        """Yields the events of one segment up to `limit` bytes, and skips what was read before."""
+        """Yields the events of one segment up to the byte `limit`; skips the part that was read before."""
         self.close()
         if self.position is None or self.position[:2] != segment[:2]:
             self.position = segment._replace(size=0)
@@ -256,12 +257,12 @@ def _found(lines: bytes) -> Found:
 
 
 def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
-    """Returns the manifest section of a build that has taken in a journal up to a position."""
+    """Returns the manifest section that says up to which position a build holds a journal."""
     return {"position": position._asdict(), "lines": dict(counts)}
 
 
 def of_section(section: Mapping[str, Any] | None) -> Position | None:
-    """Returns the position up to which a build has taken in a journal; None if the build took in none."""
+    """Returns the position up to which a build holds a journal; None if the build holds no journal."""
     if section is None:
         return None
     position = section["position"]

@@ -1,6 +1,6 @@
-"""Appends feedback to a journal: on the disk before the answer, and each event once.
+"""Appends feedback to a journal; each event is written once, and is on disk before it is confirmed.
 
-Several processes may append to one journal at a time. A lock keeps their lines apart.
+Several processes may append to one journal at a time. A lock keeps lines of several processes from mixing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class JournalWriter:
         self._failed = False
 
     def write(self, requests: Sequence[Sequence[Event]]) -> list[list[bool] | RepeatedIdError]:
-        """Appends the events of several requests with one flush, so that all are on disk when it returns.
+        """Appends the events of several requests with one flush; returns when all events are on disk.
 
         An event with the id of an earlier event is not appended again.
 
@@ -91,7 +91,7 @@ class JournalWriter:
         return new
 
     def _learn(self) -> None:
-        """Reads the ids of the events that other processes have appended; first of all, the latest ids."""
+        """Reads the ids of events that other processes have appended; the first call reads the latest ids."""
         if self._tail is None:
             self._tail = Tail(self._journal, self._first_remembered())
         for event in self._tail.read().events:
@@ -100,7 +100,7 @@ class JournalWriter:
             self._known.popitem(last=False)
 
     def _first_remembered(self) -> Position | None:
-        """Returns a position behind which the journal holds about `REMEMBERED` events."""
+        """Returns a position after which the journal holds about `REMEMBERED` events."""
         left = REMEMBERED * _BYTES_OF_AN_EVENT
         for segment in reversed(self._journal.segments()):
             if segment.size >= left:
@@ -140,6 +140,6 @@ class JournalWriter:
             raise self._journal.fault("written", error) from error
 
     def _forget(self) -> None:
-        """Forgets all ids after a failure; the next call reads from the journal what is in the journal."""
+        """Forgets all ids after a failure, so that the next call reads the ids from the journal again."""
         self._known.clear()
         self._tail = None

@@ -146,7 +146,7 @@ class ColumnMaker:
 
 
 class _OpenSource(CandidateSource):
-    """Leaves hidden movies out of the candidates; `hidden_rows` are their rows, int64 [num], ascending."""
+    """Leaves hidden movies out of the candidates; `hidden_rows`, int64 [num], ascending, are their rows."""
 
     def __init__(self, source: CandidateSource, hidden_rows: Rows) -> None:
         super().__init__(source.model, source.index, source.num_candidates)

@@ -193,7 +193,7 @@ class ListMaker:
         return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
-        """Returns the rows that may be listed, with variants, without seen, hidden and excluded movies.
+        """Returns the rows that may be listed: `rows` and their variants, without seen or hidden movies.
 
         Returns:
             int64 [num], ascending.

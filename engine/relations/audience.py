@@ -50,7 +50,8 @@ class ScoredReviewers(NamedTuple):
 def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> list[LikelyReviewer]:
     """Finds the reviewers for whom a movie scores highest; takes the arguments of `Engine.reviewers_for`.
 
-    A hidden movie suits nobody. Reviewers who hide the movie or have reviewed it lately are left out.
+    A movie that is hidden from everybody has no audience. Reviewers who hide the movie, or whose fresh
+    feedback reviews the movie, are left out.
     """
     model, movie_row = index.model, index.movie_row(movie_id)
     if movie_row in index.feedback.hidden_rows:
@@ -84,9 +85,9 @@ def find_reviewers(
     """Finds the k reviewers for whom a movie scores highest, among reviewers who have not seen the movie.
 
     The array `seen_rows`, int64 [num], holds the rows of the movie and of its variants; a reviewer who
-    reviewed one of these movies counts as having seen the movie. The reviewers of the rows `left_out`, int64
-    [num], are left out as well. Fewer than k reviewers are returned only if
-    fewer than k reviewers of the index have not seen the movie.
+    reviewed one of these movies counts as having seen the movie. The reviewers at the rows `left_out`, int64
+    [num], are left out, too. Fewer than k reviewers are returned only if fewer than k reviewers of the index
+    have not seen the movie.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
     if left_out is not None:

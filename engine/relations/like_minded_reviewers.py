@@ -41,7 +41,7 @@ class NearReviewers(NamedTuple):
 def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[SimilarReviewer]:
     """Finds the k reviewers who are most similar to a reviewer, most similar first.
 
-    A reviewer with fresh feedback alone has no similar reviewers until the index has taken the feedback in.
+    A reviewer of whom only fresh feedback is known has no similar reviewers until the index is updated.
     """
     if index.feedback.knows(reviewer_id) and index.reviewers.row(reviewer_id) is None:
         return []

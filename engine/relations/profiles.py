@@ -81,7 +81,7 @@ def _reviewer_rows(index: OpenedIndex, movie_row: int) -> Rows:
 
 
 def _review(index: OpenedIndex, row: int, level_row: int, time: int) -> ReviewedMovie:
-    """Returns a review of the movie in row `row` by its rating level and its time in unix seconds."""
+    """Describes a review, given the row of the movie, the rating level and the time in unix seconds."""
     rating = index.model.rating
     card = index.cards.card(row)
     return ReviewedMovie(

@@ -56,7 +56,7 @@ def similar_movies(
 
 
 def _left_out(index: OpenedIndex, *, no_cold: bool) -> NDArray[np.bool_] | None:
-    """Marks the movies that may not be listed, bool [num_movies]; returns None if every movie may be."""
+    """Marks the movies that may not be listed: bool [num_movies]; returns None if all may be listed."""
     hidden = index.feedback.hidden_rows
     if not len(hidden):
         return index.cold_movies if no_cold else None

@@ -1,4 +1,4 @@
-"""Asks the questions of requests: picks the index, names and notes the lists that are shown, returns JSON."""
+"""Answers the questions of requests as JSON: picks the index, and records the lists that are shown."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _REFUSALS = {
 
 
 class Shown(NamedTuple):
-    """Describes a list that an answer shows, for the exposures."""
+    """Describes a list in an answer, for the record of shown lists."""
 
     question: str
     """The path of the route, such as recommend/reviewer."""
@@ -63,7 +63,7 @@ async def answer(
     question: Callable[[Engine], responses.Response],
     shown: Shown | None = None,
 ) -> Response:
-    """Asks a question to the engine of an index, in the engine thread; returns JSON."""
+    """Asks the engine of an index a question, in the engine thread; returns the answer as JSON."""
     engine = index.engine
     headers = {"X-Index-Build": engine.build}
     if request.app.state.trial is not None:
@@ -82,7 +82,7 @@ async def answer(
 
 
 def to_json(found: responses.Response) -> bytes:
-    """Returns an answer as JSON; NumPy's numbers become plain numbers."""
+    """Converts an answer to JSON; NumPy's numbers become plain numbers."""
     return orjson.dumps(found, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
@@ -94,7 +94,7 @@ def expose(
     found: responses.Response,
     shown: Shown,
 ) -> None:
-    """Counts a list that is being sent, and notes the list if the service logs exposures."""
+    """Counts a list that is being sent, and records the list if the service logs exposures."""
     metrics.LISTS.labels(index.name, index.arm).inc()
     exposures: ExposureLog | None = request.app.state.exposures
     if exposures is None:
@@ -116,8 +116,8 @@ def expose(
 def index_of(request: Request, asker: str | None = None) -> LiveIndex:
     """Returns the index that the path of a request names; by default the default index.
 
-    The argument `asker` is the id of the reviewer whom the question is about. If the service runs an A/B
-    test, the default index answers for a part of the reviewers, and the index of the test for the others.
+    The argument `asker` is the id of the reviewer whom the question is about. In an A/B test, the index of
+    the test answers for a share of the reviewers, and the default index for all others.
 
     Raises:
         ProblemError: the service has no index of the name.

@@ -70,9 +70,9 @@ class LiveIndex:
         return datetime.fromisoformat(self.engine.info()[CREATED_ENTRY]).timestamp()
 
     async def ask(self, question: Callable[[Engine], _Found], engine: Engine | None = None) -> _Found:
-        """Asks a question to the engine in the engine thread; the engine first reads new feedback.
+        """Asks the engine a question in the engine thread; the engine first reads new feedback.
 
-        If the journal cannot be read, the answer knows the feedback that has been read before.
+        If the journal cannot be read, the engine answers with the feedback that was read before.
 
         Raises:
             BusyError: too many questions wait already.
@@ -113,7 +113,7 @@ class LiveIndex:
 def open_warm(directory: Path, journal: Journal) -> Engine:
     """Opens the live build of an index, and asks a few questions, so that the first user need not wait.
 
-    The opened engine knows the feedback of the journal that the build has not taken in.
+    The opened engine also uses the feedback in the journal that the build does not hold yet.
 
     Raises:
         ArtifactError: the directory holds no index that can be opened, or the journal cannot be read.

@@ -215,7 +215,7 @@ class ListAnswer(BaseModel):
 
 
 class NamedListAnswer(ListAnswer):
-    """A top list with its name, and with the arm of the A/B test that gave the list."""
+    """A top list with its recommendation id, and with the arm of the A/B test that made the list."""
 
     recommendation_id: str
     experiment_arm: str | None = None

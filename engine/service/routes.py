@@ -104,7 +104,7 @@ async def recommend_reviewers(request: Request, asked: questions.ReviewersQuesti
 def _lists_of_several(
     request: Request, index: LiveIndex, asked: questions.ReviewersQuestion, places: Sequence[int]
 ) -> Callable[[Engine], list[bytes]]:
-    """Returns the question for the lists of some of the reviewers of a request, each as JSON."""
+    """Returns a function that makes the lists of the reviewers at `places` of a request, each as JSON."""
     reviewer_ids = [asked.reviewer_ids[place] for place in places]
 
     def question(engine: Engine) -> list[bytes]:

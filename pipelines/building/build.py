@@ -64,7 +64,7 @@ def build_index(
     """Builds an index from review files, and from the journal of the directory `output`.
 
     An older index in the directory `output` stays in use until the new index is complete. The journal holds
-    the feedback that a service took, and is taken in from its beginning.
+    the feedback that a service has received, and is read from its beginning.
 
     Args:
         reviews: review files in any of the known formats, or journals, which are folders.

@@ -36,9 +36,9 @@ def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.intege
     The returned number is added to the log scale of cold movies: the logarithm of the width of their
     predicted rating distributions. Of all numbers, the returned number gives known ratings the greatest
     likelihood. The function predicts known ratings of reviewed movies as if the movies were cold. The vector
-    of a reviewed movie is predicted from its words, by a mapping that was learned on other movies. A review
-    is left out of the reviewer's history when its rating is predicted. The returned number is 0 if the model
-    predicts no ratings, or if there are too few known ratings of movies with metadata.
+    of a reviewed movie is predicted from its metadata, by a mapping that was learned on other movies. A
+    review is left out of the reviewer's history when its rating is predicted. The returned number is 0 if the
+    model predicts no ratings, or if there are too few known ratings of movies with metadata.
 
     Args:
         model: the trained model.

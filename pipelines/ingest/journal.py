@@ -1,7 +1,7 @@
-"""Reads the feedback in the journal of an index as reviews, beside the review files or without any.
+"""Reads the feedback in journals as reviews, in addition to review files or instead of review files.
 
-A journal names the rating that stands for each kind of feedback, so its reviews are staged as they are, and
-the formats and columns of review files do not matter.
+Every line of a journal has one format and holds its rating, so the options about formats and columns of
+review files do not apply.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class JournalPart:
-    """Holds a part of a journal as a file of reviews, and what became of the lines of the part.
+    """Holds a file with the reviews in a part of a journal, and how many lines of the part became what.
 
     Attributes:
         source: the file of reviews; None if the part has no review.
@@ -43,13 +43,13 @@ class JournalPart:
 
 
 def divided(paths: Sequence[Path]) -> tuple[list[Path], list[Journal]]:
-    """Divides the paths of reviews into files, and journals, which are folders."""
+    """Separates the paths of review files from the paths of journals, which are folders."""
     journals = {path: Journal(path) for path in paths if path.is_dir() and Journal(path).is_there}
     return [path for path in paths if path not in journals], list(journals.values())
 
 
 def own_first(index: Path, given: Sequence[Journal]) -> list[Journal]:
-    """Returns the journal of an index directory, if there is one, and then the other given journals."""
+    """Lists the journal of an index directory, if there is one, before all other given journals."""
     own = journal_of(index)
     others = [one for one in given if one.folder.absolute() != own.folder.absolute()]
     return [own, *others] if own.is_there else others
@@ -113,7 +113,7 @@ _COLUMNS = ("line", "reviewer_id", "movie_id", "rating", "time", "kind")
 
 
 def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
-    """Adds up what became of the lines of several parts of journals."""
+    """Adds up the counts of lines of several parts of journals."""
     total: Counter[str] = Counter()
     for part in parts:
         total.update(part.counts)
@@ -121,13 +121,13 @@ def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
 
 
 def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes the movies that the first part of several journals leaves hidden into a build."""
+    """Writes the hidden movies of the first of several journals to a build."""
     if parts and parts[0].hidden:
         path = writer.path_for(HIDDEN_FILE)
         path.write_text(parts[0].hidden.to_json(), encoding="utf-8")
 
 
 def write_position(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Notes in the manifest of a build how far the build has taken in the first of several journals."""
+    """Writes to a build's manifest up to which position the first of several journals was read."""
     if parts and parts[0].position is not None:
         writer.add_section(JOURNAL_SECTION, to_section(parts[0].position, parts[0].counts))

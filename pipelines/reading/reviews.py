@@ -98,7 +98,7 @@ def stage_reviews(
 
 
 def _stage_journal(database: duckdb.DuckDBPyConnection, source: Source, file: int) -> None:
-    """Appends the reviews of a journal, which `read_journal` has written to a file of JSON lines."""
+    """Appends the reviews in a file of JSON lines, which `read_journal` has written, to the staging table."""
     run(database, "staging/journal_lines", path=literal_path(source.file))
     run(database, "staging/stage_journal", file=file)
     implicit = "select $1, line, kind from journal_lines where kind is not null"

@@ -57,7 +57,7 @@ class Incoming:
 
     @classmethod
     def nothing(cls) -> Incoming:
-        """Returns an update without reviews."""
+        """Returns an `Incoming` that holds no reviews."""
         rows, marks = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
         return cls(
             reviewer_ids=(),
@@ -85,7 +85,8 @@ def read_incoming(
 
     `movies` holds the movie ids of the index. `levels` are the rating levels of the index, such as 1 to 5
     stars, float32 [num_levels], empty if the index has no ratings. `like_count` is the least count of a like
-    if the index was built from counts, else None. With `needed`, at least one movie must be known.
+    if the index was built from counts, else None. If `needed` is true, the index must hold at least one of
+    the reviewed movies.
 
     Raises:
         DataError: the index holds none of the reviewed movies although one is needed, or the index has
@@ -128,7 +129,7 @@ def read_incoming(
 
 
 def without_outweighed(incoming: Incoming, before: OpenedIndex) -> Incoming:
-    """Leaves out the clicks and purchases that do not change the review of the pair that the index holds."""
+    """Drops clicks and purchases that do not change a review that the index holds already."""
     rows = before.reviewers.rows(incoming.reviewer_ids)[incoming.places]
     implicit = np.flatnonzero((incoming.are_clicks | incoming.are_purchases) & (rows >= 0))
     num_movies = len(before.movies)

@@ -83,10 +83,10 @@ def add_reviews(
     config: Config | None = None,
     keep: int | None = None,
 ) -> UpdateResult:
-    """Adds reviews to an index without training, and takes in the journal of the index.
+    """Adds reviews, and the feedback in the journal of the index, to an index without training.
 
-    The journal holds the feedback that a service took. The new version says how far it has taken in the
-    journal, so that every line of the journal is taken in once, also after a kill at any moment.
+    The journal holds the feedback that a service has received. The new version records up to which position
+    the journal was read. Every line of the journal is therefore added once, even if the process is killed.
 
     Known reviewers get longer histories, and new reviewers are added to the index. If a reviewer reviews a
     movie again, the later review replaces the earlier review. Reviews of movies that the index does not hold

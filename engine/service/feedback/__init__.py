@@ -1,1 +1,1 @@
-"""Takes reviews, clicks and hidden movies over HTTP, and divides reviewers into the arms of an A/B test."""
+"""Receives reviews, clicks and hidden movies over HTTP, and divides reviewers between two tested indexes."""

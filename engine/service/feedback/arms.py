@@ -1,4 +1,4 @@
-"""Divides reviewers into two arms: most are answered from the main index, and a share from another index."""
+"""Divides reviewers into the two arms of an A/B test: the main index or a trial index answers them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAIN_ARM = "main"
 
 
 class Trial(NamedTuple):
-    """Holds the index that answers for a share of the reviewers."""
+    """Holds the trial index of an A/B test, which answers for a share of the reviewers."""
 
     name: str
     """The name of the arm: the name of the index, or of its directory."""
@@ -22,9 +22,9 @@ class Trial(NamedTuple):
     """The share of the reviewers, above 0 and below 1."""
 
     def holds(self, reviewer_id: str) -> bool:
-        """Tells whether a reviewer belongs to the arm; the result never changes for a name and a share.
+        """Tells whether the trial index answers for a reviewer; depends only on the reviewer, name and share.
 
-        A larger share keeps every reviewer of a smaller share.
+        If the share is raised, no reviewer leaves the trial.
         """
         digest = hashlib.blake2b(f"{self.name}\n{reviewer_id}".encode(errors="replace"), digest_size=8)
         return int.from_bytes(digest.digest(), "big") < self.share * 2**64

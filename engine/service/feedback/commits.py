@@ -15,10 +15,10 @@ Outcome = list[bool] | RepeatedIdError
 
 
 class Committer:
-    """Appends events to one journal, and lets each request go on when its events are on the disk.
+    """Appends events to one journal; each request waits until its events are on disk.
 
-    A flush takes milliseconds. The events of all requests that come meanwhile are written together by the
-    next flush.
+    A flush takes milliseconds. The events of all requests that come during a flush are written together by
+    the next flush.
 
     Args:
         journal: the journal.
@@ -35,7 +35,7 @@ class Committer:
         self._work: asyncio.Task[None] | None = None
 
     async def commit(self, events: Sequence[Event]) -> list[bool]:
-        """Appends events, and returns for each event whether it is new; a repeated event is not appended.
+        """Appends events; returns, for each event, whether it is new. Repeated events are not appended.
 
         Raises:
             RepeatedIdError: an event has the id of an earlier event, but says something else; then no event

@@ -74,7 +74,7 @@ async def take_reviews(request: Request, asked: OneOrSeveral, idempotency_key: _
 
 
 def _event(review: NewReview, scale: Scale, key: str | None, place: int | None) -> Event:
-    """Returns the line of the journal for a review of a request.
+    """Converts a review in a request to an event for the journal.
 
     Raises:
         ProblemError: the rating or the time cannot be used; `place` numbers the review in the sentence.
@@ -140,7 +140,7 @@ def _hidden_answer(movie_id: str, hidden: bool) -> Response:
 
 
 async def _set_hidden(index: LiveIndex, movie_id: str, *, hidden: bool) -> None:
-    """Writes into the journal that a movie is hidden or shown, unless it is so already."""
+    """Writes to the journal that a movie is hidden or shown, unless the movie is already hidden or shown."""
     if await _is_hidden(index, movie_id) == hidden:
         return
     kind = HIDDEN if hidden else SHOWN
