@@ -96,6 +96,9 @@ def prepare_cases(base: Path) -> dict[str, Case]:
     build = ["build-index", str(reviews), "--metadata", str(metadata), *quick, "--output"]
     old = ["build-index", str(base / "first.csv"), "--metadata", str(metadata), *quick, "--output"]
     subprocess.run([*engine(), *old, str(base / "old")], check=True, capture_output=True)
+    shutil.copytree(base / "old", base / "two")
+    more = ["add-reviews", str(base / "more.csv"), "--index", str(base / "two")]
+    subprocess.run([*engine(), *more], check=True, capture_output=True)
     with (base / "everyone.csv").open("w", encoding="utf-8") as file:
         file.write("".join(f"R{number:03d}\n" for number in range(40)))
     index = ["--index", str(base / "old")]
@@ -119,6 +122,7 @@ def prepare_cases(base: Path) -> dict[str, Case]:
         "reindex": Case(
             ["reindex", "--kind", "flat", "--index", "OUTPUT"], "index", is_index=True, starts_from="old"
         ),
+        "rollback": Case(["rollback", "--index", "OUTPUT"], "index", is_index=True, starts_from="two"),
         "prepare": Case(
             ["prepare", str(reviews), "--metadata", str(metadata), "--output", "OUTPUT"],
             "prepared.parquet",
