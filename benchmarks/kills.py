@@ -99,6 +99,8 @@ def prepare_cases(base: Path) -> dict[str, Case]:
     shutil.copytree(base / "old", base / "two")
     more = ["add-reviews", str(base / "more.csv"), "--index", str(base / "two")]
     subprocess.run([*engine(), *more], check=True, capture_output=True)
+    remote = f"file://{base / 'remote'}"
+    subprocess.run([*engine(), "push", str(base / "two"), remote], check=True, capture_output=True)
     with (base / "everyone.csv").open("w", encoding="utf-8") as file:
         file.write("".join(f"R{number:03d}\n" for number in range(40)))
     index = ["--index", str(base / "old")]
@@ -123,6 +125,8 @@ def prepare_cases(base: Path) -> dict[str, Case]:
             ["reindex", "--kind", "flat", "--index", "OUTPUT"], "index", is_index=True, starts_from="old"
         ),
         "rollback": Case(["rollback", "--index", "OUTPUT"], "index", is_index=True, starts_from="two"),
+        "pull": Case(["pull", remote, "OUTPUT"], "index", is_index=True, starts_from="old"),
+        "push": Case(["push", str(base / "two"), "file://OUTPUT"], "index", is_index=True, starts_from="old"),
         "prepare": Case(
             ["prepare", str(reviews), "--metadata", str(metadata), "--output", "OUTPUT"],
             "prepared.parquet",
@@ -212,7 +216,7 @@ class Killer:
             self._output.write_text("old")
 
     def _command(self) -> list[str]:
-        return [*engine(), *(str(self._output) if word == "OUTPUT" else word for word in self._case.words)]
+        return [*engine(), *(word.replace("OUTPUT", str(self._output)) for word in self._case.words)]
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "TMPDIR": str(self._temporary)}
