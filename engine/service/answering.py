@@ -31,14 +31,22 @@ def documented(model: Any) -> dict[str, Any]:
     list.
     """
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
-    refusals = {status: {"description": text, "content": content} for status, text in _REFUSALS.items()}
+    refusals: dict[int, Any] = {
+        status: {"description": text, "content": content} for status, text in _REFUSALS.items()
+    }
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
-    return {"responses": {200: {"model": model, "headers": headers}, **refusals}, "response_class": Response}
+    return {"responses": {200: {"model": model, "headers": headers}, 400: _NO_HTTP, **refusals}, "response_class": Response}
 
 
+_NO_HTTP: dict[str, Any] = {
+    "description": "The request is no HTTP, or its address is too long.",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+}
 _REFUSALS = {
     401: "The request has no valid token.",
     404: "The index does not hold the reviewer or the movie.",
+    413: "The body is too long.",
+    415: "The body is not JSON.",
     422: "A value is out of range, or a condition is no condition.",
     429: "The token asked too often.",
     503: "Too many questions wait; Retry-After says when to ask again.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import socket
@@ -90,6 +91,9 @@ def worker_app() -> FastAPI:
 
     from engine.service.app import make_app
 
+    # An answer tells itself that its list is empty or that it skips ids.
+    logging.getLogger("engine").setLevel(logging.ERROR)
+    logging.getLogger("engine.service").setLevel(logging.WARNING)
     try:
         return make_app()
     except EngineError as error:
