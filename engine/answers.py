@@ -386,6 +386,7 @@ class MappedMovie(Answer):
         category: the movie's main category; "other" if the category is rare on the map.
         x: the place from left to right, -1 to 1.
         y: the place from bottom to top, -1 to 1.
+        num_reviews: the number of the movie's reviews.
     """
 
     movie_id: str
@@ -393,3 +394,4 @@ class MappedMovie(Answer):
     category: str
     x: float
     y: float
+    num_reviews: int

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from made_index import movie_id, reviewer_id, write_index
+from served import served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NARROW: Any = {"width": 380, "height": 700}
+HOSTILE, UNTITLED = 3, 4
+TITLE = "<script>alert(1)</script>"
 SOMEONE, OTHER = reviewer_id(7), reviewer_id(9)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
@@ -24,25 +24,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is install
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    import uvicorn
-
-    from engine.service.app import make_app
-    from engine.service.settings import ServiceSettings
-
     directory = tmp_path_factory.mktemp("browser") / "index"
-    write_index(directory)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    app = make_app(ServiceSettings(indexes={"default": str(directory)}, access_log=False))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    write_index(directory, titles={HOSTILE: TITLE, UNTITLED: None})
+    with served(directory) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +84,11 @@ def test_a_reviewer_is_shown_and_the_list_obeys_a_condition_and_sliders(page: Pa
     plain = movies_on(page)[:10]
     page.get_by_label("Variety").fill("1")
     page.wait_for_url("**diversity=1**")
-    page.wait_for_function("document.querySelector('main p')?.innerText.includes('Variety took')")
+    page.wait_for_selector("p:has-text('Variety took')")
     assert movies_on(page)[:10] != plain
+    page.go_back()
+    page.wait_for_selector("p:has-text('Variety took')", state="detached")
+    assert movies_on(page)[:10] == plain
     page.get_by_label("Condition in SQL").fill("price <")
     page.get_by_role("button", name="List").click()
     assert "is not a condition in SQL" in page.get_by_role("alert").inner_text()
@@ -114,13 +102,18 @@ def test_someone_new_rates_movies_and_the_list_changes_at_once(page: Page) -> No
     assert movies_on(page) != before
     changed = movies_on(page)
     page.locator("#ratings select").select_option(index=0)
-    page.wait_for_function(
-        "first => document.querySelector('tbody tr td:nth-child(2) a').getAttribute('href') !== first"
-        " || document.querySelector('select').selectedIndex === 0",
-        arg=changed[0],
-    )
+    page.wait_for_url("**%3D1**")
+    page.wait_for_selector("#ratings option[selected]:has-text('1 stars')", state="attached")
+    assert movies_on(page) != changed
     page.reload()
     assert page.locator("#ratings select").count() == 1
+    page.go_back()
+    page.wait_for_selector("#ratings option[selected]:has-text('5 stars')", state="attached")
+    assert movies_on(page) == changed
+    page.get_by_label("Add a movie by its title").fill("Film 12")
+    page.get_by_role("button", name="Show the list").click()
+    page.wait_for_url("**add=**")
+    assert page.locator("#ratings select").count() == 2
 
 
 def test_two_reviewers_are_compared(page: Page) -> None:
@@ -142,6 +135,20 @@ def test_the_map_zooms_and_a_point_leads_to_its_movie(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     assert page.locator("#map").get_attribute("viewBox") != before
     page.get_by_role("button", name="Zoom out").click()
+    place = page.locator("#map").bounding_box()
+    assert place is not None
+    zoomed = page.locator("#map").get_attribute("viewBox")
+    page.mouse.move(place["x"] + 200, place["y"] + 200)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(
+        "before => document.querySelector('#map').getAttribute('viewBox') !== before", arg=zoomed
+    )
+    zoomed = page.locator("#map").get_attribute("viewBox")
+    page.mouse.down()
+    page.mouse.move(place["x"] + 260, place["y"] + 240, steps=3)
+    page.mouse.up()
+    assert page.locator("#map").get_attribute("viewBox") != zoomed
+    assert page.url.endswith("/map")
     page.locator("#map a").first.dispatch_event("click")
     page.wait_for_url("**/movie/**")
 
@@ -152,8 +159,21 @@ def test_the_index_says_what_it_is(page: Page) -> None:
 
 
 def test_a_title_of_script_is_shown_as_text(page: Page) -> None:
-    page.goto("/search?title=%3Cscript%3Ealert(1)%3C/script%3E")
-    assert "<script>alert(1)</script>" in page.locator("h1").inner_text()
+    for path in (
+        f"/movie/{movie_id(HOSTILE)}",
+        f"/newcomer?rate={movie_id(HOSTILE)}%3D5",
+        "/search?title=script",
+    ):
+        page.goto(path)
+        assert TITLE in page.locator("main").inner_text(), path
+    page.locator("#find").press_sequentially(f'"{TITLE}', delay=5)
+    page.wait_for_selector("h1:has-text('alert(1)')")
+
+
+def test_a_movie_without_a_title_is_called_by_its_id(page: Page) -> None:
+    page.goto(f"/movie/{movie_id(UNTITLED)}")
+    assert page.locator("h1").inner_text() == movie_id(UNTITLED)
+    assert "None" not in page.locator("body").inner_text()
 
 
 def test_the_pages_work_without_javascript(browser: Any, address: str) -> None:

@@ -1,5 +1,6 @@
 """A whole index made by hand within a moment, for tests of what is done with one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -79,8 +80,12 @@ def write_index(
     films: bool = True,
     num_candidates: int = 100,
     seed: int = 0,
+    titles: Mapping[int, str | None] | None = None,
 ) -> Path:
-    """Writes an index of `NUM_MOVIES` movies, of which some are one film, and gives its directory."""
+    """Writes an index of `NUM_MOVIES` movies, of which some are one film, and gives its directory.
+
+    The argument `titles` gives other titles to some rows.
+    """
     model = make_model(num_reviewers, rated=rated, seed=seed)
     counts = np.bincount(model.histories.movie_rows, minlength=NUM_MOVIES).astype(np.int32)
     connection = duckdb.connect()
@@ -93,6 +98,8 @@ def write_index(
         "null::varchar[] as links, 3.5::double as average_rating from range(?)",
         [NUM_MOVIES],
     )
+    for row, title in (titles or {}).items():
+        connection.execute("update movies set title = $1 where movie_row = $2", [title, row])
     with ArtifactWriter(directory) as writer:
         for name, array in model.arrays().items():
             writer.add_array(name, array)

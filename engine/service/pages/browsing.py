@@ -8,11 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from engine.answers import MappedMovie
 from engine.errors import EngineError
 from engine.recommender import Engine
-from engine.relations.movie_map import mapped_movies
+from engine.relations.movie_map import NO_CATEGORY, OTHER, mapped_movies
 from engine.relations.profiles import shared_reviewers
-from engine.service.pages.rendering import Values, page
+from engine.service.pages.rendering import GREY, NUM_COLOURS, Values, page
 from engine.service.questions import LONGEST_TEXT
 
 _K = 10
@@ -20,6 +21,10 @@ _K = 10
 _MOST_MATCHES = 20
 _MAPPED = 500
 """The number of movies on the map."""
+_NUM_NAMED = 24
+"""The largest number of titles on the map."""
+_LONGEST_NAME = 32
+"""The largest number of characters of a title on the map."""
 _COLUMNS = ("ndcg@10", "recall@10", "recall@20", "mae", "rmse")
 """The figures that the page about the index shows for each model."""
 
@@ -87,9 +92,37 @@ async def movie_map(request: Request) -> Response:
     def question(engine: Engine) -> Values:
         index = engine.index
         movies = mapped_movies(index.model, index.movies, index.cards, _MAPPED)
-        return {"movies": movies, "names": sorted({one.category for one in movies})}
+        most = max((movie.num_reviews for movie in movies), default=1)
+        names = sorted({movie.category for movie in movies} - {OTHER, NO_CATEGORY})
+        return {
+            "movies": movies,
+            "sizes": [round(0.006 + 0.016 * (movie.num_reviews / most) ** 0.5, 4) for movie in movies],
+            "colours": {name: place % NUM_COLOURS for place, name in enumerate(names)}
+            | {name: GREY for name in (OTHER, NO_CATEGORY) if any(one.category == name for one in movies)},
+            "named": _named(movies),
+            "box": _box(movies),
+        }
 
     return await page(request, "map.html", question)
+
+
+def _named(movies: Sequence[MappedMovie]) -> list[MappedMovie]:
+    """Returns the most reviewed movies whose titles do not cover each other on the map."""
+    named: list[MappedMovie] = []
+    for movie in sorted(movies, key=lambda one: -one.num_reviews):
+        free = all(abs(movie.y - one.y) > 0.07 or abs(movie.x - one.x) > 0.5 for one in named)
+        if movie.title and len(movie.title) <= _LONGEST_NAME and free and len(named) < _NUM_NAMED:
+            named.append(movie)
+    return named
+
+
+def _box(movies: Sequence[MappedMovie]) -> str:
+    """Returns the part of the plane that the drawing shows: all movies, and a margin, broader than high."""
+    x, y = [movie.x for movie in movies] or [0.0], [-movie.y for movie in movies] or [0.0]
+    height = max(max(y) - min(y), (max(x) - min(x)) / 1.6, 0.1) + 0.2
+    width = 1.6 * height
+    left, top = (max(x) + min(x) - width) / 2, (max(y) + min(y) - height) / 2
+    return f"{left:.4g} {top:.4g} {width:.4g} {height:.4g}"
 
 
 @router.get("/about")

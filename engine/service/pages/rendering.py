@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zlib import crc32
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -27,6 +28,10 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """The headers of every page: a page loads nothing from elsewhere, and runs no script inside the page."""
+NUM_COLOURS = 12
+"""The number of colours of genres in the style sheet."""
+GREY = NUM_COLOURS
+"""The number of the colour for movies without a genre."""
 _templates = Environment(
     loader=PackageLoader("engine.service.pages"),
     autoescape=select_autoescape(default=True),
@@ -36,6 +41,8 @@ _templates = Environment(
     auto_reload=False,
 )
 _templates.filters["urlencode"] = lambda text: quote(str(text), safe="", errors="surrogateescape")
+_templates.filters["genre"] = lambda category: (category or "").split(" | ")[-1]
+_templates.filters["colour"] = lambda name: crc32(name.encode()) % NUM_COLOURS if name else GREY
 
 Values = dict[str, Any]
 

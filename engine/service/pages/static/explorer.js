@@ -1,19 +1,30 @@
-// Zooms and pans the map of movies. Everything else on the pages works without a script.
+// Zooms and moves the map of movies. Everything else on the pages works without a script.
 "use strict";
 
-const LEAST_WIDTH = 0.05;
-const GREATEST_WIDTH = 2.1;
+const LEAST_SHARE = 0.03;
+const CLICK_DISTANCE = 4;
+
+// The width of the whole map, which the attribute of the page gives.
+function wholeWidth(map) {
+  map.dataset.width ||= String(map.viewBox.baseVal.width);
+  return Number(map.dataset.width);
+}
 
 function zoom(map, factor, x, y) {
   const box = map.viewBox.baseVal;
-  const width = Math.min(GREATEST_WIDTH, Math.max(LEAST_WIDTH, box.width * factor));
-  const share = width / box.width;
+  const whole = wholeWidth(map);
+  const share = Math.min(whole, Math.max(LEAST_SHARE * whole, box.width * factor)) / box.width;
   box.x = x - (x - box.x) * share;
   box.y = y - (y - box.y) * share;
-  box.width = width;
-  box.height = width;
+  box.width *= share;
+  box.height *= share;
+  // Points and titles grow less than the map, so that neighbours part.
+  const scale = (box.width / whole) ** 0.8;
   for (const circle of map.querySelectorAll("circle")) {
-    circle.setAttribute("r", String((0.012 * width) / GREATEST_WIDTH));
+    circle.setAttribute("r", String(Number(circle.dataset.r) * scale));
+  }
+  for (const name of map.querySelectorAll("text")) {
+    name.setAttribute("font-size", String(0.035 * scale));
   }
 }
 
@@ -71,6 +82,44 @@ document.addEventListener(
   },
   { passive: false },
 );
+
+// Where a drag of the map began: the place on the map, and the place on the screen.
+let drag = null;
+
+document.addEventListener("pointerdown", (event) => {
+  const map = event.target.closest("#map");
+  drag = map && { map, place: placeOf(map, event), from: [event.clientX, event.clientY], moved: false };
+});
+
+document.addEventListener("pointermove", (event) => {
+  if (!drag || !event.buttons) {
+    return;
+  }
+  drag.moved ||= Math.hypot(event.clientX - drag.from[0], event.clientY - drag.from[1]) > CLICK_DISTANCE;
+  if (drag.moved) {
+    const [x, y] = placeOf(drag.map, event);
+    drag.map.viewBox.baseVal.x += drag.place[0] - x;
+    drag.map.viewBox.baseVal.y += drag.place[1] - y;
+  }
+});
+
+// A drag that begins or ends on a point is no click on the point.
+document.addEventListener(
+  "click",
+  (event) => {
+    if (drag && drag.moved && event.target.closest("#map")) {
+      event.preventDefault();
+    }
+    drag = null;
+  },
+  true,
+);
+
+document.addEventListener("dragstart", (event) => {
+  if (event.target.closest("#map")) {
+    event.preventDefault();
+  }
+});
 
 // A reader of the screen hears that the page has changed.
 document.addEventListener("htmx:afterSwap", (event) => {
