@@ -64,13 +64,8 @@ def map_movies(model: Model, cards: MovieCards, most: int = MOST_MAPPED) -> Movi
 
 
 def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -> list[MappedMovie]:
-    """Places the most reviewed movies on a plane; the coordinates of each movie lie between -1 and 1.
-
-    The category of a movie is the last level of its category path, which is most often a genre.
-    """
+    """Places the most reviewed movies on a plane; the coordinates of each movie lie between -1 and 1."""
     found = map_movies(model, cards, most)
-    paths = [cards.card(row)["category"] for row in found.rows.tolist()]
-    genres = main_categories([path and path.split(" | ")[-1] for path in paths])
     places = found.points / max(float(np.abs(found.points).max(initial=0)), 1e-12)
     return [
         MappedMovie(
@@ -82,7 +77,7 @@ def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -
             num_reviews=count,
         )
         for row, title, category, (x, y), count in zip(
-            found.rows.tolist(), found.titles, genres, places, found.counts.tolist(), strict=True
+            found.rows.tolist(), found.titles, found.categories, places, found.counts.tolist(), strict=True
         )
     ]
 

@@ -35,7 +35,8 @@ def documented(model: Any) -> dict[str, Any]:
         status: {"description": text, "content": content} for status, text in _REFUSALS.items()
     }
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
-    return {"responses": {200: {"model": model, "headers": headers}, 400: _NO_HTTP, **refusals}, "response_class": Response}
+    answers = {200: {"model": model, "headers": headers}, 400: _NO_HTTP, **refusals}
+    return {"responses": answers, "response_class": Response}
 
 
 _NO_HTTP: dict[str, Any] = {
