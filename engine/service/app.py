@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
+from engine.errors import EngineError
 from engine.feedback.exposures import ExposureLog
 from engine.feedback.journal import journal_of
 from engine.service import metrics
@@ -31,6 +33,8 @@ from engine.service.questions import ProblemAnswer
 from engine.service.routes import router
 from engine.service.settings import DEFAULT_NAME, ServiceSettings
 from engine.service.watched import RequestLog, Watched
+
+logger = logging.getLogger(__name__)
 
 
 def make_app(settings: ServiceSettings | None = None) -> FastAPI:
@@ -54,9 +58,13 @@ def make_app(settings: ServiceSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        watch = asyncio.create_task(keep_fresh(watched, settings.refresh))
+        tasks = [
+            asyncio.create_task(keep_fresh(watched, settings.refresh)),
+            asyncio.create_task(_keep_measured(app, settings.refresh)),
+        ]
         yield
-        watch.cancel()
+        for task in tasks:
+            task.cancel()
         thread.close()
         for index in indexes.values():
             index.committer.close()
@@ -141,12 +149,27 @@ def _add_service_routes(app: FastAPI) -> None:
     @app.get("/metrics", tags=["service"], response_class=Response)
     async def exposed() -> Response:
         """Returns the metrics of the service in the text format of Prometheus."""
-        metrics.WAITING.set(app.state.thread.num_waiting)
-        for index in app.state.indexes.values():
-            metrics.BUILT.labels(index.name).set(index.built_at)
-            metrics.FRESH.labels(index.name).set(index.engine.index.feedback.num_fresh)
-            metrics.JOURNAL.labels(index.name).set(sum(end.size for end in index.journal.segments()))
+        _measure(app)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _measure(app: FastAPI) -> None:
+    """Sets the metrics that describe the state of this process."""
+    metrics.WAITING.set(app.state.thread.num_waiting)
+    for index in app.state.indexes.values():
+        metrics.BUILT.labels(index.name).set(index.built_at)
+        metrics.FRESH.labels(index.name).set(index.engine.index.feedback.num_fresh)
+        metrics.JOURNAL.labels(index.name).set(sum(end.size for end in index.journal.segments()))
+
+
+async def _keep_measured(app: FastAPI, seconds: float) -> None:
+    """Sets the metrics of this process every few seconds: any worker process may be asked for all metrics."""
+    while True:
+        try:
+            _measure(app)
+        except (OSError, EngineError):
+            logger.exception("Could not measure the state of the service")
+        await asyncio.sleep(seconds)
 
 
 def _declare_problems(app: FastAPI) -> None:

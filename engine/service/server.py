@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "orjson", "prometheus_client", "limits", "jinja2")
 """The packages of the extra [serve]."""
+_RECEIVERS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""The environment variables that name a receiver of traces."""
 
 
 def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
@@ -95,12 +98,47 @@ def worker_app() -> FastAPI:
     logging.getLogger("engine").setLevel(logging.ERROR)
     logging.getLogger("engine.service").setLevel(logging.WARNING)
     try:
-        return make_app()
+        return traced(make_app())
     except EngineError as error:
         if multiprocessing.parent_process() is None:
             raise
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(STARTUP_FAILURE)
+
+
+def traced(app: FastAPI) -> FastAPI:
+    """Adds OpenTelemetry traces to the service, if the extra [tracing] and a receiver of traces are there.
+
+    The environment variables of OpenTelemetry name the receiver and the service. A trace has the path of a
+    request, which holds ids, but no header and so no token.
+    """
+    if not any(os.environ.get(name) for name in _RECEIVERS) or find_spec("opentelemetry.sdk") is None:
+        return app
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    name = os.environ.get("OTEL_SERVICE_NAME", "movie-engine")
+    provider = TracerProvider(resource=Resource.create({"service.name": name}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    app.add_middleware(
+        OpenTelemetryMiddleware,
+        tracer_provider=provider,
+        excluded_urls="healthz,readyz,metrics",
+        exclude_spans=["receive", "send"],
+        default_span_details=lambda scope: (
+            f"{scope['method']} {'/'.join(scope['path'].split('/')[:4])}",
+            {},
+        ),
+    )
+    return app
+
+
+def _span_of(scope: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Names the trace of a request by the begin of its path, such as GET /v1/recommend/reviewer."""
+    return f"{scope['method']} {'/'.join(scope['path'].split('/')[:4])}", {}
 
 
 class BalancedSocket(socket.socket):
