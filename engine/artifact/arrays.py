@@ -165,8 +165,7 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
     """Tells whether the size of an array fits a dimension such as `num_movies + 1`.
 
-    The dictionary `sizes` holds the value of each name, such as `num_movies`; a new name gets the value
-    that fits.
+    The dictionary `sizes` holds the numbers that names such as `num_movies` stand for.
     """
     if dimension.isdigit():
         return size == int(dimension)

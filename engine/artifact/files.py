@@ -1,7 +1,7 @@
 """Opens files of an index, refuses links, pipes and devices, and keeps the opened files readable.
 
 An open file stays readable after the file was deleted from its directory. A program that has opened an index
-can therefore read its build even after newer builds have replaced the build.
+can read its build even after newer builds have replaced the build.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Locks files and folders, and removes the temporary folders of processes that were killed.
 
 A lock belongs to an open file. The system releases the lock when the process that opened the file ends, even
-if the process is killed. A temporary folder without a lock is therefore a leftover of a process that was
-killed.
+if the process is killed. A temporary folder without a lock is a leftover of a process that was killed.
 """
 
 from __future__ import annotations

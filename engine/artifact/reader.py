@@ -47,7 +47,7 @@ _MISSING = (FileNotFoundError, NotADirectoryError, ValueError)
 class Artifact:
     """Opens one complete build for reading.
 
-    All files of the build stay open. The build can therefore be read as long as the object exists, even after
+    All files of the build stay open, so that the build can be read as long as the object exists, even after
     the files were deleted.
     """
 
@@ -71,7 +71,7 @@ class Artifact:
         """Opens the live build of an index, and checks that its files are there and fit together.
 
         Opening checks the sizes of all files, and the types, the shapes and the first and last offsets of all
-        arrays. The checksums of builds of up to 64 MB are checked too; `verify` checks the checksums of any
+        arrays. Opening checks the checksums of builds of up to 64 MB; `verify` checks the checksums of any
         build.
 
         Args:

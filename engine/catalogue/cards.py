@@ -1,7 +1,7 @@
 """Holds the cards of the movies: the fields, such as title and price, that answers show beside scores.
 
 A card is a JSON object. One array holds the bytes of all cards, and a second array holds the offset at which
-each card starts. Showing a movie therefore needs no database.
+each card starts. Showing a movie needs no database.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 DuckDB parses the condition (`json_serialize_sql`) into a tree without running the condition, and this module
 checks every node of the tree. A condition may call only the functions that `engine/catalogue/allowed.py`
-lists. No condition can therefore read a file or another table, or change data, even if a later version of
-DuckDB adds functions. The listed functions are cheap, and this module limits how many operations a condition
-holds and how deeply operations are nested. `engine/catalogue/matching.py` adds a time limit.
+lists. No condition can read a file or another table, or change data, even if a later version of DuckDB adds
+functions. The listed functions are cheap, and this module limits how many operations a condition holds and
+how deeply operations are nested. `engine/catalogue/matching.py` adds a time limit.
 """
 
 from __future__ import annotations

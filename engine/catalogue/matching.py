@@ -34,10 +34,10 @@ def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: f
 
     Callers must check the condition with `check_filter` first, which returns the `columns` that the condition
     names. A condition that uses no text column runs over all movies at once. A condition on a text column
-    runs over pieces of the table; the first piece holds one movie. The time that a piece takes decides how
-    many movies the next piece holds. Small pieces limit the memory, because DuckDB does not count the texts
-    that functions make against `memory_limit`. Small pieces also limit the time, because DuckDB notices an
-    interrupt only after up to 2,048 movies.
+    runs over one piece of the table after another; the first piece holds one movie. The time that a piece of
+    the table takes decides how many movies the next piece holds. Small pieces of the table limit the memory,
+    because DuckDB does not count the texts that functions make against `memory_limit`. Small pieces of the
+    table limit the time, because DuckDB notices an interrupt only after up to 2,048 movies.
 
     Raises:
         FilterError: the condition takes longer than `TIME_LIMIT`.

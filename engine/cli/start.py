@@ -1,8 +1,8 @@
 """Starts the command line, and ends a command with one sentence after Ctrl-C, SIGTERM or SIGHUP.
 
 The first signal raises KeyboardInterrupt, so that the command cleans up. A second signal ends the process at
-once. If the command has not ended some seconds after the first signal, the process is ended too. The exit
-code is 128 plus the number of the signal, such as 130 after Ctrl-C.
+once. If the command has not ended some seconds after the first signal, the process is ended without a second
+signal. The exit code is 128 plus the number of the signal, such as 130 after Ctrl-C.
 """
 
 from __future__ import annotations

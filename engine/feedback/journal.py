@@ -215,7 +215,7 @@ class Tail:
         yield from self._lines(limit, is_whole=True)
 
     def _lines(self, limit: int | None, *, is_whole: bool) -> Iterator[Found]:
-        """Yields the events of the rest of the segment; an unfinished last line counts if it stays so."""
+        """Yields the events in the rest of the segment; `is_whole` means that nothing will be appended."""
         assert self.position is not None
         rest = b""
         while data := self._bytes(len(rest), limit):

@@ -133,8 +133,8 @@ def strongest_contributions(
 ) -> Contributions:
     """Finds, for each movie, the `num_strongest` reviews of a history that add most to the movie's score.
 
-    The contributions of all reviews are estimated first. The contributions with the highest estimates are
-    then computed exactly, and only exact contributions are returned.
+    The contributions of all reviews are estimated first. Only the contributions with the highest estimates
+    are computed exactly; only exact contributions are returned.
     """
     num_reviews = len(reviewer.history.movie_rows)
     shape = len(movie_rows), min(num_strongest, num_reviews)

@@ -57,8 +57,8 @@ def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity:
     the diversities of all grown lists are scaled to the range from 0 to 1.
 
     Raising the weight of similarity does not always make a greedily grown list more diverse. The grown lists
-    do not depend on `diversity`. A higher `diversity` therefore never returns a less diverse list, or a list
-    with a higher mean score.
+    do not depend on `diversity`. A higher `diversity` never returns a less diverse list, or a list with a
+    higher mean score.
 
     Args:
         scores: the score of each movie, float64 [num], descending.

@@ -80,7 +80,7 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns the chance of each rating level, and its derivatives by the reviewer's bias and log scale.
+    """Returns the chances of the rating levels, and their derivatives by reviewer bias and log scale.
 
     Returns:
         Three arrays, float64 [num_reviews, num_levels]: the chances, their derivatives by the reviewer's

@@ -34,7 +34,7 @@ class Conditions:
     """The sentence that names the condition that allows no movie; None if some movie is allowed."""
 
     def without(self, hidden_rows: Rows) -> Conditions:
-        """Returns a copy of the conditions that also excludes the movies at `hidden_rows`, ascending."""
+        """Returns a copy of the conditions that excludes the movies at `hidden_rows`, ascending."""
         if not len(hidden_rows):
             return self
         if self.rows is None:

@@ -86,8 +86,8 @@ def find_reviewers(
 
     The array `seen_rows`, int64 [num], holds the rows of the movie and of its variants; a reviewer who
     reviewed one of these movies counts as having seen the movie. The reviewers at the rows `left_out`, int64
-    [num], are left out, too. Fewer than k reviewers are returned only if fewer than k reviewers of the index
-    have not seen the movie.
+    [num], are left out. Fewer than k reviewers are returned only if fewer than k reviewers of the index have
+    not seen the movie.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
     if left_out is not None:

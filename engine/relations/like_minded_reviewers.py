@@ -66,8 +66,8 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     head, and the cosine of their histories. A history is represented by a vector with two numbers for each
     movie. For a reviewed movie, the first number is 1, and the second number says by how many stars the
     rating exceeds the expected rating. For a movie that the reviewer has not reviewed, both numbers are 0. In
-    the vector of a history, both numbers of a movie are multiplied by `log(number of all reviewers / number
-    of the movie's reviewers)`.
+    the vector of a history, the two numbers of each movie are multiplied by `log(number of all reviewers /
+    number of the movie's reviewers)`.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))

@@ -77,7 +77,7 @@ def central_interval(levels: Floats, probabilities: Floats, share: float) -> tup
 
     A rating lies in its central interval, ends included, with a probability of at least `share`. A rating
     lies below its central interval with a probability of at most `(1 - share) / 2`. A rating lies above its
-    central interval with a probability of at most `(1 - share) / 2`, too.
+    central interval with a probability of at most `(1 - share) / 2`.
 
     Args:
         levels: the rating levels, float32 [num_levels], ascending.

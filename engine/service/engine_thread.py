@@ -29,8 +29,8 @@ class _Waiting(NamedTuple):
 class EngineThread:
     """Runs questions in one thread, in the order in which the questions come.
 
-    Python lets only one thread run at a time for most of a question. A second thread would therefore make
-    each answer slower, and would not answer more questions per second.
+    A second thread would make each answer slower, and would not answer more questions per second, because
+    Python lets only one thread run at a time.
 
     Args:
         max_waiting: the largest number of questions that wait or run; `ask` raises BusyError beyond it.

@@ -71,8 +71,8 @@ class ListProcess:
 
     The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts only the
     parent process. The interrupted parent process kills the child process. The child process inherits `lock`,
-    the file descriptor of a lock. The lock is therefore held until both the parent process and the child
-    process have ended.
+    the file descriptor of a lock. The lock is held until both the parent process and the child process have
+    ended.
     """
 
     def __init__(self, lock: int) -> None:

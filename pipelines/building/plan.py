@@ -1,11 +1,11 @@
 """Estimates the memory, disk space and time that a build will take, before the build starts.
 
 The file `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files of a build
-hold. Reviews that a filter will drop are counted too, so a build with filters needs less than estimated. The
-class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes, as
-measured on builds of synthetic data sets. A short benchmark measures how fast this machine is, compared with
-the machine on which the costs were measured. The estimated times are scaled by the ratio of the two machines'
-speeds.
+hold. The estimates include reviews that filters will drop, so a build with filters needs less than estimated.
+The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes,
+as measured on builds of synthetic data sets. A short benchmark measures how fast this machine is, compared
+with the machine on which the costs were measured. The estimated times are scaled by the ratio of the two
+machines' speeds.
 """
 
 from __future__ import annotations

@@ -125,10 +125,10 @@ def make_reviews(
     """Sorts arrays of reviews, each [num_reviews], by reviewer and time, and finds the rating levels.
 
     Reviews by the same reviewer at the same time keep the order of the arrays. The array `ratings` is None if
-    the data has no ratings, and `times`, unix seconds, is None if the data has no times. If the rating levels
-    of other reviews are given as `levels`, each rating is rounded to the nearest of these levels. If
-    `like_count` is given, the ratings are counts, such as plays. The level of a count is 1 if the count is at
-    least `like_count`, else 0.
+    the data has no ratings, and `times`, unix seconds, is None if the data has no times. If `levels`, the
+    rating levels of other reviews, are given, each rating is rounded to the nearest level. If `like_count` is
+    given, the ratings are counts, such as plays. The level of a count is 1 if the count is at least
+    `like_count`, else 0.
 
     Raises:
         DataError: all ratings are equal, so that a model cannot learn from ratings.
@@ -252,7 +252,7 @@ def read_columns(
     """Reads columns of the table `reviews` as arrays by name, sorted by reviewer, time, file and line.
 
     The text `columns` holds SQL expressions, separated by commas; `parameters` gives the values of names such
-    as `$name` in the expressions. The result also has the column `time`, int64 unix seconds, 0 for a review
+    as `$name` in the expressions. The result has a further column `time`, int64 unix seconds, 0 for a review
     without time.
     """
     statement = (

@@ -3,7 +3,7 @@
 The lexicon is VADER (Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
 Social Media Text", 2014). VADER is part of an installed Python package, so that scoring downloads nothing.
 VADER is made for single sentences, and its score of a whole long review mostly reflects the review's length.
-The sentiment of a review is therefore the mean of the VADER scores of the review's sentences.
+The sentiment of a review is the mean of the VADER scores of the review's sentences.
 """
 
 from __future__ import annotations
@@ -131,9 +131,9 @@ def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]
     """Converts sentiment to stars by rank, so that the converted stars are distributed like `stars`.
 
     If n reviews have one star, the n reviews with the lowest sentiment are converted to one star; the next
-    reviews are converted to two stars, and so on. Reviews of equal sentiment are all converted to the stars
-    of the middle one of these reviews. The arrays `sentiment` and `stars` and the result are float [num],
-    with one value for each review.
+    reviews are converted to two stars, and so on. Reviews of equal sentiment are all converted to the same
+    stars: those of the middle review among them. The arrays `sentiment` and `stars` and the result are float
+    [num], with one value for each review.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
     [5.0, 2.0, 4.0, 5.0]

@@ -63,7 +63,7 @@ def evaluate(
     way as test reviews. If the test reviews are a random sample of each reviewer's reviews, the validation
     reviews are drawn at random. If the test reviews are no random sample, the last training reviews of each
     reviewer are the validation reviews. Test reviews are a random sample under the protocols "random" and
-    "folds". A test file given in `pairs` may hold a random sample too.
+    "folds". Test reviews from a file in `pairs` may be a random sample or not.
 
     Args:
         reviews: review files that the protocol divides; empty if `pairs` are given.
@@ -189,7 +189,7 @@ def _needs_ratings(model: str) -> bool:
 
 
 def _validated_like(config: Config, fold: Fold, protocol: str) -> Config:
-    """Changes the settings so that validation reviews are chosen in the way the test reviews were chosen."""
+    """Changes the settings so that validation reviews are chosen in the same way as the test reviews."""
     if config.split.order != "auto":
         return config
     at_random = is_drawn_anywhere(fold.train, fold.test) if protocol == GIVEN else protocol in UNORDERED

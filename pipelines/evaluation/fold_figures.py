@@ -57,8 +57,8 @@ class FoldFigures:
 class PopularFallback(NamedTuple):
     """Ranks movies with the engine's model, or by popularity if a reviewer has no training reviews.
 
-    With the option `--fallback popular`, the command line also lists popular movies for reviewers whom an
-    index does not know.
+    The option `--fallback popular` of the command line does the same for reviewers whom an index does not
+    hold.
     """
 
     model: Model

@@ -104,8 +104,8 @@ def build_search(model: Model, config: Config) -> Search:
 def write_search(search: Search, writer: ArtifactWriter) -> None:
     """Writes the vector index, and adds the sections `search` and `audit` to the manifest.
 
-    If the search has a smaller index for making the lists of all reviewers at once, the smaller index is
-    written too.
+    If the search has a second, smaller index for making the lists of all reviewers at once, both indexes are
+    written.
 
     Raises:
         ArtifactError: the vector index cannot be written.

@@ -23,9 +23,8 @@ def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
 def take_over_files(artifact: Artifact, writer: ArtifactWriter, *, leave_out: Collection[str] = ()) -> None:
     """Adds to the new version every file of the previous version that has not been written anew.
 
-    Both versions share an added file on disk, so that writing to an added file would change the previous
-    version too. Write all changed files before calling `take_over_files`, or name the changed files in
-    `leave_out`.
+    Both versions share an added file on disk, so that writing to an added file would change both versions.
+    Write all changed files before calling `take_over_files`, or name the changed files in `leave_out`.
     """
     written = {path.name for path in writer.files}
     for name in artifact.files:

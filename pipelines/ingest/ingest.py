@@ -70,7 +70,7 @@ def ingest(
     of `movies` are numbered in the byte order of the ids. The staging tables are dropped at the end.
 
     Cold movies are movies that metadata describes but that have too few reviews to learn from. If `cold`
-    enables cold movies, makes the tables `cold_movies` and `cold_reviews` too. `cold_reviews` holds the
+    enables cold movies, the tables `cold_movies` and `cold_reviews` are made. `cold_reviews` holds the
     reviews of cold movies by kept reviewers. Cold movies and their reviews are in no other table, and are not
     counted.
 

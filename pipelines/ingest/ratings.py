@@ -63,9 +63,9 @@ def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
     `ratings` holds the distinct ratings, ascending, and `num_rows` the number of rows with each rating.
     Ratings are counts if no rating is negative, if the mean is at least 1.25 times the median, and if very
     high ratings are common. A rating is very high if it is above four times the median. Very high ratings are
-    common if more than 2% of the rows have one, and if at least seven different ratings are very high. The
-    highest rating must also be at least 1.5 times the lowest rating that is above four times the median.
-    Ratings of 0 are ignored, because a 0 may stand for a movie that was not rated.
+    common if more than 2% of the rows have one, and if at least seven different ratings are very high. If
+    ratings are counts, the highest rating is at least 1.5 times the lowest rating that is above four times
+    the median. Ratings of 0 are ignored, because a 0 may stand for a movie that was not rated.
     """
     if not len(ratings) or ratings[0] < 0:
         return False
@@ -123,10 +123,10 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
     """Marks the ratings that are outside the scale of the other ratings: bool [num_ratings].
 
     `ratings` holds the distinct ratings, ascending, and `num_rows` the number of rows with each rating. A
-    rating is outside the scale if it is rare or a code such as 99, and if a wide gap separates the rating
-    from the other ratings. A gap is wide if it is wider than the whole range of the other ratings. A rare low
-    rating may be honest, so a low rating is outside the scale only if it is negative. The rating -1 counts as
-    a code if all other ratings are at least 0.1.
+    rating is outside the scale if a wide gap separates it from the other ratings, and if it is rare or is a
+    code for a missing rating, such as 99. A gap is wide if it is wider than the whole range of the other
+    ratings. A rare low rating may be honest, so a low rating is outside the scale only if it is negative. The
+    rating -1 counts as a code for a missing rating if all other ratings are at least 0.1.
     """
     coded = np.isin(ratings, _CODES)
     odd = np.zeros(len(ratings), dtype=bool)

@@ -227,8 +227,8 @@ class RecordReader:
     def _is_one(self, lines: list[str], start: int, end: int) -> bool:
         """Tells whether several lines may be one record, because no line inside looks like a record itself.
 
-        The last line of a quoted field often looks like a record by chance. The last line therefore counts
-        only if the first line looks like a record too.
+        The last line is checked only if the first line looks like a record, because the last line of a quoted
+        field often looks like a record by chance.
         """
         if end - start > _MOST_LINES or sum(map(len, lines[start:end])) > _MOST_CHARACTERS:
             return False

@@ -234,7 +234,8 @@ def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
     """Returns the memory limit of DuckDB for reading files, such as "500MB": at most `config.memory_limit`.
 
     DuckDB keeps written pages in memory up to the memory limit, although reading files seldom needs the
-    written pages again. A limit in proportion to the files costs no time and leaves memory to others.
+    written pages again. A memory limit in proportion to the sizes of the files costs no time, and leaves
+    memory to other programs.
     """
     wanted = sum(source.size * _UNPACKED[source.packing] * _STAGED[source.layout] for source in sources)
     num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))

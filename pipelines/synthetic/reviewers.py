@@ -62,7 +62,7 @@ def draw_reviews(
 ) -> DrawnReviews:
     """Draws reviewers and `num_reviews` reviews in total, with at least one review by each reviewer.
 
-    Each movie in `cover`, int64 [n], gets a review, so that little known movies have reviews too. A movie in
+    Each movie in `cover`, int64 [n], gets a review, so that little known movies have reviews. A movie in
     `cover` stays without a review only if too few reviews are by reviewers whose favourite genre is the
     movie's genre.
     """
@@ -93,10 +93,10 @@ def draw_reviews(
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
     """Returns the least values of pleasure for which a review gets 2, 3, 4 and 5 stars.
 
-    The pleasure of a review is a number that tells how much the reviewer liked the movie. The least values
-    are chosen so that the stars of synthetic reviews have the published distribution. The least pleasure for
-    each number of stars is computed from a hundred thousand trial reviews. In a small data set, the shares of
-    stars therefore differ from the published shares only by chance.
+    The pleasure of a review is a number that tells how much the reviewer liked the movie. The least values of
+    pleasure are chosen so that the stars of synthetic reviews have the published distribution. The least
+    pleasure for each number of stars is computed from a hundred thousand trial reviews. In a small data set,
+    the shares of stars differ from the published shares only by chance.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))

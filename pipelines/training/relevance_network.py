@@ -33,8 +33,8 @@ class RelevanceNetwork:
 
     The loss of an example is the softmax cross entropy of the example's targets among the candidate movies.
     The movies of the example's history are left out of the softmax, because top lists leave out the movies of
-    a history too. If candidates are sampled, the logarithm of each candidate's sampling probability is
-    subtracted from the candidate's logit ("logQ correction", Bengio & Senecal 2008).
+    a history. If candidates are sampled, the logarithm of each candidate's sampling probability is subtracted
+    from the candidate's logit ("logQ correction", Bengio & Senecal 2008).
 
     Args:
         popularity: int [num_movies], the number of likes of each movie, which sets the initial biases.

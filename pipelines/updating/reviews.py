@@ -3,7 +3,7 @@
 files -> ingest -> rows of the index -> histories -> ids, new reviewers, counts, popularity -> artifact
 
 The update does not change the movie vectors or any other trained weights. Everything that is computed from a
-reviewer's history uses the added reviews too.
+reviewer's history uses the added reviews.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def add_reviews(
     """Adds reviews, and the feedback in the journal of the index, to an index without training.
 
     The journal holds the feedback that a service has received. The new version records up to which position
-    the journal was read. Every line of the journal is therefore added once, even if the process is killed.
+    the journal was read. Every line of the journal is added once, even if the process is killed.
 
     Known reviewers get longer histories, and new reviewers are added to the index. If a reviewer reviews a
     movie again, the later review replaces the earlier review. Reviews of movies that the index does not hold

@@ -33,8 +33,8 @@ def traced_step(take_step: Callable[..., Any], batch: Any) -> Callable[..., Any]
     """Compiles a training step for batches of any length with a single trace.
 
     A trace takes about half a second. By default, TensorFlow would trace a step again for each new batch
-    length. TensorFlow would also convert the step's Python code with AutoGraph, which would halve the speed
-    of a small build.
+    length. By default, TensorFlow would convert the step's Python code with AutoGraph, which would halve the
+    speed of a small build.
 
     The function `take_step` takes a batch, a learning rate and a seed of two integers, and has no branch that
     depends on a tensor. `batch` is an example of a batch: a named tuple of arrays. The arrays of all batches
@@ -50,7 +50,7 @@ def traced_step(take_step: Callable[..., Any], batch: Any) -> Callable[..., Any]
 
 @contextmanager
 def _stderr_aside() -> Iterator[None]:
-    """Redirects the file descriptor of stderr to a temporary file, which catches output of C++ code too."""
+    """Redirects the file descriptor of stderr to a temporary file, which catches even output of C++ code."""
     with ExitStack() as stack:
         try:
             aside = stack.enter_context(tempfile.TemporaryFile())
