@@ -160,7 +160,7 @@ class OpenedIndex:
         return self.reviewers.row(reviewer_id) is not None or self.feedback.knows(reviewer_id)
 
     def reviewer(self, reviewer_id: str) -> Reviewer:
-        """Returns everything about one reviewer that is needed to score movies, with fresh feedback.
+        """Returns everything about one reviewer that is needed to score movies, including fresh feedback.
 
         Raises:
             UnknownIdError: neither the index nor fresh feedback knows the reviewer.

@@ -241,7 +241,7 @@ def _read_pointer(directory: Path) -> tuple[str, str]:
 
 
 def parse_pointer(content: bytes) -> tuple[str, str]:
-    """Reads the name of the live build and the checksum of the manifest from the bytes of `CURRENT`.
+    """Reads, from the bytes of the file CURRENT, the name of the live build and its manifest's checksum.
 
     Raises:
         ValueError: the content is damaged.

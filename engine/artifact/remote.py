@@ -1,8 +1,8 @@
-"""Copies indexes to and from storage elsewhere, such as s3://bucket/index, file by file and checked.
+"""Copies indexes to and from remote storage, such as s3://bucket/index, and checks every copied file.
 
-Storage holds an index as a directory does: CURRENT names the live build, and each build has a folder of its
-own. CURRENT is written last, so that readers see a whole build or none. A file that is complete is not copied
-again after a copy was interrupted.
+An index has the same files in remote storage as in a directory: the file CURRENT names the live build, and
+each build has a folder. The file CURRENT is written last, so that readers see a whole build or none. If a
+copy was interrupted, files that are complete are not copied again.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class Transfer:
 
 
 def push(directory: Path | str, url: str) -> Transfer:
-    """Copies the live build of an index to storage, and makes the build the live one there.
+    """Copies the live build of an index to remote storage, and makes the build live there.
 
-    Storage keeps the builds that the directory of the index keeps, and the build that was live in storage,
-    which others may be pulling. All other builds are removed from the storage.
+    Remote storage keeps the same builds as the directory of the index, and the build that was live in remote
+    storage before. All other builds are removed from remote storage.
 
     Args:
         directory: the directory of the index.
@@ -93,10 +93,11 @@ def push(directory: Path | str, url: str) -> Transfer:
 
 
 def pull(url: str, directory: Path, *, expect: str | None = None, wait: bool = False) -> Transfer:
-    """Copies the live build of an index from storage, checks it, and makes it live in a directory.
+    """Copies the live build of an index from remote storage, checks it, and makes it live in a directory.
 
-    The build that was live in the directory stays live until the new build is complete. An interrupted copy
-    goes on with the next call. Nothing is copied if the directory has the build already.
+    The build that was live in the directory stays live until the new build is complete. If a call was
+    interrupted, the next call copies only the missing files. Nothing is copied if the directory has the build
+    already.
 
     Args:
         url: the place of the index in storage, such as s3://bucket/index; any scheme of fsspec.
@@ -161,7 +162,7 @@ def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> T
 
 
 def _is_whole(directory: Path, build: str, digest: str) -> bool:
-    """Tells whether a directory has a build with this digest, undamaged."""
+    """Tells whether a directory holds the build with the given digest, without damage."""
     try:
         artifact = Artifact.open(directory, build=build)
         artifact.verify()
@@ -204,7 +205,7 @@ def _checked_manifest(content: bytes, digest: str, url: str) -> dict[str, Any]:
 
 
 def _copy_file(storage: Storage, name: str, path: Path, entry: dict[str, Any]) -> None:
-    """Copies a file from storage, and checks its size and its SHA-256 before it gets its name."""
+    """Copies a file from remote storage under a temporary name; renames it after a check of its SHA-256."""
     partial = path.with_name(f"{layout.PARTIAL}{path.name}")
     digest, size = hashlib.sha256(), 0
     try:
@@ -226,7 +227,7 @@ def _copy_file(storage: Storage, name: str, path: Path, entry: dict[str, Any]) -
 
 @contextmanager
 def _writing(directory: Path, wait: bool) -> Iterator[None]:
-    """Makes the directory of an index if need be, and holds the lock on the directory."""
+    """Makes the directory of an index if it is missing, and locks the directory during a `with` statement."""
     try:
         check_content(directory)
         directory.mkdir(parents=True, exist_ok=True)

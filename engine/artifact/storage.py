@@ -1,4 +1,4 @@
-"""Reads and writes the files of an index in storage elsewhere, such as s3://bucket/index, through fsspec."""
+"""Reads and writes the files of an index in remote storage, such as s3://bucket/index, through fsspec."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCK = 1 << 20
 
 
 class Storage:
-    """Reads and writes the files of an index in storage elsewhere.
+    """Reads and writes the files of an index in remote storage.
 
     Args:
         url: the place of the index, such as s3://bucket/index.
@@ -89,7 +89,7 @@ class Storage:
                     target.write(block)
 
     def remove_builds(self, keep: Collection[str]) -> None:
-        """Removes all builds but those with a name in `keep`."""
+        """Removes all builds except the builds named in `keep`."""
         with self._reaching():
             self._system.invalidate_cache()
             names = [

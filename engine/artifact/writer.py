@@ -278,7 +278,7 @@ class ArtifactWriter:
 
 
 def check_content(directory: Path) -> None:
-    """Checks that a directory is an index, empty, or not there yet.
+    """Checks that a directory holds an index, is empty, or does not exist yet.
 
     Raises:
         ArtifactError: the directory is a file, one build of an index, or holds something else.

@@ -129,7 +129,7 @@ def print_records(
 
 
 def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:
-    """Prints facts that are no list; the formats csv, tsv and markdown have a line for each fact.
+    """Prints named facts, such as counts; the formats csv, tsv and markdown have a line for each fact.
 
     The function `print_text` prints the facts for people.
     """

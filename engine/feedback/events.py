@@ -131,7 +131,7 @@ class Scale:
         return self.nearest(low + place * (high - low))
 
     def nearest(self, rating: float | None) -> float | None:
-        """Returns the rating level nearest to a rating; returns counts and absent ratings as they are."""
+        """Returns the rating level nearest to a rating; returns counts and missing ratings unchanged."""
         if rating is None or not self.is_rated or self.like_count is not None:
             return rating
         return round(float(self.levels[self.level_row(rating)]), 4)

@@ -83,7 +83,7 @@ class Journal:
         return ends
 
     def path_of(self, token: str, number: int) -> Path:
-        """Returns the path of a segment."""
+        """Returns the path of a segment (file) of the journal."""
         return self.folder / f"{token}-{number:06}.jsonl"
 
     def end(self) -> Position | None:
@@ -177,7 +177,7 @@ class Tail:
         self.close()
 
     def close(self) -> None:
-        """Closes the segment that is being read."""
+        """Closes the segment (file) of the journal that is being read."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -47,8 +47,8 @@ def popular_list(
 ) -> TopList:
     """Makes the top list of an unknown reviewer from the popularity of each movie, float32 [num_movies].
 
-    The list leaves out the movies of `hidden_rows`, int64 [num], ascending, which the reviewer does not want
-    to see; None leaves out no movie. The attribute `fallback` of the returned list is "popular".
+    The array `hidden_rows`, int64 [num], ascending, holds the movies that the reviewer hides, which are left
+    out. The attribute `fallback` of the returned list is "popular".
     """
     candidates = np.sort(k_highest(popularity, max(_NUM_CANDIDATES, k)))
     hidden = candidates[:0] if hidden_rows is None else hidden_rows

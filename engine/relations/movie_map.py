@@ -83,10 +83,11 @@ def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category: the first level of the category path that tells movies apart.
+    """Finds each movie's main category: the name at the first level of category paths that separates movies.
 
-    A level tells movies apart if half of the movies have a category at the level, and no category holds more
-    than two thirds of the movies. If no level does, the first level counts at which movies differ at all.
+    A level separates movies if half of the movies have a category at the level, and no category holds more
+    than two thirds of the movies. If no level separates movies, the first level is used at which any movies
+    differ.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

@@ -127,7 +127,7 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
 
 
 def _telling(validate: Callable[[Head], float], on_figure: OnFigure) -> Callable[[Head], float]:
-    """Returns a function that validates a head of the model, and passes the result to `on_figure` too."""
+    """Returns a function that validates a head of the model, and passes the metric to `on_figure`."""
 
     def told(head: Head) -> float:
         figure = validate(head)

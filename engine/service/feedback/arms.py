@@ -33,7 +33,7 @@ class Trial(NamedTuple):
 def read_trial(text: str, indexes: dict[str, str]) -> Trial:
     """Reads the value of the option --ab, such as `trial-index=10%`.
 
-    The index is a directory, or one of the names that the option --index gives.
+    The trial index is given by its directory, or by one of the names that the option --index gives.
 
     Raises:
         ConfigError: the value has no share, or the share is not between 0% and 100%.

@@ -17,8 +17,8 @@ Outcome = list[bool] | RepeatedIdError
 class Committer:
     """Appends events to one journal; each request waits until its events are on disk.
 
-    A flush takes milliseconds. The events of all requests that come during a flush are written together by
-    the next flush.
+    A flush to disk takes milliseconds. The events of all requests that come during a flush are written
+    together by the next flush.
 
     Args:
         journal: the journal.
@@ -72,5 +72,5 @@ class Committer:
                     future.set_result(outcome)
 
     def close(self) -> None:
-        """Ends the thread after the running flush."""
+        """Ends the thread after the current flush to disk."""
         self._pool.shutdown(wait=True)

@@ -16,7 +16,7 @@ _NO_IDS = {"", "nan", "NaN", "NAN", "null", "NULL", "None", "<NA>", "N/A", "#N/A
 
 
 def _id_of(text: str) -> str:
-    """Returns an id without the whitespace at its ends, as an id is read from a file."""
+    """Strips whitespace from an id, and refuses words that mean a missing value."""
     text = text.strip(" \t\r\n\v\f\x1c\x1d\x1e\x1f\x85\ufeff\xa0")
     if text in _NO_IDS:
         raise PydanticCustomError("no_id", "must be an id, not a word for a missing value")
@@ -98,7 +98,7 @@ OneOrSeveral = Annotated[
 
 
 class TakenAnswer(BaseModel):
-    """Says that feedback is in the journal of the index, and safe on the disk."""
+    """Says that feedback was written to the journal of the index, and is on disk."""
 
     accepted: int
     """The number of reviews that were written now."""

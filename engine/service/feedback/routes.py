@@ -44,10 +44,10 @@ _MOST_AHEAD = 86_400
 
 @router.post("/reviews", **documented(TakenAnswer), tags=["feedback"])
 async def take_reviews(request: Request, asked: OneOrSeveral, idempotency_key: _Key = None) -> Response:
-    """Takes ratings, clicks, purchases and dislikes; the answer means that they are safe on the disk.
+    """Takes ratings, clicks, purchases and dislikes; answers when the feedback is on disk.
 
-    The reviewer's next list knows the feedback. `engine add-reviews` and `engine build-index` take the
-    feedback into the index.
+    The reviewer's next list uses the feedback. The commands `engine add-reviews` and `engine build-index` add
+    the feedback to the index.
     """
     index = index_of(request)
     reviews = asked.reviews if isinstance(asked, NewReviews) else [asked]

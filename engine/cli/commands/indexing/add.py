@@ -33,12 +33,12 @@ def add_reviews(
 ) -> None:
     """Add new reviews to an index without training.
 
-    REVIEWS are files in any format that build-index accepts. The journal of the index, which holds the
-    feedback that `engine serve` took, is taken in as well, so that REVIEWS may be left out. Known reviewers
-    get longer histories, and new reviewers are added to the index. A later review by the same reviewer of the
-    same movie replaces the earlier review. Reviews of movies that the index does not hold are counted and
-    left out. The updated index replaces the old index at once, or not at all. At the end the command prints
-    how far the reviews have drifted since the training, and whether to train again.
+    REVIEWS are files in any format that build-index accepts. The feedback that `engine serve` has received is
+    added from the journal of the index, so that REVIEWS may be left out. Known reviewers get longer
+    histories, and new reviewers are added to the index. A later review by the same reviewer of the same movie
+    replaces the earlier review. Reviews of movies that the index does not hold are counted and left out. The
+    updated index replaces the old index at once, or not at all. At the end the command prints how far the
+    reviews have drifted since the training, and whether to train again.
     """
     import pipelines
 

@@ -53,9 +53,9 @@ def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settin
     """Build an index from files of reviews.
 
     REVIEWS are JSON (Amazon), MovieLens files, CSV or Parquet, plain or compressed (gzip, bzip2, xz, zip).
-    The name - stands for standard input. If DIR holds the journal of a service, its feedback is read as well.
-    The journal of another index is read if REVIEWS names the folder of the journal. At the end the command
-    prints how many rows were kept, dropped and rejected, how good the recommendations are on held-out
+    The name - stands for standard input. If DIR holds the journal of a service, the feedback in the journal
+    is read. The journal of another index is read if REVIEWS names the folder of the journal. At the end the
+    command prints how many rows were kept, dropped and rejected, how good the recommendations are on held-out
     reviews, and the recall of the search. The recall is the share of the best movies, determined by scoring
     every movie, that the fast search finds. The command `engine info` prints all figures.
     """

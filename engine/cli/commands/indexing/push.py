@@ -1,4 +1,4 @@
-"""Implements `engine push` and `engine pull`, which copy an index to and from storage elsewhere."""
+"""Implements `engine push` and `engine pull`, which copy an index to and from remote storage."""
 
 from __future__ import annotations
 
