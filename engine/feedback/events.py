@@ -2,9 +2,9 @@
 
 A reviewer has at most one review of a movie, even after feedback of several kinds:
 
-* A rating or a dislike is what the reviewer said, and replaces every earlier review.
+* A rating or a dislike replaces every earlier review of the movie by the reviewer.
 * A purchase replaces an earlier review only if the rating of the purchase is higher.
-* A click counts only if there is no review yet.
+* A click counts only if the reviewer has not reviewed the movie yet.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ async def hidden_movies(request: Request) -> Response:
 
 @router.put("/movies/{movie_id:path}/hidden", **documented(HiddenAnswer), tags=["feedback"])
 async def hide(request: Request, movie_id: MovieId) -> Response:
-    """Hides a movie, such as a movie that is out of stock, from all lists at once, and from later builds."""
+    """Hides a movie, such as a movie that is out of stock, from all lists, even after later builds."""
     await _set_hidden(index_of(request), movie_id, hidden=True)
     return _hidden_answer(movie_id, True)
 
