@@ -351,12 +351,14 @@ class _Counted:
         if not len(brackets):
             return
         steps = np.where((brackets == ord("{")) | (brackets == ord("[")), 1, -1)
-        depths = self._depth + np.cumsum(steps) - steps  # before each bracket
+        sums = self._depth + np.cumsum(steps)
+        ends = sums - np.minimum(np.minimum.accumulate(sums), 0)  # A closing bracket too many closes nothing.
+        depths = np.concatenate([[self._depth], ends[:-1]])  # before each bracket
         outermost = np.flatnonzero((depths == 0) & (steps == 1))
         last = np.searchsorted(outermost, np.arange(len(brackets)), side="right") - 1
         kinds = np.append(brackets[outermost], ord("[") if self._is_in_list else ord("{"))
         in_list = kinds[last] == ord("[")  # The last kind, at -1, is that of the piece before.
         starts = (brackets == ord("{")) & ((depths == 0) | ((depths == 1) & in_list))
         self.num_objects += int(starts.sum())
-        self._depth += int(steps.sum())
+        self._depth = int(ends[-1])
         self._is_in_list = bool(in_list[-1])

@@ -101,6 +101,17 @@ def test_a_damaged_object_is_one_line_and_costs_no_other(
     assert reader.num_lines == len(found) == 40
 
 
+@pytest.mark.parametrize("block_size", [7, 1000, 8 << 20])
+def test_closing_brackets_too_many_change_no_count(tmp_path: Path, block_size: int) -> None:
+    path = tmp_path / "rows.json"
+    rows = [{"user": row["user"], "item": row["item"]} for row in ROWS]
+    rest = json.dumps(rows)[1:]
+    path.write_text(rest + rest + "]}" + rest)
+    reader = reader_of(path, VALUES, block_size)
+    assert values_in(reader) == 3 * rows
+    assert reader.num_lines == 3 * len(rows)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
