@@ -139,6 +139,11 @@ class Service:
         self._process.wait(30)
         self._log.close()
 
+    @property
+    def pid(self) -> int:
+        """Returns the number of the process that starts the workers."""
+        return self._process.pid
+
     def wait(self, path: str) -> None:
         """Waits until the service answers a path."""
         until = time.perf_counter() + _LONGEST_START

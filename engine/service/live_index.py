@@ -58,6 +58,7 @@ class LiveIndex:
         self.committer = committer
         self._thread = thread
         self.engine = open_warm(directory, journal)
+        self._complaint = ""
 
     @property
     def build(self) -> str:
@@ -98,13 +99,16 @@ class LiveIndex:
         """
         try:
             if self.engine.is_current:
+                self._complaint = ""
                 return False
             engine = await asyncio.to_thread(open_warm, self.directory, self.journal)
         except EngineError as error:
             metrics.REFRESHES.labels(self.name, "failed").inc()
-            logger.warning("%s stays at %s: %s", self.name, self.build, error)
+            if str(error) != self._complaint:  # A line for each look would fill the log.
+                logger.warning("%s stays at %s: %s", self.name, self.build, error)
+            self._complaint = str(error)
             return False
-        self.engine = engine
+        self.engine, self._complaint = engine, ""
         metrics.REFRESHES.labels(self.name, "done").inc()
         logger.info("%s answers from %s now", self.name, self.build)
         return True

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from held_files import open_builds
 from made_index import movie_id, reviewer_id, write_index
 
 from engine import ArtifactError, Engine
@@ -82,18 +83,10 @@ def test_an_engine_that_is_no_longer_used_holds_no_file_and_leaves_none(tmp_path
             ask(engine)
         write_index(index, seed=seed)
         assert engine.reload()
-    assert open_files(index) <= {engine.build}
+    assert open_builds(index) <= {engine.build}
     del engine
-    assert open_files(index) == set()
+    assert open_builds(index) == set()
     assert len(list(index.glob("build-*"))) == 2
-
-
-def open_files(index: Path) -> set[str]:
-    """Gives the names of the builds of which this process has a file open or mapped."""
-    mapped = Path("/proc/self/maps").read_text().splitlines()
-    links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    inside = f"{index}/"
-    return {line.partition(inside)[2].partition("/")[0] for line in mapped + links if inside in line}
 
 
 def test_reload_switches_to_the_live_build_and_says_whether_it_did(tmp_path: Path) -> None:
