@@ -88,7 +88,11 @@ class IndexHolder:
                 from engine.artifact.remote import cached
 
                 cached(self._url, expect=expect)
-            self._index = _opened(Artifact.open(self._index.artifact.home, expect=expect))
+            before = self._index
+            after = _opened(Artifact.open(before.artifact.home, expect=expect))
+            if before.journal is not None:
+                after.follow(before.journal)
+            self._index = after
             return True
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from engine.feedback.fresh import Feedback
 from engine.feedback.hidden import HiddenMovies
 from engine.feedback.journal import Journal, Tail, of_section
 from engine.lists.maker import ListMaker
+from engine.model.heads import RatingHead
 from engine.model.scorer import Model
 from engine.model.values import Reviewer
 from engine.questions.ids import as_id
@@ -80,6 +81,16 @@ def settings_of(artifact: Artifact) -> Config:
         ) from error
 
 
+def _make_scale(artifact: Artifact, rating: RatingHead | None) -> Scale:
+    """Returns the scale of the ratings of a build."""
+    settings = settings_of(artifact)
+    return Scale(
+        levels=np.zeros(0, dtype=np.float32) if rating is None else rating.levels,
+        like_count=settings.rating.like_rating if settings.ingest.ratings == "counts" else None,
+        places=vars(settings.feedback),
+    )
+
+
 class OpenedIndex:
     """Holds the parts of an index; each part is opened at its first use and then stays open.
 
@@ -88,11 +99,13 @@ class OpenedIndex:
     Attributes:
         artifact: the build of the index; the parts are opened from the files of the build.
         name: the name of the index directory, which error messages show.
+        journal: the journal whose feedback answers use; None if answers use the feedback of the build alone.
     """
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         self.name = artifact.directory.name or str(artifact.directory)
+        self.journal: Journal | None = None
 
     def verify(self) -> None:
         """Reads every file of the index; checks the checksums, and that the catalogue holds only movies.
@@ -134,15 +147,9 @@ class OpenedIndex:
     def feedback(self) -> Feedback:
         """Returns the hidden movies, and the fresh feedback, which the build does not hold yet."""
         hidden, histories = HiddenMovies.of_build(self.artifact), self.model.histories
-        return Feedback(hidden, self.reviewers, self.movies, histories, self.history_times, self._make_scale)
-
-    def _make_scale(self) -> Scale:
-        settings, rating = settings_of(self.artifact), self.model.rating
-        return Scale(
-            levels=np.zeros(0, dtype=np.float32) if rating is None else rating.levels,
-            like_count=settings.rating.like_rating if settings.ingest.ratings == "counts" else None,
-            places=vars(settings.feedback),
-        )
+        # A method of this object would make a circle of objects, as in `lists`.
+        make_scale = partial(_make_scale, self.artifact, self.model.rating)
+        return Feedback(hidden, self.reviewers, self.movies, histories, self.history_times, make_scale)
 
     def follow(self, journal: Journal) -> None:
         """Lets all later answers use the feedback in a journal that the build of the index does not hold yet.
@@ -152,6 +159,7 @@ class OpenedIndex:
         Raises:
             ArtifactError: the journal cannot be read.
         """
+        self.journal = journal
         taken_in = of_section(self.artifact.manifest.get(JOURNAL_SECTION))
         self.feedback.follow(Tail(journal, taken_in))
 
@@ -257,8 +265,9 @@ class OpenedIndex:
     @cached_property
     def lists(self) -> ListMaker:
         """Returns the object that makes top lists of movies for one or a few reviewers."""
-        # The catalogue is given in place of this object: a circle of objects would keep the files of a
-        # build open until Python looks for circles.
+        # Nothing here may refer to this object: a circle of objects would keep the files of a build open
+        # until Python looks for circles.
+        feedback = self.feedback
         return ListMaker(
             self.model,
             self.candidates,
@@ -268,7 +277,7 @@ class OpenedIndex:
             self.variants,
             self.movie_counts,
             self.cold_movies,
-            lambda: self.feedback.hidden_rows,
+            lambda: feedback.hidden_rows,
         )
 
     @cached_property

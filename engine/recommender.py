@@ -59,8 +59,11 @@ class Engine(IndexHolder):
             UnknownIdError: the index does not hold the movie.
         """
         from engine.relations.profiles import movie_profile
+        from engine.relations.similar_movies import similar_movies
 
-        return movie_profile(self._index, movie_id, self.similar(movie_id, 5))
+        index = self._index
+        similar = similar_movies(index, movie_id, 5, None, no_cold=False, all_variants=False)
+        return movie_profile(index, movie_id, similar)
 
     def reviewer(self, reviewer_id: str, k: int = 10) -> ReviewerProfile:
         """Describes a reviewer: reviews by rating and by year, the k latest reviews, and similar reviewers.
@@ -69,10 +72,12 @@ class Engine(IndexHolder):
             UnknownIdError: the index does not hold the reviewer.
             ConfigError: `k` is less than 1.
         """
+        from engine.relations.like_minded_reviewers import similar_reviewers
         from engine.relations.profiles import reviewer_profile
 
         check_k(k)
-        return reviewer_profile(self._index, reviewer_id, k, self.similar_reviewers(reviewer_id, 5))
+        index = self._index
+        return reviewer_profile(index, reviewer_id, k, similar_reviewers(index, reviewer_id, 5))
 
     def recommend(
         self, reviewer_id: str, k: int = 10, *, fallback: str = "error", **options: Unpack[ListArguments]
@@ -322,7 +327,8 @@ class Engine(IndexHolder):
             ConfigError: `k` is less than 1, or the title holds no letter or digit.
         """
         check_k(k)
-        return self._index.titles.matches(title, k, self._index.feedback.hidden.movies)
+        index = self._index
+        return index.titles.matches(title, k, index.feedback.hidden.movies)
 
     def find_movie(self, title: str) -> TitleMatch:
         """Finds the one movie that a piece of a title means.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import shutil
 import sys
@@ -15,7 +16,7 @@ import pytest
 from held_files import open_builds
 from made_index import movie_id, reviewer_id, write_index
 
-from engine import ArtifactError, Engine
+from engine import ArtifactError, Engine, recommender
 from engine.artifact.layout import CURRENT
 
 KNOWN, OTHER, MOVIE = reviewer_id(7), reviewer_id(30), movie_id(11)
@@ -132,6 +133,22 @@ def test_a_build_that_cannot_be_opened_leaves_the_engine_as_it_was(tmp_path: Pat
     with pytest.raises(ArtifactError, match="not the expected one"):
         engine.reload(expect="0" * 64)
     assert engine.reload(expect=Engine.load(index).info()["digest"])
+
+
+def test_every_method_of_an_engine_reads_the_opened_build_once() -> None:
+    """Between two readings, another thread could reload, and the answer would mix two builds."""
+    tree = ast.parse(Path(recommender.__file__).read_text(encoding="utf-8"))
+    [engine] = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Engine"]
+    readings = {
+        method.name: sum(
+            isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+            for node in ast.walk(method)
+        )
+        for method in engine.body
+        if isinstance(method, ast.FunctionDef)
+    }
+    assert len(readings) > 15
+    assert {name: number for name, number in readings.items() if number > 1} == {}
 
 
 def test_no_answer_mixes_two_builds_while_other_threads_reload(tmp_path: Path) -> None:
