@@ -21,8 +21,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("MOVIE_ENGINE_VENV") or ROOT / ".venv").absolute()
 CONSTRAINTS = ROOT / "constraints.txt"
-EXTRAS = "[serve,remote,test,dev]"
+EXTRAS = "[test,dev]"
 PLAIN = "no-extras"
+MOST_LIGHT = 400_000_000
+"""The most bytes that an environment with the distribution and no extra may take."""
+LIGHT_QUESTIONS = (
+    "recommend reviewer A3ROS56ZKFSSN -k 3",
+    "recommend all --output lists",
+    "similar movie B000000016 -k 3",
+    "predict A3ROS56ZKFSSN B000000016",
+    "show movie B000000016",
+    "info",
+)
 PACKAGES = {"engine", "indexes", "pipelines"}
 
 
@@ -48,7 +58,7 @@ def setup(extras: str = EXTRAS) -> None:
 
 def demo() -> None:
     """Build the sample's index, recommend to one of its reviewers, and list movies like one of its movies."""
-    setup(extras="[serve]")
+    setup(extras="[build,serve]")
     for command in (
         "engine build-index --sample",
         "engine recommend reviewer A3ROS56ZKFSSN -k 5",
@@ -96,6 +106,7 @@ def docs() -> None:
     setup()
     call("python", "docs/cli_reference.py")
     call("python", "docs/settings.py")
+    call("python", "docs/python_api.py")
 
 
 def bench(*arguments: str) -> None:
@@ -122,6 +133,23 @@ def wheel() -> None:
         check = f"import engine; assert engine.__file__.startswith({str(installed)!r}), engine.__file__"
         call("python", "-c", check, folder=elsewhere, environment=away)
         call("python", "-m", "engine.cli.main", "build-index", "--sample", folder=elsewhere, environment=away)
+        check_light(path, Path(directory, "light"), elsewhere)
+
+
+def check_light(wheel: Path, light: Path, folder: Path) -> None:
+    """Install the distribution alone into an empty environment, and ask the index in a folder there."""
+    venv.create(light, with_pip=True, symlinks=True)
+    subprocess.run([light / "bin" / "pip", "install", "-qq", "-c", CONSTRAINTS, wheel], check=True)
+    size = sum(path.lstat().st_size for path in light.rglob("*"))
+    print(f"The light installation takes {size / 1e6:,.0f} MB.", flush=True)
+    if size > MOST_LIGHT:
+        sys.exit(f"Expected at most {MOST_LIGHT / 1e6:,.0f} MB; find out which dependency is so large.")
+    for question in LIGHT_QUESTIONS:
+        subprocess.run([light / "bin" / "engine", *question.split()], cwd=folder, check=True)
+    build = [light / "bin" / "engine", "build-index", "--sample", "--output", "another"]
+    refused = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
+    if refused.returncode != 1 or "pip install 'movie-engine[build]'" not in refused.stderr:
+        sys.exit(f"Expected a refusal that says what to install, but got: {refused.stderr}")
 
 
 def pin() -> None:

@@ -6,8 +6,8 @@ Several clients send reviews to `engine serve`, one by one and in batches, and n
 service acknowledged. At random moments all processes of the service are killed with SIGKILL and started
 again. A client sends a request again, with the same ids, until the request is acknowledged. Meanwhile `engine
 add-reviews` takes the journal in again and again, and is killed at random moments of its run. At the end,
-every acknowledged review must be in the journal once, and in the index once after a last `engine add-reviews`,
-and once again after a new `engine build-index` of the first files.
+every acknowledged review must be in the journal once, and in the index once after a last `engine
+add-reviews`, and once again after a new `engine build-index` of the first files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -119,8 +118,9 @@ class Adder(threading.Thread):
             process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 process.wait(self._random.uniform(0.3 * longest, 1.1 * longest))
-                longest = time.monotonic() - began
-                self.num_ended += 1
+                if process.returncode == 0:
+                    longest = time.monotonic() - began
+                    self.num_ended += 1
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -156,9 +156,10 @@ def main() -> None:
             os.killpg(service.pid, signal.SIGKILL)
             service.wait()
         service = start(index, port, asked.workers)
-        for thread in (*clients, adder):
+        running = (*clients, adder)
+        for thread in running:
             thread.stop()
-        for thread in (*clients, adder):
+        for thread in running:
             thread.join()
         os.killpg(service.pid, signal.SIGTERM)
         service.wait()
@@ -206,11 +207,9 @@ def start(index: Path, port: int, workers: int) -> subprocess.Popen[bytes]:
         str(workers),
         "--no-access-log",
     ]
+    words.append("--no-access-log")
     service = subprocess.Popen(
-        [*engine(), *words, "--no-access-log"],
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        [*engine(), *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     until = time.monotonic() + _MOST_SECONDS
     while time.monotonic() < until and service.poll() is None:
@@ -281,4 +280,4 @@ def check_index(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

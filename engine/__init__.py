@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.answers import (
+        Answer,
         GroupRecommendation,
         LikelyReviewer,
         MappedMovie,
@@ -34,52 +35,90 @@ if TYPE_CHECKING:
     )
     from engine.config import Config, load_config
     from engine.errors import (
+        ArtifactCorruptError,
         ArtifactError,
+        ArtifactNotFoundError,
+        ArtifactVersionError,
+        CheckFailedError,
         ConfigError,
         DataError,
         EngineError,
         FilterError,
         IndexQualityError,
         NotPublishedError,
+        SourceError,
         TitleError,
         TrainingError,
         UnknownIdError,
     )
+    from engine.lists.columns import ListColumns
     from engine.model.heads import RatingPrediction
+    from engine.opened import OpenedIndex
+    from engine.questions.options import ListArguments, ListOptions, MovieIds
+    from engine.questions.ratings import Ratings
     from engine.recommender import Engine
+    from engine.tables.answer import MovieAnswer
+    from engine.tables.answer_lists import AnswerList, ListsOfReviewers
+    from engine.tables.facts import Facts
 
 _HOMES = {
     "Config": "engine.config",
     "load_config": "engine.config",
-    "Engine": "engine.recommender",
+    "ListColumns": "engine.lists.columns",
     "RatingPrediction": "engine.model.heads",
+    "OpenedIndex": "engine.opened",
+    "ListArguments": "engine.questions.options",
+    "ListOptions": "engine.questions.options",
+    "MovieIds": "engine.questions.options",
+    "Ratings": "engine.questions.ratings",
+    "Engine": "engine.recommender",
+    "MovieAnswer": "engine.tables.answer",
+    "AnswerList": "engine.tables.answer_lists",
+    "ListsOfReviewers": "engine.tables.answer_lists",
+    "Facts": "engine.tables.facts",
 }
 """The module of each public name that is neither in `engine.answers` nor in `engine.errors`."""
 
 __all__ = [
+    "Answer",
+    "AnswerList",
+    "ArtifactCorruptError",
     "ArtifactError",
+    "ArtifactNotFoundError",
+    "ArtifactVersionError",
+    "CheckFailedError",
     "Config",
     "ConfigError",
     "DataError",
     "Engine",
     "EngineError",
+    "Facts",
     "FilterError",
     "GroupRecommendation",
     "IndexQualityError",
     "LikelyReviewer",
+    "ListArguments",
+    "ListColumns",
+    "ListOptions",
+    "ListsOfReviewers",
     "MappedMovie",
     "MemberPrediction",
+    "MovieAnswer",
+    "MovieIds",
     "MoviePrediction",
     "MovieProfile",
     "NotPublishedError",
+    "OpenedIndex",
     "OtherVariant",
     "RatingPrediction",
+    "Ratings",
     "Reason",
     "Recommendation",
     "ReviewedMovie",
     "ReviewerProfile",
     "SimilarMovie",
     "SimilarReviewer",
+    "SourceError",
     "TitleError",
     "TitleMatch",
     "TopList",

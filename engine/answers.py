@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """The base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields."""
-        own: dict[str, Any] = vars(self).copy()
-        card = own.pop("card", {})
-        for name, value in own.items():
-            if isinstance(value, tuple):  # `dataclasses.asdict` would copy each number by itself.
-                own[name] = [vars(one).copy() if is_dataclass(one) else one for one in value]
-        merged: dict[str, Any] = own | card | own
-        return merged
+from engine.tables.answer import Answer as Answer
+from engine.tables.answer import MovieAnswer
+from engine.tables.answer_lists import AnswerList
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +45,7 @@ class OtherVariant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recommendation(Answer):
+class Recommendation(MovieAnswer):
     """One movie of a reviewer's top list.
 
     Attributes:
@@ -105,8 +94,10 @@ class Recommendation(Answer):
         return fields
 
 
-class TopList(list[Recommendation]):
+class TopList(AnswerList[Recommendation]):
     """A list of recommended movies, best movie first; a TopList behaves and compares like a plain list.
+
+    A notebook shows the list as a table; `to_frame` returns the list as a DataFrame of pandas.
 
     Attributes:
         variety: the effect of the options diversity and novelty on the list; None if both options are 0.
@@ -115,13 +106,15 @@ class TopList(list[Recommendation]):
             movies.
     """
 
+    _usual_kind: ClassVar[type[Any] | None] = Recommendation
+
     variety: Variety | None = None
     fallback: str | None = None
     why_empty: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarMovie(Answer):
+class SimilarMovie(MovieAnswer):
     """One movie that is similar to a given movie.
 
     Attributes:
@@ -143,7 +136,7 @@ class SimilarMovie(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TitleMatch:
+class TitleMatch(Answer):
     """A movie whose title matches a piece of a title.
 
     Attributes:
@@ -295,7 +288,7 @@ class MoviePrediction(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReviewedMovie(Answer):
+class ReviewedMovie(MovieAnswer):
     """One review in a reviewer's history.
 
     Attributes:
@@ -342,7 +335,7 @@ class ReviewerProfile(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MovieProfile(Answer):
+class MovieProfile(MovieAnswer):
     """Describes a movie by the catalogue and by the reviews that the index holds.
 
     Attributes:

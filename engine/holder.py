@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from engine.artifact.reader import Artifact
+from engine.errors import ConfigError, shown
 from engine.opened import OpenedIndex
+from engine.tables.facts import Facts
 
 
 class IndexHolder:
@@ -19,6 +22,12 @@ class IndexHolder:
     """
 
     def __init__(self, artifact: Artifact, url: str | None = None) -> None:
+        if not isinstance(artifact, Artifact):
+            name = type(self).__name__
+            raise ConfigError(
+                f"{name}(...) takes the opened files of an index, not {shown(artifact)}; open an index with "
+                f"{name}.load, such as {name}.load('movie-index')"
+            )
         self._url = url
         # Every method reads this attribute once, so that `reload` in another thread never mixes two builds.
         self._index = _opened(artifact)
@@ -37,7 +46,10 @@ class IndexHolder:
         Raises:
             ArtifactError: the directory holds no index, or the index is damaged or of another format version,
                 or has another digest than expected.
+            ConfigError: `directory` is no path.
         """
+        if not isinstance(directory, str | PathLike):
+            raise ConfigError(f"The directory of an index must be a path but is {shown(directory)}")
         if not isinstance(directory, str) or "://" not in directory:
             return cls(Artifact.open(directory, expect=expect))
         from engine.artifact.remote import cached
@@ -105,10 +117,10 @@ class IndexHolder:
         """Returns how many movies the index holds."""
         return len(self._index.movies)
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> Facts:
         """Returns the directory and the digest of the index, and the manifest of the opened build."""
         artifact = self._index.artifact
-        return {"directory": str(artifact.directory), "digest": artifact.digest, **artifact.manifest}
+        return Facts({"directory": str(artifact.directory), "digest": artifact.digest, **artifact.manifest})
 
 
 def _opened(artifact: Artifact) -> OpenedIndex:

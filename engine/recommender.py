@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from engine.answers import TopList
+from engine.answers import (
+    LikelyReviewer,
+    MoviePrediction,
+    Recommendation,
+    SimilarMovie,
+    SimilarReviewer,
+    TitleMatch,
+    TopList,
+)
 from engine.arrays import Floats, Rows
+from engine.errors import ConfigError
 from engine.holder import IndexHolder
 from engine.model.heads import RatingPrediction
-from engine.questions.ids import as_id, ids_of, rows_of_known
+from engine.questions.ids import as_id, each_id, ids_of, rows_of_known
 from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
+from engine.tables.answer_lists import AnswerList, ListsOfReviewers
 from engine.threads import one_thread
 
 if TYPE_CHECKING:
-    from engine.answers import (
-        LikelyReviewer,
-        MoviePrediction,
-        MovieProfile,
-        ReviewerProfile,
-        SimilarMovie,
-        SimilarReviewer,
-        TitleMatch,
-    )
+    from engine.answers import MovieProfile, ReviewerProfile
     from engine.lists.columns import ListColumns
     from engine.questions.ratings import Ratings
 
@@ -61,9 +63,9 @@ class Engine(IndexHolder):
         from engine.relations.profiles import movie_profile
         from engine.relations.similar_movies import similar_movies
 
-        index = self._index
-        similar = similar_movies(index, movie_id, 5, None, no_cold=False, all_variants=False)
-        return movie_profile(index, movie_id, similar)
+        index, one = self._index, as_id(movie_id)
+        similar = similar_movies(index, one, 5, None, no_cold=False, all_variants=False)
+        return movie_profile(index, one, similar)
 
     def reviewer(self, reviewer_id: str, k: int = 10) -> ReviewerProfile:
         """Describes a reviewer: reviews by rating and by year, the k latest reviews, and similar reviewers.
@@ -76,8 +78,8 @@ class Engine(IndexHolder):
         from engine.relations.profiles import reviewer_profile
 
         check_k(k)
-        index = self._index
-        return reviewer_profile(index, reviewer_id, k, similar_reviewers(index, reviewer_id, 5))
+        index, one = self._index, as_id(reviewer_id, "reviewer")
+        return reviewer_profile(index, one, k, similar_reviewers(index, one, 5))
 
     def recommend(
         self, reviewer_id: str, k: int = 10, *, fallback: str = "error", **options: Unpack[ListArguments]
@@ -93,7 +95,7 @@ class Engine(IndexHolder):
         *,
         fallback: str = "error",
         **options: Unpack[ListArguments],
-    ) -> list[TopList]:
+    ) -> ListsOfReviewers[TopList]:
         """Makes a top list of movies for each of several reviewers.
 
         Args:
@@ -106,7 +108,8 @@ class Engine(IndexHolder):
             options: fields of `ListOptions`, which say what the lists may hold, such as `where="price < 10"`.
 
         Returns:
-            One list for each reviewer, highest score first; movies of equal score are ordered by id.
+            One list for each reviewer, highest score first; movies of equal score are ordered by id. The
+            method `to_frame` of the lists returns a DataFrame with one row for each listed movie.
 
         Raises:
             EngineError: `k`, `fallback` or an option is wrong, or the index does not hold a reviewer and the
@@ -116,15 +119,15 @@ class Engine(IndexHolder):
         check_fallback(fallback)
         wanted = ListOptions(**options)
         index = self._index
-        ids = [as_id(reviewer_id, "reviewer") for reviewer_id in reviewer_ids]
+        ids = each_id(reviewer_ids, "reviewer")
         are_known = [fallback == "error" or index.knows_reviewer(one) for one in ids]
         reviewers = [index.reviewer(one) for one in compress(ids, are_known)]
-        known = iter(index.lists.make(reviewers, k, wanted))
+        made = index.lists.make(reviewers, k, wanted)
         if all(are_known):
-            return list(known)
+            return ListsOfReviewers(made, ids, Recommendation)
         from engine.lists.popular import popular_list
 
-        popular = popular_list(index.lists, index.popularity, k, wanted)
+        popular, known = popular_list(index.lists, index.popularity, k, wanted), iter(made)
         lists = []
         for one, is_known in zip(ids, are_known, strict=True):
             hidden = index.feedback.hidden_for(one)
@@ -134,7 +137,7 @@ class Engine(IndexHolder):
                 lists.append(popular_list(index.lists, index.popularity, k, wanted, hidden))
             else:
                 lists.append(popular)
-        return lists
+        return ListsOfReviewers(lists, ids, Recommendation)
 
     @one_thread()
     def recommend_for(self, ratings: Ratings, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
@@ -190,12 +193,15 @@ class Engine(IndexHolder):
 
         check_k(k)
         index = self._index
-        members = {one: index.reviewer(one) for one in reviewer_ids}
+        members = {one: index.reviewer(one) for one in each_id(reviewer_ids, "reviewer")}
         return group_list(index.lists, members, strategy, k, ListOptions(**options))
 
     def holds_movie(self, movie_id: str) -> bool:
-        """Tells whether the index holds a movie."""
-        return movie_id in self._index.movies
+        """Tells whether the index holds a movie; the index holds nothing that is no id."""
+        try:
+            return as_id(movie_id) in self._index.movies
+        except ConfigError:
+            return False
 
     def known_movies(self, movie_ids: Iterable[str]) -> list[str]:
         """Returns the ids of movies that the index holds, without repeats, and warns of all other ids.
@@ -218,7 +224,9 @@ class Engine(IndexHolder):
     def reviewer_rows(self, reviewer_ids: Sequence[str]) -> Rows:
         """Returns the row of each reviewer id, int64 [num]; raises UnknownIdError for an unknown id."""
         index = self._index
-        return np.array([index.reviewer_row(one) for one in reviewer_ids], dtype=np.int64)
+        return np.array(
+            [index.reviewer_row(one) for one in each_id(reviewer_ids, "reviewer")], dtype=np.int64
+        )
 
     def list_columns(self, reviewer_rows: Rows, k: int = 10, **options: Unpack[ListArguments]) -> ListColumns:
         """Makes the top lists of very many reviewers fast, as arrays of rows and scores without titles.
@@ -243,7 +251,7 @@ class Engine(IndexHolder):
         where: str | None = None,
         no_cold: bool = False,
         all_variants: bool = False,
-    ) -> list[SimilarMovie]:
+    ) -> AnswerList[SimilarMovie]:
         """Finds the movies that are most similar to a movie, the most similar first.
 
         Args:
@@ -261,7 +269,8 @@ class Engine(IndexHolder):
         from engine.relations.similar_movies import similar_movies
 
         check_k(k)
-        return similar_movies(self._index, movie_id, k, where, no_cold=no_cold, all_variants=all_variants)
+        found = similar_movies(self._index, movie_id, k, where, no_cold=no_cold, all_variants=all_variants)
+        return AnswerList(found, SimilarMovie)
 
     def predict(self, reviewer_ids: Sequence[str], movie_ids: Sequence[str]) -> RatingPrediction:
         """Predicts the rating that reviewer `reviewer_ids[i]` would give movie `movie_ids[i]`, for all i.
@@ -277,10 +286,10 @@ class Engine(IndexHolder):
         """
         from engine.relations.predictions import predict_pairs
 
-        return predict_pairs(self._index, reviewer_ids, movie_ids)
+        return predict_pairs(self._index, each_id(reviewer_ids, "reviewer"), each_id(movie_ids))
 
     @one_thread()
-    def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> list[MoviePrediction]:
+    def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> AnswerList[MoviePrediction]:
         """Predicts a reviewer's ratings of given movies, with intervals.
 
         Raises:
@@ -288,9 +297,10 @@ class Engine(IndexHolder):
         """
         from engine.relations.predictions import movie_predictions
 
-        return movie_predictions(self._index, reviewer_id, movie_ids)
+        found = movie_predictions(self._index, as_id(reviewer_id, "reviewer"), each_id(movie_ids))
+        return AnswerList(found, MoviePrediction)
 
-    def similar_reviewers(self, reviewer_id: str, k: int = 10) -> list[SimilarReviewer]:
+    def similar_reviewers(self, reviewer_id: str, k: int = 10) -> AnswerList[SimilarReviewer]:
         """Finds the reviewers most similar to a reviewer, by vectors and by histories, most similar first.
 
         Raises:
@@ -299,9 +309,11 @@ class Engine(IndexHolder):
         from engine.relations.like_minded_reviewers import similar_reviewers
 
         check_k(k)
-        return similar_reviewers(self._index, reviewer_id, k)
+        return AnswerList(similar_reviewers(self._index, as_id(reviewer_id, "reviewer"), k), SimilarReviewer)
 
-    def reviewers_for(self, movie_id: str, k: int = 10, *, because: bool = True) -> list[LikelyReviewer]:
+    def reviewers_for(
+        self, movie_id: str, k: int = 10, *, because: bool = True
+    ) -> AnswerList[LikelyReviewer]:
         """Finds the reviewers for whom a movie scores highest, leaving out reviewers who have seen the movie.
 
         Args:
@@ -316,9 +328,9 @@ class Engine(IndexHolder):
         from engine.relations.audience import audience
 
         check_k(k)
-        return audience(self._index, movie_id, k, because=because)
+        return AnswerList(audience(self._index, movie_id, k, because=because), LikelyReviewer)
 
-    def find_movies(self, title: str, k: int = 10) -> list[TitleMatch]:
+    def find_movies(self, title: str, k: int = 10) -> AnswerList[TitleMatch]:
         """Finds the movies whose titles match a piece of a title, the best match first.
 
         Hidden movies are left out.
@@ -328,7 +340,7 @@ class Engine(IndexHolder):
         """
         check_k(k)
         index = self._index
-        return index.titles.matches(title, k, index.feedback.hidden.movies)
+        return AnswerList(index.titles.matches(title, k, index.feedback.hidden.movies), TitleMatch)
 
     def find_movie(self, title: str) -> TitleMatch:
         """Finds the one movie that a piece of a title means.

@@ -9,18 +9,45 @@ Example:
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.building.build import BuildResult, build_index
+    from pipelines.building.plan import Plan, plan_build
+    from pipelines.evaluation.evaluate import evaluate
+    from pipelines.evaluation.results import Evaluation
+    from pipelines.reading.frames import ArrowTable, Source, Sources
+    from pipelines.updating.movies import add_movies
+    from pipelines.updating.reviews import UpdateResult, add_reviews
 
 _HOMES = {
+    "ArrowTable": "pipelines.reading.frames",
     "BuildResult": "pipelines.building.build",
     "Evaluation": "pipelines.evaluation.results",
+    "Plan": "pipelines.building.plan",
+    "Source": "pipelines.reading.frames",
+    "Sources": "pipelines.reading.frames",
     "UpdateResult": "pipelines.updating.reviews",
     "add_movies": "pipelines.updating.movies",
     "add_reviews": "pipelines.updating.reviews",
     "build_index": "pipelines.building.build",
     "evaluate": "pipelines.evaluation.evaluate",
+    "plan_build": "pipelines.building.plan",
 }
-__all__ = list(_HOMES)
+__all__ = [
+    "ArrowTable",
+    "BuildResult",
+    "Evaluation",
+    "Plan",
+    "Source",
+    "Sources",
+    "UpdateResult",
+    "add_movies",
+    "add_reviews",
+    "build_index",
+    "evaluate",
+    "plan_build",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -64,7 +64,7 @@ _SHAPE: dict[str, Any] = {
     f"{layout.METRICS_SECTION}?": {str: {str: _FIGURE}},
     f"{layout.BASELINES_SECTION}?": {"left_out?": (str, None)},
     f"{layout.SENTIMENT_SECTION}?": {"with_sentiment": _WHOLE},
-    f"{layout.JOURNAL_SECTION}?": {"position": {"token": str, "number": _WHOLE, "size": _WHOLE}},
+    f"{layout.JOURNAL_SECTION}?": {"token": str, "number": _WHOLE, "size": _WHOLE},
     f"{layout.CALIBRATION_SECTION}?": [{"mean_predicted": float, "share_liked": float, "count": _WHOLE}],
     f"{layout.TRAINING_SECTION}?": {
         "rounds?": {str: _WHOLE},

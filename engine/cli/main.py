@@ -8,7 +8,6 @@ the command is asked for, and imports large libraries when the command runs.
 
 from __future__ import annotations
 
-import difflib
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -88,6 +87,8 @@ class LazyGroup(click.Group):
         """Returns the command that the arguments name; an error about an unknown name names a similar one."""
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
+            import difflib
+
             close = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
             advice = f" Did you mean {close[0]!r}?" if close else ""
             ctx.fail(f"No such command {shown(name)}.{advice}")

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,10 @@ RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN = (
     *("rating", "click", "purchase", "dislike"),
     *("hidden", "shown"),
 )
-KINDS = (RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN)
+_KINDS = (RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN)
 """The kinds of feedback; "hidden" hides a movie, and "shown" takes a "hidden" back."""
 _LIKED = 0.75
 """The place on a scale from 0 to 1 from which a place stands for a like, if the ratings are counts."""
-_REQUIRED = ("id", "time", "kind", "movie_id")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class Event:
     Attributes:
         id: the id of the event; an event with a known id is not written again.
         time: the time of the event, in unix seconds.
-        kind: one of `KINDS`.
+        kind: the kind of feedback, such as "rating".
         movie_id: the id of the movie, which the index need not hold yet.
         reviewer_id: the id of the reviewer; None if the movie is hidden from everybody, or shown again.
         rating: the rating that stands for the event; None if the event makes no review.
@@ -64,7 +64,7 @@ class Event:
 
     def to_line(self) -> bytes:
         """Returns the event as one line of JSON, without the entries that are None."""
-        entries = {name: value for name, value in asdict(self).items() if value is not None}
+        entries = {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
         return json.dumps(entries).encode("ascii") + b"\n"
 
     @classmethod
@@ -72,26 +72,32 @@ class Event:
         """Reads a line of the journal; returns None if the line is not a complete event."""
         try:
             values = json.loads(line)
-        except (ValueError, RecursionError):
+            return cls(**values) if isinstance(values, dict) and _is_event(values) else None
+        except (ValueError, RecursionError, OverflowError):
             return None
-        return cls(**values) if isinstance(values, dict) and _is_event(values) else None
 
 
-_NAMES = frozenset(one.name for one in fields(Event))
+_NAMES = tuple(one.name for one in fields(Event))
+_KNOWN = frozenset(_NAMES)
+_TEXT, _TEXT_OR_NONE, _NUMBER_OR_NONE = str, (str, NoneType), (float, int, NoneType)
 
 
 def _is_event(values: dict[str, Any]) -> bool:
-    texts = [values.get(name) for name in ("id", "movie_id", "reviewer_id", "recommendation_id")]
-    time, rating = values.get("time"), values.get("rating")
+    """Tells whether an object of JSON has the entries of an event; runs for every line of a journal."""
+    get = values.get
+    kind, rating = get("kind"), get("rating")
     return (
-        values.keys() <= _NAMES
-        and all(values.get(name) is not None for name in _REQUIRED)
-        and all(text is None or isinstance(text, str) for text in texts)
-        and values["kind"] in KINDS
-        and isinstance(time, int)
-        and not isinstance(time, bool)
-        and (rating is None or (isinstance(rating, int | float) and math.isfinite(rating)))
-        and (values.get("reviewer_id") is not None or values["kind"] in (HIDDEN, SHOWN))
+        type(get("id")) is _TEXT
+        and type(get("movie_id")) is _TEXT
+        and type(get("time")) is int
+        and 0 <= values["time"] < 2**53
+        and kind in _KINDS
+        and type(get("reviewer_id")) in _TEXT_OR_NONE
+        and type(get("recommendation_id")) in _TEXT_OR_NONE
+        and type(rating) in _NUMBER_OR_NONE
+        and (rating is None or math.isfinite(rating))
+        and ("reviewer_id" in values or kind in (HIDDEN, SHOWN))
+        and values.keys() <= _KNOWN
     )
 
 

@@ -258,12 +258,11 @@ def _found(lines: bytes) -> Found:
 
 def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
     """Returns the manifest section that says up to which position a build holds a journal."""
-    return {"position": position._asdict(), "lines": dict(counts)}
+    return {**position._asdict(), "lines": dict(counts)}
 
 
 def of_section(section: Mapping[str, Any] | None) -> Position | None:
     """Returns the position up to which a build holds a journal; None if the build holds no journal."""
     if section is None:
         return None
-    position = section["position"]
-    return Position(position["token"], position["number"], position["size"])
+    return Position(section["token"], section["number"], section["size"])

@@ -40,6 +40,14 @@ class JournalWriter:
         self._known: OrderedDict[str, tuple[object, ...]] = OrderedDict()
         self._failed = False
 
+    def prepare(self) -> None:
+        """Reads the ids of the latest events, so that the first call of `write` need not.
+
+        Raises:
+            ArtifactError: the journal cannot be read.
+        """
+        self._learn()
+
     def write(self, requests: Sequence[Sequence[Event]]) -> list[list[bool] | RepeatedIdError]:
         """Appends the events of several requests with one flush; returns when all events are on disk.
 

@@ -49,8 +49,21 @@ def ids_of(given: Iterable[str] | Path) -> list[str]:
     """
     if isinstance(given, Path):
         return list(dict.fromkeys(read_ids(given)))
-    several = isinstance(given, Iterable) and not isinstance(given, str)
-    return list(dict.fromkeys(map(as_id, given if several else [given])))
+    return list(dict.fromkeys(each_id(given)))
+
+
+def each_id(given: Iterable[object], kind: str = "movie") -> list[str]:
+    """Returns the ids of a list as text, with repeats; one id counts as a list of one id.
+
+    Raises:
+        ConfigError: an id is neither text nor a whole number.
+
+    Example:
+        >>> each_id([17, "17"]), each_id("A1")
+        (['17', '17'], ['A1'])
+    """
+    several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+    return [as_id(one, kind) for one in (given if several else [given])]
 
 
 def read_ids(path: Path, kind: str = "movie") -> list[str]:

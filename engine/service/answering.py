@@ -24,15 +24,18 @@ _HEADERS = {
 }
 
 
-def documented(model: Any) -> dict[str, Any]:
+def documented(model: Any, **more: str) -> dict[str, Any]:
     """Returns the keyword arguments that describe a route's answers in the OpenAPI document.
+
+    The arguments `more`, such as `refused_409`, describe further refusals by their status.
 
     The routes return bytes instead of models, because FastAPI would need milliseconds to check and copy a
     list.
     """
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+    texts = _REFUSALS | {int(name.removeprefix("refused_")): text for name, text in more.items()}
     refusals: dict[int, Any] = {
-        status: {"description": text, "content": content} for status, text in _REFUSALS.items()
+        status: {"description": text, "content": content} for status, text in texts.items()
     }
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
     answers = {200: {"model": model, "headers": headers}, 400: _NO_HTTP, **refusals}

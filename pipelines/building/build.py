@@ -15,9 +15,11 @@ from typing import Any
 from engine.artifact import layout
 from engine.artifact.writer import ArtifactWriter, check_directory
 from engine.config.sections import Config
+from engine.errors import NotPublishedError
+from engine.tables.facts import Facts
 from pipelines.building.intake import space_needed, take_in
 from pipelines.building.plan import check_plan, expected_seconds
-from pipelines.building.publishing import judge, read_condition
+from pipelines.building.publishing import Comparison, judge, read_condition
 from pipelines.building.quality import Baselines, Quality, measure_baselines, measure_quality
 from pipelines.building.resuming import resumable_work
 from pipelines.building.steps import Steps
@@ -29,8 +31,11 @@ from pipelines.export.arrays import write_model, write_times
 from pipelines.export.report import write_report
 from pipelines.export.vector_index import build_search, write_search
 from pipelines.ingest.journal import divided
+from pipelines.reading.frames import Sources, inputs_of
+from pipelines.text.spool import Input
 from pipelines.training.fit import Findings, fit_model
 from pipelines.work.database import storage_errors
+from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
 logger = logging.getLogger(__name__)
@@ -49,27 +54,34 @@ class BuildResult:
     manifest: dict[str, Any]
     directory: Path
 
+    def _repr_html_(self) -> str:
+        """Returns the directory and the manifest as a table of HTML, for notebooks."""
+        return Facts({"directory": str(self.directory), **self.manifest})._repr_html_()
+
 
 def build_index(
-    reviews: Sequence[Path | str],
+    reviews: Sources,
     *,
     output: Path | str,
-    metadata: Sequence[Path | str] = (),
+    metadata: Sources = (),
     config: Config | None = None,
     report: Path | str | None = None,
     resume: bool = False,
     keep: int | None = None,
     publish_if: str | None = None,
 ) -> BuildResult:
-    """Builds an index from review files, and from the journal of the directory `output`.
+    """Builds an index from files of reviews or tables in memory, and from the journal of `output`.
 
     An older index in the directory `output` stays in use until the new index is complete. The journal holds
     the feedback that a service has received, and is read from its beginning.
 
     Args:
-        reviews: review files in any of the known formats, or journals, which are folders.
+        reviews: the path of a review file in any of the known formats, or of a journal, which is a folder; a
+            table of reviews, such as a DataFrame of pandas or Polars or a table of Arrow; or a list of paths
+            and tables. The columns of a table are found by the same rules as the columns of a file, and
+            every row is accounted for in the same way.
         output: the directory to which the index is written.
-        metadata: files with metadata of movies, in any of the known formats.
+        metadata: files or tables with metadata of movies, as for `reviews`.
         config: the settings of the build; by default the default settings.
         report: path of a second copy of report.html, the report that the index always holds; None for no
             copy.
@@ -86,23 +98,44 @@ def build_index(
         EngineError: a file, a setting or the output is not usable, or the recall of the two-stage search
             stays below `index.recall_floor`.
     """
+    require_build_packages("A build")
     started = time.perf_counter()
     config, output = config or Config(), Path(output)
-    review_files, metadata_files = [Path(path) for path in reviews], [Path(path) for path in metadata]
-    check_directory(output, space_needed([*review_files, *metadata_files]))
-    if not resume:
-        check_plan(divided(review_files)[0], output=output, metadata=metadata_files, config=config)
     if report is not None:
         check_output(Path(report), PAGE_SUFFIXES)
     condition = None if publish_if is None else read_condition(publish_if, config, output)
+    with inputs_of(reviews, metadata) as (review_inputs, metadata_inputs):
+        check_directory(output, space_needed([*review_inputs, *metadata_inputs]))
+        if not resume:
+            check_plan(divided(review_inputs)[0], output=output, metadata=metadata_inputs, config=config)
+        writer = ArtifactWriter(output, resumable=True, keep=keep)
+        page, refusal = _build(writer, review_inputs, metadata_inputs, config, condition, resume=resume)
+    if report is not None:
+        write_text(page, Path(report))
+    if refusal is not None:
+        raise refusal
+    logger.info("Built %s in %.0f s", output, time.perf_counter() - started)
+    return BuildResult(manifest=writer.manifest, directory=output)
+
+
+def _build(
+    opened: ArtifactWriter,
+    reviews: Sequence[Input],
+    metadata: Sequence[Input],
+    config: Config,
+    condition: list[Comparison] | None,
+    *,
+    resume: bool,
+) -> tuple[str, NotPublishedError | None]:
+    """Builds an index; returns its report, and the error if the index does not meet the condition."""
     with (
-        ArtifactWriter(output, resumable=True, keep=keep) as writer,
-        resumable_work(writer.work_directory, review_files, metadata_files, config, resume=resume) as work,
+        opened as writer,
+        resumable_work(writer.work_directory, reviews, metadata, config, resume=resume) as work,
         storage_errors(),
         Steps() as steps,
     ):
         steps.begin()
-        prepared, catalogue, features = take_in(writer, review_files, metadata_files, config, work)
+        prepared, catalogue, features = take_in(writer, reviews, metadata, config, work)
         say_likes(prepared, config)
         if prepared.like_count is not None:
             # An update reads the kind of ratings and the least count of a like from the manifest.
@@ -129,12 +162,7 @@ def build_index(
         _write_facts(writer, config, quality, baselines, fitted.findings)
         page = write_report(writer, model)
         refusal = None if condition is None else judge(condition, writer)
-    if report is not None:
-        write_text(page, Path(report))
-    if refusal is not None:
-        raise refusal
-    logger.info("Built %s in %.0f s", output, time.perf_counter() - started)
-    return BuildResult(manifest=writer.manifest, directory=output)
+    return page, refusal
 
 
 def _write_facts(

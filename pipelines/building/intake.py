@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ from pipelines.ingest.ingest import ingest
 from pipelines.ingest.journal import divided, own_first, read_journal, write_hidden, write_position
 from pipelines.neighbours.content import content_features
 from pipelines.text.kinds import is_packed
+from pipelines.text.spool import Input, file_of_input
 from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.database import folder_of, work_database
 
@@ -51,8 +51,8 @@ class Intake(NamedTuple):
 
 def take_in(
     writer: ArtifactWriter,
-    reviews: Sequence[Path],
-    metadata: Sequence[Path],
+    reviews: Sequence[Input],
+    metadata: Sequence[Input],
     config: Config,
     checkpoints: Checkpoints,
 ) -> Intake:
@@ -71,10 +71,10 @@ def take_in(
     return intake
 
 
-def space_needed(files: Iterable[Path]) -> int:
+def space_needed(files: Iterable[Input]) -> int:
     """Estimates how many bytes of disk a build needs for its temporary files and the index."""
     total = 0
-    for path in files:
+    for path in map(file_of_input, files):
         if path.is_file():
             with path.open("rb") as file:
                 compressed = is_packed(file.read(16))
@@ -83,7 +83,7 @@ def space_needed(files: Iterable[Path]) -> int:
 
 
 def _read(
-    writer: ArtifactWriter, reviews: Sequence[Path], metadata: Sequence[Path], config: Config
+    writer: ArtifactWriter, reviews: Sequence[Input], metadata: Sequence[Input], config: Config
 ) -> Intake:
     limits = config.ingest
     reviews, given = divided(reviews)

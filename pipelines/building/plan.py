@@ -24,8 +24,9 @@ from engine.config.sections import Config
 from engine.config.values import size_in_bytes
 from engine.errors import ConfigError
 from pipelines.building.survey import Survey, survey
+from pipelines.reading.frames import Sources, inputs_of
 from pipelines.reading.staging import LEAST_FOR_READING
-from pipelines.text.spool import is_read_once
+from pipelines.text.spool import Input, file_of_input, is_read_once
 
 SMALL = 64_000_000
 """The total size of the files, in bytes, up to which a build starts without an estimate of its memory and
@@ -139,11 +140,7 @@ class Plan:
 
 
 def plan_build(
-    reviews: Sequence[Path | str],
-    *,
-    output: Path | str,
-    metadata: Sequence[Path | str] = (),
-    config: Config | None = None,
+    reviews: Sources, *, output: Path | str, metadata: Sources = (), config: Config | None = None
 ) -> Plan:
     """Estimates, within seconds, the memory, disk space and time of a build into the directory `output`.
 
@@ -152,7 +149,11 @@ def plan_build(
         ConfigError: `config.ingest.columns` does not fit a table.
     """
     config = config or Config()
-    files = survey([Path(path) for path in reviews], [Path(path) for path in metadata], config.ingest)
+    with inputs_of(reviews, metadata) as (review_inputs, metadata_inputs):
+        return _plan(survey(review_inputs, metadata_inputs, config.ingest), Path(output), config)
+
+
+def _plan(files: Survey, output: Path, config: Config) -> Plan:
     pace = _calibrate() / COSTS.calibration
     return Plan(
         files=files,
@@ -163,16 +164,12 @@ def plan_build(
         ),
         seconds=_seconds(files, pace),
         pace=pace,
-        machine=_machine(Path(output)),
+        machine=_machine(output),
     )
 
 
 def check_plan(
-    reviews: Sequence[Path | str],
-    *,
-    output: Path | str,
-    metadata: Sequence[Path | str] = (),
-    config: Config | None = None,
+    reviews: Sequence[Input], *, output: Path, metadata: Sequence[Input] = (), config: Config | None = None
 ) -> None:
     """Raises ConfigError if a build is estimated to need more memory or disk space than the machine has.
 
@@ -183,12 +180,13 @@ def check_plan(
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
     """
-    if config is not None and config.ingest.where is not None:
+    config = config or Config()
+    if config.ingest.where is not None:
         return
-    files = [Path(path) for path in [*reviews, *metadata]]
+    files = [file_of_input(given) for given in [*reviews, *metadata]]
     if any(map(is_read_once, files)) or sum(path.stat().st_size for path in files if path.is_file()) <= SMALL:
         return
-    plan = plan_build(reviews, output=output, metadata=metadata, config=config)
+    plan = _plan(survey(reviews, metadata, config.ingest), output, config)
     if plan.faults:
         raise ConfigError(
             f"This build does not fit: {'; '.join(plan.faults)}; keep fewer reviews with --since or --where, "

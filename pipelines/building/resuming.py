@@ -6,6 +6,7 @@ before the interruption.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import shutil
@@ -19,7 +20,7 @@ from engine.artifact.builds import live_build
 from engine.config.sections import Config
 from engine.config.values import flat_settings, to_mapping
 from engine.errors import ConfigError, EngineError, SourceError
-from pipelines.text.spool import is_read_once
+from pipelines.text.spool import Given, Input, is_read_once
 from pipelines.work.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ _HOW_TO_GO_ON = "the same command with --resume goes on from the last checkpoint
 
 @contextmanager
 def resumable_work(
-    directory: Path, reviews: Sequence[Path], metadata: Sequence[Path], config: Config, *, resume: bool
+    directory: Path, reviews: Sequence[Input], metadata: Sequence[Input], config: Config, *, resume: bool
 ) -> Iterator[Checkpoints]:
     """Creates or reopens the work directory of a build, and yields the checkpoints in the directory.
 
@@ -113,8 +114,14 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
     )
 
 
-def _signature(path: Path) -> list[Any]:
-    """Returns a file's path, size and modification time, or only the path if it is no regular file."""
+def _signature(path: Input) -> list[Any]:
+    """Returns a file's path, size and modification time, or only the path if it is no regular file.
+
+    A table in memory, which is written to a new file each time, is recognised by the checksum of the file.
+    """
+    if isinstance(path, Given):
+        with path.file.open("rb") as file:
+            return [str(path.path), hashlib.file_digest(file, "sha256").hexdigest()]
     if is_read_once(path):
         return [str(path)]
     if path.is_dir():

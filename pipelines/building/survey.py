@@ -21,7 +21,7 @@ from engine.errors import SourceError
 from pipelines.reading.parquet import open_parquet, parquet_errors
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
-from pipelines.text.spool import readable_files
+from pipelines.text.spool import Input, file_of_input, readable_files
 from pipelines.text.streams import TextStream
 from pipelines.work.database import add_functions, run, work_database
 
@@ -66,7 +66,7 @@ class _Sample:
     """Decompressed bytes of the sample file."""
 
 
-def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig) -> Survey:
+def survey(reviews: Sequence[Input], metadata: Sequence[Input], config: IngestConfig) -> Survey:
     """Estimates the number of reviews, reviewers and movies in files from the beginning of each file.
 
     If no metadata file is given for a MovieLens ratings file, the movie file in the same folder is read.
@@ -75,7 +75,7 @@ def survey(reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConf
         SourceError: a file is missing, unreadable, or of no format that we know.
         ConfigError: `config.columns` does not fit a table.
     """
-    beside = [] if metadata else list(filter(None, map(movie_file_beside, reviews)))
+    beside = [] if metadata else list(filter(None, map(movie_file_beside, map(file_of_input, reviews))))
     counts = dict.fromkeys(("rows", "bytes", "reviewers", "movies"), 0.0)
     sampled_bytes, seconds = 0, 0.0
     with temporary_folder() as scratch:

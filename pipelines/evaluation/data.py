@@ -32,7 +32,7 @@ from pipelines.evaluation.protocols import Fold, fold_of, make_folds
 from pipelines.evaluation.similar_movies import Pairs, read_links
 from pipelines.ingest.accounting import Accounting
 from pipelines.ingest.ingest import ingest
-from pipelines.text.spool import is_read_once
+from pipelines.text.spool import Input, file_of_input, is_read_once
 from pipelines.work.database import work_database
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ class _File(NamedTuple):
 
 
 def read_for_protocol(
-    reviews: Sequence[Path],
-    metadata: Sequence[Path],
+    reviews: Sequence[Input],
+    metadata: Sequence[Input],
     protocol: str,
     config: Config,
     negatives: Path | None = None,
@@ -126,7 +126,7 @@ def read_for_protocol(
 
 def read_pairs(
     pairs: Sequence[tuple[Path, Path]],
-    metadata: Sequence[Path],
+    metadata: Sequence[Input],
     config: Config,
     negatives: Path | None = None,
     *,
@@ -150,7 +150,7 @@ def read_pairs(
         EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
         DataError: some files have ratings and others have none.
     """
-    for path in filter(is_read_once, metadata):
+    for path in map(file_of_input, filter(is_read_once, metadata)):
         raise SourceError(
             f"{path} can be read only once, but each file of reviews needs it; save it to a file.", path=path
         )
@@ -255,7 +255,7 @@ def _fold(
     return fold._replace(num_leaks=fold.num_leaks + int(twice.sum()))
 
 
-def _read_file(path: Path, metadata: Sequence[Path], config: Config, *, sentiment: bool) -> _File:
+def _read_file(path: Path, metadata: Sequence[Input], config: Config, *, sentiment: bool) -> _File:
     with _ingested([path], metadata, config.ingest) as (database, accounting):
         columns = read_columns(database, "reviewer_row, movie_row, rating")
         ratings = ratings_of(columns["rating"])
@@ -278,7 +278,7 @@ def _read_file(path: Path, metadata: Sequence[Path], config: Config, *, sentimen
 
 @contextmanager
 def _ingested(
-    reviews: Sequence[Path], metadata: Sequence[Path], config: IngestConfig
+    reviews: Sequence[Input], metadata: Sequence[Input], config: IngestConfig
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Accounting]]:
     with work_database(config) as database:
         yield database, ingest(database, reviews, metadata, config, keep_text=True)

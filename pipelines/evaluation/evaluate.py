@@ -28,6 +28,9 @@ from pipelines.evaluation.protocols import PROTOCOLS, UNORDERED, Fold
 from pipelines.evaluation.results import OWN_MODEL, Evaluation
 from pipelines.evaluation.similar_movies import Compared, measure_similar, summarize
 from pipelines.neighbours.content import content_features
+from pipelines.reading.frames import Sources, inputs_of
+from pipelines.text.spool import Input, name_of_input
+from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
 logger = logging.getLogger(__name__)
@@ -45,9 +48,9 @@ _ROWS = (
 
 
 def evaluate(
-    reviews: Sequence[Path] = (),
+    reviews: Sources = (),
     *,
-    metadata: Sequence[Path] = (),
+    metadata: Sources = (),
     protocol: str = "temporal",
     models: Sequence[str] = DEFAULT_MODELS,
     config: Config | None = None,
@@ -66,8 +69,10 @@ def evaluate(
     "folds". Test reviews from a file in `pairs` may be a random sample or not.
 
     Args:
-        reviews: review files that the protocol divides; empty if `pairs` are given.
-        metadata: movie files; movies with the same title are taken for variants (DVD, Blu-ray) of one film.
+        reviews: review files, or tables as in `build_index`, that the protocol divides; empty if `pairs` are
+            given.
+        metadata: movie files or tables; movies with the same title are taken for variants (DVD, Blu-ray) of
+            one film.
         protocol: one of PROTOCOLS; not used if `pairs` are given.
         models: names of models: "ncf" for the engine's own model, names in SIGNALS, and names in BASELINES.
         config: the settings, as for a build; the seed decides every random choice. If `sentiment.use` is set,
@@ -84,26 +89,29 @@ def evaluate(
             neither are given.
         EngineError: as in a build.
     """
+    require_build_packages("An evaluation")
     config = config or Config()
     models = list(dict.fromkeys([OWN_MODEL, *SIGNALS, *models] if config.sentiment.use else models))
-    _check_request(reviews, protocol, models, pairs, negatives)
     if output is not None:
         check_output(Path(output), PAGE_SUFFIXES)
     sentiment = any(model in SIGNALS for model in models)
-    if pairs:
-        data = read_pairs(pairs, metadata, config, negatives, sentiment=sentiment)
-    else:
-        data = read_for_protocol(reviews, metadata, protocol, config, negatives, sentiment=sentiment)
+    with inputs_of(reviews, metadata) as (inputs, described):
+        names = list(map(name_of_input, inputs))
+        _check_request(inputs, protocol, models, pairs, negatives)
+        if pairs:
+            data = read_pairs(pairs, described, config, negatives, sentiment=sentiment)
+        else:
+            data = read_for_protocol(inputs, described, protocol, config, negatives, sentiment=sentiment)
     evaluation = _summed_up(list(_measure_folds(data, models, config, max_reviewers)), data, config)
     if output is not None:
-        files = [*map(Path, reviews), *(path for pair in pairs for path in pair)]
+        files = [*names, *(path for pair in pairs for path in pair)]
         write_text(evaluation_page(evaluation, files), Path(output))
         logger.info("Wrote %s", output)
     return evaluation
 
 
 def _check_request(
-    reviews: Sequence[Path],
+    reviews: Sequence[Input],
     protocol: str,
     models: Sequence[str],
     pairs: Sequence[tuple[Path, Path]],

@@ -18,6 +18,7 @@ from pipelines.exploring.findings import MANY_REVIEWS, find
 from pipelines.exploring.page import exploration_page
 from pipelines.ingest.ingest import ingest
 from pipelines.work.database import run, work_database
+from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def explore(
     """
     config = config or Config()
     if output is not None:
+        require_build_packages("A page of charts", "matplotlib")
         check_output(Path(output), PAGE_SUFFIXES)
     with work_database(config.ingest) as database:
         accounting = ingest(database, reviews, metadata, config.ingest, keep_text=True)

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.catalogue.filters import check_filter
@@ -29,7 +28,7 @@ from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.reviews import stage_reviews
 from pipelines.reading.sources import Source, inspect_source, movie_file_beside
 from pipelines.reading.staging import limited_memory, memory_for_reading
-from pipelines.text.spool import readable_files
+from pipelines.text.spool import Input, file_of_input, readable_files
 from pipelines.work.database import add_functions, count_rows, folder_of, run, run_checks, storage_errors
 from pipelines.work.progress import progress_of_files
 
@@ -53,8 +52,8 @@ _log = logging.getLogger(__name__)
 @storage_errors()
 def ingest(
     database: duckdb.DuckDBPyConnection,
-    reviews: Sequence[Path],
-    metadata: Sequence[Path],
+    reviews: Sequence[Input],
+    metadata: Sequence[Input],
     config: IngestConfig,
     *,
     keep_text: bool = False,
@@ -95,7 +94,7 @@ def ingest(
         DataError: no row can be used, or too few reviewers or movies are left.
     """
     started = time.perf_counter()
-    reviews, journals = divided([Path(path) for path in reviews])
+    reviews, journals = divided(reviews)
     folder = folder_of(database)
     parts = [*(read_journal(journal, folder) for journal in journals), *feedback]
     journal_sources = [part.source for part in parts if part.source is not None]
@@ -157,10 +156,10 @@ def ingest(
     return accounting
 
 
-def _metadata_files(reviews: Sequence[Path], metadata: Sequence[Path]) -> list[Path]:
+def _metadata_files(reviews: Sequence[Input], metadata: Sequence[Input]) -> Sequence[Input]:
     if metadata:
-        return [Path(path) for path in metadata]
-    beside = dict.fromkeys(filter(None, (movie_file_beside(Path(path)) for path in reviews)))
+        return metadata
+    beside = dict.fromkeys(filter(None, map(movie_file_beside, map(file_of_input, reviews))))
     for path in beside:
         _log.info("Taking the movies from %s, which lies beside the ratings", path)
     return list(beside)

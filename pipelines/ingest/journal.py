@@ -21,6 +21,7 @@ from engine.feedback.events import DISLIKE, RATING, Event, Scale
 from engine.feedback.hidden import HiddenMovies
 from engine.feedback.journal import Journal, Position, journal_of, of_section, to_section
 from pipelines.reading.sources import Source
+from pipelines.text.spool import Input
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +43,11 @@ class JournalPart:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def divided(paths: Sequence[Path]) -> tuple[list[Path], list[Journal]]:
-    """Separates the paths of review files from the paths of journals, which are folders."""
-    journals = {path: Journal(path) for path in paths if path.is_dir() and Journal(path).is_there}
-    return [path for path in paths if path not in journals], list(journals.values())
+def divided(inputs: Sequence[Input]) -> tuple[list[Input], list[Journal]]:
+    """Divides the sources of reviews into files, and journals, which are folders."""
+    folders = [given for given in inputs if isinstance(given, Path) and given.is_dir()]
+    journals = {path: Journal(path) for path in folders if Journal(path).is_there}
+    return [given for given in inputs if given not in journals], list(journals.values())
 
 
 def own_first(index: Path, given: Sequence[Journal]) -> list[Journal]:

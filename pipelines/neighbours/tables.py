@@ -171,22 +171,18 @@ def linear_neighbours(
 
 def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes: Doubles) -> None:
     """Writes each reviewer's last MAX_HISTORY reviews, with the reviews' weights, to the table `signals`."""
-    import pandas
-
     offsets = reviews.offsets()
     counts = np.diff(offsets)[reviews.reviewer_rows]
     from_end = offsets[reviews.reviewer_rows + 1] - np.arange(len(reviews))
     recent = from_end <= MAX_HISTORY
     shares = 1 / np.sqrt(np.sqrt(counts))
-    signals = pandas.DataFrame(
-        {
-            "reviewer_row": reviews.reviewer_rows[recent],
-            "movie_row": reviews.movie_rows[recent],
-            "weight": (likes * shares)[recent],
-            "share": shares[recent],
-            "residual": _residuals(reviews)[recent],
-        }
-    )
+    signals = {
+        "reviewer_row": reviews.reviewer_rows[recent],
+        "movie_row": reviews.movie_rows[recent],
+        "weight": (likes * shares)[recent],
+        "share": shares[recent],
+        "residual": _residuals(reviews)[recent],
+    }
     database.register("given_signals", signals)
     database.execute("create temp table signals as select * from given_signals")
     database.unregister("given_signals")

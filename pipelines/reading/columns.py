@@ -106,13 +106,11 @@ def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: M
         SourceError: the column of the reviewer or of the movie was not found.
     """
     found = columns_of(database, source)
-    if source.layout == "delimited" and not source.header:
-        places = _numbered_places(found, given)
-    else:
-        places = log_places(found.names, given)
+    numbered = _has_no_header(found)
+    places = _numbered_places(found, given) if numbered else log_places(found.names, given)
     found = replace(found, places=places)
     _require(found, ("reviewer", "movie"))
-    if source.layout == "parquet" and "rating" not in places:
+    if source.layout == "parquet" and "rating" not in found.places:
         found = replace(found, sample=parquet_sample(database, source))
     return found
 
@@ -135,7 +133,7 @@ def movie_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Ma
     """
     found = columns_of(database, source)
     places = match_columns(found.names, given, MOVIE_COLUMNS)
-    if source.layout == "delimited" and not source.header and 0 not in places.values():
+    if _has_no_header(found) and 0 not in places.values():
         places.setdefault("movie", 0)
     found = replace(found, places=places)
     _require(found, ("movie",))
@@ -230,8 +228,13 @@ def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, in
     return {column: places[column] for column in LOG_COLUMNS if column in places}
 
 
+def _has_no_header(columns: Columns) -> bool:
+    """Returns whether the columns of a file, or of a table in memory, have numbers in place of names."""
+    return columns.names[:1] == (_NUMBERED.format(1),)
+
+
 def _say(columns: Columns) -> None:
-    if columns.names[0] == _NUMBERED.format(1):
+    if _has_no_header(columns):
         _log.info(
             "%s has no header line: %s. Name other columns by their numbers, such as --columns "
             "reviewer=1,movie=2.",

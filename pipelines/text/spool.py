@@ -30,8 +30,23 @@ class Given(NamedTuple):
     """The file to read: the file at `path`, or a copy of a source that can be read only once."""
 
 
-def is_read_once(path: Path) -> bool:
-    """Tells whether a path is a pipe, a device or standard input, which can be read only once."""
+Input = Path | Given
+"""A source as the user named it, or a source whose bytes are in a file of another name."""
+
+
+def file_of_input(given: Input) -> Path:
+    """Returns the file that holds the bytes of a source, which may be a pipe."""
+    return given.file if isinstance(given, Given) else given
+
+
+def name_of_input(given: Input) -> Path:
+    """Returns the name of a source for messages and pages."""
+    return given.path if isinstance(given, Given) else given
+
+
+def is_read_once(given: Input) -> bool:
+    """Tells whether a source is a pipe, a device or standard input, which can be read only once."""
+    path = file_of_input(given)
     if path == _STANDARD_INPUT:
         return True
     try:
@@ -41,8 +56,8 @@ def is_read_once(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def readable_files(paths: Sequence[Path], folder: Path) -> list[Given]:
-    """Returns a file for each path; a source that can be read only once, such as a pipe, is copied first.
+def readable_files(inputs: Sequence[Input], folder: Path) -> list[Given]:
+    """Returns a file for each source; a source that can be read only once, such as a pipe, is copied first.
 
     The path "-" stands for standard input. Copies are written to `folder`, which the caller deletes.
 
@@ -50,9 +65,9 @@ def readable_files(paths: Sequence[Path], folder: Path) -> list[Given]:
         SourceError: a source cannot be read, or two paths name one source that can be read only once.
         DataError: a copy does not fit on the disk.
     """
-    once = [is_read_once(path) for path in paths]
+    once = [is_read_once(given) for given in inputs]
     seen: set[tuple[int, int]] = set()
-    for path in compress(paths, once):
+    for path in map(file_of_input, compress(inputs, once)):
         identity = _identity(path)
         if identity in seen:
             raise SourceError(
@@ -61,10 +76,13 @@ def readable_files(paths: Sequence[Path], folder: Path) -> list[Given]:
                 path=path,
             )
         seen.add(identity)
-    pairs = zip(paths, once, strict=True)
-    return [
-        Given(_name(path), _copy(path, folder)) if copied else Given(path, path) for path, copied in pairs
-    ]
+    return [_readable(given, folder, copied=copied) for given, copied in zip(inputs, once, strict=True)]
+
+
+def _readable(given: Input, folder: Path, *, copied: bool) -> Given:
+    if isinstance(given, Given):
+        return given
+    return Given(_name(given), _copy(given, folder)) if copied else Given(given, given)
 
 
 def _name(path: Path) -> Path:

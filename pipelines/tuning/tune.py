@@ -21,6 +21,7 @@ from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
 from pipelines.tuning.recipe import write_recipe
 from pipelines.work.checkpoints import going_on
 from pipelines.work.database import reason_of, work_database
+from pipelines.work.extras import require_build_packages
 from pipelines.work.output import RECIPE_SUFFIXES, check_output
 from pipelines.work.progress import progress_of_trials
 from pipelines.work.tensorflow_start import start_tensorflow
@@ -97,6 +98,7 @@ def tune(
         ConfigError: the output is not a writable .toml file, or the time budget or `trials` is too small.
         EngineError: as in a build.
     """
+    require_build_packages("A search for settings")
     config = config or Config()
     check_output(output, RECIPE_SUFFIXES)
     if time_budget <= 0 or trials < 1:

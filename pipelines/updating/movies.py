@@ -31,11 +31,13 @@ from pipelines.export.vector_index import build_search, write_search
 from pipelines.export.versions import take_over_files, take_over_sections
 from pipelines.ingest.rejections import require_usable_metadata
 from pipelines.reading.columns import check_given
+from pipelines.reading.frames import Sources, inputs_of
 from pipelines.reading.links import scrape_links
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.sources import inspect_source
-from pipelines.text.spool import readable_files
+from pipelines.text.spool import Input, readable_files
 from pipelines.work.database import add_functions, folder_of, run, storage_errors, work_database
+from pipelines.work.extras import require_build_packages
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,7 +86,7 @@ class MoviesAccount:
 
 
 def add_movies(
-    metadata: Sequence[Path | str],
+    metadata: Sources,
     *,
     index: Path | str,
     columns: Mapping[str, str] | None = None,
@@ -96,7 +98,7 @@ def add_movies(
     movies that the index holds already, the new metadata updates the movie cards and the catalogue.
 
     Args:
-        metadata: movie files in any of the known formats.
+        metadata: movie files in any of the known formats, or tables, as in `pipelines.build_index`.
         index: the directory of the index.
         columns: the names of columns in the files, by our names, beside the names that the build was given.
         keep: how many builds the directory keeps, the new build included; by default as many as before.
@@ -110,10 +112,15 @@ def add_movies(
         SourceError: a file cannot be read.
     """
     started = time.perf_counter()
-    if not metadata:
-        raise DataError("No metadata file was given; name at least one.")
+    require_build_packages("Adding movies", "matplotlib", "scipy", "sklearn")
     Artifact.open(index)
-    with ArtifactWriter(Path(index), keep=keep) as writer, storage_errors():
+    with (
+        inputs_of((), metadata) as (_, inputs),
+        ArtifactWriter(Path(index), keep=keep) as writer,
+        storage_errors(),
+    ):
+        if not inputs:
+            raise DataError("No metadata file was given; name at least one.")
         # The index is opened after the writer has locked it, so that no other update comes in between.
         artifact = Artifact.open(index)
         before = OpenedIndex(artifact)
@@ -121,8 +128,7 @@ def add_movies(
         start = read_cold(artifact, before.model)
         config = settings_of(artifact)
         with work_database(config.ingest) as database:
-            paths = [Path(path) for path in metadata]
-            account = _read_metadata(database, before, paths, config.ingest, columns or {})
+            account = _read_metadata(database, before, inputs, config.ingest, columns or {})
             catalogue = read_catalogue(database)
             write_catalogue(database, writer)
             write_ids("movie", database, writer)
@@ -157,7 +163,7 @@ def add_movies(
 def _read_metadata(
     database: duckdb.DuckDBPyConnection,
     before: OpenedIndex,
-    metadata: Sequence[Path],
+    metadata: Sequence[Input],
     config: IngestConfig,
     columns: Mapping[str, str],
 ) -> MoviesAccount:

@@ -16,6 +16,7 @@ from engine.opened import OpenedIndex, settings_of
 from pipelines.export.report import write_report
 from pipelines.export.vector_index import build_search, write_search
 from pipelines.export.versions import take_over_files, take_over_sections
+from pipelines.work.extras import require_build_packages
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def rebuild_index(
         ConfigError: the kind is unknown, the recall is not between 0 and 1, or there are too few movies.
         IndexQualityError: the recall cannot be reached.
     """
+    require_build_packages("A new vector index", "matplotlib")
     started = time.perf_counter()
     Artifact.open(directory)
     with ArtifactWriter(Path(directory), keep=keep) as writer:

@@ -25,6 +25,7 @@ from engine.config.sections import Config
 from engine.errors import ArtifactCorruptError, DataError
 from engine.feedback.hidden import HiddenMovies
 from engine.opened import OpenedIndex, settings_of
+from engine.tables.facts import Facts
 from pipelines.export.versions import take_over_files, take_over_sections
 from pipelines.ingest.accounting import Accounting, write_rejected
 from pipelines.ingest.ingest import ingest
@@ -36,6 +37,8 @@ from pipelines.ingest.journal import (
     write_hidden,
     write_position,
 )
+from pipelines.reading.frames import Sources, inputs_of
+from pipelines.text.spool import Input
 from pipelines.updating.change import Change, work_out_change
 from pipelines.updating.drift import held_out_figures, reason_to_retrain
 from pipelines.updating.incoming import Incoming, read_incoming, without_outweighed
@@ -67,6 +70,10 @@ class UpdateResult:
     manifest: dict[str, Any]
     directory: Path
 
+    def _repr_html_(self) -> str:
+        """Returns the figures of the update as a table of HTML, for notebooks."""
+        return Facts(self.update)._repr_html_()
+
 
 class _NothingNewError(Exception):
     """Stops the writing of a new version, because the index holds every review already."""
@@ -77,7 +84,7 @@ class _NothingNewError(Exception):
 
 
 def add_reviews(
-    reviews: Sequence[Path | str] = (),
+    reviews: Sources = (),
     *,
     index: Path | str,
     config: Config | None = None,
@@ -94,7 +101,8 @@ def add_reviews(
     engine that has opened the index continues with the old version.
 
     Args:
-        reviews: review files in any of the known formats, or journals, which are folders.
+        reviews: review files in any of the known formats, journals, which are folders, or tables in memory,
+            as in `build_index`.
         index: the directory of the index.
         config: the settings, of which only the section `ingest` is used, for formats and filters. The least
             number of reviews of a reviewer or movie is 1 whatever the settings say.
@@ -108,8 +116,8 @@ def add_reviews(
     index = Path(index)
     Artifact.open(index)
     try:
-        with ArtifactWriter(index, keep=keep) as writer, storage_errors():
-            update = _write_version(writer, [Path(path) for path in reviews], config or Config())
+        with inputs_of(reviews) as (inputs, _), ArtifactWriter(index, keep=keep) as writer, storage_errors():
+            update = _write_version(writer, inputs, config or Config())
     except _NothingNewError as nothing:
         logger.info("Every review is there already; the index stays as it is")
         return nothing.result
@@ -121,7 +129,7 @@ def add_reviews(
     return UpdateResult(update=update, manifest=writer.manifest, directory=index)
 
 
-def _write_version(writer: ArtifactWriter, reviews: Sequence[Path], config: Config) -> dict[str, Any]:
+def _write_version(writer: ArtifactWriter, reviews: Sequence[Input], config: Config) -> dict[str, Any]:
     """Writes a version of the index that includes the new reviews, and returns the figures of the update."""
     artifact = Artifact.open(writer.directory)
     before = OpenedIndex(artifact)

@@ -137,13 +137,10 @@ def _card_arrays(change: Change, figures: _MovieFigures) -> dict[str, NDArray[An
 
 def _write_catalogue(change: Change, figures: _MovieFigures, writer: ArtifactWriter) -> None:
     import duckdb
-    import pandas
 
     artifact = change.before.artifact
     change.before.catalogue.check()  # A database that is opened without this check could run SQL of its own.
-    changes = pandas.DataFrame(
-        {"movie_row": figures.rows, "movie_count": figures.counts, "average_rating": figures.averages}
-    )
+    changes = {"movie_row": figures.rows, "movie_count": figures.counts, "average_rating": figures.averages}
     with catalogue_errors(writer), plain_path(writer.path_for(layout.CATALOGUE_FILE)) as path:
         shutil.copyfile(artifact.handle(layout.CATALOGUE_FILE), path)
         with duckdb.connect(str(path), config=NO_EXTENSIONS) as database:

@@ -83,7 +83,8 @@ def test_a_torn_line_is_counted_and_no_line_behind_it_is_lost(journal: Journal) 
     [
         *(b"\0" * 40, b"[]", b"{}", b'{"id": "x"}', b"\xff", b"[" * 100_000),
         *(event("x", reviewer_id=None).to_line(), event("x", kind="like").to_line()),
-        event("x").to_line().replace(b"4.0", b"NaN"),
+        *(event("x").to_line().replace(b"4.0", wrong) for wrong in (b"NaN", b"true", b"9" * 400)),
+        event("x", time=1 << 60).to_line(),
     ],
 )
 def test_a_line_that_is_no_event_is_skipped(journal: Journal, line: bytes) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import made_index
 import numpy as np
 import pytest
 from made_index import movie_id, reviewer_id, write_index
@@ -36,6 +37,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return Engine.load(write_index(tmp_path_factory.mktemp("values") / "index"))
 
 
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Gives an engine whose ids are the numbers from 10,000."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("reviewer_id", "movie_id"):
+            patch.setattr(made_index, name, lambda row: str(10_000 + row))
+        return Engine.load(str(write_index(tmp_path_factory.mktemp("numbered") / "index")))
+
+
 def refused(question: Any, *arguments: Any, **options: Any) -> str:
     with pytest.raises(EngineError) as caught:
         question(*arguments, **options)
@@ -63,6 +73,66 @@ def test_a_strange_id_is_refused_everywhere(engine: Engine, strange: Any) -> Non
     refused(engine.recommend, reviewer_id(1), only=[strange])
     refused(engine.title, strange)
     assert not engine.holds_movie(strange)
+
+
+@pytest.mark.parametrize("number", [int, np.int64, np.uint16, np.array], ids=lambda kind: kind.__name__)
+def test_a_whole_number_is_the_id_of_its_digits_everywhere(numbered: Engine, number: Any) -> None:
+    one, two = number(10_001), number(10_002)
+    if isinstance(one, np.ndarray):
+        one, two = one[()], two[()]
+    assert numbered.recommend(one, k=3, exclude=[two]) == numbered.recommend("10001", k=3, exclude=["10002"])
+    lists = numbered.recommend_many(np.array([one, two]), k=2)
+    assert lists == numbered.recommend_many(["10001", "10002"], k=2)
+    assert lists.reviewer_ids == ("10001", "10002")
+    assert numbered.recommend_for({one: 5, two: 3}, k=3) == numbered.recommend_for(
+        {"10001": 5, "10002": 3}, k=3
+    )
+    assert numbered.recommend_group([one, two], k=3) == numbered.recommend_group(["10001", "10002"], k=3)
+    assert numbered.similar(one, k=3) == numbered.similar("10001", k=3)
+    assert numbered.similar_reviewers(one, k=3) == numbered.similar_reviewers("10001", k=3)
+    assert numbered.reviewers_for(one, k=3) == numbered.reviewers_for("10001", k=3)
+    assert numbered.predictions(one, [two]) == numbered.predictions("10001", ["10002"])
+    assert numbered.predict([one], [two]).mean == numbered.predict("10001", "10002").mean
+    assert numbered.movie(one) == numbered.movie("10001")
+    assert numbered.reviewer(one) == numbered.reviewer("10001")
+    assert numbered.title(one) == numbered.title("10001")
+    assert numbered.holds_movie(one)
+    assert numbered.known_movies([one]) == ["10001"]
+    assert (numbered.score_all(one) == numbered.score_all("10001")).all()
+
+
+def test_lists_of_many_reviewers_turn_into_a_frame(numbered: Engine) -> None:
+    frame = numbered.recommend_many([10_001, 10_002, 10_001], k=4).to_frame()
+    assert frame["reviewer_id"].tolist() == ["10001"] * 4 + ["10002"] * 4 + ["10001"] * 4
+    assert frame["rank"].tolist() == [1, 2, 3, 4] * 3
+    assert frame["price"].notna().all()
+    for answers in (
+        numbered.similar(10_001, k=3),
+        numbered.similar_reviewers(10_001, k=3),
+        numbered.reviewers_for(10_001, k=3),
+        numbered.predictions(10_001, [10_001, 10_002, 10_003]),
+        numbered.find_movies("Film", k=3),
+        numbered.recommend_group([10_001, 10_002], k=3),
+    ):
+        assert len(answers.to_frame()) == answers.to_arrow().num_rows == 3
+        assert answers._repr_html_().count("<tr>") == 4
+    assert "manifest" not in numbered.info()._repr_html_()
+
+
+def test_one_id_counts_as_a_list_of_one_id(numbered: Engine) -> None:
+    assert numbered.recommend_many("10001", k=2) == [numbered.recommend("10001", k=2)]
+
+
+@pytest.mark.parametrize("given", ["movie-index", Path("movie-index"), None, 5], ids=kind)
+def test_an_engine_of_no_opened_index_is_told_how_to_open_one(given: Any) -> None:
+    assert "open an index with Engine.load, such as Engine.load('movie-index')" in refused(Engine, given)
+
+
+@pytest.mark.parametrize(
+    "given", ["nowhere", Path("nowhere"), None, 5, b"nowhere", 1.5, ["nowhere"]], ids=kind
+)
+def test_what_is_no_directory_of_an_index_is_refused(given: Any) -> None:
+    refused(Engine.load, given)
 
 
 @pytest.mark.parametrize(

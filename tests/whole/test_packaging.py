@@ -1,6 +1,7 @@
 """What the distribution promises about itself: names, shape, layers, and what a query never imports."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -28,7 +29,8 @@ import sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"}:
+        heavy = {"tensorflow", "keras", "pandas", "pyarrow", "scipy", "sklearn", "matplotlib", "optuna"}
+        if name.partition(".")[0] in heavy | {"vaderSentiment"}:
             raise ImportError(f"{name} is not there at query time")
 
 sys.meta_path.insert(0, Blocker())
@@ -96,9 +98,29 @@ def test_every_dependency_is_pinned() -> None:
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     names = {pin.partition("==")[0] for pin in pins}
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*settings["dependencies"], *settings["optional-dependencies"]["test"]]
+    extras = settings["optional-dependencies"]
+    wanted = [*settings["dependencies"], *extras["build"], *extras["serve"], *extras["test"], *extras["dev"]]
+    named = {re.split(r"[>;\[]", need)[0] for need in wanted} - {"movie-engine"}
     assert all("==" in pin and "/" not in pin for pin in pins)
-    assert {need.partition(">=")[0] for need in wanted} <= names
+    assert named <= names
+
+
+def test_a_build_without_its_packages_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    script = "from engine.cli.main import main; main()"
+    for words in (
+        ["build-index", "--sample", "--output", str(tmp_path / "index")],
+        ["evaluate", str(ROOT / "data/sample/reviews.json.gz")],
+        ["tune", str(ROOT / "data/sample/reviews.json.gz"), "--output", str(tmp_path / "best.toml")],
+        ["explore", str(ROOT / "data/sample/reviews.json.gz"), "--output", str(tmp_path / "page.html")],
+    ):
+        done = blocked(script, *words)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(
+            r"Error: .* needs .*, which this light installation lacks; install with: "
+            r"pip install 'movie-engine\[build\]'\n",
+            done.stderr,
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def blocked(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -127,7 +149,16 @@ assert len(engine.score_all(reviewers[0])) == engine.num_movies
 
 
 @pytest.mark.parametrize(
-    "words", [["recommend", "reviewer", "A3ROS56ZKFSSN"], ["similar", "movie", "B000000016"], ["info"]]
+    "words",
+    [
+        ["recommend", "reviewer", "A3ROS56ZKFSSN"],
+        ["similar", "movie", "B000000016"],
+        ["predict", "A3ROS56ZKFSSN", "B000000016"],
+        ["show", "movie", "B000000016"],
+        ["show", "reviewer", "A3ROS56ZKFSSN"],
+        ["info"],
+    ],
+    ids=" ".join,
 )
 def test_the_command_line_answers_without_what_only_building_needs(
     words: list[str], sample_index: Path

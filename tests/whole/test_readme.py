@@ -1,8 +1,10 @@
 """Whatever the README shows can be done: its Python runs, its commands exist, its questions are answered."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -12,7 +14,8 @@ from engine.cli.main import main
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-PYTHON = "\n".join(text for language, text in BLOCKS if language == "python")
+PYTHON = "\n".join(text for language, text in BLOCKS if language == "python" and "build_index" not in text)
+[FROM_A_FRAME] = [text for language, text in BLOCKS if language == "python" and "build_index" in text]
 COMMANDS = [
     shlex.split(line.removeprefix("$ ").removeprefix("engine "), comments=True)
     for language, text in BLOCKS
@@ -50,6 +53,25 @@ def _beside_the_sample(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_python_runs() -> None:
     assert "Engine.load" in PYTHON
     exec(compile(PYTHON, "README.md", "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.slow
+def test_five_lines_lead_from_a_frame_to_a_list_that_a_notebook_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["userId,movieId,rating,timestamp"]
+    for number in range(1200):
+        user, movie = 150 + number % 60, (number * 7 + number // 60) % 40
+        lines.append(f"{user},{movie},{(user + movie) % 5 + 1},{880_000_000 + number}")
+    Path("ratings.csv").write_text("\n".join(lines), encoding="utf-8")
+    statements = ast.parse(FROM_A_FRAME).body
+    assert len(statements) == len(FROM_A_FRAME.strip().splitlines()) - 1 == 5
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module(statements[:-1], []), "README.md", "exec"), names)
+    shown = eval(ast.unparse(statements[-1]), names)
+    assert len(shown) == 10
+    assert shown._repr_html_().count("<tr>") == 11
 
 
 @pytest.mark.usefixtures("_beside_the_sample")

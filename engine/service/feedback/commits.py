@@ -29,6 +29,7 @@ class Committer:
     def __init__(self, journal: Journal, *, max_waiting: int, timeout: float) -> None:
         self._writer = JournalWriter(journal)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._pool.submit(self._writer.prepare)
         self._max_waiting = max_waiting
         self._timeout = timeout
         self._waiting: list[tuple[Sequence[Event], asyncio.Future[Outcome]]] = []

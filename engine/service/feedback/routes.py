@@ -38,11 +38,12 @@ _Key = Annotated[
         "reviews without an id.",
     ),
 ]
+_REPEATED = "The id of a review, or the Idempotency-Key, belongs to other feedback already."
 _MOST_AHEAD = 86_400
 """The number of seconds by which the clock of a client may be ahead."""
 
 
-@router.post("/reviews", **documented(TakenAnswer), tags=["feedback"])
+@router.post("/reviews", **documented(TakenAnswer, refused_409=_REPEATED), tags=["feedback"])
 async def take_reviews(request: Request, asked: OneOrSeveral, idempotency_key: _Key = None) -> Response:
     """Takes ratings, clicks, purchases and dislikes; answers when the feedback is on disk.
 

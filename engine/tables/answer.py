@@ -1,0 +1,89 @@
+"""Defines the base classes of answers, which give all answers dictionaries, attributes and tables of HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields."""
+        own: dict[str, Any] = vars(self).copy()
+        card = own.pop("card", {})
+        for name, value in own.items():
+            if isinstance(value, tuple):  # `dataclasses.asdict` would copy each number by itself.
+                own[name] = [vars(one).copy() if is_dataclass(one) else one for one in value]
+        merged: dict[str, Any] = own | card | own
+        return merged
+
+    def _repr_html_(self) -> str:
+        """Returns the fields of the answer as a table of HTML, for notebooks."""
+        from engine.tables.markup import fields_of
+
+        return fields_of(self.to_dict())
+
+
+class MovieAnswer(Answer):
+    """The base class of answers about a movie; the catalogue's entries for the movie are attributes."""
+
+    card: Mapping[str, Any]
+
+    @property
+    def title_source(self) -> str | None:
+        """Returns what stands in for a missing title, such as "description"; None if the title is one."""
+        return self.card.get("title_source")
+
+    @property
+    def category(self) -> str | None:
+        """Returns the movie's categories as one text, or None if the catalogue has none."""
+        return self.card.get("category")
+
+    @property
+    def main_cat(self) -> str | None:
+        """Returns the movie's main category, or None if the catalogue has none."""
+        return self.card.get("main_cat")
+
+    @property
+    def brand(self) -> str | None:
+        """Returns the movie's brand, such as its studio, or None if the catalogue has none."""
+        return self.card.get("brand")
+
+    @property
+    def description(self) -> str | None:
+        """Returns the first words of the movie's description, or None if the catalogue has none."""
+        return self.card.get("description")
+
+    @property
+    def price(self) -> float | None:
+        """Returns the movie's price, or None if the catalogue has none."""
+        return self.card.get("price")
+
+    @property
+    def year(self) -> int | None:
+        """Returns the movie's year, or None if the catalogue has none."""
+        return self.card.get("year")
+
+    @property
+    def average_rating(self) -> float | None:
+        """Returns the mean of the movie's ratings in the reviews of the build, or None if nobody rated it."""
+        return self.card.get("average_rating")
+
+    @property
+    def movie_count(self) -> int | None:
+        """Returns the number of the movie's reviews in the build, or None if the catalogue has no number."""
+        return self.card.get("movie_count")
+
+    @property
+    def link(self) -> str | None:
+        """Returns the address of the movie's page, or None if the catalogue has none."""
+        return self.card.get("link")
+
+    @property
+    def links(self) -> list[str] | None:
+        """Returns all addresses of the movie's pages, or None if the catalogue has none."""
+        return self.card.get("links")

@@ -1,0 +1,151 @@
+"""Defines lists of answers that notebooks show as tables, and that turn into pandas, Arrow and Polars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas
+    import polars
+    import pyarrow
+
+
+class Shown(Protocol):
+    """Describes an answer: it can be turned into a dictionary whose fields have fixed types."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields of the answer as a dictionary for JSON."""
+
+
+T = TypeVar("T", bound=Shown)
+L = TypeVar("L", bound="AnswerList[Any]")
+
+
+class Tabular:
+    """Gives a class the methods that return its rows as a table of pandas, of Arrow or of Polars."""
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Returns the answers as a DataFrame of pandas, one row for each answer.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        _require("pandas")
+        frame: pandas.DataFrame = self._relation().df()
+        return frame
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Returns the answers as a table of Arrow, one row for each answer.
+
+        Raises:
+            ConfigError: pyarrow is not installed.
+        """
+        table: pyarrow.Table = _require("pyarrow").table(self._relation())
+        return table
+
+    def to_polars(self) -> polars.DataFrame:
+        """Returns the answers as a DataFrame of Polars, one row for each answer.
+
+        Raises:
+            ConfigError: polars is not installed.
+        """
+        frame: polars.DataFrame = _require("polars").DataFrame(self._relation())
+        return frame
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Returns the answers as a stream of Arrow, which any library with Arrow's C interface can read."""
+        stream: object = self._relation().__arrow_c_stream__(requested_schema)
+        return stream
+
+    def _rows(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
+        """Returns the type of each column by name, and each row as a dictionary."""
+        raise NotImplementedError
+
+    def _relation(self) -> duckdb.DuckDBPyRelation:
+        from engine.tables.columns import relation_of
+
+        return relation_of(*self._rows())
+
+
+class AnswerList(list[T], Tabular):
+    """A list of answers, which behaves and compares like a plain list.
+
+    A notebook shows the list as a table. The methods `to_frame`, `to_arrow` and `to_polars` return one row
+    for each answer; the fields of the answer, and the catalogue's entries for the movie, are the columns.
+
+    Args:
+        answers: the answers, best first.
+        kind: the class of the answers, which decides the columns, also of an empty list.
+    """
+
+    _usual_kind: ClassVar[type[Any] | None] = None
+
+    def __init__(self, answers: Iterable[T] = (), kind: type[T] | None = None) -> None:
+        super().__init__(answers)
+        self._kind: type[Any] | None = kind or self._usual_kind
+
+    def _rows(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
+        from engine.tables.columns import types_of
+
+        kind = type(self[0]) if self else self._kind
+        return {} if kind is None else types_of(kind), [answer.to_dict() for answer in self]
+
+    def _repr_html_(self) -> str:
+        """Returns the list as a table of HTML, for notebooks."""
+        from engine.tables.markup import table_of
+
+        return table_of([answer.to_dict() for answer in self])
+
+
+class ListsOfReviewers(list[L], Tabular):
+    """The top lists of several reviewers, one list for each, as a list that compares like a plain list.
+
+    A notebook shows the lists as tables. The methods `to_frame`, `to_arrow` and `to_polars` return one row
+    for each listed movie; the first column is the reviewer's id.
+
+    Args:
+        lists: the top lists.
+        reviewer_ids: the id of the reviewer of each list.
+        kind: the class of the answers in the lists, which decides the columns if there are no answers.
+
+    Attributes:
+        reviewer_ids: the id of the reviewer of each list.
+    """
+
+    def __init__(self, lists: Iterable[L], reviewer_ids: Iterable[str], kind: type[Any]) -> None:
+        super().__init__(lists)
+        self.reviewer_ids = tuple(reviewer_ids)
+        self._kind = kind
+
+    def _rows(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
+        from engine.tables.columns import types_of
+
+        pairs = zip(self.reviewer_ids, self, strict=True)
+        rows = [{"reviewer_id": one, **answer.to_dict()} for one, answers in pairs for answer in answers]
+        return {"reviewer_id": "VARCHAR", **types_of(self._kind)}, rows
+
+    def _repr_html_(self) -> str:
+        """Returns the lists as tables of HTML, for notebooks."""
+        from engine.tables.markup import lists_of
+
+        return lists_of(self.reviewer_ids, [[answer.to_dict() for answer in answers] for answers in self])
+
+
+def _require(name: str) -> Any:
+    """Imports a library that the package does not need otherwise.
+
+    Raises:
+        ConfigError: the library is not installed.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ConfigError(
+            f"A table of {name} needs the package {name}; install it with: pip install {name}"
+        ) from error

@@ -1,0 +1,15 @@
+"""Defines a dictionary of facts, such as a manifest, which notebooks show as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Facts(dict[str, Any]):
+    """A dictionary of facts about an index or a build; a notebook shows the facts as a table."""
+
+    def _repr_html_(self) -> str:
+        """Returns the facts as a table of HTML, for notebooks; inner facts are folded."""
+        from engine.tables.markup import fields_of
+
+        return fields_of(self)
