@@ -1,7 +1,7 @@
 """Limits the threads of NumPy's matrix products while a question is answered.
 
 The matrix products of one answer are small. More threads would not make small products faster. On a busy
-machine, threads that wait for each other take many times the processor time.
+machine, threads that wait for each other use far more processor time than one thread.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class Storage:
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
-        """Turns every error of the storage into an ArtifactError; each package has errors of its own."""
+        """Converts any error of the remote storage to an ArtifactError; each package has its own errors."""
         try:
             yield
         except EngineError:

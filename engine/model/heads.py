@@ -179,7 +179,7 @@ class RatingHead:
     def slopes(
         self, taste: Tastes, movie_rows: NDArray[np.integer], interaction_weight: float
     ) -> tuple[Floats, Floats]:
-        """Computes the derivatives of the results of `locate` by the vector of a single reviewer.
+        """Computes the derivatives of the results of `locate` with respect to one reviewer's vector.
 
         Returns:
             The derivatives of the location and of the log scale by the reviewer's vector, float32

@@ -91,12 +91,12 @@ def draw_reviews(
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
-    """Returns the least values of pleasure for which a review gets 2, 3, 4 and 5 stars.
+    """Returns the values of pleasure from which a review gets 2, 3, 4 and 5 stars.
 
-    The pleasure of a review is a number that tells how much the reviewer liked the movie. The least values of
-    pleasure are chosen so that the stars of synthetic reviews have the published distribution. The least
-    pleasure for each number of stars is computed from a hundred thousand trial reviews. In a small data set,
-    the shares of stars differ from the published shares only by chance.
+    The pleasure of a review is a number that tells how much the reviewer liked the movie. The returned values
+    of pleasure are chosen so that the stars of synthetic reviews have the published distribution. The
+    returned values of pleasure are computed from a hundred thousand trial reviews. In a small data set, the
+    shares of stars differ from the published shares only by chance.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -110,7 +110,7 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
     """Converts the pleasure of each review (how much the movie was liked) to 1 to 5 stars: int64 [n].
 
-    The array `edges` holds the least pleasure for 2, 3, 4 and 5 stars.
+    The array `edges` holds the values of pleasure from which a review gets 2, 3, 4 and 5 stars.
     """
     return np.searchsorted(edges, pleasure, side="right") + 1
 
