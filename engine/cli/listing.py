@@ -47,8 +47,8 @@ def is_for_people(format: str) -> bool:
 def read_columns(text: str, kind: type[Answer]) -> dict[str, Column]:
     """Reads the value of the option --columns: fields of answers, with commas between the names.
 
-    Columns may be named by their fields or by their headings in the usual table. Returns a dictionary that
-    maps each heading to a field.
+    A column is named by a field of the answers, such as title, or by the field's heading in the table.
+    Returns a dictionary that maps each heading to a field.
 
     Raises:
         click.UsageError: a name is neither a field of this kind of answer nor a field of a movie's card.

@@ -1,4 +1,4 @@
-"""Holds which movies are hidden from everybody or from one reviewer, and stores them in a build."""
+"""Holds the movies that are hidden from everybody or from one reviewer; stores hidden movies in a build."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ NUM_ITEM_FIELDS = 5 + len(_GENRES)
 def item_movie(fields: Sequence[str]) -> dict[str, object] | None:
     """Reads a movie from a u.item line: id, title, release date, video date, address and 19 genre flags.
 
-    Returns None if the number of fields is different.
+    Returns None if the line does not have exactly these fields.
     """
     if len(fields) != NUM_ITEM_FIELDS:
         return None
