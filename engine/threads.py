@@ -51,8 +51,8 @@ _limit = _Limit()
 def one_thread() -> Iterator[None]:
     """Runs NumPy's matrix products in one thread within a `with` statement or a decorated function.
 
-    The limit holds for the whole process. Several threads of a program may answer at once. The former number
-    of threads is restored when no answer is being computed any more.
+    The limit to one thread holds for the whole process. Several threads of a program may answer at once. The
+    former number of threads is restored when no answer is being computed any more.
     """
     _limit.begin()
     try:

@@ -1,7 +1,8 @@
 """Checks the sizes in a file of FAISS before FAISS reads the file.
 
 FAISS allocates as much memory as the sizes in a file say, so a damaged size could ask for 32 GB or end the
-process. The sizes are compared with each other and with the length of the file. Vectors are not read.
+process. The sizes are compared with each other and with the length of the file. The check does not read the
+vectors in the file.
 """
 
 from __future__ import annotations

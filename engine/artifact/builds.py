@@ -85,8 +85,9 @@ def kept_builds(directory: Path) -> list[KeptBuild]:
 def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, str]:
     """Makes another kept build of an index live, by default the build before the live build.
 
-    The change is atomic. A rollback is possible while the index is built again or updated. After a rollback,
-    an update that began from another build is refused, but a new build replaces the live build as usual.
+    The change of the live build is atomic. A rollback is possible while the index is built again or updated.
+    After a rollback, an update that began from another build is refused, but a new build replaces the live
+    build as usual.
 
     Args:
         directory: the directory of the index.
@@ -144,7 +145,7 @@ def changing_live(directory: Path) -> Iterator[None]:
 
 
 def point_to(directory: Path, name: str) -> None:
-    """Makes a build live; the caller holds the lock of `changing_live`.
+    """Makes a build live; the caller must hold the lock that `changing_live` takes.
 
     Raises:
         OSError: the directory cannot be written to.
@@ -168,8 +169,8 @@ def number_to_keep(directory: Path) -> int:
 def remove_surplus(directory: Path, keep: int, spare: Collection[str] = ()) -> None:
     """Removes all builds except the first `keep` builds of `kept_builds` and the builds in `spare`.
 
-    A program that has a removed build open continues to read the build. The caller holds the lock of
-    `changing_live`.
+    A program that has a removed build open continues to read the build. The caller must hold the lock that
+    `changing_live` takes.
     """
     for build in kept_builds(directory)[keep:]:
         if build.name not in spare:

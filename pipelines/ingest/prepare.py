@@ -22,9 +22,10 @@ def prepare(
 ) -> Accounting:
     """Writes a table with one row per kept review, joined with the columns of the reviewed movie.
 
-    The columns are `PREPARED_COLUMNS`. `output` ends with .parquet or .csv. Vertical bars separate the names
-    in the column `category`, and in CSV also the addresses in the column `links`. If the path `rejected` is
-    given, the rejected rows are written to that path as Parquet. Returns the counts of kept and dropped rows.
+    The table has the columns `PREPARED_COLUMNS`. `output` ends with .parquet or .csv. Vertical bars separate
+    the names in the column `category`, and in CSV also the addresses in the column `links`. If the path
+    `rejected` is given, the rejected rows are written to that path as Parquet. Returns the counts of kept and
+    dropped rows.
 
     Raises:
         EngineError: `ingest` fails, or the table cannot be written; an older file at `output` then stays.

@@ -46,11 +46,12 @@ def stage_metadata(
 ) -> list[Source]:
     """Reads metadata files into the tables `metadata_lines` and `staged_metadata`.
 
-    `metadata_lines` gets one row per line. `staged_metadata` gets the cleaned values of each line about a
-    movie in the table `reviewed_movies`. If `describe_all` is true, `staged_metadata` gets the lines about
-    all movies. No transaction may be open in the database. If several lines describe a movie, the view
-    `described_movies` later combines them. `on_read` is called with the number of bytes and the number of
-    lines read since its last call. Returns the files whose gzip data ended too early.
+    The table `metadata_lines` gets one row for each line of the files. `staged_metadata` gets the cleaned
+    values of each line about a movie in the table `reviewed_movies`. If `describe_all` is true,
+    `staged_metadata` gets the lines about all movies. No transaction may be open in the database. If several
+    lines describe a movie, the view `described_movies` later combines them. `on_read` is called with the
+    number of bytes and the number of lines read since its last call. Returns the files whose gzip data ended
+    too early.
 
     Raises:
         SourceError: a file is damaged, has no column with the movie's id, or ends too early although

@@ -88,7 +88,7 @@ def _text_expression(column: str, name: str, kind: DuckDBPyType, path: Path) -> 
     """Returns a DuckDB expression that converts a column of a Parquet file to text.
 
     `column` says what the column holds, such as "reviewer"; `name` is the column's name in the file. A list
-    or an object becomes JSON.
+    or an object in the column becomes JSON text.
 
     Raises:
         SourceError: the column is a list or an object, and `column` is one that every review needs.

@@ -136,7 +136,7 @@ def _try(
 def _grid(parts: _Parts, near: Floats, scale: float, like_weights: Sequence[float]) -> Doubles:
     """Computes the mean NDCG for each pair of a neighbour share and a like weight.
 
-    The result is float64 [num_neighbour_shares, num_like_weights].
+    The mean NDCG values are returned as float64 [num_neighbour_shares, num_like_weights].
     """
     figures = np.empty((len(NEIGHBOUR_SHARES), len(like_weights)))
     for row, share in enumerate(NEIGHBOUR_SHARES):
