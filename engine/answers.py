@@ -63,7 +63,9 @@ class Recommendation(MovieAnswer):
             ratings.
         rating_probabilities: the chance of each rating level, by the level as text; None if the data has no
             ratings.
-        card: the catalogue's entries for the movie, such as category, price, link and average_rating.
+        card: the catalogue's entries for the movie, such as category, price, link and average_rating. The
+            entry title_source is None if the title is from the metadata; otherwise the title is made of the
+            description, the brand or the category, and title_source says of which.
         because: up to three reviews that add most to the score, largest contribution first; None if the
             options did not ask for reasons.
         variants: the other movies that are the same film, most reviewed first; None if the options did not

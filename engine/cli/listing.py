@@ -182,12 +182,12 @@ def _reasons(because: Sequence[Any]) -> tuple[str, ...] | None:
     return tuple(reason.title or reason.movie_id for reason in because) or None
 
 
-def _variants(variants: Sequence[Any]) -> str | None:
-    named = [
+def _variants(variants: Sequence[Any]) -> tuple[str, ...] | None:
+    named = (
         f"{variant.movie_id} ({variant.format})" if variant.format else variant.movie_id
         for variant in variants
-    ]
-    return ", ".join(named) or None
+    )
+    return tuple(named) or None
 
 
 def _chances(chances: Mapping[str, float]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from engine.artifact.layout import (
     METRICS_SECTION,
     REPORT_FILE,
 )
-from engine.cli.tables import cell_text, format_table, screen_width
+from engine.cli.tables import cell_text, format_table, wrapped
 from engine.cli.terminal import on_one_line, say
 
 _NOT_SHOWN = (FILES_ENTRY, CONFIG_SECTION, CALIBRATION_SECTION, BASELINES_SECTION)
@@ -28,8 +27,6 @@ _MODEL, _POPULARITY, _CONSTANT = "ncf", "popularity", "constant"
 _RANKING = "ndcg@10"
 _LABEL = 10
 """The width, in characters, of the labels of the lines that end a build."""
-_WRAPPING: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
-"""Arguments of `textwrap.fill` with which no number and no path is split."""
 _MOST_NUMBERS = 12
 """The largest number of numbers of a list that are shown; of a longer list the ends are shown."""
 
@@ -76,8 +73,7 @@ def print_summary(manifest: Mapping[str, Any]) -> None:
 
 def _print_lines(lines: Mapping[str, str]) -> None:
     for label, line in lines.items():
-        text = f"{label:<{_LABEL}}{on_one_line(line)}"
-        say(textwrap.fill(text, screen_width(), subsequent_indent=" " * _LABEL, **_WRAPPING))
+        say(wrapped(f"{label:<{_LABEL}}{on_one_line(line)}", hanging=" " * _LABEL))
 
 
 def _quality_lines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -159,15 +155,7 @@ def _print_value(name: str, value: Any, indent: str) -> None:
             text = ", ".join(map(cell_text, value)) or "-"
     else:
         text = "-" if isinstance(value, Mapping) else cell_text(value)
-    say(
-        textwrap.fill(
-            f"{cell_text(name)}: {text}",
-            screen_width(),
-            initial_indent=indent,
-            subsequent_indent=f"{indent}  ",
-            **_WRAPPING,
-        )
-    )
+    say(wrapped(f"{cell_text(name)}: {text}", indent))
 
 
 def _is_comparison(value: Any) -> bool:

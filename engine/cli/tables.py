@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,7 @@ def format_table(
         min(_WIDEST, max(display_width(line[column]) for line in (headings, *cells))) for column in columns
     ]
     total = (screen_width() if width is None else width) - len(indent)
-    wordy = [column for column in columns if any(" " in line[column] for line in cells)]
+    wordy = [column for column in columns if any(_has_words(line[column]) for line in cells)]
     while _length(widths) > total and (wide := [one for one in wordy if widths[one] > _NARROWEST]):
         widths[max(wide, key=lambda column: widths[column])] -= 1
     return "\n\n".join(
@@ -57,6 +58,25 @@ def format_table(
             for line in (headings, *rows)
         )
         for part in _parts(widths, total)
+    )
+
+
+def wrapped(text: str, indent: str = "", *, hanging: str | None = None) -> str:
+    """Breaks a line of text at the width of the screen, between words; a text of several lines stays.
+
+    The argument `indent` begins the first line, and `hanging` begins the other lines; `hanging` is two spaces
+    more than `indent` by default.
+    """
+    if "\n" in text:
+        return text
+    further = f"{indent}  " if hanging is None else hanging
+    return textwrap.fill(
+        text,
+        screen_width(),
+        initial_indent=indent,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -100,6 +120,10 @@ def _letter_width(letter: str) -> int:
     if unicodedata.combining(letter):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _has_words(text: str) -> bool:
+    return " " in text and any(map(str.isalpha, text))
 
 
 def _length(widths: Sequence[int]) -> int:

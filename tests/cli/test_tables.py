@@ -1,4 +1,4 @@
-from engine.cli.tables import cell_text, display_width, format_table
+from engine.cli.tables import cell_text, display_width, format_table, wrapped
 
 
 def test_numbers_stand_to_the_right_and_text_to_the_left() -> None:
@@ -66,3 +66,18 @@ def test_numbers_and_ids_are_never_cut() -> None:
 def test_of_several_titles_in_a_cell_whole_ones_are_shown() -> None:
     text = format_table(["because of"], [[("The Matrix", "Interstellar", "Gattaca")]], width=30)
     assert text.splitlines()[1] == "The Matrix, Interstellar"
+
+
+def test_intervals_are_never_cut() -> None:
+    rows = [["ncf", *(f"0.{number}234 - 0.{number}567" for number in range(8))]]
+    text = format_table(["model", *"abcdefgh"], rows, width=50)
+    assert all(interval in text for interval in rows[0])
+    assert max(map(len, text.splitlines())) <= 50
+
+
+def test_a_long_line_is_broken_between_words() -> None:
+    lines = wrapped("about 1,234,567 reviews " * 10, "  ").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert {line[:2] for line in lines} == {"  "}
+    assert " ".join(lines).split() == ("about 1,234,567 reviews " * 10).split()
+    assert wrapped("a\nb " * 40) == "a\nb " * 40

@@ -1,10 +1,15 @@
 """The cards of movies: what names a movie without a title, the first words of a description, and the link."""
 
+from pathlib import Path
+
 import duckdb
+import numpy as np
 import pytest
 
 from engine.catalogue.cards import CARD_FIELDS
-from pipelines.work.database import run
+from engine.config.sections import Config
+from pipelines.ingest.ingest import ingest
+from pipelines.work.database import run, work_database
 
 LONG = "Bound by honour, " + "a family crosses the plains and the years " * 12
 COLUMNS = (
@@ -88,3 +93,18 @@ def test_the_link_is_the_metadatas_where_the_ids_are_those_of_another_shop(movie
     links = ["https://films.example/1", "https://films.example/2"]
     [card] = cards([{"movie_id": movie_id, "links": links}])
     assert (card["link"], card["links"]) == (links[0], links)
+
+
+def test_nearly_every_magazine_has_a_name_and_a_link(real_data: Path) -> None:
+    folder = real_data / "amazon-2018-magazine"
+    files = [folder / "Magazine_Subscriptions_5.json.gz"], [folder / "meta_Magazine_Subscriptions.json.gz"]
+    config = Config()
+    with work_database(config.ingest) as database:
+        ingest(database, *files, config.ingest, cold=config.cold)
+        for step, least in ((None, 0.95), ("cold_start/join_cold_movies", 0.99)):
+            if step is not None:
+                run(database, step)
+            found = run(database, "tables/movie_cards").fetchnumpy()
+            named = [title is not None for title in np.ma.filled(found["title"], None)]
+            assert np.mean(named) >= least
+            assert all(link.startswith("https://www.amazon.com/dp/") for link in found["link"])

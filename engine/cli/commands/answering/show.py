@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from engine.cli.listing import Columns, is_for_people, print_list, print_records
 from engine.cli.options import FORMAT, INDEX, TITLE, VERBOSE, K, columns_of
-from engine.cli.tables import format_markdown, format_table, screen_width
+from engine.cli.tables import format_markdown, format_table, wrapped
 from engine.cli.terminal import on_one_line, say
 from engine.cli.title_option import movie_id_of
 from engine.responses import profile
@@ -83,8 +82,7 @@ def _print_facts(facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
         if value is not None:
             text = f"{value:g}" if isinstance(value, float) else on_one_line(str(value)[:_LONGEST])
-            line = f"{name.replace('_', ' ')}: {text}"
-            say(textwrap.fill(line, screen_width(), subsequent_indent="  ", break_long_words=False))
+            say(wrapped(f"{name.replace('_', ' ')}: {text}"))
 
 
 def _print_counts(name: str, counts: Mapping[str, int] | None, mean: float | None, format: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from engine.cli.listing import print_facts
 from engine.cli.options import FORMAT, PATH, VERBOSE
 from engine.cli.source_options import PAGE
-from engine.cli.tables import format_table, screen_width
+from engine.cli.tables import format_table, wrapped
 from engine.cli.terminal import say
 
 _LISTS = {"old": "old", "new": "new"}
@@ -51,7 +50,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
     refused = [f"The new build was refused: {new['refused_because']}."] if new["refused_because"] else []
     return [
         format_table(["", "old", "new"], [[name, old[name], new[name]] for name in names]),
-        *(textwrap.fill(line, min(screen_width(), 80)) for line in refused),
+        *map(wrapped, refused),
         "",
         _figures(found["counts"]),
         *_known("reviewers", found["reviewers"]),

@@ -10,7 +10,7 @@ import click
 
 from engine.cli.options import JSON, PATH, VERBOSE, count, option
 from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
-from engine.cli.tables import format_table
+from engine.cli.tables import format_table, wrapped
 from engine.cli.terminal import print_json, say
 
 _FIGURES = (
@@ -98,7 +98,7 @@ def evaluate(
     if as_json:
         print_json(found)
     else:
-        say("\n".join(_lines(found)))
+        say("\n".join(map(wrapped, _lines(found))))
     if output is not None:
         say(f"The page is {output}", err=True)
 

@@ -10,7 +10,7 @@ import click
 
 from engine.cli.options import JSON, VERBOSE
 from engine.cli.source_options import PAGE, REVIEWS, SOURCE_OPTIONS, SourceCommand
-from engine.cli.tables import format_table
+from engine.cli.tables import format_table, wrapped
 from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 
@@ -35,7 +35,7 @@ def explore(
     if as_json:
         print_json(figures)
     else:
-        say("\n".join(_lines(figures)))
+        say("\n".join(map(wrapped, _lines(figures))))
     if output is not None:
         say(f"The page is {output}", err=True)
 
@@ -61,5 +61,5 @@ def _lines(figures: Mapping[str, Any]) -> list[str]:
         format_table(["", *_STATISTICS], described),
     ]
     for found in figures["findings"]:
-        lines += ["", f"{found['statement']}: {_VERDICTS[found['holds']]}", f"  {found['sentence']}"]
+        lines += ["", f"{found['statement']}: {_VERDICTS[found['holds']]}", wrapped(found["sentence"], "  ")]
     return lines

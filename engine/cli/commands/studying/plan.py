@@ -10,7 +10,7 @@ import click
 
 from engine.cli.options import DEFAULT_INDEX, JSON, PATH, VERBOSE, option
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
-from engine.cli.tables import format_table
+from engine.cli.tables import format_table, wrapped
 from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 
@@ -45,7 +45,7 @@ def plan(
     if as_json:
         print_json(planned)
     else:
-        say("\n".join(_lines(planned)))
+        say("\n".join(map(wrapped, _lines(planned))))
 
 
 def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
