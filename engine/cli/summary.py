@@ -89,24 +89,23 @@ def _quality_lines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "kept", ", ".join(kept)
     figures = manifest.get(METRICS_SECTION) or {}
     ours = figures.get(_MODEL) or {}
-    others = {name: one[_RANKING] for name, one in figures.items() if _RANKING in one and name != _MODEL}
-    if ours.get(_RANKING) is not None and _POPULARITY in others:
-        popularity = others.pop(_POPULARITY)
-        best = max(others, key=lambda name: others[name], default=None)
-        named = f", best baseline ({best}) {others[best]:.3f}" if best else ""
-        yield "lists", f"NDCG@10 {ours[_RANKING]:.3f}; popularity {popularity:.3f}{named}"
-    if "mae" in ours and _CONSTANT in figures:
+    ranked = {name: one[_RANKING] for name, one in figures.items() if one.get(_RANKING) is not None}
+    verdict = "Too few reviews are held out to say how good the lists are."
+    if _MODEL in ranked and _POPULARITY in ranked:
+        figure, popularity = ranked.pop(_MODEL), ranked.pop(_POPULARITY)
+        best = max(ranked, key=lambda name: ranked[name], default=None)
+        named = f", best baseline ({best}) {ranked[best]:.3f}" if best else ""
+        yield "lists", f"NDCG@10 {figure:.3f}; popularity {popularity:.3f}{named}"
+        than = f", {_compared(figure, ranked[best])} {best}" if best else ""
+        verdict = f"Lists are {_compared(figure, popularity)} popularity{than}."
+    if ours.get("mae") is not None and _CONSTANT in figures:
         constant = figures[_CONSTANT]
         yield (
             "ratings",
             f"MAE {ours['mae']:.3f}, RMSE {ours['rmse']:.3f} stars; "
             f"a constant {constant['mae']:.3f}, {constant['rmse']:.3f}",
         )
-    if ours.get(_RANKING) is None:
-        yield "verdict", "Too few reviews are held out to say how good the lists are."
-    elif _POPULARITY in figures:
-        than = f", {_compared(ours[_RANKING], others[best])} {best}" if best else ""
-        yield "verdict", f"Lists are {_compared(ours[_RANKING], popularity)} popularity{than}."
+    yield "verdict", verdict
     if "recall" in (manifest.get(AUDIT_SECTION) or {}):
         yield "search", f"finds {manifest[AUDIT_SECTION]['recall']:.4f} of the best movies of all"
 

@@ -53,9 +53,16 @@ def test_the_next_command_can_be_typed_whatever_the_names(capsys: pytest.Capture
     assert "engine recommend reviewer --index 'my index' -- '-a b'\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("figures", [{}, {"ncf": {"mae": 0.7, "rmse": 0.9}, "popularity": {}}])
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {},
+        {"ncf": {"mae": 0.7, "rmse": 0.9}, "popularity": {}},
+        {"ncf": {"ndcg@10": None, "mae": 0.7}, "popularity": {"ndcg@10": None}, "biases": {"ndcg@10": None}},
+    ],
+)
 def test_a_build_that_could_not_measure_its_lists_says_so(
-    capsys: pytest.CaptureFixture[str], figures: dict[str, dict[str, float]]
+    capsys: pytest.CaptureFixture[str], figures: dict[str, dict[str, float | None]]
 ) -> None:
     print_build({**MANIFEST, "metrics": figures}, Path("movie-index"), "R1")
     assert "Too few reviews are held out" in capsys.readouterr().out
