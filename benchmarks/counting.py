@@ -185,7 +185,7 @@ def _lines(data: bytes) -> list[bytes]:
     if b"\r" in head and b"\n" not in head:
         data = data.replace(b"\r", b"\n")
     lines = data.split(b"\n")
-    lines = [line.removesuffix(b"\r") for line in lines]
+    lines = [line.rstrip(b"\r") for line in lines]
     return lines if lines[-1] else lines[:-1]
 
 

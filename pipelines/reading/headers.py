@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import SourceError
@@ -134,8 +135,15 @@ def _looks_like_data(names: Sequence[str], following: Sequence[Line], delimiter:
 
 
 def _sampled(source: Source, lines: Sequence[Line]) -> list[list[str]]:
-    """Returns the first records of a table that have the right number of fields."""
-    below = [line for line in lines if line.number > source.header_line][:NUM_SAMPLED]
+    """Returns the first records of a table that have the right number of fields, without repeated headers."""
+    # Files that were joined have a header above each part.
+    rows = (
+        line
+        for line in lines
+        if line.number > source.header_line
+        and [name.strip() for name in split_line(line.text, source.delimiter)] != list(source.header)
+    )
+    below = list(islice(rows, NUM_SAMPLED))
     # The last line of a record of several lines often has the right number of fields, and an odd quote.
     alone = [
         split_line(line.text, source.delimiter, quoted=source.quoted)

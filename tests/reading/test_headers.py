@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.sections import IngestConfig
+from pipelines.reading.records import RecordReader
 from pipelines.reading.sources import Source, inspect_source
+from pipelines.reading.staging import open_blocks
 
 ROWS = [[f"u{n}", f"m{n % 7}", str(n % 5 + 1), str(1_400_000_000 + n)] for n in range(40)]
 HEADER = ("user_id", "item_id", "rating", "timestamp")
@@ -77,6 +80,20 @@ def test_the_sample_holds_whole_records(tmp_path: Path) -> None:
         ["u1", "m1", "5", "1", 'one\ntwo, "three"'],
         ["u3", "m3", "4", "2", '"odd'],
     ]
+
+
+def test_repeated_headers_are_not_in_the_sample_and_change_no_record(tmp_path: Path) -> None:
+    header = ", ".join((*HEADER, "text")) + "\n"
+    rows = [
+        f'u{n},m1,{n % 5 + 1},{1_400_000_000 + n},"fine\n{header if n % 5 == 0 else ""}end"\n'
+        for n in range(20)
+    ]
+    source = source_of(tmp_path, header + header.join(rows))
+    assert [row[0] for row in source.sample] == [f"u{n}" for n in range(20)]
+    records = RecordReader(source, open_blocks(source, IngestConfig()))
+    found = [fields for some in records for _, fields in some.fields()]
+    assert [row[0] for row in found if row[0] != "user_id"] == [f"u{n}" for n in range(20)]
+    assert len(found) == 39
 
 
 def test_quotes_behind_backslashes_do_not_add_columns(tmp_path: Path) -> None:
