@@ -188,8 +188,8 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating to expect from the movie's mean and the reviewer's mean.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    From each number in `above_means`, the mean of the reviewer's numbers is subtracted. The mean of a
-    reviewer with few reviews is moved towards 0 before the subtraction.
+    The function subtracts the mean of each reviewer's numbers from the reviewer's numbers in `above_means`.
+    The mean of a reviewer with few reviews is moved towards 0 before the subtraction.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]

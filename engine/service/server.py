@@ -107,10 +107,10 @@ def worker_app() -> FastAPI:
 
 
 def traced(app: FastAPI) -> FastAPI:
-    """Adds OpenTelemetry traces to the service, if the extra [tracing] and a receiver of traces are there.
+    """Adds OpenTelemetry traces to the service if the extra [tracing] is installed and a receiver is named.
 
-    The environment variables of OpenTelemetry name the receiver and the service. A trace has the path of a
-    request, which holds ids, but no header and so no token.
+    The environment variables of OpenTelemetry give the receiver of the traces and the name of the service. A
+    trace holds the path of a request, with its ids, but no headers, and therefore no token.
     """
     if not any(os.environ.get(name) for name in _RECEIVERS) or find_spec("opentelemetry.sdk") is None:
         return app
@@ -137,7 +137,7 @@ def traced(app: FastAPI) -> FastAPI:
 
 
 def _span_of(scope: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Names the trace of a request by the begin of its path, such as GET /v1/recommend/reviewer."""
+    """Names the trace of a request by the beginning of its path, such as GET /v1/recommend/reviewer."""
     return f"{scope['method']} {'/'.join(scope['path'].split('/')[:4])}", {}
 
 

@@ -107,7 +107,7 @@ async def movie_map(request: Request) -> Response:
 
 
 def _named(movies: Sequence[MappedMovie]) -> list[MappedMovie]:
-    """Returns the most reviewed movies whose titles do not cover each other on the map."""
+    """Chooses the movies whose titles are shown on the map: the most reviewed ones that do not overlap."""
     named: list[MappedMovie] = []
     for movie in sorted(movies, key=lambda one: -one.num_reviews):
         free = all(abs(movie.y - one.y) > 0.07 or abs(movie.x - one.x) > 0.5 for one in named)
@@ -117,7 +117,7 @@ def _named(movies: Sequence[MappedMovie]) -> list[MappedMovie]:
 
 
 def _box(movies: Sequence[MappedMovie]) -> str:
-    """Returns the part of the plane that the drawing shows: all movies, and a margin, broader than high."""
+    """Returns the SVG view box of the map, which holds all movies and a margin, and is wider than high."""
     x, y = [movie.x for movie in movies] or [0.0], [-movie.y for movie in movies] or [0.0]
     height = max(max(y) - min(y), (max(x) - min(x)) / 1.6, 0.1) + 0.2
     width = 1.6 * height
