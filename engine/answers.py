@@ -99,7 +99,7 @@ class Recommendation(MovieAnswer):
 class TopList(AnswerList[Recommendation]):
     """A list of recommended movies, best movie first; a TopList behaves and compares like a plain list.
 
-    A notebook shows the list as a table; `to_frame` returns the list as a DataFrame of pandas.
+    A notebook shows the list as a table, and `to_frame` returns the list as a pandas DataFrame.
 
     Attributes:
         variety: the effect of the options diversity and novelty on the list; None if both options are 0.

@@ -197,7 +197,7 @@ class Engine(IndexHolder):
         return group_list(index.lists, members, strategy, k, ListOptions(**options))
 
     def holds_movie(self, movie_id: str) -> bool:
-        """Tells whether the index holds a movie; the index holds nothing that is no id."""
+        """Tells whether the index holds a movie; returns False for a value that is no id."""
         try:
             return as_id(movie_id) in self._index.movies
         except ConfigError:

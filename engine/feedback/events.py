@@ -83,7 +83,7 @@ _TEXT, _TEXT_OR_NONE, _NUMBER_OR_NONE = str, (str, NoneType), (float, int, NoneT
 
 
 def _is_event(values: dict[str, Any]) -> bool:
-    """Tells whether an object of JSON has the entries of an event; runs for every line of a journal."""
+    """Tells whether a JSON object has the entries of an event; must be fast, since every line is checked."""
     get = values.get
     kind, rating = get("kind"), get("rating")
     return (

@@ -41,7 +41,7 @@ class JournalWriter:
         self._failed = False
 
     def prepare(self) -> None:
-        """Reads the ids of the latest events, so that the first call of `write` need not.
+        """Reads the ids of the latest events, so that the first call of `write` is fast.
 
         Raises:
             ArtifactError: the journal cannot be read.

@@ -53,7 +53,7 @@ def ids_of(given: Iterable[str] | Path) -> list[str]:
 
 
 def each_id(given: Iterable[object], kind: str = "movie") -> list[str]:
-    """Returns the ids of a list as text, with repeats; one id counts as a list of one id.
+    """Returns the ids in a list as texts, including repeated ids; a single id counts as a list of one id.
 
     Raises:
         ConfigError: an id is neither text nor a whole number.

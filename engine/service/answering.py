@@ -27,7 +27,7 @@ _HEADERS = {
 def documented(model: Any, **more: str) -> dict[str, Any]:
     """Returns the keyword arguments that describe a route's answers in the OpenAPI document.
 
-    The arguments `more`, such as `refused_409`, describe further refusals by their status.
+    The arguments `more`, such as `refused_409`, describe further error answers by their HTTP status.
 
     The routes return bytes instead of models, because FastAPI would need milliseconds to check and copy a
     list.

@@ -163,7 +163,7 @@ def _measure(app: FastAPI) -> None:
 
 
 async def _keep_measured(app: FastAPI, seconds: float) -> None:
-    """Sets the metrics of this process every few seconds: any worker process may be asked for all metrics."""
+    """Sets the metrics of this process every few seconds, as any process may be asked for all metrics."""
     while True:
         try:
             _measure(app)

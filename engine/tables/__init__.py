@@ -1,1 +1,1 @@
-"""Turns answers into tables: of HTML for notebooks, of pandas, of Arrow and of Polars."""
+"""Converts answers to tables: HTML for notebooks, and tables of pandas, Arrow and Polars."""

@@ -1,4 +1,4 @@
-"""Defines the base classes of answers, which give all answers dictionaries, attributes and tables of HTML."""
+"""Defines the base classes of answers, which convert answers to dictionaries and to HTML tables."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Answer:
         return merged
 
     def _repr_html_(self) -> str:
-        """Returns the fields of the answer as a table of HTML, for notebooks."""
+        """Returns the fields of the answer as an HTML table, for notebooks."""
         from engine.tables.markup import fields_of
 
         return fields_of(self.to_dict())
 
 
 class MovieAnswer(Answer):
-    """The base class of answers about a movie; the catalogue's entries for the movie are attributes."""
+    """The base class of answers about a movie; what the catalogue knows of the movie is in attributes."""
 
     card: Mapping[str, Any]
 
     @property
     def title_source(self) -> str | None:
-        """Returns what stands in for a missing title, such as "description"; None if the title is one."""
+        """Returns which field replaces a missing title, such as "description"; None if there is a title."""
         return self.card.get("title_source")
 
     @property
@@ -70,7 +70,7 @@ class MovieAnswer(Answer):
 
     @property
     def average_rating(self) -> float | None:
-        """Returns the mean of the movie's ratings in the reviews of the build, or None if nobody rated it."""
+        """Returns the movie's mean rating in the reviews of the build, or None if nobody rated the movie."""
         return self.card.get("average_rating")
 
     @property

@@ -1,4 +1,4 @@
-"""Defines lists of answers that notebooks show as tables, and that turn into pandas, Arrow and Polars."""
+"""Defines lists of answers, which can be shown in notebooks and converted to pandas, Arrow and Polars."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Shown(Protocol):
-    """Describes an answer: it can be turned into a dictionary whose fields have fixed types."""
+    """Describes an answer that can be converted to a dictionary with fields of fixed types."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields of the answer as a dictionary for JSON."""
@@ -26,10 +26,10 @@ L = TypeVar("L", bound="AnswerList[Any]")
 
 
 class Tabular:
-    """Gives a class the methods that return its rows as a table of pandas, of Arrow or of Polars."""
+    """Gives a class methods that return its rows as a table of pandas, Arrow or Polars."""
 
     def to_frame(self) -> pandas.DataFrame:
-        """Returns the answers as a DataFrame of pandas, one row for each answer.
+        """Returns the answers as a pandas DataFrame, with one row for each answer.
 
         Raises:
             ConfigError: pandas is not installed.
@@ -39,7 +39,7 @@ class Tabular:
         return frame
 
     def to_arrow(self) -> pyarrow.Table:
-        """Returns the answers as a table of Arrow, one row for each answer.
+        """Returns the answers as an Arrow table, with one row for each answer.
 
         Raises:
             ConfigError: pyarrow is not installed.
@@ -48,7 +48,7 @@ class Tabular:
         return table
 
     def to_polars(self) -> polars.DataFrame:
-        """Returns the answers as a DataFrame of Polars, one row for each answer.
+        """Returns the answers as a Polars DataFrame, with one row for each answer.
 
         Raises:
             ConfigError: polars is not installed.
@@ -57,7 +57,7 @@ class Tabular:
         return frame
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Returns the answers as a stream of Arrow, which any library with Arrow's C interface can read."""
+        """Returns the answers as an Arrow stream, which any library with Arrow's C interface can read."""
         stream: object = self._relation().__arrow_c_stream__(requested_schema)
         return stream
 
@@ -74,8 +74,9 @@ class Tabular:
 class AnswerList(list[T], Tabular):
     """A list of answers, which behaves and compares like a plain list.
 
-    A notebook shows the list as a table. The methods `to_frame`, `to_arrow` and `to_polars` return one row
-    for each answer; the fields of the answer, and the catalogue's entries for the movie, are the columns.
+    A notebook shows the list as a table. The methods `to_frame`, `to_arrow` and `to_polars` return a table
+    with one row for each answer. The columns are the fields of the answer and the catalogue's fields of the
+    movie.
 
     Args:
         answers: the answers, best first.
@@ -95,17 +96,17 @@ class AnswerList(list[T], Tabular):
         return {} if kind is None else types_of(kind), [answer.to_dict() for answer in self]
 
     def _repr_html_(self) -> str:
-        """Returns the list as a table of HTML, for notebooks."""
+        """Returns the list as an HTML table, for notebooks."""
         from engine.tables.markup import table_of
 
         return table_of([answer.to_dict() for answer in self])
 
 
 class ListsOfReviewers(list[L], Tabular):
-    """The top lists of several reviewers, one list for each, as a list that compares like a plain list.
+    """A list of top lists, one for each of several reviewers; it compares like a plain list.
 
-    A notebook shows the lists as tables. The methods `to_frame`, `to_arrow` and `to_polars` return one row
-    for each listed movie; the first column is the reviewer's id.
+    A notebook shows the lists as tables. The methods `to_frame`, `to_arrow` and `to_polars` return a table
+    with one row for each listed movie; the first column is the reviewer's id.
 
     Args:
         lists: the top lists.
@@ -129,14 +130,14 @@ class ListsOfReviewers(list[L], Tabular):
         return {"reviewer_id": "VARCHAR", **types_of(self._kind)}, rows
 
     def _repr_html_(self) -> str:
-        """Returns the lists as tables of HTML, for notebooks."""
+        """Returns the lists as HTML tables, for notebooks."""
         from engine.tables.markup import lists_of
 
         return lists_of(self.reviewer_ids, [[answer.to_dict() for answer in answers] for answers in self])
 
 
 def _require(name: str) -> Any:
-    """Imports a library that the package does not need otherwise.
+    """Imports a library that is needed only for a table of the library.
 
     Raises:
         ConfigError: the library is not installed.

@@ -1,4 +1,4 @@
-"""Makes tables with columns of fixed types from answers, by means of DuckDB."""
+"""Converts answers, with DuckDB, to tables whose columns have fixed types."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ _EMPTY = "nothing"
 
 
 def types_of(kind: type[Any]) -> dict[str, Any]:
-    """Returns the type of each column that answers of a class have, in the order of the fields.
+    """Returns the DuckDB type of each column in a table of answers, in the order of the answers' fields.
 
-    A field that holds the catalogue's entries for a movie gives way to one column for each entry, whose type
-    is the type of the class's property of that name.
+    The field `card` is replaced by one column for each property of the class, such as `price`.
     """
     hints = typing.get_type_hints(kind)
     found = {
@@ -37,9 +36,9 @@ def types_of(kind: type[Any]) -> dict[str, Any]:
 
 
 def relation_of(columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> duckdb.DuckDBPyRelation:
-    """Returns rows as a relation of DuckDB, whose columns have the types that `types_of` returned.
+    """Converts rows to a DuckDB relation, whose columns have the types that `types_of` returned.
 
-    DuckDB parses the rows as JSON, so that a column of missing values, or of nested values, has its type too.
+    DuckDB parses the rows as JSON, so that even columns of missing or nested values have the right types.
     """
     import duckdb
 
@@ -65,7 +64,7 @@ def _properties(kind: type[Any]) -> dict[str, property]:
 
 
 def _structure(hint: Any) -> Any:
-    """Returns the type of DuckDB of a type annotation, in the form that `from_json` reads."""
+    """Converts a type annotation to a DuckDB type, in the form that the function `from_json` reads."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return _structure(next(one for one in arguments if one is not type(None)))

@@ -9,7 +9,7 @@ class Facts(dict[str, Any]):
     """A dictionary of facts about an index or a build; a notebook shows the facts as a table."""
 
     def _repr_html_(self) -> str:
-        """Returns the facts as a table of HTML, for notebooks; inner facts are folded."""
+        """Returns the facts as an HTML table, for notebooks; nested facts can be unfolded."""
         from engine.tables.markup import fields_of
 
         return fields_of(self)

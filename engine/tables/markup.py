@@ -1,4 +1,4 @@
-"""Writes answers and facts as tables of HTML, which notebooks show; all text is escaped."""
+"""Writes answers and facts as HTML tables, which notebooks show; all text is escaped."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _SAFE = ("http://", "https://")
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Returns rows as a table of HTML, with a column for each known field that some row has a value of.
+    """Returns rows as an HTML table, with a column for each known field that has a value in any row.
 
     >>> table_of([{"title": "<b>", "price": None}])
     '<table><thead><tr><th style="text-align:left">title</th></tr></thead><tbody><tr><td \
@@ -72,7 +72,7 @@ style="text-align:left">&lt;b&gt;</td></tr></tbody></table>'
 
 
 def lists_of(ids: Sequence[str], lists: Sequence[Sequence[Mapping[str, Any]]]) -> str:
-    """Returns the top lists of several reviewers as tables of HTML, one below the other."""
+    """Returns the top lists of several reviewers as HTML tables, one below the other."""
     shown = "".join(
         f"<p>Reviewer <code>{escape(one)}</code></p>{table_of(rows)}"
         for one, rows in zip(ids[:_MOST_LISTS], lists[:_MOST_LISTS], strict=True)
@@ -82,7 +82,7 @@ def lists_of(ids: Sequence[str], lists: Sequence[Sequence[Mapping[str, Any]]]) -
 
 
 def fields_of(values: Mapping[str, Any]) -> str:
-    """Returns values by name as a table of HTML with one row for each name; inner values are tables too."""
+    """Returns named values as an HTML table with one row for each name; nested values become inner tables."""
     rows = "".join(
         f'<tr><th style="text-align:left">{escape(name.replace("_", " "))}</th>'
         f'<td style="text-align:left">{_value(value)}</td></tr>'

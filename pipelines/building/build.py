@@ -55,7 +55,7 @@ class BuildResult:
     directory: Path
 
     def _repr_html_(self) -> str:
-        """Returns the directory and the manifest as a table of HTML, for notebooks."""
+        """Returns the directory and the manifest as an HTML table, for notebooks."""
         return Facts({"directory": str(self.directory), **self.manifest})._repr_html_()
 
 
@@ -127,7 +127,7 @@ def _build(
     *,
     resume: bool,
 ) -> tuple[str, NotPublishedError | None]:
-    """Builds an index; returns its report, and the error if the index does not meet the condition."""
+    """Builds an index; returns the index's report, and an error if the index does not meet the condition."""
     with (
         opened as writer,
         resumable_work(writer.work_directory, reviews, metadata, config, resume=resume) as work,

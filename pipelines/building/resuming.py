@@ -117,7 +117,7 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
 def _signature(path: Input) -> list[Any]:
     """Returns a file's path, size and modification time, or only the path if it is no regular file.
 
-    A table in memory, which is written to a new file each time, is recognised by the checksum of the file.
+    A table in memory is written to a new file in each build, and is recognised by the file's checksum.
     """
     if isinstance(path, Given):
         with path.file.open("rb") as file:

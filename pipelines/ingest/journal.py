@@ -44,7 +44,7 @@ class JournalPart:
 
 
 def divided(inputs: Sequence[Input]) -> tuple[list[Input], list[Journal]]:
-    """Divides the sources of reviews into files, and journals, which are folders."""
+    """Separates the sources of reviews into files and journals; a journal is a folder."""
     folders = [given for given in inputs if isinstance(given, Path) and given.is_dir()]
     journals = {path: Journal(path) for path in folders if Journal(path).is_there}
     return [given for given in inputs if given not in journals], list(journals.values())

@@ -229,7 +229,7 @@ def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, in
 
 
 def _has_no_header(columns: Columns) -> bool:
-    """Returns whether the columns of a file, or of a table in memory, have numbers in place of names."""
+    """Tells whether the columns of a file, or of a table in memory, have numbers instead of names."""
     return columns.names[:1] == (_NUMBERED.format(1),)
 
 

@@ -1,4 +1,4 @@
-"""Writes tables of pandas, Arrow or Polars to Parquet files, so that a build reads the tables like files."""
+"""Writes tables of pandas, Arrow or Polars to Parquet files, so that a build can read the tables."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ArrowTable(Protocol):
-    """A table in memory: anything with the Arrow C stream interface, such as a DataFrame of pandas."""
+    """A table in memory: any object with the Arrow C stream interface, such as a pandas DataFrame."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Returns the rows of the table as a stream of Arrow."""
+        """Returns the rows of the table as an Arrow stream."""
 
 
 Source = Path | str | ArrowTable
@@ -38,10 +38,10 @@ _TABLE = "given"
 
 @contextmanager
 def inputs_of(reviews: Sources, metadata: Sources = ()) -> Iterator[tuple[list[Input], list[Input]]]:
-    """Yields the inputs of reviews and of metadata; tables are Parquet files until the `with` statement ends.
+    """Yields the inputs of reviews and metadata; writes tables to Parquet files for the `with` statement.
 
-    The rows of a table are read once. The named levels of the index of a pandas DataFrame count as columns.
-    The columns of a DataFrame without names have the numbers 1, 2 and so on.
+    The rows of a table are read only once. The named levels of the index of a pandas DataFrame count as
+    columns. The columns of a DataFrame without column names are named by the numbers 1, 2 and so on.
 
     Raises:
         ConfigError: a source is neither a path nor a table.
@@ -75,7 +75,7 @@ def _is_table(given: object) -> TypeGuard[ArrowTable]:
 
 
 def _is_lazy(given: object) -> bool:
-    """Returns whether an object is a LazyFrame of Polars, whose rows are computed by `collect`."""
+    """Tells whether an object is a Polars LazyFrame, whose rows are computed by its method `collect`."""
     return type(given).__name__ == "LazyFrame" and hasattr(given, "collect")
 
 
@@ -88,7 +88,7 @@ def _paths(sources: Sequence[Any]) -> list[Input]:
 
 
 def _written(sources: Sequence[Source], what: str, folder: Path) -> Iterator[Input]:
-    """Yields an input for each source, after writing each table to a Parquet file in the folder."""
+    """Yields an input for each source; writes each table to a Parquet file in the folder."""
     num_tables = sum(map(_is_table, sources))
     number = 0
     for source in sources:
@@ -145,7 +145,7 @@ def _faulty(database: duckdb.DuckDBPyConnection, frame: Any, file: Path) -> str 
 
 
 def _without_index(frame: Any) -> Any:
-    """Returns a DataFrame whose named levels of the index are columns, and whose columns have names."""
+    """Converts the named index levels of a DataFrame to columns, and names columns that have no names."""
     if any(name is not None for name in frame.index.names):
         with suppress(ValueError):  # A column has the name of the index, and holds the same values.
             frame = frame.reset_index()
@@ -164,7 +164,7 @@ def _without_index(frame: Any) -> Any:
 
 
 class _Stream:
-    """Shows DuckDB nothing but the stream of a table, since DuckDB needs pyarrow to read Polars otherwise."""
+    """Wraps a table so that DuckDB sees only its Arrow stream; DuckDB would need pyarrow to read Polars."""
 
     def __init__(self, table: ArrowTable) -> None:
         self._table = table

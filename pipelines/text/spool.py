@@ -40,7 +40,7 @@ def file_of_input(given: Input) -> Path:
 
 
 def name_of_input(given: Input) -> Path:
-    """Returns the name of a source for messages and pages."""
+    """Returns the name of a source, as messages and pages show it."""
     return given.path if isinstance(given, Given) else given
 
 

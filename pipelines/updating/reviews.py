@@ -71,7 +71,7 @@ class UpdateResult:
     directory: Path
 
     def _repr_html_(self) -> str:
-        """Returns the figures of the update as a table of HTML, for notebooks."""
+        """Returns the figures of the update as an HTML table, for notebooks."""
         return Facts(self.update)._repr_html_()
 
 

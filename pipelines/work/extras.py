@@ -1,4 +1,4 @@
-"""Checks that the packages of the extra [build] are installed, which a light installation lacks."""
+"""Checks that the packages of the extra [build] are installed; a minimal installation lacks them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PACKAGES = {
 
 
 def require_build_packages(what: str, *modules: str) -> None:
-    """Checks that modules of the extra [build] can be imported: the modules given, or else all of them.
+    """Checks that modules of the extra [build] can be imported: the given modules, or by default all.
 
     Raises:
         ConfigError: a module is not installed; the error says what to install.
