@@ -10,6 +10,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
+from engine.threads import one_thread
+
 _Found = TypeVar("_Found")
 _SECONDS_TO_COLLECT = 0.003
 """Seconds for which answers are collected, while more questions wait, before the event loop is woken."""
@@ -43,7 +45,8 @@ class EngineThread:
         self._num_waiting = 0
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._answered: deque[tuple[_Waiting, Any, BaseException | None]] = deque()
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        # One limit for the whole life of the thread spares each question a limit of its own.
+        self._thread = threading.Thread(target=one_thread()(self._run), name="engine", daemon=True)
         self._thread.start()
 
     @property

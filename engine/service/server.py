@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -75,7 +76,9 @@ def _listen(settings: ServiceSettings) -> None:
     )
     if settings.workers == 1:
         config.load_app()
-        uvicorn.Server(config).run()
+        # After a signal, uvicorn finishes all requests, and then raises the signal again.
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run()
         return
     # A worker process that cannot start would only be replaced by another one.
     for directory in settings.indexes.values():
