@@ -39,6 +39,8 @@ WRITTEN = {
 """The page that a command wrote and the section of the page that each screenshot shows."""
 _SIZE = {"width": 900, "height": 600}
 """The width and the height of the browser's window, in pixels."""
+_SERVED_SIZE = {"width": 1100, "height": 760}
+"""The width and the height of the window for the pages of the service, in pixels."""
 _TALLEST = 760
 """The largest height of a screenshot of a section, in pixels."""
 
@@ -74,9 +76,11 @@ def serving(index: Path) -> Iterator[str]:
 def take(page: Page, index: Path, folder: Path) -> None:
     """Takes every screenshot with a page of a browser."""
     with serving(index) as address:
+        page.set_viewport_size(_SERVED_SIZE)  # type: ignore[arg-type]
         for name, path in SERVED.items():
             page.goto(address + path)
             page.screenshot(path=IMAGES / f"{name}.png")
+    page.set_viewport_size(_SIZE)  # type: ignore[arg-type]
     for name, (file, heading) in WRITTEN.items():
         page.goto((folder / file).as_uri())
         box = page.locator("section", has=page.locator("h2", has_text=heading)).bounding_box()
