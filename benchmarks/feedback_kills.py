@@ -175,7 +175,8 @@ def main() -> None:
             **check_index(index, before, acknowledged),
         }
         build(base)
-        missing = {said for said in acknowledged.values() if reviews_of(index)[said] != 1}
+        rebuilt = reviews_of(index)
+        missing = [said for said in acknowledged.values() if rebuilt[said] != 1]
         assert not missing, f"{len(missing)} reviews are not in the new build once"
         figures["in the index once after build-index"] = len(acknowledged)
     write_figures(figures, asked.json)

@@ -163,10 +163,16 @@ def _measure(app: FastAPI) -> None:
 
 
 async def _keep_measured(app: FastAPI, seconds: float) -> None:
-    """Sets the metrics of this process every few seconds, as any process may be asked for all metrics."""
+    """Sets the metrics of this process every few seconds, as any process may be asked for all metrics.
+
+    The lists that wait for their Parquet file get the file when they have waited long enough.
+    """
+    exposures: ExposureLog | None = app.state.exposures
     while True:
         try:
             _measure(app)
+            if exposures is not None:
+                exposures.rotate()
         except (OSError, EngineError):
             logger.exception("Could not measure the state of the service")
         await asyncio.sleep(seconds)

@@ -45,7 +45,8 @@ class LeanRoute(APIRoute):
             if model is not None:
                 try:
                     if in_body:
-                        values["asked"] = model.model_validate_json(await _body(request))
+                        require_json(request)
+                        values["asked"] = model.model_validate_json(await request.body())
                     else:
                         values["asked"] = model.model_validate(_query(request, lists))
                 except ValidationError as error:
@@ -135,17 +136,16 @@ def _query(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]
     return found
 
 
-async def _body(request: Request) -> bytes:
-    """Reads the body of a request.
+def require_json(request: Request) -> None:
+    """Checks that a request says that its body is JSON.
 
     Raises:
-        ProblemError: the request does not say that its body is JSON. A web page of another origin can send
-            any other kind of body without the consent of the service.
+        ProblemError: the request says something else, or nothing. A web page of another origin can send any
+            other kind of body without the consent of the service.
     """
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise ProblemError(415, "The body must be JSON; send the header Content-Type: application/json.")
-    return await request.body()
 
 
 def _fields_with_lists(model: type[BaseModel]) -> frozenset[str]:

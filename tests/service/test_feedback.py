@@ -276,6 +276,25 @@ def test_exposures_of_a_killed_process_are_kept(tmp_path: Path) -> None:
     assert {path.suffix for path in tmp_path.iterdir()} == {".parquet"}
 
 
+def test_lists_that_have_waited_become_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = dict.fromkeys(("recommendation_id", "index_name", "arm", "build", "question", "reviewer_id"), "x")
+    log = ExposureLog(tmp_path)
+    log.add(facts, ["M1"], [1.0])
+    log.rotate()
+    assert list(tmp_path.glob("*.parquet")) == []
+    monkeypatch.setattr("engine.feedback.exposures.LONGEST_WAIT", 0.0)
+    log.rotate()
+    log.close()
+    assert len(exposures(tmp_path)) == 1
+
+
+def test_a_page_of_another_origin_cannot_send_reviews(client: TestClient, index: Path) -> None:
+    for kind in ({"Content-Type": "text/plain"}, {"Content-Type": ""}):
+        refused = client.post("/v1/reviews", content=json.dumps(REVIEW), headers=kind)
+        assert refused.status_code in (415, 422)
+    assert lines(index) == []
+
+
 def test_a_folder_that_cannot_be_written_to_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="Cannot write exposures to"):

@@ -22,6 +22,7 @@ from engine.service.feedback.questions import (
     OneOrSeveral,
     TakenAnswer,
 )
+from engine.service.lean_route import require_json
 from engine.service.live_index import LiveIndex
 from engine.service.problems import ProblemError
 from engine.service.routes import MovieId
@@ -50,6 +51,7 @@ async def take_reviews(request: Request, asked: OneOrSeveral, idempotency_key: _
     The reviewer's next list uses the feedback. The commands `engine add-reviews` and `engine build-index` add
     the feedback to the index.
     """
+    require_json(request)
     index = index_of(request)
     reviews = asked.reviews if isinstance(asked, NewReviews) else [asked]
     keys = [idempotency_key] if idempotency_key and isinstance(asked, NewReview) else None
