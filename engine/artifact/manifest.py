@@ -3,9 +3,9 @@
 A shape says which values an entry of a manifest may have. The shape `float` allows any finite number, `bool`
 allows true and false, `str` allows any text, and `object` allows anything. A range allows the whole numbers
 in the range, a pattern allows texts that match the pattern, and `None` allows null. A tuple of shapes allows
-the values that one of the shapes allows. `[shape]` allows a list of values of the shape. `{str: shape}`
-allows a section with entries of any name and with values of the shape. `{"a": shape, "b?": shape}` allows a
-section that has the entry "a"; the entry "b" and other entries are optional.
+each value that at least one of the shapes allows. `[shape]` allows a list of values of the shape. `{str:
+shape}` allows a section with entries of any name and with values of the shape. `{"a": shape, "b?": shape}`
+allows a section that has the entry "a"; the entry "b" and other entries are optional.
 """
 
 from __future__ import annotations

@@ -62,10 +62,10 @@ def format_table(
 
 
 def wrapped(text: str, indent: str = "", *, hanging: str | None = None) -> str:
-    """Breaks a line of text at the width of the screen, between words; a text of several lines stays.
+    """Breaks a line of text between words at the width of the screen; leaves texts of several lines as is.
 
-    The argument `indent` begins the first line, and `hanging` begins the other lines; `hanging` is two spaces
-    more than `indent` by default.
+    The first line begins with `indent`, and all other lines begin with `hanging`. By default, `hanging` is
+    `indent` and two spaces.
     """
     if "\n" in text:
         return text

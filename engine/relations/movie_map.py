@@ -83,7 +83,7 @@ def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category: the name at the first level of category paths that separates movies.
+    """Finds each movie's main category, at the first level of the category paths that separates the movies.
 
     A level separates movies if half of the movies have a category at the level, and no category holds more
     than two thirds of the movies. If no level separates movies, the first level is used at which any movies

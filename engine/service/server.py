@@ -162,7 +162,7 @@ class BalancedSocket(socket.socket):
         return made
 
     def __reduce_ex__(self, _protocol: SupportsIndex) -> tuple[Any, ...]:
-        """Makes sure that a worker process that receives the socket makes its own socket at the address."""
+        """Lets each worker process that receives the socket make its own socket at the same address."""
         host, port = self.getsockname()[:2]
         return BalancedSocket.bound, (host, port)
 

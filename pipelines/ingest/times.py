@@ -163,7 +163,7 @@ def _read_dates(
 def _drop_lost(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, numbers: str | None
 ) -> dict[str, int]:
-    """Drops the unusable times of a file, and logs a warning; returns the number of reviews by reason."""
+    """Drops the unusable times of a file, and logs a warning; counts the reviews without a time by reason."""
     bounds = {"earliest": 0, "latest": _MOST_PLACES - 1}
     if numbers != "places":
         bounds = {"earliest": _A_DAY, "latest": int(datetime.now(UTC).timestamp()) + _A_DAY}
