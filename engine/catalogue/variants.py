@@ -1,4 +1,4 @@
-"""Finds the variants of a film, movies such as its DVD and its Blu-ray, and the format of each variant."""
+"""Finds the variants of a film, such as its DVD and its Blu-ray, and the format of each variant."""
 
 from __future__ import annotations
 

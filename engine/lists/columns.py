@@ -51,8 +51,8 @@ class ListColumns(NamedTuple):
     def joined(cls, parts: Sequence[ListColumns], lengths: Sequence[int]) -> ListColumns:
         """Concatenates one or more `ListColumns`, called parts, column by column.
 
-        The argument `lengths` holds the number of reviewers in each of `parts`. The `places` of each part are
-        raised by the number of reviewers in all earlier parts, so that reviewers are numbered across all
+        The argument `lengths` holds the number of reviewers in each of `parts`. The number of reviewers in
+        all earlier parts is added to the `places` of each part, so that reviewers are numbered across all
         parts.
         """
         starts = np.cumsum([0, *lengths[:-1]])

@@ -132,7 +132,7 @@ def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]
 
     If n reviews have one star, the n reviews with the lowest sentiment are converted to one star; the next
     reviews are converted to two stars, and so on. Reviews of equal sentiment are all converted to the same
-    stars: those of the middle review among them. The arrays `sentiment` and `stars` and the result are float
+    stars: the stars of the middle one by rank. The arrays `sentiment` and `stars` and the result are float
     [num], with one value for each review.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()

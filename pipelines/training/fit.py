@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class Findings(NamedTuple):
-    """Holds choices that held-out reviews decided, for the training of the final model on all reviews."""
+    """Holds the choices that were made on held-out reviews, for training the final model on all reviews."""
 
     rounds: dict[str, int]
     """The number of rounds to train each head, by name of the head: the median over the trainings with
@@ -54,7 +54,7 @@ class Findings(NamedTuple):
 
 
 class FittedModel(NamedTuple):
-    """Holds a trained model, and the findings: choices for its training that held-out reviews decided."""
+    """Holds a trained model, and its findings: the choices for its training, made on held-out reviews."""
 
     model: Model
     findings: Findings
