@@ -63,11 +63,11 @@ class Standing(NamedTuple):
 
     index: Path
 
-    def refuses(self, *arguments: str | Path) -> str:
+    def refuses(self, *arguments: str | Path, code: int = 1) -> str:
         """Runs a command that must fail without a trace; gives what it said."""
         before = contents(self.index)
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == 1, result.output
+        assert result.exit_code == code, result.output
         assert isinstance(result.exception, SystemExit)
         assert result.stdout == ""
         sentence = result.stderr.splitlines()[-1]
@@ -196,7 +196,7 @@ def test_unknown_ids(standing: Standing) -> None:
 def test_k_must_be_positive(standing: Standing) -> None:
     for k in ("0", "-1"):
         assert "-k must be at least 1" in standing.refuses(
-            "recommend", "reviewer", REVIEWER, "-k", k, "--index", standing.index
+            *("recommend", "reviewer", REVIEWER, "-k", k, "--index", standing.index), code=2
         )
 
 
