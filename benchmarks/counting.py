@@ -33,9 +33,7 @@ def count_delimited(path: Path, delimiter: str, header_line: int, num_fields: in
     data, _ = _plain(path.read_bytes(), whole_lines=True)
     lines = [line.decode("utf-8", errors="replace") for line in _lines(data)[header_line:]]
     rows = [row for row in (line.split(delimiter) for line in lines) if len(row) == num_fields]
-    numbers = [
-        2 * sum(bool(_NUMBER.fullmatch(row[n])) for row in rows) > len(rows) for n in range(num_fields)
-    ]
+    numbers = [2 * sum(_is_number(row[n]) for row in rows) > len(rows) for n in range(num_fields)]
     count = place = 0
     while place < len(lines):
         length = _lines_of_record(lines, place, delimiter, numbers) if quoted else 1
@@ -153,16 +151,21 @@ def _plain(data: bytes, *, whole_lines: bool) -> tuple[bytes, bool]:
     is_whole = True
     if data.startswith(b"\x1f\x8b"):
         data, is_whole = _inflated(data)
-        if whole_lines and not is_whole:
-            data = data[: data.rfind(b"\n") + 1]
+    text = _in_utf8(data)
+    if whole_lines and not is_whole:
+        text = text[: text.rfind(b"\n") + 1]
+    return text, is_whole
+
+
+def _in_utf8(data: bytes) -> bytes:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, errors="replace").encode(), is_whole
-    head = data[:200]
+            return data[len(mark) :].decode(encoding, errors="replace").encode()
+    head = data[:_HEAD]
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if head[start::2].count(0) > len(head) // 3:
-            return data.decode(encoding, errors="replace").encode(), is_whole
-    return data.removeprefix(b"\xef\xbb\xbf"), is_whole
+            return data.decode(encoding, errors="replace").encode()
+    return data.removeprefix(b"\xef\xbb\xbf")
 
 
 def _inflated(data: bytes) -> tuple[bytes, bool]:
@@ -196,7 +199,8 @@ def _is_blank(line: str) -> bool:
 def _lines_of_record(lines: Sequence[str], place: int, delimiter: str, numbers: Sequence[bool]) -> int:
     """Returns how many lines a record has, which is 1 unless a quoted field goes on and ends properly.
 
-    `numbers` tells which columns hold numbers. A line that has numbers there is a record of its own.
+    `numbers` tells which columns hold numbers. A line that has numbers there is a record of its own, but the
+    last line is one only if the first line is one too.
     """
     record = lines[place]
     if '"' not in record:
@@ -204,21 +208,32 @@ def _lines_of_record(lines: Sequence[str], place: int, delimiter: str, numbers: 
     for length in range(1, min(_MOST_LINES, len(lines) - place + 1)):
         fields = _fields(record, delimiter)
         if fields is not None:
-            return length if length == 1 or len(fields) == len(numbers) else 1
-        if place + length == len(lines):
-            break
-        swallowed = lines[place + length]
-        own = swallowed.split(delimiter)
-        if (
-            '"' not in swallowed
-            and len(own) == len(numbers)
-            and all(
-                _NUMBER.fullmatch(field) for field, is_number in zip(own, numbers, strict=True) if is_number
-            )
-        ):
-            return 1
-        record += "\n" + swallowed
+            *between, last = lines[place + 1 : place + length] or [""]
+            is_one = len(_without_surplus(fields, numbers)) == len(numbers)
+            is_one &= not any(_is_own(line, delimiter, numbers) for line in between)
+            is_one &= not (_is_own(lines[place], delimiter, numbers) and _is_own(last, delimiter, numbers))
+            return length if is_one else 1
+        if place + length < len(lines):
+            record += "\n" + lines[place + length]
     return 1
+
+
+def _is_own(line: str, delimiter: str, numbers: Sequence[bool]) -> bool:
+    """Tells whether a line alone has the right number of fields, and numbers in the columns of numbers."""
+    fields = _without_surplus(_fields(line, delimiter) or line.split(delimiter), numbers)
+    if len(fields) != len(numbers):
+        fields = _without_surplus(line.split(delimiter), numbers)
+    return len(fields) == len(numbers) and all(
+        _is_number(field) for field, is_number in zip(fields, numbers, strict=True) if is_number
+    )
+
+
+def _without_surplus(fields: list[str], numbers: Sequence[bool]) -> list[str]:
+    return fields[:-1] if len(fields) == len(numbers) + 1 and not fields[-1].strip() else fields
+
+
+def _is_number(field: str) -> bool:
+    return bool(_NUMBER.fullmatch(field.strip('"')))
 
 
 def _fields(record: str, delimiter: str) -> list[str] | None:

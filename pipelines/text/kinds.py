@@ -175,6 +175,10 @@ def _encoding_of(head: bytes) -> str:
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             return encoding
+    # One line of two bytes a letter, among lines of one byte a letter, does not make the others such lines.
+    lines = head.split(b"\n")
+    if 2 * sum(b"\0" in line for line in lines) < len(lines):
+        return "utf-8"
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) > len(head) / 20 and min(even, odd) < max(even, odd) / 20:
         return "utf-16-le" if odd > even else "utf-16-be"

@@ -118,6 +118,16 @@ def test_a_truncated_file_gives_its_whole_lines(tmp_path: Path, packing: str, cu
     assert len(text) > len(LINES) - 2 * 2000
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_one_line_in_utf_16_does_not_change_how_the_others_are_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "rows.csv"
+    lines = [f"u{number},m{number},5\n".encode() for number in range(11)]
+    lines[4] = "u4,m4,5".encode(encoding) + b"\n"
+    path.write_bytes(b"".join(lines))
+    text, _ = lines_in(path)
+    assert [line.replace("\0", "") for line in text.splitlines()] == [f"u{n},m{n},5" for n in range(11)]
+
+
 @pytest.mark.parametrize(("data", "message"), REFUSED, ids=[message for _, message in REFUSED])
 def test_what_is_no_text_is_refused_with_advice(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "my reviews"
