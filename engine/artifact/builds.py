@@ -111,10 +111,8 @@ def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, 
         if chosen is None:
             kept = f"it keeps {', '.join(others)}" if others else "it keeps no other build"
             what = f"no build {shown(to)}" if to else f"no build before the live {live}"
-            raise ArtifactError(
-                f"{directory} has {what}, so nothing was changed; {kept}, and --keep N of the commands that "
-                "make builds keeps more of them"
-            )
+            more = "" if to else ", and --keep N of the commands that make builds keeps more builds"
+            raise ArtifactError(f"{directory} has {what}, so nothing was changed; {kept}{more}")
         Artifact.open(directory, build=chosen.name)
         point_to(directory, chosen.name)
     logger.info("Rolled %s back from %s to %s", directory, live, chosen.name)
