@@ -42,6 +42,8 @@ _QUICK = (
 _NUM_REVIEWERS, _NUM_MOVIES = 60, 40
 _SETTLING = 5.0
 """Seconds in which both workers notice the last build, and end what they began with the build before."""
+_LONGEST_HELD = 60.0
+"""Seconds after the load within which the workers must have closed every deleted file."""
 _MOST_GROWTH = 0.1
 """The largest share by which the memory of a worker may grow from the first half of the run to the last."""
 _TRACES = {"CURRENT", ".lock", ".live-lock"}
@@ -195,7 +197,9 @@ async def measure(refresher: Refresher, service: Service, asked: Any) -> dict[st
     seconds = time.perf_counter() - started
     load.done = True
     await asyncio.gather(*askers)
-    await asyncio.sleep(_SETTLING)
+    until = time.perf_counter() + _LONGEST_HELD
+    while any(deleted_files(pid, refresher.index) for pid in workers) and time.perf_counter() < until:
+        await asyncio.sleep(0.1)
     half = len(memory) // 2
     early, late = memory[: half or 1], memory[half:]
     growth = [
