@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         TrainingError,
         UnknownIdError,
     )
+    from engine.likeness import Likeness
     from engine.lists.columns import ListColumns
     from engine.model.heads import RatingPrediction
     from engine.opened import OpenedIndex
@@ -65,6 +66,7 @@ _HOMES = {
     "Config": "engine.config",
     "load_config": "engine.config",
     "ListColumns": "engine.lists.columns",
+    "Likeness": "engine.likeness",
     "RatingPrediction": "engine.model.heads",
     "OpenedIndex": "engine.opened",
     "ListArguments": "engine.questions.options",
@@ -97,6 +99,7 @@ __all__ = [
     "GroupRecommendation",
     "IndexQualityError",
     "LikelyReviewer",
+    "Likeness",
     "ListArguments",
     "ListColumns",
     "ListOptions",

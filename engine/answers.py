@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from engine.likeness import Likeness
 from engine.tables.answer import Answer as Answer
 from engine.tables.answer import MovieAnswer
 from engine.tables.answer_lists import AnswerList
@@ -88,13 +89,6 @@ class Recommendation(MovieAnswer):
     variants: tuple[OtherVariant, ...] | None = None
     cold: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the answer as a dictionary for JSON; leaves out the field `variants` if it is None."""
-        fields = super().to_dict()
-        if self.variants is None:
-            del fields["variants"]
-        return fields
-
 
 class TopList(AnswerList[Recommendation]):
     """A list of recommended movies, best movie first; a TopList behaves and compares like a plain list.
@@ -125,6 +119,10 @@ class SimilarMovie(MovieAnswer):
         title: the movie's title, or None if the catalogue has no title.
         similarity: the similarity to the given movie, at most 1; higher is more similar.
         card: the catalogue's entries for the movie, such as category and price.
+        because: what the movie has in common with the given movie; None if the options did not ask for
+            reasons.
+        variants: the other movies that are the same film, most reviewed first; None if the options did not
+            ask for variants.
         cold: whether the index knows the movie only by its metadata, because training used no review of the
             movie.
     """
@@ -134,6 +132,8 @@ class SimilarMovie(MovieAnswer):
     title: str | None
     similarity: float
     card: Mapping[str, Any]
+    because: Likeness | None = None
+    variants: tuple[OtherVariant, ...] | None = None
     cold: bool = False
 
 

@@ -38,6 +38,7 @@ from engine.feedback.journal import Journal, Tail, of_section
 from engine.lists.maker import ListMaker
 from engine.model.heads import RatingHead
 from engine.model.scorer import Model
+from engine.model.similar import SimilarTable
 from engine.model.values import Reviewer
 from engine.questions.ids import as_id
 from engine.search.candidates import CandidateSource
@@ -230,6 +231,18 @@ class OpenedIndex:
                 "from a copy, or build it again with engine reindex"
             ) from error
         return index
+
+    @cached_property
+    def similar_table(self) -> SimilarTable | None:
+        """Returns the table of similar movies; None for an index that was built before there was a table."""
+        return SimilarTable.open(self.artifact)
+
+    @cached_property
+    def usual_categories(self) -> frozenset[str]:
+        """Returns the categories of nearly every movie, which no reason for a similarity names."""
+        from engine.catalogue.series import usual_categories
+
+        return usual_categories(self.cards)
 
     @cached_property
     def candidates(self) -> CandidateSource:

@@ -22,7 +22,7 @@ from engine.errors import ConfigError
 from engine.holder import IndexHolder
 from engine.model.heads import RatingPrediction
 from engine.questions.ids import as_id, each_id, ids_of, rows_of_known
-from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
+from engine.questions.options import ListArguments, ListOptions, SimilarArguments, check_fallback, check_k
 from engine.tables.answer_lists import AnswerList, ListsOfReviewers
 from engine.threads import one_thread
 
@@ -64,7 +64,7 @@ class Engine(IndexHolder):
         from engine.relations.similar_movies import similar_movies
 
         index, one = self._index, as_id(movie_id)
-        similar = similar_movies(index, one, 5, None, no_cold=False, all_variants=False)
+        similar = similar_movies(index, one, 5, ListOptions())
         return movie_profile(index, one, similar)
 
     def reviewer(self, reviewer_id: str, k: int = 10) -> ReviewerProfile:
@@ -244,32 +244,30 @@ class Engine(IndexHolder):
 
     @one_thread()
     def similar(
-        self,
-        movie_id: str,
-        k: int = 10,
-        *,
-        where: str | None = None,
-        no_cold: bool = False,
-        all_variants: bool = False,
+        self, movie_id: str, k: int = 10, **options: Unpack[SimilarArguments]
     ) -> AnswerList[SimilarMovie]:
         """Finds the movies that are most similar to a movie, the most similar first.
 
+        A movie is similar if its categories, its brand and its description are similar, if it is part of the
+        same series, and if more people review or like both movies than the popularity of the movies explains.
+        A build learns how much each of these counts.
+
         Args:
             movie_id: the id of the movie.
-            k: how many movies are wanted, at least 1.
-            where: a condition in SQL over the catalogue's columns, such as "year >= 1990".
-            no_cold: leave out cold movies, which have no reviews and are known by their metadata alone.
-            all_variants: return every variant of a film, such as its DVD and its Blu-ray, also of the film
-                of `movie_id`; by default only the most similar variant of each other film is returned.
+            k: how many movies are wanted, at least 1; the list is shorter only if fewer than k movies meet
+                the conditions.
+            options: fields of `ListOptions`, such as `where="year >= 1990"`. Of each film, only the most
+                reviewed variant is returned, unless `all_variants` is True. With `because`, each movie says
+                what it has in common with the given movie.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
-            EngineError: `k` is less than 1, or `where` is not a condition over the catalogue.
+            EngineError: `k` or an option is wrong.
         """
         from engine.relations.similar_movies import similar_movies
 
         check_k(k)
-        found = similar_movies(self._index, movie_id, k, where, no_cold=no_cold, all_variants=all_variants)
+        found = similar_movies(self._index, movie_id, k, ListOptions(**options))
         return AnswerList(found, SimilarMovie)
 
     def predict(self, reviewer_ids: Sequence[str], movie_ids: Sequence[str]) -> RatingPrediction:

@@ -96,6 +96,14 @@ NEIGHBOUR_ARRAYS = {
     },
 }
 """For each field of `Model` that holds a neighbour table, the arrays of that table."""
+SIMILAR_ARRAYS = {
+    "offsets": "similar_offsets",
+    "movie_rows": "similar_movie_rows",
+    "weights": "similar_weights",
+    "shared": "similar_shared",
+}
+"""The arrays of the table of similar movies, by the argument of `SimilarTable.open`; absent in indexes that
+were built before there was such a table."""
 COLD_ARRAYS = {
     "columns": "cold_columns",
     "rarities": "cold_rarities",
@@ -143,6 +151,10 @@ ARRAY_SHAPES = {
     "rating_neighbour_offsets": "int64 [num_movies + 1]",
     "rating_neighbour_movie_rows": "int32 [num_rating_neighbours]",
     "rating_neighbour_weights": "float32 [num_rating_neighbours]",
+    "similar_offsets": "int64 [num_movies + 1]",
+    "similar_movie_rows": "int32 [num_similar]",
+    "similar_weights": "float32 [num_similar]",
+    "similar_shared": "int32 [num_similar]",
     "cold_columns": "int32 [num_words]",
     "cold_rarities": "float32 [num_words]",
     "cold_components": "float32 [num_words, num_features]",
@@ -161,6 +173,7 @@ OFFSETS = {
     "neighbour_offsets": "neighbour_movie_rows",
     "linear_neighbour_offsets": "linear_neighbour_movie_rows",
     "rating_neighbour_offsets": "rating_neighbour_movie_rows",
+    "similar_offsets": "similar_movie_rows",
 }
 """The arrays of offsets, and the array that the offsets of each divide into parts."""
 ROWS = {
@@ -169,6 +182,7 @@ ROWS = {
     "neighbour_movie_rows": "num_movies",
     "linear_neighbour_movie_rows": "num_movies",
     "rating_neighbour_movie_rows": "num_movies",
+    "similar_movie_rows": "num_movies",
     "variant_movie_rows": "num_movies",
 }
 """The arrays of rows, and the dimension that each row must be less than."""
@@ -243,6 +257,8 @@ CALIBRATION_SECTION = "calibration"
 """How often movies were liked, by the predicted chance of a like."""
 SENTIMENT_SECTION = "sentiment"
 """How review texts changed the ratings; absent where they are not used."""
+SIMILAR_SECTION = "similar"
+"""The weights with which the table of similar movies was built; absent in older indexes."""
 COLD_SECTION = "cold"
 """The cold movies; absent where the build was given no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}

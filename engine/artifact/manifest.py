@@ -58,6 +58,7 @@ _SHAPE: dict[str, Any] = {
     f"{layout.COUNTS_SECTION}?": {"reviews?": _WHOLE, "reviewers?": _WHOLE},
     f"{layout.AUDIT_SECTION}?": {},
     f"{layout.CONFIG_SECTION}?": {},
+    f"{layout.SIMILAR_SECTION}?": {"weights": {str: float}},
     f"{layout.COLD_SECTION}?": {"slopes": {str: float}},
     f"{layout.UPDATES_SECTION}?": _UPDATES,
     f"{layout.ACCOUNTING_SECTION}?": _ACCOUNTING,

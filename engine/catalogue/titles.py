@@ -98,6 +98,15 @@ def format_of_title(title: str | None) -> str | None:
     return ", ".join(removed) or None
 
 
+def without_format(title: str | None) -> str:
+    """Returns a title without its year and without words about disc, tape or edition.
+
+    >>> without_format("The Thing (1982) (Widescreen Edition) [Blu-ray]")
+    'The Thing'
+    """
+    return "" if not title else _without_edition(_YEAR.sub(" ", _beginning(title)))[0].strip(" :-,")
+
+
 def _without_edition(text: str) -> tuple[str, list[str]]:
     """Removes the words about editions from a text; returns the rest, and the removed words in order."""
     removed: list[tuple[int, str]] = []

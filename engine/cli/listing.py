@@ -15,6 +15,7 @@ import click
 
 from engine.cli.tables import format_markdown, format_table, screen_width
 from engine.cli.terminal import on_one_line, print_json, say
+from engine.likeness import Likeness
 
 if TYPE_CHECKING:
     from engine.answers import Answer
@@ -178,7 +179,10 @@ def _cell(answer: Any, column: Column) -> Any:
     return value if value is None or column not in _SHOWN else _SHOWN[column](value)
 
 
-def _reasons(because: Sequence[Any]) -> tuple[str, ...] | None:
+def _reasons(because: Sequence[Any] | Likeness) -> tuple[str, ...] | None:
+    """Returns what speaks for a movie: titles of reviewed movies, or what two movies have in common."""
+    if isinstance(because, Likeness):
+        return because.described() or None
     return tuple(reason.title or reason.movie_id for reason in because) or None
 
 

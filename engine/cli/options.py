@@ -120,6 +120,40 @@ ALL_VARIANTS = flag(
     help="Treat every movie as a film of its own: list the DVD of a film beside its Blu-ray, and variants of "
     "what is known already.",
 )
+
+
+def _read_ids(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
+    """Reads movie ids from all values of an option; returns None if the option was not given."""
+    if not values:
+        return None
+    from engine.questions.ids import ids_or_file
+
+    return ids_or_file(values)
+
+
+ONLY = option(
+    ["--only"],
+    multiple=True,
+    callback=_read_ids,
+    metavar="FILE|IDS",
+    help="List none but these movies: ids with commas between them, or a file with one id a line. May be "
+    "given several times.",
+)
+EXCLUDE = option(
+    ["--exclude"],
+    multiple=True,
+    callback=_read_ids,
+    metavar="FILE|IDS",
+    help="List none of these movies, given in the same way as with --only.",
+)
+SHOW_VARIANTS = flag(["--show-variants"], help="Say of each movie which other movies are the same film.")
+DIVERSITY = option(
+    ["--diversity"],
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="0..1",
+    help="Make the movies unlike each other; at 1 nothing else counts among the best candidates.",
+)
 BECAUSE = option(
     ["--because/--no-because"],
     default=True,

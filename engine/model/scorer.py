@@ -281,10 +281,17 @@ class Model:
         return np.minimum(liked, np.float32(1))
 
     def log_like(self, probabilities: Floats) -> Floats:
-        """Returns the logarithm of the chance of a like, float32 [num], between log(LEAST_CHANCE) and 0."""
+        """Returns the part of a score that the chance of a like makes, before its weight: float32 [num].
+
+        The part is `log(chance)`, plus `doubt * log(2 * chance)` for a chance under one half, and never above
+        0.
+        """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         logarithms: Floats = np.log(chances)
-        return logarithms
+        if self.blend.doubt == 0:
+            return logarithms
+        under_half = np.minimum(logarithms + np.float32(np.log(2)), np.float32(0))
+        return np.asarray(logarithms + np.float32(self.blend.doubt) * under_half)
 
     def relevance_of_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]

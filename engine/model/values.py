@@ -23,6 +23,9 @@ class Blend:
     """The weight, in the relevance, of a movie's similarity to the movies in the reviewer's history."""
     like_weight: float = 0.0
     """The weight, in the score, of the logarithm of the chance that the reviewer likes the movie."""
+    doubt: float = 0.0
+    """The factor by which the logarithm of twice the chance of a like counts more, where the chance is under
+    one half, so that a list leaves out movies that the reviewer will rather not like."""
     interaction_weight: float = 1.0
     """The weight, in the location of a rating, of every term except the reviewer's bias and the movie's
     bias."""

@@ -36,6 +36,19 @@ class ListArguments(TypedDict, total=False):
     no_cold: bool
 
 
+class SimilarArguments(TypedDict, total=False):
+    """Declares the keyword arguments of `Engine.similar`; `ListOptions` explains the arguments."""
+
+    where: str | None
+    only: MovieIds | None
+    exclude: MovieIds | None
+    all_variants: bool
+    show_variants: bool
+    diversity: float
+    because: bool
+    no_cold: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
     """Holds the options of a top list: which movies to allow, and how to choose from them.

@@ -1,17 +1,24 @@
-"""Finds the movies most similar to a movie, by cosines of movie vectors and cosines of sets of reviewers."""
+"""Finds the movies most similar to a movie, and says why each of them is similar."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import SimilarMovie
-from engine.arrays import Doubles, Floats, Rows, are_held, distinct, k_highest
+from engine.arrays import Doubles, Rows, are_held, distinct, k_highest
 from engine.artifact.arrays import check_finite
+from engine.catalogue.series import are_one_series, categories_of
 from engine.catalogue.variants import Variants
+from engine.likeness import Likeness
 from engine.model.scorer import Model
+from engine.model.similar import SimilarTable
+from engine.questions.conditions import Conditions, resolve_conditions
+from engine.questions.options import ListOptions
 from engine.search.candidates import nearest_movies
 from indexes.base import VectorIndex
 
@@ -19,112 +26,187 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 NUM_CANDIDATES = 400
-"""The number of candidates that the vector index finds; all movies that share many reviewers with the movie
-are candidates too."""
+"""The number of candidates that the vector index finds; all movies of the tables are candidates too."""
 SHARED_WEIGHT = 0.95
-"""The weight of the cosine of the movies' sets of reviewers in the similarity; the cosine of the movie
-vectors has 1 minus this weight."""
+"""The weight of the cosine of the movies' sets of reviewers in the similarity of movies that the table of
+similar movies does not hold; the cosine of the movie vectors has 1 minus this weight."""
 
 
-def similar_movies(
-    index: OpenedIndex, movie_id: str, k: int, where: str | None, *, no_cold: bool, all_variants: bool
-) -> list[SimilarMovie]:
+class Alike(NamedTuple):
+    """Holds the movies most similar to a movie, the most similar first."""
+
+    rows: Rows
+    similarities: Doubles
+    """float64 [num], not ascending."""
+    shared: Rows
+    """int64 [num], the number of reviewers that each movie shares with the movie; -1 where it is unknown."""
+
+    def take(self, places: Rows) -> Alike:
+        """Returns the movies at some positions."""
+        return Alike(self.rows[places], self.similarities[places], self.shared[places])
+
+
+def similar_movies(index: OpenedIndex, movie_id: str, k: int, options: ListOptions) -> list[SimilarMovie]:
     """Finds the movies most similar to a movie; `Engine.similar` explains the arguments."""
-    rows, similarities = similar_rows(
+    movie_row = index.movie_row(movie_id)
+    conditions = Conditions(num_movies=index.model.num_movies)
+    if options.has_conditions:
+        conditions = resolve_conditions(options, index.movies, index.matching_rows, None, index.cold_movies)
+    hidden = index.feedback.hidden_rows
+    if len(hidden):
+        excluded = hidden if conditions.excluded is None else np.union1d(conditions.excluded, hidden)
+        conditions = replace(conditions, excluded=np.sort(excluded))
+    found = similar_rows(
         index.model,
         index.vector_index,
-        index.movie_row(movie_id),
-        k,
-        None if where is None else index.matching_rows(where),
-        _left_out(index, no_cold=no_cold),
-        None if all_variants else index.variants,
+        index.similar_table,
+        movie_row,
+        pool_of(k, options),
+        conditions,
+        None if options.all_variants else index.variants,
+        index.movie_counts,
     )
+    places = np.arange(min(k, len(found.rows)))
+    if options.diversity > 0 and len(found.rows):
+        from engine.lists.variety import diversify, unit_vectors
+
+        vectors = unit_vectors(index.model.relevance.movie_vectors[found.rows, :-1])
+        places = diversify(found.similarities, vectors, k, options.diversity)
+    card = index.cards.card(movie_row)
     answers = []
-    for place, row in enumerate(rows.tolist()):
-        card = index.cards.card(row)
+    for rank, place in enumerate(places.tolist(), 1):
+        row, shared = int(found.rows[place]), int(found.shared[place])
+        other = index.cards.card(row)
         answers.append(
             SimilarMovie(
-                rank=place + 1,
+                rank=rank,
                 movie_id=index.movies.id(row),
-                title=card["title"],
-                similarity=float(similarities[place]),
-                card=card,
+                title=other["title"],
+                similarity=float(found.similarities[place]),
+                card=other,
+                because=_likeness(index, card, other, shared) if options.because else None,
+                variants=index.lists.other_variants(row) if options.show_variants else None,
                 cold=bool(index.cold_movies[row]),
             )
         )
     return answers
 
 
-def _left_out(index: OpenedIndex, *, no_cold: bool) -> NDArray[np.bool_] | None:
-    """Marks the movies that may not be listed: bool [num_movies]; returns None if all may be listed."""
-    hidden = index.feedback.hidden_rows
-    if not len(hidden):
-        return index.cold_movies if no_cold else None
-    left_out = index.cold_movies.copy() if no_cold else np.zeros(len(index.movies), dtype=bool)
-    left_out[hidden] = True
-    return left_out
+def pool_of(k: int, options: ListOptions) -> int:
+    """Returns how many similar movies a list is chosen from: k, or more if it is to be diverse."""
+    if options.diversity == 0:
+        return k
+    from engine.lists.variety import pool_size
+
+    return pool_size(k)
 
 
 def similar_rows(
     model: Model,
     index: VectorIndex,
+    table: SimilarTable | None,
     movie_row: int,
     k: int,
-    matching: Rows | None = None,
-    left_out: NDArray[np.bool_] | None = None,
+    conditions: Conditions | None = None,
     variants: Variants | None = None,
-) -> tuple[Rows, Floats]:
-    """Finds the rows of the k movies that are most similar to one movie.
+    movie_counts: NDArray[np.integer] | None = None,
+) -> Alike:
+    """Finds the k movies that are most similar to one movie.
 
-    The similarity of two movies is a weighted mean of two cosines: the cosine of the movies' sets of
-    reviewers, and the cosine of the movie vectors without the bias column.
+    The movies of the table of similar movies come first. If the table holds fewer than k of the allowed
+    movies, movies follow by a weighted mean of two cosines: the cosine of the movies' sets of reviewers, and
+    the cosine of the movie vectors without the bias column. Their similarities are scaled to stay below the
+    similarities of the table.
 
     Args:
         model: the model that holds the movie vectors and the similarities by reviewers.
         index: the vector index over the movie vectors.
+        table: the table of similar movies; None for an older index without a table.
         movie_row: the row of the movie.
         k: how many movies are wanted.
-        matching: the rows of the movies that may be returned, int64, ascending; None for all movies.
-        left_out: marks movies that may not be returned, bool [num_movies].
-        variants: says which movies are one film. Only the most similar movie of each film is returned, and no
-            variant of the movie itself. Without `variants`, every movie is a film of its own.
-
-    Returns:
-        The rows of the movies, int64 [num], most similar first, and by row among equal similarities; and
-        the similarity of each movie, float32 [num].
+        conditions: which movies may be returned; None for all movies.
+        variants: says which movies are one film. Of each film, only the most reviewed movie that may be
+            returned is returned, and no variant of the movie itself. Without `variants`, every movie is a
+            film of its own.
+        movie_counts: the number of reviews of each movie, int [num_movies]; needed with `variants`.
     """
     variants = variants or Variants.none()
-    if matching is None:
-        query = model.relevance.movie_vectors[movie_row].copy()[None, :]
-        query[:, -1] = 0.0
-        nearest = nearest_movies(index, query, max(NUM_CANDIDATES, k + 1)).rows[0]
-        rows = distinct(np.concatenate([nearest, model.neighbours.of(movie_row)[0]]))
-        rows, similarities = _most_alike(model, movie_row, rows, left_out, variants)
-        if len(rows) >= k:
-            return rows[:k], similarities[:k]
-        matching = np.arange(model.num_movies)
-    rows, similarities = _most_alike(model, movie_row, matching, left_out, variants)
-    return rows[:k], similarities[:k]
+    conditions = conditions or Conditions(num_movies=model.num_movies)
+    counts = np.zeros(model.num_movies, dtype=np.int64) if movie_counts is None else movie_counts
+    left_out = variants.of(movie_row)
+
+    def allowed(rows: Rows) -> NDArray[np.bool_]:
+        open_rows = ~are_held(left_out, rows)
+        if conditions.excluded is not None:
+            open_rows &= ~are_held(conditions.excluded, rows)
+        if conditions.rows is not None:
+            open_rows &= are_held(conditions.rows, rows)
+        return open_rows
+
+    found = Alike(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
+    if table is not None:
+        rows, similarities, shared = table.of(movie_row)
+        found = _one_each(
+            Alike(rows, similarities.astype(np.float64), shared.astype(np.int64)), allowed, variants, counts
+        )
+        if len(found.rows) >= k:
+            return found.take(np.arange(k))
+    query = model.relevance.movie_vectors[movie_row].copy()[None, :]
+    query[:, -1] = 0.0
+    nearest = nearest_movies(index, query, max(NUM_CANDIDATES, k + 1)).rows[0]
+    candidates = distinct(np.concatenate([nearest, model.neighbours.of(movie_row)[0]]).astype(np.int64))
+    for rows in (candidates, conditions.all_rows()):
+        others = _by_cosines(model, movie_row, rows[~np.isin(rows, found.rows)])
+        others = _one_each(others, allowed, variants, counts)
+        fresh = ~np.isin(others.rows, variants.complete(found.rows))
+        whole = _after(found, others.take(np.flatnonzero(fresh)))
+        if len(whole.rows) >= k:
+            break
+    return whole.take(np.arange(min(k, len(whole.rows))))
 
 
-def _most_alike(
-    model: Model, movie_row: int, rows: Rows, left_out: NDArray[np.bool_] | None, variants: Variants
-) -> tuple[Rows, Floats]:
-    """Sorts movies by descending similarity, and keeps one movie of each film; `rows` must ascend."""
-    rows = rows[~are_held(variants.of(movie_row), rows)].astype(np.int64)
-    if left_out is not None:
-        rows = rows[~left_out[rows]]
+def _after(first: Alike, then: Alike) -> Alike:
+    """Appends the movies of `then`, with similarities that are scaled to stay below those of `first`."""
+    if not len(first.rows):
+        return then
+    scaled = float(first.similarities[-1]) * np.clip(then.similarities, -1.0, 1.0)
+    return Alike(
+        np.concatenate([first.rows, then.rows]),
+        np.concatenate([first.similarities, scaled]),
+        np.concatenate([first.shared, then.shared]),
+    )
+
+
+def _one_each(found: Alike, allowed: Any, variants: Variants, movie_counts: NDArray[np.integer]) -> Alike:
+    """Keeps the allowed movies, and lists of each film its most reviewed allowed variant, once."""
+    if not variants:
+        kept = allowed(found.rows)
+        return found.take(np.flatnonzero(kept))
+    rows = found.rows.copy()
+    for place in np.flatnonzero(variants.are_several(rows)).tolist():
+        own = variants.of(int(rows[place]))
+        own = own[allowed(own)]
+        if len(own):
+            rows[place] = own[int(np.argmax(movie_counts[own]))]
+    _, firsts = np.unique(rows, return_index=True)
+    places = np.sort(firsts)
+    places = places[allowed(rows[places])]
+    moved = rows[places] != found.rows[places]
+    shared = np.where(moved, -1, found.shared[places])
+    return Alike(rows[places], found.similarities[places], shared)
+
+
+def _by_cosines(model: Model, movie_row: int, rows: Rows) -> Alike:
+    """Sorts movies by descending similarity of reviewers and vectors; `rows` must ascend."""
     neighbours, shared = model.neighbours.of(movie_row)
     similarities = (1 - SHARED_WEIGHT) * _cosines(model, movie_row, rows)
     places = np.searchsorted(rows, neighbours)
     held = places < len(rows)
     held[held] = rows[places[held]] == neighbours[held]
     similarities[places[held]] += SHARED_WEIGHT * shared[held]
-    kept = variants.one_each(rows, similarities)
-    rows, similarities = rows[kept], similarities[kept]
     check_finite(similarities, "vectors of movies")
     order = k_highest(similarities, len(rows))
-    return rows[order], similarities[order].astype(np.float32)
+    return Alike(rows[order], similarities[order], np.full(len(rows), -1))
 
 
 def _cosines(model: Model, movie_row: int, rows: Rows) -> Doubles:
@@ -133,3 +215,18 @@ def _cosines(model: Model, movie_row: int, rows: Rows) -> Doubles:
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
     cosines: Doubles = vectors @ vector / np.maximum(lengths, 1e-12)
     return cosines
+
+
+def _likeness(index: OpenedIndex, card: Mapping[str, Any], other: Mapping[str, Any], shared: int) -> Likeness:
+    """Says what two movies have in common, from their cards and the number of shared reviewers."""
+    categories = categories_of(other["category"])
+    common = [
+        name
+        for name in categories_of(card["category"])
+        if name in categories and name not in index.usual_categories
+    ]
+    return Likeness(
+        shared_reviewers=None if shared < 0 else shared,
+        same_series=are_one_series((card["title"], other["title"]), (card["category"], other["category"])),
+        same_categories=tuple(dict.fromkeys(common)),
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.questions.options import ListArguments
+from engine.questions.options import ListArguments, SimilarArguments
 
 MOST_K = 1_000
 """The greatest length of a list; a longer list is a matter for `engine recommend all`."""
@@ -151,8 +151,26 @@ class SimilarMovieQuestion(Pages):
     """The options of the list of movies that are similar to a movie."""
 
     where: Annotated[str | None, Field(max_length=LONGEST_TEXT, description="An SQL condition.")] = None
+    only: Annotated[Ids | None, Field(description="List only these movies.")] = None
+    exclude: Annotated[Ids | None, Field(description="List none of these movies.")] = None
     no_cold: Annotated[bool, Field(description="Leave out movies without reviews.")] = False
     all_variants: Annotated[bool, Field(description="Treat variants of a film as separate films.")] = False
+    show_variants: Annotated[bool, Field(description="Name the variants of each listed film.")] = False
+    diversity: Annotated[float, Field(ge=0, le=1, description="The weight of unlike movies.")] = 0.0
+    because: Annotated[bool, Field(description="Say what each movie has in common with the movie.")] = True
+
+    def options(self) -> SimilarArguments:
+        """Returns the options as keyword arguments of `Engine.similar`."""
+        return SimilarArguments(
+            where=self.where,
+            only=self.only,
+            exclude=self.exclude,
+            no_cold=self.no_cold,
+            all_variants=self.all_variants,
+            show_variants=self.show_variants,
+            diversity=self.diversity,
+            because=self.because,
+        )
 
 
 class PredictQuestion(BaseModel):

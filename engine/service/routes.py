@@ -176,13 +176,9 @@ async def similar_movie(
     """Lists the movies that are most similar to a movie."""
 
     def question(engine: Engine) -> responses.Response:
-        found = engine.similar(
-            movie_id,
-            asked.offset + asked.k,
-            where=asked.where,
-            no_cold=asked.no_cold,
-            all_variants=asked.all_variants,
-        )
+        if asked.offset and asked.diversity:
+            raise ProblemError(422, "offset must be 0 for a list with diversity; ask for a longer list.")
+        found = engine.similar(movie_id, asked.offset + asked.k, **asked.options())
         return responses.similar_movies(movie_id, engine.title(movie_id), found[asked.offset :])
 
     shown = Shown("similar/movie", "similar", first_rank=asked.offset + 1)

@@ -6,18 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
+from engine.likeness import Likeness
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """The base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields."""
+        """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields.
+
+        The field `variants` is left out if it is None.
+        """
         own: dict[str, Any] = vars(self).copy()
         card = own.pop("card", {})
+        if own.get("variants", ()) is None:
+            del own["variants"]
         for name, value in own.items():
             if isinstance(value, tuple):  # `dataclasses.asdict` would copy each number by itself.
                 own[name] = [vars(one).copy() if is_dataclass(one) else one for one in value]
+            elif isinstance(value, Likeness):
+                own[name] = value.to_dict()
         merged: dict[str, Any] = own | card | own
         return merged
 

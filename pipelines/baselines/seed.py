@@ -18,15 +18,17 @@ NUM_FACTORS = 50
 BATCH_SIZE = 64
 """The number of reviews in a training batch of the original models; larger data has larger batches, so that
 an epoch has at most `_MAX_STEPS` steps."""
-_PATIENCE = 5
+_PATIENCE = 10
 """The number of epochs without a lower validation error after which training stops."""
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
-_MAX_EPOCHS = 40
-"""The largest number of epochs; the original models were trained for 3 to 5 epochs."""
 _MAX_STEPS = 640
 """About the largest number of training steps in an epoch. Larger data is trained in larger batches, which
 hardly changes the results."""
+_MAX_EPOCHS = 600
+"""The largest number of epochs. The original models were trained for 3 to 5 epochs, too short for the base
+model to reach the mean rating: its predictions start at zero and climb with every step, and a small set of
+reviews has few steps in an epoch."""
 _MAX_VALUES = 2**24
 """The largest number of activations of a hidden layer in memory at once: 64 MiB of float32."""
 
@@ -87,7 +89,10 @@ class _SeedModel(ABC):
 
 
 class SeedBase(_SeedModel):
-    """Predicts a rating by the inner product of the embeddings of a reviewer and a movie."""
+    """Predicts a rating by the inner product of the embeddings of a reviewer and a movie.
+
+    The base model shows what embeddings alone are worth, without biases, layers and histories.
+    """
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
         """Builds the Keras layer that computes the inner product of two embeddings."""
@@ -152,17 +157,18 @@ def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
 
     keras.utils.set_random_seed(seed)
     network = _network(model, reviews)
-    network.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
+    network.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse", steps_per_execution=32)
     order = np.random.default_rng(seed).permutation(len(reviews))
     inputs = (reviews.reviewer_rows[order], reviews.movie_rows[order])
     ratings = reviews.ratings[order]
     cut = max(1, int(len(order) * _VALIDATION_SHARE))
+    batch_size = max(BATCH_SIZE, (len(order) - cut) // _MAX_STEPS)
     best = keras.callbacks.EarlyStopping("val_loss", patience=_PATIENCE, restore_best_weights=True)
     trained = network.fit(
         tuple(rows[cut:] for rows in inputs),
         ratings[cut:],
         validation_data=(tuple(rows[:cut] for rows in inputs), ratings[:cut]),
-        batch_size=max(BATCH_SIZE, (len(order) - cut) // _MAX_STEPS),
+        batch_size=batch_size,
         epochs=_MAX_EPOCHS,
         callbacks=[best],
         verbose=0,

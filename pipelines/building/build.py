@@ -32,6 +32,8 @@ from pipelines.export.report import write_report
 from pipelines.export.vector_index import build_search, write_search
 from pipelines.ingest.journal import divided
 from pipelines.reading.frames import Sources, inputs_of
+from pipelines.similar.evidence import Evidence
+from pipelines.similar.likeness import similar_table, write_similar
 from pipelines.text.spool import Input
 from pipelines.training.fit import Findings, fit_model
 from pipelines.work.database import storage_errors
@@ -135,7 +137,8 @@ def _build(
         Steps() as steps,
     ):
         steps.begin()
-        prepared, catalogue, features = take_in(writer, reviews, metadata, config, work)
+        intake = take_in(writer, reviews, metadata, config, work)
+        prepared = intake.reviews
         say_likes(prepared, config)
         if prepared.like_count is not None:
             # An update reads the kind of ratings and the least count of a like from the manifest.
@@ -145,20 +148,29 @@ def _build(
                 rating=replace(config.rating, like_rating=prepared.like_count),
             )
         steps.begin(expected_seconds(len(prepared), prepared.num_movies))
-        quality = measure_quality(prepared, config, work, features)
+        quality = measure_quality(prepared, config, work, intake.features, intake.learned_traits)
         steps.begin()
         baselines = measure_baselines(prepared, config)
         steps.begin()
         learned = training_reviews(prepared, config.sentiment)
-        fitted = fit_model(learned, config, features=features, findings=quality.findings, checkpoints=work)
+        fitted = fit_model(
+            learned,
+            config,
+            features=intake.features,
+            traits=intake.learned_traits,
+            findings=quality.findings,
+            checkpoints=work,
+        )
         steps.begin()
-        model, times = take_in_cold_movies(fitted.model, prepared, catalogue, config, writer)
+        model, times = take_in_cold_movies(fitted.model, prepared, intake.catalogue, config, writer)
         search = build_search(model, config)
         write_model(model, writer)
         write_times(times, writer)
         popularity = popularity_of(model, model.histories, times, config.popularity.half_life_days)
         writer.add_array(layout.POPULARITY, popularity)
         write_search(search, writer)
+        weights = fitted.findings.likeness
+        write_similar(similar_table(Evidence(model, intake.traits), weights), weights, writer)
         _write_facts(writer, config, quality, baselines, fitted.findings)
         page = write_report(writer, model)
         refusal = None if condition is None else judge(condition, writer)

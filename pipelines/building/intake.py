@@ -22,6 +22,7 @@ from pipelines.ingest.accounting import write_rejected
 from pipelines.ingest.ingest import ingest
 from pipelines.ingest.journal import divided, own_first, read_journal, write_hidden, write_position
 from pipelines.neighbours.content import content_features
+from pipelines.similar.traits import Traits, read_traits
 from pipelines.text.kinds import is_packed
 from pipelines.text.spool import Input, file_of_input
 from pipelines.work.checkpoints import Checkpoints
@@ -30,6 +31,7 @@ from pipelines.work.database import folder_of, work_database
 _STEP = "tables"
 _COLD_STEP = "cold"
 _FEATURES_STEP = "features"
+_TRAITS_STEP = "traits"
 _LEAST_SPACE = 16 << 20
 """The bytes of disk that a build takes even for the smallest files."""
 _PER_COMPRESSED_BYTE = 6
@@ -47,6 +49,13 @@ class Intake(NamedTuple):
     features: Floats | None
     """The features of the reviewed movies that `content_features` computes from metadata; None if the
     settings do not use metadata for neighbours."""
+    traits: Traits
+    """What metadata says of all movies of the index that may make movies alike."""
+
+    @property
+    def learned_traits(self) -> Traits:
+        """Returns the traits of the movies on which the build trains."""
+        return self.traits if self.catalogue is None else self.traits.take(self.catalogue.learned_rows)
 
 
 def take_in(
@@ -111,6 +120,7 @@ def _read(
         if config.neighbours.num_content_neighbours:
             words = read_words(database) if catalogue is None else catalogue.learned_words
             features = content_features(words)
+        traits = read_traits(database)
         write_catalogue(database, writer)
         write_ids("reviewer", database, writer)
         write_ids("movie", database, writer)
@@ -123,7 +133,7 @@ def _read(
         "cold_movies": 0 if catalogue is None else len(catalogue.new_rows),
     }
     writer.add_section(COUNTS_SECTION, counts)
-    return Intake(prepared, catalogue, features)
+    return Intake(prepared, catalogue, features, traits)
 
 
 def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> None:
@@ -136,6 +146,7 @@ def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> N
         checkpoints.save(_COLD_STEP, vars(intake.catalogue), {})
     if intake.features is not None:
         checkpoints.save(_FEATURES_STEP, {"features": intake.features}, {})
+    checkpoints.save(_TRAITS_STEP, vars(intake.traits), {})
     values = {field.name: getattr(intake.reviews, field.name) for field in fields(Reviews)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     others = {name: value for name, value in values.items() if name not in arrays}
@@ -152,8 +163,12 @@ def _restore(writer: ArtifactWriter, checkpoints: Checkpoints) -> Intake | None:
     for name, section in saved.facts["sections"].items():
         writer.add_section(name, section)
     cold, features = checkpoints.load(_COLD_STEP), checkpoints.load(_FEATURES_STEP)
+    traits = checkpoints.load(_TRAITS_STEP)
+    if traits is None:
+        return None
     return Intake(
         Reviews(**{**saved.arrays, **saved.facts["others"]}),
         None if cold is None else ColdCatalogue(**cold.arrays),
         None if features is None else features.arrays["features"],
+        Traits(**traits.arrays),
     )

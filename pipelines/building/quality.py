@@ -19,6 +19,7 @@ from pipelines.dataset.sentiment import training_reviews
 from pipelines.dataset.splits import Split, hold_out_last, in_order
 from pipelines.measuring import metrics
 from pipelines.measuring.ranking import Score, Top, rank_held_out, top_of
+from pipelines.similar.traits import Traits
 from pipelines.training.fit import Findings, fit_model
 from pipelines.work.checkpoints import Checkpoints
 
@@ -63,7 +64,11 @@ class Baselines(NamedTuple):
 
 
 def measure_quality(
-    reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None
+    reviews: Reviews,
+    config: Config,
+    checkpoints: Checkpoints,
+    features: Floats | None,
+    traits: Traits | None = None,
 ) -> Quality:
     """Trains a model without each reviewer's last reviews, and measures predictions of the last reviews.
 
@@ -74,6 +79,8 @@ def measure_quality(
         reviews: all reviews of the build.
         config: the settings of the build.
         checkpoints: the checkpoints of the build.
+        traits: what metadata says of the movies that may make movies alike; None to learn no weights of the
+            likeness of movies.
         features: the features of the movies that `content_features` computes from metadata; None if metadata
             is not used.
     """
@@ -87,7 +94,7 @@ def measure_quality(
         logger.info("Too few reviews are held out: quality is not measured")
         quality = Quality({}, None)
     else:
-        quality = _measure(split, config, checkpoints.within("measured"), features)
+        quality = _measure(split, config, checkpoints.within("measured"), features, traits)
     facts = quality._asdict() | {"findings": quality.findings and quality.findings.to_dict()}
     checkpoints.save("quality", {}, facts)
     checkpoints.forget("measured")
@@ -102,10 +109,16 @@ def _hold_out(reviews: Reviews, config: Config) -> Split | None:
     return split if len(split.held_out) and (np.diff(split.train.offsets()) >= 2).any() else None
 
 
-def _measure(split: Split, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Quality:
+def _measure(
+    split: Split, config: Config, checkpoints: Checkpoints, features: Floats | None, traits: Traits | None
+) -> Quality:
     train, held_out = split
     fitted = fit_model(
-        training_reviews(train, config.sentiment), config, features=features, checkpoints=checkpoints
+        training_reviews(train, config.sentiment),
+        config,
+        features=features,
+        traits=traits,
+        checkpoints=checkpoints,
     )
     model, like_rating = fitted.model, fitted.model.blend.like_rating
     figures = {

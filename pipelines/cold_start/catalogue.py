@@ -62,7 +62,17 @@ class ColdCatalogue:
     @property
     def learned_words(self) -> csr_array:
         """Returns the word counts of the movies that are not cold, float32 [num_learned, NUM_COLUMNS]."""
-        return self.words[np.setdiff1d(np.arange(self.num_movies), self.new_rows)]
+        return self.words[self.learned_rows]
+
+    @property
+    def num_reviews(self) -> NDArray[np.int64]:
+        """Returns the number of reviews of each cold movie, int64 [num_new], which training ignores."""
+        return np.bincount(self.review_movie_rows, minlength=self.num_movies)[self.new_rows]
+
+    @property
+    def learned_rows(self) -> NDArray[np.int64]:
+        """Returns the rows of the movies that are not cold, int64 [num_learned], ascending."""
+        return np.setdiff1d(np.arange(self.num_movies), self.new_rows)
 
     @property
     def link_matrix(self) -> csr_array:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Doubles, Floats, Rows
 from engine.artifact.arrays import are_rows, damage_of
 from engine.artifact.layout import COLD_ARRAYS, COLD_MOVIES, COLD_SECTION, COLD_SLOPES
 from engine.artifact.reader import Artifact
@@ -23,7 +24,7 @@ from pipelines.cold_start.insertion import insert_movies, insert_reviews
 from pipelines.cold_start.mapping import ColdMapping, MovieVectors, learn_mapping
 from pipelines.cold_start.neighbours import Described, cold_edges, nearest_movies, similarity_slope
 from pipelines.dataset.reviews import Reviews, level_rows_of
-from pipelines.dataset.words import NUM_COLUMNS
+from pipelines.dataset.words import FEWEST_DESCRIBED, NUM_COLUMNS
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -78,7 +79,13 @@ def take_in_cold_movies(
         return model, reviews.times
     start = learn_cold_start(model, catalogue.learned_words, config.seed)
     joined, start = join_cold_movies(
-        model, start, catalogue.words, catalogue.new_rows, config.cold, links=catalogue.link_matrix
+        model,
+        start,
+        catalogue.words,
+        catalogue.new_rows,
+        config.cold,
+        links=catalogue.link_matrix,
+        num_reviews=catalogue.num_reviews,
     )
     level_rows = np.zeros(len(catalogue.ratings), dtype=np.int8)
     if reviews.has_ratings:
@@ -136,6 +143,7 @@ def join_cold_movies(
     *,
     links: csr_array | None = None,
     reviewed: NDArray[np.bool_] | None = None,
+    num_reviews: NDArray[np.integer] | None = None,
     shift_biases: bool = True,
 ) -> Joined:
     """Computes the vectors and neighbours of cold movies, and returns a model with the cold movies in it.
@@ -149,6 +157,8 @@ def join_cold_movies(
         config: the settings of the cold start, such as the largest share of the top tens for cold movies.
         links: 1 where metadata links two movies, float32 [num_old + num_new, num_old + num_new].
         reviewed: bool [num_old], True for the old movies that the training learned from; by default all.
+        num_reviews: the number of reviews of each cold movie among all reviews that were read, int [num_new];
+            None for new movies, which nobody had the time to review.
         shift_biases: True to lower the biases of the cold movies until cold movies take at most the share
             `config.list_share` of the top tens; False if `start` includes the shift already.
     """
@@ -172,8 +182,12 @@ def join_cold_movies(
     if shift_biases:
         shift = _bias_shift(model, joined, new_rows, config.list_share)
         start = replace(start, mapping=start.mapping.shifted(targets.bias_column, shift))
+        shifts = np.full(len(new_rows), shift)
+        if num_reviews is not None:
+            known = start.mapping.table(described.take(among_all).features)[:, targets.bias_column]
+            shifts = np.minimum(shifts, _bias_of_few(model, known_rows, known, num_reviews))
         movie_vectors = joined.relevance.movie_vectors.copy()
-        movie_vectors[new_rows, -1] += np.float32(shift)
+        movie_vectors[new_rows, -1] += shifts.astype(np.float32)
         joined = replace(joined, relevance=replace(joined.relevance, movie_vectors=movie_vectors))
     logger.info(
         "%s movies without reviews joined the %s reviewed", f"{len(new_rows):,}", f"{len(known_rows):,}"
@@ -201,6 +215,21 @@ def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], shar
     margins = np.sort(margins[np.isfinite(margins)])[::-1]
     allowed = int(share * _TOP * len(reviewer_rows))
     return 0.0 if len(margins) <= allowed else -max(float(margins[allowed]), 0.0)
+
+
+def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:
+    """Estimates how much lower the biases of movies with few reviews are than metadata says: float64 [num].
+
+    Metadata cannot tell that hardly anybody came to a movie, but the number of the movie's reviews can. The
+    bias of a known movie, less the bias `mapped` that metadata predicts, follows a line over the logarithm of
+    1 + the movie's number of reviews; the line is extended to `num_reviews`.
+    """
+    counts = model.histories.movie_counts(model.num_movies)[known_rows]
+    missed = model.relevance.movie_vectors[known_rows, -1].astype(np.float64) - mapped
+    if len(known_rows) < FEWEST_DESCRIBED or counts.min() == counts.max():
+        return np.zeros(len(num_reviews))
+    slope, level = np.polyfit(np.log1p(counts), missed, 1)
+    return np.asarray(level + max(float(slope), 0.0) * np.log1p(num_reviews), dtype=np.float64)
 
 
 def write_cold(

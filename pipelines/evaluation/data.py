@@ -29,9 +29,9 @@ from pipelines.dataset.sentiment import read_sentiment
 from pipelines.dataset.words import read_words
 from pipelines.evaluation.given_candidates import GivenCandidates, Strings, read_candidates
 from pipelines.evaluation.protocols import Fold, fold_of, make_folds
-from pipelines.evaluation.similar_movies import Pairs, read_links
 from pipelines.ingest.accounting import Accounting
 from pipelines.ingest.ingest import ingest
+from pipelines.similar.traits import Described, Traits, read_described, read_links, traits_of
 from pipelines.text.spool import Input, file_of_input, is_read_once
 from pipelines.work.database import work_database
 
@@ -52,8 +52,8 @@ class EvaluationData(NamedTuple):
     """The folds; a reviewer has the same row in all folds, and so has a movie."""
     accountings: list[Accounting]
     """Counts of kept and dropped rows: one entry for all files, or one for each file of pairs."""
-    links: Pairs
-    """Pairs of movies that the metadata links, as `read_links` returns the pairs."""
+    traits: Traits
+    """What metadata says of the movies that may make movies alike, with all links."""
     candidates: GivenCandidates | None
     """The candidate movies that are ranked for each reviewer; None if models rank the whole catalogue."""
     words: csr_array
@@ -77,8 +77,8 @@ class _File(NamedTuple):
     times: NDArray[np.int64]
     texts: NDArray[np.int64]
     sentiment: Floats | None
-    titles: list[str | None]
-    links: Pairs
+    described: Described
+    links: Rows
     words: csr_array
     accounting: Accounting
 
@@ -111,14 +111,15 @@ def read_for_protocol(
         found = read_reviews(database, config)
         if sentiment:
             found = replace(found, sentiment=read_sentiment(database, threads=config.ingest.threads))
-        films = film_rows(_column(database, "movies", "title"))
+        described = read_described(database)
+        films = film_rows(described.titles)
         groups = copy_groups(found, films, read_texts(database))
         ids = (_ids(database, "reviewer"), _ids(database, "movie"))
         return EvaluationData(
             protocol,
             make_folds(found, protocol, groups=groups, seed=config.seed),
             [accounting],
-            read_links(database),
+            traits_of(described, read_links(database)),
             None if negatives is None else read_candidates(negatives, *ids),
             read_words(database),
         )
@@ -164,9 +165,9 @@ def read_pairs(
     reviewer_ids = np.unique(np.concatenate([file.reviewer_ids for file in files]))
     movie_ids = np.unique(np.concatenate([file.movie_ids for file in files]))
     files = [_renumbered(file, reviewer_ids, movie_ids) for file in files]
-    titled = (zip(file.movie_ids.tolist(), file.titles, strict=True) for file in files)
-    titles = {movie: title for movies in titled for movie, title in movies if title}
-    films = film_rows([titles.get(movie) for movie in movie_ids.tolist()])
+    described, words = _described(files, movie_ids)
+    films = film_rows(described.titles)
+    links = np.unique(np.concatenate([file.links for file in files]), axis=0).astype(np.int64)
     ratings = [file.ratings for file in files if file.ratings is not None]
     if ratings and len(ratings) < len(files):
         raise DataError("Some of the given files have ratings and others have none; expected the same of all")
@@ -181,9 +182,9 @@ def read_pairs(
             for train, test in zip(files[::2], files[1::2], strict=True)
         ],
         [file.accounting for file in files],
-        np.unique(np.concatenate([file.links for file in files]), axis=0).astype(np.int64),
+        traits_of(described, links),
         None if negatives is None else read_candidates(negatives, reviewer_ids, movie_ids),
-        _words(files, movie_ids),
+        words,
     )
 
 
@@ -198,8 +199,8 @@ def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File
     )
 
 
-def _words(files: Sequence[_File], movie_ids: Strings) -> csr_array:
-    """Returns the word counts of all movies.
+def _described(files: Sequence[_File], movie_ids: Strings) -> tuple[Described, csr_array]:
+    """Returns the metadata and the word counts of all movies.
 
     If several files hold metadata of a movie, the metadata of the first file is used.
     """
@@ -209,10 +210,18 @@ def _words(files: Sequence[_File], movie_ids: Strings) -> csr_array:
     ids = np.concatenate([file.movie_ids for file in files])
     described = np.flatnonzero(np.diff(words.indptr))
     found, first = np.unique(np.searchsorted(movie_ids, ids[described]), return_index=True)
-    chosen = csr_array(
-        (np.ones(len(found), np.float32), (found, described[first])), shape=(len(movie_ids), len(ids))
-    )
-    return csr_array(chosen @ words)
+    places = described[first]
+    ones = np.ones(len(found), np.float32)
+    chosen = csr_array((ones, (found, places)), shape=(len(movie_ids), len(ids)))
+    titles: list[str | None] = [None] * len(movie_ids)
+    years = np.full(len(movie_ids), np.nan, dtype=np.float32)
+    every_title = [title for file in files for title in file.described.titles]
+    every_year = np.concatenate([file.described.years for file in files])
+    for row, place in zip(found.tolist(), places.tolist(), strict=True):
+        titles[row], years[row] = every_title[place], every_year[place]
+    columns = (vstack([getattr(file.described, name) for file in files]) for name in ("categories", "words"))
+    counted = [csr_array(chosen @ column) for column in columns]
+    return Described(titles, years, *counted), csr_array(chosen @ words)
 
 
 def _fold(
@@ -269,7 +278,7 @@ def _read_file(path: Path, metadata: Sequence[Input], config: Config, *, sentime
             times=np.asarray(columns["time"], dtype=np.int64),
             texts=read_texts(database),
             sentiment=read_sentiment(database, threads=config.ingest.threads) if sentiment else None,
-            titles=_column(database, "movies", "title"),
+            described=read_described(database),
             links=read_links(database),
             words=read_words(database),
             accounting=accounting,

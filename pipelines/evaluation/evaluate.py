@@ -14,7 +14,6 @@ import numpy as np
 from engine.arrays import Floats, Rows
 from engine.config.sections import Config, SentimentConfig
 from engine.errors import ConfigError, DataError
-from engine.model.scorer import Model
 from pipelines.baselines.registry import BASELINES, Fitted, fit_baseline
 from pipelines.baselines.seed import SeedBase, SeedFinal
 from pipelines.dataset.reviews import like_rating_of, say_likes
@@ -26,10 +25,21 @@ from pipelines.evaluation.fold_figures import FoldFigures, measure
 from pipelines.evaluation.page import evaluation_page
 from pipelines.evaluation.protocols import PROTOCOLS, UNORDERED, Fold
 from pipelines.evaluation.results import OWN_MODEL, Evaluation
-from pipelines.evaluation.similar_movies import Compared, measure_similar, summarize
+from pipelines.evaluation.similar_movies import (
+    Compared,
+    Looks,
+    SimilarLists,
+    measure_looks,
+    measure_similar,
+    summarize,
+    summarize_looks,
+)
 from pipelines.neighbours.content import content_features
 from pipelines.reading.frames import Sources, inputs_of
+from pipelines.similar.learning import are_learned
+from pipelines.similar.traits import Traits
 from pipelines.text.spool import Input, name_of_input
+from pipelines.training.fit import FittedModel, fit_model
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
@@ -144,6 +154,7 @@ class _Measured:
     seconds: dict[str, float] = field(default_factory=dict)
     curves: dict[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     similar: Mapping[str, Compared] = field(default_factory=dict)
+    looks: Looks | None = None
 
 
 def _measure_folds(
@@ -177,13 +188,18 @@ def _measure_folds(
             )
         candidates = data.candidates.with_held_out(fold.test) if data.candidates else None
         for_fold = _validated_like(config, fold, data.protocol)
+        learned = replace(data.traits, links=data.traits.links[are_learned(data.traits.links)])
         for model in fitting:
             started = time.perf_counter()
-            fitted = _fit(model, fold, like_rating, for_fold, features)
+            fitted = _fit(model, fold, like_rating, for_fold, features, learned)
             found.seconds[model] = round(time.perf_counter() - started, 3)
-            found.figures[model] = measure(fitted, fold, config, like_rating, max_reviewers, candidates)
-            if model == OWN_MODEL and isinstance(fitted, Model):
-                found.similar = measure_similar(fitted, fold, data.links, seed=config.seed)
+            measured = fitted.model if isinstance(fitted, FittedModel) else fitted
+            found.figures[model] = measure(measured, fold, config, like_rating, max_reviewers, candidates)
+            if model == OWN_MODEL and isinstance(fitted, FittedModel):
+                weights = fitted.findings.likeness
+                lists = SimilarLists.of(fitted.model, weights, data.traits)
+                found.similar = measure_similar(lists, fold, data.traits.links, seed=config.seed)
+                found.looks = measure_looks(lists, data.traits)
             if isinstance(fitted, SeedBase | SeedFinal):
                 found.curves[model] = fitted.curves
             figures = found.figures[model].figures
@@ -204,14 +220,15 @@ def _validated_like(config: Config, fold: Fold, protocol: str) -> Config:
     return replace(config, split=replace(config.split, order="none")) if at_random else config
 
 
-def _fit(model: str, fold: Fold, like_rating: float, config: Config, features: Floats | None) -> Fitted:
+def _fit(
+    model: str, fold: Fold, like_rating: float, config: Config, features: Floats | None, traits: Traits
+) -> Fitted | FittedModel:
     if model in BASELINES:
         return fit_baseline(model, fold.train, like_rating=like_rating, seed=config.seed)
-    from pipelines.training.fit import fit_model
-
     weight = {OWN_MODEL: 0.0, SENTIMENT: 1.0, BLEND: config.sentiment.weight}[model]
     signal = SentimentConfig(use=model != OWN_MODEL, weight=weight)
-    return fit_model(training_reviews(fold.train, signal), config, features=features).model
+    reviews = training_reviews(fold.train, signal)
+    return fit_model(reviews, config, features=features, traits=traits if model == OWN_MODEL else None)
 
 
 def _describe(fold: Fold) -> dict[str, int]:
@@ -249,6 +266,7 @@ def _summed_up(folds: Sequence[_Measured], data: EvaluationData, config: Config)
         p_values=p_values,
         by_reviews=comparison.by_reviews(results, [fold.counts for fold in folds]),
         similar=summarize([fold.similar for fold in folds], seed=config.seed),
+        looks=summarize_looks([fold.looks for fold in folds if fold.looks is not None]),
         negatives=data.candidates.account if data.candidates else None,
         sentiment=sentiment,
     )

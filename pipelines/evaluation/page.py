@@ -36,7 +36,7 @@ def evaluation_page(evaluation: Evaluation, files: Sequence[Path] = ()) -> str:
         Section("Figures", _figures(found)),
         Section("How sure that is", _certainty(found)),
         Section("By how many training reviews the reviewer has", _by_reviews(found["by_reviews"])),
-        Section("Similar movies", _similar(found["similar"]) if found["similar"] else []),
+        Section("Similar movies", _similar(found["similar"], found["looks"]) if found["similar"] else []),
         Section("Stars, sentiment, or both", _sentiment(found["sentiment"]) if found["sentiment"] else []),
         Section("Training", _training(evaluation.curves)),
         Section("Fold by fold", _folds(found["folds"])),
@@ -146,7 +146,7 @@ def _by_reviews(by_model: Mapping[str, Mapping[str, Mapping[str, float]]]) -> li
     return [*parts, model_table(rows, "model, reviews")]
 
 
-def _similar(similar: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _similar(similar: Mapping[str, Mapping[str, Any]], looks: Mapping[str, Any]) -> list[str]:
     names = ["found", "questions", "ncf recall@10", "co-review recall@10", "p-value"]
     models = ("ncf", "co-review")
     rows = [
@@ -156,7 +156,30 @@ def _similar(similar: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [
         paragraph("What lists of similar movies find, beside lists that go by reviewers in common alone."),
         table(names, rows),
+        *_looks(looks),
     ]
+
+
+def _looks(looks: Mapping[str, Any]) -> list[str]:
+    parts = []
+    if shares := looks.get("without_common_category"):
+        measured = [[group, row["movies"], row["share"], row["random"]] for group, row in shares.items()]
+        parts += [
+            heading("Listed movies without a common category"),
+            paragraph(
+                "The share of the movies in lists of ten that have no category in common with the movie "
+                "asked for, by the number of reviews of that movie; beside it, the share of all movies."
+            ),
+            table(["reviews of the movie", "movies", "share in lists", "share of all movies"], measured),
+        ]
+    if series := looks.get("series"):
+        parts.append(
+            paragraph(
+                f"Of {cell(series['pairs'])} pairs of films that follow each other in a series, by their "
+                f"titles, {cell(series['found'])} stand in each other's first five."
+            )
+        )
+    return parts
 
 
 def _sentiment(sentiment: Mapping[str, Any]) -> list[str]:

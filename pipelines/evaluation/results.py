@@ -43,6 +43,9 @@ class Evaluation:
     similar: dict[str, Any] = field(default_factory=dict)
     """The recall of the engine's lists of similar movies; empty if the engine's own model was not
     evaluated."""
+    looks: dict[str, Any] = field(default_factory=dict)
+    """How alike the movies of the engine's lists of similar movies look, by metadata; empty without
+    metadata."""
     negatives: dict[str, Any] | None = None
     """The counts of the file of candidate movies; None if the whole catalogue was ranked."""
     sentiment: dict[str, Any] | None = None
@@ -79,6 +82,7 @@ class Evaluation:
                 "tests": {"against": self.reference, "p_values": self.p_values},
                 "by_reviews": self.by_reviews,
                 "similar": self.similar,
+                "looks": self.looks,
                 "negatives": self.negatives,
                 "sentiment": self.sentiment,
             }

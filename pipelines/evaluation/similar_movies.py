@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Rows
 from engine.model.scorer import Model
+from engine.model.similar import SimilarTable
 from engine.relations.similar_movies import similar_rows
+from indexes.base import VectorIndex
 from indexes.choose import build_vector_index
 from pipelines.evaluation.protocols import Fold
 from pipelines.measuring.significance import paired_test
-from pipelines.work.database import run
-
-if TYPE_CHECKING:
-    import duckdb
+from pipelines.similar.evidence import Evidence
+from pipelines.similar.learning import are_learned
+from pipelines.similar.likeness import Weights, similar_table
+from pipelines.similar.traits import Traits
 
 Pairs = NDArray[np.int64]
 """An array, int64 [num_pairs, 2], whose rows hold the number of a question and the row of a movie that is a
@@ -28,6 +30,14 @@ K = 10
 MAX_QUESTIONS = 2000
 """The largest number of lists of similar movies that are measured in a fold; more lists would hardly change
 the recall."""
+
+
+FIRST = 5
+"""The places of a list among which a film's sequel should stand."""
+REVIEW_GROUPS = {"50 and more": (50, 2**62), "10-49": (10, 49), "4-9": (4, 9), "2-3": (2, 3)}
+"""The least and the largest number of reviews of the movies of each group."""
+_NOTHING = 1e-6
+"""The largest product of vectors of categories that counts as no category in common."""
 
 
 class Compared(NamedTuple):
@@ -41,36 +51,44 @@ class Compared(NamedTuple):
     co_review: Doubles
 
 
-def read_links(database: duckdb.DuckDBPyConnection) -> Pairs:
-    """Reads the pairs of movies that metadata links ("also bought"), as movie rows: int64 [num_pairs, 2]."""
-    columns = run(database, "tables/linked_movies").fetchnumpy()
-    pairs = [np.asarray(columns[name], dtype=np.int64) for name in ("movie_row", "linked_row")]
-    return np.stack(pairs, axis=1)
+class SimilarLists(NamedTuple):
+    """Makes lists of similar movies with a model that an evaluation has trained."""
+
+    model: Model
+    vector_index: VectorIndex
+    table: SimilarTable
+
+    @classmethod
+    def of(cls, model: Model, weights: Weights, traits: Traits) -> SimilarLists:
+        """Builds the vector index and the table of similar movies of a model."""
+        vectors = model.relevance.movie_vectors
+        index, _ = build_vector_index(vectors, vectors[:1], kind="flat")
+        return cls(model, index, similar_table(Evidence(model, traits), weights))
+
+    def top(self, movie_row: int, k: int = K) -> Rows:
+        """Returns the rows of the k movies most similar to a movie, the most similar first."""
+        return similar_rows(self.model, self.vector_index, self.table, movie_row, k).rows
 
 
-def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
-    """Measures the recall of a model's lists of similar movies, and of co-review lists for comparison.
+def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
+    """Measures the recall of lists of similar movies, and of co-review lists for comparison.
 
     The result has the entries "links" and "held_out". For "links", a list is made for each movie that
     metadata links to other movies. The right answers of "links" are the linked movies that have training
-    reviews. The model has not learned from the links in the metadata. For "held_out", a list is made for the
-    last movie in each reviewer's training reviews. The right answers of "held_out" are the movies of the
-    reviewer's test reviews. The recall of a list is `right answers in the list / min(K, all right answers)`.
-    If more than MAX_QUESTIONS lists could be measured, a random sample of lists is measured.
+    reviews. Links from which the weights of the lists were learned are left out. For "held_out", a list is
+    made for the last movie in each reviewer's training reviews. The right answers of "held_out" are the
+    movies of the reviewer's test reviews. The recall of a list is `right answers in the list / min(K, all
+    right answers)`. If more than MAX_QUESTIONS lists could be measured, a random sample of lists is measured.
     """
-    vectors = model.relevance.movie_vectors
-    index, _ = build_vector_index(vectors, vectors[:1], kind="flat")
     known = np.bincount(fold.train.movie_rows, minlength=fold.train.num_movies) > 0
+    links = links[~are_learned(links)]
     links = links[known[links].all(axis=1)]
     offsets = fold.train.offsets()
     asked = np.diff(offsets)[fold.test.reviewer_rows] > 0
     held_out = np.stack([fold.test.reviewer_rows[asked], fold.test.movie_rows[asked]], axis=1)
 
-    def by_engine(movie_row: int) -> Rows:
-        return similar_rows(model, index, movie_row, K)[0]
-
     def by_co_review(movie_row: int) -> Rows:
-        rows, weights = model.neighbours.of(movie_row)
+        rows, weights = lists.model.neighbours.of(movie_row)
         return rows[np.lexsort((rows, -weights))[:K]].astype(np.int64)
 
     questions: dict[str, tuple[Pairs, NDArray[np.integer]]] = {
@@ -78,10 +96,60 @@ def measure_similar(model: Model, fold: Fold, links: Pairs, *, seed: int) -> dic
         "held_out": (held_out.astype(np.int64), fold.train.movie_rows[offsets[1:] - 1]),
     }
     return {
-        name: Compared(*(_recalls(answer, pairs, movie_rows, seed) for answer in (by_engine, by_co_review)))
+        name: Compared(*(_recalls(answer, pairs, movie_rows, seed) for answer in (lists.top, by_co_review)))
         for name, (pairs, movie_rows) in questions.items()
         if len(pairs)
     }
+
+
+class Looks(NamedTuple):
+    """Holds how alike the movies of lists look, by metadata."""
+
+    without_common_category: dict[str, tuple[int, float, float]]
+    """By the number of reviews of a movie: the number of movies, the mean share of listed movies without a
+    common category, and the share for a movie drawn at random."""
+    series: tuple[int, int]
+    """The number of pairs of films that follow each other in a series, and how many of these pairs stand in
+    each other's first five."""
+
+
+def measure_looks(lists: SimilarLists, traits: Traits) -> Looks:
+    """Measures how many listed movies share no category with the movie, and how many sequels are listed."""
+    counts = lists.model.histories.movie_counts(lists.model.num_movies)
+    described = traits.categories.any(axis=1)
+    shares: dict[str, tuple[int, float, float]] = {}
+    for name, (least, most) in REVIEW_GROUPS.items():
+        rows = np.flatnonzero((counts >= least) & (counts <= most) & described)
+        if not len(rows):
+            continue
+        rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(MAX_QUESTIONS, len(rows))).astype(np.int64))]
+        apart = [_share_apart(traits, row, lists.top(row)) for row in rows.tolist()]
+        at_random = [_share_apart(traits, row, np.flatnonzero(counts)) for row in rows.tolist()]
+        shares[name] = (len(rows), float(np.mean(apart)), float(np.mean(at_random)))
+    pairs = [pair for pair in traits.neighbours_in_series() if counts[list(pair)].all()]
+    firsts = {row: lists.top(row, FIRST) for pair in pairs for row in pair}
+    found = sum(one in firsts[other] and other in firsts[one] for one, other in pairs)
+    return Looks(shares, (len(pairs), int(found)))
+
+
+def _share_apart(traits: Traits, movie_row: int, others: Rows) -> float:
+    """Returns the share of movies that share no category with one movie."""
+    common = traits.categories[others] @ traits.categories[movie_row]
+    return float((common <= _NOTHING).mean()) if len(others) else 0.0
+
+
+def summarize_looks(folds: Sequence[Looks]) -> dict[str, Any]:
+    """Averages, over folds, how alike the movies of lists look; returns an empty result for no metadata."""
+    shares: dict[str, dict[str, float]] = {}
+    for name in dict.fromkeys(name for fold in folds for name in fold.without_common_category):
+        rows = [fold.without_common_category[name] for fold in folds if name in fold.without_common_category]
+        movies, share, at_random = (float(np.mean(column)) for column in zip(*rows, strict=True))
+        shares[name] = {"movies": round(movies), "share": share, "random": at_random}
+    pairs, found = (
+        (sum(column) for column in zip(*(fold.series for fold in folds), strict=True)) if folds else (0, 0)
+    )
+    summary: dict[str, Any] = {"without_common_category": shares} if shares else {}
+    return summary | ({"series": {"pairs": pairs, "found": found}} if pairs else {})
 
 
 def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str, Any]:

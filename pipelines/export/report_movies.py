@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import k_highest
+from engine.arrays import Rows, k_highest
 from engine.artifact.ids import IdTable
-from engine.artifact.layout import ARRAY_ENDING
+from engine.artifact.layout import ARRAY_ENDING, MOVIE_COUNTS, VARIANT_ARRAYS
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.cards import MovieCards
+from engine.catalogue.variants import Variants
 from engine.model.scorer import Model
 from engine.opened import open_cards, open_ids
 
@@ -21,11 +22,14 @@ shows."""
 
 
 class Names(NamedTuple):
-    """Holds the reviewer ids, the movie ids and the movie cards of a build."""
+    """Holds the reviewer ids, the movie ids, the movie cards and the variants of films of a build."""
 
     reviewers: IdTable
     movies: IdTable
     cards: MovieCards
+    variants: Variants
+    movie_counts: NDArray[np.integer]
+    """int [num_movies], the number of reviews of each movie, by which a film's variant is chosen."""
 
 
 class Example(NamedTuple):
@@ -49,7 +53,14 @@ def read_names(writer: ArtifactWriter) -> Names:
         loaded: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return loaded
 
-    return Names(open_ids(array, "reviewer"), open_ids(array, "movie"), open_cards(array))
+    variants = Variants.none()
+    if all(writer.path_for(name + ARRAY_ENDING).exists() for name in VARIANT_ARRAYS):
+        variants = Variants(*map(array, VARIANT_ARRAYS))
+    tables = open_ids(array, "reviewer"), open_ids(array, "movie"), open_cards(array)
+    counts = np.zeros(len(tables[1]), dtype=np.int64)
+    if writer.path_for(MOVIE_COUNTS + ARRAY_ENDING).exists():
+        counts = array(MOVIE_COUNTS)
+    return Names(*tables, variants, counts)
 
 
 def make_examples(model: Model, names: Names) -> list[Example]:
@@ -67,10 +78,12 @@ def make_examples(model: Model, names: Names) -> list[Example]:
 def _example(model: Model, names: Names, reviewer_row: int) -> Example:
     reviewer = model.reviewer(reviewer_row)
     history = reviewer.history
-    newest = np.arange(len(history.movie_rows))[::-1]
+    newest = _one_each_film(names.variants, history.movie_rows[::-1])
+    newest = len(history.movie_rows) - 1 - newest
     highest = newest[np.argsort(-history.level_rows[newest].astype(np.int64), kind="stable")][:NUM_SHOWN]
     given: list[float | None] = [None] * len(highest)
-    unseen = np.setdiff1d(np.arange(model.num_movies), history.movie_rows)
+    unseen = np.setdiff1d(np.arange(model.num_movies), names.variants.complete(history.movie_rows))
+    unseen = unseen[names.variants.one_each(unseen, names.movie_counts[unseen].astype(np.float64))]
     scores = model.rescore(reviewer, unseen)
     best = k_highest(scores.score, NUM_SHOWN)
     predicted: list[float | None] = [None] * len(best)
@@ -91,6 +104,12 @@ def _example(model: Model, names: Names, reviewer_row: int) -> Example:
             for row, rating, like in zip(unseen[best].tolist(), predicted, likes, strict=True)
         ],
     )
+
+
+def _one_each_film(variants: Variants, movie_rows: NDArray[np.integer]) -> Rows:
+    """Returns the positions of the movies whose film stands at no earlier position, int64, ascending."""
+    films = [int(variants.of(int(row))[0]) for row in movie_rows]
+    return np.sort(np.unique(films, return_index=True)[1])
 
 
 def _named(names: Names, movie_row: int) -> dict[str, Any]:

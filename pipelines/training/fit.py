@@ -14,6 +14,9 @@ from pipelines.dataset.reviews import Reviews, histories_of, like_rating_of
 from pipelines.dataset.splits import follows_time, in_order
 from pipelines.neighbours.content import with_content
 from pipelines.neighbours.tables import CO_REVIEWS, DAMPINGS, NeighbourKind
+from pipelines.similar.learning import choose_weights
+from pipelines.similar.likeness import Weights
+from pipelines.similar.traits import Traits
 from pipelines.training.holdouts import train_holdouts
 from pipelines.training.one_model import train_model
 from pipelines.training.prediction_blend import blended, choose_rating_blend
@@ -37,6 +40,8 @@ class Findings(NamedTuple):
     curves: dict[str, dict[str, list[float]]]
     """The training loss and the validation metric after each round, by name of the head, in the first
     training with held-out reviews; empty if nothing was held out."""
+    likeness: Weights = Weights()
+    """The weights with which the parts of the likeness of two movies are added up."""
 
     def summary(self) -> dict[str, Any]:
         """Returns the findings for the manifest: rounds of training, kind of neighbour table, and curves."""
@@ -44,13 +49,14 @@ class Findings(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Converts all findings to a dictionary for JSON, which `from_dict` converts back."""
-        return {**self.summary(), "blend": asdict(self.blend)}
+        return {**self.summary(), "blend": asdict(self.blend), "likeness": asdict(self.likeness)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Findings:
         """Restores findings from a dictionary that `to_dict` returned."""
         kind = NeighbourKind(**values["nearness"])
-        return cls(values["rounds"], Blend(**values["blend"]), kind, values["curves"])
+        likeness = Weights.from_dict(values["likeness"])
+        return cls(values["rounds"], Blend(**values["blend"]), kind, values["curves"], likeness)
 
 
 class FittedModel(NamedTuple):
@@ -66,6 +72,7 @@ def fit_model(
     config: Config,
     *,
     features: Floats | None = None,
+    traits: Traits | None = None,
     findings: Findings | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
 ) -> FittedModel:
@@ -80,6 +87,8 @@ def fit_model(
         reviews: the training reviews.
         config: the settings of the build.
         features: metadata vectors of the movies, from `content_features`; None if there is no metadata.
+        traits: what metadata says of the movies that may make movies alike; None to learn no weights of the
+            likeness of movies.
         findings: findings of a training on part of `reviews`, to use instead of choosing on held-out reviews.
         checkpoints: saves the state of the trainings, from which an interrupted training resumes.
 
@@ -93,7 +102,7 @@ def fit_model(
         reviews = in_order(reviews, config)
         config = replace(config, relevance=replace(config.relevance, recency_power=0.0))
     if findings is None:
-        findings = _find(reviews, config, checkpoints, features)
+        findings = _find(reviews, config, checkpoints, features, traits)
     blend, content, rounds = findings.blend, findings.kind.content, findings.rounds
     plain = findings.kind._replace(content=0.0)
     wanted = features if content else None
@@ -105,18 +114,30 @@ def fit_model(
     return FittedModel(blended(model, blend), findings)
 
 
-def _find(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Findings:
+def _find(
+    reviews: Reviews,
+    config: Config,
+    checkpoints: Checkpoints,
+    features: Floats | None,
+    traits: Traits | None,
+) -> Findings:
     """Returns the findings that an interrupted build saved; if there are none, computes and saves them."""
     saved = checkpoints.load("findings")
     if saved is not None:
         return Findings.from_dict(saved.facts)
-    findings = _search(reviews, config, checkpoints.within("search"), features)
+    findings = _search(reviews, config, checkpoints.within("search"), features, traits)
     checkpoints.save("findings", {}, findings.to_dict())
     checkpoints.forget("search")
     return findings
 
 
-def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features: Floats | None) -> Findings:
+def _search(
+    reviews: Reviews,
+    config: Config,
+    checkpoints: Checkpoints,
+    features: Floats | None,
+    traits: Traits | None,
+) -> Findings:
     """Chooses training length and weights by models that are trained without the held-out reviews."""
     blend = first_blend(reviews, config)
     holdouts = train_holdouts(reviews, blend, config, checkpoints, features)
@@ -131,7 +152,10 @@ def _search(reviews: Reviews, config: Config, checkpoints: Checkpoints, features
     blend = choose_rating_blend([one.model for one in trained], held_out, config.seed)
     trained = [one._replace(model=blended(one.model, blend)) for one in trained]
     blend, kind = choose_blend(trained, held_out, config.seed)
-    return Findings(rounds, blend, kind, trained[0].curves)
+    likeness = Weights()
+    if traits is not None:
+        likeness = choose_weights(trained[0].model, held_out[0], traits, config.seed)
+    return Findings(rounds, blend, kind, trained[0].curves, likeness)
 
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Doubles, Floats, Rows, spans
+from engine.arrays import Doubles, Floats, Rows, k_highest_of_rows, spans
 from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import ALL, Model
 from engine.model.values import Blend
@@ -26,6 +26,15 @@ NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
 the same standard deviation as the relevance."""
 LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
 """The weights that are tried for the logarithm of the chance that the reviewer likes the movie."""
+HONEST_LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
+DOUBTS = (0.0, 2.0, 4.0, 8.0)
+"""The weights of the chance of a like, and the factors for chances under one half, that are tried last."""
+MOST_DOUBTFUL = 0.07
+"""The largest share of list entries with a chance of a like under one half that a blend should leave."""
+_MOST_LOST = 0.1
+"""The largest share of the best figure that is given up for fewer entries under one half."""
+_LISTED = 10
+"""The length of the lists whose entries under one half are counted."""
 CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
 """The metadata weights that are tried. The unit is the weight with which the similarities by metadata have
 the same standard deviation as the similarities of the neighbour table."""
@@ -81,7 +90,9 @@ def choose_blend(
     mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG values are smoothed over the grid
     of weights, and the highest smoothed value is chosen. Similarities by metadata are tried only with the two
     neighbour tables that are best without metadata. If several combinations have the same mean NDCG, the
-    first neighbour table and the smallest weights are chosen.
+    first neighbour table and the smallest weights are chosen. The function `_honest_likes` then chooses the
+    weight of the chance of a like once more, so that lists hold few movies that the reviewer will rather not
+    like.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
@@ -99,14 +110,57 @@ def choose_blend(
     kind = max(tried, key=lambda kind: tried[kind].figures.max())
     found = tried[kind]
     content, share, like = np.unravel_index(np.argmax(found.figures), found.figures.shape)
-    kind = kind._replace(content=float(found.contents[content]))
+    plain, kind = kind, kind._replace(content=float(found.contents[content]))
     neighbour_weight = float(NEIGHBOUR_SHARES[share] * found.scales[content])
+    blend = replace(blend, neighbour_weight=neighbour_weight, like_weight=like_weights[like])
+    if trained[0].model.rating is not None:
+        near = [
+            parts.near[kinds.index(plain)] + np.float32(kind.content) * parts.near[-1]
+            if kind.content
+            else parts.near[kinds.index(plain)]
+            for parts in collected
+        ]
+        blend = _honest_likes(collected, near, blend)
     logger.info(
         "Chose neighbours by %s, neighbour weight %.3g and like weight %.3g: %.4f, against %.4f without; %s",
-        kind, neighbour_weight, like_weights[like], found.figures.max(), found.figures[0, 0, 0],
+        kind, neighbour_weight, blend.like_weight, found.figures.max(), found.figures[0, 0, 0],
         ", ".join(f"{other} {one.figures.max():.4f}" for other, one in tried.items()),
     )  # fmt: skip
-    return replace(blend, neighbour_weight=neighbour_weight, like_weight=like_weights[like]), kind
+    return blend, kind
+
+
+def _honest_likes(collected: Sequence[_Parts], near: Sequence[Floats], blend: Blend) -> Blend:
+    """Chooses how much the chance of a like counts, so that few list entries have a chance under one half.
+
+    Every weight and every `doubt` is compared that gives up at most _MOST_LOST of the best mean NDCG of
+    held-out likes. If lists can hold at most the share MOST_DOUBTFUL of entries under one half, the highest
+    mean NDCG of these lists is chosen; otherwise the smallest share of entries under one half.
+    """
+    num_reviewers = sum(len(parts.relevance) for parts in collected)
+    tried = []
+    for weight in HONEST_LIKE_WEIGHTS:
+        for doubt in DOUBTS if weight else (0.0,):
+            figure = share = 0.0
+            for parts, own in zip(collected, near, strict=True):
+                part = len(parts.relevance) / num_reviewers
+                under_half = np.minimum(parts.log_like + np.float32(np.log(2)), np.float32(0))
+                likes = parts.log_like + np.float32(doubt) * under_half
+                scores = parts.relevance + np.float32(blend.neighbour_weight) * own
+                scores = scores + np.float32(weight) * likes
+                figure += part * _figure(parts, scores)
+                best = k_highest_of_rows(scores, _LISTED)
+                listed = np.take_along_axis(under_half, best, axis=1) < 0
+                share += part * float(listed.mean())
+            tried.append((figure, share, weight, doubt))
+    least = (1 - _MOST_LOST) * max(figure for figure, *_ in tried)
+    good = [one for one in tried if one[0] >= least]
+    honest = [one for one in good if one[1] <= MOST_DOUBTFUL]
+    chosen = max(honest, key=lambda one: one[0]) if honest else min(good, key=lambda one: one[1])
+    logger.info(
+        "Chose like weight %g and doubt %g: %.4f, with %.1f%% of entries under one half; without, %.4f and "
+        "%.1f%%", chosen[2], chosen[3], chosen[0], 100 * chosen[1], tried[0][0], 100 * tried[0][1],
+    )  # fmt: skip
+    return replace(blend, like_weight=chosen[2], doubt=chosen[3])
 
 
 def _try(

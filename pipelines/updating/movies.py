@@ -35,6 +35,9 @@ from pipelines.reading.frames import Sources, inputs_of
 from pipelines.reading.links import scrape_links
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.sources import inspect_source
+from pipelines.similar.evidence import Evidence
+from pipelines.similar.likeness import similar_table, similar_weights, write_similar
+from pipelines.similar.traits import read_traits
 from pipelines.text.spool import Input, readable_files
 from pipelines.work.database import add_functions, folder_of, run, storage_errors, work_database
 from pipelines.work.extras import require_build_packages
@@ -130,6 +133,7 @@ def add_movies(
         with work_database(config.ingest) as database:
             account = _read_metadata(database, before, inputs, config.ingest, columns or {})
             catalogue = read_catalogue(database)
+            traits = read_traits(database)
             write_catalogue(database, writer)
             write_ids("movie", database, writer)
             _write_films(database, artifact, catalogue.new_rows, writer)
@@ -150,6 +154,9 @@ def add_movies(
         write_cold(start, cold_rows, model.num_movies, writer)
         write_model(model, writer)
         write_search(search, writer)
+        if layout.SIMILAR_SECTION in artifact.manifest:
+            weights = similar_weights(artifact)
+            write_similar(similar_table(Evidence(model, traits), weights), weights, writer)
         counts = artifact.manifest.get(layout.COUNTS_SECTION, {})
         writer.add_section(layout.COUNTS_SECTION, {**counts, "cold_movies": len(cold_rows)})
         writer.add_section(layout.MOVIES_ADDED_SECTION, account.to_dict())

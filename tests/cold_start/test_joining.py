@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from made_index import DIM, NUM_MOVIES, make_model
+from random_models import random_model
 
 from engine.config.sections import ColdConfig
 from engine.errors import ConfigError
+from engine.model.histories import Histories
 from engine.model.scorer import ALL, Model
+from pipelines.cold_start import joining
 from pipelines.cold_start.joining import ColdStart, describe, join_cold_movies, learn_cold_start
 from pipelines.cold_start.mapping import ColdMapping, MovieVectors, learn_mapping
 from pipelines.cold_start.neighbours import Described, cold_edges, nearest_movies
@@ -181,3 +184,22 @@ def test_equal_input_gives_equal_vectors(model: Model, movies: Movies) -> None:
 def test_settings_out_of_range_are_refused(setting: str) -> None:
     with pytest.raises(ConfigError, match=f"cold.{setting}"):
         ColdConfig(**{setting: -1})
+
+
+def test_movies_that_hardly_anybody_came_to_are_ranked_as_such() -> None:
+    """The biases of known movies rise with their reviews; metadata alone predicts the same for all."""
+    generator = np.random.default_rng(0)
+    counts = np.repeat([2, 5, 20, 60], 20)
+    histories = Histories(
+        np.array([0, counts.sum()]),
+        np.repeat(np.arange(80), counts).astype(np.int32),
+        np.zeros(counts.sum(), np.int8),
+    )
+    vectors = generator.normal(size=(80, 4)).astype(np.float32)
+    vectors[:, -1] = 2 * np.log1p(counts) - 7
+    model = random_model(num_movies=80)
+    model = replace(model, histories=histories, relevance=replace(model.relevance, movie_vectors=vectors))
+    mapped = np.full(80, 1.0, dtype=np.float32)
+    found = joining._bias_of_few(model, np.arange(80), mapped, np.array([0, 1, 5]))
+    expected = [2 * np.log1p(count) - 8 for count in (0, 1, 5)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)

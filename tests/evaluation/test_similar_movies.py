@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -14,7 +15,17 @@ from engine.model.scorer import Model
 from engine.model.values import Blend
 from pipelines.dataset.reviews import make_reviews
 from pipelines.evaluation.protocols import Fold
-from pipelines.evaluation.similar_movies import Compared, measure_similar, read_links, summarize
+from pipelines.evaluation.similar_movies import (
+    Compared,
+    Looks,
+    SimilarLists,
+    measure_looks,
+    measure_similar,
+    summarize,
+    summarize_looks,
+)
+from pipelines.similar.likeness import Weights
+from pipelines.similar.traits import no_traits, read_links
 
 NUM_MOVIES = 30
 
@@ -66,21 +77,28 @@ def a_fold(train: list[tuple[int, int]], test: list[tuple[int, int]]) -> Fold:
     return Fold(sides[0], sides[1], 0)
 
 
+def by_vectors(model: Model) -> SimilarLists:
+    """Lists for which only the vectors count, apart from reviewers in common where vectors say nothing."""
+    alone = Weights(sittings=0.0, likes=0.0, vectors=1.0, categories=0.0, words=0.0, series=0.0)
+    return SimilarLists.of(model, alone, no_traits(NUM_MOVIES))
+
+
 def test_links_between_known_movies_are_found_by_vectors_or_shared_reviewers() -> None:
-    model = a_model(alike=[(20, 0)], shared=[(1, 25), (1, 26)])
+    model = a_model(alike=[(7, 21)], shared=[(1, 25), (1, 26)])
     fold = a_fold([(0, movie) for movie in range(28)], [(1, 3)])
     # Movie 29 is not in training, so its link is no question, nor is a link to it right.
-    links = np.array([[0, 20], [1, 25], [1, 26], [2, 29], [29, 2]])
-    found = measure_similar(model, fold, links, seed=1)
+    # The links of movie 2 teach the weights of lists, so no list is measured by them.
+    links = np.array([[1, 25], [1, 26], [2, 5], [3, 29], [21, 7], [29, 3]])
+    found = measure_similar(by_vectors(model), fold, links, seed=1)
     assert found["links"].engine.tolist() == [1.0, 1.0]
-    assert found["links"].co_review.tolist() == [0.0, 1.0]
+    assert found["links"].co_review.tolist() == [1.0, 0.0]
     assert "held_out" not in found  # who was held out has no movie to ask with
 
 
 def test_held_out_reviews_are_asked_for_with_the_last_training_movie() -> None:
     model = a_model(alike=[(20, 7)], shared=[(8, 21)])
     fold = a_fold([(0, 3), (0, 7), (1, 8)], [(0, 20), (0, 19), (1, 21)])
-    found = measure_similar(model, fold, np.zeros((0, 2), np.int64), seed=1)
+    found = measure_similar(by_vectors(model), fold, np.zeros((0, 2), np.int64), seed=1)
     assert set(found) == {"held_out"}
     # Ties among the unlike movies go by row, so of reviewer 0's two only the alike one is found.
     assert found["held_out"].engine.tolist() == [0.5, 1.0]
@@ -96,6 +114,46 @@ def test_a_summary_is_over_the_questions_of_all_folds() -> None:
     assert found["links"]["co-review"]["recall@10"] == pytest.approx(1 / 6)
     assert found["held_out"]["p_value"] == 1.0
     assert summarize([], seed=1) == {}
+
+
+def test_looks_are_measured_by_categories_and_series() -> None:
+    reviews = [(0, movie) for movie in range(4)] + [(1, movie) for movie in range(4)]
+    model = a_model(alike=[(1, 0), (3, 2)], shared=[])
+    counts = np.bincount([movie for _, movie in reviews], minlength=NUM_MOVIES)
+    histories = Histories(
+        np.array([0, 4, 8]),
+        np.array([movie for _, movie in reviews], dtype=np.int32),
+        np.zeros(8, dtype=np.int8),
+    )
+    model = replace(model, histories=histories)
+    categories = np.zeros((NUM_MOVIES, 2), dtype=np.float32)
+    categories[[0, 1, 2], 0], categories[3, 1] = 1.0, 1.0
+    traits = replace(
+        no_traits(NUM_MOVIES),
+        categories=categories,
+        series=np.where(np.arange(NUM_MOVIES) < 2, 0, -1),
+        titles=np.arange(NUM_MOVIES),
+        years=np.arange(NUM_MOVIES, dtype=np.float32),
+    )
+    lists = by_vectors(model)
+    found = measure_looks(lists, traits)
+    apart = [
+        np.mean([categories[row] @ categories[other] == 0 for other in lists.top(row)]) for row in range(4)
+    ]
+    num, share, at_random = found.without_common_category["2-3"]
+    assert (num, share) == (4, pytest.approx(np.mean(apart)))
+    assert at_random == pytest.approx(np.mean([1 / 4, 1 / 4, 1 / 4, 3 / 4]))
+    assert counts[:4].tolist() == [2, 2, 2, 2]
+    assert found.series == (1, 1)
+
+
+def test_looks_are_averaged_over_folds() -> None:
+    folds = [Looks({"2-3": (10, 0.2, 0.5)}, (4, 3)), Looks({"2-3": (20, 0.4, 0.5)}, (2, 2))]
+    assert summarize_looks(folds) == {
+        "without_common_category": {"2-3": {"movies": 15, "share": pytest.approx(0.3), "random": 0.5}},
+        "series": {"pairs": 6, "found": 5},
+    }
+    assert summarize_looks([]) == {}
 
 
 def test_links_are_read_of_reviewed_movies_once_and_never_to_themselves(
@@ -136,7 +194,7 @@ def test_an_evaluation_says_how_good_similar_movies_are(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [*command, "--models", "ncf", "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)["similar"]
-    assert found["links"]["questions"] == 20
+    assert found["links"]["questions"] == 10  # the links of the other movies teach the weights
     assert found["held_out"]["questions"] == 40
     for row in found.values():
         assert {*row} == {"questions", "ncf", "co-review", "p_value"}

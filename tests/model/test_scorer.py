@@ -187,3 +187,14 @@ def test_the_interaction_weight_scales_what_is_beside_the_biases() -> None:
     weighted = replace(model, blend=replace(Blend(), interaction_weight=0.5))
     expected = head.probabilities(half, head.locate(taste, ALL)[1])
     np.testing.assert_allclose(weighted.rate(weighted.reviewer(3), ALL), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("doubt", [0.0, 3.0])
+def test_chances_under_one_half_count_more_where_there_is_doubt(doubt: float) -> None:
+    model = random_model()
+    model = replace(model, blend=replace(model.blend, doubt=doubt))
+    chances = np.zeros((3, 5), dtype=np.float32)
+    chances[:, 0], chances[:, 4] = [0.8, 0.5, 0.1], [0.2, 0.5, 0.9]
+    expected = [np.log(0.2) + doubt * np.log(0.4), np.log(0.5), np.log(0.9)]
+    np.testing.assert_allclose(model.log_like(chances), expected, atol=1e-5)
+    assert (model.log_like(chances) <= 0).all()

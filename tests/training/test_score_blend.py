@@ -12,6 +12,7 @@ from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews, histories_of, make_reviews
 from pipelines.dataset.splits import hold_out_last
 from pipelines.neighbours.tables import CO_REVIEWS, NeighbourKind, build_neighbours
+from pipelines.training import score_blend
 from pipelines.training.one_model import TrainedModel
 from pipelines.training.score_blend import choose_blend
 
@@ -115,3 +116,27 @@ def part_of(table: NeighbourTable, kept: np.ndarray) -> NeighbourTable:
     """The neighbours that are kept; bool [num_pairs]."""
     offsets = np.concatenate([[0], np.cumsum(kept)])[table.offsets]
     return NeighbourTable(offsets, table.movie_rows[kept], table.weights[kept])
+
+
+def test_lists_leave_out_what_will_rather_not_be_liked() -> None:
+    """Two reviewers in three like what ranks second, and nobody what ranks first with a low chance."""
+    num, width = 30, 40
+    relevance = np.tile(np.linspace(2.0, -2.0, width, dtype=np.float32), (num, 1))
+    chances = np.full((num, width), 0.9, dtype=np.float32)
+    chances[:, ::3] = 0.2
+    relevant = np.zeros((num, width), dtype=bool)
+    relevant[:, 1] = True
+    parts = score_blend._Parts(
+        relevance, np.log(chances), [np.zeros_like(relevance)], relevant, np.ones(num, dtype=np.int64)
+    )
+    blend = score_blend._honest_likes([parts], parts.near, Blend())
+    scores = relevance + blend.like_weight * (
+        np.log(chances) + blend.doubt * np.minimum(np.log(2 * chances), 0)
+    )
+    best = np.argsort(-scores, axis=1)[:, :10]
+    assert (np.take_along_axis(chances, best, axis=1) > 0.5).all()
+    # Where the chances say nothing of what is liked, they must not cost more than they are worth.
+    relevant[:] = False
+    relevant[:, 0] = True
+    blend = score_blend._honest_likes([parts], parts.near, Blend())
+    assert (blend.like_weight, blend.doubt) == (0.0, 0.0)

@@ -13,11 +13,15 @@ from engine.cli.options import (
     ALL_VARIANTS,
     BECAUSE,
     CARD,
+    DIVERSITY,
+    EXCLUDE,
     FORMAT,
     INDEX,
     JSON,
     NO_COLD,
+    ONLY,
     PATH,
+    SHOW_VARIANTS,
     TITLE,
     VERBOSE,
     WHERE,
@@ -37,34 +41,12 @@ if TYPE_CHECKING:
     from engine.answers import TopList
 
 
-def _read_ids(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
-    """Reads movie ids from all values of an option; returns None if the option was not given."""
-    if not values:
-        return None
-    from engine.questions.ids import ids_or_file
-
-    return ids_or_file(values)
-
-
 LIST_OPTIONS = (
     WHERE,
     NO_COLD,
     flag(["--include-seen"], help="List movies that the reviewer has reviewed, too."),
-    option(
-        ["--only"],
-        multiple=True,
-        callback=_read_ids,
-        metavar="FILE|IDS",
-        help="List none but these movies: ids with commas between them, or a file with one id a line. May be "
-        "given several times.",
-    ),
-    option(
-        ["--exclude"],
-        multiple=True,
-        callback=_read_ids,
-        metavar="FILE|IDS",
-        help="List none of these movies, given in the same way as with --only.",
-    ),
+    ONLY,
+    EXCLUDE,
     option(
         ["--min-rating"],
         type=float,
@@ -77,14 +59,8 @@ LIST_OPTIONS = (
         metavar="TEXT",
         help="Of the variants of a film list this one, such as blu-ray; otherwise the most reviewed one.",
     ),
-    flag(["--show-variants"], help="Say of each movie which other movies are the same film."),
-    option(
-        ["--diversity"],
-        type=click.FloatRange(0, 1),
-        default=0.0,
-        metavar="0..1",
-        help="Make the movies unlike each other; at 1 nothing else counts among the best candidates.",
-    ),
+    SHOW_VARIANTS,
+    DIVERSITY,
     option(
         ["--novelty"],
         type=click.FloatRange(0, 1),

@@ -10,10 +10,15 @@ import click
 from engine.cli.listing import Columns, is_for_people, print_list
 from engine.cli.options import (
     ALL_VARIANTS,
+    BECAUSE,
     CARD,
+    DIVERSITY,
+    EXCLUDE,
     FORMAT,
     INDEX,
     NO_COLD,
+    ONLY,
+    SHOW_VARIANTS,
     TITLE,
     VERBOSE,
     WHERE,
@@ -34,7 +39,8 @@ def similar() -> None:
 @similar.command(
     params=[
         click.Argument(["movie_id"], required=False),
-        *(TITLE, INDEX, K, WHERE, NO_COLD, ALL_VARIANTS, columns_of("SimilarMovie"), CARD, *FORMAT, VERBOSE),
+        *(TITLE, INDEX, K, WHERE, NO_COLD, ONLY, EXCLUDE, ALL_VARIANTS, SHOW_VARIANTS, DIVERSITY, BECAUSE),
+        *(columns_of("SimilarMovie"), CARD, *FORMAT, VERBOSE),
     ]
 )
 def movie(
@@ -47,7 +53,11 @@ def movie(
     format: str,
     **options: Any,
 ) -> None:
-    """List the movies most similar to a movie, by shared reviewers and by learned vectors."""
+    """List the movies most similar to a movie, and say what each of them has in common with the movie.
+
+    Movies are similar if they are of one series, if their categories and other metadata are alike, and if
+    more reviewers share or like both than the popularity of the movies explains.
+    """
     from engine.recommender import Engine
 
     engine = Engine.load(index)
@@ -57,6 +67,10 @@ def movie(
     if is_for_people(format):
         say(on_one_line(f"Like {(whole_title or movie_id)[:MOST_SHOWN]}:"), err=True)
     usual: Columns = {"#": "rank", "movie": "movie_id", "title": "title", "similarity": "similarity"}
+    if options["because"]:
+        usual = {**usual, "because of": "because"}
+    if options["show_variants"]:
+        usual = {**usual, "variants": "variants"}
     response = similar_movies(movie_id, whole_title, found)
     print_list(found, usual, format, response, chosen=columns, cards=cards)
     if is_for_people(format):

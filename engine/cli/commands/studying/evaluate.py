@@ -133,6 +133,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
     lines += ["", "by how many training reviews the reviewer has:", _table(groups)]
     if found["similar"]:
         lines += ["", "similar movies, against co-reviews alone:", _similar_table(found["similar"])]
+        lines += _look_lines(found["looks"])
     if found["sentiment"]:
         lines += ["", *_sentiment_lines(found["sentiment"])]
     return lines
@@ -164,6 +165,19 @@ def _similar_table(similar: Mapping[str, Any]) -> str:
     ]
     headings = ["found", "questions", *(f"{model} recall@10" for model in models), "p-value"]
     return format_table(headings, rows)
+
+
+def _look_lines(looks: Mapping[str, Any]) -> list[str]:
+    """Returns lines that say how many similar movies share no category, and how many sequels are listed."""
+    lines = []
+    if shares := looks.get("without_common_category"):
+        rows = [[group, row["movies"], row["share"], row["random"]] for group, row in shares.items()]
+        headings = ["reviews of the movie", "movies", "share in lists", "share of all movies"]
+        lines += ["", "similar movies without a common category:", format_table(headings, rows)]
+    if series := looks.get("series"):
+        counted = f"{series['found']:,} of {series['pairs']:,} films and their sequels"
+        lines.append(f"{counted} stand in each other's first five")
+    return lines
 
 
 def _sentiment_lines(sentiment: Mapping[str, Any]) -> list[str]:

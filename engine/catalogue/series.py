@@ -1,0 +1,141 @@
+"""Reads from titles which films are of one series, such as an original and its sequels."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.catalogue.cards import MovieCards
+from engine.catalogue.titles import without_format
+
+_MOVED_ARTICLE = re.compile(r"^(.*?), (?:the|an?)(?=$|[:,])", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:the|an?) (?=\S)", re.IGNORECASE)
+_SUBTITLE = re.compile(r"[:;]\s|\s[-\N{EN DASH}\N{EM DASH}]+\s|\s*/\s+")
+"""Matches the place at which the subtitle of a film begins."""
+_SPELLED = "one|two|three|four|five|six|seven|eight|nine|ten"
+_NUMERAL = rf"(?:\d{{1,4}}(?:st|nd|rd|th)?(?:-?d)?|[ivx]{{2,5}}|v|x|{_SPELLED})"
+_SEQUEL = re.compile(
+    rf"[\s,.]+(?:(?:the )?(?:part|volume|vol|season|series|episode|chapter|book)[\s.#]*(?:i|{_NUMERAL})\b.*"
+    rf"|{_NUMERAL}[\s\d/.]*"
+    r"|(?:returns|forever|strikes|reloaded|revolutions|resurrections?|begins|reborn|rides again)\b.*)$",
+    re.IGNORECASE,
+)
+"""Matches the words that distinguish a sequel from the original, and all that follows."""
+_HERO = re.compile(r"^(\S+ \S+) (?:and|&) the ", re.IGNORECASE)
+"""Matches the names of a hero in titles such as "Harry Potter and the Half-Blood Prince"."""
+_NOT_A_WORD = re.compile(r"[\W_]+")
+_SAMPLED, _USUAL = 200, 0.8
+"""The number of movies whose categories are compared, and the share of them that a usual category has."""
+_FEWEST_LETTERS = 3
+"""The least number of letters in the name of a series; shorter names are mostly chance."""
+
+
+class SeriesNames(NamedTuple):
+    """Holds the names under which a title may be part of a series."""
+
+    first: str
+    """The title without subtitle, number, year and format; the films of most series share this name."""
+    subtitle: str | None
+    """The subtitle, which may be the title of the original, as in "The Lost World: Jurassic Park"."""
+
+
+def series_names(title: str | None) -> SeriesNames | None:
+    """Returns the names under which a title may be part of a series, or None if it has no usable name.
+
+    A title that is no part of a series has names too, since the first film of a series is rarely numbered.
+    `number_series` finds out which names movies share.
+
+    >>> titles = "Terminator, The (1984)", "Godfather: Part II, The (1974)", "Batman Returns (1992) [VHS]"
+    >>> [series_names(title).first for title in titles]
+    ['terminator', 'godfather', 'batman']
+    """
+    text = _without_article(without_format(title))
+    head, *tail = _SUBTITLE.split(text, maxsplit=1)
+    if hero := _HERO.match(head):
+        head = hero[1]
+    first = _plain(_SEQUEL.sub("", head))
+    return None if first is None else SeriesNames(first, _plain(tail[0]) if tail else None)
+
+
+def _without_article(text: str) -> str:
+    return _ARTICLE.sub("", _MOVED_ARTICLE.sub(r"\1", text))
+
+
+def _plain(text: str) -> str | None:
+    """Returns the words of a name in lower case, without a plural at the end; None if the name is short."""
+    plain = unicodedata.normalize("NFD", text.casefold().replace("&", " and "))
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    name = _ARTICLE.sub("", _NOT_A_WORD.sub(" ", plain).strip())
+    name = re.sub(r"(?<=\w\w\w)s$", "", name)
+    return name if sum(map(str.isalpha, name)) >= _FEWEST_LETTERS else None
+
+
+def number_series(titles: Sequence[str | None]) -> list[int]:
+    """Numbers the series of movies by their titles; -1 for a movie that shares no name with another movie.
+
+    >>> number_series(["Jurassic Park (1993)", "Lost World: Jurassic Park, The (1997)", "Laura (1944)"])
+    [0, 0, -1]
+    """
+    names = [series_names(title) for title in titles]
+    counts = Counter(own.first for own in names if own is not None)
+    numbers: dict[str, int] = {}
+    shared: list[str | None] = []
+    for own in names:
+        name = None if own is None else own.first
+        if own is not None and counts[own.first] == 1 and own.subtitle in counts:
+            name = own.subtitle
+        shared.append(name)
+    held = Counter(name for name in shared if name is not None)
+    return [
+        -1 if name is None or held[name] < 2 else numbers.setdefault(name, len(numbers)) for name in shared
+    ]
+
+
+def categories_of(category: str | None) -> list[str]:
+    """Returns the categories that a movie's field `category` joins with vertical bars.
+
+    >>> categories_of("Comedy | Crime"), categories_of("(no genres listed)")
+    (['Comedy', 'Crime'], [])
+    """
+    parts = (part.strip() for part in (category or "").split("|"))
+    return [part for part in parts if part and part.casefold() not in ("unknown", "(no genres listed)")]
+
+
+def usual_categories(cards: MovieCards) -> frozenset[str]:
+    """Returns the categories of nearly every movie, such as "Movies & TV", which say nothing of a movie."""
+    rows = np.unique(np.linspace(0, len(cards) - 1, _SAMPLED).astype(np.int64)) if len(cards) else range(0)
+    counts = Counter(
+        name for row in map(int, rows) for name in set(categories_of(cards.card(row)["category"]))
+    )
+    return frozenset(name for name, count in counts.items() if count > _USUAL * len(rows))
+
+
+def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None]) -> bool:
+    """Tells whether two movies are of one series, by their titles and their fields `category`.
+
+    Two movies are of one series if their titles share the name of a series. Movies with the same title but
+    for the year are a film and its remake, and movies whose categories have nothing in common only share a
+    word: neither are of one series.
+
+    >>> are_one_series(("Scream (1996)", "Scream 2 (1997)"), ("Horror", "Horror | Thriller"))
+    True
+    >>> are_one_series(("Fury (1936)", "Fury (2014)"), (None, None))
+    False
+    """
+    first, second = map(series_names, titles)
+    if first is None or second is None or len({plain_title(title) for title in titles}) == 1:
+        return False
+    if first.first != second.first and first.subtitle != second.first and second.subtitle != first.first:
+        return False
+    one, other = (set(categories_of(category)) for category in categories)
+    return not one or not other or bool(one & other)
+
+
+def plain_title(title: str | None) -> str:
+    """Returns a title without article, year and format, in lower case, to tell a remake from a sequel."""
+    return _without_article(without_format(title)).casefold()

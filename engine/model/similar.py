@@ -1,0 +1,40 @@
+"""Holds the table of the movies that are most like each movie, which a build makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Rows
+from engine.artifact.arrays import check_finite
+from engine.artifact.layout import ARRAY_ENDING, SIMILAR_ARRAYS
+from engine.artifact.reader import Artifact
+from engine.model.neighbours import NeighbourTable
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarTable:
+    """Holds the most similar movies of each movie, in arrays in memory or memory-mapped."""
+
+    table: NeighbourTable
+    """The rows and the similarities of the movies most like each movie, most similar first."""
+    shared: NDArray[np.int32]
+    """int32 [num_pairs], the number of reviewers that the two movies of each pair shared at the build."""
+
+    @classmethod
+    def open(cls, artifact: Artifact) -> SimilarTable | None:
+        """Opens the table of an index; returns None for an index that was built before there was a table."""
+        if not all(artifact.has(name + ARRAY_ENDING) for name in SIMILAR_ARRAYS.values()):
+            return None
+        arrays = artifact.arrays(SIMILAR_ARRAYS)
+        shared = arrays.pop("shared")
+        return cls(NeighbourTable(**arrays, is_stored=True), shared)
+
+    def of(self, movie_row: int) -> tuple[Rows, NDArray[np.float32], NDArray[np.int32]]:
+        """Returns the rows of the movies most like one movie, their similarities and the shared reviewers."""
+        rows, similarities = self.table.of(movie_row)
+        check_finite(similarities, "similar movies")
+        begin = int(self.table.offsets[movie_row])
+        return rows.astype(np.int64), similarities, self.shared[begin : begin + len(rows)]

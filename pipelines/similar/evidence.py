@@ -1,0 +1,194 @@
+"""Computes what speaks for the likeness of two movies: their reviewers, their vectors and their metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Doubles, Floats, Rows, spans
+from engine.model.histories import Histories
+from engine.model.scorer import Model
+from pipelines.similar.traits import Traits
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+SITTING = 20
+"""The number of reviews before and after a review that may belong to the same sitting."""
+_DAMPING = 3.0
+"""The number of expected common reviewers at which chance halves the square of what is beyond expectation."""
+_MAX_HISTORY = 300
+"""The largest number of a reviewer's latest reviews from which pairs of movies are made; time grows with the
+square of this number."""
+_TOP = 10
+"""The number of highest values of a movie whose mean is the unit of the values."""
+
+
+class Pairs(NamedTuple):
+    """Holds how often movies are reviewed together, beyond what their popularity explains."""
+
+    sittings: csr_array
+    """float32 [num_rows, num_movies], the reviews of both movies near each other in histories, less the
+    number expected, divided by the root of the number expected; only positive values are stored."""
+    likes: csr_array
+    """float32 [num_rows, num_movies], the same for likes anywhere in the histories."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Compares movies by the histories and vectors of a model and by the traits of the movies."""
+
+    model: Model
+    traits: Traits
+
+    @property
+    def num_movies(self) -> int:
+        """Returns the number of movies."""
+        return self.model.num_movies
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """Returns the movie vectors of the relevance head without biases, scaled to length 1."""
+        vectors = np.asarray(self.model.relevance.movie_vectors[:, :-1])
+        lengths = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+        return np.asarray(vectors / np.maximum(lengths, np.float32(1e-9)))
+
+    def pairs(self, movie_rows: Rows) -> Pairs:
+        """Compares some movies with all movies by their reviewers."""
+        likes = self._likes.beyond_expectation(movie_rows)
+        if self._sittings is None:
+            return Pairs(self._reviews.beyond_expectation(movie_rows), likes)
+        return Pairs(self._sittings.beyond_expectation(movie_rows), likes)
+
+    def shared(self, movie_row: int, others: Rows) -> NDArray[np.int32]:
+        """Counts the reviewers who reviewed a movie and each of some other movies, int32 [num_others]."""
+        reviewed = self._all_reviews
+        begin, end = reviewed.indptr[movie_row : movie_row + 2]
+        is_reviewer = np.zeros(reviewed.shape[1], dtype=bool)
+        is_reviewer[reviewed.indices[begin:end]] = True
+        begins = reviewed.indptr[others]
+        lengths = reviewed.indptr[others + 1] - begins
+        hits = is_reviewer[reviewed.indices[spans(begins, lengths)]]
+        places = np.repeat(np.arange(len(others)), lengths)
+        return np.bincount(places, hits, len(others)).astype(np.int32)
+
+    @cached_property
+    def _all_reviews(self) -> csr_array:
+        """Returns who reviewed each movie, [num_movies, num_reviewers]."""
+        return _matrix(self.model.histories, self.num_movies).T.tocsr()
+
+    @cached_property
+    def _likes(self) -> _Together:
+        recent = self.model.histories.latest(_MAX_HISTORY)
+        liked = self.model.review_weights[recent.level_rows] >= 1
+        return _Together(_matrix(recent, self.num_movies, liked))
+
+    @cached_property
+    def _reviews(self) -> _Together:
+        return _Together(_matrix(self.model.histories.latest(_MAX_HISTORY), self.num_movies))
+
+    @cached_property
+    def _sittings(self) -> _Sittings | None:
+        """Returns pairs of reviews near each other; None if the order of the reviews says nothing."""
+        if self.model.relevance.recency_power == 0:
+            return None
+        return _Sittings(self.model.histories, self.num_movies)
+
+
+def in_units(values: csr_array, shrinkage: float) -> csr_array:
+    """Divides each row by the mean of its ten highest values plus `shrinkage`.
+
+    The values of a movie with few reviews are small, so the shrinkage keeps them small.
+    """
+    scaled = values.copy()
+    units = np.zeros(values.shape[0])
+    for row in range(values.shape[0]):
+        own = values.data[values.indptr[row] : values.indptr[row + 1]]
+        units[row] = np.partition(own, -_TOP)[-_TOP:].sum() / _TOP if len(own) > _TOP else own.sum() / _TOP
+    divisors = np.repeat(units + shrinkage, np.diff(values.indptr))
+    scaled.data = (values.data / divisors).astype(np.float32)
+    return scaled
+
+
+class _Together:
+    """Counts the reviewers of two movies, and the number that popularity alone would explain."""
+
+    def __init__(self, matrix: csr_array) -> None:
+        self._by_reviewer = matrix
+        self._by_movie = matrix.T.tocsr()
+        self._counts = np.diff(self._by_movie.indptr).astype(np.float64)
+        lengths = np.diff(matrix.indptr).astype(np.float64)
+        # Reviewers with long histories make most pairs, so the expected number follows their pairs.
+        self._share = (lengths * (lengths - 1)).sum() / max(lengths.sum(), 1.0) ** 2
+
+    def beyond_expectation(self, movie_rows: Rows) -> csr_array:
+        counted = (self._by_movie[movie_rows] @ self._by_reviewer).tocsr()
+        return _beyond(counted, self._counts * self._share, self._counts, movie_rows)
+
+
+class _Sittings:
+    """Counts the reviews of two movies that stand near each other in a history, near ones counting more."""
+
+    def __init__(self, histories: Histories, num_movies: int) -> None:
+        self._movie_rows = np.asarray(histories.movie_rows)
+        self._order = np.argsort(self._movie_rows, kind="stable")
+        self._starts = np.searchsorted(self._movie_rows[self._order], np.arange(num_movies + 1))
+        lengths = np.diff(histories.offsets)
+        self._begins = np.repeat(np.asarray(histories.offsets)[:-1], lengths)
+        self._ends = np.repeat(np.asarray(histories.offsets)[1:], lengths)
+        self._weights = 1 / np.sqrt(np.arange(1, SITTING + 1))
+        sums = np.concatenate([[0.0], np.cumsum(self._weights)])
+        places = np.arange(len(self._movie_rows))
+        after = np.minimum(self._ends - 1 - places, SITTING)
+        before = np.minimum(places - self._begins, SITTING)
+        totals = np.bincount(self._movie_rows, sums[after] + sums[before], num_movies)
+        self._totals = totals.astype(np.float64)
+
+    def beyond_expectation(self, movie_rows: Rows) -> csr_array:
+        from scipy.sparse import coo_array
+
+        lengths = self._starts[movie_rows + 1] - self._starts[movie_rows]
+        places = self._order[spans(self._starts[movie_rows], lengths)]
+        rows = np.repeat(np.arange(len(movie_rows)), lengths)
+        found: list[tuple[Rows, NDArray[np.int32], Doubles]] = []
+        for distance, weight in enumerate(self._weights, 1):
+            for near, held in (
+                (places + distance, places + distance < self._ends[places]),
+                (places - distance, places - distance >= self._begins[places]),
+            ):
+                others = self._movie_rows[near[held]]
+                found.append((rows[held], others, np.full(len(others), weight)))
+        near_rows, others, weights = (np.concatenate(column) for column in zip(*found, strict=True))
+        shape = (len(movie_rows), len(self._totals))
+        counted = coo_array((weights, (near_rows, others)), shape=shape).tocsr()
+        return _beyond(counted, self._totals / max(self._totals.sum(), 1.0), self._totals, movie_rows)
+
+
+def _beyond(counted: csr_array, shares: Doubles, totals: Doubles, movie_rows: Rows) -> csr_array:
+    """Returns `(counted - expected) / sqrt(expected + damping)` where positive, without the diagonal.
+
+    The expected number of a pair is `shares[i] * totals[j]`.
+    """
+    from scipy.sparse import csr_array
+
+    rows = np.repeat(np.arange(counted.shape[0]), np.diff(counted.indptr))
+    expected = shares[movie_rows[rows]] * totals[counted.indices]
+    values = (counted.data - expected) / np.sqrt(expected + _DAMPING)
+    kept = (values > 0) & (counted.indices != movie_rows[rows])
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[kept], minlength=counted.shape[0]))])
+    return csr_array((values[kept].astype(np.float32), counted.indices[kept], offsets), shape=counted.shape)
+
+
+def _matrix(histories: Histories, num_movies: int, kept: NDArray[np.bool_] | None = None) -> csr_array:
+    """Returns a matrix with a 1 for each kept review, float32 [num_reviewers, num_movies]."""
+    from scipy.sparse import csr_array
+
+    rows, movie_rows = histories.places, histories.movie_rows
+    if kept is not None:
+        rows, movie_rows = rows[kept], movie_rows[kept]
+    ones = np.ones(len(rows), dtype=np.float32)
+    return csr_array((ones, (rows, movie_rows)), shape=(len(histories), num_movies))

@@ -1,0 +1,174 @@
+"""Adds up what speaks for the likeness of movies, and builds the table of the movies most like each movie."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Floats, Rows, k_highest_of_rows
+from engine.artifact.arrays import damage_of
+from engine.artifact.layout import SIMILAR_ARRAYS, SIMILAR_SECTION
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
+from engine.model.neighbours import NeighbourTable
+from engine.model.similar import SimilarTable
+from pipelines.similar.evidence import Evidence, in_units
+
+logger = logging.getLogger(__name__)
+
+NUM_SIMILAR = 100
+"""The number of similar movies of each movie that the table holds."""
+MOST_COMPARED = 20_000
+"""The largest number of movies with which the vectors and the metadata of every movie are compared; the most
+reviewed movies are chosen. The limit makes the time grow linearly with the number of movies."""
+_SCORES_AT_ONCE = 2**23
+"""The number of scores in memory at once: 32 MiB of float32."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Holds the weights with which the parts of a likeness are added up; `choose_weights` learns them.
+
+    The weights of all parts but `series` sum to 1.
+    """
+
+    sittings: float = 0.2
+    """The weight of reviews of both movies near each other in histories, beyond what popularity explains."""
+    likes: float = 0.2
+    """The weight of reviewers who liked both movies, beyond what popularity explains."""
+    vectors: float = 0.2
+    """The weight of the cosine of the movie vectors."""
+    categories: float = 0.2
+    """The weight of the cosine of the categories; rare categories count more."""
+    words: float = 0.2
+    """The weight of the cosine of the other metadata: brand, description, price and year."""
+    series: float = 0.5
+    """The number that is added for two movies of one series, of which at least half is added however many
+    years are between them."""
+    shrinkage: float = 3.0
+    """How far few reviews are trusted: the unit of `sittings` and `likes` of a movie is this number plus the
+    mean of the movie's ten highest values, so that metadata decides for a movie with few reviews."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, float]) -> Weights:
+        """Restores weights from the manifest of an index; raises ValueError if a weight is missing."""
+        names = [field.name for field in fields(cls)]
+        if missing := [name for name in names if name not in values]:
+            raise ValueError(f"the weights of similar movies lack {missing[0]}")
+        return cls(**{name: float(values[name]) for name in names})
+
+
+class Parts(NamedTuple):
+    """Holds the parts of the likeness of some movies to all movies, each float32 [num_rows, num_movies]."""
+
+    sittings: Floats
+    likes: Floats
+    vectors: Floats
+    categories: Floats
+    words: Floats
+
+
+def parts_of(evidence: Evidence, movie_rows: Rows, shrinkage: float) -> Parts:
+    """Computes the parts of the likeness of some movies to all movies."""
+    sittings, likes = evidence.pairs(movie_rows)
+    traits = evidence.traits
+    vectors = (evidence.vectors, traits.categories, traits.words)
+    return Parts(
+        in_units(sittings, shrinkage).toarray(),
+        in_units(likes, shrinkage).toarray(),
+        *(each[movie_rows] @ each.T for each in vectors),
+    )
+
+
+def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
+    """Finds the movies most like each movie, at most NUM_SIMILAR of them, by the weighted sum of all parts.
+
+    The similarity of two movies is the weighted sum divided by the largest sum that the weights allow, and is
+    at most 1.
+    """
+    parts = list(_similar(evidence, weights))
+    rows, similarities = (np.concatenate(column) for column in zip(*parts, strict=True))
+    present = similarities > 0
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64)
+    shared = np.concatenate(
+        [
+            evidence.shared(movie_row, own[held])
+            for movie_row, (own, held) in enumerate(zip(rows, present, strict=True))
+        ]
+    )
+    table = NeighbourTable(offsets, rows[present].astype(np.int32), similarities[present])
+    return SimilarTable(table, shared)
+
+
+def write_similar(table: SimilarTable, weights: Weights, writer: ArtifactWriter) -> None:
+    """Writes the table of similar movies to an index, and the weights to the manifest."""
+    arrays: dict[str, NDArray[Any]] = {
+        "offsets": table.table.offsets,
+        "movie_rows": table.table.movie_rows,
+        "weights": table.table.weights,
+        "shared": table.shared,
+    }
+    for field, name in SIMILAR_ARRAYS.items():
+        writer.add_array(name, arrays[field])
+    writer.add_section(SIMILAR_SECTION, {"weights": asdict(weights)})
+
+
+def similar_weights(artifact: Artifact) -> Weights:
+    """Returns the weights with which the table of similar movies of an index was built.
+
+    Raises:
+        ArtifactCorruptError: the manifest lacks a weight.
+    """
+    try:
+        return Weights.from_dict(artifact.section(SIMILAR_SECTION)["weights"])
+    except ValueError as error:
+        raise damage_of("similar movies") from error
+
+
+def _similar(evidence: Evidence, weights: Weights) -> Iterator[tuple[Rows, Floats]]:
+    """Yields the most similar movies of a block of movies: rows, and similarities in descending order."""
+    traits, num_movies = evidence.traits, evidence.num_movies
+    kept = min(NUM_SIMILAR, num_movies)
+    vectors = np.hstack(
+        [
+            np.sqrt(np.float32(weight)) * each
+            for weight, each in (
+                (weights.vectors, evidence.vectors),
+                (weights.categories, traits.categories),
+                (weights.words, traits.words),
+            )
+        ]
+    )
+    compared = _most_reviewed(evidence)
+    most = 1 + weights.series
+    step = max(1, _SCORES_AT_ONCE // num_movies)
+    for begin in range(0, num_movies, step):
+        rows = np.arange(begin, min(begin + step, num_movies))
+        sittings, likes = (in_units(each, weights.shrinkage) for each in evidence.pairs(rows))
+        together = (np.float32(weights.sittings) * sittings + np.float32(weights.likes) * likes).tocsr()
+        scores = np.zeros((len(rows), num_movies), dtype=np.float32)
+        scores[:, compared] = vectors[rows] @ vectors[compared].T
+        places = np.repeat(np.arange(len(rows)), np.diff(together.indptr))
+        missing = ~np.isin(together.indices, compared)
+        pairs = places[missing], together.indices[missing]
+        scores[pairs] = np.einsum("nd,nd->n", vectors[rows[pairs[0]]], vectors[pairs[1]])
+        scores[places, together.indices] += together.data
+        for place, row in enumerate(rows.tolist()):
+            of_series = traits.of_one_series(row)
+            nearness = traits.nearness_in_series(row, of_series)
+            scores[place, of_series] += np.float32(weights.series) * nearness
+        scores[np.arange(len(rows)), rows] = -np.inf
+        best = k_highest_of_rows(scores, kept)
+        found = np.take_along_axis(scores, best, axis=1) / np.float32(most)
+        yield best, np.minimum(found, np.float32(1))
+
+
+def _most_reviewed(evidence: Evidence) -> Rows:
+    counts = evidence.model.histories.movie_counts(evidence.num_movies)
+    order = np.lexsort((np.arange(len(counts)), -counts))[:MOST_COMPARED]
+    return np.sort(order)

@@ -1,0 +1,196 @@
+"""Reads what metadata says of movies that may make them alike: categories, words, series and links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Floats, Rows
+from engine.catalogue.series import number_series, plain_title
+from pipelines.dataset.words import NUM_FEATURES, TEXT_COLUMNS, count_words, learn_features, weigh_words
+from pipelines.work.database import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+    from scipy.sparse import csr_array
+
+_BATCH = 10_000
+"""The number of movies that are read from the database in one batch."""
+_OTHER_COLUMNS = tuple(name for name in TEXT_COLUMNS if name not in ("title", "category"))
+"""The columns whose words say what a movie is like. Words of a title say little: "Dead Man" and "Dead Man
+Walking" have nothing in common. The titles of a series are compared by `series_of_title`."""
+_YEARS = 5.0
+"""The number of years between two films of a series after which they are a good deal less near."""
+NO_LINKS = np.zeros((0, 2), dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """Holds what metadata says of each movie; a checkpoint can save the arrays."""
+
+    categories: Floats
+    """float32 [num_movies, num_category_features], a vector of length 1 for each movie, whose inner products
+    are high for movies with the same rare categories; a vector of zeros for a movie without categories."""
+    words: Floats
+    """float32 [num_movies, num_word_features], vectors as in `categories`, from brand, description, price and
+    year."""
+    series: Rows
+    """int64 [num_movies], the number of each movie's series; -1 for a movie that shares its series' name with
+    no other movie."""
+    titles: Rows
+    """int64 [num_movies], a number that is the same for movies with the same title, such as remakes."""
+    years: Floats
+    """float32 [num_movies], the year of each movie; NaN if it is unknown."""
+    links: Rows
+    """int64 [num_links, 2], pairs of rows of movies that metadata links, such as also bought."""
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def take(self, rows: NDArray[np.integer]) -> Traits:
+        """Returns the traits of some movies, with links and series between these movies alone."""
+        places = np.full(len(self), -1, dtype=np.int64)
+        places[rows] = np.arange(len(rows))
+        links = places[self.links]
+        return Traits(
+            categories=self.categories[rows],
+            words=self.words[rows],
+            series=self.series[rows],
+            titles=self.titles[rows],
+            years=self.years[rows],
+            links=links[(links >= 0).all(axis=1)],
+        )
+
+    def of_one_series(self, movie_row: int) -> Rows:
+        """Returns the rows of the other movies of a movie's series, int64, ascending."""
+        if self.series[movie_row] < 0:
+            return np.zeros(0, dtype=np.int64)
+        rows = np.flatnonzero(
+            (self.series == self.series[movie_row]) & (self.titles != self.titles[movie_row])
+        )
+        categories = self.categories[rows]
+        apart = (categories @ self.categories[movie_row] <= 0) & categories.any(axis=1)
+        return rows[~apart] if self.categories[movie_row].any() else rows
+
+    def neighbours_in_series(self) -> list[tuple[int, int]]:
+        """Returns pairs of rows of films that follow each other in a series, by their years."""
+        pairs = []
+        for number in range(int(self.series.max(initial=-1)) + 1):
+            rows = np.flatnonzero(self.series == number)
+            rows = rows[np.lexsort((rows, self.years[rows]))]
+            firsts = rows[np.unique(self.titles[rows], return_index=True)[1]]
+            rows = rows[np.isin(rows, firsts)]
+            pairs += [
+                (int(one), int(other))
+                for one, other in pairwise(rows.tolist())
+                if other in self.of_one_series(one)
+            ]
+        return pairs
+
+    def nearness_in_series(self, movie_row: int, others: Rows) -> Floats:
+        """Returns how near other films of a movie's series are: float32 [num_others], 1 for the same year.
+
+        The number falls to one half for films that are many years apart, so that the sequel of a film comes
+        before the later films of a long series. A film of an unknown year counts three quarters.
+        """
+        years = np.abs(self.years[others] - self.years[movie_row])
+        nearness = 0.5 + 0.5 * np.exp(-years / _YEARS)
+        return np.asarray(np.nan_to_num(nearness, nan=0.75), dtype=np.float32)
+
+
+class Described(NamedTuple):
+    """Holds the metadata of movies from which `traits_of` makes traits."""
+
+    titles: list[str | None]
+    years: Floats
+    """float32 [num_movies], NaN for an unknown year."""
+    categories: csr_array
+    """float32 [num_movies, NUM_COLUMNS], counted words as `count_words` returns them, of the categories."""
+    words: csr_array
+    """float32 [num_movies, NUM_COLUMNS], counted words of brand, description, price and year."""
+
+
+def read_traits(database: duckdb.DuckDBPyConnection) -> Traits:
+    """Reads the traits of all movies of the table `movies`, in the order of movie rows."""
+    return traits_of(read_described(database), read_links(database))
+
+
+def read_described(database: duckdb.DuckDBPyConnection) -> Described:
+    """Reads the metadata of all movies of the table `movies`, in the order of movie rows."""
+    known = database.execute("select title, year from movies order by movie_row").fetchall()
+    return Described(
+        [title for title, _ in known],
+        np.array([np.nan if year is None else year for _, year in known], dtype=np.float32),
+        _counted(database, ("category",)),
+        _counted(database, _OTHER_COLUMNS),
+    )
+
+
+def read_links(database: duckdb.DuckDBPyConnection) -> Rows:
+    """Reads the pairs of movies that metadata links ("also bought"), as movie rows: int64 [num_pairs, 2]."""
+    columns = run(database, "tables/linked_movies").fetchnumpy()
+    pairs = [np.asarray(columns[name], dtype=np.int64) for name in ("movie_row", "linked_row")]
+    return np.stack(pairs, axis=1)
+
+
+def traits_of(described: Described, links: Rows) -> Traits:
+    """Makes traits from the metadata of movies, and from pairs of rows of movies that metadata links."""
+    return Traits(
+        categories=_unit_vectors(described.categories),
+        words=_unit_vectors(described.words),
+        series=np.array(number_series(described.titles), dtype=np.int64),
+        titles=_title_numbers(described.titles),
+        years=described.years,
+        links=links,
+    )
+
+
+def no_traits(num_movies: int) -> Traits:
+    """Returns the traits of movies without metadata."""
+    nothing = np.zeros((num_movies, 0), dtype=np.float32)
+    none = np.full(num_movies, -1, dtype=np.int64)
+    years = np.full(num_movies, np.nan, dtype=np.float32)
+    return Traits(categories=nothing, words=nothing, series=none, titles=none, years=years, links=NO_LINKS)
+
+
+def _counted(database: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> csr_array:
+    """Counts the words of some columns of the table `movies`, in the order of movie rows."""
+    result = database.execute(f"select {', '.join(columns)} from movies order by movie_row")
+
+    def movies() -> Iterator[dict[str, Any]]:
+        while batch := result.fetchmany(_BATCH):
+            yield from (dict(zip(columns, row, strict=True)) for row in batch)
+
+    return count_words(movies())
+
+
+def _unit_vectors(counts: csr_array) -> Floats:
+    """Returns vectors of length 1 from counted words: float32 [num_movies, num_features].
+
+    The features are the weighed words themselves if there are few different words, and else a latent semantic
+    analysis of the words. A movie without usable words has a vector of zeros.
+    """
+    columns = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= 2)
+    if len(columns) <= NUM_FEATURES:
+        found = np.bincount(counts.indices, minlength=counts.shape[1])[columns]
+        rarities = np.log((1 + counts.shape[0]) / (1 + found)).astype(np.float32)
+        vectors = weigh_words(counts[:, columns], rarities).toarray()
+    else:
+        described = np.flatnonzero(np.diff(counts.indptr))
+        known, rarities, components = learn_features(counts[described])
+        vectors = weigh_words(counts[:, known], rarities) @ components
+    lengths = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+    return np.asarray(vectors / np.maximum(lengths, 1e-9), dtype=np.float32)
+
+
+def _title_numbers(titles: Sequence[str | None]) -> Rows:
+    """Numbers the titles of movies; the same title but for year and format has the same number."""
+    numbers: dict[str, int] = {}
+    found = (numbers.setdefault(plain_title(title) or f"/{row}", row) for row, title in enumerate(titles))
+    return np.fromiter(found, np.int64, len(titles))
