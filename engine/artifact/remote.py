@@ -1,7 +1,7 @@
 """Copies indexes to and from remote storage, such as s3://bucket/index, and checks every copied file.
 
 An index has the same files in remote storage as in a directory: the file CURRENT names the live build, and
-each build has a folder. The file The file CURRENT is written last, so that readers see a whole build or none.
+each build has a folder. The file CURRENT is written last, so that readers see a whole build or none.
 If a copy was interrupted, files that are complete are not copied again.
 """
 

@@ -233,7 +233,7 @@ class _WithoutEach(NamedTuple):
     def estimates(self, model: Model, head: RatingHead, taste: Tastes, movie_rows: Rows) -> Doubles:
         """Estimates how much each review adds to the log chance of a like: float64 [num_movies, num_reviews].
 
-        The estimate is the linear term of a Taylor series around the reviewer's vector of the whole history.
+        The estimate assumes that the log chance of a like changes linearly with the reviewer's vector.
         """
         location, log_scale = head.locate(taste, movie_rows, model.blend.interaction_weight)
         location = location + np.float32(model.blend.rating_neighbour_weight) * self.stars.astype(np.float32)

@@ -242,6 +242,6 @@ def _calendar() -> FloatArray:
 
 @cache
 def _year_starts() -> FloatArray:
-    """Returns the first day of each year from 1998 to 2018, followed by the number of days: float64 [22]."""
+    """Returns the day number of each 1 January from 1998 to 2018, followed by `NUM_DAYS`: float64 [22]."""
     starts = [np.datetime64(f"{year}-01-01", "D") for year in range(1998, 2019)]
     return np.array([*((start - FIRST_DAY).astype(np.int64) for start in starts), NUM_DAYS], dtype=np.float64)

@@ -129,7 +129,7 @@ def read_incoming(
 
 
 def without_outweighed(incoming: Incoming, before: OpenedIndex) -> Incoming:
-    """Drops clicks and purchases that do not change a review that the index holds already."""
+    """Drops each click or purchase of a movie if the index holds a stronger review by the same reviewer."""
     rows = before.reviewers.rows(incoming.reviewer_ids)[incoming.places]
     implicit = np.flatnonzero((incoming.are_clicks | incoming.are_purchases) & (rows >= 0))
     num_movies = len(before.movies)
