@@ -1,5 +1,5 @@
 # Every chore lives in run.py, which needs Python alone; this only makes them words of make.
-CHORES := setup demo test fast lint fix docs bench wheel pin
+CHORES := setup demo test fast lint fix docs notebooks bench wheel pin
 
 .PHONY: $(CHORES)
 $(CHORES):

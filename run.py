@@ -109,6 +109,12 @@ def docs() -> None:
     call("python", "docs/python_api.py")
 
 
+def notebooks(*arguments: str) -> None:
+    """Run the notebooks in docs/, and write their pages with the outputs."""
+    setup()
+    call("python", "docs/notebooks.py", *arguments)
+
+
 def bench(*arguments: str) -> None:
     """Measure how long answers take, from the shell and from Python."""
     setup()
@@ -180,21 +186,22 @@ def call(
 
 
 COMMANDS = {
-    command.__name__: command for command in (setup, demo, test, fast, lint, fix, docs, bench, wheel, pin)
+    command.__name__: command
+    for command in (setup, demo, test, fast, lint, fix, docs, notebooks, bench, wheel, pin)
 }
-TAKING_ARGUMENTS = ("test", "fast", "bench")
+TAKING_ARGUMENTS = ("test", "fast", "notebooks", "bench")
 
 
 def main() -> None:
     """Run the command that was asked for."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file alone may meet an older one
         sys.exit(f"Python 3.11 or newer is needed, but this is {sys.version.split()[0]}.")
-    listing = "\n".join(f"  {name:6} {command.__doc__}" for name, command in COMMANDS.items())
+    listing = "\n".join(f"  {name:9} {command.__doc__}" for name, command in COMMANDS.items())
     parser = argparse.ArgumentParser(
         description=f"{__doc__}\n\n{listing}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for test, fast and bench")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for test, fast, notebooks and bench")
     chosen = parser.parse_args()
     if chosen.arguments and chosen.command not in TAKING_ARGUMENTS:
         parser.error(f"{chosen.command} takes no arguments")

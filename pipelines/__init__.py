@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from pipelines.building.plan import Plan, plan_build
     from pipelines.evaluation.evaluate import evaluate
     from pipelines.evaluation.results import Evaluation
+    from pipelines.ingest.accounting import Accounting
+    from pipelines.ingest.prepare import prepare
     from pipelines.reading.frames import ArrowTable, Source, Sources
     from pipelines.updating.movies import add_movies
     from pipelines.updating.reviews import UpdateResult, add_reviews
 
 _HOMES = {
+    "Accounting": "pipelines.ingest.accounting",
     "ArrowTable": "pipelines.reading.frames",
     "BuildResult": "pipelines.building.build",
     "Evaluation": "pipelines.evaluation.results",
@@ -33,8 +36,10 @@ _HOMES = {
     "build_index": "pipelines.building.build",
     "evaluate": "pipelines.evaluation.evaluate",
     "plan_build": "pipelines.building.plan",
+    "prepare": "pipelines.ingest.prepare",
 }
 __all__ = [
+    "Accounting",
     "ArrowTable",
     "BuildResult",
     "Evaluation",
@@ -47,6 +52,7 @@ __all__ = [
     "build_index",
     "evaluate",
     "plan_build",
+    "prepare",
 ]
 
 

@@ -42,6 +42,14 @@ from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
 logger = logging.getLogger(__name__)
 
+_SHOWN = (
+    layout.COUNTS_SECTION,
+    layout.ACCOUNTING_SECTION,
+    layout.METRICS_SECTION,
+    layout.AUDIT_SECTION,
+)
+"""The sections of the manifest that a notebook shows of a build."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult:
@@ -57,8 +65,9 @@ class BuildResult:
     directory: Path
 
     def _repr_html_(self) -> str:
-        """Returns the directory and the manifest as an HTML table, for notebooks."""
-        return Facts({"directory": str(self.directory), **self.manifest})._repr_html_()
+        """Returns the directory and the main facts of the manifest as an HTML table, for notebooks."""
+        shown = {name: self.manifest.get(name) for name in _SHOWN}
+        return Facts({"directory": str(self.directory), **shown})._repr_html_()
 
 
 def build_index(

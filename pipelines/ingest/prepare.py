@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from engine.config.sections import Config
 from pipelines.ingest.accounting import Accounting, write_rejected
 from pipelines.ingest.ingest import ingest
+from pipelines.reading.frames import Sources, inputs_of
 from pipelines.work.database import work_database
 from pipelines.work.output import TABLE_SUFFIXES, check_output, write_table
 
 
 def prepare(
-    reviews: Sequence[Path],
-    metadata: Sequence[Path],
-    output: Path,
-    config: Config,
+    reviews: Sources,
+    metadata: Sources,
+    output: Path | str,
+    config: Config | None = None,
     *,
-    rejected: Path | None = None,
+    rejected: Path | str | None = None,
 ) -> Accounting:
     """Writes a table with one row per kept review, joined with the columns of the reviewed movie.
 
@@ -30,12 +30,13 @@ def prepare(
     Raises:
         EngineError: `ingest` fails, or the table cannot be written; an older file at `output` then stays.
     """
-    output = Path(output)
-    for path in filter(None, (output, rejected)):
-        check_output(Path(path), TABLE_SUFFIXES)
+    output, config = Path(output), config or Config()
+    check_output(output, TABLE_SUFFIXES)
+    if rejected is not None:
+        check_output(Path(rejected), TABLE_SUFFIXES)
     # The system's temporary folder may be too small for the data, so the database is beside the output file.
-    with work_database(config.ingest, output.parent) as database:
-        accounting = ingest(database, reviews, metadata, config.ingest, keep_text=True)
+    with inputs_of(reviews, metadata) as inputs, work_database(config.ingest, output.parent) as database:
+        accounting = ingest(database, *inputs, config.ingest, keep_text=True)
         rows = database.table("prepared")
         if output.suffix.lower() == ".csv":
             rows = database.sql("select * replace (array_to_string(links, ' | ') as links) from prepared")

@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from tempfile import gettempdir
@@ -72,8 +72,10 @@ def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) ->
     quoted = str(path).replace("'", "''")
     database.execute(f"attach '{quoted}' as work (row_group_size {_ROWS_IN_GROUP})")
     database.execute("use work")
-    # Otherwise DuckDB writes a progress bar to stdout when it runs in a terminal or notebook.
-    database.execute("set enable_progress_bar = false")
+    # Otherwise DuckDB writes a progress bar to stdout when it runs in a terminal or notebook. In a notebook
+    # without ipywidgets, DuckDB cannot show the bar, and refuses the setting.
+    with suppress(duckdb.InvalidInputException):
+        database.execute("set enable_progress_bar = false")
     return database
 
 

@@ -1,0 +1,61 @@
+"""The notebooks run quickly from end to end, hold no outputs, and have pages with the same code."""
+
+import json
+import resource
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+NOTEBOOKS = sorted(path.stem for path in DOCS.glob("*.ipynb"))
+MOST_SECONDS = 180
+"""The most processor time of a notebook; the wall clock of a busy machine would tell little."""
+
+
+def cells(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((DOCS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return found
+
+
+def code(name: str) -> list[str]:
+    return ["".join(cell["source"]) for cell in cells(name) if cell["cell_type"] == "code"]
+
+
+def test_there_are_two_notebooks_and_the_first_is_short() -> None:
+    assert NOTEBOOKS == ["quickstart", "study"]
+    assert len(cells("quickstart")) == 10
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_repository_holds_no_outputs(name: str) -> None:
+    for cell in cells(name):
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_page_shows_the_code_and_the_words_of_the_notebook(name: str) -> None:
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    for cell in cells(name):
+        assert "".join(cell["source"]) in page, "run: python docs/notebooks.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_notebook_runs_in_three_minutes(name: str, tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = runpy.run_path(str(DOCS / "notebooks.py"))["run"](name, tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < MOST_SECONDS
+    tables = [
+        output["data"]["text/html"]
+        for cell in done.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "text/html" in output.get("data", {})
+    ]
+    assert len(tables) >= 4
+    assert all("<table" in table for table in tables)
