@@ -43,8 +43,11 @@ def documented(model: Any, **more: str) -> dict[str, Any]:
 
 
 _NO_HTTP: dict[str, Any] = {
-    "description": "The request is no HTTP, or its address is too long.",
-    "content": {"text/plain": {"schema": {"type": "string"}}},
+    "description": "The request is no HTTP, its address is too long, or its body cannot be read.",
+    "content": {
+        "text/plain": {"schema": {"type": "string"}},
+        MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}},
+    },
 }
 _REFUSALS = {
     401: "The request has no valid token.",
