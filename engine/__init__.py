@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from engine.lists.columns import ListColumns
     from engine.model.heads import RatingPrediction
     from engine.opened import OpenedIndex
-    from engine.questions.options import ListArguments, ListOptions, MovieIds
+    from engine.questions.options import ListArguments, ListOptions, MovieIds, SimilarArguments
     from engine.questions.ratings import Ratings
     from engine.recommender import Engine
     from engine.tables.answer import MovieAnswer
@@ -71,6 +71,7 @@ _HOMES = {
     "OpenedIndex": "engine.opened",
     "ListArguments": "engine.questions.options",
     "ListOptions": "engine.questions.options",
+    "SimilarArguments": "engine.questions.options",
     "MovieIds": "engine.questions.options",
     "Ratings": "engine.questions.ratings",
     "Engine": "engine.recommender",
@@ -119,6 +120,7 @@ __all__ = [
     "Recommendation",
     "ReviewedMovie",
     "ReviewerProfile",
+    "SimilarArguments",
     "SimilarMovie",
     "SimilarReviewer",
     "SourceError",
