@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO
 
 from engine.artifact import layout
@@ -82,11 +85,16 @@ class Storage:
 
     def write(self, name: str, source: BinaryIO) -> None:
         """Writes a file so that readers see the whole file or none."""
+        from fsspec.implementations.local import LocalFileSystem
+
+        path = self._path(name)
         with self._reaching():
-            self._system.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
-            with self._system.transaction, self._system.open(self._path(name), "wb") as target:
-                while block := source.read(_BLOCK):
-                    target.write(block)
+            self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
+            if isinstance(self._system, LocalFileSystem):
+                _write_on_disk(Path(path), source)
+                return
+            with self._system.transaction, self._system.open(path, "wb") as target:
+                shutil.copyfileobj(source, target, _BLOCK)
 
     def remove_builds(self, keep: Collection[str]) -> None:
         """Removes all builds except the builds named in `keep`."""
@@ -114,6 +122,22 @@ class Storage:
             raise ArtifactError(
                 f"Cannot reach {self.url}: {reason}; check the address, the credentials and the network"
             ) from error
+
+
+def _write_on_disk(path: Path, source: BinaryIO) -> None:
+    """Writes a file on a disk, where fsspec would leave an unfinished file in the folder for temporary files.
+
+    The next push replaces an unfinished file that a killed push left beside the file.
+    """
+    partial = path.with_name(f"{layout.PARTIAL}{path.name}")
+    try:
+        with partial.open("wb") as target:
+            shutil.copyfileobj(source, target, _BLOCK)
+            target.flush()
+            os.fsync(target.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def missing_package(url: str, error: ImportError) -> ConfigError:

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -241,3 +242,22 @@ def test_the_commands_say_what_was_copied(tmp_path: Path) -> None:
     refused = runner.invoke(main, ["pull", url, str(there), "--expect", "00"])
     assert refused.exit_code == 1
     assert "is not the expected one" in refused.stderr
+
+
+def test_an_interrupted_push_to_a_disk_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
+    class Interrupted(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise KeyboardInterrupt
+            return super().read(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        storage.Storage(f"file://{tmp_path}/there").write("build/x.npy", Interrupted(b"x" * 100))
+    assert not list((tmp_path / "there" / "build").iterdir())
+    assert not list(temporary.iterdir())
