@@ -322,7 +322,7 @@ def test_ids_may_be_long_or_in_any_script_or_hold_line_breaks(tmp_path: Path) ->
         table = (
             CliRunner().invoke(main, ["similar", "movie", *asked, "--no-because", "--", f"m{word}"]).stdout
         )
-        assert len(table.splitlines()) == 4
+        assert len(table.split("\n\n")[0].splitlines()) == 4  # Wide ids move columns to another block.
 
 
 def test_a_few_ratings_that_are_not_finite_are_rejected_and_counted(tmp_path: Path) -> None:
