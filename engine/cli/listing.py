@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import textwrap
@@ -65,6 +64,8 @@ def read_columns(text: str, kind: type[Answer]) -> dict[str, Column]:
     for name in filter(None, map(str.strip, text.split(","))):
         field = by_heading.get(name, name)
         if field not in known:
+            import difflib
+
             close = difflib.get_close_matches(name, [*known, *by_heading], n=1)
             advice = f" Did you mean {close[0]!r}?" if close else ""
             raise click.UsageError(

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -375,23 +374,6 @@ def test_a_process_that_dies_is_one_sentence_and_the_work_goes_on(
     assert_same(lines_of(tmp_path / "lists"), expected_lines(index, EVERYONE, 3))
 
 
-def test_memory_does_not_grow_with_the_shards(tmp_path: Path) -> None:
-    """The peak of the processes with twelve shards is about that with three."""
-    write_index(tmp_path / "index", 6_000)
-    script = (
-        "import resource, sys\nfrom pathlib import Path\n"
-        "from pipelines.batch.recommend_all import recommend_all\n"
-        "recommend_all(Path(sys.argv[1]), Path(sys.argv[2]), shard_size=500, processes=1, "
-        "reviewers=[f'R{row:05d}' for row in range(int(sys.argv[3]))])\n"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    peaks = []
-    for number in ("1500", "6000"):
-        command = [sys.executable, "-c", script, tmp_path / "index", tmp_path / f"lists-{number}", number]
-        peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-    assert peaks[1] < peaks[0] * 1.1 + 4_000
-
-
 def test_the_command_writes_and_says_what(index: Path, tmp_path: Path) -> None:
     words = ["recommend", "all", "--index", str(index), "--output", str(tmp_path / "lists.csv"), "-k", "2"]
     result = CliRunner().invoke(main, [*words, "--where", "year > 1960", "--json"])
@@ -405,21 +387,3 @@ def test_the_command_writes_and_says_what(index: Path, tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("\n") == 1
     assert CliRunner().invoke(main, ["recommend", "all"]).exit_code == 2
-
-
-def test_the_work_needs_nothing_that_only_building_needs(index: Path, tmp_path: Path) -> None:
-    script = """
-import sys
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"tensorflow", "keras", "pandas", "sklearn", "matplotlib", "pyarrow"}:
-            raise ImportError(name)
-sys.meta_path.insert(0, Blocker())
-from engine.cli.main import main
-main()
-"""
-    words = ["recommend", "all", "--index", str(index), "--output", str(tmp_path / "lists"), "--json"]
-    started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["seconds"] < time.perf_counter() - started
