@@ -200,12 +200,18 @@ def test_commands_for_the_new_the_many_and_the_unknown(
         ("ratings", movies[0]),
         ("ratings", "X=3"),
         ("ratings", "--from-file", str(tmp_path / "nowhere")),
-        ("group", reviewers[0], "--strategy", "most"),
-        ("reviewer", "nobody", "--fallback", "most"),
     ):
         result = invoke(*wrong, *index)
         assert result.exit_code == 1, wrong
         assert result.stderr.count("\n") == 1
+        assert result.stdout == ""
+    for wrong in (
+        ("group", reviewers[0], "--strategy", "most"),
+        ("reviewer", "nobody", "--fallback", "most"),
+    ):
+        result = invoke(*wrong, *index)
+        assert result.exit_code == 2, wrong
+        assert "most" in result.stderr
         assert result.stdout == ""
 
 
