@@ -11,6 +11,7 @@ from engine.artifact.layout import (
     ACCOUNTING_SECTION,
     AUDIT_SECTION,
     BASELINES_SECTION,
+    BUILD_ENTRY,
     CALIBRATION_SECTION,
     CONFIG_SECTION,
     COUNTS_SECTION,
@@ -45,7 +46,7 @@ def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) 
         {
             **dict(_quality_lines(manifest)),
             "index in": str(directory),
-            "report": str(directory / manifest["build"] / REPORT_FILE),
+            "report": str(directory / manifest[BUILD_ENTRY] / REPORT_FILE),
             "more": f"engine info{option}",
             "next": f"engine recommend reviewer{option} {separator}{shlex.quote(reviewer_id)}",
         }

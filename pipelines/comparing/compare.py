@@ -83,7 +83,7 @@ def _facts(engine: Engine) -> dict[str, Any]:
     manifest = engine.info()
     updates = manifest.get(layout.UPDATES_SECTION) or {}
     return {
-        "directory": manifest["directory"],
+        "directory": str(engine.index.artifact.directory),
         "build": engine.build,
         "created": manifest[layout.CREATED_ENTRY],
         "version": manifest[layout.PACKAGE_ENTRY],

@@ -231,7 +231,7 @@ def truncate(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [Path.unlink, truncate, flip_a_byte], ids=lambda damage: damage.__name__)
 def test_a_damaged_index(sample_index: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    names = [name for name in contents(sample_index) if Path(name).name != ".lock"]
+    names = [name for name in contents(sample_index) if not Path(name).name.endswith("lock")]
     assert len(names) > 5
     for number, name in enumerate(names):
         index = Path(shutil.copytree(sample_index, tmp_path / str(number)))

@@ -23,7 +23,9 @@ CONDITIONS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "price < 8 and movie_count > 5": lambda card: (
         card["price"] is not None and card["price"] < 8 and card["movie_count"] > 5
     ),
-    "title ilike '%the%'": lambda card: card["title"] is not None and "the" in card["title"].lower(),
+    "title ilike '%the%'": lambda card: (
+        card["title"] is not None and card["title_source"] is None and "the" in card["title"].lower()
+    ),
     "price is null or average_rating >= 4.5": lambda card: (
         card["price"] is None or card["average_rating"] >= 4.5
     ),
