@@ -70,6 +70,8 @@ def _listen(settings: ServiceSettings) -> None:
         loop="uvloop" if sys.platform != "win32" else "auto",
         http="httptools",
         log_level="warning",
+        # Uvicorn's own configuration of logging would close the handlers of all libraries in the process.
+        log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
