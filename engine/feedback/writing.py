@@ -78,7 +78,11 @@ class JournalWriter:
                 lines += [event.to_line() for event, is_new in zip(events, new, strict=True) if is_new]
                 outcomes.append(new)
             if lines:
-                self._append(b"".join(lines))
+                try:
+                    self._append(b"".join(lines))
+                except BaseException:
+                    self._forget()
+                    raise
         return outcomes
 
     def _new_of(self, events: Sequence[Event]) -> list[bool]:
@@ -144,7 +148,6 @@ class JournalWriter:
                 for folder in (self._journal.folder, self._journal.folder.parent):
                     flush(folder)
         except OSError as error:
-            self._forget()
             raise self._journal.fault("written", error) from error
 
     def _forget(self) -> None:

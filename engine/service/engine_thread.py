@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from engine.threads import one_thread
@@ -44,6 +44,7 @@ class EngineThread:
         self._timeout = timeout
         self._num_waiting = 0
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._is_woken = False
         self._answered: deque[tuple[_Waiting, Any, BaseException | None]] = deque()
         # One limit for the whole life of the thread spares each question a limit of its own.
         self._thread = threading.Thread(target=one_thread()(self._run), name="engine", daemon=True)
@@ -80,7 +81,6 @@ class EngineThread:
 
     def _run(self) -> None:
         """Answers questions until `close` is called; skips questions whose future is done already."""
-        delivered = 0.0
         while (waiting := self._queue.get()) is not None:
             found, error = None, None
             if not waiting.future.done():
@@ -90,16 +90,20 @@ class EngineThread:
                     error = raised
             self._answered.append((waiting, found, error))
             # Waking the event loop for each answer would take as long as to find similar movies.
-            now = time.perf_counter()
-            if self._queue.empty() or now - delivered >= _SECONDS_TO_COLLECT:
-                delivered = now
+            loop, is_idle = waiting.future.get_loop(), self._queue.empty()
+            if is_idle or not self._is_woken:
+                self._is_woken = True
                 try:
-                    waiting.future.get_loop().call_soon_threadsafe(self._deliver)
+                    if is_idle:
+                        loop.call_soon_threadsafe(self._deliver)
+                    else:
+                        loop.call_soon_threadsafe(loop.call_later, _SECONDS_TO_COLLECT, self._deliver)
                 except RuntimeError:  # The event loop is closed.
                     return
 
     def _deliver(self) -> None:
         """Passes answers to the waiting futures; runs in the event loop, which alone counts questions."""
+        self._is_woken = False  # An answer that is appended from now on wakes the event loop again.
         while self._answered:
             waiting, found, error = self._answered.popleft()
             self._num_waiting -= 1
@@ -112,10 +116,10 @@ class EngineThread:
 
     def close(self) -> None:
         """Drops all waiting questions, and ends the thread after the running question."""
-        while not self._queue.empty():
-            waiting = self._queue.get()
-            if waiting is not None:
-                waiting.future.cancel()
+        with suppress(Empty):
+            while True:
+                if (waiting := self._queue.get_nowait()) is not None:
+                    waiting.future.cancel()
         self._queue.put(None)
         self._thread.join()
 

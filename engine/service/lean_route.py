@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from engine.service.problems import ProblemError
+from engine.service.problems import REFUSALS, ProblemError, problem_of
 from engine.service.questions import LONGEST_ID
 
 _VERSION = "/v1"
@@ -85,7 +85,11 @@ class LeanRouter:
             if found is not None:
                 route, scope["path_params"] = found
                 scope["route"] = route
-                response = await route.lean_handler(Request(scope, receive))
+                try:
+                    response = await route.lean_handler(Request(scope, receive))
+                except REFUSALS as error:
+                    # The answer must pass through the middleware that allows other origins to read it.
+                    response = problem_of(error)
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -63,7 +63,8 @@ class Watched:
             await send(message)
 
         try:
-            if not self._access.is_open and scope["path"] not in OPEN_PATHS:
+            is_free = scope["path"] in OPEN_PATHS or _is_preflight(scope, given)
+            if not self._access.is_open and not is_free:
                 self._access.check(Request(scope))
             await self._app(scope, _limited(given, receive), sending)
         except Exception as error:
@@ -86,6 +87,11 @@ class Watched:
                     "build": build,
                 }
             )
+
+
+def _is_preflight(scope: Scope, given: Headers) -> bool:
+    """Tells whether a browser asks what a web page of another origin may ask; browsers send no token then."""
+    return scope["method"] == "OPTIONS" and "Access-Control-Request-Method" in given
 
 
 def _limited(given: Headers, receive: Receive) -> Receive:

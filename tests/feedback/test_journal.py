@@ -154,6 +154,23 @@ def test_after_a_failed_write_the_events_can_be_sent_again(
     assert ids(journal) == ["a", "b", "c", "d"]
 
 
+def test_events_that_found_no_place_can_be_sent_again(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = JournalWriter(journal)
+    writer.write([[event("a")]])
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_append", _raise)
+        with pytest.raises(ArtifactError, match="too many open files"):
+            writer.write([[event("b")]])
+    assert writer.write([[event("b")]]) == [[True]]
+    assert ids(journal) == ["a", "b"]
+
+
+def _raise(_: bytes) -> None:
+    raise ArtifactError("too many open files")
+
+
 def _write_on(folder: str, name: str, acknowledged: str) -> None:
     writer = JournalWriter(Journal(Path(folder)))
     with Path(acknowledged).open("w") as file:

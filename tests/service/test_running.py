@@ -65,7 +65,7 @@ def test_a_question_that_waits_too_long_is_dropped() -> None:
                 await task
         begin.set()
         thread.close()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)  # Answers are collected for some milliseconds.
         assert thread.num_waiting <= 1
 
     asyncio.run(ask())
@@ -139,6 +139,37 @@ def test_only_named_origins_may_ask_from_a_browser(tmp_path: Path) -> None:
     with TestClient(make_app(settings)) as client:
         found = client.get(LIST, headers=origin).headers
         assert found["access-control-allow-origin"] == "https://shop.example"
+        refused = client.get("/v1/recommend/reviewer/nobody", headers=origin)
+        assert refused.status_code == 404
+        assert refused.headers["access-control-allow-origin"] == "https://shop.example"
+    (tmp_path / "tokens").write_text(TOKEN)
+    settings = settings_of(
+        tmp_path / "index", origins=("https://shop.example",), token_file=str(tmp_path / "tokens")
+    )
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "Authorization"}
+    with TestClient(make_app(settings)) as client:
+        allowed = client.options(LIST, headers=origin | asked)
+        assert allowed.status_code == 200
+        assert "Authorization" in allowed.headers["access-control-allow-headers"]
+        assert client.options(LIST, headers=origin).status_code == 401
+        assert client.get(LIST, headers=origin).status_code == 401
+
+
+def test_an_answer_does_not_wait_for_the_next_question() -> None:
+    go_on = threading.Event()
+
+    async def ask() -> None:
+        thread = EngineThread(max_waiting=10, timeout=10)
+        quick = [asyncio.create_task(thread.ask(lambda: time.sleep(0.0005))) for _ in range(3)]
+        slow = asyncio.create_task(thread.ask(lambda: go_on.wait(5)))
+        try:
+            await asyncio.wait_for(asyncio.gather(*quick), 1)
+        finally:
+            go_on.set()
+        assert await slow
+        thread.close()
+
+    asyncio.run(ask())
 
 
 def test_no_token_reaches_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
