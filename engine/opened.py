@@ -176,12 +176,13 @@ class OpenedIndex:
         """
         reviewer_id = as_id(reviewer_id, "reviewer")
         row, fresh = self.reviewers.row(reviewer_id), self.feedback.history(reviewer_id)
+        if row is None and fresh is None:
+            row = self.reviewer_row(reviewer_id)  # Raises the error that names similar ids.
         if row is None and fresh is not None:
             from engine.model.newcomers import newcomer
 
             reviewer = newcomer(self.model, fresh.history)
         else:
-            row = self.reviewer_row(reviewer_id)
             reviewer = self.model.reviewer(row, None if fresh is None else fresh.history)
         hidden = self.feedback.hidden_for(reviewer_id)
         return reviewer._replace(hidden_rows=hidden) if len(hidden) else reviewer

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +29,7 @@ from engine.artifact.builds import (
     remove_surplus,
 )
 from engine.artifact.files import checksum, flush
-from engine.artifact.locks import remove_folder, take_lock
+from engine.artifact.locks import remove_folder, remove_leftovers, take_lock
 from engine.artifact.manifest import LARGEST, check_manifest, parse_manifest
 from engine.artifact.reader import Artifact
 from engine.artifact.storage import Storage, missing_package
@@ -133,6 +134,10 @@ def pull(url: str, directory: Path, *, expect: str | None = None, wait: bool = F
 def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> Transfer:
     """Copies a build into a directory that this process has locked, and makes the build live."""
     copied: list[int] = []
+    remove_leftovers(directory)
+    for interrupted in (directory / WORK).glob("pulled-*"):
+        if interrupted.name != f"pulled-{build}":
+            shutil.rmtree(interrupted, ignore_errors=True)
     if not _is_whole(directory, build, digest):
         content = storage.read(f"{build}/{layout.MANIFEST}", LARGEST)
         entries = _checked_manifest(content, digest, storage.url)[layout.FILES_ENTRY]
@@ -151,9 +156,9 @@ def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> T
         if (directory / build).exists():
             remove_folder(directory / build)
         folder.rename(directory / build)
-        with suppress(OSError):
-            (directory / WORK).rmdir()  # Other work may be kept there.
         Artifact.open(directory, build=build)
+    with suppress(OSError):
+        (directory / WORK).rmdir()  # Other work may be kept there.
     with changing_live(directory):
         keep = number_to_keep(directory)
         point_to(directory, build)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,7 @@ class SeriesNames(NamedTuple):
     """The subtitle, which may be the title of the original, as in "The Lost World: Jurassic Park"."""
 
 
+@lru_cache(maxsize=1024)
 def series_names(title: str | None) -> SeriesNames | None:
     """Returns the names under which a title may be part of a series, or None if it has no usable name.
 
@@ -128,9 +130,11 @@ def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None
     False
     """
     first, second = map(series_names, titles)
-    if first is None or second is None or len({plain_title(title) for title in titles}) == 1:
+    if first is None or second is None:
         return False
     if first.first != second.first and first.subtitle != second.first and second.subtitle != first.first:
+        return False
+    if len({plain_title(title) for title in titles}) == 1:
         return False
     one, other = (set(categories_of(category)) for category in categories)
     return not one or not other or bool(one & other)

@@ -158,18 +158,17 @@ def judgement(answers: Sequence[Any]) -> Columns:
     return {_HEADINGS.get(name, name): name for name in names}
 
 
-def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yields the name and the value of each fact; a fact in a section is named like `counts.reviews`.
 
     Example:
         >>> list(_flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))
         [('seed', 42), ('counts.movies', 7), ('counts.levels', '[1, 5]')]
     """
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield above + name, json.dumps(value) if isinstance(value, list | tuple) else value
+    from engine.config.values import flat_settings
+
+    for name, value in flat_settings(facts).items():
+        yield name, json.dumps(value) if isinstance(value, list | tuple) else value
 
 
 def _cell(answer: Any, column: Column) -> Any:

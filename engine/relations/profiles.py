@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.answers import MovieProfile, ReviewedMovie, ReviewerProfile, SimilarMovie, SimilarReviewer
-from engine.arrays import Rows
 
 if TYPE_CHECKING:
     from engine.opened import OpenedIndex
@@ -68,16 +67,11 @@ def reviewer_profile(
 
 def shared_reviewers(index: OpenedIndex, movie_id: str, movie_ids: Sequence[str]) -> list[int]:
     """Counts the reviewers that each movie of `movie_ids` shares with the movie `movie_id`."""
-    known = _reviewer_rows(index, index.movie_row(movie_id))
-    others = (_reviewer_rows(index, index.movie_row(other)) for other in movie_ids)
-    return [len(np.intersect1d(known, rows)) for rows in others]
-
-
-def _reviewer_rows(index: OpenedIndex, movie_row: int) -> Rows:
     histories = index.model.histories
-    places = np.flatnonzero(histories.movie_rows == movie_row)
-    rows: Rows = np.searchsorted(histories.offsets, places, side="right") - 1
-    return rows
+    places = np.flatnonzero(histories.movie_rows == index.movie_row(movie_id))
+    reviewers = np.searchsorted(histories.offsets, places, side="right") - 1
+    counts = np.bincount(histories.take(reviewers).movie_rows, minlength=index.model.num_movies)
+    return [int(counts[index.movie_row(other)]) for other in movie_ids]
 
 
 def _review(index: OpenedIndex, row: int, level_row: int, time: int) -> ReviewedMovie:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -52,10 +51,7 @@ def similar_movies(index: OpenedIndex, movie_id: str, k: int, options: ListOptio
     conditions = Conditions(num_movies=index.model.num_movies)
     if options.has_conditions:
         conditions = resolve_conditions(options, index.movies, index.matching_rows, None, index.cold_movies)
-    hidden = index.feedback.hidden_rows
-    if len(hidden):
-        excluded = hidden if conditions.excluded is None else np.union1d(conditions.excluded, hidden)
-        conditions = replace(conditions, excluded=np.sort(excluded))
+    conditions = conditions.without(index.feedback.hidden_rows)
     found = similar_rows(
         index.model,
         index.vector_index,

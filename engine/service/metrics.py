@@ -7,8 +7,8 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
-SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names the folder in which the worker processes add up their figures."""
+from engine.service.settings import SHARED_METRICS
+
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 REQUESTS = Counter("engine_requests", "Requests by question and status.", ["question", "status"])
@@ -50,7 +50,7 @@ def count_request(question: str, status: int, seconds: float) -> None:
 
 def exposition() -> bytes:
     """Returns the metrics of all worker processes together, in the text format of Prometheus."""
-    if SHARED not in os.environ:
+    if SHARED_METRICS not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

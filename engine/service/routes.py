@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -38,9 +39,11 @@ def _page(make: Callable[..., TopList], asked: questions.ListQuestion, index: Li
         shown = list(asked.exclude or ())
         for _ in range(asked.offset // asked.k):
             options["exclude"] = shown
-            shown += [movie.movie_id for movie in make(asked.k, options)]
+            earlier: ListArguments = {**options, "because": False, "show_variants": False}
+            shown += [movie.movie_id for movie in make(asked.k, earlier)]
         options["exclude"] = shown
         found = make(asked.k, options)
+        found[:] = [replace(movie, rank=asked.offset + movie.rank) for movie in found]
     else:
         whole = make(asked.offset + asked.k, options)
         found = TopList(whole[asked.offset :])

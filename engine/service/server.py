@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from engine.artifact.locks import temporary_folder
 from engine.errors import ConfigError, EngineError
-from engine.service.settings import LOOPBACK, THREAD_LIMITS, VARIABLE, ServiceSettings
+from engine.service.settings import LOOPBACK, SHARED_METRICS, THREAD_LIMITS, VARIABLE, ServiceSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "orjson", "prometheus_client", "limits", "jinja2")
 """The packages of the extra [serve]."""
 _RECEIVERS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -48,7 +47,7 @@ def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
     os.environ[VARIABLE] = settings.to_json()
     with temporary_folder() as shared:
         if settings.workers > 1:
-            os.environ[_SHARED_METRICS] = str(shared)
+            os.environ[SHARED_METRICS] = str(shared)
         _listen(settings)
 
 
@@ -133,10 +132,7 @@ def traced(app: FastAPI) -> FastAPI:
         tracer_provider=provider,
         excluded_urls="healthz,readyz,metrics",
         exclude_spans=["receive", "send"],
-        default_span_details=lambda scope: (
-            f"{scope['method']} {'/'.join(scope['path'].split('/')[:4])}",
-            {},
-        ),
+        default_span_details=_span_of,
     )
     return app
 

@@ -16,6 +16,8 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Hosts that only programs on the same machine can reach."""
 DEFAULT_NAME = "default"
 """The name of the index that answers if a request names no index."""
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that names the folder in which the worker processes add up their figures."""
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Environment variables that numeric libraries read once, when a process imports the libraries."""
 

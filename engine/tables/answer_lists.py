@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -25,7 +26,7 @@ T = TypeVar("T", bound=Shown)
 L = TypeVar("L", bound="AnswerList[Any]")
 
 
-class Tabular:
+class Tabular(ABC):
     """Gives a class methods that return its rows as a table of pandas, Arrow or Polars."""
 
     def to_frame(self) -> pandas.DataFrame:
@@ -61,9 +62,9 @@ class Tabular:
         stream: object = self._relation().__arrow_c_stream__(requested_schema)
         return stream
 
+    @abstractmethod
     def _rows(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
         """Returns the type of each column by name, and each row as a dictionary."""
-        raise NotImplementedError
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
         from engine.tables.columns import relation_of

@@ -244,6 +244,27 @@ def test_the_commands_say_what_was_copied(tmp_path: Path) -> None:
     assert "is not the expected one" in refused.stderr
 
 
+def test_an_interrupted_pull_leaves_nothing_once_another_build_is_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there, url = tmp_path / "here", tmp_path / "there", "memory://superseded"
+    write_build(here, 1)
+    push(here, url)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(remote, "_copy_file", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            pull(url, there)
+    assert ".work" in names_in(there)
+    build = write_build(here, 2)
+    push(here, url)
+    pull(url, there)
+    assert names_in(there) == {CURRENT, build}
+
+
 def test_an_interrupted_push_to_a_disk_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,14 @@ import numpy as np  # noqa: F401 - its library of matrix products must be loaded
 import pytest
 from threadpoolctl import ThreadpoolController
 
+from engine import threads
 from engine.threads import one_thread
+
+
+@pytest.fixture(autouse=True)
+def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes each test begin without answers under way, whatever other tests have left running."""
+    monkeypatch.setattr(threads, "_limit", threads._Limit())
 
 
 def num_threads() -> set[int]:

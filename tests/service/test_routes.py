@@ -100,6 +100,7 @@ def test_pages_of_a_list_repeat_no_movie(client: TestClient, variety: dict[str, 
         asked = {"k": 8, "offset": offset, **variety}
         page = client.get(f"/v1/recommend/reviewer/{SOMEONE}", params=asked).json()
         movies += [movie["movie_id"] for movie in page["recommendations"]]
+        assert [movie["rank"] for movie in page["recommendations"]] == [*range(offset + 1, offset + 9)]
     assert len(movies) == len(set(movies)) == 40
 
 

@@ -12,7 +12,7 @@ from engine.answers import MappedMovie
 from engine.errors import EngineError
 from engine.recommender import Engine
 from engine.relations.movie_map import NO_CATEGORY, OTHER, mapped_movies
-from engine.relations.profiles import shared_reviewers
+from engine.relations.profiles import movie_profile, shared_reviewers
 from engine.service.pages.rendering import GREY, NUM_COLOURS, Values, page
 from engine.service.questions import LONGEST_TEXT
 
@@ -71,7 +71,7 @@ async def movie(request: Request, movie_id: str) -> Response:
     """Shows a movie: its card, its ratings, similar movies, and reviewers whom the movie suits."""
 
     def question(engine: Engine) -> Values:
-        found = engine.movie(movie_id)
+        found = movie_profile(engine.index, movie_id, similar=())
         similar = engine.similar(movie_id, _K)
         shared = shared_reviewers(engine.index, movie_id, [other.movie_id for other in similar])
         link = found.card["link"]

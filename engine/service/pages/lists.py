@@ -75,7 +75,6 @@ async def reviewer(request: Request, reviewer_id: str) -> Response:
             "reviewer": engine.reviewer(reviewer_id, 20),
             "movies": movies,
             "sentence": sentence,
-            "alike": engine.similar_reviewers(reviewer_id, 5),
         }
 
     return await page(request, "reviewer.html", question)
