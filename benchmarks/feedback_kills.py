@@ -26,7 +26,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from kills import _QUICK, engine, write_movies, write_reviews
+from kills import QUICK, engine, write_movies, write_reviews
 from measuring import parser_for, write_figures
 
 from engine import Engine
@@ -189,7 +189,7 @@ def build(base: Path) -> Path:
     reviews, movies = base / "reviews.csv", base / "movies.csv"
     write_reviews(reviews, range(60), 12)
     write_movies(movies, range(40))
-    quick = [word for setting in _QUICK for word in ("--set", setting)]
+    quick = [word for setting in QUICK for word in ("--set", setting)]
     keep_all = ["--min-reviews-per-reviewer", "1", "--min-reviews-per-movie", "1"]
     words = ["build-index", str(reviews), "--metadata", str(movies), *quick, *keep_all]
     subprocess.run([*engine(), *words, "--output", str(base / "index")], check=True, capture_output=True)
@@ -208,7 +208,6 @@ def start(index: Path, port: int, workers: int) -> subprocess.Popen[bytes]:
         str(workers),
         "--no-access-log",
     ]
-    words.append("--no-access-log")
     service = subprocess.Popen(
         [*engine(), *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

@@ -36,7 +36,7 @@ from engine import Engine
 from engine.artifact.reader import Artifact
 
 _SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-_QUICK = (
+QUICK = (
     *("report.baselines_up_to=0", "relevance.max_rounds=2", "rating.max_rounds=2", "relevance.num_members=1"),
     *("relevance.embedding_dim=4", "split.max_holdouts=1"),
 )
@@ -92,7 +92,7 @@ def prepare_cases(base: Path) -> dict[str, Case]:
     write_reviews(base / "more.csv", range(50, 70), 5)
     write_movies(metadata, range(40))
     write_movies(base / "more_movies.csv", range(40, 50))
-    quick = [word for setting in _QUICK for word in ("--set", setting)]
+    quick = [word for setting in QUICK for word in ("--set", setting)]
     build = ["build-index", str(reviews), "--metadata", str(metadata), *quick, "--output"]
     old = ["build-index", str(base / "first.csv"), "--metadata", str(metadata), *quick, "--output"]
     subprocess.run([*engine(), *old, str(base / "old")], check=True, capture_output=True)

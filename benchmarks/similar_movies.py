@@ -20,6 +20,7 @@ import numpy as np
 from measuring import parser_for, write_figures
 
 from engine import Engine
+from engine.catalogue.series import categories_of
 from engine.catalogue.titles import film_of_title
 
 GROUPS = {
@@ -98,7 +99,7 @@ def main() -> None:
 def without_common_category(engine: Engine, k: int) -> dict[str, dict[str, float]]:
     """Returns, for each group of movies, the share of listed movies without a common category."""
     index = engine.index
-    categories = [_categories(index.cards.card(row)["category"]) for row in range(engine.num_movies)]
+    categories = [set(categories_of(index.cards.card(row)["category"])) for row in range(engine.num_movies)]
     counts = np.asarray(index.movie_counts)
     figures = {}
     for name, (least, most) in GROUPS.items():
@@ -109,7 +110,7 @@ def without_common_category(engine: Engine, k: int) -> dict[str, dict[str, float
             if not own:
                 continue
             listed = engine.similar(index.movies.id(row), k)
-            shares.append(np.mean([not own & _categories(movie.card["category"]) for movie in listed]))
+            shares.append(np.mean([not own & set(categories_of(movie.card["category"])) for movie in listed]))
             at_random.append(np.mean([not own & other for other in categories]))
         if shares:
             figures[name] = {"movies": len(shares), "share": _mean(shares), "random": _mean(at_random)}
@@ -138,10 +139,6 @@ def series(engine: Engine) -> dict[str, Any]:
         "found": len(pairs) - len(missed),
         "missed": [" / ".join(one) for one in missed],
     }
-
-
-def _categories(category: str | None) -> set[str]:
-    return set((category or "").split(" | ")) - {"", "unknown", "(no genres listed)"}
 
 
 def _mean(values: list[Any]) -> float:

@@ -165,7 +165,7 @@ class Shards:
         """Reads from `progress.json` which shards are complete, and removes files of incomplete shards."""
         progress = self.directory / PROGRESS
         if progress.is_file():
-            if overwrite or not self._continues(_read(progress)):
+            if not self._continues(_read(progress), overwrite):
                 self._begin_afresh(progress)
         elif strange := sorted(path.name for path in self.directory.iterdir() if path.name[:6] != ".part-"):
             raise ConfigError(
@@ -182,11 +182,13 @@ class Shards:
             path.unlink()
         progress.unlink()
 
-    def _continues(self, noted: Mapping[str, Any]) -> bool:
+    def _continues(self, noted: Mapping[str, Any], overwrite: bool) -> bool:
         """Takes over the complete shards of an earlier run; returns False if the run used another build.
 
+        If `overwrite` is true, the method also returns False if the run had other settings or reviewers.
+
         Raises:
-            ConfigError: the earlier run had other settings or reviewers.
+            ConfigError: the earlier run had other settings or reviewers, and `overwrite` is false.
         """
         work = noted.get("work", {})
         if work.get("build") != self._work.get("build") and {**work, "build": ""} == {
@@ -197,6 +199,8 @@ class Shards:
             return False
         for name in dict.fromkeys([*work, *self._work]):
             if work.get(name) != self._work.get(name):
+                if overwrite:
+                    return False
                 raise ConfigError(
                     f"{self.directory} holds lists that were begun with {_named(name, work)}, not with "
                     f"{_named(name, self._work)}; give the same again to go on, --overwrite to start "

@@ -146,7 +146,8 @@ def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> N
         checkpoints.save(_COLD_STEP, vars(intake.catalogue), {})
     if intake.features is not None:
         checkpoints.save(_FEATURES_STEP, {"features": intake.features}, {})
-    checkpoints.save(_TRAITS_STEP, vars(intake.traits), {})
+    traits = {field.name: getattr(intake.traits, field.name) for field in fields(Traits)}
+    checkpoints.save(_TRAITS_STEP, traits, {})
     values = {field.name: getattr(intake.reviews, field.name) for field in fields(Reviews)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     others = {name: value for name, value in values.items() if name not in arrays}

@@ -19,7 +19,6 @@ from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 
 logger = logging.getLogger(__name__)
 
-_COUNTS = ("reviews", "reviewers", "movies", "cold_movies")
 _SEARCH = "search_recall"
 """The name of the audit's recall among the figures: what the search finds of the best movies."""
 
@@ -93,8 +92,7 @@ def _facts(engine: Engine) -> dict[str, Any]:
 
 
 def _counts(engine: Engine) -> dict[str, float]:
-    counts = engine.info().get(layout.COUNTS_SECTION, {})
-    return {name: counts[name] for name in _COUNTS if name in counts}
+    return dict(engine.info().get(layout.COUNTS_SECTION, {}))
 
 
 def _quality(engine: Engine) -> dict[str, float]:

@@ -31,20 +31,10 @@ class Pairs(NamedTuple):
 
 
 def pairs_of_rows(old: IdTable, new: IdTable) -> Pairs:
-    """Finds the ids that two sorted tables have in common, in one pass over both tables."""
-    rows: list[tuple[int, int]] = []
-    place, num_new = 0, len(new)
-    other = new.id(0) if num_new else ""
-    for row, text in enumerate(old):
-        while place < num_new and other < text:
-            place += 1
-            other = new.id(place) if place < num_new else ""
-        if place == num_new:
-            break
-        if other == text:
-            rows.append((row, place))
-    found = np.array(rows, dtype=np.int64).reshape(-1, 2)
-    return Pairs(found[:, 0], found[:, 1])
+    """Finds the ids that two tables have in common; both tables are in the order of the ids' bytes."""
+    rows = new.rows(list(old))
+    held = np.flatnonzero(rows >= 0)
+    return Pairs(held, rows[held])
 
 
 def compare_lists(

@@ -170,7 +170,9 @@ def _map(movies: MovieMap) -> list[str]:
     names = list(dict.fromkeys(groups))
     by_size = sorted(names, key=groups.count, reverse=True)
     plain = (NO_CATEGORY, OTHER, _UNKNOWN_YEAR)
-    order = [name for name in (by_size if what == "category" else sorted(names)) if name not in plain]
+    # Review groups have names such as "1 to 9" and "10 to 99", which grow longer with the number of reviews.
+    in_order = by_size if what == "category" else sorted(names, key=lambda name: (len(name), name))
+    order = [name for name in in_order if name not in plain]
     colors = dict(zip(order, plots.COLORS, strict=False))
     colors |= {name: plots.GREY for name in by_size if name not in colors}
     titles = [title or f"a movie without a title ({count:,} reviews)" for title, count in _known(movies)]

@@ -11,7 +11,7 @@ import logging
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.artifact.layout import HIDDEN_FILE, JOURNAL_SECTION
@@ -40,7 +40,7 @@ class JournalPart:
     source: Source | None
     position: Position | None
     hidden: HiddenMovies
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int]
 
 
 def divided(inputs: Sequence[Input]) -> tuple[list[Input], list[Journal]]:

@@ -100,18 +100,23 @@ class Evidence:
 
 
 def in_units(values: csr_array, shrinkage: float) -> csr_array:
-    """Divides each row by the mean of its ten highest values plus `shrinkage`.
+    """Divides each row by its unit plus `shrinkage`; `units` returns the units.
 
     The values of a movie with few reviews are small, so the shrinkage keeps them small.
     """
     scaled = values.copy()
-    units = np.zeros(values.shape[0])
-    for row in range(values.shape[0]):
-        own = values.data[values.indptr[row] : values.indptr[row + 1]]
-        units[row] = np.partition(own, -_TOP)[-_TOP:].sum() / _TOP if len(own) > _TOP else own.sum() / _TOP
-    divisors = np.repeat(units + shrinkage, np.diff(values.indptr))
+    divisors = np.repeat(units(values) + shrinkage, np.diff(values.indptr))
     scaled.data = (values.data / divisors).astype(np.float32)
     return scaled
+
+
+def units(values: csr_array) -> Doubles:
+    """Returns the unit of each row, the mean of its ten highest values: float64 [num_rows]."""
+    means = np.zeros(values.shape[0])
+    for row in range(values.shape[0]):
+        own = values.data[values.indptr[row] : values.indptr[row + 1]]
+        means[row] = np.partition(own, -_TOP)[-_TOP:].sum() / _TOP if len(own) > _TOP else own.sum() / _TOP
+    return means
 
 
 class _Together:

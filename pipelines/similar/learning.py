@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.arrays import Doubles, Floats, Rows, distinct, k_highest_of_rows, spans
 from engine.model.scorer import Model
 from pipelines.dataset.reviews import Reviews
-from pipelines.similar.evidence import Evidence, in_units
+from pipelines.similar.evidence import Evidence, units
 from pipelines.similar.likeness import Weights
 from pipelines.similar.traits import Traits
 
@@ -187,20 +187,21 @@ def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
         best += [k_highest_of_rows(each[None, :], _POOL)[0] for each in vectors]
         candidates = distinct(np.concatenate([*best, of_series]).astype(np.int64))
         candidates = candidates[candidates != row]
+        together = [(each.toarray()[0, candidates], units(each)[0]) for each in pairs]
         columns = [each[candidates] for each in vectors]
         nearness = np.zeros(len(candidates), dtype=np.float32)
         nearness[np.searchsorted(candidates, of_series)] = traits.nearness_in_series(row, of_series)
-        found.append((candidates, pairs, columns, nearness))
+        found.append((candidates, together, columns, nearness))
     width = max(len(candidates) for candidates, *_ in found)
     rows = np.repeat(movie_rows[:, None], width, axis=1)
     series = np.zeros(rows.shape, dtype=np.float32)
     parts = {one: np.zeros((*rows.shape, NUM_PARTS), dtype=np.float32) for one in _SHRINKAGES}
-    for place, (candidates, pairs, columns, nearness) in enumerate(found):
+    for place, (candidates, together, columns, nearness) in enumerate(found):
         num = len(candidates)
         rows[place, :num], series[place, :num] = candidates, nearness
         for shrinkage, values in parts.items():
-            together = [in_units(each, shrinkage).toarray()[0, candidates] for each in pairs]
-            values[place, :num] = np.stack([*together, *columns], axis=1)
+            scaled = [(own / (unit + shrinkage)).astype(np.float32) for own, unit in together]
+            values[place, :num] = np.stack([*scaled, *columns], axis=1)
             values[place, num:] = _LAST
     return _Pools(movie_rows, rows, parts, series)
 
@@ -237,5 +238,8 @@ def _ndcg(best: Rows, movie_rows: Rows, kind: _Questions) -> Doubles:
 
 
 def are_learned(links: Rows) -> NDArray[np.bool_]:
-    """Marks the links from which an evaluation learns, those of every other movie; the others measure."""
-    return np.asarray(links[:, 0] % 2 == 0)
+    """Marks the links from which an evaluation learns; the others measure.
+
+    Two movies that are linked in both directions are on one side, since one link tells the other.
+    """
+    return np.asarray(links.min(axis=1) % 2 == 0) if len(links) else np.zeros(0, dtype=bool)

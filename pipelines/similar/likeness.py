@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,28 +61,6 @@ class Weights:
         if missing := [name for name in names if name not in values]:
             raise ValueError(f"the weights of similar movies lack {missing[0]}")
         return cls(**{name: float(values[name]) for name in names})
-
-
-class Parts(NamedTuple):
-    """Holds the parts of the likeness of some movies to all movies, each float32 [num_rows, num_movies]."""
-
-    sittings: Floats
-    likes: Floats
-    vectors: Floats
-    categories: Floats
-    words: Floats
-
-
-def parts_of(evidence: Evidence, movie_rows: Rows, shrinkage: float) -> Parts:
-    """Computes the parts of the likeness of some movies to all movies."""
-    sittings, likes = evidence.pairs(movie_rows)
-    traits = evidence.traits
-    vectors = (evidence.vectors, traits.categories, traits.words)
-    return Parts(
-        in_units(sittings, shrinkage).toarray(),
-        in_units(likes, shrinkage).toarray(),
-        *(each[movie_rows] @ each.T for each in vectors),
-    )
 
 
 def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
@@ -145,6 +123,8 @@ def _similar(evidence: Evidence, weights: Weights) -> Iterator[tuple[Rows, Float
         ]
     )
     compared = _most_reviewed(evidence)
+    is_compared = np.zeros(num_movies, dtype=bool)
+    is_compared[compared] = True
     most = 1 + weights.series
     step = max(1, _SCORES_AT_ONCE // num_movies)
     for begin in range(0, num_movies, step):
@@ -154,7 +134,7 @@ def _similar(evidence: Evidence, weights: Weights) -> Iterator[tuple[Rows, Float
         scores = np.zeros((len(rows), num_movies), dtype=np.float32)
         scores[:, compared] = vectors[rows] @ vectors[compared].T
         places = np.repeat(np.arange(len(rows)), np.diff(together.indptr))
-        missing = ~np.isin(together.indices, compared)
+        missing = ~is_compared[together.indices]
         pairs = places[missing], together.indices[missing]
         scores[pairs] = np.einsum("nd,nd->n", vectors[rows[pairs[0]]], vectors[pairs[1]])
         scores[places, together.indices] += together.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,6 @@ _OTHER_COLUMNS = tuple(name for name in TEXT_COLUMNS if name not in ("title", "c
 Walking" have nothing in common. The titles of a series are compared by `series_of_title`."""
 _YEARS = 5.0
 """The number of years between two films of a series after which they are a good deal less near."""
-NO_LINKS = np.zeros((0, 2), dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +71,30 @@ class Traits:
         """Returns the rows of the other movies of a movie's series, int64, ascending."""
         if self.series[movie_row] < 0:
             return np.zeros(0, dtype=np.int64)
-        rows = np.flatnonzero(
-            (self.series == self.series[movie_row]) & (self.titles != self.titles[movie_row])
-        )
+        same = self._in_series(int(self.series[movie_row]))
+        rows: Rows = same[self.titles[same] != self.titles[movie_row]]
         categories = self.categories[rows]
         apart = (categories @ self.categories[movie_row] <= 0) & categories.any(axis=1)
         return rows[~apart] if self.categories[movie_row].any() else rows
+
+    def _in_series(self, number: int) -> Rows:
+        """Returns the rows of the movies of a series, int64, ascending."""
+        by_series, begins = self._by_series
+        rows: Rows = by_series[begins[number] : begins[number + 1]]
+        return rows
+
+    @cached_property
+    def _by_series(self) -> tuple[Rows, Rows]:
+        """Returns the rows of all movies, ordered by series, and the place where each series begins."""
+        by_series = np.argsort(self.series, kind="stable")
+        numbers = np.arange(int(self.series.max(initial=-1)) + 2)
+        return by_series, np.searchsorted(self.series[by_series], numbers)
 
     def neighbours_in_series(self) -> list[tuple[int, int]]:
         """Returns pairs of rows of films that follow each other in a series, by their years."""
         pairs = []
         for number in range(int(self.series.max(initial=-1)) + 1):
-            rows = np.flatnonzero(self.series == number)
+            rows = self._in_series(number)
             rows = rows[np.lexsort((rows, self.years[rows]))]
             firsts = rows[np.unique(self.titles[rows], return_index=True)[1]]
             rows = rows[np.isin(rows, firsts)]
@@ -149,14 +161,6 @@ def traits_of(described: Described, links: Rows) -> Traits:
         years=described.years,
         links=links,
     )
-
-
-def no_traits(num_movies: int) -> Traits:
-    """Returns the traits of movies without metadata."""
-    nothing = np.zeros((num_movies, 0), dtype=np.float32)
-    none = np.full(num_movies, -1, dtype=np.int64)
-    years = np.full(num_movies, np.nan, dtype=np.float32)
-    return Traits(categories=nothing, words=nothing, series=none, titles=none, years=years, links=NO_LINKS)
 
 
 def _counted(database: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> csr_array:

@@ -113,19 +113,18 @@ def choose_blend(
     plain, kind = kind, kind._replace(content=float(found.contents[content]))
     neighbour_weight = float(NEIGHBOUR_SHARES[share] * found.scales[content])
     blend = replace(blend, neighbour_weight=neighbour_weight, like_weight=like_weights[like])
-    if trained[0].model.rating is not None:
-        near = [
-            parts.near[kinds.index(plain)] + np.float32(kind.content) * parts.near[-1]
-            if kind.content
-            else parts.near[kinds.index(plain)]
-            for parts in collected
-        ]
-        blend = _honest_likes(collected, near, blend)
     logger.info(
         "Chose neighbours by %s, neighbour weight %.3g and like weight %.3g: %.4f, against %.4f without; %s",
         kind, neighbour_weight, blend.like_weight, found.figures.max(), found.figures[0, 0, 0],
         ", ".join(f"{other} {one.figures.max():.4f}" for other, one in tried.items()),
     )  # fmt: skip
+    if trained[0].model.rating is not None:
+        table, content_weight = kinds.index(plain), np.float32(kind.content)
+        near = [
+            parts.near[table] + content_weight * parts.near[-1] if kind.content else parts.near[table]
+            for parts in collected
+        ]
+        blend = _honest_likes(collected, near, blend)
     return blend, kind
 
 

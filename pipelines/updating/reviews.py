@@ -162,7 +162,7 @@ def _write_version(writer: ArtifactWriter, reviews: Sequence[Input], config: Con
         change = work_out_change(before, without_outweighed(incoming, before))
         update = _figures(change, accounting) | ({"journal": counts_of(parts)} if parts else {})
         hidden = HiddenMovies.of_build(artifact)
-        update["changed"] |= any(part.hidden != hidden for part in parts)
+        update["changed"] |= bool(parts) and parts[0].hidden != hidden
         if not update["changed"]:
             raise _NothingNewError(
                 UpdateResult(update=update, manifest=artifact.manifest, directory=artifact.directory)

@@ -245,6 +245,15 @@ def test_other_options_do_not_go_on_with_a_work(
     assert sorted(path.name for path in (tmp_path / "lists").iterdir()) == before
 
 
+def test_a_work_that_overwrites_goes_on_with_its_own_shards(index: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"k": 3, "shard_size": 100, "overwrite": True}
+    recommend_all(index, tmp_path / "lists", k=2, shard_size=100)
+    assert recommend_all(index, tmp_path / "lists", **given)["resumed_reviewers"] == 0
+    min((tmp_path / "lists").glob("part-*")).unlink()
+    assert recommend_all(index, tmp_path / "lists", **given)["resumed_reviewers"] == NUM_REVIEWERS - 100
+    assert_same(lines_of(tmp_path / "lists"), expected_lines(index, EVERYONE, 3))
+
+
 def test_the_lists_of_another_build_begin_afresh(tmp_path: Path) -> None:
     write_index(tmp_path / "index", 40)
     recommend_all(tmp_path / "index", tmp_path / "lists", k=3, shard_size=10)

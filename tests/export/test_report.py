@@ -153,6 +153,9 @@ def test_a_map_without_categories_and_years_tells_apart_by_reviews() -> None:
     assert "1 to 9 reviews: 2 movies, such as A" in figure
     assert "10 to 99 reviews: 1 movie, such as C" in figure
     assert "<title>a movie without a title (7 reviews)</title>" in figure
+    [figure] = _map(some_map(["no category"] * 3, ["A", "B", "C"], [None] * 3, [2000, 7, 20]))
+    named = [figure.index(name) for name in ("1 to 9 reviews", "10 to 99 reviews", "1,000 to 9,999 reviews")]
+    assert named == sorted(named)
 
 
 def test_a_report_of_little_says_what_is_missing() -> None:

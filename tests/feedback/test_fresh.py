@@ -241,3 +241,13 @@ def test_a_damaged_file_of_hidden_movies_is_noticed(index: Path) -> None:
     path.write_text('{"movies": 7}')
     with pytest.raises(ArtifactCorruptError):
         Engine.load(index)
+
+
+def test_a_hidden_movie_in_another_journal_changes_the_index_only_once(index: Path, tmp_path: Path) -> None:
+    other = write_index(tmp_path / "other", num_reviewers=60)
+    send(other, (NEW, movie_id(3), "rating", 5.0), (None, movie_id(4), "hidden"))
+    send(index, (KNOWN, movie_id(2), "rating", 5.0))
+    add_reviews([journal_of(other).folder], index=index)
+    build = Engine.load(index).build
+    add_reviews([journal_of(other).folder], index=index)
+    assert Engine.load(index).build == build

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from no_traits import no_traits
 from random_models import NUM_MOVIES, random_model
 
 from engine.model.scorer import Model
 from pipelines.similar.evidence import SITTING, Evidence, in_units
-from pipelines.similar.traits import no_traits
 
 
 def of(model: Model) -> Evidence:

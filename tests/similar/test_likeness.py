@@ -6,16 +6,17 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from no_traits import NO_LINKS, no_traits
 from random_models import NUM_MOVIES, random_model
 
 from engine.model.scorer import Model
 from engine.model.similar import SimilarTable
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.similar import likeness
-from pipelines.similar.evidence import Evidence
+from pipelines.similar.evidence import Evidence, in_units
 from pipelines.similar.learning import choose_weights
-from pipelines.similar.likeness import Weights, parts_of, similar_table
-from pipelines.similar.traits import NO_LINKS, Traits, no_traits
+from pipelines.similar.likeness import Weights, similar_table
+from pipelines.similar.traits import Traits
 
 WEIGHTS = Weights(
     sittings=0.3, likes=0.1, vectors=0.2, categories=0.25, words=0.15, series=0.4, shrinkage=2.0
@@ -49,8 +50,16 @@ def test_the_table_holds_the_highest_sums_of_all_parts(
     monkeypatch.setattr(likeness, "_SCORES_AT_ONCE", 9 * NUM_MOVIES)
     model, traits = random_model(lengths=[30] * 20), some_traits()
     table = similar_table(Evidence(model, traits), WEIGHTS)
-    parts = parts_of(Evidence(model, traits), np.arange(NUM_MOVIES), WEIGHTS.shrinkage)
-    scores = sum(getattr(WEIGHTS, name) * part for name, part in parts._asdict().items())
+    evidence = Evidence(model, traits)
+    sittings, likes = evidence.pairs(np.arange(NUM_MOVIES))
+    parts = {
+        "sittings": in_units(sittings, WEIGHTS.shrinkage).toarray(),
+        "likes": in_units(likes, WEIGHTS.shrinkage).toarray(),
+        "vectors": evidence.vectors @ evidence.vectors.T,
+        "categories": traits.categories @ traits.categories.T,
+        "words": traits.words @ traits.words.T,
+    }
+    scores = sum(getattr(WEIGHTS, name) * part for name, part in parts.items())
     for row in range(NUM_MOVIES):
         others = traits.of_one_series(row)
         scores[row, others] += WEIGHTS.series * traits.nearness_in_series(row, others)

@@ -36,7 +36,8 @@ ROOMS = sorted(
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(ROOT)))
 def test_the_architecture_names_every_room_and_the_room_says_what_it_is_for(room: Path) -> None:
-    assert f"`{room.relative_to(ROOT)}/`" in ARCHITECTURE.read_text(encoding="utf-8")
+    rows = ARCHITECTURE.read_text(encoding="utf-8").splitlines()
+    assert len([row for row in rows if row.startswith(f"| `{room.relative_to(ROOT)}/` | ")]) == 1
     docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
     assert docstring
     assert docstring.splitlines()[0].endswith(".")
