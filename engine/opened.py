@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Floats, Rows
+from engine.artifact.databases import open_collection
 from engine.artifact.ids import IdTable
 from engine.artifact.layout import (
+    ADDRESS_FILE,
     ARRAY_ENDING,
     CARD_ARRAYS,
     CATALOGUE_FILE,
@@ -217,7 +219,9 @@ class OpenedIndex:
 
     @cached_property
     def vector_index(self) -> VectorIndex:
-        """Returns the FAISS index of the movie vectors, and limits FAISS to one thread for each query."""
+        """Returns the index of the movie vectors, and limits FAISS to one thread for each query."""
+        if self.artifact.has(ADDRESS_FILE):
+            return open_collection(self.artifact, self.model.relevance.movie_vectors.shape)
         # One query is too little work for several threads, and they would compete with NumPy's threads.
         set_threads(1)
         path, vectors = self.artifact.handle(VECTOR_INDEX_FILE), self.model.relevance.movie_vectors
@@ -260,13 +264,14 @@ class OpenedIndex:
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex
 
+        vectors = self.model.relevance.movie_vectors
         try:
             if self.artifact.has(STRONGEST_FILE):
                 strongest = StrongestIndex.of(self.artifact.array(STRONGEST_FILE.removesuffix(ARRAY_ENDING)))
-                if strongest.rows[-1] >= len(self.movies) or strongest.dim != self.vector_index.dim:
+                if strongest.rows[-1] >= len(self.movies) or strongest.dim != vectors.shape[1]:
                     raise VectorIndexError("they are not those of the movies")
-            elif self.vector_index.is_exact:
-                strongest = StrongestIndex(self.model.relevance.movie_vectors)
+            elif self.artifact.has(ADDRESS_FILE) or self.vector_index.is_exact:
+                strongest = StrongestIndex(vectors)
             else:
                 return self.candidates
         except VectorIndexError as error:
@@ -279,12 +284,15 @@ class OpenedIndex:
     @cached_property
     def lists(self) -> ListMaker:
         """Returns the object that makes top lists of movies for one or a few reviewers."""
+        return self._list_maker(self.candidates)
+
+    def _list_maker(self, candidates: CandidateSource) -> ListMaker:
         # Nothing here may refer to this object: a circle of objects would keep the files of a build open
         # until Python looks for circles.
         feedback = self.feedback
         return ListMaker(
             self.model,
-            self.candidates,
+            candidates,
             self.movies,
             self.cards,
             self.catalogue.matching_rows,
@@ -298,8 +306,14 @@ class OpenedIndex:
     def columns(self) -> ColumnMaker:
         """Returns the object that makes top lists of very many reviewers as columns."""
         from engine.lists.columns import ColumnMaker
+        from indexes.strongest import StrongestIndex
 
-        return ColumnMaker(self.batch_candidates, self.lists, self.feedback.hidden_by_row())
+        source, lists = self.batch_candidates, self.lists
+        if self.artifact.has(ADDRESS_FILE):
+            # Lists of everyone ask no database, which several processes at once would only wait for.
+            vectors = StrongestIndex(self.model.relevance.movie_vectors)
+            lists = self._list_maker(CandidateSource(self.model, vectors, self._num_candidates))
+        return ColumnMaker(source, lists, self.feedback.hidden_by_row())
 
     @property
     def _num_candidates(self) -> int:

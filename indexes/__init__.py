@@ -1,1 +1,1 @@
-"""Finds the vectors nearest to a query; no other package of the project imports FAISS."""
+"""Finds the vectors nearest to a query; no other package of the project imports FAISS or pymilvus."""

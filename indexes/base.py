@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from indexes.conditions import Condition
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -16,6 +20,10 @@ Rows = NDArray[np.int64]
 
 class VectorIndexError(ValueError):
     """The vectors, the queries or the file of a vector index cannot be used."""
+
+
+class VectorDatabaseError(VectorIndexError):
+    """The vector database that holds the vectors cannot be reached or opened, or refuses a request."""
 
 
 class SearchResult(NamedTuple):
@@ -44,6 +52,9 @@ class VectorIndex(ABC):
     is_exact: bool
     """Whether a search compares each query with every vector of the index, unrounded. A search of an exact
     index finds the true nearest vectors, up to rounding errors in the inner products."""
+    columns: Mapping[str, str] = MappingProxyType({})
+    """The columns of the movies that a condition of `search_where` may name, and the kind of each column:
+    "text", "whole" or "number". Only an index in a database has columns."""
 
     @abstractmethod
     def save(self, path: Path) -> None:
@@ -70,6 +81,25 @@ class VectorIndex(ABC):
         """Makes later searches compare more vectors; returns False if searches cannot compare more."""
         return False
 
+    def count(self, condition: Condition) -> int:
+        """Counts the vectors whose columns meet a condition; only an index that has `columns` can count.
+
+        Raises:
+            VectorIndexError: the index has no columns, or the database cannot be reached.
+        """
+        raise VectorIndexError("The vector index has no columns to filter by")
+
+    def search_where(self, queries: ArrayLike, k: int, condition: Condition) -> SearchResult:
+        """Finds the vectors nearest to each query among the vectors whose columns meet a condition.
+
+        Where fewer than k vectors meet the condition, the last rows are -1 and their scores minus infinity.
+
+        Raises:
+            VectorIndexError: the queries or `k` are not usable, the index has no columns, or the database
+                cannot be reached.
+        """
+        raise VectorIndexError("The vector index has no columns to filter by")
+
     @abstractmethod
     def _search(self, queries: Floats, k: int) -> SearchResult:
         """Finds the `k` vectors nearest to each query, in any order, for `search` to sort.
@@ -87,6 +117,15 @@ class VectorIndex(ABC):
         Raises:
             VectorIndexError: the queries have another shape, are not finite, or `k` is less than 1.
         """
+        scores, rows = self._search(self._checked_queries(queries, k), min(k, self.num_vectors))
+        if (scores[:, 1:] < scores[:, :-1]).all():
+            return SearchResult(scores, rows)
+        order = np.lexsort((rows, -scores), axis=1)
+        queried = np.arange(len(order))[:, None]
+        return SearchResult(scores[queried, order], rows[queried, order])
+
+    def _checked_queries(self, queries: ArrayLike, k: int) -> Floats:
+        """Returns the queries as an array; raises VectorIndexError if the queries or `k` are not usable."""
         checked = checked_vectors(queries, "queries")
         if checked.shape[1] != self.dim:
             raise VectorIndexError(
@@ -94,12 +133,7 @@ class VectorIndex(ABC):
             )
         if k < 1:
             raise VectorIndexError(f"k must be at least 1 but is {k}")
-        scores, rows = self._search(checked, min(k, self.num_vectors))
-        if (scores[:, 1:] < scores[:, :-1]).all():
-            return SearchResult(scores, rows)
-        order = np.lexsort((rows, -scores), axis=1)
-        queried = np.arange(len(order))[:, None]
-        return SearchResult(scores[queried, order], rows[queried, order])
+        return checked
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:

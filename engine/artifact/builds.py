@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.artifact import layout
+from engine.artifact.databases import drop_unused, follow_live
 from engine.artifact.files import checksum, flush
 from engine.artifact.locks import take_lock
 from engine.artifact.manifest import LARGEST, parse_manifest
@@ -148,6 +149,7 @@ def point_to(directory: Path, name: str) -> None:
     Raises:
         OSError: the directory cannot be written to.
     """
+    follow_live(directory, name)
     pointer = directory / f"{layout.PARTIAL}{layout.CURRENT}"
     pointer.write_text(f"{name} {checksum(directory / name / layout.MANIFEST)}\n", encoding="utf-8")
     flush(pointer)
@@ -173,6 +175,7 @@ def remove_surplus(directory: Path, keep: int, spare: Collection[str] = ()) -> N
     for build in kept_builds(directory)[keep:]:
         if build.name not in spare:
             shutil.rmtree(directory / build.name, ignore_errors=True)
+    drop_unused(directory)
 
 
 def _names(directory: Path) -> list[str]:

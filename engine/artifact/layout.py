@@ -24,6 +24,8 @@ JOURNAL_FOLDER = "journal"
 # Files of a build that are no arrays.
 VECTOR_INDEX_FILE = "movies.faiss"
 """The vector index over the movie vectors."""
+ADDRESS_FILE = "movies.milvus.json"
+"""The address of the movie vectors in a vector database; present in place of the vector index."""
 STRONGEST_FILE = "strongest.npy"
 """The movies that come high for many reviewers; absent where all movies are compared."""
 CATALOGUE_FILE = "catalog.duckdb"
@@ -212,8 +214,10 @@ def is_file_name(name: str) -> bool:
         >>> is_file_name("movie_vectors.npy"), is_file_name("../movie_vectors.npy")
         (True, False)
     """
-    others = (VECTOR_INDEX_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE, HIDDEN_FILE)
-    return name in others or (name.endswith(ARRAY_ENDING) and bool(shape_of(name.removesuffix(ARRAY_ENDING))))
+    others = (VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE)
+    if name.endswith(ARRAY_ENDING) and shape_of(name.removesuffix(ARRAY_ENDING)):
+        return True
+    return name in (*others, HIDDEN_FILE)
 
 
 # Entries of the manifest that the writer makes for every build.

@@ -74,7 +74,10 @@ _SHAPE: dict[str, Any] = {
 }
 """The shape of a manifest."""
 _NEEDED_BY = {
-    layout.VECTOR_INDEX_FILE: (layout.MODEL_SECTION, layout.SEARCH_SECTION, layout.COUNTS_SECTION),
+    **dict.fromkeys(
+        (layout.VECTOR_INDEX_FILE, layout.ADDRESS_FILE),
+        (layout.MODEL_SECTION, layout.SEARCH_SECTION, layout.COUNTS_SECTION),
+    ),
     layout.REPORT_FILE: (
         *(layout.ACCOUNTING_SECTION, layout.METRICS_SECTION, layout.CALIBRATION_SECTION),
         *(layout.TRAINING_SECTION, layout.AUDIT_SECTION),

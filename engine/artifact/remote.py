@@ -28,6 +28,7 @@ from engine.artifact.builds import (
     point_to,
     remove_surplus,
 )
+from engine.artifact.databases import require_server
 from engine.artifact.files import checksum, flush
 from engine.artifact.locks import remove_folder, remove_leftovers, take_lock
 from engine.artifact.manifest import LARGEST, check_manifest, parse_manifest
@@ -72,6 +73,7 @@ def push(directory: Path | str, url: str) -> Transfer:
     """
     artifact = Artifact.open(directory)
     artifact.verify()
+    require_server(artifact)
     storage = Storage(url)
     build = artifact.build_directory.name
     try:

@@ -34,6 +34,7 @@ from engine.artifact.builds import (
     point_to,
     remove_surplus,
 )
+from engine.artifact.databases import EMBEDDED, NOTES, drop_unused, forget_database
 from engine.artifact.files import checksum, flush, link_or_copy
 from engine.artifact.locks import remove_folder, remove_leftovers, take_lock
 from engine.artifact.manifest import LARGEST as LARGEST_MANIFEST
@@ -251,6 +252,7 @@ class ArtifactWriter:
             self._remove_work()
         for folder in (self.directory, self.work_directory):
             remove_leftovers(folder)
+        drop_unused(self.directory)
 
     def _remove_work(self) -> None:
         with contextlib.suppress(OSError):
@@ -260,8 +262,12 @@ class ArtifactWriter:
         shutil.rmtree(self._partial, ignore_errors=True)
         if live_build(self.directory) != self._name and self._refused is None:
             shutil.rmtree(self.build_directory, ignore_errors=True)
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                drop_unused(self.directory)
         if self._made_directory and self._lock is not None:
             with contextlib.suppress(OSError):
+                forget_database(self.directory)
                 for name in (f"{layout.PARTIAL}{layout.CURRENT}", LIVE_LOCK, LOCK):
                     (self.directory / name).unlink(missing_ok=True)
                 self.directory.rmdir()
@@ -302,8 +308,8 @@ def check_content(directory: Path) -> None:
 
 
 def _is_trace(name: str) -> bool:
-    is_known = name in (LOCK, LIVE_LOCK, WORK, layout.JOURNAL_FOLDER) or name.startswith(layout.PARTIAL)
-    return is_known or bool(layout.BUILD_NAME.fullmatch(name))
+    is_known = name in (LOCK, LIVE_LOCK, WORK, layout.JOURNAL_FOLDER, NOTES, EMBEDDED)
+    return is_known or name.startswith(layout.PARTIAL) or bool(layout.BUILD_NAME.fullmatch(name))
 
 
 def _lock(directory: Path) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from engine.config.values import (
+    DATABASE,
     DAY,
     MEMORY,
     TIME_FORMAT,
@@ -270,9 +271,12 @@ class FeedbackConfig(_Section):
 class IndexConfig(_Section):
     """Says how movie vectors are searched, and what share of the best movies the search must find."""
 
-    kind: Annotated[str, one_of("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8")] = "auto"
+    kind: Annotated[str, one_of("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8", "milvus")] = "auto"
     """The kind of vector index; auto chooses a kind by number of movies, memory and recall. Change `kind` to
-    flat for exact search, or to a kind that suits your machine better."""
+    flat for exact search, to milvus for a vector database, or to a kind that suits your machine better."""
+    uri: Annotated[str, DATABASE] = ""
+    """The address of the vector database for the kind milvus; empty for an embedded database in the directory
+    of the index. Set `uri` to use a Milvus server or cluster."""
     recall_floor: Share = 0.99
     """The least share of the exhaustive top list that the two-stage search must find. Lower `recall_floor`
     for faster answers from a very large catalogue."""

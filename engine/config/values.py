@@ -80,6 +80,15 @@ def _is_memory(text: str) -> bool:
 _LEAST_MEMORY, _MOST_MEMORY = 1_000_000, 10**15
 MEMORY = Rule("an amount of memory such as 4GB, from 1MB to 1000TB", _is_memory)
 
+
+def _is_database(text: str) -> bool:
+    from indexes.database import is_uri
+
+    return not text or is_uri(text)
+
+
+DATABASE = Rule("empty, http://HOST:PORT without a password, or a path that ends with .db", _is_database)
+
 _TIME_FORMATS = ("unix", "excel", "day-first", "month-first", "year-first")
 _TIME_CODES = frozenset("aAbBdmyYHIpMSfgnzZjUWwcxX%")
 """The letters that may follow a percent sign in a pattern of times."""

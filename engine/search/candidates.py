@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Rows, are_held, distinct, k_highest_of_rows
 from engine.artifact.arrays import damage_of
+from engine.errors import ArtifactError
 from engine.model.scorer import Model
 from engine.model.values import Reviewer, Reviewers
-from indexes.base import SearchResult, VectorIndex, VectorIndexError
+from indexes.base import SearchResult, VectorDatabaseError, VectorIndex, VectorIndexError
 
 LENGTH_STEP = 32
 """Reviewers share one search in the vector index if their numbers of reviews differ by less than this
@@ -23,9 +25,19 @@ def nearest_movies(index: VectorIndex, queries: NDArray[np.floating], k: int) ->
 
     Raises:
         ArtifactCorruptError: the queries or the vectors found are no numbers, since the index is damaged.
+        ArtifactError: the vectors are in a database that cannot be reached.
     """
-    try:
+    with index_errors():
         return index.search(queries, k)
+
+
+@contextmanager
+def index_errors() -> Iterator[None]:
+    """Turns errors of a vector index in the block of a `with` statement into an ArtifactError."""
+    try:
+        yield
+    except VectorDatabaseError as error:
+        raise ArtifactError(str(error)) from error
     except VectorIndexError as error:
         raise damage_of(f"vectors ({error})") from error
 

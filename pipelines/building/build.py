@@ -28,6 +28,7 @@ from pipelines.dataset.movie_figures import popularity_of
 from pipelines.dataset.reviews import say_likes
 from pipelines.dataset.sentiment import training_reviews
 from pipelines.export.arrays import write_model, write_times
+from pipelines.export.collection import check_database
 from pipelines.export.report import write_report
 from pipelines.export.vector_index import build_search, write_search
 from pipelines.ingest.journal import divided
@@ -112,6 +113,7 @@ def build_index(
     require_build_packages("A build")
     started = time.perf_counter()
     config, output = config or Config(), Path(output)
+    check_database(config.index)
     if report is not None:
         check_output(Path(report), PAGE_SUFFIXES)
     condition = None if publish_if is None else read_condition(publish_if, config, output)
@@ -172,7 +174,7 @@ def _build(
         )
         steps.begin()
         model, times = take_in_cold_movies(fitted.model, prepared, intake.catalogue, config, writer)
-        search = build_search(model, config)
+        search = build_search(model, config, writer, writer.path_for(layout.CATALOGUE_FILE))
         write_model(model, writer)
         write_times(times, writer)
         popularity = popularity_of(model, model.histories, times, config.popularity.half_life_days)

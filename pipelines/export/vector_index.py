@@ -8,12 +8,19 @@ is made by scoring every movie.
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine.arrays import Rows
-from engine.artifact.layout import AUDIT_SECTION, SEARCH_SECTION, STRONGEST_FILE, VECTOR_INDEX_FILE
+from engine.artifact.layout import (
+    ADDRESS_FILE,
+    AUDIT_SECTION,
+    SEARCH_SECTION,
+    STRONGEST_FILE,
+    VECTOR_INDEX_FILE,
+)
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import Config
 from engine.config.values import size_in_bytes
@@ -24,7 +31,9 @@ from engine.search.candidates import CandidateSource
 from engine.search.top_lists import exhaustive_lists, top_lists
 from indexes.base import VectorIndex, VectorIndexError
 from indexes.choose import build_vector_index
+from indexes.milvus_index import MilvusIndex
 from indexes.strongest import StrongestIndex, strongest_rows
+from pipelines.export.collection import KIND, build_collection
 from pipelines.work.output import plain_path
 
 logger = logging.getLogger(__name__)
@@ -71,28 +80,39 @@ class _Judge:
         return _recall(top_lists(source, self._reviewer_rows, _AUDIT_K).movie_rows, self._exhaustive)
 
 
-def build_search(model: Model, config: Config) -> Search:
+def build_search(model: Model, config: Config, writer: ArtifactWriter, catalogue: Path) -> Search:
     """Builds the vector index, and raises the number of candidates until the recall is high enough.
 
     The recall is the share of the exhaustive top lists that the two-stage search finds; the recall must be at
     least `index.recall_floor`.
 
+    Args:
+        model: the model that the index serves.
+        config: the settings of the build.
+        writer: the writer of the build, which names the collection of a vector database.
+        catalogue: the path of the catalogue database of the same movies.
+
     Raises:
-        ConfigError: there are too few movies for the kind of index.
+        ConfigError: there are too few movies for the kind of index, or a vector database cannot be used.
         IndexQualityError: the recall stays below `index.recall_floor` even with all movies as candidates.
     """
     generator = np.random.default_rng(config.seed)
     sampled = generator.permutation(len(model.histories))[: _AUDIT_REVIEWERS + _TUNING_REVIEWERS]
     reviewer_rows = sampled[:_AUDIT_REVIEWERS]
+    vectors: VectorIndex
     try:
-        vectors, report = _build_vector_index(model, sampled[-_TUNING_REVIEWERS:], config)
+        if config.index.kind == KIND:
+            vectors, report = build_collection(model, config.index, writer, catalogue)
+        else:
+            vectors, report = _build_vector_index(model, sampled[-_TUNING_REVIEWERS:], config)
     except VectorIndexError as error:
         raise ConfigError(f"Cannot build the index: {error}") from error
     num_candidates, recall = _widen(model, vectors, _Judge(model, reviewer_rows), config.index.recall_floor)
     logger.info("%s candidates a source find %.4f of the exhaustive top lists", num_candidates, recall)
     section = {"num_candidates": num_candidates, **report, **vectors.settings()}
     strongest = None
-    if not vectors.is_exact:
+    # The lists of everyone ask no database, so that each process makes its lists from local vectors.
+    if not vectors.is_exact or isinstance(vectors, MilvusIndex):
         strongest, found = _find_strongest(model, sampled, num_candidates, config)
         if strongest is not None:
             section["strongest"] = {"num_vectors": strongest.num_vectors, "recall": found}
@@ -111,7 +131,8 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
         ArtifactError: the vector index cannot be written.
     """
     try:
-        with plain_path(writer.path_for(VECTOR_INDEX_FILE)) as path:
+        name = ADDRESS_FILE if isinstance(search.vectors, MilvusIndex) else VECTOR_INDEX_FILE
+        with plain_path(writer.path_for(name)) as path:
             search.vectors.save(path)
         if search.strongest is not None:
             search.strongest.save(writer.path_for(STRONGEST_FILE))

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.artifact.layout import BUILD_ENTRIES
+from engine.artifact.layout import (
+    ADDRESS_FILE,
+    BUILD_ENTRIES,
+    REPORT_FILE,
+    STRONGEST_FILE,
+    VECTOR_INDEX_FILE,
+)
 from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
+
+SEARCH_FILES = (VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, REPORT_FILE)
+"""The files that hold a search or describe it; a build that searches anew takes none of them over."""
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:

@@ -28,7 +28,7 @@ from pipelines.export.catalogue import write_catalogue
 from pipelines.export.report import write_report
 from pipelines.export.rows import insert_rows, rows_beside
 from pipelines.export.vector_index import build_search, write_search
-from pipelines.export.versions import take_over_files, take_over_sections
+from pipelines.export.versions import SEARCH_FILES, take_over_files, take_over_sections
 from pipelines.ingest.rejections import require_usable_metadata
 from pipelines.reading.columns import check_given
 from pipelines.reading.frames import Sources, inputs_of
@@ -149,7 +149,7 @@ def add_movies(
         )
         are_new = np.ones(len(catalogue.new_rows), dtype=bool)
         cold_rows = np.flatnonzero(insert_rows(before.cold_movies, are_new, catalogue.new_rows))
-        search = build_search(model, config)
+        search = build_search(model, config, writer, writer.path_for(layout.CATALOGUE_FILE))
         take_over_sections(artifact, writer)
         write_cold(start, cold_rows, model.num_movies, writer)
         write_model(model, writer)
@@ -160,7 +160,7 @@ def add_movies(
         counts = artifact.manifest.get(layout.COUNTS_SECTION, {})
         writer.add_section(layout.COUNTS_SECTION, {**counts, "cold_movies": len(cold_rows)})
         writer.add_section(layout.MOVIES_ADDED_SECTION, account.to_dict())
-        take_over_files(artifact, writer, leave_out=(layout.STRONGEST_FILE, layout.REPORT_FILE))
+        take_over_files(artifact, writer, leave_out=SEARCH_FILES)
         if artifact.has(layout.REPORT_FILE):
             write_report(writer, model)
     logger.info("Added %s movies in %.1f s", f"{account.added:,}", time.perf_counter() - started)

@@ -21,8 +21,14 @@ from engine.cli.terminal import print_json, say
             ["--kind"],
             metavar="KIND",
             help="Build flat (all movies compared), ivf (lists of near movies), ivf-fp16 and ivf-sq8 (the "
-            "same, rounded to two bytes or one byte a number), or auto, which chooses; by default what the "
-            "build was asked for.",
+            "same, rounded to two bytes or one byte a number), milvus (a vector database), or auto, which "
+            "chooses; by default what the build was asked for.",
+        ),
+        option(
+            ["--uri"],
+            metavar="URI",
+            help="Use the vector database at this address for --kind milvus, such as http://HOST:19530; by "
+            "default what the build was asked for, or else an embedded database in the index directory.",
         ),
         option(
             ["--recall"],
@@ -34,7 +40,9 @@ from engine.cli.terminal import print_json, say
         *(KEEP, JSON, VERBOSE),
     ]
 )
-def reindex(index: Path, kind: str | None, recall: float | None, keep: int | None, as_json: bool) -> None:
+def reindex(
+    index: Path, kind: str | None, uri: str | None, recall: float | None, keep: int | None, as_json: bool
+) -> None:
     """Build the vector index over the movies again, without training.
 
     The command tunes the search again and measures the recall of the search. The new vector index replaces
@@ -43,7 +51,8 @@ def reindex(index: Path, kind: str | None, recall: float | None, keep: int | Non
     start_logging(logging.INFO)
     from pipelines.updating.reindex import rebuild_index
 
-    facts = {"directory": str(index), **rebuild_index(index, kind=kind, recall=recall, keep=keep)}
+    manifest = rebuild_index(index, kind=kind, uri=uri, recall=recall, keep=keep)
+    facts = {"directory": str(index), **manifest}
     if as_json:
         print_json(facts)
     else:

@@ -1,0 +1,242 @@
+"""Keeps track of the collections that the builds of an index have in a vector database.
+
+A build may hold the address of a collection in place of a vector index. The directory of the index notes
+which collections were made there, and under which alias the database knows the collection of the live build.
+A collection that no kept build needs is removed. A copy of the directory neither removes collections of a
+server nor moves the alias, because the original still needs them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.artifact import layout
+from engine.artifact.files import flush
+from engine.artifact.reader import Artifact, is_build
+from engine.errors import ArtifactCorruptError, ArtifactError
+
+if TYPE_CHECKING:
+    from indexes.database import Database
+    from indexes.milvus_index import Address, MilvusIndex
+
+logger = logging.getLogger(__name__)
+
+NOTES = ".collections.json"
+"""The file of the index directory that notes the collections of the index."""
+EMBEDDED = "vectors.db"
+"""The embedded database of an index, in the directory of the index."""
+BESIDE = f"../{EMBEDDED}"
+"""The address of that database, as the builds of the index name it."""
+
+
+@dataclass
+class _Notes:
+    """Notes which collections were made for an index."""
+
+    directory: str
+    """The directory in which the collections were made; in a copy of the directory, the notes do not hold."""
+    alias: str
+    live: list[str] | None = None
+    """The database and the collection that the alias names."""
+    made: list[list[str]] = field(default_factory=list)
+    """The database and the name of each collection that was made and not yet removed."""
+
+    @classmethod
+    def read(cls, directory: Path) -> _Notes | None:
+        """Reads the notes of a directory; returns None if there are none, or if they cannot be used."""
+        try:
+            notes = cls(**json.loads((directory / NOTES).read_bytes()))
+            pairs = [*notes.made, *([] if notes.live is None else [notes.live])]
+            if not all(isinstance(text, str) for pair in pairs for text in (*pair, notes.alias)):
+                return None
+            if not all(len(pair) == 2 for pair in pairs):
+                return None
+        except (OSError, ValueError, TypeError, RecursionError):
+            return None
+        if notes.directory != str(directory.absolute()):
+            notes.made = [pair for pair in notes.made if pair[0] == BESIDE]
+            notes.live = None if notes.live is None or notes.live[0] != BESIDE else notes.live
+        return notes
+
+    def write(self, directory: Path) -> None:
+        partial = directory / f"{layout.PARTIAL}{NOTES}"
+        partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        flush(partial)
+        partial.replace(directory / NOTES)
+
+
+def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
+    """Opens the index of a build whose vectors are in a collection; `shape` is the shape of the vectors.
+
+    Raises:
+        ArtifactCorruptError: the address of the collection is damaged.
+    """
+    from indexes.base import VectorIndexError
+    from indexes.milvus_index import MilvusIndex
+
+    path = artifact.handle(layout.ADDRESS_FILE)
+    try:
+        index = MilvusIndex.load(path, artifact.home / artifact.build_directory.name)
+        if (index.num_vectors, index.dim) != shape:
+            raise VectorIndexError("it does not hold the vectors of the movies")
+        return index
+    except VectorIndexError as error:
+        reason = str(error).replace(str(path), layout.ADDRESS_FILE)
+        raise ArtifactCorruptError(
+            f"The vector index of {artifact.directory} cannot be read ({reason}); restore the index from a "
+            "copy, or build it again with engine reindex"
+        ) from error
+
+
+def require_server(artifact: Artifact) -> None:
+    """Checks that the vectors of a build do not lie in an embedded database, which is no file of the build.
+
+    Raises:
+        ArtifactError: the vectors of the build are in an embedded database.
+    """
+    address = _address_of(artifact.build_directory)
+    if address is not None and "://" not in address.uri:
+        raise ArtifactError(
+            f"The index {artifact.directory} has its vectors in an embedded database, which cannot be "
+            "pushed; use a server (engine reindex --kind milvus --uri http://HOST:PORT) or a file (engine "
+            "reindex --kind auto) first"
+        )
+
+
+def new_collection(directory: Path, build: str, uri: str) -> str:
+    """Notes that a build is about to make a collection; returns the name of the collection.
+
+    The caller must hold the lock on the directory of the index.
+    """
+    notes = _Notes.read(directory)
+    if notes is None or notes.directory != str(directory.absolute()):
+        name = re.sub("[^A-Za-z0-9]+", "_", directory.absolute().name)[:80].strip("_")
+        alias = f"movie_engine_{name}_{secrets.token_hex(3)}"
+        beside = [] if notes is None else notes.made
+        notes = _Notes(str(directory.absolute()), alias, made=beside)
+    collection = f"{notes.alias}_{build.replace('-', '_')}"
+    notes.made.append([uri, collection])
+    notes.write(directory)
+    return collection
+
+
+def alias_of(directory: Path) -> str | None:
+    """Returns the alias of the live build's collection, or None if no build made a collection."""
+    notes = _Notes.read(directory)
+    return None if notes is None else notes.alias
+
+
+def follow_live(directory: Path, build: str) -> None:
+    """Lets the alias name the collection of the build that is about to become live.
+
+    Raises:
+        ArtifactError: the database of the build cannot be reached, or its address is damaged.
+    """
+    notes = _Notes.read(directory)
+    if notes is None or notes.directory != str(directory.absolute()):
+        return
+    try:
+        address = _address_of(directory / build)
+    except ValueError as error:
+        raise ArtifactCorruptError(f"The build {build} of {directory} cannot be used: {error}") from error
+    wanted = None if address is None else [address.uri, address.collection]
+    if wanted == notes.live:
+        return
+    if notes.live is not None and (wanted is None or wanted[0] != notes.live[0]):
+        try:
+            with _connected(directory, notes.live[0]) as database:
+                database.point(notes.alias, None)
+        except ArtifactError as error:
+            logger.warning("The alias %s stays in the vector database: %s", notes.alias, error)
+    if wanted is not None:
+        with _connected(directory, wanted[0]) as database:
+            database.point(notes.alias, wanted[1])
+    notes.live = wanted
+    notes.write(directory)
+
+
+def drop_unused(directory: Path) -> None:
+    """Removes the collections that no build of an index needs any more.
+
+    A collection that cannot be removed stays noted, so that the next command tries again. The caller must
+    hold the lock on the directory of the index, or the lock that `changing_live` takes.
+    """
+    notes = _Notes.read(directory)
+    if notes is None:
+        return
+    try:
+        needed = {tuple(pair) for pair in _needed(directory)}
+    except ValueError:
+        return  # A damaged address does not say which collection it needs.
+    unused = [pair for pair in notes.made if tuple(pair) not in needed]
+    for pair in unused:
+        uri, collection = pair
+        try:
+            if uri != BESIDE or (directory / EMBEDDED).exists():
+                with _connected(directory, uri) as database:
+                    database.drop(collection)
+        except ArtifactError as error:
+            logger.warning("The collection %s stays in the vector database: %s", collection, error)
+        else:
+            notes.made.remove(pair)
+    if unused:
+        notes.write(directory)
+    if not notes.made and notes.live is None and notes.directory == str(directory.absolute()):
+        forget_database(directory)
+
+
+def forget_database(directory: Path) -> None:
+    """Removes the embedded database of an index, and the notes."""
+    (directory / NOTES).unlink(missing_ok=True)
+    if (directory / EMBEDDED).is_dir():
+        from indexes.database import remove_embedded
+
+        remove_embedded(directory / EMBEDDED)
+
+
+def _needed(directory: Path) -> Iterator[list[str]]:
+    for path in directory.iterdir():
+        if is_build(path) and (path / layout.ADDRESS_FILE).exists():
+            address = _address_of(path)
+            if address is not None:
+                yield [address.uri, address.collection]
+
+
+def _address_of(build: Path) -> Address | None:
+    """Returns the address in a build, or None if the build has its vectors in a file.
+
+    Raises:
+        ValueError: the address is damaged.
+    """
+    from indexes.milvus_index import Address
+
+    path = build / layout.ADDRESS_FILE
+    return Address.read(path) if path.exists() else None
+
+
+@contextmanager
+def _connected(directory: Path, uri: str) -> Iterator[Database]:
+    """Connects to a database that builds of an index name, for the block of a `with` statement.
+
+    Raises:
+        ArtifactError: the database cannot be reached.
+    """
+    from indexes.base import VectorDatabaseError
+    from indexes.database import Database, place_of
+
+    try:
+        yield Database(place_of(uri, directory.absolute() / "build"))
+    except VectorDatabaseError as error:
+        raise ArtifactError(_sentence(error, directory)) from error
+
+
+def _sentence(error: Exception, directory: Path) -> str:
+    return str(error).replace(f"{directory.absolute()}/", f"{directory}/")

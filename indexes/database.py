@@ -1,0 +1,272 @@
+"""Connects to Milvus, a vector database: a server or cluster, or a database embedded in this process.
+
+The package pymilvus is imported when a database is opened for the first time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from indexes.base import Floats, Rows, SearchResult, VectorDatabaseError
+from indexes.conditions import Value
+
+TOKEN = "MILVUS_TOKEN"
+"""The environment variable that holds the token, or `user:password`, with which a server is asked."""
+EMBEDDED_ENDING = ".db"
+"""The ending of the path of an embedded database; any other address is that of a server."""
+ROW, VECTOR = "movie_row", "vector"
+"""The fields of a collection that hold the row and the vector of a movie."""
+MOST_RESULTS = 16_384
+"""The most results for each query that a server gives."""
+_RESULTS_AT_ONCE = 500_000
+"""The most results of all queries of one request, so that an answer stays under the server's limit."""
+_ROWS_AT_ONCE = 2_000
+"""The number of movies that are written in one request."""
+_SECONDS = 10.0
+"""Seconds after which a question to the database fails."""
+_WRITING_SECONDS = 600.0
+"""Seconds after which a request to write, index or load a collection fails."""
+
+
+class Column(NamedTuple):
+    """Holds the values of one column of the movies, which conditions can name."""
+
+    kind: str
+    """The type of the values: "text", "whole" for whole numbers, or "number"."""
+    values: Sequence[Value | None]
+    """The value of each movie, or None if it is unknown."""
+
+
+def is_uri(text: str) -> bool:
+    """Tells whether a text is the address of a server without a password, or of an embedded database."""
+    if text.endswith(EMBEDDED_ENDING) and "://" not in text:
+        return True
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
+
+
+def place_of(uri: str, folder: Path) -> str:
+    """Returns the address of a server, or the path of an embedded database that begins at a folder."""
+    return os.path.normpath(folder / uri) if uri.endswith(EMBEDDED_ENDING) and "://" not in uri else uri
+
+
+def check_installed() -> None:
+    """Checks that the packages of the extra [milvus] are installed.
+
+    Raises:
+        VectorDatabaseError: a package is missing; the error says what to install.
+    """
+    for package, name in (("pymilvus", "pymilvus"), ("milvus_lite", "milvus-lite")):
+        try:
+            is_missing = find_spec(package) is None
+        except (ImportError, ValueError):
+            is_missing = True
+        if is_missing:
+            raise VectorDatabaseError(
+                f"A vector database needs {name}, which this installation lacks; install with: "
+                "pip install 'movie-engine[milvus]'"
+            )
+
+
+class Database:
+    """Holds a connection to a vector database; connections of one process to one database are shared.
+
+    Args:
+        uri: the address of a server, or the path of an embedded database.
+        is_new: True to make an embedded database that does not exist yet.
+
+    Raises:
+        VectorDatabaseError: the database cannot be reached or opened, or pymilvus is not installed.
+    """
+
+    def __init__(self, uri: str, *, is_new: bool = False) -> None:
+        self.uri = uri
+        self._is_embedded = uri.endswith(EMBEDDED_ENDING)
+        if self._is_embedded and not is_new and not Path(uri).is_dir():
+            raise VectorDatabaseError(f"There is no vector database at {uri}")
+        check_installed()
+        from pymilvus import MilvusClient
+
+        # Errors are raised; the client and the embedded database would print each with a traceback as well.
+        for library in ("pymilvus", "grpc._server"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)
+        token = "" if self._is_embedded else os.environ.get(TOKEN, "")
+        with self._reaching(), _opening_embedded(uri):
+            self._client = MilvusClient(uri, token=token, timeout=_SECONDS)
+
+    def create(self, collection: str, vectors: Floats, columns: Mapping[str, Column]) -> None:
+        """Writes vectors and columns into a new collection, and loads the collection for searches.
+
+        Raises:
+            VectorDatabaseError: the database cannot be reached, or does not take the collection.
+        """
+        from pymilvus import DataType
+
+        kinds = {"text": DataType.VARCHAR, "whole": DataType.INT64, "number": DataType.DOUBLE}
+        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field(ROW, DataType.INT64, is_primary=True)
+        schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=vectors.shape[1])
+        for name, column in columns.items():
+            more = {"max_length": 65_535} if column.kind == "text" else {}
+            schema.add_field(name, kinds[column.kind], nullable=True, **more)
+        # A flat index compares all vectors; the others lose most results without a word where a condition
+        # lets few movies through.
+        index = self._client.prepare_index_params()
+        index.add_index(VECTOR, index_type="FLAT", metric_type="IP")
+        given: dict[str, Any] = {"timeout": _WRITING_SECONDS}
+        with self._reaching():
+            self._client.create_collection(
+                collection, schema=schema, index_params=index, consistency_level="Strong", **given
+            )
+            for begin in range(0, len(vectors), _ROWS_AT_ONCE):
+                rows = range(begin, min(begin + _ROWS_AT_ONCE, len(vectors)))
+                records = [
+                    {ROW: row, VECTOR: vectors[row]}
+                    | {name: column.values[row] for name, column in columns.items()}
+                    for row in rows
+                ]
+                self._client.insert(collection, records, **given)
+            self._client.flush(collection, **given)
+            self._client.load_collection(collection, **given)
+
+    def load(self, collection: str) -> None:
+        """Loads a collection for searches; a collection that is loaded already stays loaded.
+
+        Raises:
+            VectorDatabaseError: the database cannot be reached, or holds no such collection.
+        """
+        with self._reaching():
+            if not self._client.has_collection(collection, timeout=_SECONDS):
+                raise VectorDatabaseError(f"The vector database {self.uri} has no collection {collection}")
+            self._client.load_collection(collection, timeout=_WRITING_SECONDS)
+
+    def count(self, collection: str, expression: str = "") -> int:
+        """Counts the movies of a collection for which an expression is true, by default all movies."""
+        with self._reaching():
+            found = self._client.query(
+                collection, filter=expression, output_fields=["count(*)"], timeout=_SECONDS
+            )
+            return int(found[0]["count(*)"])
+
+    def search(self, collection: str, queries: Floats, k: int, expression: str = "") -> SearchResult:
+        """Searches a collection; where it finds fewer than k movies, rows are -1 and scores minus infinity.
+
+        `k` is at most `MOST_RESULTS`. Only movies for which the expression is true are found.
+        """
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        rows: Rows = np.full((len(queries), k), -1, dtype=np.int64)
+        step = max(1, min(MOST_RESULTS, _RESULTS_AT_ONCE // k))
+        for begin in range(0, len(queries), step):
+            with self._reaching():
+                found = self._client.search(
+                    collection,
+                    data=list(queries[begin : begin + step]),
+                    limit=k,
+                    filter=expression,
+                    output_fields=[ROW],
+                    timeout=_SECONDS + _SECONDS * step / 100,
+                )
+                for place, hits in enumerate(found, begin):
+                    rows[place, : len(hits)] = hits.ids
+                    scores[place, : len(hits)] = hits.distances
+        return SearchResult(scores, rows)
+
+    def drop(self, collection: str) -> None:
+        """Removes a collection, if the database holds it."""
+        with self._reaching():
+            self._client.drop_collection(collection, timeout=_SECONDS)
+
+    def point(self, alias: str, collection: str | None) -> None:
+        """Lets an alias name a collection; removes the alias if the collection is None."""
+        with self._reaching():
+            if collection is None:
+                self._client.drop_alias(alias, timeout=_SECONDS)
+            elif self.named_by(alias) is None:
+                self._client.create_alias(collection, alias, timeout=_SECONDS)
+            else:
+                self._client.alter_alias(collection, alias, timeout=_SECONDS)
+
+    def named_by(self, alias: str) -> str | None:
+        """Returns the collection that an alias names, or None if there is no such alias."""
+        with self._reaching():
+            for collection in self._client.list_collections(timeout=_SECONDS):
+                if alias in self._client.list_aliases(collection, timeout=_SECONDS)["aliases"]:
+                    return str(collection)
+        return None
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Turns errors of the client in a `with` statement into a VectorDatabaseError of one sentence."""
+        from grpc import RpcError
+        from pymilvus import MilvusException
+
+        try:
+            yield
+        except (MilvusException, RpcError, OSError) as error:
+            reason = " ".join(str(getattr(error, "message", "") or error).split())[:200]
+            if self._is_embedded:
+                raise VectorDatabaseError(f"The vector database {self.uri} failed ({reason})") from error
+            raise VectorDatabaseError(
+                f"The vector database at {self.uri} cannot be used ({reason}); check that it runs and can be "
+                f"reached, and that the environment variable {TOKEN} is right if it asks for a token"
+            ) from error
+
+
+def remove_embedded(path: Path) -> None:
+    """Closes and removes an embedded database."""
+    from milvus_lite.server_manager import server_manager_instance
+
+    server_manager_instance.release_server(str(path))
+    shutil.rmtree(path, ignore_errors=True)
+
+
+class _Failures(logging.Handler):
+    """Keeps the errors that are logged, in place of printing them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1]:
+            self.errors.append(record.exc_info[1])
+
+
+@contextmanager
+def _opening_embedded(uri: str) -> Iterator[None]:
+    """Raises VectorDatabaseError with the cause if an embedded database does not open in a `with` statement.
+
+    The package milvus-lite logs the cause with a traceback, and raises an error without the cause.
+    """
+    log, failures = logging.getLogger("milvus_lite.server_manager"), _Failures()
+    propagate, log.propagate = log.propagate, False
+    log.addHandler(failures)
+    try:
+        yield
+    except Exception as error:
+        if not failures.errors:
+            raise
+        cause = failures.errors[-1]
+        if type(cause).__name__ == "DataDirLockedError":
+            raise VectorDatabaseError(
+                f"The vector database {uri} is in use by another process; an embedded database serves one "
+                "process at a time, so end the other process, or name a server with index.uri"
+            ) from error
+        reason = " ".join(str(cause).split())[:200]
+        raise VectorDatabaseError(f"The vector database {uri} cannot be opened ({reason})") from error
+    finally:
+        log.removeHandler(failures)
+        log.propagate = propagate

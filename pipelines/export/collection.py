@@ -1,0 +1,108 @@
+"""Writes the movie vectors into a vector database, together with the columns that conditions may name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine.artifact.databases import BESIDE, alias_of, new_collection
+from engine.artifact.writer import ArtifactWriter
+from engine.catalogue.database import NO_EXTENSIONS
+from engine.catalogue.filters import CATALOGUE_COLUMNS
+from engine.config.sections import IndexConfig
+from engine.errors import ConfigError
+from engine.model.scorer import Model
+from indexes.base import VectorDatabaseError
+from indexes.database import Column, Database, check_installed
+from indexes.milvus_index import MilvusIndex
+
+KIND = "milvus"
+"""The kind of index whose vectors are in a vector database."""
+_LEFT_OUT = ("description",)
+"""The columns that no collection holds, because they would take more space than the vectors."""
+_KINDS = {"VARCHAR": "text", "INTEGER": "whole", "DOUBLE": "number"}
+"""Maps DuckDB's types to the kinds of columns of a collection."""
+_LONGEST = 10_000
+"""The most characters of a text in a collection, which is the most that a condition sees of a text."""
+
+
+def check_database(config: IndexConfig) -> None:
+    """Checks before long work that the vector database can be used, if the settings ask for one.
+
+    Raises:
+        ConfigError: a package is missing, or the server cannot be reached.
+    """
+    if config.kind != KIND:
+        return
+    try:
+        if "://" in config.uri:
+            Database(config.uri)
+        else:
+            check_installed()
+    except VectorDatabaseError as error:
+        raise ConfigError(str(error)) from error
+
+
+def build_collection(
+    model: Model, config: IndexConfig, writer: ArtifactWriter, catalogue: Path
+) -> tuple[MilvusIndex, dict[str, Any]]:
+    """Writes the movie vectors into a new collection of the vector database that the settings name.
+
+    Args:
+        model: the model whose movie vectors are written.
+        config: the settings, which name the database.
+        writer: the writer of the build; the name of the collection holds the name of the build.
+        catalogue: the path of the catalogue database of the same movies.
+
+    Returns:
+        The index, and a report of the kind of index and of where the vectors are.
+
+    Raises:
+        VectorIndexError: the database cannot be reached, or does not take the vectors.
+    """
+    uri = config.uri or BESIDE
+    if config.uri and "://" not in config.uri:
+        uri = str(Path(config.uri).absolute())
+    collection = new_collection(writer.directory, writer.build_directory.name, uri)
+    index = MilvusIndex.build(
+        model.relevance.movie_vectors,
+        _read_columns(catalogue),
+        uri=uri,
+        collection=collection,
+        folder=writer.build_directory.absolute(),
+    )
+    report = {
+        "why": "asked for",
+        "kind": KIND,
+        "recall": 1.0,
+        "num_vectors": index.num_vectors,
+        "dim": index.dim,
+        "uri": uri,
+        "collection": collection,
+        "alias": alias_of(writer.directory),
+    }
+    return index, report
+
+
+def _read_columns(catalogue: Path) -> dict[str, Column]:
+    """Reads the columns of a catalogue, without those that a vector database could not compare as DuckDB."""
+    import duckdb
+
+    columns = {}
+    with duckdb.connect(config=NO_EXTENSIONS) as connection:
+        quoted = str(catalogue).replace("'", "''")
+        connection.execute(f"attach '{quoted}' as catalogue (read_only)")
+        connection.execute("set enable_external_access = false")
+        for name in CATALOGUE_COLUMNS:
+            if name in _LEFT_OUT:
+                continue
+            found = connection.execute(f"select {name} from catalogue.movies order by movie_row")
+            kind = _KINDS[str(found.description[0][1])]
+            values = [value for (value,) in found.fetchall()]
+            if kind == "number":
+                is_usable = all(value is None or abs(value) < float("inf") for value in values)
+            else:
+                is_usable = all(len(value) <= _LONGEST for value in values if isinstance(value, str))
+            if is_usable and any(value is not None for value in values):
+                columns[name] = Column(kind, values)
+    return columns
