@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from engine.catalogue.title_search import TitleSearch
     from engine.config.sections import Config
     from engine.lists.columns import ColumnMaker
+    from engine.search.filtered import FilteredSource
 
 ArrayOfName = Callable[[str], NDArray[Any]]
 """A function such as `Artifact.array`, which takes the name of an array of an index and returns the array."""
@@ -284,9 +285,16 @@ class OpenedIndex:
     @cached_property
     def lists(self) -> ListMaker:
         """Returns the object that makes top lists of movies for one or a few reviewers."""
-        return self._list_maker(self.candidates)
+        filtered = None
+        if self.vector_index.columns:
+            from engine.search.filtered import FilteredSource
 
-    def _list_maker(self, candidates: CandidateSource) -> ListMaker:
+            filtered = FilteredSource(
+                self.model, self.vector_index, self._num_candidates, self.catalogue, self.variants
+            )
+        return self._list_maker(self.candidates, filtered)
+
+    def _list_maker(self, candidates: CandidateSource, filtered: FilteredSource | None = None) -> ListMaker:
         # Nothing here may refer to this object: a circle of objects would keep the files of a build open
         # until Python looks for circles.
         feedback = self.feedback
@@ -300,6 +308,7 @@ class OpenedIndex:
             self.movie_counts,
             self.cold_movies,
             lambda: feedback.hidden_rows,
+            filtered,
         )
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +51,12 @@ class Address(NamedTuple):
             path.write_text(json.dumps(self._asdict(), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise VectorIndexError(f"Cannot write the address of vectors to {path}: {error}") from error
+
+    def without(self, columns: Collection[str]) -> Address:
+        """Returns the address without columns whose values have changed since they were written."""
+        return self._replace(
+            columns={name: kind for name, kind in self.columns.items() if name not in columns}
+        )
 
     @classmethod
     def read(cls, path: Path) -> Address:
@@ -150,7 +156,10 @@ class MilvusIndex(VectorIndex):
 
     def search_where(self, queries: ArrayLike, k: int, condition: Condition) -> SearchResult:
         """Finds the nearest of the movies that meet a condition over `columns`."""
-        return self._found(self._checked_queries(queries, k), min(k, self.num_vectors), condition)
+        found = self._found(self._checked_queries(queries, k), min(k, self.num_vectors), condition)
+        if found.rows.size and not (found.rows.min() >= -1 and found.rows.max() < self.num_vectors):
+            raise VectorIndexError("The vector database gives rows that do not exist")
+        return found
 
     def _search(self, queries: Floats, k: int) -> SearchResult:
         found = self._found(queries, k)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ from engine.errors import ArtifactCorruptError
 
 if TYPE_CHECKING:
     import duckdb
+
+    from indexes.conditions import Condition
 
 _MOST_TITLES = 500
 """The most titles that a search returns; a single letter would otherwise match most of the catalogue."""
@@ -124,16 +126,53 @@ class Catalogue:
             FilterError: the condition does not parse, names an unknown column, or uses SQL that is refused.
             ArtifactCorruptError: the database cannot be opened.
         """
+        from engine.catalogue.matching import rows_where
+
+        with self._checked_condition(condition) as (connection, columns):
+            return self._checked(rows_where(connection, condition, columns))
+
+    def matching_among(self, condition: str, rows: Rows) -> Rows:
+        """Returns those of the given rows, ascending, for which an SQL condition is true.
+
+        Raises:
+            FilterError: the condition does not parse, names an unknown column, or uses SQL that is refused.
+            ArtifactCorruptError: the database cannot be opened.
+        """
+        from engine.catalogue.matching import rows_where
+
+        with self._checked_condition(condition) as (connection, columns):
+            return self._checked(rows_where(connection, condition, columns, among=rows))
+
+    def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
+        """Translates an SQL condition as far as another database can check it; every matching movie meets it.
+
+        `columns` are the columns that the other database holds, and the kind of each. The method returns None
+        if the other database can check no part of the condition.
+
+        Raises:
+            FilterError: the condition does not parse, names an unknown column, or uses SQL that is refused.
+            ArtifactCorruptError: the database cannot be opened.
+        """
+        from engine.catalogue.filters import parse_condition
+        from engine.catalogue.pushing import pushed_part
+
+        with self._checked_condition(condition) as (connection, _):
+            return pushed_part(parse_condition(connection, condition), columns)
+
+    @contextmanager
+    def _checked_condition(
+        self, condition: str
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, frozenset[str]]]:
+        """Checks a condition, and gives a connection and the named columns to a `with` statement."""
         import duckdb
 
         from engine.catalogue.filters import CATALOGUE_COLUMNS, check_filter, filter_failed, require_condition
-        from engine.catalogue.matching import rows_where
 
         connection = self._cursor()
         try:
             columns = check_filter(connection, condition, CATALOGUE_COLUMNS)
             require_condition(connection, condition, "movies")
-            return self._checked(rows_where(connection, condition, columns))
+            yield connection, columns
         except duckdb.Error as error:
             self._raise_if_damaged(error)
             raise filter_failed(condition, error) from error

@@ -95,7 +95,7 @@ def check_filter(
     _check_text(condition)
     named: set[str] = set()
     operations = patterns = 0
-    for node, depth, copied in _walk(_parse(connection, condition)):
+    for node, depth, copied in _walk(parse_condition(connection, condition)):
         kind = node["class"]
         operations += kind not in {"COLUMN_REF", "CONSTANT"}
         if operations > MAX_OPERATIONS:
@@ -160,8 +160,8 @@ def _check_text(condition: str) -> None:
         raise _too_much(condition, f"more than {MAX_BRACKETS} opening brackets")
 
 
-def _parse(connection: duckdb.DuckDBPyConnection, condition: str) -> dict[str, Any]:
-    """Parses a condition into a tree; raises FilterError if the text is more than one condition."""
+def parse_condition(connection: duckdb.DuckDBPyConnection, condition: str) -> dict[str, Any]:
+    """Parses a condition into DuckDB's tree; raises FilterError if the text is more than one condition."""
     # Parsing without brackets refuses "true) or (true"; parsing with brackets refuses "true order by 1". The
     # line break ends an SQL comment at the end of the condition.
     _serialize(connection, condition, f"{_PREFIX}{condition}")

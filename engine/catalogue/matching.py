@@ -29,8 +29,15 @@ _MOST_GROWTH = 16
 _TEXTS = frozenset({"movie_id", "title", "category", "main_cat", "description", "brand", "date"})
 
 
-def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: frozenset[str]) -> Rows:
+def rows_where(
+    connection: duckdb.DuckDBPyConnection,
+    condition: str,
+    columns: frozenset[str],
+    among: Rows | None = None,
+) -> Rows:
     """Returns the rows of the table `movies` for which a condition is true, int64, ascending.
+
+    If `among` is given, int64, ascending, only these rows of the table are looked at.
 
     Callers must check the condition with `check_filter` first, which returns the `columns` that the condition
     names. A condition that uses no text column runs over all movies at once. A condition on a text column
@@ -43,7 +50,10 @@ def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: f
         FilterError: the condition takes longer than `TIME_LIMIT`.
         duckdb.Error: the condition fails, for example because its types do not fit each other.
     """
-    [(end,)] = connection.execute("select coalesce(max(movie_row) + 1, 0) from movies").fetchall()
+    if among is None:
+        [(end,)] = connection.execute("select coalesce(max(movie_row) + 1, 0) from movies").fetchall()
+    else:
+        end = len(among)
     selected = ", ".join(["movie_row", *map(_cut, sorted(columns))])
     found: list[Rows] = [np.zeros(0, dtype=np.int64)]
     start, size = 0, 1 if columns & _TEXTS else end
@@ -56,9 +66,11 @@ def rows_where(connection: duckdb.DuckDBPyConnection, condition: str, columns: f
                 raise _too_slow(condition)
             # The limit, which no piece reaches, keeps DuckDB from running the condition before the range. The
             # line break ends an SQL comment at the end of the condition.
+            piece = f"movie_row >= {start} and movie_row < {start + size}"
+            if among is not None:
+                piece = f"movie_row in ({', '.join(map(str, among[start : start + size].tolist()))})"
             rows = connection.execute(
-                f"select movie_row from (select {selected} from movies "
-                f"where movie_row >= {start} and movie_row < {start + size} limit {size}) "
+                f"select movie_row from (select {selected} from movies where {piece} limit {size}) "
                 f"where ({condition}\n) order by movie_row"
             ).fetchnumpy()["movie_row"]
             found.append(np.asarray(rows, dtype=np.int64))

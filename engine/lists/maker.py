@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -21,6 +22,7 @@ from engine.model.values import Reviewer, Scores
 from engine.questions.conditions import Conditions, resolve_conditions
 from engine.questions.options import ListOptions, check_k
 from engine.search.candidates import CandidateSource
+from engine.search.filtered import FilteredSource
 
 _BATCH = 256
 """The number of reviewers whose candidates are searched for at once."""
@@ -64,6 +66,7 @@ class ListMaker:
         movie_counts: the number of reviews of each movie, int [num_movies].
         cold: marks the movies that have no reviews and are known by metadata alone, bool [num_movies].
         hidden_rows: returns the rows of the movies that no list may hold, int64, ascending.
+        filtered: finds candidates that meet a condition, if the vector index can filter.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class ListMaker:
         movie_counts: NDArray[np.integer],
         cold: NDArray[np.bool_],
         hidden_rows: Callable[[], Rows] = lambda: np.zeros(0, dtype=np.int64),
+        filtered: FilteredSource | None = None,
     ) -> None:
         self.model = model
         self.candidates = candidates
@@ -86,6 +90,7 @@ class ListMaker:
         self.movie_counts = movie_counts
         self._matching_rows = matching_rows
         self.hidden_rows = hidden_rows
+        self.filtered = filtered
         self._cold = cold
 
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
@@ -101,6 +106,38 @@ class ListMaker:
             UnknownIdError: the index holds none of the movies of `options.only`.
         """
         check_k(k)
+        lists = self._filtered_lists(reviewers, k, options) or self._scored_lists(reviewers, k, options)
+        if empty := [top.why_empty for top in lists if top.why_empty is not None]:
+            more = f" ({len(empty):,} of {len(lists):,} lists are empty)" if len(lists) > 1 else ""
+            logger.warning("%s%s", empty[0], more)
+        return lists
+
+    def _filtered_lists(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
+        """Makes lists from candidates that a database finds among the movies that meet `options.where`.
+
+        Returns no list at all if scoring every movie that meets the condition is better, or if a list would
+        be short.
+        """
+        if self.filtered is None or options.where is None or options.only is not None:
+            return []
+        loose, wanted = self._conditions(replace(options, where=None)), _depth(k, options)
+        depth, lists = self._open_depth(wanted + loose.num_named), []
+        for begin in range(0, len(reviewers), _BATCH):
+            batch = reviewers[begin : begin + _BATCH]
+            found = self.filtered.find(batch, depth, options.where, include_seen=options.include_seen)
+            for reviewer, rows in zip(batch, found or (), strict=found is not None):
+                recipient = OneReviewer(self.model, reviewer, self.movies, self.cards)
+                conditions = loose.among(rows)
+                pool = self._pool(recipient, conditions.all_rows(), wanted, conditions, options)
+                if len(pool.rows) < wanted:
+                    return []
+                lists.append(self._listed(recipient, pool, k, options))
+            if found is None:
+                return []
+        return lists
+
+    def _scored_lists(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
+        """Makes lists from candidates, or from every movie that meets the conditions if there are any."""
         conditions = self._conditions(options)
         lists: list[TopList] = []
         for begin in range(0, len(reviewers), _BATCH):
@@ -114,9 +151,6 @@ class ListMaker:
             for reviewer, rows in zip(batch, found, strict=True):
                 recipient = OneReviewer(self.model, reviewer, self.movies, self.cards)
                 lists.append(self._list(recipient, rows, k, conditions, options))
-        if empty := [top.why_empty for top in lists if top.why_empty is not None]:
-            more = f" ({len(empty):,} of {len(lists):,} lists are empty)" if len(lists) > 1 else ""
-            logger.warning("%s%s", empty[0], more)
         return lists
 
     def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
@@ -165,10 +199,15 @@ class ListMaker:
         pool = self._pool(recipient, rows, wanted, conditions, options)
         if len(pool.rows) < wanted and conditions.rows is None and len(rows) < conditions.num_movies:
             pool = self._pool(recipient, conditions.all_rows(), wanted, conditions, options)
-        top = TopList()
         if not len(pool.rows):
+            top = TopList()
             top.why_empty = conditions.why_none_is_left(pool.num_open, pool.best_rating)
             return top
+        return self._listed(recipient, pool, k, options)
+
+    def _listed(self, recipient: Recipient, pool: _Pool, k: int, options: ListOptions) -> TopList:
+        """Chooses k movies of a pool, and makes the answers of the list."""
+        top = TopList()
         places = np.arange(min(k, len(pool.rows)))
         if options.is_varied:
             places, top.variety = self._vary(pool, k, options)

@@ -46,6 +46,11 @@ class Conditions:
             why_empty = f"All {len(self.rows):,} {self.described} are hidden"
         return replace(self, rows=rows, why_empty=why_empty)
 
+    def among(self, rows: Rows) -> Conditions:
+        """Returns a copy of the conditions that allows only some movies, whose `rows` ascend."""
+        kept = rows if self.excluded is None else rows[~are_held(self.excluded, rows)]
+        return replace(self, rows=kept, excluded=None)
+
     def all_rows(self) -> Rows:
         """Returns the rows of all allowed movies, int64, ascending."""
         if self.rows is not None:

@@ -16,12 +16,16 @@ from engine.catalogue.database import NO_EXTENSIONS
 from engine.model.newcomers import rating_biases
 from engine.model.scorer import arrays_of
 from engine.opened import settings_of
+from indexes.milvus_index import Address
 from pipelines.dataset.movie_figures import popularity_of
 from pipelines.export.arrays import write_times
 from pipelines.export.catalogue import catalogue_errors
 from pipelines.export.rows import insert_rows, replace_records
 from pipelines.updating.change import Change
 from pipelines.work.output import plain_path
+
+_CHANGED_COLUMNS = ("movie_count", "average_rating")
+"""The columns of the catalogue that new reviews change."""
 
 
 class _MovieFigures(NamedTuple):
@@ -56,6 +60,10 @@ def write_updated(change: Change, writer: ArtifactWriter) -> None:
     _write_reviewers(change, writer)
     _write_times(change, writer)
     _write_catalogue(change, figures, writer)
+    if artifact.has(layout.ADDRESS_FILE):
+        # The collection stays as it was, so conditions on the new figures must not ask it.
+        address = Address.read(artifact.handle(layout.ADDRESS_FILE)).without(_CHANGED_COLUMNS)
+        address.write(writer.path_for(layout.ADDRESS_FILE))
 
 
 def _id_arrays(change: Change) -> dict[str, NDArray[Any]]:

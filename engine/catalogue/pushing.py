@@ -1,0 +1,118 @@
+"""Translates a --where condition, as far as a vector database can check it, for a search in that database.
+
+The translation is a condition that every matching movie meets. Where it leaves out a part of the original
+condition, more movies meet the translation, so the caller checks the movies found with DuckDB. Only tests
+that all databases decide alike are translated: comparisons of a column with a value of its own type, IN, LIKE
+with % at the ends alone, and IS NULL, joined by AND and OR.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from engine.catalogue.allowed import function_name
+from indexes.conditions import ColumnTest, Combination, Condition, Value
+
+_COMPARISONS = {
+    "COMPARE_EQUAL": "=",
+    "COMPARE_NOTEQUAL": "<>",
+    "COMPARE_LESSTHAN": "<",
+    "COMPARE_LESSTHANOREQUALTO": "<=",
+    "COMPARE_GREATERTHAN": ">",
+    "COMPARE_GREATERTHANOREQUALTO": ">=",
+}
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""The operator that means the same when both sides are exchanged."""
+_PATTERNS = {"~~": "like", "!~~": "not like"}
+_MOST_DIGITS = 15
+"""The most digits of a number; longer numbers may be rounded differently by different databases."""
+_LONGEST = 1_000
+"""The most characters of a text."""
+_MOST_VALUES = 500
+"""The most values of IN."""
+
+
+def pushed_part(node: Mapping[str, Any], columns: Mapping[str, str]) -> Condition | None:
+    """Translates a parsed condition; returns None if a database cannot check any part of the condition.
+
+    Args:
+        node: the condition as DuckDB parsed it.
+        columns: the columns that the database holds, and the kind of each: text, whole or number.
+    """
+    kind, name = node.get("type"), function_name(dict(node))
+    if kind == "CONJUNCTION_AND":
+        parts = [pushed_part(child, columns) for child in node["children"]]
+        return _joined("and", [part for part in parts if part is not None])
+    if kind == "CONJUNCTION_OR":
+        parts = [pushed_part(child, columns) for child in node["children"]]
+        return None if None in parts else _joined("or", [part for part in parts if part is not None])
+    if kind in _COMPARISONS:
+        left, right, operator = node["left"], node["right"], _COMPARISONS[str(kind)]
+        if left.get("class") == "CONSTANT":
+            left, right, operator = right, left, _TURNED.get(operator, operator)
+        return _test(left, operator, [right], columns)
+    if kind == "COMPARE_BETWEEN":
+        low = _test(node["input"], ">=", [node["lower"]], columns)
+        high = _test(node["input"], "<=", [node["upper"]], columns)
+        return _joined("and", [part for part in (low, high) if part is not None])
+    if kind == "COMPARE_IN":
+        column, *values = node["children"]
+        return _test(column, "in", values, columns)
+    if kind == "OPERATOR_NOT" and node["children"][0].get("type") == "COMPARE_IN":
+        column, *values = node["children"][0]["children"]
+        return _test(column, "not in", values, columns)
+    if kind in ("OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"):
+        operator = "is null" if kind == "OPERATOR_IS_NULL" else "is not null"
+        return _test(node["children"][0], operator, [], columns)
+    if name in _PATTERNS:
+        column, pattern = (argument["expression"] for argument in node["arguments"])
+        return _test(column, _PATTERNS[name], [pattern], columns)
+    return None
+
+
+def _joined(word: str, parts: list[Condition]) -> Condition | None:
+    if len(parts) > 1:
+        return Combination(word, tuple(parts))
+    return parts[0] if parts else None
+
+
+def _test(
+    left: Mapping[str, Any], operator: str, right: list[Mapping[str, Any]], columns: Mapping[str, str]
+) -> ColumnTest | None:
+    """Makes the test of a column, or returns None if a database might decide the test in another way."""
+    names = left.get("column_names", ())
+    column = {name.casefold(): name for name in columns}.get(names[0].casefold()) if len(names) == 1 else None
+    if column is None or len(right) > _MOST_VALUES:
+        return None
+    values = [_value(constant, columns[column]) for constant in right]
+    known = tuple(value for value in values if value is not None)
+    if len(known) < len(values):
+        return None
+    if operator in _PATTERNS.values():
+        pattern = known[0]
+        if not isinstance(pattern, str) or "_" in pattern or not _inner(pattern) or "%" in _inner(pattern):
+            return None
+    return ColumnTest(column, operator, known)
+
+
+def _inner(pattern: str) -> str:
+    return pattern.removeprefix("%").removesuffix("%")
+
+
+def _value(node: Mapping[str, Any], kind: str) -> Value | None:
+    """Returns the value of a constant if it has the type of the column, else None."""
+    literal = node.get("literal") or {}
+    text = str(literal.get("text"))
+    if kind == "text":
+        is_plain = literal.get("kind") == "STRING" and text.isprintable() and "\\" not in text
+        return text if is_plain and len(text) <= _LONGEST else None
+    if literal.get("kind") not in (("INTEGER",) if kind == "whole" else ("INTEGER", "NUMERIC")):
+        return None
+    if sum(letter.isdigit() for letter in text) > _MOST_DIGITS:
+        return None
+    if kind == "whole":
+        return int(text)
+    number = float(text)
+    return number if math.isfinite(number) else None

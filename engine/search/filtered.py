@@ -1,0 +1,131 @@
+"""Finds candidates among the movies that meet a --where condition, with an index that can filter.
+
+The index checks the part of the condition that it knows, during its search. DuckDB checks the whole condition
+for the movies found. Where few movies meet the condition, scoring all of them is faster and exact, so no
+candidates are searched for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from engine.arrays import Rows, are_held, distinct, k_highest_of_rows
+from engine.catalogue.variants import Variants
+from engine.model.scorer import Model
+from engine.model.values import Reviewer
+from engine.search.candidates import index_errors
+from indexes.base import VectorIndex
+from indexes.conditions import Condition
+
+LEAST_SHARE = 0.05
+"""The share of all movies below which all movies that meet a condition are scored."""
+_MARGIN = 1.3
+"""How many times as many movies a second search asks for as the first search lets expect to be needed."""
+
+
+class Filter(Protocol):
+    """Checks conditions on movies, as a `Catalogue` does."""
+
+    def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
+        """Returns the part of a condition that an index with the given columns can check."""
+
+    def matching_among(self, condition: str, rows: Rows) -> Rows:
+        """Returns those of the given rows, ascending, whose movies meet a condition."""
+
+
+class FilteredSource:
+    """Finds candidates that meet a condition, in an index that can filter and among neighbours.
+
+    Args:
+        model: the model that scores movies.
+        index: a vector index that has `columns`, over the relevance vectors of the model.
+        num_candidates: how many candidates each of both sources gives, at least.
+        catalogue: checks conditions.
+        variants: says which movies are one film.
+    """
+
+    def __init__(
+        self, model: Model, index: VectorIndex, num_candidates: int, catalogue: Filter, variants: Variants
+    ) -> None:
+        self._model = model
+        self._index = index
+        self._num_candidates = num_candidates
+        self._catalogue = catalogue
+        self._variants = variants
+
+    def find(
+        self, reviewers: Sequence[Reviewer], k: int, condition: str, *, include_seen: bool = False
+    ) -> list[Rows] | None:
+        """Finds, for each reviewer, candidates for a list of k movies that meet a condition.
+
+        Returns:
+            For each reviewer, the rows of the candidates and of those variants that meet the condition as
+            well, int64 [num], ascending. None if scoring every movie that meets the condition is better: the
+            index can check no part of the condition, few movies meet it, or too few candidates do.
+
+        Raises:
+            FilterError: the condition is not an SQL condition over the columns of the catalogue.
+            ArtifactError: the database of the index cannot be reached.
+        """
+        pushed = self._catalogue.pushed(condition, self._index.columns)
+        if pushed is None or not reviewers:
+            return None
+        num_movies = self._model.num_movies
+        with index_errors():
+            num_matching = self._index.count(pushed)
+        wanted = max(self._num_candidates, k)
+        share = num_matching / num_movies
+        if share < LEAST_SHARE or num_matching <= wanted:
+            return None
+        longest = max(len(reviewer.history.movie_rows) for reviewer in reviewers)
+        queries = np.stack([reviewer.query for reviewer in reviewers])
+        asked = min(wanted + longest, num_matching)
+        for _ in range(2):
+            with index_errors():
+                nearest = self._index.search_where(queries, asked, pushed).rows
+            found, kept = self._merge(reviewers, nearest, wanted, condition, include_seen)
+            if found is not None or asked == num_matching:
+                return found
+            if kept * share < LEAST_SHARE:
+                return None
+            asked = min(math.ceil(asked * _MARGIN / kept), num_matching)
+        return None
+
+    def _merge(
+        self, reviewers: Sequence[Reviewer], nearest: Rows, wanted: int, condition: str, include_seen: bool
+    ) -> tuple[list[Rows] | None, float]:
+        """Merges the movies that the index found with neighbours, and keeps those that meet the condition.
+
+        Returns:
+            The candidates of each reviewer, or None if a reviewer has fewer than `wanted` from the index; and
+            the share of the movies found by the index that meet the condition.
+        """
+        neighbours = [self._neighbours(reviewer) for reviewer in reviewers]
+        rows = distinct(np.concatenate([nearest[nearest >= 0], *(rows for rows, _ in neighbours)]))
+        matching = self._catalogue.matching_among(condition, self._variants.complete(rows))
+        is_kept = are_held(matching, nearest) & (nearest >= 0)
+        kept = float(is_kept.sum() / max(1, (nearest >= 0).sum()))
+        candidates = []
+        for place, (reviewer, (rows, values)) in enumerate(zip(reviewers, neighbours, strict=True)):
+            seen = np.sort(reviewer.history.movie_rows[: 0 if include_seen else None])
+            own = nearest[place][is_kept[place]]
+            own = own[~are_held(seen, own)]
+            if len(own) < wanted:
+                return None, kept
+            is_open = are_held(matching, rows) & ~are_held(seen, rows)
+            rows, values = rows[is_open], values[is_open]
+            if len(rows) > wanted:
+                rows = rows[k_highest_of_rows(values[None], wanted)[0]]
+            both = self._variants.complete(distinct(np.concatenate([own[:wanted], rows])))
+            candidates.append(both[are_held(matching, both)])
+        return candidates, kept
+
+    def _neighbours(self, reviewer: Reviewer) -> tuple[Rows, np.ndarray]:
+        if self._model.blend.neighbour_weight == 0:
+            return reviewer.near.rows[:0], reviewer.near.values[:0]
+        is_near = reviewer.near.values > 0
+        return reviewer.near.rows[is_near], reviewer.near.values[is_near]
