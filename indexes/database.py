@@ -34,6 +34,8 @@ _ROWS_AT_ONCE = 2_000
 """The number of movies that are written in one request."""
 _SECONDS = 10.0
 """Seconds after which a question to the database fails."""
+_SECONDS_FOR_QUERY = 0.5
+"""Seconds more for each query of a search."""
 _WRITING_SECONDS = 600.0
 """Seconds after which a request to write, index or load a collection fails."""
 
@@ -170,14 +172,15 @@ class Database:
         rows: Rows = np.full((len(queries), k), -1, dtype=np.int64)
         step = max(1, min(MOST_RESULTS, _RESULTS_AT_ONCE // k))
         for begin in range(0, len(queries), step):
+            asked = list(queries[begin : begin + step])
             with self._reaching():
                 found = self._client.search(
                     collection,
-                    data=list(queries[begin : begin + step]),
+                    data=asked,
                     limit=k,
                     filter=expression,
                     output_fields=[ROW],
-                    timeout=_SECONDS + _SECONDS * step / 100,
+                    timeout=_SECONDS + len(asked) * _SECONDS_FOR_QUERY,
                 )
                 for place, hits in enumerate(found, begin):
                     rows[place, : len(hits)] = hits.ids

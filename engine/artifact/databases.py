@@ -96,8 +96,8 @@ def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
         ) from error
 
 
-def require_server(artifact: Artifact) -> None:
-    """Checks that the vectors of a build do not lie in an embedded database, which is no file of the build.
+def require_server(artifact: Artifact, why: str) -> None:
+    """Checks that the vectors of a build do not lie in an embedded database; `why` says what forbids that.
 
     Raises:
         ArtifactError: the vectors of the build are in an embedded database.
@@ -105,9 +105,9 @@ def require_server(artifact: Artifact) -> None:
     address = _address_of(artifact.build_directory)
     if address is not None and "://" not in address.uri:
         raise ArtifactError(
-            f"The index {artifact.directory} has its vectors in an embedded database, which cannot be "
-            "pushed; use a server (engine reindex --kind milvus --uri http://HOST:PORT) or a file (engine "
-            "reindex --kind auto) first"
+            f"The index {artifact.directory} has its vectors in an embedded database, which {why} use a "
+            "server (engine reindex --kind milvus --uri http://HOST:PORT) or a file (engine reindex --kind "
+            "auto)"
         )
 
 

@@ -73,7 +73,7 @@ def push(directory: Path | str, url: str) -> Transfer:
     """
     artifact = Artifact.open(directory)
     artifact.verify()
-    require_server(artifact)
+    require_server(artifact, "cannot be pushed;")
     storage = Storage(url)
     build = artifact.build_directory.name
     try:

@@ -57,6 +57,7 @@ def _listen(settings: ServiceSettings) -> None:
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
+    from engine.artifact.databases import require_server
     from engine.artifact.reader import Artifact
 
     _check_free(settings.host, settings.port)
@@ -83,7 +84,7 @@ def _listen(settings: ServiceSettings) -> None:
         return
     # A worker process that cannot start would only be replaced by another one.
     for directory in settings.indexes.values():
-        Artifact.open(directory)
+        require_server(Artifact.open(directory), "serves one process at a time; give --workers 1, or")
     is_linux = sys.platform == "linux"  # Other systems do not spread connections over sockets.
     bound = BalancedSocket.bound(settings.host, settings.port) if is_linux else config.bind_socket()
     workers = Multiprocess(config, [bound])

@@ -113,7 +113,7 @@ def build_index(
     require_build_packages("A build")
     started = time.perf_counter()
     config, output = config or Config(), Path(output)
-    check_database(config.index)
+    check_database(config.index, output)
     if report is not None:
         check_output(Path(report), PAGE_SUFFIXES)
     condition = None if publish_if is None else read_condition(publish_if, config, output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.artifact.databases import BESIDE, alias_of, new_collection
+from engine.artifact.databases import BESIDE, EMBEDDED, alias_of, new_collection
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.database import NO_EXTENSIONS
 from engine.catalogue.filters import CATALOGUE_COLUMNS
@@ -26,19 +26,20 @@ _LONGEST = 10_000
 """The most characters of a text in a collection, which is the most that a condition sees of a text."""
 
 
-def check_database(config: IndexConfig) -> None:
+def check_database(config: IndexConfig, directory: Path) -> None:
     """Checks before long work that the vector database can be used, if the settings ask for one.
 
     Raises:
-        ConfigError: a package is missing, or the server cannot be reached.
+        ConfigError: a package is missing, a server cannot be reached, or another process uses an embedded
+            database.
     """
     if config.kind != KIND:
         return
+    place = config.uri or str(directory / EMBEDDED)
     try:
-        if "://" in config.uri:
-            Database(config.uri)
-        else:
-            check_installed()
+        check_installed()
+        if "://" in place or Path(place).exists():
+            Database(place)
     except VectorDatabaseError as error:
         raise ConfigError(str(error)) from error
 

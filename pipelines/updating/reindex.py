@@ -57,7 +57,7 @@ def rebuild_index(
         recall = config.index.recall_floor if recall is None else recall
         uri = config.index.uri if uri is None else uri
         config = replace(config, index=replace(config.index, kind=kind, uri=uri, recall_floor=recall))
-        check_database(config.index)
+        check_database(config.index, Path(directory))
         model = before.model
         try:
             search = build_search(model, config, writer, artifact.file(layout.CATALOGUE_FILE))

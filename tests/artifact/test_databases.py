@@ -162,6 +162,14 @@ def test_one_process_at_a_time_has_the_embedded_database(index: Path) -> None:
     assert done.returncode == 1
     assert "is in use by another process" in done.stderr
     assert "Traceback" not in done.stderr
+    command = [sys.executable, "-m", "engine.cli.main", "reindex", "--index", str(index)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is in use by another process" in done.stderr
+    command = [sys.executable, "-m", "engine.cli.main", "serve", "--index", str(index), "--workers", "2"]
+    done = subprocess.run([*command, "--port", "0"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "serves one process at a time; give --workers 1" in done.stderr
 
 
 def test_lists_of_everyone_ask_no_database(index: Path) -> None:

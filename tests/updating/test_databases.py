@@ -12,7 +12,7 @@ from engine.artifact.layout import ADDRESS_FILE
 from engine.artifact.reader import Artifact
 from indexes.milvus_index import Address
 from pipelines import add_reviews
-from pipelines.updating.add_movies import add_movies
+from pipelines.updating.movies import add_movies
 from pipelines.updating.reindex import rebuild_index
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def test_updates_keep_or_renew_the_collection(sample_index: Path, tmp_path: Path
     shutil.copytree(sample_index, index)
     rebuild_index(index, kind="milvus", keep=1)
     first, engine = address_of(index), Engine.load(index)
-    movie = engine.recommend_popular(k=1)[0].movie_id
+    movie = engine.recommend("A3ROS56ZKFSSN", k=1)[0].movie_id
     before = engine.recommend("A3ROS56ZKFSSN", k=5, where="movie_count >= 3")
 
     reviews = tmp_path / "new.csv"
