@@ -131,6 +131,8 @@ def to_utf8(data: bytes) -> tuple[bytes, int]:
 
     Each line that is not UTF-8 is read as Windows-1252, even if other lines are UTF-8.
     """
+    if data.isascii():
+        return data, 0
     try:
         codecs.utf_8_decode(data, "strict", True)
     except UnicodeDecodeError:

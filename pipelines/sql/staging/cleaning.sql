@@ -36,9 +36,9 @@ create or replace temp macro count_of(raw) as case
     then try_cast(regexp_replace(raw, '[.,]', '', 'g') as integer)
 end;
 -- Amazon's files of 2018 write helpful votes as '1,234', files of 2023 as 1234, files of 2014 as [helpful, all].
-create or replace temp macro helpful_votes(vote, helpful_vote, helpful) as count_of(
-    coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1))
-);
+create or replace temp macro helpful_votes(vote, helpful_vote, helpful) as list_transform(
+    [coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1))],
+    lambda votes: count_of(votes))[1];
 -- A rating may also have a decimal comma or name its scale: '4,5' is 4.5, and '4/5' and '4 out of 5 stars' are 4. A
 -- comma before three digits is taken for a mark of thousands, unless the step `read_comma_ratings` finds otherwise.
 create or replace temp macro has_thousands(raw) as regexp_full_match(raw, '\s*[1-9][0-9]{0,2}(?:,[0-9]{3})+\s*');
@@ -104,18 +104,16 @@ create or replace temp macro plain_texts(parts) as list_filter(list_transform(li
     lambda part: part <> '');
 create or replace temp macro plain_text(raw) as plain_texts([raw])[1];
 -- A title may be a piece of a page. Its text counts, or else the text of an attribute that names what the page shows. A
--- piece of JavaScript or of a style sheet has no title but in its element <title>.
+-- piece of JavaScript or of a style sheet has no title but in its element <title>. The pattern names ranges of letters,
+-- because DuckDB prepares patterns anew for each block of a file, and takes 2 ms to prepare `\pL`.
 create or replace temp macro title_in_page(raw) as coalesce(
     nullif(regexp_extract(raw, '(?is)<title[^>]*>([^<]+)</title', 1), ''),
-    nullif(regexp_extract(raw, '(?is)<(?:img|meta|a|span|input)\s[^>]*\b(?:alt|title|content)\s*=\s*"([^"<>]*\pL[^"<>]*)"', 1), '')
+    nullif(regexp_extract(raw, '(?is)<(?:img|meta|a|span|input)\s[^>]*\b(?:alt|title|content)\s*=\s*"([^"<>]*[a-zA-Z\x{C0}-\x{1FFF}\x{2C00}-\x{10FFFF}][^"<>]*)"', 1), '')
 );
-create or replace temp macro title_text(raw) as case
-    when not contains(raw, '<') and not contains(raw, '{') and not contains(raw, 'var ') then plain_text(raw)
-    else coalesce(
-        case when not regexp_matches(raw, '^\s*var [A-Za-z_]+ ?=|\{[a-z-]+:') then plain_text(raw) end,
-        plain_text(title_in_page(left(raw, 100_000)))
-    )
-end;
+create or replace temp macro title_text(raw) as plain_texts([
+    case when not regexp_matches(raw, '^\s*var [A-Za-z_]+ ?=|\{[a-z-]+:') then raw end,
+    case when contains(raw, '<') then title_in_page(left(raw, 100_000)) end
+])[1];
 create or replace temp macro texts_of(raw) as plain_texts(
     case json_type(raw)
         when 'VARCHAR' then [raw ->> '$']
@@ -156,15 +154,17 @@ create or replace temp macro plain_price(raw) as try_cast(
 );
 create or replace temp macro price_of(raw) as coalesce(plain_price(raw), case
     when lower(trim(raw)) = 'free' then 0
-    when length(raw) <= 60 then number_of_amount(amount_of(raw))
+    when length(raw) <= 60 then list_transform([amount_of(raw)], lambda amount: number_of_amount(amount))[1]
 end);
 create or replace temp macro marked_amount(raw) as case
-    when plain_price(raw) is null and (contains(raw, ',') or has_doubtful_mark(amount_of(raw))) then amount_of(raw)
+    when plain_price(raw) is null
+    then list_filter([amount_of(raw)], lambda amount: contains(raw, ',') or has_doubtful_mark(amount))[1]
 end;
 -- A sales rank '#1,234 in Movies & TV (' becomes 1234, and '1234' becomes 1234 too.
-create or replace temp macro rank_of(raw) as count_of(coalesce(
+create or replace temp macro rank_of(raw) as list_transform([coalesce(
     nullif(regexp_extract(raw, '([0-9][0-9.,]*)\s+in\s', 1), ''),
-    nullif(regexp_extract(raw, '^\s*#?\s*([0-9][0-9.,]*)\s*$', 1), '')));
+    nullif(regexp_extract(raw, '^\s*#?\s*([0-9][0-9.,]*)\s*$', 1), ''))],
+    lambda rank: count_of(rank))[1];
 create or replace temp macro year_of(raw) as coalesce(
     try_cast(nullif(list_last(regexp_extract_all(raw, '\(((?:18|19|20)[0-9]{2})\)', 1)), '') as integer));
 create or replace temp macro year_alone(raw) as
@@ -174,8 +174,13 @@ create or replace temp macro year_of_date(raw) as try_cast(nullif(
 -- Finds the <a> tags of HTML after scripts and styles are removed. The result is null if a tag has an attribute without
 -- quotes, or if a comment or an element such as <textarea> makes it doubtful which text is a tag; an HTML parser then
 -- reads the HTML.
-create or replace temp macro without_scripts(html) as regexp_replace(html,
-    '(?is)<script(?:\s[^>]*[^>/])?>.*?</script\s*>|<style(?:\s[^>]*[^>/])?>.*?</style\s*>', ' ', 'g');
+-- Few pages have scripts, and replacing takes many times as long as searching, so the start of their tags is searched first.
+create or replace temp macro without_scripts(html) as case
+    when contains(html, '<s') or contains(html, '<S')
+    then regexp_replace(html,
+        '(?is)<script(?:\s[^>]*[^>/])?>.*?</script\s*>|<style(?:\s[^>]*[^>/])?>.*?</style\s*>', ' ', 'g')
+    else html
+end;
 create or replace temp macro plain_html(html) as case
     when regexp_full_match(html, '(?s)(?:[^<]|</?[a-zA-Z][a-zA-Z0-9:-]*'
         || '(?:\s+[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*(?:\s*=\s*(?:"[^"<]*"|''[^''<]*''))?)*\s*/?>)*')
@@ -183,11 +188,14 @@ create or replace temp macro plain_html(html) as case
         '(?i)<(?:script|style|textarea|title|xmp|iframe|noembed|noframes|noscript|plaintext|svg|math)[\s/>]')
     then html
 end;
--- A very long text is left to the parser, which reads only the first 100,000 characters.
-create or replace temp macro anchors_of(html) as case when strlen(html) <= 100_000
-    then regexp_extract_all(plain_html(without_scripts(html)),
+-- A very long text is left to the parser, which reads only the first 100,000 characters. The steps run over a list,
+-- because a macro repeats its argument.
+create or replace temp macro anchors_of(html) as list_transform(list_transform(
+    case when strlen(html) <= 100_000 then [html] end,
+    lambda page: without_scripts(page)),
+    lambda page: regexp_extract_all(plain_html(page),
         '(?i)<a(?:\s+[a-zA-Z_:@.-][a-zA-Z0-9_:@.-]*(?:\s*=\s*(?:"[^"]*"|''[^'']*''))?)+\s*/?>')
-end;
+)[1];
 -- Reads the addresses of <a> tags; the result is null if a tag has two addresses, or if an address has entities or
 -- whitespace that need an HTML parser.
 create or replace temp macro attributes_of(tags) as regexp_extract_all(array_to_string(tags, ''),
@@ -196,12 +204,14 @@ create or replace temp macro plain_addresses(raw) as case
     when len(list_filter(raw, lambda address: not regexp_full_match(replace(address, '&amp;', ''), '[!-%''-~]*'))) = 0
     then list_transform(raw, lambda address: replace(address, '&amp;', '&'))
 end;
-create or replace temp macro addresses_of(anchors) as case
-    when len(list_filter(anchors, lambda anchor: regexp_matches(anchor, '(?is)href.*href'))) = 0
-    then plain_addresses(list_transform(
+create or replace temp macro addresses_of(anchors) as list_transform(
+    case when len(list_filter(anchors, lambda anchor: regexp_matches(anchor, '(?is)href.*href'))) = 0
+    then [list_transform(
         list_filter(attributes_of(anchors), lambda attribute: regexp_matches(attribute, '(?i)^\shref\s*=')),
-        lambda attribute: regexp_extract(attribute, '(?s)["''](.*)["'']$', 1)))
-end;
+        lambda attribute: regexp_extract(attribute, '(?s)["''](.*)["'']$', 1))]
+    end,
+    lambda raw: plain_addresses(raw)
+)[1];
 -- Only the first 1,000 addresses count, because the time to find repeats grows with the square of their number.
 create or replace temp macro links_of_addresses(addresses) as list_filter(
     list_filter(addresses[1:1000], lambda address, place: list_position(addresses[1:1000], address) = place),

@@ -24,9 +24,9 @@ with parsed as (
 renamed as (
     select
         coalesce(($lines::bigint[])[place], $first_line + place - 1) as line,
-        id_of(coalesce(parsed.reviewerID, parsed.user_id)) as reviewer_id,
-        id_of(coalesce(parsed.parent_asin, parsed.asin)) as movie_id,
-        number_of(coalesce(parsed.overall, parsed.rating)) as rating,
+        coalesce(parsed.reviewerID, parsed.user_id) as raw_reviewer,
+        coalesce(parsed.parent_asin, parsed.asin) as raw_movie,
+        coalesce(parsed.overall, parsed.rating) as raw_rating,
         coalesce(parsed.unixReviewTime, parsed.timestamp) as raw_time,
         try_cast(coalesce(parsed.verified, parsed.verified_purchase) as boolean) as verified,
         nullif(nullif(parsed.style, ''), '{}') as style,
@@ -36,9 +36,15 @@ renamed as (
         coalesce(parsed.summary, parsed.title) as summary
     from parsed
 ),
--- A macro repeats its argument, so each step is computed before the next one.
+-- A macro repeats its argument, and a condition repeats what it tests, so each step is computed before the next one.
 numbered as (
-    select *, number_of(raw_time) as time_number from renamed
+    select
+        *,
+        id_of(raw_reviewer) as reviewer_id,
+        id_of(raw_movie) as movie_id,
+        number_of(raw_rating) as rating,
+        number_of(raw_time) as time_number
+    from renamed
 ),
 counted as (
     select *, unix_seconds(time_number) as seconds from numbered
@@ -48,7 +54,8 @@ timed as (
 ),
 final as (
     select * from timed
-    where reviewer_id[1] not in ('{', '[') and movie_id[1] not in ('{', '[')
+    where reviewer_id is not null and raw_reviewer[1] not in ('{', '[')
+        and movie_id is not null and raw_movie[1] not in ('{', '[')
         and abs(rating) <= 1e9
         and time_number is not null and $time_pattern is null
 )

@@ -33,12 +33,13 @@ reviewed as (
             -- `read_whole_ids` removes the ending later if all ids of the file are whole numbers.
             or (ends_with(movie_id, '.0') and left(movie_id, -2) in (select movie_id from reviewed_movies)))
 ),
--- `descriptions` and `first_rank` take long to compute, and are used more than once below.
+-- These values take long to compute, and are used more than once below.
 listed as (
     select
         *,
         texts_of(reviewed.description) as descriptions,
-        texts_of(reviewed.rank)[1] as first_rank
+        texts_of(reviewed.rank)[1] as first_rank,
+        plain_price(reviewed.price) as dollars
     from reviewed
 ),
 renamed as (
@@ -54,8 +55,8 @@ renamed as (
         ) as main_cat,
         nullif(array_to_string(descriptions, chr(10)), '') as description,
         coalesce(text_of(listed.brand), plain_text(listed.store)) as brand,
-        price_of(listed.price) as price,
-        marked_amount(listed.price) as raw_price,
+        coalesce(dollars, price_of(listed.price)) as price,
+        marked_amount(case when dollars is null then listed.price end) as raw_price,
         coalesce(
             rank_of(first_rank),
             rank_of(listed.rank ->> '$'),

@@ -1,8 +1,10 @@
 -- Creates macros that turn ids, and the typed columns of Parquet files, into texts; every stage_*.sql uses the macros.
 -- An id loses the whitespace at both ends: the characters that Python's `strip` removes, and the byte order mark. An id
 -- that is only a word for a missing value becomes null, since all rows with such an id would be one reviewer. Nearly all
--- ids need neither step, which one test finds. The slow steps run over a list, because a macro repeats its argument.
+-- ids need neither step: an ASCII id of at least five characters that begins and ends with a visible character, and a
+-- short id of digits. The slow steps run over a list, because a macro repeats its argument.
 create or replace temp macro id_of(raw) as case
+    when strlen(raw) >= 5 and strlen(raw) = length(raw) and raw >= '!' and raw[-1] >= '!' then raw
     when regexp_full_match(raw, '(?s)[!-~].{3,}[!-~]|[a-zA-Z]{0,2}[0-9]+') then raw
     else list_filter(
         list_transform([raw], lambda id: regexp_replace(
