@@ -96,6 +96,11 @@ NEIGHBOUR_ARRAYS = {
         "movie_rows": "rating_neighbour_movie_rows",
         "weights": "rating_neighbour_weights",
     },
+    "successors": {
+        "offsets": "successor_offsets",
+        "movie_rows": "successor_movie_rows",
+        "weights": "successor_weights",
+    },
 }
 """For each field of `Model` that holds a neighbour table, the arrays of that table."""
 SIMILAR_ARRAYS = {
@@ -153,6 +158,9 @@ ARRAY_SHAPES = {
     "rating_neighbour_offsets": "int64 [num_movies + 1]",
     "rating_neighbour_movie_rows": "int32 [num_rating_neighbours]",
     "rating_neighbour_weights": "float32 [num_rating_neighbours]",
+    "successor_offsets": "int64 [num_movies + 1]",
+    "successor_movie_rows": "int32 [num_successors]",
+    "successor_weights": "float32 [num_successors]",
     "similar_offsets": "int64 [num_movies + 1]",
     "similar_movie_rows": "int32 [num_similar]",
     "similar_weights": "float32 [num_similar]",

@@ -52,6 +52,7 @@ _SHAPE: dict[str, Any] = {
         "rating_levels": [float],
         "num_rating_layers": range(100),
         "has_linear_neighbours": bool,
+        "has_successors?": bool,
         "blend": {str: float},
     },
     f"{layout.SEARCH_SECTION}?": {"num_candidates": range(1, 2**31)},

@@ -173,21 +173,24 @@ def _contributions(
 def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -> Doubles:
     """Returns how much each review adds to the relevance of each movie, float64 [num_movies, num_reviews].
 
-    The relevance of a movie includes a term for each reviewed movie that is a neighbour of the movie.
+    The relevance of a movie includes terms for the reviewed movies that have the movie as a neighbour or a
+    successor.
     """
     head = model.relevance
     ages = np.arange(len(history.movie_rows), 0, -1)
-    fading = recency_weights(ages, head.recency_power).astype(np.float64)
-    weights = model.history_table.between(movie_rows, history.movie_rows)
-    near: Doubles = weights * model.review_weights[history.level_rows].astype(np.float64)
-    mass = fading.sum()
-    without = _without_each(near, fading) / max(mass - fading[0], 1.0)
-    added: Doubles = model.blend.neighbour_weight * ((near @ fading / max(mass, 1.0))[:, None] - without)
+    added: Doubles = np.zeros((len(movie_rows), len(ages)))
+    for table, weight, power in model.near_tables:
+        fading = recency_weights(ages, power).astype(np.float64)
+        near = table.between(movie_rows, history.movie_rows)
+        near = near * model.review_weights[history.level_rows].astype(np.float64)
+        mass = fading.sum()
+        without = _without_each(near, fading) / max(mass - fading[0], 1.0)
+        added += weight * ((near @ fading / max(mass, 1.0))[:, None] - without)
 
     # One review more than `max_history`, since the oldest review counts if a newer review is left out.
     latest = slice(-head.max_history - 1, None)
     window, levels = history.movie_rows[latest], history.level_rows[latest]
-    fading = fading[latest].copy()
+    fading = recency_weights(ages, head.recency_power).astype(np.float64)[latest]
     shorter = fading[1:].sum()
     if len(window) > head.max_history:
         fading[0] = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -179,9 +180,21 @@ class MovieSums(NamedTuple):
             every[self.rows] = self.values
             return every[movie_rows]
         if not len(self.rows):
-            return np.zeros(len(movie_rows))
+            return np.zeros(np.shape(movie_rows))
         places = np.minimum(self.rows.searchsorted(movie_rows), len(self.rows) - 1)
         return np.where(self.rows[places] == movie_rows, self.values[places], 0.0)
+
+
+def weighted_sum(parts: Sequence[tuple[float, MovieSums]], num_movies: int) -> MovieSums:
+    """Adds up sparse vectors of the length `num_movies`, each multiplied by its weight."""
+    if not parts:
+        return MovieSums(np.zeros(0, dtype=np.int64), np.zeros(0), num_movies)
+    values = [weight * part.values for weight, part in parts]
+    if len(parts) == 1:
+        return MovieSums(parts[0][1].rows, values[0], num_movies)
+    rows, places = distinct_places(np.concatenate([part.rows for _, part in parts]))
+    totals = np.asarray(np.bincount(places, np.concatenate(values), len(rows)), np.float64)
+    return MovieSums(rows, totals, num_movies)
 
 
 def stars_above_expectation(above_means: NDArray[np.floating], histories: Histories) -> Doubles:

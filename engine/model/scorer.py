@@ -17,7 +17,13 @@ from engine.artifact.reader import Artifact
 from engine.errors import ArtifactCorruptError
 from engine.model.heads import RatingHead, RatingPrediction, RelevanceHead, Tastes
 from engine.model.histories import Histories, History, recency_weights
-from engine.model.neighbours import MovieSums, NeighbourRatings, NeighbourTable, stars_above_expectation
+from engine.model.neighbours import (
+    MovieSums,
+    NeighbourRatings,
+    NeighbourTable,
+    stars_above_expectation,
+    weighted_sum,
+)
 from engine.model.values import Blend, Reviewer, Reviewers, Scores
 
 RowsOrAll = NDArray[np.integer] | slice
@@ -30,6 +36,8 @@ _LEAST_RATED = 24
 """The least number of movies whose ratings `Model.rescore_best` predicts in its first round."""
 _PAIRS = 2**16
 """The largest number of pairs of reviewer and movie whose ratings are predicted at once."""
+SUCCESSOR_RECENCY = 1.0
+"""The n-th last review of a history weighs `n ** -SUCCESSOR_RECENCY` when successors are added up."""
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
@@ -49,6 +57,8 @@ class Model:
             table `neighbours`; otherwise None.
         rating_neighbours: the similar movies of each movie; two movies are similar if reviewers who rated
             both gave similar ratings.
+        successors: the movies that often came soon after each movie in histories; None if the order of the
+            reviews does not help to rank movies.
     """
 
     relevance: RelevanceHead
@@ -58,6 +68,7 @@ class Model:
     rating_neighbours: NeighbourTable | None
     histories: Histories
     blend: Blend
+    successors: NeighbourTable | None = None
 
     @classmethod
     def open(cls, artifact: Artifact) -> Model:
@@ -76,6 +87,8 @@ class Model:
             rating, tables = None, {"neighbours"}
             if section["has_linear_neighbours"]:
                 tables.add("history_neighbours")
+            if section.get("has_successors"):
+                tables.add("successors")
             if section["rating_levels"]:
                 tables.add("rating_neighbours")
                 kernel, bias = layout.RATING_LAYER_ARRAYS
@@ -125,6 +138,7 @@ class Model:
             "rating_levels": [] if self.rating is None else [float(level) for level in self.rating.levels],
             "num_rating_layers": 0 if self.rating is None else len(self.rating.kernels),
             "has_linear_neighbours": self.history_neighbours is not None,
+            "has_successors": self.successors is not None,
             "blend": asdict(self.blend),
         }
 
@@ -137,6 +151,20 @@ class Model:
     def history_table(self) -> NeighbourTable:
         """Returns the table of similarities that is used to compare a movie with the movies in a history."""
         return self.neighbours if self.history_neighbours is None else self.history_neighbours
+
+    @property
+    def near_tables(self) -> list[tuple[NeighbourTable, float, float]]:
+        """Returns the tables through which a history adds to the relevance of movies.
+
+        Each table comes with its weight in the relevance, and with the power by which older reviews fade.
+        Tables of weight 0 are left out.
+        """
+        blend, tables = self.blend, []
+        if blend.neighbour_weight:
+            tables.append((self.history_table, blend.neighbour_weight, self.relevance.recency_power))
+        if self.successors is not None and blend.successor_weight:
+            tables.append((self.successors, blend.successor_weight, SUCCESSOR_RECENCY))
+        return tables
 
     @cached_property
     def review_weights(self) -> Floats:
@@ -175,17 +203,22 @@ class Model:
         return Reviewers(histories, queries, self.near(histories), tastes, neighbour_ratings)
 
     def near(self, histories: Histories) -> MovieSums:
-        """Sums the similarities of each movie to the movies in each reviewer's history.
+        """Computes what the tables of `near_tables` add to the relevance of each movie for each reviewer."""
+        parts = [(weight, self.near_by(table, histories, power)) for table, weight, power in self.near_tables]
+        return weighted_sum(parts, len(histories) * self.num_movies)
 
-        The n-th last review of a history weighs `n ** -recency_power`, times the weight of its rating level
-        in `Model.review_weights`.
+    def near_by(self, table: NeighbourTable, histories: Histories, power: float) -> MovieSums:
+        """Averages, for each reviewer, each movie's weight in `table` over the movies in the history.
+
+        The n-th last review of a history weighs `n ** -power`, times the weight of its rating level in
+        `Model.review_weights`.
         """
         rows, places, count = histories.movie_rows, histories.places, len(histories)
-        fading = recency_weights(histories.ages, self.relevance.recency_power)
+        fading = recency_weights(histories.ages, power)
         weights = fading * self.review_weights[histories.level_rows]
         mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
         weights = weights / mass[places]
-        keys, (near,) = self.history_table.spread(rows, weights, places=places, num_places=count)
+        keys, (near,) = table.spread(rows, weights, places=places, num_places=count)
         return MovieSums(keys, near, count * self.num_movies)
 
     def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
@@ -219,7 +252,7 @@ class Model:
         return places, scores
 
     def _relevance(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Floats:
-        near = np.float32(self.blend.neighbour_weight) * reviewer.near.at(movie_rows)
+        near = reviewer.near.at(movie_rows)
         relevance = (self.relevance.score(reviewer.query, movie_rows) + near).astype(np.float32)
         check_finite(relevance, "vectors")
         return relevance
@@ -307,7 +340,7 @@ class Model:
             vectors = self.relevance.movie_vectors[movie_rows[pairs]]
             relevance[pairs] = np.einsum("nd,nd->n", vectors, reviewers.queries[places[pairs]])
         near = reviewers.near.at(self.keys(places, movie_rows))
-        relevance = (relevance + np.float32(self.blend.neighbour_weight) * near).astype(np.float32)
+        relevance = (relevance + near).astype(np.float32)
         check_finite(relevance, "vectors")
         return relevance
 

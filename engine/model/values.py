@@ -21,6 +21,9 @@ class Blend:
     """The lowest rating that counts as a like, in stars."""
     neighbour_weight: float = 0.0
     """The weight, in the relevance, of a movie's similarity to the movies in the reviewer's history."""
+    successor_weight: float = 0.0
+    """The weight, in the relevance, of how often a movie came soon after the reviewer's last movies in other
+    histories."""
     like_weight: float = 0.0
     """The weight, in the score, of the logarithm of the chance that the reviewer likes the movie."""
     doubt: float = 0.0
@@ -49,8 +52,7 @@ class Reviewer(NamedTuple):
     query: Floats
     """float32 [embedding_dim + 1], the reviewer's vector in the relevance head, with a 1 at the end."""
     near: MovieSums
-    """The sum of each movie's similarities to the movies in the history, in which newer reviews weigh
-    more."""
+    """What the neighbours and the successors of the movies in the history add to each movie's relevance."""
     taste: Tastes | None
     """The reviewer's vector, bias and log scale in the rating head; None if the data has no ratings."""
     neighbour_ratings: NeighbourRatings | None
@@ -70,8 +72,8 @@ class Reviewers(NamedTuple):
     queries: Floats
     """float32 [num, embedding_dim + 1], the reviewers' vectors in the relevance head, with a 1 at the end."""
     near: MovieSums
-    """The sum of a movie's similarities to a history, for pairs of reviewer and movie; each pair is the
-    number `place * num_movies + movie_row`."""
+    """What the neighbours and the successors of the movies in a history add to a movie's relevance, for pairs
+    of reviewer and movie; each pair is the number `place * num_movies + movie_row`."""
     tastes: Tastes | None
     neighbour_ratings: NeighbourRatings | None
     """How many stars above expectation reviewers rated the neighbours of movies; None if the data has no

@@ -115,18 +115,20 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
     head = model.relevance
     vector = np.asarray(head.movie_vectors[movie_row])
     pulls = head.history_vectors @ vector[:-1]  # [num_movies], the term of a review of each movie
-    nearness = _column(model.history_table, movie_row)
+    near_tables = [(_column(table, movie_row), weight, power) for table, weight, power in model.near_tables]
     is_seen = np.zeros(model.num_movies, dtype=bool)
     is_seen[seen_rows] = True
     relevance = np.zeros(len(model.histories), dtype=np.float32)
     seen = np.zeros(len(model.histories), dtype=bool)
     for rows, histories in model.histories.parts():
-        fading = _fading(histories, head.recency_power)
-        liked = fading * model.review_weights[histories.level_rows] * nearness[histories.movie_rows]
-        mass = np.maximum(sums(fading, histories.offsets), np.float32(1))
-        near = model.blend.neighbour_weight * sums(liked, histories.offsets) / mass
+        near = np.zeros(len(histories))
+        for nearness, weight, power in near_tables:
+            fading = _fading(histories, power)
+            liked = fading * model.review_weights[histories.level_rows] * nearness[histories.movie_rows]
+            mass = np.maximum(sums(fading, histories.offsets), np.float32(1))
+            near += weight * sums(liked, histories.offsets) / mass
         recent = histories.latest(head.max_history)
-        fading = fading if recent is histories else _fading(recent, head.recency_power)
+        fading = _fading(recent, head.recency_power)
         pulled = fading * head.level_weights[recent.level_rows] * pulls[recent.movie_rows]
         pooled = sums(pulled, recent.offsets) / np.sqrt(sums(fading, recent.offsets) + np.float32(1))
         own = head.reviewer_embeddings[rows] @ vector[:-1]

@@ -45,7 +45,7 @@ class BatchSource(CandidateSource):
                 found = nearest_movies(self.index, reviewers.queries[places], wanted)
                 keys = self.model.keys(places[:, None], found.rows)
                 is_open = ~are_held(seen, keys)
-                near = self.model.blend.neighbour_weight * reviewers.near.at(keys)
+                near = reviewers.near.at(keys)
                 scores = np.where(is_open, found.scores + near, -np.inf)
                 known = self._reached(reviewers, keys, scores, k)
                 reached[places] = np.maximum(reached[places], known)
@@ -84,7 +84,7 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds the neighbours for which `highest + weighted similarity >= reached`, up to rounding errors.
+        """Finds the movies near to a history for which `highest + near >= reached`, up to rounding errors.
 
         Args:
             reviewers: the reviewers, of whom there are `num`.
@@ -95,10 +95,8 @@ class BatchSource(CandidateSource):
         Returns:
             Pairs of reviewer and movie, each as one number `place * num_movies + movie_row`.
         """
-        near, weight = reviewers.near, self.model.blend.neighbour_weight
-        if weight == 0:
-            return near.rows[:0]
-        missing = (reached - highest - _ROUNDING * (np.abs(highest) + 1)) / weight
+        near = reviewers.near
+        missing = reached - highest - _ROUNDING * (np.abs(highest) + 1)
         return near.rows[(near.values > 0) & (near.values >= missing[near.rows // self.model.num_movies])]
 
 

@@ -74,14 +74,13 @@ class CandidateSource:
     def _merge(self, reviewer: Reviewer, nearest: Rows, wanted: int, include_seen: bool) -> Rows:
         seen = np.sort(reviewer.history.movie_rows[:0] if include_seen else reviewer.history.movie_rows)
         own = nearest[~are_held(seen, nearest)][:wanted]
-        if self.model.blend.neighbour_weight == 0:
-            return np.sort(own)
         near = reviewer.near
+        if not len(near.rows):
+            return np.sort(own)
         is_open = near.values > 0
-        if len(near.rows):
-            # The history is short, so a binary search for its movies in the sorted neighbours is fast.
-            places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
-            is_open[places[near.rows[places] == seen]] = False
+        # The history is short, so a binary search for its movies in the sorted neighbours is fast.
+        places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
+        is_open[places[near.rows[places] == seen]] = False
         found, values = near.rows[is_open], near.values[is_open]
         if len(found) > wanted:
             found = found[k_highest_of_rows(values[None], wanted)[0]]
@@ -101,9 +100,7 @@ class CandidateSource:
         near = reviewers.near
         open_places = np.flatnonzero((near.values > 0) & ~are_held(seen, near.rows))
         keys = near.rows[open_places]
-        if self.model.blend.neighbour_weight == 0:
-            keys = keys[:0]
-        elif len(keys):
+        if len(keys):
             keys = _best_of_each(keys // num_movies, keys, near.values[open_places], wanted)
         found = distinct(np.concatenate([own, keys]))
         return found // num_movies, found % num_movies

@@ -95,7 +95,7 @@ def _from_pairs(model: Model, reviewers: Reviewers, places: Rows, movie_rows: Ro
 def _from_all(model: Model, reviewers: Reviewers) -> _Choice:
     relevance = reviewers.queries @ model.relevance.movie_vectors.T
     near = reviewers.near
-    relevance.reshape(-1)[near.rows] += (model.blend.neighbour_weight * near.values).astype(np.float32)
+    relevance.reshape(-1)[near.rows] += near.values.astype(np.float32)
     relevance[reviewers.histories.places, reviewers.histories.movie_rows] = -np.inf
     return _Choice(None, relevance)
 

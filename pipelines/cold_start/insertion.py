@@ -9,15 +9,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.artifact.layout import NEIGHBOUR_ARRAYS
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import Model
 from pipelines.cold_start.mapping import MovieVectors
 from pipelines.cold_start.neighbours import Edges
 from pipelines.export.rows import insert_rows, rows_beside
-
-_TABLES = ("neighbours", "history_neighbours", "rating_neighbours")
-"""The names of the fields of a model that hold neighbour tables."""
 
 
 def insert_movies(
@@ -35,7 +33,7 @@ def insert_movies(
     of_old = MovieVectors.of(model)
     tables = {
         name: insert_into_table(table, new_rows, edges.get(name))
-        for name in _TABLES
+        for name in NEIGHBOUR_ARRAYS
         if (table := getattr(model, name)) is not None
     }
     histories = model.histories

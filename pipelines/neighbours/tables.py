@@ -30,6 +30,9 @@ DAMPINGS = (10.0, 40.0)
 mean of two movies' numbers of reviews."""
 SHRINKAGE = 3.0
 """The number of common reviewers at which shrinkage halves the similarity of two movies by co-reviews."""
+SUCCESSOR_DAMPING = 20.0
+"""The number that is added to the geometric mean of two movies' numbers of reviews when successors are
+weighed."""
 RATING_SHRINKAGE = 100.0
 """The number of common reviewers at which shrinkage halves the similarity of two movies by ratings."""
 MAX_HISTORY = 300
@@ -46,9 +49,11 @@ class NeighbourKind(NamedTuple):
     """Describes the method by which a neighbour table is computed."""
 
     form: str
-    """The method: `co-reviews`, `linear` or `damped`; `build_neighbours` explains the methods."""
+    """The method: `co-reviews`, `linear`, `damped` or `successors`; `build_neighbours` explains the
+    methods."""
     strength: float = 0.0
-    """The L2 penalty of the linear model, or the damping of damped co-reviews; 0 for plain co-reviews."""
+    """The L2 penalty of the linear model, or the damping of damped co-reviews and of successors; 0 for plain
+    co-reviews."""
     content: float = 0.0
     """The weight of the similarity by metadata that is added to the table."""
 
@@ -59,6 +64,8 @@ class NeighbourKind(NamedTuple):
 
 CO_REVIEWS = NeighbourKind("co-reviews")
 """The kind of neighbour table made of plain co-review similarities, which every model has."""
+SUCCESSORS = NeighbourKind("successors", SUCCESSOR_DAMPING)
+"""The kind of table that holds, for each movie, the movies that came soon after the movie in histories."""
 
 
 class Neighbours(NamedTuple):
@@ -101,8 +108,10 @@ def build_neighbours(
     movies i and j is `shared / (sqrt(reviews_i * reviews_j) + damping)`. In the method damped, `shared` is
     the sum of `1 / sqrt(number of the reviewer's reviews)` over all reviewers who reviewed both movies. In
     the method damped, all reviews weigh the same. A large damping lowers the similarities of rarely reviewed
-    movies, which are mostly chance, and favours popular movies. The method *linear* is explained in
-    `linear_neighbours`; in the method linear, likes weigh more than other reviews.
+    movies, which are mostly chance, and favours popular movies. The method *successors* weighs how
+    often and how soon a movie came after another movie, as `sql/neighbours/successors.sql` explains; no other
+    method uses the order of the reviews. The method *linear* is explained in `linear_neighbours`; in the
+    method linear, likes weigh more than other reviews.
 
     Args:
         reviews: the training reviews.
@@ -117,8 +126,11 @@ def build_neighbours(
         run(database, "neighbours/movie_pairs")
 
         def read(name: str, damping: float) -> NeighbourTable:
-            wanted = {"kind": name, "damping": damping, "num_neighbours": config.num_neighbours}
-            found = run(database, "neighbours/nearest_movies", **wanted).fetchnumpy()
+            wanted = {"damping": damping, "num_neighbours": config.num_neighbours}
+            if name == SUCCESSORS.form:
+                found = run(database, "neighbours/successors", **wanted).fetchnumpy()
+            else:
+                found = run(database, "neighbours/nearest_movies", kind=name, **wanted).fetchnumpy()
             counts = np.bincount(found["movie_row"], minlength=reviews.num_movies)
             return NeighbourTable(
                 np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
@@ -127,7 +139,8 @@ def build_neighbours(
             )
 
         tables = {CO_REVIEWS: read("co-reviews", SHRINKAGE)}
-        tables |= {kind: read(kind.form, kind.strength) for kind in kinds if kind.form == "damped"}
+        by_pairs = ("damped", SUCCESSORS.form)
+        tables |= {kind: read(kind.form, kind.strength) for kind in kinds if kind.form in by_pairs}
         rating = read("ratings", RATING_SHRINKAGE) if reviews.has_ratings else None
     for kind in kinds:
         if kind.form == "linear":
@@ -182,6 +195,7 @@ def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes:
         "weight": (likes * shares)[recent],
         "share": shares[recent],
         "residual": _residuals(reviews)[recent],
+        "place": np.arange(len(reviews))[recent],
     }
     database.register("given_signals", signals)
     database.execute("create temp table signals as select * from given_signals")

@@ -13,7 +13,7 @@ from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews, histories_of, like_rating_of
 from pipelines.dataset.splits import follows_time, in_order
 from pipelines.neighbours.content import with_content
-from pipelines.neighbours.tables import CO_REVIEWS, DAMPINGS, NeighbourKind
+from pipelines.neighbours.tables import CO_REVIEWS, DAMPINGS, SUCCESSORS, NeighbourKind
 from pipelines.similar.learning import choose_weights
 from pipelines.similar.likeness import Weights
 from pipelines.similar.traits import Traits
@@ -106,11 +106,14 @@ def fit_model(
     blend, content, rounds = findings.blend, findings.kind.content, findings.rounds
     plain = findings.kind._replace(content=0.0)
     wanted = features if content else None
-    trained = train_model(reviews, blend, config, [plain], wanted, checkpoints, rounds=rounds)
+    kinds = [plain, SUCCESSORS] if blend.successor_weight else [plain]
+    trained = train_model(reviews, blend, config, kinds, wanted, checkpoints, rounds=rounds)
     chosen = None if plain == CO_REVIEWS else trained.tables[plain]
     if trained.content is not None:
         chosen = with_content(trained.tables[plain], trained.content, content)
-    model = replace(trained.model, histories=histories, history_neighbours=chosen)
+    model = replace(
+        trained.model, histories=histories, history_neighbours=chosen, successors=trained.successors
+    )
     return FittedModel(blended(model, blend), findings)
 
 

@@ -15,7 +15,7 @@ from engine.config.sections import Config
 from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews
 from pipelines.dataset.splits import Split, follows_time, hold_out_last, in_order
-from pipelines.neighbours.tables import neighbour_kinds
+from pipelines.neighbours.tables import SUCCESSORS, neighbour_kinds
 from pipelines.training.one_model import TrainedModel, train_model
 from pipelines.work.checkpoints import Checkpoints
 
@@ -54,6 +54,8 @@ def train_holdouts(
         FEWEST_VALIDATED reviewers have a held-out like.
     """
     kinds = neighbour_kinds(reviews.num_movies, config.neighbours)
+    if follows_time(reviews, config):
+        kinds.append(SUCCESSORS)
     holdouts: list[Holdout] = []
     for train, held_out in _splits(reviews, config):
         likes = held_out.likes(blend.like_rating)

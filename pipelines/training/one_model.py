@@ -13,7 +13,7 @@ from engine.model.scorer import Model
 from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews, histories_of
 from pipelines.neighbours.content import content_table
-from pipelines.neighbours.tables import CO_REVIEWS, NeighbourKind, build_neighbours
+from pipelines.neighbours.tables import CO_REVIEWS, SUCCESSORS, NeighbourKind, build_neighbours
 from pipelines.training.ensemble import train_members
 from pipelines.training.loops import Trained, train_rating
 from pipelines.training.validation import likelihood_of, ndcg_of
@@ -31,6 +31,8 @@ class TrainedModel(NamedTuple):
     content: NeighbourTable | None
     """The table of neighbours by similar metadata; None if there is no metadata, or if the configuration asks
     for no neighbours by metadata."""
+    successors: NeighbourTable | None
+    """The table of the movies that came soon after each movie in histories; None if it was not asked for."""
     rounds: dict[str, int]
     """The number of rounds that each head was trained, by name of the head; the number of the best round if
     the head was validated."""
@@ -91,6 +93,7 @@ def train_model(
             checkpoints=checkpoints,
         )
     neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest, kinds)
+    successors = neighbours.by_kind.pop(SUCCESSORS, None)
     model = Model(
         relevance=relevance.head,
         rating=rating.head if rating else None,
@@ -104,6 +107,7 @@ def train_model(
         model,
         neighbours.by_kind,
         content_table(reviews, features, config.neighbours),
+        successors,
         {name: head.rounds for name, head in heads.items()},
         {name: {"loss": head.losses, "validation": head.figures} for name, head in heads.items()},
     )

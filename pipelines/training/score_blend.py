@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Floats, Rows, k_highest_of_rows, spans
 from engine.model.neighbours import NeighbourTable
-from engine.model.scorer import ALL, Model
+from engine.model.scorer import ALL, SUCCESSOR_RECENCY, Model
 from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews
 from pipelines.measuring.metrics import ndcg_of_ranks
@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
 """The neighbour weights that are tried. The unit is the weight with which the similarities to neighbours have
 the same standard deviation as the relevance."""
-LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
+SUCCESSOR_SHARES = (0.0, 0.2, 0.6, 1.7, 6.0, 20.0)
+"""The successor weights that are tried. The unit is the weight with which the sums over successors have the
+same standard deviation as the relevance."""
+LIKE_WEIGHTS = (0.0, 1.0, 3.0)
 """The weights that are tried for the logarithm of the chance that the reviewer likes the movie."""
 HONEST_LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
 DOUBTS = (0.0, 2.0, 4.0, 8.0)
@@ -63,22 +66,41 @@ class _Parts(NamedTuple):
     near: list[Floats]
     """The sums of similarities between candidates and histories: one array for each neighbour table, then one
     for metadata."""
+    next: Floats | None
+    """What the successors of the movies in a history say of the candidates; None if no successors were asked
+    for."""
     relevant: NDArray[np.bool_]
     """bool [num_reviewers, num_candidates], the mask of held-out likes among the candidates."""
     num_relevant: Rows
 
 
+class _Shares(NamedTuple):
+    """Holds the shares of metadata and of successors that are tried together, and the like weights."""
+
+    content: Sequence[float]
+    successor: Sequence[float]
+    like: Sequence[float]
+
+
 class _Tried(NamedTuple):
     """Holds the mean NDCG that one neighbour table reaches with each combination of weights."""
 
+    shares: _Shares
     figures: Doubles
-    """The smoothed mean NDCG of each combination, float64 [num_content_shares, num_neighbour_shares,
-    num_like_weights]."""
+    """The smoothed mean NDCG of each combination, float64 [num_content_shares, num_successor_shares,
+    num_neighbour_shares, num_like_weights]."""
     contents: Doubles
-    """The metadata weight for each of the CONTENT_SHARES, float64 [num_content_shares]."""
+    """The metadata weight for each content share, float64 [num_content_shares]."""
     scales: Doubles
     """The neighbour weight that stands for a neighbour share of 1, for each metadata weight: float64
     [num_content_shares]."""
+    next_scale: float
+    """The successor weight that stands for a successor share of 1."""
+
+    def best(self) -> tuple[int, int, int, int]:
+        """Returns the position of the best combination in `figures`; of equal ones, the smallest weights."""
+        content, successor, neighbour, like = np.unravel_index(np.argmax(self.figures), self.figures.shape)
+        return int(content), int(successor), int(neighbour), int(like)
 
 
 def choose_blend(
@@ -89,7 +111,8 @@ def choose_blend(
     Each neighbour table is tried with each combination of weights on a grid. The NDCG of a combination is the
     mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG values are smoothed over the grid
     of weights, and the highest smoothed value is chosen. Similarities by metadata are tried only with the two
-    neighbour tables that are best without metadata. If several combinations have the same mean NDCG, the
+    neighbour tables that are best without metadata. The weight of successors is chosen with each neighbour
+    table, and once more with the chosen metadata weight. If several combinations have the same mean NDCG, the
     first neighbour table and the smallest weights are chosen. The function `_honest_likes` then chooses the
     weight of the chance of a like once more, so that lists hold few movies that the reviewer will rather not
     like.
@@ -100,35 +123,62 @@ def choose_blend(
         seed: seed of the random sample of reviewers, taken if there are too many.
     """
     blend, kinds = trained[0].model.blend, list(trained[0].tables)
-    like_weights = LIKE_WEIGHTS if trained[0].model.rating is not None else (0.0,)
+    rated = trained[0].model.rating is not None
+    successors = SUCCESSOR_SHARES if trained[0].successors is not None else (0.0,)
+    plain = _Shares((0.0,), successors, LIKE_WEIGHTS if rated else (0.0,))
     collected = [_collect(one, reviews, seed) for one, reviews in zip(trained, held_out, strict=True)]
-    tried = {kind: _try(collected, place, (0.0,), like_weights) for place, kind in enumerate(kinds)}
-    best = sorted(tried, key=lambda kind: -tried[kind].figures.max())
+    tried = {kind: _try(collected, place, plain) for place, kind in enumerate(kinds)}
     if trained[0].content is not None:
-        best = best[:_TABLES_WITH_CONTENT]
-        tried = {kind: _try(collected, kinds.index(kind), CONTENT_SHARES, like_weights) for kind in best}
+        best = sorted(tried, key=lambda kind: -tried[kind].figures.max())[:_TABLES_WITH_CONTENT]
+        tried = {
+            kind: _try(
+                collected,
+                kinds.index(kind),
+                plain._replace(content=CONTENT_SHARES, successor=(successors[tried[kind].best()[1]],)),
+            )
+            for kind in best
+        }
     kind = max(tried, key=lambda kind: tried[kind].figures.max())
     found = tried[kind]
-    content, share, like = np.unravel_index(np.argmax(found.figures), found.figures.shape)
-    plain, kind = kind, kind._replace(content=float(found.contents[content]))
-    neighbour_weight = float(NEIGHBOUR_SHARES[share] * found.scales[content])
-    blend = replace(blend, neighbour_weight=neighbour_weight, like_weight=like_weights[like])
+    content_share = found.shares.content[found.best()[0]]
+    if content_share and trained[0].successors is not None:
+        found = _try(collected, kinds.index(kind), plain._replace(content=(content_share,)))
+    content, successor, neighbour, like = found.best()
+    table, kind = kinds.index(kind), kind._replace(content=float(found.contents[content]))
+    blend = replace(
+        blend,
+        neighbour_weight=float(NEIGHBOUR_SHARES[neighbour] * found.scales[content]),
+        successor_weight=float(found.shares.successor[successor] * found.next_scale),
+        like_weight=found.shares.like[like],
+    )
     logger.info(
-        "Chose neighbours by %s, neighbour weight %.3g and like weight %.3g: %.4f, against %.4f without; %s",
-        kind, neighbour_weight, blend.like_weight, found.figures.max(), found.figures[0, 0, 0],
+        "Chose neighbours by %s, neighbour weight %.3g, successor weight %.3g and like weight %.3g: %.4f, "
+        "against %.4f without; %s",
+        kind, blend.neighbour_weight, blend.successor_weight, blend.like_weight, found.figures.max(),
+        found.figures[0, 0, 0, 0],
         ", ".join(f"{other} {one.figures.max():.4f}" for other, one in tried.items()),
     )  # fmt: skip
-    if trained[0].model.rating is not None:
-        table, content_weight = kinds.index(plain), np.float32(kind.content)
-        near = [
-            parts.near[table] + content_weight * parts.near[-1] if kind.content else parts.near[table]
-            for parts in collected
-        ]
-        blend = _honest_likes(collected, near, blend)
+    if rated:
+        relevance = [_relevance(parts, table, kind.content, blend) for parts in collected]
+        blend = _honest_likes(collected, relevance, blend)
     return blend, kind
 
 
-def _honest_likes(collected: Sequence[_Parts], near: Sequence[Floats], blend: Blend) -> Blend:
+def _relevance(parts: _Parts, table: int, content_weight: float, blend: Blend) -> Floats:
+    """Returns the relevance of each candidate with everything that is added to it by a blend.
+
+    The argument `table` is the position of a neighbour table in `parts.near`.
+    """
+    near = parts.near[table]
+    if content_weight:
+        near = near + np.float32(content_weight) * parts.near[-1]
+    relevance = parts.relevance + np.float32(blend.neighbour_weight) * near
+    if parts.next is not None:
+        relevance = relevance + np.float32(blend.successor_weight) * parts.next
+    return relevance
+
+
+def _honest_likes(collected: Sequence[_Parts], relevance: Sequence[Floats], blend: Blend) -> Blend:
     """Chooses how much the chance of a like counts, so that few list entries have a chance under one half.
 
     Every weight and every `doubt` is compared that gives up at most _MOST_LOST of the best mean NDCG of
@@ -140,12 +190,11 @@ def _honest_likes(collected: Sequence[_Parts], near: Sequence[Floats], blend: Bl
     for weight in HONEST_LIKE_WEIGHTS:
         for doubt in DOUBTS if weight else (0.0,):
             figure = share = 0.0
-            for parts, own in zip(collected, near, strict=True):
+            for parts, own in zip(collected, relevance, strict=True):
                 part = len(parts.relevance) / num_reviewers
                 under_half = np.minimum(parts.log_like + np.float32(np.log(2)), np.float32(0))
                 likes = parts.log_like + np.float32(doubt) * under_half
-                scores = parts.relevance + np.float32(blend.neighbour_weight) * own
-                scores = scores + np.float32(weight) * likes
+                scores = own + np.float32(weight) * likes
                 figure += part * _figure(parts, scores)
                 best = k_highest_of_rows(scores, _LISTED)
                 listed = np.take_along_axis(under_half, best, axis=1) < 0
@@ -162,38 +211,47 @@ def _honest_likes(collected: Sequence[_Parts], near: Sequence[Floats], blend: Bl
     return replace(blend, like_weight=chosen[2], doubt=chosen[3])
 
 
-def _try(
-    collected: Sequence[_Parts], place: int, content_shares: Sequence[float], like_weights: Sequence[float]
-) -> _Tried:
+def _try(collected: Sequence[_Parts], place: int, shares: _Shares) -> _Tried:
     """Computes the mean NDCG of the neighbour table at position `place`, with each combination of weights."""
     from scipy.ndimage import uniform_filter
 
-    shape = (len(content_shares), len(NEIGHBOUR_SHARES), len(like_weights))
-    figures, contents, scales = np.zeros(shape), np.zeros(shape[0]), np.zeros(shape[0])
+    shape = (len(shares.content), len(shares.successor), len(NEIGHBOUR_SHARES), len(shares.like))
+    figures, contents, scales, next_scale = np.zeros(shape), np.zeros(shape[0]), np.zeros(shape[0]), 0.0
     num_reviewers = sum(len(parts.relevance) for parts in collected)
     for parts in collected:
         weight = len(parts.relevance) / num_reviewers
-        for row, content_share in enumerate(content_shares):
-            near = parts.near[place]
+        unit, beside, one_next = _spread(parts, parts.relevance), parts.near[place], 0.0
+        if parts.next is not None:
+            one_next = unit / max(_spread(parts, parts.next), 1e-9)
+        next_scale += weight * one_next
+        for row, content_share in enumerate(shares.content):
+            near = beside
             if content_share:
                 content = content_share * _spread(parts, near) / max(_spread(parts, parts.near[-1]), 1e-9)
                 contents[row] += weight * content
                 near = near + np.float32(content) * parts.near[-1]
-            scale = _spread(parts, parts.relevance) / max(_spread(parts, near), 1e-9)
+            scale = unit / max(_spread(parts, near), 1e-9)
             scales[row] += weight * scale
-            figures[row] += weight * _grid(parts, near, scale, like_weights)
+            for column, share in enumerate(shares.successor):
+                own = parts.relevance
+                if parts.next is not None and share:
+                    own = own + np.float32(share * one_next) * parts.next
+                figures[row, column] += weight * _grid(parts, own, near, scale, shares.like)
     # On few reviews single weights do well by chance, so each mean is averaged with its grid neighbours.
-    return _Tried(uniform_filter(figures, size=3, mode="nearest"), contents, scales)
+    smooth = uniform_filter(figures, size=3, mode="nearest")
+    return _Tried(shares, smooth, contents, scales, next_scale)
 
 
-def _grid(parts: _Parts, near: Floats, scale: float, like_weights: Sequence[float]) -> Doubles:
+def _grid(
+    parts: _Parts, relevance: Floats, near: Floats, scale: float, like_weights: Sequence[float]
+) -> Doubles:
     """Computes the mean NDCG for each pair of a neighbour share and a like weight.
 
     The mean NDCG values are returned as float64 [num_neighbour_shares, num_like_weights].
     """
     figures = np.empty((len(NEIGHBOUR_SHARES), len(like_weights)))
     for row, share in enumerate(NEIGHBOUR_SHARES):
-        come = parts.relevance + np.float32(share * scale) * near
+        come = relevance + np.float32(share * scale) * near
         for column, weight in enumerate(like_weights):
             figures[row, column] = _figure(parts, come + np.float32(weight) * parts.log_like)
     return figures
@@ -213,7 +271,10 @@ def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
     The candidates of a reviewer are the best unseen movies and the movies of held-out likes.
     """
     model = trained.model
-    tables = [*trained.tables.values(), *([] if trained.content is None else [trained.content])]
+    power = model.relevance.recency_power
+    tables = [(table, power) for table in (*trained.tables.values(), trained.content) if table is not None]
+    if trained.successors is not None:
+        tables.append((trained.successors, SUCCESSOR_RECENCY))
     liked = held_out.select(held_out.likes(model.blend.like_rating))
     rows = np.unique(liked.reviewer_rows)
     if len(rows) > _MAX_REVIEWERS:
@@ -233,27 +294,31 @@ def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
         out[places, columns] = values
         return out
 
+    sums = [laid_out(values, 0.0) for values in near]
     return _Parts(
         laid_out(own, -np.inf),
         laid_out(log_like, 0.0),
-        [laid_out(values, 0.0) for values in near],
+        sums if trained.successors is None else sums[:-1],
+        None if trained.successors is None else sums[-1],
         laid_out(relevant, False),
         np.diff(liked.offsets())[rows],
     )
 
 
 def _collect_batch(
-    model: Model, tables: Sequence[NeighbourTable], liked: Reviews, rows: NDArray[np.integer]
+    model: Model, tables: Sequence[tuple[NeighbourTable, float]], liked: Reviews, rows: NDArray[np.integer]
 ) -> list[NDArray[Any]]:
-    """Returns the number of candidate movies of each reviewer, and the parts of each candidate's score."""
+    """Returns the number of candidate movies of each reviewer, and the parts of each candidate's score.
+
+    Each of the `tables` comes with the power by which older reviews fade.
+    """
     reviewers, offsets = model.reviewers(rows), liked.offsets()
     own = (reviewers.queries @ model.relevance.movie_vectors.T).astype(np.float32)
     seen = (reviewers.histories.places, reviewers.histories.movie_rows)
     lengths = offsets[rows + 1] - offsets[rows]
     targets = np.zeros(own.shape, dtype=bool)
     targets[np.repeat(np.arange(len(rows)), lengths), liked.movie_rows[spans(offsets[rows], lengths)]] = True
-    plain = replace(model, history_neighbours=None)
-    sums = [replace(plain, neighbours=table).near(reviewers.histories) for table in tables]
+    sums = [model.near_by(table, reviewers.histories, power) for table, power in tables]
     chosen = targets.copy()
     count = min(_NUM_CANDIDATES, model.num_movies)
     for values in (own, *(near.at(ALL).reshape(own.shape).astype(np.float32) for near in sums)):

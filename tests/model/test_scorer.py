@@ -6,6 +6,7 @@ from random_models import BLEND, LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
 from engine.arrays import k_highest
 from engine.model.histories import History
+from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import ALL, Model
 from engine.model.values import Blend
 
@@ -101,7 +102,7 @@ def test_a_score_is_the_sum_of_its_weighted_parts(model: Model) -> None:
     reviewer = model.reviewer(4)
     found = model.rescore(reviewer, ALL)
     bare = model.relevance.movie_vectors @ reviewer.query
-    relevance = bare + BLEND.neighbour_weight * reviewer.near.at(ALL)
+    relevance = bare + reviewer.near.at(ALL)
     np.testing.assert_allclose(found.relevance, relevance, atol=1e-4)
     if found.probabilities is not None:
         chance = found.probabilities[:, 3:].sum(axis=1)  # 4 and 5 stars
@@ -115,17 +116,28 @@ def test_weights_of_zero_leave_the_relevance_alone(model: Model) -> None:
     np.testing.assert_allclose(still.rescore(reviewer, ALL).score, expected, atol=1e-5)
 
 
-def test_near_is_the_faded_mean_over_the_history(model: Model) -> None:
-    table = model.history_neighbours or model.neighbours
+def test_near_adds_up_the_faded_means_of_neighbours_and_successors(model: Model) -> None:
+    assert model.successors is not None
+    neighbours = model.history_neighbours or model.neighbours
+    by_neighbours = faded_mean(model, neighbours, power=0.4)
+    by_successors = faded_mean(model, model.successors, power=1.0)
+    expected = BLEND.neighbour_weight * by_neighbours + BLEND.successor_weight * by_successors
+    np.testing.assert_allclose(model.reviewer(7).near.at(ALL), expected, atol=1e-5)
+    alone = replace(model, successors=None).reviewer(7).near
+    np.testing.assert_allclose(alone.at(ALL), BLEND.neighbour_weight * by_neighbours, atol=1e-5)
+
+
+def faded_mean(model: Model, table: NeighbourTable, power: float) -> np.ndarray:
+    """The mean of a table's weights over the history of reviewer 7, in which older reviews count less."""
     history, near, mass = model.histories.of(7), np.zeros(NUM_MOVIES), 0.0
     for age, (movie, level) in enumerate(
         zip(history.movie_rows[::-1], history.level_rows[::-1], strict=True), start=1
     ):
         liked = model.rating is None or LEVELS[level] >= BLEND.like_rating
         rows, weights = table.of(int(movie))
-        near[rows] += age**-0.4 * (1.0 if liked else BLEND.other_weight) * weights
-        mass += age**-0.4
-    np.testing.assert_allclose(model.reviewer(7).near.at(ALL), near / mass, atol=1e-5)
+        near[rows] += age**-power * (1.0 if liked else BLEND.other_weight) * weights
+        mass += age**-power
+    return near / mass
 
 
 def test_movies_rated_like_loved_ones_are_predicted_higher() -> None:

@@ -1,5 +1,5 @@
 from collections import Counter, defaultdict
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -18,6 +18,8 @@ from pipelines.neighbours.tables import (
     CO_REVIEWS,
     RATING_SHRINKAGE,
     SHRINKAGE,
+    SUCCESSOR_DAMPING,
+    SUCCESSORS,
     NeighbourKind,
     Neighbours,
     build_neighbours,
@@ -47,7 +49,7 @@ def some_reviews(seed: int, rated: bool = True) -> Reviews:
 def build(reviews: Reviews, damping: float = 10.0, **config: float) -> Neighbours:
     limits = IngestConfig(memory_limit="500MB", threads=1)
     settings = NeighboursConfig(**config)
-    kinds = [NeighbourKind("linear", settings.linear_l2), NeighbourKind("damped", damping)]
+    kinds = [NeighbourKind("linear", settings.linear_l2), NeighbourKind("damped", damping), SUCCESSORS]
     return build_neighbours(reviews, BLEND, settings, limits, kinds)
 
 
@@ -103,6 +105,21 @@ def plain_rating_similarities(reviews: Reviews, max_history: int) -> Similaritie
     return found
 
 
+def plain_successors(reviews: Reviews, max_history: int) -> Similarities:
+    after: defaultdict[tuple[int, int], float] = defaultdict(float)
+    counts: Counter[int] = Counter()
+    for _, places in recent_by_reviewer(reviews, max_history):
+        counts.update(reviews.movie_rows[places].tolist())
+        for earlier, later in combinations(places, 2):
+            pair = int(reviews.movie_rows[earlier]), int(reviews.movie_rows[later])
+            after[pair] += 1 / np.sqrt(later - earlier)
+            after[pair[::-1]] += 0.25 / np.sqrt(later - earlier)
+    found: Similarities = defaultdict(dict)
+    for (one, other), soon in after.items():
+        found[one][other] = soon / (np.sqrt(counts[one] * counts[other]) + SUCCESSOR_DAMPING)
+    return found
+
+
 def assert_holds_the_nearest(table: NeighbourTable, expected: Similarities, num_neighbours: int) -> None:
     assert table.num_movies == NUM_MOVIES
     for movie in range(NUM_MOVIES):
@@ -113,6 +130,18 @@ def assert_holds_the_nearest(table: NeighbourTable, expected: Similarities, num_
         np.testing.assert_allclose(weights, [truth[row] for row in rows.tolist()], atol=1e-5)
         best = sorted(truth.values(), reverse=True)[:num_neighbours]
         np.testing.assert_allclose(np.sort(weights)[::-1], best, atol=1e-5)
+
+
+@pytest.mark.parametrize(("num_neighbours", "max_history"), [(200, 300), (4, 300), (200, 5)])
+@pytest.mark.parametrize("seed", range(3))
+def test_successors_are_those_of_plain_python(
+    monkeypatch: pytest.MonkeyPatch, seed: int, num_neighbours: int, max_history: int
+) -> None:
+    monkeypatch.setattr(tables, "MAX_HISTORY", max_history)
+    reviews = some_reviews(seed)
+    built = build(reviews, num_neighbours=num_neighbours)
+    expected = plain_successors(reviews, max_history)
+    assert_holds_the_nearest(built.by_kind[SUCCESSORS], expected, num_neighbours)
 
 
 @pytest.mark.parametrize(("num_neighbours", "max_history"), [(200, 300), (4, 300), (200, 5)])

@@ -15,6 +15,7 @@ LEVELS = np.arange(1, 6, dtype=np.float32)
 BLEND = Blend(
     like_rating=4.0,
     neighbour_weight=0.7,
+    successor_weight=0.4,
     like_weight=0.5,
     rating_neighbour_weight=0.3,
     log_temperature=0.2,
@@ -110,4 +111,5 @@ def random_model(
         rating_neighbours=table() if rated and near_ratings else None,
         histories=histories,
         blend=blend,
+        successors=table(),
     )

@@ -43,7 +43,10 @@ NOTHING = NeighbourTable(np.zeros(NUM_MOVIES + 1, np.int64), np.zeros(0, np.int3
 
 
 def trained(
-    content: NeighbourTable | None = None, model: Model | None = None, **telling: NeighbourKind
+    content: NeighbourTable | None = None,
+    model: Model | None = None,
+    successors: NeighbourTable | None = None,
+    **telling: NeighbourKind,
 ) -> TrainedModel:
     """A random model with tables that say nothing, but for those of the names given."""
     model, histories = model or random_model(), histories_of(TRAIN)
@@ -52,7 +55,7 @@ def trained(
     model = replace(model, histories=histories, blend=Blend())
     names = {"co_reviews": CO_REVIEWS, "linear": LINEAR, "damped": DAMPED}
     tables = {kind: TELLING[telling[name]] if name in telling else NOTHING for name, kind in names.items()}
-    return TrainedModel(model, tables, content, {}, {})
+    return TrainedModel(model, tables, content, successors, {}, {})
 
 
 def choose(*models: TrainedModel) -> tuple[Blend, NeighbourKind]:
@@ -82,6 +85,20 @@ def test_without_ratings_their_part_of_a_score_has_no_weight() -> None:
     assert kind == LINEAR
     assert blend.like_weight == 0
     assert blend.neighbour_weight > 0
+
+
+def test_successors_count_where_they_find_more() -> None:
+    blend, kind = choose(trained(successors=TELLING[DAMPED]))
+    assert kind == CO_REVIEWS
+    assert blend.successor_weight > 0
+    both = choose(trained(TELLING[LINEAR], successors=TELLING[DAMPED]))[0]
+    assert both.successor_weight > 0
+
+
+def test_successors_that_say_nothing_get_no_weight() -> None:
+    blend, _ = choose(trained(successors=NOTHING, linear=LINEAR))
+    assert blend.successor_weight == 0
+    assert choose(trained(linear=LINEAR))[0].successor_weight == 0
 
 
 def test_content_counts_where_it_finds_more() -> None:
@@ -127,9 +144,9 @@ def test_lists_leave_out_what_will_rather_not_be_liked() -> None:
     relevant = np.zeros((num, width), dtype=bool)
     relevant[:, 1] = True
     parts = score_blend._Parts(
-        relevance, np.log(chances), [np.zeros_like(relevance)], relevant, np.ones(num, dtype=np.int64)
+        relevance, np.log(chances), [np.zeros_like(relevance)], None, relevant, np.ones(num, dtype=np.int64)
     )
-    blend = score_blend._honest_likes([parts], parts.near, Blend())
+    blend = score_blend._honest_likes([parts], [relevance], Blend())
     scores = relevance + blend.like_weight * (
         np.log(chances) + blend.doubt * np.minimum(np.log(2 * chances), 0)
     )
@@ -138,5 +155,5 @@ def test_lists_leave_out_what_will_rather_not_be_liked() -> None:
     # Where the chances say nothing of what is liked, they must not cost more than they are worth.
     relevant[:] = False
     relevant[:, 0] = True
-    blend = score_blend._honest_likes([parts], parts.near, Blend())
+    blend = score_blend._honest_likes([parts], [relevance], Blend())
     assert (blend.like_weight, blend.doubt) == (0.0, 0.0)
