@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,17 +75,8 @@ class NeighbourTable:
         """
         sources, found, lengths = self._neighbours(movie_rows, places)
         weights = self.weights[sources]
-        num_keys = num_places * self.num_movies
-        keys: NDArray[np.integer]
-        if len(found) * _SORTED_UP_TO < num_keys:
-            keys, positions = distinct_places(found)
-        else:
-            touched = np.zeros(num_keys, dtype=bool)
-            touched[found] = True
-            keys, positions = np.flatnonzero(touched), (np.cumsum(touched) - 1)[found]
         given = (weights * amount.repeat(lengths) for amount in amounts)
-        totals = [np.asarray(np.bincount(positions, each, len(keys)), np.float64) for each in given]
-        return keys.astype(np.int64), totals
+        return _added_up(found, given, num_places * self.num_movies)
 
     def spread_to(
         self,
@@ -185,16 +176,49 @@ class MovieSums(NamedTuple):
         return np.where(self.rows[places] == movie_rows, self.values[places], 0.0)
 
 
-def weighted_sum(parts: Sequence[tuple[float, MovieSums]], num_movies: int) -> MovieSums:
-    """Adds up sparse vectors of the length `num_movies`, each multiplied by its weight."""
-    if not parts:
-        return MovieSums(np.zeros(0, dtype=np.int64), np.zeros(0), num_movies)
-    values = [weight * part.values for weight, part in parts]
-    if len(parts) == 1:
-        return MovieSums(parts[0][1].rows, values[0], num_movies)
-    rows, places = distinct_places(np.concatenate([part.rows for _, part in parts]))
-    totals = np.asarray(np.bincount(places, np.concatenate(values), len(rows)), np.float64)
-    return MovieSums(rows, totals, num_movies)
+def spread_all(
+    parts: Sequence[tuple[NeighbourTable, NDArray[np.floating]]],
+    movie_rows: NDArray[np.integer],
+    places: NDArray[np.integer],
+    num_places: int,
+    num_movies: int,
+) -> MovieSums:
+    """Adds up, over several tables, what `NeighbourTable.spread` computes for the amounts of each table.
+
+    Args:
+        parts: tables of `num_movies` movies; each table comes with a number for each of the movies in
+            `movie_rows`, float [num].
+        movie_rows: the rows of the movies, int [num].
+        places: the position of each movie's reviewer, int [num], from 0 to `num_places - 1`.
+        num_places: the number of reviewers.
+        num_movies: the number of movies in each table.
+    """
+    found, given = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    for table, amounts in parts:
+        sources, keys, lengths = table._neighbours(movie_rows, places)
+        found.append(keys)
+        given.append(table.weights[sources] * amounts.repeat(lengths))
+    num_keys = num_places * num_movies
+    rows, (values,) = _added_up(np.concatenate(found), [np.concatenate(given)], num_keys)
+    return MovieSums(rows, values, num_keys)
+
+
+def _added_up(
+    found: Rows, given: Iterable[NDArray[np.floating]], num_keys: int
+) -> tuple[Rows, list[Doubles]]:
+    """Returns the distinct numbers in `found`, ascending, and the sum of each of `given` over equal numbers.
+
+    All numbers in `found` must be below `num_keys`.
+    """
+    keys: NDArray[np.integer]
+    if len(found) * _SORTED_UP_TO < num_keys:
+        keys, positions = distinct_places(found)
+    else:
+        touched = np.zeros(num_keys, dtype=bool)
+        touched[found] = True
+        keys, positions = np.flatnonzero(touched), (np.cumsum(touched) - 1)[found]
+    totals = [np.asarray(np.bincount(positions, each, len(keys)), np.float64) for each in given]
+    return keys.astype(np.int64), totals
 
 
 def stars_above_expectation(above_means: NDArray[np.floating], histories: Histories) -> Doubles:

@@ -21,8 +21,8 @@ from engine.model.neighbours import (
     MovieSums,
     NeighbourRatings,
     NeighbourTable,
+    spread_all,
     stars_above_expectation,
-    weighted_sum,
 )
 from engine.model.values import Blend, Reviewer, Reviewers, Scores
 
@@ -204,22 +204,24 @@ class Model:
 
     def near(self, histories: Histories) -> MovieSums:
         """Computes what the tables of `near_tables` add to the relevance of each movie for each reviewer."""
-        parts = [(weight, self.near_by(table, histories, power)) for table, weight, power in self.near_tables]
-        return weighted_sum(parts, len(histories) * self.num_movies)
+        return self.near_by(self.near_tables, histories)
 
-    def near_by(self, table: NeighbourTable, histories: Histories, power: float) -> MovieSums:
-        """Averages, for each reviewer, each movie's weight in `table` over the movies in the history.
+    def near_by(
+        self, tables: Sequence[tuple[NeighbourTable, float, float]], histories: Histories
+    ) -> MovieSums:
+        """Averages the weights of each movie in `tables` over the movies in each reviewer's history.
 
-        The n-th last review of a history weighs `n ** -power`, times the weight of its rating level in
-        `Model.review_weights`.
+        Each table comes with its own weight, and with a power: the n-th last review of a history weighs `n **
+        -power`, times the weight of the review's rating level in `Model.review_weights`.
         """
-        rows, places, count = histories.movie_rows, histories.places, len(histories)
-        fading = recency_weights(histories.ages, power)
-        weights = fading * self.review_weights[histories.level_rows]
-        mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
-        weights = weights / mass[places]
-        keys, (near,) = table.spread(rows, weights, places=places, num_places=count)
-        return MovieSums(keys, near, count * self.num_movies)
+        rows, places = histories.movie_rows, histories.places
+        levels = self.review_weights[histories.level_rows].astype(np.float64)
+        parts = []
+        for table, weight, power in tables:
+            fading = recency_weights(histories.ages, power)
+            mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
+            parts.append((table, weight * levels * fading / mass[places]))
+        return spread_all(parts, rows, places, len(histories), self.num_movies)
 
     def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
         """Computes the full scores of given movies, or of all movies, for one reviewer."""

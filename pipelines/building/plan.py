@@ -216,8 +216,8 @@ def _memory(files: Survey, config: Config) -> dict[str, int]:
 def _index_bytes(files: Survey, config: Config) -> int:
     dim, rating_dim = config.relevance.embedding_dim, 2 * config.rating.dim
     # A movie has two vectors for relevance, one also in the vector index, two for ratings, and neighbours of
-    # 8 bytes each.
-    neighbours = 2 * 8 * round(_neighbours(files, config))
+    # 8 bytes each in two tables and among the successors.
+    neighbours = 3 * 8 * round(_neighbours(files, config))
     movie = 4 * (3 * dim + 2 * rating_dim) + neighbours + COSTS.disk_movie
     reviewer = 4 * dim + COSTS.disk_reviewer
     return files.num_reviewers * reviewer + files.num_movies * movie + files.num_reviews * COSTS.disk_review

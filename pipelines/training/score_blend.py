@@ -318,7 +318,7 @@ def _collect_batch(
     lengths = offsets[rows + 1] - offsets[rows]
     targets = np.zeros(own.shape, dtype=bool)
     targets[np.repeat(np.arange(len(rows)), lengths), liked.movie_rows[spans(offsets[rows], lengths)]] = True
-    sums = [model.near_by(table, reviewers.histories, power) for table, power in tables]
+    sums = [model.near_by([(table, 1.0, power)], reviewers.histories) for table, power in tables]
     chosen = targets.copy()
     count = min(_NUM_CANDIDATES, model.num_movies)
     for values in (own, *(near.at(ALL).reshape(own.shape).astype(np.float32) for near in sums)):

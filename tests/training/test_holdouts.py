@@ -3,7 +3,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from engine.arrays import k_highest
 from engine.config.sections import Config, load_config
+from engine.model.histories import History
+from engine.model.scorer import ALL
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.dataset.splits import in_order
 from pipelines.neighbours.tables import CO_REVIEWS
@@ -124,3 +127,31 @@ def test_a_model_takes_in_what_metadata_makes_alike_where_that_helps() -> None:
     assert plain.kind.content == 0
     again = fit_model(reviews, config, features=kinds, findings=fitted.findings)
     assert again.findings == fitted.findings
+
+
+def test_what_follows_what_is_learned_where_reviews_have_an_order() -> None:
+    """Everyone goes through a circle of sixty movies in the same direction, from a place of their own."""
+    generator = np.random.default_rng(0)
+    starts = generator.integers(60, size=80)
+    reviews = make_reviews(
+        np.repeat(np.arange(80), 6),
+        ((starts[:, None] + np.arange(6)) % 60).ravel(),
+        None,
+        np.arange(480),
+        num_reviewers=80,
+        num_movies=60,
+    )
+    model = fit_model(reviews, load_config(assignments=TINY)).model
+    assert model.successors is not None
+    assert model.blend.successor_weight > 0
+    history = History(np.array([7, 8, 9], np.int32), np.zeros(3, np.int8))
+    scores = model.rescore(model.reviewer(None, history), ALL).score
+    assert scores[10] > scores[6]
+    assert k_highest(scores, 4).tolist()[0] == 10
+
+
+def test_without_an_order_nothing_follows_anything() -> None:
+    config = load_config(assignments=(*TINY, "split.order=none"))
+    fitted = fit_model(some_reviews(), config)
+    assert fitted.model.successors is None
+    assert fitted.model.blend.successor_weight == 0
