@@ -30,8 +30,8 @@ MOST_RESULTS = 16_384
 """The most results for each query that a server gives."""
 _RESULTS_AT_ONCE = 500_000
 """The most results of all queries of one request, so that an answer stays under the server's limit."""
-_ROWS_AT_ONCE = 2_000
-"""The number of movies that are written in one request."""
+_BYTES_AT_ONCE = 8_000_000
+"""The bytes of movies that are written in one request; servers refuse requests of more than 64 MB."""
 _SECONDS = 10.0
 """Seconds after which a question to the database fails."""
 _SECONDS_FOR_QUERY = 0.5
@@ -131,15 +131,9 @@ class Database:
         given: dict[str, Any] = {"timeout": _WRITING_SECONDS}
         with self._reaching():
             self._client.create_collection(
-                collection, schema=schema, index_params=index, consistency_level="Strong", **given
+                collection, schema=schema, index_params=index, consistency_level="Bounded", **given
             )
-            for begin in range(0, len(vectors), _ROWS_AT_ONCE):
-                rows = range(begin, min(begin + _ROWS_AT_ONCE, len(vectors)))
-                records = [
-                    {ROW: row, VECTOR: vectors[row]}
-                    | {name: column.values[row] for name, column in columns.items()}
-                    for row in rows
-                ]
+            for records in _batches(vectors, columns):
                 self._client.insert(collection, records, **given)
             self._client.flush(collection, **given)
             self._client.load_collection(collection, **given)
@@ -156,10 +150,17 @@ class Database:
             self._client.load_collection(collection, timeout=_WRITING_SECONDS)
 
     def count(self, collection: str, expression: str = "") -> int:
-        """Counts the movies of a collection for which an expression is true, by default all movies."""
+        """Counts the movies of a collection for which an expression is true, by default all movies.
+
+        The database first takes in everything that was written, which searches need not wait for afterwards.
+        """
         with self._reaching():
             found = self._client.query(
-                collection, filter=expression, output_fields=["count(*)"], timeout=_SECONDS
+                collection,
+                filter=expression,
+                output_fields=["count(*)"],
+                consistency_level="Strong",
+                timeout=_SECONDS,
             )
             return int(found[0]["count(*)"])
 
@@ -188,27 +189,26 @@ class Database:
         return SearchResult(scores, rows)
 
     def drop(self, collection: str) -> None:
-        """Removes a collection, if the database holds it."""
+        """Removes a collection, if the database holds it, and the aliases that name it."""
         with self._reaching():
+            if not self._client.has_collection(collection, timeout=_SECONDS):
+                return
+            for alias in self._client.list_aliases(collection, timeout=_SECONDS)["aliases"]:
+                self._client.drop_alias(alias, timeout=_SECONDS)
             self._client.drop_collection(collection, timeout=_SECONDS)
 
     def point(self, alias: str, collection: str | None) -> None:
         """Lets an alias name a collection; removes the alias if the collection is None."""
+        from pymilvus import MilvusException
+
         with self._reaching():
             if collection is None:
                 self._client.drop_alias(alias, timeout=_SECONDS)
-            elif self.named_by(alias) is None:
-                self._client.create_alias(collection, alias, timeout=_SECONDS)
-            else:
+                return
+            try:
                 self._client.alter_alias(collection, alias, timeout=_SECONDS)
-
-    def named_by(self, alias: str) -> str | None:
-        """Returns the collection that an alias names, or None if there is no such alias."""
-        with self._reaching():
-            for collection in self._client.list_collections(timeout=_SECONDS):
-                if alias in self._client.list_aliases(collection, timeout=_SECONDS)["aliases"]:
-                    return str(collection)
-        return None
+            except MilvusException:  # There is no such alias yet.
+                self._client.create_alias(collection, alias, timeout=_SECONDS)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -226,6 +226,23 @@ class Database:
                 f"The vector database at {self.uri} cannot be used ({reason}); check that it runs and can be "
                 f"reached, and that the environment variable {TOKEN} is right if it asks for a token"
             ) from error
+
+
+def _batches(vectors: Floats, columns: Mapping[str, Column]) -> Iterator[list[dict[str, Any]]]:
+    """Yields the movies as records, as many at once as one request may hold."""
+    records: list[dict[str, Any]] = []
+    size = 0
+    for row, vector in enumerate(vectors):
+        values = {name: column.values[row] for name, column in columns.items()}
+        records.append({ROW: row, VECTOR: vector, **values})
+        size += vector.nbytes + sum(
+            4 * len(value) if isinstance(value, str) else 8 for value in values.values()
+        )
+        if size >= _BYTES_AT_ONCE:
+            yield records
+            records, size = [], 0
+    if records:
+        yield records
 
 
 def remove_embedded(path: Path) -> None:

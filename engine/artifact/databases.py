@@ -156,6 +156,8 @@ def follow_live(directory: Path, build: str) -> None:
                 database.point(notes.alias, None)
         except ArtifactError as error:
             logger.warning("The alias %s stays in the vector database: %s", notes.alias, error)
+            if wanted is None:
+                return  # The next build that becomes live tries again.
     if wanted is not None:
         with _connected(directory, wanted[0]) as database:
             database.point(notes.alias, wanted[1])

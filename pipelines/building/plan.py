@@ -10,6 +10,7 @@ machines' speeds.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -23,6 +24,7 @@ import numpy as np
 from engine.config.sections import Config
 from engine.config.values import size_in_bytes
 from engine.errors import ConfigError
+from pipelines.building.parts import Part, parts_of
 from pipelines.building.survey import Survey, survey
 from pipelines.reading.frames import Sources, inputs_of
 from pipelines.reading.staging import LEAST_FOR_READING
@@ -106,6 +108,8 @@ class Plan:
     machine: Mapping[str, int]
     """The bytes of memory of this machine, the free bytes on the disk of the index, and the number of
     cores."""
+    parts: Sequence[Part]
+    """Which engine does each part of the work, with how many workers."""
 
     @property
     def faults(self) -> list[str]:
@@ -134,37 +138,49 @@ class Plan:
             "seconds": {**self.seconds, "total": sum(self.seconds.values())},
             "pace": self.pace,
             "machine": dict(self.machine),
+            "parts": [asdict(part) for part in self.parts],
             "fits": not self.faults,
             "faults": self.faults,
         }
 
 
 def plan_build(
-    reviews: Sources, *, output: Path | str, metadata: Sources = (), config: Config | None = None
+    reviews: Sources,
+    *,
+    output: Path | str,
+    metadata: Sources = (),
+    config: Config | None = None,
+    times: float = 1.0,
 ) -> Plan:
     """Estimates, within seconds, the memory, disk space and time of a build into the directory `output`.
 
+    The argument `times` plans for files that are that many times as long and go on as they begin.
+
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
-        ConfigError: `config.ingest.columns` does not fit a table.
+        ConfigError: `config.ingest.columns` does not fit a table, or `times` is less than 1.
     """
+    if not 1 <= times < math.inf:
+        raise ConfigError(f"times must be at least 1 but is {times:g}")
     config = config or Config()
     with inputs_of(reviews, metadata) as (review_inputs, metadata_inputs):
-        return _plan(survey(review_inputs, metadata_inputs, config.ingest), Path(output), config)
+        return _plan(survey(review_inputs, metadata_inputs, config.ingest, times), Path(output), config)
 
 
 def _plan(files: Survey, output: Path, config: Config) -> Plan:
     pace = _calibrate() / COSTS.calibration
+    memory, seconds, machine = _memory(files, config), _seconds(files, pace), _machine(output)
     return Plan(
         files=files,
-        memory=_memory(files, config),
+        memory=memory,
         index_bytes=_index_bytes(files, config),
         scratch_bytes=round(
             COSTS.scratch_review * files.num_reviews + COSTS.scratch_plain_byte * files.num_plain_bytes
         ),
-        seconds=_seconds(files, pace),
+        seconds=seconds,
         pace=pace,
-        machine=_machine(output),
+        machine=machine,
+        parts=parts_of(files, config, memory, seconds, machine, pace),
     )
 
 

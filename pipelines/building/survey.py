@@ -66,10 +66,13 @@ class _Sample:
     """Decompressed bytes of the sample file."""
 
 
-def survey(reviews: Sequence[Input], metadata: Sequence[Input], config: IngestConfig) -> Survey:
+def survey(
+    reviews: Sequence[Input], metadata: Sequence[Input], config: IngestConfig, times: float = 1.0
+) -> Survey:
     """Estimates the number of reviews, reviewers and movies in files from the beginning of each file.
 
-    If no metadata file is given for a MovieLens ratings file, the movie file in the same folder is read.
+    The estimates are for files that are `times` as long, at least 1, and go on as they begin. If no
+    metadata file is given for a MovieLens ratings file, the movie file in the same folder is read.
 
     Raises:
         SourceError: a file is missing, unreadable, or of no format that we know.
@@ -89,18 +92,18 @@ def survey(reviews: Sequence[Input], metadata: Sequence[Input], config: IngestCo
         for number, source in enumerate(sources):
             started = time.perf_counter()
             sample = _take_sample(source, scratch / f"sample-{number}")
-            found = _count(source, sample, config)
+            found = _count(source, sample, config, times)
             seconds += time.perf_counter() - started
             sampled_bytes += sample.num_bytes
             for name, value in found.items():
                 counts[name] += value
         described = [_size(source, scratch) for source in others]
-    plain = counts["bytes"] + sum(size for size, _ in described)
-    num_described = sum(lines for _, lines in described)
+    plain = counts["bytes"] + times * sum(size for size, _ in described)
+    num_described = times * sum(lines for _, lines in described)
     movies = min(counts["movies"], num_described or counts["movies"])
     rows = round(counts["rows"])
     return Survey(
-        num_bytes=num_bytes,
+        num_bytes=round(times * num_bytes),
         num_plain_bytes=round(plain),
         num_reviews=rows,
         num_reviewers=min(round(counts["reviewers"]), rows // config.min_reviews_per_reviewer),
@@ -170,8 +173,11 @@ def _sample_parquet(source: Source, path: Path) -> _Sample:
     return _Sample(path, share, round(source.size * share))
 
 
-def _count(source: Source, sample: _Sample, config: IngestConfig) -> dict[str, float]:
-    """Counts the rows, bytes, reviewers and movies of a sample file; scales the counts to the whole file."""
+def _count(source: Source, sample: _Sample, config: IngestConfig, longer: float) -> dict[str, float]:
+    """Counts the rows, bytes, reviewers and movies of a sample file; scales the counts to the whole file.
+
+    The whole file is taken to be `longer` times as long as it is.
+    """
     with work_database(config) as database:
         add_functions(database)
         run(database, "staging/create_staging")
@@ -180,7 +186,7 @@ def _count(source: Source, sample: _Sample, config: IngestConfig) -> dict[str, f
         filters = {name: getattr(config, name) for name in ("since", "until", "verified_only")}
         [found] = run(database, "staging/survey_counts", **filters).fetchall()
     rows, half_reviewers, reviewers, half_movies, movies = found
-    times = 1 / sample.share
+    times = longer / sample.share
     return {
         "rows": rows * times,
         "bytes": sample.num_bytes * times,

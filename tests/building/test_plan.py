@@ -18,7 +18,7 @@ from engine.errors import ConfigError, SourceError
 from pipelines import build_index
 from pipelines.building import plan
 from pipelines.building.plan import COSTS, check_plan, memory_limit, plan_build
-from pipelines.building.survey import grown, survey
+from pipelines.building.survey import Survey, grown, survey
 from pipelines.synthetic.sample import sample_files
 
 EVERYTHING = IngestConfig(min_reviews_per_reviewer=1, min_reviews_per_movie=1)
@@ -185,3 +185,72 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path) -> None:
         sum(found["seconds"][name] for name in ("reading", "training", "indexing"))
     )
     assert CliRunner().invoke(main, ["plan"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("times", "engine", "workers"),
+    [(1, "this machine", 2), (10, "Ray", 3), (100, "Ray", 27), (1000, "Ray", 266)],
+)
+def test_a_plan_names_the_engine_of_each_part(
+    monkeypatch: pytest.MonkeyPatch, times: int, engine: str, workers: int
+) -> None:
+    """The sizes are those of the full synthetic set, and of sets that are 10 to 1000 times as large."""
+    files = Survey(
+        num_bytes=1_680_000_000 * times,
+        num_plain_bytes=6_000_000_000 * times,
+        num_reviews=8_765_568 * times,
+        num_reviewers=3_826_085 * times,
+        num_movies=round(182_032 * times**0.4),
+        seconds_a_megabyte=0.02,
+    )
+    monkeypatch.setattr(plan, "_machine", tight(memory=24 * 10**9))
+    monkeypatch.setattr(plan, "_calibrate", lambda: 1.25 * COSTS.calibration)
+    planned = plan._plan(files, Path(), Config())
+    parts = {part.name: part for part in planned.parts}
+    assert parts["reading"].engine == "this machine"
+    assert parts["training"].engine == ("this machine" if times == 1 else "a larger machine")
+    assert parts["training"].memory == planned.memory["training"]
+    assert parts["candidates"].engine == "FAISS"
+    lists = parts["lists of everyone"]
+    assert (lists.engine, lists.workers) == (engine, workers)
+    assert lists.seconds <= 3_600
+    assert all(part.workers >= 1 and part.seconds > 0 and part.why for part in planned.parts)
+
+
+def test_many_movies_go_to_a_vector_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_calibrate", lambda: COSTS.calibration)
+    files = Survey(
+        num_bytes=1,
+        num_plain_bytes=1,
+        num_reviews=10**9,
+        num_reviewers=10**6,
+        num_movies=10**8,
+        seconds_a_megabyte=1,
+    )
+    few = replace(files, num_movies=1_000)
+    for sizes, setting, engine, nodes in (
+        (files, "index.kind=auto", "Milvus", 2),
+        (few, "index.kind=milvus", "Milvus", 1),
+        (few, "index.kind=auto", "FAISS", 1),
+        (replace(few, num_movies=50_000), "index.memory_limit=1MB", "Milvus", 1),
+    ):
+        candidates = plan._plan(sizes, Path(), load_config(assignments=(setting,))).parts[-1]
+        assert (candidates.name, candidates.engine, candidates.workers) == ("candidates", engine, nodes)
+
+
+def test_a_plan_for_files_that_go_on_as_they_begin(tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "reviews.csv", 2_000, reviewers=1_500, movies=200)
+    once, often = (plan_build([path], output=tmp_path / "index", times=times).files for times in (1, 50))
+    assert often.num_reviews == 50 * once.num_reviews
+    assert often.num_bytes == 50 * once.num_bytes
+    assert once.num_reviewers < often.num_reviewers < 50 * once.num_reviewers
+    shown = CliRunner().invoke(main, ["plan", str(path), "--times", "50"])
+    assert f"about {often.num_reviews:,} reviews" in shown.stdout
+    assert "lists of everyone" in shown.stdout
+
+
+@pytest.mark.parametrize("times", [0.5, float("nan"), float("inf")])
+def test_a_plan_for_less_than_the_files_is_refused(tmp_path: Path, times: float) -> None:
+    path = write_reviews(tmp_path / "reviews.csv", 200)
+    with pytest.raises(ConfigError, match="times must be at least 1"):
+        plan_build([path], output=tmp_path / "index", times=times)

@@ -26,22 +26,35 @@ from engine.config.sections import Config
             metavar="DIR",
             help="Plan for an index in this directory.",
         ),
+        option(
+            ["--times"],
+            type=float,
+            default=1.0,
+            metavar="N",
+            help="Plan for files that are N times as long and go on as they begin.",
+        ),
         *(*SOURCE_OPTIONS, JSON, VERBOSE),
     ],
 )
 def plan(
-    reviews: tuple[Path, ...], output: Path, metadata: tuple[Path, ...], config: Config, as_json: bool
+    reviews: tuple[Path, ...],
+    output: Path,
+    times: float,
+    metadata: tuple[Path, ...],
+    config: Config,
+    as_json: bool,
 ) -> None:
     """Estimate the memory, disk space and time that a build of an index will take.
 
     REVIEWS are files in any format that build-index accepts. The command takes the same options as
     build-index. The command reads the beginnings of the files, and measures the speed of this machine by a
     short computation. From the beginnings of the files and the speed of the machine, the command estimates
-    what a build needs, and says whether the machine has enough memory and disk space.
+    what a build needs, and says whether the machine has enough memory and disk space. The last table says on
+    which engine each part of the work runs best, with how many workers.
     """
     from pipelines.building.plan import plan_build
 
-    planned = plan_build(reviews, output=output, metadata=metadata, config=config).to_dict()
+    planned = plan_build(reviews, output=output, metadata=metadata, config=config, times=times).to_dict()
     if as_json:
         print_json(planned)
     else:
@@ -66,7 +79,23 @@ def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
         f"{_gigabytes(disk['index'])} and temporary files {_gigabytes(disk['scratch'])} of "
         f"{_gigabytes(machine['disk'])} free"
     )
+    yield ""
+    headings = ["part", "engine", "workers", "memory each", "time"]
+    parts = [
+        [part["name"], part["engine"], part["workers"], _gigabytes(part["memory"]), _took(part["seconds"])]
+        for part in planned["parts"]
+    ]
+    yield format_table(headings, parts)
+    for part in planned["parts"]:
+        yield f"{part['name']}: {part['why']}"
+    yield ""
     yield "It fits." if planned["fits"] else f"It does not fit: {'; '.join(planned['faults'])}."
+
+
+def _took(seconds: float) -> str:
+    from pipelines.work.progress import duration
+
+    return duration(seconds) if seconds >= 1 else f"{1000 * seconds:,.2f} ms a search"
 
 
 def _gigabytes(size: float | None) -> str:

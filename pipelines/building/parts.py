@@ -1,0 +1,131 @@
+"""Says on which engine each part of the work runs: on this machine, on Ray, or in a vector database.
+
+Reading and training are not divided over machines. Reading keeps its memory under a limit on one machine,
+however much there is to read. Training needs a machine whose memory holds the vectors of all reviewers. The
+lists of everyone are divided over workers, and the vectors of the movies over the nodes of a vector database.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.config.sections import Config
+from engine.config.values import size_in_bytes
+from indexes.choose import num_bytes
+from pipelines.building.survey import Survey
+
+_SECONDS_REVIEWER = 2e-4
+"""Seconds of one core to make the list of a reviewer, where likes count: 9,753 a second on two cores."""
+_WORKER_BYTES = 200_000_000
+"""Bytes of memory of a worker that makes lists, besides its share of the mapped index."""
+_WORKER_SECONDS = 3.0
+"""Seconds in which a worker starts and opens the index."""
+_WANTED_SECONDS = 3600.0
+"""Seconds within which the lists of everyone should be made."""
+_MOST_WORKERS = 1000
+"""The most workers of a plan."""
+_NODE_BYTES = 16_000_000_000
+"""Bytes of vectors that one node of a vector database should hold."""
+_SECONDS_COMPARED = 2.5e-8
+"""Seconds of one core in which a database compares a query with one vector of 64 numbers, all in memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Describes one part of the work."""
+
+    name: str
+    engine: str
+    """The engine that does the part: "this machine", "a larger machine", "Ray", "FAISS" or "Milvus"."""
+    workers: int
+    """The number of processes, workers or nodes."""
+    memory: int
+    """Bytes of memory that each of them needs."""
+    seconds: float
+    """Seconds that the part takes; for candidates, seconds of one search."""
+    why: str
+    """The reason for the engine, as one sentence."""
+
+
+def parts_of(
+    files: Survey,
+    config: Config,
+    memory: Mapping[str, int],
+    seconds: Mapping[str, float],
+    machine: Mapping[str, int],
+    pace: float,
+) -> list[Part]:
+    """Says which engine does each part of the work, with how many workers, how much memory and how long.
+
+    Args:
+        files: the sizes of the files.
+        config: the settings of the build.
+        memory: the peak bytes of memory of each phase of a build.
+        seconds: the seconds of each phase of a build.
+        machine: the bytes of memory, the free bytes on disk, and the number of cores of this machine.
+        pace: how many times as long as on the machine of the measured costs a computation takes here.
+    """
+    return [
+        _reading(memory["reading"], seconds["reading"], machine),
+        _training(memory["training"], seconds["training"] + seconds["indexing"], machine),
+        _lists(files, pace, machine),
+        _candidates(files, config, pace),
+    ]
+
+
+def _reading(memory: int, seconds: float, machine: Mapping[str, int]) -> Part:
+    why = "Reading is done on one machine; what exceeds the memory limit is kept on disk."
+    engine = "this machine" if memory <= machine["memory"] else "a larger machine"
+    return Part(name="reading", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
+
+
+def _training(memory: int, seconds: float, machine: Mapping[str, int]) -> Part:
+    if memory <= machine["memory"]:
+        engine, why = "this machine", "The vectors of all reviewers and movies fit into its memory."
+    else:
+        engine, why = "a larger machine", "Training is not divided, so one machine must hold all vectors."
+    return Part(name="training", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
+
+
+def _lists(files: Survey, pace: float, machine: Mapping[str, int]) -> Part:
+    total, cores = pace * _SECONDS_REVIEWER * files.num_reviewers, machine["cores"]
+    if total / cores <= _WANTED_SECONDS:
+        engine, workers = "this machine", cores
+        why = "The cores of this machine make the lists of everyone within an hour."
+    else:
+        engine, workers = "Ray", min(math.ceil(total / (_WANTED_SECONDS - _WORKER_SECONDS)), _MOST_WORKERS)
+        why = "Workers of one core each share the shards, so that the lists take about an hour."
+    return Part(
+        name="lists of everyone",
+        engine=engine,
+        workers=workers,
+        memory=_WORKER_BYTES,
+        seconds=_WORKER_SECONDS + total / workers,
+        why=why,
+    )
+
+
+def _candidates(files: Survey, config: Config, pace: float) -> Part:
+    dim, limit = config.relevance.embedding_dim + 1, size_in_bytes(config.index.memory_limit)
+    size = num_bytes(max(files.num_movies, 1), dim, "ivf-fp16")
+    if size <= limit and config.index.kind != "milvus":
+        seconds = pace * _SECONDS_COMPARED * 0.02 * files.num_movies
+        why = "The vectors of the movies fit into index.memory_limit in each process."
+        return Part(name="candidates", engine="FAISS", workers=1, memory=size, seconds=seconds, why=why)
+    size = num_bytes(max(files.num_movies, 1), dim, "flat")
+    nodes = math.ceil(size / _NODE_BYTES)
+    why = (
+        "The vectors of the movies exceed index.memory_limit, so processes should not hold them all."
+        if size > limit
+        else "The setting index.kind asks for a vector database."
+    )
+    return Part(
+        name="candidates",
+        engine="Milvus",
+        workers=nodes,
+        memory=math.ceil(size / nodes),
+        seconds=pace * _SECONDS_COMPARED * files.num_movies / nodes,
+        why=why,
+    )
