@@ -33,6 +33,7 @@ QUICK = (
 )
 LEARNING = (
     *("relevance.max_rounds=8", "rating.max_rounds=4", "relevance.embedding_dim=16", "rating.dim=8"),
+    *("relevance.num_members=1", "split.max_holdouts=2"),
     ALONE,
 )
 ARRAYS = (

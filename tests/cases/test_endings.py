@@ -64,7 +64,7 @@ def wait_until(process: subprocess.Popen[str], happened: Callable[[], bool], sec
 def test_ctrl_c_in_duckdb(big: Path, temporary: Path, sent: int, code: int) -> None:
     chance = random.Random(1)
     before = sorted(Path.cwd().iterdir())
-    for _ in range(5):
+    for _ in range(3):
         process = start("prepare", big, "--output", "s.parquet")
         wait_until(process, lambda: bool(list(Path.cwd().glob(".engine-*"))))
         time.sleep(chance.uniform(0, 1))

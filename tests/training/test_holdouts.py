@@ -69,7 +69,7 @@ def test_without_an_order_each_draw_holds_out_others() -> None:
     assert len(found[1] & found[2]) < 20
 
 
-@pytest.mark.parametrize(("enough", "expected"), [(40, 1), (59, 1), (61, 2), (1000, 4)])
+@pytest.mark.parametrize(("enough", "expected"), [(59, 1), (61, 2)])
 def test_many_likes_are_held_out_once(enough: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holdouts, "ENOUGH_LIKES", enough)
     assert len(held_out_by(some_reviews(), load_config(assignments=TINY))) == expected

@@ -60,13 +60,11 @@ def test_the_test_share_is_never_looked_at() -> None:
 
 @pytest.mark.slow
 def test_every_part_is_tuned_and_never_gets_worse_and_a_second_run_goes_on(tmp_path: Path) -> None:
-    found = quick_tuning(tmp_path, 2)
+    found = quick_tuning(tmp_path, 1)
     assert [part.name for part in found.parts] == ["relevance", "neighbours", "rating"]
-    assert all(part.trials == 2 and part.after >= part.before for part in found.parts)
-    again = quick_tuning(tmp_path, 2)
-    assert again == found
-    more = quick_tuning(tmp_path, 3)
-    assert [part.trials for part in more.parts] == [3, 3, 3]
+    assert quick_tuning(tmp_path, 1) == found
+    more = quick_tuning(tmp_path, 2)
+    assert all(part.trials == 2 and part.after >= part.before for part in more.parts)
     assert [part.before for part in more.parts] == [part.before for part in found.parts]
     other = quick_tuning(tmp_path, 1, some_reviews(seed=1))
     assert [part.trials for part in other.parts] == [1, 1, 1]
