@@ -87,8 +87,8 @@ def listening(*, for_good: bool = False) -> Iterator[None]:
     """Makes the first signal raise KeyboardInterrupt within the `with` statement.
 
     After the `with` statement, signals have their former effect, or no effect if `for_good` is true. A signal
-    that the process ignores, as `nohup` makes a process ignore SIGHUP, is still ignored. The function changes
-    nothing if it is called within its own `with` statement, or outside the main thread.
+    that the process ignores stays ignored: `nohup`, for example, makes a process ignore SIGHUP. The function
+    changes nothing if it is called within its own `with` statement, or outside the main thread.
     """
     if _state.listening or threading.current_thread() is not threading.main_thread():
         yield

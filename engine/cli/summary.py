@@ -1,4 +1,4 @@
-"""Prints summaries of an index: ten lines at the end of a build, and the manifest section by section."""
+"""Prints ten lines about an index at the end of a build, and prints the whole manifest for `engine info`."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 The scores of different members have different scales. A plain mean of the scores would follow the member
 whose scores vary most. To give all members the same influence, each member's scores of the unseen candidates
-are normalised to mean 0 and standard deviation 1. The normalisation of the members' scores does not depend on
-the options of a list.
+are normalised to mean 0 and standard deviation 1. The options of a list do not change how the scores of
+a member are normalised.
 """
 
 from __future__ import annotations

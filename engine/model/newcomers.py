@@ -80,11 +80,12 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns the chances of the rating levels, and their derivatives by reviewer bias and log scale.
+    """Returns the probabilities of the rating levels, and the derivatives of the probabilities.
 
     Returns:
-        Three arrays, float64 [num_reviews, num_levels]: the chances, their derivatives by the reviewer's
-        bias, and their derivatives by the reviewer's log scale.
+        Three arrays, float64 [num_reviews, num_levels]: the probabilities, the derivatives of the
+        probabilities with respect to the reviewer's bias, and the derivatives of the probabilities with
+        respect to the logarithm of the reviewer's scale.
     """
     scale = np.exp(np.clip(log_scale + own[:, 1], -8.0, 8.0))[:, None]
     argument = scale * (distance - own[:, :1])

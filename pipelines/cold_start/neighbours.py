@@ -82,8 +82,8 @@ def nearest_movies(
 ) -> Nearest:
     """Finds, for each cold movie, the known movies whose TF-IDF weights have the largest cosines.
 
-    To save time, cosines of TF-IDF weights are computed only for the known movies with the most similar
-    features.
+    To save time, the cosines are computed only for the known movies whose feature vectors are closest to the
+    feature vector of the cold movie.
 
     Args:
         cold: the metadata of the cold movies.

@@ -89,7 +89,7 @@ def model_table(by_model: Mapping[str, Mapping[str, Any]], what: str) -> str:
 
 
 def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
-    """Returns an HTML table with a line for each figure and a column for each model."""
+    """Returns an HTML table of quality figures, with a row for each metric and a column for each model."""
     names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
     rows = [[name, *(figures.get(name) for figures in by_model.values())] for name in names]
     return table(["", *by_model], rows)

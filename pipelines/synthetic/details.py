@@ -48,7 +48,7 @@ def details_object(facts: Facts) -> dict[str, str]:
 
 
 def details_list(facts: Facts, linked: list[str]) -> str:
-    """Returns the facts about a movie as a short HTML list with links to the movie and up to three others."""
+    """Returns an HTML list of facts about a movie, and of links to the movie and to three other movies."""
     links = "".join(f'<li><a href="/dp/{other}/ref=pd_sim">See also</a></li>' for other in linked[:3])
     return (
         f'<div class="content"><ul><li><b>Format:</b> {facts.format_name}</li>'

@@ -172,7 +172,7 @@ def _matched_by_taste(
 
 
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
-    """Returns positions sorted by genre, in random order within a genre, and a key for each position.
+    """Sorts the positions of an array of genres by genre, in random order within each genre.
 
     The key of a position is a number that combines the genre and the rank of the position within the genre.
     """

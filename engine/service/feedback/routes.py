@@ -129,7 +129,7 @@ async def hide(request: Request, movie_id: MovieId) -> Response:
 
 @router.delete("/movies/{movie_id:path}/hidden", **documented(HiddenAnswer), tags=["feedback"])
 async def show(request: Request, movie_id: MovieId) -> Response:
-    """Lets lists show a hidden movie again."""
+    """Ends the hiding of a movie, so that lists may hold the movie again."""
     await _set_hidden(index_of(request), movie_id, hidden=False)
     return _hidden_answer(movie_id, False)
 
