@@ -14,7 +14,7 @@ from engine.tables.answer_lists import AnswerList
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """A review in the reviewer's history that raises the score of a recommended movie.
+    """Holds a review in the reviewer's history that raises the score of a recommended movie.
 
     Attributes:
         movie_id: the id of the reviewed movie.
@@ -31,7 +31,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherVariant:
-    """Another catalogue entry of a listed film, such as the DVD of a film that is listed as a Blu-ray.
+    """Holds another catalogue entry of a listed film, such as the DVD of a film that is listed as a Blu-ray.
 
     Attributes:
         movie_id: the movie's id.
@@ -47,7 +47,7 @@ class OtherVariant:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation(MovieAnswer):
-    """One movie of a reviewer's top list.
+    """Holds one movie of a reviewer's top list.
 
     Attributes:
         rank: the movie's rank in the list, counted from 1.
@@ -91,7 +91,7 @@ class Recommendation(MovieAnswer):
 
 
 class TopList(AnswerList[Recommendation]):
-    """A list of recommended movies, best movie first; a TopList behaves and compares like a plain list.
+    """Holds recommended movies, best movie first; a TopList behaves and compares like a plain list.
 
     A notebook shows the list as a table, and `to_frame` returns the list as a pandas DataFrame.
 
@@ -111,7 +111,7 @@ class TopList(AnswerList[Recommendation]):
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarMovie(MovieAnswer):
-    """One movie that is similar to a given movie.
+    """Holds one movie that is similar to a given movie.
 
     Attributes:
         rank: the movie's rank among the similar movies, counted from 1.
@@ -139,7 +139,7 @@ class SimilarMovie(MovieAnswer):
 
 @dataclass(frozen=True, kw_only=True)
 class TitleMatch(Answer):
-    """A movie whose title matches a piece of a title.
+    """Holds a movie whose title matches a piece of a title.
 
     Attributes:
         movie_id: the movie's id.
@@ -195,7 +195,7 @@ class MemberPrediction:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupRecommendation(Recommendation):
-    """One movie of a group's top list.
+    """Holds one movie of a group's top list.
 
     With the strategy "average", the members' chances of each rating level are averaged, and the predicted
     ratings of the movie are computed from the averages. With the strategy "least-misery", the predicted
@@ -210,7 +210,7 @@ class GroupRecommendation(Recommendation):
 
 @dataclass(frozen=True, kw_only=True)
 class LikelyReviewer(Answer):
-    """One reviewer who is likely to review and to like a given movie.
+    """Holds one reviewer who is likely to review and to like a given movie.
 
     Attributes:
         rank: the reviewer's rank among the likely reviewers, counted from 1.
@@ -242,7 +242,7 @@ class LikelyReviewer(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarReviewer(Answer):
-    """One reviewer who is similar to a given reviewer, by vector and by reviews.
+    """Holds one reviewer who is similar to a given reviewer, by vector and by reviews.
 
     Attributes:
         rank: the reviewer's rank among the similar reviewers, counted from 1.
@@ -291,7 +291,7 @@ class MoviePrediction(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewedMovie(MovieAnswer):
-    """One review in a reviewer's history.
+    """Holds one review in a reviewer's history.
 
     Attributes:
         movie_id: the id of the reviewed movie.
@@ -373,7 +373,7 @@ class MovieProfile(MovieAnswer):
 
 @dataclass(frozen=True, kw_only=True)
 class MappedMovie(Answer):
-    """One movie on a map of movies, on which movies with similar vectors are near each other.
+    """Holds one movie on a map of movies, on which movies with similar vectors are near each other.
 
     Attributes:
         movie_id: the movie's id.

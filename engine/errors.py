@@ -60,7 +60,7 @@ class Named(Protocol):
 
 
 class EngineError(Exception):
-    """The base class of every error that the engine raises on purpose; an error's text is one sentence."""
+    """Is the base class of every error that the engine raises on purpose; an error's text is one sentence."""
 
 
 class ConfigError(EngineError):

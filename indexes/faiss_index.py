@@ -33,7 +33,7 @@ def set_threads(threads: int) -> None:
 
 
 class FaissIndex(VectorIndex):
-    """The base class of vector indexes that FAISS stores and searches.
+    """Is the base class of vector indexes that FAISS stores and searches.
 
     `FaissIndex.load` returns a FlatIndex or an InvertedFileIndex, depending on the kind of index in the file.
     """

@@ -59,7 +59,7 @@ class _SignalledError(click.ClickException):
 
 
 class LazyGroup(click.Group):
-    """A command group that imports commands on demand, and prints an `EngineError` as one sentence.
+    """Imports the commands of a group on demand, and prints an `EngineError` as one sentence.
 
     Args:
         places: the place of each command that is imported on demand, as "module:function", by command name.

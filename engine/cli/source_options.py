@@ -113,7 +113,7 @@ _SETTINGS = {
 
 
 class SourceCommand(click.Command):
-    """A command that reads reviews; its argument `config` merges the recipe, --set and the options."""
+    """Runs a command that reads reviews; the argument `config` merges the recipe, --set and the options."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Merges the settings of the recipe, --set and options, starts logging, and runs the command.

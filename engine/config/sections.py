@@ -45,7 +45,7 @@ GONE = (
 
 
 class _Section:
-    """The base class of the sections of settings; checks each setting by the rules in its type annotation."""
+    """Checks each setting of a section by the rules in the type annotation of the setting."""
 
     def __post_init__(self) -> None:
         check_rules(type(self).__name__.removesuffix("Config").lower(), self)

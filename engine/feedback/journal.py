@@ -30,7 +30,7 @@ _BLOCK = 1 << 20
 
 
 class Position(NamedTuple):
-    """A position in a journal: after the first `size` bytes of the segment (file) number `number`."""
+    """Holds a position in a journal: after the first `size` bytes of the segment (file) number `number`."""
 
     token: str
     number: int
@@ -50,7 +50,7 @@ def journal_of(index: Path) -> Journal:
 
 
 class Journal:
-    """The journal in a folder, which is made when the first line is appended."""
+    """Reads and writes the journal in a folder, which is made when the first line is appended."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

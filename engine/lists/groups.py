@@ -26,7 +26,7 @@ STRATEGIES = ("average", "least-misery")
 
 
 class Group(Recipient):
-    """A group of reviewers who receive one list; a movie that any member has seen counts as seen.
+    """Scores movies for a group of reviewers; a movie that any member has seen counts as seen.
 
     Args:
         members: the parts of scores that depend on each member, by reviewer id.

@@ -18,7 +18,7 @@ _NUM_CANDIDATES = 200
 
 
 class UnknownReviewer(Recipient):
-    """A reviewer without reviews, for whom the score of a movie is `log(1 + popularity of the movie)`.
+    """Scores movies for a reviewer without reviews: a movie scores `log(1 + popularity of the movie)`.
 
     Ratings of an unknown reviewer are predicted as for a newcomer who has rated nothing yet.
     """

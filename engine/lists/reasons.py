@@ -35,7 +35,7 @@ _STEP = 0.01
 
 
 class Recipient(Protocol):
-    """The recipient of a top list; the score of a movie must not depend on which other movies are scored."""
+    """Scores movies for the recipient of a list; no score depends on which other movies are scored."""
 
     seen_rows: NDArray[np.integer]
     """The rows of the movies that count as seen by the recipient, int [num]."""
@@ -68,7 +68,7 @@ class _Named(TypedDict):
 
 
 class OneReviewer(Recipient):
-    """A single reviewer who receives a list: a reviewer of the index or a newcomer.
+    """Scores movies for a single reviewer who receives a list: a reviewer of the index or a newcomer.
 
     Args:
         model: the model that scores movies.

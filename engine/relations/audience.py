@@ -50,8 +50,8 @@ class ScoredReviewers(NamedTuple):
 def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> list[LikelyReviewer]:
     """Finds the reviewers for whom a movie scores highest; takes the arguments of `Engine.reviewers_for`.
 
-    A movie that is hidden from everybody has no audience. Reviewers who hide the movie, or whose fresh
-    feedback reviews the movie, are left out.
+    A movie that is hidden from everybody has no audience. The audience leaves out reviewers
+    who hide the movie, and reviewers whose fresh feedback has a review of the movie.
     """
     model, movie_row = index.model, index.movie_row(movie_id)
     if movie_row in index.feedback.hidden_rows:

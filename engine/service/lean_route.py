@@ -23,7 +23,7 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class LeanRoute(APIRoute):
-    """A route that calls a function with the request, the ids in the path, and at most one model, `asked`.
+    """Calls a function with the request, the ids in the path, and at most one model, `asked`.
 
     A lean route makes the model from the query or from the body of the request. FastAPI describes the route
     in the OpenAPI document, but does not handle its requests, because FastAPI would solve dependencies and
@@ -61,10 +61,10 @@ class LeanRoute(APIRoute):
 
 
 class LeanRouter:
-    """An ASGI application that answers requests for lean routes, and passes all other requests to FastAPI.
+    """Answers requests for lean routes as an ASGI application, and passes all other requests to FastAPI.
 
-    FastAPI would take longer to find the route, because it compares a path with the pattern of each route in
-    turn.
+    A look-up by path finds a lean route faster than FastAPI, because FastAPI compares a path with the pattern
+    of each route in turn.
 
     Args:
         app: the application that answers all other requests.

@@ -33,7 +33,7 @@ _TITLES = {
 
 
 class ProblemError(Exception):
-    """A request that the service refuses, with a status, a sentence, and headers for the answer."""
+    """Refuses a request with a status, a sentence, and headers for the answer."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)

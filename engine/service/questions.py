@@ -26,7 +26,7 @@ Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 
 
 class Question(BaseModel):
-    """The base class of questions; a request with an unknown field is refused."""
+    """Is the base class of questions; a request with an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={})
 
@@ -34,7 +34,7 @@ class Question(BaseModel):
 
 
 class Pages(Question):
-    """A question whose answer is a ranked list, of which a request may ask for any page."""
+    """Asks for one page of a ranked list."""
 
     offset: Annotated[
         int, Field(ge=0, le=MOST_K, description="The number of answers to skip, for later pages of a list.")
@@ -42,7 +42,7 @@ class Pages(Question):
 
 
 class ListBase(Question):
-    """The options of a top list, as on the command line."""
+    """Holds the options of a top list, as on the command line."""
 
     where: Annotated[
         str | None,
@@ -83,11 +83,11 @@ class ListBase(Question):
 
 
 class ListQuestion(ListBase, Pages):
-    """The options of a top list, and the page of the list that is wanted."""
+    """Holds the options of a top list, and the page of the list that is wanted."""
 
 
 class WithFallback(Question):
-    """A question about reviewers whom the index may not hold."""
+    """Asks about reviewers whom the index may not hold."""
 
     fallback: Annotated[
         Literal["error", "popular"],
@@ -96,7 +96,7 @@ class WithFallback(Question):
 
 
 class ReviewerList(ListQuestion, WithFallback):
-    """The options of a reviewer's top list."""
+    """Holds the options of a reviewer's top list."""
 
 
 class ReviewerQuestion(ReviewerList):
@@ -142,13 +142,13 @@ class GroupQuestion(ListQuestion):
 
 
 class AudienceQuestion(Question):
-    """The options of the list of reviewers whom a movie suits."""
+    """Holds the options of the list of reviewers whom a movie suits."""
 
     because: Annotated[bool, Field(description="Name the reviews that speak for each reviewer.")] = True
 
 
 class SimilarMovieQuestion(Pages):
-    """The options of the list of movies that are similar to a movie."""
+    """Holds the options of the list of movies that are similar to a movie."""
 
     where: Annotated[str | None, Field(max_length=LONGEST_TEXT, description="An SQL condition.")] = None
     only: Annotated[Ids | None, Field(description="List only these movies.")] = None
@@ -192,7 +192,7 @@ class SearchQuestion(Question):
 
 
 class Reasoned(BaseModel):
-    """A review that is a reason for an answer."""
+    """Holds a review that is a reason for an answer."""
 
     movie_id: str
     title: str | None
@@ -201,7 +201,7 @@ class Reasoned(BaseModel):
 
 
 class Listed(BaseModel):
-    """One entry of a list: the fields that a command prints as JSON, and the movie's catalogue fields."""
+    """Holds an entry of a list: the fields that a command prints as JSON, and the catalogue fields."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -209,7 +209,7 @@ class Listed(BaseModel):
 
 
 class ListedMovie(Listed):
-    """One movie of a top list."""
+    """Holds one movie of a top list."""
 
     movie_id: str
     title: str | None
@@ -224,7 +224,7 @@ class ListedMovie(Listed):
 
 
 class ListAnswer(BaseModel):
-    """A top list, and what was asked: the reviewer, the ratings, or the group."""
+    """Holds a top list, and what was asked: the reviewer, the ratings, or the group."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -233,20 +233,20 @@ class ListAnswer(BaseModel):
 
 
 class NamedListAnswer(ListAnswer):
-    """A top list with its recommendation id, and with the arm of the A/B test that made the list."""
+    """Holds a top list, the recommendation id, and the arm of the A/B test that made the list."""
 
     recommendation_id: str
     experiment_arm: str | None = None
 
 
 class ListsAnswer(BaseModel):
-    """The top lists of several reviewers, in the order of the request."""
+    """Holds the top lists of several reviewers, in the order of the request."""
 
     lists: list[NamedListAnswer]
 
 
 class SimilarMoviesAnswer(BaseModel):
-    """The movies that are similar to a movie."""
+    """Holds the movies that are similar to a movie."""
 
     movie_id: str
     title: str | None
@@ -254,7 +254,7 @@ class SimilarMoviesAnswer(BaseModel):
 
 
 class SimilarReviewersAnswer(BaseModel):
-    """The reviewers who are similar to a reviewer."""
+    """Holds the reviewers who are similar to a reviewer."""
 
     reviewer_id: str
     k: int
@@ -262,7 +262,7 @@ class SimilarReviewersAnswer(BaseModel):
 
 
 class AudienceAnswer(BaseModel):
-    """The reviewers whom a movie suits."""
+    """Holds the reviewers whom a movie suits."""
 
     movie_id: str
     title: str | None
@@ -271,7 +271,7 @@ class AudienceAnswer(BaseModel):
 
 
 class PredictionsAnswer(BaseModel):
-    """The ratings that a reviewer would give to the movies in the question."""
+    """Holds the ratings that a reviewer would give to the movies in the question."""
 
     reviewer_id: str
     predictions: list[dict[str, Any]]
@@ -305,14 +305,14 @@ class ReviewerAnswer(BaseModel):
 
 
 class MatchesAnswer(BaseModel):
-    """The movies whose titles match a piece of a title."""
+    """Holds the movies whose titles match a piece of a title."""
 
     title: str
     matches: list[dict[str, Any]]
 
 
 class ProblemAnswer(BaseModel):
-    """Problem details, as RFC 9457 defines them."""
+    """Holds the details of a problem, as RFC 9457 defines problem details."""
 
     model_config = ConfigDict(extra="allow")
 

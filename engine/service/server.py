@@ -144,7 +144,7 @@ def _span_of(scope: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 class BalancedSocket(socket.socket):
-    """A socket that gets a copy at the same address in each worker process.
+    """Makes a copy of a socket, at the same address, in each worker process.
 
     The system spreads new connections evenly over the sockets of one address. If all worker processes shared
     one socket, the process that is awake would take most connections.

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 class Watched:
-    """An ASGI application around the service, through which every request and every answer passes."""
+    """Wraps the service in an ASGI application through which every request and every answer passes."""
 
     def __init__(self, app: ASGIApp, *, access: Access, log: RequestLog | None) -> None:
         self._app = app
@@ -90,7 +90,7 @@ class Watched:
 
 
 def _is_preflight(scope: Scope, given: Headers) -> bool:
-    """Tells whether a browser asks what a web page of another origin may ask; browsers send no token then."""
+    """Tells whether a request is a CORS preflight of a browser; a preflight never has a token."""
     return scope["method"] == "OPTIONS" and "Access-Control-Request-Method" in given
 
 

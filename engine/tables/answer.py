@@ -11,7 +11,7 @@ from engine.likeness import Likeness
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
+    """Is the base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields.
@@ -38,7 +38,7 @@ class Answer:
 
 
 class MovieAnswer(Answer):
-    """The base class of answers about a movie; what the catalogue knows of the movie is in attributes."""
+    """Is the base class of answers about a movie; attributes hold what the catalogue knows of the movie."""
 
     card: Mapping[str, Any]
 

@@ -73,7 +73,7 @@ class Tabular(ABC):
 
 
 class AnswerList(list[T], Tabular):
-    """A list of answers, which behaves and compares like a plain list.
+    """Holds answers, and behaves and compares like a plain list.
 
     A notebook shows the list as a table. The methods `to_frame`, `to_arrow` and `to_polars` return a table
     with one row for each answer. The columns are the fields of the answer and the catalogue's fields of the
@@ -104,7 +104,7 @@ class AnswerList(list[T], Tabular):
 
 
 class ListsOfReviewers(list[L], Tabular):
-    """A list of top lists, one for each of several reviewers; it compares like a plain list.
+    """Holds top lists, one for each of several reviewers; the object compares like a plain list.
 
     A notebook shows the lists as tables. The methods `to_frame`, `to_arrow` and `to_polars` return a table
     with one row for each listed movie; the first column is the reviewer's id.

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Facts(dict[str, Any]):
-    """A dictionary of facts about an index or a build; a notebook shows the facts as a table."""
+    """Holds facts about an index or a build as a dictionary; a notebook shows the facts as a table."""
 
     def _repr_html_(self) -> str:
         """Returns the facts as an HTML table, for notebooks; nested facts can be unfolded."""

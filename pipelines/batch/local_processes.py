@@ -67,7 +67,7 @@ def _feed(
 
 
 class ListProcess:
-    """A child process that makes lists; the process receives tasks and sends reports as lines of JSON.
+    """Runs a child process that makes lists; the process receives tasks and sends reports as lines of JSON.
 
     The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts only the
     parent process. The interrupted parent process kills the child process. The child process inherits `lock`,

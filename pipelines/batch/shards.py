@@ -36,7 +36,7 @@ _LOCK_SECONDS = 5.0
 
 
 class Shard(NamedTuple):
-    """A part of the reviewers, whose recommendation lists are in one file."""
+    """Holds a part of the reviewers, whose recommendation lists are in one file."""
 
     number: int
     reviewer_rows: Sequence[int | str]

@@ -41,8 +41,8 @@ class Steps:
         """Logs that the next step of the build begins.
 
         The remaining time is estimated from the time that the steps took so far, without the step that reads
-        files. Until a step after the reading of files has ended, the remaining time is `expected`, in
-        seconds; None means unknown.
+        files. As long as only the reading of files has ended, the remaining time is `expected`, in
+        seconds; an `expected` of None means that the remaining time is unknown.
         """
         names = self._names[: self._num_begun]
         name = self._names[self._num_begun]

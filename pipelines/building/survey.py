@@ -1,4 +1,4 @@
-"""Estimates how many reviews, reviewers and movies files hold, from file sizes and the first megabytes.
+"""Estimates the numbers of reviews, reviewers and movies in files, from file sizes and the first megabytes.
 
 The number of reviews is assumed to grow in proportion to the size of a file. The number of distinct reviewers
 or movies is assumed to grow as a power of the number of reviews (Heaps' law). The exponent of Heaps' law is

@@ -22,7 +22,7 @@ NUM_FOLDS = 5
 
 
 class Fold(NamedTuple):
-    """A division of the reviews into training reviews and test reviews."""
+    """Divides the reviews into training reviews and test reviews."""
 
     train: Reviews
     test: Reviews

@@ -30,7 +30,7 @@ span.chip { display: inline-block; width: .8em; height: .8em; border-radius: 50%
 
 
 class Section(NamedTuple):
-    """A part of a web page that has a heading."""
+    """Holds a part of a web page that has a heading."""
 
     heading: str
     """The heading of the section, as plain text."""

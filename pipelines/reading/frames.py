@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ArrowTable(Protocol):
-    """A table in memory: any object with the Arrow C stream interface, such as a pandas DataFrame."""
+    """Declares what a table in memory has: the Arrow C stream interface, as a pandas DataFrame has."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Returns the rows of the table as an Arrow stream."""

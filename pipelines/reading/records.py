@@ -130,7 +130,7 @@ class RecordReader:
         return found, first_line + end, "".join(lines[end:])
 
     def _split_fast(self, lines: list[str]) -> tuple[list[int], list[str]]:
-        """Splits lines with Python's CSV reader, up to the first record that may be wrong.
+        """Splits lines with Python's CSV reader; stops before the first record that may be split wrongly.
 
         The first returned list holds the index of each record's first line, and at the end the index of the
         line after the last record. The second returned list holds the records, without enclosing quotes.

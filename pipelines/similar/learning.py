@@ -154,7 +154,7 @@ def _co_reviews(model: Model, held_out: Reviews, generator: np.random.Generator)
 
 
 def _linked(traits: Traits, model: Model, generator: np.random.Generator) -> _Questions:
-    """Asks for the movies that metadata links to a movie, and for the movies of the movie's series."""
+    """Makes questions whose answers are movies of the same series, or movies that metadata links."""
     reviewed = model.histories.movie_counts(model.num_movies) > 0
     in_series = np.flatnonzero((traits.series >= 0) & reviewed)
     links = traits.links[reviewed[traits.links].all(axis=1)]

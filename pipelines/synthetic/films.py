@@ -49,7 +49,7 @@ TASTES = tuple(_NOUNS)
 
 
 class Film(NamedTuple):
-    """A film, which may be sold in several editions, such as DVD and Blu-ray."""
+    """Describes a film, which may be sold in several editions, such as DVD and Blu-ray."""
 
     title: str
     year: int

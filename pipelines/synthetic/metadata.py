@@ -96,7 +96,7 @@ def _lines(
     lengths: tuple[int, int],
     brief: bool,
 ) -> Iterator[str]:
-    """Yields the metadata lines of the given movies; `told[i]` is the text of movie i's description."""
+    """Yields a line of metadata for each given movie; `told[i]` is the description in line i."""
     also_bought, also_viewed = (_also(catalogue, movies, most, draws) for most in lengths)
     numbers = draws.integers(len(movies), 10**9).tolist()
     columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, told, strict=True)

@@ -106,7 +106,7 @@ class _Tried(NamedTuple):
 def choose_blend(
     trained: Sequence[TrainedModel], held_out: Sequence[Reviews], seed: int
 ) -> tuple[Blend, NeighbourKind]:
-    """Chooses the kind of neighbour table and the weights of a score with the highest NDCG of held-out likes.
+    """Chooses the kind of neighbour table and the weights that give held-out likes the highest NDCG.
 
     Each neighbour table is tried with each combination of weights on a grid. The NDCG of a combination is the
     mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG values are smoothed over the grid

@@ -32,7 +32,7 @@ hardly change the figure."""
 
 
 class Range(NamedTuple):
-    """The range of values that are tried for a setting."""
+    """Holds the range of values that are tried for a setting."""
 
     low: float
     high: float
@@ -53,7 +53,7 @@ class TuningData(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of the model whose settings are searched separately from the settings of other parts."""
+    """Describes a part of the model whose settings are searched separately from all other settings."""
 
     name: str
     figure: str
