@@ -18,11 +18,14 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 """A float64 array, the type in which sums are computed."""
 Whole = TypeVar("Whole", bound=np.integer[Any])
+Number = TypeVar("Number", bound=np.generic)
 
 _MANY = 2048
 """Fewest rows for which `places_held` uses a Bloom filter; with fewer rows the filter costs time."""
 _RARE = 8
 """Searched rows per wanted row above which `places_held` uses a Bloom filter to discard most rows."""
+_LONG = 64
+"""Least mean length of the slices that `parts_of` copies one by one."""
 _SLOTS = 16
 """Least number of Bloom filter slots for each wanted row; fewer slots let more unwanted rows pass."""
 
@@ -125,6 +128,23 @@ def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
     ends = lengths.cumsum()
     shifts: Rows = (begins - (ends - lengths)).repeat(lengths)
     return shifts + np.arange(len(shifts))
+
+
+def parts_of(
+    values: NDArray[Number], begins: NDArray[np.integer], lengths: NDArray[np.integer]
+) -> NDArray[Number]:
+    """Concatenates the parts `values[begins[i]:begins[i] + lengths[i]]` of an array: [lengths.sum()].
+
+    Copies of long slices are several times as fast as a look-up of each value.
+
+    Example:
+        >>> parts_of(np.array([5, 6, 7, 8]), np.array([2, 0]), np.array([2, 1])).tolist()
+        [7, 8, 5]
+    """
+    if lengths.sum() < _LONG * len(begins):
+        return values[spans(begins, lengths)]
+    bounds = zip(begins.tolist(), (begins + lengths).tolist(), strict=True)
+    return np.concatenate([values[:0], *(values[begin:end] for begin, end in bounds)])
 
 
 def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[Any]:

@@ -51,7 +51,7 @@ class Engine(IndexHolder):
             UnknownIdError: the index does not hold the movie.
         """
         index = self._index
-        title: str | None = index.cards.card(index.movie_row(movie_id))["title"]
+        title: str | None = index.cards.title(index.movie_row(movie_id))
         return title
 
     def movie(self, movie_id: str) -> MovieProfile:

@@ -42,6 +42,8 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 """The types that the value of each field may have, if the value is known."""
 _UNKNOWN = dict.fromkeys(CARD_FIELDS)
 _DECODER = json.JSONDecoder()
+_TITLE_FIRST = '{"title":"'
+"""The start of the JSON of a card with a title."""
 
 
 def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -83,14 +85,9 @@ class MovieCards:
             IndexError: `movie_row` is not the row of a movie.
             ArtifactCorruptError: the card is not a JSON object.
         """
-        if not 0 <= movie_row < len(self):
-            raise IndexError(f"Row {movie_row} is not one of the {len(self):,} movies")
-        start, end = self._offsets[movie_row], self._offsets[movie_row + 1]
         try:
-            if not 0 <= start <= end <= len(self._data):
-                raise ValueError("the offsets of the card do not fit")
             # `json.loads` would spend half of its time guessing the encoding and skipping white space.
-            text = str(self._data[start:end], "utf-8")
+            text = self._text(movie_row)
             known, length = _DECODER.raw_decode(text)
             if length < len(text):
                 raise ValueError("more behind the object")
@@ -101,3 +98,29 @@ class MovieCards:
             return card
         except (ValueError, TypeError, RecursionError) as error:
             raise damage_of("cards of the movies") from error
+
+    def title(self, movie_row: int) -> str | None:
+        """Returns the title of a movie, without the time to read the rest of the card.
+
+        Raises:
+            IndexError: `movie_row` is not the row of a movie.
+            ArtifactCorruptError: the card is not a JSON object.
+        """
+        try:
+            text = self._text(movie_row)
+            if text.startswith(_TITLE_FIRST):
+                title: str = _DECODER.raw_decode(text, len(_TITLE_FIRST) - 1)[0]
+                return title
+        except ValueError as error:
+            raise damage_of("cards of the movies") from error
+        found: str | None = self.card(movie_row)["title"]
+        return found
+
+    def _text(self, movie_row: int) -> str:
+        """Returns the JSON of a card; raises ValueError if the offsets of the card are damaged."""
+        if not 0 <= movie_row < len(self):
+            raise IndexError(f"Row {movie_row} is not one of the {len(self):,} movies")
+        start, end = self._offsets[movie_row], self._offsets[movie_row + 1]
+        if not 0 <= start <= end <= len(self._data):
+            raise ValueError("the offsets of the card do not fit")
+        return str(self._data[start:end], "utf-8")

@@ -115,7 +115,7 @@ class OneReviewer(Recipient):
         row, level = (int(rows[place]) for rows in self.reviewer.history)
         head = self._model.rating
         rating = None if head is None else round(float(head.levels[level]), 4)
-        return _Named(movie_id=self._movies.id(row), title=self._cards.card(row)["title"], rating=rating)
+        return _Named(movie_id=self._movies.id(row), title=self._cards.title(row), rating=rating)
 
 
 class Contributions(NamedTuple):

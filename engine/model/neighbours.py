@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Doubles, Rows, distinct_places, places_held, spans, sums
+from engine.arrays import Doubles, Rows, distinct_places, parts_of, places_held, sums
 from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories
 
@@ -45,8 +45,8 @@ class NeighbourTable:
 
     def of(self, movie_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Returns the rows of one movie's neighbours, and the similarity of each neighbour."""
-        sources, found, _ = self._neighbours(np.array([movie_row]), None)
-        return found.astype(np.int32), self.weights[sources]
+        [begin], [length], found = self._neighbours(np.array([movie_row]), None)
+        return found.astype(np.int32), self.weights[begin : begin + length]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
         """Counts the neighbours of the given movies; a neighbour of two of the movies counts twice."""
@@ -73,8 +73,8 @@ class NeighbourTable:
             [num_pairs], ascending; and the sums of each pair for each of `amounts`, float64 [num_pairs]. The
             sums of all pairs that are not returned are 0.
         """
-        sources, found, lengths = self._neighbours(movie_rows, places)
-        weights = self.weights[sources]
+        begins, lengths, found = self._neighbours(movie_rows, places)
+        weights = parts_of(self.weights, begins, lengths)
         given = (weights * amount.repeat(lengths) for amount in amounts)
         return _added_up(found, given, num_places * self.num_movies)
 
@@ -106,10 +106,16 @@ class NeighbourTable:
         Returns:
             float64 [len(movie_rows), len(of_rows)]; 0 for a movie that is not a neighbour.
         """
+        begins, lengths, found = self._neighbours(of_rows, None)
+        # Marks in an array of all movies are faster than a search for each neighbour among `movie_rows`.
+        is_wanted = np.zeros(self.num_movies, dtype=bool)
+        is_wanted[movie_rows] = True
+        hits = np.flatnonzero(is_wanted[found])
         order = movie_rows.argsort()
-        columns, owners, weights = self._held(movie_rows[order], of_rows, None)
+        columns = order[movie_rows[order].searchsorted(found[hits])]
+        owners, sources = _sources(hits, begins, lengths)
         matrix = np.zeros((len(movie_rows), len(of_rows)))
-        matrix[order[columns], owners] = weights
+        matrix[columns, owners] = self.weights[sources]
         return matrix
 
     def _held(
@@ -123,9 +129,10 @@ class NeighbourTable:
             For each neighbour found: the neighbour's position in `ascending`, the position in `movie_rows` of
             the movie that has the neighbour, and the neighbour's similarity.
         """
-        sources, found, lengths = self._neighbours(movie_rows, places)
+        begins, lengths, found = self._neighbours(movie_rows, places)
         hits, columns = places_held(ascending, found)
-        return columns, lengths.cumsum().searchsorted(hits, side="right"), self.weights[sources[hits]]
+        owners, sources = _sources(hits, begins, lengths)
+        return columns, owners, self.weights[sources]
 
     def _neighbours(
         self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
@@ -133,21 +140,32 @@ class NeighbourTable:
         """Looks up the neighbours of the given movies.
 
         Returns:
-            Three arrays: the position of each neighbour in the table; each pair of reviewer and neighbour as
-            one number `place * num_movies + movie_row`; and the number of neighbours of each movie.
+            Three arrays: the position in the table of each movie's first neighbour; the number of neighbours
+            of each movie; and each pair of reviewer and neighbour as one number `place * num_movies +
+            movie_row`.
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
         if self.is_stored:
             check_spans(begins, lengths, len(self.movie_rows), self.num_movies, "neighbours of movies")
-        sources = spans(begins, lengths)
-        rows = self.movie_rows[sources]
+        rows = parts_of(self.movie_rows, begins, lengths)
         if self.is_stored:
             check_rows(rows, self.num_movies, "neighbours of movies")
         found = rows.astype(np.int64)
         if places is not None:
             found += (places * self.num_movies).repeat(lengths)
-        return sources, found, lengths
+        return begins, lengths, found
+
+
+def _sources(hits: Rows, begins: Rows, lengths: Rows) -> tuple[Rows, Rows]:
+    """Finds, for positions among the neighbours of several movies, the movie and the position in the table.
+
+    `begins` and `lengths` are what `NeighbourTable._neighbours` returns.
+    """
+    ends = lengths.cumsum()
+    owners: Rows = ends.searchsorted(hits, side="right").astype(np.int64)
+    shifts: Rows = np.subtract(begins, ends - lengths)
+    return owners, hits + shifts[owners]
 
 
 class MovieSums(NamedTuple):
@@ -195,9 +213,9 @@ def spread_all(
     """
     found, given = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     for table, amounts in parts:
-        sources, keys, lengths = table._neighbours(movie_rows, places)
+        begins, lengths, keys = table._neighbours(movie_rows, places)
         found.append(keys)
-        given.append(table.weights[sources] * amounts.repeat(lengths))
+        given.append(parts_of(table.weights, begins, lengths) * amounts.repeat(lengths))
     num_keys = num_places * num_movies
     rows, (values,) = _added_up(np.concatenate(found), [np.concatenate(given)], num_keys)
     return MovieSums(rows, values, num_keys)

@@ -56,7 +56,7 @@ def movie_predictions(
     return [
         MoviePrediction(
             movie_id=movie_id,
-            title=index.cards.card(index.movie_row(movie_id))["title"],
+            title=index.cards.title(index.movie_row(movie_id)),
             interval=(round(float(low[place]), 4), round(float(high[place]), 4)),
             **rated[place],
         )

@@ -119,7 +119,7 @@ def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[s
 
     def name(number: int) -> dict[str, Any]:
         engine, row = (new, number) if number < new.num_movies else (old, number - new.num_movies)
-        return {"movie_id": engine.movie_ids([row])[0], "title": engine.index.cards.card(row)["title"]}
+        return {"movie_id": engine.movie_ids([row])[0], "title": engine.index.cards.title(row)}
 
     return name
 

@@ -113,4 +113,4 @@ def _one_each_film(variants: Variants, movie_rows: NDArray[np.integer]) -> Rows:
 
 
 def _named(names: Names, movie_row: int) -> dict[str, Any]:
-    return {"movie_id": names.movies.id(movie_row), "title": names.cards.card(movie_row)["title"]}
+    return {"movie_id": names.movies.id(movie_row), "title": names.cards.title(movie_row)}

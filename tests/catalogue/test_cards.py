@@ -19,6 +19,7 @@ def test_cards_are_read_back_as_written(written: list[dict[str, object]]) -> Non
     assert len(read) == len(written)
     for row, card in enumerate(written):
         assert read.card(row) == dict.fromkeys(CARD_FIELDS) | card
+        assert read.title(row) == card.get("title")
 
 
 def test_a_movie_without_metadata_has_an_empty_card() -> None:
@@ -36,3 +37,5 @@ def test_a_row_outside_and_a_damaged_card_are_refused() -> None:
         for ends in (offsets, np.array([0, len(bytes_of)]), np.array([5, 2]), np.array([-9, len(bytes_of)])):
             with pytest.raises(ArtifactCorruptError, match="cards of the movies"):
                 MovieCards(bytes_of, ends).card(0)
+            with pytest.raises(ArtifactCorruptError, match="cards of the movies"):
+                MovieCards(bytes_of, ends).title(0)

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.arrays import are_held, distinct, distinct_places, k_highest, k_highest_of_rows, places_held
+from engine.arrays import (
+    are_held,
+    distinct,
+    distinct_places,
+    k_highest,
+    k_highest_of_rows,
+    parts_of,
+    places_held,
+)
 
 ROWS = st.lists(st.integers(-5, 50), max_size=40).map(lambda rows: np.array(rows, dtype=np.int64))
 
@@ -67,3 +75,11 @@ def test_many_rows_are_sorted_like_few(low: int, high: int, dtype: type[np.integ
     found, places = distinct_places(rows)
     assert found.tolist() == distinct(rows).tolist() == np.unique(rows).tolist()
     assert found[places].tolist() == rows.tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 100)), max_size=5))
+def test_parts_are_slices_one_after_another(parts: list[tuple[int, int]]) -> None:
+    values = np.arange(200) * 7
+    begins, lengths = (np.array([part[i] for part in parts], dtype=np.int64) for i in range(2))
+    expected = [value for begin, length in parts for value in values[begin : begin + length].tolist()]
+    assert parts_of(values, begins, lengths).tolist() == expected
