@@ -125,7 +125,5 @@ class FilteredSource:
         return candidates, kept
 
     def _neighbours(self, reviewer: Reviewer) -> tuple[Rows, np.ndarray]:
-        if self._model.blend.neighbour_weight == 0:
-            return reviewer.near.rows[:0], reviewer.near.values[:0]
         is_near = reviewer.near.values > 0
         return reviewer.near.rows[is_near], reviewer.near.values[is_near]
