@@ -2,10 +2,10 @@
 
     python benchmarks/scaling.py [--index movie-index] [--reviewers 3826085] [--json FILE]
 
-Measured are the start of a worker, the time of each shard in one process, and what the process that hands out
-the shards does for each of them. The simulation gives shards to whichever worker is free first. Scaling stops
-being linear where workers start for too few shards, where the last shards are waited for, or where the
-process that hands out shards is busy all the time.
+Measured are the start of a worker, the processor time of each shard, and the processor time that the process
+which hands out shards spends on each of them. The simulation gives shards to whichever worker is free first.
+Scaling stops being linear where workers start for too few shards, where the last shards are waited for, or
+where the process that hands out shards is busy all the time.
 """
 
 from __future__ import annotations
@@ -96,18 +96,18 @@ def _measure(index: Path, size: int) -> tuple[float, list[float], float]:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(_MEASURED_SHARDS + 1):
             begin = number * size % max(1, len(rows) - size)
-            started = time.perf_counter()
+            started = time.process_time()
             worker.write(Path(folder) / f"{number}.parquet", rows[begin : begin + size].tolist())
-            shards.append(time.perf_counter() - started)
+            shards.append(time.process_time() - started)
         ids = engine.reviewer_ids(rows[: _MEASURED_SHARDS * size])
-        few, many = (
-            recommend_all(
-                index, Path(folder) / f"lists-{divided}", reviewers=ids, shard_size=divided, processes=1
-            )
-            for divided in (len(ids), -(-len(ids) // 64))
-        )
-    handing = max(0.0, many["seconds"] - few["seconds"]) / max(1, many["num_shards"] - few["num_shards"])
-    return start, shards[1:], handing
+        handing = []
+        for divided in (len(ids), -(-len(ids) // 64)):
+            started = time.process_time()
+            place = Path(folder) / f"lists-{divided}"
+            made = recommend_all(index, place, reviewers=ids, shard_size=divided, processes=1)
+            handing.append((made["num_shards"], time.process_time() - started))
+    (few, once), (many, often) = handing
+    return start, shards[1:], max(0.0, often - once) / max(1, many - few)
 
 
 if __name__ == "__main__":
