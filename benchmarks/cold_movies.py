@@ -66,7 +66,7 @@ def read(
     """Reads the kept reviews, and the words and categories of their movies."""
     with work_database(config.ingest) as database:
         ingest(database, files, metadata, config.ingest)
-        reviews = read_reviews(database)
+        reviews = read_reviews(database, config)
         database.execute("alter table movies add column learned_row integer")
         catalogue = read_catalogue(database)
         rows = database.execute("select category from movies order by movie_row").fetchall()

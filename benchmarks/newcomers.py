@@ -137,7 +137,7 @@ def read(path: Path, config: Config) -> Reviews:
     """Reads a review file."""
     with work_database(config.ingest) as database:
         ingest(database, [path], [], config.ingest)
-        return read_reviews(database)
+        return read_reviews(database, config)
 
 
 if __name__ == "__main__":

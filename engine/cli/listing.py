@@ -6,13 +6,13 @@ import csv
 import io
 import json
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.tables import format_markdown, format_table, screen_width
+from engine.cli.tables import format_markdown, format_table, screen_width, wrapped
 from engine.cli.terminal import on_one_line, print_json, say
 from engine.likeness import Likeness
 
@@ -23,6 +23,8 @@ Column = str | Callable[[Any], Any]
 """The name of the answer's field that a column shows, or a function that maps an answer to a value."""
 Columns = Mapping[str, Column]
 """The columns of a table, by heading."""
+TableFormatter = Callable[[Sequence[str], Sequence[Sequence[Any]]], str]
+"""A function that formats headings and rows as a table."""
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
 """The formats in which commands print answers; table and markdown are for people."""
@@ -128,6 +130,29 @@ def print_records(
         writer.writerow(names)
         writer.writerows([_field(record.get(name)) for name in names] for record in records)
         say(file.getvalue().removesuffix("\n"))
+
+
+def print_report(
+    found: Mapping[str, Any],
+    format: str,
+    lines: Callable[[TableFormatter], Iterable[str]],
+    records: Sequence[Mapping[str, Any]],
+) -> None:
+    """Prints an answer that consists of sentences and tables, such as an evaluation.
+
+    Args:
+        found: the whole answer, which the format json prints.
+        format: one of `FORMATS`.
+        lines: returns the lines for people; the argument formats headings and rows as a table.
+        records: the rows of the answer's main table, which the formats jsonl, csv and tsv print.
+    """
+    if format == "table":
+        say("\n".join(map(wrapped, lines(format_table))))
+    elif format == "markdown":
+        # A table in Markdown begins after an empty line.
+        say("\n".join(lines(lambda headings, rows: f"\n{format_markdown(headings, rows)}")))
+    else:
+        print_records(records, format, found)
 
 
 def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:

@@ -73,7 +73,6 @@ INDEX = option(
     metavar="DIR",
     help="Use the index in this directory.",
 )
-JSON = flag(["--json", "as_json"], help="Print JSON instead of text for people.")
 KEEP = option(
     ["--keep"],
     type=count,
@@ -95,7 +94,7 @@ FORMAT = (
         ["--json"], expose_value=False, is_eager=True, callback=_note_json, help="The same as --format json."
     ),
 )
-"""The options of commands that answer from an index, which get the argument `format`."""
+"""The options of commands that print an answer, which get the argument `format`."""
 CARD = flag(
     ["--card", "cards"],
     help="Print a card for each movie: title, stars, average rating, category, price, description and link.",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from itertools import zip_longest
 from typing import Any
 
 import click
 
 from engine.cli.options import PATH, flag, option
 from engine.cli.output import start_logging
+from engine.cli.terminal import say
 from engine.config.sections import Config, load_config
 from engine.config.values import parse_assignment
 
@@ -34,7 +36,7 @@ COLUMNS = option(
 
 READING_OPTIONS = (
     option(
-        ["--format"],
+        ["--input-format"],
         metavar="FORMAT",
         help="Read the files as amazon, movielens, table, or auto, the default, which finds out.",
     ),
@@ -105,15 +107,27 @@ SOURCE_OPTIONS = (
 _SETTINGS = {
     name: f"ingest.{name}"
     for name in (
-        *("format", "columns", "no_header", "time_format", "where", "since", "until", "verified_only"),
+        *("columns", "no_header", "time_format", "where", "since", "until", "verified_only"),
         *("min_reviews_per_reviewer", "min_reviews_per_movie", "allow_truncated", "memory_limit", "threads"),
     )
-} | {"seed": "seed", "sentiment": "sentiment.use"}
+} | {"input_format": "ingest.format", "seed": "seed", "sentiment": "sentiment.use"}
 """The dotted name of the setting that each option sets, by the name of the option."""
+_FORMER_FORMATS = ("auto", "amazon", "movielens")
+"""Formats of review files that the option --format took before it was called --input-format."""
 
 
 class SourceCommand(click.Command):
     """Runs a command that reads reviews; the argument `config` merges the recipe, --set and the options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the options; reads `--format amazon` as `--input-format amazon`, the option's new name."""
+        renamed = [
+            "--input-format" if arg == "--format" and value in _FORMER_FORMATS else arg
+            for arg, value in zip_longest(args, args[1:])
+        ]
+        if renamed != args:
+            say("The format of files is called --input-format now; use that name.", err=True)
+        return super().parse_args(ctx, renamed)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Merges the settings of the recipe, --set and options, starts logging, and runs the command.

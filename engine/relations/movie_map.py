@@ -13,6 +13,7 @@ from engine.answers import MappedMovie
 from engine.arrays import Rows, distinct, k_highest
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
+from engine.catalogue.variants import Variants
 from engine.model.scorer import Model
 
 MOST_MAPPED = 2000
@@ -45,10 +46,15 @@ class MovieMap(NamedTuple):
     """int64 [num_mapped], the number of reviews of each movie on the map."""
 
 
-def map_movies(model: Model, cards: MovieCards, most: int = MOST_MAPPED) -> MovieMap:
-    """Projects the vectors of the most reviewed movies onto their first two principal components (PCA)."""
+def map_movies(model: Model, cards: MovieCards, variants: Variants, most: int = MOST_MAPPED) -> MovieMap:
+    """Projects the vectors of the most reviewed movies onto their first two principal components (PCA).
+
+    Of each film, only the most reviewed variant is on the map.
+    """
     counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
-    rows = distinct(k_highest(counts.astype(np.float64), min(most, len(counts))))
+    films = np.arange(len(counts))
+    films = films[variants.one_each(films, counts.astype(np.float64))]
+    rows = distinct(films[k_highest(counts[films].astype(np.float64), min(most, len(films)))])
     # The last column of the movie vectors is the bias, which says nothing about similarity.
     vectors = np.asarray(model.relevance.movie_vectors[rows, :-1], dtype=np.float64)
     vectors -= vectors.mean(axis=0)
@@ -63,9 +69,11 @@ def map_movies(model: Model, cards: MovieCards, most: int = MOST_MAPPED) -> Movi
     return MovieMap(points, categories, share, rows, titles, years, counts[rows])
 
 
-def mapped_movies(model: Model, movies: IdTable, cards: MovieCards, most: int) -> list[MappedMovie]:
+def mapped_movies(
+    model: Model, movies: IdTable, cards: MovieCards, variants: Variants, most: int
+) -> list[MappedMovie]:
     """Places the most reviewed movies on a plane; the coordinates of each movie lie between -1 and 1."""
-    found = map_movies(model, cards, most)
+    found = map_movies(model, cards, variants, most)
     places = found.points / max(float(np.abs(found.points).max(initial=0)), 1e-12)
     return [
         MappedMovie(

@@ -26,9 +26,8 @@ _MAX_STEPS = 640
 """About the largest number of training steps in an epoch. Larger data is trained in larger batches, which
 hardly changes the results."""
 _MAX_EPOCHS = 600
-"""The largest number of epochs. The original models were trained for 3 to 5 epochs, too short for the base
-model to reach the mean rating: its predictions start at zero and climb with every step, and a small set of
-reviews has few steps in an epoch."""
+"""The largest number of epochs; training nearly always stops much earlier, when the validation error has
+stopped falling."""
 _MAX_VALUES = 2**24
 """The largest number of activations of a hidden layer in memory at once: 64 MiB of float32."""
 
@@ -56,6 +55,10 @@ class _SeedModel(ABC):
         weights = _train(self, reviews, seed)
         self.reviewer_vectors, self.movie_vectors = weights[:2]
         self.layers = weights[2:]
+
+    def starts(self) -> tuple[float, float]:
+        """Returns the means of the initial numbers in the embeddings of reviewers and of movies."""
+        return 0.0, 0.0
 
     @abstractmethod
     def answer(self, reviewer: Any, movie: Any) -> Any:
@@ -91,8 +94,15 @@ class _SeedModel(ABC):
 class SeedBase(_SeedModel):
     """Predicts a rating by the inner product of the embeddings of a reviewer and a movie.
 
-    The base model shows what embeddings alone are worth, without biases, layers and histories.
+    The base model shows what embeddings alone are worth, without biases, layers and histories. At the start
+    of the training, every predicted rating is about the mean of the training ratings. The original base model
+    started at zero, and its predictions for pairs of few reviews never climbed to the mean.
     """
+
+    def starts(self) -> tuple[float, float]:
+        """Returns initial numbers with which every inner product is the mean of the training ratings."""
+        root = float(np.sqrt(abs(self.mean) / NUM_FACTORS))
+        return root, float(np.copysign(root, self.mean))
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
         """Builds the Keras layer that computes the inner product of two embeddings."""
@@ -185,7 +195,8 @@ def _network(model: _SeedModel, reviews: Reviews) -> Any:
     start = {"embeddings_initializer": "he_normal", "embeddings_regularizer": keras.regularizers.l2(_L2)}
     sides = (("reviewer", reviews.num_reviewers), ("movie", reviews.num_movies))
     inputs = [keras.Input((1,), dtype="int32", name=name) for name, _ in sides]
-    for side, (name, size) in zip(inputs, sides, strict=True):
+    for side, (name, size), mean in zip(inputs, sides, model.starts(), strict=True):
         embedding = layers.Embedding(size, NUM_FACTORS, **start, name=f"{name}_vectors")
         embedded.append(layers.Flatten()(embedding(side)))
+        embedding.set_weights([vectors + np.float32(mean) for vectors in embedding.get_weights()])
     return keras.Model(inputs, model.answer(*embedded))

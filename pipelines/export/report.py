@@ -50,7 +50,7 @@ def write_report(writer: ArtifactWriter, model: Model) -> str:
         DataError: the report cannot be written.
     """
     names = read_names(writer)
-    examples, movies = make_examples(model, names), map_movies(model, names.cards)
+    examples, movies = make_examples(model, names), map_movies(model, names.cards, names.variants)
     page = report_page(writer.directory.absolute().name, writer.sections, examples, movies)
     write_text(page, writer.path_for(layout.REPORT_FILE))
     return page

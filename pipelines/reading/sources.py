@@ -110,7 +110,8 @@ def inspect_source(
         )
     if has_object or framing:
         raise SourceError(
-            f"{path} holds JSON, which is no {format} file; leave --format out, or say --format amazon.",
+            f"{path} holds JSON, which is no {format} file; leave --input-format out, or say "
+            "--input-format amazon.",
             path=path,
         )
     has_header = False if no_header else True if format == "table" else None

@@ -96,7 +96,7 @@ def test_following_the_advice_of_an_error_leads_on(engine: Engine) -> None:
     assert f"{NUM_ROWS} rows read = {NUM_ROWS} kept" in said.stdout
 
 
-@pytest.mark.parametrize("given", ["--format amazon", "--format movielens", "--format table"])
+@pytest.mark.parametrize("given", ["--input-format amazon", "--format movielens", "--input-format table"])
 def test_a_wrong_format_says_what_the_file_holds(engine: Engine, given: str) -> None:
     write("r.csv", table(ROWS))
     write("r.json", json_lines(map(amazon, ROWS)))

@@ -139,7 +139,7 @@ def test_the_index_comes_from_the_option_then_the_environment_then_the_working_d
         (["build-index", "x.json", "--threads", "-1"], "at least 0"),
         (["build-index", "x.json", "--config", "absent.toml"], "absent.toml"),
         (["build-index", "x.json", "--columns", "reviewer"], "a=b,c=d"),
-        (["build-index", "x.json", "--format", "amazn"], "did you mean 'amazon'"),
+        (["build-index", "x.json", "--input-format", "amazn"], "did you mean 'amazon'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_1(arguments: list[str], message: str) -> None:

@@ -91,7 +91,7 @@ async def movie_map(request: Request) -> Response:
 
     def question(engine: Engine) -> Values:
         index = engine.index
-        movies = mapped_movies(index.model, index.movies, index.cards, _MAPPED)
+        movies = mapped_movies(index.model, index.movies, index.cards, index.variants, _MAPPED)
         most = max((movie.num_reviews for movie in movies), default=1)
         names = sorted({movie.category for movie in movies} - {OTHER, NO_CATEGORY})
         return {

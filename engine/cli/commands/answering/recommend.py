@@ -17,7 +17,6 @@ from engine.cli.options import (
     EXCLUDE,
     FORMAT,
     INDEX,
-    JSON,
     NO_COLD,
     ONLY,
     PATH,
@@ -277,7 +276,9 @@ def recommend_movie(
             ["--overwrite"],
             help="Replace an output file that is there, or lists that were begun with other options.",
         ),
-        *(K, *LIST_OPTIONS, FALLBACK, JSON, VERBOSE),
+        *(K, *LIST_OPTIONS, FALLBACK),
+        flag(["--json", "as_json"], help="Print as JSON what was written."),
+        VERBOSE,
     ],
 )
 def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from engine.artifact.layout import COUNTS_SECTION, MOVIES_ADDED_SECTION, UPDATES_SECTION
-from engine.cli.options import INDEX, JSON, KEEP, PATH, VERBOSE
+from engine.cli.listing import is_for_people, print_facts
+from engine.cli.options import FORMAT, INDEX, KEEP, PATH, VERBOSE
 from engine.cli.output import say_if_retrain, start_logging
 from engine.cli.source_options import COLUMNS, READING_OPTIONS, SourceCommand, columns_of
 from engine.cli.summary import print_summary
-from engine.cli.terminal import print_json, say
+from engine.cli.terminal import say
 from engine.config.sections import Config
 
 
@@ -24,12 +25,12 @@ from engine.config.sections import Config
         INDEX,
         KEEP,
         *READING_OPTIONS,
-        JSON,
+        *FORMAT,
         VERBOSE,
     ],
 )
 def add_reviews(
-    reviews: tuple[Path, ...], index: Path, keep: int | None, config: Config, as_json: bool
+    reviews: tuple[Path, ...], index: Path, keep: int | None, config: Config, format: str
 ) -> None:
     """Add new reviews to an index without training.
 
@@ -44,10 +45,9 @@ def add_reviews(
 
     result = pipelines.add_reviews(reviews, index=index, config=config, keep=keep)
     update, updates = result.update, result.manifest.get(UPDATES_SECTION)
-    if as_json:
-        print_json({"directory": str(index), "update": update, "updates": updates})
-    else:
-        print_summary({name: value for name, value in update.items() if name != "accounting"})
+    shown = {name: value for name, value in update.items() if name != "accounting"}
+    facts = {"directory": str(index), "update": update, "updates": updates}
+    print_facts(facts, format, lambda: print_summary(shown))
     if not update["changed"]:
         say("Every review is there already; the index stays as it is.", err=True)
     if update["reviews_of_unknown_movies"]:
@@ -66,12 +66,12 @@ def add_reviews(
         INDEX,
         KEEP,
         COLUMNS,
-        JSON,
+        *FORMAT,
         VERBOSE,
     ],
 )
 def add_movies(
-    metadata: tuple[Path, ...], index: Path, keep: int | None, columns: str | None, as_json: bool
+    metadata: tuple[Path, ...], index: Path, keep: int | None, columns: str | None, format: str
 ) -> None:
     """Add movies without reviews to an index, from metadata of the movies, without training.
 
@@ -85,9 +85,7 @@ def add_movies(
     start_logging(logging.INFO)
     manifest = pipelines.add_movies(metadata, index=index, columns=columns_of(columns or ""), keep=keep)
     account = manifest[MOVIES_ADDED_SECTION]
-    if as_json:
-        print_json({"directory": str(index), **account})
-    else:
-        print_summary(account)
+    print_facts({"directory": str(index), **account}, format, lambda: print_summary(account))
+    if is_for_people(format):
         cold_movies = manifest[COUNTS_SECTION]["cold_movies"]
         say(f"{index} holds {cold_movies:,} movies without reviews.", err=True)

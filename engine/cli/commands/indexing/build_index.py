@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from engine.cli.options import DEFAULT_INDEX, JSON, KEEP, PATH, VERBOSE, flag, option
+from engine.cli.listing import print_facts
+from engine.cli.options import DEFAULT_INDEX, FORMAT, KEEP, PATH, VERBOSE, flag, option
 from engine.cli.source_options import SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
 from engine.cli.summary import print_build
-from engine.cli.terminal import print_json
 
 
 @click.command(
@@ -46,10 +46,10 @@ from engine.cli.terminal import print_json
             ">= 0.9 * live'; live is the figure of the index that answers now. Otherwise the index that is "
             "there goes on, and the exit code is 3.",
         ),
-        *(*SOURCE_OPTIONS, SEED, SENTIMENT, JSON, VERBOSE),
+        *(*SOURCE_OPTIONS, SEED, SENTIMENT, *FORMAT, VERBOSE),
     ],
 )
-def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settings: Any) -> None:
+def build_index(reviews: tuple[Path, ...], sample: bool, format: str, **settings: Any) -> None:
     """Build an index from files of reviews.
 
     REVIEWS are JSON (Amazon), MovieLens files, CSV or Parquet, plain or compressed (gzip, bzip2, xz, zip).
@@ -70,9 +70,7 @@ def build_index(reviews: tuple[Path, ...], sample: bool, as_json: bool, **settin
         files = sample_files()
         reviews, settings["metadata"] = (files.reviews,), (files.metadata,)
     result = pipelines.build_index(reviews, **settings)
-    if as_json:
-        print_json({"directory": str(result.directory), **result.manifest})
-    else:
-        engine = Engine.load(result.directory)
-        [reviewer_id] = engine.reviewer_ids([0])
-        print_build(result.manifest, result.directory, reviewer_id)
+    directory, manifest = result.directory, result.manifest
+    [reviewer_id] = Engine.load(directory).reviewer_ids([0])
+    facts = {"directory": str(directory), **manifest}
+    print_facts(facts, format, lambda: print_build(manifest, directory, reviewer_id))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.options import JSON, PATH, VERBOSE, option
-from engine.cli.terminal import print_json, say
+from engine.cli.listing import print_facts
+from engine.cli.options import FORMAT, PATH, VERBOSE, option
+from engine.cli.terminal import say
 
 if TYPE_CHECKING:
     from engine.artifact.remote import Transfer
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     params=[
         click.Argument(["directory"], type=PATH, metavar="DIR"),
         click.Argument(["url"], metavar="URL"),
-        *(JSON, VERBOSE),
+        *(*FORMAT, VERBOSE),
     ]
 )
-def push(directory: Path, url: str, as_json: bool) -> None:
+def push(directory: Path, url: str, format: str) -> None:
     """Copy the live build of the index in DIR to URL, such as s3://bucket/index.
 
     The URL may have any scheme of fsspec whose package is installed, such as s3, gs, abfs, sftp
@@ -31,7 +32,7 @@ def push(directory: Path, url: str, as_json: bool) -> None:
     """
     from engine.artifact.remote import push as push_index
 
-    _say_transfer(push_index(directory, url), f"is the live build at {url} now", as_json)
+    _say_transfer(push_index(directory, url), f"is the live build at {url} now", format)
 
 
 @click.command(
@@ -43,10 +44,10 @@ def push(directory: Path, url: str, as_json: bool) -> None:
             metavar="SHA256",
             help="Refuse an index with another digest; engine info prints the digest of an index.",
         ),
-        *(JSON, VERBOSE),
+        *(*FORMAT, VERBOSE),
     ]
 )
-def pull(url: str, directory: Path, expect: str | None, as_json: bool) -> None:
+def pull(url: str, directory: Path, expect: str | None, format: str) -> None:
     """Copy the live build of the index at URL, such as s3://bucket/index, into DIR.
 
     Every file is checked against the checksum in the manifest. The index that was in DIR stays live until the
@@ -55,12 +56,10 @@ def pull(url: str, directory: Path, expect: str | None, as_json: bool) -> None:
     """
     from engine.artifact.remote import pull as pull_index
 
-    _say_transfer(pull_index(url, directory, expect=expect), f"is the live build of {directory} now", as_json)
+    _say_transfer(pull_index(url, directory, expect=expect), f"is the live build of {directory} now", format)
 
 
-def _say_transfer(done: Transfer, what: str, as_json: bool) -> None:
-    if as_json:
-        print_json(asdict(done))
-    else:
-        copied = f"{done.num_copied:,} files were copied ({done.num_bytes / 1e6:,.1f} MB)"
-        say(f"{done.build} {what}; {copied if done.num_copied else 'nothing was copied'}.")
+def _say_transfer(done: Transfer, what: str, format: str) -> None:
+    copied = f"{done.num_copied:,} files were copied ({done.num_bytes / 1e6:,.1f} MB)"
+    sentence = f"{done.build} {what}; {copied if done.num_copied else 'nothing was copied'}."
+    print_facts(asdict(done), format, lambda: say(sentence))

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from engine.cli.options import INDEX, JSON, KEEP, VERBOSE, option
+from engine.cli.listing import print_facts
+from engine.cli.options import FORMAT, INDEX, KEEP, VERBOSE, option
 from engine.cli.output import start_logging
 from engine.cli.summary import print_summary
-from engine.cli.terminal import print_json, say
+from engine.cli.terminal import say
 
 
 @click.command(
@@ -37,11 +38,11 @@ from engine.cli.terminal import print_json, say
             help="Find at least this part of the exhaustive top lists, such as 0.99; by default what the "
             "build was asked for.",
         ),
-        *(KEEP, JSON, VERBOSE),
+        *(KEEP, *FORMAT, VERBOSE),
     ]
 )
 def reindex(
-    index: Path, kind: str | None, uri: str | None, recall: float | None, keep: int | None, as_json: bool
+    index: Path, kind: str | None, uri: str | None, recall: float | None, keep: int | None, format: str
 ) -> None:
     """Build the vector index over the movies again, without training.
 
@@ -53,10 +54,8 @@ def reindex(
 
     manifest = rebuild_index(index, kind=kind, uri=uri, recall=recall, keep=keep)
     facts = {"directory": str(index), **manifest}
-    if as_json:
-        print_json(facts)
-    else:
-        print_summary({name: facts[name] for name in ("directory", "build", "search", "audit", "files")})
+    shown = {name: facts[name] for name in ("directory", "build", "search", "audit", "files")}
+    print_facts(facts, format, lambda: print_summary(shown))
 
 
 @click.command(name="index", params=list(reindex.params), hidden=True)

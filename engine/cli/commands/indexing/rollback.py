@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from engine.cli.options import INDEX, JSON, VERBOSE, option
-from engine.cli.terminal import print_json, say
+from engine.cli.listing import is_for_people, print_facts
+from engine.cli.options import FORMAT, INDEX, VERBOSE, option
+from engine.cli.terminal import say
 
 
 @click.command(
@@ -19,10 +20,10 @@ from engine.cli.terminal import print_json, say
             help="Make this build live, whether older or newer; engine info lists the builds. By default the "
             "build before the live one.",
         ),
-        *(JSON, VERBOSE),
+        *(*FORMAT, VERBOSE),
     ]
 )
-def rollback(index: Path, to: str | None, as_json: bool) -> None:
+def rollback(index: Path, to: str | None, format: str) -> None:
     """Make the build before the live build of an index live again.
 
     The change is atomic, and a service notices within a second. A second rollback goes one build further
@@ -32,9 +33,8 @@ def rollback(index: Path, to: str | None, as_json: bool) -> None:
     from engine.artifact.builds import roll_back
 
     chosen, before = roll_back(index, to)
-    if as_json:
-        facts = {"live": chosen.name, "created": chosen.created, "live_until_now": before}
-        print_json({"directory": str(index), **facts})
-    else:
-        say(f"{chosen.name}, made at {chosen.created}, is the live build of {index} now.")
+    facts = {"live": chosen.name, "created": chosen.created, "live_until_now": before}
+    sentence = f"{chosen.name}, made at {chosen.created}, is the live build of {index} now."
+    print_facts({"directory": str(index), **facts}, format, lambda: say(sentence))
+    if is_for_people(format):
         say(f"Until now {before} was live; --to {before} makes it live again.", err=True)

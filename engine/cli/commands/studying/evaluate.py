@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from engine.cli.options import JSON, PATH, VERBOSE, count, option
+from engine.cli.listing import TableFormatter, print_report
+from engine.cli.options import FORMAT, PATH, VERBOSE, count, option
 from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
-from engine.cli.tables import format_table, wrapped
-from engine.cli.terminal import print_json, say
+from engine.cli.terminal import say
 
 _FIGURES = (
     *("mae", "rmse", "ndcg@10", "recall@10", "recall@20", "hit_rate@10", "mrr@10", "coverage@10"),
@@ -67,7 +67,7 @@ _FIGURES = (
             "ranked.",
         ),
         PAGE,
-        *(*SOURCE_OPTIONS, SEED, SENTIMENT, JSON, VERBOSE),
+        *(*SOURCE_OPTIONS, SEED, SENTIMENT, *FORMAT, VERBOSE),
     ],
 )
 def evaluate(
@@ -76,7 +76,7 @@ def evaluate(
     test: tuple[Path, ...],
     models: str | None,
     output: Path | None,
-    as_json: bool,
+    format: str,
     **settings: Any,
 ) -> None:
     """Measure the engine against baselines on held-out reviews.
@@ -84,7 +84,8 @@ def evaluate(
     Every model is trained from scratch on one part of REVIEWS, and measured on the other part of REVIEWS. A
     model is measured by the MAE and RMSE of its predicted ratings, and by its rankings of the whole
     catalogue. If the training part holds a copy of a review, such as a copy for another edition of the film,
-    the review is not held out. The command prints how many reviews are not held out because of copies.
+    the review is not held out. The command prints how many reviews are not held out because of copies. The
+    formats jsonl, csv and tsv hold the figures of each model alone.
     """
     if len(train) != len(test):
         raise click.UsageError("Give a --test for every --train, in the same order.")
@@ -95,15 +96,13 @@ def evaluate(
     names = [name.strip() for name in models.split(",") if name.strip()] if models else DEFAULT_MODELS
     pairs = list(zip(train, test, strict=True))
     found = evaluate(reviews, models=names, pairs=pairs, output=output, **settings).to_dict()
-    if as_json:
-        print_json(found)
-    else:
-        say("\n".join(map(wrapped, _lines(found))))
+    records = [{"model": model, **figures} for model, figures in found["mean"].items()]
+    print_report(found, format, lambda table: _lines(found, table), records)
     if output is not None:
         say(f"The page is {output}", err=True)
 
 
-def _lines(found: Mapping[str, Any]) -> list[str]:
+def _lines(found: Mapping[str, Any], table: TableFormatter) -> list[str]:
     """Returns the lines that `engine evaluate` prints: figures, 95% intervals, p-values, figures by group."""
     splits: Sequence[Mapping[str, int]] = found["splits"]
     intervals = {
@@ -117,23 +116,27 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         _ranked(found["negatives"]),
         *_unranked(found),
         "",
-        _table(found["mean"]),
+        _figures(found["mean"], table),
         "",
         "95% intervals over reviewers:",
-        _table(intervals),
+        _figures(intervals, table),
     ]
     tests = found["tests"]
     if any(tests["p_values"].values()):
-        lines += ["", f"p-values of the difference to {tests['against']}:", _table(tests["p_values"])]
+        lines += [
+            "",
+            f"p-values of the difference to {tests['against']}:",
+            _figures(tests["p_values"], table),
+        ]
     groups = {
         f"{model}, {group}": figures
         for model, by_group in found["by_reviews"].items()
         for group, figures in by_group.items()
     }
-    lines += ["", "by how many training reviews the reviewer has:", _table(groups)]
+    lines += ["", "by how many training reviews the reviewer has:", _figures(groups, table)]
     if found["similar"]:
-        lines += ["", "similar movies, against co-reviews alone:", _similar_table(found["similar"])]
-        lines += _look_lines(found["looks"])
+        lines += ["", "similar movies, against co-reviews alone:", _similar_table(found["similar"], table)]
+        lines += _look_lines(found["looks"], table)
     if found["sentiment"]:
         lines += ["", *_sentiment_lines(found["sentiment"])]
     return lines
@@ -156,7 +159,7 @@ def _ranked(negatives: Mapping[str, Any] | None) -> str:
     )
 
 
-def _similar_table(similar: Mapping[str, Any]) -> str:
+def _similar_table(similar: Mapping[str, Any], table: TableFormatter) -> str:
     models = ("ncf", "co-review")
     names = {"links": "movies that metadata links", "held_out": "held-out reviews after the last one"}
     rows = [
@@ -164,16 +167,16 @@ def _similar_table(similar: Mapping[str, Any]) -> str:
         for name, row in similar.items()
     ]
     headings = ["found", "questions", *(f"{model} recall@10" for model in models), "p-value"]
-    return format_table(headings, rows)
+    return table(headings, rows)
 
 
-def _look_lines(looks: Mapping[str, Any]) -> list[str]:
+def _look_lines(looks: Mapping[str, Any], table: TableFormatter) -> list[str]:
     """Returns lines that say how many similar movies share no category, and how many sequels are listed."""
     lines = []
     if shares := looks.get("without_common_category"):
         rows = [[group, row["movies"], row["share"], row["random"]] for group, row in shares.items()]
         headings = ["reviews of the movie", "movies", "share in lists", "share of all movies"]
-        lines += ["", "similar movies without a common category:", format_table(headings, rows)]
+        lines += ["", "similar movies without a common category:", table(headings, rows)]
     if series := looks.get("series"):
         counted = f"{series['found']:,} of {series['pairs']:,} films and their sequels"
         lines.append(f"{counted} stand in each other's first five")
@@ -190,8 +193,8 @@ def _sentiment_lines(sentiment: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _table(figures: Mapping[str, Mapping[str, Any]]) -> str:
+def _figures(figures: Mapping[str, Mapping[str, Any]], table: TableFormatter) -> str:
     """Formats figures as a table with one line per model and one column per metric that any model has."""
     names = [name for name in _FIGURES if any(name in row for row in figures.values())]
     rows = [[model, *(row.get(name) for name in names)] for model, row in figures.items()]
-    return format_table(["model", *names], rows)
+    return table(["model", *names], rows)

@@ -8,39 +8,39 @@ from typing import Any
 
 import click
 
-from engine.cli.options import JSON, VERBOSE
+from engine.cli.listing import TableFormatter, print_report
+from engine.cli.options import FORMAT, VERBOSE
 from engine.cli.source_options import PAGE, REVIEWS, SOURCE_OPTIONS, SourceCommand
-from engine.cli.tables import format_table, wrapped
-from engine.cli.terminal import print_json, say
+from engine.cli.tables import wrapped
+from engine.cli.terminal import say
 from engine.config.sections import Config
 
 _VERDICTS = {True: "true", False: "false", None: "unknown"}
 _STATISTICS = ("mean", "sd", "min", "q1", "median", "q3", "max")
 
 
-@click.command(cls=SourceCommand, params=[REVIEWS, PAGE, *SOURCE_OPTIONS, JSON, VERBOSE])
+@click.command(cls=SourceCommand, params=[REVIEWS, PAGE, *SOURCE_OPTIONS, *FORMAT, VERBOSE])
 def explore(
-    reviews: tuple[Path, ...], output: Path | None, metadata: tuple[Path, ...], config: Config, as_json: bool
+    reviews: tuple[Path, ...], output: Path | None, metadata: tuple[Path, ...], config: Config, format: str
 ) -> None:
     """Describe what files of reviews hold.
 
     REVIEWS are files in any format that build-index accepts. The options that filter reviews work as they do
     in build-index. The command prints counts and statistics, and tests whether some common beliefs about
-    reviews are true of REVIEWS. The options --json and --output also give the most active reviewers, the most
-    reviewed movies, reviews over time, variants of films and copies of reviews.
+    reviews are true of REVIEWS. The option --output and the format json also give the most active reviewers,
+    the most reviewed movies, reviews over time, variants of films and copies of reviews. The formats jsonl,
+    csv and tsv hold the statistics alone.
     """
     from pipelines.exploring.explore import explore
 
     figures = explore(reviews, metadata=metadata, config=config, output=output)
-    if as_json:
-        print_json(figures)
-    else:
-        say("\n".join(map(wrapped, _lines(figures))))
+    described = [{"name": name, **row} for name, row in figures["statistics"].items() if row is not None]
+    print_report(figures, format, lambda table: _lines(figures, table), described)
     if output is not None:
         say(f"The page is {output}", err=True)
 
 
-def _lines(figures: Mapping[str, Any]) -> list[str]:
+def _lines(figures: Mapping[str, Any], table: TableFormatter) -> list[str]:
     """Returns the lines that `engine explore` prints: the counts, the statistics and the findings."""
     counts = figures["counts"]
     described = [
@@ -58,7 +58,7 @@ def _lines(figures: Mapping[str, Any]) -> list[str]:
         f"{counts['reviews']:,} reviews by {counts['reviewers']:,} reviewers of {counts['movies']:,} movies: "
         f"{counts['sparsity']:.2%} of the pairs have none",
         "",
-        format_table(["", *_STATISTICS], described),
+        table(["", *_STATISTICS], described),
     ]
     for found in figures["findings"]:
         lines += ["", f"{found['statement']}: {_VERDICTS[found['holds']]}", wrapped(found["sentence"], "  ")]

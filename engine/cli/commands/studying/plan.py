@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from engine.cli.options import DEFAULT_INDEX, JSON, PATH, VERBOSE, option
+from engine.cli.listing import TableFormatter, print_report
+from engine.cli.options import DEFAULT_INDEX, FORMAT, PATH, VERBOSE, option
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
-from engine.cli.tables import format_table, wrapped
-from engine.cli.terminal import print_json, say
 from engine.config.sections import Config
 
 
@@ -33,7 +32,7 @@ from engine.config.sections import Config
             metavar="N",
             help="Plan for files that are N times as long and go on as they begin.",
         ),
-        *(*SOURCE_OPTIONS, JSON, VERBOSE),
+        *(*SOURCE_OPTIONS, *FORMAT, VERBOSE),
     ],
 )
 def plan(
@@ -42,7 +41,7 @@ def plan(
     times: float,
     metadata: tuple[Path, ...],
     config: Config,
-    as_json: bool,
+    format: str,
 ) -> None:
     """Estimate the memory, disk space and time that a build of an index will take.
 
@@ -50,18 +49,18 @@ def plan(
     build-index. The command reads the beginnings of the files, and measures the speed of this machine by a
     short computation. From the beginnings of the files and the speed of the machine, the command estimates
     what a build needs, and says whether the machine has enough memory and disk space. The last table says on
-    which engine each part of the work runs best, with how many workers.
+    which engine each part of the work runs best, with how many workers. The formats jsonl, csv and tsv hold
+    the memory, in bytes, and the seconds of each phase.
     """
     from pipelines.building.plan import plan_build
 
     planned = plan_build(reviews, output=output, metadata=metadata, config=config, times=times).to_dict()
-    if as_json:
-        print_json(planned)
-    else:
-        say("\n".join(map(wrapped, _lines(planned))))
+    memory, seconds = planned["memory"], planned["seconds"]
+    records = [{"phase": name, "memory": memory.get(name), "seconds": seconds[name]} for name in seconds]
+    print_report(planned, format, lambda table: _lines(planned, table), records)
 
 
-def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
+def _lines(planned: Mapping[str, Any], table: TableFormatter) -> Iterator[str]:
     from pipelines.work.progress import duration
 
     files, memory, disk = planned["files"], planned["memory"], planned["disk"]
@@ -72,7 +71,7 @@ def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
     )
     yield ""
     rows = [[phase, _gigabytes(memory.get(phase)), duration(took)] for phase, took in seconds.items()]
-    yield format_table(["phase", "memory", "time"], rows)
+    yield table(["phase", "memory", "time"], rows)
     yield ""
     yield (
         f"memory: {_gigabytes(memory['peak'])} of {_gigabytes(machine['memory'])}; disk: index "
@@ -85,7 +84,7 @@ def _lines(planned: Mapping[str, Any]) -> Iterator[str]:
         [part["name"], part["engine"], part["workers"], _gigabytes(part["memory"]), _took(part["seconds"])]
         for part in planned["parts"]
     ]
-    yield format_table(headings, parts)
+    yield table(headings, parts)
     for part in planned["parts"]:
         yield f"{part['name']}: {part['why']}"
     yield ""

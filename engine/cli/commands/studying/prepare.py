@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from engine.cli.options import JSON, PATH, VERBOSE, option
+from engine.cli.listing import print_facts
+from engine.cli.options import FORMAT, PATH, VERBOSE, option
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
-from engine.cli.terminal import print_json, say
+from engine.cli.terminal import say
 
 
 @click.command(
@@ -29,10 +30,10 @@ from engine.cli.terminal import print_json, say
             metavar="FILE.parquet",
             help="Write the rows that could not be used to this file, each with its file, line and reason.",
         ),
-        *(*SOURCE_OPTIONS, JSON, VERBOSE),
+        *(*SOURCE_OPTIONS, *FORMAT, VERBOSE),
     ],
 )
-def prepare(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any) -> None:
+def prepare(reviews: tuple[Path, ...], output: Path, format: str, **settings: Any) -> None:
     """Clean reviews, join the reviews with the metadata of the movies, and write the result to one table.
 
     REVIEWS are files in any format that build-index accepts. The table holds the reviews that build-index
@@ -41,7 +42,5 @@ def prepare(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: 
     from pipelines.ingest.prepare import prepare
 
     accounting = prepare(reviews, output=output, **settings)
-    if as_json:
-        print_json({"output": str(output), "accounting": accounting.to_dict()})
-    else:
-        say(str(accounting))
+    facts = {"output": str(output), "accounting": accounting.to_dict()}
+    print_facts(facts, format, lambda: say(str(accounting)))

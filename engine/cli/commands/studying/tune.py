@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from engine.cli.options import JSON, PATH, VERBOSE, count, option
+from engine.cli.listing import TableFormatter, is_for_people, print_report
+from engine.cli.options import FORMAT, PATH, VERBOSE, count, option
 from engine.cli.source_options import REVIEWS, SEED, SOURCE_OPTIONS, SourceCommand
-from engine.cli.tables import format_table
-from engine.cli.terminal import print_json, say
+from engine.cli.terminal import say
 from engine.errors import shown
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -50,10 +51,10 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
             metavar="N",
             help="Try each part of the model at most this often, trials of earlier runs included.",
         ),
-        *(*SOURCE_OPTIONS, SEED, JSON, VERBOSE),
+        *(*SOURCE_OPTIONS, SEED, *FORMAT, VERBOSE),
     ],
 )
-def tune(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any) -> None:
+def tune(reviews: tuple[Path, ...], output: Path, format: str, **settings: Any) -> None:
     """Search for settings that suit the reviews, and write the settings to a recipe.
 
     Each trial is judged on validation reviews, never on the test reviews by which a build is measured. Poor
@@ -63,13 +64,16 @@ def tune(reviews: tuple[Path, ...], output: Path, as_json: bool, **settings: Any
     from pipelines.tuning.tune import tune
 
     found = tune(reviews, output=output, **settings).to_dict()
-    if as_json:
-        print_json({"output": str(output), **found})
-        return
+    parts = found["parts"]
+    print_report({"output": str(output), **found}, format, lambda table: _lines(parts, table), parts)
+    if is_for_people(format):
+        say(f"The recipe is in {output}; build with --config {output}", err=True)
+
+
+def _lines(parts: Sequence[Mapping[str, Any]], table: TableFormatter) -> Iterator[str]:
     columns = ("name", "figure", "before", "after", "trials", "pruned")
-    rows = [[part[column] for column in columns] for part in found["parts"]]
-    say(format_table(["part", "figure", "before", "after", "trials", "cut short"], rows))
-    for part in found["parts"]:
+    rows = [[part[column] for column in columns] for part in parts]
+    yield table(["part", "figure", "before", "after", "trials", "cut short"], rows)
+    for part in parts:
         for name, value in part["settings"].items():
-            say(f"{name} = {value}")
-    say(f"The recipe is in {output}; build with --config {output}", err=True)
+            yield f"{name} = {value}"
