@@ -54,6 +54,8 @@ POPULARITY = "movie_popularity"
 """How popular each movie is, float32 [num_movies]: likes count more, old reviews less."""
 COLD_MOVIES = "movie_is_cold"
 """Which movies are cold, bool [num_movies]."""
+COLD_DOUBTS = "cold_doubts"
+"""The matrix by which the relevance of cold movies is lowered; absent in indexes without cold movies."""
 HISTORY_TIMES = "history_times"
 """When each review of the histories was written, in unix seconds."""
 
@@ -170,6 +172,7 @@ ARRAY_SHAPES = {
     "cold_components": "float32 [num_words, num_features]",
     "cold_coefficients": "float32 [num_features, num_targets]",
     "cold_intercepts": "float32 [num_targets]",
+    "cold_doubts": "float32 [dim + 1, dim + 1]",
 }
 """The types that each array may have, and its dimensions; equal names of dimensions mean equal sizes.
 

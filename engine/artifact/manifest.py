@@ -60,7 +60,7 @@ _SHAPE: dict[str, Any] = {
     f"{layout.AUDIT_SECTION}?": {},
     f"{layout.CONFIG_SECTION}?": {},
     f"{layout.SIMILAR_SECTION}?": {"weights": {str: float}},
-    f"{layout.COLD_SECTION}?": {"slopes": {str: float}},
+    f"{layout.COLD_SECTION}?": {"slopes": {str: float}, "doubt?": float},
     f"{layout.UPDATES_SECTION}?": _UPDATES,
     f"{layout.ACCOUNTING_SECTION}?": _ACCOUNTING,
     f"{layout.METRICS_SECTION}?": {str: {str: _FIGURE}},

@@ -238,9 +238,12 @@ class ColdConfig(_Section):
     max_reviews: Annotated[int, at_least(0)] = 1
     """The largest number of reviews of a movie that was dropped for too few reviews and still joins as a cold
     movie. Raise `max_reviews` together with ingest.min_reviews_per_movie."""
-    list_share: Share = 0.02
+    doubt: Annotated[float, at_least(0)] = 1.0
+    """The number of standard errors, of what metadata predicts for a reviewer, by which the relevance of a
+    cold movie is lowered. Lower `doubt` to show more new movies, of which the engine is less sure."""
+    list_share: Share = 1.0
     """The largest share of all places in top tens that cold movies may take; the biases of cold movies are
-    lowered to stay below this share. Raise `list_share` to show more new movies."""
+    lowered to stay below this share. Lower `list_share` when lists show too many new movies."""
 
 
 @dataclass(frozen=True, kw_only=True)

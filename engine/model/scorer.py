@@ -15,6 +15,7 @@ from engine.artifact import layout
 from engine.artifact.arrays import check_finite
 from engine.artifact.reader import Artifact
 from engine.errors import ArtifactCorruptError
+from engine.model.doubts import ColdDoubts
 from engine.model.heads import RatingHead, RatingPrediction, RelevanceHead, Tastes
 from engine.model.histories import Histories, History, recency_weights
 from engine.model.neighbours import (
@@ -59,6 +60,8 @@ class Model:
             both gave similar ratings.
         successors: the movies that often came soon after each movie in histories; None if the order of the
             reviews does not help to rank movies.
+        doubts: lowers the relevance of cold movies; None if the model has no cold movies, or was built before
+            their relevance was lowered for each reviewer.
     """
 
     relevance: RelevanceHead
@@ -69,6 +72,7 @@ class Model:
     histories: Histories
     blend: Blend
     successors: NeighbourTable | None = None
+    doubts: ColdDoubts | None = None
 
     @classmethod
     def open(cls, artifact: Artifact) -> Model:
@@ -108,7 +112,21 @@ class Model:
             blend = Blend(**section["blend"])
             if len(relevance.level_weights) != num_levels or (rating and rating.kernels[-1].shape[1] != 2):
                 raise ValueError("the weights of rating levels, or the layers of the rating head, do not fit")
-            return cls(relevance=relevance, rating=rating, histories=histories, blend=blend, **neighbours)
+            doubts = None
+            if artifact.has(layout.COLD_DOUBTS + layout.ARRAY_ENDING):
+                doubts = ColdDoubts(
+                    is_cold=artifact.array(layout.COLD_MOVIES),
+                    errors=artifact.array(layout.COLD_DOUBTS),
+                    included=float(artifact.section(layout.COLD_SECTION)["doubt"]),
+                )
+            return cls(
+                relevance=relevance,
+                rating=rating,
+                histories=histories,
+                blend=blend,
+                doubts=doubts,
+                **neighbours,
+            )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ArtifactCorruptError(
                 f"The manifest of {artifact.directory} does not describe a model ({error}); "
@@ -127,6 +145,8 @@ class Model:
         for field, names in layout.NEIGHBOUR_ARRAYS.items():
             if getattr(self, field) is not None:
                 arrays |= arrays_of(getattr(self, field), names)
+        if self.doubts is not None:
+            arrays[layout.COLD_DOUBTS] = self.doubts.errors
         return arrays
 
     def section(self) -> dict[str, Any]:
@@ -256,6 +276,8 @@ class Model:
     def _relevance(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Floats:
         near = reviewer.near.at(movie_rows)
         relevance = (self.relevance.score(reviewer.query, movie_rows) + near).astype(np.float32)
+        if self.doubts is not None:
+            relevance -= self.doubts.of(reviewer.query, movie_rows)
         check_finite(relevance, "vectors")
         return relevance
 
@@ -343,6 +365,8 @@ class Model:
             relevance[pairs] = np.einsum("nd,nd->n", vectors, reviewers.queries[places[pairs]])
         near = reviewers.near.at(self.keys(places, movie_rows))
         relevance = (relevance + near).astype(np.float32)
+        if self.doubts is not None:
+            relevance -= self.doubts.of_pairs(reviewers.queries, places, movie_rows)
         check_finite(relevance, "vectors")
         return relevance
 

@@ -133,6 +133,10 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
         pooled = sums(pulled, recent.offsets) / np.sqrt(sums(fading, recent.offsets) + np.float32(1))
         own = head.reviewer_embeddings[rows] @ vector[:-1]
         relevance[rows] = pooled + own + vector[-1] + near
+        if model.doubts is not None and model.doubts.is_cold[movie_row]:
+            relevance[rows] -= model.doubts.of_reviewers(
+                head.queries(np.arange(rows.start, rows.stop), histories)
+            )
         check_finite(relevance[rows], "vectors")
         seen[rows] = sums(is_seen[histories.movie_rows].astype(np.int64), histories.offsets) > 0
     return relevance, seen

@@ -47,6 +47,9 @@ class BatchSource(CandidateSource):
                 is_open = ~are_held(seen, keys)
                 near = reviewers.near.at(keys)
                 scores = np.where(is_open, found.scores + near, -np.inf)
+                if (doubts := self.model.doubts) is not None:
+                    lowered = doubts.of_reviewers(reviewers.queries[places])[:, None]
+                    scores -= np.where(doubts.is_cold[found.rows], lowered, np.float32(0))
                 known = self._reached(reviewers, keys, scores, k)
                 reached[places] = np.maximum(reached[places], known)
                 highest[places] = found.scores[:, -1]

@@ -96,6 +96,8 @@ def _from_all(model: Model, reviewers: Reviewers) -> _Choice:
     relevance = reviewers.queries @ model.relevance.movie_vectors.T
     near = reviewers.near
     relevance.reshape(-1)[near.rows] += near.values.astype(np.float32)
+    if model.doubts is not None:
+        relevance[:, model.doubts.is_cold] -= model.doubts.of_reviewers(reviewers.queries)[:, None]
     relevance[reviewers.histories.places, reviewers.histories.movie_rows] = -np.inf
     return _Choice(None, relevance)
 

@@ -1,4 +1,4 @@
-"""Estimates how certain predicted ratings of cold movies are, by predicting reviewed movies as if cold."""
+"""Estimates how certain predictions for cold movies are, by predicting reviewed movies as if cold."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import spans
-from engine.model.heads import RatingHead
+from engine.arrays import Floats, spans
 from engine.model.histories import Histories
 from engine.model.scorer import Model
 from pipelines.cold_start.mapping import MovieVectors, learn_mapping
@@ -30,23 +29,68 @@ _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
 """The shifts of the log scale that are tried; a negative shift makes predicted ratings less certain."""
 
 
-def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.integer], seed: int) -> float:
-    """Finds how uncertain predicted ratings of cold movies should be, by maximising a likelihood.
+def vectors_as_if_cold(
+    model: Model, words: csr_array, described: NDArray[np.integer], seed: int
+) -> MovieVectors:
+    """Predicts the vectors of reviewed movies from their metadata, as if the movies were cold.
 
-    The returned number is added to the log scale of cold movies: the logarithm of the width of their
-    predicted rating distributions. Of all numbers, the returned number gives known ratings the greatest
-    likelihood. The function predicts known ratings of reviewed movies as if the movies were cold. The vector
-    of a reviewed movie is predicted from its metadata, by a mapping that was learned on other movies. A
-    review is left out of the reviewer's history when its rating is predicted. The returned number is 0 if the
-    model predicts no ratings, or if there are too few known ratings of movies with metadata.
+    The movies are divided into folds. The vectors of a fold's movies are predicted by a mapping that is
+    learned on the movies of the other folds.
 
     Args:
         model: the trained model.
         words: the word counts of the model's movies, float32 [num_movies, NUM_COLUMNS].
-        described: the rows of the movies with at least one word, int [num_described].
-        seed: the seed by which reviews are sampled and movies are divided into folds.
+        described: the rows of the movies with at least one word, int [num_described]; the vectors of all
+            other movies are returned as they are.
+        seed: the seed by which movies are divided into folds.
     """
-    if model.rating is None:
+    targets = MovieVectors.of(model)
+    table = targets.table()
+    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
+    mapped = table.copy()
+    for fold in np.array_split(np.random.default_rng(seed).permutation(described), _NUM_FOLDS):
+        others = np.setdiff1d(described, fold)
+        mapping = learn_mapping(words[others], table[others], counts[others], bias_column=targets.bias_column)
+        mapped[fold] = mapping.table(mapping.features(mapping.weigh(words[fold])))
+    return targets.split(mapped)
+
+
+def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
+    """Computes the matrix that turns a reviewer's vector into the standard error of a cold movie's relevance.
+
+    The standard error is the root mean square of the errors that the model makes if the vectors of reviewed
+    movies are predicted from metadata. The standard error for a reviewer is the length of the reviewer's
+    vector, with the 1 at the end, times the matrix.
+
+    Args:
+        model: the trained model.
+        mapped: the vectors of the model's movies as if the movies were cold, by `vectors_as_if_cold`.
+        described: the rows of the movies whose vectors were predicted, int [num_described].
+
+    Returns:
+        float32 [embedding_dim + 1, embedding_dim + 1].
+    """
+    errors = model.relevance.movie_vectors[described].astype(np.float64) - mapped.movie_vectors[described]
+    sizes, directions = np.linalg.eigh(errors.T @ errors / max(len(described), 1))
+    return np.asarray(directions * np.sqrt(np.maximum(sizes, 0)), dtype=np.float32)
+
+
+def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.integer], seed: int) -> float:
+    """Finds how uncertain predicted ratings of cold movies should be, by maximising a likelihood.
+
+    The returned number is added to the log scale of cold movies: the logarithm of the width of their
+    predicted rating distributions. Of all numbers, the returned number gives known ratings the greatest
+    likelihood. The function predicts known ratings of reviewed movies as if the movies were cold. A review is
+    left out of the reviewer's history when its rating is predicted. The returned number is 0 if the
+    model predicts no ratings, or if there are too few known ratings of movies with metadata.
+
+    Args:
+        model: the trained model.
+        mapped: the vectors of the model's movies as if the movies were cold, by `vectors_as_if_cold`.
+        described: the rows of the movies whose vectors were predicted, int [num_described].
+        seed: the seed by which reviews are sampled.
+    """
+    if model.rating is None or mapped.rating_movie_vectors is None:
         return 0.0
     generator = np.random.default_rng(seed)
     histories = model.histories
@@ -56,13 +100,13 @@ def log_scale_shift(model: Model, words: csr_array, described: NDArray[np.intege
         return 0.0
     reviewer_rows = np.searchsorted(histories.offsets, reviews, side="right") - 1
     tastes = model.rating.tastes(reviewer_rows, _without(histories, reviewer_rows, reviews))
-    mapped = _mapped_head(model, model.rating, words, described, generator)
-    location, log_scale = mapped.locate(tastes, histories.movie_rows[reviews], model.blend.interaction_weight)
+    head = replace(model.rating, movie_vectors=mapped.rating_movie_vectors)
+    location, log_scale = head.locate(tastes, histories.movie_rows[reviews], model.blend.interaction_weight)
     log_scale = log_scale + np.float32(model.blend.log_temperature)
     level_rows = histories.level_rows[reviews].astype(np.int64)[:, None]
 
     def likelihood(shift: np.float32) -> float:
-        chances = np.take_along_axis(mapped.probabilities(location, log_scale + shift), level_rows, 1)
+        chances = np.take_along_axis(head.probabilities(location, log_scale + shift), level_rows, 1)
         return float(np.log(chances + 1e-7).mean())
 
     return float(max(_SHIFTS, key=likelihood))
@@ -84,28 +128,3 @@ def _without(
     places = places[places != np.repeat(reviews, lengths)]
     offsets = np.concatenate([[0], np.cumsum(lengths - 1)])
     return Histories(offsets, histories.movie_rows[places], histories.level_rows[places])
-
-
-def _mapped_head(
-    model: Model,
-    rating: RatingHead,
-    words: csr_array,
-    described: NDArray[np.integer],
-    generator: np.random.Generator,
-) -> RatingHead:
-    """Replaces movie vectors in a rating head by the vectors that are predicted from the movies' words.
-
-    The movies in `described` are divided into folds. The vectors of a fold's movies are predicted by a
-    mapping that is learned on the movies of the other folds.
-    """
-    targets = MovieVectors.of(model)
-    table = targets.table()
-    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
-    mapped = table.copy()
-    for fold in np.array_split(generator.permutation(described), _NUM_FOLDS):
-        others = np.setdiff1d(described, fold)
-        mapping = learn_mapping(words[others], table[others], counts[others])
-        mapped[fold] = mapping.table(mapping.features(mapping.weigh(words[fold])))
-    vectors = targets.split(mapped).rating_movie_vectors
-    assert vectors is not None
-    return replace(rating, movie_vectors=vectors)

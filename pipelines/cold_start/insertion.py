@@ -38,9 +38,14 @@ def insert_movies(
     }
     histories = model.histories
     movie_rows = rows_beside(new_rows, model.num_movies)[histories.movie_rows].astype(np.int32)
+    doubts = model.doubts
+    if doubts is not None:
+        are_cold = np.ones(len(new_rows), dtype=bool)
+        doubts = replace(doubts, is_cold=insert_rows(doubts.is_cold, are_cold, new_rows))
     joined = replace(
         model,
         histories=Histories(histories.offsets, movie_rows, histories.level_rows),
+        doubts=doubts,
         **cast("dict[str, Any]", tables),
     )
     return of_old.split(insert_rows(of_old.table(), vectors.table(), new_rows)).into(joined)

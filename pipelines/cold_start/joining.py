@@ -16,10 +16,11 @@ from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import ColdConfig, Config
 from engine.errors import ArtifactError
+from engine.model.doubts import ColdDoubts
 from engine.model.scorer import Model
 from engine.search.top_lists import exhaustive_lists
 from pipelines.cold_start.catalogue import ColdCatalogue
-from pipelines.cold_start.certainty import log_scale_shift
+from pipelines.cold_start.certainty import log_scale_shift, relevance_errors, vectors_as_if_cold
 from pipelines.cold_start.insertion import insert_movies, insert_reviews
 from pipelines.cold_start.mapping import ColdMapping, MovieVectors, learn_mapping
 from pipelines.cold_start.neighbours import Described, cold_edges, nearest_movies, similarity_slope
@@ -49,6 +50,9 @@ class ColdStart:
     """The weight that one unit of metadata similarity adds, for each neighbour table that cold movies join.
     Cold movies do not join the table of rating neighbours, because the rating head's vectors of cold movies
     already carry the same information."""
+    errors: Floats | None = None
+    """The matrix of `relevance_errors`; None if the parameters were read from an index, whose model holds the
+    matrix."""
 
 
 class Joined(NamedTuple):
@@ -98,7 +102,7 @@ def take_in_cold_movies(
         level_rows,
         catalogue.times,
     )
-    write_cold(start, catalogue.new_rows, joined.num_movies, writer)
+    write_cold(start, catalogue.new_rows, joined, writer)
     return replace(joined, histories=histories), times
 
 
@@ -115,8 +119,9 @@ def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
     mapping = learn_mapping(
         words[described], table[described], counts[described], bias_column=targets.bias_column
     )
+    mapped = vectors_as_if_cold(model, words, described, seed)
     if model.rating is not None:
-        shift = log_scale_shift(model, words, described, seed)
+        shift = log_scale_shift(model, mapped, described, seed)
         mapping = mapping.shifted(targets.log_scale_column, shift)
         logger.debug("Ratings of movies without reviews have a log scale that is %.2f lower", -shift)
     known = describe(mapping, words)
@@ -125,7 +130,7 @@ def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
         for name in COLD_SLOPES
         if (neighbours := getattr(model, name)) is not None
     }
-    return ColdStart(mapping=mapping, slopes=slopes)
+    return ColdStart(mapping=mapping, slopes=slopes, errors=relevance_errors(model, mapped, described))
 
 
 def describe(mapping: ColdMapping, words: csr_array) -> Described:
@@ -159,13 +164,18 @@ def join_cold_movies(
         reviewed: bool [num_old], True for the old movies that the training learned from; by default all.
         num_reviews: the number of reviews of each cold movie among all reviews that were read, int [num_new];
             None for new movies, which nobody had the time to review.
-        shift_biases: True to lower the biases of the cold movies until cold movies take at most the share
-            `config.list_share` of the top tens; False if `start` includes the shift already.
+        shift_biases: True to lower the relevance of the cold movies by how unsure it is for each reviewer,
+            and the biases until cold movies take at most the share `config.list_share` of the top tens; False
+            if the model and `start` include both already.
     """
-    if len(new_rows) == 0:
-        return Joined(model, start)
     is_new = np.zeros(words.shape[0], dtype=bool)
     is_new[new_rows] = True
+    if len(new_rows) == 0:
+        if shift_biases and start.errors is not None:  # For movies that are added later.
+            model, included = _doubted(model, start.errors, is_new, config.doubt)
+            bias_column = MovieVectors.of(model).bias_column
+            start = replace(start, mapping=start.mapping.shifted(bias_column, -included))
+        return Joined(model, start)
     described = describe(start.mapping, words)
     cold, targets = described.take(new_rows), MovieVectors.of(model)
     known_rows = np.arange(model.num_movies) if reviewed is None else np.flatnonzero(reviewed)
@@ -180,19 +190,54 @@ def join_cold_movies(
     vectors = targets.split(start.mapping.table(cold.features))
     joined = insert_movies(model, new_rows, vectors, edges)
     if shift_biases:
-        shift = _bias_shift(model, joined, new_rows, config.list_share)
-        start = replace(start, mapping=start.mapping.shifted(targets.bias_column, shift))
-        shifts = np.full(len(new_rows), shift)
+        shifts = np.zeros(len(new_rows))
         if num_reviews is not None:
             known = start.mapping.table(described.take(among_all).features)[:, targets.bias_column]
             shifts = np.minimum(shifts, _bias_of_few(model, known_rows, known, num_reviews))
-        movie_vectors = joined.relevance.movie_vectors.copy()
-        movie_vectors[new_rows, -1] += shifts.astype(np.float32)
-        joined = replace(joined, relevance=replace(joined.relevance, movie_vectors=movie_vectors))
+        included = 0.0
+        if start.errors is not None:
+            joined, included = _doubted(joined, start.errors, is_new, config.doubt)
+        joined = _lowered(joined, new_rows, shifts - included)
+        shift = _bias_shift(model, joined, new_rows, config.list_share)
+        joined = _lowered(joined, new_rows, np.full(len(new_rows), shift))
+        start = replace(start, mapping=start.mapping.shifted(targets.bias_column, shift - included))
     logger.info(
         "%s movies without reviews joined the %s reviewed", f"{len(new_rows):,}", f"{len(known_rows):,}"
     )
     return Joined(joined, start)
+
+
+def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: float) -> tuple[Model, float]:
+    """Returns a copy of a model that lowers the relevance of new movies by the doubts of each reviewer.
+
+    Args:
+        model: the model with the new movies.
+        errors: the matrix of `relevance_errors`.
+        is_new: marks the new movies, bool [num_movies].
+        weight: the number of standard errors by which relevance is lowered.
+
+    Returns:
+        The copy, and the number by which the biases of the new movies are to be lowered, since the copy
+        lowers relevance only by what the doubts of a reviewer exceed this number.
+    """
+    doubts = ColdDoubts(is_cold=is_new, errors=np.float32(weight) * errors, included=0.0)
+    sample = model.reviewers(_sampled_reviewers(model))
+    least = float(doubts.of_reviewers(sample.queries).min(initial=np.inf)) if len(sample) else 0.0
+    return replace(model, doubts=replace(doubts, included=least)), least
+
+
+def _lowered(model: Model, rows: NDArray[np.integer], shifts: Doubles) -> Model:
+    """Returns a copy of a model in which `shifts` is added to the biases of the movies `rows`."""
+    movie_vectors = model.relevance.movie_vectors.copy()
+    movie_vectors[rows, -1] += shifts.astype(np.float32)
+    return replace(model, relevance=replace(model.relevance, movie_vectors=movie_vectors))
+
+
+def _sampled_reviewers(model: Model) -> Rows:
+    """Returns the rows of up to `_SHIFT_REVIEWERS` reviewers, spread evenly: int64 [num], ascending."""
+    num_reviewers = len(model.histories)
+    spread_rows = np.linspace(0, num_reviewers - 1, min(_SHIFT_REVIEWERS, num_reviewers)).astype(np.int64)
+    return np.unique(spread_rows)
 
 
 def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
@@ -201,9 +246,9 @@ def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], shar
     After the addition, cold movies fill at most the share `share` of the places in the top-10 lists of
     sampled reviewers.
     """
-    num_reviewers = len(joined.histories)
-    spread_rows = np.linspace(0, num_reviewers - 1, min(_SHIFT_REVIEWERS, num_reviewers)).astype(np.int64)
-    reviewer_rows = np.unique(spread_rows)
+    if share >= 1:
+        return 0.0
+    reviewer_rows = _sampled_reviewers(joined)
     best_old = exhaustive_lists(model, reviewer_rows, min(_TOP, model.num_movies)).scores
     scores_new = np.stack(
         [joined.rescore(joined.reviewer(int(row)), new_rows).score for row in reviewer_rows]
@@ -233,20 +278,21 @@ def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: ND
 
 
 def write_cold(
-    start: ColdStart, cold_rows: NDArray[np.integer], num_movies: int, writer: ArtifactWriter
+    start: ColdStart, cold_rows: NDArray[np.integer], model: Model, writer: ArtifactWriter
 ) -> None:
     """Writes a mask of the cold movies, and the parameters that predict vectors of cold movies, to an index.
 
-    The parameters are the arrays of the mapping from words to vectors, and the slopes in the manifest's
-    section `cold`.
+    The parameters are the arrays of the mapping from words to vectors, and in the manifest's section `cold`
+    the slopes and the part of the doubts of the model that the biases of cold movies include.
     """
-    is_cold = np.zeros(num_movies, dtype=bool)
+    is_cold = np.zeros(model.num_movies, dtype=bool)
     is_cold[cold_rows] = True
     writer.add_array(COLD_MOVIES, is_cold)
     for field, name in COLD_ARRAYS.items():
         writer.add_array(name, getattr(start.mapping, field))
     slopes = {COLD_SLOPES[name]: slope for name, slope in start.slopes.items()}
-    writer.add_section(COLD_SECTION, {"movies": len(cold_rows), "slopes": slopes})
+    doubt = {} if model.doubts is None else {"doubt": model.doubts.included}
+    writer.add_section(COLD_SECTION, {"movies": len(cold_rows), "slopes": slopes, **doubt})
 
 
 def read_cold(artifact: Artifact, model: Model) -> ColdStart:

@@ -151,7 +151,7 @@ def add_movies(
         cold_rows = np.flatnonzero(insert_rows(before.cold_movies, are_new, catalogue.new_rows))
         search = build_search(model, config, writer, writer.path_for(layout.CATALOGUE_FILE))
         take_over_sections(artifact, writer)
-        write_cold(start, cold_rows, model.num_movies, writer)
+        write_cold(start, cold_rows, model, writer)
         write_model(model, writer)
         write_search(search, writer)
         if layout.SIMILAR_SECTION in artifact.manifest:

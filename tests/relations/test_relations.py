@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import DIM, NUM_MOVIES, random_model
+from random_models import DIM, NUM_MOVIES, random_model, with_doubts
 
 from engine.model import histories as histories_module
 from engine.model.histories import Histories
@@ -24,7 +24,7 @@ BLEND = Blend(neighbour_weight=0.7, like_weight=0.5, rating_neighbour_weight=0.6
 
 def make_model(kind: str = "ratings", seed: int = 0) -> Model:
     """The first reviewer and the last have reviewed nothing."""
-    return random_model(
+    model = random_model(
         rated=kind != "no-ratings",
         linear=kind == "linear",
         near_ratings=kind != "no-rating-neighbours",
@@ -34,9 +34,10 @@ def make_model(kind: str = "ratings", seed: int = 0) -> Model:
         blend=BLEND,
         seed=seed,
     )
+    return with_doubts(model) if kind == "cold" else model
 
 
-kinds = st.sampled_from(["ratings", "linear", "no-rating-neighbours", "no-ratings"])
+kinds = st.sampled_from(["ratings", "linear", "no-rating-neighbours", "no-ratings", "cold"])
 
 
 @settings(max_examples=25)

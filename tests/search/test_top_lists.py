@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from random_models import BLEND, NUM_MOVIES, NUM_REVIEWERS, random_model
+from random_models import BLEND, NUM_MOVIES, NUM_REVIEWERS, random_model, with_doubts
 
 from engine.arrays import k_highest
 from engine.model.scorer import Model
@@ -16,11 +16,12 @@ from indexes.strongest import StrongestIndex
 EVERYONE = np.arange(NUM_REVIEWERS)
 
 
-@pytest.fixture(params=["ratings", "linear", "no-ratings", "no-likes", "no-neighbours"])
+@pytest.fixture(params=["ratings", "linear", "no-ratings", "no-likes", "no-neighbours", "cold"])
 def model(request: pytest.FixtureRequest) -> Model:
     made = random_model(rated=request.param != "no-ratings", linear=request.param == "linear")
     blends = {"no-likes": replace(BLEND, like_weight=0.0), "no-neighbours": Blend()}
-    return replace(made, blend=blends.get(request.param, BLEND))
+    made = replace(made, blend=blends.get(request.param, BLEND))
+    return with_doubts(made) if request.param == "cold" else made
 
 
 def check_one_by_one(model: Model, lists: TopLists, candidates: list[np.ndarray], k: int) -> None:

@@ -1,9 +1,11 @@
 """Models of random numbers, for tests of what is done with a model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from engine.model.doubts import ColdDoubts
 from engine.model.heads import RatingHead, RelevanceHead
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
@@ -42,6 +44,18 @@ def random_histories(
     movies = np.concatenate([generator.permutation(num_movies)[:length] for length in lengths])
     levels = generator.integers(0, 5, len(movies)).astype(np.int8)
     return Histories(np.concatenate([[0], np.cumsum(lengths)]), movies.astype(np.int32), levels)
+
+
+def with_doubts(model: Model, share: float = 0.4) -> Model:
+    """Returns a copy of a model of which a share of the movies are cold and doubted."""
+    generator = np.random.default_rng(1)
+    size = model.relevance.movie_vectors.shape[1]
+    doubts = ColdDoubts(
+        is_cold=generator.random(model.num_movies) < share,
+        errors=generator.standard_normal((size, size)).astype(np.float32),
+        included=5.0,
+    )
+    return replace(model, doubts=doubts)
 
 
 def random_model(

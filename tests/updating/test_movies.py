@@ -53,7 +53,7 @@ def prepared(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.add_file(artifact.file(name))
         for name in ("model", "search", "config", "audit", "counts"):
             writer.add_section(name, artifact.manifest[name])
-        write_cold(start, np.zeros(0, dtype=np.int64), NUM_MOVIES, writer)
+        write_cold(start, np.zeros(0, dtype=np.int64), Model.open(artifact), writer)
     return directory
 
 
