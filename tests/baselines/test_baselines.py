@@ -7,7 +7,7 @@ from pipelines.baselines import rankers, seed
 from pipelines.baselines.registry import BASELINES, Ranker, Rater, fit_baseline
 from pipelines.dataset.reviews import Reviews, make_reviews
 from pipelines.dataset.splits import Split, hold_out_last
-from pipelines.measuring.metrics import mae, rmse
+from pipelines.measuring.metrics import rmse
 from pipelines.measuring.ranking import rank_held_out
 
 QUICK = ("constants", "biases", "popularity", "item-knn", "ease")
