@@ -39,7 +39,7 @@ GONE = (
     *(f"rating.{name}" for name in ("patience", "batch_size", "round_size", "history_dropout", "l2_bias")),
     *(f"neighbours.{name}" for name in ("shrinkage", "rating_shrinkage", "damping", "max_history")),
     *("neighbours.num_linear_neighbours", "cold.max_words", "cold.features", "cold.num_neighbours"),
-    *("index.audit_k", "index.audit_reviewers"),
+    *("cold.list_share", "index.audit_k", "index.audit_reviewers"),
 )
 """Settings of earlier versions that can no longer be set; manifests of older indexes may still hold them."""
 
@@ -241,9 +241,6 @@ class ColdConfig(_Section):
     doubt: Annotated[float, at_least(0)] = 1.0
     """The number of standard errors, of what metadata predicts for a reviewer, by which the relevance of a
     cold movie is lowered. Lower `doubt` to show more new movies, of which the engine is less sure."""
-    list_share: Share = 1.0
-    """The largest share of all places in top tens that cold movies may take; the biases of cold movies are
-    lowered to stay below this share. Lower `list_share` when lists show too many new movies."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,6 @@ from engine.config.sections import ColdConfig, Config
 from engine.errors import ArtifactError
 from engine.model.doubts import ColdDoubts
 from engine.model.scorer import Model
-from engine.search.top_lists import exhaustive_lists
 from pipelines.cold_start.catalogue import ColdCatalogue
 from pipelines.cold_start.certainty import log_scale_shift, relevance_errors, vectors_as_if_cold
 from pipelines.cold_start.insertion import insert_movies, insert_reviews
@@ -35,10 +34,8 @@ logger = logging.getLogger(__name__)
 _NUM_NEIGHBOURS = 50
 """The number of neighbours that a cold movie gets, and also the number of movies that get the cold movie as a
 neighbour."""
-_TOP = 10
-"""Length of the top lists in which the share of cold movies is limited."""
-_SHIFT_REVIEWERS = 200
-"""The number of reviewers from whose top lists the shift of the cold movies' biases is computed."""
+_SAMPLED_REVIEWERS = 200
+"""The number of reviewers whose least doubt becomes a part of the biases of cold movies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +146,7 @@ def join_cold_movies(
     links: csr_array | None = None,
     reviewed: NDArray[np.bool_] | None = None,
     num_reviews: NDArray[np.integer] | None = None,
-    shift_biases: bool = True,
+    with_doubts: bool = True,
 ) -> Joined:
     """Computes the vectors and neighbours of cold movies, and returns a model with the cold movies in it.
 
@@ -159,19 +156,18 @@ def join_cold_movies(
         words: word counts of old and cold movies by their rows in the result, float32
             [num_old + num_new, NUM_COLUMNS].
         new_rows: int [num_new], ascending, the rows of the cold movies in the result.
-        config: the settings of the cold start, such as the largest share of the top tens for cold movies.
+        config: the settings of the cold start, such as the number of standard errors of a doubt.
         links: 1 where metadata links two movies, float32 [num_old + num_new, num_old + num_new].
         reviewed: bool [num_old], True for the old movies that the training learned from; by default all.
         num_reviews: the number of reviews of each cold movie among all reviews that were read, int [num_new];
             None for new movies, which nobody had the time to review.
-        shift_biases: True to lower the relevance of the cold movies by how unsure it is for each reviewer,
-            and the biases until cold movies take at most the share `config.list_share` of the top tens; False
-            if the model and `start` include both already.
+        with_doubts: True to lower the relevance of the cold movies by how unsure it is for each reviewer;
+            False if the model and `start` include that already.
     """
     is_new = np.zeros(words.shape[0], dtype=bool)
     is_new[new_rows] = True
     if len(new_rows) == 0:
-        if shift_biases and start.errors is not None:  # For movies that are added later.
+        if with_doubts and start.errors is not None:  # For movies that are added later.
             model, included = _doubted(model, start.errors, is_new, config.doubt)
             bias_column = MovieVectors.of(model).bias_column
             start = replace(start, mapping=start.mapping.shifted(bias_column, -included))
@@ -189,7 +185,7 @@ def join_cold_movies(
     }
     vectors = targets.split(start.mapping.table(cold.features))
     joined = insert_movies(model, new_rows, vectors, edges)
-    if shift_biases:
+    if with_doubts:
         shifts = np.zeros(len(new_rows))
         if num_reviews is not None:
             known = start.mapping.table(described.take(among_all).features)[:, targets.bias_column]
@@ -197,10 +193,10 @@ def join_cold_movies(
         included = 0.0
         if start.errors is not None:
             joined, included = _doubted(joined, start.errors, is_new, config.doubt)
-        joined = _lowered(joined, new_rows, shifts - included)
-        shift = _bias_shift(model, joined, new_rows, config.list_share)
-        joined = _lowered(joined, new_rows, np.full(len(new_rows), shift))
-        start = replace(start, mapping=start.mapping.shifted(targets.bias_column, shift - included))
+        movie_vectors = joined.relevance.movie_vectors.copy()
+        movie_vectors[new_rows, -1] += (shifts - included).astype(np.float32)
+        joined = replace(joined, relevance=replace(joined.relevance, movie_vectors=movie_vectors))
+        start = replace(start, mapping=start.mapping.shifted(targets.bias_column, -included))
     logger.info(
         "%s movies without reviews joined the %s reviewed", f"{len(new_rows):,}", f"{len(known_rows):,}"
     )
@@ -221,45 +217,12 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
         lowers relevance only by what the doubts of a reviewer exceed this number.
     """
     doubts = ColdDoubts(is_cold=is_new, errors=np.float32(weight) * errors, included=0.0)
-    sample = model.reviewers(_sampled_reviewers(model))
-    least = float(doubts.of_reviewers(sample.queries).min(initial=np.inf)) if len(sample) else 0.0
-    return replace(model, doubts=replace(doubts, included=least)), least
-
-
-def _lowered(model: Model, rows: NDArray[np.integer], shifts: Doubles) -> Model:
-    """Returns a copy of a model in which `shifts` is added to the biases of the movies `rows`."""
-    movie_vectors = model.relevance.movie_vectors.copy()
-    movie_vectors[rows, -1] += shifts.astype(np.float32)
-    return replace(model, relevance=replace(model.relevance, movie_vectors=movie_vectors))
-
-
-def _sampled_reviewers(model: Model) -> Rows:
-    """Returns the rows of up to `_SHIFT_REVIEWERS` reviewers, spread evenly: int64 [num], ascending."""
     num_reviewers = len(model.histories)
-    spread_rows = np.linspace(0, num_reviewers - 1, min(_SHIFT_REVIEWERS, num_reviewers)).astype(np.int64)
-    return np.unique(spread_rows)
-
-
-def _bias_shift(model: Model, joined: Model, new_rows: NDArray[np.integer], share: float) -> float:
-    """Returns the number, at most 0, that is to be added to the biases of cold movies.
-
-    After the addition, cold movies fill at most the share `share` of the places in the top-10 lists of
-    sampled reviewers.
-    """
-    if share >= 1:
-        return 0.0
-    reviewer_rows = _sampled_reviewers(joined)
-    best_old = exhaustive_lists(model, reviewer_rows, min(_TOP, model.num_movies)).scores
-    scores_new = np.stack(
-        [joined.rescore(joined.reviewer(int(row)), new_rows).score for row in reviewer_rows]
-    )
-    count = min(len(new_rows), best_old.shape[1])
-    best_new = -np.sort(-scores_new, axis=1)[:, :count]
-    # The j-th best cold movie is listed if it beats the j-th last old movie of the list.
-    margins = (best_new.astype(np.float64) - best_old[:, ::-1][:, :count]).ravel()
-    margins = np.sort(margins[np.isfinite(margins)])[::-1]
-    allowed = int(share * _TOP * len(reviewer_rows))
-    return 0.0 if len(margins) <= allowed else -max(float(margins[allowed]), 0.0)
+    spread_rows = np.linspace(0, num_reviewers - 1, min(_SAMPLED_REVIEWERS, num_reviewers)).astype(np.int64)
+    rows = np.unique(spread_rows)
+    queries = model.relevance.queries(rows, model.histories.take(rows))
+    least = float(doubts.of_reviewers(queries).min()) if len(rows) else 0.0
+    return replace(model, doubts=replace(doubts, included=least)), least
 
 
 def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:

@@ -145,7 +145,7 @@ def add_movies(
             config.cold,
             links=catalogue.link_matrix,
             reviewed=~before.cold_movies,
-            shift_biases=False,
+            with_doubts=False,
         )
         are_new = np.ones(len(catalogue.new_rows), dtype=bool)
         cold_rows = np.flatnonzero(insert_rows(before.cold_movies, are_new, catalogue.new_rows))

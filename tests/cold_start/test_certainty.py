@@ -82,9 +82,7 @@ def test_an_index_without_cold_movies_doubts_those_that_are_added_later(model: M
     first = join_cold_movies(model, start, words_of(ROWS), nothing, ColdConfig())
     new_rows = np.arange(NUM_MOVIES, NUM_MOVIES + 100)
     words = words_of(np.arange(NUM_MOVIES + 100))
-    later = join_cold_movies(
-        first.model, first.start, words, new_rows, ColdConfig(), shift_biases=False
-    ).model
+    later = join_cold_movies(first.model, first.start, words, new_rows, ColdConfig(), with_doubts=False).model
     at_once = join_cold_movies(model, start, words, new_rows, ColdConfig()).model
     assert later.doubts is not None
     assert np.flatnonzero(later.doubts.is_cold).tolist() == new_rows.tolist()

@@ -11,7 +11,7 @@ from random_models import random_model
 from engine.config.sections import ColdConfig
 from engine.errors import ConfigError
 from engine.model.histories import Histories
-from engine.model.scorer import ALL, Model
+from engine.model.scorer import Model
 from pipelines.cold_start import joining
 from pipelines.cold_start.joining import ColdStart, describe, join_cold_movies, learn_cold_start
 from pipelines.cold_start.mapping import ColdMapping, MovieVectors, learn_mapping
@@ -146,29 +146,11 @@ def test_edges_are_the_mean_of_the_nearest_and_their_likeness(
     assert len(cold_edges(model.neighbours, nearest, 0.5, 7).sources) == 7
 
 
-def test_cold_movies_take_no_more_than_their_share_of_the_top_tens(
+def test_more_movies_get_the_doubt_that_was_found_before(
     model: Model, start: ColdStart, more_words: Any
 ) -> None:
-    bias = MovieVectors.of(model).bias_column
-    start = replace(start, mapping=start.mapping.shifted(bias, 20.0))
-    for share in (0.0, 0.1, 0.4):
-        joined = join_cold_movies(model, start, more_words, COLD_ROWS, ColdConfig(list_share=share)).model
-        listed = []
-        # The last reviewer has fewer than ten other movies to be listed.
-        for row in range(len(joined.histories) - 1):
-            reviewer = joined.reviewer(row)
-            scores = joined.rescore(reviewer, ALL).score.copy()
-            scores[reviewer.history.movie_rows] = -np.inf
-            listed.append((np.argsort(-scores)[:10] >= NUM_MOVIES).mean())
-        assert np.mean(listed) <= share * 60 / 59 + 1e-9
-        assert np.mean(listed) >= 0.9 * share
-
-
-def test_more_movies_get_the_bias_shift_that_was_found_before(
-    model: Model, start: ColdStart, more_words: Any
-) -> None:
-    first = join_cold_movies(model, start, more_words, COLD_ROWS, ColdConfig(list_share=0.0))
-    again = join_cold_movies(model, first.start, more_words, COLD_ROWS, ColdConfig(), shift_biases=False)
+    first = join_cold_movies(model, start, more_words, COLD_ROWS, ColdConfig())
+    again = join_cold_movies(model, first.start, more_words, COLD_ROWS, ColdConfig(), with_doubts=False)
     vectors = [joined.model.relevance.movie_vectors[COLD_ROWS] for joined in (first, again)]
     np.testing.assert_allclose(*vectors, atol=1e-5)
 
@@ -180,7 +162,7 @@ def test_equal_input_gives_equal_vectors(model: Model, movies: Movies) -> None:
     np.testing.assert_array_equal(both[0].relevance.movie_vectors, both[1].relevance.movie_vectors)
 
 
-@pytest.mark.parametrize("setting", ["max_reviews", "list_share"])
+@pytest.mark.parametrize("setting", ["max_reviews", "doubt"])
 def test_settings_out_of_range_are_refused(setting: str) -> None:
     with pytest.raises(ConfigError, match=f"cold.{setting}"):
         ColdConfig(**{setting: -1})
