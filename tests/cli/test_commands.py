@@ -318,7 +318,11 @@ def test_reindex_is_still_called_by_its_old_name(monkeypatch: pytest.MonkeyPatch
     new, old = (run(name, "--kind", "flat", "--recall", "0.9", "--json") for name in ("reindex", "index"))
     assert (new.exit_code, old.exit_code) == (0, 0), old.output
     assert new.stdout == old.stdout
-    assert asked[0] == asked[1] == (Path("movie-index"), {"kind": "flat", "recall": 0.9, "keep": None})
+    assert (
+        asked[0]
+        == asked[1]
+        == (Path("movie-index"), {"kind": "flat", "uri": None, "recall": 0.9, "keep": None})
+    )
     assert "is called `engine reindex` now" in old.stderr
     assert "reindex" in run("--help").stdout
     assert "  index " not in run("--help").stdout
