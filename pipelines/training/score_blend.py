@@ -52,6 +52,9 @@ _MAX_SCORES = 2**24
 _NUM_CANDIDATES = 200
 """The number of candidate movies of a reviewer that are taken by relevance, and also the number taken by each
 neighbour table."""
+_STANDARD_ERRORS = 2.0
+"""The number of standard errors by which successors must raise the mean NDCG, so that an order by chance
+counts nothing."""
 _DEPTHS = (10, 20, 50)
 """The lengths k of the top lists; weights are compared by the mean of NDCG@k over these lengths. Long lists
 make the mean less noisy."""
@@ -103,6 +106,17 @@ class _Tried(NamedTuple):
         return int(content), int(successor), int(neighbour), int(like)
 
 
+class _Chosen(NamedTuple):
+    """Holds a choice of weights, and what the choice is worth on held-out likes."""
+
+    blend: Blend
+    kind: NeighbourKind
+    relevance: list[Floats]
+    """The relevance of the candidates of each model, float32 [num_reviewers, num_candidates]."""
+    figures: Doubles
+    """The mean NDCG of each reviewer of each model, float64 [num_reviewers of all models]."""
+
+
 def choose_blend(
     trained: Sequence[TrainedModel], held_out: Sequence[Reviews], seed: int
 ) -> tuple[Blend, NeighbourKind]:
@@ -111,57 +125,71 @@ def choose_blend(
     Each neighbour table is tried with each combination of weights on a grid. The NDCG of a combination is the
     mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG values are smoothed over the grid
     of weights, and the highest smoothed value is chosen. Similarities by metadata are tried only with the two
-    neighbour tables that are best without metadata. The weight of successors is chosen with each neighbour
-    table, and once more with the chosen metadata weight. If several combinations have the same mean NDCG, the
-    first neighbour table and the smallest weights are chosen. The function `_honest_likes` then chooses the
-    weight of the chance of a like once more, so that lists hold few movies that the reviewer will rather not
-    like.
+    neighbour tables that are best without metadata. If several combinations have the same mean NDCG, the
+    first neighbour table and the smallest weights are chosen. Successors are left out unless the NDCG is
+    higher with successors by more than chance explains. The function `_honest_likes` then chooses the weight
+    of the chance of a like once more, so that lists hold few movies that the reviewer will rather not like.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
         held_out: for each model, reviews of known reviewers on which the model was not trained.
         seed: seed of the random sample of reviewers, taken if there are too many.
     """
-    blend, kinds = trained[0].model.blend, list(trained[0].tables)
-    rated = trained[0].model.rating is not None
-    successors = SUCCESSOR_SHARES if trained[0].successors is not None else (0.0,)
-    plain = _Shares((0.0,), successors, LIKE_WEIGHTS if rated else (0.0,))
     collected = [_collect(one, reviews, seed) for one, reviews in zip(trained, held_out, strict=True)]
+    chosen = _choose(trained[0], collected, (0.0,))
+    if trained[0].successors is not None:
+        ordered = _choose(trained[0], collected, SUCCESSOR_SHARES)
+        gains = ordered.figures - chosen.figures
+        doubt = gains.std() / np.sqrt(len(gains))
+        logger.info("With successors, NDCG rises by %.4f, with an error of %.4f", gains.mean(), doubt)
+        if gains.mean() > _STANDARD_ERRORS * doubt:
+            chosen = ordered
+    blend, kind = chosen.blend, chosen.kind
+    logger.info(
+        "Chose neighbours by %s, neighbour weight %.3g, successor weight %.3g and like weight %.3g: %.4f, "
+        "against %.4f without", kind, blend.neighbour_weight, blend.successor_weight, blend.like_weight,
+        chosen.figures.mean(), np.mean([_figure(parts, parts.relevance) for parts in collected]),
+    )  # fmt: skip
+    if trained[0].model.rating is not None:
+        blend = _honest_likes(collected, chosen.relevance, blend)
+    return blend, kind
+
+
+def _choose(trained: TrainedModel, collected: Sequence[_Parts], successors: Sequence[float]) -> _Chosen:
+    """Chooses a neighbour table and weights, with one of the successor shares in `successors`.
+
+    The successor share is chosen with each neighbour table, and once more with the chosen metadata weight.
+    """
+    kinds = list(trained.tables)
+    plain = _Shares((0.0,), successors, LIKE_WEIGHTS if trained.model.rating is not None else (0.0,))
     tried = {kind: _try(collected, place, plain) for place, kind in enumerate(kinds)}
-    if trained[0].content is not None:
+    if trained.content is not None:
         best = sorted(tried, key=lambda kind: -tried[kind].figures.max())[:_TABLES_WITH_CONTENT]
+        chosen = {kind: successors[tried[kind].best()[1]] for kind in best}
+        with_content = plain._replace(content=CONTENT_SHARES)
         tried = {
-            kind: _try(
-                collected,
-                kinds.index(kind),
-                plain._replace(content=CONTENT_SHARES, successor=(successors[tried[kind].best()[1]],)),
-            )
+            kind: _try(collected, kinds.index(kind), with_content._replace(successor=(chosen[kind],)))
             for kind in best
         }
     kind = max(tried, key=lambda kind: tried[kind].figures.max())
     found = tried[kind]
     content_share = found.shares.content[found.best()[0]]
-    if content_share and trained[0].successors is not None:
+    if content_share and len(successors) > 1:
         found = _try(collected, kinds.index(kind), plain._replace(content=(content_share,)))
     content, successor, neighbour, like = found.best()
     table, kind = kinds.index(kind), kind._replace(content=float(found.contents[content]))
     blend = replace(
-        blend,
+        trained.model.blend,
         neighbour_weight=float(NEIGHBOUR_SHARES[neighbour] * found.scales[content]),
         successor_weight=float(found.shares.successor[successor] * found.next_scale),
         like_weight=found.shares.like[like],
     )
-    logger.info(
-        "Chose neighbours by %s, neighbour weight %.3g, successor weight %.3g and like weight %.3g: %.4f, "
-        "against %.4f without; %s",
-        kind, blend.neighbour_weight, blend.successor_weight, blend.like_weight, found.figures.max(),
-        found.figures[0, 0, 0, 0],
-        ", ".join(f"{other} {one.figures.max():.4f}" for other, one in tried.items()),
-    )  # fmt: skip
-    if rated:
-        relevance = [_relevance(parts, table, kind.content, blend) for parts in collected]
-        blend = _honest_likes(collected, relevance, blend)
-    return blend, kind
+    relevance = [_relevance(parts, table, kind.content, blend) for parts in collected]
+    figures = [
+        _figures(parts, own + np.float32(blend.like_weight) * parts.log_like)
+        for parts, own in zip(collected, relevance, strict=True)
+    ]
+    return _Chosen(blend, kind, relevance, np.concatenate(figures))
 
 
 def _relevance(parts: _Parts, table: int, content_weight: float, blend: Blend) -> Floats:
@@ -258,11 +286,19 @@ def _grid(
 
 
 def _figure(parts: _Parts, scores: Floats) -> float:
-    """Returns the mean NDCG at 10, 20 and 50; a liked movie ranks after all movies with an equal score."""
+    """Returns the mean over all reviewers of the figures that `_figures` returns."""
+    return float(_figures(parts, scores).mean())
+
+
+def _figures(parts: _Parts, scores: Floats) -> Doubles:
+    """Returns each reviewer's mean of NDCG@10, NDCG@20 and NDCG@50, float64 [num_reviewers].
+
+    A liked movie ranks after all movies with an equal score.
+    """
     rows, columns = parts.relevant.nonzero()
     ranks = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
-    figures = [ndcg_of_ranks(ranks, rows, parts.num_relevant, depth).mean() for depth in _DEPTHS]
-    return float(np.mean(figures))
+    figures = [ndcg_of_ranks(ranks, rows, parts.num_relevant, depth) for depth in _DEPTHS]
+    return np.asarray(np.mean(figures, axis=0))
 
 
 def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
