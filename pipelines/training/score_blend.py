@@ -41,9 +41,9 @@ _LISTED = 10
 CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
 """The metadata weights that are tried. The unit is the weight with which the similarities by metadata have
 the same standard deviation as the similarities of the neighbour table."""
-_TABLES_WITH_CONTENT = 2
-"""The number of neighbour tables with which metadata weights are tried: the tables that are best without
-metadata."""
+_BEST_TABLES = 2
+"""The number of neighbour tables with which metadata and successors are tried: the tables that are best
+without metadata and successors."""
 _MAX_REVIEWERS = 2000
 """The largest number of reviewers on whose top lists weights are compared; more reviewers would change
 little."""
@@ -115,6 +115,8 @@ class _Chosen(NamedTuple):
     """The relevance of the candidates of each model, float32 [num_reviewers, num_candidates]."""
     figures: Doubles
     """The mean NDCG of each reviewer of each model, float64 [num_reviewers of all models]."""
+    best_kinds: list[NeighbourKind]
+    """The kinds of the best neighbour tables without metadata, best first."""
 
 
 def choose_blend(
@@ -124,11 +126,12 @@ def choose_blend(
 
     Each neighbour table is tried with each combination of weights on a grid. The NDCG of a combination is the
     mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG values are smoothed over the grid
-    of weights, and the highest smoothed value is chosen. Similarities by metadata are tried only with the two
-    neighbour tables that are best without metadata. If several combinations have the same mean NDCG, the
-    first neighbour table and the smallest weights are chosen. Successors are left out unless the NDCG is
-    higher with successors by more than chance explains. The function `_honest_likes` then chooses the weight
-    of the chance of a like once more, so that lists hold few movies that the reviewer will rather not like.
+    of weights, and the highest smoothed value is chosen. Similarities by metadata and successors are tried
+    only with the two neighbour tables that are best without metadata and successors. If several combinations
+    have the same mean NDCG, the first neighbour table and the smallest weights are chosen. Successors are
+    left out unless the NDCG is higher with successors by more than chance explains. The function
+    `_honest_likes` then chooses the weight of the chance of a like once more, so that lists hold few movies
+    that the reviewer will rather not like.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
@@ -136,9 +139,9 @@ def choose_blend(
         seed: seed of the random sample of reviewers, taken if there are too many.
     """
     collected = [_collect(one, reviews, seed) for one, reviews in zip(trained, held_out, strict=True)]
-    chosen = _choose(trained[0], collected, (0.0,))
+    chosen = _choose(trained[0], collected, list(trained[0].tables), (0.0,))
     if trained[0].successors is not None:
-        ordered = _choose(trained[0], collected, SUCCESSOR_SHARES)
+        ordered = _choose(trained[0], collected, chosen.best_kinds, SUCCESSOR_SHARES)
         gains = ordered.figures - chosen.figures
         doubt = gains.std() / np.sqrt(len(gains))
         logger.info("With successors, NDCG rises by %.4f, with an error of %.4f", gains.mean(), doubt)
@@ -155,16 +158,21 @@ def choose_blend(
     return blend, kind
 
 
-def _choose(trained: TrainedModel, collected: Sequence[_Parts], successors: Sequence[float]) -> _Chosen:
-    """Chooses a neighbour table and weights, with one of the successor shares in `successors`.
+def _choose(
+    trained: TrainedModel,
+    collected: Sequence[_Parts],
+    candidates: Sequence[NeighbourKind],
+    successors: Sequence[float],
+) -> _Chosen:
+    """Chooses one of the neighbour tables in `candidates`, one of the successor shares, and other weights.
 
     The successor share is chosen with each neighbour table, and once more with the chosen metadata weight.
     """
     kinds = list(trained.tables)
     plain = _Shares((0.0,), successors, LIKE_WEIGHTS if trained.model.rating is not None else (0.0,))
-    tried = {kind: _try(collected, place, plain) for place, kind in enumerate(kinds)}
+    tried = {kind: _try(collected, kinds.index(kind), plain) for kind in candidates}
+    best = sorted(tried, key=lambda kind: -tried[kind].figures.max())[:_BEST_TABLES]
     if trained.content is not None:
-        best = sorted(tried, key=lambda kind: -tried[kind].figures.max())[:_TABLES_WITH_CONTENT]
         chosen = {kind: successors[tried[kind].best()[1]] for kind in best}
         with_content = plain._replace(content=CONTENT_SHARES)
         tried = {
@@ -189,7 +197,7 @@ def _choose(trained: TrainedModel, collected: Sequence[_Parts], successors: Sequ
         _figures(parts, own + np.float32(blend.like_weight) * parts.log_like)
         for parts, own in zip(collected, relevance, strict=True)
     ]
-    return _Chosen(blend, kind, relevance, np.concatenate(figures))
+    return _Chosen(blend, kind, relevance, np.concatenate(figures), best)
 
 
 def _relevance(parts: _Parts, table: int, content_weight: float, blend: Blend) -> Floats:
