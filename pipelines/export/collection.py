@@ -30,8 +30,8 @@ def check_database(config: IndexConfig, directory: Path) -> None:
     """Checks before long work that the vector database can be used, if the settings ask for one.
 
     Raises:
-        ConfigError: a package is missing, a server cannot be reached, or another process uses an embedded
-            database.
+        ConfigError: a package is missing, a server cannot be reached, another process uses an embedded
+            database, or its folder does not exist.
     """
     if config.kind != KIND:
         return
@@ -42,6 +42,11 @@ def check_database(config: IndexConfig, directory: Path) -> None:
             Database(place)
     except VectorDatabaseError as error:
         raise ConfigError(str(error)) from error
+    if "://" not in config.uri and config.uri and not Path(config.uri).absolute().parent.is_dir():
+        raise ConfigError(
+            f"The folder of the vector database {config.uri} does not exist; make the folder, or name "
+            "another path with index.uri"
+        )
 
 
 def build_collection(

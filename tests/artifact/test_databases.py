@@ -211,6 +211,19 @@ def test_addresses_that_are_none_or_hold_a_password_are_refused(flat: Path, uri:
         rebuild_index(flat, kind="milvus", uri=uri)
 
 
+def test_a_database_at_another_path_is_used_and_its_folder_must_exist(flat: Path, tmp_path: Path) -> None:
+    needs_milvus()
+    with pytest.raises(ConfigError, match="does not exist; make the folder"):
+        rebuild_index(flat, kind="milvus", uri=str(tmp_path / "absent" / "shop.db"))
+    rebuild_index(flat, kind="milvus", uri=str(tmp_path / "shop.db"))
+    assert not (flat / EMBEDDED).exists()
+    assert Engine.load(flat).recommend(reviewer_id(3), k=5)
+    held = Database(str(tmp_path / "shop.db"))
+    assert held._client.list_collections() == [collection_of(flat)]
+    rebuild_index(flat, kind="flat", uri="", keep=1)
+    assert held._client.list_collections() == []
+
+
 def test_nothing_imports_the_client_before_it_is_asked_for(flat: Path) -> None:
     code = (
         "import sys; from engine import Engine; import pipelines.building.build, pipelines.updating.reindex; "

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from random_vectors import make_clusters, make_vectors
-from vector_database import build_milvus, needs_milvus, running_server
+from vector_database import build_milvus, needs_milvus, running_server, shared_database
 
 from indexes import milvus_index
 from indexes.base import VectorDatabaseError, VectorIndexError
@@ -67,12 +67,16 @@ def test_more_results_than_a_server_gives_are_merged(monkeypatch: pytest.MonkeyP
     assert (some.rows[:, 100:] == -1).all()
 
 
-def test_a_server_answers_as_the_embedded_database(tmp_path: Path) -> None:
+def test_a_server_answers_as_the_embedded_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILVUS_TOKEN", "a-secret")
     vectors, queries = make_vectors(300), make_vectors(4, seed=1)
     with running_server(tmp_path / "server") as (uri, process):
         index = build_milvus(vectors, {"year": Column("whole", [1990 + row % 9 for row in range(300)])}, uri)
         index.save(tmp_path / "address.json")
         assert (tmp_path / "address.json").stat().st_size < 500
+        assert "a-secret" not in (tmp_path / "address.json").read_text()
+        assert Database(uri)._client._config.token == "a-secret"
+        assert Database(shared_database())._client._config.token == ""
         loaded = MilvusIndex.load(tmp_path / "address.json")
         np.testing.assert_array_equal(
             loaded.search(queries, 20).rows, FlatIndex.build(vectors).search(queries, 20).rows
