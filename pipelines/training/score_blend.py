@@ -27,7 +27,7 @@ the same standard deviation as the relevance."""
 SUCCESSOR_SHARES = (0.0, 0.2, 0.6, 1.7, 6.0, 20.0)
 """The successor weights that are tried. The unit is the weight with which the sums over successors have the
 same standard deviation as the relevance."""
-LIKE_WEIGHTS = (0.0, 1.0, 3.0)
+LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
 """The weights that are tried for the logarithm of the chance that the reviewer likes the movie."""
 HONEST_LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
 DOUBTS = (0.0, 2.0, 4.0, 8.0)
@@ -139,9 +139,11 @@ def choose_blend(
         seed: seed of the random sample of reviewers, taken if there are too many.
     """
     collected = [_collect(one, reviews, seed) for one, reviews in zip(trained, held_out, strict=True)]
-    chosen = _choose(trained[0], collected, list(trained[0].tables), (0.0,))
+    like_weights = LIKE_WEIGHTS if trained[0].model.rating is not None else (0.0,)
+    chosen = _choose(trained[0], collected, list(trained[0].tables), _Shares((0.0,), (0.0,), like_weights))
     if trained[0].successors is not None:
-        ordered = _choose(trained[0], collected, chosen.best_kinds, SUCCESSOR_SHARES)
+        shares = _Shares((0.0,), SUCCESSOR_SHARES, (chosen.blend.like_weight,))
+        ordered = _choose(trained[0], collected, chosen.best_kinds, shares)
         gains = ordered.figures - chosen.figures
         doubt = gains.std() / np.sqrt(len(gains))
         logger.info("With successors, NDCG rises by %.4f, with an error of %.4f", gains.mean(), doubt)
@@ -162,14 +164,13 @@ def _choose(
     trained: TrainedModel,
     collected: Sequence[_Parts],
     candidates: Sequence[NeighbourKind],
-    successors: Sequence[float],
+    plain: _Shares,
 ) -> _Chosen:
-    """Chooses one of the neighbour tables in `candidates`, one of the successor shares, and other weights.
+    """Chooses one of the neighbour tables in `candidates`, one of the shares in `plain`, and other weights.
 
     The successor share is chosen with each neighbour table, and once more with the chosen metadata weight.
     """
-    kinds = list(trained.tables)
-    plain = _Shares((0.0,), successors, LIKE_WEIGHTS if trained.model.rating is not None else (0.0,))
+    kinds, successors = list(trained.tables), plain.successor
     tried = {kind: _try(collected, kinds.index(kind), plain) for kind in candidates}
     best = sorted(tried, key=lambda kind: -tried[kind].figures.max())[:_BEST_TABLES]
     if trained.content is not None:

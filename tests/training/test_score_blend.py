@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from random_models import LEVELS, random_model
+from random_models import LEVELS, random_model, random_table
 
 from engine.config.sections import IngestConfig, NeighboursConfig
 from engine.model.histories import Histories
@@ -99,6 +99,13 @@ def test_successors_that_say_nothing_get_no_weight() -> None:
     blend, _ = choose(trained(successors=NOTHING, linear=LINEAR))
     assert blend.successor_weight == 0
     assert choose(trained(linear=LINEAR))[0].successor_weight == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_successors_by_chance_get_no_weight(seed: int) -> None:
+    drawn = random_table(np.random.default_rng(seed))
+    blend, _ = choose(trained(successors=drawn, linear=LINEAR))
+    assert blend.successor_weight == 0
 
 
 def test_content_counts_where_it_finds_more() -> None:
