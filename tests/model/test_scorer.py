@@ -1,10 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from random_models import BLEND, LEVELS, NUM_MOVIES, NUM_REVIEWERS, random_model
 
 from engine.arrays import k_highest
+from engine.artifact.layout import MODEL_SECTION
+from engine.artifact.reader import Artifact
+from engine.artifact.writer import ArtifactWriter
 from engine.model.histories import History
 from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import ALL, Model
@@ -210,3 +214,19 @@ def test_chances_under_one_half_count_more_where_there_is_doubt(doubt: float) ->
     expected = [np.log(0.2) + doubt * np.log(0.4), np.log(0.5), np.log(0.9)]
     np.testing.assert_allclose(model.log_like(chances), expected, atol=1e-5)
     assert (model.log_like(chances) <= 0).all()
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_successors_are_written_and_an_older_index_opens_without_them(is_older: bool, tmp_path: Path) -> None:
+    model = random_model()
+    model = replace(model, successors=None) if is_older else model
+    section = model.section()
+    if is_older:
+        del section["has_successors"], section["blend"]["successor_weight"]
+    with ArtifactWriter(tmp_path / "index") as writer:
+        for name, array in model.arrays().items():
+            writer.add_array(name, array)
+        writer.add_section(MODEL_SECTION, section)
+    opened = Model.open(Artifact.open(tmp_path / "index"))
+    assert (opened.successors is None) == is_older
+    np.testing.assert_allclose(opened.score([3]), model.score([3]), atol=1e-5)
