@@ -60,7 +60,18 @@ class Named(Protocol):
 
 
 class EngineError(Exception):
-    """Is the base class of every error that the engine raises on purpose; an error's text is one sentence."""
+    """Is the base class of every error that the engine raises on purpose; an error's text is one sentence.
+
+    Errors of all subclasses can be pickled, whatever arguments the subclass takes.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[EngineError], arguments: tuple[object, ...]) -> EngineError:
+    """Restores an error that was pickled, without the constructor of its class."""
+    return kind.__new__(kind, *arguments)
 
 
 class ConfigError(EngineError):

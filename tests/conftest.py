@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,31 @@ def _build_sample(directory: Path) -> None:
     quick = ("relevance.max_rounds=6", "rating.max_rounds=3", "report.baselines_up_to=0")
     config = load_config(assignments=quick)
     build_index((files.reviews,), output=directory, metadata=(files.metadata,), config=config)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """Starts an S3 server on this machine, and gives the URL of a bucket."""
+    moto_server = pytest.importorskip("moto.server", reason="needs the extra `test`")
+    s3fs = pytest.importorskip("s3fs", reason="needs the extra `remote`")
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    # The buckets of all servers of a process are the same.
+    name = f"shop-{secrets.token_hex(8)}"
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "nobody",
+            "AWS_SECRET_ACCESS_KEY": "nothing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            patch.setenv(variable, value)
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir(name)
+        yield f"s3://{name}"
+        s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
 
 
 @pytest.hookimpl(wrapper=True)

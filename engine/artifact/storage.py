@@ -1,4 +1,4 @@
-"""Reads and writes the files of an index in remote storage, such as s3://bucket/index, through fsspec."""
+"""Reads and writes files in remote storage, such as s3://bucket/index, through fsspec."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _BLOCK = 1 << 20
 
 
 class Storage:
-    """Reads and writes the files of an index in remote storage.
+    """Reads and writes the files of an index, or of lists, in a folder of remote storage.
 
     Args:
-        url: the place of the index, such as s3://bucket/index.
+        url: the place of the folder, such as s3://bucket/index.
 
     Raises:
         ConfigError: the scheme is unknown, or the package that serves the scheme is missing.
@@ -96,16 +96,26 @@ class Storage:
             with self._system.transaction, self._system.open(path, "wb") as target:
                 shutil.copyfileobj(source, target, _BLOCK)
 
-    def remove_builds(self, keep: Collection[str]) -> None:
-        """Removes all builds except the builds named in `keep`."""
+    def sizes(self) -> dict[str, int]:
+        """Returns the number of bytes of everything in the folder, by name; empty if there is no folder."""
         with self._reaching():
             self._system.invalidate_cache()
-            names = [
-                path.rstrip("/").rpartition("/")[2] for path in self._system.ls(self._root, detail=False)
-            ]
-            for name in names:
-                if layout.BUILD_NAME.fullmatch(name) and name not in keep:
-                    self._system.rm(self._path(name), recursive=True)
+            try:
+                found = self._system.ls(self._root, detail=True)
+            except FileNotFoundError:
+                return {}
+            return {one["name"].rstrip("/").rpartition("/")[2]: int(one["size"] or 0) for one in found}
+
+    def remove(self, name: str) -> None:
+        """Removes a file, or a folder with all its files."""
+        with self._reaching():
+            self._system.rm(self._path(name), recursive=True)
+
+    def remove_builds(self, keep: Collection[str]) -> None:
+        """Removes all builds except the builds named in `keep`."""
+        for name in self.sizes():
+            if layout.BUILD_NAME.fullmatch(name) and name not in keep:
+                self.remove(name)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"

@@ -80,6 +80,20 @@ KEEP = option(
     help="Keep this many builds in the directory of the index, the new one included, for engine rollback; by "
     "default as many as before, and 2 in a new directory.",
 )
+ON = (
+    option(
+        ["--on"],
+        type=click.Choice(["ray"]),
+        help="Run on Ray (extra [ray]): in workers that are started on this machine, or on the cluster of "
+        "--address.",
+    ),
+    option(
+        ["--address"],
+        metavar="HOST:PORT|auto",
+        help="Run on the Ray cluster at this address, or on the one that this machine belongs to.",
+    ),
+)
+"""The options of commands whose work can run on Ray."""
 VERBOSE = flag(
     ["-v", "--verbose"], expose_value=False, callback=log_more, help="Say on stderr what is being done."
 )

@@ -68,7 +68,7 @@ def write_lists(
         raise unwritable(path, error) from error
 
 
-def unwritable(path: Path, error: Exception) -> DataError:
+def unwritable(path: Path | str, error: Exception) -> DataError:
     """Returns the error to raise if lists cannot be written to `path`; the message gives the reason."""
     return DataError(
         f"Cannot write lists to {path}: {reason_of(error)}; free some space, or name another --output"

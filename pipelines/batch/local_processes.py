@@ -14,14 +14,16 @@ from typing import Any
 
 from engine.errors import DataError
 from pipelines.batch.shards import Shard, Shards
-from pipelines.work.progress import progress_of_lists
 
 
-def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
+def run_shards(
+    shards: Shards, settings: Mapping[str, Any], most: int, on_lists: Callable[[int], None]
+) -> None:
     """Writes the lists of all missing shards (parts of the reviewers), in at most `most` child processes.
 
     Each child process takes the next missing shard until no shard is left. The argument `settings` holds the
-    arguments of `Worker` except `on_lists`, as JSON values.
+    arguments of `Worker` except `on_lists`, as JSON values. The number of lists that were just made is passed
+    to `on_lists`, which several threads call.
 
     Raises:
         DataError: a child process failed or ended early; shards that were complete are kept.
@@ -32,10 +34,8 @@ def run_shards(shards: Shards, settings: Mapping[str, Any], most: int) -> None:
     waiting: queue.SimpleQueue[Shard] = queue.SimpleQueue()
     for shard in missing:
         waiting.put(shard)
-    total, left = (sum(len(shard.reviewer_rows) for shard in some) for some in (shards.planned, missing))
     number = min(most, len(missing))
     with ExitStack() as stack:
-        on_lists = stack.enter_context(progress_of_lists("Recommending", total, total - left))
         processes = [stack.enter_context(ListProcess(shards.lock)) for _ in range(number)]
         for process in processes:
             process.tell(settings)

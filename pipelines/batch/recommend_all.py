@@ -1,7 +1,7 @@
 """Writes the recommendation lists of all reviewers to files, in several processes and in constant memory.
 
-The reviewers are cut into parts, called shards. Each child process makes the lists of one shard after
-another. Each child process opens the index, which costs little because the files of an index are
+The reviewers are cut into parts, called shards. Each child process, or each worker of Ray, makes the lists of
+one shard after another. Each of them opens the index, which costs little because the files of an index are
 memory-mapped. A run that was killed can be resumed; `pipelines/batch/shards.py` explains how.
 """
 
@@ -12,7 +12,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -23,10 +24,14 @@ from engine.config.values import at_least, one_of
 from engine.errors import ConfigError
 from engine.questions.ids import ids_of, read_ids
 from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
+from pipelines.batch.cluster import run_on_ray
 from pipelines.batch.list_files import FORMATS
 from pipelines.batch.local_processes import run_shards
+from pipelines.batch.places import is_url
 from pipelines.batch.shards import Shard, Shards
 from pipelines.work.checkpoints import going_on
+from pipelines.work.progress import progress_of_lists
+from pipelines.work.runners import check_place, runner_for
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +54,8 @@ def recommend_all(
     processes: int = 0,
     fallback: str = "error",
     overwrite: bool = False,
+    on: str | None = None,
+    address: str | None = None,
     **options: Unpack[ListArguments],
 ) -> dict[str, Any]:
     """Writes a list of the k best movies for each reviewer, or for each of the given reviewers, to files.
@@ -61,16 +68,19 @@ def recommend_all(
 
     Args:
         index: the directory of the index.
-        output: a directory, which gets a file for each shard, or a file whose name ends with .parquet, .csv
-            or .jsonl.
+        output: a directory or a URL such as s3://bucket/lists, which gets a file for each shard; or a file
+            whose name ends with .parquet, .csv or .jsonl. Any scheme of fsspec is allowed.
         k: how many movies each list holds, at least 1.
         format: the format of the files; by default the ending of the output file, or Parquet for a directory.
         reviewers: reviewer ids, or a file with one reviewer id on each line; None for all reviewers.
-        processes: the number of child processes; 0 for one on each core.
+        processes: the number of child processes, or of workers of Ray; 0 for one on each core.
         shard_size: the number of reviewers in a shard.
         fallback: "error" to refuse reviewers whom the index does not hold, or "popular" to give them the
             popular list.
         overwrite: whether to replace an output file, or the lists of other arguments in an output directory.
+        on: "ray" to make the lists in workers of Ray; None for child processes. The files are the same.
+        address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
+            start Ray on this machine. Every machine of the cluster must reach the index by the same path.
         options: the options of `Engine.recommend_many`.
 
     Returns:
@@ -84,8 +94,8 @@ def recommend_all(
     check_k(k)
     check_fallback(fallback)
     at_least(1).check("shard_size", shard_size)
-    at_least(0).check("processes", processes)
-    output, format = _check_output(Path(output), format, overwrite)
+    check_place(on, address, processes)
+    output, format = _check_output(output if is_url(output) else Path(output), format, overwrite)
     checked = _check_options(options)
     engine = Engine.load(index)
     named = None if reviewers is None else _ids_of(reviewers)
@@ -93,8 +103,10 @@ def recommend_all(
     # One list is made here, so that a wrong filter or an unknown id is reported before anything is written.
     engine.list_columns(np.arange(min(1, engine.num_reviewers), dtype=np.int64), k, **checked)
     build = engine.info()["build"]
-    is_file = bool(output.suffix) and output.suffix[1:] == format and not output.is_dir()
-    directory = output.with_name(f".{output.name}.shards") if is_file else output
+    directory = output
+    joined = None
+    if isinstance(output, Path) and output.suffix[1:] == format and not output.is_dir():
+        directory, joined = output.with_name(f".{output.name}.shards"), output
     common = {"build": build, "k": k, "format": format}
     work = {
         **common,
@@ -109,9 +121,15 @@ def recommend_all(
     shards = Shards(directory, format, work, planned, overwrite=overwrite)
     try:
         resumed = shards.num_reviewers
-        settings = {"index": str(index), **common, "options": checked}
-        with going_on("the same command goes on with the missing lists"):
-            run_shards(shards, settings, processes or os.cpu_count() or 1)
+        # A worker of Ray may run in another folder.
+        where = index if on is None or is_url(index) else Path(index).absolute()
+        settings = {"index": str(where), **common, "options": checked}
+        with going_on("the same command goes on with the missing lists"), _progress(shards) as on_lists:
+            if on is None:
+                run_shards(shards, settings, processes or os.cpu_count() or 1, on_lists)
+            elif shards.missing():
+                with runner_for(on, address, processes, threads=1) as workers:
+                    run_on_ray(shards, settings, workers, on_lists)
         summary = {
             "output": str(output),
             **common,
@@ -121,23 +139,35 @@ def recommend_all(
             "resumed_reviewers": resumed,
             "seconds": round(time.perf_counter() - started, 3),
         }
-        if is_file:
-            shards.join(output)
+        if joined is not None:
+            shards.join(joined)
     finally:
         shards.close()
     logger.info("Wrote lists of %s reviewers to %s in %.1f s", f"{len(rows):,}", output, summary["seconds"])
     return summary
 
 
-def _check_output(output: Path, format: str | None, overwrite: bool) -> tuple[Path, str]:
-    """Checks that the output path can be used with the file format; returns the path and the format.
+def _progress(shards: Shards) -> AbstractContextManager[Callable[[int], None]]:
+    """Shows a progress bar with the number of reviewers whose lists are made, in this run and before."""
+    total = sum(len(shard.reviewer_rows) for shard in shards.planned)
+    return progress_of_lists("Recommending", total, shards.num_reviewers)
+
+
+def _check_output(output: Path | str, format: str | None, overwrite: bool) -> tuple[Path | str, str]:
+    """Checks that the output can be used with the file format; returns the output and the format.
 
     Raises:
         ConfigError: the path has an ending of no format, or is a file that must not be overwritten.
     """
-    ending = output.suffix[1:]
     if format is not None:
         one_of(*FORMATS).check("format", format)
+    if isinstance(output, str):
+        if output.rpartition(".")[2] in FORMATS:
+            raise ConfigError(
+                f"{output} names one file; remote storage takes a folder of files, so name a folder"
+            )
+        return output, format or FORMATS[0]
+    ending = output.suffix[1:]
     if output.is_dir():
         return output, format or FORMATS[0]
     if ending not in FORMATS:

@@ -8,31 +8,29 @@
 A process writes the lists of a shard to a file whose name begins with a dot. When the file of a shard is
 complete, the process flushes the file to disk and renames the file; `progress.json` then records the shard. A
 file whose name does not begin with a dot is always complete, and the lists of a shard are never in two files.
+In remote storage, `pipelines/batch/places.py` copies complete files there in place of renaming them.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.artifact.files import flush
-from engine.artifact.locks import remove_folder, take_lock
-from engine.errors import ConfigError, DataError
+from engine.artifact.locks import remove_folder
+from engine.errors import ConfigError, EngineError
 from pipelines.batch.list_files import join_files, unwritable
+from pipelines.batch.places import place_of
 from pipelines.work.output import whole_file
 
 logger = logging.getLogger(__name__)
 
 PROGRESS = "progress.json"
 _VERSION = 1
-_LOCK_SECONDS = 5.0
-"""Seconds to wait for the lock, which child processes of a killed process hold for a moment."""
 
 
 class Shard(NamedTuple):
@@ -47,19 +45,21 @@ class Shard(NamedTuple):
 class Shards:
     """Holds all shards of a run, in order, and records which shards have complete files.
 
-    The directory of the shards is created if it does not exist, and is locked. The argument `work` describes
-    a run as JSON values: the build of the index, the settings and the reviewers. A run can be resumed only by
-    a run with an equal `work`. If only the build of the index differs, all lists are made anew. If other
-    entries of `work` differ, all lists are made anew only if `overwrite` is true.
+    The directory of the shards, which may be a URL of remote storage, is created if it does not exist, and is
+    locked. The argument `work` describes a run as JSON values: the build of the index, the settings and the
+    reviewers. A run can be resumed only by a run with an equal `work`. If only the build of the index
+    differs, all lists are made anew. If other entries of `work` differ, all lists are made anew only if
+    `overwrite` is true.
 
     Raises:
+        ArtifactError: remote storage cannot be reached.
         ConfigError: the directory holds lists of another run, or other files.
         DataError: the directory cannot be written, or another process holds the lock on the directory.
     """
 
     def __init__(
         self,
-        directory: Path,
+        directory: Path | str,
         format: str,
         work: Mapping[str, Any],
         planned: Sequence[Shard],
@@ -72,22 +72,23 @@ class Shards:
         self._work = json.loads(json.dumps(work))
         self._complete: dict[str, dict[str, int]] = {}
         self._noting = threading.Lock()
+        self._place = place_of(directory)
+        self.lock = self._place.lock
+        """The handle of the lock on the directory; a child process that holds the handle too keeps the lock
+        until the child process ends."""
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self.lock = self._take_lock()
-            """The handle of the lock on the directory; a child process that holds the handle too keeps the
-            lock until the child process ends."""
-            try:
-                self._go_on(overwrite)
-            except (OSError, ConfigError):
-                self.close()
-                raise
+            self._sizes = self._place.sizes()
+            self._go_on(overwrite)
         except OSError as error:
+            self.close()
             raise unwritable(directory, error) from error
+        except EngineError:
+            self.close()
+            raise
 
     def unfinished_path(self, shard: Shard) -> Path:
-        """Returns the path of the hidden file into which a process writes an incomplete shard."""
-        return self.directory / f".{self._path(shard).name}.{os.getpid()}"
+        """Returns the path of the file into which a process writes an incomplete shard."""
+        return self._place.unfinished(self._name(shard))
 
     @property
     def num_reviewers(self) -> int:
@@ -112,16 +113,30 @@ class Shards:
         Raises:
             DataError: the disk is full, or the directory does not exist any more.
         """
-        path, unfinished = self._path(shard), self.unfinished_path(shard)
+        name, unfinished = self._name(shard), self.unfinished_path(shard)
         try:
             with self._noting:
-                size = unfinished.stat().st_size
-                unfinished.replace(path)
+                size = self._sizes[name] = unfinished.stat().st_size
+                self._place.publish(unfinished, name)
                 entry = {"reviewers": len(shard.reviewer_rows), "rows": num_rows, "bytes": size}
-                self._complete[path.name] = entry
+                self._complete[name] = entry
                 self._note()
         except OSError as error:
             raise unwritable(self.directory, error) from error
+
+    def write(self, shard: Shard, content: bytes, num_rows: int) -> None:
+        """Writes the bytes of a shard's file, flushes the file to disk, and keeps the file as `keep` does.
+
+        Raises:
+            DataError: the disk is full, or the directory does not exist any more.
+        """
+        unfinished = self.unfinished_path(shard)
+        try:
+            unfinished.write_bytes(content)
+            flush(unfinished)
+        except OSError as error:
+            raise unwritable(self.directory, error) from error
+        self.keep(shard, num_rows)
 
     def join(self, path: Path) -> None:
         """Concatenates the files of all shards into one file at `path`, and removes the shards' directory.
@@ -129,58 +144,59 @@ class Shards:
         Raises:
             DataError: the file cannot be written; the files of the shards are kept.
         """
+        folder = Path(self.directory)
         with whole_file(path) as unfinished:
-            join_files([self._path(shard) for shard in self.planned], unfinished, self._format)
+            join_files([folder / self._name(shard) for shard in self.planned], unfinished, self._format)
         try:
-            remove_folder(self.directory)
+            remove_folder(folder)
         except OSError as error:
             raise unwritable(self.directory, error) from error
 
     def close(self) -> None:
         """Releases the lock on the directory, so that other processes may write to the directory."""
-        os.close(self.lock)
+        self._place.close()
 
-    def _path(self, shard: Shard) -> Path:
-        return self.directory / f"part-{shard.number:05d}.{self._format}"
+    def _name(self, shard: Shard) -> str:
+        return f"part-{shard.number:05d}.{self._format}"
 
     def _is_complete(self, shard: Shard) -> bool:
-        entry = self._complete.get(self._path(shard).name)
-        try:
-            return entry is not None and self._path(shard).stat().st_size == entry["bytes"]
-        except FileNotFoundError:
-            return False
-
-    def _take_lock(self) -> int:
-        ends = time.monotonic() + _LOCK_SECONDS
-        while (handle := take_lock(self.directory)) is None:
-            if time.monotonic() >= ends:
-                raise DataError(
-                    f"Another process is writing lists to {self.directory}; wait until it ends, or name "
-                    "another --output"
-                )
-            time.sleep(0.05)
-        return handle
+        name = self._name(shard)
+        return name in self._complete and self._sizes.get(name) == self._complete[name]["bytes"]
 
     def _go_on(self, overwrite: bool) -> None:
         """Reads from `progress.json` which shards are complete, and removes files of incomplete shards."""
-        progress = self.directory / PROGRESS
-        if progress.is_file():
-            if not self._continues(_read(progress), overwrite):
-                self._begin_afresh(progress)
-        elif strange := sorted(path.name for path in self.directory.iterdir() if path.name[:6] != ".part-"):
+        if PROGRESS in self._sizes:
+            if not self._continues(self._read_progress(), overwrite):
+                self._begin_afresh()
+        elif strange := sorted(name for name in self._sizes if name[:6] != ".part-"):
             raise ConfigError(
                 f"Cannot write lists to {self.directory}: it holds other things ({strange[0]}); name a new "
                 "or empty directory with --output"
             )
-        for leftover in self.directory.glob(".part-*"):
-            leftover.unlink(missing_ok=True)
+        for name in self._sizes:
+            if name.startswith(".part-"):
+                self._place.remove(name)
         self._note()
 
-    def _begin_afresh(self, progress: Path) -> None:
+    def _begin_afresh(self) -> None:
         """Removes the lists of an earlier run; `progress.json` goes last, so that no old list seems new."""
-        for path in sorted(self.directory.glob("part-*")):
-            path.unlink()
-        progress.unlink()
+        for name in sorted(self._sizes):
+            if name.startswith("part-"):
+                self._place.remove(name)
+                del self._sizes[name]
+        self._place.remove(PROGRESS)
+
+    def _read_progress(self) -> dict[str, Any]:
+        try:
+            noted: dict[str, Any] = json.loads(self._place.read(PROGRESS))
+            if noted["format_version"] == _VERSION and isinstance(noted["shards"], dict):
+                return noted
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise ConfigError(
+            f"{PROGRESS} in {self.directory} does not say how far the lists beside it are; remove "
+            f"{self.directory}, or name another --output"
+        )
 
     def _continues(self, noted: Mapping[str, Any], overwrite: bool) -> bool:
         """Takes over the complete shards of an earlier run; returns False if the run used another build.
@@ -207,30 +223,16 @@ class Shards:
                     "afresh, or name another --output"
                 )
         self._complete = dict(noted["shards"])
-        whole = {self._path(shard).name for shard in self.planned if self._is_complete(shard)}
+        whole = {self._name(shard) for shard in self.planned if self._is_complete(shard)}
         self._complete = {name: entry for name, entry in self._complete.items() if name in whole}
         return True
 
     def _note(self) -> None:
         noted = {"format_version": _VERSION, "work": self._work, "shards": self._complete}
-        unfinished = self.directory / f".part-{PROGRESS}"
+        unfinished = self._place.unfinished(f"part-{PROGRESS}")
         unfinished.write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
         flush(unfinished)
-        unfinished.replace(self.directory / PROGRESS)
-        flush(self.directory)
-
-
-def _read(progress: Path) -> dict[str, Any]:
-    try:
-        noted: dict[str, Any] = json.loads(progress.read_bytes())
-        if noted["format_version"] == _VERSION and isinstance(noted["shards"], dict):
-            return noted
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise ConfigError(
-        f"{progress} does not say how far the lists beside it are; remove {progress.parent}, or name another "
-        "--output"
-    )
+        self._place.publish(unfinished, PROGRESS)
 
 
 def _named(name: str, work: Mapping[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,37 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from engine.arrays import Floats, Rows
-from engine.config.sections import Config, SentimentConfig
+from engine.arrays import Rows
+from engine.config.sections import Config
 from engine.errors import ConfigError, DataError
-from pipelines.baselines.registry import BASELINES, Fitted, fit_baseline
-from pipelines.baselines.seed import SeedBase, SeedFinal
+from pipelines.baselines.registry import BASELINES
 from pipelines.dataset.reviews import like_rating_of, say_likes
-from pipelines.dataset.sentiment import BLEND, SENTIMENT, SIGNALS, describe_sentiment, training_reviews
+from pipelines.dataset.sentiment import SIGNALS, describe_sentiment
 from pipelines.dataset.splits import is_drawn_anywhere
 from pipelines.evaluation import comparison
 from pipelines.evaluation.data import GIVEN, EvaluationData, read_for_protocol, read_pairs
-from pipelines.evaluation.fold_figures import FoldFigures, measure
+from pipelines.evaluation.models import FoldWork, MeasuredModel, measure_model, needs_ratings
 from pipelines.evaluation.page import evaluation_page
 from pipelines.evaluation.protocols import PROTOCOLS, UNORDERED, Fold
 from pipelines.evaluation.results import OWN_MODEL, Evaluation
-from pipelines.evaluation.similar_movies import (
-    Compared,
-    Looks,
-    SimilarLists,
-    measure_looks,
-    measure_similar,
-    summarize,
-    summarize_looks,
-)
+from pipelines.evaluation.similar_movies import summarize, summarize_looks
 from pipelines.neighbours.content import content_features
 from pipelines.reading.frames import Sources, inputs_of
 from pipelines.similar.learning import are_learned
-from pipelines.similar.traits import Traits
 from pipelines.text.spool import Input, name_of_input
-from pipelines.training.fit import FittedModel, fit_model
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
+from pipelines.work.runners import Runner, check_place, runner_for
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +57,9 @@ def evaluate(
     max_reviewers: int | None = MAX_REVIEWERS,
     negatives: Path | None = None,
     output: Path | None = None,
+    on: str | None = None,
+    address: str | None = None,
+    processes: int = 0,
 ) -> Evaluation:
     """Fits each model to the training reviews of each fold, and measures each model on the test reviews.
 
@@ -93,6 +85,11 @@ def evaluate(
             candidates and the held-out movies are ranked. By default the whole catalogue is ranked for every
             reviewer.
         output: where to write a web page of the evaluation; None for no page.
+        on: "ray" to fit and measure models in workers of Ray, several at the same time; None for this
+            process. The figures are the same.
+        address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
+            start Ray on this machine.
+        processes: the number of workers of Ray; 0 for one on each core.
 
     Raises:
         ConfigError: a model or protocol is unknown, a model cannot use the data, or both reviews and pairs or
@@ -100,6 +97,9 @@ def evaluate(
         EngineError: as in a build.
     """
     require_build_packages("An evaluation")
+    check_place(on, address, processes)
+    if processes and on is None:
+        raise ConfigError("Models are fitted one after another without Ray; give --on ray, or no --processes")
     config = config or Config()
     models = list(dict.fromkeys([OWN_MODEL, *SIGNALS, *models] if config.sentiment.use else models))
     if output is not None:
@@ -112,7 +112,9 @@ def evaluate(
             data = read_pairs(pairs, described, config, negatives, sentiment=sentiment)
         else:
             data = read_for_protocol(inputs, described, protocol, config, negatives, sentiment=sentiment)
-    evaluation = _summed_up(list(_measure_folds(data, models, config, max_reviewers)), data, config)
+    with runner_for(on, address, processes) as runner:
+        found = _measure_folds(data, models, config, max_reviewers, runner)
+    evaluation = _summed_up(found, data, config)
     if output is not None:
         files = [*names, *(path for pair in pairs for path in pair)]
         write_text(evaluation_page(evaluation, files), Path(output))
@@ -142,7 +144,7 @@ def _check_request(
 
 @dataclass
 class _Measured:
-    """Holds the results of one fold; the keys of `figures`, `seconds` and `curves` are names of models."""
+    """Holds the results of one fold."""
 
     like_rating: float
     split: dict[str, int]
@@ -150,66 +152,61 @@ class _Measured:
     """The number of training reviews of each reviewer, int64 [num_reviewers]."""
     sentiment: dict[str, Any] | None
     """Statistics of the sentiment of the training reviews; None if no texts were scored."""
-    figures: dict[str, FoldFigures] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    curves: dict[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
-    similar: Mapping[str, Compared] = field(default_factory=dict)
-    looks: Looks | None = None
+    models: dict[str, MeasuredModel] = field(default_factory=dict)
+    """The figures of each model, by the model's name."""
 
 
 def _measure_folds(
-    data: EvaluationData, models: Sequence[str], config: Config, max_reviewers: int | None
-) -> Iterator[_Measured]:
-    """Fits and measures every model on every fold.
+    data: EvaluationData, models: Sequence[str], config: Config, max_reviewers: int | None, runner: Runner
+) -> list[_Measured]:
+    """Fits and measures every model on every fold, at the same time if the runner has several workers.
 
     Models that need ratings are skipped if the reviews have no ratings.
     """
     features = None
     if config.neighbours.num_content_neighbours and not set(models) <= set(BASELINES):
         features = content_features(data.words)
-    for number, fold in enumerate(data.folds, start=1):
-        train = fold.train
-        like_rating = like_rating_of(train, config)
-        if number == 1:
-            say_likes(train, config)
-        found = _Measured(
-            like_rating,
-            _describe(fold),
-            counts=np.bincount(train.reviewer_rows, minlength=train.num_reviewers),
-            sentiment=None if train.sentiment is None else describe_sentiment(train),
-        )
-        split = ", ".join(f"{name} {count:,}" for name, count in found.split.items())
-        logger.info("Fold %d: %s", number, split)
-        fitting = [model for model in models if train.has_ratings or not _needs_ratings(model)]
-        if not fitting:
-            raise DataError(
-                f"These reviews have no ratings, which {', '.join(models)} need; name models that rank, such "
-                "as ncf or popularity"
+    learned = replace(data.traits, links=data.traits.links[are_learned(data.traits.links)])
+    found: list[_Measured] = []
+    asked: list[tuple[int, str]] = []
+
+    def calls() -> Iterator[tuple[Any, str]]:
+        for number, fold in enumerate(data.folds):
+            work = FoldWork(
+                fold,
+                like_rating=like_rating_of(fold.train, config),
+                config=config,
+                fitting=_validated_like(config, fold, data.protocol),
+                features=features,
+                learned=learned,
+                traits=data.traits,
+                candidates=data.candidates.with_held_out(fold.test) if data.candidates else None,
+                max_reviewers=max_reviewers,
             )
-        candidates = data.candidates.with_held_out(fold.test) if data.candidates else None
-        for_fold = _validated_like(config, fold, data.protocol)
-        learned = replace(data.traits, links=data.traits.links[are_learned(data.traits.links)])
-        for model in fitting:
-            started = time.perf_counter()
-            fitted = _fit(model, fold, like_rating, for_fold, features, learned)
-            found.seconds[model] = round(time.perf_counter() - started, 3)
-            measured = fitted.model if isinstance(fitted, FittedModel) else fitted
-            found.figures[model] = measure(measured, fold, config, like_rating, max_reviewers, candidates)
-            if model == OWN_MODEL and isinstance(fitted, FittedModel):
-                weights = fitted.findings.likeness
-                lists = SimilarLists.of(fitted.model, weights, data.traits)
-                found.similar = measure_similar(lists, fold, data.traits.links, seed=config.seed)
-                found.looks = measure_looks(lists, data.traits)
-            if isinstance(fitted, SeedBase | SeedFinal):
-                found.curves[model] = fitted.curves
-            figures = found.figures[model].figures
-            text = ", ".join(f"{name} {figures[name]:.4f}" for name in _LOGGED if name in figures)
-            logger.info("Fold %d, %s: %s", number, model, text)
-        yield found
+            if not number:
+                say_likes(fold.train, config)
+            found.append(_described(work))
+            fitting = [model for model in models if fold.train.has_ratings or not needs_ratings(model)]
+            if not fitting:
+                raise DataError(
+                    f"These reviews have no ratings, which {', '.join(models)} need; name models that rank, "
+                    "such as ncf or popularity"
+                )
+            logger.info("Fold %d: %s", number + 1, _in_words(found[number].split))
+            shared = runner.share(work)
+            for model in fitting:
+                asked.append((number, model))
+                yield shared, model
 
-
-def _needs_ratings(model: str) -> bool:
-    return model in BASELINES and BASELINES[model].needs_ratings
+    for position, measured in runner.run(measure_model, calls()):
+        number, model = asked[position]
+        found[number].models[model] = measured
+        figures = measured.figures.figures
+        text = ", ".join(f"{name} {figures[name]:.4f}" for name in _LOGGED if name in figures)
+        logger.info("Fold %d, %s: %s", number + 1, model, text)
+    for one in found:
+        one.models = {model: one.models[model] for model in models if model in one.models}
+    return found
 
 
 def _validated_like(config: Config, fold: Fold, protocol: str) -> Config:
@@ -220,15 +217,18 @@ def _validated_like(config: Config, fold: Fold, protocol: str) -> Config:
     return replace(config, split=replace(config.split, order="none")) if at_random else config
 
 
-def _fit(
-    model: str, fold: Fold, like_rating: float, config: Config, features: Floats | None, traits: Traits
-) -> Fitted | FittedModel:
-    if model in BASELINES:
-        return fit_baseline(model, fold.train, like_rating=like_rating, seed=config.seed)
-    weight = {OWN_MODEL: 0.0, SENTIMENT: 1.0, BLEND: config.sentiment.weight}[model]
-    signal = SentimentConfig(use=model != OWN_MODEL, weight=weight)
-    reviews = training_reviews(fold.train, signal)
-    return fit_model(reviews, config, features=features, traits=traits if model == OWN_MODEL else None)
+def _described(work: FoldWork) -> _Measured:
+    train = work.fold.train
+    return _Measured(
+        work.like_rating,
+        _describe(work.fold),
+        counts=np.bincount(train.reviewer_rows, minlength=train.num_reviewers),
+        sentiment=None if train.sentiment is None else describe_sentiment(train),
+    )
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _describe(fold: Fold) -> dict[str, int]:
@@ -245,7 +245,8 @@ def _describe(fold: Fold) -> dict[str, int]:
 
 def _summed_up(folds: Sequence[_Measured], data: EvaluationData, config: Config) -> Evaluation:
     """Makes the evaluation from the results of all folds: adds intervals, tests and figures by group."""
-    results = {model: [fold.figures[model] for fold in folds] for model in folds[0].figures}
+    measured = {model: [fold.models[model] for fold in folds] for model in folds[0].models}
+    results = {model: [one.figures for one in several] for model, several in measured.items()}
     reference = OWN_MODEL if OWN_MODEL in results else next(iter(results))
     p_values = comparison.tests_against(results, reference, seed=config.seed)
     sentiment = folds[0].sentiment
@@ -259,14 +260,16 @@ def _summed_up(folds: Sequence[_Measured], data: EvaluationData, config: Config)
         rows=[{name: account[name] for name in _ROWS} for account in accounts],
         splits=[fold.split for fold in folds],
         results=results,
-        seconds={model: [fold.seconds[model] for fold in folds] for model in results},
-        curves={model: [fold.curves[model] for fold in folds] for model in folds[0].curves},
+        seconds={model: [one.seconds for one in several] for model, several in measured.items()},
+        curves={
+            model: [one.curves for one in several] for model, several in measured.items() if several[0].curves
+        },
         intervals=comparison.intervals(results, seed=config.seed),
         reference=reference,
         p_values=p_values,
         by_reviews=comparison.by_reviews(results, [fold.counts for fold in folds]),
-        similar=summarize([fold.similar for fold in folds], seed=config.seed),
-        looks=summarize_looks([fold.looks for fold in folds if fold.looks is not None]),
+        similar=summarize([one.similar for one in measured.get(OWN_MODEL, ())], seed=config.seed),
+        looks=summarize_looks([one.looks for one in measured.get(OWN_MODEL, ()) if one.looks is not None]),
         negatives=data.candidates.account if data.candidates else None,
         sentiment=sentiment,
     )

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config.sections import Config
 from engine.config.values import merge
-from engine.errors import ConfigError, DataError, TrainingError
+from engine.errors import ConfigError, DataError
 from pipelines.dataset.reviews import Reviews, read_reviews, say_likes
 from pipelines.ingest.ingest import ingest
 from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
 from pipelines.tuning.recipe import write_recipe
+from pipelines.tuning.trials import completed_trials, ended_trials, rounded, run_trials
 from pipelines.work.checkpoints import going_on
 from pipelines.work.database import reason_of, work_database
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import RECIPE_SUFFIXES, check_output
 from pipelines.work.progress import progress_of_trials
-from pipelines.work.tensorflow_start import start_tensorflow
+from pipelines.work.runners import Runner, ThisProcess, check_place, runner_for
 
 if TYPE_CHECKING:
-    import optuna
     from optuna.storages import BaseStorage
 
 logger = logging.getLogger(__name__)
@@ -35,11 +35,6 @@ logger = logging.getLogger(__name__)
 MAX_TRIALS = 100
 """The largest number of trials for each part of the model by default; more trials hardly find better
 settings."""
-_FULL_TRIALS = 3
-"""The number of trials of a search that always run to the end, so that later trials can be compared with
-them."""
-_FIRST_ROUNDS = 2
-"""The number of training rounds of a trial that are never pruned, because the first figures say little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +74,9 @@ def tune(
     config: Config | None = None,
     time_budget: float = 600.0,
     trials: int = MAX_TRIALS,
+    at_once: int = 0,
+    on: str | None = None,
+    address: str | None = None,
 ) -> Tuning:
     """Searches for better values of the few settings that matter, and writes a recipe with the best values.
 
@@ -93,12 +91,20 @@ def tune(
         config: the settings with which the search begins.
         time_budget: the seconds for all parts of the model together; each part runs at least one trial.
         trials: the largest number of trials of each part, in this run and in earlier runs together.
+        at_once: the number of trials whose settings are chosen at once, before any of their figures is known;
+            0 for one, or with Ray for one a worker. The same number finds the same settings on Ray and here,
+            unless time runs out.
+        on: "ray" to run the trials that are chosen at once at the same time in workers of Ray; None to run
+            one after another in this process.
+        address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
+            start Ray on this machine.
 
     Raises:
         ConfigError: the output is not a writable .toml file, or the time budget or `trials` is too small.
         EngineError: as in a build.
     """
     require_build_packages("A search for settings")
+    check_place(on, address, at_once)
     config = config or Config()
     check_output(output, RECIPE_SUFFIXES)
     if time_budget <= 0 or trials < 1:
@@ -107,34 +113,57 @@ def tune(
         ingest(database, list(reviews), list(metadata), config.ingest)
         prepared = read_reviews(database, config)
     say_likes(prepared, config)
-    start_tensorflow()
     storage = output.with_suffix(".trials.sqlite")
-    tuning = tune_reviews(prepared, config, storage, time_budget=time_budget, trials=trials)
+    with runner_for(on, address, at_once) as runner:
+        tuning = tune_reviews(
+            prepared, config, storage, time_budget=time_budget, trials=trials, runner=runner
+        )
     write_recipe(tuning.config, output, _notes(tuning, len(prepared)))
     return tuning
 
 
 def tune_reviews(
-    reviews: Reviews, config: Config, storage_file: Path, *, time_budget: float, trials: int
+    reviews: Reviews,
+    config: Config,
+    storage_file: Path,
+    *,
+    time_budget: float,
+    trials: int,
+    runner: Runner | None = None,
 ) -> Tuning:
-    """Searches for the best settings for reviews in memory; saves trials in a database at `storage_file`."""
+    """Searches for the best settings for reviews in memory; saves trials in a database at `storage_file`.
+
+    Trials run in the runner's workers, by default in this process. Only this process writes to the database.
+    """
+    runner = runner or ThisProcess()
     data = split_for_tuning(reviews, config)
     parts = [part for part in PARTS if part.applies(data, config)]
     ends = time.monotonic() + time_budget
     found: list[Tuned] = []
+    shared = runner.share(data)
     with going_on("the same command goes on with the search"), _storage(storage_file) as storage:
         for number, part in enumerate(parts):
             left = max(ends - time.monotonic(), 0.0)
             seconds = left * part.share / sum(other.share for other in parts[number:])
-            found.append(_search(part, data, config, storage, seconds, trials))
+            found.append(_search(part, data, shared, config, storage, runner, seconds, trials))
     settings = {name: value for tuned in found for name, value in tuned.settings.items()}
     return Tuning(config=Config.from_dict(merge(config.to_dict(), settings)), parts=found)
 
 
 def _search(
-    part: Part, data: TuningData, config: Config, storage: BaseStorage, seconds: float, trials: int
+    part: Part,
+    data: TuningData,
+    shared: Any,
+    config: Config,
+    storage: BaseStorage,
+    runner: Runner,
+    seconds: float,
+    trials: int,
 ) -> Tuned:
-    """Searches the settings of one part of the model until `seconds` are over or `trials` have ended."""
+    """Searches the settings of one part of the model until `seconds` are over or `trials` have ended.
+
+    The argument `shared` is what the runner's calls take in place of `data`.
+    """
     import optuna
 
     ends = time.monotonic() + seconds
@@ -143,65 +172,28 @@ def _search(
         study_name=f"{part.name}-{_fingerprint(part, data, config)}",
         load_if_exists=True,
         direction="maximize",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_FULL_TRIALS, n_warmup_steps=_FIRST_ROUNDS),
     )
-    start = _start(part, config)
     waiting = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
-    if not _completed(study) and not waiting:
-        study.enqueue_trial(start)
+    if not completed_trials(study) and not waiting:
+        study.enqueue_trial(_start(part, config))
     with progress_of_trials(f"Tuning {part.name}", seconds) as on_trial:
-
-        def objective(trial: optuna.Trial) -> float:
-            settings = {name: _suggest(trial, part, name) for name in part.ranges}
-            is_first = settings == start and not _completed(trial.study)
-            rounds = 0
-
-            def on_figure(figure: float) -> None:
-                nonlocal rounds
-                trial.report(figure, rounds)
-                rounds += 1
-                if not is_first and (time.monotonic() >= ends or trial.should_prune()):
-                    raise optuna.TrialPruned
-
-            tried = Config.from_dict(merge(config.to_dict(), settings))
-            try:
-                figure = part.measure(data, tried, on_figure)
-            except TrainingError as error:
-                if is_first:
-                    raise
-                raise optuna.TrialPruned(str(error)) from error
-            logger.info("%s trial %d: %s %.4f", part.name, trial.number, part.figure, figure)
-            return figure
-
-        while len(_ended(study)) < trials:
-            if time.monotonic() >= ends and _completed(study):
+        while (left := trials - len(ended_trials(study))) > 0:
+            if time.monotonic() >= ends and completed_trials(study):
                 break
-            # A seed for each trial lets an interrupted search go on as if it had never been interrupted.
-            study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(_ended(study)))
-            study.optimize(objective, n_trials=1)
-            on_trial(len(_ended(study)), study.best_value)
-    ended = _ended(study)
+            # Later trials are chosen by the figures of the first one.
+            number = min(runner.num_workers, left) if completed_trials(study) else 1
+            run_trials(study, part, shared, config, runner, number, ends)
+            on_trial(len(ended_trials(study)), study.best_value)
+    ended = ended_trials(study)
     return Tuned(
         name=part.name,
         figure=part.figure,
         before=next(trial.value for trial in ended if trial.value is not None),
         after=study.best_value,
-        settings={name: _rounded(part, name, study.best_params[name]) for name in part.ranges},
+        settings={name: rounded(part, name, study.best_params[name]) for name in part.ranges},
         trials=len(ended),
         pruned=sum(trial.state == optuna.trial.TrialState.PRUNED for trial in ended),
     )
-
-
-def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Returns the trials that were completed or pruned, oldest first."""
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-
-def _completed(study: optuna.Study) -> bool:
-    """Tells whether any trial of the study was completed."""
-    return any(trial.state.name == "COMPLETE" for trial in _ended(study))
 
 
 def _start(part: Part, config: Config) -> dict[str, Any]:
@@ -210,20 +202,8 @@ def _start(part: Part, config: Config) -> dict[str, Any]:
     start = {}
     for name, (low, high, _, _) in part.ranges.items():
         section, _, setting = name.partition(".")
-        start[name] = _rounded(part, name, min(max(given[section][setting], low), high))
+        start[name] = rounded(part, name, min(max(given[section][setting], low), high))
     return start
-
-
-def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
-    low, high, log, whole = part.ranges[name]
-    if whole:
-        return trial.suggest_int(name, int(low), int(high), log=log)
-    return _rounded(part, name, trial.suggest_float(name, low, high, log=log))
-
-
-def _rounded(part: Part, name: str, value: float) -> float | int:
-    """Rounds a setting to three significant digits, so that the recipe holds exactly the value tried."""
-    return int(value) if part.ranges[name].whole else float(f"{value:.3g}")
 
 
 def _fingerprint(part: Part, data: TuningData, config: Config) -> str:

@@ -1,1 +1,1 @@
-"""Holds tools of offline work: temporary database, child processes, checkpoints, progress, output files."""
+"""Holds tools of offline work: database, child processes, Ray, checkpoints, progress, output files."""

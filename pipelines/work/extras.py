@@ -1,4 +1,4 @@
-"""Checks that the packages of the extra [build] are installed; a minimal installation lacks them."""
+"""Checks that the packages of an extra, such as [build], are installed; a minimal installation lacks them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from importlib.util import find_spec
 from engine.errors import ConfigError
 
 _PACKAGES = {
-    "matplotlib": "matplotlib",
-    "optuna": "optuna",
-    "scipy": "scipy",
-    "sklearn": "scikit-learn",
-    "tensorflow": "tensorflow",
-    "vaderSentiment": "vadersentiment",
+    "build": {
+        "matplotlib": "matplotlib",
+        "optuna": "optuna",
+        "scipy": "scipy",
+        "sklearn": "scikit-learn",
+        "tensorflow": "tensorflow",
+        "vaderSentiment": "vadersentiment",
+    },
+    "ray": {"ray": "ray"},
 }
-"""Maps the modules of the extra [build] to the packages that hold them."""
+"""Maps the modules of each extra to the packages that hold them."""
 
 
 def require_build_packages(what: str, *modules: str) -> None:
@@ -23,11 +26,25 @@ def require_build_packages(what: str, *modules: str) -> None:
     Raises:
         ConfigError: a module is not installed; the error says what to install.
     """
-    missing = [_PACKAGES[name] for name in modules or _PACKAGES if not _is_installed(name)]
+    _require(what, "build", modules)
+
+
+def require_ray() -> None:
+    """Checks that Ray can be imported, which the extra [ray] installs.
+
+    Raises:
+        ConfigError: Ray is not installed; the error says what to install.
+    """
+    _require("--on ray", "ray", ())
+
+
+def _require(what: str, extra: str, modules: tuple[str, ...]) -> None:
+    packages = _PACKAGES[extra]
+    missing = [packages[name] for name in modules or packages if not _is_installed(name)]
     if missing:
         raise ConfigError(
             f"{what} needs {', '.join(missing)}, which this light installation lacks; install with: "
-            "pip install 'movie-engine[build]'"
+            f"pip install 'movie-engine[{extra}]'"
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -25,29 +24,6 @@ from engine.cli.main import main
 
 pytest.importorskip("fsspec", reason="needs the extra `remote`")
 pytest.importorskip("s3fs", reason="needs the extra `remote`")
-moto_server = pytest.importorskip("moto.server", reason="needs the extra `test`")
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """Starts an S3 server on this machine, and gives the URL of a bucket."""
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "nobody",
-            "AWS_SECRET_ACCESS_KEY": "nothing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():
-            patch.setenv(name, value)
-        import s3fs
-
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("shop")
-        yield "s3://shop"
-        s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def write_build(directory: Path, mark: int) -> str:

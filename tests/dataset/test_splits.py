@@ -112,7 +112,7 @@ def order_of_fit(monkeypatch: pytest.MonkeyPatch, **asked: Any) -> str:
         seen.append(config.split.order)
         raise InterruptedError
 
-    monkeypatch.setattr("pipelines.evaluation.evaluate.fit_model", no_fit)
+    monkeypatch.setattr("pipelines.evaluation.models.fit_model", no_fit)
     with pytest.raises(InterruptedError):
         evaluation.evaluate(models=("ncf",), **asked)
     return seen[0]

@@ -18,6 +18,7 @@ from engine.cli.options import (
     FORMAT,
     INDEX,
     NO_COLD,
+    ON,
     ONLY,
     PATH,
     SHOW_VARIANTS,
@@ -245,11 +246,10 @@ def recommend_movie(
         INDEX,
         option(
             ["--output"],
-            type=PATH,
             required=True,
-            metavar="DIR|FILE",
-            help="Write into a directory, a file every so many reviewers, or into one file that ends with "
-            ".parquet, .csv or .jsonl.",
+            metavar="DIR|URL|FILE",
+            help="Write into a directory or remote storage such as s3://bucket/lists, a file every so many "
+            "reviewers, or into one file that ends with .parquet, .csv or .jsonl.",
         ),
         option(
             ["--format"],
@@ -270,8 +270,12 @@ def recommend_movie(
             help="Put this many reviewers in a file.",
         ),
         option(
-            ["--processes"], type=count, metavar="N", help="Use this many processes; by default one a core."
+            ["--processes"],
+            type=count,
+            metavar="N",
+            help="Use this many processes, or workers of Ray; by default one a core.",
         ),
+        *ON,
         flag(
             ["--overwrite"],
             help="Replace an output file that is there, or lists that were begun with other options.",
@@ -281,7 +285,7 @@ def recommend_movie(
         VERBOSE,
     ],
 )
-def everyone(index: Path, output: Path, processes: int | None, as_json: bool, **options: Any) -> None:
+def everyone(index: Path, output: str, processes: int | None, as_json: bool, **options: Any) -> None:
     """Write the top lists of all reviewers to files, one line per listed movie.
 
     If the command is killed, running the same command again writes the files that are missing. If the index

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from engine.cli.listing import TableFormatter, print_report
-from engine.cli.options import FORMAT, PATH, VERBOSE, count, option
+from engine.cli.options import FORMAT, ON, PATH, VERBOSE, count, option
 from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import say
 
@@ -67,6 +67,13 @@ _FIGURES = (
             "ranked.",
         ),
         PAGE,
+        *ON,
+        option(
+            ["--processes"],
+            type=count,
+            metavar="N",
+            help="Use this many workers of Ray; by default one for each processor.",
+        ),
         *(*SOURCE_OPTIONS, SEED, SENTIMENT, *FORMAT, VERBOSE),
     ],
 )
@@ -76,6 +83,7 @@ def evaluate(
     test: tuple[Path, ...],
     models: str | None,
     output: Path | None,
+    processes: int | None,
     format: str,
     **settings: Any,
 ) -> None:
@@ -95,7 +103,9 @@ def evaluate(
 
     names = [name.strip() for name in models.split(",") if name.strip()] if models else DEFAULT_MODELS
     pairs = list(zip(train, test, strict=True))
-    found = evaluate(reviews, models=names, pairs=pairs, output=output, **settings).to_dict()
+    found = evaluate(
+        reviews, models=names, pairs=pairs, output=output, processes=processes or 0, **settings
+    ).to_dict()
     records = [{"model": model, **figures} for model, figures in found["mean"].items()]
     print_report(found, format, lambda table: _lines(found, table), records)
     if output is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from engine.cli.listing import TableFormatter, is_for_people, print_report
-from engine.cli.options import FORMAT, PATH, VERBOSE, count, option
+from engine.cli.options import FORMAT, ON, PATH, VERBOSE, count, option
 from engine.cli.source_options import REVIEWS, SEED, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import say
 from engine.errors import shown
@@ -51,10 +51,17 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
             metavar="N",
             help="Try each part of the model at most this often, trials of earlier runs included.",
         ),
-        *(*SOURCE_OPTIONS, SEED, *FORMAT, VERBOSE),
+        option(
+            ["--at-once"],
+            type=count,
+            metavar="N",
+            help="Choose the settings of this many trials at once; by default of one, and with --on ray of "
+            "one for each worker. The same number finds the same settings on Ray and without it.",
+        ),
+        *(*ON, *SOURCE_OPTIONS, SEED, *FORMAT, VERBOSE),
     ],
 )
-def tune(reviews: tuple[Path, ...], output: Path, format: str, **settings: Any) -> None:
+def tune(reviews: tuple[Path, ...], output: Path, at_once: int | None, format: str, **settings: Any) -> None:
     """Search for settings that suit the reviews, and write the settings to a recipe.
 
     Each trial is judged on validation reviews, never on the test reviews by which a build is measured. Poor
@@ -63,7 +70,7 @@ def tune(reviews: tuple[Path, ...], output: Path, format: str, **settings: Any) 
     """
     from pipelines.tuning.tune import tune
 
-    found = tune(reviews, output=output, **settings).to_dict()
+    found = tune(reviews, output=output, at_once=at_once or 0, **settings).to_dict()
     parts = found["parts"]
     print_report({"output": str(output), **found}, format, lambda table: _lines(parts, table), parts)
     if is_for_people(format):

@@ -1,0 +1,94 @@
+"""Fits one model to the training reviews of one fold, and measures the model on the test reviews."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from engine.arrays import Floats, Rows
+from engine.config.sections import Config, SentimentConfig
+from pipelines.baselines.registry import BASELINES, Fitted, fit_baseline
+from pipelines.baselines.seed import SeedBase, SeedFinal
+from pipelines.dataset.sentiment import BLEND, SENTIMENT, training_reviews
+from pipelines.evaluation.fold_figures import FoldFigures, measure
+from pipelines.evaluation.protocols import Fold
+from pipelines.evaluation.results import OWN_MODEL
+from pipelines.evaluation.similar_movies import (
+    Compared,
+    Looks,
+    SimilarLists,
+    measure_looks,
+    measure_similar,
+)
+from pipelines.similar.traits import Traits
+from pipelines.training.fit import FittedModel, fit_model
+
+
+class FoldWork(NamedTuple):
+    """Holds what every model of a fold is fitted to and measured on; no model changes any of it."""
+
+    fold: Fold
+    like_rating: float
+    """The lowest rating that counts as a like."""
+    config: Config
+    """The settings with which models are measured."""
+    fitting: Config
+    """The settings with which models are fitted; validation reviews are chosen as the test reviews were."""
+    features: Floats | None
+    """Metadata vectors of the movies, from `content_features`; None if no model needs them."""
+    learned: Traits
+    """What metadata says of the movies, with the links from which the likeness of movies is learned."""
+    traits: Traits
+    """What metadata says of the movies, with all links."""
+    candidates: Rows | None
+    """The pairs of reviewer and movie that are ranked; None if the whole catalogue is ranked."""
+    max_reviewers: int | None
+    """The largest number of reviewers for whom movies are ranked; None for all reviewers."""
+
+
+class MeasuredModel(NamedTuple):
+    """Holds the figures of one model on one fold."""
+
+    seconds: float
+    """The seconds that fitting took."""
+    figures: FoldFigures
+    curves: Mapping[str, Sequence[float]]
+    """The training curves of the models `base` and `final`; empty for other models."""
+    similar: Mapping[str, Compared]
+    """The recall of the engine's lists of similar movies; empty for other models than the engine's own."""
+    looks: Looks | None
+    """How alike the movies of these lists look; None for other models than the engine's own."""
+
+
+def measure_model(work: FoldWork, model: str) -> MeasuredModel:
+    """Fits a model, named as in the option --models, to the training reviews of a fold, and measures it."""
+    started = time.perf_counter()
+    fitted = _fit(model, work)
+    seconds = round(time.perf_counter() - started, 3)
+    fold, config = work.fold, work.config
+    measured = fitted.model if isinstance(fitted, FittedModel) else fitted
+    figures = measure(measured, fold, config, work.like_rating, work.max_reviewers, work.candidates)
+    similar: Mapping[str, Compared] = {}
+    looks = None
+    if model == OWN_MODEL and isinstance(fitted, FittedModel):
+        lists = SimilarLists.of(fitted.model, fitted.findings.likeness, work.traits)
+        similar = measure_similar(lists, fold, work.traits.links, seed=config.seed)
+        looks = measure_looks(lists, work.traits)
+    curves = fitted.curves if isinstance(fitted, SeedBase | SeedFinal) else {}
+    return MeasuredModel(seconds, figures, curves, similar, looks)
+
+
+def needs_ratings(model: str) -> bool:
+    """Tells whether a model cannot be fitted to reviews without ratings."""
+    return model in BASELINES and BASELINES[model].needs_ratings
+
+
+def _fit(model: str, work: FoldWork) -> Fitted | FittedModel:
+    train, config = work.fold.train, work.fitting
+    if model in BASELINES:
+        return fit_baseline(model, train, like_rating=work.like_rating, seed=config.seed)
+    weight = {OWN_MODEL: 0.0, SENTIMENT: 1.0, BLEND: config.sentiment.weight}[model]
+    reviews = training_reviews(train, SentimentConfig(use=model != OWN_MODEL, weight=weight))
+    traits = work.learned if model == OWN_MODEL else None
+    return fit_model(reviews, config, features=work.features, traits=traits)

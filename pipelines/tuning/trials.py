@@ -1,0 +1,151 @@
+"""Runs trials: chooses settings for a part of the model, trains the part, and stops poor trials early."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engine.config.sections import Config
+from engine.config.values import merge
+from engine.errors import TrainingError
+from pipelines.tuning.parts import OnFigure, Part, TuningData
+from pipelines.work.runners import Runner
+from pipelines.work.tensorflow_start import start_tensorflow
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+logger = logging.getLogger(__name__)
+
+_FULL_TRIALS = 3
+"""The number of trials of a search that always run to the end, so that later trials can be compared with
+them."""
+_FIRST_ROUNDS = 2
+"""The number of training rounds of a trial that are never pruned, because the first figures say little."""
+
+
+class Tried(NamedTuple):
+    """Holds the outcome of a trial."""
+
+    figures: Sequence[float]
+    """The validation figure after each training round."""
+    final: float | None
+    """The validation figure of the trained part; None if the trial was pruned, which means stopped early."""
+
+
+def run_trials(
+    study: optuna.Study,
+    part: Part,
+    shared: Any,
+    config: Config,
+    runner: Runner,
+    number: int,
+    ends: float,
+) -> None:
+    """Chooses settings for a number of trials at once, runs the trials, and saves the outcomes in order.
+
+    The settings and outcomes depend on the number of trials at once, and not on where the trials run.
+    """
+    import optuna
+    from optuna.trial import TrialState
+
+    ended, completed = len(ended_trials(study)), completed_trials(study)
+    trials, calls = [], []
+    for place in range(number):
+        # A seed for each trial lets an interrupted search go on as if it had never been interrupted.
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + ended + place)
+        trials.append(study.ask())
+        settings = {name: _suggest(trials[-1], part, name) for name in part.ranges}
+        tried = Config.from_dict(merge(config.to_dict(), settings))
+        calls.append((shared, part.measure, tried, completed, max(ends - time.monotonic(), 0.0)))
+    try:
+        outcomes = dict(runner.run(try_settings, calls))
+    except BaseException:
+        for trial in trials:
+            study.tell(trial, state=TrialState.FAIL)
+        raise
+    for place, trial in enumerate(trials):
+        outcome = outcomes[place]
+        for step, figure in enumerate(outcome.figures):
+            trial.report(figure, step)
+        if outcome.final is None:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, outcome.final)
+            logger.info("%s trial %d: %s %.4f", part.name, trial.number, part.figure, outcome.final)
+
+
+def try_settings(
+    data: TuningData,
+    measure: Callable[[TuningData, Config, OnFigure], float],
+    config: Config,
+    completed: Sequence[FrozenTrial],
+    seconds: float,
+) -> Tried:
+    """Trains a part of the model with the given settings, unless the first figures are poor.
+
+    A trial is compared with the completed trials alone, and not with trials that run at the same time, so
+    that the outcome does not depend on where and when trials run. The first trial always runs to the end.
+
+    Args:
+        data: the training reviews and the held-out reviews.
+        measure: the function that trains the part and returns the validation figure.
+        config: the settings to try.
+        completed: the completed trials of the search; if there are none, this trial is the first.
+        seconds: the seconds after which the trial is stopped.
+
+    Raises:
+        TrainingError: the training of the first trial failed; later trials with such an error are pruned.
+    """
+    import optuna
+
+    start_tensorflow()
+    ends = time.monotonic() + seconds
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=_FULL_TRIALS, n_warmup_steps=_FIRST_ROUNDS)
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    study.add_trials(completed)
+    trial = study.ask()
+    figures: list[float] = []
+
+    def on_figure(figure: float) -> None:
+        trial.report(figure, len(figures))
+        figures.append(figure)
+        if completed and (time.monotonic() >= ends or trial.should_prune()):
+            raise optuna.TrialPruned
+
+    try:
+        return Tried(figures, measure(data, config, on_figure))
+    except optuna.TrialPruned:
+        return Tried(figures, None)
+    except TrainingError:
+        if not completed:
+            raise
+        return Tried(figures, None)
+
+
+def ended_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Returns the trials that were completed or pruned, oldest first."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def completed_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Returns the trials that were completed, oldest first."""
+    return [trial for trial in ended_trials(study) if trial.state.name == "COMPLETE"]
+
+
+def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
+    low, high, log, whole = part.ranges[name]
+    if whole:
+        return trial.suggest_int(name, int(low), int(high), log=log)
+    return rounded(part, name, trial.suggest_float(name, low, high, log=log))
+
+
+def rounded(part: Part, name: str, value: float) -> float | int:
+    """Rounds a setting to three significant digits, so that the recipe holds exactly the value tried."""
+    return int(value) if part.ranges[name].whole else float(f"{value:.3g}")

@@ -1,0 +1,131 @@
+"""Runs calls of functions in worker processes of Ray, which may be on other machines.
+
+Ray is imported inside of functions, so that nothing loads Ray before a user asks for Ray. Ray runs a call
+again if the worker process of the call was killed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.errors import DataError, EngineError
+from pipelines.work.sessions import MOST_LOST, ray_session
+
+THREADS = ("OMP_NUMTHREADS", "OPENBLAS_NUMTHREADS", "MKL_NUMTHREADS", "TF_NUM_INTRAOPTHREADS")
+"""The environment variables that limit the threads of NumPy, FAISS and TensorFlow."""
+
+
+class RayWorkers:
+    """Runs calls of functions in worker processes of Ray.
+
+    Args:
+        num_workers: the largest number of calls that run at the same time.
+        environment: the environment variables that are set in the workers.
+    """
+
+    def __init__(self, num_workers: int, environment: Mapping[str, str]) -> None:
+        self.num_workers = num_workers
+        self._environment = dict(environment)
+
+    def share(self, value: Any) -> Any:
+        """Sends a value to Ray's memory once; returns a reference that calls take in place of the value."""
+        import ray
+
+        return ray.put(value)
+
+    def run(
+        self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Any]]:
+        """Calls the function in workers; yields the position and the result of each call that has ended.
+
+        Raises:
+            EngineError: a call raised the error, or the workers of a call were lost again and again.
+        """
+        import ray
+
+        # A call takes a processor while the call runs. No processor is taken between calls, so that the work
+        # cannot wait for itself on a machine with few processors.
+        task = ray.remote(_call).options(
+            num_cpus=1,
+            max_retries=MOST_LOST,
+            name=function.__name__,
+            runtime_env={"env_vars": self._environment} if self._environment else None,
+        )
+        waiting = iter(enumerate(calls))
+        running: dict[Any, int] = {}
+
+        def start(number: int) -> None:
+            # With the arguments of zip swapped, zip would take one more call from `waiting`.
+            for _, (position, call) in zip(range(number), waiting, strict=False):
+                running[task.remote(function, *call)] = position
+
+        try:
+            start(self.num_workers)
+            while running:
+                [ended], _ = ray.wait(list(running), num_returns=1)
+                position = running.pop(ended)
+                start(1)
+                yield position, _result_of(ended, function.__name__)
+        finally:
+            for unfinished in running:
+                ray.cancel(unfinished, force=True)
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function in a worker; returns an error that is meant for the user in place of the result."""
+    try:
+        return function(*arguments)
+    except EngineError as error:
+        return error
+
+
+def _result_of(ended: Any, name: str) -> Any:
+    """Returns the result of a call that has ended.
+
+    Raises:
+        EngineError: the call raised the error, or the workers of the call were lost again and again.
+    """
+    import ray
+
+    try:
+        result = ray.get(ended)
+    except ray.exceptions.RayTaskError:
+        raise
+    except ray.exceptions.RayError as error:
+        raise DataError(
+            f"Ray lost {MOST_LOST + 1} workers in the same part of the work ({name}); what is complete is "
+            "kept, so give the same command again to go on, with fewer --processes if memory ran out"
+        ) from error
+    if isinstance(result, EngineError):
+        raise result
+    return result
+
+
+@contextmanager
+def ray_workers(address: str | None, processes: int, threads: int | None) -> Iterator[RayWorkers]:
+    """Opens workers on a Ray cluster, or on this machine if no address is given.
+
+    The docstring of `runner_for` explains the arguments.
+
+    Raises:
+        ConfigError: no cluster answers at the address.
+        DataError: Ray cannot start on this machine.
+    """
+    import ray
+
+    cores = os.cpu_count() or 1
+    environment = {name: str(threads or os.environ.get(name) or cores) for name in THREADS}
+    with ray_session(address, processes or cores, environment) as inherited:
+        num_workers = processes or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield RayWorkers(num_workers, {} if inherited else environment)
+
+
+def scratch_folder() -> Path:
+    """Returns the folder for temporary files of Ray on the machine of the worker that calls the function."""
+    import ray
+
+    return Path(ray.get_runtime_context().get_temp_dir())

@@ -1,0 +1,194 @@
+"""Connects this process to a Ray cluster, or starts Ray on this machine and ends Ray with this process.
+
+Ray on this machine keeps its files in a temporary folder, and answers only this process and its workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from engine.artifact.locks import temporary_folder
+from engine.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
+
+MOST_LOST = 3
+"""How often a call runs again after its worker was lost; after that, the call is taken for the cause."""
+_LONGEST_FOLDER = 10
+"""The largest number of characters of a folder for temporary files in which Ray's sockets find room."""
+_LONGEST_REASON = 300
+"""The largest number of characters of an error of Ray that the text of our error repeats."""
+_SECONDS_TO_ANSWER = 10.0
+"""Seconds in which a cluster must accept a connection."""
+_SET_BY_RAY = ("RAY_AUTH_MODE", "PYTHONBREAKPOINT")
+"""The environment variables that Ray sets in a process that starts Ray."""
+_QUIET: Mapping[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+
+
+@contextmanager
+def ray_session(address: str | None, num_workers: int, environment: Mapping[str, str]) -> Iterator[bool]:
+    """Connects to a Ray cluster, or starts Ray on this machine if no address is given; ends what was started.
+
+    If the program has connected to Ray already, this connection is used, and stays open. Yields True if all
+    workers inherit `environment`, the environment variables for workers. The argument `num_workers` is the
+    number of workers on this machine.
+
+    Raises:
+        ConfigError: no cluster answers at the address, or the program has connected to Ray already.
+        DataError: Ray cannot start on this machine.
+    """
+    import ray
+
+    if ray.is_initialized():
+        if address is not None:
+            raise ConfigError(
+                f"Cannot connect to the Ray cluster at {address}: this program is connected to Ray already; "
+                "leave the address out to use that connection"
+            )
+        yield False
+        return
+    with ExitStack() as stack:
+        started = stack.enter_context(_considerate())
+        if address is None:
+            folder = stack.enter_context(_surroundings(environment))
+            stack.callback(ray.shutdown)
+            _start(folder, num_workers, started)
+        else:
+            stack.callback(ray.shutdown)
+            _connect(address)
+        _handle_termination_again()
+        yield address is None
+
+
+def _connect(address: str) -> None:
+    import ray
+
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    try:
+        # Ray would wait for an answer for some minutes.
+        if port.isdecimal():
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
+        ray.init(address=address, **_QUIET)
+    except (OSError, OverflowError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        raise ConfigError(
+            f"No Ray cluster can be used at {address}: {_reason(error)}; name a cluster with --address, or "
+            "leave --address out to start Ray on this machine"
+        ) from error
+    if ray.available_resources().get("CPU", 0) < 1:
+        logger.warning("All processors of the Ray cluster are in use; the work begins when one is free")
+
+
+def _start(folder: Path, num_workers: int, started: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Starts Ray in processes of this machine; after an error or interrupt, kills the `started` processes."""
+    import ray
+
+    try:
+        ray.init(
+            address="local",
+            num_cpus=num_workers,
+            include_dashboard=False,
+            _temp_dir=str(folder),
+            _system_config={"task_oom_retries": MOST_LOST},
+            **_QUIET,
+        )
+    except BaseException as error:
+        for process in started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        if isinstance(error, OSError | ValueError | RuntimeError | ray.exceptions.RayError):
+            raise DataError(
+                f"Ray cannot start on this machine: {_reason(error)}; leave --on ray out, or make room in "
+                f"memory and in {folder.parent.parent}"
+            ) from error
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    """Returns the beginning of the text of an error of Ray, on one line."""
+    return " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
+
+
+@contextmanager
+def _surroundings(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Sets the environment variables of Ray's processes; yields a folder for Ray that is removed at the end.
+
+    Ray opens its folder to all users, so that the folder lies in a folder that no other user may enter.
+    """
+    usual = Path(tempfile.gettempdir())
+    place = usual if len(str(usual)) <= _LONGEST_FOLDER else Path("/tmp")
+    settings = {
+        **environment,
+        # Ray listens on the network, and refuses everybody who does not know the token.
+        "RAY_AUTH_TOKEN": _token(),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    before = {name: os.environ.get(name) for name in (*settings, *_SET_BY_RAY)}
+    with temporary_folder(place) as folder:
+        os.environ.update(settings)
+        try:
+            yield folder / "r"
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+@cache
+def _token() -> str:
+    """Returns the token of every Ray that this process starts; Ray reads the token once in a process."""
+    return secrets.token_hex(32)
+
+
+@contextmanager
+def _considerate() -> Iterator[Sequence[subprocess.Popen[bytes]]]:
+    """Leaves signals and stdout to the program that uses Ray; yields the list of processes that Ray starts.
+
+    Ray has no settings for these. Ray replaces the handler of SIGTERM, without which no command cleans up.
+    Ray prints on stdout, where answers are printed, when a worker is lost. Ray starts its processes in the
+    process group of the program, so that a signal to the group would end Ray before the program cleans up.
+    """
+    from ray._private import services, utils, worker
+
+    started: list[subprocess.Popen[bytes]] = []
+    popen = services.ConsolePopen
+
+    def start(*arguments: Any, **settings: Any) -> subprocess.Popen[bytes]:
+        started.append(popen(*arguments, process_group=0, **settings))
+        return started[-1]
+
+    def log(data: Mapping[str, Any], **_: Any) -> None:
+        logger.debug("Ray says: %s", " ".join(map(str, data["lines"])))
+
+    replaced: tuple[tuple[Any, str, Any], ...] = (
+        (services, "ConsolePopen", start),
+        (utils, "set_sigterm_handler", lambda handler: None),
+        (worker, "print_to_stdstream", log),
+    )
+    with ExitStack() as stack:
+        for module, name, function in replaced:
+            stack.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, function)
+        yield started
+
+
+def _handle_termination_again() -> None:
+    """Makes Python handle SIGTERM again, for which Ray's C++ code would print a stack trace."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
