@@ -108,10 +108,11 @@ def _start(folder: Path, num_workers: int, started: Sequence[subprocess.Popen[by
         for process in started:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        if isinstance(error, OSError | ValueError | RuntimeError | ray.exceptions.RayError):
+        # Ray raises an error of the class Exception itself if a busy machine starts Ray too slowly.
+        if isinstance(error, Exception):
             raise DataError(
-                f"Ray cannot start on this machine: {_reason(error)}; leave --on ray out, or make room in "
-                f"memory and in {folder.parent.parent}"
+                f"Ray cannot start on this machine: {_reason(error)}; try again on a less busy machine, "
+                f"make room in memory and in {folder.parent.parent}, or leave --on ray out"
             ) from error
         raise
 
