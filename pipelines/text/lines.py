@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.errors import SourceError
 from pipelines.text.streams import MAX_LINE, PLAIN, TextForm, TextStream
 
-BLOCK_SIZE = 8 << 20
+BLOCK_SIZE = 12 << 20
 """Approximate bytes of text in a block: smaller blocks need more SQL statements, larger ones more memory."""
 
 _MAYBE_BLANK = re.compile(rb"\n\s")

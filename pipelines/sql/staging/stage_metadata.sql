@@ -29,9 +29,8 @@ reviewed as (
         json_transform(related, '{"also_bought": "JSON", "also_viewed": "JSON", "buy_after_viewing": "JSON"}') as linked
     from parsed
     where movie_id is not null and coalesce(reviewerID, user_id) is null
-        and ($describe_all or movie_id in (select movie_id from reviewed_movies)
-            -- `read_whole_ids` removes the ending later if all ids of the file are whole numbers.
-            or (ends_with(movie_id, '.0') and left(movie_id, -2) in (select movie_id from reviewed_movies)))
+        -- `read_whole_ids` removes the ending .0 later if all ids of the file are whole numbers.
+        and ($describe_all or without_zero(movie_id) in (select without_zero(movie_id) from reviewed_movies))
 ),
 -- These values take long to compute, and are used more than once below.
 listed as (
@@ -55,8 +54,8 @@ renamed as (
         ) as main_cat,
         nullif(array_to_string(descriptions, chr(10)), '') as description,
         coalesce(text_of(listed.brand), plain_text(listed.store)) as brand,
-        coalesce(dollars, price_of(listed.price)) as price,
-        marked_amount(case when dollars is null then listed.price end) as raw_price,
+        coalesce(dollars, price_of(nullif(listed.price, ''))) as price,
+        case when dollars is null and listed.price <> '' then marked_amount(listed.price) end as raw_price,
         coalesce(
             rank_of(first_rank),
             rank_of(listed.rank ->> '$'),

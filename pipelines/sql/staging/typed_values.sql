@@ -14,6 +14,7 @@ create or replace temp macro id_of(raw) as case
             ('', 'nan', 'NaN', 'NAN', 'null', 'NULL', 'None', '<NA>', 'N/A', '#N/A', '\N', 'NaT')
     )[1]
 end;
+create or replace temp macro without_zero(id) as case when ends_with(id, '.0') then left(id, -2) else id end;
 -- A number that is whole becomes an integer, so that the id 15.0 is the id 15; a number that is none becomes null.
 create or replace temp macro text_of_float(number) as case
     when isnan(number) then null
