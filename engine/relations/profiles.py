@@ -65,15 +65,6 @@ def reviewer_profile(
     )
 
 
-def shared_reviewers(index: OpenedIndex, movie_id: str, movie_ids: Sequence[str]) -> list[int]:
-    """Counts the reviewers that each movie of `movie_ids` shares with the movie `movie_id`."""
-    histories = index.model.histories
-    places = np.flatnonzero(histories.movie_rows == index.movie_row(movie_id))
-    reviewers = np.searchsorted(histories.offsets, places, side="right") - 1
-    counts = np.bincount(histories.take(reviewers).movie_rows, minlength=index.model.num_movies)
-    return [int(counts[index.movie_row(other)]) for other in movie_ids]
-
-
 def _review(index: OpenedIndex, row: int, level_row: int, time: int) -> ReviewedMovie:
     """Describes a review, given the row of the movie, the rating level and the time in unix seconds."""
     rating = index.model.rating

@@ -12,7 +12,7 @@ from engine.answers import MappedMovie
 from engine.errors import EngineError
 from engine.recommender import Engine
 from engine.relations.movie_map import NO_CATEGORY, OTHER, mapped_movies
-from engine.relations.profiles import movie_profile, shared_reviewers
+from engine.relations.profiles import movie_profile
 from engine.service.pages.rendering import GREY, NUM_COLOURS, Values, page
 from engine.service.questions import LONGEST_TEXT
 
@@ -72,12 +72,10 @@ async def movie(request: Request, movie_id: str) -> Response:
 
     def question(engine: Engine) -> Values:
         found = movie_profile(engine.index, movie_id, similar=())
-        similar = engine.similar(movie_id, _K)
-        shared = shared_reviewers(engine.index, movie_id, [other.movie_id for other in similar])
         link = found.card["link"]
         return {
             "movie": found,
-            "similar": list(zip(similar, shared, strict=True)),
+            "similar": engine.similar(movie_id, _K, because=True),
             "audience": engine.reviewers_for(movie_id, 5, because=False),
             "link": link if isinstance(link, str) and link.startswith(("https://", "http://")) else None,
         }
