@@ -36,6 +36,8 @@ _SECONDS = 10.0
 """Seconds after which a question to the database fails."""
 _SECONDS_FOR_QUERY = 0.5
 """Seconds more for each query of a search."""
+_NEVER = 2**31 - 1
+"""The longest time in milliseconds between two pings of a connection: 25 days."""
 _WRITING_SECONDS = 600.0
 """Seconds after which a request to write, index or load a collection fails."""
 
@@ -106,8 +108,10 @@ class Database:
         for library in ("pymilvus", "grpc._server"):
             logging.getLogger(library).setLevel(logging.CRITICAL)
         token = "" if self._is_embedded else os.environ.get(TOKEN, "")
+        # An embedded database ends connections that ping it while they wait for the next question.
+        options = {"grpc_options": {"grpc.keepalive_time_ms": _NEVER}} if self._is_embedded else {}
         with self._reaching(), _opening_embedded(uri):
-            self._client = MilvusClient(uri, token=token, timeout=_SECONDS)
+            self._client = MilvusClient(uri, token=token, timeout=_SECONDS, **options)
 
     def create(self, collection: str, vectors: Floats, columns: Mapping[str, Column]) -> None:
         """Writes vectors and columns into a new collection, and loads the collection for searches.

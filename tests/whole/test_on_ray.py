@@ -286,7 +286,7 @@ def test_a_signal_leaves_no_process_and_no_folder(index: Path, tmp_path: Path, s
             # A terminal and service managers send signals to the group of a process.
             os.killpg(process.pid, sent)
             _, said = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 128 + sent
+        assert process.returncode == 128 + sent, said
         assert said.count("\n") == 1
         assert "the same command goes on with the missing lists" in said
         assert len(children) > 2
