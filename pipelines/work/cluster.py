@@ -15,7 +15,7 @@ from typing import Any
 from engine.errors import DataError, EngineError
 from pipelines.work.sessions import MOST_LOST, ray_session
 
-THREADS = ("OMP_NUMTHREADS", "OPENBLAS_NUMTHREADS", "MKL_NUMTHREADS", "TF_NUM_INTRAOPTHREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 """The environment variables that limit the threads of NumPy, FAISS and TensorFlow."""
 
 

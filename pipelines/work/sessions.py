@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -91,30 +91,40 @@ def _connect(address: str) -> None:
         logger.warning("All processors of the Ray cluster are in use; the work begins when one is free")
 
 
-def _start(folder: Path, num_workers: int, started: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Starts Ray in processes of this machine; after an error or interrupt, kills the `started` processes."""
+def _start(folder: Path, num_workers: int, started: list[subprocess.Popen[bytes]]) -> None:
+    """Starts Ray in processes of this machine, in two tries at most.
+
+    Ray gives up after 30 seconds if a busy machine starts Ray too slowly; in the second try, Ray's programs
+    are in memory already. After an error or interrupt, the `started` processes are killed.
+    """
     import ray
 
-    try:
-        ray.init(
-            address="local",
-            num_cpus=num_workers,
-            include_dashboard=False,
-            _temp_dir=str(folder),
-            _system_config={"task_oom_retries": MOST_LOST},
-            **_QUIET,
-        )
-    except BaseException as error:
-        for process in started:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        # Ray raises an error of the class Exception itself if a busy machine starts Ray too slowly.
-        if isinstance(error, Exception):
-            raise DataError(
-                f"Ray cannot start on this machine: {_reason(error)}; try again on a less busy machine, "
-                f"make room in memory and in {folder.parent.parent}, or leave --on ray out"
-            ) from error
-        raise
+    for last in (False, True):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=num_workers,
+                include_dashboard=False,
+                _temp_dir=str(folder),
+                _system_config={"task_oom_retries": MOST_LOST},
+                **_QUIET,
+            )
+            return
+        except BaseException as error:
+            for process in started:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            started.clear()
+            # Ray raises an error of the class Exception itself if a busy machine starts Ray too slowly.
+            if not isinstance(error, Exception):
+                raise
+            if last:
+                raise DataError(
+                    f"Ray cannot start on this machine: {_reason(error)}; try again on a less busy machine, "
+                    f"make room in memory and in {folder.parent.parent}, or leave --on ray out"
+                ) from error
+            logger.warning("Ray did not start (%s); trying once more", _reason(error))
+            ray.shutdown()
 
 
 def _reason(error: BaseException) -> str:
@@ -157,7 +167,7 @@ def _token() -> str:
 
 
 @contextmanager
-def _considerate() -> Iterator[Sequence[subprocess.Popen[bytes]]]:
+def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Leaves signals and stdout to the program that uses Ray; yields the list of processes that Ray starts.
 
     Ray has no settings for these. Ray replaces the handler of SIGTERM, without which no command cleans up.
