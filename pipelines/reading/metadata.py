@@ -82,7 +82,7 @@ def stage_metadata(
         with scratch_folder(database) as folder:
             stage = partial(_stage_lines, folder=folder, file=len(sources), describe_all=True, counted=False)
             stage_blocks(database, _lines_of_reviews(database), stage, threads=config.threads)
-    run(database, "staging/read_doubtful_prices")
+    run(database, "staging/read_prices")
     return truncated
 
 
@@ -100,11 +100,12 @@ def _stage_lines(
         if not len(lines.numbers):
             return [], []
         with file_of(lines, folder) as written:
-            run(cursor, "staging/stage_metadata", file=file, describe_all=describe_all, **written)
+            described = run(cursor, "staging/stage_metadata", file=file, describe_all=describe_all, **written)
             if not counted:
                 return [], []
-            taken = run(cursor, "staging/stage_metadata_lines", file=file, **written).fetchall()
-        return lines.besides(taken)
+            if describe_all:
+                return lines.besides(described.fetchall())
+            return lines.besides(run(cursor, "staging/stage_metadata_lines", file=file, **written).fetchall())
 
     for lines in items:
         texts, numbers = stage(lines)
@@ -113,6 +114,8 @@ def _stage_lines(
             texts, numbers = stage(_text_lines("\n".join(mended), numbers[0], numbers))
         if texts:
             run(cursor, "staging/stage_doubtful_metadata", file=file, texts=texts, lines=numbers)
+    if counted and describe_all:
+        run(cursor, "staging/stage_described_lines", file=file)
 
 
 def _lines(

@@ -13,7 +13,14 @@ from pipelines.reading.names import DESCRIBING, REVIEW_COLUMNS, field_paths, poi
 from pipelines.reading.parquet import parquet_errors, text_relation
 from pipelines.reading.records import RecordReader, Records
 from pipelines.reading.sources import Source
-from pipelines.reading.staging import check_read, open_blocks, read_whole_ids, scratch_folder, stage_blocks
+from pipelines.reading.staging import (
+    MEMORY_PER_BYTE,
+    check_read,
+    open_blocks,
+    read_whole_ids,
+    scratch_folder,
+    stage_blocks,
+)
 from pipelines.text.lines import Block, file_of
 from pipelines.text.repairs import json_lines, repaired
 from pipelines.work.database import literal_path, run
@@ -30,6 +37,8 @@ _AMAZON_FIELDS = {
     *("helpful", "reviewText", "text", "summary", "title"),
 }
 """The fields of Amazon's JSON reviews, which have fast SQL statements of their own."""
+_MEMORY_PER_BYTE = 20
+"""Bytes of memory to allow for each byte of a block of Amazon's reviews, which takes at most 6 bytes."""
 _DOUBTFUL_AT_ONCE = 5_000
 """The number of lines left out by the fast SQL statement that a thread collects for the slower statement."""
 
@@ -78,9 +87,11 @@ def stage_reviews(
         if source.layout == "parquet" and columns is not None:
             _stage_parquet(database, source, columns, parameters)
             continue
-        reader = open_blocks(source, config, on_read)
+        are_amazon = columns is None or (source.layout == "json" and _are_amazon(columns))
+        memory_per_byte = _MEMORY_PER_BYTE if are_amazon else MEMORY_PER_BYTE
+        reader = open_blocks(source, config, on_read, memory_per_byte=memory_per_byte)
         records = RecordReader(source, reader)
-        if columns is None or (source.layout == "json" and _are_amazon(columns)):
+        if columns is None or are_amazon:
             with scratch_folder(database) as folder:
                 stage = partial(stage_json_reviews, folder=folder, parameters=parameters)
                 stage_blocks(database, iter(reader), stage, threads=config.threads)

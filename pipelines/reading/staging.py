@@ -39,7 +39,7 @@ _STAGED = {"json": 0.25, "delimited": 1.0, "parquet": 1.0}
 
 Most bytes of JSON reviews are the words of the reviews, which the database does not keep.
 """
-_BYTES_A_BLOCK_BYTE = 75
+MEMORY_PER_BYTE = 75
 """Bytes of memory to allow for each byte of a block: cleaning metadata takes at most half as much memory."""
 _SMALLEST_BLOCK = 1 << 20
 
@@ -54,10 +54,17 @@ def num_staging_threads(threads: int = 0) -> int:
 
 
 def open_blocks(
-    source: Source, config: IngestConfig, on_read: Callable[[int, int], object] | None = None
+    source: Source,
+    config: IngestConfig,
+    on_read: Callable[[int, int], object] | None = None,
+    *,
+    memory_per_byte: int = MEMORY_PER_BYTE,
 ) -> BlockReader | DocumentReader:
-    """Returns a reader of the blocks of a file, with blocks as large as the memory limit allows."""
-    block_size = block_size_for(config)
+    """Returns a reader of the blocks of a file, with blocks as large as the memory limit allows.
+
+    `memory_per_byte` is the memory to allow for each byte of a block, in bytes.
+    """
+    block_size = block_size_for(config, memory_per_byte)
     if source.framing:
         return DocumentReader(
             source.path,
@@ -242,10 +249,10 @@ def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
     return f"{num_bytes // 1000}KB"
 
 
-def block_size_for(config: IngestConfig) -> int:
+def block_size_for(config: IngestConfig, memory_per_byte: int = MEMORY_PER_BYTE) -> int:
     """Returns the bytes of text in a block, so that one block per thread fits into the memory limit."""
     limit, threads = size_in_bytes(config.memory_limit), num_staging_threads(config.threads)
-    return min(max(limit // (_BYTES_A_BLOCK_BYTE * threads), _SMALLEST_BLOCK), BLOCK_SIZE)
+    return min(max(limit // (memory_per_byte * threads), _SMALLEST_BLOCK), BLOCK_SIZE)
 
 
 @contextmanager

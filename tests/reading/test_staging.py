@@ -113,7 +113,7 @@ def test_good_doubtful_blank_and_bad_lines_keep_their_numbers(database: duckdb.D
 def test_a_file_of_many_blocks_is_staged_alike_by_any_number_of_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "block_size_for", lambda _: 5_000)
+    monkeypatch.setattr(staging, "block_size_for", lambda *_: 5_000)
     path = tmp_path / "reviews.json"
     rows = [
         GOOD | {"reviewerID": f"A{row % 17}", "asin": f"B{row * 7 % 29}", "unixReviewTime": 10**9 + row % 5}

@@ -133,7 +133,7 @@ create or replace temp macro amount_of(raw) as regexp_replace(nullif(regexp_extr
     '^\s*(?:from\s+)?' || currency() || '?\s*([0-9]{1,3}(?:[ ''’][0-9]{3})+(?:[.,][0-9]{1,2})?|[0-9][0-9.,]*[0-9]|[.,]?[0-9]+)(?:,-|,--|\.-)?\s*'
     || currency() || '?\s*(?:(?:-|–|to)\s*' || currency() || '?\s*[0-9][0-9.,]*\s*' || currency() || '?\s*)?$',
     1), ''), '[ ''’]', '', 'g');
--- An amount such as '1,299' may have a decimal mark or a mark of thousands; the step `read_doubtful_prices` decides.
+-- An amount such as '1,299' may have a decimal mark or a mark of thousands; the step `read_prices` decides.
 create or replace temp macro has_doubtful_mark(amount) as regexp_full_match(amount, '[1-9][0-9]{0,2}[.,][0-9]{3}');
 create or replace temp macro has_decimal_comma(amount) as
     regexp_full_match(amount, '[0-9]*,(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+|0,[0-9]+');
@@ -156,10 +156,6 @@ create or replace temp macro price_of(raw) as coalesce(plain_price(raw), case
     when lower(trim(raw)) = 'free' then 0
     when length(raw) <= 60 then list_transform([amount_of(raw)], lambda amount: number_of_amount(amount))[1]
 end);
-create or replace temp macro marked_amount(raw) as case
-    when plain_price(raw) is null
-    then list_filter([amount_of(raw)], lambda amount: contains(raw, ',') or has_doubtful_mark(amount))[1]
-end;
 -- A sales rank '#1,234 in Movies & TV (' becomes 1234, and '1234' becomes 1234 too.
 create or replace temp macro rank_of(raw) as list_transform([coalesce(
     nullif(regexp_extract(raw, '([0-9][0-9.,]*)\s+in\s', 1), ''),

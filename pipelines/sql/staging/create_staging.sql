@@ -1,7 +1,8 @@
 -- Creates the empty staging tables: one row per line of the review and metadata files, with our column names.
 -- `implicit_reviews` has a row for each review of a journal that is no rating.
 -- `raw_time` holds a time that only the whole column of times explains; the step `read_times` reads it.
--- `raw_rating` and `raw_price` hold numbers with a mark that may be a decimal mark or a mark of thousands.
+-- `raw_rating` holds a number with a mark that may be a decimal mark or a mark of thousands; `raw_price` holds a price
+-- that is not in dollars and cents, which the step `read_prices` reads.
 create or replace table staged_reviews (
     file integer, line bigint, reviewer_id varchar, movie_id varchar, rating double, raw_rating varchar, unix_review_time bigint,
     raw_time varchar, verified boolean, style varchar, reviewer_name varchar, vote integer, review_text varchar, summary varchar,

@@ -1,4 +1,5 @@
--- One row per metadata line about a reviewed movie, with cleaned values.
+-- One row per metadata line about a reviewed movie, with cleaned values; returns the numbers of the lines.
+-- Prices in dollars and cents are read. The step `read_prices` reads all other prices, once all files are staged.
 -- $describe_all: whether to take the lines about movies without reviews too.
 -- $path: a file of lines that are not blank; $size: the bytes of the file; $first_line: the number of the first line;
 -- $lines: the line numbers of all lines if not consecutive, else null; $file: the number of the source file.
@@ -54,14 +55,14 @@ renamed as (
         ) as main_cat,
         nullif(array_to_string(descriptions, chr(10)), '') as description,
         coalesce(text_of(listed.brand), plain_text(listed.store)) as brand,
-        coalesce(dollars, price_of(nullif(listed.price, ''))) as price,
-        case when dollars is null and listed.price <> '' then marked_amount(listed.price) end as raw_price,
-        coalesce(
-            rank_of(first_rank),
-            rank_of(listed.rank ->> '$'),
-            rank_of(json_extract_string(listed.salesRank, '$.*')[1]),
-            rank_of(json_extract_string(listed.details, '$."Best Sellers Rank".*')[1])
-        ) as rank,
+        dollars as price,
+        case when dollars is null then nullif(trim(left(listed.price, 100)), '') end as raw_price,
+        list_filter(list_transform([
+            first_rank,
+            listed.rank ->> '$',
+            json_extract_string(listed.salesRank, '$.*')[1],
+            json_extract_string(listed.details, '$."Best Sellers Rank".*')[1]
+        ], lambda raw: rank_of(raw)), lambda rank: rank is not null)[1] as rank,
         nullif(trim(coalesce(
             nullif(trim(listed.date), ''), listed.details ->> '$."Release date"', listed.details ->> '$."Date First Available"'
         )), '') as date,
@@ -72,9 +73,8 @@ renamed as (
             when json_type(listed.details) = 'VARCHAR' then listed.details ->> '$'
             else listed.details::varchar
         end end as details,
-        -- A value may be given but unreadable, such as a broken tag as a title or a style sheet as a price.
+        -- A value may be given but unreadable, such as a broken tag as a title.
         nullif(trim(listed.title), '') is not null as title_given,
-        nullif(trim(listed.price), '') is not null as price_given,
         coalesce(first_rank, listed.rank ->> '$', '') not in ('', '[]') as rank_given,
         nullif(texts_of(coalesce(listed.also_buy, linked.also_bought, listed.bought_together)), []) as also_buy,
         nullif(texts_of(coalesce(listed.also_view, linked.also_viewed, linked.buy_after_viewing)), []) as also_view
@@ -88,13 +88,12 @@ addressed as (
 ),
 final as (
     select
-        * exclude (given_year, categories, title_given, price_given, rank_given, anchors, addresses, links, details),
+        * exclude (given_year, categories, title_given, rank_given, anchors, addresses, links, details),
         coalesce(nullif(links_of_addresses(addresses), []), nullif(links, [])) as links,
         -- Details whose links SQL cannot read are kept, so that an HTML parser reads the links later.
         case when addresses is null then details end as details,
         list_concat(
             case when title_given and title is null then ['title'] else [] end,
-            case when price_given and price is null then ['price'] else [] end,
             case when rank_given and rank is null then ['rank'] else [] end
         ) as unreadable,
         coalesce(given_year, year_of(title), year_of_date(date)) as year,
@@ -108,3 +107,4 @@ select
     $file, line, movie_id, title, category, main_cat, description, brand, price, raw_price, rank, year, date, links,
     details, also_buy, also_view, unreadable
 from final
+returning line
