@@ -12,20 +12,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.arrays import Floats
 from engine.artifact import layout
 from engine.artifact.writer import ArtifactWriter, check_directory
 from engine.config.sections import Config
 from engine.errors import NotPublishedError
+from engine.model.scorer import Model
 from engine.tables.facts import Facts
 from pipelines.building.intake import space_needed, take_in
 from pipelines.building.plan import check_plan, expected_seconds
 from pipelines.building.publishing import Comparison, judge, read_condition
-from pipelines.building.quality import Baselines, Quality, measure_baselines, measure_quality
+from pipelines.building.quality import (
+    Baselines,
+    Quality,
+    find_on_part,
+    measure_baselines,
+    measure_quality,
+)
 from pipelines.building.resuming import resumable_work
 from pipelines.building.steps import Steps
 from pipelines.cold_start.joining import take_in_cold_movies
 from pipelines.dataset.movie_figures import popularity_of
-from pipelines.dataset.reviews import say_likes
+from pipelines.dataset.reviews import Reviews, say_likes
 from pipelines.dataset.sentiment import training_reviews
 from pipelines.export.arrays import write_model, write_times
 from pipelines.export.collection import check_database
@@ -36,10 +44,12 @@ from pipelines.reading.frames import Sources, inputs_of
 from pipelines.similar.evidence import Evidence
 from pipelines.similar.likeness import similar_table, write_similar
 from pipelines.text.spool import Input
-from pipelines.training.fit import Findings, fit_model
+from pipelines.training.fit import Findings, find, fit_model
+from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.database import storage_errors
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
+from pipelines.work.runners import Runner, check_place, runner_for
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +91,8 @@ def build_index(
     resume: bool = False,
     keep: int | None = None,
     publish_if: str | None = None,
+    on: str | None = None,
+    address: str | None = None,
 ) -> BuildResult:
     """Builds an index from files of reviews or tables in memory, and from the journal of `output`.
 
@@ -104,6 +116,10 @@ def build_index(
             2 in a new directory. `roll_back` in engine/artifact/builds.py makes a kept build live again.
         publish_if: the condition under which the new build replaces the live build, such as
             "ndcg@10 >= 0.97 * live"; by default the new build always replaces the live build.
+        on: "ray" to run the trainings that do not depend on each other in workers of Ray, at the same time;
+            None for this process. The index is the same.
+        address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
+            start Ray on this machine.
 
     Raises:
         NotPublishedError: the new build does not meet the condition; it is kept beside the live build.
@@ -111,6 +127,7 @@ def build_index(
             stays below `index.recall_floor`.
     """
     require_build_packages("A build")
+    check_place(on, address, 0)
     started = time.perf_counter()
     config, output = config or Config(), Path(output)
     check_database(config.index, output)
@@ -122,7 +139,10 @@ def build_index(
         if not resume:
             check_plan(divided(review_inputs)[0], output=output, metadata=metadata_inputs, config=config)
         writer = ArtifactWriter(output, resumable=True, keep=keep)
-        page, refusal = _build(writer, review_inputs, metadata_inputs, config, condition, resume=resume)
+        with runner_for(on, address) as runner:
+            page, refusal = _build(
+                writer, review_inputs, metadata_inputs, config, condition, runner, resume=resume
+            )
     if report is not None:
         write_text(page, Path(report))
     if refusal is not None:
@@ -137,6 +157,7 @@ def _build(
     metadata: Sequence[Input],
     config: Config,
     condition: list[Comparison] | None,
+    runner: Runner,
     *,
     resume: bool,
 ) -> tuple[str, NotPublishedError | None]:
@@ -159,33 +180,46 @@ def _build(
                 rating=replace(config.rating, like_rating=prepared.like_count),
             )
         steps.begin(expected_seconds(len(prepared), prepared.num_movies))
-        quality = measure_quality(prepared, config, work, intake.features, intake.learned_traits)
-        steps.begin()
-        baselines = measure_baselines(prepared, config)
-        steps.begin()
-        learned = training_reviews(prepared, config.sentiment)
-        fitted = fit_model(
-            learned,
+        shared = runner.share(prepared)
+        beside = runner.begin(measure_baselines, shared, config)
+        part = (prepared, config, work, intake.features)
+        found = find_on_part(*part, intake.learned_traits, runner)
+        findings = found or find(
+            training_reviews(prepared, config.sentiment),
             config,
             features=intake.features,
             traits=intake.learned_traits,
-            findings=quality.findings,
             checkpoints=work,
+            runner=runner,
         )
+        final = runner.begin(_fit_all, shared, config, intake.features, findings, runner.keep(work))
+        quality = measure_quality(*part, found, runner)
         steps.begin()
-        model, times = take_in_cold_movies(fitted.model, prepared, intake.catalogue, config, writer)
+        baselines: Baselines = beside()
+        steps.begin()
+        model: Model = final()
+        steps.begin()
+        model, times = take_in_cold_movies(model, prepared, intake.catalogue, config, writer)
         search = build_search(model, config, writer, writer.path_for(layout.CATALOGUE_FILE))
         write_model(model, writer)
         write_times(times, writer)
         popularity = popularity_of(model, model.histories, times, config.popularity.half_life_days)
         writer.add_array(layout.POPULARITY, popularity)
         write_search(search, writer)
-        weights = fitted.findings.likeness
+        weights = findings.likeness
         write_similar(similar_table(Evidence(model, intake.traits), weights), weights, writer)
-        _write_facts(writer, config, quality, baselines, fitted.findings)
+        _write_facts(writer, config, quality, baselines, findings)
         page = write_report(writer, model)
         refusal = None if condition is None else judge(condition, writer)
     return page, refusal
+
+
+def _fit_all(
+    reviews: Reviews, config: Config, features: Floats | None, findings: Findings, checkpoints: Checkpoints
+) -> Model:
+    """Trains the model of the index on all reviews; on Ray a worker does this while quality is measured."""
+    learned = training_reviews(reviews, config.sentiment)
+    return fit_model(learned, config, features=features, findings=findings, checkpoints=checkpoints).model
 
 
 def _write_facts(

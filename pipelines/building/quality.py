@@ -20,8 +20,9 @@ from pipelines.dataset.splits import Split, hold_out_last, in_order
 from pipelines.measuring import metrics
 from pipelines.measuring.ranking import Score, Top, rank_held_out, top_of
 from pipelines.similar.traits import Traits
-from pipelines.training.fit import Findings, fit_model
+from pipelines.training.fit import Findings, find, fit_model
 from pipelines.work.checkpoints import Checkpoints
+from pipelines.work.runners import HERE, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,10 @@ _MAX_REVIEWS = 200_000
 _EASE_UP_TO = 3_000
 """The largest number of movies for which the baseline EASE is measured; with more movies, EASE takes too
 long."""
+_QUALITY = "quality"
+"""The name of the checkpoint that holds the figures and the findings of a build."""
+_MEASURED = "measured"
+"""The name of the checkpoints of the measured model."""
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
 """The names of the quality figures that are written to the log."""
 
@@ -46,9 +51,6 @@ class Quality(NamedTuple):
     """The quality figures of each model: "ncf" is the engine's model, "popularity" ranks movies by
     popularity, and "constant" predicts a constant rating. Data without ratings has no figures of
     "constant"."""
-    findings: Findings | None
-    """The choices that the training of the measured model made on held-out reviews, such as the number of
-    rounds; None if no model was trained."""
     calibration: Sequence[dict[str, float]] = ()
     """The share of liked movies in each bin of the predicted chance of a like; empty if the data has no
     ratings."""
@@ -63,41 +65,65 @@ class Baselines(NamedTuple):
     """A sentence that says which baselines were not measured, and why; None if all were measured."""
 
 
-def measure_quality(
+def find_on_part(
     reviews: Reviews,
     config: Config,
     checkpoints: Checkpoints,
     features: Floats | None,
     traits: Traits | None = None,
-) -> Quality:
-    """Trains a model without each reviewer's last reviews, and measures predictions of the last reviews.
+    runner: Runner = HERE,
+) -> Findings | None:
+    """Chooses training length and weights on the reviews that `measure_quality` trains on.
 
-    No figures are measured if no reviews are held out, or if too few reviews would be left for training. The
-    figures that an interrupted build has saved as a checkpoint are not measured again.
+    Returns None if no quality is measured, as no reviews are held out, or too few would be left for training.
 
     Args:
         reviews: all reviews of the build.
         config: the settings of the build.
         checkpoints: the checkpoints of the build.
-        traits: what metadata says of the movies that may make movies alike; None to learn no weights of the
-            likeness of movies.
         features: the features of the movies that `content_features` computes from metadata; None if metadata
             is not used.
+        traits: what metadata says of the movies that may make movies alike; None to learn no weights of the
+            likeness of movies.
+        runner: trains the heads of the models.
     """
-    saved = checkpoints.load("quality")
+    saved = checkpoints.load(_QUALITY)
     if saved is not None:
         found = saved.facts["findings"]
-        findings = None if found is None else Findings.from_dict(found)
-        return Quality(saved.facts["figures"], findings, saved.facts["calibration"])
+        return None if found is None else Findings.from_dict(found)
     split = _hold_out(reviews, config)
     if split is None:
+        return None
+    learned, part = training_reviews(split.train, config.sentiment), checkpoints.within(_MEASURED)
+    return find(learned, config, features=features, traits=traits, checkpoints=part, runner=runner)
+
+
+def measure_quality(
+    reviews: Reviews,
+    config: Config,
+    checkpoints: Checkpoints,
+    features: Floats | None,
+    findings: Findings | None,
+    runner: Runner = HERE,
+) -> Quality:
+    """Trains a model without each reviewer's last reviews, and measures predictions of the last reviews.
+
+    No figures are measured if `findings`, which come from `find_on_part`, are None. The figures that an
+    interrupted build has saved as a checkpoint are not measured again. The docstring of `find_on_part`
+    explains the other arguments.
+    """
+    saved = checkpoints.load(_QUALITY)
+    if saved is not None:
+        return Quality(saved.facts["figures"], saved.facts["calibration"])
+    split = _hold_out(reviews, config)
+    if split is None or findings is None:
         logger.info("Too few reviews are held out: quality is not measured")
-        quality = Quality({}, None)
+        quality = Quality({})
     else:
-        quality = _measure(split, config, checkpoints.within("measured"), features, traits)
-    facts = quality._asdict() | {"findings": quality.findings and quality.findings.to_dict()}
-    checkpoints.save("quality", {}, facts)
-    checkpoints.forget("measured")
+        quality = _measure(split, config, checkpoints.within(_MEASURED), features, findings, runner)
+    facts = quality._asdict() | {"findings": findings and findings.to_dict()}
+    checkpoints.save(_QUALITY, {}, facts)
+    checkpoints.forget(_MEASURED)
     return quality
 
 
@@ -110,17 +136,23 @@ def _hold_out(reviews: Reviews, config: Config) -> Split | None:
 
 
 def _measure(
-    split: Split, config: Config, checkpoints: Checkpoints, features: Floats | None, traits: Traits | None
+    split: Split,
+    config: Config,
+    checkpoints: Checkpoints,
+    features: Floats | None,
+    findings: Findings,
+    runner: Runner,
 ) -> Quality:
     train, held_out = split
-    fitted = fit_model(
+    model = fit_model(
         training_reviews(train, config.sentiment),
         config,
         features=features,
-        traits=traits,
+        findings=findings,
         checkpoints=checkpoints,
-    )
-    model, like_rating = fitted.model, fitted.model.blend.like_rating
+        runner=runner,
+    ).model
+    like_rating = model.blend.like_rating
     figures = {
         "ncf": _ranking(model.score, split, like_rating, config.seed, top_of(model)),
         "popularity": _ranking(Popularity(train).score, split, like_rating, config.seed),
@@ -139,7 +171,7 @@ def _measure(
     shown = ", ".join(f"{name} {figures['ncf'][name]:.4f}" for name in _SHOWN if name in figures["ncf"])
     num_reviews = len(train) + len(held_out)
     logger.info("Held out %s of %s reviews: %s", f"{len(held_out):,}", f"{num_reviews:,}", shown)
-    return Quality(figures, fitted.findings, calibration)
+    return Quality(figures, calibration)
 
 
 def measure_baselines(reviews: Reviews, config: Config) -> Baselines:

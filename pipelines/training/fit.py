@@ -18,11 +18,11 @@ from pipelines.similar.learning import choose_weights
 from pipelines.similar.likeness import Weights
 from pipelines.similar.traits import Traits
 from pipelines.training.holdouts import train_holdouts
-from pipelines.training.one_model import train_model
+from pipelines.training.one_model import begin_model
 from pipelines.training.prediction_blend import blended, choose_rating_blend
 from pipelines.training.score_blend import choose_blend
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
-from pipelines.work.tensorflow_start import start_tensorflow
+from pipelines.work.runners import HERE, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ def fit_model(
     traits: Traits | None = None,
     findings: Findings | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
+    runner: Runner = HERE,
 ) -> FittedModel:
     """Trains a model on reviews, with the number of rounds and the score weights chosen on held-out reviews.
 
@@ -91,23 +92,23 @@ def fit_model(
             likeness of movies.
         findings: findings of a training on part of `reviews`, to use instead of choosing on held-out reviews.
         checkpoints: saves the state of the trainings, from which an interrupted training resumes.
+        runner: trains the heads of the models, those that do not depend on each other at the same time.
 
     Raises:
         TrainingError: no reviewer has two reviews, or a loss is not finite.
         DataError: all ratings are equal.
     """
-    start_tensorflow()
     histories = histories_of(reviews)
-    if not follows_time(reviews, config):
-        reviews = in_order(reviews, config)
-        config = replace(config, relevance=replace(config.relevance, recency_power=0.0))
     if findings is None:
-        findings = _find(reviews, config, checkpoints, features, traits)
+        findings = find(
+            reviews, config, features=features, traits=traits, checkpoints=checkpoints, runner=runner
+        )
+    reviews, config = _ordered(reviews, config)
     blend, content, rounds = findings.blend, findings.kind.content, findings.rounds
     plain = findings.kind._replace(content=0.0)
     wanted = features if content else None
     kinds = [plain, SUCCESSORS] if blend.successor_weight else [plain]
-    trained = train_model(reviews, blend, config, kinds, wanted, checkpoints, rounds=rounds)
+    trained = begin_model(reviews, blend, config, kinds, wanted, checkpoints, rounds=rounds, runner=runner)()
     chosen = None if plain == CO_REVIEWS else trained.tables[plain]
     if trained.content is not None:
         chosen = with_content(trained.tables[plain], trained.content, content)
@@ -117,21 +118,36 @@ def fit_model(
     return FittedModel(blended(model, blend), findings)
 
 
-def _find(
+def find(
     reviews: Reviews,
     config: Config,
-    checkpoints: Checkpoints,
-    features: Floats | None,
-    traits: Traits | None,
+    *,
+    features: Floats | None = None,
+    traits: Traits | None = None,
+    checkpoints: Checkpoints = NOTHING_KEPT,
+    runner: Runner = HERE,
 ) -> Findings:
-    """Returns the findings that an interrupted build saved; if there are none, computes and saves them."""
+    """Chooses the number of rounds and the weights on held-out reviews, or takes over what was chosen before.
+
+    The docstring of `fit_model` explains the arguments and the errors. An interrupted training takes over the
+    findings that were saved as a checkpoint.
+    """
     saved = checkpoints.load("findings")
     if saved is not None:
         return Findings.from_dict(saved.facts)
-    findings = _search(reviews, config, checkpoints.within("search"), features, traits)
+    reviews, config = _ordered(reviews, config)
+    findings = _search(reviews, config, checkpoints.within("search"), features, traits, runner)
     checkpoints.save("findings", {}, findings.to_dict())
     checkpoints.forget("search")
     return findings
+
+
+def _ordered(reviews: Reviews, config: Config) -> tuple[Reviews, Config]:
+    """Shuffles each reviewer's reviews if they have no order by time; older reviews then weigh the same."""
+    if follows_time(reviews, config):
+        return reviews, config
+    relevance = replace(config.relevance, recency_power=0.0)
+    return in_order(reviews, config), replace(config, relevance=relevance)
 
 
 def _search(
@@ -140,10 +156,11 @@ def _search(
     checkpoints: Checkpoints,
     features: Floats | None,
     traits: Traits | None,
+    runner: Runner,
 ) -> Findings:
     """Chooses training length and weights by models that are trained without the held-out reviews."""
     blend = first_blend(reviews, config)
-    holdouts = train_holdouts(reviews, blend, config, checkpoints, features)
+    holdouts = train_holdouts(reviews, blend, config, checkpoints, features, runner)
     if not holdouts:
         logger.info("Too few reviews to validate on: training takes its default length")
         relevance, rating = config.relevance.max_rounds // 3 or 1, config.rating.max_rounds // 2 or 1

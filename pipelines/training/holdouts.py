@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
@@ -16,8 +16,9 @@ from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews
 from pipelines.dataset.splits import Split, follows_time, hold_out_last, in_order
 from pipelines.neighbours.tables import SUCCESSORS, neighbour_kinds
-from pipelines.training.one_model import TrainedModel, train_model
+from pipelines.training.one_model import TrainedModel, begin_model
 from pipelines.work.checkpoints import Checkpoints
+from pipelines.work.runners import HERE, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +41,19 @@ class Holdout(NamedTuple):
 
 
 def train_holdouts(
-    reviews: Reviews, blend: Blend, config: Config, checkpoints: Checkpoints, features: Floats | None = None
+    reviews: Reviews,
+    blend: Blend,
+    config: Config,
+    checkpoints: Checkpoints,
+    features: Floats | None = None,
+    runner: Runner = HERE,
 ) -> list[Holdout]:
     """Trains one or several models; reviews are held out of the training of each model.
 
     Only one model is trained if the held-out reviews contain about ENOUGH_LIKES likes or more. Several
     models, with different held-out reviews, are trained if the held-out reviews contain fewer likes, because
-    a choice made on few likes depends much on chance. The docstring of `train_model` explains the arguments
-    of `train_holdouts`.
+    a choice made on few likes depends much on chance. The docstring of `begin_model` explains the arguments
+    of `train_holdouts`. All models are independent of each other.
 
     Returns:
         At most `config.split.max_holdouts` models with their held-out reviews; none if fewer than
@@ -56,21 +62,21 @@ def train_holdouts(
     kinds = neighbour_kinds(reviews.num_movies, config.neighbours)
     if follows_time(reviews, config):
         kinds.append(SUCCESSORS)
-    holdouts: list[Holdout] = []
+    begun: list[tuple[Callable[[], TrainedModel], Reviews]] = []
     for train, held_out in _splits(reviews, config):
         likes = held_out.likes(blend.like_rating)
         if len(np.unique(held_out.reviewer_rows[likes])) < FEWEST_VALIDATED:
             break
-        if not holdouts:
+        if not begun:
             num_likes = int(likes.sum())
             wanted = min(config.split.max_holdouts, max(1, round(ENOUGH_LIKES / num_likes)))
             logger.info("Holding out %s likes, %d times in all", f"{num_likes:,}", wanted)
-        part = checkpoints.within(f"holdout-{len(holdouts)}")
-        trained = train_model(train, blend, config, kinds, features, part, held_out=held_out)
-        holdouts.append(Holdout(trained, held_out))
-        if len(holdouts) == wanted:
+        part = checkpoints.within(f"holdout-{len(begun)}")
+        finish = begin_model(train, blend, config, kinds, features, part, held_out=held_out, runner=runner)
+        begun.append((finish, held_out))
+        if len(begun) == wanted:
             break
-    return holdouts
+    return [Holdout(finish(), held_out) for finish, held_out in begun]
 
 
 def _splits(reviews: Reviews, config: Config) -> Iterator[Split]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from engine.arrays import Floats
 from engine.config.sections import Config
@@ -18,6 +18,8 @@ from pipelines.training.ensemble import train_members
 from pipelines.training.loops import Trained, train_rating
 from pipelines.training.validation import likelihood_of, ndcg_of
 from pipelines.work.checkpoints import Checkpoints
+from pipelines.work.runners import HERE, Runner
+from pipelines.work.tensorflow_start import start_tensorflow
 
 
 class TrainedModel(NamedTuple):
@@ -40,7 +42,7 @@ class TrainedModel(NamedTuple):
     """The training loss and the validation metric after each round, by name of the head."""
 
 
-def train_model(
+def begin_model(
     reviews: Reviews,
     blend: Blend,
     config: Config,
@@ -50,8 +52,14 @@ def train_model(
     *,
     rounds: Mapping[str, int] | None = None,
     held_out: Reviews | None = None,
-) -> TrainedModel:
-    """Trains a model for given numbers of rounds, or until the metric on held-out reviews stops improving.
+    runner: Runner = HERE,
+) -> Callable[[], TrainedModel]:
+    """Begins to train the two heads of a model; returns a function that returns the trained model.
+
+    The heads are trained for given numbers of rounds, or until the metric on held-out reviews stops
+    improving. The heads do not depend on each other, and are trained at the same time if the runner has
+    several workers. The returned function builds the neighbour tables, and raises TrainingError if no
+    reviewer has two reviews, or if a loss is not finite.
 
     Args:
         reviews: the training reviews.
@@ -62,52 +70,80 @@ def train_model(
         checkpoints: saves the state of the training, from which an interrupted training resumes.
         rounds: the number of rounds to train each head, by name; needed without `held_out`.
         held_out: reviews on which each head is validated after each round.
-
-    Raises:
-        TrainingError: no reviewer has two reviews, or a loss is not finite.
+        runner: trains the heads.
     """
-    seed, length = config.seed, rounds or {}
-    validate_relevance, validate_rating = None, None
+    shared, validation, kept = runner.share(reviews), runner.share(held_out), runner.keep(checkpoints)
+    trainers: dict[str, Callable[..., Any]] = {"relevance": _train_relevance}
+    if reviews.has_ratings:
+        trainers["rating"] = _train_rating
+    begun = {
+        name: runner.begin(
+            train, shared, validation, blend.like_rating, config, rounds and rounds.get(name), kept
+        )
+        for name, train in trainers.items()
+    }
+
+    def finish() -> TrainedModel:
+        heads = {name: wait() for name, wait in begun.items()}
+        rating = heads.get("rating")
+        neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest, kinds)
+        successors = neighbours.by_kind.pop(SUCCESSORS, None)
+        model = Model(
+            relevance=heads["relevance"].head,
+            rating=rating.head if rating else None,
+            neighbours=neighbours.by_kind[CO_REVIEWS],
+            history_neighbours=None,
+            rating_neighbours=neighbours.rating,
+            histories=histories_of(reviews),
+            blend=blend,
+        )
+        return TrainedModel(
+            model,
+            neighbours.by_kind,
+            content_table(reviews, features, config.neighbours),
+            successors,
+            {name: head.rounds for name, head in heads.items()},
+            {name: {"loss": head.losses, "validation": head.figures} for name, head in heads.items()},
+        )
+
+    return finish
+
+
+def _train_relevance(
+    reviews: Reviews,
+    held_out: Reviews | None,
+    like_rating: float,
+    config: Config,
+    rounds: int | None,
+    checkpoints: Checkpoints,
+) -> Trained[RelevanceHead]:
+    """Trains the relevance heads, whose mean is the relevance of the model."""
+    start_tensorflow()
+    validate = None
     if held_out is not None:
-        liked = held_out.select(held_out.likes(blend.like_rating))
-        validate_relevance = ndcg_of(reviews, liked, seed)
-        validate_rating = likelihood_of(reviews, held_out, seed)
-    relevance = train_members(
+        validate = ndcg_of(reviews, held_out.select(held_out.likes(like_rating)), config.seed)
+    return train_members(
         reviews,
-        reviews.likes(blend.like_rating),
+        reviews.likes(like_rating),
         config.relevance,
-        seed,
-        validate=validate_relevance,
-        rounds=length.get("relevance"),
+        config.seed,
+        validate=validate,
+        rounds=rounds,
         checkpoints=checkpoints,
     )
-    heads: dict[str, Trained[RelevanceHead] | Trained[RatingHead]] = {"relevance": relevance}
-    rating = None
-    if reviews.has_ratings:
-        heads["rating"] = rating = train_rating(
-            reviews,
-            config.rating,
-            seed,
-            validate=validate_rating,
-            rounds=length.get("rating"),
-            checkpoints=checkpoints,
-        )
-    neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest, kinds)
-    successors = neighbours.by_kind.pop(SUCCESSORS, None)
-    model = Model(
-        relevance=relevance.head,
-        rating=rating.head if rating else None,
-        neighbours=neighbours.by_kind[CO_REVIEWS],
-        history_neighbours=None,
-        rating_neighbours=neighbours.rating,
-        histories=histories_of(reviews),
-        blend=blend,
-    )
-    return TrainedModel(
-        model,
-        neighbours.by_kind,
-        content_table(reviews, features, config.neighbours),
-        successors,
-        {name: head.rounds for name, head in heads.items()},
-        {name: {"loss": head.losses, "validation": head.figures} for name, head in heads.items()},
+
+
+def _train_rating(
+    reviews: Reviews,
+    held_out: Reviews | None,
+    _like_rating: float,
+    config: Config,
+    rounds: int | None,
+    checkpoints: Checkpoints,
+) -> Trained[RatingHead]:
+    """Trains the rating head."""
+    start_tensorflow()
+    validate = None if held_out is None else likelihood_of(reviews, held_out, config.seed)
+    return train_rating(
+        reviews, config.rating, config.seed, validate=validate, rounds=rounds, checkpoints=checkpoints
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import DataError, EngineError
+from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.work.sessions import MOST_LOST, ray_session
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -25,11 +26,16 @@ class RayWorkers:
     Args:
         num_workers: the largest number of calls that run at the same time.
         environment: the environment variables that are set in the workers.
+        on_this_machine: whether all workers are on this machine, and reach the files of this process.
     """
 
-    def __init__(self, num_workers: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, num_workers: int, environment: Mapping[str, str], *, on_this_machine: bool = False
+    ) -> None:
         self.num_workers = num_workers
         self._environment = dict(environment)
+        self._on_this_machine = on_this_machine
+        self._begun: set[Any] = set()
 
     def share(self, value: Any) -> Any:
         """Sends a value to Ray's memory once; returns a reference that calls take in place of the value."""
@@ -47,14 +53,7 @@ class RayWorkers:
         """
         import ray
 
-        # A call takes a processor while the call runs. No processor is taken between calls, so that the work
-        # cannot wait for itself on a machine with few processors.
-        task = ray.remote(_call).options(
-            num_cpus=1,
-            max_retries=MOST_LOST,
-            name=function.__name__,
-            runtime_env={"env_vars": self._environment} if self._environment else None,
-        )
+        task = self._task(function)
         waiting = iter(enumerate(calls))
         running: dict[Any, int] = {}
 
@@ -73,6 +72,48 @@ class RayWorkers:
         finally:
             for unfinished in running:
                 ray.cancel(unfinished, force=True)
+
+    def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """Begins a call as soon as a processor is free; returns a function that waits for the result.
+
+        The returned function raises the same errors as `run`.
+        """
+        reference = self._task(function).remote(function, *arguments)
+        self._begun.add(reference)
+
+        def wait() -> Any:
+            try:
+                return _result_of(reference, function.__name__)
+            finally:
+                self._begun.discard(reference)
+
+        return wait
+
+    def keep(self, checkpoints: Checkpoints) -> Checkpoints:
+        """Returns the checkpoints if all workers are on this machine, else none."""
+        return checkpoints if self._on_this_machine else NOTHING_KEPT
+
+    def close(self) -> None:
+        """Ends the calls that were begun and whose results nobody waits for, such as after an interrupt."""
+        import ray
+
+        for reference in self._begun:
+            ray.cancel(reference, force=True)
+
+    def _task(self, function: Callable[..., Any]) -> Any:
+        """Makes a task of Ray that calls a function.
+
+        A call takes a processor while the call runs. No processor is taken between calls, so that the work
+        cannot wait for itself on a machine with few processors.
+        """
+        import ray
+
+        return ray.remote(_call).options(
+            num_cpus=1,
+            max_retries=MOST_LOST,
+            name=function.__name__,
+            runtime_env={"env_vars": self._environment} if self._environment else None,
+        )
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -121,7 +162,11 @@ def ray_workers(address: str | None, processes: int, threads: int | None) -> Ite
     environment = {name: str(threads or os.environ.get(name) or cores) for name in THREADS}
     with ray_session(address, processes or cores, environment) as inherited:
         num_workers = processes or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        yield RayWorkers(num_workers, {} if inherited else environment)
+        workers = RayWorkers(num_workers, {} if inherited else environment, on_this_machine=inherited)
+        try:
+            yield workers
+        finally:
+            workers.close()
 
 
 def scratch_folder() -> Path:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from engine.config.values import at_least, one_of
 from engine.errors import ConfigError
+from pipelines.work.checkpoints import Checkpoints
 
 PLACES = ("ray",)
 """The values of the option --on: the systems outside this process that can run calls."""
@@ -37,6 +39,16 @@ class Runner(Protocol):
             EngineError: a call raised the error, or a worker was lost too often.
         """
 
+    def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """Begins a call of a function; returns a function that waits for the call, and returns its result.
+
+        In this process, the call is made when its result is asked for. The returned function raises the same
+        errors as `run`, and is called once.
+        """
+
+    def keep(self, checkpoints: Checkpoints) -> Checkpoints:
+        """Returns the checkpoints that a call may save; none if workers may be on other machines."""
+
 
 class ThisProcess:
     """Runs calls in this process, one after another.
@@ -57,6 +69,18 @@ class ThisProcess:
     ) -> Iterator[tuple[int, Any]]:
         """Calls the function with each tuple of arguments; yields positions and results, in order."""
         return ((position, function(*call)) for position, call in enumerate(calls))
+
+    def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """Returns a function that calls the function."""
+        return partial(function, *arguments)
+
+    def keep(self, checkpoints: Checkpoints) -> Checkpoints:
+        """Returns the checkpoints themselves."""
+        return checkpoints
+
+
+HERE = ThisProcess()
+"""Runs calls in this process, where nobody asks for another place."""
 
 
 def check_place(on: str | None, address: str | None, processes: int) -> None:

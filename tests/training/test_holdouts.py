@@ -91,14 +91,14 @@ def test_reviews_run_out_before_the_holdouts_do() -> None:
 def test_a_build_takes_the_median_of_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = iter([3, 1, 1, 2])
 
-    def train(*given: object, **more: object) -> TrainedModel:
-        made = real(*given, **more)
-        return (
-            made if "held_out" not in more else made._replace(rounds={"relevance": next(rounds), "rating": 1})
-        )
+    def begin(*given: object, **more: object) -> Callable[[], TrainedModel]:
+        finish = real(*given, **more)
+        if "held_out" not in more:
+            return finish
+        return lambda: finish()._replace(rounds={"relevance": next(rounds), "rating": 1})
 
-    real: Callable[..., TrainedModel] = holdouts.train_model
-    monkeypatch.setattr(holdouts, "train_model", train)
+    real: Callable[..., Callable[[], TrainedModel]] = holdouts.begin_model
+    monkeypatch.setattr(holdouts, "begin_model", begin)
     config = load_config(assignments=TINY)
     assert fit_model(some_reviews(), config).findings.rounds == {"relevance": 2, "rating": 1}
 

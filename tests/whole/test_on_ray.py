@@ -27,7 +27,7 @@ from made_index import reviewer_id, write_index
 
 from engine.config.sections import load_config
 from engine.errors import ArtifactNotFoundError, ConfigError, DataError, UnknownIdError
-from pipelines import evaluate
+from pipelines import build_index, evaluate
 from pipelines.batch.cluster import make_lists
 from pipelines.batch.recommend_all import recommend_all
 from pipelines.batch.shards import PROGRESS, Shards
@@ -236,6 +236,21 @@ def test_an_evaluation_finds_the_same_figures(workers: RayWorkers, tmp_path: Pat
     models = ("popularity", "biases")
     folds = [evaluate([reviews], protocol="folds", models=models, on=on) for on in (None, "ray")]
     assert figures_of(folds[0]) == figures_of(folds[1])
+
+
+def test_a_build_makes_the_same_index(workers: RayWorkers, tmp_path: Path) -> None:
+    reviews = write_ratings(tmp_path / "ratings.csv")
+    here, there = (
+        build_index([reviews], output=tmp_path / str(on), config=QUICK, on=on) for on in (None, "ray")
+    )
+    for section in ("metrics", "baselines", "training", "calibration", "counts", "audit"):
+        assert there.manifest.get(section) == here.manifest.get(section), section
+    digests = [
+        {name: file["sha256"] for name, file in built.manifest["files"].items() if name.endswith(".npy")}
+        for built in (here, there)
+    ]
+    assert digests[0] == digests[1]
+    assert "reviewer_embeddings.npy" in digests[0]
 
 
 def figures_of(evaluation: Evaluation) -> str:

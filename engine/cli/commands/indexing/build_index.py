@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from engine.cli.listing import print_facts
-from engine.cli.options import DEFAULT_INDEX, FORMAT, KEEP, PATH, VERBOSE, flag, option
+from engine.cli.options import DEFAULT_INDEX, FORMAT, KEEP, ON, PATH, VERBOSE, flag, option
 from engine.cli.source_options import SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
 from engine.cli.summary import print_build
 
@@ -46,6 +46,7 @@ from engine.cli.summary import print_build
             ">= 0.9 * live'; live is the figure of the index that answers now. Otherwise the index that is "
             "there goes on, and the exit code is 3.",
         ),
+        *ON,
         *(*SOURCE_OPTIONS, SEED, SENTIMENT, *FORMAT, VERBOSE),
     ],
 )
