@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from pipelines.evaluation.results import Evaluation
     from pipelines.ingest.accounting import Accounting
     from pipelines.ingest.prepare import prepare
-    from pipelines.reading.frames import ArrowTable, Source, Sources
+    from pipelines.inputs.frames import ArrowTable
+    from pipelines.inputs.named import Source, Sources
     from pipelines.updating.movies import add_movies
     from pipelines.updating.reviews import UpdateResult, add_reviews
 
 _HOMES = {
     "Accounting": "pipelines.ingest.accounting",
-    "ArrowTable": "pipelines.reading.frames",
+    "ArrowTable": "pipelines.inputs.frames",
     "BuildResult": "pipelines.building.build",
     "Evaluation": "pipelines.evaluation.results",
     "Plan": "pipelines.building.plan",
-    "Source": "pipelines.reading.frames",
-    "Sources": "pipelines.reading.frames",
+    "Source": "pipelines.inputs.named",
+    "Sources": "pipelines.inputs.named",
     "UpdateResult": "pipelines.updating.reviews",
     "add_movies": "pipelines.updating.movies",
     "add_reviews": "pipelines.updating.reviews",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +16,19 @@ from engine.cli.terminal import say
 from engine.config.sections import Config, load_config
 from engine.config.values import parse_assignment
 
-REVIEWS = click.Argument(["reviews"], nargs=-1, type=PATH, required=True)
+
+class _Named(click.Path):
+    """Reads the name of a source: a path, a pattern of paths, or an address, whose slashes all stay."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Returns an address as text, and everything else as a path."""
+        return value if "://" in os.fspath(value) else super().convert(value, param, ctx)
+
+
+SOURCE = _Named(path_type=Path)
+REVIEWS = click.Argument(["reviews"], nargs=-1, type=SOURCE, required=True)
 SEED = option(["--seed"], type=int, metavar="N", help="Seed every random choice with this; 42 by default.")
 SENTIMENT = flag(
     ["--sentiment"],
@@ -82,11 +96,11 @@ READING_OPTIONS = (
 SOURCE_OPTIONS = (
     option(
         ["--metadata"],
-        type=PATH,
+        type=SOURCE,
         multiple=True,
         metavar="FILE",
-        help="Read what describes the movies (titles, categories, prices) from a file. May be given several "
-        "times.",
+        help="Read what describes the movies (titles, categories, prices) from a file, the files of a folder "
+        "or pattern, or remote storage. May be given several times.",
     ),
     option(
         ["--min-reviews-per-reviewer"],

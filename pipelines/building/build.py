@@ -40,10 +40,10 @@ from pipelines.export.collection import check_database
 from pipelines.export.report import write_report
 from pipelines.export.vector_index import build_search, write_search
 from pipelines.ingest.journal import divided
-from pipelines.reading.frames import Sources, inputs_of
+from pipelines.inputs.named import Sources, inputs_of
+from pipelines.inputs.spool import Input
 from pipelines.similar.evidence import Evidence
 from pipelines.similar.likeness import similar_table, write_similar
-from pipelines.text.spool import Input
 from pipelines.training.fit import Findings, find, fit_model
 from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.database import storage_errors

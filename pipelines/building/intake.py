@@ -21,10 +21,10 @@ from pipelines.export.catalogue import write_catalogue
 from pipelines.ingest.accounting import write_rejected
 from pipelines.ingest.ingest import ingest
 from pipelines.ingest.journal import divided, own_first, read_journal, write_hidden, write_position
+from pipelines.inputs.spool import Input, file_of_input, num_bytes_of
 from pipelines.neighbours.content import content_features
 from pipelines.similar.traits import Traits, read_traits
 from pipelines.text.kinds import is_packed
-from pipelines.text.spool import Input, file_of_input
 from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.database import folder_of, work_database
 
@@ -34,6 +34,8 @@ _FEATURES_STEP = "features"
 _TRAITS_STEP = "traits"
 _LEAST_SPACE = 16 << 20
 """The bytes of disk that a build takes even for the smallest files."""
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+"""The endings of the names of remote files that are taken for compressed."""
 _PER_COMPRESSED_BYTE = 6
 """The bytes of disk that a build takes for each byte of a compressed file."""
 
@@ -83,11 +85,13 @@ def take_in(
 def space_needed(files: Iterable[Input]) -> int:
     """Estimates how many bytes of disk a build needs for its temporary files and the index."""
     total = 0
-    for path in map(file_of_input, files):
+    for given in files:
+        path = file_of_input(given)
+        compressed = path.suffix in _COMPRESSED
         if path.is_file():
             with path.open("rb") as file:
                 compressed = is_packed(file.read(16))
-            total += path.stat().st_size * (_PER_COMPRESSED_BYTE if compressed else 1)
+        total += num_bytes_of(given) * (_PER_COMPRESSED_BYTE if compressed else 1)
     return _LEAST_SPACE + total
 
 

@@ -26,9 +26,9 @@ from engine.config.values import size_in_bytes
 from engine.errors import ConfigError
 from pipelines.building.parts import Part, parts_of
 from pipelines.building.survey import Survey, survey
-from pipelines.reading.frames import Sources, inputs_of
+from pipelines.inputs.named import Sources, inputs_of
+from pipelines.inputs.spool import Input, is_read_once, num_bytes_of
 from pipelines.reading.staging import LEAST_FOR_READING
-from pipelines.text.spool import Input, file_of_input, is_read_once
 
 SMALL = 64_000_000
 """The total size of the files, in bytes, up to which a build starts without an estimate of its memory and
@@ -199,8 +199,8 @@ def check_plan(
     config = config or Config()
     if config.ingest.where is not None:
         return
-    files = [file_of_input(given) for given in [*reviews, *metadata]]
-    if any(map(is_read_once, files)) or sum(path.stat().st_size for path in files if path.is_file()) <= SMALL:
+    files = [*reviews, *metadata]
+    if any(map(is_read_once, files)) or sum(map(num_bytes_of, files)) <= SMALL:
         return
     plan = _plan(survey(reviews, metadata, config.ingest), output, config)
     if plan.faults:

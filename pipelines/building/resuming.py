@@ -20,7 +20,7 @@ from engine.artifact.builds import live_build
 from engine.config.sections import Config
 from engine.config.values import flat_settings, to_mapping
 from engine.errors import ConfigError, EngineError, SourceError
-from pipelines.text.spool import Given, Input, is_read_once
+from pipelines.inputs.spool import Given, Input, is_read_once
 from pipelines.work.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)
@@ -115,10 +115,14 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
 
 
 def _signature(path: Input) -> list[Any]:
-    """Returns a file's path, size and modification time, or only the path if it is no regular file.
+    """Returns a file's name, size and modification time, or only the path if it is no regular file.
 
     A table in memory is written to a new file in each build, and is recognised by the file's checksum.
     """
+    if isinstance(path, Given) and path.remote is not None:
+        return [path.remote.url, path.remote.size, path.remote.mark]
+    if isinstance(path, Given) and path.path == path.file:
+        return _signature(path.file)
     if isinstance(path, Given):
         with path.file.open("rb") as file:
             return [str(path.path), hashlib.file_digest(file, "sha256").hexdigest()]

@@ -18,17 +18,21 @@ from engine.artifact.locks import temporary_folder
 from engine.catalogue.database import NO_EXTENSIONS
 from engine.config.sections import IngestConfig
 from engine.errors import SourceError
+from pipelines.inputs.spool import Input, file_of_input, num_bytes_of
 from pipelines.reading.parquet import open_parquet, parquet_errors
 from pipelines.reading.reviews import stage_reviews
-from pipelines.reading.sources import Source, inspect_source, movie_file_beside
-from pipelines.text.spool import Input, file_of_input, readable_files
+from pipelines.reading.sources import Source, inspect_inputs, inspect_source, movie_file_beside, on_disk
 from pipelines.text.streams import TextStream
 from pipelines.work.database import add_functions, run, work_database
 
 _SAMPLE = 4 << 20
 """The number of compressed bytes that are read from the start of a compressed file."""
 _PLAIN_SAMPLE = 24 << 20
-"""The largest number of decompressed bytes that are read from the start of a file."""
+"""The largest number of decompressed bytes that are read from the starts of all files of reviews."""
+_LEAST_SAMPLE = 1 << 20
+"""The number of decompressed bytes that are read at least from the start of each of many files."""
+_MOST_FILES = 16
+"""The largest number of files of reviews, or of metadata, from which samples are taken."""
 _PIECE = 1 << 16
 """The number of bytes that are read at once."""
 _SAMPLED_ROWS = 100_000
@@ -69,7 +73,7 @@ class _Sample:
 def survey(
     reviews: Sequence[Input], metadata: Sequence[Input], config: IngestConfig, times: float = 1.0
 ) -> Survey:
-    """Estimates the number of reviews, reviewers and movies in files from the beginning of each file.
+    """Estimates the number of reviews, reviewers and movies in files from the beginnings of some files.
 
     The estimates are for files that are `times` as long, at least 1, and go on as they begin. If no
     metadata file is given for a MovieLens ratings file, the movie file in the same folder is read.
@@ -79,27 +83,28 @@ def survey(
         ConfigError: `config.columns` does not fit a table.
     """
     beside = [] if metadata else list(filter(None, map(movie_file_beside, map(file_of_input, reviews))))
-    counts = dict.fromkeys(("rows", "bytes", "reviewers", "movies"), 0.0)
-    sampled_bytes, seconds = 0, 0.0
+    all_bytes = [sum(map(num_bytes_of, given)) for given in (reviews, [*metadata, *beside])]
+    chosen, described = _some_of(reviews), _some_of([*metadata, *beside])
+    size = max(_PLAIN_SAMPLE // max(len(chosen), 1), _LEAST_SAMPLE)
     with temporary_folder() as scratch:
-        files = readable_files([*reviews, *metadata, *beside], scratch)
-        sources = [
-            inspect_source(path, config.format, file, no_header=config.no_header)
-            for path, file in files[: len(reviews)]
+        sources, others = inspect_inputs(chosen, described, config, scratch, head=size + _PIECE)
+        more = [
+            max(of_all / max(sum(source.size for source in some), 1), 1.0)
+            for of_all, some in zip(all_bytes, (sources, others), strict=True)
         ]
-        others = [inspect_source(path, file=file) for path, file in files[len(reviews) :]]
-        num_bytes = sum(source.size for source in [*sources, *others])
-        for number, source in enumerate(sources):
-            started = time.perf_counter()
-            sample = _take_sample(source, scratch / f"sample-{number}")
-            found = _count(source, sample, config, times)
-            seconds += time.perf_counter() - started
-            sampled_bytes += sample.num_bytes
-            for name, value in found.items():
-                counts[name] += value
-        described = [_size(source, scratch) for source in others]
-    plain = counts["bytes"] + times * sum(size for size, _ in described)
-    num_described = times * sum(lines for _, lines in described)
+        num_bytes = sum(
+            max(of_all, sum(source.size for source in some))
+            for of_all, some in zip(all_bytes, (sources, others), strict=True)
+        )
+        started = time.perf_counter()
+        samples = [
+            _take_sample(source, scratch / f"sample-{number}", size) for number, source in enumerate(sources)
+        ]
+        counts = _count(sources, samples, config, times * more[0])
+        seconds = time.perf_counter() - started
+        sizes = [_size(source, scratch, size) for source in others]
+    plain = counts["bytes"] + times * more[1] * sum(size for size, _ in sizes)
+    num_described = times * more[1] * sum(lines for _, lines in sizes)
     movies = min(counts["movies"], num_described or counts["movies"])
     rows = round(counts["rows"])
     return Survey(
@@ -108,8 +113,14 @@ def survey(
         num_reviews=rows,
         num_reviewers=min(round(counts["reviewers"]), rows // config.min_reviews_per_reviewer),
         num_movies=min(round(movies), rows // config.min_reviews_per_movie),
-        seconds_a_megabyte=seconds / max(sampled_bytes / 1e6, 1e-6),
+        seconds_a_megabyte=seconds / max(sum(sample.num_bytes for sample in samples) / 1e6, 1e-6),
     )
+
+
+def _some_of(inputs: Sequence[Input]) -> Sequence[Input]:
+    """Returns at most `_MOST_FILES` of the inputs, evenly spaced."""
+    step = max(len(inputs) / _MOST_FILES, 1.0)
+    return [inputs[int(place * step)] for place in range(min(len(inputs), _MOST_FILES))]
 
 
 def grown(first: int, whole: int, times: float) -> float:
@@ -133,8 +144,8 @@ def grown(first: int, whole: int, times: float) -> float:
     return float(whole * times**power)
 
 
-def _take_sample(source: Source, path: Path) -> _Sample:
-    """Decompresses the first lines of a file, and writes the lines to a new sample file at `path`."""
+def _take_sample(source: Source, path: Path, size: int) -> _Sample:
+    """Decompresses about `size` bytes of the first lines of a file into a new sample file at `path`."""
     if source.layout == "parquet":
         return _sample_parquet(source, path)
     num_read = num_taken = 0
@@ -147,7 +158,7 @@ def _take_sample(source: Source, path: Path) -> _Sample:
     stream = TextStream(source.path, file=source.file, form=source.form, on_read=count, piece_size=_PIECE)
     try:
         for piece in stream:
-            enough = len(text) >= _PLAIN_SAMPLE or (source.form.packing != "plain" and num_taken >= _SAMPLE)
+            enough = len(text) >= size or (source.form.packing != "plain" and num_taken >= _SAMPLE)
             # All text of the bytes that were read belongs to the sample, so the share of the file is known.
             if enough and num_read > num_taken:
                 break
@@ -164,8 +175,8 @@ def _take_sample(source: Source, path: Path) -> _Sample:
 def _sample_parquet(source: Source, path: Path) -> _Sample:
     import duckdb
 
-    with duckdb.connect(config=NO_EXTENSIONS) as database:
-        relation = open_parquet(database, source)
+    with on_disk(source, path.parent) as whole, duckdb.connect(config=NO_EXTENSIONS) as database:
+        relation = open_parquet(database, whole)
         with parquet_errors(source.path):
             [(rows,)] = relation.count("*").fetchall()
             relation.limit(_SAMPLED_ROWS).write_parquet(str(path))
@@ -173,32 +184,39 @@ def _sample_parquet(source: Source, path: Path) -> _Sample:
     return _Sample(path, share, round(source.size * share))
 
 
-def _count(source: Source, sample: _Sample, config: IngestConfig, longer: float) -> dict[str, float]:
-    """Counts the rows, bytes, reviewers and movies of a sample file; scales the counts to the whole file.
+def _count(
+    sources: Sequence[Source], samples: Sequence[_Sample], config: IngestConfig, longer: float
+) -> dict[str, float]:
+    """Counts the rows, bytes, reviewers and movies of sample files; scales the counts to the whole files.
 
-    The whole file is taken to be `longer` times as long as it is.
+    The whole files are taken to be `longer` times as long as they are.
     """
     with work_database(config) as database:
         add_functions(database)
         run(database, "staging/create_staging")
-        sampled = inspect_source(sample.path, config.format, no_header=config.no_header)
-        stage_reviews(database, [replace(sampled, path=source.path)], config, with_text=False)
+        named = []
+        for source, sample in zip(sources, samples, strict=True):
+            sampled = inspect_source(sample.path, config.format, no_header=config.no_header)
+            named.append(replace(sampled, path=source.path, partition=source.partition))
+        stage_reviews(database, named, config, with_text=False)
         filters = {name: getattr(config, name) for name in ("since", "until", "verified_only")}
         [found] = run(database, "staging/survey_counts", **filters).fetchall()
-    rows, half_reviewers, reviewers, half_movies, movies = found
-    times = longer / sample.share
+    num_rows, half_reviewers, reviewers, half_movies, movies = found
+    num_rows = num_rows or {}
+    rows = longer * sum(num / samples[file].share for file, num in num_rows.items())
+    times = rows / max(sum(num_rows.values()), 1)
     return {
-        "rows": rows * times,
-        "bytes": sample.num_bytes * times,
+        "rows": rows,
+        "bytes": longer * sum(sample.num_bytes / sample.share for sample in samples),
         "reviewers": grown(half_reviewers, reviewers, times),
         "movies": grown(half_movies, movies, times),
     }
 
 
-def _size(source: Source, scratch: Path) -> tuple[float, float]:
+def _size(source: Source, scratch: Path, size: int) -> tuple[float, float]:
     """Estimates a file's decompressed bytes and number of lines; a Parquet file counts as 0 lines."""
     if source.layout == "parquet":
         return float(source.size), 0.0
-    sample = _take_sample(source, scratch / "described")
+    sample = _take_sample(source, scratch / "described", size)
     times = 1 / max(sample.share, 1e-9)
     return sample.num_bytes * times, sample.path.read_bytes().count(b"\n") * times

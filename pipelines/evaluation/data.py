@@ -31,8 +31,8 @@ from pipelines.evaluation.given_candidates import GivenCandidates, Strings, read
 from pipelines.evaluation.protocols import Fold, fold_of, make_folds
 from pipelines.ingest.accounting import Accounting
 from pipelines.ingest.ingest import ingest
+from pipelines.inputs.spool import Input, file_of_input, is_read_once
 from pipelines.similar.traits import Described, Traits, read_described, read_links, traits_of
-from pipelines.text.spool import Input, file_of_input, is_read_once
 from pipelines.work.database import work_database
 
 if TYPE_CHECKING:

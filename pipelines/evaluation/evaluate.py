@@ -24,10 +24,10 @@ from pipelines.evaluation.page import evaluation_page
 from pipelines.evaluation.protocols import PROTOCOLS, UNORDERED, Fold
 from pipelines.evaluation.results import OWN_MODEL, Evaluation
 from pipelines.evaluation.similar_movies import summarize, summarize_looks
+from pipelines.inputs.named import Sources, inputs_of
+from pipelines.inputs.spool import Input, name_of_input
 from pipelines.neighbours.content import content_features
-from pipelines.reading.frames import Sources, inputs_of
 from pipelines.similar.learning import are_learned
-from pipelines.text.spool import Input, name_of_input
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 from pipelines.work.runners import Runner, check_place, runner_for

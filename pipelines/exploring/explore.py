@@ -17,6 +17,7 @@ from pipelines.dataset.reviews import make_reviews, ratings_of, read_columns
 from pipelines.exploring.findings import MANY_REVIEWS, find
 from pipelines.exploring.page import exploration_page
 from pipelines.ingest.ingest import ingest
+from pipelines.inputs.named import Sources, inputs_of
 from pipelines.work.database import run, work_database
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
@@ -35,9 +36,9 @@ logger = logging.getLogger(__name__)
 
 
 def explore(
-    reviews: Sequence[Path],
+    reviews: Sources,
     *,
-    metadata: Sequence[Path] = (),
+    metadata: Sources = (),
     config: Config | None = None,
     output: Path | None = None,
 ) -> dict[str, Any]:
@@ -62,8 +63,8 @@ def explore(
     if output is not None:
         require_build_packages("A page of charts", "matplotlib")
         check_output(Path(output), PAGE_SUFFIXES)
-    with work_database(config.ingest) as database:
-        accounting = ingest(database, reviews, metadata, config.ingest, keep_text=True)
+    with inputs_of(reviews, metadata) as inputs, work_database(config.ingest) as database:
+        accounting = ingest(database, *inputs, config.ingest, keep_text=True)
         figures = {"accounting": accounting.to_dict(), **_describe(database)}
     if output is not None:
         write_text(exploration_page(figures), Path(output))

@@ -23,12 +23,12 @@ from pipelines.ingest.selection import (
     select_reviews,
 )
 from pipelines.ingest.times import read_times
+from pipelines.inputs.spool import Input, file_of_input
 from pipelines.reading.columns import check_given
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.reviews import stage_reviews
-from pipelines.reading.sources import Source, inspect_source, movie_file_beside
+from pipelines.reading.sources import Source, inspect_inputs, movie_file_beside
 from pipelines.reading.staging import limited_memory, memory_for_reading
-from pipelines.text.spool import Input, file_of_input, readable_files
 from pipelines.work.database import add_functions, count_rows, folder_of, run, run_checks, storage_errors
 from pipelines.work.progress import progress_of_files
 
@@ -103,12 +103,8 @@ def ingest(
     condition_columns: frozenset[str] = frozenset()
     if config.where is not None:
         condition_columns = check_filter(database, config.where, WHERE_COLUMNS)
-    files = readable_files([*reviews, *_metadata_files(reviews, metadata)], folder)
-    review_sources = [
-        inspect_source(path, config.format, file, no_header=config.no_header)
-        for path, file in files[: len(reviews)]
-    ]
-    metadata_sources = [inspect_source(path, file=file) for path, file in files[len(reviews) :]]
+    metadata = _metadata_files(reviews, metadata)
+    review_sources, metadata_sources = inspect_inputs(reviews, metadata, config, folder)
     config = replace(config, memory_limit=memory_for_reading([*review_sources, *metadata_sources], config))
     with limited_memory(database, config.memory_limit):
         add_functions(database)

@@ -20,8 +20,8 @@ from engine.artifact.writer import ArtifactWriter
 from engine.feedback.events import DISLIKE, RATING, Event, Scale
 from engine.feedback.hidden import HiddenMovies
 from engine.feedback.journal import Journal, Position, journal_of, of_section, to_section
+from pipelines.inputs.spool import Input
 from pipelines.reading.sources import Source
-from pipelines.text.spool import Input
 
 _log = logging.getLogger(__name__)
 

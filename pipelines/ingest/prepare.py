@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.config.sections import Config
 from pipelines.ingest.accounting import Accounting, write_rejected
 from pipelines.ingest.ingest import ingest
-from pipelines.reading.frames import Sources, inputs_of
+from pipelines.inputs.named import Sources, inputs_of
 from pipelines.work.database import work_database
 from pipelines.work.output import TABLE_SUFFIXES, check_output, write_table
 

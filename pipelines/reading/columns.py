@@ -55,7 +55,9 @@ class Columns:
     path: Path
     """The path of the file."""
     names: tuple[str, ...]
-    """The names of all columns of the file, in the order of the file."""
+    """The names of all columns of the file, in the order of the file, and of the folders' columns."""
+    num_own: int
+    """The number of columns that are in the file itself; the folders of the file give the columns behind."""
     places: Mapping[str, int] = field(default_factory=dict)
     """Maps each column that was found, such as "reviewer", to a position in `names`, counted from 0."""
     sample: Sequence[Sequence[str | None]] = ()
@@ -96,7 +98,10 @@ def columns_of(database: duckdb.DuckDBPyConnection, source: Source) -> Columns:
     else:
         names = source.header or [_NUMBERED.format(number + 1) for number in range(source.num_fields)]
         sample = cast("Sequence[Sequence[str]]", source.sample)
-    return Columns(path=source.path, names=tuple(names), sample=sample)
+    more = dict(source.partition)
+    if more:
+        sample = [[*record, *more.values()] for record in sample]
+    return Columns(path=source.path, names=(*names, *more), num_own=len(names), sample=sample)
 
 
 def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]) -> Columns:
@@ -106,12 +111,15 @@ def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: M
         SourceError: the column of the reviewer or of the movie was not found.
     """
     found = columns_of(database, source)
-    numbered = _has_no_header(found)
-    places = _numbered_places(found, given) if numbered else log_places(found.names, given)
-    found = replace(found, places=places)
+    own = replace(found, names=found.names[: found.num_own])
+    places = _numbered_places(own, given) if _has_no_header(own) else log_places(own.names, given)
+    # A folder such as `year=2024` tells the year of the reviews, and not of a movie, unless `given` says so.
+    known = {name: names for name, names in LOG_COLUMNS.items() if name in REVIEW_COLUMNS or name in given}
+    found = replace(found, places=_with_partition(found, places, given, known))
     _require(found, ("reviewer", "movie"))
     if source.layout == "parquet" and "rating" not in found.places:
-        found = replace(found, sample=parquet_sample(database, source))
+        values = [value for _, value in source.partition]
+        found = replace(found, sample=[[*row, *values] for row in parquet_sample(database, source)])
     return found
 
 
@@ -132,12 +140,27 @@ def movie_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Ma
         SourceError: the column of the movie's id was not found.
     """
     found = columns_of(database, source)
-    places = match_columns(found.names, given, MOVIE_COLUMNS)
+    places = match_columns(found.names[: found.num_own], given, MOVIE_COLUMNS)
     if _has_no_header(found) and 0 not in places.values():
         places.setdefault("movie", 0)
-    found = replace(found, places=places)
+    found = replace(found, places=_with_partition(found, places, given, MOVIE_COLUMNS))
     _require(found, ("movie",))
     return found
+
+
+def _with_partition(
+    found: Columns, places: Mapping[str, int], given: Mapping[str, str], known: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
+    """Adds the columns that the folders of a file give; of equal columns, the file's own column wins.
+
+    `known` maps each column that may be found to its usual names. `given` names columns as in
+    `match_columns`; a name that only a folder has wins against the file's own column.
+    """
+    names = found.names[found.num_own :]
+    of_folders = match_columns(names, given, known) if names else {}
+    named = {column for column in of_folders if place_of(given.get(column, ""), names) is not None}
+    taken = {column: place for column, place in of_folders.items() if column in named or column not in places}
+    return {**places, **{column: found.num_own + place for column, place in taken.items()}}
 
 
 def check_given(

@@ -15,7 +15,7 @@ from pipelines.reading.movie_lines import NUM_ITEM_FIELDS, dat_movie, item_movie
 from pipelines.reading.names import DESCRIBING, field_paths, field_text
 from pipelines.reading.parquet import parquet_errors, text_relation
 from pipelines.reading.records import RecordReader, Records
-from pipelines.reading.sources import Source
+from pipelines.reading.sources import Source, on_disk
 from pipelines.reading.staging import check_read, open_blocks, read_whole_ids, scratch_folder, stage_blocks
 from pipelines.text.documents import DocumentReader
 from pipelines.text.lines import Block, BlockReader, Lines, file_of, lines_of
@@ -59,11 +59,11 @@ def stage_metadata(
     """
     truncated: list[Source] = []
     for file, source in enumerate(sources):
-        reader = open_blocks(source, config, on_read)
-        with scratch_folder(database) as folder:
+        with scratch_folder(database) as folder, on_disk(source, folder) as whole:
+            reader = open_blocks(whole, config, on_read)
             stage = partial(_stage_lines, folder=folder, file=file, describe_all=describe_all)
-            records = RecordReader(source, reader)
-            lines = _lines(database, source, reader, records, config.columns)
+            records = RecordReader(whole, reader)
+            lines = _lines(database, whole, reader, records, config.columns)
             stage_blocks(database, lines, stage, threads=config.threads)
         if source.layout != "parquet":
             check_read(
@@ -135,8 +135,11 @@ def _lines(
         return _parquet_lines(database, source, columns)
     if source.layout == "delimited":
         return _table_lines(source, records, columns)
-    if columns.names[columns.places["movie"]] in _AMAZON_IDS and not any(
-        name in given for name in DESCRIBING
+    is_own = max(columns.places.values()) < columns.num_own
+    if (
+        is_own
+        and columns.names[columns.places["movie"]] in _AMAZON_IDS
+        and not any(name in given for name in DESCRIBING)
     ):
         return map(json_lines, reader)
     return _renamed_lines(source, reader, columns)
@@ -150,7 +153,14 @@ def _are_movielens(source: Source) -> bool:
 def _renamed_lines(source: Source, reader: BlockReader | DocumentReader, columns: Columns) -> Iterator[Lines]:
     """Yields each movie as a line of JSON, with the field names that the staging statement expects."""
     paths = field_paths(cast("Sequence[Mapping[str, object]]", source.sample))
-    taken = {name: paths[columns.names[place]] for name, place in columns.places.items()}
+    of_folders = {
+        name: source.partition[place - columns.num_own][1]
+        for name, place in columns.places.items()
+        if place >= columns.num_own
+    }
+    taken = {
+        name: paths[columns.names[place]] for name, place in columns.places.items() if name not in of_folders
+    }
     for block in reader:
         texts, numbers = json_lines(block).besides([])
         for place, text in enumerate(texts):
@@ -158,7 +168,7 @@ def _renamed_lines(source: Source, reader: BlockReader | DocumentReader, columns
             if isinstance(item, dict):
                 movie = {name: item[name] for name in _AMAZON_FIELDS if name in item}
                 values = {name: field_text(item, path) for name, path in taken.items()}
-                texts[place] = _to_json(movie | values)
+                texts[place] = _to_json(movie | values | of_folders)
         if texts:
             yield _text_lines("\n".join(texts), numbers[0], numbers)
 
@@ -214,7 +224,8 @@ def _row_to_json(fields: Sequence[str], places: Mapping[str, int], source: Sourc
     """
     if len(fields) < source.num_fields or any(map(str.strip, fields[source.num_fields :])):
         return json.dumps(",".join(fields))
-    return _to_json({name: fields[place] for name, place in places.items()})
+    values = [*fields[: source.num_fields], *(value for _, value in source.partition)]
+    return _to_json({name: values[place] for name, place in places.items()})
 
 
 def _to_json(row: Mapping[str, object]) -> str:

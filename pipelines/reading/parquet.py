@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import SourceError
-from pipelines.reading.sources import Source
-from pipelines.work.database import literal_path
+from pipelines.reading.sources import Source, on_disk
+from pipelines.work.database import folder_of, literal_path
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,10 +41,10 @@ def parquet_sample(database: duckdb.DuckDBPyConnection, source: Source) -> list[
     """Returns the first rows of a Parquet file as texts."""
     import duckdb
 
-    relation = open_parquet(database, source)
-    text = duckdb.sqltype("VARCHAR")
-    columns = [duckdb.ColumnExpression(name).cast(text) for name in relation.columns]
-    with parquet_errors(source.path):
+    with on_disk(source, folder_of(database)) as whole, parquet_errors(source.path):
+        relation = open_parquet(database, whole)
+        text = duckdb.sqltype("VARCHAR")
+        columns = [duckdb.ColumnExpression(name).cast(text) for name in relation.columns]
         return relation.limit(_NUM_SAMPLED).select(*columns).fetchall()
 
 
@@ -68,6 +68,7 @@ def text_relation(
     import duckdb
 
     relation = open_parquet(database, source)
+    num_own = len(relation.columns)
     chosen = []
     if numbered and ROW_NUMBER in (name.casefold() for name in relation.columns):
         chosen.append(duckdb.SQLExpression("row_number() over ()").alias("line"))
@@ -77,7 +78,10 @@ def text_relation(
         chosen.append(line.alias("line"))
     for column, name in wanted.items():
         text: duckdb.Expression = duckdb.ConstantExpression(None).cast(duckdb.sqltype("VARCHAR"))
-        if column in places:
+        if column in places and places[column] >= num_own:
+            value = source.partition[places[column] - num_own][1]
+            text = duckdb.ConstantExpression(value).cast(duckdb.sqltype("VARCHAR"))
+        elif column in places:
             place = places[column]
             text = _text_expression(column, relation.columns[place], relation.types[place], source.path)
         chosen.append(text.alias(name))

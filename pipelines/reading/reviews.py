@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.config.sections import IngestConfig
 from pipelines.reading.columns import Columns, log_places, review_columns, say_columns
 from pipelines.reading.names import DESCRIBING, REVIEW_COLUMNS, field_paths, pointer_to
 from pipelines.reading.parquet import parquet_errors, text_relation
 from pipelines.reading.records import RecordReader, Records
-from pipelines.reading.sources import Source
+from pipelines.reading.sources import Source, on_disk
 from pipelines.reading.staging import (
     MEMORY_PER_BYTE,
     check_read,
@@ -23,7 +24,7 @@ from pipelines.reading.staging import (
 )
 from pipelines.text.lines import Block, file_of
 from pipelines.text.repairs import json_lines, repaired
-from pipelines.work.database import literal_path, run
+from pipelines.work.database import folder_of, literal_path, run
 
 if TYPE_CHECKING:
     import duckdb
@@ -70,42 +71,56 @@ def stage_reviews(
         None if source.layout == "journal" else _find_columns(database, source, config.columns)
         for source in sources
     ]
+    _say_columns_of([columns for columns in found if columns is not None], config.columns)
     min_text_length = MIN_TEXT_LENGTH if with_numbers else None
     truncated: list[Source] = []
     for file, (source, columns) in enumerate(zip(sources, found, strict=True)):
         if source.layout == "journal":
             _stage_journal(database, source, file)
             continue
-        if columns is not None:
-            say_columns(columns, config.columns)
         parameters: dict[str, object] = {
             "file": file,
             "time_pattern": config.time_pattern,
             "with_text": with_text,
             "min_text_length": min_text_length,
         }
-        if source.layout == "parquet" and columns is not None:
-            _stage_parquet(database, source, columns, parameters)
-            continue
-        are_amazon = columns is None or (source.layout == "json" and _are_amazon(columns))
-        memory_per_byte = _MEMORY_PER_BYTE if are_amazon else MEMORY_PER_BYTE
-        reader = open_blocks(source, config, on_read, memory_per_byte=memory_per_byte)
-        records = RecordReader(source, reader)
-        if columns is None or are_amazon:
-            with scratch_folder(database) as folder:
-                stage = partial(stage_json_reviews, folder=folder, parameters=parameters)
-                stage_blocks(database, iter(reader), stage, threads=config.threads)
-        else:
-            stage_records = partial(_stage_records, parameters=parameters | _fields(source, columns))
-            of_json = map(_json_records, reader) if source.layout == "json" else iter(records)
-            stage_blocks(database, of_json, stage_records, threads=config.threads)
-        check_read(database, "staged_reviews", file, source, reader, config, records.num_continued)
-        if reader.truncated:
-            truncated.append(source)
+        with on_disk(source, folder_of(database)) as whole:
+            if _stage_file(database, whole, columns, config, parameters, on_read):
+                truncated.append(source)
     for file in range(len(sources)):
         read_whole_ids(database, "staged_reviews", file, ("reviewer_id", "movie_id"))
     run(database, "staging/read_comma_ratings")
     return truncated
+
+
+def _stage_file(
+    database: duckdb.DuckDBPyConnection,
+    source: Source,
+    columns: Columns | None,
+    config: IngestConfig,
+    parameters: Mapping[str, Any],
+    on_read: Callable[[int, int], object] | None,
+) -> bool:
+    """Appends the rows of a file to the staging table; returns whether the file's data ended too early."""
+    if source.layout == "parquet" and columns is not None:
+        _stage_parquet(database, source, columns, parameters)
+        return False
+    are_amazon = columns is None or (source.layout == "json" and _are_amazon(columns))
+    memory_per_byte = _MEMORY_PER_BYTE if are_amazon else MEMORY_PER_BYTE
+    reader = open_blocks(source, config, on_read, memory_per_byte=memory_per_byte)
+    records = RecordReader(source, reader)
+    if columns is None or are_amazon:
+        with scratch_folder(database) as folder:
+            stage = partial(stage_json_reviews, folder=folder, parameters=parameters)
+            stage_blocks(database, iter(reader), stage, threads=config.threads)
+    else:
+        stage_records = partial(_stage_records, parameters={**parameters, **_fields(source, columns)})
+        of_json = map(_json_records, reader) if source.layout == "json" else iter(records)
+        stage_blocks(database, of_json, stage_records, threads=config.threads)
+    check_read(
+        *(database, "staged_reviews", parameters["file"], source, reader, config), records.num_continued
+    )
+    return reader.truncated
 
 
 def _stage_journal(database: duckdb.DuckDBPyConnection, source: Source, file: int) -> None:
@@ -166,11 +181,22 @@ def _find_columns(
     return review_columns(database, source, given)
 
 
+def _say_columns_of(found: Sequence[Columns], given: Mapping[str, str]) -> None:
+    """Logs which columns are used for what, once for all files with the same columns."""
+    alike: dict[tuple[str, ...], list[Columns]] = {}
+    for columns in found:
+        alike.setdefault((str(columns), *columns.names), []).append(columns)
+    for first, *others in alike.values():
+        name = f"{first.path.name} and {len(others)} more" if others else first.path.name
+        say_columns(replace(first, path=first.path.with_name(name)), given)
+
+
 def _are_amazon(columns: Columns) -> bool:
     """Tells whether the SQL statements for Amazon's reviews can read all used columns of a JSON file."""
     taken = {columns.names[place] for place in columns.places.values()}
     describes = any(name in columns.places for name in DESCRIBING)
-    return taken <= _AMAZON_FIELDS and not describes and columns.places == log_places(columns.names, {})
+    own = columns.names[: columns.num_own]
+    return taken <= _AMAZON_FIELDS and not describes and columns.places == log_places(own, {})
 
 
 def _fields(source: Source, columns: Columns) -> dict[str, object]:
@@ -183,6 +209,8 @@ def _fields(source: Source, columns: Columns) -> dict[str, object]:
         "movie_fields": describing if any(describing) else None,
         "paths": paths if source.layout == "json" else None,
         "num_fields": source.num_fields,
+        "num_own": columns.num_own,
+        "partition": [value for _, value in source.partition] or None,
     }
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from engine.config.sections import IngestConfig
 from engine.errors import SourceError
+from pipelines.inputs.remote import RemoteFile, empty, fetch_outline, fetched
+from pipelines.inputs.spool import Input, Partition, readable_files
 from pipelines.reading.headers import NUM_SAMPLED, Line, inspect_table, shown
 from pipelines.reading.records import BLANKS
 from pipelines.text.documents import DocumentReader, framing_of
@@ -33,7 +37,8 @@ class Source:
     path: Path
     """The file as the user named it, for messages."""
     file: Path
-    """The file that is read: the file at `path`, or a copy of a source that can be read only once."""
+    """The file that is read: the file at `path`, a copy of a source that can be read only once, or the
+    outline of a remote file, of which `on_disk` makes a copy."""
     layout: Literal["json", "delimited", "parquet", "journal"]
     form: TextForm = PLAIN
     """The compression, the encoding and the line ends of a text file."""
@@ -51,6 +56,10 @@ class Source:
     """The number of lines up to the end of the header, without blank lines."""
     num_fields: int = 0
     """The number of fields in each record of a delimited file."""
+    partition: Partition = ()
+    """The names and the values of columns that are the same in all rows of the file."""
+    remote: RemoteFile | None = None
+    """The remote file that `on_disk` copies; None if `file` holds all bytes."""
     sample: Sequence[Sequence[str]] | Sequence[Mapping[str, object]] = field(
         default=(), compare=False, repr=False
     )
@@ -69,6 +78,48 @@ class Source:
     def packing(self) -> str:
         """Returns how the bytes of the file are packed: parquet, plain, or the name of a compression."""
         return "parquet" if self.layout == "parquet" else self.form.packing
+
+
+def inspect_inputs(
+    reviews: Sequence[Input], metadata: Sequence[Input], config: IngestConfig, folder: Path, *, head: int = 0
+) -> tuple[list[Source], list[Source]]:
+    """Recognises the format of each input; copies of what can be read only once are written to the folder.
+
+    Of a remote file, the beginning is read. The beginning is kept if `head` is not 0, which is then the least
+    number of bytes that are read.
+
+    Raises:
+        SourceError: an input cannot be read, or is of no known format.
+        DataError: a copy does not fit on the disk.
+    """
+    sources = []
+    for number, given in enumerate(readable_files([*reviews, *metadata], folder)):
+        path, file, partition, remote = given
+        if remote is not None:
+            file = fetch_outline(remote, folder, head)
+        if number < len(reviews):
+            source = inspect_source(path, config.format, file, no_header=config.no_header)
+        else:
+            source = inspect_source(path, file=file)
+        if remote is not None and source.layout != "parquet" and not head:
+            empty(file)
+        sources.append(replace(source, partition=partition, remote=remote))
+    return sources[: len(reviews)], sources[len(reviews) :]
+
+
+@contextmanager
+def on_disk(source: Source, folder: Path) -> Iterator[Source]:
+    """Yields a source of which all bytes are on this disk; removes the copy of a remote file at the end.
+
+    Raises:
+        SourceError: the remote file has changed, or cannot be read.
+        DataError: the copy does not fit into the folder.
+    """
+    if source.remote is None:
+        yield source
+        return
+    with fetched(source.remote, folder) as file:
+        yield replace(source, file=file, remote=None)
 
 
 def inspect_source(

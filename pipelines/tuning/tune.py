@@ -17,6 +17,7 @@ from engine.config.values import merge
 from engine.errors import ConfigError, DataError
 from pipelines.dataset.reviews import Reviews, read_reviews, say_likes
 from pipelines.ingest.ingest import ingest
+from pipelines.inputs.named import Sources, inputs_of
 from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
 from pipelines.tuning.recipe import write_recipe
 from pipelines.tuning.trials import completed_trials, ended_trials, rounded, run_trials
@@ -67,10 +68,10 @@ class Tuning:
 
 
 def tune(
-    reviews: Sequence[Path],
+    reviews: Sources,
     *,
     output: Path,
-    metadata: Sequence[Path] = (),
+    metadata: Sources = (),
     config: Config | None = None,
     time_budget: float = 600.0,
     trials: int = MAX_TRIALS,
@@ -109,8 +110,8 @@ def tune(
     check_output(output, RECIPE_SUFFIXES)
     if time_budget <= 0 or trials < 1:
         raise ConfigError("A search needs a time budget above 0 and at least one trial")
-    with work_database(config.ingest) as database:
-        ingest(database, list(reviews), list(metadata), config.ingest)
+    with inputs_of(reviews, metadata) as inputs, work_database(config.ingest) as database:
+        ingest(database, *inputs, config.ingest)
         prepared = read_reviews(database, config)
     say_likes(prepared, config)
     storage = output.with_suffix(".trials.sqlite")

@@ -30,15 +30,15 @@ from pipelines.export.rows import insert_rows, rows_beside
 from pipelines.export.vector_index import build_search, write_search
 from pipelines.export.versions import SEARCH_FILES, take_over_files, take_over_sections
 from pipelines.ingest.rejections import require_usable_metadata
+from pipelines.inputs.named import Sources, inputs_of
+from pipelines.inputs.spool import Input
 from pipelines.reading.columns import check_given
-from pipelines.reading.frames import Sources, inputs_of
 from pipelines.reading.links import scrape_links
 from pipelines.reading.metadata import stage_metadata
-from pipelines.reading.sources import inspect_source
+from pipelines.reading.sources import inspect_inputs
 from pipelines.similar.evidence import Evidence
 from pipelines.similar.likeness import similar_table, similar_weights, write_similar
 from pipelines.similar.traits import read_traits
-from pipelines.text.spool import Input, readable_files
 from pipelines.work.database import add_functions, folder_of, run, storage_errors, work_database
 from pipelines.work.extras import require_build_packages
 
@@ -175,8 +175,7 @@ def _read_metadata(
     columns: Mapping[str, str],
 ) -> MoviesAccount:
     """Fills the table `movies` with the index's movies and new movies, sorted by id, and counts the lines."""
-    files = readable_files(metadata, folder_of(database))
-    sources = [inspect_source(path, file=file) for path, file in files]
+    _, sources = inspect_inputs((), metadata, config, folder_of(database))
     add_functions(database)
     run(database, "staging/create_staging")
     run(database, "staging/reviewed_movies")

@@ -37,8 +37,8 @@ from pipelines.ingest.journal import (
     write_hidden,
     write_position,
 )
-from pipelines.reading.frames import Sources, inputs_of
-from pipelines.text.spool import Input
+from pipelines.inputs.named import Sources, inputs_of
+from pipelines.inputs.spool import Input
 from pipelines.updating.change import Change, work_out_change
 from pipelines.updating.drift import held_out_figures, reason_to_retrain
 from pipelines.updating.incoming import Incoming, read_incoming, without_outweighed

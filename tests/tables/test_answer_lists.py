@@ -139,7 +139,7 @@ sys.modules["pyarrow"] = None
 import pandas, polars
 from engine.answers import SimilarMovie, TopList
 from engine.tables.answer_lists import AnswerList
-from pipelines.reading.frames import inputs_of
+from pipelines.inputs.named import inputs_of
 one = SimilarMovie(rank=1, movie_id="M", title="T", similarity=0.5, card={"price": 2.0})
 found = AnswerList([one], SimilarMovie)
 assert found.to_frame()["price"][0] == 2.0 and found.to_polars()["price"][0] == 2.0

@@ -2,7 +2,8 @@
 -- $text: the records, separated by $record_end; $first_line: the line number of the first record; $lines: the line
 -- number of each record if records may span lines, else null; $file: the number of the source file; $delimiter,
 -- $num_fields: the separator and the number of fields in a record, for delimited text; $paths: the JSON pointer of each
--- field, for JSON lines, else null; $*_field: the position of each column, counted from 1, or 0 if the file lacks the
+-- field, for JSON lines, else null; $partition: the values of the columns that the file's folders give, or null;
+-- $num_own: the number of columns before these; $*_field: the position of each column, counted from 1, or 0 if the file lacks the
 -- column; $movie_fields: the positions of the columns that describe a movie, or null if the file describes no movies;
 -- $time_pattern: the pattern of the times, as in `strptime`, or null;
 -- $with_text: keep the texts of reviews; $min_text_length: the least length of a text that gets a hash, or null.
@@ -23,20 +24,31 @@ cut as (
         case
             when $paths::varchar[] is null then string_split(row_text, $delimiter)
             when regexp_matches(row_text, '^[ \t]*\{') then try(json_extract_string(row_text, $paths::varchar[]))
-        end as fields
+        end as own_fields
     from numbered_records
+),
+extended as (
+    select
+        line,
+        row_text,
+        case
+            when $paths::varchar[] is not null and own_fields is null then 'not a JSON object'
+            -- An empty field too many is no fault.
+            when $paths::varchar[] is null and len(own_fields) <> $num_fields
+                and (len(own_fields) <> $num_fields + 1 or trim(own_fields[-1]) <> '')
+            then 'wrong number of fields'
+        end as parse_reason,
+        case
+            when $partition::varchar[] is null then own_fields
+            else list_concat(list_resize(own_fields, $num_own), $partition::varchar[])
+        end as fields
+    from cut
 ),
 renamed as (
     select
         line,
         row_text,
-        case
-            when $paths::varchar[] is not null and fields is null then 'not a JSON object'
-            -- An empty field too many is no fault.
-            when $paths::varchar[] is null and len(fields) <> $num_fields
-                and (len(fields) <> $num_fields + 1 or trim(fields[-1]) <> '')
-            then 'wrong number of fields'
-        end as parse_reason,
+        parse_reason,
         -- A JSON object or list is no id, but a JSON string that looks like an object or list is an id.
         case
             when $paths::varchar[] is null or fields[$reviewer_field][1] not in ('{', '[')
@@ -57,7 +69,7 @@ renamed as (
         nullif(fields[$review_text_field], '') as review_text,
         nullif(fields[$summary_field], '') as summary,
         list_select(fields, $movie_fields::bigint[]) as movie_fields
-    from cut
+    from extended
 ),
 timed as (
     select

@@ -9,9 +9,9 @@ import click
 
 from engine.artifact.layout import COUNTS_SECTION, MOVIES_ADDED_SECTION, UPDATES_SECTION
 from engine.cli.listing import is_for_people, print_facts
-from engine.cli.options import FORMAT, INDEX, KEEP, PATH, VERBOSE
+from engine.cli.options import FORMAT, INDEX, KEEP, VERBOSE
 from engine.cli.output import say_if_retrain, start_logging
-from engine.cli.source_options import COLUMNS, READING_OPTIONS, SourceCommand, columns_of
+from engine.cli.source_options import COLUMNS, READING_OPTIONS, SOURCE, SourceCommand, columns_of
 from engine.cli.summary import print_summary
 from engine.cli.terminal import say
 from engine.config.sections import Config
@@ -21,7 +21,7 @@ from engine.config.sections import Config
     name="add-reviews",
     cls=SourceCommand,
     params=[
-        click.Argument(["reviews"], nargs=-1, type=PATH),
+        click.Argument(["reviews"], nargs=-1, type=SOURCE),
         INDEX,
         KEEP,
         *READING_OPTIONS,
@@ -62,7 +62,7 @@ def add_reviews(
 @click.command(
     name="add-movies",
     params=[
-        click.Argument(["metadata"], nargs=-1, type=PATH, required=True),
+        click.Argument(["metadata"], nargs=-1, type=SOURCE, required=True),
         INDEX,
         KEEP,
         COLUMNS,

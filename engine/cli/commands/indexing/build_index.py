@@ -9,7 +9,7 @@ import click
 
 from engine.cli.listing import print_facts
 from engine.cli.options import DEFAULT_INDEX, FORMAT, KEEP, ON, PATH, VERBOSE, flag, option
-from engine.cli.source_options import SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
+from engine.cli.source_options import SEED, SENTIMENT, SOURCE, SOURCE_OPTIONS, SourceCommand
 from engine.cli.summary import print_build
 
 
@@ -17,7 +17,7 @@ from engine.cli.summary import print_build
     name="build-index",
     cls=SourceCommand,
     params=[
-        click.Argument(["reviews"], nargs=-1, type=PATH),
+        click.Argument(["reviews"], nargs=-1, type=SOURCE),
         flag(["--sample"], help="Build from the small sample that comes with the package."),
         option(
             ["--output"],
@@ -54,7 +54,9 @@ def build_index(reviews: tuple[Path, ...], sample: bool, format: str, **settings
     """Build an index from files of reviews.
 
     REVIEWS are JSON (Amazon), MovieLens files, CSV or Parquet, plain or compressed (gzip, bzip2, xz, zip).
-    The name - stands for standard input. If DIR holds the journal of a service, the feedback in the journal
+    A folder stands for all files in it, a pattern such as 'reviews-*.json' for all files that match, and an
+    address such as s3://bucket/reviews for files in remote storage (extra [remote]). The name - stands for
+    standard input. If DIR holds the journal of a service, the feedback in the journal
     is read. The journal of another index is read if REVIEWS names the folder of the journal. At the end the
     command prints how many rows were kept, dropped and rejected, how good the recommendations are on held-out
     reviews, and the recall of the search. The recall is the share of the best movies, determined by scoring

@@ -10,7 +10,7 @@ import click
 
 from engine.cli.listing import TableFormatter, print_report
 from engine.cli.options import FORMAT, ON, PATH, VERBOSE, count, option
-from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE_OPTIONS, SourceCommand
+from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import say
 
 _FIGURES = (
@@ -22,7 +22,7 @@ _FIGURES = (
 @click.command(
     cls=SourceCommand,
     params=[
-        click.Argument(["reviews"], nargs=-1, type=PATH),
+        click.Argument(["reviews"], nargs=-1, type=SOURCE),
         option(
             ["--protocol"],
             default="temporal",

@@ -14,7 +14,7 @@ from engine.config import load_config
 from engine.config.sections import IngestConfig
 from engine.errors import ConfigError, EngineError, SourceError
 from pipelines.ingest.ingest import ingest
-from pipelines.reading.frames import inputs_of
+from pipelines.inputs.named import inputs_of
 
 if TYPE_CHECKING:
     import duckdb

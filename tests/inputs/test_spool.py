@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DataError, SourceError
-from pipelines.text import spool
-from pipelines.text.spool import is_read_once, readable_files
+from pipelines.inputs import spool
+from pipelines.inputs.spool import Given, is_read_once, readable_files
 
 DATA = b"user,item,rating\n" + b"u1,m1,5\n" * 200_000
 
@@ -47,7 +47,7 @@ def test_a_pipe_is_copied_whole_and_keeps_its_name(pipe: Path, tmp_path: Path) -
 def test_a_file_is_read_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / "reviews.csv"
     path.write_bytes(DATA)
-    assert readable_files([path, path], tmp_path) == [(path, path)] * 2
+    assert readable_files([path, path], tmp_path) == [Given(path, path)] * 2
     assert not is_read_once(path)
     assert not is_read_once(tmp_path)
     assert not is_read_once(tmp_path / "missing")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from os import PathLike
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
-from engine.artifact.locks import temporary_folder
 from engine.catalogue.database import NO_EXTENSIONS
-from engine.errors import ConfigError, SourceError, shown
-from pipelines.text.spool import Given, Input
+from engine.errors import SourceError
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,51 +22,12 @@ class ArrowTable(Protocol):
         """Returns the rows of the table as an Arrow stream."""
 
 
-Source = Path | str | ArrowTable
-"""The path of a file, or a table in memory."""
-Sources = Source | Sequence[Source]
-"""One source or several."""
-
-_EXPECTED = "a path, a table of pandas, Arrow or Polars, or a list of paths and tables"
 _TABLE = "given"
 """The name under which DuckDB reads a table in memory."""
 
 
-@contextmanager
-def inputs_of(reviews: Sources, metadata: Sources = ()) -> Iterator[tuple[list[Input], list[Input]]]:
-    """Yields the inputs of reviews and metadata; writes tables to Parquet files for the `with` statement.
-
-    The rows of a table are read only once. The named levels of the index of a pandas DataFrame count as
-    columns. The columns of a DataFrame without column names are named by the numbers 1, 2 and so on.
-
-    Raises:
-        ConfigError: a source is neither a path nor a table.
-        SourceError: a table has no columns, or values that DuckDB cannot read.
-        DataError: no temporary folder can be made.
-    """
-    groups = {"reviews": _several(reviews, "reviews"), "movies": _several(metadata, "metadata")}
-    if not any(_is_table(source) for sources in groups.values() for source in sources):
-        yield _paths(groups["reviews"]), _paths(groups["movies"])
-        return
-    with temporary_folder() as folder:
-        found = {what: list(_written(sources, what, folder)) for what, sources in groups.items()}
-        yield found["reviews"], found["movies"]
-
-
-def _several(given: Any, argument: str) -> list[Source]:
-    if isinstance(given, str | PathLike) or _is_table(given):
-        given = [given]
-    if not isinstance(given, Sequence) or isinstance(given, bytes):
-        raise ConfigError(f"The argument {argument} must be {_EXPECTED}, but is {_described(given)}")
-    for source in given:
-        if not (isinstance(source, str | PathLike) or _is_table(source)):
-            raise ConfigError(
-                f"Each item of {argument} must be a path or a table, but one is {_described(source)}"
-            )
-    return list(given)
-
-
-def _is_table(given: object) -> TypeGuard[ArrowTable]:
+def is_table(given: object) -> TypeGuard[ArrowTable]:
+    """Tells whether an object is a table in memory, or a lazy table of Polars."""
     return isinstance(given, ArrowTable) or _is_lazy(given)
 
 
@@ -79,31 +36,15 @@ def _is_lazy(given: object) -> bool:
     return type(given).__name__ == "LazyFrame" and hasattr(given, "collect")
 
 
-def _described(given: object) -> str:
-    return f"of the type {type(given).__name__}: {' '.join(shown(given).split())}"
+def write_table(table: Any, name: Path, file: Path) -> None:
+    """Writes a table in memory to a Parquet file; reads the rows of the table only once.
 
+    The named levels of the index of a pandas DataFrame count as columns. The columns of a DataFrame without
+    column names are named by the numbers 1, 2 and so on. Messages call the table `name`.
 
-def _paths(sources: Sequence[Any]) -> list[Input]:
-    return [Path(path) for path in sources]
-
-
-def _written(sources: Sequence[Source], what: str, folder: Path) -> Iterator[Input]:
-    """Yields an input for each source; writes each table to a Parquet file in the folder."""
-    num_tables = sum(map(_is_table, sources))
-    number = 0
-    for source in sources:
-        if not _is_table(source):
-            yield Path(source)  # type: ignore[arg-type]
-            continue
-        number += 1
-        of_several = f" {number}" if num_tables > 1 else ""
-        name = Path(f"{type(source).__name__}{of_several} of {what}")
-        file = folder / f"{what}-{number}.parquet"
-        _write(source, name, file)
-        yield Given(name, file)
-
-
-def _write(table: Any, name: Path, file: Path) -> None:
+    Raises:
+        SourceError: the table has no columns, or values that DuckDB cannot read.
+    """
     import duckdb
 
     if _is_lazy(table):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import DataError, SourceError
+from pipelines.inputs.remote import RemoteFile
 from pipelines.text.kinds import form_of
 
 _STANDARD_INPUT = Path("-")
@@ -21,13 +22,22 @@ _SPARE = 256 << 20
 """The bytes of disk that a copy leaves free, so that a source without an end does not fill the disk."""
 
 
+Partition = tuple[tuple[str, str | None], ...]
+"""The names and the values of columns that are the same in all rows of a file."""
+
+
 class Given(NamedTuple):
     """Holds the name of a source, and the file that holds the source's bytes."""
 
     path: Path
     """The source as the user named it, for messages."""
     file: Path
-    """The file to read: the file at `path`, or a copy of a source that can be read only once."""
+    """The file to read: the file at `path`, a copy of a source that can be read only once, or the outline of
+    a remote file."""
+    partition: Partition = ()
+    """The columns that the folders of the file give to all rows of the file."""
+    remote: RemoteFile | None = None
+    """The remote file whose bytes are read; None for a file of this disk."""
 
 
 Input = Path | Given
@@ -44,9 +54,19 @@ def name_of_input(given: Input) -> Path:
     return given.path if isinstance(given, Given) else given
 
 
+def num_bytes_of(given: Input) -> int:
+    """Returns the number of bytes of a source; 0 for a folder, and for what can be read only once."""
+    if isinstance(given, Given) and given.remote is not None:
+        return given.remote.size
+    path = file_of_input(given)
+    return path.stat().st_size if path.is_file() else 0
+
+
 def is_read_once(given: Input) -> bool:
     """Tells whether a source is a pipe, a device or standard input, which can be read only once."""
     path = file_of_input(given)
+    if isinstance(given, Given) and given.remote is not None:
+        return False
     if path == _STANDARD_INPUT:
         return True
     try:
@@ -59,7 +79,8 @@ def is_read_once(given: Input) -> bool:
 def readable_files(inputs: Sequence[Input], folder: Path) -> list[Given]:
     """Returns a file for each source; a source that can be read only once, such as a pipe, is copied first.
 
-    The path "-" stands for standard input. Copies are written to `folder`, which the caller deletes.
+    The path "-" stands for standard input. Copies are written to `folder`, which the caller deletes. A remote
+    file is not copied yet.
 
     Raises:
         SourceError: a source cannot be read, or two paths name one source that can be read only once.

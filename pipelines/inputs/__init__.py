@@ -1,0 +1,1 @@
+"""Turns what users name into files to read: files, folders, patterns, addresses, tables in memory."""

@@ -1,0 +1,77 @@
+"""Turns the reviews and the metadata that users name into inputs: files on this disk or in remote storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from engine.artifact.locks import temporary_folder
+from engine.errors import ConfigError, shown
+from pipelines.inputs.frames import ArrowTable, is_table, write_table
+from pipelines.inputs.listing import inputs_at
+from pipelines.inputs.spool import Given, Input
+
+Source = Path | str | ArrowTable
+"""The path of a file or folder, a pattern such as `reviews-*.json.gz`, the address of remote storage such as
+`s3://bucket/reviews`, or a table in memory."""
+Sources = Source | Sequence[Source]
+"""One source or several."""
+
+_EXPECTED = "a path, a table of pandas, Arrow or Polars, or a list of paths and tables"
+
+
+@contextmanager
+def inputs_of(reviews: Sources, metadata: Sources = ()) -> Iterator[tuple[list[Input], list[Input]]]:
+    """Yields the inputs of reviews and metadata; writes tables to Parquet files for the `with` statement.
+
+    A folder, a pattern and the address of a folder stand for all files in them.
+
+    Raises:
+        ConfigError: a source is neither a path nor a table, or an extra that an address needs is missing.
+        SourceError: a pattern or folder holds no file, an address cannot be read, or a table has no columns,
+            or values that DuckDB cannot read.
+        DataError: no temporary folder can be made.
+    """
+    groups = {"reviews": _several(reviews, "reviews"), "movies": _several(metadata, "metadata")}
+    with ExitStack() as stack:
+
+        @cache
+        def folder() -> Path:
+            return stack.enter_context(temporary_folder())
+
+        found: dict[str, list[Input]] = {what: [] for what in groups}
+        for what, sources in groups.items():
+            num_tables = sum(map(is_table, sources))
+            number = 0
+            for source in sources:
+                if not is_table(source):
+                    found[what] += inputs_at(source)  # type: ignore[arg-type]
+                    continue
+                number += 1
+                of_several = f" {number}" if num_tables > 1 else ""
+                name = Path(f"{type(source).__name__}{of_several} of {what}")
+                file = folder() / f"{what}-{number}.parquet"
+                write_table(source, name, file)
+                found[what].append(Given(name, file))
+        yield found["reviews"], found["movies"]
+
+
+def _several(given: Any, argument: str) -> list[Source]:
+    if isinstance(given, str | PathLike) or is_table(given):
+        given = [given]
+    if not isinstance(given, Sequence) or isinstance(given, bytes):
+        raise ConfigError(f"The argument {argument} must be {_EXPECTED}, but is {_described(given)}")
+    for source in given:
+        if not (isinstance(source, str | PathLike) or is_table(source)):
+            raise ConfigError(
+                f"Each item of {argument} must be a path or a table, but one is {_described(source)}"
+            )
+    return list(given)
+
+
+def _described(given: object) -> str:
+    return f"of the type {type(given).__name__}: {' '.join(shown(given).split())}"
