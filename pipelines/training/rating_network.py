@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from engine.model.heads import RatingHead
 from pipelines.dataset.movie_figures import movie_means
 from pipelines.dataset.reviews import Reviews
 from pipelines.training.batches import RatingBatch
-from pipelines.training.row_optimizer import RowOptimizer
-from pipelines.work.tensorflow_start import traced_step
+from pipelines.training.row_optimizer import DenseOptimizer, RowOptimizer
+from pipelines.work.tensorflow_start import bound_step, traced
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +40,6 @@ class RatingNetwork:
     """
 
     def __init__(self, reviews: Reviews, config: RatingConfig, generator: np.random.Generator) -> None:
-        import keras
         import tensorflow as tf
 
         self._config = config
@@ -57,31 +57,31 @@ class RatingNetwork:
         movies[:, dim + 1] = 0.0
         history = normal(reviews.num_movies, 2 * dim)
         history[:, :dim] /= 3.0
-        self.movies, self.history = tf.Variable(movies), tf.Variable(history)
-        self.reviewers = tf.Variable(np.zeros((reviews.num_reviewers, 2), dtype=np.float32))
-        self._optimizers = [RowOptimizer(table) for table in (self.movies, self.history, self.reviewers)]
+        reviewers = np.zeros((reviews.num_reviewers, 2), dtype=np.float32)
+        self._rows = [RowOptimizer.of(values) for values in (movies, history, reviewers)]
+        self.movies, self.history, self.reviewers = (optimizer.table for optimizer in self._rows)
         self.thresholds = tf.Variable(_first_thresholds(reviews))
         self.dot_weights = tf.Variable(np.ones(dim, dtype=np.float32))
         self.mlp = _mlp(3 * dim, config.hidden_units, int(generator.integers(2**31)))
         mlp_weights = (weight.value for weight in self.mlp.trainable_weights)
-        self._dense = [self.thresholds, self.dot_weights, *mlp_weights]
-        self._adam = keras.optimizers.Adam(config.learning_rate)
-        self._adam.build(self._dense)
+        trained = (self.thresholds, self.dot_weights, *mlp_weights)
+        self._dense = [DenseOptimizer.of(weights) for weights in trained]
         self._step: Callable[..., Any] | None = None
 
     @property
     def variables(self) -> list[Any]:
         """Returns all variables of the network and of the optimizers, in a fixed order, for checkpoints."""
-        rows = [variable for optimizer in self._optimizers for variable in optimizer.variables]
-        return [*rows, *self._dense, *self._adam.variables]
+        rows = [variable for optimizer in self._rows for variable in optimizer.variables]
+        return [*rows, *(variable for optimizer in self._dense for variable in optimizer)]
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
         """Takes one training step on a batch; returns the log loss of the batch before the step."""
         import tensorflow as tf
 
-        self._adam.learning_rate = learning_rate
         if self._step is None:
-            self._step = traced_step(self._take_step, batch)
+            config = self._config
+            step = _step(config.dim, config.hidden_units, config.l2, config.dropout, float(self._star))
+            self._step = bound_step(step, (self._rows, self._dense), batch)
         tensors = RatingBatch(*map(tf.constant, batch))
         return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
 
@@ -102,69 +102,87 @@ class RatingNetwork:
             biases=[layer.bias.numpy().copy() for layer in layers],
         )
 
-    def probabilities(self, vectors: Any, reviewers: Any, movies: Any, dropout_seed: Any = None) -> Any:
+    def probabilities(self, vectors: Any, reviewers: Any, movies: Any) -> Any:
         """Computes the probability of each rating level, [num, num_levels], by the formula of `RatingHead`.
 
         Args:
             vectors: the pooled histories of the reviewers, [num, dim].
             reviewers: the reviewers' biases and log scales, [num, 2].
             movies: the movies' vectors, biases and log scales, [num, dim + 2].
-            dropout_seed: the seed of the dropout; None for no dropout.
         """
-        import tensorflow as tf
+        return _probabilities(self.mlp, self.thresholds, self.dot_weights, vectors, reviewers, movies)
 
-        dim = self._config.dim
-        movie_vectors = movies[:, :dim]
-        product = vectors * movie_vectors
-        inputs = tf.concat([vectors, movie_vectors, product], axis=1)
-        if dropout_seed is not None and self._config.dropout:
-            inputs = tf.nn.experimental.stateless_dropout(inputs, self._config.dropout, dropout_seed)
-        outputs = self.mlp(inputs)
-        dot = tf.linalg.matvec(product, self.dot_weights)
-        location = reviewers[:, 0] + movies[:, dim] + dot + outputs[:, 0]
-        log_scale = tf.clip_by_value(reviewers[:, 1] + movies[:, dim + 1] + outputs[:, 1], -8.0, 8.0)
-        distance = tf.sort(self.thresholds)[None, :] - location[:, None]
-        cumulative = tf.sigmoid(tf.exp(log_scale)[:, None] * distance)
-        ones = tf.ones_like(cumulative[:, :1])
-        ends = tf.concat([tf.zeros_like(ones), cumulative, ones], axis=1)
-        return ends[:, 1:] - ends[:, :-1]
 
-    def _take_step(self, batch: RatingBatch, learning_rate: Any, seed: Any) -> Any:
-        import tensorflow as tf
+@lru_cache(maxsize=8)
+def _step(dim: int, hidden_units: tuple[int, ...], l2: float, dropout: float, star: float) -> Any:
+    """Compiles a training step with the given settings, for all networks with these settings."""
+    import tensorflow as tf
 
-        tables = [optimizer.table for optimizer in self._optimizers]
-        with tf.GradientTape() as tape:
-            loss, penalty = self._loss(batch, seed)
-            total = loss + penalty
-        gradients = tape.gradient(total, [*tables, *self._dense])
-        for optimizer, gradient in zip(self._optimizers, gradients[: len(tables)], strict=True):
-            optimizer.apply(gradient, learning_rate)
-        self._adam.apply(gradients[len(tables) :], self._dense)
-        return loss
+    layers = _mlp(3 * dim, hidden_units, seed=0)
 
-    def _loss(self, batch: RatingBatch, seed: Any) -> tuple[Any, Any]:
-        import tensorflow as tf
-
-        config, dim = self._config, self._config.dim
+    def loss_of(tables: list[Any], weights: list[Any], batch: RatingBatch, seed: Any) -> tuple[Any, Any]:
+        thresholds, dot_weights, *mlp_weights = weights
         num_reviewers = tf.shape(batch.reviewer_rows)[0]
-        history = tf.gather(self.history, batch.movie_rows)
+        history = tf.gather(tables[1], batch.movie_rows)
         kept = batch.kept[:, None]
-        residuals = batch.residuals[:, None] / self._star
+        residuals = batch.residuals[:, None] / star
         parts = (history[:, :dim] + residuals * history[:, dim:]) * kept
         sums = tf.math.unsorted_segment_sum(parts, batch.reviewer_places, num_reviewers)
         counts = tf.math.unsorted_segment_sum(kept, batch.reviewer_places, num_reviewers)
         others = tf.gather(sums, batch.reviewer_places) - parts
         num_others = tf.gather(counts, batch.reviewer_places) - kept
         vectors = others / tf.sqrt(num_others + 1.0)
-        reviewers = tf.gather(self.reviewers, tf.gather(batch.reviewer_rows, batch.reviewer_places))
-        movies = tf.gather(self.movies, batch.movie_rows)
-        probabilities = self.probabilities(vectors, reviewers, movies, seed)
+        reviewers = tf.gather(tables[2], tf.gather(batch.reviewer_rows, batch.reviewer_places))
+        movies = tf.gather(tables[0], batch.movie_rows)
+
+        def mlp(inputs: Any) -> Any:
+            if dropout:
+                inputs = tf.nn.experimental.stateless_dropout(inputs, dropout, seed)
+            return layers.stateless_call(mlp_weights, [], inputs)[0]
+
+        probabilities = _probabilities(mlp, thresholds, dot_weights, vectors, reviewers, movies)
         chosen = tf.gather(probabilities, batch.level_rows, batch_dims=1)
         loss = -tf.reduce_mean(tf.math.log(chosen + 1e-7))
         squares = _mean_square(movies[:, :dim]) + _mean_square(history)
         biases = _mean_square(reviewers[:, :1]) + _mean_square(movies[:, dim : dim + 1])
         scales = _mean_square(reviewers[:, 1:]) + _mean_square(movies[:, dim + 1 :])
-        return loss, config.l2 * squares + _BIAS_PENALTY * (biases + _SCALE_PENALTY * scales)
+        return loss, l2 * squares + _BIAS_PENALTY * (biases + _SCALE_PENALTY * scales)
+
+    def take_step(
+        kept: tuple[list[RowOptimizer], list[DenseOptimizer]],
+        batch: RatingBatch,
+        learning_rate: Any,
+        seed: Any,
+    ) -> Any:
+        optimizers: list[RowOptimizer | DenseOptimizer] = [*kept[0], *kept[1]]
+        tables, weights = [rows.table for rows in kept[0]], [dense.weights for dense in kept[1]]
+        with tf.GradientTape() as tape:
+            loss, penalty = loss_of(tables, weights, batch, seed)
+            total = loss + penalty
+        for optimizer, gradient in zip(optimizers, tape.gradient(total, [*tables, *weights]), strict=True):
+            optimizer.apply(gradient, learning_rate)
+        return loss
+
+    return traced(take_step)
+
+
+def _probabilities(
+    mlp: Callable[[Any], Any], thresholds: Any, dot_weights: Any, vectors: Any, reviewers: Any, movies: Any
+) -> Any:
+    import tensorflow as tf
+
+    dim = vectors.shape[1]
+    movie_vectors = movies[:, :dim]
+    product = vectors * movie_vectors
+    outputs = mlp(tf.concat([vectors, movie_vectors, product], axis=1))
+    dot = tf.linalg.matvec(product, dot_weights)
+    location = reviewers[:, 0] + movies[:, dim] + dot + outputs[:, 0]
+    log_scale = tf.clip_by_value(reviewers[:, 1] + movies[:, dim + 1] + outputs[:, 1], -8.0, 8.0)
+    distance = tf.sort(thresholds)[None, :] - location[:, None]
+    cumulative = tf.sigmoid(tf.exp(log_scale)[:, None] * distance)
+    ones = tf.ones_like(cumulative[:, :1])
+    ends = tf.concat([tf.zeros_like(ones), cumulative, ones], axis=1)
+    return ends[:, 1:] - ends[:, :-1]
 
 
 def _mlp(num_inputs: int, hidden_units: tuple[int, ...], seed: int) -> keras.Sequential:

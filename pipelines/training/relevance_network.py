@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from engine.arrays import Floats
 from engine.config.sections import RelevanceConfig
 from engine.model.heads import RelevanceHead
 from pipelines.training.batches import RelevanceBatch
-from pipelines.training.row_optimizer import RowOptimizer
-from pipelines.work.tensorflow_start import traced_step
+from pipelines.training.row_optimizer import RowOptimizer, rows_of
+from pipelines.work.tensorflow_start import bound_step, traced
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,8 +25,6 @@ _REVIEWER_DROPOUT = 0.5
 """The probability with which the reviewer's own embedding is left out of a training example."""
 _MASKED = -1e4
 """The number that is added to a movie's logit to exclude the movie from the softmax."""
-_MOMENTUM = 0.9
-"""The decay rate of the running mean of gradients in the optimizer."""
 
 
 class RelevanceNetwork:
@@ -55,26 +54,23 @@ class RelevanceNetwork:
         generator: np.random.Generator,
         level_weights: Floats | None = None,
     ) -> None:
-        import tensorflow as tf
-
         self._config = config
         num_movies, dim = len(popularity), config.embedding_dim
 
-        def table(num_rows: int) -> tf.Variable:
-            values = generator.standard_normal((num_rows, dim), dtype=np.float32)
-            return tf.Variable(values * np.float32(INITIAL_SCALE))
+        def first(num_rows: int) -> Floats:
+            return generator.standard_normal((num_rows, dim), dtype=np.float32) * np.float32(INITIAL_SCALE)
 
         share = (popularity + 0.5) / (popularity.sum() + 0.5 * num_movies)
-        self.movies = table(num_movies)
-        self.history = table(num_movies)
-        self.reviewers = table(num_reviewers)
-        self.biases = tf.Variable(np.log(share * num_movies).astype(np.float32)[:, None])
+        biases = np.log(share * num_movies).astype(np.float32)[:, None]
         first_levels = np.linspace(0.3, 1.0, max(num_levels, 1), dtype=np.float32)
-        self.levels = tf.Variable((first_levels if level_weights is None else level_weights)[:, None])
-        tables = [self.movies, self.history, self.reviewers, self.biases]
+        levels = (first_levels if level_weights is None else level_weights)[:, None]
+        trained = [first(num_movies), first(num_movies), first(num_reviewers), biases]
         if level_weights is None:
-            tables.append(self.levels)
-        self._optimizers = [RowOptimizer(table, _MOMENTUM) for table in tables]
+            trained.append(levels)
+        self._optimizers = [RowOptimizer.of(values, momentum=True) for values in trained]
+        self._fixed = [] if level_weights is None else [rows_of(levels)]
+        tables = (*(optimizer.table for optimizer in self._optimizers), *self._fixed)
+        self.movies, self.history, self.reviewers, self.biases, self.levels = tables
         self._step: Callable[..., Any] | None = None
 
     @property
@@ -87,7 +83,8 @@ class RelevanceNetwork:
         import tensorflow as tf
 
         if self._step is None:
-            self._step = traced_step(self._take_step, batch)
+            step = _step(self._config.l2, self._config.dropout, _REVIEWER_DROPOUT)
+            self._step = bound_step(step, (self._optimizers, self._fixed), batch)
         tensors = RelevanceBatch(*map(tf.constant, batch))
         return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
 
@@ -102,52 +99,63 @@ class RelevanceNetwork:
             max_history=self._config.max_history,
         )
 
-    def _take_step(self, batch: RelevanceBatch, learning_rate: Any, seed: Any) -> Any:
-        import tensorflow as tf
 
+@lru_cache(maxsize=8)
+def _step(l2: float, dropout: float, reviewer_dropout: float) -> Any:
+    """Compiles a training step with the given settings, for all networks with these settings."""
+    import tensorflow as tf
+
+    def take_step(
+        kept: tuple[list[RowOptimizer], list[Any]], batch: RelevanceBatch, learning_rate: Any, seed: Any
+    ) -> Any:
+        optimizers, fixed = kept
+        tables = [optimizer.table for optimizer in optimizers]
         with tf.GradientTape() as tape:
-            loss, squares = self._loss(batch, seed)
-            total = loss + self._config.l2 * squares
-        gradients = tape.gradient(total, [optimizer.table for optimizer in self._optimizers])
-        for optimizer, gradient in zip(self._optimizers, gradients, strict=True):
+            loss, squares = _loss([*tables, *fixed], batch, seed, dropout, reviewer_dropout)
+            total = loss + l2 * squares
+        for optimizer, gradient in zip(optimizers, tape.gradient(total, tables), strict=True):
             optimizer.apply(gradient, learning_rate)
         return loss
 
-    def _loss(self, batch: RelevanceBatch, seed: Any) -> tuple[Any, Any]:
-        import tensorflow as tf
+    return traced(take_step)
 
-        config = self._config
-        num_examples = tf.shape(batch.reviewer_rows)[0]
-        history = tf.gather(self.history, batch.history_movies)
-        weights = batch.history_weights[:, None]
-        levels = tf.gather(self.levels, batch.history_levels)
-        said = history * levels * weights
-        pooled = tf.math.unsorted_segment_sum(said, batch.history_examples, num_examples)
-        mass = tf.math.unsorted_segment_sum(weights, batch.history_examples, num_examples)
-        own = tf.gather(self.reviewers, batch.reviewer_rows)
-        known = tf.random.stateless_uniform([num_examples, 1], seed) >= _REVIEWER_DROPOUT
-        vectors = pooled / tf.sqrt(mass + 1.0) + own * tf.cast(known, tf.float32)
-        if config.dropout:
-            vectors = tf.nn.experimental.stateless_dropout(vectors, config.dropout, seed + 1)
-        candidates = tf.gather(self.movies, batch.candidates)
-        biases = tf.gather(self.biases, batch.candidates)[:, 0] - batch.log_chances
-        logits = tf.matmul(vectors, candidates, transpose_b=True) + biases
-        logits = self._without_history(logits, batch)
-        places = tf.searchsorted(batch.candidates, batch.target_movies)
-        chances = tf.nn.log_softmax(logits)
-        losses = -tf.gather_nd(chances, tf.stack([batch.target_examples, places], axis=1))
-        loss = tf.reduce_sum(losses * batch.target_weights) / tf.reduce_sum(batch.target_weights)
-        # The history vectors have no L2 penalty, since dropout already regularises the pooled histories.
-        squares = tf.reduce_sum(candidates**2) + tf.reduce_sum(own**2) / 64.0
-        return loss, squares
 
-    @staticmethod
-    def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
-        """Excludes the movies of each example's history from the softmax, by lowering their logits."""
-        import tensorflow as tf
+def _loss(
+    tables: list[Any], batch: RelevanceBatch, seed: Any, dropout: float, reviewer_dropout: float
+) -> tuple[Any, Any]:
+    """Computes the loss of a batch, and the squares that the L2 penalty lowers."""
+    import tensorflow as tf
 
-        places = tf.searchsorted(batch.candidates, batch.history_movies)
-        places = tf.minimum(places, tf.size(batch.candidates) - 1)
-        present = tf.equal(tf.gather(batch.candidates, places), batch.history_movies)
-        where = tf.boolean_mask(tf.stack([batch.history_examples, places], axis=1), present)
-        return tf.tensor_scatter_nd_add(logits, where, tf.fill([tf.shape(where)[0]], _MASKED))
+    movies, history, reviewers, biases, levels = tables
+    num_examples = tf.shape(batch.reviewer_rows)[0]
+    weights = batch.history_weights[:, None]
+    said = tf.gather(history, batch.history_movies) * tf.gather(levels, batch.history_levels) * weights
+    pooled = tf.math.unsorted_segment_sum(said, batch.history_examples, num_examples)
+    mass = tf.math.unsorted_segment_sum(weights, batch.history_examples, num_examples)
+    own = tf.gather(reviewers, batch.reviewer_rows)
+    known = tf.random.stateless_uniform([num_examples, 1], seed) >= reviewer_dropout
+    vectors = pooled / tf.sqrt(mass + 1.0) + own * tf.cast(known, tf.float32)
+    if dropout:
+        vectors = tf.nn.experimental.stateless_dropout(vectors, dropout, seed + 1)
+    candidates = tf.gather(movies, batch.candidates)
+    shifts = tf.gather(biases, batch.candidates)[:, 0] - batch.log_chances
+    logits = tf.matmul(vectors, candidates, transpose_b=True) + shifts
+    logits = _without_history(logits, batch)
+    places = tf.searchsorted(batch.candidates, batch.target_movies)
+    chances = tf.nn.log_softmax(logits)
+    losses = -tf.gather_nd(chances, tf.stack([batch.target_examples, places], axis=1))
+    loss = tf.reduce_sum(losses * batch.target_weights) / tf.reduce_sum(batch.target_weights)
+    # The history vectors have no L2 penalty, since dropout already regularises the pooled histories.
+    squares = tf.reduce_sum(candidates**2) + tf.reduce_sum(own**2) / 64.0
+    return loss, squares
+
+
+def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
+    """Excludes the movies of each example's history from the softmax, by lowering their logits."""
+    import tensorflow as tf
+
+    places = tf.searchsorted(batch.candidates, batch.history_movies)
+    places = tf.minimum(places, tf.size(batch.candidates) - 1)
+    present = tf.equal(tf.gather(batch.candidates, places), batch.history_movies)
+    where = tf.boolean_mask(tf.stack([batch.history_examples, places], axis=1), present)
+    return tf.tensor_scatter_nd_add(logits, where, tf.fill([tf.shape(where)[0]], _MASKED))

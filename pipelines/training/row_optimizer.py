@@ -1,19 +1,23 @@
-"""Updates embedding tables with Adam; a step changes only the rows that occur in the batch."""
+"""Updates variables with Adam; of embedding tables, a step changes only the rows that occur in the batch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+MOMENTUM = 0.9
+"""The decay rate of the running mean of gradients."""
 DECAY = 0.999
 """The decay rate of the running mean of squared gradients."""
 EPSILON = 1e-7
 """The number that is added to a divisor, so that a step is finite even if all gradients are zero."""
 
 
-class RowOptimizer:
+class RowOptimizer(NamedTuple):
     """Applies Adam to an embedding table; a step changes only the rows that occur in the batch.
 
     The optimizers of Keras update the whole table in each step; the time of a step of `RowOptimizer` depends
@@ -21,31 +25,37 @@ class RowOptimizer:
     gradients of the row before squaring the sum; the optimizers of Keras square each gradient. Adam's bias
     correction of the running means (Kingma & Ba 2015, section 3) uses the number of updates of each row, so
     that rare rows learn as fast as frequent rows.
-
-    If `momentum` is 0, gradients are not averaged, and only one running mean of squared gradients is kept for
-    each row, which saves memory. If `momentum` is above 0, running means are kept for each number of the
-    table, as in Adam.
-
-    Args:
-        table: the embedding table, [num_rows, dim].
-        momentum: the decay rate of the running mean of gradients, at least 0 and below 1.
     """
 
-    def __init__(self, table: tf.Variable, momentum: float = 0.0) -> None:
-        import tensorflow as tf
+    table: tf.Variable
+    """The embedding table, [num_rows, dim]."""
+    mean_square: tf.Variable
+    """The running means of squared gradients: [num_rows, dim], or [num_rows, 1] without momentum."""
+    touches: tf.Variable
+    """The number of updates of each row, [num_rows, 1]."""
+    mean: tf.Variable | None
+    """The running means of gradients, [num_rows, dim]; None without momentum."""
 
-        num_rows, dim = table.shape
-        self._momentum = momentum
-        self.table = table
-        self.mean_square = tf.Variable(tf.zeros([num_rows, dim if momentum else 1]), trainable=False)
-        self.mean = tf.Variable(tf.zeros([num_rows, dim]), trainable=False) if momentum else None
-        self.touches = tf.Variable(tf.zeros([num_rows, 1]), trainable=False)
+    @classmethod
+    def of(cls, values: Any, *, momentum: bool = False) -> RowOptimizer:
+        """Makes a table of the given values, [num_rows, dim], and the running means of no updates.
+
+        Without momentum, gradients are not averaged, and only one running mean of squared gradients is kept
+        for each row, which saves memory. With momentum, running means are kept for each number of the table,
+        as in Adam.
+        """
+        num_rows, dim = values.shape
+        return cls(
+            rows_of(values),
+            rows_of(np.zeros((num_rows, dim if momentum else 1), np.float32)),
+            rows_of(np.zeros((num_rows, 1), np.float32)),
+            rows_of(np.zeros((num_rows, dim), np.float32)) if momentum else None,
+        )
 
     @property
     def variables(self) -> list[tf.Variable]:
         """Returns the table, the running means and the numbers of updates, for checkpoints."""
-        kept = (self.table, self.mean_square, self.mean, self.touches)
-        return [variable for variable in kept if variable is not None]
+        return [variable for variable in self if variable is not None]
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
         """Updates the embedding table with Adam, by the gradient of one batch.
@@ -61,15 +71,52 @@ class RowOptimizer:
             rows, places = tf.unique(tf.cast(gradient.indices, tf.int32))
             merged = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
         else:
-            rows, merged = tf.range(self.table.shape[0]), gradient
-        squared = merged**2 if self._momentum else tf.reduce_mean(merged**2, axis=1, keepdims=True)
+            rows, merged = tf.range(tf.shape(self.table)[0]), gradient
+        squared = merged**2 if self.mean is not None else tf.reduce_mean(merged**2, axis=1, keepdims=True)
         touches = tf.gather(self.touches, rows) + 1.0
         self.touches.scatter_update(tf.IndexedSlices(touches, rows))
         root = tf.sqrt(_running_mean(self.mean_square, rows, squared, DECAY, touches)) + EPSILON
         direction = merged
         if self.mean is not None:
-            direction = _running_mean(self.mean, rows, merged, self._momentum, touches)
+            direction = _running_mean(self.mean, rows, merged, MOMENTUM, touches)
         self.table.scatter_sub(tf.IndexedSlices(learning_rate * direction / root, rows))
+
+
+class DenseOptimizer(NamedTuple):
+    """Applies Adam to all numbers of a variable in each step, by the formula of the optimizer of Keras."""
+
+    weights: tf.Variable
+    mean: tf.Variable
+    """The running means of gradients."""
+    mean_square: tf.Variable
+    """The running means of squared gradients."""
+    steps: tf.Variable
+    """The number of steps."""
+
+    @classmethod
+    def of(cls, weights: tf.Variable) -> DenseOptimizer:
+        """Makes the running means of a variable of which no step was taken."""
+        import tensorflow as tf
+
+        mean, mean_square = (tf.Variable(tf.zeros_like(weights)) for _ in range(2))
+        return cls(weights, mean, mean_square, tf.Variable(0.0))
+
+    def apply(self, gradient: Any, learning_rate: Any) -> None:
+        """Updates the variable by the gradient of one batch."""
+        import tensorflow as tf
+
+        steps = self.steps.assign_add(1.0)
+        factor = learning_rate * tf.sqrt(1 - tf.pow(DECAY, steps)) / (1 - tf.pow(MOMENTUM, steps))
+        mean = self.mean.assign_add((gradient - self.mean) * (1 - MOMENTUM))
+        mean_square = self.mean_square.assign_add((tf.square(gradient) - self.mean_square) * (1 - DECAY))
+        self.weights.assign_sub(mean * factor / (tf.sqrt(mean_square) + EPSILON))
+
+
+def rows_of(values: Any) -> tf.Variable:
+    """Makes a variable of the given rows, of a shape that fits a step traced for any number of rows."""
+    import tensorflow as tf
+
+    return tf.Variable(values, shape=[None, *values.shape[1:]])
 
 
 def _running_mean(kept: tf.Variable, rows: Any, values: Any, decay: float, touches: Any) -> Any:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from engine.errors import DataError
@@ -29,23 +30,36 @@ def start_tensorflow() -> None:
         tf.config.list_logical_devices()
 
 
-def traced_step(take_step: Callable[..., Any], batch: Any) -> Callable[..., Any]:
-    """Compiles a training step for batches of any length with a single trace.
+def traced(take_step: Callable[..., Any]) -> Any:
+    """Compiles a training step, for `bound_step`.
 
-    A trace takes about half a second. By default, TensorFlow would trace a step again for each new batch
-    length. By default, TensorFlow would convert the step's Python code with AutoGraph, which would halve the
-    speed of a small build.
+    By default, TensorFlow would convert the step's Python code with AutoGraph, which would halve the speed of
+    a small build. The function `take_step` takes variables, a batch, a learning rate and a seed of two
+    integers, and has no branch that depends on a tensor.
+    """
+    import tensorflow as tf
 
-    The function `take_step` takes a batch, a learning rate and a seed of two integers, and has no branch that
-    depends on a tensor. `batch` is an example of a batch: a named tuple of arrays. The arrays of all batches
-    must have the same data types and numbers of dimensions.
+    return tf.function(take_step, autograph=False)
+
+
+def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[..., Any]:
+    """Returns a training step on given variables, for batches of any length.
+
+    A trace takes about half a second. TensorFlow traces a step once for all variables of the same data types
+    and shapes, in which a number of rows that is None fits any number of rows; so all networks of a process
+    share a trace. By default, TensorFlow would trace the step again for each new batch length.
+
+    Args:
+        traced_step: a step that `traced` returned.
+        variables: the variables that the step reads and updates, in tuples and lists.
+        batch: an example of a batch: a named tuple of arrays. The arrays of all batches must have the same
+            data types and numbers of dimensions.
     """
     import tensorflow as tf
 
     parts = type(batch)(*(tf.TensorSpec([None] * part.ndim, part.dtype) for part in batch))
     signature = (parts, tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32))
-    traced: Callable[..., Any] = tf.function(take_step, input_signature=signature, autograph=False)
-    return traced
+    return partial(traced_step.get_concrete_function(variables, *signature), variables)
 
 
 @contextmanager

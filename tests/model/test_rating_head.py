@@ -60,7 +60,7 @@ def random_network(reviews: Reviews, hidden_units: tuple[int, ...], seed: int) -
     layers = [weight.value for weight in network.mlp.trainable_weights]
     tables = [network.movies, network.history, network.reviewers, network.thresholds, network.dot_weights]
     for variable in (*tables, *layers):
-        variable.assign(0.4 * generator.standard_normal(variable.shape).astype(np.float32))
+        variable.assign(0.4 * generator.standard_normal(variable.numpy().shape).astype(np.float32))
     return network
 
 

@@ -34,7 +34,7 @@ def random_network(reviews: Reviews, config: RelevanceConfig) -> RelevanceNetwor
     popularity = np.bincount(reviews.movie_rows, minlength=NUM_MOVIES)
     network = RelevanceNetwork(popularity, NUM_REVIEWERS, len(reviews.levels), config, generator)
     for table in (network.movies, network.history, network.reviewers, network.biases, network.levels):
-        table.assign(generator.standard_normal(table.shape).astype(np.float32))
+        table.assign(generator.standard_normal(table.numpy().shape).astype(np.float32))
     return network
 
 

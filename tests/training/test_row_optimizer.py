@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from engine.config.sections import RelevanceConfig
 from pipelines.dataset.reviews import make_reviews
 from pipelines.dataset.splits import hold_out_last
 from pipelines.training.loops import train_relevance
-from pipelines.training.row_optimizer import DECAY, EPSILON, RowOptimizer
+from pipelines.training.row_optimizer import DECAY, EPSILON, DenseOptimizer, RowOptimizer, rows_of
 from pipelines.training.validation import ndcg_of
 
 pytestmark = pytest.mark.slow
@@ -47,9 +47,7 @@ def normal(generator: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def optimizer_of(values: np.ndarray, momentum: float = 0.0) -> RowOptimizer:
-    import tensorflow as tf
-
-    return RowOptimizer(tf.Variable(values), momentum)
+    return RowOptimizer.of(values, momentum=momentum > 0)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
@@ -136,15 +134,18 @@ def test_a_small_regression_is_learned_as_by_dense_adam(momentum: float) -> None
             step(*map(tf.constant, (rows[number], inputs[number], answers[number])), rate)
         return float(np.mean((table.numpy() - truth) ** 2))
 
-    by_rows, dense = (tf.Variable(np.zeros((num_rows, dim), np.float32)) for _ in range(2))
-    optimizer, adam = RowOptimizer(by_rows, momentum), keras.optimizers.Adam(0.1)
+    optimizer, adam = (
+        optimizer_of(np.zeros((num_rows, dim), np.float32), momentum),
+        keras.optimizers.Adam(0.1),
+    )
+    dense = tf.Variable(np.zeros((num_rows, dim), np.float32))
     adam.build([dense])
 
     def learn_densely(gradient: Any, rate: Any) -> None:
         adam.learning_rate.assign(rate)
         adam.apply([tf.convert_to_tensor(gradient)], [dense])
 
-    error = error_after(optimizer.apply, by_rows)
+    error = error_after(optimizer.apply, optimizer.table)
     assert error < 0.02
     assert error < error_after(learn_densely, dense) + 0.02
 
@@ -170,22 +171,39 @@ def test_top_lists_are_learned_as_by_dense_adam(real_data: Path, monkeypatch: py
     assert by_rows > figure() - 0.004
 
 
-class DenseAdam:
-    """Keras' Adam, which moves every row in each step, in place of a `RowOptimizer`."""
+class DenseAdam(NamedTuple):
+    """Adam that moves every row in each step, in place of a `RowOptimizer`."""
 
-    def __init__(self, table: Any, momentum: float) -> None:
-        import keras
+    table: Any
+    adam: DenseOptimizer
 
-        self.table = table
-        self._adam = keras.optimizers.Adam(beta_1=momentum)
-        self._adam.build([table])
+    @classmethod
+    def of(cls, values: np.ndarray, *, momentum: bool) -> "DenseAdam":
+        assert momentum
+        table = rows_of(values)
+        return cls(table, DenseOptimizer.of(table))
 
     @property
     def variables(self) -> list[Any]:
-        return [self.table, *self._adam.variables]
+        return list(self.adam)
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
         import tensorflow as tf
 
-        self._adam.learning_rate.assign(learning_rate)
-        self._adam.apply([tf.convert_to_tensor(gradient)], [self.table])
+        self.adam.apply(tf.convert_to_tensor(gradient), learning_rate)
+
+
+def test_dense_steps_are_those_of_keras() -> None:
+    import keras
+    import tensorflow as tf
+
+    generator = np.random.default_rng(4)
+    values = normal(generator, 5, 3)
+    ours, theirs, adam = DenseOptimizer.of(tf.Variable(values)), tf.Variable(values), keras.optimizers.Adam()
+    adam.build([theirs])
+    for number in range(30):
+        gradient, rate = normal(generator, 5, 3), 0.1 / (1 + number)
+        ours.apply(tf.constant(gradient), tf.constant(rate, tf.float32))
+        adam.learning_rate = rate
+        adam.apply([tf.constant(gradient)], [theirs])
+        np.testing.assert_array_equal(ours.weights.numpy(), theirs.numpy())
