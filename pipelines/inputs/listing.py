@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from engine.errors import SourceError
 from engine.feedback.journal import Journal
+from pipelines.inputs.lake import refuse_table_inside
 from pipelines.inputs.remote import Address, is_url, remote_files
 from pipelines.inputs.spool import Given, Input, Partition
 
@@ -71,12 +72,16 @@ def _files_below(folder: Path) -> Iterator[Path]:
         raise SourceError(f"Cannot read the folder {folder}: {error.strerror}.", path=folder) from error
 
     for parent, folders, names in os.walk(folder, onerror=fail):
+        below = Path(parent).relative_to(folder).parts
+        for name in (*folders, *names):
+            refuse_table_inside(folder, (*below, name))
         folders[:] = [name for name in folders if not _is_hidden(name)]
         yield from (Path(parent, name) for name in names if not _is_hidden(name))
 
 
 def _inputs_of_address(url: str) -> list[Input]:
     def is_wanted(below: str) -> bool:
+        refuse_table_inside(Address(url), tuple(below.split("/")))
         return not any(map(_is_hidden, below.split("/")))
 
     found: list[Input] = []

@@ -7,11 +7,12 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from engine.artifact.locks import temporary_folder
 from engine.errors import ConfigError, shown
 from pipelines.inputs.frames import ArrowTable, is_table, write_table
+from pipelines.inputs.lake import lake_table_at, write_lake_table
 from pipelines.inputs.listing import inputs_at
 from pipelines.inputs.spool import Given, Input
 
@@ -28,12 +29,13 @@ _EXPECTED = "a path, a table of pandas, Arrow or Polars, or a list of paths and 
 def inputs_of(reviews: Sources, metadata: Sources = ()) -> Iterator[tuple[list[Input], list[Input]]]:
     """Yields the inputs of reviews and metadata; writes tables to Parquet files for the `with` statement.
 
-    A folder, a pattern and the address of a folder stand for all files in them.
+    A folder, a pattern and the address of a folder stand for all files in them. A Delta or Iceberg table is
+    one input.
 
     Raises:
         ConfigError: a source is neither a path nor a table, or an extra that an address needs is missing.
-        SourceError: a pattern or folder holds no file, an address cannot be read, or a table has no columns,
-            or values that DuckDB cannot read.
+        SourceError: a pattern or folder holds no file, an address or a table of a lake cannot be read, or a
+            table in memory has no columns, or values that DuckDB cannot read.
         DataError: no temporary folder can be made.
     """
     groups = {"reviews": _several(reviews, "reviews"), "movies": _several(metadata, "metadata")}
@@ -49,7 +51,13 @@ def inputs_of(reviews: Sources, metadata: Sources = ()) -> Iterator[tuple[list[I
             number = 0
             for source in sources:
                 if not is_table(source):
-                    found[what] += inputs_at(source)  # type: ignore[arg-type]
+                    path = cast("Path | str", source)
+                    if (table := lake_table_at(path)) is not None:
+                        file = folder() / f"{what}-table-{len(found[what])}.parquet"
+                        write_lake_table(table, file)
+                        found[what].append(Given(table.name, file))
+                    else:
+                        found[what] += inputs_at(path)
                     continue
                 number += 1
                 of_several = f" {number}" if num_tables > 1 else ""

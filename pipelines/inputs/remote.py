@@ -75,6 +75,21 @@ def is_url(text: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
 
 
+def names_at(url: str) -> list[str]:
+    """Returns the names of the files and folders in a remote folder; empty if there is no such folder.
+
+    Raises:
+        ConfigError: the scheme is unknown, or the package that serves the scheme is missing.
+        SourceError: the address cannot be read.
+    """
+    system, root = _open(url)
+    with _reaching(url):
+        try:
+            return [path.rstrip("/").rpartition("/")[2] for path in system.ls(root, detail=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
 def remote_files(url: str, is_wanted: Callable[[str], bool]) -> Iterator[RemoteFile]:
     """Yields the file at an address, or all files in the folder or of the pattern, sorted by name.
 

@@ -15,6 +15,7 @@ _PACKAGES = {
         "tensorflow": "tensorflow",
         "vaderSentiment": "vadersentiment",
     },
+    "lake": {"deltalake": "deltalake", "pyarrow": "pyarrow", "pyiceberg": "pyiceberg"},
     "ray": {"ray": "ray"},
 }
 """Maps the modules of each extra to the packages that hold them."""
@@ -36,6 +37,15 @@ def require_ray() -> None:
         ConfigError: Ray is not installed; the error says what to install.
     """
     _require("--on ray", "ray", ())
+
+
+def require_lake() -> None:
+    """Checks that the packages that read tables of lakes can be imported, which the extra [lake] installs.
+
+    Raises:
+        ConfigError: a package is not installed.
+    """
+    _require("A Delta or Iceberg table", "lake", ())
 
 
 def _require(what: str, extra: str, modules: tuple[str, ...]) -> None:
