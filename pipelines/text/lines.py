@@ -19,8 +19,8 @@ from pipelines.text.streams import MAX_LINE, PLAIN, TextForm, TextStream
 BLOCK_SIZE = 12 << 20
 """Approximate bytes of text in a block: smaller blocks need more SQL statements, larger ones more memory."""
 
-_MAYBE_BLANK = re.compile(rb"\n\s")
-"""Finds a line that is blank or begins with whitespace; most files have no such line."""
+_IS_WHITESPACE = np.array([bytes([byte]).isspace() for byte in range(256)])
+"""bool [256], whether each byte is a whitespace character of ASCII."""
 _ENDS = re.compile(rb"\r+\n")
 _WINDOWS = "".join(
     bytes([byte]).decode("cp1252", errors="replace").replace("\ufffd", chr(byte)) for byte in range(256)
@@ -119,10 +119,10 @@ class BlockReader:
 
 def block_of(first_line: int, data: bytes) -> Block:
     """Makes a block of lines that are separated by line feeds, and notes which lines are blank."""
-    blank: list[int] = []
-    if data[:1].isspace() or _MAYBE_BLANK.search(data):
-        lines = data.removesuffix(b"\n").split(b"\n")
-        blank = [place for place, line in enumerate(lines) if not line.strip()]
+    starts, ends = _bounds(data)
+    # Most files have no line that begins with whitespace.
+    doubtful = np.flatnonzero(_IS_WHITESPACE[np.frombuffer(data, dtype=np.uint8)[starts]])
+    blank = [place for place in doubtful.tolist() if not data[starts[place] : ends[place]].strip()]
     return Block(first_line, data, blank)
 
 
@@ -170,10 +170,7 @@ def lines_of(block: Block, numbers: Sequence[int] | None = None) -> Lines:
     from `block.first_line`.
     """
     data = block.data
-    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
-    if data and not data.endswith(b"\n"):
-        ends = np.append(ends, len(data))
-    starts = np.append(0, ends[:-1] + 1)[: len(ends)]
+    starts, ends = _bounds(data)
     if numbers is None:
         given = np.arange(block.first_line, block.first_line + len(ends))
     else:
@@ -181,6 +178,14 @@ def lines_of(block: Block, numbers: Sequence[int] | None = None) -> Lines:
     if block.blank:
         given, starts, ends = (np.delete(column, block.blank) for column in (given, starts, ends))
     return Lines(data, given, starts, ends)
+
+
+def _bounds(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Finds the offsets at which the lines of a block start and end, blank lines included."""
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
+    if data and not data.endswith(b"\n"):
+        ends = np.append(ends, len(data))
+    return np.append(0, ends[:-1] + 1)[: len(ends)], ends
 
 
 @contextmanager

@@ -6,16 +6,26 @@ with counted as (
     from core_reviews
     group by movie_number
 ),
-final as (
+-- The rows are numbered before they get their texts, which take long to sort.
+numbered as (
     select
         (row_number() over (order by movie_numbers.movie_id) - 1)::integer as movie_row,
         movie_numbers.movie_id,
-        described_movies.* exclude (movie_id, details),
         counted.movie_count,
         counted.average_rating,
         counted.movie_number
     from counted
     join movie_numbers using (movie_number)
-    left join described_movies on described_movies.movie_id = movie_numbers.movie_id
+),
+final as (
+    select
+        numbered.movie_row,
+        numbered.movie_id,
+        described_movies.* exclude (movie_id, details),
+        numbered.movie_count,
+        numbered.average_rating,
+        numbered.movie_number
+    from numbered
+    left join described_movies on described_movies.movie_id = numbered.movie_id
 )
 select * from final order by movie_row
