@@ -18,8 +18,8 @@ from measuring import parser_for, write_figures
 
 from engine.config.sections import RelevanceConfig
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training.batches import BATCH_EXAMPLES, RelevanceSampler
-from pipelines.training.relevance_network import RelevanceNetwork
+from pipelines.networks.batches import BATCH_EXAMPLES, RelevanceSampler
+from pipelines.networks.relevance import RelevanceNetwork
 from pipelines.work.tensorflow_start import start_tensorflow
 
 FULL_REVIEWERS, FULL_MOVIES = 3_800_000, 182_000

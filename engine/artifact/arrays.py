@@ -167,6 +167,9 @@ def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
 
     The dictionary `sizes` holds the numbers that names such as `num_movies` stand for.
     """
+    dimension, _, empty = dimension.partition(" or ")
+    if empty and not size:
+        return True
     if dimension.isdigit():
         return size == int(dimension)
     parts = _SIZE.fullmatch(dimension)

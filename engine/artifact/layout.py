@@ -138,7 +138,7 @@ ARRAY_SHAPES = {
     "movie_is_cold": "bool [num_movies]",
     "movie_vectors": "float32 [num_movies, dim + 1]",
     "history_vectors": "float32 [num_movies, dim]",
-    "reviewer_embeddings": "float32 [num_reviewers, dim]",
+    "reviewer_embeddings": "float32 [num_reviewers, dim or 0]",
     "level_weights": "float32 [num_level_weights]",
     "rating_levels": "float32 [num_levels]",
     "rating_movie_vectors": "float32 [num_movies, rating_dim + 2]",
@@ -175,6 +175,7 @@ ARRAY_SHAPES = {
     "cold_doubts": "float32 [dim + 1, dim + 1]",
 }
 """The types that each array may have, and its dimensions; equal names of dimensions mean equal sizes.
+A dimension that ends with `or 0` may be empty.
 
 `shape_of` gives the same for the layers of the rating head, whose number is not fixed."""
 OFFSETS = {

@@ -149,6 +149,14 @@ class RelevanceConfig(_Section):
     embedding_dim: Annotated[int, at_least(1, 4096)] = 64
     """The dimension of the vectors of reviewers and movies, without the movie's bias. Lower `embedding_dim`
     to save memory and time, raise it for many millions of reviews; `engine tune` tunes this setting."""
+    reviewer_embeddings: Annotated[str, one_of("learned", "none")] = "learned"
+    """Whether each reviewer has an embedding that is added to the reviewer's history: learned, or none, so
+    that a reviewer is their history. Change `reviewer_embeddings` to none when there are so many reviewers
+    that their embeddings take too much memory or disk space."""
+    memory_limit: Annotated[str, MEMORY] = "4GB"
+    """Memory that the reviewers' embeddings and what the optimizer keeps of them may take in training; above
+    the limit they are kept in a file, and blocks of them in memory, with the same result. Raise
+    `memory_limit` on a machine with much memory, lower it on a small machine."""
     recency_power: Annotated[float, at_least(0.0, 4.0)] = 0.4
     """How fast the weight of older reviews falls: a reviewer's n-th last review weighs n ** -recency_power.
     Raise `recency_power` when preferences change quickly; `engine tune` tunes this setting."""

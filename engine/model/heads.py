@@ -26,7 +26,7 @@ class RelevanceHead:
         history_vectors: float32 [num_movies, embedding_dim], the vector that a review of the movie adds to
             the reviewer's vector.
         reviewer_embeddings: float32 [num_reviewers, embedding_dim], the vector of each reviewer that is added
-            to the pooled history.
+            to the pooled history; [num_reviewers, 0] if reviewers are their histories alone.
         level_weights: float32 [max(num_levels, 1)], the weight of a review by its rating level.
         recency_power: the n-th last review of a history has the weight `n ** -recency_power`.
         max_history: the number of each reviewer's latest reviews that are pooled.
@@ -56,9 +56,15 @@ class RelevanceHead:
         queries = np.ones((len(histories), self.embedding_dim + 1), dtype=np.float32)
         mass = sums(fading, recent.offsets)
         queries[:, :-1] = sums(parts, recent.offsets) / np.sqrt(mass + np.float32(1))[:, None]
-        if reviewer_rows is not None:
+        if reviewer_rows is not None and self.reviewer_embeddings.shape[1]:
             queries[:, :-1] += self.reviewer_embeddings[reviewer_rows]
         return queries
+
+    def own_products(self, reviewer_rows: slice, vector: Floats) -> Floats:
+        """Computes the inner products of reviewers' own embeddings and a vector: float32 [num]."""
+        own = self.reviewer_embeddings[reviewer_rows]
+        products: Floats = own @ vector[: own.shape[1]]
+        return products
 
     def score(self, query: Floats, movie_rows: NDArray[np.integer] | slice) -> Floats:
         """Returns the inner product of a query vector and the vector of each given movie: float32 [num]."""

@@ -131,7 +131,7 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
         fading = _fading(recent, head.recency_power)
         pulled = fading * head.level_weights[recent.level_rows] * pulls[recent.movie_rows]
         pooled = sums(pulled, recent.offsets) / np.sqrt(sums(fading, recent.offsets) + np.float32(1))
-        own = head.reviewer_embeddings[rows] @ vector[:-1]
+        own = head.own_products(rows, vector[:-1])
         relevance[rows] = pooled + own + vector[-1] + near
         if model.doubts is not None and model.doubts.is_cold[movie_row]:
             relevance[rows] -= model.doubts.of_reviewers(

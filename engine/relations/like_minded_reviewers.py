@@ -141,5 +141,5 @@ def _inner_products(model: Model, vector: Floats) -> Doubles:
     for part, histories in model.histories.parts():
         pulled = pulls[histories.movie_rows] * head.level_weights[histories.level_rows]
         products[part] = sums(pulled, histories.offsets) / np.sqrt(histories.lengths + 1.0)
-        products[part] += head.reviewer_embeddings[part] @ vector
+        products[part] += head.own_products(part, vector)
     return products

@@ -1,8 +1,9 @@
 """Says on which engine each part of the work runs: on this machine, on Ray, or in a vector database.
 
 Reading and training are not divided over machines. Reading keeps its memory under a limit on one machine,
-however much there is to read. Training needs a machine whose memory holds the vectors of all reviewers. The
-lists of everyone are divided over workers, and the vectors of the movies over the nodes of a vector database.
+however much there is to read. Training needs a machine whose memory holds all reviews; the vectors of
+reviewers are kept in a file if they take too much. The lists of everyone are divided over workers, and the
+vectors of the movies over the nodes of a vector database.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from engine.config.sections import Config
 from engine.config.values import size_in_bytes
 from indexes.choose import num_bytes
 from pipelines.building.survey import Survey
+from pipelines.networks.paged_rows import file_bytes
 
 _SECONDS_REVIEWER = 2e-4
 """Seconds of one core to make the list of a reviewer, where likes count: 9,753 a second on two cores."""
@@ -69,7 +71,7 @@ def parts_of(
     """
     return [
         _reading(memory["reading"], seconds["reading"], machine),
-        _training(memory["training"], seconds["training"] + seconds["indexing"], machine),
+        _training(files, config, memory["training"], seconds["training"] + seconds["indexing"], machine),
         _lists(files, pace, machine),
         _candidates(files, config, pace),
     ]
@@ -81,11 +83,19 @@ def _reading(memory: int, seconds: float, machine: Mapping[str, int]) -> Part:
     return Part(name="reading", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
 
 
-def _training(memory: int, seconds: float, machine: Mapping[str, int]) -> Part:
-    if memory <= machine["memory"]:
-        engine, why = "this machine", "The vectors of all reviewers and movies fit into its memory."
+def _training(files: Survey, config: Config, memory: int, seconds: float, machine: Mapping[str, int]) -> Part:
+    if memory > machine["memory"]:
+        engine, why = "a larger machine", "Training is not divided, so one machine must hold all reviews."
+    elif file_bytes(files.num_reviewers, config.relevance):
+        engine, why = (
+            "this machine",
+            (
+                "The vectors of all reviewers exceed relevance.memory_limit, so they are kept in a file, and "
+                "blocks of them are trained in memory."
+            ),
+        )
     else:
-        engine, why = "a larger machine", "Training is not divided, so one machine must hold all vectors."
+        engine, why = "this machine", "The vectors of all reviewers and movies fit into its memory."
     return Part(name="training", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
 
 

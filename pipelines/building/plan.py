@@ -28,6 +28,7 @@ from pipelines.building.parts import Part, parts_of
 from pipelines.building.survey import Survey, survey
 from pipelines.inputs.named import Sources, inputs_of
 from pipelines.inputs.spool import Input, is_read_once, num_bytes_of
+from pipelines.networks.paged_rows import file_bytes, table_bytes
 from pipelines.reading.staging import LEAST_FOR_READING
 
 SMALL = 64_000_000
@@ -175,7 +176,9 @@ def _plan(files: Survey, output: Path, config: Config) -> Plan:
         memory=memory,
         index_bytes=_index_bytes(files, config),
         scratch_bytes=round(
-            COSTS.scratch_review * files.num_reviews + COSTS.scratch_plain_byte * files.num_plain_bytes
+            COSTS.scratch_review * files.num_reviews
+            + COSTS.scratch_plain_byte * files.num_plain_bytes
+            + file_bytes(files.num_reviewers, config.relevance)
         ),
         seconds=seconds,
         pace=pace,
@@ -206,8 +209,8 @@ def check_plan(
     if plan.faults:
         raise ConfigError(
             f"This build does not fit: {'; '.join(plan.faults)}; keep fewer reviews with --since or --where, "
-            "lower --memory-limit or relevance.embedding_dim, or take a larger machine or disk "
-            "(engine plan says more)"
+            "lower --memory-limit, relevance.memory_limit or relevance.embedding_dim, or take a larger "
+            "machine or disk (engine plan says more)"
         )
 
 
@@ -219,10 +222,13 @@ def expected_seconds(num_reviews: int, num_movies: int) -> float:
 def _memory(files: Survey, config: Config) -> dict[str, int]:
     database = max(LEAST_FOR_READING, COSTS.plain_byte * files.num_plain_bytes)
     database = min(size_in_bytes(config.ingest.memory_limit), database)
-    reviewer = config.relevance.embedding_dim * COSTS.reviewer_number
     movie = (config.relevance.embedding_dim + config.rating.dim) * COSTS.movie_number
     movie += round(_neighbours(files, config) * COSTS.neighbour)
-    training = files.num_reviewers * reviewer + files.num_movies * movie + files.num_reviews * COSTS.review
+    training = files.num_movies * movie + files.num_reviews * COSTS.review
+    if file_bytes(files.num_reviewers, config.relevance):
+        training += size_in_bytes(config.relevance.memory_limit)
+    elif table_bytes(files.num_reviewers, config.relevance):
+        training += files.num_reviewers * config.relevance.embedding_dim * COSTS.reviewer_number
     return {
         "reading": round(COSTS.process / 2 + COSTS.reading + database),
         "training": COSTS.process + training,
@@ -235,7 +241,8 @@ def _index_bytes(files: Survey, config: Config) -> int:
     # 8 bytes each in two tables and among the successors.
     neighbours = 3 * 8 * round(_neighbours(files, config))
     movie = 4 * (3 * dim + 2 * rating_dim) + neighbours + COSTS.disk_movie
-    reviewer = 4 * dim + COSTS.disk_reviewer
+    own = dim if config.relevance.reviewer_embeddings == "learned" else 0
+    reviewer = 4 * own + COSTS.disk_reviewer
     return files.num_reviewers * reviewer + files.num_movies * movie + files.num_reviews * COSTS.disk_review
 
 

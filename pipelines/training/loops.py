@@ -16,15 +16,14 @@ from engine.config.sections import RatingConfig, RelevanceConfig
 from engine.errors import TrainingError
 from engine.model.heads import RatingHead, RelevanceHead
 from pipelines.dataset.reviews import Reviews
-from pipelines.training.batches import RatingSampler, RelevanceSampler
-from pipelines.training.rating_network import RatingNetwork
-from pipelines.training.relevance_network import RelevanceNetwork
+from pipelines.networks.batches import RatingSampler, RelevanceSampler
+from pipelines.networks.paged_rows import rows_of_block
+from pipelines.networks.rating import RatingNetwork
+from pipelines.networks.relevance import RelevanceNetwork
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints, Saved, from_arrays, to_arrays
-from pipelines.work.parallel import read_ahead
 from pipelines.work.progress import progress_of_rounds
 
 Head = TypeVar("Head", RelevanceHead, RatingHead)
-AnyHead = TypeVar("AnyHead", covariant=True)
 logger = logging.getLogger(__name__)
 
 _SMOOTHED_ROUNDS = 3
@@ -91,10 +90,13 @@ def train_relevance(
         )
     popularity = np.bincount(reviews.movie_rows[likes], minlength=reviews.num_movies)
     sizes = (reviews.num_reviewers, len(reviews.levels))
+    block_rows = rows_of_block(reviews.num_reviewers, config, sampler.batch_size)
     return _Training(
         name="relevance",
         kind=RelevanceHead,
-        network=RelevanceNetwork(popularity, *sizes, config, generator, level_weights),
+        network=RelevanceNetwork(
+            popularity, *sizes, config, generator, level_weights, block_rows, checkpoints.folder
+        ),
         sampler=sampler,
         generator=generator,
         seed=seed,
@@ -151,10 +153,14 @@ class _Sampler(Protocol):
     def batches(self, number: int) -> Iterator[Any]: ...
 
 
-class _Network(Protocol[AnyHead]):
+class _Network(Protocol[Head]):
+    def batches(self, drawn: Iterator[Any]) -> Iterator[Any]: ...
+
     def train(self, batch: Any, learning_rate: float, seed: int) -> Any: ...
 
-    def head(self) -> AnyHead: ...
+    def head(self) -> Head: ...
+
+    def keep(self, head: Head) -> Head: ...
 
     @property
     def variables(self) -> Sequence[Any]: ...
@@ -210,7 +216,7 @@ class _Training(Generic[Head]):
                 if self.figures and len(self.figures) - self.best_round >= self.patience:
                     return
                 losses = []
-                for step, batch in enumerate(read_ahead(self.sampler.batches(number))):
+                for step, batch in enumerate(self.network.batches(self.sampler.batches(number))):
                     seed = self.seed + number * self.num_batches + step
                     losses.append(float(self.network.train(batch, self.rate(number), seed)))
                     on_step(losses[-1])
@@ -238,7 +244,7 @@ class _Training(Generic[Head]):
             for end in range(1, len(self.figures) + 1)
         ]
         if self.best is None or smooth[-1] > max(smooth[:-1]):
-            self.best, self.best_round = head, len(self.figures)
+            self.best, self.best_round = self.network.keep(head), len(self.figures)
 
     def _save(self) -> None:
         if not self.checkpoints:
@@ -263,4 +269,4 @@ class _Training(Generic[Head]):
         self.generator.bit_generator.state = saved.facts["generator"]
         named = saved.arrays.items()
         best = {name.removeprefix("best_"): array for name, array in named if name.startswith("best_")}
-        self.best = from_arrays(self.kind, best) if best else None
+        self.best = self.network.keep(from_arrays(self.kind, best)) if best else None

@@ -82,7 +82,7 @@ def _write_reviewers(change: Change, writer: ArtifactWriter) -> None:
     before = change.before
     fresh: dict[str, Floats] = {
         layout.RELEVANCE_ARRAYS["reviewer_embeddings"]: np.zeros(
-            (len(change.new_rows), before.model.relevance.embedding_dim), dtype=np.float32
+            (len(change.new_rows), before.model.relevance.reviewer_embeddings.shape[1]), dtype=np.float32
         )
     }
     if before.model.rating is not None:

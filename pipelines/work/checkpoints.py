@@ -22,6 +22,8 @@ Value = TypeVar("Value")
 _FACTS = "facts.json"
 _FILES = "files"
 _UNFINISHED = ".new"
+_MAPPED_FROM = 2**28
+"""The size in bytes from which an array of a checkpoint is mapped rather than read."""
 _VERSION = re.compile(r"@(\d+)$")
 
 
@@ -29,7 +31,7 @@ class Saved(NamedTuple):
     """Holds the results of one step of a build, as loaded from a checkpoint."""
 
     arrays: dict[str, NDArray[Any]]
-    """Maps names to arrays in memory, which stay valid after the checkpoint is deleted."""
+    """Maps names to arrays, which stay valid after the checkpoint is deleted."""
     facts: dict[str, Any]
     """All results other than arrays and files, as values that JSON can hold."""
     files: list[Path]
@@ -52,6 +54,13 @@ class Checkpoints:
 
     def __bool__(self) -> bool:
         return self._directory is not None
+
+    @property
+    def folder(self) -> Path | None:
+        """Returns a folder for temporary files beside the checkpoints; None if nothing is saved."""
+        if self._directory is not None:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        return self._directory
 
     def within(self, name: str) -> Checkpoints:
         """Returns checkpoints for one part of the build; other parts may have steps with the same names."""
@@ -97,7 +106,7 @@ class Checkpoints:
         for _, path in reversed(self._versions(name)):
             try:
                 facts = json.loads((path / _FACTS).read_text(encoding="utf-8"))
-                arrays = {file.stem: np.load(file, allow_pickle=False) for file in path.glob("*.npy")}
+                arrays = {file.stem: _load(file) for file in path.glob("*.npy")}
             except (OSError, ValueError, EOFError):
                 continue
             return Saved(arrays, facts, sorted((path / _FILES).iterdir()))
@@ -120,6 +129,13 @@ class Checkpoints:
             return []
         found = ((_VERSION.search(path.name), path) for path in self._directory.glob(f"{name}@*"))
         return sorted((int(match.group(1)), path) for match, path in found if match)
+
+
+def _load(file: Path) -> NDArray[Any]:
+    """Reads an array into memory, or maps a large array, which stays valid after its file is deleted."""
+    is_large = file.stat().st_size >= _MAPPED_FROM
+    array: NDArray[Any] = np.load(file, mmap_mode="c" if is_large else None, allow_pickle=False)
+    return array
 
 
 @contextmanager

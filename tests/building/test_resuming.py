@@ -19,7 +19,8 @@ from engine.config.sections import Config, RatingConfig, RelevanceConfig, load_c
 from engine.errors import ArtifactError, ConfigError, TrainingError
 from pipelines.building.resuming import resumable_work
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training import batches, loops
+from pipelines.networks import batches
+from pipelines.training import loops
 from pipelines.training.loops import train_rating, train_relevance
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints, from_arrays, to_arrays
 

@@ -8,10 +8,10 @@ from engine.config.sections import RatingConfig
 from engine.model.heads import RatingHead, Tastes
 from engine.model.histories import Histories, History
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training import batches
-from pipelines.training.batches import RatingSampler
+from pipelines.networks import batches
+from pipelines.networks.batches import RatingSampler
+from pipelines.networks.rating import RatingNetwork
 from pipelines.training.loops import train_rating
-from pipelines.training.rating_network import RatingNetwork
 
 STARS = np.arange(1, 6, dtype=np.float32)
 HALF_STARS = np.arange(1, 11, dtype=np.float32) / 2

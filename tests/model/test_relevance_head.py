@@ -6,9 +6,9 @@ from engine.config.sections import RelevanceConfig
 from engine.model.heads import RelevanceHead
 from engine.model.histories import Histories, History, recency_weights
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training import batches, relevance_network
-from pipelines.training.batches import RelevanceBatch, RelevanceSampler
-from pipelines.training.relevance_network import RelevanceNetwork
+from pipelines.networks import batches, relevance
+from pipelines.networks.batches import RelevanceBatch, RelevanceSampler
+from pipelines.networks.relevance import RelevanceNetwork
 
 NUM_REVIEWERS, NUM_MOVIES, DIM = 20, 40, 5
 STILL = {"dropout": 0.0, "embedding_dim": DIM}
@@ -69,7 +69,7 @@ def test_the_network_learns_with_the_vectors_that_queries_are_made_of(
 ) -> None:
     reviews = some_reviews(rated)
     monkeypatch.setattr(batches, "HISTORY_DROPOUT", 0.0)
-    monkeypatch.setattr(relevance_network, "_REVIEWER_DROPOUT", 0.0)
+    monkeypatch.setattr(relevance, "_REVIEWER_DROPOUT", 0.0)
     if sampled:
         monkeypatch.setattr(batches, "FULL_SOFTMAX_UP_TO", 0)
     config = RelevanceConfig(**STILL, num_negatives=12, max_history=max_history, recency_power=0.7)

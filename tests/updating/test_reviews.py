@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from forged import forge_file
 
 import pipelines
 from engine import Engine
@@ -105,6 +106,30 @@ def test_added_reviews_are_in_histories_ids_counts_and_lists(index: Path, tmp_pa
     assert (
         engine.predict(["zzz-last"], [movies[0]]).mean[0] < engine.predict(["0-first"], [movies[0]]).mean[0]
     )
+
+
+def test_reviewers_without_embeddings_are_their_histories(index: Path, tmp_path: Path) -> None:
+    """An index without embeddings answers as an index whose embeddings are zeros, also after an update."""
+    num_reviewers, dim = Artifact.open(index).array("reviewer_embeddings").shape
+    movies, known = list(table(index, "movie")), list(table(index, "reviewer"))[7]
+    new = write(tmp_path / "new.csv", [(known, movies[2], 5, LATE), ("0-first", movies[4], 5, LATE)])
+    answers = []
+    for width in (dim, 0):
+        np.save(tmp_path / "zeros.npy", np.zeros((num_reviewers, width), np.float32))
+        forge_file(index, "reviewer_embeddings.npy", (tmp_path / "zeros.npy").read_bytes())
+        copy = tmp_path / f"copy-{width}"
+        shutil.copytree(index, copy)
+        add_reviews([new], index=copy)
+        assert Artifact.open(copy).array("reviewer_embeddings").shape == (num_reviewers + 1, width)
+        for engine in (Engine.load(index), Engine.load(copy)):
+            answers.append(
+                (
+                    engine.recommend(known, 5),
+                    engine.similar_reviewers(known, 5),
+                    engine.reviewers_for(movies[3], 5),
+                )
+            )
+    assert answers[:2] == answers[2:]
 
 
 def test_counts_and_averages_stay_true(index: Path, tmp_path: Path) -> None:

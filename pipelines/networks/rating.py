@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ from engine.config.sections import RatingConfig
 from engine.model.heads import RatingHead
 from pipelines.dataset.movie_figures import movie_means
 from pipelines.dataset.reviews import Reviews
-from pipelines.training.batches import RatingBatch
-from pipelines.training.row_optimizer import DenseOptimizer, RowOptimizer
+from pipelines.networks.batches import RatingBatch
+from pipelines.networks.row_optimizer import DenseOptimizer, RowOptimizer
+from pipelines.work.parallel import read_ahead
 from pipelines.work.tensorflow_start import bound_step, traced
 
 if TYPE_CHECKING:
@@ -73,6 +74,14 @@ class RatingNetwork:
         """Returns all variables of the network and of the optimizers, in a fixed order, for checkpoints."""
         rows = [variable for optimizer in self._rows for variable in optimizer.variables]
         return [*rows, *(variable for optimizer in self._dense for variable in optimizer)]
+
+    def batches(self, drawn: Iterator[RatingBatch]) -> Iterator[RatingBatch]:
+        """Yields the batches of a round."""
+        return read_ahead(drawn)
+
+    def keep(self, head: RatingHead) -> RatingHead:
+        """Returns the head, which stays as it is when training goes on."""
+        return head
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
         """Takes one training step on a batch; returns the log loss of the batch before the step."""

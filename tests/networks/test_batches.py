@@ -6,8 +6,8 @@ import pytest
 
 from engine.config.sections import RelevanceConfig
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training import batches
-from pipelines.training.batches import RatingSampler, RelevanceBatch, RelevanceSampler
+from pipelines.networks import batches
+from pipelines.networks.batches import RatingSampler, RelevanceBatch, RelevanceSampler
 
 NUM_NEGATIVES = 30
 

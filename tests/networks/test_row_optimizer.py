@@ -7,8 +7,8 @@ import pytest
 from engine.config.sections import RelevanceConfig
 from pipelines.dataset.reviews import make_reviews
 from pipelines.dataset.splits import hold_out_last
+from pipelines.networks.row_optimizer import DECAY, EPSILON, DenseOptimizer, RowOptimizer, rows_of
 from pipelines.training.loops import train_relevance
-from pipelines.training.row_optimizer import DECAY, EPSILON, DenseOptimizer, RowOptimizer, rows_of
 from pipelines.training.validation import ndcg_of
 
 pytestmark = pytest.mark.slow
@@ -167,7 +167,7 @@ def test_top_lists_are_learned_as_by_dense_adam(real_data: Path, monkeypatch: py
         return float(np.mean([np.sort(each.figures)[-3:].mean() for each in trained]))
 
     by_rows = figure()
-    monkeypatch.setattr("pipelines.training.relevance_network.RowOptimizer", DenseAdam)
+    monkeypatch.setattr("pipelines.networks.relevance.RowOptimizer", DenseAdam)
     assert by_rows > figure() - 0.004
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +14,10 @@ from numpy.typing import NDArray
 from engine.arrays import Floats
 from engine.config.sections import RelevanceConfig
 from engine.model.heads import RelevanceHead
-from pipelines.training.batches import RelevanceBatch
-from pipelines.training.row_optimizer import RowOptimizer, rows_of
+from pipelines.networks.batches import RelevanceBatch
+from pipelines.networks.paged_rows import PagedRows
+from pipelines.networks.row_optimizer import RowOptimizer, rows_of
+from pipelines.work.parallel import read_ahead
 from pipelines.work.tensorflow_start import bound_step, traced
 
 if TYPE_CHECKING:
@@ -43,6 +47,9 @@ class RelevanceNetwork:
         generator: draws the initial vectors.
         level_weights: float32 [max(num_levels, 1)], the weight of a review in a history by its rating level;
             if None, the weights are learned.
+        block_rows: the number of reviewers whose rows are in memory at a time, while the rows of all
+            reviewers are in a file; None to keep the rows of all reviewers in memory.
+        folder: the folder of that file; None for the system's folder for temporary files.
     """
 
     def __init__(
@@ -53,8 +60,11 @@ class RelevanceNetwork:
         config: RelevanceConfig,
         generator: np.random.Generator,
         level_weights: Floats | None = None,
+        block_rows: int | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._config = config
+        self._num_reviewers = num_reviewers
         num_movies, dim = len(popularity), config.embedding_dim
 
         def first(num_rows: int) -> Floats:
@@ -64,19 +74,36 @@ class RelevanceNetwork:
         biases = np.log(share * num_movies).astype(np.float32)[:, None]
         first_levels = np.linspace(0.3, 1.0, max(num_levels, 1), dtype=np.float32)
         levels = (first_levels if level_weights is None else level_weights)[:, None]
-        trained = [first(num_movies), first(num_movies), first(num_reviewers), biases]
+        trained = [first(num_movies), first(num_movies), biases]
         if level_weights is None:
             trained.append(levels)
         self._optimizers = [RowOptimizer.of(values, momentum=True) for values in trained]
         self._fixed = [] if level_weights is None else [rows_of(levels)]
         tables = (*(optimizer.table for optimizer in self._optimizers), *self._fixed)
-        self.movies, self.history, self.reviewers, self.biases, self.levels = tables
+        self.movies, self.history, self.biases, self.levels = tables
+        self._own: list[RowOptimizer] = []
+        self._pages: PagedRows | None = None
+        if config.reviewer_embeddings == "learned":
+            rows = first(num_reviewers) if block_rows is None else np.zeros((0, dim), np.float32)
+            self._own = [RowOptimizer.of(rows, momentum=True)]
+            if block_rows is not None:
+                self._pages = PagedRows(num_reviewers, block_rows, self._own[0], first, folder)
+        self.reviewers = self._own[0].table if self._own else None
         self._step: Callable[..., Any] | None = None
 
     @property
-    def variables(self) -> list[tf.Variable]:
-        """Returns all variables of the tables and of the optimizers, in a fixed order, for checkpoints."""
-        return [variable for optimizer in self._optimizers for variable in optimizer.variables]
+    def variables(self) -> list[Any]:
+        """Returns all variables of the tables and of the optimizers, in a fixed order, for checkpoints.
+
+        Where the rows of reviewers are in a file, the file stands for their variables.
+        """
+        own = self._own if self._pages is None else []
+        variables = [variable for optimizer in [*self._optimizers, *own] for variable in optimizer.variables]
+        return variables if self._pages is None else [*variables, self._pages]
+
+    def batches(self, drawn: Iterator[RelevanceBatch]) -> Iterator[RelevanceBatch]:
+        """Yields the batches of a round, each when the network can be trained on the batch."""
+        return read_ahead(drawn) if self._pages is None else self._pages.blocks(drawn)
 
     def train(self, batch: RelevanceBatch, learning_rate: float, seed: int) -> tf.Tensor:
         """Takes one training step on a batch; returns the loss of the batch before the step."""
@@ -84,7 +111,7 @@ class RelevanceNetwork:
 
         if self._step is None:
             step = _step(self._config.l2, self._config.dropout, _REVIEWER_DROPOUT)
-            self._step = bound_step(step, (self._optimizers, self._fixed), batch)
+            self._step = bound_step(step, (self._optimizers, self._fixed, self._own), batch)
         tensors = RelevanceBatch(*map(tf.constant, batch))
         return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
 
@@ -93,11 +120,26 @@ class RelevanceNetwork:
         return RelevanceHead(
             movie_vectors=np.concatenate([self.movies.numpy(), self.biases.numpy()], axis=1),
             history_vectors=self.history.numpy().copy(),
-            reviewer_embeddings=self.reviewers.numpy().copy(),
+            reviewer_embeddings=self._embeddings(),
             level_weights=self.levels.numpy()[:, 0].copy(),
             recency_power=self._config.recency_power,
             max_history=self._config.max_history,
         )
+
+    def keep(self, head: RelevanceHead) -> RelevanceHead:
+        """Returns a head that stays as it is when training goes on."""
+        if self._pages is None:
+            return head
+        return replace(head, reviewer_embeddings=self._pages.keep(head.reviewer_embeddings))
+
+    def _embeddings(self) -> Floats:
+        """Returns the embeddings of all reviewers, in memory or mapped from the file of rows."""
+        if self._pages is not None:
+            return self._pages.embeddings
+        if self.reviewers is None:
+            return np.zeros((self._num_reviewers, 0), dtype=np.float32)
+        embeddings: Floats = self.reviewers.numpy().copy()
+        return embeddings
 
 
 @lru_cache(maxsize=8)
@@ -106,12 +148,17 @@ def _step(l2: float, dropout: float, reviewer_dropout: float) -> Any:
     import tensorflow as tf
 
     def take_step(
-        kept: tuple[list[RowOptimizer], list[Any]], batch: RelevanceBatch, learning_rate: Any, seed: Any
+        kept: tuple[list[RowOptimizer], list[Any], list[RowOptimizer]],
+        batch: RelevanceBatch,
+        learning_rate: Any,
+        seed: Any,
     ) -> Any:
-        optimizers, fixed = kept
+        shared, fixed, own = kept
+        optimizers = [*shared, *own]
         tables = [optimizer.table for optimizer in optimizers]
         with tf.GradientTape() as tape:
-            loss, squares = _loss([*tables, *fixed], batch, seed, dropout, reviewer_dropout)
+            places = [*tables[: len(shared)], *fixed, *tables[len(shared) :]]
+            loss, squares = _loss(places, batch, seed, dropout, reviewer_dropout)
             total = loss + l2 * squares
         for optimizer, gradient in zip(optimizers, tape.gradient(total, tables), strict=True):
             optimizer.apply(gradient, learning_rate)
@@ -123,18 +170,26 @@ def _step(l2: float, dropout: float, reviewer_dropout: float) -> Any:
 def _loss(
     tables: list[Any], batch: RelevanceBatch, seed: Any, dropout: float, reviewer_dropout: float
 ) -> tuple[Any, Any]:
-    """Computes the loss of a batch, and the squares that the L2 penalty lowers."""
+    """Computes the loss of a batch, and the squares that the L2 penalty lowers.
+
+    The tables are those of movies, histories, biases and levels, and that of reviewers if reviewers have
+    embeddings of their own.
+    """
     import tensorflow as tf
 
-    movies, history, reviewers, biases, levels = tables
+    movies, history, biases, levels, *own_table = tables
     num_examples = tf.shape(batch.reviewer_rows)[0]
     weights = batch.history_weights[:, None]
     said = tf.gather(history, batch.history_movies) * tf.gather(levels, batch.history_levels) * weights
     pooled = tf.math.unsorted_segment_sum(said, batch.history_examples, num_examples)
     mass = tf.math.unsorted_segment_sum(weights, batch.history_examples, num_examples)
-    own = tf.gather(reviewers, batch.reviewer_rows)
-    known = tf.random.stateless_uniform([num_examples, 1], seed) >= reviewer_dropout
-    vectors = pooled / tf.sqrt(mass + 1.0) + own * tf.cast(known, tf.float32)
+    vectors = pooled / tf.sqrt(mass + 1.0)
+    own_squares = 0.0
+    for reviewers in own_table:
+        own = tf.gather(reviewers, batch.reviewer_rows)
+        known = tf.random.stateless_uniform([num_examples, 1], seed) >= reviewer_dropout
+        vectors += own * tf.cast(known, tf.float32)
+        own_squares = tf.reduce_sum(own**2) / 64.0
     if dropout:
         vectors = tf.nn.experimental.stateless_dropout(vectors, dropout, seed + 1)
     candidates = tf.gather(movies, batch.candidates)
@@ -146,8 +201,7 @@ def _loss(
     losses = -tf.gather_nd(chances, tf.stack([batch.target_examples, places], axis=1))
     loss = tf.reduce_sum(losses * batch.target_weights) / tf.reduce_sum(batch.target_weights)
     # The history vectors have no L2 penalty, since dropout already regularises the pooled histories.
-    squares = tf.reduce_sum(candidates**2) + tf.reduce_sum(own**2) / 64.0
-    return loss, squares
+    return loss, tf.reduce_sum(candidates**2) + own_squares
 
 
 def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
