@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+from engine.config.former import GONE, current, current_name
 from engine.config.values import (
     DATABASE,
     DAY,
@@ -24,24 +24,9 @@ from engine.config.values import (
 )
 from engine.errors import ConfigError
 
-logger = logging.getLogger(__name__)
-
 Count = Annotated[int, at_least(1)]
 Share = Annotated[float, at_least(0.0, 1.0)]
 Penalty = Annotated[float, at_least(0.0)]
-
-RENAMED = {"relevance.max_epochs": "relevance.max_rounds", "rating.max_epochs": "rating.max_rounds"}
-"""The new name of each renamed setting, by its old name; files that use an old name are still read."""
-GONE = (
-    *("split.validation_share", "relevance.members_up_to", "relevance.num_targets"),
-    *(f"relevance.{name}" for name in ("patience", "batch_size", "round_size", "reviewer_dropout")),
-    *("relevance.history_dropout", "relevance.full_softmax_up_to"),
-    *(f"rating.{name}" for name in ("patience", "batch_size", "round_size", "history_dropout", "l2_bias")),
-    *(f"neighbours.{name}" for name in ("shrinkage", "rating_shrinkage", "damping", "max_history")),
-    *("neighbours.num_linear_neighbours", "cold.max_words", "cold.features", "cold.num_neighbours"),
-    *("cold.list_share", "index.audit_k", "index.audit_reviewers"),
-)
-"""Settings of earlier versions that can no longer be set; manifests of older indexes may still hold them."""
 
 
 class _Section:
@@ -337,7 +322,7 @@ class Config:
             else held
             for section, held in values.items()
         }
-        return from_mapping(cls, _current(kept, warn=False))
+        return from_mapping(cls, current(kept, warn=False))
 
 
 def load_config(
@@ -358,42 +343,9 @@ def load_config(
     layers = [_read_recipe(recipe)]
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
-        setting, value = parse_assignment(Config, f"{_current_name(name.strip())}{separator}{text}")
+        setting, value = parse_assignment(Config, f"{current_name(name.strip())}{separator}{text}")
         layers.append({setting: value})
-    return Config.from_dict(merge(*(_current(merge(layer)) for layer in (*layers, overrides or {}))))
-
-
-def _current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
-    """Returns nested settings in which every old name that `RENAMED` lists is replaced by the present name.
-
-    Raises:
-        ConfigError: a setting is given under both its old and its present name, or is a former setting.
-    """
-    current = dict(values)
-    for section, held in values.items():
-        if isinstance(held, Mapping):
-            names = {name: _current_name(f"{section}.{name}", warn).rpartition(".")[2] for name in held}
-            for name, present in names.items():
-                if name != present and present in held:
-                    raise ConfigError(
-                        f"Setting '{section}.{name}' is the old name of '{section}.{present}'; "
-                        "give one of the two"
-                    )
-            current[section] = {names[name]: value for name, value in held.items()}
-    return current
-
-
-def _current_name(setting: str, warn: bool = True) -> str:
-    """Returns the present name of a setting; `RENAMED` maps old names of settings to present names.
-
-    Raises:
-        ConfigError: the setting is a former setting, whose value is fixed now.
-    """
-    if setting in GONE:
-        raise ConfigError(f"Setting '{setting}' is fixed now and cannot be set; leave it out")
-    if setting in RENAMED and warn:
-        logger.warning("Setting '%s' is called '%s' now; use that name", setting, RENAMED[setting])
-    return RENAMED.get(setting, setting)
+    return Config.from_dict(merge(*(current(merge(layer)) for layer in (*layers, overrides or {}))))
 
 
 def _read_recipe(recipe: Path | None) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.sections import GONE, Config, IngestConfig, load_config
+from engine.config.former import GONE
+from engine.config.sections import Config, IngestConfig, load_config
 from engine.config.values import convert, merge, parse_assignment, parse_text, setting_types
 from engine.errors import ConfigError
 

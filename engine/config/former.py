@@ -1,0 +1,57 @@
+"""Replaces the names that settings had in earlier versions, and refuses settings that are fixed now."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from engine.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+RENAMED = {"relevance.max_epochs": "relevance.max_rounds", "rating.max_epochs": "rating.max_rounds"}
+"""The new name of each renamed setting, by its old name; files that use an old name are still read."""
+GONE = (
+    *("split.validation_share", "relevance.members_up_to", "relevance.num_targets"),
+    *(f"relevance.{name}" for name in ("patience", "batch_size", "round_size", "reviewer_dropout")),
+    *("relevance.history_dropout", "relevance.full_softmax_up_to"),
+    *(f"rating.{name}" for name in ("patience", "batch_size", "round_size", "history_dropout", "l2_bias")),
+    *(f"neighbours.{name}" for name in ("shrinkage", "rating_shrinkage", "damping", "max_history")),
+    *("neighbours.num_linear_neighbours", "cold.max_words", "cold.features", "cold.num_neighbours"),
+    *("cold.list_share", "index.audit_k", "index.audit_reviewers"),
+)
+"""Settings of earlier versions that can no longer be set; manifests of older indexes may still hold them."""
+
+
+def current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
+    """Returns nested settings in which every old name that `RENAMED` lists is replaced by the present name.
+
+    Raises:
+        ConfigError: a setting is given under both its old and its present name, or is a former setting.
+    """
+    current = dict(values)
+    for section, held in values.items():
+        if isinstance(held, Mapping):
+            names = {name: current_name(f"{section}.{name}", warn).rpartition(".")[2] for name in held}
+            for name, present in names.items():
+                if name != present and present in held:
+                    raise ConfigError(
+                        f"Setting '{section}.{name}' is the old name of '{section}.{present}'; "
+                        "give one of the two"
+                    )
+            current[section] = {names[name]: value for name, value in held.items()}
+    return current
+
+
+def current_name(setting: str, warn: bool = True) -> str:
+    """Returns the present name of a setting; `RENAMED` maps old names of settings to present names.
+
+    Raises:
+        ConfigError: the setting is a former setting, whose value is fixed now.
+    """
+    if setting in GONE:
+        raise ConfigError(f"Setting '{setting}' is fixed now and cannot be set; leave it out")
+    if setting in RENAMED and warn:
+        logger.warning("Setting '%s' is called '%s' now; use that name", setting, RENAMED[setting])
+    return RENAMED.get(setting, setting)
