@@ -20,7 +20,7 @@ from pipelines.reading.staging import check_read, open_blocks, read_whole_ids, s
 from pipelines.text.documents import DocumentReader
 from pipelines.text.lines import Block, BlockReader, Lines, file_of, lines_of
 from pipelines.text.repairs import json_lines, parse, repaired
-from pipelines.work.database import add_functions, count_rows, open_cursor, run
+from pipelines.work.database import count_rows, open_cursor, run
 
 if TYPE_CHECKING:
     import duckdb
@@ -196,7 +196,6 @@ def _table_lines(source: Source, records: RecordReader, columns: Columns) -> Ite
 def _parquet_lines(database: duckdb.DuckDBPyConnection, source: Source, columns: Columns) -> Iterator[Lines]:
     # Other statements run between two batches of rows, so a separate cursor reads the Parquet file.
     reader = open_cursor(database)
-    add_functions(reader)
     names = {name: name for name in columns.places}
     rows = text_relation(reader, source, columns.places, names, numbered=False)
     with parquet_errors(source.path):

@@ -138,7 +138,7 @@ def stage_json_reviews(
     """Appends each JSON line that is not blank to `staged_reviews`, with a reason if the line is unusable.
 
     Each block is written to the folder as a file, so that DuckDB can read the block quickly. The caller must
-    have called `add_functions` with the cursor. `parameters` has the entries file, time_pattern, with_text
+    have called `add_functions` with the database. `parameters` has the entries file, time_pattern, with_text
     and min_text_length.
     """
     texts: list[str] = []

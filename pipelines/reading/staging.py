@@ -18,7 +18,7 @@ from engine.errors import DataError, SourceError
 from pipelines.reading.sources import Source
 from pipelines.text.documents import DocumentReader
 from pipelines.text.lines import BLOCK_SIZE, BlockReader
-from pipelines.work.database import add_functions, count_rows, folder_of, open_cursor
+from pipelines.work.database import count_rows, folder_of, open_cursor
 from pipelines.work.parallel import read_ahead
 
 if TYPE_CHECKING:
@@ -129,9 +129,10 @@ def stage_blocks(
 
     DuckDB works on a block in one thread only, so each of several threads inserts blocks through a separate
     cursor with a separate transaction. All transactions are committed after the last item, and none is
-    committed after an error. No transaction may be open in the database. One more thread reads ahead from
-    `items`, but only a few items, to save memory. `stage` takes a cursor and an iterator, and inserts the
-    items of the iterator; each thread calls `stage` once.
+    committed after an error. No transaction may be open in the database, and the caller must have called
+    `add_functions` with the database. One more thread reads ahead from `items`, but only a few items, to save
+    memory. `stage` takes a cursor and an iterator, and inserts the items of the iterator; each thread calls
+    `stage` once.
 
     Raises:
         Exception: the error that `items` or `stage` raised; of several, the error of the earliest item.
@@ -152,7 +153,6 @@ def stage_blocks(
         # Closing a cursor rolls back the cursor's transaction if the transaction is not committed.
         cursors = [stack.enter_context(open_cursor(database)) for _ in range(num_threads)]
         for cursor in cursors:
-            add_functions(cursor)
             cursor.begin()
         with ThreadPoolExecutor(num_threads, thread_name_prefix="stage") as pool:
             try:
