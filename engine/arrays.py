@@ -28,6 +28,8 @@ _LONG = 64
 """Least mean length of the slices that `parts_of` copies one by one."""
 _SLOTS = 16
 """Least number of Bloom filter slots for each wanted row; fewer slots let more unwanted rows pass."""
+_FEW = 16
+"""Most columns of a matrix of which `k_highest_of_rows` sorts each row whole."""
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
@@ -197,7 +199,7 @@ def k_highest_of_rows(scores: NDArray[np.floating], k: int) -> Rows:
     """
     num_rows, num = scores.shape
     falling = -scores  # `np.partition` is slow on many equal scores unless they are last.
-    if not 0 < k < num:
+    if not 0 < k < num or num <= _FEW:
         return np.argsort(falling, axis=1, kind="stable")[:, :k]
     last = np.partition(falling, k - 1, axis=1)[:, k - 1, None]  # float [num_rows, 1]
     kept = falling <= last

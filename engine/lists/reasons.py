@@ -18,7 +18,7 @@ from engine.arrays import Doubles, Rows, distinct, k_highest_of_rows
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
 from engine.model.heads import RatingHead, Tastes
-from engine.model.histories import History, recency_weights
+from engine.model.histories import recency_weights
 from engine.model.neighbours import stars_without_each
 from engine.model.scorer import Model
 from engine.model.values import Reviewer, Scores
@@ -159,29 +159,29 @@ def _contributions(
         The positions of the reviews in the history, int64 [num_movies, num_checked], and what each review
         adds, float64 [num_movies, num_checked].
     """
-    relevance = _relevance_contributions(model, reviewer.history, movie_rows)
+    relevance = _relevance_contributions(model, reviewer, movie_rows)
     if model.rating is None or reviewer.taste is None:
         places = np.broadcast_to(np.arange(relevance.shape[1]), relevance.shape)
         return places, relevance
-    without = _without_each_review(model, model.rating, reviewer.history, movie_rows)
+    without = _without_each_review(model.rating, reviewer, movie_rows)
     likes = without.estimates(model, model.rating, reviewer.taste, movie_rows)
     places = k_highest_of_rows(relevance + model.blend.like_weight * likes, num_checked)
     likes = without.like_contributions(model, reviewer.taste, movie_rows, places)
     return places, np.take_along_axis(relevance, places, axis=1) + model.blend.like_weight * likes
 
 
-def _relevance_contributions(model: Model, history: History, movie_rows: Rows) -> Doubles:
+def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Doubles:
     """Returns how much each review adds to the relevance of each movie, float64 [num_movies, num_reviews].
 
     The relevance of a movie includes terms for the reviewed movies that have the movie as a neighbour or a
     successor.
     """
-    head = model.relevance
+    head, history = model.relevance, reviewer.history
     ages = np.arange(len(history.movie_rows), 0, -1)
     added: Doubles = np.zeros((len(movie_rows), len(ages)))
-    for table, weight, power in model.near_tables:
+    for (table, weight, power), found in zip(model.near_tables, reviewer.near_found, strict=True):
         fading = recency_weights(ages, power).astype(np.float64)
-        near = table.between(movie_rows, history.movie_rows)
+        near = table.between(movie_rows, found)
         near = near * model.review_weights[history.level_rows].astype(np.float64)
         mass = fading.sum()
         without = _without_each(near, fading) / max(mass - fading[0], 1.0)
@@ -276,15 +276,16 @@ class _WithoutEach(NamedTuple):
         return likes[: len(movie_rows), None] - likes[len(movie_rows) :].reshape(places.shape)
 
 
-def _without_each_review(model: Model, head: RatingHead, history: History, movie_rows: Rows) -> _WithoutEach:
+def _without_each_review(head: RatingHead, reviewer: Reviewer, movie_rows: Rows) -> _WithoutEach:
     """Computes how the parts of predicted ratings change when each review is left out in turn."""
+    history, ratings = reviewer.history, reviewer.neighbour_ratings
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]
     terms = rows[:, : head.dim] + above[:, None] * rows[:, head.dim :]  # [num_reviews, dim]
     pooled, num_reviews = terms.sum(axis=0), len(terms)
     moved = (pooled - terms) / np.sqrt(num_reviews) - pooled / np.sqrt(num_reviews + 1)
     stars, stars_without = np.zeros(len(movie_rows)), np.zeros((len(movie_rows), num_reviews))
-    if model.rating_neighbours is not None:
-        weights = model.rating_neighbours.between(movie_rows, history.movie_rows)
+    if ratings is not None:
+        weights = ratings.table.between(movie_rows, ratings.found)
         stars, stars_without = stars_without_each(weights, above)
     return _WithoutEach(moved, stars, stars_without)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Rows, distinct_places, parts_of, places_held, sums
 from engine.artifact.arrays import check_rows, check_spans
-from engine.model.histories import Histories
+from engine.model.histories import Histories, recency_weights
 
 _SORTED_UP_TO = 8
 """If there are more possible pairs of reviewer and movie than this number for each neighbour found, sorting
@@ -22,6 +23,18 @@ _RATING_PRIOR = 0.2
 _OFFSET_DAMPING = 15.0
 """The number of reviews at which a reviewer's mean deviation from the movies' mean ratings is halved; the
 deviation is reduced less if the reviewer has more reviews."""
+
+
+class Neighbours(NamedTuple):
+    """Holds the neighbours of several movies, such as the movies of a history."""
+
+    begins: Rows
+    """int64 [num], the position in the table of each movie's first neighbour."""
+    lengths: Rows
+    """int64 [num], the number of neighbours of each movie."""
+    keys: Rows
+    """int64 [lengths.sum()], the neighbours of one movie after the other, each as a pair of reviewer and
+    neighbour: one number `place * num_movies + movie_row`, where `place` is the position of the reviewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +58,7 @@ class NeighbourTable:
 
     def of(self, movie_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Returns the rows of one movie's neighbours, and the similarity of each neighbour."""
-        [begin], [length], found = self._neighbours(np.array([movie_row]), None)
+        [begin], [length], found = self.look_up(np.array([movie_row]))
         return found.astype(np.int32), self.weights[begin : begin + length]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
@@ -73,76 +86,53 @@ class NeighbourTable:
             [num_pairs], ascending; and the sums of each pair for each of `amounts`, float64 [num_pairs]. The
             sums of all pairs that are not returned are 0.
         """
-        begins, lengths, found = self._neighbours(movie_rows, places)
+        begins, lengths, found = self.look_up(movie_rows, places)
         weights = parts_of(self.weights, begins, lengths)
         given = (weights * amount.repeat(lengths) for amount in amounts)
         return _added_up(found, given, num_places * self.num_movies)
 
-    def spread_to(
-        self,
-        keys: Rows,
-        movie_rows: NDArray[np.integer],
-        *amounts: NDArray[np.floating],
-        places: NDArray[np.integer] | None = None,
-    ) -> list[Doubles]:
+    def spread_to(self, keys: Rows, found: Neighbours, *amounts: NDArray[np.floating]) -> list[Doubles]:
         """Computes the same sums as `spread`, but only for the pairs in `keys`; is faster for few pairs.
 
         The array `keys` holds pairs of reviewer and movie, each as one number `place * num_movies +
-        movie_row`.
+        movie_row`. `found` holds the neighbours of the movies, from `look_up`.
 
         Returns:
             The sums of each pair, float64 [num_keys], for each of `amounts`.
         """
         wanted, positions = distinct_places(keys)
-        columns, owners, weights = self._held(wanted, movie_rows, places)
+        hits, columns = places_held(wanted, found.keys)
+        owners, sources = _sources(hits, found)
+        weights = self.weights[sources]
         totals = (np.bincount(columns, weights * amount[owners], len(wanted)) for amount in amounts)
         return [np.asarray(total, np.float64)[positions] for total in totals]
 
-    def between(self, movie_rows: Rows, of_rows: NDArray[np.integer]) -> Doubles:
-        """Returns a matrix: entry [i, j] is the similarity of `movie_rows[i]` as a neighbour of `of_rows[j]`.
+    def between(self, movie_rows: Rows, found: Neighbours) -> Doubles:
+        """Returns a matrix: entry [i, j] is the similarity of `movie_rows[i]` as a neighbour of movie j.
 
-        A movie may be repeated in `of_rows`, but not in `movie_rows`.
+        `found` holds the neighbours of the movies j, from `look_up` for one reviewer. A movie may not be
+        repeated in `movie_rows`.
 
         Returns:
-            float64 [len(movie_rows), len(of_rows)]; 0 for a movie that is not a neighbour.
+            float64 [len(movie_rows), len(found.lengths)]; 0 for a movie that is not a neighbour.
         """
-        begins, lengths, found = self._neighbours(of_rows, None)
         # Marks in an array of all movies are faster than a search for each neighbour among `movie_rows`.
         is_wanted = np.zeros(self.num_movies, dtype=bool)
         is_wanted[movie_rows] = True
-        hits = np.flatnonzero(is_wanted[found])
+        hits = np.flatnonzero(is_wanted[found.keys])
         order = movie_rows.argsort()
-        columns = order[movie_rows[order].searchsorted(found[hits])]
-        owners, sources = _sources(hits, begins, lengths)
-        matrix = np.zeros((len(movie_rows), len(of_rows)))
+        columns = order[movie_rows[order].searchsorted(found.keys[hits])]
+        owners, sources = _sources(hits, found)
+        matrix = np.zeros((len(movie_rows), len(found.lengths)))
         matrix[columns, owners] = self.weights[sources]
         return matrix
 
-    def _held(
-        self, ascending: Rows, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
-    ) -> tuple[Rows, Rows, NDArray[np.float32]]:
-        """Finds the pairs in `ascending` whose movie is a neighbour of one of the given movies.
-
-        A pair of reviewer and neighbour is one number `place * num_movies + movie_row`.
-
-        Returns:
-            For each neighbour found: the neighbour's position in `ascending`, the position in `movie_rows` of
-            the movie that has the neighbour, and the neighbour's similarity.
-        """
-        begins, lengths, found = self._neighbours(movie_rows, places)
-        hits, columns = places_held(ascending, found)
-        owners, sources = _sources(hits, begins, lengths)
-        return columns, owners, self.weights[sources]
-
-    def _neighbours(
-        self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None
-    ) -> tuple[Rows, Rows, Rows]:
+    def look_up(
+        self, movie_rows: NDArray[np.integer], places: NDArray[np.integer] | None = None
+    ) -> Neighbours:
         """Looks up the neighbours of the given movies.
 
-        Returns:
-            Three arrays: the position in the table of each movie's first neighbour; the number of neighbours
-            of each movie; and each pair of reviewer and neighbour as one number `place * num_movies +
-            movie_row`.
+        `places` holds the position of each movie's reviewer, int [num]; by default there is one reviewer.
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
@@ -154,17 +144,14 @@ class NeighbourTable:
         found = rows.astype(np.int64)
         if places is not None:
             found += (places * self.num_movies).repeat(lengths)
-        return begins, lengths, found
+        return Neighbours(begins, lengths, found)
 
 
-def _sources(hits: Rows, begins: Rows, lengths: Rows) -> tuple[Rows, Rows]:
-    """Finds, for positions among the neighbours of several movies, the movie and the position in the table.
-
-    `begins` and `lengths` are what `NeighbourTable._neighbours` returns.
-    """
-    ends = lengths.cumsum()
+def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
+    """Finds the movie and the position in the table of each position in `hits` among the neighbours found."""
+    ends = found.lengths.cumsum()
     owners: Rows = ends.searchsorted(hits, side="right").astype(np.int64)
-    shifts: Rows = np.subtract(begins, ends - lengths)
+    shifts: Rows = np.subtract(found.begins, ends - found.lengths)
     return owners, hits + shifts[owners]
 
 
@@ -194,30 +181,32 @@ class MovieSums(NamedTuple):
         return np.where(self.rows[places] == movie_rows, self.values[places], 0.0)
 
 
-def spread_all(
-    parts: Sequence[tuple[NeighbourTable, NDArray[np.floating]]],
-    movie_rows: NDArray[np.integer],
-    places: NDArray[np.integer],
-    num_places: int,
+def near_sums(
+    tables: Sequence[tuple[NeighbourTable, float, float]],
+    found: Sequence[Neighbours],
+    histories: Histories,
+    review_weights: Doubles,
     num_movies: int,
 ) -> MovieSums:
-    """Adds up, over several tables, what `NeighbourTable.spread` computes for the amounts of each table.
+    """Averages the weights of each movie in several tables over the movies in each reviewer's history.
 
     Args:
-        parts: tables of `num_movies` movies; each table comes with a number for each of the movies in
-            `movie_rows`, float [num].
-        movie_rows: the rows of the movies, int [num].
-        places: the position of each movie's reviewer, int [num], from 0 to `num_places - 1`.
-        num_places: the number of reviewers.
+        tables: tables of `num_movies` movies. Each table comes with its own weight, and with a power: the
+            n-th last review of a history weighs `n ** -power`, times the weight of the review.
+        found: the neighbours of the movies in the histories, by each table, from `NeighbourTable.look_up`.
+        histories: the histories.
+        review_weights: float64 [num_reviews], the weight of each review.
         num_movies: the number of movies in each table.
     """
-    found, given = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
-    for table, amounts in parts:
-        begins, lengths, keys = table._neighbours(movie_rows, places)
-        found.append(keys)
-        given.append(parts_of(table.weights, begins, lengths) * amounts.repeat(lengths))
-    num_keys = num_places * num_movies
-    rows, (values,) = _added_up(np.concatenate(found), [np.concatenate(given)], num_keys)
+    keys, given = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    for (table, weight, power), near in zip(tables, found, strict=True):
+        fading = recency_weights(histories.ages, power)
+        mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
+        amounts = weight * review_weights * fading / mass[histories.places]
+        keys.append(near.keys)
+        given.append(parts_of(table.weights, near.begins, near.lengths) * amounts.repeat(near.lengths))
+    num_keys = len(histories) * num_movies
+    rows, (values,) = _added_up(np.concatenate(keys), [np.concatenate(given)], num_keys)
     return MovieSums(rows, values, num_keys)
 
 
@@ -277,7 +266,7 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NeighbourRatings:
     """Computes by how many stars a reviewer rates a movie's neighbours above the expected ratings.
 
@@ -288,6 +277,11 @@ class NeighbourRatings:
     histories: Histories
     stars: Doubles
     """float64 [num_reviews], each review's stars above expectation, from `stars_above_expectation`."""
+
+    @cached_property
+    def found(self) -> Neighbours:
+        """Returns the neighbours of the movies in the histories."""
+        return self.table.look_up(self.histories.movie_rows, self.histories.places)
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
         """Returns the mean of `rating - expected rating` for each pair of reviewer and movie in `keys`.
@@ -306,5 +300,5 @@ class NeighbourRatings:
             found, (totals, weights) = self.table.spread(rows, *amounts, places=places, num_places=num_places)
             return MovieSums(found, mean_stars(totals, weights), num_places * self.table.num_movies).at(keys)
         wanted = np.asarray(keys, dtype=np.int64)
-        totals, weights = self.table.spread_to(wanted, rows, *amounts, places=places)
+        totals, weights = self.table.spread_to(wanted, self.found, *amounts)
         return mean_stars(totals, weights)

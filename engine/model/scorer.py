@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Doubles, Floats, Rows, sums
+from engine.arrays import Doubles, Floats, Rows
 from engine.artifact import layout
 from engine.artifact.arrays import check_finite
 from engine.artifact.reader import Artifact
 from engine.errors import ArtifactCorruptError
 from engine.model.doubts import ColdDoubts
 from engine.model.heads import RatingHead, RatingPrediction, RelevanceHead, Tastes
-from engine.model.histories import Histories, History, recency_weights
+from engine.model.histories import Histories, History
 from engine.model.neighbours import (
     MovieSums,
     NeighbourRatings,
+    Neighbours,
     NeighbourTable,
-    spread_all,
+    near_sums,
     stars_above_expectation,
 )
 from engine.model.values import Blend, Reviewer, Reviewers, Scores
@@ -197,8 +198,10 @@ class Model:
     def reviewer(self, reviewer_row: int | None, history: History | None = None) -> Reviewer:
         """Computes everything about one reviewer that is needed to score movies, such as vectors."""
         rows = None if reviewer_row is None else np.array([reviewer_row])
-        one = self.reviewers(rows, None if history is None else Histories.of_one(history))
-        return Reviewer(one.histories.of(0), one.queries[0], one.near, one.tastes, one.neighbour_ratings)
+        one, found = self._reviewers(rows, None if history is None else Histories.of_one(history))
+        return Reviewer(
+            one.histories.of(0), one.queries[0], one.near, found, one.tastes, one.neighbour_ratings
+        )
 
     def reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None = None
@@ -208,6 +211,12 @@ class Model:
         If `histories` is None, the histories of the training data are used. If `reviewer_rows` is None, the
         reviewers are newcomers, and `histories` must be given.
         """
+        return self._reviewers(reviewer_rows, histories)[0]
+
+    def _reviewers(
+        self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None
+    ) -> tuple[Reviewers, list[Neighbours]]:
+        """Also returns the neighbours of the movies in the histories, by each table of `near_tables`."""
         if histories is None:
             if reviewer_rows is None:
                 raise ValueError("A reviewer without a row needs a history")
@@ -217,14 +226,10 @@ class Model:
             tastes = self.rating.tastes(reviewer_rows, histories)
             if self.rating_neighbours is not None:
                 stars = stars_above_expectation(self.rating.above_means(histories), histories)
-                table = self.rating_neighbours
-                neighbour_ratings = NeighbourRatings(table=table, histories=histories, stars=stars)
+                neighbour_ratings = NeighbourRatings(self.rating_neighbours, histories, stars)
         queries = self.relevance.queries(reviewer_rows, histories)
-        return Reviewers(histories, queries, self.near(histories), tastes, neighbour_ratings)
-
-    def near(self, histories: Histories) -> MovieSums:
-        """Computes what the tables of `near_tables` add to the relevance of each movie for each reviewer."""
-        return self.near_by(self.near_tables, histories)
+        near, found = self._near_by(self.near_tables, histories)
+        return Reviewers(histories, queries, near, tastes, neighbour_ratings), found
 
     def near_by(
         self, tables: Sequence[tuple[NeighbourTable, float, float]], histories: Histories
@@ -234,14 +239,15 @@ class Model:
         Each table comes with its own weight, and with a power: the n-th last review of a history weighs `n **
         -power`, times the weight of the review's rating level in `Model.review_weights`.
         """
-        rows, places = histories.movie_rows, histories.places
-        levels = self.review_weights[histories.level_rows].astype(np.float64)
-        parts = []
-        for table, weight, power in tables:
-            fading = recency_weights(histories.ages, power)
-            mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
-            parts.append((table, weight * levels * fading / mass[places]))
-        return spread_all(parts, rows, places, len(histories), self.num_movies)
+        return self._near_by(tables, histories)[0]
+
+    def _near_by(
+        self, tables: Sequence[tuple[NeighbourTable, float, float]], histories: Histories
+    ) -> tuple[MovieSums, list[Neighbours]]:
+        """Also returns the neighbours of the movies in the histories, by each of the tables."""
+        found = [table.look_up(histories.movie_rows, histories.places) for table, *_ in tables]
+        weights = self.review_weights[histories.level_rows].astype(np.float64)
+        return near_sums(tables, found, histories, weights, self.num_movies), found
 
     def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
         """Computes the full scores of given movies, or of all movies, for one reviewer."""

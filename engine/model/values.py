@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from engine.arrays import Floats, Rows
 from engine.model.heads import Tastes
 from engine.model.histories import Histories, History
-from engine.model.neighbours import MovieSums, NeighbourRatings
+from engine.model.neighbours import MovieSums, NeighbourRatings, Neighbours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,8 @@ class Reviewer(NamedTuple):
     """float32 [embedding_dim + 1], the reviewer's vector in the relevance head, with a 1 at the end."""
     near: MovieSums
     """What the neighbours and the successors of the movies in the history add to each movie's relevance."""
+    near_found: Sequence[Neighbours]
+    """The neighbours of the movies in the history, by each table of `Model.near_tables`."""
     taste: Tastes | None
     """The reviewer's vector, bias and log scale in the rating head; None if the data has no ratings."""
     neighbour_ratings: NeighbourRatings | None

@@ -277,7 +277,9 @@ def test_spreading_is_a_product_with_the_whole_matrix(
             some = generator.integers(0, num_movies, 7)
             np.testing.assert_array_equal(every.at(some), every.at(ALL)[some])
             np.testing.assert_array_equal(found, table.spread(rows, amount)[1][0])
-            np.testing.assert_allclose(table.spread_to(some, rows, amount)[0], every.at(some), atol=1e-9)
+            np.testing.assert_allclose(
+                table.spread_to(some, table.look_up(rows), amount)[0], every.at(some), atol=1e-9
+            )
 
 
 def test_the_sums_of_some_keys_are_those_among_all() -> None:
@@ -291,7 +293,7 @@ def test_the_sums_of_some_keys_are_those_among_all() -> None:
     keys, totals = table.spread(movies, *amounts, places=places, num_places=40)
     for number in (0, 1, 30, 5_000):  # A few of them are told off by their hashes, and more are not.
         asked = generator.integers(0, 40 * 500, number)
-        found = table.spread_to(asked, movies, *amounts, places=places)
+        found = table.spread_to(asked, table.look_up(movies, places), *amounts)
         for total, one in zip(totals, found, strict=True):
             np.testing.assert_allclose(one, MovieSums(keys, total, 40 * 500).at(asked), atol=1e-9)
     assert table.num_neighbours(movies) == lengths[movies].sum()
@@ -304,8 +306,10 @@ def test_weights_between_movies_are_those_of_the_matrix() -> None:
     weights = matrix[matrix > 0].astype(np.float32)
     table = NeighbourTable(offsets, np.nonzero(matrix)[1].astype(np.int32), weights)
     some, others = generator.permutation(50)[:9], generator.integers(0, 50, 20)
-    np.testing.assert_allclose(table.between(some, others), matrix[others][:, some].T, atol=1e-6)
-    assert table.between(some, others[:0]).shape == (9, 0)
+    np.testing.assert_allclose(
+        table.between(some, table.look_up(others)), matrix[others][:, some].T, atol=1e-6
+    )
+    assert table.between(some, table.look_up(others[:0])).shape == (9, 0)
 
 
 def test_a_catalogue_too_large_for_a_linear_model_may_have_damped_co_reviews() -> None:
