@@ -216,7 +216,7 @@ class Model:
     def _reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None
     ) -> tuple[Reviewers, list[Neighbours]]:
-        """Also returns the neighbours of the movies in the histories, by each table of `near_tables`."""
+        """Computes what `reviewers` returns, and finds the neighbours of the movies in the histories."""
         if histories is None:
             if reviewer_rows is None:
                 raise ValueError("A reviewer without a row needs a history")
@@ -244,7 +244,7 @@ class Model:
     def _near_by(
         self, tables: Sequence[tuple[NeighbourTable, float, float]], histories: Histories
     ) -> tuple[MovieSums, list[Neighbours]]:
-        """Also returns the neighbours of the movies in the histories, by each of the tables."""
+        """Computes what `near_by` returns, and finds the neighbours of the movies in the histories."""
         found = [table.look_up(histories.movie_rows, histories.places) for table, *_ in tables]
         weights = self.review_weights[histories.level_rows].astype(np.float64)
         return near_sums(tables, found, histories, weights, self.num_movies), found
