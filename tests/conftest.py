@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     import duckdb
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-SLOW_FIRST = ("test_build.py", "test_resuming.py", "test_bad_input.py", "test_tune.py", "test_engine.py")
-"""Files that take longest: they start first, so that no process waits for another one at the end."""
+SLOW_FIRST = (
+    *("test_notebooks.py", "test_build.py", "test_on_ray.py", "test_resuming.py", "test_recommend_all.py"),
+    *("test_bad_input.py", "test_row_optimizer.py", "test_evaluate.py", "test_values.py", "test_endings.py"),
+    *("test_databases.py", "test_tune.py", "test_readme.py", "test_dirt.py", "test_browser.py"),
+)
+"""Files that take longest, the longest first: no process waits for another one at the end."""
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
@@ -109,4 +113,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "sample_index" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
-    items.sort(key=lambda item: item.path.name not in SLOW_FIRST)
+    places = {name: place for place, name in enumerate(SLOW_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
