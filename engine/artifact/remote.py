@@ -60,8 +60,8 @@ class Transfer:
 def push(directory: Path | str, url: str) -> Transfer:
     """Copies the live build of an index to remote storage, and makes the build live there.
 
-    Remote storage keeps the same builds as the directory of the index, and the build that was live in remote
-    storage before. All other builds are removed from remote storage.
+    Remote storage keeps the builds that the directory of the index keeps, and also the build that was live in
+    remote storage before. All other builds are removed from remote storage.
 
     Args:
         directory: the directory of the index.

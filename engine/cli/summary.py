@@ -29,7 +29,7 @@ _RANKING = "ndcg@10"
 _LABEL = 10
 """The width, in characters, of the labels of the lines that end a build."""
 _MOST_NUMBERS = 12
-"""The largest number of numbers of a list that are shown; of a longer list the ends are shown."""
+"""The most numbers of a list that are shown; a longer list is shown without its middle."""
 
 
 def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) -> None:

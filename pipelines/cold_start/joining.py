@@ -228,7 +228,7 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
 def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:
     """Estimates how much lower the biases of movies with few reviews are than metadata says: float64 [num].
 
-    Metadata cannot tell that hardly anybody came to a movie, but the number of the movie's reviews can. The
+    The metadata of a movie do not show that few people came to the movie, but its number of reviews does. The
     bias of a known movie, less the bias `mapped` that metadata predicts, follows a line over the logarithm of
     1 + the movie's number of reviews; the line is extended to `num_reviews`.
     """

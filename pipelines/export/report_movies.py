@@ -107,7 +107,7 @@ def _example(model: Model, names: Names, reviewer_row: int) -> Example:
 
 
 def _one_each_film(variants: Variants, movie_rows: NDArray[np.integer]) -> Rows:
-    """Returns the positions of the movies whose film stands at no earlier position, int64, ascending."""
+    """Returns the position of the first movie of each film in `movie_rows`, int64, ascending."""
     films = [int(variants.of(int(row))[0]) for row in movie_rows]
     return np.sort(np.unique(films, return_index=True)[1])
 

@@ -60,7 +60,7 @@ def lake_table_at(source: Path | str) -> LakeTable | None:
 def refuse_table_inside(folder: Path, parts: tuple[str, ...]) -> None:
     """Raises SourceError if a path below a folder shows that the folder holds a whole table.
 
-    The data files of the table would be read as they are, also files of rows that were deleted.
+    Whoever reads such a folder file by file also reads the rows that were deleted from the table.
     """
     is_iceberg = parts[-2:-1] == (_ICEBERG_FOLDER,) and _ICEBERG_FILE.fullmatch(parts[-1])
     if _DELTA_LOG in parts or is_iceberg:

@@ -103,7 +103,7 @@ class TakenAnswer(BaseModel):
     accepted: int
     """The number of reviews that were written now."""
     repeated: int
-    """The number of reviews whose ids are known, so that the reviews were not written again."""
+    """The number of reviews that were not written, because reviews with their ids were written before."""
     ids: list[str]
     """The id of each review, in the order of the request."""
     unknown_movies: list[str]
