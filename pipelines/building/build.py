@@ -116,8 +116,8 @@ def build_index(
             2 in a new directory. `roll_back` in engine/artifact/builds.py makes a kept build live again.
         publish_if: the condition under which the new build replaces the live build, such as
             "ndcg@10 >= 0.97 * live"; by default the new build always replaces the live build.
-        on: "ray" to run the trainings that do not depend on each other in workers of Ray, at the same time;
-            None for this process. The index is the same.
+        on: "ray" to read several files, and to run the trainings that do not depend on each other, in workers
+            of Ray, at the same time; None for this process. The index is the same.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray on this machine.
 
@@ -169,7 +169,7 @@ def _build(
         Steps() as steps,
     ):
         steps.begin()
-        intake = take_in(writer, reviews, metadata, config, work)
+        intake = take_in(writer, reviews, metadata, config, work, runner)
         prepared = intake.reviews
         say_likes(prepared, config)
         if prepared.like_count is not None:

@@ -27,6 +27,7 @@ from pipelines.similar.traits import Traits, read_traits
 from pipelines.text.kinds import is_packed
 from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.database import folder_of, work_database
+from pipelines.work.runners import HERE, Runner
 
 _STEP = "tables"
 _COLD_STEP = "cold"
@@ -66,18 +67,20 @@ def take_in(
     metadata: Sequence[Input],
     config: Config,
     checkpoints: Checkpoints,
+    runner: Runner = HERE,
 ) -> Intake:
     """Reads the files of a build, and writes all parts of the index that need no training.
 
     If an interrupted build has already read the files and saved the result as a checkpoint, the saved result
-    is restored. If no saved result exists, the files are read, and the result is saved as a checkpoint.
+    is restored. If no saved result exists, the files are read by `runner`, perhaps in workers, and the result
+    is saved as a checkpoint.
 
     Raises:
         EngineError: a file or a setting is not usable, or too few reviews are left.
     """
     intake = _restore(writer, checkpoints)
     if intake is None:
-        intake = _read(writer, reviews, metadata, config)
+        intake = _read(writer, reviews, metadata, config, runner)
         _keep(intake, writer, checkpoints)
     return intake
 
@@ -96,7 +99,11 @@ def space_needed(files: Iterable[Input]) -> int:
 
 
 def _read(
-    writer: ArtifactWriter, reviews: Sequence[Input], metadata: Sequence[Input], config: Config
+    writer: ArtifactWriter,
+    reviews: Sequence[Input],
+    metadata: Sequence[Input],
+    config: Config,
+    runner: Runner,
 ) -> Intake:
     limits = config.ingest
     reviews, given = divided(reviews)
@@ -111,6 +118,7 @@ def _read(
             compare_text=True,
             cold=config.cold,
             feedback=parts,
+            runner=runner,
         )
         write_hidden(parts, writer)
         write_position(parts, writer)

@@ -1,9 +1,9 @@
 """Says on which engine each part of the work runs: on this machine, on Ray, or in a vector database.
 
-Reading and training are not divided over machines. Reading keeps its memory under a limit on one machine,
-however much there is to read. Training needs a machine whose memory holds all reviews; the vectors of
-reviewers are kept in a file if they take too much. The lists of everyone are divided over workers, and the
-vectors of the movies over the nodes of a vector database.
+Workers read files, and one machine joins the rows; both keep their memory under a limit, however much there
+is to read. Training is not divided over machines, and needs a machine whose memory holds all reviews; the
+vectors of reviewers are kept in a file if they take too much. The lists of everyone are divided over workers,
+and the vectors of the movies over the nodes of a vector database.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _WORKER_BYTES = 200_000_000
 _WORKER_SECONDS = 3.0
 """Seconds in which a worker starts and opens the index."""
 _WANTED_SECONDS = 3600.0
-"""Seconds within which the lists of everyone should be made."""
+"""Seconds within which the files should be read, and the lists of everyone be made."""
+_READING_BYTES = 700_000_000
+"""Bytes of memory of a worker that reads files of the usual size, one file at a time."""
 _MOST_WORKERS = 1000
 """The most workers of a plan."""
 _NODE_BYTES = 16_000_000_000
@@ -56,6 +58,7 @@ def parts_of(
     config: Config,
     memory: Mapping[str, int],
     seconds: Mapping[str, float],
+    joined: float,
     machine: Mapping[str, int],
     pace: float,
 ) -> list[Part]:
@@ -66,19 +69,34 @@ def parts_of(
         config: the settings of the build.
         memory: the peak bytes of memory of each phase of a build.
         seconds: the seconds of each phase of a build.
+        joined: the seconds of reading in which rows are joined, which is not divided over machines.
         machine: the bytes of memory, the free bytes on disk, and the number of cores of this machine.
         pace: how many times as long as on the machine of the measured costs a computation takes here.
     """
     return [
-        _reading(memory["reading"], seconds["reading"], machine),
+        _reading(memory["reading"], seconds["reading"], joined, machine),
         _training(files, config, memory["training"], seconds["training"] + seconds["indexing"], machine),
         _lists(files, pace, machine),
         _candidates(files, config, pace),
     ]
 
 
-def _reading(memory: int, seconds: float, machine: Mapping[str, int]) -> Part:
-    why = "Reading is done on one machine; what exceeds the memory limit is kept on disk."
+def _reading(memory: int, seconds: float, joined: float, machine: Mapping[str, int]) -> Part:
+    if seconds > _WANTED_SECONDS and memory <= machine["memory"]:
+        parsed = (seconds - joined) * machine["cores"]
+        # Where joining takes longer than the files should take, workers are worth less and less.
+        wanted = max(_WANTED_SECONDS - joined, joined / 4)
+        workers = min(max(math.ceil(parsed / wanted), machine["cores"]), _MOST_WORKERS)
+        return Part(
+            name="reading",
+            engine="Ray",
+            workers=workers,
+            memory=_READING_BYTES,
+            seconds=joined + parsed / workers,
+            why="Workers of one core each read the files, of which there must be as many or more; this "
+            "machine joins the rows, and keeps on disk what exceeds the memory limit.",
+        )
+    why = "This machine reads the files; what exceeds the memory limit is kept on disk."
     engine = "this machine" if memory <= machine["memory"] else "a larger machine"
     return Part(name="reading", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
 

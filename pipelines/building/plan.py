@@ -183,7 +183,7 @@ def _plan(files: Survey, output: Path, config: Config) -> Plan:
         seconds=seconds,
         pace=pace,
         machine=machine,
-        parts=parts_of(files, config, memory, seconds, machine, pace),
+        parts=parts_of(files, config, memory, seconds, _seconds_joined(files, pace), machine, pace),
     )
 
 
@@ -256,9 +256,14 @@ def _seconds(files: Survey, pace: float) -> dict[str, float]:
     read = files.seconds_a_megabyte * files.num_plain_bytes / 1e6
     computing = _computing_seconds(files.num_reviews, files.num_movies)
     return {
-        "reading": read + pace * COSTS.seconds_review_read * files.num_reviews,
+        "reading": read + _seconds_joined(files, pace),
         **{phase: pace * seconds for phase, seconds in computing.items()},
     }
+
+
+def _seconds_joined(files: Survey, pace: float) -> float:
+    """Estimates the seconds in which the rows that were read are filtered and joined."""
+    return pace * COSTS.seconds_review_read * files.num_reviews
 
 
 def _computing_seconds(num_reviews: int, num_movies: int) -> dict[str, float]:

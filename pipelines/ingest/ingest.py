@@ -31,6 +31,7 @@ from pipelines.reading.sources import Source, inspect_inputs, movie_file_beside
 from pipelines.reading.staging import limited_memory, memory_for_reading
 from pipelines.work.database import add_functions, count_rows, folder_of, run, run_checks, storage_errors
 from pipelines.work.progress import progress_of_files
+from pipelines.work.runners import HERE, Runner
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,6 +62,7 @@ def ingest(
     cold: ColdConfig | None = None,
     few: bool = False,
     feedback: Sequence[JournalPart] = (),
+    runner: Runner = HERE,
 ) -> Accounting:
     """Reads review and metadata files into the database, and returns the counts of kept and dropped rows.
 
@@ -86,6 +88,8 @@ def ingest(
         cold: how many reviews a cold movie may have; by default there are no cold movies.
         few: whether a single reviewer or movie is enough, because an index holds other reviewers and movies.
         feedback: parts of journals, whose reviews are read beside the review files.
+        runner: reads the files, if there are several, perhaps in workers. The tables and the counts are the
+            same.
 
     Raises:
         SourceError: a file cannot be read, or ends too early.
@@ -120,6 +124,7 @@ def ingest(
             with_text=keep_text or bool(_TEXT_COLUMNS & condition_columns),
             with_numbers=keep_text or compare_text,
             describe_all=cold is not None and cold.enabled,
+            runner=runner,
         )
         if "rating" not in condition_columns:
             warn_of_zeros(database)
@@ -179,12 +184,17 @@ def _stage_files(
     with_text: bool,
     with_numbers: bool,
     describe_all: bool,
+    runner: Runner,
 ) -> list[Source]:
     """Reads all files into staging tables; returns the files whose gzip data ended too early."""
     started = time.perf_counter()
     with progress_of_files("Reading", sum(source.size for source in (*reviews, *metadata))) as on_read:
         truncated = stage_reviews(
-            database, reviews, config, with_text=with_text, with_numbers=with_numbers, on_read=on_read
+            *(database, reviews, config),
+            with_text=with_text,
+            with_numbers=with_numbers,
+            on_read=on_read,
+            runner=runner,
         )
         first_journal = sum(source.layout != "journal" for source in reviews)
         run(database, "staging/unrated_journal", first_journal=first_journal)
@@ -193,7 +203,9 @@ def _stage_files(
         require_usable(database, reviews)
         _log.info("Read %d review files in %.1f s", len(reviews), time.perf_counter() - started)
         run(database, "staging/reviewed_movies")
-        truncated += stage_metadata(database, metadata, config, describe_all=describe_all, on_read=on_read)
+        truncated += stage_metadata(
+            database, metadata, config, describe_all=describe_all, on_read=on_read, runner=runner
+        )
         require_usable_metadata(database, metadata)
         warn_if_ids_differ(database)
         run(database, "staging/described_movies")

@@ -10,6 +10,7 @@ from pipelines.ingest.ingest import ingest
 from pipelines.inputs.named import Sources, inputs_of
 from pipelines.work.database import work_database
 from pipelines.work.output import TABLE_SUFFIXES, check_output, write_table
+from pipelines.work.runners import check_place, runner_for
 
 
 def prepare(
@@ -19,6 +20,8 @@ def prepare(
     config: Config | None = None,
     *,
     rejected: Path | str | None = None,
+    on: str | None = None,
+    address: str | None = None,
 ) -> Accounting:
     """Writes a table with one row per kept review, joined with the columns of the reviewed movie.
 
@@ -27,16 +30,24 @@ def prepare(
     `rejected` is given, the rejected rows are written to that path as Parquet. Returns the counts of kept and
     dropped rows.
 
+    If `on` is "ray", several files are read in workers of Ray, on the cluster at `address` or, without an
+    address, on this machine. The table is the same.
+
     Raises:
         EngineError: `ingest` fails, or the table cannot be written; an older file at `output` then stays.
     """
     output, config = Path(output), config or Config()
     check_output(output, TABLE_SUFFIXES)
+    check_place(on, address, 0)
     if rejected is not None:
         check_output(Path(rejected), TABLE_SUFFIXES)
     # The system's temporary folder may be too small for the data, so the database is beside the output file.
-    with inputs_of(reviews, metadata) as inputs, work_database(config.ingest, output.parent) as database:
-        accounting = ingest(database, *inputs, config.ingest, keep_text=True)
+    with (
+        inputs_of(reviews, metadata) as inputs,
+        runner_for(on, address, threads=1) as runner,
+        work_database(config.ingest, output.parent) as database,
+    ):
+        accounting = ingest(database, *inputs, config.ingest, keep_text=True, runner=runner)
         rows = database.table("prepared")
         if output.suffix.lower() == ".csv":
             rows = database.sql("select * replace (array_to_string(links, ' | ') as links) from prepared")

@@ -17,10 +17,20 @@ from pipelines.reading.parquet import parquet_errors, text_relation
 from pipelines.reading.records import RecordReader, Records
 from pipelines.reading.sources import Source, on_disk
 from pipelines.reading.staging import check_read, open_blocks, read_whole_ids, scratch_folder, stage_blocks
+from pipelines.reading.workers import (
+    FileToStage,
+    Staged,
+    insert_parquet,
+    may_stage_apart,
+    stage_apart,
+    stage_here,
+    table_as_parquet,
+)
 from pipelines.text.documents import DocumentReader
 from pipelines.text.lines import Block, BlockReader, Lines, file_of, lines_of
 from pipelines.text.repairs import json_lines, parse, repaired
 from pipelines.work.database import count_rows, open_cursor, run
+from pipelines.work.runners import HERE, Runner
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,6 +53,7 @@ def stage_metadata(
     *,
     describe_all: bool = False,
     on_read: Callable[[int, int], object] | None = None,
+    runner: Runner = HERE,
 ) -> list[Source]:
     """Reads metadata files into the tables `metadata_lines` and `staged_metadata`.
 
@@ -50,15 +61,57 @@ def stage_metadata(
     values of each line about a movie in the table `reviewed_movies`. If `describe_all` is true,
     `staged_metadata` gets the lines about all movies. No transaction may be open in the database. If several
     lines describe a movie, the view `described_movies` later combines them. `on_read` is called with the
-    number of bytes and the number of lines read since its last call. Returns the files whose gzip data ended
-    too early.
+    number of bytes and the number of lines read since its last call. If there are several files, `runner`
+    stages them, perhaps in workers. Returns the files whose gzip data ended too early.
 
     Raises:
         SourceError: a file is damaged, has no column with the movie's id, or ends too early although
             `config.allow_truncated` is false.
     """
-    truncated: list[Source] = []
-    for file, source in enumerate(sources):
+    files = [FileToStage(*file) for file in enumerate(sources)]
+    apart, here = may_stage_apart(files, runner)
+    truncated = _stage_files(database, here, config, on_read, describe_all=describe_all)
+    if apart:
+        reviewed = None if describe_all else table_as_parquet(database, "reviewed_movies")
+        settings = (config, reviewed)
+        truncated += stage_apart(database, runner, stage_in_worker, settings, apart, on_read)
+    if count_rows(database, "(from staged_reviews where movie_fields is not null limit 1)"):
+        # Files of metadata come first, so their values win against what the reviews say.
+        with scratch_folder(database) as folder:
+            stage = partial(_stage_lines, folder=folder, file=len(sources), describe_all=True, counted=False)
+            stage_blocks(database, _lines_of_reviews(database), stage, threads=config.threads)
+    run(database, "staging/read_prices")
+    return [sources[number] for number in sorted(truncated)]
+
+
+def stage_in_worker(settings: tuple[IngestConfig, bytes | None], files: Sequence[FileToStage]) -> Staged:
+    """Stages metadata files in a worker.
+
+    `settings` holds the configuration, and a Parquet file with the movies whose lines are wanted, or None for
+    the lines about all movies.
+    """
+    config, reviewed = settings
+
+    def stage(database: duckdb.DuckDBPyConnection, config: IngestConfig) -> list[int]:
+        run(database, "staging/reviewed_movies")
+        if reviewed is not None:
+            insert_parquet(database, "reviewed_movies", reviewed)
+        return _stage_files(database, files, config, None, describe_all=reviewed is None)
+
+    return stage_here(files, config, ("metadata_lines", "staged_metadata"), stage)
+
+
+def _stage_files(
+    database: duckdb.DuckDBPyConnection,
+    files: Sequence[FileToStage],
+    config: IngestConfig,
+    on_read: Callable[[int, int], object] | None,
+    *,
+    describe_all: bool,
+) -> list[int]:
+    """Appends the lines of files to the staging tables; returns the numbers of the truncated files."""
+    truncated = []
+    for file, source, _ in files:
         with scratch_folder(database) as folder, on_disk(source, folder) as whole:
             reader = open_blocks(whole, config, on_read)
             stage = partial(_stage_lines, folder=folder, file=file, describe_all=describe_all)
@@ -76,13 +129,7 @@ def stage_metadata(
                 f"where file = {file} and ends_with(movie_id, '.0')"
             )
         if reader.truncated:
-            truncated.append(source)
-    if count_rows(database, "(from staged_reviews where movie_fields is not null limit 1)"):
-        # Files of metadata come first, so their values win against what the reviews say.
-        with scratch_folder(database) as folder:
-            stage = partial(_stage_lines, folder=folder, file=len(sources), describe_all=True, counted=False)
-            stage_blocks(database, _lines_of_reviews(database), stage, threads=config.threads)
-    run(database, "staging/read_prices")
+            truncated.append(file)
     return truncated
 
 

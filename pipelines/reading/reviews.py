@@ -22,9 +22,11 @@ from pipelines.reading.staging import (
     scratch_folder,
     stage_blocks,
 )
+from pipelines.reading.workers import FileToStage, Staged, may_stage_apart, stage_apart, stage_here
 from pipelines.text.lines import Block, file_of
 from pipelines.text.repairs import json_lines, repaired
 from pipelines.work.database import folder_of, literal_path, run
+from pipelines.work.runners import HERE, Runner
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,6 +42,10 @@ _AMAZON_FIELDS = {
 """The fields of Amazon's JSON reviews, which have fast SQL statements of their own."""
 _MEMORY_PER_BYTE = 20
 """Bytes of memory to allow for each byte of a block of Amazon's reviews, which takes at most 6 bytes."""
+_WITH_DECIMAL_IDS = """
+    select distinct file from staged_reviews
+    where reason is null and (ends_with(reviewer_id, '.0') or ends_with(movie_id, '.0'))
+"""
 _DOUBTFUL_AT_ONCE = 5_000
 """The number of lines left out by the fast SQL statement that a thread collects for the slower statement."""
 
@@ -52,14 +58,15 @@ def stage_reviews(
     with_text: bool,
     with_numbers: bool = False,
     on_read: Callable[[int, int], object] | None = None,
+    runner: Runner = HERE,
 ) -> list[Source]:
     """Appends every row of the review files to `staged_reviews`, with a reason if the row cannot be used.
 
     The database must hold the empty staging tables, and no transaction may be open in the database. If
     `with_text` is true, the texts of the reviews are kept, which are most of the bytes. If `with_numbers` is
     true, a hash of each review's text is kept, so that copied reviews can be found. `on_read` is called with
-    the number of bytes and the number of lines read since its last call. Returns the files whose gzip data
-    ended too early.
+    the number of bytes and the number of lines read since its last call. If there are several files,
+    `runner` stages them, perhaps in workers. Returns the files whose gzip data ended too early.
 
     Raises:
         SourceError: a file is damaged, or ends too early although `config.allow_truncated` is false.
@@ -72,24 +79,52 @@ def stage_reviews(
         for source in sources
     ]
     _say_columns_of([columns for columns in found if columns is not None], config.columns)
-    min_text_length = MIN_TEXT_LENGTH if with_numbers else None
-    truncated: list[Source] = []
-    for file, (source, columns) in enumerate(zip(sources, found, strict=True)):
-        if source.layout == "journal":
-            _stage_journal(database, source, file)
-            continue
-        parameters: dict[str, object] = {
-            "file": file,
-            "time_pattern": config.time_pattern,
-            "with_text": with_text,
-            "min_text_length": min_text_length,
-        }
-        with on_disk(source, folder_of(database)) as whole:
-            if _stage_file(database, whole, columns, config, parameters, on_read):
-                truncated.append(source)
-    for file in range(len(sources)):
+    parameters = {
+        "time_pattern": config.time_pattern,
+        "with_text": with_text,
+        "min_text_length": MIN_TEXT_LENGTH if with_numbers else None,
+    }
+    files = [FileToStage(*file) for file in zip(range(len(sources)), sources, found, strict=True)]
+    apart, here = may_stage_apart(files, runner)
+    truncated = _stage_files(database, here, config, parameters, on_read)
+    if apart:
+        truncated += stage_apart(database, runner, stage_in_worker, (config, parameters), apart, on_read)
+    for (file,) in database.execute(_WITH_DECIMAL_IDS).fetchall():
         read_whole_ids(database, "staged_reviews", file, ("reviewer_id", "movie_id"))
     run(database, "staging/read_comma_ratings")
+    return [sources[number] for number in sorted(truncated)]
+
+
+def stage_in_worker(settings: tuple[IngestConfig, Mapping[str, Any]], files: Sequence[FileToStage]) -> Staged:
+    """Stages review files in a worker.
+
+    `settings` holds the configuration, and the parameters that the statements for all files have in common.
+    """
+    config, parameters = settings
+    return stage_here(
+        files,
+        config,
+        ("staged_reviews",),
+        lambda database, config: _stage_files(database, files, config, parameters, None),
+    )
+
+
+def _stage_files(
+    database: duckdb.DuckDBPyConnection,
+    files: Sequence[FileToStage],
+    config: IngestConfig,
+    parameters: Mapping[str, Any],
+    on_read: Callable[[int, int], object] | None,
+) -> list[int]:
+    """Appends the rows of files to the staging tables; returns the numbers of the truncated files."""
+    truncated = []
+    for number, source, columns in files:
+        if source.layout == "journal":
+            _stage_journal(database, source, number)
+            continue
+        with on_disk(source, folder_of(database)) as whole:
+            if _stage_file(database, whole, columns, config, {**parameters, "file": number}, on_read):
+                truncated.append(number)
     return truncated
 
 

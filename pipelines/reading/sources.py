@@ -72,7 +72,7 @@ class Source:
     @property
     def size(self) -> int:
         """Returns the size of the file in bytes."""
-        return self.file.stat().st_size
+        return self.file.stat().st_size if self.remote is None else self.remote.size
 
     @property
     def packing(self) -> str:

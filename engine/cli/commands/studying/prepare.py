@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from engine.cli.listing import print_facts
-from engine.cli.options import FORMAT, PATH, VERBOSE, option
+from engine.cli.options import FORMAT, ON, PATH, VERBOSE, option
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import say
 
@@ -30,14 +30,14 @@ from engine.cli.terminal import say
             metavar="FILE.parquet",
             help="Write the rows that could not be used to this file, each with its file, line and reason.",
         ),
-        *(*SOURCE_OPTIONS, *FORMAT, VERBOSE),
+        *(*ON, *SOURCE_OPTIONS, *FORMAT, VERBOSE),
     ],
 )
 def prepare(reviews: tuple[Path, ...], output: Path, format: str, **settings: Any) -> None:
     """Clean reviews, join the reviews with the metadata of the movies, and write the result to one table.
 
     REVIEWS are files in any format that build-index accepts. The table holds the reviews that build-index
-    would train on.
+    would train on. With --on ray, several files are read in workers at the same time.
     """
     from pipelines.ingest.prepare import prepare
 

@@ -1,0 +1,181 @@
+"""Stages files in workers, which may be on other machines, and collects the staged rows in this database.
+
+A worker stages some files in a database of its own, with the same statements as one machine, and sends the
+rows back as Parquet. The order in which rows are staged never matters, so the tables come out the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engine.config.sections import IngestConfig
+from engine.errors import SourceError
+from pipelines.reading.columns import Columns
+from pipelines.reading.sources import Source
+from pipelines.reading.staging import memory_for_reading, scratch_folder
+from pipelines.work import cluster
+from pipelines.work.database import add_functions, literal_path, run, work_database
+from pipelines.work.runners import Runner, ThisProcess
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BYTES_A_CALL = 64 << 20
+"""The size of the files of one call, in bytes, up to which a call takes several files."""
+
+_log = logging.getLogger(__name__)
+
+
+class FileToStage(NamedTuple):
+    """Holds a file, its number, and its columns, which were found before."""
+
+    number: int
+    source: Source
+    columns: Columns | None = None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Holds the rows that a worker has staged, and what the worker has to tell."""
+
+    tables: Mapping[str, bytes]
+    """The rows of each staging table, as a Parquet file."""
+    truncated: Sequence[int]
+    """The numbers of the files whose compressed data ended too early."""
+    messages: Sequence[tuple[str, int, str]]
+    """The name of the logger, the level and the text of each message."""
+
+
+def may_stage_apart(
+    files: Sequence[FileToStage], runner: Runner
+) -> tuple[list[FileToStage], list[FileToStage]]:
+    """Divides files into those that workers stage, and those that this process stages.
+
+    A file that only this process can read, such as the copy of a pipe, and a single file stay here.
+    """
+    if isinstance(runner, ThisProcess):
+        return [], list(files)
+    apart = [file for file in files if _is_shared(file.source)]
+    if len(apart) < 2:
+        return [], list(files)
+    return apart, [file for file in files if not _is_shared(file.source)]
+
+
+def stage_apart(
+    database: duckdb.DuckDBPyConnection,
+    runner: Runner,
+    function: Callable[[Any, Sequence[FileToStage]], Staged],
+    settings: Any,
+    files: Sequence[FileToStage],
+    on_read: Callable[[int, int], object] | None,
+) -> list[int]:
+    """Calls a function, which stages files, in workers, and inserts the staged rows into the staging tables.
+
+    Returns the numbers of the files whose compressed data ended too early.
+
+    Raises:
+        EngineError: a worker cannot read a file, or was lost too often.
+    """
+    groups = list(_groups(files))
+    shared = runner.share(settings)
+    truncated: list[int] = []
+    messages: dict[int, Sequence[tuple[str, int, str]]] = {}
+    for position, staged in runner.run(function, ((shared, group) for group in groups)):
+        for table, content in staged.tables.items():
+            insert_parquet(database, table, content)
+        truncated += staged.truncated
+        messages[position] = staged.messages
+        if on_read is not None:
+            on_read(sum(file.source.size for file in groups[position]), 0)
+    for _, told in sorted(messages.items()):
+        for name, level, text in told:
+            logging.getLogger(name).log(level, "%s", text)
+    return truncated
+
+
+def stage_here(
+    files: Sequence[FileToStage],
+    config: IngestConfig,
+    tables: Sequence[str],
+    stage: Callable[[duckdb.DuckDBPyConnection, IngestConfig], Sequence[int]],
+) -> Staged:
+    """Stages files in a database of this worker, by a function that returns the numbers of truncated files.
+
+    Raises:
+        SourceError: a file is not on the machine of the worker.
+    """
+    for file in files:
+        if file.source.remote is None and not file.source.file.exists():
+            raise SourceError(
+                f"{file.source.path} is not on the machine of a worker; put it into a folder that all "
+                "machines share, or into remote storage.",
+                path=file.source.path,
+            )
+    memory = memory_for_reading([file.source for file in files], config)
+    config = replace(config, threads=1, memory_limit=memory)
+    with work_database(config, cluster.scratch_folder()) as database, _told() as messages:
+        add_functions(database)
+        run(database, "staging/create_staging")
+        truncated = stage(database, config)
+        contents = {table: table_as_parquet(database, table) for table in tables}
+    return Staged(contents, truncated, messages)
+
+
+def table_as_parquet(database: duckdb.DuckDBPyConnection, table: str) -> bytes:
+    """Returns the rows of a table as a Parquet file."""
+    with scratch_folder(database) as folder:
+        path = folder / "rows.parquet"
+        database.table(table).write_parquet(str(path))
+        return path.read_bytes()
+
+
+def insert_parquet(database: duckdb.DuckDBPyConnection, table: str, content: bytes) -> None:
+    """Inserts the rows of a Parquet file, which `table_as_parquet` has returned, into a table."""
+    with scratch_folder(database) as folder:
+        path = folder / "rows.parquet"
+        path.write_bytes(content)
+        database.execute(f"insert into {table} from read_parquet($1)", [literal_path(path)])
+
+
+def _groups(files: Sequence[FileToStage]) -> Iterator[list[FileToStage]]:
+    """Divides files into groups; many small files form one group, so that a worker is worth its start."""
+    group: list[FileToStage] = []
+    num_bytes = 0
+    for file in files:
+        size = file.source.size
+        if group and num_bytes + size > _BYTES_A_CALL:
+            yield group
+            group, num_bytes = [], 0
+        group.append(file._replace(source=replace(file.source, file=file.source.file.absolute())))
+        num_bytes += size
+    if group:
+        yield group
+
+
+def _is_shared(source: Source) -> bool:
+    """Tells whether other machines may reach the bytes of a file under the name that the user gave."""
+    return source.remote is not None or (source.layout != "journal" and source.path == source.file)
+
+
+@contextmanager
+def _told() -> Iterator[list[tuple[str, int, str]]]:
+    """Collects the messages that this program logs."""
+    messages: list[tuple[str, int, str]] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append((record.name, record.levelno, record.getMessage()))
+
+    logger, collector = logging.getLogger("pipelines"), Collector()
+    level = logger.level
+    logger.addHandler(collector)
+    logger.setLevel(logging.INFO)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(collector)
+        logger.setLevel(level)
