@@ -179,13 +179,13 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
     head, history = model.relevance, reviewer.history
     ages = np.arange(len(history.movie_rows), 0, -1)
     added: Doubles = np.zeros((len(movie_rows), len(ages)))
-    for (table, weight, power), found in zip(model.near_tables, reviewer.near_found, strict=True):
-        fading = recency_weights(ages, power).astype(np.float64)
-        near = table.between(movie_rows, found)
+    for table, found in zip(model.near_tables, reviewer.near_found, strict=True):
+        fading = recency_weights(ages, table.recency_power).astype(np.float64)
+        near = table.table.between(movie_rows, found)
         near = near * model.review_weights[history.level_rows].astype(np.float64)
         mass = fading.sum()
-        without = _without_each(near, fading) / max(mass - fading[0], 1.0)
-        added += weight * ((near @ fading / max(mass, 1.0))[:, None] - without)
+        weight, shorter = table.weight_of_review(np.array([mass, mass - fading[0]]))
+        added += weight * (near @ fading)[:, None] - shorter * _without_each(near, fading)
 
     # One review more than `max_history`, since the oldest review counts if a newer review is left out.
     latest = slice(-head.max_history - 1, None)

@@ -147,6 +147,26 @@ class NeighbourTable:
         return Neighbours(begins, lengths, found)
 
 
+class NearTable(NamedTuple):
+    """Holds a table through which a history adds to the relevance of movies, and how reviews are weighed."""
+
+    table: NeighbourTable
+    weight: float
+    """The weight of the table in the relevance."""
+    recency_power: float
+    """The n-th last review of a history weighs `n ** -recency_power`."""
+    length_power: float = 1.0
+    """The power by which long histories are lowered: 1 for a mean over the history, 0 for a sum."""
+
+    def weight_of_review(self, mass: NDArray[np.floating]) -> Doubles:
+        """Returns the weight of the latest review in histories whose reviews have the sums `mass` of weights.
+
+        A sum below 1 counts as 1, so that a history without reviews needs no exception.
+        """
+        divisors: Doubles = np.maximum(mass, 1.0).astype(np.float64) ** self.length_power
+        return self.weight / divisors
+
+
 def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
     """Finds the movie and the position in the table of each position in `hits` among the neighbours found."""
     ends = found.lengths.cumsum()
@@ -182,29 +202,28 @@ class MovieSums(NamedTuple):
 
 
 def near_sums(
-    tables: Sequence[tuple[NeighbourTable, float, float]],
+    tables: Sequence[NearTable],
     found: Sequence[Neighbours],
     histories: Histories,
     review_weights: Doubles,
     num_movies: int,
 ) -> MovieSums:
-    """Averages the weights of each movie in several tables over the movies in each reviewer's history.
+    """Adds up the weights of each movie in several tables over the movies in each reviewer's history.
 
     Args:
-        tables: tables of `num_movies` movies. Each table comes with its own weight, and with a power: the
-            n-th last review of a history weighs `n ** -power`, times the weight of the review.
+        tables: tables of `num_movies` movies, and how they weigh reviews.
         found: the neighbours of the movies in the histories, by each table, from `NeighbourTable.look_up`.
         histories: the histories.
-        review_weights: float64 [num_reviews], the weight of each review.
+        review_weights: float64 [num_reviews], a further weight of each review.
         num_movies: the number of movies in each table.
     """
     keys, given = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
-    for (table, weight, power), near in zip(tables, found, strict=True):
-        fading = recency_weights(histories.ages, power)
-        mass = np.maximum(sums(fading, histories.offsets), np.float32(1)).astype(np.float64)
-        amounts = weight * review_weights * fading / mass[histories.places]
+    for table, near in zip(tables, found, strict=True):
+        fading = recency_weights(histories.ages, table.recency_power)
+        weights = table.weight_of_review(sums(fading, histories.offsets))
+        amounts = review_weights * fading * weights[histories.places]
         keys.append(near.keys)
-        given.append(parts_of(table.weights, near.begins, near.lengths) * amounts.repeat(near.lengths))
+        given.append(parts_of(table.table.weights, near.begins, near.lengths) * amounts.repeat(near.lengths))
     num_keys = len(histories) * num_movies
     rows, (values,) = _added_up(np.concatenate(keys), [np.concatenate(given)], num_keys)
     return MovieSums(rows, values, num_keys)

@@ -20,6 +20,7 @@ from engine.model.heads import RatingHead, RatingPrediction, RelevanceHead, Tast
 from engine.model.histories import Histories, History
 from engine.model.neighbours import (
     MovieSums,
+    NearTable,
     NeighbourRatings,
     Neighbours,
     NeighbourTable,
@@ -174,17 +175,14 @@ class Model:
         return self.neighbours if self.history_neighbours is None else self.history_neighbours
 
     @property
-    def near_tables(self) -> list[tuple[NeighbourTable, float, float]]:
-        """Returns the tables through which a history adds to the relevance of movies.
-
-        Each table comes with its weight in the relevance, and with the power by which older reviews fade.
-        Tables of weight 0 are left out.
-        """
-        blend, tables = self.blend, []
+    def near_tables(self) -> list[NearTable]:
+        """Returns the tables of weight above 0 through which a history adds to the relevance of movies."""
+        blend, tables, power = self.blend, [], self.relevance.recency_power
         if blend.neighbour_weight:
-            tables.append((self.history_table, blend.neighbour_weight, self.relevance.recency_power))
+            table = self.history_table
+            tables.append(NearTable(table, blend.neighbour_weight, power, blend.length_power))
         if self.successors is not None and blend.successor_weight:
-            tables.append((self.successors, blend.successor_weight, SUCCESSOR_RECENCY))
+            tables.append(NearTable(self.successors, blend.successor_weight, SUCCESSOR_RECENCY))
         return tables
 
     @cached_property
@@ -231,21 +229,18 @@ class Model:
         near, found = self._near_by(self.near_tables, histories)
         return Reviewers(histories, queries, near, tastes, neighbour_ratings), found
 
-    def near_by(
-        self, tables: Sequence[tuple[NeighbourTable, float, float]], histories: Histories
-    ) -> MovieSums:
-        """Averages the weights of each movie in `tables` over the movies in each reviewer's history.
+    def near_by(self, tables: Sequence[NearTable], histories: Histories) -> MovieSums:
+        """Adds up the weights of each movie in `tables` over the movies in each reviewer's history.
 
-        Each table comes with its own weight, and with a power: the n-th last review of a history weighs `n **
-        -power`, times the weight of the review's rating level in `Model.review_weights`.
+        A review also weighs as much as its rating level in `Model.review_weights`.
         """
         return self._near_by(tables, histories)[0]
 
     def _near_by(
-        self, tables: Sequence[tuple[NeighbourTable, float, float]], histories: Histories
+        self, tables: Sequence[NearTable], histories: Histories
     ) -> tuple[MovieSums, list[Neighbours]]:
         """Computes what `near_by` returns, and finds the neighbours of the movies in the histories."""
-        found = [table.look_up(histories.movie_rows, histories.places) for table, *_ in tables]
+        found = [near.table.look_up(histories.movie_rows, histories.places) for near in tables]
         weights = self.review_weights[histories.level_rows].astype(np.float64)
         return near_sums(tables, found, histories, weights, self.num_movies), found
 

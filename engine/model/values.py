@@ -25,6 +25,9 @@ class Blend:
     successor_weight: float = 0.0
     """The weight, in the relevance, of how often a movie came soon after the reviewer's last movies in other
     histories."""
+    length_power: float = 1.0
+    """The power by which the similarities of long histories are lowered: 1 averages the similarities over the
+    history, 0 adds them up, so that they count more, the longer a history is."""
     like_weight: float = 0.0
     """The weight, in the score, of the logarithm of the chance that the reviewer likes the movie."""
     doubt: float = 0.0

@@ -115,24 +115,24 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
     head = model.relevance
     vector = np.asarray(head.movie_vectors[movie_row])
     pulls = head.history_vectors @ vector[:-1]  # [num_movies], the term of a review of each movie
-    near_tables = [(_column(table, movie_row), weight, power) for table, weight, power in model.near_tables]
+    near_tables = [(_column(near.table, movie_row), near) for near in model.near_tables]
     is_seen = np.zeros(model.num_movies, dtype=bool)
     is_seen[seen_rows] = True
     relevance = np.zeros(len(model.histories), dtype=np.float32)
     seen = np.zeros(len(model.histories), dtype=bool)
     for rows, histories in model.histories.parts():
-        near = np.zeros(len(histories))
-        for nearness, weight, power in near_tables:
-            fading = _fading(histories, power)
+        added = np.zeros(len(histories))
+        for nearness, near in near_tables:
+            fading = _fading(histories, near.recency_power)
             liked = fading * model.review_weights[histories.level_rows] * nearness[histories.movie_rows]
-            mass = np.maximum(sums(fading, histories.offsets), np.float32(1))
-            near += weight * sums(liked, histories.offsets) / mass
+            weights = near.weight_of_review(sums(fading, histories.offsets))
+            added += weights * sums(liked, histories.offsets)
         recent = histories.latest(head.max_history)
         fading = _fading(recent, head.recency_power)
         pulled = fading * head.level_weights[recent.level_rows] * pulls[recent.movie_rows]
         pooled = sums(pulled, recent.offsets) / np.sqrt(sums(fading, recent.offsets) + np.float32(1))
         own = head.own_products(rows, vector[:-1])
-        relevance[rows] = pooled + own + vector[-1] + near
+        relevance[rows] = pooled + own + vector[-1] + added
         if model.doubts is not None and model.doubts.is_cold[movie_row]:
             relevance[rows] -= model.doubts.of_reviewers(
                 head.queries(np.arange(rows.start, rows.stop), histories)

@@ -41,7 +41,7 @@ square of this number."""
 NUM_LINEAR_NEIGHBOURS = 500
 """The number of neighbours of each movie that are kept from the linear model. This number is larger than for
 co-reviews, because the weights of the linear model decrease slowly."""
-_ALL_FACTORS_UP_TO = 3000
+_ALL_FACTORS_UP_TO = 5000
 """The largest number of movies for which all L2_FACTORS are tried."""
 
 

@@ -5,28 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.arrays import Doubles, Floats, Rows, k_highest_of_rows, spans
-from engine.model.neighbours import NeighbourTable
-from engine.model.scorer import ALL, SUCCESSOR_RECENCY, Model
+from engine.arrays import Doubles, Floats, k_highest_of_rows
 from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews
-from pipelines.measuring.metrics import ndcg_of_ranks
 from pipelines.neighbours.tables import NeighbourKind
 from pipelines.training.one_model import TrainedModel
+from pipelines.training.parts import Parts, collect, figure_of, figures_of, spread_of
 
 logger = logging.getLogger(__name__)
 
 NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
-"""The neighbour weights that are tried. The unit is the weight with which the similarities to neighbours have
-the same standard deviation as the relevance."""
+"""The neighbour weights that are tried. With a weight of 1, the similarities to neighbours have the same
+standard deviation as the relevance."""
 SUCCESSOR_SHARES = (0.0, 0.2, 0.6, 1.7, 6.0, 20.0)
 """The successor weights that are tried. The unit is the weight with which the sums over successors have the
 same standard deviation as the relevance."""
+LENGTH_POWERS = (1.0, 0.0)
+"""The powers that are tried by which similarities are lowered for long histories: means and sums."""
 LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
 """The weights that are tried for the logarithm of the chance that the reviewer likes the movie."""
 HONEST_LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
@@ -44,37 +43,9 @@ the same standard deviation as the similarities of the neighbour table."""
 _BEST_TABLES = 2
 """The number of neighbour tables with which metadata and successors are tried: the tables that are best
 without metadata and successors."""
-_MAX_REVIEWERS = 2000
-"""The largest number of reviewers on whose top lists weights are compared; more reviewers would change
-little."""
-_MAX_SCORES = 2**24
-"""The largest number of scores in memory at once: 64 MiB of float32."""
-_NUM_CANDIDATES = 200
-"""The number of candidate movies of a reviewer that are taken by relevance, and also the number taken by each
-neighbour table."""
 _STANDARD_ERRORS = 2.0
 """The number of standard errors by which successors must raise the mean NDCG, so that an order by chance
 counts nothing."""
-_DEPTHS = (10, 20, 50)
-"""The lengths k of the top lists; weights are compared by the mean of NDCG@k over these lengths. Long lists
-make the mean less noisy."""
-
-
-class _Parts(NamedTuple):
-    """Holds the parts that are added up to the score of each candidate movie, with a row per reviewer."""
-
-    relevance: Floats
-    """float32 [num_reviewers, num_candidates], the relevance; shorter rows are padded with minus infinity."""
-    log_like: Floats
-    near: list[Floats]
-    """The sums of similarities between candidates and histories: one array for each neighbour table, then one
-    for metadata."""
-    next: Floats | None
-    """What the successors of the movies in a history say of the candidates; None if no successors were asked
-    for."""
-    relevant: NDArray[np.bool_]
-    """bool [num_reviewers, num_candidates], the mask of held-out likes among the candidates."""
-    num_relevant: Rows
 
 
 class _Shares(NamedTuple):
@@ -126,43 +97,52 @@ def choose_blend(
 
     Each neighbour table is tried with each combination of weights on a grid. The NDCG of a combination is the
     mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG values are smoothed over the grid
-    of weights, and the highest smoothed value is chosen. Similarities by metadata and successors are tried
-    only with the two neighbour tables that are best without metadata and successors. If several combinations
-    have the same mean NDCG, the first neighbour table and the smallest weights are chosen. Successors are
-    left out unless the NDCG is higher with successors by more than chance explains. The function
-    `_honest_likes` then chooses the weight of the chance of a like once more, so that lists hold few movies
-    that the reviewer will rather not like.
+    of weights, and the highest smoothed value is chosen, once for each of the LENGTH_POWERS. Similarities by
+    metadata and successors are tried only with the two neighbour tables that are best without them. If
+    several combinations have the same mean NDCG, the first neighbour table and the smallest weights are
+    chosen. Successors are left out unless the NDCG is higher with them by more than chance explains. The
+    function `_honest_likes` then chooses the weight of the chance of a like once more, so that lists hold few
+    movies that the reviewer will rather not like.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
         held_out: for each model, reviews of known reviewers on which the model was not trained.
         seed: seed of the random sample of reviewers, taken if there are too many.
     """
-    collected = [_collect(one, reviews, seed) for one, reviews in zip(trained, held_out, strict=True)]
-    like_weights = LIKE_WEIGHTS if trained[0].model.rating is not None else (0.0,)
-    chosen = _choose(trained[0], collected, list(trained[0].tables), _Shares((0.0,), (0.0,), like_weights))
-    if trained[0].successors is not None:
-        shares = _Shares((0.0,), SUCCESSOR_SHARES, (chosen.blend.like_weight,))
-        ordered = _choose(trained[0], collected, chosen.best_kinds, shares)
-        gains = ordered.figures - chosen.figures
-        doubt = gains.std() / np.sqrt(len(gains))
-        logger.info("With successors, NDCG rises by %.4f, with an error of %.4f", gains.mean(), doubt)
-        if gains.mean() > _STANDARD_ERRORS * doubt:
-            chosen = ordered
+    collected = [collect(one, reviews, seed) for one, reviews in zip(trained, held_out, strict=True)]
+    found = [_with_power(trained[0], collected, power) for power in LENGTH_POWERS]
+    chosen = max(found, key=lambda one: one.figures.mean())
     blend, kind = chosen.blend, chosen.kind
     logger.info(
-        "Chose neighbours by %s, neighbour weight %.3g, successor weight %.3g and like weight %.3g: %.4f, "
-        "against %.4f without", kind, blend.neighbour_weight, blend.successor_weight, blend.like_weight,
-        chosen.figures.mean(), np.mean([_figure(parts, parts.relevance) for parts in collected]),
+        "Chose neighbours by %s, neighbour weight %.3g, length power %g, successor weight %.3g and like "
+        "weight %.3g: %.4f, against %.4f without", kind, blend.neighbour_weight, blend.length_power,
+        blend.successor_weight, blend.like_weight, chosen.figures.mean(),
+        np.mean([figure_of(parts, parts.relevance) for parts in collected]),
     )  # fmt: skip
     if trained[0].model.rating is not None:
         blend = _honest_likes(collected, chosen.relevance, blend)
     return blend, kind
 
 
+def _with_power(trained: TrainedModel, collected: Sequence[Parts], length_power: float) -> _Chosen:
+    """Chooses a neighbour table, weights, and whether successors count, for one of the LENGTH_POWERS."""
+    lowered = [parts.lowered(length_power) for parts in collected]
+    like_weights = LIKE_WEIGHTS if trained.model.rating is not None else (0.0,)
+    chosen = _choose(trained, lowered, list(trained.tables), _Shares((0.0,), (0.0,), like_weights))
+    if trained.successors is not None:
+        shares = _Shares((0.0,), SUCCESSOR_SHARES, (chosen.blend.like_weight,))
+        ordered = _choose(trained, lowered, chosen.best_kinds, shares)
+        gains = ordered.figures - chosen.figures
+        doubt = gains.std() / np.sqrt(len(gains))
+        logger.info("With successors, NDCG rises by %.4f, with an error of %.4f", gains.mean(), doubt)
+        if gains.mean() > _STANDARD_ERRORS * doubt:
+            chosen = ordered
+    return chosen._replace(blend=replace(chosen.blend, length_power=length_power))
+
+
 def _choose(
     trained: TrainedModel,
-    collected: Sequence[_Parts],
+    collected: Sequence[Parts],
     candidates: Sequence[NeighbourKind],
     plain: _Shares,
 ) -> _Chosen:
@@ -195,13 +175,13 @@ def _choose(
     )
     relevance = [_relevance(parts, table, kind.content, blend) for parts in collected]
     figures = [
-        _figures(parts, own + np.float32(blend.like_weight) * parts.log_like)
+        figures_of(parts, own + np.float32(blend.like_weight) * parts.log_like)
         for parts, own in zip(collected, relevance, strict=True)
     ]
     return _Chosen(blend, kind, relevance, np.concatenate(figures), best)
 
 
-def _relevance(parts: _Parts, table: int, content_weight: float, blend: Blend) -> Floats:
+def _relevance(parts: Parts, table: int, content_weight: float, blend: Blend) -> Floats:
     """Returns the relevance of each candidate with everything that is added to it by a blend.
 
     The argument `table` is the position of a neighbour table in `parts.near`.
@@ -215,7 +195,7 @@ def _relevance(parts: _Parts, table: int, content_weight: float, blend: Blend) -
     return relevance
 
 
-def _honest_likes(collected: Sequence[_Parts], relevance: Sequence[Floats], blend: Blend) -> Blend:
+def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend: Blend) -> Blend:
     """Chooses how much the chance of a like counts, so that few list entries have a chance under one half.
 
     Every weight and every `doubt` is compared that gives up at most _MOST_LOST of the best mean NDCG of
@@ -232,7 +212,7 @@ def _honest_likes(collected: Sequence[_Parts], relevance: Sequence[Floats], blen
                 under_half = np.minimum(parts.log_like + np.float32(np.log(2)), np.float32(0))
                 likes = parts.log_like + np.float32(doubt) * under_half
                 scores = own + np.float32(weight) * likes
-                figure += part * _figure(parts, scores)
+                figure += part * figure_of(parts, scores)
                 best = k_highest_of_rows(scores, _LISTED)
                 listed = np.take_along_axis(under_half, best, axis=1) < 0
                 share += part * float(listed.mean())
@@ -248,7 +228,7 @@ def _honest_likes(collected: Sequence[_Parts], relevance: Sequence[Floats], blen
     return replace(blend, like_weight=chosen[2], doubt=chosen[3])
 
 
-def _try(collected: Sequence[_Parts], place: int, shares: _Shares) -> _Tried:
+def _try(collected: Sequence[Parts], place: int, shares: _Shares) -> _Tried:
     """Computes the mean NDCG of the neighbour table at position `place`, with each combination of weights."""
     from scipy.ndimage import uniform_filter
 
@@ -257,17 +237,17 @@ def _try(collected: Sequence[_Parts], place: int, shares: _Shares) -> _Tried:
     num_reviewers = sum(len(parts.relevance) for parts in collected)
     for parts in collected:
         weight = len(parts.relevance) / num_reviewers
-        unit, beside, one_next = _spread(parts, parts.relevance), parts.near[place], 0.0
+        unit, beside, one_next = spread_of(parts, parts.relevance), parts.near[place], 0.0
         if parts.next is not None:
-            one_next = unit / max(_spread(parts, parts.next), 1e-9)
+            one_next = unit / max(spread_of(parts, parts.next), 1e-9)
         next_scale += weight * one_next
         for row, content_share in enumerate(shares.content):
             near = beside
             if content_share:
-                content = content_share * _spread(parts, near) / max(_spread(parts, parts.near[-1]), 1e-9)
+                content = content_share * spread_of(parts, near) / max(spread_of(parts, parts.near[-1]), 1e-9)
                 contents[row] += weight * content
                 near = near + np.float32(content) * parts.near[-1]
-            scale = unit / max(_spread(parts, near), 1e-9)
+            scale = unit / max(spread_of(parts, near), 1e-9)
             scales[row] += weight * scale
             for column, share in enumerate(shares.successor):
                 own = parts.relevance
@@ -280,7 +260,7 @@ def _try(collected: Sequence[_Parts], place: int, shares: _Shares) -> _Tried:
 
 
 def _grid(
-    parts: _Parts, relevance: Floats, near: Floats, scale: float, like_weights: Sequence[float]
+    parts: Parts, relevance: Floats, near: Floats, scale: float, like_weights: Sequence[float]
 ) -> Doubles:
     """Computes the mean NDCG for each pair of a neighbour share and a like weight.
 
@@ -290,99 +270,5 @@ def _grid(
     for row, share in enumerate(NEIGHBOUR_SHARES):
         come = relevance + np.float32(share * scale) * near
         for column, weight in enumerate(like_weights):
-            figures[row, column] = _figure(parts, come + np.float32(weight) * parts.log_like)
+            figures[row, column] = figure_of(parts, come + np.float32(weight) * parts.log_like)
     return figures
-
-
-def _figure(parts: _Parts, scores: Floats) -> float:
-    """Returns the mean over all reviewers of the figures that `_figures` returns."""
-    return float(_figures(parts, scores).mean())
-
-
-def _figures(parts: _Parts, scores: Floats) -> Doubles:
-    """Returns each reviewer's mean of NDCG@10, NDCG@20 and NDCG@50, float64 [num_reviewers].
-
-    A liked movie ranks after all movies with an equal score.
-    """
-    rows, columns = parts.relevant.nonzero()
-    ranks = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
-    figures = [ndcg_of_ranks(ranks, rows, parts.num_relevant, depth) for depth in _DEPTHS]
-    return np.asarray(np.mean(figures, axis=0))
-
-
-def _collect(trained: TrainedModel, held_out: Reviews, seed: int) -> _Parts:
-    """Computes, for each reviewer, the parts that are added up to the score of each candidate movie.
-
-    The candidates of a reviewer are the best unseen movies and the movies of held-out likes.
-    """
-    model = trained.model
-    power = model.relevance.recency_power
-    tables = [(table, power) for table in (*trained.tables.values(), trained.content) if table is not None]
-    if trained.successors is not None:
-        tables.append((trained.successors, SUCCESSOR_RECENCY))
-    liked = held_out.select(held_out.likes(model.blend.like_rating))
-    rows = np.unique(liked.reviewer_rows)
-    if len(rows) > _MAX_REVIEWERS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, _MAX_REVIEWERS, replace=False))
-    at_once = max(1, _MAX_SCORES // model.num_movies)
-    batches = [
-        _collect_batch(model, tables, liked, rows[begin : min(begin + at_once, last)])
-        for first, last in model.histories.batches(rows)
-        for begin in range(first, last, at_once)
-    ]
-    counts, own, log_like, relevant, *near = (np.concatenate(column) for column in zip(*batches, strict=True))
-    places = np.repeat(np.arange(len(rows)), counts)
-    columns = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
-
-    def laid_out(values: NDArray[Any], fill: float | bool) -> NDArray[Any]:
-        out = np.full((len(rows), int(counts.max())), fill, dtype=values.dtype)
-        out[places, columns] = values
-        return out
-
-    sums = [laid_out(values, 0.0) for values in near]
-    return _Parts(
-        laid_out(own, -np.inf),
-        laid_out(log_like, 0.0),
-        sums if trained.successors is None else sums[:-1],
-        None if trained.successors is None else sums[-1],
-        laid_out(relevant, False),
-        np.diff(liked.offsets())[rows],
-    )
-
-
-def _collect_batch(
-    model: Model, tables: Sequence[tuple[NeighbourTable, float]], liked: Reviews, rows: NDArray[np.integer]
-) -> list[NDArray[Any]]:
-    """Returns the number of candidate movies of each reviewer, and the parts of each candidate's score.
-
-    Each of the `tables` comes with the power by which older reviews fade.
-    """
-    reviewers, offsets = model.reviewers(rows), liked.offsets()
-    own = (reviewers.queries @ model.relevance.movie_vectors.T).astype(np.float32)
-    seen = (reviewers.histories.places, reviewers.histories.movie_rows)
-    lengths = offsets[rows + 1] - offsets[rows]
-    targets = np.zeros(own.shape, dtype=bool)
-    targets[np.repeat(np.arange(len(rows)), lengths), liked.movie_rows[spans(offsets[rows], lengths)]] = True
-    sums = [model.near_by([(table, 1.0, power)], reviewers.histories) for table, power in tables]
-    chosen = targets.copy()
-    count = min(_NUM_CANDIDATES, model.num_movies)
-    for values in (own, *(near.at(ALL).reshape(own.shape).astype(np.float32) for near in sums)):
-        unseen = values.copy()
-        unseen[seen] = -np.inf
-        # Of equal scores at the last place, any may be taken: the last place is far below the `_DEPTHS`.
-        best = np.argpartition(-unseen, count - 1, axis=1)[:, :count]
-        np.put_along_axis(chosen, best, True, axis=1)
-    chosen[seen] = False
-    places, movie_rows = np.nonzero(chosen)
-    log_like = np.zeros(len(places), dtype=np.float32)
-    if model.rating is not None:
-        log_like = model.log_like(model.rate_pairs(reviewers, places, movie_rows))
-    keys = model.keys(places, movie_rows)
-    near = (one.at(keys).astype(np.float32) for one in sums)
-    found = (own[places, movie_rows], log_like, targets[places, movie_rows])
-    return [chosen.sum(axis=1), *found, *near]
-
-
-def _spread(parts: _Parts, values: Floats) -> float:
-    """Returns the standard deviation of `values` over a reviewer's candidates, averaged over reviewers."""
-    return float(np.nanmean(np.nanstd(np.where(np.isfinite(parts.relevance), values, np.nan), axis=1)))

@@ -21,6 +21,7 @@ from engine.model.values import Blend
 NUM_REVIEWERS, NUM_MOVIES = 3, 90
 BLEND = Blend(
     neighbour_weight=0.7,
+    length_power=0.4,
     like_weight=0.5,
     interaction_weight=0.8,
     rating_neighbour_weight=0.6,

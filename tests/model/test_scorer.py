@@ -131,6 +131,16 @@ def test_near_adds_up_the_faded_means_of_neighbours_and_successors(model: Model)
     np.testing.assert_allclose(alone.at(ALL), BLEND.neighbour_weight * by_neighbours, atol=1e-5)
 
 
+def test_sums_over_long_histories_count_more_with_a_lower_length_power(model: Model) -> None:
+    table = model.history_neighbours or model.neighbours
+    (near, _) = model.near_tables
+    mass = sum(age**-near.recency_power for age in range(1, len(model.histories.of(7).movie_rows) + 1))
+    for power in (0.0, 0.5, 1.0):
+        other = replace(model, successors=None, blend=replace(BLEND, length_power=power))
+        expected = BLEND.neighbour_weight * faded_mean(model, table, power=0.4) * mass ** (1 - power)
+        np.testing.assert_allclose(other.reviewer(7).near.at(ALL), expected, rtol=1e-4, atol=1e-6)
+
+
 def faded_mean(model: Model, table: NeighbourTable, power: float) -> np.ndarray:
     """The mean of a table's weights over the history of reviewer 7, in which older reviews count less."""
     history, near, mass = model.histories.of(7), np.zeros(NUM_MOVIES), 0.0

@@ -19,7 +19,7 @@ from engine.relations.audience import find_reviewers
 from engine.relations.predictions import central_interval
 
 NUM_REVIEWERS = 120
-BLEND = Blend(neighbour_weight=0.7, like_weight=0.5, rating_neighbour_weight=0.6)
+BLEND = Blend(neighbour_weight=0.7, length_power=0.4, like_weight=0.5, rating_neighbour_weight=0.6)
 
 
 def make_model(kind: str = "ratings", seed: int = 0) -> Model:

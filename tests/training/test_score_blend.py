@@ -14,6 +14,7 @@ from pipelines.dataset.splits import hold_out_last
 from pipelines.neighbours.tables import CO_REVIEWS, NeighbourKind, build_neighbours
 from pipelines.training import score_blend
 from pipelines.training.one_model import TrainedModel
+from pipelines.training.parts import Parts
 from pipelines.training.score_blend import choose_blend
 
 NUM_REVIEWERS, NUM_MOVIES = 12, 50  # those of a random model
@@ -150,10 +151,9 @@ def test_lists_leave_out_what_will_rather_not_be_liked() -> None:
     chances[:, ::3] = 0.2
     relevant = np.zeros((num, width), dtype=bool)
     relevant[:, 1] = True
-    parts = score_blend._Parts(
-        relevance, np.log(chances), [np.zeros_like(relevance)], None, relevant, np.ones(num, dtype=np.int64)
-    )
-    blend = score_blend._honest_likes([parts], [relevance], Blend())
+    nothing, ones = np.zeros_like(relevance), np.ones(num, dtype=np.int64)
+    found = Parts(relevance, np.log(chances), [nothing], None, relevant, ones, np.ones((num, 1), np.float32))
+    blend = score_blend._honest_likes([found], [relevance], Blend())
     scores = relevance + blend.like_weight * (
         np.log(chances) + blend.doubt * np.minimum(np.log(2 * chances), 0)
     )
@@ -162,5 +162,24 @@ def test_lists_leave_out_what_will_rather_not_be_liked() -> None:
     # Where the chances say nothing of what is liked, they must not cost more than they are worth.
     relevant[:] = False
     relevant[:, 0] = True
-    blend = score_blend._honest_likes([parts], [relevance], Blend())
+    blend = score_blend._honest_likes([found], [relevance], Blend())
     assert (blend.like_weight, blend.doubt) == (0.0, 0.0)
+
+
+def test_sums_are_chosen_where_they_rank_better_than_means_over_long_histories() -> None:
+    """Neighbours are right about reviewers of long histories, the relevance about all others."""
+    generator = np.random.default_rng(0)
+    num, width = 40, 60
+    is_long = np.arange(num) % 2 == 0
+    relevant = np.zeros((num, width), dtype=bool)
+    relevant[:, 0] = True
+    told, noise = np.where(relevant, 3.0, 0.0), generator.standard_normal((2, num, width))
+    mass = np.where(is_long, 100.0, 1.0).astype(np.float32)[:, None]
+    relevance = (noise[0] + np.where(is_long[:, None], 0.0, told)).astype(np.float32)
+    near = ((noise[1] + np.where(is_long[:, None], told, 0.0)) / np.sqrt(mass)).astype(np.float32)
+    nothing, ones = np.zeros_like(relevance), np.ones(num, dtype=np.int64)
+    found = Parts(relevance, nothing, [near], None, relevant, ones, mass)
+    one = TrainedModel(random_model(rated=False), {CO_REVIEWS: NOTHING}, None, None, {}, {})
+    means, sums = (score_blend._with_power(one, [found], power) for power in score_blend.LENGTH_POWERS)
+    assert sums.blend.length_power == 0
+    assert sums.figures.mean() > means.figures.mean()

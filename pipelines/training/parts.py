@@ -1,0 +1,147 @@
+"""Collects, on held-out reviews, the parts of which a score is made, and measures sums of these parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Doubles, Floats, Rows, spans, sums
+from engine.model.histories import recency_weights
+from engine.model.neighbours import NearTable
+from engine.model.scorer import ALL, SUCCESSOR_RECENCY, Model
+from pipelines.dataset.reviews import Reviews
+from pipelines.measuring.metrics import ndcg_of_ranks
+from pipelines.training.one_model import TrainedModel
+
+_MAX_REVIEWERS = 2000
+"""The largest number of reviewers on whose top lists weights are compared; more reviewers would change
+little."""
+_MAX_SCORES = 2**24
+"""The largest number of scores in memory at once: 64 MiB of float32."""
+_NUM_CANDIDATES = 200
+"""The number of candidate movies of a reviewer that are taken by relevance, and also the number taken by each
+neighbour table."""
+_DEPTHS = (10, 20, 50)
+"""The lengths k of the top lists; weights are compared by the mean of NDCG@k over these lengths. Long lists
+make the mean less noisy."""
+
+
+class Parts(NamedTuple):
+    """Holds the parts that are added up to the score of each candidate movie, with a row per reviewer."""
+
+    relevance: Floats
+    """float32 [num_reviewers, num_candidates], the relevance; shorter rows are padded with minus infinity."""
+    log_like: Floats
+    near: list[Floats]
+    """The sums of similarities between candidates and histories: one array for each neighbour table, then one
+    for metadata."""
+    next: Floats | None
+    """What the successors of the movies in a history say of the candidates; None if no successors were asked
+    for."""
+    relevant: NDArray[np.bool_]
+    """bool [num_reviewers, num_candidates], the mask of held-out likes among the candidates."""
+    num_relevant: Rows
+    mass: Floats
+    """The sum of the fading weights of each history, float32 [num_reviewers, 1]."""
+
+    def lowered(self, length_power: float) -> Parts:
+        """Divides sums of similarities by `mass ** length_power`, in place of by `mass`."""
+        factor = self.mass ** np.float32(1 - length_power)
+        return self._replace(near=[near * factor for near in self.near])
+
+
+def figure_of(parts: Parts, scores: Floats) -> float:
+    """Returns the mean over all reviewers of the figures that `figures_of` returns."""
+    return float(figures_of(parts, scores).mean())
+
+
+def figures_of(parts: Parts, scores: Floats) -> Doubles:
+    """Returns each reviewer's mean of NDCG@10, NDCG@20 and NDCG@50, float64 [num_reviewers].
+
+    A liked movie ranks after all movies with an equal score.
+    """
+    rows, columns = parts.relevant.nonzero()
+    ranks = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
+    figures = [ndcg_of_ranks(ranks, rows, parts.num_relevant, depth) for depth in _DEPTHS]
+    return np.asarray(np.mean(figures, axis=0))
+
+
+def collect(trained: TrainedModel, held_out: Reviews, seed: int) -> Parts:
+    """Computes, for each reviewer, the parts that are added up to the score of each candidate movie.
+
+    The candidates of a reviewer are the best unseen movies and the movies of held-out likes.
+    """
+    model = trained.model
+    power = model.relevance.recency_power
+    tables = [NearTable(table, 1.0, power) for table in (*trained.tables.values(), trained.content) if table]
+    if trained.successors is not None:
+        tables.append(NearTable(trained.successors, 1.0, SUCCESSOR_RECENCY))
+    liked = held_out.select(held_out.likes(model.blend.like_rating))
+    rows = np.unique(liked.reviewer_rows)
+    if len(rows) > _MAX_REVIEWERS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, _MAX_REVIEWERS, replace=False))
+    at_once = max(1, _MAX_SCORES // model.num_movies)
+    batches = [
+        _collect_batch(model, tables, liked, rows[begin : min(begin + at_once, last)])
+        for first, last in model.histories.batches(rows)
+        for begin in range(first, last, at_once)
+    ]
+    counts, own, log_like, relevant, *near = (np.concatenate(column) for column in zip(*batches, strict=True))
+    places = np.repeat(np.arange(len(rows)), counts)
+    columns = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+    def laid_out(values: NDArray[Any], fill: float | bool) -> NDArray[Any]:
+        out = np.full((len(rows), int(counts.max())), fill, dtype=values.dtype)
+        out[places, columns] = values
+        return out
+
+    summed = [laid_out(values, 0.0) for values in near]
+    histories = model.histories.take(rows)
+    mass = np.maximum(sums(recency_weights(histories.ages, power), histories.offsets), np.float32(1))
+    return Parts(
+        laid_out(own, -np.inf),
+        laid_out(log_like, 0.0),
+        summed if trained.successors is None else summed[:-1],
+        None if trained.successors is None else summed[-1],
+        laid_out(relevant, False),
+        np.diff(liked.offsets())[rows],
+        mass.astype(np.float32)[:, None],
+    )
+
+
+def _collect_batch(
+    model: Model, tables: Sequence[NearTable], liked: Reviews, rows: NDArray[np.integer]
+) -> list[NDArray[Any]]:
+    """Returns the number of candidate movies of each reviewer, and the parts of each candidate's score."""
+    reviewers, offsets = model.reviewers(rows), liked.offsets()
+    own = (reviewers.queries @ model.relevance.movie_vectors.T).astype(np.float32)
+    seen = (reviewers.histories.places, reviewers.histories.movie_rows)
+    lengths = offsets[rows + 1] - offsets[rows]
+    targets = np.zeros(own.shape, dtype=bool)
+    targets[np.repeat(np.arange(len(rows)), lengths), liked.movie_rows[spans(offsets[rows], lengths)]] = True
+    near_by = [model.near_by([table], reviewers.histories) for table in tables]
+    chosen = targets.copy()
+    count = min(_NUM_CANDIDATES, model.num_movies)
+    for values in (own, *(near.at(ALL).reshape(own.shape).astype(np.float32) for near in near_by)):
+        unseen = values.copy()
+        unseen[seen] = -np.inf
+        # Of equal scores at the last place, any may be taken: the last place is far below the `_DEPTHS`.
+        best = np.argpartition(-unseen, count - 1, axis=1)[:, :count]
+        np.put_along_axis(chosen, best, True, axis=1)
+    chosen[seen] = False
+    places, movie_rows = np.nonzero(chosen)
+    log_like = np.zeros(len(places), dtype=np.float32)
+    if model.rating is not None:
+        log_like = model.log_like(model.rate_pairs(reviewers, places, movie_rows))
+    keys = model.keys(places, movie_rows)
+    near = (one.at(keys).astype(np.float32) for one in near_by)
+    found = (own[places, movie_rows], log_like, targets[places, movie_rows])
+    return [chosen.sum(axis=1), *found, *near]
+
+
+def spread_of(parts: Parts, values: Floats) -> float:
+    """Returns the standard deviation of `values` over a reviewer's candidates, averaged over reviewers."""
+    return float(np.nanmean(np.nanstd(np.where(np.isfinite(parts.relevance), values, np.nan), axis=1)))
