@@ -142,6 +142,10 @@ class RelevanceConfig(_Section):
     """Memory that the reviewers' embeddings and what the optimizer keeps of them may take in training; above
     the limit they are kept in a file, and blocks of them in memory, with the same result. Raise
     `memory_limit` on a machine with much memory, lower it on a small machine."""
+    num_parts: Annotated[int, at_least(1, 1024)] = 1
+    """The number of parts into which reviewers are divided for training; on Ray, a worker of its own trains
+    each part and alone holds the embeddings of its reviewers. Raise `num_parts` to the number of machines
+    when one machine is too small or too slow."""
     recency_power: Annotated[float, at_least(0.0, 4.0)] = 0.4
     """How fast the weight of older reviews falls: a reviewer's n-th last review weighs n ** -recency_power.
     Raise `recency_power` when preferences change quickly; `engine tune` tunes this setting."""

@@ -49,7 +49,7 @@ from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.database import storage_errors
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
-from pipelines.work.runners import Runner, check_place, runner_for
+from pipelines.work.runners import HERE, Runner, check_place, runner_for
 
 logger = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ def _build(
             checkpoints=work,
             runner=runner,
         )
-        final = runner.begin(_fit_all, shared, config, intake.features, findings, runner.keep(work))
+        final = runner.begin(_fit_all, shared, config, intake.features, findings, runner.keep(work), runner)
         quality = measure_quality(*part, found, runner)
         steps.begin()
         baselines: Baselines = beside()
@@ -215,11 +215,22 @@ def _build(
 
 
 def _fit_all(
-    reviews: Reviews, config: Config, features: Floats | None, findings: Findings, checkpoints: Checkpoints
+    reviews: Reviews,
+    config: Config,
+    features: Floats | None,
+    findings: Findings,
+    checkpoints: Checkpoints,
+    runner: Runner,
 ) -> Model:
-    """Trains the model of the index on all reviews; on Ray a worker does this while quality is measured."""
+    """Trains the model of the index on all reviews; on Ray a worker does this while quality is measured.
+
+    The worker uses other workers only for parts of the reviewers.
+    """
     learned = training_reviews(reviews, config.sentiment)
-    return fit_model(learned, config, features=features, findings=findings, checkpoints=checkpoints).model
+    runner = runner if config.relevance.num_parts > 1 else HERE
+    return fit_model(
+        learned, config, features=features, findings=findings, checkpoints=checkpoints, runner=runner
+    ).model
 
 
 def _write_facts(

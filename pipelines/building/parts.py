@@ -1,9 +1,9 @@
 """Says on which engine each part of the work runs: on this machine, on Ray, or in a vector database.
 
 Workers read files, and one machine joins the rows; both keep their memory under a limit, however much there
-is to read. Training is not divided over machines, and needs a machine whose memory holds all reviews; the
-vectors of reviewers are kept in a file if they take too much. The lists of everyone are divided over workers,
-and the vectors of the movies over the nodes of a vector database.
+is to read. Training needs a machine whose memory holds all reviews; the vectors of reviewers are kept in a
+file if they take too much. The lists of everyone are divided over workers, and the vectors of the movies
+over the nodes of a vector database.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _reading(memory: int, seconds: float, joined: float, machine: Mapping[str, i
 
 def _training(files: Survey, config: Config, memory: int, seconds: float, machine: Mapping[str, int]) -> Part:
     if memory > machine["memory"]:
-        engine, why = "a larger machine", "Training is not divided, so one machine must hold all reviews."
+        engine, why = "a larger machine", "One machine must hold all reviews to train on them."
     elif file_bytes(files.num_reviewers, config.relevance):
         engine, why = (
             "this machine",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -97,9 +97,25 @@ class RelevanceNetwork:
 
         Where the rows of reviewers are in a file, the file stands for their variables.
         """
-        own = self._own if self._pages is None else []
-        variables = [variable for optimizer in [*self._optimizers, *own] for variable in optimizer.variables]
-        return variables if self._pages is None else [*variables, self._pages]
+        variables = [variable for optimizer in self._optimizers for variable in optimizer.variables]
+        return [*variables, *self.own_variables]
+
+    @property
+    def own_variables(self) -> list[Any]:
+        """Returns the variables of the reviewers alone, or the file that stands for them."""
+        if self._pages is not None:
+            return [self._pages]
+        return [variable for optimizer in self._own for variable in optimizer.variables]
+
+    def tables(self) -> list[list[Floats]]:
+        """Returns copies of the tables of movies and levels, and of what the optimizer keeps of each."""
+        return [[values.numpy().copy() for values in optimizer.variables] for optimizer in self._optimizers]
+
+    def assign_tables(self, tables: Sequence[Sequence[Floats]]) -> None:
+        """Replaces the tables of movies and levels by tables that `tables` returned."""
+        for optimizer, arrays in zip(self._optimizers, tables, strict=True):
+            for variable, values in zip(optimizer.variables, arrays, strict=True):
+                variable.assign(values)
 
     def batches(self, drawn: Iterator[RelevanceBatch]) -> Iterator[RelevanceBatch]:
         """Yields the batches of a round, each when the network can be trained on the batch."""

@@ -17,6 +17,7 @@ from engine.model.heads import RelevanceHead
 from pipelines.dataset.reviews import Reviews
 from pipelines.training.loops import Trained, train_relevance
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
+from pipelines.work.runners import HERE, Runner
 
 _SEEDS_APART = 1000
 """The difference between the seeds of two successive relevance heads."""
@@ -33,6 +34,7 @@ def train_members(
     validate: Callable[[RelevanceHead], float] | None = None,
     rounds: int | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
+    runner: Runner = HERE,
 ) -> Trained[RelevanceHead]:
     """Trains `config.num_members` relevance heads, or one if there are many reviews, and joins the heads.
 
@@ -41,7 +43,7 @@ def train_members(
     `train_relevance`. The field `head` of the result holds the joined head.
     """
     first = train_relevance(
-        reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints
+        reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints, runner=runner
     )
     count = config.num_members if len(reviews) <= MEMBERS_UP_TO else 1
     others = [
@@ -53,6 +55,7 @@ def train_members(
             rounds=first.rounds,
             level_weights=first.head.level_weights,
             checkpoints=checkpoints.within(f"member-{number}"),
+            runner=runner,
         ).head
         for number in range(1, count)
     ]

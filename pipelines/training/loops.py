@@ -18,10 +18,12 @@ from engine.model.heads import RatingHead, RelevanceHead
 from pipelines.dataset.reviews import Reviews
 from pipelines.networks.batches import RatingSampler, RelevanceSampler
 from pipelines.networks.paged_rows import rows_of_block
+from pipelines.networks.parted import PartedNetwork, Rounds
 from pipelines.networks.rating import RatingNetwork
 from pipelines.networks.relevance import RelevanceNetwork
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints, Saved, from_arrays, to_arrays
 from pipelines.work.progress import progress_of_rounds
+from pipelines.work.runners import HERE, Runner
 
 Head = TypeVar("Head", RelevanceHead, RatingHead)
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ def train_relevance(
     rounds: int | None = None,
     level_weights: Floats | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
+    runner: Runner = HERE,
 ) -> Trained[RelevanceHead]:
     """Trains the relevance head, which scores how likely a reviewer is to review each movie next.
 
@@ -77,6 +80,7 @@ def train_relevance(
         rounds: number of rounds to train; None means `max_rounds` of the settings.
         level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
         checkpoints: saves the state of the training, from which an interrupted training resumes.
+        runner: trains the parts of the reviewers, if the settings ask for several.
 
     Raises:
         TrainingError: no reviewer has two reviews, or the loss is not finite.
@@ -89,19 +93,27 @@ def train_relevance(
             "give more reviews, or lower the filters"
         )
     popularity = np.bincount(reviews.movie_rows[likes], minlength=reviews.num_movies)
-    sizes = (reviews.num_reviewers, len(reviews.levels))
-    block_rows = rows_of_block(reviews.num_reviewers, config, sampler.batch_size)
+    network: RelevanceNetwork | PartedNetwork
+    drawn: RelevanceSampler | Rounds = sampler
+    num_batches = sampler.num_batches
+    if config.num_parts > 1:
+        network = PartedNetwork(reviews, likes, popularity, config, seed, level_weights, runner)
+        drawn, num_batches = Rounds(sampler.num_examples), 1
+    else:
+        sizes = (reviews.num_reviewers, len(reviews.levels))
+        block_rows = rows_of_block(reviews.num_reviewers, config, sampler.batch_size)
+        network = RelevanceNetwork(
+            popularity, *sizes, config, generator, level_weights, block_rows, checkpoints.folder
+        )
     return _Training(
         name="relevance",
         kind=RelevanceHead,
-        network=RelevanceNetwork(
-            popularity, *sizes, config, generator, level_weights, block_rows, checkpoints.folder
-        ),
-        sampler=sampler,
+        network=network,
+        sampler=drawn,
         generator=generator,
         seed=seed,
         rate=lambda _number: config.learning_rate,
-        num_batches=sampler.num_batches,
+        num_batches=num_batches,
         max_rounds=rounds or config.max_rounds,
         patience=_RELEVANCE_PATIENCE,
         validate=validate,

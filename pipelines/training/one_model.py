@@ -78,7 +78,7 @@ def begin_model(
         trainers["rating"] = _train_rating
     begun = {
         name: runner.begin(
-            train, shared, validation, blend.like_rating, config, rounds and rounds.get(name), kept
+            train, shared, validation, blend.like_rating, config, rounds and rounds.get(name), kept, runner
         )
         for name, train in trainers.items()
     }
@@ -116,6 +116,7 @@ def _train_relevance(
     config: Config,
     rounds: int | None,
     checkpoints: Checkpoints,
+    runner: Runner,
 ) -> Trained[RelevanceHead]:
     """Trains the relevance heads, whose mean is the relevance of the model."""
     start_tensorflow()
@@ -130,6 +131,7 @@ def _train_relevance(
         validate=validate,
         rounds=rounds,
         checkpoints=checkpoints,
+        runner=runner,
     )
 
 
@@ -140,6 +142,7 @@ def _train_rating(
     config: Config,
     rounds: int | None,
     checkpoints: Checkpoints,
+    _runner: Runner,
 ) -> Trained[RatingHead]:
     """Trains the rating head."""
     start_tensorflow()

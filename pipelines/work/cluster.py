@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,27 @@ class RayWorkers:
 
         return wait
 
+    def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
+        """Makes an object in a worker of its own; returns a function that begins calls of its methods.
+
+        The worker takes no processor, so that calls that hold all processors may wait for the object.
+        """
+        import ray
+
+        environment = {"env_vars": self._environment} if self._environment else None
+        worker = ray.remote(_Employee).options(num_cpus=0, runtime_env=environment)
+        employee = worker.remote(make, *arguments)
+
+        def begin(name: str, *given: Any) -> Callable[[], Any]:
+            return partial(_result_of, employee.call.remote(name, *given), f"{make.__name__}.{name}")
+
+        return begin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Lets a call take the workers as an argument, and use them for calls of its own."""
+        make = partial(RayWorkers, on_this_machine=self._on_this_machine)
+        return make, (self.num_workers, self._environment)
+
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
         """Returns the checkpoints if all workers are on this machine, else none."""
         return checkpoints if self._on_this_machine else NOTHING_KEPT
@@ -114,6 +136,17 @@ class RayWorkers:
             name=function.__name__,
             runtime_env={"env_vars": self._environment} if self._environment else None,
         )
+
+
+class _Employee:
+    """Holds an object in a worker, and calls the object's methods."""
+
+    def __init__(self, make: Callable[..., Any], *arguments: Any) -> None:
+        self._made = make(*arguments)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Calls a method; returns an error that is meant for the user in place of the result."""
+        return _call(getattr(self._made, name), *arguments)
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -46,6 +46,13 @@ class Runner(Protocol):
         errors as `run`, and is called once.
         """
 
+    def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
+        """Makes an object that stays where it is; returns a function that begins calls of its methods.
+
+        The function takes the name of a method and the arguments of a call, and returns a function as `begin`
+        does. Calls are made in the order in which they were begun.
+        """
+
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
         """Returns the checkpoints that a call may save; none if workers may be on other machines."""
 
@@ -73,6 +80,11 @@ class ThisProcess:
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         """Returns a function that calls the function."""
         return partial(function, *arguments)
+
+    def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
+        """Makes the object in this process."""
+        made = make(*arguments)
+        return lambda name, *given: partial(getattr(made, name), *given)
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
         """Returns the checkpoints themselves."""

@@ -25,16 +25,19 @@ import psutil
 import pytest
 from made_index import reviewer_id, write_index
 
-from engine.config.sections import load_config
+from engine.config.sections import RelevanceConfig, load_config
 from engine.errors import ArtifactNotFoundError, ConfigError, DataError, UnknownIdError
 from pipelines import build_index, evaluate
 from pipelines.batch.cluster import make_lists
 from pipelines.batch.recommend_all import recommend_all
 from pipelines.batch.shards import PROGRESS, Shards
+from pipelines.dataset.reviews import make_reviews
 from pipelines.evaluation.results import Evaluation
+from pipelines.training.loops import train_relevance
 from pipelines.tuning.parts import PARTS
 from pipelines.tuning.tune import tune
 from pipelines.work import cluster
+from pipelines.work.checkpoints import to_arrays
 from pipelines.work.cluster import RayWorkers, ray_workers
 from pipelines.work.runners import ThisProcess, runner_for
 
@@ -251,6 +254,25 @@ def test_a_build_makes_the_same_index(workers: RayWorkers, tmp_path: Path) -> No
     ]
     assert digests[0] == digests[1]
     assert "reviewer_embeddings.npy" in digests[0]
+
+
+def test_parts_of_reviewers_are_trained_by_workers_of_their_own(workers: RayWorkers) -> None:
+    generator = np.random.default_rng(0)
+    reviews = make_reviews(
+        np.repeat(np.arange(60), 5),
+        np.concatenate([generator.permutation(20)[:5] for _ in range(60)]),
+        None,
+        np.arange(300),
+        num_reviewers=60,
+        num_movies=20,
+    )
+    config = RelevanceConfig(embedding_dim=4, max_rounds=2, num_parts=2)
+    here, there = (
+        to_arrays(train_relevance(reviews, reviews.likes(4.0), config, 7, runner=runner).head)
+        for runner in (ThisProcess(), pickle.loads(pickle.dumps(workers)))
+    )
+    for name, array in here.items():
+        np.testing.assert_array_equal(there[name], array, err_msg=name)
 
 
 def figures_of(evaluation: Evaluation) -> str:

@@ -1,0 +1,239 @@
+"""Trains the relevance head in parts: each part has some of the reviewers, and alone holds their rows.
+
+Each part trains on its own reviewers for a round. The tables of movies are averaged after each round, as in
+local SGD (Stich 2019); a row counts as often as a part has updated the row, so that a movie that only one
+part has seen is taken over from there. A part is an object in a worker; parts in one process give the same
+result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Floats, Rows
+from engine.config.sections import RelevanceConfig
+from engine.model.heads import RelevanceHead
+from pipelines.dataset.reviews import Reviews
+from pipelines.networks.batches import RelevanceSampler
+from pipelines.networks.paged_rows import rows_of_block
+from pipelines.networks.relevance import RelevanceNetwork
+from pipelines.work.runners import Runner
+from pipelines.work.tensorflow_start import start_tensorflow
+
+Tables = list[list[Floats]]
+"""The variables of each optimizer of the shared tables: the table, mean squares, updates and means."""
+_UPDATES = 2
+"""The place of the numbers of updates among the variables of an optimizer."""
+
+
+class Share(NamedTuple):
+    """Holds what a part of the reviewers has learned in a round."""
+
+    losses: list[float]
+    """The loss of each batch."""
+    tables: Tables
+
+
+class Part:
+    """Holds and trains some of the reviewers; the movies' tables are given to it for each round.
+
+    Args:
+        reviews: the reviews of the reviewers of the part, whose rows are numbered from 0.
+        likes: bool [num_reviews], the mask of reviews that are likes.
+        popularity: int [num_movies], the number of likes of each movie by all reviewers.
+        config: settings of the relevance head.
+        seed: the seed of all random choices of the part.
+        level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
+    """
+
+    def __init__(
+        self,
+        reviews: Reviews,
+        likes: NDArray[np.bool_],
+        popularity: NDArray[np.integer],
+        config: RelevanceConfig,
+        seed: Sequence[int],
+        level_weights: Floats | None,
+    ) -> None:
+        start_tensorflow()
+        self._config, self._seed = config, seed
+        self._generator = np.random.default_rng(seed)
+        self._sampler = RelevanceSampler(reviews, likes, config, self._generator)
+        self._network = RelevanceNetwork(
+            popularity,
+            reviews.num_reviewers,
+            len(reviews.levels),
+            config,
+            self._generator,
+            level_weights,
+            rows_of_block(reviews.num_reviewers, config, self._sampler.batch_size),
+        )
+
+    def train(self, number: int, rate: float, tables: Tables | None) -> Share:
+        """Trains a round from the given tables; None stands for the tables that the part began with."""
+        # A round draws from a generator of its own, so that an interrupted training goes on in the same way.
+        generator = np.random.default_rng([*self._seed, number])
+        self._generator.bit_generator.state = generator.bit_generator.state
+        if tables is not None:
+            self._network.assign_tables(tables)
+        seed = int(generator.integers(2**30))
+        batches = self._network.batches(self._sampler.batches(number))
+        losses = [float(self._network.train(batch, rate, seed + step)) for step, batch in enumerate(batches)]
+        return Share(losses, self._network.tables())
+
+    def tables(self) -> Tables:
+        """Returns the tables that the part began with, or learned last."""
+        return self._network.tables()
+
+    def head(self, tables: Tables) -> RelevanceHead:
+        """Returns the head with the given tables, and with the embeddings of the part's reviewers."""
+        self._network.assign_tables(tables)
+        return self._network.head()
+
+    def embeddings(self) -> Floats:
+        """Returns the embeddings of the part's reviewers."""
+        return self._network.head().reviewer_embeddings
+
+    def own(self) -> list[Floats]:
+        """Returns all that the part holds of its reviewers, for a checkpoint."""
+        return [variable.numpy() for variable in self._network.own_variables]
+
+    def restore(self, place: int, values: Floats) -> None:
+        """Takes over one of the arrays that `own` returned."""
+        self._network.own_variables[place].assign(values)
+
+
+class Rounds:
+    """Draws the batches of a parted training: a round is one batch, for which its number stands.
+
+    Args:
+        batch_size: the number of examples in a round, for the progress bar.
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def batches(self, number: int = 0) -> Iterator[int]:
+        """Yields the number of the round."""
+        yield number
+
+
+class Stored(NamedTuple):
+    """Reads and replaces an array that a checkpoint holds, wherever the array is."""
+
+    numpy: Callable[[], Floats]
+    assign: Callable[[Floats], Any]
+
+
+class PartedNetwork:
+    """Holds the tables of movies, and trains all parts for a round in one step.
+
+    Args:
+        reviews: the training reviews.
+        likes: bool [num_reviews], the mask of reviews that are likes.
+        popularity: int [num_movies], the number of likes of each movie.
+        config: settings of the relevance head.
+        seed: the seed of all random choices.
+        level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
+        runner: makes the parts.
+    """
+
+    def __init__(
+        self,
+        reviews: Reviews,
+        likes: NDArray[np.bool_],
+        popularity: NDArray[np.integer],
+        config: RelevanceConfig,
+        seed: int,
+        level_weights: Floats | None,
+        runner: Runner,
+    ) -> None:
+        owners = np.random.default_rng(seed).integers(config.num_parts, size=reviews.num_reviewers)
+        self._runner = runner
+        self._rows: list[Rows] = [np.flatnonzero(owners == part) for part in range(config.num_parts)]
+        self._parts = []
+        for part, rows in enumerate(self._rows):
+            is_own = owners[reviews.reviewer_rows] == part
+            own = reviews.select(is_own)
+            places = np.searchsorted(rows, own.reviewer_rows).astype(np.int32)
+            own = replace(own, reviewer_rows=places, num_reviewers=len(rows))
+            arguments = (own, likes[is_own], popularity, config, (seed, part), level_weights)
+            self._parts.append(runner.employ(Part, *arguments))
+        self._tables: Tables = self._parts[0]("tables")()
+
+    def batches(self, drawn: Iterator[int]) -> Iterator[int]:
+        """Yields the batches of a round."""
+        return drawn
+
+    def train(self, batch: int, learning_rate: float, seed: int) -> float:
+        """Trains all parts for the round with the number `batch`; returns the mean loss."""
+        tables = self._runner.share(self._tables)
+        begun = [part("train", batch, learning_rate, tables) for part in self._parts]
+        shares: list[Share] = [wait() for wait in begun]
+        self._tables = averaged(self._tables, [share.tables for share in shares])
+        losses = [loss for share in shares for loss in share.losses]
+        return sum(losses) / max(len(losses), 1)
+
+    def head(self) -> RelevanceHead:
+        """Returns the relevance head, with the embeddings of all parts."""
+        head: RelevanceHead = self._parts[0]("head", self._tables)()
+        width = head.reviewer_embeddings.shape[1]
+        embeddings = np.empty((sum(map(len, self._rows)), width), dtype=np.float32)
+        for rows, part in zip(self._rows, self._parts, strict=True):
+            embeddings[rows] = part("embeddings")()
+        return replace(head, reviewer_embeddings=embeddings)
+
+    def keep(self, head: RelevanceHead) -> RelevanceHead:
+        """Returns the head, which stays as it is when training goes on."""
+        return head
+
+    @property
+    def variables(self) -> list[Stored]:
+        """Returns the tables, and all that the parts hold of their reviewers, for checkpoints."""
+        return [
+            *(
+                Stored(partial(held.__getitem__, place), partial(held.__setitem__, place))
+                for held in self._tables
+                for place in range(len(held))
+            ),
+            *(
+                Stored(partial(_own, part, place), partial(_restore, part, place))
+                for part in self._parts
+                for place in range(len(part("own")()))
+            ),
+        ]
+
+
+def averaged(before: Tables, learned: Sequence[Tables]) -> Tables:
+    """Averages the tables that parts have learned from the tables `before`.
+
+    A row counts as often as the part has updated the row. A row that no part has updated stays as before.
+    """
+    result: Tables = []
+    for place, old in enumerate(before):
+        parts = [tables[place] for tables in learned]
+        updates = [part[_UPDATES] - old[_UPDATES] for part in parts]
+        total = np.sum(updates, axis=0)
+        weights = [update / np.maximum(total, 1) for update in updates]
+        merged = []
+        for at, values in enumerate(old):
+            mean = np.sum([w * part[at] for w, part in zip(weights, parts, strict=True)], axis=0)
+            merged.append(np.where(total > 0, mean, values).astype(np.float32))
+        merged[_UPDATES] = old[_UPDATES] + total
+        result.append(merged)
+    return result
+
+
+def _own(part: Any, place: int) -> Floats:
+    values: Floats = part("own")()[place]
+    return values
+
+
+def _restore(part: Any, place: int, values: Floats) -> None:
+    part("restore", place, values)()
