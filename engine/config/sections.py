@@ -215,8 +215,9 @@ class NeighboursConfig(_Section):
     much disk space, or when the build takes too long."""
     linear_up_to: Annotated[int, at_least(0)] = 10_000
     """The largest catalogue, in movies, for which the linear item-item model of all pairs of movies is tried.
-    Lower `linear_up_to` when this model takes too much memory, which grows with the square of the number of
-    movies, or too much time, which grows with the third power."""
+    For a larger catalogue a local model is tried, of the movies that share reviewers. Lower `linear_up_to`
+    when the linear model takes too much memory, which grows with the square of the number of movies, or too
+    much time, which grows with the third power."""
     linear_l2: Annotated[float, at_least(1e-3)] = 100.0
     """The L2 penalty of the linear item-item model, which tries multiples of this penalty on held-out likes.
     Change `linear_l2` as `engine tune` finds."""

@@ -14,6 +14,7 @@ from engine.model.neighbours import NeighbourTable, stars_above_expectation
 from engine.model.values import Blend
 from pipelines.dataset.movie_figures import movie_means
 from pipelines.dataset.reviews import Reviews, histories_of
+from pipelines.neighbours.local import MOST_MOVIES, MOST_PAIRS, local_neighbours, num_pairs
 from pipelines.neighbours.sparse import review_matrix, strongest_of_dense, table_of
 from pipelines.work.database import run, work_database
 
@@ -25,6 +26,8 @@ L2_FACTORS = (0.2, 1.0, 2.0, 4.0)
 FEW_L2_FACTORS = (1.0, 2.0)
 """The multiples of the configured L2 penalty that are tried for large catalogues. Fewer are tried because the
 time of the linear model grows with the cube of the number of movies."""
+LOCAL_L2_FACTORS = (0.5, 1.0)
+"""The multiples of the configured L2 penalty that are tried for the local model."""
 DAMPINGS = (10.0, 40.0)
 """The dampings that are tried for damped co-reviews; a damping is a number that is added to the geometric
 mean of two movies' numbers of reviews."""
@@ -49,11 +52,11 @@ class NeighbourKind(NamedTuple):
     """Describes the method by which a neighbour table is computed."""
 
     form: str
-    """The method: `co-reviews`, `linear`, `damped` or `successors`; `build_neighbours` explains the
+    """The method: `co-reviews`, `linear`, `local`, `damped` or `successors`; `build_neighbours` explains the
     methods."""
     strength: float = 0.0
-    """The L2 penalty of the linear model, or the damping of damped co-reviews and of successors; 0 for plain
-    co-reviews."""
+    """The L2 penalty of the linear or the local model, or the damping of damped co-reviews and of successors;
+    0 for plain co-reviews."""
     content: float = 0.0
     """The weight of the similarity by metadata that is added to the table."""
 
@@ -78,17 +81,23 @@ class Neighbours(NamedTuple):
     """The table of neighbours by the correlation of two movies' ratings; None if the data has no ratings."""
 
 
-def neighbour_kinds(num_movies: int, config: NeighboursConfig) -> list[NeighbourKind]:
+def neighbour_kinds(reviews: Reviews, config: NeighboursConfig) -> list[NeighbourKind]:
     """Returns the kinds of neighbour tables that training tries in addition to the kind CO_REVIEWS.
 
     For data with many reviews, a linear model with a large penalty gives the best neighbour table. For data
     with few reviews, the method *damped* of `build_neighbours` gives the best neighbour table; the fewer
-    reviews the movies have, the larger the best damping is.
+    reviews the movies have, the larger the best damping is. The local model takes the place of the linear
+    model for catalogues that are too large for the linear model.
     """
-    factors = L2_FACTORS if num_movies <= _ALL_FACTORS_UP_TO else FEW_L2_FACTORS
-    penalties = factors if num_movies <= config.linear_up_to else ()
+    form, num_movies = "linear", reviews.num_movies
+    factors: Sequence[float] = L2_FACTORS
+    if num_movies > config.linear_up_to:
+        is_small = num_movies <= MOST_MOVIES and num_pairs(reviews) <= MOST_PAIRS
+        form, factors = "local", LOCAL_L2_FACTORS if is_small else ()
+    elif num_movies > _ALL_FACTORS_UP_TO:
+        factors = FEW_L2_FACTORS
     return [
-        *(NeighbourKind("linear", factor * config.linear_l2) for factor in penalties),
+        *(NeighbourKind(form, factor * config.linear_l2) for factor in factors),
         *(NeighbourKind("damped", damping) for damping in DAMPINGS),
     ]
 
@@ -110,8 +119,8 @@ def build_neighbours(
     the method damped, all reviews weigh the same. A large damping lowers the similarities of rarely reviewed
     movies, which are mostly chance, and favours popular movies. The method *successors* weighs how
     often and how soon a movie came after another movie, as `sql/neighbours/successors.sql` explains; no other
-    method uses the order of the reviews. The method *linear* is explained in `linear_neighbours`; in the
-    method linear, likes weigh more than other reviews.
+    method uses the order of the reviews. The methods *linear* and *local* are explained in
+    `linear_neighbours` and in `local_neighbours`; in both, likes weigh more than other reviews.
 
     Args:
         reviews: the training reviews.
@@ -145,6 +154,9 @@ def build_neighbours(
     for kind in kinds:
         if kind.form == "linear":
             tables[kind] = linear_neighbours(reviews, likes, l2=kind.strength)
+        elif kind.form == "local":
+            wanted = config.num_neighbours
+            tables[kind] = local_neighbours(reviews, likes, l2=kind.strength, num_neighbours=wanted)
     return Neighbours(tables, rating)
 
 

@@ -59,7 +59,7 @@ def train_holdouts(
         At most `config.split.max_holdouts` models with their held-out reviews; none if fewer than
         FEWEST_VALIDATED reviewers have a held-out like.
     """
-    kinds = neighbour_kinds(reviews.num_movies, config.neighbours)
+    kinds = neighbour_kinds(reviews, config.neighbours)
     if follows_time(reviews, config):
         kinds.append(SUCCESSORS)
     begun: list[tuple[Callable[[], TrainedModel], Reviews]] = []

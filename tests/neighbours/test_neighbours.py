@@ -312,10 +312,19 @@ def test_weights_between_movies_are_those_of_the_matrix() -> None:
     assert table.between(some, table.look_up(others[:0])).shape == (9, 0)
 
 
-def test_a_catalogue_too_large_for_a_linear_model_may_have_damped_co_reviews() -> None:
-    config = NeighboursConfig(linear_up_to=100, linear_l2=10.0)
-    assert {kind.form for kind in neighbour_kinds(101, config)} == {"damped"}
-    small = neighbour_kinds(100, config)
+def test_a_catalogue_too_large_for_a_linear_model_has_a_local_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    reviews = some_reviews(0)
+    config = NeighboursConfig(linear_up_to=NUM_MOVIES - 1, linear_l2=10.0)
+    large = neighbour_kinds(reviews, config)
+    assert {kind.form for kind in large} == {"damped", "local"}
+    assert NeighbourKind("local", 10.0) in large
+    limits = IngestConfig(memory_limit="500MB", threads=1)
+    assert set(large) < set(build_neighbours(reviews, BLEND, config, limits, large).by_kind)
+    for limit in ("MOST_MOVIES", "MOST_PAIRS"):
+        with monkeypatch.context() as context:
+            context.setattr(tables, limit, 1)
+            assert {kind.form for kind in neighbour_kinds(reviews, config)} == {"damped"}
+    small = neighbour_kinds(reviews, NeighboursConfig(linear_l2=10.0))
     assert {kind.form for kind in small} == {"damped", "linear"}
     assert NeighbourKind("linear", 10.0) in small
     assert NeighbourKind("damped", 10.0) in small

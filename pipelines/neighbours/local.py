@@ -1,0 +1,106 @@
+"""Builds a linear model of pairs of movies for catalogues that are too large for a model of all pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.model.neighbours import NeighbourTable
+from pipelines.dataset.reviews import Reviews
+from pipelines.neighbours.sparse import review_matrix, strongest_of_dense, table_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+MOST_MOVIES = 30_000
+"""The largest catalogue for which the local model is built, since its time grows with the number of movies,
+and the time of its filter with the square of this number."""
+MOST_PAIRS = 20_000_000
+"""The largest number of pairs of reviews by the same reviewer for which the local model is built, since all
+these pairs are counted in memory."""
+_MOST_INPUTS = 200
+"""The largest number of other movies from which the local model predicts reviews of a movie."""
+_NUM_COMPONENTS = 256
+"""The number of components that the filter lets through."""
+_FILTER_WEIGHT = 0.3
+"""The weight of the filter beside the local model."""
+_ROWS_AT_ONCE = 512
+"""The number of movies whose neighbours are chosen at once; more movies would take more memory."""
+
+
+def num_pairs(reviews: Reviews) -> int:
+    """Counts the pairs of reviews by the same reviewer, in both orders, with each review beside itself."""
+    return int(np.square(np.diff(reviews.offsets())).sum())
+
+
+def local_neighbours(
+    reviews: Reviews, weights: NDArray[np.floating], *, l2: float, num_neighbours: int, seed: int = 0
+) -> NeighbourTable:
+    """Builds a neighbour table from a local linear model and a low-pass filter: `model + 0.3 * filter`.
+
+    The local model predicts whether a reviewer reviewed a movie from the reviewer's reviews of the movies
+    that share most reviewers with the movie, with the least penalised squared error (as in SLIM, Ning &
+    Karypis 2011, with the squared penalty of `linear_neighbours`). The filter is `V V'`, where the columns of
+    V are the strongest components of the matrix of reviews, whose rows and columns are divided by the square
+    roots of their sums (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). The
+    filter relates movies that share no reviewer.
+
+    Args:
+        reviews: the training reviews.
+        weights: the weight of each review, float [num_reviews].
+        l2: the penalty on the squares of the weights of the local model.
+        num_neighbours: how many neighbours each movie keeps.
+        seed: seed of the random start of the search for components.
+    """
+    from scipy.sparse import vstack
+
+    signals = review_matrix(reviews, weights.astype(np.float32))
+    model = _local_model(signals, l2)
+    left, right = _filter(signals, seed)
+    parts = []
+    for begin in range(0, model.shape[0], _ROWS_AT_ONCE):
+        rows = np.arange(begin, min(begin + _ROWS_AT_ONCE, model.shape[0]))
+        strengths = model[rows].toarray() + np.float32(_FILTER_WEIGHT) * (left[rows] @ right.T)
+        strengths[np.arange(len(rows)), rows] = 0.0
+        parts.append(strongest_of_dense(strengths, num_neighbours))
+    return table_of(vstack(parts, format="csr"))
+
+
+def _local_model(signals: csr_array, l2: float) -> csr_array:
+    """Returns the weights of the local model: entry [i, j] is what a review of movie i says about movie j."""
+    from scipy.sparse import csr_array
+
+    shared = csr_array(signals.T @ signals)
+    roots = np.sqrt(np.maximum(shared.diagonal(), 1e-9))
+    inputs, strengths = [], []
+    for movie in range(shared.shape[0]):
+        found = slice(shared.indptr[movie], shared.indptr[movie + 1])
+        others, common = shared.indices[found], shared.data[found]
+        others, common = others[others != movie], common[others != movie]
+        if len(others) > _MOST_INPUTS:
+            nearest = np.argsort(-common / roots[others], kind="stable")[:_MOST_INPUTS]
+            others, common = others[nearest], common[nearest]
+        gram = shared[others][:, others].toarray().astype(np.float64)
+        gram[np.diag_indices_from(gram)] += l2
+        inputs.append(others)
+        strengths.append(np.linalg.solve(gram, common.astype(np.float64)).astype(np.float32))
+    offsets = np.concatenate([[0], np.cumsum([len(others) for others in inputs])])
+    columns = csr_array((np.concatenate(strengths), np.concatenate(inputs), offsets), shape=shared.shape)
+    return csr_array(columns.T)
+
+
+def _filter(signals: csr_array, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Returns two matrices, [num_movies, num_components], whose product is the low-pass filter."""
+    from scipy.sparse import diags_array
+    from sklearn.utils.extmath import randomized_svd
+
+    by_reviewer = 1 / np.sqrt(np.maximum(signals.sum(axis=1), 1.0))
+    roots = np.sqrt(np.maximum(signals.sum(axis=0), 1.0))
+    even = (diags_array(by_reviewer) @ signals @ diags_array(1 / roots)).tocsr()
+    size = min(_NUM_COMPONENTS, min(even.shape) - 1)
+    _, _, components = randomized_svd(even, max(size, 1), n_iter=4, random_state=seed)
+    vectors = components.T
+    left, right = vectors / roots[:, None], vectors * roots[:, None]
+    return left.astype(np.float32), right.astype(np.float32)
