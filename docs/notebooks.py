@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import nbformat
@@ -24,13 +26,18 @@ _SECONDS = 1800
 """The most seconds that one cell may take."""
 
 
-def run(name: str, folder: Path) -> Any:
+def run(name: str, folder: Path, replaced: Mapping[str, str] = MappingProxyType({})) -> Any:
     """Runs a notebook in a folder, and returns the notebook with the outputs of its cells.
+
+    The argument `replaced` gives texts of the code that are replaced by other texts before the run.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell raised an error.
     """
     notebook = nbformat.read(DOCS / f"{name}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        for old, new in replaced.items():
+            cell.source = cell.source.replace(old, new)
     # The kernel runs in another folder, and must find the packages of this checkout there.
     above = str(DOCS.parent.resolve())
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [above, os.environ.get("PYTHONPATH", "")]))
