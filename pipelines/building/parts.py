@@ -26,7 +26,7 @@ _WORKER_SECONDS = 3.0
 """Seconds in which a worker starts and opens the index."""
 _WANTED_SECONDS = 3600.0
 """Seconds within which the files should be read, and the lists of everyone be made."""
-_READING_BYTES = 700_000_000
+_READING_BYTES = 850_000_000
 """Bytes of memory of a worker that reads files of the usual size, one file at a time."""
 _MOST_WORKERS = 1000
 """The most workers of a plan."""

@@ -87,7 +87,7 @@ def _inputs_of_address(url: str) -> list[Input]:
     found: list[Input] = []
     for remote in remote_files(url, is_wanted):
         name = Address(remote.url)
-        found.append(Given(name, Path(name.name), _partition_of(remote.url.split("/")), remote))
+        found.append(Given(name, name, _partition_of(remote.url.split("/")), remote))
     return found or _refuse(Address(url), "No file is at {}")
 
 

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -47,6 +48,11 @@ class Address(PosixPath):
     def __new__(cls, *parts: str | os.PathLike[str]) -> Address:
         """Builds a path of the parts of the address that are no secret."""
         return super().__new__(cls, *map(_public, parts))
+
+    if sys.version_info >= (3, 12):  # Paths are built by `__init__` from this version on.
+
+        def __init__(self, *parts: str | os.PathLike[str]) -> None:
+            super().__init__(*map(_public, parts))
 
     def __str__(self) -> str:
         """Returns the address with both slashes behind the scheme, of which a path keeps one."""

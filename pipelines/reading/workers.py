@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _BYTES_A_CALL = 64 << 20
 """The size of the files of one call, in bytes, up to which a call takes several files."""
+_CALLS_A_WORKER = 4
+"""The number of calls that each worker gets at least, if there are enough files, so that all end together."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ def stage_apart(
     Raises:
         EngineError: a worker cannot read a file, or was lost too often.
     """
-    groups = list(_groups(files))
+    groups = list(_groups(files, runner.num_workers * _CALLS_A_WORKER))
     shared = runner.share(settings)
     truncated: list[int] = []
     messages: dict[int, Sequence[tuple[str, int, str]]] = {}
@@ -141,13 +143,14 @@ def insert_parquet(database: duckdb.DuckDBPyConnection, table: str, content: byt
         database.execute(f"insert into {table} from read_parquet($1)", [literal_path(path)])
 
 
-def _groups(files: Sequence[FileToStage]) -> Iterator[list[FileToStage]]:
-    """Divides files into groups; many small files form one group, so that a worker is worth its start."""
+def _groups(files: Sequence[FileToStage], number: int) -> Iterator[list[FileToStage]]:
+    """Divides files into about `number` groups or more; many small files form one group."""
+    most = min(_BYTES_A_CALL, sum(file.source.size for file in files) // number)
     group: list[FileToStage] = []
     num_bytes = 0
     for file in files:
         size = file.source.size
-        if group and num_bytes + size > _BYTES_A_CALL:
+        if group and num_bytes + size > most:
             yield group
             group, num_bytes = [], 0
         group.append(file._replace(source=replace(file.source, file=file.source.file.absolute())))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,11 +26,13 @@ from pipelines import prepare
 from pipelines.ingest.ingest import ingest
 from pipelines.inputs.named import inputs_of
 from pipelines.reading import workers as reading_workers
+from pipelines.reading.reviews import stage_in_worker
 from pipelines.synthetic.write import write_synthetic
 from pipelines.work.database import work_database
 from pipelines.work.runners import HERE, Runner, runner_for
 
 pytest.importorskip("ray", reason="Ray is not installed; the extra [ray] installs it")
+fsspec = pytest.importorskip("fsspec", reason="needs the extra `remote`")
 
 NUM_PARTS = 12
 TABLES = ("reviews", "reviewers", "movies", "prepared", "rejected", "rejected_metadata")
@@ -49,7 +54,8 @@ def parts_of(lines: list[bytes], number: int) -> list[list[bytes]]:
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[Runner]:
+def workers(bucket: str) -> Iterator[Runner]:
+    """Starts Ray once, with workers that reach the bucket."""
     with runner_for("ray", processes=2, threads=1) as started:
         yield started
 
@@ -99,8 +105,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def found(shop: Path, folder: Path, runner: Runner, config: IngestConfig, **options: Any) -> dict[str, Any]:
-    named = ([shop / "log", shop / "journal"], shop / "movies")
+def found(
+    shop: Path | str, folder: Path, runner: Runner, config: IngestConfig, **options: Any
+) -> dict[str, Any]:
+    logs = [f"{shop}/log", *([shop / "journal"] if isinstance(shop, Path) else [])]
+    named = (logs, f"{shop}/movies")
     with inputs_of(*named) as inputs, work_database(config, folder) as database:
         accounting = ingest(database, *inputs, config, runner=runner, **options)
         tables = (*TABLES, *(COLD_TABLES if "cold" in options else ()))
@@ -125,7 +134,6 @@ def test_tables_and_account_are_those_of_one_machine(
     settings: dict[str, Any],
     options: dict[str, Any],
 ) -> None:
-    monkeypatch.setattr(reading_workers, "_BYTES_A_CALL", 20_000)
     config = IngestConfig(**{**vars(CLEAN), **settings})
     caplog.set_level(logging.WARNING)
     here = found(shop, tmp_path, HERE, config, **options)
@@ -143,6 +151,49 @@ def test_tables_and_account_are_those_of_one_machine(
     assert accounting["times_lost"] > 0
     assert accounting["truncated"] == [str(shop / "log/part-cut.json.gz")]
     assert any("Windows-1252" in message for message in said)
+
+
+def test_workers_fetch_files_of_remote_storage(
+    workers: Runner, shop: Path, bucket: str, tmp_path: Path
+) -> None:
+    system, root = fsspec.url_to_fs(f"{bucket}/shop")
+    system.put(f"{shop}/", root, recursive=True)
+    far, near = (found(place, tmp_path, workers, CLEAN) for place in (f"{bucket}/shop", str(shop)))
+    assert far["accounting"]["files"][0]["path"] == f"{bucket}/shop/log/part-00.json.gz"
+    assert far["accounting"]["read"] == near["accounting"]["read"]
+    for table in TABLES:
+        skipped = int("rejected" in table)
+        assert [row[skipped:] for row in far[table]] == [row[skipped:] for row in near[table]]
+
+
+def test_a_killed_worker_is_replaced_and_no_row_is_lost_or_twice(
+    workers: Runner, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = found(shop, tmp_path, HERE, CLEAN)
+    killed: list[int] = []
+    insert = reading_workers.insert_parquet
+
+    def kill_and_insert(*arguments: Any) -> None:
+        if not killed:
+            killed.append(kill_a_worker(stage_in_worker.__name__))
+        insert(*arguments)
+
+    monkeypatch.setattr(reading_workers, "insert_parquet", kill_and_insert)
+    assert found(shop, tmp_path, workers, CLEAN) == here
+    assert len(killed) == 1
+
+
+def kill_a_worker(name: str) -> int:
+    """Kills a worker that runs the function of this name at this moment, and gives its number."""
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends:
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if process.name() == f"ray::{name}":
+                    process.kill()
+                    process.wait(120)
+                    return process.pid
+    raise AssertionError(f"no worker runs {name}")
 
 
 def test_the_prepared_file_is_the_same_to_the_byte(workers: Runner, shop: Path, tmp_path: Path) -> None:
@@ -176,8 +227,8 @@ def test_a_file_that_a_worker_does_not_see_is_one_sentence(
 ) -> None:
     groups = reading_workers._groups
 
-    def elsewhere(files: Any) -> Iterator[Any]:
-        for group in groups(files):
+    def elsewhere(files: Any, number: int) -> Iterator[Any]:
+        for group in groups(files, number):
             yield [file._replace(source=replace(file.source, file=Path("/nowhere/log"))) for file in group]
 
     monkeypatch.setattr(reading_workers, "_groups", elsewhere)
