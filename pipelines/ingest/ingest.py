@@ -171,8 +171,11 @@ def _note_files(
 ) -> None:
     database.execute("create or replace table source_files (kind varchar, file integer, path varchar)")
     for kind, sources in (("review", reviews), ("metadata", metadata)):
-        for file, source in enumerate(sources):
-            database.execute("insert into source_files values (?, ?, ?)", [kind, file, str(source.path)])
+        paths = [str(source.path) for source in sources]
+        database.execute(
+            "insert into source_files select $1, unnest(range(len($2::varchar[]))), unnest($2::varchar[])",
+            [kind, paths],
+        )
 
 
 def _stage_files(
