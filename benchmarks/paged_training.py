@@ -4,7 +4,9 @@
 
 Each training runs in a process of its own, on invented reviews with planted tastes: up to three reviews of
 each reviewer, of which the last is held out. The limit of memory of the second training is one part of what
-the vectors and the state of their optimizer take. A third training has no vectors of reviewers.
+the vectors and the state of their optimizer take. A third training has no vectors of reviewers. Memory is
+what the process holds itself, without pages of mapped files, which the system takes back when it needs
+them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +33,8 @@ from pipelines.work.tensorflow_start import start_tensorflow
 
 EACH, TASTES, MOVIES = 3, 50, 20_000
 KINDS = ("memory", "file", "none")
+_INTERVAL = 0.02
+"""Seconds between two looks at memory."""
 
 
 def main() -> None:
@@ -54,20 +60,35 @@ def main() -> None:
             file = Path(folder, kind)
             words = ("--reviewers", asked.reviewers, "--rounds", asked.rounds, "--part", asked.part)
             took = measure([sys.executable, __file__, *words, "--kind", kind, "--json", file])
-            figures = json.loads(file.read_text())
-            found[kind] = {**figures, "peak_bytes": took.peak_bytes, "cpu_seconds": took.cpu_seconds}
+            found[kind] = {**json.loads(file.read_text()), "cpu_seconds": took.cpu_seconds}
     write_figures(found, asked.json)
 
 
 def _train(num_reviewers: int, config: RelevanceConfig) -> dict[str, Any]:
     """Trains the relevance head; returns its loss and its NDCG of the held-out reviews in each round."""
+    peak = _watch_memory()
     start_tensorflow()
     reviews = _some_reviews(num_reviewers)
     train, held_out = hold_out_last(reviews, 1 / EACH)
     validate = ndcg_of(train, held_out, 0)
     likes = np.ones(len(train), dtype=np.bool_)
     trained = train_relevance(train, likes, config, 1, validate=validate)
-    return {"losses": trained.losses, "ndcg@20": trained.figures}
+    return {"losses": trained.losses, "ndcg@20": trained.figures, "peak_bytes": peak[0]}
+
+
+def _watch_memory() -> list[int]:
+    """Watches the memory of this process in a thread; returns a list of the peak in bytes."""
+    peak = [0]
+
+    def watch() -> None:
+        while True:
+            for line in Path("/proc/self/status").read_text().splitlines():
+                if line.startswith("RssAnon"):
+                    peak[0] = max(peak[0], int(line.split()[1]) * 1024)
+            time.sleep(_INTERVAL)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return peak
 
 
 def _some_reviews(num_reviewers: int) -> Reviews:

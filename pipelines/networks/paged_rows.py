@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 _COPIES = 3
 """How often the rows of a block are in memory while they are moved between file and network."""
-_ROWS_AT_ONCE = 2**16
-"""The number of rows that are written to a new file at once."""
+_ROWS_AT_ONCE = 2**14
+"""The number of rows that are moved between file and memory at once; each takes a page or two of 4 KiB."""
 
 
 class Block(NamedTuple):
@@ -103,6 +103,7 @@ class PagedRows:
         self._columns = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
         self._folder = folder
         self._file, self._rows = self._new_file(num_rows, ends[-1], draw)
+        self._best_file: mmap.mmap | None = None
         self._best: Floats | None = None
         self._changed = np.ones(num_rows, dtype=np.bool_)
         self._loaded: Rows = np.zeros(0, dtype=np.int64)
@@ -131,13 +132,14 @@ class PagedRows:
         are copied.
         """
         if self._best is None:
-            _, self._best = self._new_file(len(embeddings), embeddings.shape[1], lambda _: 0)
+            self._best_file, self._best = self._new_file(len(embeddings), embeddings.shape[1], lambda _: 0)
         if np.may_share_memory(embeddings, self._rows):
             changed = np.flatnonzero(self._changed)
-            self._best[changed] = embeddings[changed]
             self._changed[:] = False
         else:
-            self._best[:] = embeddings
+            changed = np.arange(len(embeddings))
+        for rows in self._pieces(changed):
+            self._best[rows] = embeddings[rows]
         return self._best
 
     def numpy(self) -> Floats:
@@ -146,7 +148,8 @@ class PagedRows:
 
     def assign(self, rows: Floats) -> None:
         """Takes over all rows from a checkpoint."""
-        self._rows[:] = rows
+        for piece in self._pieces(np.arange(len(rows))):
+            self._rows[piece] = rows[piece]
         self._changed[:] = True
 
     def _divide(self, batches: Iterable[RelevanceBatch]) -> Iterator[Block]:
@@ -168,17 +171,31 @@ class PagedRows:
             yield Block(held, np.flatnonzero(seen))
 
     def _load(self, rows: Rows) -> None:
+        """Reads rows from the file into the variables of the network."""
         self._loaded = rows
+        block = np.empty((len(rows), self._rows.shape[1]), dtype=np.float32)
+        for first, piece in zip(range(0, len(rows), _ROWS_AT_ONCE), self._pieces(rows), strict=True):
+            block[first : first + len(piece)] = self._rows[piece]
         for variable, columns in zip(self._variables, self._columns, strict=True):
-            variable.assign(self._rows[rows, columns])
+            variable.assign(block[:, columns])
 
     def _store(self) -> None:
-        rows = self._loaded
-        for variable, columns in zip(self._variables, self._columns, strict=True):
-            self._rows[rows, columns] = variable.numpy()
-        self._changed[rows] = True
-        # The pages stay in the memory of the system as long as there is room, and belong to nobody.
-        self._file.madvise(mmap.MADV_DONTNEED)
+        """Writes the rows of the variables of the network to the file."""
+        block = np.concatenate([variable.numpy() for variable in self._variables], axis=1)
+        for first, piece in zip(range(0, len(block), _ROWS_AT_ONCE), self._pieces(self._loaded), strict=True):
+            self._rows[piece] = block[first : first + len(piece)]
+        self._changed[self._loaded] = True
+
+    def _pieces(self, rows: Rows) -> Iterator[Rows]:
+        """Divides rows into pieces; gives back the memory of the mapped files after each piece.
+
+        The system keeps the pages of the files in its own memory as long as there is room.
+        """
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            yield rows[first : first + _ROWS_AT_ONCE]
+            for file in (self._file, self._best_file):
+                if file is not None:
+                    file.madvise(mmap.MADV_DONTNEED)
 
     def _new_file(self, num_rows: int, width: int, draw: Callable[[int], Any]) -> tuple[mmap.mmap, Floats]:
         """Writes a file of rows that begin with what `draw` returns, and maps the file.
