@@ -96,7 +96,8 @@ def demo() -> None:
 def test(*arguments: str) -> None:
     """Run the tests; what follows is passed on to pytest."""
     setup()
-    processes = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+    # One process more than most machines that test have cores, because tests also wait: for servers, for Ray.
+    processes = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
     call("python", "-m", "pytest", *processes, *arguments)
 
 

@@ -28,14 +28,21 @@ class RayWorkers:
         num_workers: the largest number of calls that run at the same time.
         environment: the environment variables that are set in the workers.
         on_this_machine: whether all workers are on this machine, and reach the files of this process.
+        is_guest: whether the connection to Ray stays open when these workers are closed.
     """
 
     def __init__(
-        self, num_workers: int, environment: Mapping[str, str], *, on_this_machine: bool = False
+        self,
+        num_workers: int,
+        environment: Mapping[str, str],
+        *,
+        on_this_machine: bool = False,
+        is_guest: bool = False,
     ) -> None:
         self.num_workers = num_workers
         self._environment = dict(environment)
         self._on_this_machine = on_this_machine
+        self._is_guest = is_guest
         self._begun: set[Any] = set()
 
     def share(self, value: Any) -> Any:
@@ -71,8 +78,7 @@ class RayWorkers:
                 start(1)
                 yield position, _result_of(ended, function.__name__)
         finally:
-            for unfinished in running:
-                ray.cancel(unfinished, force=True)
+            self._end(running)
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         """Begins a call as soon as a processor is free; returns a function that waits for the result.
@@ -117,10 +123,18 @@ class RayWorkers:
 
     def close(self) -> None:
         """Ends the calls that were begun and whose results nobody waits for, such as after an interrupt."""
+        self._end(self._begun)
+
+    def _end(self, unfinished: Iterable[Any]) -> None:
+        """Ends calls that nobody waits for, if the end of the connection to Ray does not end the calls.
+
+        If a call that is cancelled ends at the same moment, Ray may abort this process.
+        """
         import ray
 
-        for reference in self._begun:
-            ray.cancel(reference, force=True)
+        if self._is_guest:
+            for reference in unfinished:
+                ray.cancel(reference, force=True)
 
     def _task(self, function: Callable[..., Any]) -> Any:
         """Makes a task of Ray that calls a function.
@@ -193,9 +207,12 @@ def ray_workers(address: str | None, processes: int, threads: int | None) -> Ite
 
     cores = os.cpu_count() or 1
     environment = {name: str(threads or os.environ.get(name) or cores) for name in THREADS}
+    is_guest = ray.is_initialized()
     with ray_session(address, processes or cores, environment) as inherited:
         num_workers = processes or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        workers = RayWorkers(num_workers, {} if inherited else environment, on_this_machine=inherited)
+        workers = RayWorkers(
+            num_workers, {} if inherited else environment, on_this_machine=inherited, is_guest=is_guest
+        )
         try:
             yield workers
         finally:

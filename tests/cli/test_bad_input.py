@@ -136,9 +136,11 @@ def test_one_reviewer_or_one_movie_is_too_little_even_where_one_review_each_woul
     assert who in standing.refuses_to_build(tmp_path / "reviews.json", *least)
 
 
-def test_a_missing_file_a_directory_and_a_binary_file(standing: Standing, tmp_path: Path) -> None:
+def test_a_missing_file_a_folder_without_reviews_and_a_binary_file(standing: Standing, tmp_path: Path) -> None:
     assert "There is no file" in standing.refuses_to_build(tmp_path / "absent.json")
-    assert "is a directory" in standing.refuses_to_build(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "holds no file" in standing.refuses_to_build(tmp_path / "empty")
+    assert "Cannot tell the format" in standing.refuses_to_build(standing.index)
     (tmp_path / "image.json").write_bytes(bytes(range(256)) * 20)
     assert "not a text file" in standing.refuses_to_build(tmp_path / "image.json")
 
