@@ -136,7 +136,7 @@ def test_one_reviewer_or_one_movie_is_too_little_even_where_one_review_each_woul
     assert who in standing.refuses_to_build(tmp_path / "reviews.json", *least)
 
 
-def test_a_missing_file_a_folder_without_reviews_and_a_binary_file(standing: Standing, tmp_path: Path) -> None:
+def test_a_missing_file_an_empty_folder_and_a_binary_file(standing: Standing, tmp_path: Path) -> None:
     assert "There is no file" in standing.refuses_to_build(tmp_path / "absent.json")
     (tmp_path / "empty").mkdir()
     assert "holds no file" in standing.refuses_to_build(tmp_path / "empty")
