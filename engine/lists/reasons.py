@@ -155,6 +155,8 @@ def _contributions(
 ) -> tuple[Rows, Doubles]:
     """Computes, for each movie, how much the reviews with the highest estimates add to the movie's score.
 
+    A history of at most `num_checked` reviews needs no estimates.
+
     Returns:
         The positions of the reviews in the history, int64 [num_movies, num_checked], and what each review
         adds, float64 [num_movies, num_checked].
@@ -164,8 +166,11 @@ def _contributions(
         places = np.broadcast_to(np.arange(relevance.shape[1]), relevance.shape)
         return places, relevance
     without = _without_each_review(model.rating, reviewer, movie_rows)
-    likes = without.estimates(model, model.rating, reviewer.taste, movie_rows)
-    places = k_highest_of_rows(relevance + model.blend.like_weight * likes, num_checked)
+    if relevance.shape[1] <= num_checked:
+        places = np.broadcast_to(np.arange(relevance.shape[1]), relevance.shape)
+    else:
+        likes = without.estimates(model, model.rating, reviewer.taste, movie_rows)
+        places = k_highest_of_rows(relevance + model.blend.like_weight * likes, num_checked)
     likes = without.like_contributions(model, reviewer.taste, movie_rows, places)
     return places, np.take_along_axis(relevance, places, axis=1) + model.blend.like_weight * likes
 
