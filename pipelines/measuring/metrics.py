@@ -3,9 +3,9 @@
 Metrics of ratings and of probabilities take arrays with one value for each review. Metrics of rankings take
 the two arrays `hits` and `num_relevant`. The array `hits`, bool [num_reviewers, k], marks the relevant movies
 in each reviewer's top list, best movie first. The array `num_relevant`, int [num_reviewers], holds the number
-of movies that are relevant to each reviewer. Metrics of rankings return one value for each reviewer; reports
-show the mean of these values. Metrics of whole top lists take movie rows, int [num_reviewers, k], with -1
-where a list is too short.
+of movies that are relevant to each reviewer. Metrics of rankings return one value for each reviewer. Metrics
+of whole top lists take the rows of the listed movies, int [num_reviewers, k], with -1 where a list has fewer
+than k movies.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from engine.arrays import Doubles
 CALIBRATION_BINS = 10
 """The number of bins of equal width into which `calibration_error` sorts probabilities."""
 _SMALLEST = 1e-7
-"""The least distance of clipped probabilities from 0 and from 1, so that their logarithms are finite."""
+"""The least distance of a clipped probability from 0 and from 1, so that the logarithms of the probability
+and of one minus the probability are finite."""
 
 
 def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Returns the mean absolute error of ratings, `mean(|predicted - actual|)`; NaN if there are no ratings.
 
-    The mean absolute error is least if a distribution is predicted by its median, so that `predicted` should
-    hold medians.
+    The mean absolute error is least if each prediction is the median of the possible ratings.
 
     >>> mae([3, 5], [4, 5])
     0.5
@@ -37,8 +37,7 @@ def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
 def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Returns the root mean squared error, `sqrt(mean((predicted - actual)^2))`; NaN if there are no ratings.
 
-    The root mean squared error is least if a distribution is predicted by its mean, so that `predicted`
-    should hold means.
+    The root mean squared error is least if each prediction is the mean of the possible ratings.
 
     >>> rmse([3, 5], [5, 5])
     1.4142135623730951
@@ -50,8 +49,8 @@ def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
 def log_loss(probabilities: ArrayLike, outcomes: ArrayLike) -> float:
     """Returns the log loss of chances p and outcomes o: `-mean(o log p + (1 - o) log(1 - p))`, in nats.
 
-    Probabilities are clipped to 1e-7 .. 1 - 1e-7, so that a certain but wrong prediction costs about 16 nats
-    and not infinitely many. The log loss is NaN if there are no outcomes.
+    Probabilities are clipped to 1e-7 .. 1 - 1e-7, so that a prediction that is certain but wrong costs about
+    16 nats, and not infinitely many nats. The log loss is NaN if there are no outcomes.
 
     >>> round(log_loss([0.5, 0.5], [True, False]), 4)
     0.6931
@@ -87,9 +86,10 @@ def calibration_error(
 def calibration_bins(
     probabilities: ArrayLike, outcomes: ArrayLike, *, bins: int = CALIBRATION_BINS
 ) -> list[dict[str, float]]:
-    """Lists the non-empty bins of `calibration_error`, for a calibration plot.
+    """Lists the bins of `calibration_error` that hold at least one probability, for a calibration plot.
 
-    A bin is described by its mean predicted probability, its share of likes and its number of reviews.
+    A bin is described by the mean probability, the share of true outcomes and the number of reviews in the
+    bin.
 
     >>> calibration_bins([0.5, 0.5], [True, False])
     [{'mean_predicted': 0.5, 'share_liked': 0.5, 'count': 2}]
@@ -109,9 +109,10 @@ def calibration_bins(
 def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
     """Returns each reviewer's normalised discounted cumulative gain (Jarvelin and Kekalainen 2002).
 
-    The NDCG of a list is `sum of hit_i / log2(i + 1)` over places i = 1..k, divided by the same sum for the
-    best possible list. The list with the best possible NDCG begins with `min(k, num_relevant)` relevant
-    movies. The NDCG is 0 for a reviewer without relevant movies.
+    The NDCG of a list is the sum of `hit_i / log2(i + 1)` over the positions i = 1..k, divided by the same
+    sum for the best possible list; `hit_i` is 1 if the movie at position i is relevant, and otherwise 0. The
+    best possible list begins with `min(k, num_relevant)` relevant movies. The NDCG is 0 for a reviewer
+    without relevant movies.
 
     >>> ndcg(np.array([[True, False], [False, True]]), [1, 1]).round(4).tolist()
     [1.0, 0.6309]
@@ -128,8 +129,8 @@ def ndcg_of_ranks(
     Ranks start at 0, and relevant movies with a rank of k or more are ignored.
 
     Args:
-        ranks: the number of movies that are ranked before each relevant movie, int [n].
-        reviewers: the position in `num_relevant` of each relevant movie's reviewer, int [n].
+        ranks: the number of movies that are ranked before each relevant movie, int [num_ranked].
+        reviewers: the reviewer of each relevant movie, as a position in `num_relevant`, int [num_ranked].
         num_relevant: the number of movies that are relevant to each reviewer, int [num_reviewers].
         k: the length of the top lists.
 
@@ -144,10 +145,10 @@ def ndcg_of_ranks(
 
 
 def recall(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
-    """Returns each reviewer's recall, `hits / min(k, num_relevant)` (Liang et al. 2018).
+    """Returns each reviewer's recall, `number of hits / min(k, num_relevant)` (Liang et al. 2018).
 
-    The best possible list has a recall of 1, even if more than k movies are relevant. The recall of a
-    reviewer without relevant movies is 0.
+    The best possible list of k movies has a recall of 1, even if more than k movies are relevant. The recall
+    of a reviewer without relevant movies is 0.
 
     >>> recall(np.array([[True, False]]), [1]).tolist(), recall(np.array([[True, False]]), [4]).tolist()
     ([1.0], [0.5])
@@ -165,7 +166,7 @@ def hit_rate(hits: NDArray[np.bool_]) -> Doubles:
 
 
 def reciprocal_rank(hits: NDArray[np.bool_]) -> Doubles:
-    """Returns `1 / i` for each top list, where i is the place of the first relevant movie; 0 if none.
+    """Returns `1 / i` for each top list, where i is the position of the first relevant movie, or else 0.
 
     >>> reciprocal_rank(np.array([[False, True], [False, False]])).tolist()
     [0.5, 0.0]
@@ -185,14 +186,15 @@ def coverage(top: NDArray[np.integer], num_movies: int) -> float:
 
 
 def novelty(top: NDArray[np.integer], num_reviews: NDArray[np.integer], num_reviewers: int) -> float:
-    """Measures the novelty of recommended movies: their mean self-information in bits (Zhou et al. 2010).
+    """Measures the novelty of recommended movies as mean self-information in bits (Zhou et al. 2010).
 
-    Novelty is the mean, over all places of all top lists, of `-log2(number of the movie's reviews / number of
-    reviewers)`. Novelty is 0 if all lists are empty. The self-information of a movie without reviews is
-    computed as if the movie had one review.
+    The self-information of a movie is `-log2(number of the movie's reviews / number of reviewers)`. Novelty
+    is the mean self-information over all movies of all top lists; a movie counts once for each list with the
+    movie. Novelty is 0 if all lists are empty. The self-information of a movie without reviews is computed as
+    if the movie had one review.
 
     Args:
-        top: the rows of the listed movies, int [n, k]; -1 for an empty place.
+        top: the rows of the listed movies, int [num_reviewers, k]; -1 where a list has fewer than k movies.
         num_reviews: the number of training reviews of each movie, int [num_movies].
         num_reviewers: the number of reviewers.
 

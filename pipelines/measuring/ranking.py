@@ -16,10 +16,11 @@ from pipelines.dataset.reviews import Reviews
 from pipelines.measuring import metrics
 
 Score = Callable[[Rows], Floats]
-"""A function of reviewer rows, int64 [n], that returns the scores of all movies, float32 [n, num_movies]."""
+"""A function that takes n reviewer rows, int64 [n], and returns the scores of all movies for each of the
+reviewers, float32 [n, num_movies]."""
 Top = Callable[[Rows, int], NDArray[np.integer]]
-"""A function of reviewer rows, int64 [n], and of k, which returns the rows of each reviewer's k best unseen
-movies, int [n, k], with -1 where no movie is left."""
+"""A function that takes n reviewer rows, int64 [n], and a number k, and returns the rows of each reviewer's k
+best unseen movies, int [n, k]; -1 where a reviewer has fewer than k unseen movies."""
 _MAX_SCORES = 2**25
 """The largest number of scores in memory at once: 128 MiB of float32."""
 
@@ -29,9 +30,13 @@ class RankingResult:
     """Holds the ranking metrics of each reviewer, and the top lists from which the metrics were computed.
 
     Attributes:
-        reviewer_rows: int64 [n], rows of the ranked reviewers, who have a held-out like, ascending.
-        figures: one metric per name, such as "ndcg@10", float64 [n], with one value per reviewer.
-        top: int32 [n, max k], movie rows of each top list, best first; -1 where no movie was left.
+        reviewer_rows: rows of the ranked reviewers, who have a held-out like, ascending, int64 [n].
+        figures: the values of each metric for the ranked reviewers, float64 [n], by the metric's name, such
+        as
+            "ndcg@10".
+        top: the movie rows of each ranked reviewer's longest top list, best movie first, int32 [n, k]; -1
+        where
+            a reviewer has fewer than k unseen movies.
     """
 
     reviewer_rows: Rows
@@ -68,16 +73,19 @@ def rank_held_out(
     training review of the same movie. A reviewer whose held-out likes are all ignored is not ranked.
 
     Args:
-        score: returns the scores of all movies for a batch of reviewer rows.
-        train: the training reviews, whose movies are left out of the reviewers' lists.
+        score: a function that returns the scores of all movies for a batch of reviewer rows.
+        train: the training reviews; a reviewer's list leaves out the movies of the reviewer's training
+        reviews.
         liked: the held-out likes.
         k: lengths of the top lists for which metrics are computed.
-        batch: most reviewers scored at once; fewer are scored at once if the catalogue is large.
+        batch: the largest number of reviewers that are scored at once; a large catalogue lowers the number.
         max_reviewers: size of a random sample of reviewers to rank; None ranks all reviewers.
         seed: seed of the random sample of reviewers.
-        candidates: pairs of reviewer and movie, each `reviewer_row * num_movies + movie_row`, int64
-            [num_pairs], ascending. If given, only the movies and reviewers of these pairs are ranked.
-        top: returns the same top lists as `score` would, in less time; not used with `candidates`.
+        candidates: pairs of reviewer and movie that are ranked, or None to rank all pairs; each pair is the
+            number `reviewer_row * num_movies + movie_row`, int64 [num_pairs], ascending.
+        top: a function that returns the same top lists as scores of `score` would give, in less time; not
+        used
+            if `candidates` is given.
 
     Raises:
         TrainingError: a score is NaN.
@@ -127,16 +135,17 @@ def top_of(model: Model) -> Top:
 def top_movies(
     scores: Floats, seen: Reviews, reviewer_rows: NDArray[np.integer], k: int
 ) -> NDArray[np.int32]:
-    """Returns the rows of each reviewer's k best unseen movies, int32 [n, k]; -1 where no movie is left.
+    """Returns the rows of each reviewer's k best unseen movies, int32 [num_reviewers, k].
 
-    Movies of equal score are ordered by movie row. Movies that a reviewer has reviewed in `seen` are left
-    out, and so are movies whose score is minus infinity.
+    A reviewer with fewer than k unseen movies gets -1 at the end of the list. Movies of equal score are
+    ordered by movie row. A reviewer's list leaves out movies that the reviewer has reviewed in `seen`, and
+    movies whose score is minus infinity.
 
     Args:
-        scores: the score of every movie for each reviewer, float32 [n, num_movies].
-        seen: the reviews of movies to leave out.
-        reviewer_rows: the rows of the reviewers, int64 [n].
-        k: how many movies are wanted.
+        scores: the score of every movie for each reviewer, float32 [num_reviewers, num_movies].
+        seen: the reviews whose movies are left out of the lists of the reviews' authors.
+        reviewer_rows: the rows of the reviewers, int64 [num_reviewers].
+        k: the length of each list.
 
     Raises:
         TrainingError: a score is NaN.

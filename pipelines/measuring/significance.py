@@ -1,6 +1,6 @@
-"""Computes confidence intervals and significance tests over reviewers, who are independent.
+"""Computes confidence intervals and significance tests from one number per reviewer.
 
-Reviews are not used directly, because reviews by the same reviewer are not independent.
+The unit is a reviewer and not a review, because reviews by the same reviewer are not independent.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ def bootstrap_interval(
     no reviewers.
 
     Args:
-        sums: float [n], one value per reviewer: a metric, or the sum of the errors of the reviewer's reviews.
-        weights: float [n], the number of reviews in each sum; by default 1, for the mean over reviewers.
+        sums: one value per reviewer, float [num_reviewers]: a metric, or a sum over the reviewer's reviews.
+        weights: the number of reviews behind each value of `sums`, float [num_reviewers]; by default 1 for
+            every value, which gives the interval of the mean over reviewers.
         seed: seed of the bootstrap samples.
 
     >>> bootstrap_interval([1.0, 1.0, 1.0])
@@ -46,14 +47,15 @@ def bootstrap_interval(
 def paired_test(ours: ArrayLike, theirs: ArrayLike, *, num_samples: int = 2000, seed: int = 42) -> float:
     """Returns the two-sided p-value of Fisher's randomisation test for the difference of two models' means.
 
-    Fisher's randomisation test flips the sign of each reviewer's difference at random. Unlike Wilcoxon's
-    test, Fisher's randomisation test compares the means that reports show, and needs no special treatment of
-    ties (Smucker, Allan and Carterette 2007). The p-value is 1 if both models have equal values for every
-    reviewer.
+    Fisher's randomisation test flips the sign of the difference between the two models' values at random for
+    each reviewer. Unlike Wilcoxon's test, Fisher's randomisation test compares means, and needs no special
+    treatment of ties (Smucker, Allan and Carterette 2007). The p-value is 1 if both models have equal values
+    for every reviewer.
 
     Args:
-        ours: float [n], the metric of one model for each reviewer.
-        theirs: float [n], the metric of the other model for the same reviewers in the same order.
+        ours: the metric of one model for each reviewer, float [num_reviewers].
+        theirs: the metric of the other model for the reviewers of `ours`, in the same order, float
+            [num_reviewers].
         num_samples: number of random sign flips; the p-value is at least `1 / (num_samples + 1)`.
         seed: seed of the sign flips.
 

@@ -1,4 +1,4 @@
-"""Finds movies with similar metadata, which become neighbours even of movies that have few reviews."""
+"""Finds movies with similar metadata, so that movies with few reviews have neighbours too."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _MOST_NEIGHBOURS_OF = 20_000
-"""The largest number of movies that may be neighbours; the most reviewed movies are chosen. The limit makes
-the time grow linearly with the number of movies."""
+"""The largest number of movies that may be neighbours of other movies; the most reviewed movies are chosen.
+The limit makes the time of the search for neighbours grow linearly with the number of movies."""
 _SCORES_AT_ONCE = 2**23
 """The number of similarities in memory at once: 32 MiB of float32."""
 _ROWS_AT_ONCE = 2**13
@@ -30,8 +30,8 @@ def content_features(words: csr_array) -> Floats | None:
     """Converts counted words of movies to vectors whose inner products are cosine similarities.
 
     Returns:
-        The vectors of the movies, float32 [num_movies, num_features], of length 1, or of length 0 for movies
-        without words; None if fewer than FEWEST_DESCRIBED movies have words.
+        The vectors of the movies, float32 [num_movies, num_features]; None if fewer than FEWEST_DESCRIBED
+        movies have words. A vector has length 1, or length 0 for a movie without words.
     """
     described = np.flatnonzero(np.diff(words.indptr))
     if len(described) < FEWEST_DESCRIBED:
@@ -45,9 +45,9 @@ def content_features(words: csr_array) -> Floats | None:
 def content_table(
     reviews: Reviews, features: Floats | None, config: NeighboursConfig
 ) -> NeighbourTable | None:
-    """Builds the table of movies with similar metadata, from the vectors of `content_features`.
+    """Builds the table of movies with similar metadata, from the vectors that `content_features` returns.
 
-    The returned table is None if `features` is None, or if the configuration asks for no neighbours by
+    The function returns None if `features` is None, or if the configuration asks for no neighbours by
     metadata.
     """
     if features is None or not config.num_content_neighbours:
@@ -59,8 +59,8 @@ def content_table(
 def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighbours: int) -> NeighbourTable:
     """Finds the `num_neighbours` strongest neighbours of each movie by metadata and popularity.
 
-    The weight of a neighbour is the cosine similarity times the square root of the neighbour's number of
-    reviews, because people choose the popular movies among equally similar movies.
+    The weight of a neighbour is the cosine similarity of the two movies' vectors times the square root of the
+    neighbour's number of reviews, because people choose the popular movies among equally similar movies.
 
     Args:
         features: the vectors of the movies that `content_features` returns.

@@ -1,4 +1,4 @@
-"""Builds a linear model of pairs of movies for catalogues that are too large for a model of all pairs."""
+"""Builds a linear model that predicts each movie from a few other movies, for very large catalogues."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 MOST_MOVIES = 30_000
-"""The largest catalogue for which the local model is built, since its time grows with the number of movies,
-and the time of its filter with the square of this number."""
+"""The largest number of movies for which the local model is built, because the time of the low-pass filter
+beside the local model grows with the square of the number of movies."""
 MOST_PAIRS = 20_000_000
-"""The largest number of pairs of reviews by the same reviewer for which the local model is built, since all
-these pairs are counted in memory."""
+"""The largest number of pairs of reviews by the same reviewer for which the local model is built, because all
+pairs of reviews are counted in memory."""
 _MOST_INPUTS = 200
 """The largest number of other movies from which the local model predicts reviews of a movie."""
 _NUM_COMPONENTS = 256
-"""The number of components that the filter lets through."""
+"""The number of components of the matrix of reviews that the low-pass filter keeps."""
 _FILTER_WEIGHT = 0.3
-"""The weight of the filter beside the local model."""
+"""The factor by which the low-pass filter is multiplied before the filter is added to the local model."""
 _ROWS_AT_ONCE = 512
 """The number of movies whose neighbours are chosen at once; more movies would take more memory."""
 
 
 def num_pairs(reviews: Reviews) -> int:
-    """Counts the pairs of reviews by the same reviewer, in both orders, with each review beside itself."""
+    """Counts the pairs of reviews by the same reviewer: n * n pairs for a reviewer with n reviews."""
     return int(np.square(np.diff(reviews.offsets())).sum())
 
 
@@ -40,12 +40,13 @@ def local_neighbours(
 ) -> NeighbourTable:
     """Builds a neighbour table from a local linear model and a low-pass filter: `model + 0.3 * filter`.
 
-    The local model predicts whether a reviewer reviewed a movie from the reviewer's reviews of the movies
-    that share most reviewers with the movie, with the least penalised squared error (as in SLIM, Ning &
-    Karypis 2011, with the squared penalty of `linear_neighbours`). The filter is `V V'`, where the columns of
-    V are the strongest components of the matrix of reviews, whose rows and columns are divided by the square
-    roots of their sums (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). The
-    filter relates movies that share no reviewer.
+    The local model predicts whether a reviewer reviewed a movie from the reviewer's reviews of other movies,
+    namely the movies that share most reviewers with the predicted movie. The local model has the least
+    penalised squared error (as in SLIM, Ning & Karypis 2011, but with a penalty on squared weights). The
+    low-pass filter is `V V'`, where the columns of V are the strongest components of the matrix of reviews
+    (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). Before the components are
+    computed, each row and each column of the matrix of reviews is divided by the square root of the row's or
+    the column's sum. The low-pass filter also relates movies that share no reviewer.
 
     Args:
         reviews: the training reviews.

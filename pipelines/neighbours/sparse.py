@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None) -> csr_array:
-    """Puts the weight of each review, by default 1, into a sparse matrix [num_reviewers, num_movies]."""
+    """Returns the weight of each review, by default 1, as a sparse matrix [num_reviewers, num_movies]."""
     from scipy.sparse import csr_array
 
     values = np.ones(len(reviews), dtype=np.float32) if weights is None else weights
@@ -25,9 +25,9 @@ def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None)
 
 
 def matrix_of(table: NeighbourTable) -> csr_array:
-    """Converts a neighbour table to a sparse matrix, [num_movies, num_movies].
+    """Converts a neighbour table to a sparse matrix with one row per movie, [num_movies, num_movies].
 
-    Each row of the matrix holds the weights of one movie's neighbours.
+    A row of the sparse matrix holds the weights of one movie's neighbours.
     """
     from scipy.sparse import csr_array
 
@@ -38,7 +38,7 @@ def matrix_of(table: NeighbourTable) -> csr_array:
 def table_of(matrix: csr_array) -> NeighbourTable:
     """Converts a sparse matrix, [num_movies, num_movies], to a neighbour table.
 
-    Each row of the matrix holds the weights of one movie's neighbours.
+    A row of the sparse matrix holds the weights of one movie's neighbours.
     """
     return NeighbourTable(
         matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
@@ -46,9 +46,9 @@ def table_of(matrix: csr_array) -> NeighbourTable:
 
 
 def strongest(matrix: csr_array, num_kept: int) -> csr_array:
-    """Keeps the `num_kept` non-zero values of largest magnitude in each row, sorted by column.
+    """Keeps the `num_kept` values of largest magnitude in each row of a sparse matrix, sorted by column.
 
-    Among values of equal magnitude, the values in lower columns are kept.
+    Among values of equal magnitude, the values in columns with lower numbers are kept.
     """
     from scipy.sparse import csr_array
 

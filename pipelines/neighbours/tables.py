@@ -1,4 +1,4 @@
-"""Builds tables of each movie's neighbours, from reviews by the same reviewers and from a linear model."""
+"""Builds tables of each movie's neighbours (similar movies) from reviews, by counts and by a linear model."""
 
 from __future__ import annotations
 
@@ -24,28 +24,30 @@ if TYPE_CHECKING:
 L2_FACTORS = (0.2, 1.0, 2.0, 4.0)
 """The L2 penalties that are tried for the linear model, as multiples of the configured penalty."""
 FEW_L2_FACTORS = (1.0, 2.0)
-"""The multiples of the configured L2 penalty that are tried for large catalogues. Fewer are tried because the
-time of the linear model grows with the cube of the number of movies."""
+"""The multiples of the configured L2 penalty that are tried for large catalogues; few multiples are tried,
+because the time of the linear model grows with the cube of the number of movies."""
 LOCAL_L2_FACTORS = (0.5, 1.0)
 """The multiples of the configured L2 penalty that are tried for the local model."""
 DAMPINGS = (10.0, 40.0)
-"""The dampings that are tried for damped co-reviews; a damping is a number that is added to the geometric
-mean of two movies' numbers of reviews."""
+"""The dampings that are tried for the method *damped* of `build_neighbours`; a damping is a number that is
+added to the geometric mean of two movies' numbers of reviews."""
 SHRINKAGE = 3.0
-"""The number of common reviewers at which shrinkage halves the similarity of two movies by co-reviews."""
+"""The number of common reviewers of two movies at which the method *co-reviews* of `build_neighbours` halves
+the cosine of the movies, because a cosine from few reviewers is uncertain."""
 SUCCESSOR_DAMPING = 20.0
-"""The number that is added to the geometric mean of two movies' numbers of reviews when successors are
-weighed."""
+"""The number that is added to the geometric mean of two movies' numbers of reviews, by which the method
+*successors* of `build_neighbours` divides."""
 RATING_SHRINKAGE = 100.0
-"""The number of common reviewers at which shrinkage halves the similarity of two movies by ratings."""
+"""The number of common reviewers of two movies at which the correlation of the movies' ratings is halved,
+because a correlation from few reviewers is uncertain."""
 MAX_HISTORY = 300
-"""The largest number of a reviewer's latest reviews from which pairs of movies are made; time grows with the
-square of this number."""
+"""The largest number of latest reviews of a reviewer that are paired with each other; the time to make pairs
+grows with the square of the number of reviews."""
 NUM_LINEAR_NEIGHBOURS = 500
-"""The number of neighbours of each movie that are kept from the linear model. This number is larger than for
-co-reviews, because the weights of the linear model decrease slowly."""
+"""The number of neighbours of each movie that are kept from the linear model; more neighbours are kept than
+for co-reviews, because the weights of the linear model decrease slowly."""
 _ALL_FACTORS_UP_TO = 5000
-"""The largest number of movies for which all L2_FACTORS are tried."""
+"""The largest number of movies for which the linear model is built with every penalty in L2_FACTORS."""
 
 
 class NeighbourKind(NamedTuple):
@@ -55,10 +57,11 @@ class NeighbourKind(NamedTuple):
     """The method: `co-reviews`, `linear`, `local`, `damped` or `successors`; `build_neighbours` explains the
     methods."""
     strength: float = 0.0
-    """The L2 penalty of the linear or the local model, or the damping of damped co-reviews and of successors;
-    0 for plain co-reviews."""
+    """The L2 penalty of the methods `linear` and `local`, or the damping of the methods `damped` and
+    `successors`; 0 for the method `co-reviews`."""
     content: float = 0.0
-    """The weight of the similarity by metadata that is added to the table."""
+    """The factor by which similarities of metadata are multiplied before they are added to the neighbour
+    table; 0 for a table without metadata."""
 
     def __str__(self) -> str:
         strength = f" {self.strength:g}" if self.strength else ""
@@ -66,28 +69,30 @@ class NeighbourKind(NamedTuple):
 
 
 CO_REVIEWS = NeighbourKind("co-reviews")
-"""The kind of neighbour table made of plain co-review similarities, which every model has."""
+"""The kind of neighbour table that every model has, computed by the method *co-reviews*."""
 SUCCESSORS = NeighbourKind("successors", SUCCESSOR_DAMPING)
-"""The kind of table that holds, for each movie, the movies that came soon after the movie in histories."""
+"""The kind of neighbour table that holds, for each movie, the movies that reviewers reviewed soon after the
+movie."""
 
 
 class Neighbours(NamedTuple):
     """Holds the neighbour tables of several kinds that were built from the same reviews."""
 
     by_kind: dict[NeighbourKind, NeighbourTable]
-    """The neighbour table of each kind: first the table of CO_REVIEWS, then the tables of all other requested
-    kinds."""
+    """The neighbour table of each kind: first the table of the kind CO_REVIEWS, then the tables of all
+    requested kinds."""
     rating: NeighbourTable | None
-    """The table of neighbours by the correlation of two movies' ratings; None if the data has no ratings."""
+    """The table of the movies whose ratings correlate most with the ratings of each movie; None if the
+    reviews have no ratings."""
 
 
 def neighbour_kinds(reviews: Reviews, config: NeighboursConfig) -> list[NeighbourKind]:
     """Returns the kinds of neighbour tables that training tries in addition to the kind CO_REVIEWS.
 
     For data with many reviews, a linear model with a large penalty gives the best neighbour table. For data
-    with few reviews, the method *damped* of `build_neighbours` gives the best neighbour table; the fewer
-    reviews the movies have, the larger the best damping is. The local model takes the place of the linear
-    model for catalogues that are too large for the linear model.
+    with few reviews, the method *damped* of `build_neighbours` gives the best neighbour table, with a larger
+    damping if movies have fewer reviews. A catalogue that is too large for the linear model gets the local
+    model instead, as in `local_neighbours`.
     """
     form, num_movies = "linear", reviews.num_movies
     factors: Sequence[float] = L2_FACTORS
@@ -113,21 +118,22 @@ def build_neighbours(
 
     The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
     0 if few reviewers reviewed both movies. In the method co-reviews, a reviewer of n movies counts as `1 /
-    sqrt(n)` reviewers, and likes weigh more than other reviews. In the method *damped*, the similarity of
-    movies i and j is `shared / (sqrt(reviews_i * reviews_j) + damping)`. In the method damped, `shared` is
-    the sum of `1 / sqrt(number of the reviewer's reviews)` over all reviewers who reviewed both movies. In
-    the method damped, all reviews weigh the same. A large damping lowers the similarities of rarely reviewed
-    movies, which are mostly chance, and favours popular movies. The method *successors* weighs how
-    often and how soon a movie came after another movie, as `sql/neighbours/successors.sql` explains; no other
-    method uses the order of the reviews. The methods *linear* and *local* are explained in
-    `linear_neighbours` and in `local_neighbours`; in both, likes weigh more than other reviews.
+    sqrt(n)` reviewers, and likes weigh more than other reviews. In the method *damped*, the similarity of two
+    movies is `shared / (mean + damping)`, where `mean` is the geometric mean of the movies' numbers of
+    reviews. In the method damped, `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over
+    all reviewers who reviewed both movies. In the method damped, all reviews weigh the same. A large damping
+    lowers the similarities of rarely reviewed movies, which are mostly chance, and favours popular movies.
+    The method *successors* weighs how often and how soon reviewers reviewed a movie after another movie, as
+    `sql/neighbours/successors.sql` explains; no other method uses the order of reviews. The methods *linear*
+    and *local* are explained in `linear_neighbours` and in `local_neighbours`; both weigh likes more than
+    other reviews.
 
     Args:
         reviews: the training reviews.
-        blend: says which rating is a like, and how much every other review weighs.
-        config: the number of neighbours to keep.
-        limits: the memory and the threads that DuckDB may use.
-        kinds: the requested kinds of neighbour tables besides plain co-reviews.
+        blend: the object whose fields say which ratings are likes, and how much other reviews weigh.
+        config: the settings that say how many neighbours of a movie are kept.
+        limits: the settings that limit the memory and the threads of DuckDB.
+        kinds: the requested kinds of neighbour tables besides CO_REVIEWS.
     """
     likes = np.where(reviews.likes(blend.like_rating), 1.0, blend.other_weight)
     with work_database(limits) as database:
@@ -166,26 +172,28 @@ def linear_neighbours(
     """Builds a neighbour table from a linear model: a movie's neighbours are the movies of largest weight.
 
     The linear model predicts whether a reviewer reviewed a movie from the reviewer's reviews of all other
-    movies. The weights of the linear model are the matrix `B = -P / diag(P)` with a zero diagonal, where `P`
-    is the inverse of `X'X + l2 * I`, and `X` is the matrix of weighted reviews, [num_reviewers, num_movies].
-    The product `X B` predicts `X` with the least penalised squared error (Steck 2019, "Embarrassingly shallow
-    autoencoders for sparse data"). A weight of the linear model may be negative, and is smaller if other
-    movies carry the same information. The linear model takes time in proportion to `num_movies ** 3`, and
-    memory in proportion to `num_movies ** 2`.
+    movies. The linear model is the matrix B of weights for which `X B` predicts X with the least penalised
+    squared error, where X is the matrix of weighted reviews, [num_reviewers, num_movies] (Steck 2019,
+    "Embarrassingly shallow autoencoders for sparse data"). The matrix of weights is `B = -P / diag(P)` with a
+    zero diagonal, where P is the inverse of `X'X + l2 * I`, and X is the matrix of weighted reviews. A weight
+    of the linear model may be negative, and is smaller if other movies carry the same information. The linear
+    model takes time in proportion to `num_movies ** 3`, and memory in proportion to `num_movies ** 2`.
 
     Args:
         reviews: the training reviews.
-        weights: the weight of each review, which is its value in X, float [num_reviews].
-        l2: the penalty on the squares of the weights in B; about the number of common reviewers from which a
-            pair of movies is trusted.
-        num_neighbours: how many weights of largest magnitude each movie keeps.
+        weights: the weight of each review, float [num_reviews].
+        l2: the penalty on the squares of the linear model's weights; about the number of common reviewers
+        that
+            two movies need before the model trusts the pair.
+        num_neighbours: the number of neighbours that each movie keeps.
     """
     from scipy import linalg
 
     signals = review_matrix(reviews, weights.astype(np.float32))
     gram = (signals.T @ signals).toarray()
     gram[np.diag_indices_from(gram)] += l2
-    # `gram` is symmetric and positive definite, so the Cholesky factor gives one triangle of the inverse.
+    # `gram` is symmetric and positive definite, so that one triangle of the inverse of `gram` can be computed
+    # from the Cholesky factor of `gram`.
     factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
     triangle, _ = linalg.lapack.spotri(factor, lower=True, overwrite_c=True)
     inverse = np.tril(triangle) + np.tril(triangle, -1).T
@@ -195,7 +203,7 @@ def linear_neighbours(
 
 
 def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes: Doubles) -> None:
-    """Writes each reviewer's last MAX_HISTORY reviews, with the reviews' weights, to the table `signals`."""
+    """Writes each reviewer's last MAX_HISTORY reviews, with weights, to a new database table `signals`."""
     offsets = reviews.offsets()
     counts = np.diff(offsets)[reviews.reviewer_rows]
     from_end = offsets[reviews.reviewer_rows + 1] - np.arange(len(reviews))
@@ -215,9 +223,9 @@ def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes:
 
 
 def _residuals(reviews: Reviews) -> Doubles:
-    """Subtracts the movie's and the reviewer's mean rating from each rating: float64 [num_reviews].
+    """Returns the difference of each rating to the rating expected from the movie's and the reviewer's means.
 
-    If the reviews have no ratings, every returned number is 0.
+    The returned array, float64 [num_reviews], holds zeros if the reviews have no ratings.
     """
     if not reviews.has_ratings:
         return np.zeros(len(reviews))

@@ -63,7 +63,7 @@ def heading(text: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Returns rows as an HTML table; columns of numbers are aligned to the right.
+    """Returns rows of values as an HTML table; columns of numbers are aligned to the right.
 
     The HTML table has no heading row if all headings are empty.
 
@@ -82,21 +82,21 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def model_table(by_model: Mapping[str, Mapping[str, Any]], what: str) -> str:
-    """Returns an HTML table with a line for each model; `what` is the heading of the models' names."""
+    """Returns an HTML table with a line for each model; `what` is the heading of the column of names."""
     names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
     rows = [[model, *(figures.get(name) for name in names)] for model, figures in by_model.items()]
     return table([what, *names], rows)
 
 
 def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
-    """Returns an HTML table of quality figures, with a row for each metric and a column for each model."""
+    """Returns an HTML table of metrics, with a line for each metric and a column for each model."""
     names = list(dict.fromkeys(name for figures in by_model.values() for name in figures))
     rows = [[name, *(figures.get(name) for figures in by_model.values())] for name in names]
     return table(["", *by_model], rows)
 
 
 def facts_table(facts: Mapping[str, Any]) -> str:
-    """Returns an HTML table with a line for each fact; leaves out facts that are neither text nor number."""
+    """Returns an HTML table with a line for each fact that is text, a number or None, and no other facts."""
     known = {
         name: value for name, value in facts.items() if value is None or isinstance(value, str | int | float)
     }
@@ -113,7 +113,7 @@ def account_of_rows(accounting: Mapping[str, Any]) -> list[str]:
             ("rejected", "rejected_by"),
             ("without their time", "times_lost_by"),
         )
-        # The manifest of an index from an older version has no counts of lost times.
+        # The manifest of an index that an older version built has no counts of lost times.
         for reason, count in accounting.get(by, {}).items()
         if count
     ]
@@ -142,7 +142,7 @@ def drawing(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ())
 def cell(value: Any) -> str:
     """Returns the text of a table cell: numbers with thousands separators and at most four decimals.
 
-    None and NaN are shown as a dash.
+    The text for the values None and NaN is a dash.
 
     >>> cell(12345), cell(0.123456), cell(5.0), cell(None), cell(True)
     ('12,345', '0.1235', '5', '-', 'yes')

@@ -1,6 +1,6 @@
 """Draws plots as SVG for web pages, without scripts, in colours that suit light and dark pages.
 
-Plots hold numbers and fixed words. Names that come from the data are escaped.
+Names that come from the data are escaped, so that a name in a plot cannot contain HTML.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY = "#8a9199"
-"""The colour of reference lines, and of points that belong to no single group."""
+"""The colour of reference lines, and of points that belong to no group or to several groups."""
 COLORS = (
     *("#4c8fd6", "#e08a3c", "#4aa564", "#d0605e", "#9a7fd1", "#b0894f", "#d678b4", "#b3ad3a", "#3fb0bd"),
     GREY,
@@ -39,7 +39,7 @@ _SETTINGS: dict[str, Any] = {
 _MAP_SIZE = (700, 550)
 """The width and the height of a map of points, in pixels."""
 _MARGIN = 8
-"""The pixels between the edge of a map and the points."""
+"""The number of pixels between the edge of a map and the outermost points of the map."""
 _APART = 6.0
 """The least number of pixels between two neighbouring labels below a plot."""
 
@@ -47,7 +47,7 @@ _APART = 6.0
 def bars(
     names: Sequence[str], values: Sequence[float], *, name: str, xlabel: str = "", ylabel: str = ""
 ) -> str:
-    """Draws a bar for each value, with the bar's name below if there is room for the names.
+    """Draws a bar for each value, with the bar's name below the bar if the names fit beside each other.
 
     The argument `name` is the name of the plot in lower case; each plot on a page must have a different name.
     """
@@ -67,7 +67,7 @@ def lines(
     ylabel: str,
     colors: Sequence[str] = COLORS,
 ) -> str:
-    """Draws each series of values as a line over x = 1, 2, 3 and so on; None leaves a gap in the line."""
+    """Draws each series of values as a line over x = 1, 2, 3 and so on; a value None leaves a gap."""
     known = [[np.nan if value is None else value for value in values] for values in series]
     longest = max(map(len, known), default=0)
 
@@ -108,7 +108,7 @@ def intervals(
 def grouped_bars(
     groups: Sequence[str], series: Sequence[Sequence[float | None]], *, name: str, xlabel: str, ylabel: str
 ) -> str:
-    """Draws groups of bars: a group holds one bar for each series, side by side; None leaves a gap."""
+    """Draws groups of bars: a group has one bar for each series, side by side; a value None leaves a gap."""
 
     def draw(axes: Axes) -> None:
         width = 0.8 / max(len(series), 1)
@@ -134,7 +134,7 @@ def diagonal(x: Sequence[float], y: Sequence[float], *, name: str, xlabel: str, 
 def scatter(points: NDArray[np.floating], colors: Sequence[str], names: Sequence[str]) -> str:
     """Draws points, float [num, 2], without axes; a browser shows the name of the point under the mouse.
 
-    `colors` and `names` hold the colour and the name of each point.
+    The arguments `colors` and `names` hold the colour and the name of each point.
     """
     low, high = points.min(axis=0, initial=0), points.max(axis=0, initial=0)
     size = np.array(_MAP_SIZE)
@@ -152,7 +152,7 @@ def scatter(points: NDArray[np.floating], colors: Sequence[str], names: Sequence
 
 
 def keep_labels_apart(figure: Figure, axes: Axes) -> None:
-    """Cuts long labels below a plot, and leaves out labels, such as every second one, until none overlap.
+    """Cuts long labels below a plot, and leaves out labels, such as every second one, until no two overlap.
 
     The labels are measured in a font that is at least as wide as the fonts of browsers.
     """
@@ -188,8 +188,8 @@ def _svg(
     import matplotlib
     from matplotlib.figure import Figure
 
-    # Matplotlib names the parts of a plot by a hash; the salt makes the names unique on a page, and
-    # reproducible.
+    # Matplotlib names the elements of a plot by hashes; a salt makes these names reproducible, and different
+    # for each plot on a page.
     with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
