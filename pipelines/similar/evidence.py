@@ -1,4 +1,4 @@
-"""Computes what speaks for the likeness of two movies: their reviewers, their vectors and their metadata."""
+"""Compares movies by shared reviewers, by movie vectors and by metadata, for the table of similar movies."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 SITTING = 20
-"""The number of reviews before and after a review that may belong to the same sitting."""
+"""The largest distance of two reviews in a reviewer's history, in reviews, that still counts as near."""
 _DAMPING = 3.0
-"""The number of expected common reviewers at which chance halves the square of what is beyond expectation."""
+"""A number that is added to the expected number of common reviewers of two movies, under a square root by
+which `_beyond` divides, so that pairs of rare movies do not get large values by chance."""
 _MAX_HISTORY = 300
-"""The largest number of a reviewer's latest reviews from which pairs of movies are made; time grows with the
-square of this number."""
+"""The largest number of latest reviews of a reviewer that are paired with each other; the time to make pairs
+grows with the square of the number of reviews."""
 _TOP = 10
-"""The number of highest values of a movie whose mean is the unit of the values."""
+"""The number of highest values in a row of a matrix whose mean is the unit of the row, as in `units`."""
 
 
 class Pairs(NamedTuple):
-    """Holds how often movies are reviewed together, beyond what their popularity explains."""
+    """Holds how much more often movies are reviewed together than the movies' popularity explains."""
 
     sittings: csr_array
-    """float32 [num_rows, num_movies], the reviews of both movies near each other in histories, less the
-    number expected, divided by the root of the number expected; only positive values are stored."""
+    """How much more often two movies are reviewed near each other in histories than expected from popularity:
+    sparse float32 [num_rows, num_movies], positive values alone, computed as in `_beyond`."""
     likes: csr_array
-    """float32 [num_rows, num_movies], the same for likes anywhere in the histories."""
+    """How many more reviewers like both of two movies than expected from popularity: sparse float32
+    [num_rows, num_movies], positive values alone, computed as in `_beyond`."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Compares movies by the histories and vectors of a model and by the traits of the movies."""
+    """Compares movies by the histories and the movie vectors of a model, and by the traits of the movies."""
 
     model: Model
     traits: Traits
@@ -52,20 +54,20 @@ class Evidence:
 
     @cached_property
     def vectors(self) -> Floats:
-        """Returns the movie vectors of the relevance head without biases, scaled to length 1."""
+        """Returns the movie vectors of the model's relevance head, without biases, scaled to length 1."""
         vectors = np.asarray(self.model.relevance.movie_vectors[:, :-1])
         lengths = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
         return np.asarray(vectors / np.maximum(lengths, np.float32(1e-9)))
 
     def pairs(self, movie_rows: Rows) -> Pairs:
-        """Compares some movies with all movies by their reviewers."""
+        """Compares the movies in `movie_rows` with all movies by how often both are reviewed or liked."""
         likes = self._likes.beyond_expectation(movie_rows)
         if self._sittings is None:
             return Pairs(self._reviews.beyond_expectation(movie_rows), likes)
         return Pairs(self._sittings.beyond_expectation(movie_rows), likes)
 
     def shared(self, movie_row: int, others: Rows) -> NDArray[np.int32]:
-        """Counts the reviewers who reviewed a movie and each of some other movies, int32 [num_others]."""
+        """Counts the common reviewers of a movie and each of the movies in `others`: int32 [num_others]."""
         reviewed = self._all_reviews
         begin, end = reviewed.indptr[movie_row : movie_row + 2]
         is_reviewer = np.zeros(reviewed.shape[1], dtype=bool)
@@ -78,7 +80,7 @@ class Evidence:
 
     @cached_property
     def _all_reviews(self) -> csr_array:
-        """Returns who reviewed each movie, [num_movies, num_reviewers]."""
+        """Returns a sparse matrix [num_movies, num_reviewers] with a 1 for each review."""
         return _matrix(self.model.histories, self.num_movies).T.tocsr()
 
     @cached_property
@@ -93,16 +95,16 @@ class Evidence:
 
     @cached_property
     def _sittings(self) -> _Sittings | None:
-        """Returns pairs of reviews near each other; None if the order of the reviews says nothing."""
+        """Returns a counter of reviews near each other; None if the model ignores the order of reviews."""
         if self.model.relevance.recency_power == 0:
             return None
         return _Sittings(self.model.histories, self.num_movies)
 
 
 def in_units(values: csr_array, shrinkage: float) -> csr_array:
-    """Divides each row by its unit plus `shrinkage`; `units` returns the units.
+    """Divides each row of a sparse matrix by the row's unit, as `units` returns it, plus `shrinkage`.
 
-    The values of a movie with few reviews are small, so the shrinkage keeps them small.
+    The shrinkage, a positive number, keeps the values of movies with few reviews small.
     """
     scaled = values.copy()
     divisors = np.repeat(units(values) + shrinkage, np.diff(values.indptr))
@@ -111,7 +113,7 @@ def in_units(values: csr_array, shrinkage: float) -> csr_array:
 
 
 def units(values: csr_array) -> Doubles:
-    """Returns the unit of each row, the mean of its ten highest values: float64 [num_rows]."""
+    """Returns the mean of the ten highest values of each row of a matrix: float64 [num_rows]."""
     means = np.zeros(values.shape[0])
     for row in range(values.shape[0]):
         own = values.data[values.indptr[row] : values.indptr[row + 1]]
@@ -120,14 +122,15 @@ def units(values: csr_array) -> Doubles:
 
 
 class _Together:
-    """Counts the reviewers of two movies, and the number that popularity alone would explain."""
+    """Counts the common reviewers of two movies beyond the number that popularity alone would explain."""
 
     def __init__(self, matrix: csr_array) -> None:
         self._by_reviewer = matrix
         self._by_movie = matrix.T.tocsr()
         self._counts = np.diff(self._by_movie.indptr).astype(np.float64)
         lengths = np.diff(matrix.indptr).astype(np.float64)
-        # Reviewers with long histories make most pairs, so the expected number follows their pairs.
+        # Reviewers with long histories make most pairs of movies, so the expected number of common reviewers
+        # is computed from the number of pairs that each reviewer makes.
         self._share = (lengths * (lengths - 1)).sum() / max(lengths.sum(), 1.0) ** 2
 
     def beyond_expectation(self, movie_rows: Rows) -> csr_array:
@@ -136,7 +139,7 @@ class _Together:
 
 
 class _Sittings:
-    """Counts the reviews of two movies that stand near each other in a history, near ones counting more."""
+    """Counts how often two movies are reviewed near each other in a history; nearer reviews count more."""
 
     def __init__(self, histories: Histories, num_movies: int) -> None:
         self._movie_rows = np.asarray(histories.movie_rows)
@@ -174,9 +177,10 @@ class _Sittings:
 
 
 def _beyond(counted: csr_array, shares: Doubles, totals: Doubles, movie_rows: Rows) -> csr_array:
-    """Returns `(counted - expected) / sqrt(expected + damping)` where positive, without the diagonal.
+    """Returns the positive values of `(counted - expected) / sqrt(expected + _DAMPING)` for pairs of movies.
 
-    The expected number of a pair is `shares[i] * totals[j]`.
+    The expected number for the pair of movies i and j is `shares[i] * totals[j]`. A movie is not paired with
+    itself.
     """
     from scipy.sparse import csr_array
 
@@ -189,7 +193,10 @@ def _beyond(counted: csr_array, shares: Doubles, totals: Doubles, movie_rows: Ro
 
 
 def _matrix(histories: Histories, num_movies: int, kept: NDArray[np.bool_] | None = None) -> csr_array:
-    """Returns a matrix with a 1 for each kept review, float32 [num_reviewers, num_movies]."""
+    """Returns a sparse matrix with a 1 for each review marked in `kept`: float32 [num_reviewers, num_movies].
+
+    By default, all reviews are kept.
+    """
     from scipy.sparse import csr_array
 
     rows, movie_rows = histories.places, histories.movie_rows

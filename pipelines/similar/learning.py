@@ -1,4 +1,4 @@
-"""Learns the weights of the parts of a likeness from held-out reviews, links of metadata and series."""
+"""Learns how much each kind of similarity of two movies counts, from held-out reviews, links and series."""
 
 from __future__ import annotations
 
@@ -20,75 +20,82 @@ logger = logging.getLogger(__name__)
 K = 10
 """The length of the lists whose quality is measured."""
 NUM_PARTS = 5
-"""The number of parts whose weights are drawn: all fields of `Weights` but `series` and `shrinkage`."""
+"""The number of kinds of similarity whose weights are drawn at random: all fields of `Weights` except
+`series` and `shrinkage`."""
 _MAX_QUESTIONS = 1000
-"""The largest number of questions of each kind; more questions would change the weights little."""
+"""The largest number of questions of each kind (from held-out reviews, from links); more questions would
+change the learned weights little."""
 _LAST_ASKED = 3
-"""The number of a reviewer's last training reviews for which lists are made."""
+"""The number of last training movies of a reviewer for each of which a list of similar movies is judged."""
 _POOL = 100
-"""The number of movies that each part adds to the candidates of a question; the movies that one weighted sum
-ranks highest are nearly always among them."""
+"""The number of movies that each kind of similarity adds to the candidates of a question. Nearly always, the
+candidates then include the movies that a weighted sum of the similarities ranks highest."""
 _ROUNDS, _DRAWS, _ELITE = 3, 150, 20
-"""The rounds of the search, the weights that are drawn in each round, and how many of the best of them say
-where the next round draws."""
+"""The number of rounds of the search for weights, the number of weight vectors that are drawn in each round,
+and the number of best weight vectors around which the next round draws."""
 _SERIES = (0.0, 0.1, 0.2, 0.4, 0.8)
-"""The weights of a common series that are tried."""
+"""The values of `Weights.series` that are tried, which is the weight of a common series of two movies."""
 _PENALTY = 20.0
-"""How much more it costs to find fewer held-out movies than lists by reviewers in common alone do."""
+"""The factor of the penalty for weights whose lists find fewer held-out movies than lists of the movies with
+the most common reviewers."""
 _LEAST = 1e-6
-"""A number that is added to figures, so that their logarithms are finite."""
+"""A small number that is added to NDCG values before logarithms are taken, because the logarithm of 0 is
+infinite."""
 _LAST = -1e6
-"""A part of the likeness that puts the places without a candidate last."""
+"""The similarity of unused positions in the array of candidates, so low that unused positions come last."""
 _SHRINKAGES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""The shrinkages that are drawn."""
+"""The values of `Weights.shrinkage` that the search may draw."""
 
 
 class _Questions(NamedTuple):
-    """Holds questions for the movies most like a movie, with the right answers."""
+    """Holds questions, each of which asks for the movies most like a movie, with the right answers."""
 
     movie_rows: Rows
-    """int64 [num_questions], the movie of each question."""
+    """int64 [num_questions], the row of the movie that each question asks about."""
     numbers: Rows
-    """int64 [num_answers], the question of each right answer, ascending."""
+    """int64 [num_answers], the position of each right answer's question in `movie_rows`, ascending."""
     answers: Rows
-    """int64 [num_answers], the row of each right answer."""
+    """int64 [num_answers], the movie row of each right answer."""
 
 
 class _Pools(NamedTuple):
-    """Holds the candidates of each movie that questions ask about, and the parts of their likeness."""
+    """Holds candidates for the movies most like each asked movie, and the similarities of each candidate."""
 
     movie_rows: Rows
-    """int64 [num_movies], ascending, the movies that questions ask about."""
+    """int64 [num_movies], ascending, the rows of the movies that questions ask about."""
     candidates: Rows
-    """int64 [num_movies, num_candidates], the rows of the candidates; the movie itself where there are
-    fewer."""
+    """int64 [num_movies, num_candidates], the movie rows of the candidates for each asked movie; unused
+    positions hold the row of the asked movie."""
     parts: dict[float, Floats]
-    """float32 [num_movies, num_candidates, NUM_PARTS] for each shrinkage."""
+    """float32 [num_movies, num_candidates, NUM_PARTS] for each value of `Weights.shrinkage`: the similarities
+    of each candidate to the asked movie, of NUM_PARTS kinds."""
     series: Floats
-    """float32 [num_movies, num_candidates], how near a candidate of the movie's series is; 0 for others."""
+    """float32 [num_movies, num_candidates], the nearness in years of a candidate in the asked movie's series,
+    from 0.5 to 1; 0 for a candidate outside the series."""
 
 
 def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -> Weights:
-    """Chooses the weights with which the parts of the likeness of two movies are added up.
+    """Chooses the weights with which the kinds of similarity of two movies are added up.
 
-    The weights answer two kinds of questions, each judged by the mean NDCG@10. The right answers for one of a
-    reviewer's last training movies are the movies of the reviewer's held-out reviews. The right answers for a
-    movie that metadata links to others, or that is part of a series, are the linked movies and the movies of
-    the series. The product of the two figures is maximised, so that one per cent less of one figure must be
-    paid for by one per cent more of the other. Lists that find fewer held-out movies than lists by reviewers
-    in common alone are avoided, with one standard error to spare. The part
-    `series` does not count while the other weights are chosen, because it would answer most questions of the
-    second kind alone.
+    The weights are judged by two kinds of questions for the movies most like a movie, and each kind gives a
+    mean NDCG@10. The first kind asks about the last training movies of a reviewer; the right answers are the
+    movies of the reviewer's held-out reviews. The second kind asks about movies with links in metadata or
+    with a series; the right answers are the linked movies and the movies of the series. The search maximises
+    the product of the two mean NDCG@10. Weights whose lists find fewer held-out movies than lists of the
+    movies with the most common reviewers get a penalty; the limit is one standard error higher than the
+    NDCG@10 of the lists by common reviewers. The weight of a common series is chosen last, because a common
+    series alone would answer most questions of the second kind.
 
     The search is a cross-entropy method (Rubinstein, "The cross-entropy method for combinatorial and
-    continuous optimization", 1999): weights are drawn at random, and the next draws are like the best ones.
-    The mean of the best weights is returned, because single weights do well by chance.
+    continuous optimization", 1999): weights are drawn at random, and later draws resemble the best weights so
+    far. The mean of the best weights is returned, because a single best weight vector is often best by
+    chance.
 
     Args:
         model: a model that was not trained on `held_out`.
         held_out: later reviews of the model's reviewers.
-        traits: what metadata says of the model's movies.
-        seed: the seed of the draws.
+        traits: the categories, words, series and links of the model's movies.
+        seed: the seed of the random draws.
     """
     generator = np.random.default_rng(seed)
     co_reviews, linked = _co_reviews(model, held_out, generator), _linked(traits, model, generator)
@@ -120,7 +127,7 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
         shares = (counts + 0.5) / (counts + 0.5).sum()
     place = round(float(np.mean([place for _, _, place in best])))
     figures = [value(middle, place, series) for series in _SERIES]
-    # Of equally good weights, the smallest is chosen.
+    # Of equally good weights of a common series, the smallest weight is chosen.
     series = _SERIES[int(np.argmax(np.array(figures) > max(figures) - 1e-9))]
     names = ("sittings", "likes", "vectors", "categories", "words")
     found = Weights(
@@ -132,7 +139,7 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
 
 
 def _co_reviews(model: Model, held_out: Reviews, generator: np.random.Generator) -> _Questions:
-    """Asks for each reviewer's held-out movies, with each of the reviewer's last training movies."""
+    """Makes questions about each reviewer's last training movies; the answers are the held-out movies."""
     offsets, movie_rows = model.histories.offsets, model.histories.movie_rows
     reviewers = distinct(held_out.reviewer_rows)
     reviewers = reviewers[np.diff(offsets)[reviewers] > 0].astype(np.int64)
@@ -175,7 +182,7 @@ def _linked(traits: Traits, model: Model, generator: np.random.Generator) -> _Qu
 
 
 def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
-    """Computes the candidates of all movies that questions ask about, and the parts of their likeness."""
+    """Finds candidates for all movies that questions ask about, with the similarities of each candidate."""
     movie_rows = distinct(np.concatenate([kind.movie_rows for kind in kinds]))
     traits, found = evidence.traits, []
     for row in movie_rows.tolist():
@@ -207,14 +214,20 @@ def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
 
 
 def _lists(pools: _Pools, weights: Doubles, shrinkage: int, series: float) -> Rows:
-    """Returns the movies most like each movie of the pools with some weights: int64 [num_movies, K]."""
+    """Returns the K candidates most like each asked movie, by a weighted sum: int64 [num_movies, K].
+
+    The argument `shrinkage` is a position in _SHRINKAGES, and `series` is the weight of a common series.
+    """
     scores = pools.parts[_SHRINKAGES[shrinkage]] @ weights.astype(np.float32)
     scores += np.float32(series) * pools.series
     return np.take_along_axis(pools.candidates, k_highest_of_rows(scores, K), axis=1)
 
 
 def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
-    """Returns the NDCG@10 of lists by reviewers in common alone, plus the standard error of a difference."""
+    """Returns the NDCG@10 of lists of the movies with the most common reviewers, plus a standard error.
+
+    The standard error is the error of the difference to the NDCG@10 of lists by equal weights.
+    """
     plain = np.repeat(pools.movie_rows[:, None], K, axis=1)
     for place, row in enumerate(pools.movie_rows.tolist()):
         rows, weights = model.neighbours.of(row)
@@ -227,7 +240,7 @@ def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
 
 
 def _ndcg(best: Rows, movie_rows: Rows, kind: _Questions) -> Doubles:
-    """Returns the NDCG@10 of the lists `best`, int64 [num_movies, K], for each question of one kind."""
+    """Returns the NDCG@10 of the lists `best`, int64 [num_movies, K], as answers to each question."""
     lists = best[np.searchsorted(movie_rows, kind.movie_rows)]  # [num_questions, K]
     most = int(max(best.max(), kind.answers.max())) + 1
     numbers = np.arange(len(lists))[:, None]
@@ -238,8 +251,9 @@ def _ndcg(best: Rows, movie_rows: Rows, kind: _Questions) -> Doubles:
 
 
 def are_learned(links: Rows) -> NDArray[np.bool_]:
-    """Marks the links from which an evaluation learns; the others measure.
+    """Marks the links from which an evaluation learns weights; the unmarked links measure the weights.
 
-    Two movies that are linked in both directions are on one side, since one link tells the other.
+    Of two links that join the same movies in opposite directions, either both are marked or none, because one
+    link gives away the other link.
     """
     return np.asarray(links.min(axis=1) % 2 == 0) if len(links) else np.zeros(0, dtype=bool)

@@ -1,4 +1,4 @@
-"""Adds up what speaks for the likeness of movies, and builds the table of the movies most like each movie."""
+"""Adds up several kinds of similarity of movies, and builds the table of the movies most like each movie."""
 
 from __future__ import annotations
 
@@ -22,37 +22,39 @@ from pipelines.similar.evidence import Evidence, in_units
 logger = logging.getLogger(__name__)
 
 NUM_SIMILAR = 100
-"""The number of similar movies of each movie that the table holds."""
+"""The largest number of similar movies of a movie that the table of similar movies holds."""
 MOST_COMPARED = 20_000
-"""The largest number of movies with which the vectors and the metadata of every movie are compared; the most
-reviewed movies are chosen. The limit makes the time grow linearly with the number of movies."""
+"""The number of most reviewed movies with which every movie is compared by vectors and metadata, so that the
+time of the comparison grows linearly with the number of movies."""
 _SCORES_AT_ONCE = 2**23
 """The number of scores in memory at once: 32 MiB of float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Holds the weights with which the parts of a likeness are added up; `choose_weights` learns them.
+    """Holds the weights with which the kinds of similarity are added up; `choose_weights` learns the weights.
 
-    The weights of all parts but `series` sum to 1.
+    The weights `sittings`, `likes`, `vectors`, `categories` and `words` sum to 1.
     """
 
     sittings: float = 0.2
-    """The weight of reviews of both movies near each other in histories, beyond what popularity explains."""
+    """The weight of how much more often two movies are reviewed near each other in histories than the movies'
+    popularity explains."""
     likes: float = 0.2
-    """The weight of reviewers who liked both movies, beyond what popularity explains."""
+    """The weight of how many more reviewers like both movies than the movies' popularity explains."""
     vectors: float = 0.2
-    """The weight of the cosine of the movie vectors."""
+    """The weight of the cosine of two movies' vectors in the model."""
     categories: float = 0.2
-    """The weight of the cosine of the categories; rare categories count more."""
+    """The weight of the cosine of two movies' categories; rare categories count more than frequent ones."""
     words: float = 0.2
-    """The weight of the cosine of the other metadata: brand, description, price and year."""
+    """The weight of the cosine of the words in two movies' brand, description, price and year."""
     series: float = 0.5
-    """The number that is added for two movies of one series, of which at least half is added however many
-    years are between them."""
+    """The number that is added for two movies of one series with the same year; half of the number is added
+    for two movies of one series that are many years apart."""
     shrinkage: float = 3.0
-    """How far few reviews are trusted: the unit of `sittings` and `likes` of a movie is this number plus the
-    mean of the movie's ten highest values, so that metadata decides for a movie with few reviews."""
+    """A number that lowers the values `sittings` and `likes` of movies with few reviews, so that metadata
+    decides for these movies: the values are divided by the shrinkage plus the mean of the movie's ten highest
+    values."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, float]) -> Weights:
@@ -64,10 +66,10 @@ class Weights:
 
 
 def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
-    """Finds the movies most like each movie, at most NUM_SIMILAR of them, by the weighted sum of all parts.
+    """Finds the movies most like each movie, at most NUM_SIMILAR, by a weighted sum of several similarities.
 
-    The similarity of two movies is the weighted sum divided by the largest sum that the weights allow, and is
-    at most 1.
+    The similarity of two movies in the table is the weighted sum divided by the sum of all weights, and at
+    most 1.
     """
     parts = list(_similar(evidence, weights))
     rows, similarities = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -84,7 +86,7 @@ def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
 
 
 def write_similar(table: SimilarTable, weights: Weights, writer: ArtifactWriter) -> None:
-    """Writes the table of similar movies to an index, and the weights to the manifest."""
+    """Writes the table of similar movies to an index, and the table's weights to the index's manifest."""
     arrays: dict[str, NDArray[Any]] = {
         "offsets": table.table.offsets,
         "movie_rows": table.table.movie_rows,
@@ -109,7 +111,11 @@ def similar_weights(artifact: Artifact) -> Weights:
 
 
 def _similar(evidence: Evidence, weights: Weights) -> Iterator[tuple[Rows, Floats]]:
-    """Yields the most similar movies of a block of movies: rows, and similarities in descending order."""
+    """Yields the most similar movies for one block of movies after another, most similar movie first.
+
+    A yielded pair holds the rows and the similarities of the similar movies, each [num_movies_in_block,
+    kept].
+    """
     traits, num_movies = evidence.traits, evidence.num_movies
     kept = min(NUM_SIMILAR, num_movies)
     vectors = np.hstack(

@@ -1,4 +1,4 @@
-"""Reads what metadata says of movies that may make them alike: categories, words, series and links."""
+"""Reads the metadata by which movies are compared: categories, words, series and links between movies."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 _BATCH = 10_000
 """The number of movies that are read from the database in one batch."""
 _OTHER_COLUMNS = tuple(name for name in TEXT_COLUMNS if name not in ("title", "category"))
-"""The columns whose words say what a movie is like. Words of a title say little: "Dead Man" and "Dead Man
-Walking" have nothing in common. The titles of a series are compared by `series_of_title`."""
+"""The columns of metadata whose words are compared. Titles are left out, because common words in titles say
+little: "Dead Man" and "Dead Man Walking" have nothing in common."""
 _YEARS = 5.0
-"""The number of years between two films of a series after which they are a good deal less near."""
+"""The time constant, in years, with which the nearness of two films of a series decreases in
+`Traits.nearness_in_series`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """Holds what metadata says of each movie; a checkpoint can save the arrays."""
+    """Holds the metadata by which movies are compared, as arrays that a checkpoint can save."""
 
     categories: Floats
-    """float32 [num_movies, num_category_features], a vector of length 1 for each movie, whose inner products
-    are high for movies with the same rare categories; a vector of zeros for a movie without categories."""
+    """float32 [num_movies, num_category_features], a vector of length 1 for each movie, or of zeros for a
+    movie without categories. The inner product of two vectors is high if two movies share rare categories."""
     words: Floats
-    """float32 [num_movies, num_word_features], vectors as in `categories`, from brand, description, price and
-    year."""
+    """float32 [num_movies, num_word_features], a vector of length 1 for each movie, from the words in brand,
+    description, price and year; a vector of zeros for a movie without words."""
     series: Rows
-    """int64 [num_movies], the number of each movie's series; -1 for a movie that shares its series' name with
-    no other movie."""
+    """int64 [num_movies], the number of each movie's series; -1 for a movie without a series."""
     titles: Rows
     """int64 [num_movies], a number that is the same for movies with the same title, such as remakes."""
     years: Floats
-    """float32 [num_movies], the year of each movie; NaN if it is unknown."""
+    """float32 [num_movies], the year of each movie; NaN for an unknown year."""
     links: Rows
-    """int64 [num_links, 2], pairs of rows of movies that metadata links, such as also bought."""
+    """int64 [num_links, 2], the rows of each two movies that metadata links, such as by "also bought"."""
 
     def __len__(self) -> int:
         return len(self.series)
 
     def take(self, rows: NDArray[np.integer]) -> Traits:
-        """Returns the traits of some movies, with links and series between these movies alone."""
+        """Returns the traits of the movies in `rows`, without links to movies that are not in `rows`."""
         places = np.full(len(self), -1, dtype=np.int64)
         places[rows] = np.arange(len(rows))
         links = places[self.links]
@@ -68,7 +68,11 @@ class Traits:
         )
 
     def of_one_series(self, movie_row: int) -> Rows:
-        """Returns the rows of the other movies of a movie's series, int64, ascending."""
+        """Returns the rows of the other movies of a movie's series, int64, ascending.
+
+        Movies with the same title, and movies whose categories have nothing in common with the movie's
+        categories, are left out.
+        """
         if self.series[movie_row] < 0:
             return np.zeros(0, dtype=np.int64)
         same = self._in_series(int(self.series[movie_row]))
@@ -85,13 +89,13 @@ class Traits:
 
     @cached_property
     def _by_series(self) -> tuple[Rows, Rows]:
-        """Returns the rows of all movies, ordered by series, and the place where each series begins."""
+        """Returns the rows of all movies, ordered by series, and the position at which each series begins."""
         by_series = np.argsort(self.series, kind="stable")
         numbers = np.arange(int(self.series.max(initial=-1)) + 2)
         return by_series, np.searchsorted(self.series[by_series], numbers)
 
     def neighbours_in_series(self) -> list[tuple[int, int]]:
-        """Returns pairs of rows of films that follow each other in a series, by their years."""
+        """Returns the rows of each two films that follow each other in a series when sorted by year."""
         pairs = []
         for number in range(int(self.series.max(initial=-1)) + 1):
             rows = self._in_series(number)
@@ -106,10 +110,11 @@ class Traits:
         return pairs
 
     def nearness_in_series(self, movie_row: int, others: Rows) -> Floats:
-        """Returns how near other films of a movie's series are: float32 [num_others], 1 for the same year.
+        """Returns the nearness in years of other films of a movie's series: float32 [num_others], 0.5 to 1.
 
-        The number falls to one half for films that are many years apart, so that the sequel of a film comes
-        before the later films of a long series. A film of an unknown year counts three quarters.
+        The nearness is 1 for films of the same year, and falls towards 0.5 with the years between the films,
+        so that the sequel of a film comes before later films of a long series. The nearness is 0.75 if the
+        year of a film is unknown.
         """
         years = np.abs(self.years[others] - self.years[movie_row])
         nearness = 0.5 + 0.5 * np.exp(-years / _YEARS)
@@ -117,24 +122,26 @@ class Traits:
 
 
 class Described(NamedTuple):
-    """Holds the metadata of movies from which `traits_of` makes traits."""
+    """Holds the metadata of movies from which `traits_of` makes an object `Traits`."""
 
     titles: list[str | None]
     years: Floats
     """float32 [num_movies], NaN for an unknown year."""
     categories: csr_array
-    """float32 [num_movies, NUM_COLUMNS], counted words as `count_words` returns them, of the categories."""
+    """sparse float32 [num_movies, NUM_COLUMNS], the counted words of each movie's categories, as in
+    `count_words`."""
     words: csr_array
-    """float32 [num_movies, NUM_COLUMNS], counted words of brand, description, price and year."""
+    """sparse float32 [num_movies, NUM_COLUMNS], the counted words of each movie's brand, description, price
+    and year, as in `count_words`."""
 
 
 def read_traits(database: duckdb.DuckDBPyConnection) -> Traits:
-    """Reads the traits of all movies of the table `movies`, in the order of movie rows."""
+    """Reads the traits of all movies in the database table `movies`, in the order of movie rows."""
     return traits_of(read_described(database), read_links(database))
 
 
 def read_described(database: duckdb.DuckDBPyConnection) -> Described:
-    """Reads the metadata of all movies of the table `movies`, in the order of movie rows."""
+    """Reads the metadata of all movies in the database table `movies`, in the order of movie rows."""
     known = database.execute("select title, year from movies order by movie_row").fetchall()
     return Described(
         [title for title, _ in known],
@@ -152,7 +159,7 @@ def read_links(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def traits_of(described: Described, links: Rows) -> Traits:
-    """Makes traits from the metadata of movies, and from pairs of rows of movies that metadata links."""
+    """Makes traits from the metadata of movies, and from the links that `read_links` returns."""
     return Traits(
         categories=_unit_vectors(described.categories),
         words=_unit_vectors(described.words),
@@ -164,7 +171,7 @@ def traits_of(described: Described, links: Rows) -> Traits:
 
 
 def _counted(database: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> csr_array:
-    """Counts the words of some columns of the table `movies`, in the order of movie rows."""
+    """Counts the words in the given columns of the database table `movies`, in the order of movie rows."""
     result = database.execute(f"select {', '.join(columns)} from movies order by movie_row")
 
     def movies() -> Iterator[dict[str, Any]]:
@@ -177,8 +184,9 @@ def _counted(database: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> c
 def _unit_vectors(counts: csr_array) -> Floats:
     """Returns vectors of length 1 from counted words: float32 [num_movies, num_features].
 
-    The features are the weighed words themselves if there are few different words, and else a latent semantic
-    analysis of the words. A movie without usable words has a vector of zeros.
+    If the movies have few different words, the features are the weights of the words. If the movies have many
+    different words, the features come from a latent semantic analysis of the words. A movie without usable
+    words gets a vector of zeros.
     """
     columns = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= 2)
     if len(columns) <= NUM_FEATURES:
@@ -194,7 +202,7 @@ def _unit_vectors(counts: csr_array) -> Floats:
 
 
 def _title_numbers(titles: Sequence[str | None]) -> Rows:
-    """Numbers the titles of movies; the same title but for year and format has the same number."""
+    """Numbers the titles of movies; titles that differ only in year and format get the same number."""
     numbers: dict[str, int] = {}
     found = (numbers.setdefault(plain_title(title) or f"/{row}", row) for row, title in enumerate(titles))
     return np.fromiter(found, np.int64, len(titles))

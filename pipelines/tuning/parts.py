@@ -1,4 +1,4 @@
-"""Defines the tuned parts of a model, with the ranges of settings and the validation figure of each part."""
+"""Defines which parts of a model are tuned, with the settings, ranges and validation metric of each part."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from pipelines.training.validation import likelihood_of, ndcg_of
 
 Head = TypeVar("Head")
 OnFigure = Callable[[float], None]
-"""A function that receives the validation figure of each training round, and raises an exception to stop the
-training."""
+"""A function that receives the validation metric after each training round, and may raise an exception to
+stop the training."""
 
 _RANKED_REVIEWERS = 2000
-"""The largest number of reviewers on whom the linear model is measured; more reviewers would take time and
-hardly change the figure."""
+"""The largest number of reviewers on whom the linear model of neighbours is measured; more reviewers would
+take time and hardly change the measured NDCG@20."""
 
 
 class Range(NamedTuple):
@@ -48,7 +48,7 @@ class TuningData(NamedTuple):
     train: Reviews
     held_out: Reviews
     liked: Reviews
-    """The reviews among `held_out` that are rated as a like."""
+    """The reviews in `held_out` that are likes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,22 +57,23 @@ class Part:
 
     name: str
     figure: str
-    """The name of the validation figure, such as NDCG@20, that the search maximises."""
+    """The name of the validation metric that the search maximises, such as NDCG@20."""
     ranges: Mapping[str, Range]
-    """The ranges of the settings of the part, by dotted name such as "rating.l2"."""
+    """The range of values of each searched setting, by the setting's dotted name such as "rating.l2"."""
     share: float
-    """The part's share of the time budget, relative to the shares of the other parts."""
+    """The share of the time budget for this part of the model, relative to the shares of the other parts."""
     measure: Callable[[TuningData, Config, OnFigure], float]
-    """A function that trains the part with a given configuration, and returns the validation figure."""
+    """A function that trains this part of the model with a configuration, and returns the validation
+    metric."""
     applies: Callable[[TuningData, Config], bool] = lambda _data, _config: True
-    """A function that tells whether a model for given reviews and a given configuration has the part."""
+    """A function that tells whether a model for given reviews and settings has this part."""
 
 
 def split_for_tuning(reviews: Reviews, config: Config) -> TuningData:
-    """Removes the test reviews, and holds out each reviewer's last reviews from the rest.
+    """Removes the test reviews, and divides the other reviews into training reviews and held-out reviews.
 
-    The removed test reviews are the reviews on which a build measures its model. Removing the test reviews
-    makes sure that test reviews do not influence the settings that are found.
+    The test reviews, on which a build measures its model, are removed so that test reviews do not influence
+    the settings that are found. The held-out reviews are the last reviews of each reviewer.
 
     Raises:
         DataError: too few reviewers have a like among the held-out reviews.
@@ -105,7 +106,10 @@ def _measure_rating(data: TuningData, config: Config, on_figure: OnFigure) -> fl
 
 
 def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -> float:
-    """Measures the NDCG@20 of the linear model alone; older reviews of a history weigh less."""
+    """Measures the NDCG@20 of lists that use nothing but the linear model of neighbours.
+
+    Older reviews of a reviewer's history weigh less than newer reviews.
+    """
     blend = first_blend(data.train, config)
     weights = np.where(data.train.likes(blend.like_rating), 1.0, blend.other_weight)
     table = linear_neighbours(data.train, weights, l2=config.neighbours.linear_l2)
@@ -127,7 +131,7 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
 
 
 def _telling(validate: Callable[[Head], float], on_figure: OnFigure) -> Callable[[Head], float]:
-    """Returns a function that validates a head of the model, and passes the metric to `on_figure`."""
+    """Returns a function that validates a head of the model and passes the metric to `on_figure`."""
 
     def told(head: Head) -> float:
         figure = validate(head)

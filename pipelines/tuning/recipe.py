@@ -1,4 +1,4 @@
-"""Writes a recipe for `--config`: a TOML file of the settings that differ from the defaults."""
+"""Writes a recipe for the option --config: a TOML file of the settings that differ from the defaults."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def differences(config: Config) -> dict[str, Any]:
 
 
 def write_recipe(config: Config, path: Path, notes: Sequence[str] = ()) -> None:
-    """Writes a configuration as a recipe, which `load_config` can read; an old file is replaced at once.
+    """Writes a configuration as a recipe, a TOML file that `load_config` can read.
 
-    The recipe begins with the lines in `notes` as comments for human readers.
+    The recipe begins with the lines in `notes` as comments for human readers. An old file at `path` stays
+    until the recipe is complete.
 
     Raises:
-        ConfigError: the path does not end with .toml, or is not writable, as in `check_output`.
+        ConfigError: the path does not end with .toml, or no file can be written to the path.
         DataError: the file cannot be written.
     """
     check_output(path, RECIPE_SUFFIXES)

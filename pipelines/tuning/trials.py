@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FULL_TRIALS = 3
-"""The number of trials of a search that always run to the end, so that later trials can be compared with
-them."""
+"""The number of first trials of a search that always run to the end, because later trials are compared with
+the completed first trials."""
 _FIRST_ROUNDS = 2
-"""The number of training rounds of a trial that are never pruned, because the first figures say little."""
+"""The number of first training rounds after which a trial is never stopped, because the validation metric of
+the first rounds says little."""
 
 
 class Tried(NamedTuple):
     """Holds the outcome of a trial."""
 
     figures: Sequence[float]
-    """The validation figure after each training round."""
+    """The validation metric after each training round of the trial."""
     final: float | None
-    """The validation figure of the trained part; None if the trial was pruned, which means stopped early."""
+    """The validation metric after the training; None if the trial was pruned, which means stopped early."""
 
 
 def run_trials(
@@ -45,9 +46,9 @@ def run_trials(
     number: int,
     ends: float,
 ) -> None:
-    """Chooses settings for a number of trials at once, runs the trials, and saves the outcomes in order.
+    """Chooses settings for `number` trials, runs the trials, and saves the outcomes in order.
 
-    The settings and outcomes depend on the number of trials at once, and not on where the trials run.
+    Settings and outcomes depend on `number`, and not on the machine on which a trial runs.
     """
     import optuna
     from optuna.trial import TrialState
@@ -55,7 +56,8 @@ def run_trials(
     ended, completed = len(ended_trials(study)), completed_trials(study)
     trials, calls = [], []
     for place in range(number):
-        # A seed for each trial lets an interrupted search go on as if it had never been interrupted.
+        # Each trial has a seed of its own, so that a search finds the same settings if the search was
+        # interrupted and continued.
         study.sampler = optuna.samplers.TPESampler(seed=config.seed + ended + place)
         trials.append(study.ask())
         settings = {name: _suggest(trials[-1], part, name) for name in part.ranges}
@@ -85,14 +87,14 @@ def try_settings(
     completed: Sequence[FrozenTrial],
     seconds: float,
 ) -> Tried:
-    """Trains a part of the model with the given settings, unless the first figures are poor.
+    """Trains a part of the model with the given settings, and stops early if the validation metric is poor.
 
     A trial is compared with the completed trials alone, and not with trials that run at the same time, so
     that the outcome does not depend on where and when trials run. The first trial always runs to the end.
 
     Args:
         data: the training reviews and the held-out reviews.
-        measure: the function that trains the part and returns the validation figure.
+        measure: the function that trains a part of the model and returns the validation metric.
         config: the settings to try.
         completed: the completed trials of the search; if there are none, this trial is the first.
         seconds: the seconds after which the trial is stopped.
@@ -147,5 +149,5 @@ def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
 
 
 def rounded(part: Part, name: str, value: float) -> float | int:
-    """Rounds a setting to three significant digits, so that the recipe holds exactly the value tried."""
+    """Rounds a setting to three significant digits, so that the recipe holds exactly the tried value."""
     return int(value) if part.ranges[name].whole else float(f"{value:.3g}")

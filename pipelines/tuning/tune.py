@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_TRIALS = 100
-"""The largest number of trials for each part of the model by default; more trials hardly find better
+"""The default of the largest number of trials for each part of the model; more trials hardly find better
 settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """Holds the best settings of one part of a model, and the validation figure before and after tuning."""
+    """Holds the best settings of one part of a model, and the validation metric before and after tuning."""
 
     name: str
     figure: str
-    """The name of the validation figure; a higher figure is better."""
+    """The name of the validation metric, such as NDCG@20; a higher value is better."""
     before: float
     after: float
     settings: Mapping[str, Any]
-    """The settings with the best validation figure, by dotted name such as "rating.l2"."""
+    """The settings with the best validation metric, by dotted name such as "rating.l2"."""
     trials: int
     """The number of trials that ended, in this run and in earlier runs."""
     pruned: int
@@ -79,11 +79,11 @@ def tune(
     on: str | None = None,
     address: str | None = None,
 ) -> Tuning:
-    """Searches for better values of the few settings that matter, and writes a recipe with the best values.
+    """Searches for better values of the settings that matter most, and writes the best values as a recipe.
 
     The first trial of every part of the model uses the settings of `config`. Trials are saved in a database
     beside the recipe; another run with the same reviews and configuration continues from the saved trials.
-    The search never looks at the test reviews. The recipe holds all settings that differ from the defaults.
+    The search does not use the test reviews. The recipe holds all settings that differ from the defaults.
 
     Args:
         reviews: the review files.
@@ -92,10 +92,11 @@ def tune(
         config: the settings with which the search begins.
         time_budget: the seconds for all parts of the model together; each part runs at least one trial.
         trials: the largest number of trials of each part, in this run and in earlier runs together.
-        at_once: the number of trials whose settings are chosen at once, before any of their figures is known;
-            0 for one, or with Ray for one a worker. The same number finds the same settings on Ray and here,
-            unless time runs out.
-        on: "ray" to run the trials that are chosen at once at the same time in workers of Ray; None to run
+        at_once: the number of trials whose settings are chosen together, before one of these trials has
+        ended;
+            0 for one trial, or with Ray for one trial per worker. Equal numbers find equal settings in this
+            process and on Ray, unless time runs out.
+        on: "ray" to run the trials that are chosen together in parallel in workers of Ray; None to run trials
             one after another in this process.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray on this machine.
@@ -134,7 +135,7 @@ def tune_reviews(
 ) -> Tuning:
     """Searches for the best settings for reviews in memory; saves trials in a database at `storage_file`.
 
-    Trials run in the runner's workers, by default in this process. Only this process writes to the database.
+    Trials run in the workers of `runner`, by default in this process. Workers do not write to the database.
     """
     runner = runner or ThisProcess()
     data = split_for_tuning(reviews, config)
@@ -163,7 +164,7 @@ def _search(
 ) -> Tuned:
     """Searches the settings of one part of the model until `seconds` are over or `trials` have ended.
 
-    The argument `shared` is what the runner's calls take in place of `data`.
+    The argument `shared` is the reference to `data` that calls of the runner take in place of `data`.
     """
     import optuna
 
@@ -181,7 +182,7 @@ def _search(
         while (left := trials - len(ended_trials(study))) > 0:
             if time.monotonic() >= ends and completed_trials(study):
                 break
-            # Later trials are chosen by the figures of the first one.
+            # The first trial runs alone, because its metric guides the choice of settings for later trials.
             number = min(runner.num_workers, left) if completed_trials(study) else 1
             run_trials(study, part, shared, config, runner, number, ends)
             on_trial(len(ended_trials(study)), study.best_value)
@@ -210,7 +211,8 @@ def _start(part: Part, config: Config) -> dict[str, Any]:
 def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
     """Returns a hash of the reviews, the settings and the ranges of a search.
 
-    The hash is a part of the name under which the trials of the search are saved.
+    The hash is part of the name of the saved search, so that only a search with equal data and settings
+    continues from saved trials.
     """
     digest = hashlib.sha256(json.dumps([config.to_dict(), part.ranges], sort_keys=True).encode())
     for reviews in (data.train, data.held_out):
