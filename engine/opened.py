@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Floats, Rows
+from engine.artifact import layout
 from engine.artifact.databases import open_collection
 from engine.artifact.ids import IdTable
-from engine.artifact.layout import (
-    ADDRESS_FILE,
-    ARRAY_ENDING,
-    CARD_ARRAYS,
-    CATALOGUE_FILE,
-    COLD_MOVIES,
-    CONFIG_SECTION,
-    HISTORY_TIMES,
-    ID_ARRAYS,
-    JOURNAL_SECTION,
-    MOVIE_COUNTS,
-    POPULARITY,
-    SEARCH_SECTION,
-    STRONGEST_FILE,
-    VARIANT_ARRAYS,
-    VECTOR_INDEX_FILE,
-)
 from engine.artifact.reader import Artifact
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants
 from engine.errors import ArtifactCorruptError, ConfigError, UnknownIdError
-from engine.feedback.events import Scale
-from engine.feedback.fresh import Feedback
-from engine.feedback.hidden import HiddenMovies
-from engine.feedback.journal import Journal, Tail, of_section
 from engine.lists.maker import ListMaker
 from engine.model.heads import RatingHead
 from engine.model.scorer import Model
@@ -51,6 +31,9 @@ if TYPE_CHECKING:
     from engine.catalogue.database import Catalogue
     from engine.catalogue.title_search import TitleSearch
     from engine.config.sections import Config
+    from engine.feedback.events import Scale
+    from engine.feedback.fresh import Feedback
+    from engine.feedback.journal import Journal
     from engine.lists.columns import ColumnMaker
     from engine.search.filtered import FilteredSource
 
@@ -60,12 +43,12 @@ ArrayOfName = Callable[[str], NDArray[Any]]
 
 def open_ids(array: ArrayOfName, kind: str) -> IdTable:
     """Opens the table of reviewer ids if `kind` is "reviewer", or of movie ids if `kind` is "movie"."""
-    return IdTable(*map(array, ID_ARRAYS[kind]))
+    return IdTable(*map(array, layout.ID_ARRAYS[kind]))
 
 
 def open_cards(array: ArrayOfName) -> MovieCards:
     """Opens the cards of the movies; a card holds fields of a movie for display, such as title and year."""
-    return MovieCards(*map(array, CARD_ARRAYS))
+    return MovieCards(*map(array, layout.CARD_ARRAYS))
 
 
 def settings_of(artifact: Artifact) -> Config:
@@ -77,7 +60,7 @@ def settings_of(artifact: Artifact) -> Config:
     from engine.config.sections import Config
 
     try:
-        return Config.from_dict(artifact.manifest.get(CONFIG_SECTION, {}))
+        return Config.from_dict(artifact.manifest.get(layout.CONFIG_SECTION, {}))
     except ConfigError as error:
         raise ArtifactCorruptError(
             f"The settings in the manifest of {artifact.directory} cannot be used ({error}); restore the "
@@ -87,12 +70,21 @@ def settings_of(artifact: Artifact) -> Config:
 
 def _make_scale(artifact: Artifact, rating: RatingHead | None) -> Scale:
     """Returns the scale of the ratings of a build."""
+    from engine.feedback.events import Scale
+
     settings = settings_of(artifact)
     return Scale(
         levels=np.zeros(0, dtype=np.float32) if rating is None else rating.levels,
         like_count=settings.rating.like_rating if settings.ingest.ratings == "counts" else None,
         places=vars(settings.feedback),
     )
+
+
+def _open_catalogue(artifact: Artifact) -> Catalogue:
+    """Returns the catalogue of a build, which opens its database at the first condition or title."""
+    from engine.catalogue.database import Catalogue
+
+    return Catalogue(artifact)
 
 
 class OpenedIndex:
@@ -110,6 +102,8 @@ class OpenedIndex:
         self.artifact = artifact
         self.name = artifact.directory.name or str(artifact.directory)
         self.journal: Journal | None = None
+        # A method of this object would make a circle of objects, as in `lists`.
+        self._open_catalogue = cache(partial(_open_catalogue, artifact))
 
     def verify(self) -> None:
         """Reads every file of the index; checks the checksums, and that the catalogue holds only movies.
@@ -118,7 +112,7 @@ class OpenedIndex:
             ArtifactCorruptError: a file was changed since it was built, or the catalogue holds more.
         """
         self.artifact.verify()
-        if self.artifact.has(CATALOGUE_FILE):
+        if self.artifact.has(layout.CATALOGUE_FILE):
             self.catalogue.check()
 
     @cached_property
@@ -150,10 +144,18 @@ class OpenedIndex:
     @cached_property
     def feedback(self) -> Feedback:
         """Returns the hidden movies, and the fresh feedback, which the build does not hold yet."""
+        from engine.feedback.fresh import Feedback
+        from engine.feedback.hidden import HiddenMovies
+
         hidden, histories = HiddenMovies.of_build(self.artifact), self.model.histories
         # A method of this object would make a circle of objects, as in `lists`.
         make_scale = partial(_make_scale, self.artifact, self.model.rating)
         return Feedback(hidden, self.reviewers, self.movies, histories, self.history_times, make_scale)
+
+    @property
+    def _used_feedback(self) -> Feedback | None:
+        """Returns the feedback; None if the build hides no movie and no journal is followed."""
+        return None if self.journal is None and not self.artifact.has(layout.HIDDEN_FILE) else self.feedback
 
     def follow(self, journal: Journal) -> None:
         """Lets all later answers use the feedback in a journal that the build of the index does not hold yet.
@@ -163,8 +165,12 @@ class OpenedIndex:
         Raises:
             ArtifactError: the journal cannot be read.
         """
+        from engine.feedback.journal import Tail, of_section
+
         self.journal = journal
-        taken_in = of_section(self.artifact.manifest.get(JOURNAL_SECTION))
+        for made_without_feedback in ("lists", "columns"):
+            vars(self).pop(made_without_feedback, None)
+        taken_in = of_section(self.artifact.manifest.get(layout.JOURNAL_SECTION))
         self.feedback.follow(Tail(journal, taken_in))
 
     def knows_reviewer(self, reviewer_id: str) -> bool:
@@ -178,7 +184,8 @@ class OpenedIndex:
             UnknownIdError: neither the index nor fresh feedback knows the reviewer.
         """
         reviewer_id = as_id(reviewer_id, "reviewer")
-        row, fresh = self.reviewers.row(reviewer_id), self.feedback.history(reviewer_id)
+        row, feedback = self.reviewers.row(reviewer_id), self._used_feedback
+        fresh = None if feedback is None else feedback.history(reviewer_id)
         if row is None and fresh is None:
             row = self.reviewer_row(reviewer_id)  # Raises the error that names similar ids.
         if row is None and fresh is not None:
@@ -187,8 +194,9 @@ class OpenedIndex:
             reviewer = newcomer(self.model, fresh.history)
         else:
             reviewer = self.model.reviewer(row, None if fresh is None else fresh.history)
-        hidden = self.feedback.hidden_for(reviewer_id)
-        return reviewer._replace(hidden_rows=hidden) if len(hidden) else reviewer
+        if feedback is not None and len(hidden := feedback.hidden_for(reviewer_id)):
+            return reviewer._replace(hidden_rows=hidden)
+        return reviewer
 
     @cached_property
     def cards(self) -> MovieCards:
@@ -197,10 +205,8 @@ class OpenedIndex:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """Returns the catalogue, which opens its database when the first condition or title is looked up."""
-        from engine.catalogue.database import Catalogue
-
-        return Catalogue(self.artifact)
+        """Returns the catalogue, which looks up the conditions and the titles of movies."""
+        return self._open_catalogue()
 
     @cached_property
     def titles(self) -> TitleSearch:
@@ -221,17 +227,17 @@ class OpenedIndex:
     @cached_property
     def vector_index(self) -> VectorIndex:
         """Returns the index of the movie vectors, and limits FAISS to one thread for each query."""
-        if self.artifact.has(ADDRESS_FILE):
+        if self.artifact.has(layout.ADDRESS_FILE):
             return open_collection(self.artifact, self.model.relevance.movie_vectors.shape)
         # One query is too little work for several threads, and they would compete with NumPy's threads.
         set_threads(1)
-        path, vectors = self.artifact.handle(VECTOR_INDEX_FILE), self.model.relevance.movie_vectors
+        path, vectors = self.artifact.handle(layout.VECTOR_INDEX_FILE), self.model.relevance.movie_vectors
         try:
             index = FaissIndex.load(path)
             if (index.num_vectors, index.dim) != vectors.shape:
                 raise VectorIndexError("it does not hold the vectors of the movies")
         except VectorIndexError as error:
-            reason = str(error).replace(str(path), VECTOR_INDEX_FILE)
+            reason = str(error).replace(str(path), layout.VECTOR_INDEX_FILE)
             raise ArtifactCorruptError(
                 f"The vector index of {self.artifact.directory} cannot be read ({reason}); restore the index "
                 "from a copy, or build it again with engine reindex"
@@ -267,11 +273,13 @@ class OpenedIndex:
 
         vectors = self.model.relevance.movie_vectors
         try:
-            if self.artifact.has(STRONGEST_FILE):
-                strongest = StrongestIndex.of(self.artifact.array(STRONGEST_FILE.removesuffix(ARRAY_ENDING)))
+            if self.artifact.has(layout.STRONGEST_FILE):
+                strongest = StrongestIndex.of(
+                    self.artifact.array(layout.STRONGEST_FILE.removesuffix(layout.ARRAY_ENDING))
+                )
                 if strongest.rows[-1] >= len(self.movies) or strongest.dim != vectors.shape[1]:
                     raise VectorIndexError("they are not those of the movies")
-            elif self.artifact.has(ADDRESS_FILE) or self.vector_index.is_exact:
+            elif self.artifact.has(layout.ADDRESS_FILE) or self.vector_index.is_exact:
                 strongest = StrongestIndex(vectors)
             else:
                 return self.candidates
@@ -297,17 +305,18 @@ class OpenedIndex:
     def _list_maker(self, candidates: CandidateSource, filtered: FilteredSource | None = None) -> ListMaker:
         # Nothing here may refer to this object: a circle of objects would keep the files of a build open
         # until Python looks for circles.
-        feedback = self.feedback
+        feedback, open_catalogue = self._used_feedback, self._open_catalogue
+        nothing = np.zeros(0, dtype=np.int64)
         return ListMaker(
             self.model,
             candidates,
             self.movies,
             self.cards,
-            self.catalogue.matching_rows,
+            lambda condition: open_catalogue().matching_rows(condition),
             self.variants,
             self.movie_counts,
             self.cold_movies,
-            lambda: feedback.hidden_rows,
+            lambda: nothing if feedback is None else feedback.hidden_rows,
             filtered,
         )
 
@@ -318,7 +327,7 @@ class OpenedIndex:
         from indexes.strongest import StrongestIndex
 
         source, lists = self.batch_candidates, self.lists
-        if self.artifact.has(ADDRESS_FILE):
+        if self.artifact.has(layout.ADDRESS_FILE):
             # Lists of everyone ask no database, which several processes at once would only wait for.
             vectors = StrongestIndex(self.model.relevance.movie_vectors)
             lists = self._list_maker(CandidateSource(self.model, vectors, self._num_candidates))
@@ -326,34 +335,34 @@ class OpenedIndex:
 
     @property
     def _num_candidates(self) -> int:
-        return int(self.artifact.section(SEARCH_SECTION)["num_candidates"])
+        return int(self.artifact.section(layout.SEARCH_SECTION)["num_candidates"])
 
     @cached_property
     def variants(self) -> Variants:
         """Returns which movies are variants of one film; returns an empty `Variants` if none are stored."""
-        if not all(self.artifact.has(name + ARRAY_ENDING) for name in VARIANT_ARRAYS):
+        if not all(self.artifact.has(name + layout.ARRAY_ENDING) for name in layout.VARIANT_ARRAYS):
             return Variants.none()
-        return Variants(*map(self.artifact.array, VARIANT_ARRAYS))
+        return Variants(*map(self.artifact.array, layout.VARIANT_ARRAYS))
 
     @cached_property
     def movie_counts(self) -> NDArray[np.integer]:
         """Returns each movie's number of reviews, int [num_movies]: the stored numbers, or else a count."""
-        if self.artifact.has(MOVIE_COUNTS + ARRAY_ENDING):
-            return self.artifact.array(MOVIE_COUNTS)
+        if self.artifact.has(layout.MOVIE_COUNTS + layout.ARRAY_ENDING):
+            return self.artifact.array(layout.MOVIE_COUNTS)
         return self.model.histories.movie_counts(self.model.num_movies)
 
     @cached_property
     def cold_movies(self) -> NDArray[np.bool_]:
         """Marks the movies without reviews: bool [num_movies], all False if the build marks no movies."""
-        if self.artifact.has(COLD_MOVIES + ARRAY_ENDING):
-            return self.artifact.array(COLD_MOVIES)
+        if self.artifact.has(layout.COLD_MOVIES + layout.ARRAY_ENDING):
+            return self.artifact.array(layout.COLD_MOVIES)
         return np.zeros(len(self.movies), dtype=bool)
 
     @cached_property
     def history_times(self) -> NDArray[np.integer]:
         """Returns the unix seconds of each review of the histories, int [num_reviews]; 0 if unknown."""
-        if self.artifact.has(HISTORY_TIMES + ARRAY_ENDING):
-            return self.artifact.array(HISTORY_TIMES)
+        if self.artifact.has(layout.HISTORY_TIMES + layout.ARRAY_ENDING):
+            return self.artifact.array(layout.HISTORY_TIMES)
         return np.zeros(len(self.model.histories.movie_rows), dtype=np.int64)
 
     @cached_property
@@ -362,6 +371,6 @@ class OpenedIndex:
 
         If the build stores no popularity, the popularity of a movie is its number of reviews.
         """
-        if self.artifact.has(POPULARITY + ARRAY_ENDING):
-            return self.artifact.array(POPULARITY)
+        if self.artifact.has(layout.POPULARITY + layout.ARRAY_ENDING):
+            return self.artifact.array(layout.POPULARITY)
         return self.movie_counts.astype(np.float32)

@@ -190,7 +190,8 @@ class ListMaker:
         if options.has_conditions:
             rating = self.model.rating
             conditions = resolve_conditions(options, self.movies, self._matching_rows, rating, self._cold)
-        return conditions.without(self.hidden_rows())
+        hidden = self.hidden_rows()
+        return conditions.without(hidden) if len(hidden) else conditions
 
     def _list(
         self, recipient: Recipient, rows: Rows, k: int, conditions: Conditions, options: ListOptions

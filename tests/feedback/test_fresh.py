@@ -90,6 +90,22 @@ def test_the_next_list_knows_new_ratings_and_does_not_change_when_they_are_taken
         assert found == history
 
 
+def test_an_index_that_has_made_lists_before_it_follows_a_journal_knows_what_the_journal_hides(
+    index: Path,
+) -> None:
+    engine = Engine.load(index)
+    rows = np.array([7, 8])
+    top = engine.recommend(KNOWN, 1)[0].movie_id
+    columns = engine.list_columns(rows, 3)
+    send(index, (None, top, "hidden"), (KNOWN, movie_id(int(columns.movie_rows[1])), "hidden"))
+    engine.index.follow(journal_of(index))
+    assert top not in dict(listed(engine.recommend(KNOWN, 10)))
+    again = engine.list_columns(rows, 3)
+    assert not np.isin(columns.movie_rows[:2], again.movie_rows[again.places == 0]).any()
+    hidden = engine.list_columns(rows, engine.num_movies).movie_rows
+    assert top not in engine.movie_ids(hidden.tolist())
+
+
 def test_an_index_takes_in_each_line_once(index: Path) -> None:
     send(index, (NEW, movie_id(1), "rating", 5.0))
     assert add_reviews(index=index).update["journal"]["reviews"] == 1

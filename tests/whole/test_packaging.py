@@ -173,11 +173,13 @@ NOT_FOR_ONE_QUESTION = {
     *("duckdb", "difflib", "numpy.ma", "numpy.random", "tomllib", "importlib.metadata", "concurrent.futures"),
     *(
         "engine.config.sections",
+        "engine.catalogue.database",
         "engine.catalogue.filters",
         "engine.catalogue.titles",
         "engine.lists.variety",
         "engine.lists.groups",
     ),
+    *("engine.feedback.events", "engine.feedback.fresh", "engine.feedback.hidden", "engine.feedback.journal"),
     *(
         "engine.model.newcomers",
         "engine.lists.popular",
