@@ -30,10 +30,10 @@ _VALIDATION_REVIEWERS = 5_000
 
 
 class AlternatingLeastSquares:
-    """Factorises likes as implicit feedback (Hu, Koren and Volinsky 2008), with the best of four settings.
+    """Factorises likes by ALS for implicit feedback (Hu, Koren, Volinsky 2008), with the best of 4 settings.
 
-    The four settings are compared by NDCG@10 on held-out reviews: the last fifth of each reviewer's training
-    reviews. The comparison of settings does not use test reviews.
+    The settings of ALS are compared by NDCG@10 on the last fifth of each reviewer's training reviews, which
+    is held out. The comparison of the settings of ALS does not use test reviews.
 
     Raises:
         ConfigError: the library implicit is not installed.
@@ -67,9 +67,9 @@ class AlternatingLeastSquares:
         self.movie_vectors = np.asarray(als.item_factors)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies by inner products: float32 [n, num_movies].
+        """Scores all movies for n reviewers by inner products of vectors: float32 [n, num_movies].
 
-        The movies of a reviewer without likes are scored by popularity.
+        For a reviewer without likes, the score of a movie is the movie's number of training reviews.
         """
         scores = np.asarray(self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T, dtype=np.float32)
         scores[self.without_likes[reviewer_rows]] = self.popular
@@ -77,10 +77,9 @@ class AlternatingLeastSquares:
 
 
 class Svd:
-    """Factorises ratings, with biases, by stochastic gradient descent with the default settings of Surprise.
+    """Predicts ratings by the model SVD of the library Surprise, with the library's default settings.
 
-    The biases and the factors of reviewers and movies without training reviews are 0. Movies are ranked by
-    predicted rating.
+    A reviewer or a movie without training reviews has the bias 0 and the factors 0.
 
     Raises:
         ConfigError: the library Surprise is not installed.
@@ -105,9 +104,10 @@ class Svd:
         return np.asarray(model.pu)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies by predicted rating without the reviewer's bias: float32 [n, num_movies].
+        """Scores all movies by the predicted rating without the reviewer's bias: float32 [n, num_movies].
 
-        Scores are not clipped to the rating scale, because clipping would give the best movies equal scores.
+        The scores are not clipped to the rating scale, because clipping would give the best movies equal
+        scores.
         """
         affinity = self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T
         return np.asarray(affinity + self.movie_biases, dtype=np.float32)
@@ -115,8 +115,8 @@ class Svd:
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
         """Predicts one rating for each pair of reviewer and movie.
 
-        The predicted rating is returned both as the mean and as the median. No probabilities of rating levels
-        are predicted.
+        Each predicted rating is returned both as the mean and as the median, without probabilities of rating
+        levels.
         """
         products = self.reviewer_vectors[reviewer_rows] * self.movie_vectors[movie_rows]
         biases = self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
@@ -124,7 +124,7 @@ class Svd:
 
 
 class SvdPlusPlus(Svd):
-    """Factorises ratings by SVD++ (Koren 2008), which adds vectors of rated movies to reviewers' vectors."""
+    """Predicts ratings by SVD++ (Koren 2008): a reviewer's vector also depends on which movies were rated."""
 
     algorithm = "SVDpp"
 
@@ -145,10 +145,7 @@ def _require(module: str, model: str) -> Any:
 
 
 def _trainset(surprise: Any, reviews: Reviews, scale: tuple[float, float]) -> Any:
-    """Converts reviews to a training set of the library Surprise.
-
-    In the training set, the ids of reviewers and movies are row numbers.
-    """
+    """Converts reviews to a training set of Surprise, with row numbers as ids of reviewers and movies."""
     by_reviewer: dict[int, list[tuple[int, float]]] = defaultdict(list)
     by_movie: dict[int, list[tuple[int, float]]] = defaultdict(list)
     rows = (reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), reviews.ratings.tolist())

@@ -1,4 +1,4 @@
-"""Ranks movies, without predicting ratings, by three baselines: popularity, item neighbours and EASE."""
+"""Implements baselines that rank movies without predicting ratings: popularity, item neighbours, EASE."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 KNN_SHRINKAGE = 3.0
-"""The number that is added to the denominator of a similarity, to lower the weights of rarely reviewed
-movies."""
+"""The number that is added to the denominator of the similarity of two movies, to lower the similarities of
+rarely reviewed movies."""
 KNN_NEIGHBOURS = 500
-"""The largest number of neighbours that are kept of each movie; more would take too much memory for a large
-catalogue."""
+"""The largest number of similar movies (neighbours) that are kept for each movie; more neighbours would take
+too much memory with a large catalogue."""
 EASE_REGULARISATION = 200.0
 """The L2 penalty on the weights of pairs of movies in EASE, called lambda in the paper."""
 EASE_MAX_MOVIES = 15_000
-"""The largest number of movies for EASE, which inverts a dense matrix of movies by movies; with 15,000 movies
-the inversion takes 1.8 GB and minutes."""
+"""The largest number of movies with which EASE is fitted; EASE inverts a dense matrix of movies by movies,
+which takes 1.8 GB and minutes for 15,000 movies."""
 _CHUNK = 1024
-"""The number of movies whose neighbours are computed at once; more would take more memory."""
+"""The number of movies whose similar movies are computed at once; more movies at once would take more
+memory."""
 
 
 class Popularity:
@@ -37,7 +38,7 @@ class Popularity:
         self.counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies).astype(np.float32)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns each movie's number of reviews, repeated for n reviewers: float32 [n, num_movies]."""
+        """Returns each movie's number of training reviews, repeated n times: float32 [n, num_movies]."""
         return np.broadcast_to(self.counts, (len(reviewer_rows), len(self.counts)))
 
 
@@ -56,7 +57,7 @@ class _FromHistory:
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Scores all movies for n reviewers: float32 [n, num_movies].
 
-        The movies of a reviewer without a history are scored by popularity.
+        For a reviewer without a history, all movies are scored by their popularity.
         """
         history = self.history[reviewer_rows]
         scores = history @ self.weights
@@ -66,11 +67,12 @@ class _FromHistory:
 
 
 class ItemNeighbours(_FromHistory):
-    """Weights pairs of movies by a cosine similarity in which reviewers of many movies count less.
+    """Scores movies by cosine similarity to the reviewed movies, damped for reviewers of many movies.
 
-    The weight of movies i and j is `shared / (sqrt(reviews_i * reviews_j) + shrinkage)`. In the weight,
-    `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over all reviewers who reviewed both
-    movies. Among the baselines, item neighbours are best on sparse data.
+    The similarity of movies i and j is `shared / (sqrt(reviews_i * reviews_j) + KNN_SHRINKAGE)`, where
+    `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over the reviewers of both movies, and
+    `reviews_i` is the number of reviews of movie i. Among the baselines, item neighbours are best on sparse
+    data.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -83,9 +85,9 @@ class ItemNeighbours(_FromHistory):
 
 
 class Ease(_FromHistory):
-    """Weights pairs of movies by the linear model EASE ("embarrassingly shallow autoencoder", Steck 2019).
+    """Scores movies by the linear model EASE ("embarrassingly shallow autoencoder", Steck 2019).
 
-    EASE is fitted only to likes, and only for movies that have at least one like.
+    EASE is fitted to likes alone, and to movies that have at least one like.
 
     Raises:
         ConfigError: more than EASE_MAX_MOVIES movies have a like.
@@ -106,7 +108,7 @@ class Ease(_FromHistory):
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Scores all movies for n reviewers: float32 [n, num_movies].
 
-        A movie without a like has the score 0.
+        A movie without a like among the training reviews has the score 0.
         """
         scores = np.zeros((len(reviewer_rows), self.num_movies), dtype=np.float32)
         scores[:, self.movies] = super().score(reviewer_rows)
@@ -114,7 +116,7 @@ class Ease(_FromHistory):
 
 
 def _neighbours(damped: csr_array, history: csr_array, roots: Doubles) -> csr_array:
-    """Computes each movie's most similar movies: a sparse float32 [num_movies, num_movies]."""
+    """Computes similarities of each movie to its most similar movies: sparse [num_movies, num_movies]."""
     from scipy.sparse import vstack
 
     parts = []

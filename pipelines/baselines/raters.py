@@ -1,4 +1,4 @@
-"""Predicts ratings by two simple baselines: constants, and biases of reviewers and movies."""
+"""Implements two simple baselines that predict ratings: constants, and biases of reviewers and movies."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from engine.model.heads import RatingPrediction
 from pipelines.dataset.reviews import Reviews
 
 AnyRows = NDArray[np.integer]
-"""An array of rows of reviewers or movies, of any integer type."""
+"""An array of row numbers of reviewers or movies, of any integer type."""
 REVIEWER_DAMPING = 15.0
-"""The number of reviews at which damping halves a reviewer's bias (Koren, "Factor in the Neighbors",
+"""The number of reviews at which damping halves the bias of a reviewer (Koren, "Factor in the Neighbors",
 2010)."""
 MOVIE_DAMPING = 10.0
-"""Number of reviews at which damping halves a movie's bias."""
+"""The number of reviews at which damping halves the bias of a movie."""
 _NUM_TURNS = 10
-"""The number of rounds; in each round, the biases of movies are fitted first, and then the biases of
+"""The number of rounds of fitting biases; each round fits the biases of movies first, and then the biases of
 reviewers."""
 
 
 class Constants:
-    """Predicts the same distribution for every pair of reviewer and movie: that of the training ratings.
+    """Predicts the distribution of the training ratings for every pair of reviewer and movie.
 
     The predicted mean and median are the mean and the median of the training ratings. The predicted
-    probability of a rating level is the share of the training ratings that have the level. Among all
-    constants, the mean has the least squared error, and the median has the least absolute error. A rating
-    model is useful only if its errors are smaller than the errors of always predicting the mean or the
-    median.
+    probability of a rating level is the share of the level among the training ratings. Among all constants,
+    the mean has the least squared error, and the median has the least absolute error. A rating model is
+    useful only if the model's errors are smaller than the errors of always predicting the mean or the median
+    of the training ratings.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -48,10 +48,10 @@ class Constants:
 
 
 class Biases:
-    """Predicts the rating `mean + reviewer bias + movie bias`, with damped biases.
+    """Predicts the rating `mean of the training ratings + reviewer bias + movie bias`, with damped biases.
 
-    The bias of a reviewer or a movie without training reviews is 0. Movies are ranked by the movies' biases,
-    in the same order for every reviewer.
+    The bias of a reviewer or a movie without training reviews is 0. Movies are ranked by movie bias, in the
+    same order for every reviewer.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -69,24 +69,24 @@ class Biases:
             )
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns the movies' biases, repeated for n reviewers: float32 [n, num_movies]."""
+        """Returns the biases of all movies, repeated for n reviewers: float32 [n, num_movies]."""
         biases = self.movie_biases.astype(np.float32)
         return np.broadcast_to(biases, (len(reviewer_rows), len(biases)))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
         """Predicts one rating for each pair of reviewer and movie.
 
-        The predicted rating is returned both as the mean and as the median. No probabilities of rating levels
-        are predicted.
+        Each predicted rating is returned both as the mean and as the median, without probabilities of rating
+        levels.
         """
         expected = self.mean + self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
         return point_prediction(np.clip(expected, self.low, self.high))
 
 
 def point_prediction(ratings: NDArray[np.floating]) -> RatingPrediction:
-    """Converts ratings, float [n], to predictions that have no probabilities of rating levels.
+    """Converts n predicted ratings to predictions that have no probabilities of rating levels.
 
-    Each rating is used both as the predicted mean and as the predicted median.
+    Each predicted rating is used both as the mean and as the median of the prediction.
     """
     answer = ratings.astype(np.float32)
     return RatingPrediction(mean=answer, median=answer, probabilities=np.zeros((len(answer), 0), np.float32))

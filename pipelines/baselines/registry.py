@@ -32,7 +32,8 @@ class Rater(Protocol):
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction | None:
         """Predicts the ratings of n pairs of reviewer and movie; returns None if the data has no ratings.
 
-        A model that predicts no probabilities of rating levels returns probabilities of shape [n, 0].
+        If a model predicts no probabilities of rating levels, the returned probabilities have the shape [n,
+        0].
         """
         ...
 
@@ -48,7 +49,8 @@ class Baseline:
     """A function that takes training reviews, the lowest rating of a like and a seed, and returns the fitted
     model."""
     needs_ratings: bool = False
-    """Whether the baseline needs ratings; if so, the baseline is left out if the data has no ratings."""
+    """Whether the baseline needs ratings; without ratings in the data, an evaluation leaves such a baseline
+    out."""
 
 
 BASELINES: Mapping[str, Baseline] = {
@@ -63,14 +65,15 @@ BASELINES: Mapping[str, Baseline] = {
     "svd": Baseline(fit=lambda reviews, _like, seed: Svd(reviews, seed=seed), needs_ratings=True),
     "svd++": Baseline(fit=lambda reviews, _like, seed: SvdPlusPlus(reviews, seed=seed), needs_ratings=True),
 }
-"""All baselines by the names that the option `--models` takes."""
+"""All baselines; the keys are the names that the option `--models` takes."""
 
 
 def fit_baseline(name: str, reviews: Reviews, *, like_rating: float, seed: int) -> Fitted:
     """Fits a baseline to training reviews; a rating of at least `like_rating` is a like.
 
     Raises:
-        ConfigError: no baseline has the name, the baseline's library is missing, or the data is too large.
+        ConfigError: no baseline has the name, the baseline's library is not installed, or the data is too
+            large for the baseline.
     """
     if name not in BASELINES:
         raise ConfigError(f"There is no model {name!r}; expected one of {', '.join(('ncf', *BASELINES))}")

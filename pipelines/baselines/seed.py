@@ -16,33 +16,33 @@ from pipelines.work.tensorflow_start import start_tensorflow
 
 NUM_FACTORS = 50
 BATCH_SIZE = 64
-"""The number of reviews in a training batch of the original models; larger data has larger batches, so that
-an epoch has at most `_MAX_STEPS` steps."""
+"""The number of reviews in a training batch of the original models; batches are larger if the data is so
+large that an epoch would have more than `_MAX_STEPS` training steps."""
 _PATIENCE = 10
 """The number of epochs without a lower validation error after which training stops."""
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
 _MAX_STEPS = 640
-"""About the largest number of training steps in an epoch. Larger data is trained in larger batches, which
-hardly changes the results."""
+"""The approximate largest number of training steps (batches) in an epoch; larger data is trained in larger
+batches, which hardly changes the results."""
 _MAX_EPOCHS = 600
-"""The largest number of epochs; training nearly always stops much earlier, when the validation error has
-stopped falling."""
+"""The largest number of training epochs; training nearly always stops much earlier, when the validation error
+has stopped falling."""
 _MAX_VALUES = 2**24
-"""The largest number of activations of a hidden layer in memory at once: 64 MiB of float32."""
+"""The largest number of activations of a hidden layer that are in memory at once: 64 MiB of float32."""
 
 
 class _SeedModel(ABC):
     """Trains embeddings of reviewers and movies on the squared error of ratings, with early stopping.
 
-    Training stops early when the error on validation reviews, a random tenth of the training reviews, no
-    longer falls. The weights of the epoch with the lowest validation error are kept. The embeddings of
-    reviewers and movies without training reviews stay random. If a reviewer or a movie has no training
-    reviews, the mean of all training ratings is predicted. Movies are ranked by predicted rating.
+    Training stops early when the error on the validation reviews no longer falls. The validation reviews are
+    a random tenth of the training reviews. The trained weights of the epoch with the lowest validation error
+    are kept. The embeddings of reviewers and movies without training reviews stay random. The mean of all
+    training ratings is predicted for a reviewer or a movie without training reviews.
 
     Attributes:
-        curves: the mean squared error of each epoch on training reviews, "loss", and on validation reviews,
-            "validation".
+        curves: the mean squared error of each training epoch on training reviews, by the key "loss", and on
+            validation reviews, by the key "validation".
     """
 
     curves: dict[str, list[float]]
@@ -57,7 +57,7 @@ class _SeedModel(ABC):
         self.layers = weights[2:]
 
     def starts(self) -> tuple[float, float]:
-        """Returns the means of the initial numbers in the embeddings of reviewers and of movies."""
+        """Returns the mean initial number in reviewers' embeddings, and the one in movies' embeddings."""
         return 0.0, 0.0
 
     @abstractmethod
@@ -70,10 +70,10 @@ class _SeedModel(ABC):
 
     @abstractmethod
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Predicts, in NumPy, a rating for each pair of a reviewer and a movie embedding: float32 [n]."""
+        """Predicts, in NumPy, ratings of n pairs of reviewer embedding and movie embedding: float32 [n]."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies by predicted rating: float32 [n, num_movies].
+        """Scores all movies for n reviewers by predicted rating: float32 [n, num_movies].
 
         A movie without training reviews is scored by the mean of all training ratings.
         """
@@ -83,8 +83,8 @@ class _SeedModel(ABC):
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
         """Predicts one rating for each pair of reviewer and movie.
 
-        The predicted rating is returned both as the mean and as the median. No probabilities of rating levels
-        are predicted.
+        Each predicted rating is returned both as the mean and as the median, without probabilities of rating
+        levels.
         """
         ratings = self.rate_pairs(self.reviewer_vectors[reviewer_rows], self.movie_vectors[movie_rows])
         known = self.known_reviewers[reviewer_rows] & self.known_movies[movie_rows]
@@ -94,13 +94,14 @@ class _SeedModel(ABC):
 class SeedBase(_SeedModel):
     """Predicts a rating by the inner product of the embeddings of a reviewer and a movie.
 
-    The base model shows what embeddings alone are worth, without biases, layers and histories. At the start
-    of the training, every predicted rating is about the mean of the training ratings. The original base model
-    started at zero, and its predictions for pairs of few reviews never climbed to the mean.
+    The base model shows how well embeddings alone predict ratings, without biases, layers and histories. At
+    the start of the training, every predicted rating is about the mean of the training ratings. The
+    embeddings of the original base model started near zero, so its predictions for reviewers and movies of
+    few reviews stayed far below the mean rating.
     """
 
     def starts(self) -> tuple[float, float]:
-        """Returns initial numbers with which every inner product is the mean of the training ratings."""
+        """Returns mean initial numbers with which inner products are about the mean training rating."""
         root = float(np.sqrt(abs(self.mean) / NUM_FACTORS))
         return root, float(np.copysign(root, self.mean))
 
@@ -115,12 +116,12 @@ class SeedBase(_SeedModel):
         return reviewer @ movie.T
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the inner product of each pair of reviewer embedding and movie embedding: float32 [n]."""
+        """Computes inner products of n pairs of reviewer embedding and movie embedding: float32 [n]."""
         return np.asarray((reviewer * movie).sum(axis=1))
 
 
 class SeedFinal(_SeedModel):
-    """Predicts a rating by an MLP with two hidden layers; scales the sigmoid output to the rating range."""
+    """Predicts a rating by an MLP with two hidden layers; scales the sigmoid output to the rating scale."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
         """Builds the original model's MLP over the concatenated embeddings of a reviewer and a movie."""
@@ -135,7 +136,7 @@ class SeedFinal(_SeedModel):
         return layers.Rescaling(width, offset=low)(share)
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the MLP's output for all pairs of n reviewers and m movies, in batches: float32 [n, m]."""
+        """Computes the MLP's ratings for all pairs of n reviewers and m movies: float32 [n, m]."""
         from_reviewers = reviewer @ self.layers[0][:NUM_FACTORS]  # [n, 10]
         from_movies = movie @ self.layers[0][NUM_FACTORS:]  # [m, 10]
         rows = max(1, _MAX_VALUES // (10 * max(len(movie), 1)))
@@ -146,7 +147,7 @@ class SeedFinal(_SeedModel):
         return np.concatenate(parts) if parts else np.zeros((0, len(movie)), np.float32)
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the MLP's output for each pair of reviewer embedding and movie embedding: float32 [n]."""
+        """Computes the MLP's ratings for n pairs of reviewer embedding and movie embedding: float32 [n]."""
         return self._upper_layers(np.concatenate([reviewer, movie], axis=1) @ self.layers[0])
 
     def _upper_layers(self, first: Floats) -> Floats:
@@ -157,10 +158,10 @@ class SeedFinal(_SeedModel):
 
 
 def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
-    """Trains a Keras model, and returns the weights of the trained model.
+    """Trains a Keras model, and returns the weights of the trained model as arrays.
 
-    The first two returned arrays hold the embeddings of reviewers and of movies; the other arrays hold all
-    other weights.
+    The first returned array holds the embeddings of reviewers, and the second array holds the embeddings of
+    movies. The further returned arrays hold the weights of the layers.
     """
     start_tensorflow()
     import keras
