@@ -1,8 +1,8 @@
 """Makes the recommendation lists of shards (parts of the reviewers) in worker processes of Ray.
 
-A worker opens the index once, and makes the lists of one shard after another. A worker sends the complete
-file of a shard back, so that only this process writes to the output. The unfinished file of a lost worker is
-never seen, and Ray makes the lists of the shard again.
+A worker process opens the index once, and makes the lists of one shard after another. The worker process
+sends the complete file of each shard to the calling process, and the calling process alone writes to the
+output. If a worker process is lost, Ray makes the lists of its shard again in another worker process.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from pipelines.work.runners import Runner
 def run_on_ray(
     shards: Shards, settings: Mapping[str, Any], workers: Runner, on_lists: Callable[[int], None]
 ) -> None:
-    """Writes the lists of all missing shards (parts of the reviewers), made by workers of Ray.
+    """Writes the recommendation lists of all missing shards (parts of the reviewers), made by workers of Ray.
 
-    The argument `settings` holds the arguments of `Worker` except `on_lists`, as JSON values. The number of
-    lists of each complete shard is passed to `on_lists`.
+    The argument `settings` holds the arguments of `Worker` except `on_lists`, as JSON values. The function
+    `on_lists` gets the number of lists in each complete shard.
 
     Raises:
-        EngineError: a worker cannot make lists, or was lost again and again; complete shards are kept.
+        EngineError: a worker cannot make lists, or was lost again and again; the files of complete shards are
+            kept.
     """
     missing = shards.missing()
     shared = workers.share(json.dumps(settings))
@@ -40,7 +41,7 @@ def run_on_ray(
 
 
 def make_lists(settings: str, reviewer_rows: Sequence[int | str]) -> tuple[int, bytes]:
-    """Makes the lists of a shard in a worker; returns the number of lines and the bytes of the file."""
+    """Makes the lists of a shard; returns the number of lines and the bytes of the shard's file."""
     with temporary_folder(scratch_folder()) as folder:
         path = folder / "lists"
         num_rows = _worker(settings).write(path, reviewer_rows)
@@ -49,5 +50,5 @@ def make_lists(settings: str, reviewer_rows: Sequence[int | str]) -> tuple[int, 
 
 @lru_cache(maxsize=1)
 def _worker(settings: str) -> Worker:
-    """Opens the index in a worker, once for all shards of a run."""
+    """Opens the index in a worker of Ray, once for all shards of a run."""
     return Worker(**json.loads(settings), on_lists=lambda number: None)

@@ -32,13 +32,13 @@ def write_lists(
 ) -> None:
     """Writes recommendation lists to a file in one of FORMATS, and flushes the file to disk.
 
-    The file has a line for each recommended movie.
+    The file has one line for each recommended movie of each list.
 
     Args:
-        columns: the lists, as columns.
-        reviewer_ids: the id of each list's reviewer, in the order of the lists.
-        movies: the id and the title of each recommended movie, by the movie's row.
-        path: the file to write.
+        columns: the recommendation lists, as columns.
+        reviewer_ids: the ids of the reviewers, one for each list and in the order of the lists.
+        movies: the id and the title of each recommended movie; the keys are the rows of the movies.
+        path: the file to which the lists are written.
         format: the format of the file, one of FORMATS.
 
     Raises:
@@ -69,7 +69,7 @@ def write_lists(
 
 
 def unwritable(path: Path | str, error: Exception) -> DataError:
-    """Returns the error to raise if lists cannot be written to `path`; the message gives the reason."""
+    """Returns the error to raise if lists cannot be written to `path`; `error` gives the reason."""
     return DataError(
         f"Cannot write lists to {path}: {reason_of(error)}; free some space, or name another --output"
     )
@@ -79,7 +79,7 @@ def join_files(parts: Sequence[Path], path: Path, format: str) -> None:
     """Concatenates several files of recommendation lists into one file.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the joined file cannot be written.
     """
     if format == "parquet":
         _join_parquet(parts, path)

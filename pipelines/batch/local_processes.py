@@ -19,14 +19,14 @@ from pipelines.batch.shards import Shard, Shards
 def run_shards(
     shards: Shards, settings: Mapping[str, Any], most: int, on_lists: Callable[[int], None]
 ) -> None:
-    """Writes the lists of all missing shards (parts of the reviewers), in at most `most` child processes.
+    """Writes the lists of all missing shards (parts of the reviewers) with at most `most` child processes.
 
-    Each child process takes the next missing shard until no shard is left. The argument `settings` holds the
-    arguments of `Worker` except `on_lists`, as JSON values. The number of lists that were just made is passed
-    to `on_lists`, which several threads call.
+    Each child process makes one missing shard after another, until no shard is left. The argument `settings`
+    holds the arguments of `Worker` except `on_lists`, as JSON values. Several threads call the function
+    `on_lists` with the number of lists that were just made.
 
     Raises:
-        DataError: a child process failed or ended early; shards that were complete are kept.
+        DataError: a child process failed or ended early; the files of complete shards are kept.
     """
     missing = shards.missing()
     if not missing:
@@ -45,7 +45,8 @@ def run_shards(
             for end in ends:
                 end.result()
         except BaseException:
-            # Threads of the pool wait for child processes, so the pool would not end while a child runs.
+            # The threads of the pool wait for the child processes, so the pool ends only after every child
+            # process has ended.
             for process in processes:
                 process.kill()
             raise
@@ -67,17 +68,18 @@ def _feed(
 
 
 class ListProcess:
-    """Runs a child process that makes lists; the process receives tasks and sends reports as lines of JSON.
+    """Runs a child process that makes lists; the child receives tasks and sends reports, as lines of JSON.
 
-    The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts only the
-    parent process. The interrupted parent process kills the child process. The child process inherits `lock`,
-    the file descriptor of a lock. The lock is held until both the parent process and the child process have
-    ended.
+    The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts the parent
+    process alone. The interrupted parent process kills the child process. The child process inherits `lock`,
+    the file descriptor of the lock on the output, so the output stays locked until both the parent process
+    and the child process have ended.
     """
 
     def __init__(self, lock: int) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        # There are as many processes as cores; with several threads each, processes would compete for cores.
+        # As many child processes run as the machine has cores, so child processes of several threads would
+        # compete for the cores.
         environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.batch.worker"],
@@ -111,9 +113,10 @@ class ListProcess:
             raise self._ended() from error
 
     def wait_for(self, name: str, on_lists: Callable[[int], None]) -> int:
-        """Reads reports of the child process until a report has the entry `name`; returns the entry.
+        """Reads the child's reports until a report has the entry `name`; returns the value of the entry.
 
-        A report without the entry `name` tells how many lists were made; the number is passed to `on_lists`.
+        Every other report holds the number of lists that were just made, which is passed to the function
+        `on_lists`.
 
         Raises:
             DataError: the child process has ended, or reports an error.

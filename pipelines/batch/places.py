@@ -1,4 +1,4 @@
-"""Opens the place to which lists are written: a folder, or remote storage such as s3://bucket/lists."""
+"""Opens the output of recommendation lists: a local folder, or a remote folder such as s3://bucket/lists."""
 
 from __future__ import annotations
 
@@ -15,39 +15,41 @@ from engine.errors import DataError
 from pipelines.batch.list_files import unwritable
 
 _LOCK_SECONDS = 5.0
-"""Seconds to wait for the lock, which child processes of a killed process hold for a moment."""
+"""The number of seconds to wait for the lock on the output, which the child processes of a killed process
+hold for a moment longer."""
 _MOST_BYTES = 1 << 28
-"""The most bytes of a file that is read as a whole; a larger file is none of ours."""
+"""The largest number of bytes that are read from a remote file; the file `progress.json`, which is read, is
+always smaller."""
 
 
 class Place(Protocol):
-    """Holds files by name; a file is there as a whole or not at all."""
+    """Holds the files of an output, local or remote; every named file is complete."""
 
     lock: int
-    """The handle of the lock on the place; a child process that holds the handle too keeps the lock until the
-    child process ends."""
+    """The file descriptor of the lock on the output; a child process that inherits the descriptor keeps the
+    output locked until the child process ends."""
 
     def sizes(self) -> dict[str, int]:
-        """Returns the number of bytes of every file, by name."""
+        """Returns the number of bytes of every file in the output; the keys are the names of the files."""
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of a file."""
+        """Returns the content of the file `name` in the output."""
 
     def unfinished(self, name: str) -> Path:
-        """Returns the path of a file on this machine, into which a process writes before `publish`."""
+        """Returns the path of a local file, to which a process writes before it calls `publish`."""
 
     def publish(self, unfinished: Path, name: str) -> None:
-        """Makes a complete file, which is flushed to disk, the file of a name."""
+        """Moves a complete local file, which is flushed to disk, to the name `name` in the output."""
 
     def remove(self, name: str) -> None:
-        """Removes a file, if it is there."""
+        """Removes the file `name` from the output; does nothing if the file does not exist."""
 
     def close(self) -> None:
-        """Releases the lock, so that other processes may write."""
+        """Releases the lock on the output, so that other processes may write to the output."""
 
 
 class Folder:
-    """Holds files in a folder, which is created if it does not exist, and is locked.
+    """Holds the files of an output in a local folder, which is created if it does not exist, and is locked.
 
     Raises:
         DataError: another process holds the lock on the folder.
@@ -60,24 +62,24 @@ class Folder:
         self.lock = self._take_lock()
 
     def sizes(self) -> dict[str, int]:
-        """Returns the number of bytes of every file, by name."""
+        """Returns the number of bytes of every file in the output; the keys are the names of the files."""
         return {path.name: path.lstat().st_size for path in self._directory.iterdir()}
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of a file."""
+        """Returns the content of the file `name` in the output."""
         return (self._directory / name).read_bytes()
 
     def unfinished(self, name: str) -> Path:
-        """Returns the path of a hidden file, whose name holds the number of this process."""
+        """Returns the path of a hidden file in the folder, whose name ends with this process's id."""
         return self._directory / f".{name}.{os.getpid()}"
 
     def publish(self, unfinished: Path, name: str) -> None:
-        """Renames a complete file."""
+        """Renames a complete file to the name `name`, and flushes the folder to disk."""
         unfinished.replace(self._directory / name)
         flush(self._directory)
 
     def remove(self, name: str) -> None:
-        """Removes a file, if it is there."""
+        """Removes the file `name` from the output; does nothing if the file does not exist."""
         (self._directory / name).unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -97,14 +99,15 @@ class Folder:
 
 
 class RemoteFolder:
-    """Holds files in a folder of remote storage, to which only one process may write at a time.
+    """Holds the files of an output in a folder of remote storage.
 
-    Nothing locks the folder. Unfinished files are in a temporary folder on this machine.
+    A remote folder cannot be locked, so users must not write to a remote folder from two processes at once.
+    Unfinished files are in a temporary folder on this machine.
 
     Raises:
         ArtifactError: the storage cannot be reached.
-        ConfigError: the scheme of the URL is unknown, or the package that serves it is missing.
-        DataError: no temporary folder can be made.
+        ConfigError: the scheme of the URL is unknown, or the Python package for the scheme is not installed.
+        DataError: no temporary folder can be created on this machine.
     """
 
     def __init__(self, url: str) -> None:
@@ -115,37 +118,37 @@ class RemoteFolder:
         self._stack.callback(os.close, self.lock)
 
     def sizes(self) -> dict[str, int]:
-        """Returns the number of bytes of every file, by name."""
+        """Returns the number of bytes of every file in the output; the keys are the names of the files."""
         return self._storage.sizes()
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of a file."""
+        """Returns the content of the file `name` in the output."""
         return self._storage.read(name, _MOST_BYTES)
 
     def unfinished(self, name: str) -> Path:
-        """Returns the path of a file in the temporary folder."""
+        """Returns the path of the file `name` in the temporary folder on this machine."""
         return self._folder / name
 
     def publish(self, unfinished: Path, name: str) -> None:
-        """Copies a complete file to the storage."""
+        """Copies a complete local file to the remote folder, and removes the local file."""
         with unfinished.open("rb") as source:
             self._storage.write(name, source)
         unfinished.unlink()
 
     def remove(self, name: str) -> None:
-        """Removes a file."""
+        """Removes the file `name` from the remote folder."""
         self._storage.remove(name)
 
     def close(self) -> None:
-        """Removes the temporary folder."""
+        """Removes the temporary folder on this machine."""
         self._stack.close()
 
 
 def place_of(output: Path | str) -> Place:
-    """Opens the place that `--output` names: a folder, or a URL of remote storage.
+    """Opens the output that the option `--output` names: a folder, or a URL of remote storage.
 
     Raises:
-        EngineError: the place cannot be written to.
+        EngineError: the output cannot be written.
     """
     if is_url(output):
         return RemoteFolder(str(output))
@@ -156,5 +159,5 @@ def place_of(output: Path | str) -> Place:
 
 
 def is_url(output: Path | str) -> bool:
-    """Tells whether `--output` names remote storage."""
+    """Tells whether the option `--output` names remote storage by a URL."""
     return isinstance(output, str) and "://" in output

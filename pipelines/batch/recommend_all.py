@@ -1,8 +1,8 @@
 """Writes the recommendation lists of all reviewers to files, in several processes and in constant memory.
 
 The reviewers are cut into parts, called shards. Each child process, or each worker of Ray, makes the lists of
-one shard after another. Each of them opens the index, which costs little because the files of an index are
-memory-mapped. A run that was killed can be resumed; `pipelines/batch/shards.py` explains how.
+one shard after another. Every process opens the index, which costs little memory because the files of an
+index are memory-mapped. A run that was killed can be resumed; `pipelines/batch/shards.py` explains how.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from pipelines.work.runners import check_place, runner_for
 logger = logging.getLogger(__name__)
 
 SHARD_SIZE = 20_000
-"""The number of reviewers in a shard. The lists of a shard take a few seconds, which are lost if a run is
-killed."""
+"""The default number of reviewers in a shard, whose lists take a few seconds. A killed run loses the lists of
+unfinished shards."""
 _MOST_NOTED = 20
-"""The largest number of values of an option that the progress file holds in full; if there are more, the
-progress file holds a hash of the values."""
+"""The largest number of values of an option that `progress.json` holds in full; if an option has more values,
+`progress.json` holds a hash of the values."""
 
 
 def recommend_all(
@@ -61,30 +61,33 @@ def recommend_all(
     """Writes a list of the k best movies for each reviewer, or for each of the given reviewers, to files.
 
     If a run is killed, calling the function again with the same arguments resumes the run. If the index was
-    built again in the meantime, all lists are made anew. The files have the columns reviewer_id, rank,
-    movie_id, title, score, relevance, predicted_rating and like_probability. The lists are in the order of
-    the reviewers. Each list equals the list that `Engine.recommend` returns. A top list holds fewer than k
-    movies only if fewer than k movies match the options.
+    built again after the killed run, all lists are made anew. The files have the columns reviewer_id, rank,
+    movie_id, title, score, relevance, predicted_rating and like_probability. The recommendation lists are in
+    the order of the reviewers. Each recommendation list equals the list that `Engine.recommend` returns. A
+    recommendation list holds fewer than k movies only if fewer than k movies match the options.
 
     Args:
         index: the directory of the index.
         output: a directory or a URL such as s3://bucket/lists, which gets a file for each shard; or a file
-            whose name ends with .parquet, .csv or .jsonl. Any scheme of fsspec is allowed.
-        k: how many movies each list holds, at least 1.
+            whose name ends with .parquet, .csv or .jsonl. A URL may have any scheme that the package fsspec
+            supports.
+        k: the number of movies in each list, at least 1.
         format: the format of the files; by default the ending of the output file, or Parquet for a directory.
-        reviewers: reviewer ids, or a file with one reviewer id on each line; None for all reviewers.
-        processes: the number of child processes, or of workers of Ray; 0 for one on each core.
+        reviewers: the ids of the reviewers, or a file with one reviewer id on each line; None for all
+            reviewers.
+        processes: the number of child processes or of workers of Ray; 0 for one process on each core.
         shard_size: the number of reviewers in a shard.
         fallback: "error" to refuse reviewers whom the index does not hold, or "popular" to give them the
             popular list.
-        overwrite: whether to replace an output file, or the lists of other arguments in an output directory.
-        on: "ray" to make the lists in workers of Ray; None for child processes. The files are the same.
+        overwrite: whether to replace an existing output file, or lists in an output directory that were made
+            with other arguments.
+        on: "ray" to make the lists in workers of Ray, or None to make the same lists in child processes.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
-            start Ray on this machine. Every machine of the cluster must reach the index by the same path.
+            start Ray on this machine. Every machine of the Ray cluster must reach the index by the same path.
         options: the options of `Engine.recommend_many`.
 
     Returns:
-        The summary that the command line prints.
+        The summary that the command `engine recommend all` prints.
 
     Raises:
         EngineError: an argument is out of range or unknown, the output holds the lists of another run, or
@@ -100,7 +103,7 @@ def recommend_all(
     engine = Engine.load(index)
     named = None if reviewers is None else _ids_of(reviewers)
     rows = range(engine.num_reviewers) if named is None else _rows_of(engine, named, fallback)
-    # One list is made here, so that a wrong filter or an unknown id is reported before anything is written.
+    # Making the list of one reviewer reports a wrong filter or an unknown id before anything is written.
     engine.list_columns(np.arange(min(1, engine.num_reviewers), dtype=np.int64), k, **checked)
     build = engine.info()["build"]
     directory = output
@@ -121,7 +124,7 @@ def recommend_all(
     shards = Shards(directory, format, work, planned, overwrite=overwrite)
     try:
         resumed = shards.num_reviewers
-        # A worker of Ray may run in another folder.
+        # A worker of Ray may run in another working directory, so the path of the index is made absolute.
         where = index if on is None or is_url(index) else Path(index).absolute()
         settings = {"index": str(where), **common, "options": checked}
         with going_on("the same command goes on with the missing lists"), _progress(shards) as on_lists:
@@ -148,16 +151,17 @@ def recommend_all(
 
 
 def _progress(shards: Shards) -> AbstractContextManager[Callable[[int], None]]:
-    """Shows a progress bar with the number of reviewers whose lists are made, in this run and before."""
+    """Shows a progress bar of the reviewers whose lists were made by this run or by the resumed run."""
     total = sum(len(shard.reviewer_rows) for shard in shards.planned)
     return progress_of_lists("Recommending", total, shards.num_reviewers)
 
 
 def _check_output(output: Path | str, format: str | None, overwrite: bool) -> tuple[Path | str, str]:
-    """Checks that the output can be used with the file format; returns the output and the format.
+    """Checks that the output can be used with the file format; returns the output and the file format.
 
     Raises:
-        ConfigError: the path has an ending of no format, or is a file that must not be overwritten.
+        ConfigError: the ending of the output is not a file format or differs from `format`, or the output is
+            a file that must not be overwritten.
     """
     if format is not None:
         one_of(*FORMATS).check("format", format)
@@ -209,8 +213,8 @@ def _ids_of(reviewers: Path | Sequence[str]) -> list[str]:
 def _rows_of(engine: Engine, named: Sequence[str], fallback: str) -> Sequence[int | str]:
     """Returns the row of each named reviewer.
 
-    With the fallback "popular", the result holds the id instead of the row of a reviewer whom the index does
-    not hold.
+    With the fallback "popular", a reviewer whom the index does not hold is returned as an id in place of a
+    row.
     """
     if fallback == "error":
         rows: list[int] = engine.reviewer_rows(named).tolist()
@@ -220,7 +224,7 @@ def _rows_of(engine: Engine, named: Sequence[str], fallback: str) -> Sequence[in
 
 
 def _noted(value: Any) -> Any:
-    """Returns the value of an option for the progress file; a hash replaces a long list of values."""
+    """Returns an option's value for `progress.json`: a hash if the value is a list of many items."""
     return _digest(value) if isinstance(value, list) and len(value) > _MOST_NOTED else value
 
 

@@ -8,7 +8,8 @@
 A process writes the lists of a shard to a file whose name begins with a dot. When the file of a shard is
 complete, the process flushes the file to disk and renames the file; `progress.json` then records the shard. A
 file whose name does not begin with a dot is always complete, and the lists of a shard are never in two files.
-In remote storage, `pipelines/batch/places.py` copies complete files there in place of renaming them.
+If the output is remote storage, `pipelines/batch/places.py` copies complete files to the remote storage
+instead of renaming the files.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ _VERSION = 1
 
 
 class Shard(NamedTuple):
-    """Holds a part of the reviewers, whose recommendation lists are in one file."""
+    """Names the reviewers of a shard, a part of all reviewers whose recommendation lists are in one file."""
 
     number: int
     reviewer_rows: Sequence[int | str]
-    """The rows of the reviewers in the shard; a `range` if lists are made for all reviewers. For a reviewer
-    whom the index does not hold, the id stands for the row."""
+    """The rows of the reviewers in the shard; a `range` if lists are made for all reviewers. A reviewer whom
+    the index does not hold is given by id in place of a row."""
 
 
 class Shards:
@@ -47,13 +48,14 @@ class Shards:
 
     The directory of the shards, which may be a URL of remote storage, is created if it does not exist, and is
     locked. The argument `work` describes a run as JSON values: the build of the index, the settings and the
-    reviewers. A run can be resumed only by a run with an equal `work`. If only the build of the index
-    differs, all lists are made anew. If other entries of `work` differ, all lists are made anew only if
-    `overwrite` is true.
+    reviewers. A run resumes an earlier run in the directory if the arguments `work` of both runs are equal.
+    If only the builds of the index differ, all lists are made anew. If other entries of `work` differ, all
+    lists are made anew if `overwrite` is true, and the run is refused if `overwrite` is false.
 
     Raises:
         ArtifactError: remote storage cannot be reached.
-        ConfigError: the directory holds lists of another run, or other files.
+        ConfigError: the directory holds files that no run made, or lists of a run with other settings or
+            reviewers.
         DataError: the directory cannot be written, or another process holds the lock on the directory.
     """
 
@@ -74,8 +76,8 @@ class Shards:
         self._noting = threading.Lock()
         self._place = place_of(directory)
         self.lock = self._place.lock
-        """The handle of the lock on the directory; a child process that holds the handle too keeps the lock
-        until the child process ends."""
+        """The file descriptor of the lock on the directory; a child process that inherits the descriptor
+        keeps the directory locked until the child process ends."""
         try:
             self._sizes = self._place.sizes()
             self._go_on(overwrite)
@@ -87,12 +89,12 @@ class Shards:
             raise
 
     def unfinished_path(self, shard: Shard) -> Path:
-        """Returns the path of the file into which a process writes an incomplete shard."""
+        """Returns the path of the hidden file to which a process writes an incomplete shard."""
         return self._place.unfinished(self._name(shard))
 
     @property
     def num_reviewers(self) -> int:
-        """Returns the number of reviewers in the shards that are complete."""
+        """Returns the number of reviewers in all complete shards."""
         return sum(entry["reviewers"] for entry in self._complete.values())
 
     @property
@@ -101,14 +103,14 @@ class Shards:
         return sum(entry["rows"] for entry in self._complete.values())
 
     def missing(self) -> list[Shard]:
-        """Returns the shards that still have to be made, because their file is missing or incomplete."""
+        """Returns the shards whose file is missing or incomplete, and still has to be made."""
         return [shard for shard in self.planned if not self._is_complete(shard)]
 
     def keep(self, shard: Shard, num_rows: int) -> None:
         """Renames the complete file of a shard to its final name, and records the shard in `progress.json`.
 
-        Several threads may call `keep` at once. The argument `num_rows` is the number of lines in the file of
-        the shard.
+        Several threads may call `keep` at once. The argument `num_rows` is the number of lines in the shard's
+        file.
 
         Raises:
             DataError: the disk is full, or the directory does not exist any more.
@@ -125,7 +127,7 @@ class Shards:
             raise unwritable(self.directory, error) from error
 
     def write(self, shard: Shard, content: bytes, num_rows: int) -> None:
-        """Writes the bytes of a shard's file, flushes the file to disk, and keeps the file as `keep` does.
+        """Writes `content` to a shard's file, flushes the file to disk, and records the shard like `keep`.
 
         Raises:
             DataError: the disk is full, or the directory does not exist any more.
@@ -139,10 +141,10 @@ class Shards:
         self.keep(shard, num_rows)
 
     def join(self, path: Path) -> None:
-        """Concatenates the files of all shards into one file at `path`, and removes the shards' directory.
+        """Joins the files of all shards in one file at `path`, and removes the directory of the shards.
 
         Raises:
-            DataError: the file cannot be written; the files of the shards are kept.
+            DataError: the joined file cannot be written; the files of the shards are kept.
         """
         folder = Path(self.directory)
         with whole_file(path) as unfinished:
@@ -179,7 +181,7 @@ class Shards:
         self._note()
 
     def _begin_afresh(self) -> None:
-        """Removes the lists of an earlier run; `progress.json` goes last, so that no old list seems new."""
+        """Removes lists of an earlier run; `progress.json` goes last, so that no old list counts as new."""
         for name in sorted(self._sizes):
             if name.startswith("part-"):
                 self._place.remove(name)
@@ -199,9 +201,9 @@ class Shards:
         )
 
     def _continues(self, noted: Mapping[str, Any], overwrite: bool) -> bool:
-        """Takes over the complete shards of an earlier run; returns False if the run used another build.
+        """Takes over complete shards of an earlier run; returns False if the earlier run used another build.
 
-        If `overwrite` is true, the method also returns False if the run had other settings or reviewers.
+        With `overwrite`, `_continues` also returns False if the earlier run had other settings or reviewers.
 
         Raises:
             ConfigError: the earlier run had other settings or reviewers, and `overwrite` is false.

@@ -2,10 +2,10 @@
 
 The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
 holds the arguments of `Worker`, and each further line holds one shard. The child process writes reports as
-lines of JSON. While a shard is being made, a report holds the number of lists made since the last report.
+lines of JSON. While a shard is being made, a report holds the number of lists made since the report before.
 When a shard is complete, a report holds the number of lines in the shard's file. After an error, a report
-holds the text of the error. The child process ends as soon as its input ends, because the input ends when the
-parent process has ended.
+holds the text of the error. The child process ends as soon as its input ends, since the end of the input
+means that the parent process has ended.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ _BATCH = 1024
 
 
 class Worker:
-    """Makes the recommendation lists of shards; the lists equal the lists of `Engine.recommend_many`.
+    """Makes the recommendation lists of shards; each list equals the list of `Engine.recommend_many`.
 
     Args:
         index: the directory of the index.
-        build: the name of the build with which the run started.
-        k: how many movies each list holds.
-        format: the format of the files.
+        build: the name of the build that was live when the run started.
+        k: the number of movies in each list.
+        format: the format of the files of lists, such as "parquet".
         options: options of `Engine.recommend_many`.
-        on_lists: called after each batch of reviewers, with the number of reviewers in the batch.
+        on_lists: the function that is called after each batch of reviewers, with the number of reviewers in
+            the batch.
 
     Raises:
         ArtifactError: the index does not exist, is damaged, or has been built again since the run started.
@@ -61,7 +62,7 @@ class Worker:
         self._options = options
         self._on_lists = on_lists
         self._named: dict[int, tuple[str, str | None]] = {}
-        """The id and the title of each movie that was listed so far, by the row of the movie."""
+        """The id and the title of each movie that was listed so far; the keys are the rows of the movies."""
 
     def write(self, path: Path, reviewer_rows: Sequence[int | str]) -> int:
         """Writes the recommendation lists of the given reviewers to a file; returns the number of lines.
@@ -84,7 +85,7 @@ class Worker:
         return len(columns.places)
 
     def _lists(self, reviewers: Sequence[int | str]) -> ListColumns:
-        """Makes the reviewers' lists; reviewers whom the index does not hold get the popular movies."""
+        """Makes the reviewers' lists; reviewers whom the index does not hold get the most popular movies."""
         known = [place for place, one in enumerate(reviewers) if isinstance(one, int)]
         rows = np.array([reviewers[place] for place in known], dtype=np.int64)
         columns = self._engine.list_columns(rows, self._k, **self._options)
@@ -104,8 +105,8 @@ class Worker:
 def work(tasks: Iterator[str], reports: TextIO) -> None:
     """Makes the recommendation lists of each shard in `tasks`, and writes reports as lines of JSON.
 
-    The first line of `tasks` holds the arguments of `Worker`. The function returns after the last line of
-    `tasks`, or after an error.
+    The first line of `tasks` holds the arguments of `Worker`. The function `work` returns after the last line
+    of `tasks`, or after an error.
     """
 
     def report(**facts: Any) -> None:
@@ -123,7 +124,7 @@ def work(tasks: Iterator[str], reports: TextIO) -> None:
 
 
 def _lines_until_the_end(tasks: TextIO) -> Iterator[str]:
-    """Yields the lines of `tasks`; ends the process as soon as `tasks` ends, even during a task."""
+    """Yields the lines of `tasks`; ends the process when `tasks` ends, even while a shard is being made."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def read() -> None:
