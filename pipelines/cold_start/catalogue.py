@@ -1,4 +1,4 @@
-"""Reads which movies are cold (without reviews to learn from), and reads the metadata of all movies."""
+"""Reads which movies are cold (without reviews to train on), and reads the metadata of all movies."""
 
 from __future__ import annotations
 
@@ -21,34 +21,36 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ColdCatalogue:
-    """Holds the metadata of every movie as plain arrays, which a checkpoint can save."""
+    """Holds all movies' metadata, and cold movies' reviews, as plain arrays that a checkpoint can save."""
 
     new_rows: NDArray[np.int64]
-    """int64 [num_new], ascending, the rows of the movies that will join the model as cold movies."""
+    """int64 [num_new], ascending, the rows of the cold movies, which have no reviews to train on."""
     word_offsets: NDArray[np.int64]
-    """int64 [num_movies + 1], the position at which each movie's words start, and the end of the last movie's
-    words."""
+    """int64 [num_movies + 1], the position in `word_columns` at which each movie's words start, and at the
+    end the number of all words."""
     word_columns: NDArray[np.int32]
-    """int32 [num_words], the column to which each word of each movie is hashed."""
+    """int32 [num_words], the hash of each word in each movie's metadata, from 0 to NUM_COLUMNS - 1: a column
+    of the matrix `words`."""
     word_counts: NDArray[np.float32]
-    """float32 [num_words], 1 + log(number of occurrences) of each word in the metadata of each movie."""
+    """float32 [num_words], for each word in each movie's metadata, 1 + log(number of times that the word
+    occurs in the movie's metadata)."""
     links: NDArray[np.int32]
-    """int32 [num_links, 2], pairs of rows of movies that metadata links, such as a movie and a movie also
-    bought."""
+    """int32 [num_links, 2], pairs of rows of movies that metadata links, such as a movie and a movie that the
+    same people bought."""
     reviewer_rows: NDArray[np.int32]
     """int32 [num_reviews], the reviewer row of each review of a cold movie; a cold movie may have a few
-    reviews, which training ignores."""
+    reviews, which the training ignores."""
     review_movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the movie row of each review of a cold movie."""
     ratings: NDArray[np.float64]
-    """float64 [num_reviews], the rating of each review of a cold movie, NaN for a review without rating."""
+    """float64 [num_reviews], the rating of each review of a cold movie; NaN for a review without a rating."""
     times: NDArray[np.int64]
-    """int64 [num_reviews], the time of each review of a cold movie in unix seconds, 0 for a review without
+    """int64 [num_reviews], the time of each review of a cold movie in unix seconds; 0 for a review without a
     time."""
 
     @property
     def num_movies(self) -> int:
-        """Returns the number of all movies, cold movies included."""
+        """Returns the number of all movies, including cold movies."""
         return len(self.word_offsets) - 1
 
     @property
@@ -61,22 +63,22 @@ class ColdCatalogue:
 
     @property
     def learned_words(self) -> csr_array:
-        """Returns the word counts of the movies that are not cold, float32 [num_learned, NUM_COLUMNS]."""
+        """Returns the word counts of all movies except cold movies, float32 [num_learned, NUM_COLUMNS]."""
         return self.words[self.learned_rows]
 
     @property
     def num_reviews(self) -> NDArray[np.int64]:
-        """Returns the number of reviews of each cold movie, int64 [num_new], which training ignores."""
+        """Returns each cold movie's number of reviews, which the training ignored, int64 [num_new]."""
         return np.bincount(self.review_movie_rows, minlength=self.num_movies)[self.new_rows]
 
     @property
     def learned_rows(self) -> NDArray[np.int64]:
-        """Returns the rows of the movies that are not cold, int64 [num_learned], ascending."""
+        """Returns the rows of all movies except cold movies, int64 [num_learned], ascending."""
         return np.setdiff1d(np.arange(self.num_movies), self.new_rows)
 
     @property
     def link_matrix(self) -> csr_array:
-        """Returns a sparse matrix with a 1 for each pair of linked movies, [num_movies, num_movies]."""
+        """Returns a sparse matrix that holds 1 for each pair of linked movies, [num_movies, num_movies]."""
         from scipy.sparse import csr_array
 
         ones = np.ones(len(self.links), dtype=np.float32)
@@ -86,8 +88,8 @@ class ColdCatalogue:
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
     """Adds the cold movies to the ingested tables, renumbers all movies by id, and reads the metadata.
 
-    If fewer than FEWEST_DESCRIBED reviewed movies have metadata, the ingested tables stay unchanged, and None
-    is returned.
+    If fewer than FEWEST_DESCRIBED reviewed movies have metadata, the function leaves the ingested tables
+    unchanged and returns None.
     """
     [(num_described,)] = database.execute(
         "select count(*) from movies where coalesce(title, category, brand, description) is not null"

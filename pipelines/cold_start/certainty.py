@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _NUM_FOLDS = 4
-"""The number of folds of the cross-validation; the vectors of a fold's movies are predicted by a mapping that
-was learned on the other folds."""
+"""The number of folds into which the movies are divided for cross-validation."""
 _NUM_REVIEWS = 4000
-"""The largest number of reviews whose ratings are predicted; more reviews would hardly change the shift that
-is found."""
+"""The largest number of reviews whose ratings are predicted to estimate the shift of the log scale; more
+reviews would hardly change the estimate."""
 _FEWEST_REVIEWS = 50
-"""The least number of reviews from which a shift is estimated; with fewer reviews the shift is 0, because an
-estimate would be mostly chance."""
+"""The least number of reviews from which the shift of the log scale is estimated; with fewer reviews the
+shift is 0, because an estimate would be mostly chance."""
 _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
-"""The shifts of the log scale that are tried; a negative shift makes predicted ratings less certain."""
+"""The numbers that are tried as additions to the log scale of predicted ratings; a negative number makes the
+predicted ratings less certain."""
 
 
 def vectors_as_if_cold(
@@ -34,15 +34,15 @@ def vectors_as_if_cold(
 ) -> MovieVectors:
     """Predicts the vectors of reviewed movies from their metadata, as if the movies were cold.
 
-    The movies are divided into folds. The vectors of a fold's movies are predicted by a mapping that is
-    learned on the movies of the other folds.
+    The movies are divided into folds, as in cross-validation. A mapping that is learned on the movies of the
+    other folds predicts the vectors of the movies in a fold.
 
     Args:
         model: the trained model.
-        words: the word counts of the model's movies, float32 [num_movies, NUM_COLUMNS].
-        described: the rows of the movies with at least one word, int [num_described]; the vectors of all
-            other movies are returned as they are.
-        seed: the seed by which movies are divided into folds.
+        words: the word counts of the metadata of the model's movies, float32 [num_movies, NUM_COLUMNS].
+        described: the rows of the movies whose metadata has at least one word, int [num_described]; the
+            trained vectors of all other movies are returned unchanged.
+        seed: the seed of the random numbers that divide the movies into folds.
     """
     targets = MovieVectors.of(model)
     table = targets.table()
@@ -58,14 +58,14 @@ def vectors_as_if_cold(
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
     """Computes the matrix that turns a reviewer's vector into the standard error of a cold movie's relevance.
 
-    The standard error is the root mean square of the errors that the model makes if the vectors of reviewed
-    movies are predicted from metadata. The standard error for a reviewer is the length of the reviewer's
-    vector, with the 1 at the end, times the matrix.
+    The standard error is the root mean square of the relevance errors that the model makes if the vectors of
+    reviewed movies are predicted from metadata. For one reviewer, the standard error is the length of the
+    product of the reviewer's vector, with a 1 appended for the bias, and the returned matrix.
 
     Args:
         model: the trained model.
-        mapped: the vectors of the model's movies as if the movies were cold, by `vectors_as_if_cold`.
-        described: the rows of the movies whose vectors were predicted, int [num_described].
+        mapped: the movie vectors that `vectors_as_if_cold` predicts from metadata.
+        described: the rows of the movies whose vectors were predicted from metadata, int [num_described].
 
     Returns:
         float32 [embedding_dim + 1, embedding_dim + 1].
@@ -78,17 +78,17 @@ def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.i
 def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.integer], seed: int) -> float:
     """Finds how uncertain predicted ratings of cold movies should be, by maximising a likelihood.
 
-    The returned number is added to the log scale of cold movies: the logarithm of the width of their
-    predicted rating distributions. Of all numbers, the returned number gives known ratings the greatest
-    likelihood. The function predicts known ratings of reviewed movies as if the movies were cold. A review is
-    left out of the reviewer's history when its rating is predicted. The returned number is 0 if the
-    model predicts no ratings, or if there are too few known ratings of movies with metadata.
+    The returned number is to be added to the log scale of every cold movie, a column of the movie's vector in
+    the rating head. The function predicts known ratings of reviewed movies as if the movies were cold, and
+    returns the number with which the known ratings are most likely. When the function predicts the rating of
+    a review, the review is left out of the reviewer's history. The function returns 0 if the model predicts
+    no ratings, or if movies with metadata have fewer than `_FEWEST_REVIEWS` reviews.
 
     Args:
         model: the trained model.
-        mapped: the vectors of the model's movies as if the movies were cold, by `vectors_as_if_cold`.
-        described: the rows of the movies whose vectors were predicted, int [num_described].
-        seed: the seed by which reviews are sampled.
+        mapped: the movie vectors that `vectors_as_if_cold` predicts from metadata.
+        described: the rows of the movies whose vectors were predicted from metadata, int [num_described].
+        seed: the seed of the random numbers that choose the reviews.
     """
     if model.rating is None or mapped.rating_movie_vectors is None:
         return 0.0
@@ -115,13 +115,13 @@ def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.in
 def _without(
     histories: Histories, reviewer_rows: NDArray[np.integer], reviews: NDArray[np.integer]
 ) -> Histories:
-    """Returns the histories of the reviewers `reviewer_rows`, with one review left out of each history.
+    """Returns the histories of the reviewers in `reviewer_rows`, and leaves one review out of each history.
 
     Args:
         histories: the histories of all reviewers.
-        reviewer_rows: the rows of the reviewers, int [num]; a row may be repeated.
-        reviews: the position, in the arrays of all histories, of the review to leave out of each history, int
-            [num].
+        reviewer_rows: the rows of the reviewers, int [num]; a reviewer may occur several times.
+        reviews: for each returned history, the position of the review to leave out, in the arrays of
+            `histories`, int [num].
     """
     lengths = histories.lengths[reviewer_rows]
     places = spans(histories.offsets[reviewer_rows], lengths)

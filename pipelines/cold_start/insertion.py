@@ -21,14 +21,14 @@ from pipelines.export.rows import insert_rows, rows_beside
 def insert_movies(
     model: Model, new_rows: NDArray[np.integer], vectors: MovieVectors, edges: Mapping[str, Edges]
 ) -> Model:
-    """Returns a copy of a model that also holds new movies, which nobody has reviewed.
+    """Returns a copy of a model to which new movies without reviews are added.
 
     Args:
-        model: the model, which is not changed.
-        new_rows: the rows of the new movies in the result, int [num_new], ascending.
+        model: the model to copy, which is not changed.
+        new_rows: the rows of the new movies in the returned model, int [num_new], ascending.
         vectors: the vectors of the new movies, in the order of `new_rows`.
-        edges: the pairs of new and old movies to add to a neighbour table, by the name of the table; no pairs
-            are added to a table that is not named.
+        edges: the pairs of a new movie and an old movie to add to each neighbour table; the keys are names of
+            neighbour tables, and a table that is not named gets no pairs.
     """
     of_old = MovieVectors.of(model)
     tables = {
@@ -54,11 +54,11 @@ def insert_movies(
 def insert_into_table(
     table: NeighbourTable, new_rows: NDArray[np.integer], edges: Edges | None
 ) -> NeighbourTable:
-    """Inserts movies into a neighbour table; returns the new table.
+    """Returns a copy of a neighbour table to which new movies are added.
 
-    The inserted movies get the rows `new_rows`, which must be ascending. The argument `edges` holds the pairs
-    of an inserted movie and an old movie that become neighbours. If `edges` is None, the inserted movies have
-    no neighbours. In an old movie's list of neighbours, new neighbours come after old neighbours.
+    The new movies get the rows `new_rows`, which must be ascending. The argument `edges` holds the pairs of a
+    new movie and an old movie that become neighbours. If `edges` is None, the new movies have no neighbours.
+    In the list of neighbours of an old movie, new movies come after old movies.
     """
     num_old, inserted = table.num_movies, np.asarray(new_rows, dtype=np.int64)
     old_rows = rows_beside(inserted, num_old)
@@ -70,7 +70,8 @@ def insert_into_table(
         neighbours += [inserted[edges.new_places], old_rows[outgoing.movie_rows]]
         weights += [edges.weights, outgoing.weights]
     every_source = np.concatenate(sources)
-    # A stable sort keeps the order of each movie's neighbours and puts new neighbours last.
+    # A stable sort keeps the order of each movie's old neighbours, and puts new neighbours after old
+    # neighbours.
     order = np.argsort(every_source, kind="stable")
     lengths = np.bincount(every_source, minlength=num_old + len(inserted))
     return NeighbourTable(
@@ -88,20 +89,21 @@ def insert_reviews(
     level_rows: NDArray[np.integer],
     new_times: NDArray[np.integer],
 ) -> tuple[Histories, NDArray[np.int64]]:
-    """Inserts new reviews into the histories of reviewers, in the order of time.
+    """Inserts new reviews into the histories of reviewers, and keeps each history in the order of time.
 
-    A new review comes after an old review of the same time.
+    If a new review and an old review have the same time, the new review comes after the old review.
 
     Args:
         histories: the old reviews.
-        times: the unix seconds of the old reviews, int [num_old].
+        times: the times of the old reviews in unix seconds, int [num_old].
         reviewer_rows: the reviewer row of each new review, int [num_new].
         movie_rows: the movie row of each new review, int [num_new].
         level_rows: the position of each new review's rating in the rating levels, int [num_new].
-        new_times: the unix seconds of each new review, int [num_new].
+        new_times: the times of the new reviews in unix seconds, int [num_new].
 
     Returns:
-        The merged histories, and the times of all reviews in the merged order, int64 [num_old + num_new].
+        The histories with old and new reviews, and the time of each review in these histories, int64 [num_old
+            + num_new].
     """
     owners = np.concatenate([histories.places, reviewer_rows])
     all_times = np.concatenate([times, new_times]).astype(np.int64)

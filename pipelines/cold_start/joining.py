@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NUM_NEIGHBOURS = 50
-"""The number of neighbours that a cold movie gets, and also the number of movies that get the cold movie as a
-neighbour."""
+"""The largest number of neighbours that a cold movie gets, and the largest number of known movies that get
+one cold movie as a neighbour."""
 _SAMPLED_REVIEWERS = 200
-"""The number of reviewers whose least doubt becomes a part of the biases of cold movies."""
+"""The number of sampled reviewers; the smallest amount by which a cold movie's relevance is lowered for any
+of these reviewers is subtracted from the biases of all cold movies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +45,12 @@ class ColdStart:
 
     mapping: ColdMapping
     slopes: dict[str, float]
-    """The weight that one unit of metadata similarity adds, for each neighbour table that cold movies join.
-    Cold movies do not join the table of rating neighbours, because the rating head's vectors of cold movies
-    already carry the same information."""
+    """The neighbour weight of a cold movie per unit of metadata similarity, for each neighbour table to which
+    cold movies are added. Cold movies are not added to the table of rating neighbours, because the vectors of
+    cold movies in the rating head carry the same information."""
     errors: Floats | None = None
-    """The matrix of `relevance_errors`; None if the parameters were read from an index, whose model holds the
-    matrix."""
+    """The matrix that `relevance_errors` returns; None if the parameters were read from an index, because the
+    model of the index holds the matrix."""
 
 
 class Joined(NamedTuple):
@@ -57,7 +58,8 @@ class Joined(NamedTuple):
 
     model: Model
     start: ColdStart
-    """The learned parameters; the intercepts of the mapping include the shift of the cold movies' biases."""
+    """The learned parameters; the mapping's intercept of the bias is already lowered by the number that
+    `_doubted` returns."""
 
 
 def take_in_cold_movies(
@@ -67,10 +69,11 @@ def take_in_cold_movies(
 
     Args:
         model: the trained model, which is not changed.
-        reviews: the training reviews, with the movie rows of the training.
-        catalogue: the metadata of all movies, with the movie rows of the index; None if no cold movies join.
+        reviews: the training reviews, with the movie rows of the trained model.
+        catalogue: the metadata of all movies, with the movie rows of the index; None if no cold movies are to
+            be added.
         config: the settings of the build.
-        writer: writes the files of the index.
+        writer: the writer of the files of the index.
 
     Returns:
         The model with cold movies, and the time of each review in the model's histories, int64 [num_reviews],
@@ -104,10 +107,10 @@ def take_in_cold_movies(
 
 
 def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
-    """Learns to predict a movie's vectors and neighbours from metadata, on the movies of a trained model.
+    """Learns, from the movies of a trained model, to predict a movie's vectors and neighbours from metadata.
 
-    The array `words` holds the word counts of the movies, float32 [num_movies, NUM_COLUMNS]; at least one
-    movie must have words.
+    The array `words` holds the word counts of the metadata of the model's movies, float32 [num_movies,
+    NUM_COLUMNS]; the metadata of at least one movie must have words.
     """
     described = np.flatnonzero(np.diff(words.indptr))
     targets = MovieVectors.of(model)
@@ -148,26 +151,28 @@ def join_cold_movies(
     num_reviews: NDArray[np.integer] | None = None,
     with_doubts: bool = True,
 ) -> Joined:
-    """Computes the vectors and neighbours of cold movies, and returns a model with the cold movies in it.
+    """Computes the vectors and neighbours of cold movies, and adds the cold movies to a copy of a model.
 
     Args:
-        model: the model; it is not changed.
+        model: the model of the old movies, which is not changed.
         start: the parameters that `learn_cold_start` learned from the model's movies.
-        words: word counts of old and cold movies by their rows in the result, float32
-            [num_old + num_new, NUM_COLUMNS].
-        new_rows: int [num_new], ascending, the rows of the cold movies in the result.
-        config: the settings of the cold start, such as the number of standard errors of a doubt.
-        links: 1 where metadata links two movies, float32 [num_old + num_new, num_old + num_new].
-        reviewed: bool [num_old], True for the old movies that the training learned from; by default all.
-        num_reviews: the number of reviews of each cold movie among all reviews that were read, int [num_new];
-            None for new movies, which nobody had the time to review.
-        with_doubts: True to lower the relevance of the cold movies by how unsure it is for each reviewer;
-            False if the model and `start` include that already.
+        words: the word counts of the metadata of old and cold movies, in the order of movies in the returned
+            model, float32 [num_old + num_new, NUM_COLUMNS].
+        new_rows: the rows of the cold movies in the returned model, int [num_new], ascending.
+        config: the settings of cold movies, such as by how many standard errors a relevance is lowered.
+        links: a matrix that holds 1 for each pair of movies that metadata links, float32 [num_old + num_new,
+            num_old + num_new].
+        reviewed: True for the old movies on which the model was trained, bool [num_old]; None for all old
+            movies.
+        num_reviews: the number of reviews that were read of each cold movie, int [num_new]; None for movies
+            that are so new that a lack of reviews means nothing.
+        with_doubts: True to lower the relevance of cold movies for each reviewer, by how uncertain the
+            relevance is; False if the model and `start` already include the lowering.
     """
     is_new = np.zeros(words.shape[0], dtype=bool)
     is_new[new_rows] = True
     if len(new_rows) == 0:
-        if with_doubts and start.errors is not None:  # For movies that are added later.
+        if with_doubts and start.errors is not None:  # Later updates of the index may add cold movies.
             model, included = _doubted(model, start.errors, is_new, config.doubt)
             bias_column = MovieVectors.of(model).bias_column
             start = replace(start, mapping=start.mapping.shifted(bias_column, -included))
@@ -204,17 +209,18 @@ def join_cold_movies(
 
 
 def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: float) -> tuple[Model, float]:
-    """Returns a copy of a model that lowers the relevance of new movies by the doubts of each reviewer.
+    """Returns a copy of a model that lowers the relevance of new movies by `weight` standard errors.
 
     Args:
         model: the model with the new movies.
-        errors: the matrix of `relevance_errors`.
-        is_new: marks the new movies, bool [num_movies].
-        weight: the number of standard errors by which relevance is lowered.
+        errors: the matrix that `relevance_errors` returns.
+        is_new: True for each new movie, bool [num_movies].
+        weight: the number of standard errors by which the relevance of a new movie is lowered.
 
     Returns:
-        The copy, and the number by which the biases of the new movies are to be lowered, since the copy
-        lowers relevance only by what the doubts of a reviewer exceed this number.
+        The copy of the model, and the smallest deduction (`weight` standard errors) among sampled reviewers.
+        For each reviewer, the copy lowers the relevance by the reviewer's deduction minus the smallest
+        deduction, so the caller must subtract the smallest deduction from the biases of the new movies.
     """
     doubts = ColdDoubts(is_cold=is_new, errors=np.float32(weight) * errors, included=0.0)
     num_reviewers = len(model.histories)
@@ -226,11 +232,12 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
 
 
 def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:
-    """Estimates how much lower the biases of movies with few reviews are than metadata says: float64 [num].
+    """Estimates how far biases of movies with few reviews are below the biases predicted from metadata.
 
-    The metadata of a movie do not show that few people came to the movie, but its number of reviews does. The
-    bias of a known movie, less the bias `mapped` that metadata predicts, follows a line over the logarithm of
-    1 + the movie's number of reviews; the line is extended to `num_reviews`.
+    Metadata does not tell how few people saw a movie, but the number of reviews does. The function fits a
+    line over log(1 + number of reviews) to the differences between the biases of known movies and the biases
+    `mapped`, which are predicted from metadata. The function returns the values of the line at the numbers of
+    reviews `num_reviews`, float64 [num].
     """
     counts = model.histories.movie_counts(model.num_movies)[known_rows]
     missed = model.relevance.movie_vectors[known_rows, -1].astype(np.float64) - mapped
@@ -245,8 +252,9 @@ def write_cold(
 ) -> None:
     """Writes a mask of the cold movies, and the parameters that predict vectors of cold movies, to an index.
 
-    The parameters are the arrays of the mapping from words to vectors, and in the manifest's section `cold`
-    the slopes and the part of the doubts of the model that the biases of cold movies include.
+    The arrays of the index hold the mapping from words to vectors. The section `cold` of the manifest holds
+    the slopes of `ColdStart`, and the number that `_doubted` returns, which is already subtracted from the
+    biases of cold movies.
     """
     is_cold = np.zeros(model.num_movies, dtype=bool)
     is_cold[cold_rows] = True
@@ -259,10 +267,10 @@ def write_cold(
 
 
 def read_cold(artifact: Artifact, model: Model) -> ColdStart:
-    """Reads the cold-start parameters that `write_cold` wrote to an index with a model.
+    """Reads the parameters of cold movies that `write_cold` wrote to the index of a model.
 
     Raises:
-        ArtifactError: the index was built without metadata, or without cold movies, or the parameters do not
+        ArtifactError: the index was built without metadata or without cold movies, or the parameters do not
             fit the model.
     """
     if COLD_SECTION not in artifact.manifest:

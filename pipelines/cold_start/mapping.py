@@ -16,34 +16,37 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-"""The penalties of the ridge regression among which cross-validation chooses."""
+"""The penalties of the ridge regression from which cross-validation chooses."""
 _RELIABLE_REVIEWS = 20.0
-"""The number of reviews at which a movie has half of the greatest possible weight in the ridge regression."""
+"""The number of reviews with which a movie has half of the greatest possible weight in the ridge
+regression."""
 
 
 class MovieVectors(NamedTuple):
     """Holds the vectors of movies in the relevance head and in the rating head.
 
-    The fields that belong to the rating head are None if the model has no ratings.
+    The fields `rating_movie_vectors`, `rating_history_vectors` and `movie_means`, which belong to the rating
+    head, are None if the model predicts no ratings.
     """
 
     movie_vectors: Floats
-    """float32 [num, embedding_dim + 1], the relevance head's movie vectors; the last column is the bias."""
+    """float32 [num, embedding_dim + 1], the relevance head's movie vectors; the last column holds the
+    biases."""
     history_vectors: Floats
-    """float32 [num, embedding_dim], the vectors that reviews of the movies add to a reviewer's vector in the
-    relevance head."""
+    """float32 [num, embedding_dim], for each movie, the vector that a review of the movie adds to the
+    reviewer's vector in the relevance head."""
     rating_movie_vectors: Floats | None = None
-    """float32 [num, dim + 2], the rating head's movie vectors; the last two columns are bias and log
-    scale."""
+    """float32 [num, dim + 2], the rating head's movie vectors; the last two columns hold the biases and the
+    log scales."""
     rating_history_vectors: Floats | None = None
-    """float32 [num, 2 * dim], the vectors that reviews of the movies add to a reviewer's vector in the rating
-    head."""
+    """float32 [num, 2 * dim], for each movie, the vector that a review of the movie adds to the reviewer's
+    vector in the rating head."""
     movie_means: Floats | None = None
     """float32 [num], the rating head's mean rating of each movie, in stars."""
 
     @classmethod
     def of(cls, model: Model) -> MovieVectors:
-        """Returns the vectors of all movies of a model in one object."""
+        """Returns the vectors of all movies of a model as a `MovieVectors` object."""
         vectors = cls(model.relevance.movie_vectors, model.relevance.history_vectors)
         rating = model.rating
         if rating is None:
@@ -51,13 +54,13 @@ class MovieVectors(NamedTuple):
         return cls(*vectors[:2], rating.movie_vectors, rating.history_vectors, rating.movie_means)
 
     def table(self) -> Floats:
-        """Concatenates the vectors of each movie into one row of a table, float32 [num, num_targets]."""
+        """Returns a table whose rows are the concatenated vectors of a movie, float32 [num, num_targets]."""
         parts = [part if part.ndim == 2 else part[:, None] for part in self if part is not None]
         return np.hstack(parts).astype(np.float32)
 
     @property
     def widths(self) -> list[int]:
-        """Returns, for each field that is not None, the number of its columns in `table`."""
+        """Returns each field's number of columns in `MovieVectors.table`; leaves out fields that are None."""
         return [1 if part.ndim == 1 else part.shape[1] for part in self if part is not None]
 
     def split(self, table: Floats) -> MovieVectors:
@@ -69,7 +72,7 @@ class MovieVectors(NamedTuple):
         )
 
     def into(self, model: Model) -> Model:
-        """Returns a copy of a model in which the vectors of this object replace the movie vectors."""
+        """Returns a copy of a model whose movie vectors are replaced by the vectors of this object."""
         rating = model.rating
         if rating is not None:
             parts = (self.rating_movie_vectors, self.rating_history_vectors, self.movie_means)
@@ -99,15 +102,16 @@ class MovieVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdMapping:
-    """Maps the words of movies to the vectors of movies, with parameters that an index stores as arrays.
+    """Maps the words of movies' metadata to movie vectors, with parameters that an index stores as arrays.
 
-    The words of a movie are first weighted by rarity (TF-IDF). A truncated singular value decomposition then
-    reduces the TF-IDF weights to a few features (latent semantic analysis). Finally, ridge regression maps
-    the features to vectors; a movie with few words gets nearly the mean vector.
+    The words of a movie's metadata are first weighted by rarity (TF-IDF). A truncated singular value
+    decomposition then reduces the TF-IDF weights to a few features (latent semantic analysis). Finally, ridge
+    regression maps the features to vectors; a movie with few known words gets nearly the mean vector.
     """
 
     columns: NDArray[np.int32]
-    """int32 [num_words], the columns of the known words in a matrix of word counts."""
+    """int32 [num_words], the columns of the known words in a matrix of word counts, [num_movies,
+    NUM_COLUMNS]."""
     rarities: Floats
     """float32 [num_words], the inverse document frequency of each known word."""
     components: Floats
@@ -115,10 +119,11 @@ class ColdMapping:
     coefficients: Floats
     """float32 [num_features, num_targets], the coefficients of the ridge regression."""
     intercepts: Floats
-    """float32 [num_targets], the concatenated vectors of a movie without known words."""
+    """float32 [num_targets], the row of `MovieVectors.table` that is predicted for a movie without known
+    words."""
 
     def weigh(self, words: csr_array) -> csr_array:
-        """Computes TF-IDF weights from word counts: float32 [num_movies, num_words], each row of length 1."""
+        """Computes TF-IDF weights from word counts: float32 [num_movies, num_words], rows of length 1."""
         return weigh_words(words[:, self.columns], self.rarities)
 
     def features(self, weighed: csr_array) -> Floats:
@@ -126,11 +131,11 @@ class ColdMapping:
         return np.asarray(weighed @ self.components, dtype=np.float32)
 
     def table(self, features: Floats) -> Floats:
-        """Predicts rows of `MovieVectors.table` from movie features, float32 [num_movies, num_targets]."""
+        """Predicts rows of `MovieVectors.table` from movies' features, float32 [num_movies, num_targets]."""
         return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
 
     def shifted(self, column: int, amount: float) -> ColdMapping:
-        """Returns a copy of the mapping whose predictions in the column `column` are higher by `amount`."""
+        """Returns a copy of the mapping that predicts values higher by `amount` in the column `column`."""
         intercepts = self.intercepts.copy()
         intercepts[column] += np.float32(amount)
         return replace(self, intercepts=intercepts)
@@ -139,16 +144,18 @@ class ColdMapping:
 def learn_mapping(
     words: csr_array, targets: Floats, counts: NDArray[np.integer], *, bias_column: int | None = None
 ) -> ColdMapping:
-    """Learns the mapping from words to vectors on movies that have metadata and reviews.
+    """Learns the mapping from words to movie vectors on movies that have metadata and reviews.
 
     Leave-one-out cross-validation chooses the penalty of the ridge regression.
 
     Args:
-        words: word counts of the movies, float32 [num_movies, NUM_COLUMNS].
-        targets: the trained vectors of the movies as `MovieVectors.table` returns them, float32
+        words: the word counts of the metadata of the movies, float32 [num_movies, NUM_COLUMNS].
+        targets: the table that `MovieVectors.table` returns for the trained vectors of the movies, float32
             [num_movies, num_targets].
-        counts: number of reviews of each movie, int [num_movies]; movies with more reviews weigh more.
-        bias_column: the column of `targets` that holds the relevance head's bias; None if no column does.
+        counts: the number of reviews of each movie, int [num_movies]; movies with more reviews weigh more in
+            the regression.
+        bias_column: the column of `targets` that holds the biases of the relevance head; None if no column
+            holds biases.
     """
     from sklearn.linear_model import RidgeCV
 
@@ -168,8 +175,8 @@ def learn_mapping(
     ridge = RidgeCV(_ALPHAS).fit(scaled, targets, sample_weight=reliability)
     intercepts = ridge.intercept_.copy()
     if bias_column is not None:
-        # A bias is a log probability, and the log of a mean probability is about the mean plus half the
-        # variance.
+        # A bias is a log probability, and the log of a mean probability is about the mean log probability
+        # plus half the variance of the log probabilities.
         missed = targets[:, bias_column] - ridge.predict(scaled)[:, bias_column]
         intercepts[bias_column] += np.square(missed).mean() / 2
     return ColdMapping(

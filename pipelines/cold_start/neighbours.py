@@ -1,8 +1,8 @@
 """Finds neighbours of cold movies: the movies with similar metadata, and the neighbours of similar movies.
 
-A cold movie is a movie without reviews, whose neighbours cannot be found from reviews. A known movie is a
-movie with reviews. A neighbour table holds the most similar movies of each movie, and the weight of each
-similar movie.
+A cold movie is a movie without reviews, so the movie's neighbours cannot be found from reviews. A known movie
+is a movie with reviews. A neighbour table holds the most similar movies (neighbours) of each movie, with a
+weight for each neighbour.
 """
 
 from __future__ import annotations
@@ -21,23 +21,25 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_NEAREST = 20
-"""The number of most similar known movies from whose neighbours the neighbours of a cold movie are
-estimated."""
+"""The number of known movies with the most similar metadata, from whose neighbours the neighbours of a cold
+movie are estimated."""
 _NEARNESS_POWER = 3.0
-"""The weight of a similar movie in a weighted mean is the similarity raised to this power."""
+"""The power to which metadata similarities are raised; the results are the weights of known movies in the
+weighted means that estimate a cold movie's neighbours."""
 _NUM_COMPARED = 100
-"""The number of known movies whose words are compared with the words of a cold movie; movies with similar
-features are selected first, because comparing the words of all movies would be too slow."""
+"""The number of known movies whose words are compared with the words of a cold movie. Known movies with
+similar features are selected first, because comparing the words of all movies would be too slow."""
 _LINKED = 0.3
-"""The amount by which a link in the metadata, such as also bought, raises the similarity of two movies."""
+"""The amount by which a link in the metadata, such as "also bought", raises the similarity of two movies."""
 _BLOCK = 128
-"""The number of cold movies that are compared with all known movies at a time; a larger number would take
-more memory."""
+"""The number of cold movies that are compared with all known movies at once; more cold movies at once would
+take more memory."""
 _SPARSE_BLOCK = 1024
-"""The number of cold movies whose neighbours are estimated at a time; a larger number would take more
+"""The number of cold movies whose neighbours are estimated at once; more cold movies at once would take more
 memory."""
 _SLOPE_SAMPLE = 2000
-"""The number of known movies from which the regression of neighbour weights on similarities is fitted."""
+"""The largest number of known movies to which the regression of neighbour weights on metadata similarities is
+fitted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +47,12 @@ class Described:
     """Holds the metadata of movies as TF-IDF weights of words and as reduced features."""
 
     weighed: csr_array
-    """float32 [num_movies, num_words], the TF-IDF weights that `ColdMapping.weigh` returns."""
+    """float32 [num_movies, num_words], the TF-IDF weights of words that `ColdMapping.weigh` returns."""
     features: Floats
     """float32 [num_movies, num_features], the features that `ColdMapping.features` returns."""
 
     def take(self, rows: NDArray[np.integer]) -> Described:
-        """Returns the metadata of the movies at the given rows."""
+        """Returns the metadata of the movies in the given rows."""
         return Described(weighed=self.weighed[rows], features=self.features[rows])
 
 
@@ -60,8 +62,8 @@ class Nearest(NamedTuple):
     rows: Rows
     """int64 [num_new, num_nearest], the rows of the most similar known movies of each cold movie."""
     similarities: Floats
-    """float32 [num_new, num_nearest], the similarities, from 0 to 1; higher than 1 only for movies that
-    metadata links."""
+    """float32 [num_new, num_nearest], the similarities of the most similar known movies, from 0 to 1, and up
+    to 1.3 for movies that metadata links."""
 
 
 class Edges(NamedTuple):
@@ -70,17 +72,18 @@ class Edges(NamedTuple):
     sources: Rows
     """int64 [num_edges], the rows of the known movies that get a cold movie as a neighbour."""
     new_places: Rows
-    """int64 [num_edges], the position among the cold movies of the neighbour that each known movie gets."""
+    """int64 [num_edges], for each known movie in `sources`, the position of its new neighbour among the cold
+    movies."""
     weights: Floats
     """float32 [num_edges], the weight of each cold movie as a neighbour of a known movie."""
     outgoing: NeighbourTable
-    """The table of the known movies that are neighbours of each cold movie."""
+    """The neighbour table of the cold movies, whose neighbours are known movies."""
 
 
 def nearest_movies(
     cold: Described, known: Described, links: csr_array | None = None, *, leave_out: Rows | None = None
 ) -> Nearest:
-    """Finds, for each cold movie, the known movies whose TF-IDF weights have the largest cosines.
+    """Finds the known movies whose TF-IDF weights have the largest cosines with those of each cold movie.
 
     To save time, the cosines are computed only for the known movies whose feature vectors are closest to the
     feature vector of the cold movie.
@@ -88,10 +91,10 @@ def nearest_movies(
     Args:
         cold: the metadata of the cold movies.
         known: the metadata of the known movies.
-        links: 1 for a cold and a known movie that metadata links, float32 [num_new, num_known]; a link raises
-            the similarity.
-        leave_out: the row of a known movie that must not be found for each cold movie, int64 [num_new], such
-            as the row of the same movie.
+        links: a matrix that holds 1 for each pair of a cold movie and a known movie that metadata links,
+            float32 [num_new, num_known]; a link raises the similarity of the pair by `_LINKED`.
+        leave_out: for each cold movie, the row of one known movie that must not be found, int64 [num_new],
+            such as the row of the same movie.
     """
     num_known = known.features.shape[0]
     compared = min(_NUM_COMPARED, num_known)
@@ -118,10 +121,10 @@ def nearest_movies(
 
 
 def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> float:
-    """Returns the slope of the regression that predicts neighbour weights from metadata similarity.
+    """Fits a regression of neighbour weights on metadata similarities, and returns the slope.
 
     The slope is fitted by least squares, without an intercept, to pairs of known movies with very similar
-    metadata. A pair of movies that are not neighbours in the neighbour table has the weight 0.
+    metadata. The weight of two movies that are not neighbours in the neighbour table counts as 0.
     """
     chosen = np.random.default_rng(seed).permutation(table.num_movies)[:_SLOPE_SAMPLE]
     nearest = nearest_movies(known.take(chosen), known, leave_out=chosen)
@@ -135,13 +138,15 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 
 
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
-    """Estimates the neighbours of cold movies from the neighbours of the movies with similar metadata.
+    """Estimates the neighbours of cold movies from the neighbours of known movies with similar metadata.
 
-    The weight of a cold movie c and a known movie m is estimated as `sum over k of share(c, k) * weight(k, m)
-    + slope * similarity(c, m)`, where k runs over the known movies whose metadata is most similar to the
-    metadata of c. The numbers `share(c, k)` sum to 1 over k, and are larger for movies k with more similar
-    metadata. The number `similarity(c, m)` counts as 0 unless m is one of the movies k. Each cold movie gets
-    `num_neighbours` known movies as neighbours, and becomes a neighbour of `num_neighbours` known movies.
+    The weight of a known movie m as a neighbour of a cold movie c is estimated as `sum over k of share(c, k)
+    * weight(k, m) + slope * similarity(c, m)`. In this formula, k runs over the known movies with the
+    metadata most similar to the metadata of c, `weight(k, m)` is the weight of k and m in `table`, and
+    `similarity(c, m)` is the metadata similarity of c and m, or 0 if m is none of the movies k. The numbers
+    `share(c, k)` sum to 1 over all movies k, and grow with the metadata similarity of c and k. Each cold
+    movie gets `num_neighbours` known movies as neighbours, and becomes a neighbour of `num_neighbours` known
+    movies.
     """
     matrix = matrix_of(table)
     outgoing = _estimate(matrix, nearest, slope, num_neighbours)
@@ -153,9 +158,9 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
 
 
 def _estimate(matrix: csr_array, nearest: Nearest, slope: float, num_kept: int) -> csr_array:
-    """Estimates the rows of cold movies in a matrix of neighbour weights: float32 [num_new, num_known].
+    """Estimates the neighbour weights of cold movies from weights of known movies: [num_new, num_known].
 
-    Only the `num_kept` largest weights of each row are kept.
+    The `num_kept` largest weights of each cold movie are kept, and all other weights are 0.
     """
     from scipy.sparse import csr_array, vstack
 
@@ -163,7 +168,7 @@ def _estimate(matrix: csr_array, nearest: Nearest, slope: float, num_kept: int) 
     for begin in range(0, len(nearest.rows), _SPARSE_BLOCK):
         block = slice(begin, begin + _SPARSE_BLOCK)
         rows, similarities = nearest.rows[block], np.maximum(nearest.similarities[block], 0.0)
-        # The shares of the most similar movies sum to 1, or to 0 if no known movie is similar.
+        # The shares of the most similar known movies sum to 1, or to 0 if no known movie is similar.
         powers = similarities**_NEARNESS_POWER
         shares = powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-12)
         likeness = _sparse(rows, similarities, matrix.shape[0])
@@ -178,9 +183,9 @@ def _unit(features: Floats) -> Floats:
 
 
 def _pair_cosines(cold: csr_array, known: csr_array, found: Rows) -> Floats:
-    """Computes the cosines of pairs of a cold movie and a known movie.
+    """Computes the cosines of the word weights of pairs of a cold movie and a known movie.
 
-    `found[i]` holds the row numbers of the known movies that are paired with cold movie i.
+    The array `found[i]` holds the row numbers of the known movies that are paired with the cold movie i.
 
     Returns:
         float32 [num_new, num_found].
