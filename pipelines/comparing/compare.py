@@ -1,4 +1,4 @@
-"""Compares two indexes, or two builds of one index, so that a new index can be judged before it answers."""
+"""Compares two indexes, or two builds of an index, so that users can judge a new index before its use."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 logger = logging.getLogger(__name__)
 
 _SEARCH = "search_recall"
-"""The name of the audit's recall among the figures: what the search finds of the best movies."""
+"""The name, among the compared metrics, of the recall that the audit measured: the share of the best movies
+that the search finds."""
 
 
 def compare(
     old: Path | str, new: Path | str | None = None, *, output: Path | str | None = None
 ) -> dict[str, Any]:
-    """Compares two indexes: counts, held-out figures, lists of a sample of reviewers, popularity, settings.
+    """Compares two indexes by counts, held-out metrics, lists of sampled reviewers, popularity and settings.
 
     Args:
         old: the directory of the old index, or of one build in an index.
-        new: the directory of the new index or build. By default the live build of `old` is the new one, and
-            the build before the live build is the old one.
-        output: the file of a web page that shows the comparison; None for no page.
+        new: the directory of the new index, or of one build in an index. If None, the live build of the index
+            `old` is compared with the build before the live build.
+        output: the file to which a web page of the comparison is written; None for no web page.
 
     Raises:
-        EngineError: an index cannot be opened, there is no build before the live build, or the page cannot be
-            written.
+        EngineError: an index cannot be opened, the index holds no build before the live build, or the web
+            page cannot be written.
     """
     started = time.perf_counter()
     if output is not None:
@@ -78,7 +79,7 @@ def _build_before(directory: Path) -> Path:
 
 
 def _facts(engine: Engine) -> dict[str, Any]:
-    """Returns the name, the time and the version of the build from which an engine answers."""
+    """Returns the name, the time and the package version of the build from which an engine answers."""
     manifest = engine.info()
     updates = manifest.get(layout.UPDATES_SECTION) or {}
     return {
@@ -96,7 +97,7 @@ def _counts(engine: Engine) -> dict[str, float]:
 
 
 def _quality(engine: Engine) -> dict[str, float]:
-    """Returns the held-out figures of the engine's model, and the recall of the search."""
+    """Returns the held-out metrics of the engine's model, and the recall of the search."""
     manifest = engine.info()
     figures: dict[str, float] = dict(manifest.get(layout.METRICS_SECTION, {}).get("ncf", {}))
     recall = manifest.get(layout.AUDIT_SECTION, {}).get("recall")
@@ -104,7 +105,7 @@ def _quality(engine: Engine) -> dict[str, float]:
 
 
 def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Returns, for each figure, the old and the new value, their difference and the relative difference."""
+    """Returns each number's old value, new value, difference, and difference relative to the old value."""
     found = {}
     for name in dict.fromkeys((*old, *new)):
         one, other = old.get(name), new.get(name)
@@ -115,7 +116,7 @@ def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[st
 
 
 def _known(num_old: int, num_new: int, num_both: int) -> dict[str, int]:
-    """Returns how many ids are in both indexes, and how many are only in the new or only in the old index."""
+    """Counts the ids in both indexes, the ids in the new index alone, and the ids in the old index alone."""
     return {"both": num_both, "added": num_new - num_both, "removed": num_old - num_both}
 
 

@@ -13,11 +13,11 @@ from engine.arrays import Doubles, Rows
 from engine.artifact.ids import IdTable
 
 _REVIEWERS = 1_000
-"""The largest number of reviewers whose lists are compared."""
+"""The largest number of reviewers whose top lists are compared."""
 _K = 10
-"""The length of the lists that are compared."""
+"""The number of movies in each of the compared top lists."""
 _MOVERS = 10
-"""The largest number of movies that are named as risen, and as fallen."""
+"""The largest number of movies that are named as risen, and the largest number that are named as fallen."""
 _SEED = 42
 
 
@@ -25,13 +25,13 @@ class Pairs(NamedTuple):
     """Holds the rows of the ids that two tables of ids have in common."""
 
     old: Rows
-    """The rows in the old table, int64 [num], ascending."""
+    """The rows of the common ids in the old table, int64 [num], ascending."""
     new: Rows
-    """The rows in the new table, int64 [num], ascending."""
+    """The rows of the common ids in the new table, int64 [num], ascending."""
 
 
 def pairs_of_rows(old: IdTable, new: IdTable) -> Pairs:
-    """Finds the ids that two tables have in common; both tables are in the order of the ids' bytes."""
+    """Finds the ids that two tables of ids have in common; both tables are sorted by the bytes of the ids."""
     rows = new.rows(list(old))
     held = np.flatnonzero(rows >= 0)
     return Pairs(held, rows[held])
@@ -42,8 +42,9 @@ def compare_lists(
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Compares the top lists of a random sample of the reviewers whom both indexes hold.
 
-    Returns how much the lists overlap, and which movies are in more lists or in fewer lists than before. The
-    overlap of two lists is the number of movies in both lists, divided by the length of the longer list.
+    Returns how much the old and the new lists overlap, and which movies are in more or fewer new lists than
+    old lists. The overlap of two lists is the number of movies in both lists, divided by the length of the
+    longer list.
     """
     sample = np.arange(len(reviewers.old))
     if len(sample) > _REVIEWERS:
@@ -75,9 +76,9 @@ def compare_lists(
 
 
 def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, list[dict[str, Any]]]:
-    """Finds the movies that have risen or fallen in popularity rank, largest change of popularity first.
+    """Finds movies whose popularity rank rose or fell; the largest change of popularity comes first.
 
-    A movie that one of the indexes does not hold has no popularity and the last rank in that index.
+    If an index does not hold a movie, the movie has the popularity 0 and the last rank in the index.
     """
     numbers = _common_numbers(old, new, movies)
     size = old.num_movies + new.num_movies
@@ -99,15 +100,17 @@ def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, lis
 
     gains = shares[1] - shares[0]
     places = np.where(ranks > 0, ranks, size + 1)
-    # A share may change because other movies have changed; the rank then stays.
+    # A movie's share of popularity may change because other movies have changed, while the movie's rank
+    # stays.
     risen, fallen = _movers(np.where(gains * (places[0] - places[1]) > 0, gains, 0.0), describe)
     return {"risen": risen, "fallen": fallen}
 
 
 def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows]:
-    """Numbers the movies of two indexes, so that a movie in both indexes has one number.
+    """Numbers the movies of two indexes, so that a movie has the same number in both indexes.
 
-    Returns two arrays: the numbers of the old index's movies, and the numbers of the new index's movies.
+    Returns two arrays: the numbers of the movies in the old index, and the numbers of the movies in the new
+    index.
     """
     of_old = new.num_movies + np.arange(old.num_movies)
     of_old[movies.old] = movies.new
@@ -115,7 +118,7 @@ def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows
 
 
 def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[str, Any]]:
-    """Returns a function that converts a number of `_common_numbers` to the id and title of the movie."""
+    """Returns a function that converts a movie's number in `_common_numbers` to the movie's id and title."""
 
     def name(number: int) -> dict[str, Any]:
         engine, row = (new, number) if number < new.num_movies else (old, number - new.num_movies)
@@ -125,7 +128,7 @@ def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[s
 
 
 def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.int64]:
-    """Returns each reviewer's list as `numbers` of movies: int64 [num_reviewers, k]; -1 for no movie."""
+    """Returns each reviewer's top list as `numbers` of movies, int64 [num_reviewers, _K]; -1 is no movie."""
     lists = np.full((len(reviewer_rows), _K), -1, dtype=np.int64)
     if len(reviewer_rows):
         columns = engine.list_columns(reviewer_rows, _K)
@@ -136,7 +139,7 @@ def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.
 def _movers(
     gains: Doubles, describe: Callable[[int], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Describes up to `_MOVERS` movies with the largest gains, and as many with the largest losses."""
+    """Describes the movies with the largest gains and those with the largest losses, up to `_MOVERS` each."""
     order = np.argsort(-gains, kind="stable")
     risen = [int(number) for number in order[:_MOVERS] if gains[number] > 0]
     fallen = [int(number) for number in order[::-1][:_MOVERS] if gains[number] < 0]
