@@ -1,4 +1,4 @@
-"""Finds copied reviews, and keeps all copies of a review either in training or among held-out reviews."""
+"""Finds copied reviews, so that all copies of a review are training reviews, or all are held out."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Reads a hash of each review's text, int64 [num_reviews], in the order of `read_reviews`.
+    """Reads a hash of each review's text, int64 [num_reviews], in the order of the reviews of `read_reviews`.
 
-    Equal texts have equal hashes. The hash of a review is 0 if the review has no text, or a text too short to
-    compare.
+    Equal texts have equal hashes. The hash of a review is 0 if the review has no text, or a text of fewer
+    than MIN_TEXT_LENGTH characters.
     """
     numbers = "case when length(review_text) >= $min_length then (hash(review_text) >> 1)::bigint else 0 end"
     columns = read_columns(database, f"{numbers} as text", min_length=MIN_TEXT_LENGTH)
@@ -30,19 +30,19 @@ def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
 def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tuple[Rows, ...]:
     """Numbers the reviews so that copies of a review have equal numbers.
 
-    Two reviews of a reviewer are copies if they are of the same film, or if their text, time and rating are
-    equal.
+    Two reviews by the same reviewer are copies if both review the same film, or if both have the same text,
+    time and rating.
 
     Args:
         reviews: the reviews to compare with one another.
-        films: int64 [num_movies], the film of each movie, equal for variants of a film.
-        texts: int64 [num_reviews], the hash of each text, 0 for a review without text; None if texts are not
-            compared.
+        films: int64 [num_movies], the film number of each movie, which is equal for variants of a film.
+        texts: int64 [num_reviews], the hash of each review's text, or 0 for a review without a text; None if
+            texts are not to be compared.
 
     Returns:
-        One or two arrays, int64 [num_reviews]. Reviews of the same film have equal numbers in the first
-        array. Reviews with equal text, time and rating have equal numbers in the second array, which is
-        missing if no review has a text.
+        One or two arrays, int64 [num_reviews]. In the first array, reviews of the same film by the same
+        reviewer have equal numbers. In the second array, reviews by the same reviewer with equal text, time
+        and rating have equal numbers. The second array is missing if no review has a text.
     """
     by_film = _numbered(reviews.reviewer_rows, films[reviews.movie_rows])
     if texts is None or not texts.any():
@@ -53,13 +53,13 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
 
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
-    """Moves a held-out review to training if a copy is in training, until no copies are separated.
+    """Moves held-out reviews to training if training has a copy, until no copies are separated.
 
     A model that was trained on one copy of a review would predict another copy too well.
 
     Args:
         held_out: marks the held-out reviews, bool [num_reviews].
-        groups: the numbers that `copy_groups` returns.
+        groups: the arrays of numbers that `copy_groups` returns.
 
     Returns:
         The mask of the reviews that remain held out, bool [num_reviews].

@@ -16,23 +16,24 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_COPIES = 2
-"""The least number of copied reviews by which two movies count as one film; one copied review is not enough,
-because a reviewer may repeat a text for two films."""
+"""The least number of copied reviews with which two movies count as one film; one copied review is not
+enough, because a reviewer may repeat a text for two films."""
 MIN_SHARE_COPIED = 0.5
-"""The least share of the less reviewed movie's reviews that must be copies, if two movies are to count as one
-film. Shops copy all reviews between variants of a film; reviewers repeat only a few texts."""
+"""The least share of copied reviews, among the reviews of the movie with fewer reviews, with which two movies
+count as one film. Shops copy all reviews between variants of a film, while reviewers repeat a few texts at
+most."""
 _MAX_COPIES = 12
-"""The largest number of movies for which a reviewer's repeated text counts as a copied review; a text that is
-repeated more often is a stock phrase."""
+"""The largest number of movies under which a reviewer's text may stand to count as a copied review; a text
+under more movies is a stock phrase."""
 _PART_WORDS = frozenset({"season", "series", "volume", "part", "episode", "chapter", "book", "complete"})
-"""Words in a title that distinguish one part of a film or series from the other parts."""
+"""The words that distinguish the titles of the parts of a series or film, such as "season"."""
 
 
 def film_rows(titles: Sequence[str | None]) -> Rows:
-    """Returns a film number for each movie, int64 [num_movies], found by the titles of the movies.
+    """Numbers films by the titles of movies: returns the film number of each movie, int64 [num_movies].
 
-    Movies that are variants of one film get the same number, and all other movies get different numbers. A
-    movie without a title (None) is a film of its own.
+    Movies that are variants of one film get the same film number, and all other movies get different film
+    numbers. A movie without a title (None) is a film of its own.
 
     >>> film_rows(["Laura", None, "Laura [VHS]", None]).tolist()
     [0, 1, 0, 2]
@@ -43,7 +44,7 @@ def film_rows(titles: Sequence[str | None]) -> Rows:
 
 
 def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Returns a film number for each movie, int64 [num_movies], found by titles and copied reviews.
+    """Numbers films by titles and copied reviews: returns each movie's film number, int64 [num_movies].
 
     The work database must hold the tables `movies` and `reviews`, which `ingest` wrote with the argument
     `compare_text`.
@@ -57,14 +58,15 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
-    """Returns a film number for each movie, int64 [num_movies], found by titles and pairs of movies.
+    """Numbers films by titles and given pairs: returns each movie's film number, int64 [num_movies].
 
     The array `copies`, int [num_pairs, 2], holds the rows of pairs of movies that share copied reviews; the
-    pair that is most surely one film comes first. A pair of movies that share copied reviews becomes one
-    film, unless the titles name two films.
+    pair that is most surely one film comes first. A pair in `copies` becomes one film, unless the titles of
+    the pair name two films.
     """
     numbers = film_rows(titles)
-    # The known titles of each film number. A film without titles may be joined to any film.
+    # The dictionary `called` holds the known titles of each film number. A film without titles may be joined
+    # to any film.
     called: dict[int, set[TitledFilm]] = {}
     for number, title in zip(numbers.tolist(), titles, strict=True):
         if film := film_of_title(title):
@@ -86,10 +88,10 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Row
 
 
 def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
-    """Tells whether two titles may name one film: the years agree, and one title has all words of the other.
+    """Tells whether two titles may name one film: equal years, and one title has all words of the other one.
 
-    Titles that differ in a number, or in a word for a part such as "season", name two films. Numbers and
-    words for parts are compared because shops also copy reviews between the seasons of a series.
+    Titles that differ in a number, or in a word of `_PART_WORDS` such as "season", name two films, because
+    shops also copy reviews between the seasons of a series.
     """
     if None not in (first.year, second.year) and first.year != second.year:
         return False

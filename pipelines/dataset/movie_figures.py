@@ -11,18 +11,19 @@ from engine.model.scorer import Model
 from pipelines.dataset.reviews import Reviews
 
 MEAN_DAMPING = 5.0
-"""The number of reviews at which a movie's own mean rating and the mean of all ratings have equal weight in
-the movie's damped mean."""
+"""The number of reviews with which a movie's own mean rating and the mean of all ratings have equal weight in
+the movie's damped mean rating."""
 _SECONDS_A_DAY = 86_400
 _END_QUANTILE = 0.99
-"""The share of the reviews that precede the moment from which ages count.
+"""The quantile of all review times from which the ages of reviews are counted.
 
-Ages from the latest review on would let one wrong time make all other reviews old.
+If ages were counted from the latest review, a single wrong review time in the future would make all other
+reviews old.
 """
 
 
 def movie_means(reviews: Reviews) -> Floats:
-    """Returns each movie's mean rating in stars, damped towards the overall mean: float32 [num_movies]."""
+    """Returns each movie's mean rating in stars, damped towards the mean of all: float32 [num_movies]."""
     ratings = reviews.ratings.astype(np.float64)
     mean = ratings.mean() if len(ratings) else 0.0
     counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
@@ -37,7 +38,7 @@ def decayed_popularity(
     half_life_days: float,
     counts: NDArray[np.floating] | None = None,
 ) -> Floats:
-    """Sums the weights of each movie's reviews: float32 [num_movies]; older reviews weigh less.
+    """Sums the weights of each movie's reviews, of which older reviews weigh less: float32 [num_movies].
 
     The weight of a review is halved whenever the review's age grows by `half_life_days`. The age of a review
     is the time from the review to the 99% quantile of all review times. A review that is later than the 99%
@@ -45,10 +46,10 @@ def decayed_popularity(
 
     Args:
         movie_rows: the movie row of each review, int [num_reviews].
-        times: the unix seconds of each review, int [num_reviews]; 0 for a review without a time.
+        times: the time of each review in unix seconds, int [num_reviews]; 0 for a review without a time.
         num_movies: the number of movies.
         half_life_days: the age, in days, at which the weight of a review is halved.
-        counts: the weight of each review at age 0, float [num_reviews]; by default 1.
+        counts: the weight of each review at the age 0, float [num_reviews]; None for weights of 1.
 
     Example:
         >>> decayed_popularity(np.array([0, 0, 1]), np.array([86_400, 172_800, 172_800]), 2, 1.0).tolist()
@@ -68,14 +69,13 @@ def popularity_of(
 ) -> Floats:
     """Returns the popularity of each movie: float32 [num_movies].
 
-    For reviewers whom the model does not know, movies are ranked by popularity. The popularity of a movie is
-    the sum of the weights of the movie's reviews. A like has the weight 1, every other review has the weight
-    `model.blend.other_weight`, and the weights of older reviews are reduced.
+    The popularity of a movie is the sum of the weights of the movie's reviews. A like has the weight 1, every
+    other review has the weight `model.blend.other_weight`, and the weights of older reviews are reduced.
 
     Args:
-        model: the model that says which rating is a like.
-        histories: the histories with all reviews.
-        times: the unix seconds of each review, int [num_reviews].
+        model: the model, which gives the weight of a review with each rating level.
+        histories: the histories of all reviewers, with all reviews.
+        times: the time of each review in unix seconds, int [num_reviews]; 0 for a review without a time.
         half_life_days: the age, in days, at which the weight of a review is halved.
     """
     counts = model.review_weights[histories.level_rows]

@@ -21,35 +21,40 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LEVELS = 40
-"""The largest number of distinct ratings that are all kept as rating levels; if the data has more distinct
-ratings, the ratings are rounded to even steps."""
+"""The largest number of rating levels; if the data has more distinct ratings, the ratings are rounded to 20
+evenly spaced levels."""
 
 
 COUNT_LEVELS = np.array([0, 1], dtype=np.float32)
-"""The rating levels of data with counts: 0 for a smaller count, and 1 for a like."""
+"""The rating levels of data with counts, such as numbers of plays: 1 for a like, and 0 for every smaller
+count."""
 LEAST_LIKES = 0.01
-"""The least share of likes, and of other reviews, below which a build or an evaluation warns."""
+"""The least share of likes among all reviews, and the least share of other reviews, with which a build or an
+evaluation does not warn."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reviews:
-    """Holds reviews as arrays, sorted by reviewer, then by time, then by position in the files.
+    """Holds reviews as arrays, sorted by reviewer, then by time, then by position in the review files.
 
-    Reviews with equal times are common, and are kept in the order in which the files hold the reviews.
-    Reviews with equal times must not be sorted by movie: too many of the last reviews would then be of movies
+    Reviews of the same reviewer with equal times are common, and keep the order of the review files. If
+    reviews with equal times were sorted by movie, too many of the last reviews would be reviews of movies
     with high row numbers.
 
     Attributes:
-        reviewer_rows: int32 [num_reviews], the reviewer of each review, not decreasing.
-        movie_rows: int32 [num_reviews], the movie of each review.
-        level_rows: int8 [num_reviews], positions of ratings in `levels`; all 0 if the data has no ratings.
-        times: int64 [num_reviews], unix seconds of the reviews; 0 where the data has no times.
-        levels: float32 [num_levels], the distinct ratings, ascending; empty if the data has no ratings.
-        num_reviewers, num_movies: how many reviewers and movies exist, with or without reviews here.
-        sentiment: float32 [num_reviews], sentiment of review texts, from -1 to 1, NaN where a text expresses
-            none; None if sentiment was not asked for.
-        like_count: the least count of a like if the data has counts, such as plays, in place of ratings; the
-            levels are then COUNT_LEVELS. None if the data has ratings or nothing.
+        reviewer_rows: int32 [num_reviews], the reviewer row of each review, ascending.
+        movie_rows: int32 [num_reviews], the movie row of each review.
+        level_rows: int8 [num_reviews], the position of each review's rating in `levels`; 0 if the data has no
+            ratings.
+        times: int64 [num_reviews], the time of each review in unix seconds; 0 for a review without a time.
+        levels: float32 [num_levels], the distinct ratings (rating levels), ascending; empty if the data has
+            no ratings.
+        num_reviewers, num_movies: the numbers of all reviewers and of all movies, also of those without
+            reviews.
+        sentiment: float32 [num_reviews], the sentiment of each review's text, from -1 to 1, or NaN if the
+            text expresses no sentiment; None if no sentiment was computed.
+        like_count: the least count that is a like, if the data has counts (such as numbers of plays) in place
+            of ratings; None if the data has no counts. With counts, the field `levels` is COUNT_LEVELS.
     """
 
     reviewer_rows: NDArray[np.int32]
@@ -67,7 +72,7 @@ class Reviews:
 
     @property
     def has_ratings(self) -> bool:
-        """Tells whether the data has ratings, and not only pairs of reviewer and movie."""
+        """Tells whether the data has ratings; without ratings, a review is a pair of reviewer and movie."""
         return len(self.levels) > 0
 
     @property
@@ -82,15 +87,15 @@ class Reviews:
         return self.levels[self.level_rows]
 
     def offsets(self) -> Rows:
-        """Returns the position of each reviewer's first review: int64 [num_reviewers + 1].
+        """Returns the positions of the reviewers' first reviews, int64 [num_reviewers + 1].
 
-        The last number of the array is the number of all reviews.
+        The last number of the returned array is the number of all reviews.
         """
         counts = np.bincount(self.reviewer_rows, minlength=self.num_reviewers)
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def likes(self, like_rating: float) -> NDArray[np.bool_]:
-        """Marks reviews rated at least `like_rating`, or all reviews of data without ratings: bool [num]."""
+        """Marks reviews of ratings of at least `like_rating`, or all reviews without ratings: bool [num]."""
         if not self.has_ratings:
             return np.ones(len(self), dtype=bool)
         return self.ratings >= like_rating
@@ -98,8 +103,9 @@ class Reviews:
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Reviews:
         """Returns the chosen reviews, without renumbering reviewers and movies.
 
-        The argument `chosen` is a mask, bool [num_reviews], or an array of positions of reviews. Positions
-        must be sorted by reviewer row, but reviews by the same reviewer may be in any order.
+        The argument `chosen` is a mask, bool [num_reviews], or an array of positions of reviews. The
+        positions must be sorted by the reviewer rows of the reviews; the positions of reviews by the same
+        reviewer may be in any order.
         """
         return replace(
             self,
@@ -122,16 +128,16 @@ def make_reviews(
     levels: Floats | None = None,
     like_count: float | None = None,
 ) -> Reviews:
-    """Sorts arrays of reviews, each [num_reviews], by reviewer and time, and finds the rating levels.
+    """Makes `Reviews` of arrays that hold a value for each review: sorts reviews, and finds rating levels.
 
-    Reviews by the same reviewer at the same time keep the order of the arrays. The array `ratings` is None if
-    the data has no ratings, and `times`, unix seconds, is None if the data has no times. If `levels`, the
-    rating levels of other reviews, are given, each rating is rounded to the nearest level. If `like_count` is
-    given, the ratings are counts, such as plays. The level of a count is 1 if the count is at least
-    `like_count`, else 0.
+    Reviews by the same reviewer at the same time keep the order of the arrays. The argument `ratings` is None
+    if the data has no ratings. The argument `times`, in unix seconds, is None if the data has no times. If
+    the argument `levels` gives rating levels, each rating is rounded to the nearest level. If `like_count` is
+    given, the ratings are counts, such as numbers of plays. The level of a count is 1 if the count is at
+    least `like_count`, and 0 if the count is smaller.
 
     Raises:
-        DataError: all ratings are equal, so that a model cannot learn from ratings.
+        DataError: all ratings are equal, so that a model cannot learn from the ratings.
     """
     when = np.zeros(len(movie_rows), dtype=np.int64) if times is None else times.astype(np.int64)
     if ratings is None:
@@ -155,7 +161,7 @@ def make_reviews(
 
 
 def level_rows_of(ratings: NDArray[np.floating], levels: Floats) -> NDArray[np.int8]:
-    """Returns the position of the level nearest to each rating: int8 [num_ratings].
+    """Returns, for each rating, the position of the nearest level in `levels`: int8 [num_ratings].
 
     A rating halfway between two levels is rounded up.
     """
@@ -164,9 +170,10 @@ def level_rows_of(ratings: NDArray[np.floating], levels: Floats) -> NDArray[np.i
 
 
 def rating_levels(ratings: NDArray[np.floating]) -> Floats:
-    """Returns the distinct ratings, ascending.
+    """Returns the rating levels of ratings: the distinct ratings, ascending.
 
-    If there are more than MAX_LEVELS distinct ratings, 20 evenly spaced levels are returned instead.
+    Of more than MAX_LEVELS distinct ratings, 20 evenly spaced levels from the lowest to the highest rating
+    are returned.
 
     Raises:
         DataError: all ratings are equal.
@@ -185,7 +192,7 @@ def rating_levels(ratings: NDArray[np.floating]) -> Floats:
 
 
 def like_rating_of(reviews: Reviews, config: Config) -> float:
-    """Returns the lowest rating that counts as a like: the setting `rating.like_rating` or the default."""
+    """Returns the lowest rating of a like: the setting `rating.like_rating`, or `default_like_rating`."""
     if reviews.like_count is not None:
         return 1.0
     if config.rating.like_rating is not None:
@@ -194,7 +201,7 @@ def like_rating_of(reviews: Reviews, config: Config) -> float:
 
 
 def say_likes(reviews: Reviews, config: Config) -> None:
-    """Logs how many reviews are likes, as a warning if nearly no review or nearly every review is a like."""
+    """Logs the number of likes, as a warning if nearly no review or nearly every review is a like."""
     if not reviews.has_ratings:
         return
     like_rating = like_rating_of(reviews, config)
@@ -218,8 +225,8 @@ def say_likes(reviews: Reviews, config: Config) -> None:
 def default_like_rating(levels: Floats) -> float:
     """Returns the lowest rating that counts as a like by default.
 
-    The default is the lowest rating level that is at least three quarters of the way from the lowest to the
-    highest level. On a scale from 1 to 5 stars, a review of at least 4 stars counts as a like by default.
+    The default is the lowest rating level of at least `lowest level + 0.75 * (highest level - lowest level)`.
+    On a scale from 1 to 5 stars, a review of at least 4 stars counts as a like by default.
     """
     if len(levels) == 0:
         return 0.0
@@ -230,10 +237,10 @@ def default_like_rating(levels: Floats) -> float:
 def like_count_of(
     database: duckdb.DuckDBPyConnection, ratings: Doubles | None, config: Config
 ) -> float | None:
-    """Returns the least count, such as a number of plays, that is a like; None if the ratings are stars.
+    """Returns the least count, such as a number of plays, that is a like; None if the data has no counts.
 
     By default, the returned count is the least count that at most half of the reviews reach. The setting
-    `rating.like_rating` replaces the default.
+    `rating.like_rating` replaces this default count.
     """
     [(are_counts,)] = database.execute("select are_counts from rating_kind").fetchall()
     if ratings is None or not are_counts:
@@ -249,11 +256,11 @@ def like_count_of(
 def read_columns(
     database: duckdb.DuckDBPyConnection, columns: str, **parameters: float
 ) -> dict[str, NDArray[Any]]:
-    """Reads columns of the table `reviews` as arrays by name, sorted by reviewer, time, file and line.
+    """Reads columns of the table `reviews` as arrays; the rows are sorted by reviewer, time, file and line.
 
-    The text `columns` holds SQL expressions, separated by commas; `parameters` gives the values of names such
-    as `$name` in the expressions. The result has a further column `time`, int64 unix seconds, 0 for a review
-    without time.
+    The text `columns` holds SQL expressions, separated by commas. The arguments `parameters` are the values
+    of names such as `$name` in the SQL expressions. The keys of the returned dictionary are the names of the
+    columns. A further column `time`, int64, holds unix seconds, or 0 for a review without a time.
     """
     statement = (
         f"select {columns}, coalesce(unix_review_time, 0) as time from reviews "
@@ -270,7 +277,7 @@ def ratings_of(column: NDArray[Any]) -> Doubles | None:
 
 
 def read_reviews(database: duckdb.DuckDBPyConnection, config: Config) -> Reviews:
-    """Reads all reviews from the table `reviews` of the work database, with the settings of a build.
+    """Reads all reviews from the table `reviews` of the work database, according to the settings of a build.
 
     Raises:
         DataError: all ratings are equal.

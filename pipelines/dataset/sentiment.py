@@ -1,9 +1,9 @@
-"""Scores the sentiment of review texts with a lexicon, and blends sentiment into the ratings of training.
+"""Scores the sentiment of review texts with a lexicon, and mixes sentiment into ratings for training.
 
 The lexicon is VADER (Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
-Social Media Text", 2014). VADER is part of an installed Python package, so that scoring downloads nothing.
-VADER is made for single sentences, and its score of a whole long review mostly reflects the review's length.
-The sentiment of a review is the mean of the VADER scores of the review's sentences.
+Social Media Text", 2014). VADER is part of an installed Python package, so scoring downloads nothing. VADER
+is made for single sentences; VADER's score of a whole review would mostly reflect the length of the review.
+So the sentiment of a review is the mean of the VADER scores of the review's sentences.
 """
 
 from __future__ import annotations
@@ -31,25 +31,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SENTIMENT, BLEND = "ncf-sentiment", "ncf-blend"
-"""The names that evaluations give to the model trained on sentiment alone, and to the model trained on
-ratings blended with sentiment."""
+"""The names that evaluations give to two models: SENTIMENT is trained on sentiment alone, and BLEND is
+trained on a weighted mean of ratings and sentiment."""
 SIGNALS = (SENTIMENT, BLEND)
 _BATCH = 50_000
-"""The number of texts that are read and scored in one batch; larger batches would take more memory."""
+"""The number of review texts that are scored in one batch; larger batches would take more memory."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _LONGEST_SENTENCE = 1_000
-"""The largest number of characters of a sentence that are scored, because VADER's time grows with the square
-of the number of words."""
+"""The number of characters to which a longer sentence is cut before scoring, because VADER's time grows with
+the square of the number of words."""
 
 
 def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> Floats:
-    """Scores the sentiment of each review, -1 to 1: float32 [num_reviews], in the order of `read_reviews`.
+    """Scores each review's sentiment from -1 to 1: float32 [num_reviews], in the order of `read_reviews`.
 
-    The sentiment of a review is NaN if the text has no word of the lexicon. The argument `threads` is the
-    number of child processes that score texts; 0 means one child process per core.
+    The sentiment of a review is NaN if the review's text has no word of the lexicon. The argument `threads`
+    is the number of child processes that score texts; 0 means one child process per core.
 
     Raises:
-        DataError: the reviews have no ratings to blend sentiment with, or no text to score.
+        DataError: the reviews have no ratings with which sentiment could be mixed, or no text that the
+            lexicon can score.
     """
     [(num_reviews, num_ratings)] = database.execute("select count(*), count(rating) from reviews").fetchall()
     if not num_ratings:
@@ -85,7 +86,7 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
 
 
 def sentiment_of(text: str) -> float | None:
-    """Returns the sentiment of a text, -1 to 1: the mean of VADER's compound scores of the sentences.
+    """Returns a text's sentiment, -1 to 1: the mean of VADER's compound scores of the text's sentences.
 
     A text without any word of the lexicon has the sentiment None.
 
@@ -107,14 +108,16 @@ def _analyzer() -> Any:
 
 
 def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
-    """Blends the ratings of training reviews with the sentiment of the texts, if the settings say so.
+    """Mixes the sentiment of texts into the ratings of training reviews if the setting `use` is true.
 
-    A blended rating is the level nearest to `(1 - weight) * stars + weight * sentiment_stars`. A review
-    without sentiment keeps its rating. The argument `reviews` must hold training reviews only, because the
-    distribution of the given ratings decides how sentiment is converted to stars.
+    A review's new rating is the rating level nearest to `(1 - weight) * stars + weight * sentiment_stars`,
+    where `weight` is a setting, `stars` is the review's rating, and `sentiment_stars` is the review's
+    sentiment, converted to stars by the function `sentiment_stars`. A review without sentiment keeps its
+    rating. The argument `reviews` must not hold test reviews, because the distribution of the given ratings
+    decides how sentiment is converted to stars.
 
     Raises:
-        ValueError: the configuration uses sentiment, but the reviews have no sentiment.
+        ValueError: the setting `use` is true, but no sentiment was computed for the reviews.
     """
     if not config.use:
         return reviews
@@ -130,10 +133,10 @@ def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
 def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]) -> NDArray[np.floating]:
     """Converts sentiment to stars by rank, so that the converted stars are distributed like `stars`.
 
-    If n reviews have one star, the n reviews with the lowest sentiment are converted to one star; the next
-    reviews are converted to two stars, and so on. Reviews of equal sentiment are all converted to the same
-    stars: the stars of the middle one by rank. The arrays `sentiment` and `stars` and the result are float
-    [num], with one value for each review.
+    If n reviews have one star, the n reviews with the lowest sentiment are converted to one star; the reviews
+    with the next higher sentiment are converted to two stars, and so on. Reviews of equal sentiment are all
+    converted to the stars of the review that is in the middle of these reviews. The arrays `sentiment` and
+    `stars` and the returned array hold one number for each review.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
     [5.0, 2.0, 4.0, 5.0]
@@ -148,9 +151,12 @@ def describe_sentiment(reviews: Reviews) -> dict[str, Any]:
     """Summarises the sentiment of training reviews for the report of an evaluation.
 
     Returns:
-        reviews, with_sentiment: the number of reviews, and the number of reviews with sentiment.
-        correlation: Pearson correlation of sentiment and stars; None if all sentiment or all stars are equal.
-        mean_by_rating: mean sentiment of the reviews of each rating; None where no review has the rating.
+        reviews: the number of training reviews. with_sentiment: the number of training reviews whose text has
+            a sentiment.
+        correlation: the Pearson correlation of sentiment and stars; None if all sentiment values or all stars
+            are equal.
+        mean_by_rating: the mean sentiment of the reviews with each rating; None for a rating that no review
+            has.
     """
     assert reviews.sentiment is not None
     scored = np.isfinite(reviews.sentiment)

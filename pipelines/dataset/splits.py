@@ -15,16 +15,16 @@ class Split(NamedTuple):
     """Holds reviews divided into training reviews and held-out reviews."""
 
     train: Reviews
-    """Reviews from which a model is trained."""
+    """The reviews on which a model is trained."""
     held_out: Reviews
-    """Reviews that a model trained on `train` has to predict."""
+    """The reviews that a model which was trained on `train` has to predict."""
 
 
 def hold_out_last(reviews: Reviews, share: float) -> Split:
-    """Holds out a share, 0 to 1, of each reviewer's reviews: the latest reviews of the reviewer.
+    """Holds out a share, from 0 to 1, of each reviewer's reviews; the latest reviews are held out.
 
-    At least one review of each reviewer with three or more reviews is held out. A reviewer with one or two
-    reviews keeps all reviews in training if `share` times the number of reviews is less than 1. The only
+    At least one review of each reviewer with three or more reviews is held out. If a reviewer has one or two
+    reviews, and `share` times the number of reviews is less than 1, all reviews stay in training. The single
     review of a movie may be held out, because real shops also sell movies without reviews.
     """
     held_out = last_by_time(reviews, share)
@@ -35,7 +35,7 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
     """Marks the reviews that `hold_out_last` holds out: bool [num_reviews]."""
     offsets = reviews.offsets()
     counts = np.diff(offsets)
-    held = np.floor(counts * share + 1e-9).astype(np.int64)  # 0.29 * 100 is a little less than 29
+    held = np.floor(counts * share + 1e-9).astype(np.int64)  # The product 0.29 * 100 is below 29.
     held = np.where((held == 0) & (counts >= 3), 1, held)
     held = np.minimum(held, np.maximum(counts - 1, 0))
     from_end = offsets[reviews.reviewer_rows + 1] - np.arange(len(reviews))
@@ -43,9 +43,10 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
 
 
 def follows_time(reviews: Reviews, config: Config) -> bool:
-    """Tells whether reviews are ordered by time, according to the setting `split.order`.
+    """Tells whether reviews are held out in the order of time, according to the setting `split.order`.
 
-    With the setting "auto", the reviews are ordered by time if not all times are equal.
+    If the setting `split.order` is "auto", reviews are held out in the order of time if at least two review
+    times differ.
     """
     if config.split.order == "auto":
         return bool(len(reviews)) and bool(reviews.times.min() < reviews.times.max())
@@ -57,9 +58,9 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
     The function counts the held-out reviews that are older than the newest training review of the same
     reviewer. In a random sample, a held-out review of a reviewer with n training reviews is older than the
-    reviewer's newest training review with the probability `n / (n + 1)`. The function returns True if the
-    counted number is more than half of the number that is expected in a random sample. Held-out reviews that
-    are exactly as old as the newest training review of the same reviewer are not counted.
+    reviewer's newest training review with the probability `n / (n + 1)`. The function returns True if more
+    than half of the number of older held-out reviews that is expected in a random sample are counted.
+    Held-out reviews with the same time as the newest training review of the same reviewer are ignored.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)
@@ -71,10 +72,10 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
 
 def in_order(reviews: Reviews, config: Config) -> Reviews:
-    """Shuffles the reviews of each reviewer, unless `follows_time` says that reviews are ordered by time.
+    """Shuffles each reviewer's reviews, or returns the reviews unchanged if `follows_time` returns True.
 
-    The last of a reviewer's shuffled reviews are a random sample of the reviewer's reviews. The seed of the
-    configuration decides the random order.
+    After shuffling, the last reviews of a reviewer are a random sample of the reviewer's reviews. The setting
+    `seed` decides the random order.
     """
     if follows_time(reviews, config):
         return reviews

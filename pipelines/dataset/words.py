@@ -1,4 +1,4 @@
-"""Counts and weights the words of movie metadata in hashed columns, and reduces the counts to features."""
+"""Counts the words of movie metadata, weights the words by rarity, and reduces the words to features."""
 
 from __future__ import annotations
 
@@ -16,26 +16,29 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_COLUMNS = 2**18
-"""The number of columns to which words are hashed, large enough that few words share a column."""
+"""The number of columns of a matrix of word counts; words are hashed to columns, and the number is so large
+that few words share a column."""
 MAX_WORDS = 50_000
-"""The largest number of words in the vocabulary of `learn_features`, which keeps the most common words."""
+"""The largest number of words in the vocabulary that `learn_features` learns; if there are more words, the
+most common words are kept."""
 NUM_FEATURES = 128
 """The largest number of features to which latent semantic analysis reduces the words of a movie."""
 TEXT_COLUMNS = ("title", "category", "main_cat", "brand", "description", "price", "year")
-"""Columns of the table `movies` from which words are taken."""
+"""The columns of the table `movies` from which words are taken."""
 FEWEST_DESCRIBED = 20
-"""The least number of movies with metadata from which a model of the words is learned."""
+"""The least number of movies with metadata from which a model of the words of metadata is learned."""
 
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_BEHIND = re.compile(r"\(\d{4}\)\s*$")
 _DESCRIPTION_WORDS = 80
-"""The largest number of words of a description that are counted; later words say less about the movie and
-take time."""
+"""The number of first words of a movie's description that are counted; later words say less about the movie,
+and counting them would take time."""
 _SPANS_OF_YEARS = ((1, 0), (5, 0), (5, 2), (10, 0), (20, 5))
-"""The widths and the shifts, in years, of the spans into which years are divided; two years that are near to
-each other share more spans."""
+"""The width and the shift, in years, of each kind of span into which the release years of movies are divided;
+the nearer two years are, the more spans they share."""
 _CHEAPEST = 0.5
-"""The price to which lower prices are raised, because the logarithm of 0 is not finite."""
+"""The price to which lower prices of movies are raised, because the logarithm of the price 0 would not be
+finite."""
 _BATCH = 10_000
 """The number of movies that are read from the database in one batch."""
 
@@ -44,8 +47,9 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
     """Returns the words of a movie's metadata; each word begins with the name of its metadata field.
 
     A movie's category counts as one word, and a movie's brand counts as one word. A price becomes one word,
-    which stands for the price's order of magnitude. A year becomes several words: one word for each span of
-    years that contains the year. Any of the metadata fields in TEXT_COLUMNS may be missing or None.
+    which stands for the price's order of magnitude. A release year becomes several words: one word for each
+    span of years that contains the release year. Any of the metadata fields in TEXT_COLUMNS may be missing or
+    None.
 
     Example:
         >>> list(words_of({"title": "Laura (1944)", "category": "Crime | Film-Noir"}))
@@ -70,7 +74,7 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
 
 
 def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
-    """Returns `1 + log(count)` for each word of each movie: a sparse float32 [num_movies, NUM_COLUMNS]."""
+    """Returns `1 + log(count)` of each word in each movie: a sparse float32 [num_movies, NUM_COLUMNS]."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction import FeatureHasher
 
@@ -91,11 +95,11 @@ class WordFeatures(NamedTuple):
     """Holds a latent semantic analysis, which reduces the words of a movie to a few features."""
 
     columns: NDArray[np.int32]
-    """int32 [num_words], hash columns of the words in the vocabulary."""
+    """int32 [num_words], the columns of the words of the vocabulary in a matrix of word counts."""
     rarities: Floats
-    """float32 [num_words], inverse document frequency of each word (TF-IDF)."""
+    """float32 [num_words], the inverse document frequency of each word of the vocabulary."""
     components: Floats
-    """float32 [num_words, num_features], the matrix that maps the weighted words of movies to features."""
+    """float32 [num_words, num_features], the matrix that maps the TF-IDF weights of words to features."""
 
 
 def learn_features(words: csr_array) -> WordFeatures:
@@ -105,7 +109,7 @@ def learn_features(words: csr_array) -> WordFeatures:
     least two movies.
 
     Args:
-        words: the counts that `count_words` returns.
+        words: the word counts that `count_words` returns.
     """
     from sklearn.decomposition import TruncatedSVD
 
@@ -123,7 +127,7 @@ def learn_features(words: csr_array) -> WordFeatures:
 
 
 def weigh_words(counts: csr_array, rarities: Floats) -> csr_array:
-    """Multiplies word counts by `rarities`, and scales each movie's row to length 1; empty rows stay 0."""
+    """Multiplies word counts by the words' rarities, and scales each movie's row of products to length 1."""
     weighed = counts.copy()
     weighed.data = weighed.data * rarities[weighed.indices]
     lengths = np.sqrt(weighed.multiply(weighed).sum(axis=1))
