@@ -19,24 +19,26 @@ REVIEW_GROUPS: Mapping[str, tuple[int, int | None]] = {
     "11-50": (11, 50),
     ">50": (51, None),
 }
-"""The smallest and the largest number of training reviews of a reviewer in each group; None for no limit."""
+"""The groups of reviewers: the smallest and the largest number of training reviews of a reviewer in a group,
+by the name of the group; None for no limit."""
 _MAIN = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20")
-"""Names of the main figures, for which confidence intervals and p-values are computed."""
+"""The names of the main metrics, for which confidence intervals and p-values are computed."""
 _HIGHER_IS_BETTER = {"ndcg@10": True, "recall@10": True, "recall@20": True, "mae": False, "rmse": False}
 _SURE = 0.01
-"""The p-value below which a difference between two models counts as real.
+"""The p-value below which a difference between two models in one main metric counts as real.
 
-Each of five figures is tested at the level 0.05 / 5 (Bonferroni correction), so that two equally good models
-are called different in at most 5% of cases."""
+Each of the five main metrics is tested at the level 0.05 / 5 (Bonferroni correction), so that two equally
+good models are called different in at most 5% of cases."""
 
 Results = Mapping[str, Sequence[FoldFigures]]
-"""The figures of each fold, by model."""
+"""The metrics of a model on each fold; the keys are the names of the models."""
 Figures = Mapping[str, Mapping[str, float]]
-"""Numbers by model and name of the figure."""
+"""The values of metrics; the outer keys are the names of models, and the inner keys are the names of
+metrics."""
 
 
 def mean_figures(results: Results) -> dict[str, dict[str, float]]:
-    """Averages the figures of each model over the folds."""
+    """Averages the metrics of each model over the folds."""
     return {
         model: {
             name: float(np.mean([fold.figures[name] for fold in folds if name in fold.figures]))
@@ -47,7 +49,7 @@ def mean_figures(results: Results) -> dict[str, dict[str, float]]:
 
 
 def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float, float]]]:
-    """Computes, for each model and main metric, the 95% bootstrap interval over the reviewers."""
+    """Computes, for each model and main metric, the 95% bootstrap interval over reviewers."""
     return {
         model: {
             name: _interval(name, pooled, seed)
@@ -59,7 +61,7 @@ def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float
 
 
 def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, dict[str, float]]:
-    """Tests, for each main metric, whether a model differs from the model `reference`; returns p-values."""
+    """Tests, by each main metric, whether models differ from the model `reference`; returns p-values."""
     found: dict[str, dict[str, float]] = {}
     for model, folds in results.items():
         if model == reference:
@@ -73,10 +75,10 @@ def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, d
 
 
 def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, dict[str, float]]]:
-    """Computes the main metrics by model and group of reviewers; leaves out groups without reviewers.
+    """Computes main metrics of each model on each group of reviewers; leaves out groups without reviewers.
 
-    A reviewer's group depends on the number of the reviewer's training reviews. For each fold, `counts` holds
-    the numbers of training reviews, int64 [num_reviewers].
+    A reviewer's group depends on the number of the reviewer's training reviews. The argument `counts` holds,
+    for each fold, the numbers of training reviews of all reviewers, int64 [num_reviewers].
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for model, folds in results.items():
@@ -95,9 +97,9 @@ def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, 
 def _pooled(
     folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
 ) -> PerReviewer | None:
-    """Adds up, over all folds, what each reviewer contributes to the metric `name`.
+    """Adds up each reviewer's contributions to the metric `name` over all folds.
 
-    Returns None if the metric was measured on no fold.
+    The function returns None if no fold has the metric `name`.
     """
     parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
     if not parts:
@@ -121,11 +123,11 @@ def _interval(name: str, parts: PerReviewer, seed: int) -> tuple[float, float]:
 
 
 def verdicts(mean: Figures, p_values: Figures, reference: str) -> dict[str, str]:
-    """Writes, for each model that learns from sentiment, a sentence that says whether sentiment helped.
+    """Returns, for each model that learns from sentiment, a sentence that says whether sentiment helped.
 
-    The mean figures of a model over the folds are compared with the mean figures of `reference`, which is the
-    model that learns from stars alone. A difference between two models counts as real if its p-value is below
-    0.01.
+    The model's mean metrics over the folds are compared with the mean metrics of `reference`, the model that
+    learns from stars alone. A difference between two models counts as real if the p-value of the difference
+    is below 0.01.
     """
     return {
         model: _verdict(mean[model], mean[reference], p_values.get(model, {}))

@@ -1,4 +1,4 @@
-"""Reads the reviews of an evaluation; divides them into training and test reviews by protocol or by file."""
+"""Reads reviews of an evaluation; divides the reviews into training and test reviews by protocol or file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 GIVEN = "given"
-"""The name of the protocol for pairs of a training file and a test file that the user has divided."""
+"""The name of the protocol if the user gives pairs of a training file and a test file."""
 
 
 class EvaluationData(NamedTuple):
@@ -49,19 +49,21 @@ class EvaluationData(NamedTuple):
     protocol: str
     """The name of the protocol that divides the reviews: one of PROTOCOLS, or GIVEN."""
     folds: Iterable[Fold]
-    """The folds; a reviewer has the same row in all folds, and so has a movie."""
+    """The folds, each with training and test reviews; the rows of reviewers and movies are the same in all
+    folds."""
     accountings: list[Accounting]
-    """Counts of kept and dropped rows: one entry for all files, or one for each file of pairs."""
+    """The counts of kept and dropped rows of the review files: one entry for all files, or one entry for each
+    file of `pairs`."""
     traits: Traits
-    """What metadata says of the movies that may make movies alike, with all links."""
+    """The metadata by which movies may be similar, with all links between movies."""
     candidates: GivenCandidates | None
-    """The candidate movies that are ranked for each reviewer; None if models rank the whole catalogue."""
+    """The candidate movies that models rank for each reviewer; None if models rank the whole catalogue."""
     words: csr_array
-    """Word counts of each movie's metadata, a sparse matrix as `read_words` returns it."""
+    """The word counts of each movie's metadata, as the sparse matrix that `read_words` returns."""
 
 
 class _File(NamedTuple):
-    """Holds the reviews of one file.
+    """Holds the reviews of one file of `pairs`, and the metadata of the reviewed movies.
 
     The row of a reviewer is a position in `reviewer_ids`, and the row of a movie is a position in
     `movie_ids`.
@@ -73,7 +75,8 @@ class _File(NamedTuple):
     movie_rows: Rows
     ratings: Doubles | None
     like_count: float | None
-    """The least count of a like if the ratings are counts, else None."""
+    """The least count that is a like, if the ratings are counts such as numbers of plays; None for ratings in
+    stars."""
     times: NDArray[np.int64]
     texts: NDArray[np.int64]
     sentiment: Floats | None
@@ -92,20 +95,21 @@ def read_for_protocol(
     *,
     sentiment: bool = False,
 ) -> EvaluationData:
-    """Reads review files, and divides the reviews into training and test reviews by one of PROTOCOLS.
+    """Reads review files, and divides the reviews into training and test reviews by a protocol.
 
-    If a review has copies, all copies become training reviews, or all copies become test reviews.
+    All copies of a review become training reviews, or all copies of the review become test reviews.
 
     Args:
         reviews: the review files.
-        metadata: the files with metadata of movies.
+        metadata: the files with the metadata of movies.
         protocol: the name of the protocol, one of PROTOCOLS.
-        config: the settings; their seed makes all random choices of the protocol.
-        negatives: a file of candidate movies for `read_candidates`; None if models rank the whole catalogue.
-        sentiment: True to score the texts of all reviews.
+        config: the settings; the setting `seed` decides all random choices of the protocol.
+        negatives: a file of candidate movies, in the format of `read_candidates`; None if models rank the
+            whole catalogue.
+        sentiment: True to score the sentiment of the texts of all reviews.
 
     Raises:
-        EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
+        EngineError: the files cannot be read, or have no texts whose sentiment could be scored.
     """
     with _ingested(reviews, metadata, config.ingest) as (database, accounting):
         found = read_reviews(database, config)
@@ -133,23 +137,24 @@ def read_pairs(
     *,
     sentiment: bool = False,
 ) -> EvaluationData:
-    """Reads pairs of a training file and a test file, and makes one fold of each pair.
+    """Reads pairs of a training file and a test file, and makes a fold of each pair.
 
-    Reviewers and movies with few reviews are kept. A test review counts even if its reviewer or its movie has
-    no training reviews. A test review moves to training if a training review is a copy of the test review. A
-    test review is dropped if the reviewer has a training review of the same movie. The metadata of movies
-    without reviews is dropped.
+    Reviewers and movies with few reviews are kept. A test review is kept even if the reviewer or the movie of
+    the review has no training reviews. A test review moves to training if a training review is a copy of the
+    test review. A test review is dropped if the reviewer has a training review of the same movie. The
+    metadata of movies without reviews is ignored.
 
     Args:
         pairs: a training file and a test file for each fold.
-        metadata: the files with metadata of movies.
-        config: the settings for reading the files, and perhaps for the least rating of a like.
-        negatives: a file of candidate movies for `read_candidates`; None if models rank the whole catalogue.
-        sentiment: True to score the texts of the training reviews.
+        metadata: the files with the metadata of movies.
+        config: the settings; the settings of ingestion and the setting `rating.like_rating` are used.
+        negatives: a file of candidate movies, in the format of `read_candidates`; None if models rank the
+            whole catalogue.
+        sentiment: True to score the sentiment of the texts of training reviews.
 
     Raises:
-        EngineError: the files cannot be read, as in `ingest`, or have no texts to score.
-        DataError: some files have ratings and others have none.
+        EngineError: the files cannot be read, or have no texts whose sentiment could be scored.
+        DataError: some files have ratings, and some files have no ratings.
     """
     for path in map(file_of_input, filter(is_read_once, metadata)):
         raise SourceError(
@@ -189,7 +194,7 @@ def read_pairs(
 
 
 def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File:
-    """Renumbers the reviewers and the movies of a file by their positions in the sorted ids of all files."""
+    """Renumbers a file's reviewers and movies by the positions of ids in the sorted ids of all files."""
     reviewer_rows = np.searchsorted(reviewer_ids, file.reviewer_ids)
     movie_rows = np.searchsorted(movie_ids, file.movie_ids)
     return file._replace(
@@ -200,9 +205,9 @@ def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File
 
 
 def _described(files: Sequence[_File], movie_ids: Strings) -> tuple[Described, csr_array]:
-    """Returns the metadata and the word counts of all movies.
+    """Merges the metadata and the word counts of movies from all files.
 
-    If several files hold metadata of a movie, the metadata of the first file is used.
+    If several files hold metadata of the same movie, the metadata of the first such file is used.
     """
     from scipy.sparse import csr_array, vstack
 
@@ -244,7 +249,7 @@ def _fold(
     held_out = np.repeat([False, True], [len(train.times), len(test.times)])
     keys = reviewer_rows * len(films) + movie_rows
     twice = held_out & np.isin(keys, keys[~held_out])
-    # If a training and a test review have the same time, the training review comes first.
+    # If a training review and a test review have the same time, the training review comes first.
     order = np.lexsort((held_out, times, reviewer_rows))
     order = order[~twice[order]]
     reviews = make_reviews(
@@ -294,11 +299,11 @@ def _ingested(
 
 
 def _ids(database: duckdb.DuckDBPyConnection, what: str) -> Strings:
-    """Reads the ids of all reviewers or all movies, ordered by reviewer row or movie row."""
+    """Reads the ids of all reviewers or of all movies, ordered by reviewer row or by movie row."""
     return np.asarray(_column(database, f"{what}s", f"{what}_id"), dtype=np.str_)
 
 
 def _column(database: duckdb.DuckDBPyConnection, table: str, name: str) -> list[Any]:
-    """Reads a column of the table `reviewers` or `movies`, ordered by reviewer row or movie row."""
+    """Reads a column of the table `reviewers` or `movies`, ordered by reviewer row or by movie row."""
     rows = database.execute(f"select {name} from {table} order by {table[:-1]}_row").fetchall()
     return [value for (value,) in rows]

@@ -1,4 +1,4 @@
-"""Fits every model to the training reviews of every fold, and measures every model on the test reviews."""
+"""Fits every model to the training reviews of every fold, and measures the model on the test reviews."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MODELS = (OWN_MODEL, "ease", "item-knn", "popularity", "biases", "constants")
 MAX_REVIEWERS = 20_000
-"""The largest number of reviewers in a fold for whom movies are ranked; ranking for more reviewers would take
-hours and hardly change the figures."""
+"""The default largest number of reviewers in a fold for whom movies are ranked; ranking movies for more
+reviewers would take hours and hardly change the metrics."""
 _LOGGED = ("mae", "rmse", "ndcg@10", "recall@20")
 _ROWS = (
     *("read", "kept", "duplicate", "filtered", "rejected", "filtered_by", "rejected_by"),
     *("times_lost", "times_lost_by"),
 )
-"""The names of the counts of input rows that an evaluation reports."""
+"""The names of the counts of rows of review files that an evaluation reports."""
 
 
 def evaluate(
@@ -61,40 +61,43 @@ def evaluate(
     address: str | None = None,
     processes: int = 0,
 ) -> Evaluation:
-    """Fits each model to the training reviews of each fold, and measures each model on the test reviews.
+    """Fits each model to the training reviews of each fold, and measures the model on the test reviews.
 
-    The engine's own model holds out some training reviews for validation; the setting `split.order` decides
-    which training reviews are held out. If `split.order` is "auto", validation reviews are chosen in the same
-    way as test reviews. If the test reviews are a random sample of each reviewer's reviews, the validation
-    reviews are drawn at random. If the test reviews are no random sample, the last training reviews of each
-    reviewer are the validation reviews. Test reviews are a random sample under the protocols "random" and
-    "folds". Test reviews from a file in `pairs` may be a random sample or not.
+    The training of the engine's own model holds out some training reviews as validation reviews, which are
+    chosen according to the setting `split.order`. If the setting `split.order` is "auto", validation reviews
+    are chosen in the same way as test reviews: at random if the test reviews are a random sample of each
+    reviewer's reviews, or else the last training reviews of each reviewer. The protocols "random" and "folds"
+    draw a random sample of test reviews. If `pairs` are given, the review times show whether the test reviews
+    are a random sample.
 
     Args:
-        reviews: review files, or tables as in `build_index`, that the protocol divides; empty if `pairs` are
-            given.
-        metadata: movie files or tables; movies with the same title are taken for variants (DVD, Blu-ray) of
-            one film.
-        protocol: one of PROTOCOLS; not used if `pairs` are given.
-        models: names of models: "ncf" for the engine's own model, names in SIGNALS, and names in BASELINES.
-        config: the settings, as for a build; the seed decides every random choice. If `sentiment.use` is set,
-            "ncf" learns from stars alone, and the models in SIGNALS are measured as well.
-        pairs: a file of training and a file of test reviews for each fold.
-        max_reviewers: most reviewers in a fold for whom movies are ranked; None for all reviewers.
-        negatives: a file of candidate movies for `read_candidates`. For each reviewer in the file, only the
-            candidates and the held-out movies are ranked. By default the whole catalogue is ranked for every
-            reviewer.
-        output: where to write a web page of the evaluation; None for no page.
-        on: "ray" to fit and measure models in workers of Ray, several at the same time; None for this
-            process. The figures are the same.
+        reviews: the review files or tables, as in `build_index`, whose reviews the protocol divides; empty if
+            `pairs` are given.
+        metadata: the movie files or tables; movies with the same title are taken for variants (DVD, Blu-ray)
+            of one film.
+        protocol: the name of the protocol, one of PROTOCOLS; ignored if `pairs` are given.
+        models: the names of the models: "ncf" for the engine's own model, names in SIGNALS, and names in
+            BASELINES.
+        config: the settings, as for a build; the setting `seed` decides every random choice. If the setting
+            `sentiment.use` is true, the model "ncf" learns from stars alone, and the models in SIGNALS are
+            measured as well.
+        pairs: a file of training reviews and a file of test reviews for each fold.
+        max_reviewers: the largest number of reviewers in a fold for whom movies are ranked; None for all
+            reviewers.
+        negatives: a file of candidate movies, in the format of `read_candidates`. Models then rank the
+            candidates and the held-out movies of each reviewer in the file. If None, models rank the whole
+            catalogue for every reviewer.
+        output: the file to which a web page of the evaluation is written; None for no web page.
+        on: "ray" to fit and measure several models at the same time in workers of Ray; None to fit and
+            measure one model after another in this process, with the same results.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray on this machine.
-        processes: the number of workers of Ray; 0 for one on each core.
+        processes: the number of workers of Ray; 0 for one worker on each core.
 
     Raises:
-        ConfigError: a model or protocol is unknown, a model cannot use the data, or both reviews and pairs or
-            neither are given.
-        EngineError: as in a build.
+        ConfigError: a model or protocol is unknown, a model cannot use the data, `reviews` and `pairs` are
+            both given, or both are empty.
+        EngineError: the files cannot be read, or the training fails, as in `build_index`.
     """
     require_build_packages("An evaluation")
     check_place(on, address, processes)
@@ -144,22 +147,22 @@ def _check_request(
 
 @dataclass
 class _Measured:
-    """Holds the results of one fold."""
+    """Holds the results of all models on one fold."""
 
     like_rating: float
     split: dict[str, int]
     counts: Rows
     """The number of training reviews of each reviewer, int64 [num_reviewers]."""
     sentiment: dict[str, Any] | None
-    """Statistics of the sentiment of the training reviews; None if no texts were scored."""
+    """The statistics of the sentiment of training reviews; None if no sentiment was scored."""
     models: dict[str, MeasuredModel] = field(default_factory=dict)
-    """The figures of each model, by the model's name."""
+    """The results of each model; the keys are the names of the models."""
 
 
 def _measure_folds(
     data: EvaluationData, models: Sequence[str], config: Config, max_reviewers: int | None, runner: Runner
 ) -> list[_Measured]:
-    """Fits and measures every model on every fold, at the same time if the runner has several workers.
+    """Fits and measures every model on every fold, in parallel if the runner has several workers.
 
     Models that need ratings are skipped if the reviews have no ratings.
     """
@@ -210,7 +213,7 @@ def _measure_folds(
 
 
 def _validated_like(config: Config, fold: Fold, protocol: str) -> Config:
-    """Changes the settings so that validation reviews are chosen in the same way as the test reviews."""
+    """Returns settings with which validation reviews are chosen in the same way as the test reviews."""
     if config.split.order != "auto":
         return config
     at_random = is_drawn_anywhere(fold.train, fold.test) if protocol == GIVEN else protocol in UNORDERED
@@ -244,7 +247,7 @@ def _describe(fold: Fold) -> dict[str, int]:
 
 
 def _summed_up(folds: Sequence[_Measured], data: EvaluationData, config: Config) -> Evaluation:
-    """Makes the evaluation from the results of all folds: adds intervals, tests and figures by group."""
+    """Makes the evaluation from the results of all folds; adds intervals, tests and metrics of groups."""
     measured = {model: [fold.models[model] for fold in folds] for model in folds[0].models}
     results = {model: [one.figures for one in several] for model, several in measured.items()}
     reference = OWN_MODEL if OWN_MODEL in results else next(iter(results))

@@ -1,4 +1,4 @@
-"""Measures one model on one fold: computes figures such as MAE, over all reviewers and for each reviewer."""
+"""Measures one model on one fold: computes metrics such as MAE over all reviewers and for each reviewer."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from pipelines.measuring import metrics
 from pipelines.measuring.ranking import RankingResult, Score, Top, rank_held_out, top_of
 
 K = (10, 20)
-"""The lengths of the recommendation lists for which figures such as NDCG@10 are measured."""
+"""The lengths of the recommendation lists for which metrics such as NDCG@10 are measured."""
 _PAIRS_AT_ONCE = 2**18
-"""The number of pairs of reviewer and movie in one batch of predictions; more pairs would take gigabytes of
-memory."""
+"""The number of pairs of reviewer and movie whose ratings are predicted at once; more pairs at once would
+take gigabytes of memory."""
 
 
 class PerReviewer(NamedTuple):
-    """Holds what each reviewer contributes to a metric such as MAE: a sum and a weight.
+    """Holds the contribution of each reviewer to a metric such as MAE: a sum and a weight.
 
-    The metric over all reviewers is `sum(sums) / sum(weights)`, or for RMSE `sqrt(sum(sums) / sum(weights))`.
-    For MAE, the sum of a reviewer is the sum of the absolute errors of the reviewer's ratings, and the weight
-    is the number of ratings.
+    The value of a metric over all reviewers is `sum(sums) / sum(weights)`, or `sqrt(sum(sums) /
+    sum(weights))` for RMSE. For MAE, a reviewer's sum is the sum of the absolute errors of the reviewer's
+    predicted ratings, and a reviewer's weight is the number of these ratings.
 
-    The arrays `sums` and `weights` are float64 [num_reviewers]. The weight of a reviewer is 0 if nothing was
-    measured for the reviewer.
+    The arrays `sums` and `weights` are float64 [num_reviewers]. The weight of a reviewer is 0 if the metric
+    was not measured for the reviewer.
     """
 
     sums: Doubles
@@ -44,35 +44,35 @@ class PerReviewer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class FoldFigures:
-    """Holds the figures of one model on one fold, such as MAE and NDCG@10."""
+    """Holds the metrics of one model on one fold, such as MAE and NDCG@10."""
 
     figures: Mapping[str, float] = field(default_factory=dict)
-    """The figures by name. A model that ranks no movies has no figures of rankings, and a model that predicts
-    no ratings has no figures of ratings."""
+    """The values of the metrics; the keys are the names of the metrics. A model that ranks no movies has no
+    metrics of rankings, and a model that predicts no ratings has no metrics of ratings."""
     by_reviewer: Mapping[str, PerReviewer] = field(default_factory=dict)
-    """The sums and weights of all reviewers by name of the figure, for the figures that are means over
-    reviewers or over reviews."""
+    """The sums and weights of all reviewers, for the metrics that are means over reviewers or over reviews;
+    the keys are the names of the metrics."""
 
 
 class PopularFallback(NamedTuple):
-    """Ranks movies with the engine's model, or by popularity if a reviewer has no training reviews.
+    """Ranks movies by the engine's model, or by popularity for reviewers without training reviews.
 
-    The option `--fallback popular` of the command line does the same for reviewers whom an index does not
-    hold.
+    The option `--fallback popular` of the command line ranks movies by popularity in the same way for
+    reviewers whom an index does not hold.
     """
 
     model: Model
     popularity: Floats
-    """The popularity of each movie, float32 [num_movies], which `popularity_of` computes."""
+    """The popularity of each movie that `popularity_of` computes, float32 [num_movies]."""
 
     def score(self, reviewer_rows: Rows) -> Floats:
-        """Scores all movies for the reviewers with the given rows, int64 [n]: float32 [n, num_movies]."""
+        """Scores all movies for n reviewers with the given rows: float32 [n, num_movies]."""
         scores = self.model.score(reviewer_rows)
         scores[self._unknown(reviewer_rows)] = self.popularity
         return scores
 
     def top(self, reviewer_rows: Rows, k: int) -> NDArray[np.integer]:
-        """Returns the rows of each reviewer's k best unseen movies, int [n, k], padded with -1.
+        """Returns the rows of the k best unseen movies of each reviewer, int [n, k], padded with -1.
 
         Movies of equal score are ordered by row.
 
@@ -99,7 +99,7 @@ def measure(
     max_reviewers: int | None,
     candidates: Rows | None,
 ) -> FoldFigures:
-    """Measures how well a model predicts the ratings and ranks the movies of a fold's test reviews.
+    """Measures a model's predicted ratings and rankings of movies on the test reviews of a fold.
 
     A movie is relevant to a reviewer if the reviewer's test rating is at least `like_rating`. For each
     reviewer, the model ranks all movies of which the reviewer has no training review.
@@ -107,12 +107,12 @@ def measure(
     Args:
         model: the fitted model.
         fold: the training and the test reviews.
-        config: the settings; the seed draws the reviewers for whom movies are ranked, who are the same for
-            all models.
+        config: the settings; the setting `seed` draws the reviewers for whom movies are ranked, who are the
+            same for all models.
         like_rating: the lowest rating that counts as a like.
-        max_reviewers: the largest number of reviewers for whom movies are ranked; None for all.
-        candidates: pairs of reviewer and movie, each as one number `reviewer_row * num_movies + movie_row`,
-            ascending. If given, only these movies are ranked.
+        max_reviewers: the largest number of reviewers for whom movies are ranked; None for all reviewers.
+        candidates: the pairs of reviewer and movie that are ranked, each as one number `reviewer_row *
+            num_movies + movie_row`, ascending; None to rank all movies.
     """
     ratings = lists = FoldFigures()
     if fold.test.has_ratings and isinstance(model, Rater):
@@ -144,7 +144,7 @@ def measure(
 
 
 def _predict(model: Rater, test: Reviews) -> RatingPrediction | None:
-    """Predicts the ratings of reviews, batch by batch; returns None if the model predicts no ratings."""
+    """Predicts the ratings of test reviews in batches; returns None if the model predicts no ratings."""
     predictions = []
     for start in range(0, len(test), _PAIRS_AT_ONCE):
         batch = slice(start, start + _PAIRS_AT_ONCE)

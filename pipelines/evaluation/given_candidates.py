@@ -1,4 +1,4 @@
-"""Reads a file of candidates: movies that are ranked for each reviewer together with the held-out movies."""
+"""Reads a file of candidates: movies that models rank for each reviewer together with the held-out movies."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ Strings = NDArray[np.str_]
 
 
 class GivenCandidates(NamedTuple):
-    """Holds the candidate movies that are ranked for each reviewer together with the held-out movies."""
+    """Holds the candidate movies that models rank for each reviewer together with the held-out movies."""
 
     keys: Rows
-    """The candidates, int64 [num_pairs], each as `reviewer_row * num_movies + movie_row`, ascending."""
+    """The pairs of a reviewer and a candidate movie, each as one number `reviewer_row * num_movies +
+    movie_row`, int64 [num_pairs], ascending."""
     account: dict[str, Any]
-    """The numbers of pairs and of reviewers in the file, and the numbers of ids in the file that do not occur
-    in the reviews."""
+    """The counts of the file of candidates: pairs, reviewers, and ids that do not occur in the reviews."""
 
     def with_held_out(self, held_out: Reviews) -> Rows:
-        """Adds held-out movies to the candidates: returns all pairs of reviewer and movie to rank.
+        """Adds held-out movies to the candidates, and returns all pairs of reviewer and movie to rank.
 
-        Each pair of reviewer and movie is one number `reviewer_row * num_movies + movie_row`, int64
-        [num_pairs], ascending.
+        Each returned pair of reviewer and movie is one number `reviewer_row * num_movies + movie_row`; the
+        numbers are int64 [num_pairs], ascending.
         """
         reviewers = np.unique(self.keys // held_out.num_movies)
         return np.union1d(self.keys, pair_keys(held_out)[np.isin(held_out.reviewer_rows, reviewers)])
 
 
 def read_candidates(path: Path, reviewer_ids: Strings, movie_ids: Strings) -> GivenCandidates:
-    """Reads the candidate movies of each reviewer from a file in UTF-8, separated by commas or tabs.
+    """Reads each reviewer's candidate movies from a UTF-8 file of values separated by commas or tabs.
 
     Each line of the file of candidates holds a reviewer's id and one or more movie ids. The file of
     candidates may hold several lines for the same reviewer. A first line that begins with `reviewer` or
     `reviewer_id` is a heading.
 
     Args:
-        path: the file.
+        path: the file of candidates.
         reviewer_ids: all reviewer ids of the evaluation, ascending.
         movie_ids: all movie ids of the evaluation, ascending.
 
     Raises:
-        SourceError: the file cannot be read, or a line names no movie.
-        DataError: no line has both a reviewer and a movie that occur in the reviews.
+        SourceError: the file of candidates cannot be read, or a line of the file names no movie.
+        DataError: no line of the file has both a reviewer and a movie that occur in the reviews.
     """
     given_reviewers, given_movies = _read_pairs(Path(path))
     reviewer_rows, reviewer_known = _rows_of(given_reviewers, reviewer_ids)
@@ -100,6 +100,6 @@ def _read_pairs(path: Path) -> tuple[Strings, Strings]:
 
 
 def _rows_of(given: Strings, ids: Strings) -> tuple[Rows, NDArray[np.bool_]]:
-    """Returns the position of each given id in the sorted `ids`, and whether the given id occurs there."""
+    """Returns the position of each given id in the sorted `ids`, and whether `ids` contains the given id."""
     rows = np.minimum(np.searchsorted(ids, given), len(ids) - 1)
     return rows.astype(np.int64), ids[rows] == given

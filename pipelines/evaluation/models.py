@@ -26,43 +26,48 @@ from pipelines.training.fit import FittedModel, fit_model
 
 
 class FoldWork(NamedTuple):
-    """Holds what every model of a fold is fitted to and measured on; no model changes any of it."""
+    """Holds the data and settings by which all models of a fold are fitted and measured."""
 
     fold: Fold
     like_rating: float
     """The lowest rating that counts as a like."""
     config: Config
-    """The settings with which models are measured."""
+    """The settings by which models are measured."""
     fitting: Config
-    """The settings with which models are fitted; validation reviews are chosen as the test reviews were."""
+    """The settings by which models are fitted; with these settings, validation reviews are chosen in the same
+    way as test reviews."""
     features: Floats | None
-    """Metadata vectors of the movies, from `content_features`; None if no model needs them."""
+    """The metadata vectors of movies that `content_features` computes; None if no model needs metadata
+    vectors."""
     learned: Traits
-    """What metadata says of the movies, with the links from which the likeness of movies is learned."""
+    """The metadata by which movies may be similar; the links are those from which the weights of similar
+    movies are learned."""
     traits: Traits
-    """What metadata says of the movies, with all links."""
+    """The metadata by which movies may be similar, with all links between movies."""
     candidates: Rows | None
-    """The pairs of reviewer and movie that are ranked; None if the whole catalogue is ranked."""
+    """The pairs of reviewer and movie that models rank, as `measure` takes them; None if models rank the
+    whole catalogue."""
     max_reviewers: int | None
     """The largest number of reviewers for whom movies are ranked; None for all reviewers."""
 
 
 class MeasuredModel(NamedTuple):
-    """Holds the figures of one model on one fold."""
+    """Holds the results of one model on one fold."""
 
     seconds: float
-    """The seconds that fitting took."""
+    """The seconds that the fitting of the model took."""
     figures: FoldFigures
     curves: Mapping[str, Sequence[float]]
     """The training curves of the models `base` and `final`; empty for other models."""
     similar: Mapping[str, Compared]
-    """The recall of the engine's lists of similar movies; empty for other models than the engine's own."""
+    """The recall of the engine's lists of similar movies; empty for every model but the engine's own."""
     looks: Looks | None
-    """How alike the movies of these lists look; None for other models than the engine's own."""
+    """How alike the movies in the engine's lists of similar movies are by metadata; None for every model but
+    the engine's own."""
 
 
 def measure_model(work: FoldWork, model: str) -> MeasuredModel:
-    """Fits a model, named as in the option --models, to the training reviews of a fold, and measures it."""
+    """Fits a model to the training reviews of a fold, and measures the model on the fold's test reviews."""
     started = time.perf_counter()
     fitted = _fit(model, work)
     seconds = round(time.perf_counter() - started, 3)
@@ -80,7 +85,7 @@ def measure_model(work: FoldWork, model: str) -> MeasuredModel:
 
 
 def needs_ratings(model: str) -> bool:
-    """Tells whether a model cannot be fitted to reviews without ratings."""
+    """Tells whether a model needs reviews with ratings."""
     return model in BASELINES and BASELINES[model].needs_ratings
 
 

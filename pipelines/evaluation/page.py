@@ -1,4 +1,4 @@
-"""Shows an evaluation as a web page: figures of each model, intervals, tests, figures by group."""
+"""Shows an evaluation as a web page: metrics of each model, intervals, tests, groups of reviewers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SIMILAR = {"links": "movies that metadata links", "held_out": "held-out reviews
 
 
 def evaluation_page(evaluation: Evaluation, files: Sequence[Path] = ()) -> str:
-    """Returns a web page, as HTML, that shows the figures of an evaluation and the names of its files."""
+    """Returns a web page, as HTML, that shows an evaluation's metrics and the names of the review files."""
     found = evaluation.to_dict()
     sections = [
         Section("What was measured", _setting(found)),
@@ -202,7 +202,7 @@ def _sentiment(sentiment: Mapping[str, Any]) -> list[str]:
 
 
 def _training(by_model: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]) -> list[str]:
-    """Draws the training curves of each model; the curves of all folds are in one drawing."""
+    """Draws the training curves of each model; a drawing shows the curves of all folds."""
     parts = []
     for model, folds in by_model.items():
         names = list(folds[0])

@@ -15,50 +15,49 @@ from pipelines.dataset.reviews import Reviews
 from pipelines.dataset.splits import last_by_time
 
 TEST_SHARE = 0.2
-"""The share of the reviews that the protocols "temporal", "last-share" and "random" hold out as test
-reviews."""
+"""The share of reviews that the protocols "temporal", "last-share" and "random" hold out as test reviews."""
 NUM_FOLDS = 5
-"""The number of folds of the protocol "folds"."""
+"""The number of folds into which the protocol "folds" divides the reviews."""
 
 
 class Fold(NamedTuple):
-    """Divides the reviews into training reviews and test reviews."""
+    """Holds the training reviews and the test reviews of a fold."""
 
     train: Reviews
     test: Reviews
-    """The test reviews, without sentiment, because a prediction cannot know the text of a future review."""
+    """The test reviews, without the sentiment of their texts, because a prediction cannot know the text of a
+    future review."""
     num_leaks: int
-    """The number of reviews that moved from test to training because a training review is a copy of the
-    review."""
+    """The number of test reviews that moved to training because training holds a copy of the review."""
 
 
 HeldOut = Iterator[NDArray[np.bool_]]
-"""An iterator that gives, for each fold, a mask of the test reviews, bool [num_reviews]."""
+"""An iterator that yields, for each fold, a mask of the test reviews, bool [num_reviews]."""
 
 
 def make_folds(
     reviews: Reviews, protocol: str, *, groups: Sequence[NDArray[np.int64]] = (), seed: int = 42
 ) -> Iterator[Fold]:
-    """Divides reviews by one of PROTOCOLS; yields one fold, or five folds for the protocol "folds".
+    """Divides reviews by a protocol; yields one fold, or NUM_FOLDS folds for the protocol "folds".
 
     Args:
         reviews: the reviews to divide.
-        protocol: the name of the protocol.
-        groups: the numbers that `copy_groups` returns, by which copies of a review are recognised.
+        protocol: the name of the protocol, one of PROTOCOLS.
+        groups: the arrays of `copy_groups`, in which copies of a review have equal numbers.
         seed: the seed of all random choices of the protocol.
 
     Raises:
-        DataError: the protocol needs times and the reviews have none, or there are too few reviews.
+        DataError: the protocol needs review times and the reviews have no times, or the reviews are too few.
     """
     for held_out in PROTOCOLS[protocol](reviews, seed):
         yield fold_of(reviews, held_out, groups)
 
 
 def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -> Fold:
-    """Divides reviews into the training and the test reviews of a fold; `held_out` marks the test reviews.
+    """Makes a fold of reviews; the mask `held_out` marks the reviews that become test reviews.
 
-    A held-out review moves to training if a training review has the same number in `groups`, because copies
-    of a review have equal numbers.
+    A held-out review moves to training if a training review has the same number in an array of `groups`,
+    because copies of a review have equal numbers.
 
     Raises:
         DataError: no training reviews or no test reviews are left.
@@ -75,7 +74,7 @@ def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDAr
 
 
 def _temporal(reviews: Reviews, seed: int) -> HeldOut:
-    """Holds out the newest fifth of all reviews: all reviews from a cut-off time on."""
+    """Holds out the newest fifth of all reviews, by one cut-off time for all reviewers."""
     _require_times(reviews)
     in_time = np.sort(reviews.times)
     cut = in_time[min(int(len(in_time) * (1 - TEST_SHARE) + 1e-9), len(in_time) - 1)]
@@ -99,7 +98,7 @@ def _last_share(reviews: Reviews, seed: int) -> HeldOut:
 
 
 def _random(reviews: Reviews, seed: int) -> HeldOut:
-    """Holds out a fifth of all reviews, at random."""
+    """Holds out a random fifth of all reviews."""
     held_out = np.zeros(len(reviews), dtype=bool)
     order = np.random.default_rng(seed).permutation(len(reviews))
     held_out[order[: int(np.ceil(len(reviews) * TEST_SHARE - 1e-9))]] = True
@@ -107,7 +106,7 @@ def _random(reviews: Reviews, seed: int) -> HeldOut:
 
 
 def _folds(reviews: Reviews, seed: int) -> HeldOut:
-    """Divides the reviews at random into five folds of equal size, stratified by rating."""
+    """Divides the reviews at random into NUM_FOLDS folds of equal size, stratified by rating."""
     order = np.lexsort((np.random.default_rng(seed).permutation(len(reviews)), reviews.level_rows))
     fold_rows = np.empty(len(reviews), dtype=np.int64)
     fold_rows[order] = np.arange(len(reviews)) % NUM_FOLDS
@@ -122,9 +121,9 @@ PROTOCOLS: Mapping[str, Callable[[Reviews, int], HeldOut]] = {
     "random": _random,
     "folds": _folds,
 }
-"""The function of each protocol, by the name that the option `--protocol` takes."""
+"""The functions of the protocols; the keys are the names that the option `--protocol` takes."""
 UNORDERED = ("random", "folds")
-"""The protocols that hold out a random sample of a reviewer's reviews instead of the last reviews in time."""
+"""The protocols that hold out a random sample of reviews instead of the last reviews in time."""
 
 
 def _require_times(reviews: Reviews) -> None:

@@ -1,4 +1,4 @@
-"""Holds the results of an evaluation: the figures of each model in each fold, and over all folds."""
+"""Holds the results of an evaluation: the metrics of each model on each fold and over all folds."""
 
 from __future__ import annotations
 
@@ -15,55 +15,60 @@ OWN_MODEL = "ncf"
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Holds the figures of each model in each fold, and intervals and tests over all folds."""
+    """Holds the metrics of each model on each fold, and intervals and tests over all folds."""
 
     protocol: str
     """The name of the protocol that divided the reviews; "given" for pairs of a training and a test file."""
     like_rating: float
-    """The lowest rating, in stars, with which a held-out movie counted as relevant."""
+    """The lowest rating, in stars, with which a held-out movie counts as relevant."""
     rows: Sequence[dict[str, Any]]
-    """Counts of kept and dropped rows: one entry for all files, or one for each file of given pairs."""
+    """The counts of kept and dropped rows of the review files: one entry for all files, or one entry for each
+    file of given pairs."""
     splits: Sequence[dict[str, int]]
-    """For each fold, the numbers of training reviews, of test reviews, and of copies that moved to
+    """Each fold's numbers of training reviews, of test reviews, and of copied reviews that moved to
     training."""
     results: comparison.Results
-    """The figures of each fold, by model."""
+    """The metrics of a model on each fold; the keys are the names of the models."""
     seconds: dict[str, Sequence[float]]
-    """The seconds that fitting took in each fold, by model."""
+    """The seconds that the fitting of a model took on each fold; the keys are the names of the models."""
     curves: Mapping[str, Sequence[Mapping[str, Sequence[float]]]] = field(default_factory=dict)
-    """The training curves of each fold, by model; only the models `base` and `final` have curves."""
+    """The training curves of a model on each fold; the keys are the names of the models. The models `base`
+    and `final` alone have training curves."""
     intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
-    """The 95% bootstrap interval over reviewers, by model and figure."""
+    """The 95% bootstrap intervals over reviewers; the outer keys are the names of models, and the inner keys
+    are the names of metrics."""
     reference: str = OWN_MODEL
-    """The name of the model with which all other models are compared in tests."""
+    """The name of the model with which significance tests compare all other models."""
     p_values: dict[str, dict[str, float]] = field(default_factory=dict)
-    """The p-value of the difference between a model and `reference`, by model and figure."""
+    """The p-values of the differences between a model and the model `reference`; the outer keys are the names
+    of models, and the inner keys are the names of metrics."""
     by_reviews: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """The main figures by model, group of reviewers ("2-3" training reviews), and name of the figure."""
+    """The main metrics by name of the model, group of reviewers (such as "2-3" training reviews), and name of
+    the metric."""
     similar: dict[str, Any] = field(default_factory=dict)
-    """The recall of the engine's lists of similar movies; empty if the engine's own model was not
-    evaluated."""
+    """The recall of the engine's lists of similar movies, which `summarize` returns; empty if the engine's
+    own model was not evaluated."""
     looks: dict[str, Any] = field(default_factory=dict)
-    """How alike the movies of the engine's lists of similar movies look, by metadata; empty without
-    metadata."""
+    """How alike the movies in the engine's lists of similar movies are by metadata, as `summarize_looks`
+    returns; empty without metadata."""
     negatives: dict[str, Any] | None = None
-    """The counts of the file of candidate movies; None if the whole catalogue was ranked."""
+    """The counts of the file of candidate movies; None if the models ranked the whole catalogue."""
     sentiment: dict[str, Any] | None = None
-    """The statistics of sentiment in training texts, and whether sentiment helped; None if sentiment was not
-    used."""
+    """The statistics of the sentiment of training reviews, and whether sentiment helped; None if no sentiment
+    was scored."""
 
     @property
     def mean(self) -> dict[str, dict[str, float]]:
-        """Returns the mean of each figure over the folds, by model and figure."""
+        """Returns the mean of each model's metrics over the folds, by name of the model and of the metric."""
         return comparison.mean_figures(self.results)
 
     @property
     def leaks_prevented(self) -> int:
-        """Returns how many held-out reviews of all folds moved to training because training has a copy."""
+        """Returns how many test reviews of all folds moved to training because training has a copy."""
         return sum(split["leaks_prevented"] for split in self.splits)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all results except the training curves as JSON values; NaN and infinity become None."""
+        """Returns all results but the training curves as JSON values, with None for NaN and infinity."""
         folds = [
             {"fold": number, "model": model, **figures.figures, "fit_seconds": seconds}
             for model, found in self.results.items()
@@ -91,7 +96,7 @@ class Evaluation:
 
 
 def _finite(value: Any) -> Any:
-    """Replaces NaN and infinity, which JSON lacks, by None in nested dictionaries and lists."""
+    """Replaces NaN and infinity, which JSON cannot hold, by None in nested dictionaries and lists."""
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

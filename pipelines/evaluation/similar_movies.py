@@ -1,4 +1,4 @@
-"""Measures the recall of lists of similar movies: how many linked or held-out movies the lists contain."""
+"""Measures how many movies that are linked by metadata, or held out, the lists of similar movies contain."""
 
 from __future__ import annotations
 
@@ -22,29 +22,31 @@ from pipelines.similar.likeness import Weights, similar_table
 from pipelines.similar.traits import Traits
 
 Pairs = NDArray[np.int64]
-"""An array, int64 [num_pairs, 2], whose rows hold the number of a question and the row of a movie that is a
-right answer."""
+"""An array, int64 [num_pairs, 2]; each pair holds the number of a question (a request for a list of similar
+movies) and the row of a movie that is a right answer."""
 
 K = 10
 """The number of movies in each measured list of similar movies."""
 MAX_QUESTIONS = 2000
-"""The largest number of lists of similar movies that are measured in a fold; more lists would hardly change
-the recall."""
+"""The largest number of lists of similar movies whose recall is measured on a fold; more lists would hardly
+change the mean recall."""
 
 
 FIRST = 5
-"""The places of a list among which a film's sequel should stand."""
+"""The number of first movies of a list among which a film's sequel should be."""
 REVIEW_GROUPS = {"50 and more": (50, 2**62), "10-49": (10, 49), "4-9": (4, 9), "2-3": (2, 3)}
-"""The least and the largest number of reviews of the movies of each group."""
+"""The groups of movies: the least and the largest number of reviews of a movie in a group, by the name of the
+group."""
 _NOTHING = 1e-6
-"""The largest product of vectors of categories that counts as no category in common."""
+"""The largest inner product of the category vectors of two movies with which the movies count as having no
+common category."""
 
 
 class Compared(NamedTuple):
-    """Holds the recall of the engine's lists, and of co-review lists: two arrays, float64 [num_lists].
+    """Holds the recalls of the engine's lists and of co-review lists: two arrays, float64 [num_lists].
 
-    A co-review list ranks movies by the number of reviewers who reviewed both the listed movie and the given
-    movie.
+    A co-review list of a movie ranks other movies by the number of reviewers whom they have in common with
+    the movie.
     """
 
     engine: Doubles
@@ -52,7 +54,7 @@ class Compared(NamedTuple):
 
 
 class SimilarLists(NamedTuple):
-    """Makes lists of similar movies with a model that an evaluation has trained."""
+    """Makes lists of similar movies by a model that an evaluation has trained."""
 
     model: Model
     vector_index: VectorIndex
@@ -60,25 +62,25 @@ class SimilarLists(NamedTuple):
 
     @classmethod
     def of(cls, model: Model, weights: Weights, traits: Traits) -> SimilarLists:
-        """Builds the vector index and the table of similar movies of a model."""
+        """Builds the vector index and the table of similar movies from a model and the metadata of movies."""
         vectors = model.relevance.movie_vectors
         index, _ = build_vector_index(vectors, vectors[:1], kind="flat")
         return cls(model, index, similar_table(Evidence(model, traits), weights))
 
     def top(self, movie_row: int, k: int = K) -> Rows:
-        """Returns the rows of the k movies most similar to a movie, the most similar first."""
+        """Returns the rows of the k movies most similar to a movie, in descending order of similarity."""
         return similar_rows(self.model, self.vector_index, self.table, movie_row, k).rows
 
 
 def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
-    """Measures the recall of lists of similar movies, and of co-review lists for comparison.
+    """Measures the recalls of lists of similar movies, and of co-review lists for comparison.
 
     The result has the entries "links" and "held_out". For "links", a list is made for each movie that
-    metadata links to other movies. The right answers of "links" are the linked movies that have training
-    reviews. Links from which the weights of the lists were learned are left out. For "held_out", a list is
-    made for the last movie in each reviewer's training reviews. The right answers of "held_out" are the
-    movies of the reviewer's test reviews. The recall of a list is `right answers in the list / min(K, all
-    right answers)`. If more than MAX_QUESTIONS lists could be measured, a random sample of lists is measured.
+    metadata links to other movies; the right answers are the linked movies that have training reviews. Links
+    from which the weights of similar movies were learned are left out. For "held_out", a list is made for the
+    last movie in each reviewer's training reviews; the right answers are the movies of the reviewer's test
+    reviews. The recall of a list is `right answers in the list / min(K, all right answers)`. If an entry has
+    more than MAX_QUESTIONS lists, a random sample of the lists is measured.
     """
     known = np.bincount(fold.train.movie_rows, minlength=fold.train.num_movies) > 0
     links = links[~are_learned(links)]
@@ -103,18 +105,19 @@ def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int)
 
 
 class Looks(NamedTuple):
-    """Holds how alike the movies of lists look, by metadata."""
+    """Holds how alike the movies in lists of similar movies are by metadata."""
 
     without_common_category: dict[str, tuple[int, float, float]]
-    """By the number of reviews of a movie: the number of movies, the mean share of listed movies without a
-    common category, and the share for a movie drawn at random."""
+    """For each group of movies in REVIEW_GROUPS: the number of movies with a list, the mean share of listed
+    movies that have no common category with the list's movie, and the mean share of all movies that have no
+    common category with the list's movie."""
     series: tuple[int, int]
-    """The number of pairs of films that follow each other in a series, and how many of these pairs stand in
-    each other's first five."""
+    """The number of pairs of films that follow each other in a series, and the number of pairs in which each
+    film is among the first five movies of the other film's list."""
 
 
 def measure_looks(lists: SimilarLists, traits: Traits) -> Looks:
-    """Measures how many listed movies share no category with the movie, and how many sequels are listed."""
+    """Measures how many movies in lists share no category with the list's movie, and how many are sequels."""
     counts = lists.model.histories.movie_counts(lists.model.num_movies)
     described = traits.categories.any(axis=1)
     shares: dict[str, tuple[int, float, float]] = {}
@@ -133,13 +136,13 @@ def measure_looks(lists: SimilarLists, traits: Traits) -> Looks:
 
 
 def _share_apart(traits: Traits, movie_row: int, others: Rows) -> float:
-    """Returns the share of movies that share no category with one movie."""
+    """Returns the fraction of the movies in the rows `others` that have no common category with a movie."""
     common = traits.categories[others] @ traits.categories[movie_row]
     return float((common <= _NOTHING).mean()) if len(others) else 0.0
 
 
 def summarize_looks(folds: Sequence[Looks]) -> dict[str, Any]:
-    """Averages, over folds, how alike the movies of lists look; returns an empty result for no metadata."""
+    """Averages the results of `measure_looks` over folds; returns an empty dictionary without metadata."""
     shares: dict[str, dict[str, float]] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold.without_common_category):
         rows = [fold.without_common_category[name] for fold in folds if name in fold.without_common_category]
@@ -153,7 +156,7 @@ def summarize_looks(folds: Sequence[Looks]) -> dict[str, Any]:
 
 
 def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str, Any]:
-    """Averages the recalls of the engine's lists and of the co-review lists, and tests the difference."""
+    """Averages recalls of the engine's lists and of co-review lists, and tests whether the means differ."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold):
         compared = [fold[name] for fold in folds if name in fold]
@@ -171,15 +174,15 @@ def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str
 def _recalls(
     answer: Callable[[int], Rows], pairs: Pairs, movie_rows: NDArray[np.integer], seed: int
 ) -> Doubles:
-    """Returns the recall of each question's list of similar movies, for a sample of MAX_QUESTIONS questions.
+    """Returns the recalls of the lists of similar movies for up to MAX_QUESTIONS randomly chosen questions.
 
-    A question asks for the movies that are similar to one movie.
+    A question asks for a list of the movies that are similar to one movie.
 
     Args:
-        answer: returns the rows of the movies that are similar to the movie with a given row.
-        pairs: pairs of a question and a right answer.
-        movie_rows: the row of the movie of each question, int [num_questions].
-        seed: the seed of the sample of questions.
+        answer: a function that takes the row of a movie, and returns the rows of the similar movies.
+        pairs: the pairs of a question's number and the row of a right answer.
+        movie_rows: the row of the movie for which each question asks, int [num_questions].
+        seed: the seed of the random choice of questions.
     """
     pairs = np.unique(pairs, axis=0)
     questions, begins = np.unique(pairs[:, 0], return_index=True)
