@@ -13,20 +13,23 @@ from engine.model.scorer import ALL, Model
 from pipelines.measuring import metrics
 
 MOST_NEW_SHARE = 0.2
-"""Share of new reviews, relative to the reviews trained on, above which training again is advised."""
+"""The largest number of new reviews, divided by the number of training reviews, without advice to train the
+model again."""
 MOST_UNKNOWN_SHARE = 0.2
-"""Share of an update's reviews that are of unknown movies, above which training again is advised."""
+"""The largest share of an update's reviews that may be reviews of unknown movies without advice to train the
+model again."""
 MOST_ERROR_RATIO = 1.1
-"""Ratio of the root mean square error on new reviews to the error measured at the build, above which training
-again is advised."""
+"""The largest ratio of the root mean squared error on new reviews to the error at the build without advice to
+train the model again."""
 _FEWEST_REVIEWS = 100
-"""Number of new reviews below which the error on new reviews is too uncertain to advise training again."""
+"""The least number of new reviews from which the error on new reviews is certain enough to advise
+training."""
 _MAX_REVIEWS = 20_000
-"""Largest number of new reviews whose ratings are predicted."""
+"""The largest number of new reviews whose ratings are predicted to measure errors."""
 _MAX_REVIEWERS = 300
-"""Largest number of reviewers whose top lists are made to measure recall."""
+"""The largest number of reviewers whose top lists are made to measure recall."""
 _K = 10
-"""Length of the top lists that are made to measure recall."""
+"""The length of the top lists that are made to measure recall."""
 
 
 def held_out_figures(
@@ -34,10 +37,11 @@ def held_out_figures(
 ) -> dict[str, float]:
     """Measures a model on new reviews of known reviewers, before the new reviews are added to the histories.
 
-    Each array holds one value per review, sorted by reviewer row. No review may be of a movie that its
-    reviewer has reviewed before. The figures are the number of reviews, the errors and the log likelihood of
-    the predicted ratings, and recall@10. The recall@10 of a reviewer is the share of the liked movies that
-    are in the reviewer's top 10. A figure that cannot be measured is absent.
+    Each argument but the model holds one value per new review, sorted by reviewer row. A reviewer may not
+    have reviewed the movie of a new review before. The metrics are the number of reviews, the errors and the
+    log likelihood of the predicted ratings, and recall@10. The recall@10 of a reviewer is the share of the
+    reviewer's newly liked movies that are in the reviewer's top 10. A metric that cannot be measured is
+    absent.
     """
     figures: dict[str, float] = {"reviews": len(reviewer_rows)}
     if not len(reviewer_rows):
@@ -74,10 +78,10 @@ def reason_to_retrain(
 ) -> str | None:
     """Returns the reasons to train a model again as a text, or None if there is no reason.
 
-    `new_share` is the number of new reviews since the training divided by the number of reviews trained on.
-    `unknown_share` is the share of the update's reviews that are of unknown movies. `held_out` holds the
-    update's figures from `held_out_figures`. `trained` holds the figures measured at the build, and only the
-    figure "rmse" is used.
+    `new_share` is the number of new reviews since the training, divided by the number of training reviews.
+    `unknown_share` is the share of the update's reviews that are reviews of unknown movies. `held_out` holds
+    the metrics on the update's reviews, as `held_out_figures` returns them. `trained` holds the metrics that
+    the build measured; the function uses the metric "rmse" alone.
     """
     reasons = []
     if new_share > MOST_NEW_SHARE:

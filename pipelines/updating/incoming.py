@@ -1,4 +1,4 @@
-"""Reads the new reviews of an update from the work database, and finds their movies' rows in the index."""
+"""Reads the new reviews of an update from the work database, and finds the rows of the reviewed movies."""
 
 from __future__ import annotations
 
@@ -36,24 +36,29 @@ class Incoming:
     reviewer_ids: Sequence[str]
     """The ids of the reviewers of the new reviews, sorted by UTF-8 bytes."""
     places: Rows
-    """int64 [num_reviews], for each review the position of the reviewer in `reviewer_ids`."""
+    """int64 [num_reviews], the position of each review's reviewer in `reviewer_ids`."""
     movie_rows: Rows
-    """int64 [num_reviews], for each review the row of the movie in the index."""
+    """int64 [num_reviews], the row that each review's movie has in the index."""
     ratings: Doubles
-    """float64 [num_reviews], the rating or the count of each review; 0 if the index has no ratings."""
+    """float64 [num_reviews], the rating of each review, or the count (such as plays) in an index that was
+    built from counts; 0 if the index has no ratings."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], for each review the position of the rating level nearest to the rating."""
+    """int8 [num_reviews], the position of the rating level that is nearest to each review's rating."""
     times: Rows
     """int64 [num_reviews], the time of each review in unix seconds; 0 for an unknown time."""
     are_clicks: NDArray[np.bool_]
-    """bool [num_reviews], True for a click, which counts only if the index holds no review of the pair."""
+    """bool [num_reviews], True if a review is a click. A click is added if the index has no review of the
+    same movie by the same reviewer."""
     are_purchases: NDArray[np.bool_]
-    """bool [num_reviews], True for a purchase, which may raise a review of the index and never lowers one."""
+    """bool [num_reviews], True if a review is a purchase. A purchase replaces a review of the same movie by
+    the same reviewer if the replaced review has a lower rating level."""
     num_unknown_reviews: int
-    """Number of reviews that were left out, since the index does not hold their movies."""
+    """The number of reviews that were left out because the index does not hold the reviewed movie."""
     num_unknown_movies: int
+    """The number of reviewed movies that the index does not hold."""
     num_outweighed: int = 0
-    """Number of clicks and purchases that were left out, since the index holds a review of the pair."""
+    """The number of clicks and purchases that were left out because the index holds a stronger review of the
+    same movie by the same reviewer."""
 
     @classmethod
     def nothing(cls) -> Incoming:
@@ -83,14 +88,18 @@ def read_incoming(
 ) -> Incoming:
     """Reads the new reviews of an update from the work database, and leaves out reviews of unknown movies.
 
-    `movies` holds the movie ids of the index. `levels` are the rating levels of the index, such as 1 to 5
-    stars, float32 [num_levels], empty if the index has no ratings. `like_count` is the least count of a like
-    if the index was built from counts, else None. If `needed` is true, the index must hold at least one of
-    the reviewed movies.
+    Args:
+        database: the work database with the tables of the new reviews.
+        movies: the movie ids of the index.
+        levels: the rating levels of the index, such as 1 to 5 stars, float32 [num_levels]; empty if the index
+            has no ratings.
+        like_count: the least count that is a like if the index was built from counts, such as plays; None
+            for other indexes.
+        needed: whether the index must hold at least one of the reviewed movies.
 
     Raises:
-        DataError: the index holds none of the reviewed movies although one is needed, or the index has
-            ratings and a new review has no rating or a rating outside the index's levels.
+        DataError: the index holds none of the reviewed movies although `needed` is true, or a new review has
+            no rating or a rating outside the rating levels although the index has ratings.
     """
     columns = read_columns(database, _COLUMNS)
     reviewer_ids = _read_ids(database, "select reviewer_id from reviewers order by reviewer_row")
@@ -129,7 +138,11 @@ def read_incoming(
 
 
 def without_outweighed(incoming: Incoming, before: OpenedIndex) -> Incoming:
-    """Drops each click or purchase of a movie if the index holds a stronger review by the same reviewer."""
+    """Drops each click and purchase for which the index holds a stronger review by the same reviewer.
+
+    Every review is stronger than a click of the same movie. A review is stronger than a purchase of the same
+    movie if the rating level of the review is at least as high.
+    """
     rows = before.reviewers.rows(incoming.reviewer_ids)[incoming.places]
     implicit = np.flatnonzero((incoming.are_clicks | incoming.are_purchases) & (rows >= 0))
     num_movies = len(before.movies)

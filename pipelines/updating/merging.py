@@ -15,29 +15,29 @@ class NewReviews(NamedTuple):
     """Holds new reviews in any order, at most one per pair of reviewer and movie."""
 
     reviewer_rows: Rows
-    """int64 [num_new], for each new review the row of the reviewer after the merge."""
+    """int64 [num_new], the row that the reviewer of each new review has after the merge."""
     movie_rows: Rows
-    """int64 [num_new], the movie row of each new review."""
+    """int64 [num_new], the row of the movie that each new review is about."""
     level_rows: NDArray[np.int8]
-    """int8 [num_new], for each new review the position of the rating in the rating levels."""
+    """int8 [num_new], the position of each new review's rating in the rating levels."""
     times: Rows
     """int64 [num_new], the time of each new review in unix seconds; 0 for an unknown time."""
 
 
 class Merged(NamedTuple):
-    """Holds the merged histories; tells which new reviews were added, and which replaced old reviews."""
+    """Holds the merged histories, and marks the new reviews that were added or that replaced old reviews."""
 
     histories: Histories
     times: Rows
-    """int64 [num_reviews], the time of each review in unix seconds, in the order of the histories'
-    reviews."""
+    """int64 [num_reviews], the time of each review in unix seconds, in the order of the reviews in
+    `histories`."""
     added: NDArray[np.bool_]
     """bool [num_new], True for a new review of a movie that the reviewer had not reviewed before."""
     replacing: NDArray[np.bool_]
     """bool [num_new], True for a new review that replaces the reviewer's earlier review of the same movie."""
     replaced_levels: NDArray[np.int8]
-    """int8 [num_replacing], the rating levels of the replaced reviews, in the order of the replacing
-    reviews."""
+    """int8 [num_replacing], the rating level of the old review that each new review marked in `replacing`
+    replaces."""
 
 
 def merge_reviews(
@@ -45,12 +45,17 @@ def merge_reviews(
 ) -> Merged:
     """Merges new reviews into histories, and keeps only the latest review of each pair of reviewer and movie.
 
-    If an old and a new review have the same time, then the new review is kept, unless the ratings are equal.
-    A new review with the time 0 counts as the latest. Only histories that get a review are sorted; all
-    other histories are copied.
+    If an old and a new review have the same time, the new review is kept if the ratings differ, and the old
+    review is kept if the ratings are equal. A new review with the time 0 counts as the latest review. A
+    history without new reviews is copied unchanged.
 
-    `times`, int [num_reviews], are the unix seconds of the old reviews. `old_rows`, int64 [num_old],
-    ascending, are the rows that the old reviewers have after the merge.
+    Args:
+        histories: the reviewers' histories before the merge.
+        times: the time of each review in `histories`, in unix seconds, int [num_reviews].
+        old_rows: the row that each reviewer of `histories` has after the merge, ascending, int64
+            [num_old_reviewers].
+        num_reviewers: the number of reviewers after the merge.
+        new: the new reviews.
     """
     touched = np.zeros(num_reviewers, dtype=bool)
     touched[new.reviewer_rows] = True
@@ -69,7 +74,7 @@ def merge_reviews(
     has_twin = twin >= 0
     differs = (levels[twin] != new.level_rows) | (when[twin] < new.times)
     standing = kept[num_earlier:] & (~has_twin | differs)
-    # A new review with the earlier review's rating and no later time is dropped; the earlier review is kept.
+    # A new review that has the rating of the reviewer's earlier review, and no later time, is dropped.
     silent = kept[num_earlier:] & ~standing
     kept[num_earlier:][silent] = False
     kept[twin[silent]] = True
@@ -98,10 +103,11 @@ def merge_reviews(
 
 
 def _latest_of_pairs(owners: Rows, movies: Rows, ages: Rows) -> tuple[NDArray[np.bool_], Rows]:
-    """Finds the latest review of each pair of reviewer and movie; each pair has one or two reviews.
+    """Finds the latest review of each pair of reviewer and movie, where a pair has one or two reviews.
 
-    The first returned array, bool [num], marks the latest review of each pair. The second returned array,
-    int64 [num], holds the position of the pair's other review, or -1 if the pair has one review.
+    The arguments hold the reviewer, the movie and the time of each review. The first returned array, bool
+    [num_reviews], marks the latest review of each pair. The second returned array, int64 [num_reviews], holds
+    for each review the position of the other review of the same pair, or -1 if the pair has one review.
     """
     count = len(owners)
     order = np.lexsort((np.arange(count), ages, movies, owners))

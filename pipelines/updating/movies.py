@@ -48,10 +48,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = (layout.MOVIE_COUNTS, layout.POPULARITY)
-"""Arrays with each movie's number of reviews and popularity, in which a new movie gets 0."""
+"""The names of the arrays that hold each movie's number of reviews and each movie's popularity; a new movie
+gets 0 in both arrays."""
 _WITHOUT_TEXT = "no title, category, brand or description"
-"""The reason for rejecting a line of metadata that has no field from which a movie's vectors can be
-predicted."""
+"""The reason that is given for rejecting a line of metadata if no field of the line can predict the movie's
+vectors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +60,16 @@ class MoviesAccount:
     """Accounts for every line of the metadata: `read = added + known + repeated + rejected`."""
 
     read: int
-    """Number of lines of metadata that are not blank."""
+    """The number of lines of metadata that are not blank."""
     added: int
-    """Number of lines of metadata that added a new movie to the index."""
+    """The number of lines of metadata that added a new movie to the index."""
     known: int
-    """Number of lines of metadata that updated the card and the catalogue entry of a movie in the index."""
+    """The number of lines of metadata about movies that the index held already; these lines update the card
+    and the catalogue entry of the movie."""
     repeated: int
-    """Number of lines of metadata about a movie that an earlier line describes."""
+    """The number of lines of metadata about a movie that an earlier line describes."""
     rejected_by: dict[str, int] = field(default_factory=dict)
-    """Number of rejected lines of metadata for each reason of rejection."""
+    """The number of rejected lines of metadata for each reason of rejection."""
 
     def __post_init__(self) -> None:
         explained = self.added + self.known + self.repeated + sum(self.rejected_by.values())
@@ -97,21 +99,23 @@ def add_movies(
 ) -> dict[str, Any]:
     """Adds movies to an index by writing a new version, which replaces the old version once complete.
 
-    New movies get vectors and neighbours from their metadata, by the mapping that the build learned. For
-    movies that the index holds already, the new metadata updates the movie cards and the catalogue.
+    New movies get vectors and neighbours from metadata, by the mapping that the build learned. For movies
+    that the index holds already, the new metadata updates the movie cards and the catalogue.
 
     Args:
         metadata: movie files in any of the known formats, or tables, as in `pipelines.build_index`.
         index: the directory of the index.
-        columns: the names of columns in the files, by our names, beside the names that the build was given.
+        columns: maps our names of columns to the names in the movie files, in addition to the names that the
+            build was given.
         keep: how many builds the directory keeps, the new build included; by default as many as before.
 
     Returns:
         The manifest of the new version; the section `movies_added` counts the lines of metadata by outcome.
 
     Raises:
-        ArtifactError: there is no index, it is damaged, or it was built without metadata.
-        DataError: no line can be used.
+        ArtifactError: the directory holds no index, or an index that is damaged or was built without
+        metadata.
+        DataError: no line of metadata can be used.
         SourceError: a file cannot be read.
     """
     started = time.perf_counter()
@@ -124,7 +128,8 @@ def add_movies(
     ):
         if not inputs:
             raise DataError("No metadata file was given; name at least one.")
-        # The index is opened after the writer has locked it, so that no other update comes in between.
+        # The index is opened again after the writer has locked the index, because another update may have
+        # replaced the index before.
         artifact = Artifact.open(index)
         before = OpenedIndex(artifact)
         before.verify()
@@ -174,7 +179,10 @@ def _read_metadata(
     config: IngestConfig,
     columns: Mapping[str, str],
 ) -> MoviesAccount:
-    """Fills the table `movies` with the index's movies and new movies, sorted by id, and counts the lines."""
+    """Fills the table `movies` with the index's movies and the new movies, sorted by id.
+
+    The returned account counts the lines of metadata.
+    """
     _, sources = inspect_inputs((), metadata, config, folder_of(database))
     add_functions(database)
     run(database, "staging/create_staging")
@@ -202,7 +210,7 @@ def _read_metadata(
 
 def _read_known(database: duckdb.DuckDBPyConnection, before: OpenedIndex) -> None:
     """Copies the index's catalogue, and the links on the movie cards, into tables of the work database."""
-    before.catalogue.check()  # A database that is attached without this check could run SQL of its own.
+    before.catalogue.check()  # An unchecked catalogue could run SQL of its author once it is attached.
     before.catalogue.close()
     database.execute(f"attach '{before.artifact.handle(layout.CATALOGUE_FILE)}' as held (read_only)")
     run(database, "updating/known_movies")
@@ -222,7 +230,7 @@ def _write_films(
 ) -> None:
     """Writes the groups of movies that are one film, and sets the review counts of new movies to 0.
 
-    The groups of the old index stay, and new movies join a group by title.
+    Movies that were in one group in the old index stay in one group, and new movies join a group by title.
     """
     for name in _COUNTED:
         if artifact.has(name + layout.ARRAY_ENDING):
@@ -240,10 +248,10 @@ def _write_films(
 
 
 def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
-    """Renumbers the films, so that both movies of each given pair get the same film number.
+    """Renumbers films, so that the movies `firsts[i]` and `members[i]` get the same film number for each i.
 
-    `films`, int64 [num_movies], holds the film number of each movie. `firsts[i]` and `members[i]` are the
-    rows of the two movies of pair i.
+    `films`, int64 [num_movies], holds the old film number of each movie. `firsts` and `members`, int64
+    [num_pairs], hold movie rows.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

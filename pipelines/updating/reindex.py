@@ -1,4 +1,4 @@
-"""Rebuilds the vector index of a trained index, with another kind or another recall, without training."""
+"""Rebuilds the vector index of an index without training, with other settings such as kind or recall."""
 
 from __future__ import annotations
 
@@ -32,23 +32,30 @@ def rebuild_index(
 ) -> dict[str, Any]:
     """Rebuilds the vector index, measures the recall of the two-stage search again, and returns the manifest.
 
-    `kind` is a value of the setting `index.kind`, and `uri` of the setting `index.uri`. `recall`, 0 to 1,
-    is the least share of the exhaustive top lists that the search must find. By default `kind`, `uri` and
-    `recall` are the settings of the build. The seed of the build is used again, so equal arguments give
-    equal vector indexes. All other files are taken from the previous version, after their checksums were
-    checked. The previous version stays in use until the new version is complete. The directory keeps `keep`
-    builds, by default as many as before.
+    The seed of the build is used again, so that equal arguments give equal vector indexes. All files but the
+    vector index and the report are taken from the previous version, whose checksums are checked first. The
+    previous version stays in use until the new version is complete.
+
+    Args:
+        directory: the directory of the index.
+        kind: the value of the setting `index.kind`; by default the value of the build.
+        uri: the value of the setting `index.uri`; by default the value of the build.
+        recall: the least share of the exhaustive top lists that the two-stage search must find, 0 to 1; by
+            default the setting `index.recall_floor` of the build.
+        keep: how many builds the directory keeps, the new build included; by default as many as before.
 
     Raises:
-        ArtifactError: there is no index, it is damaged, or another build is writing to it.
-        ConfigError: the kind is unknown, the recall is not between 0 and 1, or there are too few movies.
+        ArtifactError: the directory holds no index, the index is damaged, or another build is writing to the
+            directory.
+        ConfigError: the kind is unknown, the recall is not between 0 and 1, or the index has too few movies.
         IndexQualityError: the recall cannot be reached.
     """
     require_build_packages("A new vector index", "matplotlib")
     started = time.perf_counter()
     Artifact.open(directory)
     with ArtifactWriter(Path(directory), keep=keep) as writer:
-        # The index is opened after the writer has locked it, so that no other update comes in between.
+        # The index is opened again after the writer has locked the index, because another update may have
+        # replaced the index before.
         artifact = Artifact.open(directory)
         before = OpenedIndex(artifact)
         before.verify()

@@ -2,8 +2,8 @@
 
 files -> ingest -> rows of the index -> histories -> ids, new reviewers, counts, popularity -> artifact
 
-The update does not change the movie vectors or any other trained weights. Everything that is computed from a
-reviewer's history uses the added reviews.
+The update does not change the movie vectors or any other trained weights. All answers that are computed from
+a reviewer's history use the added reviews.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = {"reviews": "added", "reviewers": "new_reviewers"}
-"""Maps each count of an index that an update raises to the figure of the update that is added to the
-count."""
+"""Maps each count in the manifest of an index that an update raises to the number in the update's result that
+is added to the count."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateResult:
-    """Holds the figures of an update with new reviews, and the manifest and directory of the index.
+    """Holds the numbers of an update with new reviews, and the manifest and directory of the index.
 
     Attributes:
-        update: the figures of the update, as in the manifest. The figure `changed` is False if the index held
-            every review already, and then the index stays as it was.
-        manifest: the manifest of the index: settings, counts, figures of quality and updates.
+        update: the numbers of the update, such as the number of added reviews, as in the manifest. The entry
+            `changed` is False if the index held every review already; the index then stays as it was.
+        manifest: the manifest of the index: settings, counts, metrics and updates.
         directory: the directory of the index.
     """
 
@@ -71,7 +71,7 @@ class UpdateResult:
     directory: Path
 
     def _repr_html_(self) -> str:
-        """Returns the figures of the update as an HTML table, for notebooks."""
+        """Returns the numbers of the update as an HTML table, for notebooks."""
         return Facts(self.update)._repr_html_()
 
 
@@ -92,25 +92,26 @@ def add_reviews(
 ) -> UpdateResult:
     """Adds reviews, and the feedback in the journal of the index, to an index without training.
 
-    The journal holds the feedback that a service has received. The new version records up to which position
-    the journal was read. Every line of the journal is added once, even if the process is killed.
+    The journal holds the feedback that a service has received. The new version records the position up to
+    which the journal was read, so that every line of the journal is added once, even if the process is
+    killed.
 
     Known reviewers get longer histories, and new reviewers are added to the index. If a reviewer reviews a
     movie again, the later review replaces the earlier review. Reviews of movies that the index does not hold
-    are counted and left out. If the index holds every review already, then no new version is written. An
-    engine that has opened the index continues with the old version.
+    are counted and left out. If the index holds every review already, no new version is written. An engine
+    that has opened the index continues with the old version.
 
     Args:
-        reviews: review files in any of the known formats, journals, which are folders, or tables in memory,
-            as in `build_index`.
+        reviews: review files in any of the known formats, folders that are journals, or tables in memory, as
+            in `build_index`.
         index: the directory of the index.
-        config: the settings, of which only the section `ingest` is used, for formats and filters. The least
-            number of reviews of a reviewer or movie is 1 whatever the settings say.
+        config: the settings; the section `ingest` alone is used, for formats and filters. Reviewers and
+            movies with one review are kept, whatever the settings say.
         keep: how many builds the directory keeps, the new version included; by default as many as before.
 
     Raises:
-        EngineError: there is no index, a file or a setting is not usable, or the reviews do not fit the
-            index.
+        EngineError: the directory holds no index, a file or a setting is not usable, or the reviews do not
+            fit the index.
     """
     started = time.perf_counter()
     index = Path(index)
@@ -130,7 +131,7 @@ def add_reviews(
 
 
 def _write_version(writer: ArtifactWriter, reviews: Sequence[Input], config: Config) -> dict[str, Any]:
-    """Writes a version of the index that includes the new reviews, and returns the figures of the update."""
+    """Writes a version of the index that includes the new reviews, and returns the numbers of the update."""
     artifact = Artifact.open(writer.directory)
     before = OpenedIndex(artifact)
     before.verify()
@@ -220,7 +221,7 @@ def _figures(change: Change, accounting: Accounting) -> dict[str, Any]:
 
 
 def _updates_section(manifest: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
-    """Returns the manifest's section `updates`: all updates since training, and whether to train again."""
+    """Returns the manifest's section `updates`: all updates since the training, and advice to train again."""
     before = manifest.get(layout.UPDATES_SECTION, {})
     built = manifest[layout.COUNTS_SECTION] | {"created": manifest[layout.CREATED_ENTRY]}
     trained = before.get("trained_on") or built

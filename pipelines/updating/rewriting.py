@@ -25,17 +25,19 @@ from pipelines.updating.change import Change
 from pipelines.work.output import plain_path
 
 _CHANGED_COLUMNS = ("movie_count", "average_rating")
-"""The columns of the catalogue that new reviews change."""
+"""The columns of the index's catalogue that new reviews change."""
 
 
 class _MovieFigures(NamedTuple):
-    """Holds the new review counts and average ratings of the movies that got new reviews."""
+    """Holds the review counts and average ratings, after an update, of the movies that got new reviews."""
 
     rows: Rows
+    """int64 [num_movies], the rows of the movies that got new reviews, ascending."""
     counts: Rows
-    """int64 [num], the number of reviews of each movie after the update."""
+    """int64 [num_movies], the number of reviews of each movie in `rows` after the update."""
     averages: Doubles
-    """float64 [num], the average rating of each movie after the update, NaN in an index without ratings."""
+    """float64 [num_movies], the average rating of each movie in `rows` after the update; NaN in an index
+    without ratings."""
 
 
 def write_updated(change: Change, writer: ArtifactWriter) -> None:
@@ -61,7 +63,8 @@ def write_updated(change: Change, writer: ArtifactWriter) -> None:
     _write_times(change, writer)
     _write_catalogue(change, figures, writer)
     if artifact.has(layout.ADDRESS_FILE):
-        # The collection stays as it was, so conditions on the new figures must not ask it.
+        # The collection in the vector database keeps the old counts and averages, so that the database must
+        # not be asked for conditions on the changed columns.
         address = Address.read(artifact.handle(layout.ADDRESS_FILE)).without(_CHANGED_COLUMNS)
         address.write(writer.path_for(layout.ADDRESS_FILE))
 
@@ -77,7 +80,8 @@ def _id_arrays(change: Change) -> dict[str, NDArray[Any]]:
 def _write_reviewers(change: Change, writer: ArtifactWriter) -> None:
     """Writes the embeddings and the rating biases of all reviewers.
 
-    A new reviewer gets an embedding of zeros, and biases that are fitted to the reviewer's new reviews.
+    A new reviewer gets an embedding of zeros, and rating biases that are fitted to the reviewer's new
+    reviews.
     """
     before = change.before
     fresh: dict[str, Floats] = {
@@ -122,7 +126,8 @@ def _movie_figures(change: Change) -> _MovieFigures:
     averages = np.array([card["average_rating"] or 0.0 for card in known], dtype=np.float64)
     new = incoming.ratings[counted].copy()
     if settings_of(change.before.artifact).ingest.ratings == "counts":
-        # The index does not hold the replaced counts, so a replacement leaves the average as it was.
+        # The index does not hold the count of a replaced review, so a replacement leaves the average count of
+        # the movie unchanged.
         new[merged.replacing[counted]] = 0
     else:
         new[merged.replacing[counted]] -= rating.levels[merged.replaced_levels]
@@ -147,7 +152,7 @@ def _write_catalogue(change: Change, figures: _MovieFigures, writer: ArtifactWri
     import duckdb
 
     artifact = change.before.artifact
-    change.before.catalogue.check()  # A database that is opened without this check could run SQL of its own.
+    change.before.catalogue.check()  # An unchecked catalogue could run SQL of its author once it is opened.
     changes = {"movie_row": figures.rows, "movie_count": figures.counts, "average_rating": figures.averages}
     with catalogue_errors(writer), plain_path(writer.path_for(layout.CATALOGUE_FILE)) as path:
         shutil.copyfile(artifact.handle(layout.CATALOGUE_FILE), path)

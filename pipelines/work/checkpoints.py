@@ -23,7 +23,7 @@ _FACTS = "facts.json"
 _FILES = "files"
 _UNFINISHED = ".new"
 _MAPPED_FROM = 2**28
-"""The size in bytes from which an array of a checkpoint is mapped rather than read."""
+"""The size in bytes from which an array's file in a checkpoint is mapped into memory rather than read."""
 _VERSION = re.compile(r"@(\d+)$")
 
 
@@ -31,17 +31,17 @@ class Saved(NamedTuple):
     """Holds the results of one step of a build, as loaded from a checkpoint."""
 
     arrays: dict[str, NDArray[Any]]
-    """Maps names to arrays, which stay valid after the checkpoint is deleted."""
+    """The saved arrays by name; the arrays stay valid after the checkpoint is deleted."""
     facts: dict[str, Any]
-    """All results other than arrays and files, as values that JSON can hold."""
+    """All saved results that are neither arrays nor files, as values that JSON can hold."""
     files: list[Path]
-    """Paths of the copies of the files that were saved with the step."""
+    """The paths of the checkpoint's copies of the saved files."""
 
 
 class Checkpoints:
     """Saves and loads checkpoints of the steps of a build, each as a directory that is complete or absent.
 
-    If the parent directory is None, nothing is saved.
+    If the argument `directory`, the folder of all checkpoints, is None, nothing is saved.
 
     Example:
         >>> nothing = Checkpoints(None)
@@ -57,13 +57,13 @@ class Checkpoints:
 
     @property
     def folder(self) -> Path | None:
-        """Returns a folder for temporary files beside the checkpoints; None if nothing is saved."""
+        """Returns the checkpoints' folder, which may also hold temporary files; None if nothing is saved."""
         if self._directory is not None:
             self._directory.mkdir(parents=True, exist_ok=True)
         return self._directory
 
     def within(self, name: str) -> Checkpoints:
-        """Returns checkpoints for one part of the build; other parts may have steps with the same names."""
+        """Returns checkpoints for one part of the build; steps of two parts may have the same names."""
         return Checkpoints(self._directory and self._directory / name)
 
     def save(
@@ -73,10 +73,10 @@ class Checkpoints:
         facts: Mapping[str, Any],
         files: Iterable[Path] = (),
     ) -> None:
-        """Saves the results of a step as a checkpoint, and deletes older checkpoints of the same step name.
+        """Saves the results of a step as a checkpoint, and deletes older checkpoints of the same step.
 
-        `facts` are values that JSON can hold. Nobody may write to `files` later, because the checkpoint may
-        hold hard links to `files`.
+        The values in `facts` are values that JSON can hold. Nobody may write to the files in `files` later,
+        because the checkpoint may hold hard links to the files.
         """
         if self._directory is None:
             return
@@ -102,7 +102,7 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
 
     def load(self, name: str) -> Saved | None:
-        """Returns the latest checkpoint of a step; returns None if the step has no readable checkpoint."""
+        """Returns the latest checkpoint of a step, or None if the step has no readable checkpoint."""
         for _, path in reversed(self._versions(name)):
             try:
                 facts = json.loads((path / _FACTS).read_text(encoding="utf-8"))
@@ -113,7 +113,7 @@ class Checkpoints:
         return None
 
     def holds_any(self) -> bool:
-        """Returns whether any step has a checkpoint; the checkpoints of `within` do not count."""
+        """Returns whether any step has a checkpoint, without the checkpoints that `within` returns."""
         return self._directory is not None and any(
             _VERSION.search(path.name) for path in self._directory.glob("*@*")
         )
@@ -132,7 +132,7 @@ class Checkpoints:
 
 
 def _load(file: Path) -> NDArray[Any]:
-    """Reads an array into memory, or maps a large array, which stays valid after its file is deleted."""
+    """Reads an array from a file, or maps a large file; a mapped array outlives the deletion of its file."""
     is_large = file.stat().st_size >= _MAPPED_FROM
     array: NDArray[Any] = np.load(file, mmap_mode="c" if is_large else None, allow_pickle=False)
     return array
@@ -140,10 +140,9 @@ def _load(file: Path) -> NDArray[Any]:
 
 @contextmanager
 def going_on(how: str) -> Iterator[None]:
-    """Adds a note to a KeyboardInterrupt; the note says how to resume the interrupted work.
+    """Adds the note `how` to a KeyboardInterrupt; the note says how to resume the interrupted work.
 
-    The command line prints the note, such as "the same command goes on with the search", as a part of a
-    sentence.
+    An example of a note is "the same command goes on with the search"; the command line prints the note.
     """
     try:
         yield
@@ -157,9 +156,9 @@ NOTHING_KEPT = Checkpoints(None)
 
 
 def to_arrays(value: Any) -> dict[str, NDArray[Any]]:
-    """Maps the fields of a dataclass to arrays by name, so that a checkpoint can save the dataclass.
+    """Returns the fields of a dataclass as arrays by name, so that a checkpoint can save the dataclass.
 
-    Each field is an array, a number or a list of arrays; a list becomes one array per item.
+    Each field is an array, a number or a list of arrays. A list gives one array for each item of the list.
     """
     arrays: dict[str, NDArray[Any]] = {}
     for field in fields(value):

@@ -1,7 +1,7 @@
 """Runs calls of functions in worker processes of Ray, which may be on other machines.
 
-Ray is imported inside of functions, so that nothing loads Ray before a user asks for Ray. Ray runs a call
-again if the worker process of the call was killed.
+Ray is imported inside of functions, so that nothing loads Ray before a user asks for Ray. If the worker
+process of a call is killed, Ray runs the call again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
 from pipelines.work.sessions import MOST_LOST, ray_session
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-"""The environment variables that limit the threads of NumPy, FAISS and TensorFlow."""
+"""The names of the environment variables that limit the number of threads of NumPy, FAISS and TensorFlow."""
 
 
 class RayWorkers:
@@ -27,8 +27,10 @@ class RayWorkers:
     Args:
         num_workers: the largest number of calls that run at the same time.
         environment: the environment variables that are set in the workers.
-        on_this_machine: whether all workers are on this machine, and reach the files of this process.
-        is_guest: whether the connection to Ray stays open when these workers are closed.
+        on_this_machine: whether all workers are on this machine, where workers can read the files of this
+            process.
+        is_guest: whether the program connected to Ray itself, so that the connection stays open when
+            `RayWorkers` is closed.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class RayWorkers:
         self._begun: set[Any] = set()
 
     def share(self, value: Any) -> Any:
-        """Sends a value to Ray's memory once; returns a reference that calls take in place of the value."""
+        """Sends a value to Ray's memory once; returns a reference to pass to calls instead of the value."""
         import ray
 
         return ray.put(value)
@@ -54,10 +56,10 @@ class RayWorkers:
     def run(
         self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
-        """Calls the function in workers; yields the position and the result of each call that has ended.
+        """Calls the function in workers, and yields the position and result of each call when the call ends.
 
         Raises:
-            EngineError: a call raised the error, or the workers of a call were lost again and again.
+            EngineError: a call raised an EngineError, or the workers of a call were lost again and again.
         """
         import ray
 
@@ -66,7 +68,7 @@ class RayWorkers:
         running: dict[Any, int] = {}
 
         def start(number: int) -> None:
-            # With the arguments of zip swapped, zip would take one more call from `waiting`.
+            # The range comes first in zip, because zip would otherwise take one call too many from `waiting`.
             for _, (position, call) in zip(range(number), waiting, strict=False):
                 running[task.remote(function, *call)] = position
 
@@ -81,7 +83,7 @@ class RayWorkers:
             self._end(running)
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-        """Begins a call as soon as a processor is free; returns a function that waits for the result.
+        """Begins a call once a processor is free; returns a function that waits for the call's result.
 
         The returned function raises the same errors as `run`.
         """
@@ -97,9 +99,10 @@ class RayWorkers:
         return wait
 
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
-        """Makes an object in a worker of its own; returns a function that begins calls of its methods.
+        """Makes an object in a new worker; returns a function that begins calls of the object's methods.
 
-        The worker takes no processor, so that calls that hold all processors may wait for the object.
+        Ray reserves no processor for the new worker, so that the object answers even if calls that wait for
+        the object hold all processors.
         """
         import ray
 
@@ -113,22 +116,23 @@ class RayWorkers:
         return begin
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Lets a call take the workers as an argument, and use them for calls of its own."""
+        """Lets a call take `RayWorkers` as an argument, so that the call can begin further calls."""
         make = partial(RayWorkers, on_this_machine=self._on_this_machine)
         return make, (self.num_workers, self._environment)
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
-        """Returns the checkpoints if all workers are on this machine, else none."""
+        """Returns `checkpoints` if all workers are on this machine, or else checkpoints that save nothing."""
         return checkpoints if self._on_this_machine else NOTHING_KEPT
 
     def close(self) -> None:
-        """Ends the calls that were begun and whose results nobody waits for, such as after an interrupt."""
+        """Ends all begun calls whose results nobody has received, such as after an interrupt."""
         self._end(self._begun)
 
     def _end(self, unfinished: Iterable[Any]) -> None:
-        """Ends calls that nobody waits for, if the end of the connection to Ray does not end the calls.
+        """Ends calls that nobody waits for, if the connection to Ray stays open.
 
-        If a call that is cancelled ends at the same moment, Ray may abort this process.
+        If the connection to Ray is closed, the calls end with the connection. Calls are not cancelled in that
+        case, because Ray may abort this process if a cancelled call ends at the same moment.
         """
         import ray
 
@@ -139,8 +143,8 @@ class RayWorkers:
     def _task(self, function: Callable[..., Any]) -> Any:
         """Makes a task of Ray that calls a function.
 
-        A call takes a processor while the call runs. No processor is taken between calls, so that the work
-        cannot wait for itself on a machine with few processors.
+        A call holds one processor while the call runs. No processor is held between calls, because calls
+        could otherwise wait for each other without end on a machine with few processors.
         """
         import ray
 
@@ -159,12 +163,12 @@ class _Employee:
         self._made = make(*arguments)
 
     def call(self, name: str, *arguments: Any) -> Any:
-        """Calls a method; returns an error that is meant for the user in place of the result."""
+        """Calls a method of the held object; returns the result, or the EngineError that was raised."""
         return _call(getattr(self._made, name), *arguments)
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Calls a function in a worker; returns an error that is meant for the user in place of the result."""
+    """Calls a function in a worker, and returns the result, or the EngineError that the function raised."""
     try:
         return function(*arguments)
     except EngineError as error:
@@ -175,7 +179,7 @@ def _result_of(ended: Any, name: str) -> Any:
     """Returns the result of a call that has ended.
 
     Raises:
-        EngineError: the call raised the error, or the workers of the call were lost again and again.
+        EngineError: the call raised an EngineError, or the workers of the call were lost again and again.
     """
     import ray
 
@@ -195,7 +199,7 @@ def _result_of(ended: Any, name: str) -> Any:
 
 @contextmanager
 def ray_workers(address: str | None, processes: int, threads: int | None) -> Iterator[RayWorkers]:
-    """Opens workers on a Ray cluster, or on this machine if no address is given.
+    """Opens workers on a Ray cluster, or on this machine if `address` is None.
 
     The docstring of `runner_for` explains the arguments.
 
@@ -220,7 +224,7 @@ def ray_workers(address: str | None, processes: int, threads: int | None) -> Ite
 
 
 def scratch_folder() -> Path:
-    """Returns the folder for temporary files of Ray on the machine of the worker that calls the function."""
+    """Returns Ray's folder for temporary files on the machine of the worker that calls the function."""
     import ray
 
     return Path(ray.get_runtime_context().get_temp_dir())

@@ -22,16 +22,15 @@ if TYPE_CHECKING:
     import duckdb
 
 _NUM_ROWS_SHOWN = 3
-"""The number of rows that the error message of a failed check shows."""
+"""The number of offending table rows that the error message of a failed check shows."""
 _LONG_NUMBER = re.compile(r"&#(?:[0-9]{20,}|[xX][0-9a-fA-F]{20,});?")
 _ROWS_IN_GROUP = 8192
-"""Rows in a row group, which DuckDB holds in memory in each thread until the row group is written to disk.
-
-With DuckDB's default of 122,880 rows, a row group of movies with descriptions takes 400 MB.
-"""
+"""The number of table rows in a row group, which DuckDB holds in memory in each thread until the row group is
+written to disk; with DuckDB's default of 122,880 rows, a row group of movies with descriptions takes 400
+MB."""
 
 _INTERRUPTED = "Query interrupted"
-"""The text of the RuntimeError that DuckDB raises when the process is interrupted during a statement."""
+"""The message of the RuntimeError that DuckDB raises when the process is interrupted during a statement."""
 
 
 @contextmanager
@@ -39,13 +38,13 @@ def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[
     """Opens a new DuckDB database in a temporary folder, which is deleted when the `with` statement ends.
 
     The temporary folder is made in `folder`, which should have room for the data, such as the folder of an
-    output file. If `folder` is None or DuckDB cannot open its path, the system's folder for temporary files
-    is used.
+    output file. If `folder` is None or DuckDB cannot open the path of `folder`, the temporary folder is made
+    in the system's folder for temporary files.
 
     Raises:
         ConfigError: a statement needs more memory than `limits.memory_limit`.
         DataError: the folder or the database cannot be written to.
-        KeyboardInterrupt: the process was interrupted, also if DuckDB reports the interrupt as an error.
+        KeyboardInterrupt: the process was interrupted; DuckDB's own error for an interrupt is converted.
     """
     if folder is not None and not is_plain(folder):
         folder = None
@@ -56,10 +55,10 @@ def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[
 
 
 def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) -> duckdb.DuckDBPyConnection:
-    """Opens or creates a DuckDB database at a path; the caller deletes the file.
+    """Opens or creates a DuckDB database at a path; the caller deletes the database file.
 
-    DuckDB uses `threads` threads, or one thread per core if `threads` is 0. Beyond `memory_limit`, DuckDB
-    spills data to a directory beside the database file.
+    DuckDB uses `threads` threads, or one thread per core if `threads` is 0. Data that exceed `memory_limit`
+    are written to a directory beside the database file.
     """
     import duckdb
 
@@ -67,20 +66,20 @@ def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) ->
     settings["temp_directory"] = str(path.with_name(f"{path.name}.tmp"))
     if threads:
         settings["threads"] = threads
-    # DuckDB accepts the number of rows in a row group only when a file is attached.
+    # DuckDB accepts a row group size only as an option of the statement `attach`.
     database = duckdb.connect(":memory:", config=settings)
     quoted = str(path).replace("'", "''")
     database.execute(f"attach '{quoted}' as work (row_group_size {_ROWS_IN_GROUP})")
     database.execute("use work")
-    # Otherwise DuckDB writes a progress bar to stdout when it runs in a terminal or notebook. In a notebook
-    # without ipywidgets, DuckDB cannot show the bar, and refuses the setting.
+    # By default, DuckDB writes a progress bar to stdout in a terminal or notebook. In a notebook without
+    # ipywidgets, DuckDB cannot show a progress bar, and refuses the setting that hides the progress bar.
     with suppress(duckdb.InvalidInputException):
         database.execute("set enable_progress_bar = false")
     return database
 
 
 def open_cursor(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Opens another connection to the tables and functions of a connection, with a transaction of its own."""
+    """Opens a second connection to a database, with the same functions but separate transactions."""
     [(catalog, zone)] = database.execute("select current_database(), current_setting('TimeZone')").fetchall()
     cursor = database.cursor()
     cursor.execute(f"use \"{catalog}\"; set TimeZone = '{zone}'")
@@ -88,7 +87,7 @@ def open_cursor(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
 
 
 def folder_of(database: duckdb.DuckDBPyConnection) -> Path:
-    """Returns the folder of the database file, in which temporary files may be written."""
+    """Returns the folder of a database's file, in which temporary files may be written."""
     [(path,)] = database.execute(
         "select path from duckdb_databases() where database_name = current_database()"
     ).fetchall()
@@ -98,7 +97,7 @@ def folder_of(database: duckdb.DuckDBPyConnection) -> Path:
 def literal_path(path: Path) -> str:
     """Returns a path as text that DuckDB reads as the path of exactly one file.
 
-    In an unchanged path, DuckDB would read `*`, `?` and `[` as a pattern for several files, `~` as the home
+    In an unchanged path, DuckDB would treat `*`, `?` and `[` as a pattern for several files, `~` as the home
     folder, and `s3:` as the start of an address.
 
     Raises:
@@ -120,7 +119,7 @@ def read_sql(name: str) -> str:
 
 
 def run(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> duckdb.DuckDBPyConnection:
-    """Runs the SQL file `pipelines/sql/<name>.sql` with parameters; returns the connection."""
+    """Runs the SQL file `pipelines/sql/<name>.sql` with parameters; returns the connection to fetch from."""
     return database.execute(read_sql(name), parameters or None)
 
 
@@ -131,10 +130,10 @@ def count_rows(database: duckdb.DuckDBPyConnection, rows: str) -> int:
 
 
 def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **parameters: object) -> None:
-    """Runs checks such as "checks/core_holds", and gives each check the parameters that the check mentions.
+    """Runs SQL files of checks, such as "checks/core_holds", with the parameters that each SQL file mentions.
 
     Raises:
-        CheckFailedError: a check selected a row, which means that the row breaks the rule of the check.
+        CheckFailedError: a check selected a table row, which means that the row breaks the rule of the check.
     """
     for name in names:
         text = read_sql(name)
@@ -177,14 +176,14 @@ def reason_of(error: BaseException) -> str:
     line = getattr(error, "strerror", None) or str(error).partition("\n")[0]
     _, brace, inner = line.partition("{")
     try:
-        # DuckDB reports a write in another thread as the text of another error, in JSON.
+        # If a write fails in another thread, DuckDB's message contains a second error as JSON.
         return str(json.loads(brace + inner)["exception_message"])
     except (ValueError, KeyError, TypeError):
         return line
 
 
 def unescape_entities(text: str) -> str:
-    """Replaces the HTML entities of a text by the letters that the entities stand for.
+    """Replaces the HTML entities of a text by the characters that the entities stand for.
 
     An entity whose number is too long for Python becomes a replacement character.
 
@@ -195,9 +194,9 @@ def unescape_entities(text: str) -> str:
 
 
 def add_functions(database: duckdb.DuckDBPyConnection) -> None:
-    """Adds the functions that the staging statements call, and sets the time zone to UTC.
+    """Adds the SQL functions that the files in `pipelines/sql/staging` call, and sets the time zone to UTC.
 
-    Every cursor of the database has the functions. Adding the functions takes a tenth of a second.
+    Every cursor of the database can call the added functions. Adding the functions takes a tenth of a second.
     """
     if not count_rows(database, "duckdb_functions() where function_name = 'unescape_entities'"):
         database.create_function("unescape_entities", unescape_entities, ["VARCHAR"], "VARCHAR")

@@ -1,4 +1,4 @@
-"""Checks that the packages of an extra, such as [build], are installed; a minimal installation lacks them."""
+"""Checks that the packages of an extra (an optional group of dependencies, such as [build]) are installed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PACKAGES = {
     "lake": {"deltalake": "deltalake", "pyarrow": "pyarrow", "pyiceberg": "pyiceberg"},
     "ray": {"ray": "ray"},
 }
-"""Maps the modules of each extra to the packages that hold them."""
+"""For each extra, maps the names of importable modules to the names of the packages to install."""
 
 
 def require_build_packages(what: str, *modules: str) -> None:
-    """Checks that modules of the extra [build] can be imported: the given modules, or by default all.
+    """Checks that modules of the extra [build] can be imported: the given modules, or by default all modules.
 
     Raises:
         ConfigError: a module is not installed; the error says what to install.
@@ -31,7 +31,7 @@ def require_build_packages(what: str, *modules: str) -> None:
 
 
 def require_ray() -> None:
-    """Checks that Ray can be imported, which the extra [ray] installs.
+    """Checks that Ray can be imported; the extra [ray] installs Ray.
 
     Raises:
         ConfigError: Ray is not installed; the error says what to install.
@@ -40,10 +40,10 @@ def require_ray() -> None:
 
 
 def require_lake() -> None:
-    """Checks that the packages that read tables of lakes can be imported, which the extra [lake] installs.
+    """Checks that the packages of the extra [lake], which read Delta and Iceberg tables, can be imported.
 
     Raises:
-        ConfigError: a package is not installed.
+        ConfigError: a package is not installed; the error says what to install.
     """
     _require("A Delta or Iceberg table", "lake", ())
 

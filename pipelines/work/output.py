@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     import duckdb
 
 TABLE_SUFFIXES = (".parquet", ".csv")
-"""The file name endings of a table, which decide the table's format."""
+"""The endings of file names to which a table can be written; the ending decides the format."""
 PAGE_SUFFIXES = (".html", ".htm")
-"""The file name endings of a web page."""
+"""The endings of file names to which a web page can be written."""
 RECIPE_SUFFIXES = (".toml",)
-"""The file name ending of a recipe, a TOML file of settings."""
+"""The ending of file names to which a recipe (a TOML file of settings) can be written."""
 
 
 def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Checks that a file can be written to a path, so that an error comes before long work and not after.
+    """Checks that a file can be written to a path, so that an error comes before long work instead of after.
 
     Raises:
         ConfigError: the path has none of the endings in `suffixes`, the path is a directory, or the folder of
@@ -44,7 +44,7 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yields a path for a new file in a temporary folder; moves the file to `path` if no error is raised.
+    """Yields a path for a new file in a temporary folder; moves the new file to `path` if no error is raised.
 
     The temporary folder is beside `path`, and is deleted when the `with` statement ends.
 
@@ -69,8 +69,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def plain_path(path: Path) -> Iterator[Path]:
     """Yields a path at which DuckDB and FAISS can write a file, and moves the file to `path` afterwards.
 
-    If DuckDB and FAISS can write to `path` itself, `path` is yielded; otherwise a path in a temporary folder
-    is yielded.
+    The function yields `path` itself if DuckDB and FAISS can write to `path`, or else a path in a temporary
+    folder.
     """
     absolute = path.absolute()
     if is_plain(path):

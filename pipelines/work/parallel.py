@@ -20,23 +20,25 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _TEXTS_PER_PROCESS = 1_000
-"""Texts per child process; the work on fewer texts takes less time than the start of an interpreter."""
+"""The number of texts for one child process; fewer texts take less time than the start of an interpreter."""
 _NUM_READ_AHEAD = 2
-"""The most items in the queue that the thread of `read_ahead` fills."""
+"""The largest number of items in the queue that the thread of `read_ahead` fills."""
 _SECONDS_TO_NOTICE = 0.1
-"""Seconds after which a thread that waits for the queue looks whether the other side has stopped."""
+"""The number of seconds after which a thread that waits for the queue of `read_ahead` checks whether the
+reading or the writing side has stopped."""
 _SECONDS_TO_END = 2.0
-"""Seconds that the thread of `read_ahead` has to end after its last item."""
+"""The number of seconds that `read_ahead` waits for its thread to end after the last item."""
 
 
 def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threads: int = 0) -> list[_Result]:
     """Applies a function to every text, in child processes if there are many texts; returns results in order.
 
-    Each child process is a new interpreter that imports the function by module and name. A forked process
-    would inherit locks that threads of DuckDB and TensorFlow hold. The start methods "spawn" and "forkserver"
-    of `multiprocessing` would run the caller's main script again, unless the script tests `__name__`. The
-    function must be defined at the top level of a module, and must return values that JSON can hold. At most
-    `threads` child processes run, or one per core if `threads` is 0.
+    Each child process is a new interpreter that imports the function by module and name. Child processes are
+    not forked, because a forked process would inherit locks that threads of DuckDB and TensorFlow hold. The
+    start methods "spawn" and "forkserver" of `multiprocessing` are not used, because these methods run the
+    caller's main script again if the script does not test `__name__`. The function must be defined at the top
+    level of a module, and must return values that JSON can hold. At most `threads` child processes run, or
+    one per core if `threads` is 0.
     """
     num_processes = min(threads or os.cpu_count() or 1, -(-len(texts) // _TEXTS_PER_PROCESS))
     if num_processes <= 1:
@@ -46,7 +48,7 @@ def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threa
     with ExitStack() as stack:
         processes = [_start_process(function) for _ in shares]
         pool = stack.enter_context(ThreadPoolExecutor(num_processes))
-        # After an interrupt, the threads of the pool end as soon as the child processes are killed.
+        # After an interrupt, the child processes are killed, and the threads of the pool then end at once.
         for process in processes:
             stack.callback(process.kill)
         parts = pool.map(_map_in_process, processes, shares)
@@ -54,7 +56,7 @@ def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threa
 
 
 def _start_process(function: Callable[[str], Any]) -> subprocess.Popen[bytes]:
-    """Starts a child process in a process group of its own, which Ctrl-C in a terminal does not reach."""
+    """Starts a child process in a new process group, so that Ctrl-C in a terminal does not stop it."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(
         [sys.executable, "-m", "pipelines.work.parallel", function.__module__, function.__name__],
@@ -82,9 +84,9 @@ def _map_in_process(process: subprocess.Popen[bytes], texts: Sequence[str]) -> l
 
 
 def _main(module: str, name: str) -> None:
-    """Reads texts from stdin, and writes the results of a function to stdout, both as a JSON array.
+    """Reads texts as a JSON array from stdin, and writes the results of a function as a JSON array to stdout.
 
-    If the parent process is killed, then stdin ends early or stdout is closed, and the child process ends.
+    If the parent process is killed, stdin ends early or stdout is closed, and the child process ends.
     """
     function: Callable[[str], Any] = getattr(import_module(module), name)
     try:
@@ -101,9 +103,9 @@ def read_ahead(
 ) -> Generator[_Item, None, None]:
     """Yields the items of an iterator that runs in a thread, a few items ahead of the caller.
 
-    Decompression and DuckDB release the global interpreter lock, so that reading the next block runs in
-    parallel with DuckDB's work on a block. After `stopped` is set, no more items are yielded, even if the
-    iterator waits for a pipe that nobody writes to.
+    For example, the thread decompresses the next block of a file while DuckDB works on the current block;
+    decompression and DuckDB both release the global interpreter lock. After `stopped` is set, no more items
+    are yielded, even if the iterator waits for a pipe that nobody writes to.
     """
     ready: queue.Queue[tuple[bool, _Item | BaseException | None]] = queue.Queue(_NUM_READ_AHEAD)
     abandoned = stopped or threading.Event()
@@ -122,7 +124,7 @@ def read_ahead(
             for item in items:
                 if not offer((True, item)):
                     return
-        except BaseException as error:  # raised again below, in the thread that reads the items
+        except BaseException as error:  # The thread that reads the items raises the error again.
             offer((False, error))
         else:
             offer((False, None))
@@ -143,7 +145,8 @@ def read_ahead(
                 raise entry  # type: ignore[misc]
     finally:
         abandoned.set()
-        # A thread that waits for a pipe is left alone; the thread ends with the process at the latest.
+        # A thread that still waits for a pipe is left running; the thread ends with the process at the
+        # latest.
         thread.join(timeout=_SECONDS_TO_END)
 
 

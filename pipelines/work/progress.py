@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 _step: ContextVar[str] = ContextVar("step", default="")
-"""The step of a build, such as "Step 2 of 5", with which the descriptions of progress bars begin."""
+"""The text, such as "Step 2 of 5", with which the descriptions of all progress bars begin."""
 _tuning: ContextVar[bool] = ContextVar("tuning", default=False)
-"""Whether a search over settings shows its progress bar, so that progress bars of training stay hidden."""
+"""Whether a search for settings shows a progress bar; if so, the progress bars of trainings stay hidden."""
 
 
 def set_step(step: str) -> None:
-    """Lets the descriptions of all further progress bars begin with a step, such as "Step 2 of 5"."""
+    """Lets the descriptions of all further progress bars begin with a text such as "Step 2 of 5"."""
     _step.set(step)
 
 
@@ -36,7 +36,7 @@ def duration(seconds: float) -> str:
 
 
 def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
-    """Makes a progress bar on stderr with a description, a bar and the given further columns."""
+    """Makes a progress bar on stderr that shows a description, a bar and the given further columns."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -51,7 +51,8 @@ def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
 def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, int], None]]:
     """Shows a progress bar with the number of bytes read out of `total`, and the number of lines read.
 
-    Yields a function that takes the number of bytes and the number of lines read since its last call.
+    Yields a function to call while files are read, with the number of bytes and the number of lines that were
+    read since the function was last called.
     """
     from rich.progress import DownloadColumn, TextColumn, TimeRemainingColumn
 
@@ -70,9 +71,9 @@ def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, i
 
 @contextmanager
 def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterator[Callable[[float], None]]:
-    """Shows a progress bar of training: steps done out of at most `total`, the loss, and examples per second.
+    """Shows a progress bar of a training: training steps out of `total`, the loss, and examples per second.
 
-    Yields a function to call after each training step with the loss of the step.
+    Yields a function to call after each training step with the loss of the training step.
     """
     from rich.progress import TextColumn, TimeElapsedColumn
 
@@ -93,8 +94,8 @@ def progress_of_lists(description: str, total: int, done: int = 0) -> Iterator[C
     """Shows a progress bar with the number of reviewers whose recommendation lists are made, out of `total`.
 
     The progress bar also shows the number of reviewers per second and the time left, and starts at `done`
-    reviewers. Yields a function that takes the number of further reviewers whose lists were just made.
-    Several threads may call the function.
+    reviewers. Yields a function to call with the number of reviewers whose lists were just made; several
+    threads may call the function.
     """
     from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
@@ -110,9 +111,9 @@ def progress_of_lists(description: str, total: int, done: int = 0) -> Iterator[C
 
 @contextmanager
 def progress_of_trials(description: str, seconds: float) -> Iterator[Callable[[int, float], None]]:
-    """Shows the seconds that a search over settings has used, the number of trials and the best score.
+    """Shows the time that a search for settings has used, the number of trials and the best score.
 
-    Yields a function that takes the number of trials and the best score so far.
+    Yields a function to call after each trial, with the number of trials and the best score so far.
     """
     from rich.progress import TextColumn, TimeElapsedColumn
 

@@ -12,87 +12,90 @@ from engine.errors import ConfigError
 from pipelines.work.checkpoints import Checkpoints
 
 PLACES = ("ray",)
-"""The values of the option --on: the systems outside this process that can run calls."""
+"""The values of the option --on, which names a system that runs calls outside this process."""
 
 
 class Runner(Protocol):
-    """Runs calls of functions that do not depend on each other; every runner returns the same results.
+    """Runs independent calls of functions; every class with this interface returns the same results.
 
-    A function must be defined at the top level of a module. A function must not change its arguments.
+    A called function must be defined at the top level of a module, and must not change its arguments.
     """
 
     num_workers: int
     """The number of calls that run at the same time."""
 
     def share(self, value: Any) -> Any:
-        """Returns an argument for many calls, which stands for `value` and is sent to each machine once."""
+        """Returns a reference to `value` that many calls can take as an argument.
+
+        The value is sent to each machine once, and not with each call.
+        """
 
     def run(
         self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
-        """Calls a function with each tuple of arguments in `calls`; yields the position and result of a call.
+        """Calls a function with each tuple of arguments in `calls`; yields each call's position and result.
 
-        Results are yielded as soon as they are there, in any order. Tuples are taken from `calls` when a
-        worker is free, so that not all of them have to be in memory.
+        A result is yielded as soon as its call has ended, so that results may come in any order. A tuple is
+        taken from `calls` when a worker is free, so that few tuples are in memory at the same time.
 
         Raises:
-            EngineError: a call raised the error, or a worker was lost too often.
+            EngineError: a call raised an EngineError, or a worker was lost too often.
         """
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-        """Begins a call of a function; returns a function that waits for the call, and returns its result.
+        """Begins a call of a function; returns another function, which waits for the result and returns it.
 
-        In this process, the call is made when its result is asked for. The returned function raises the same
-        errors as `run`, and is called once.
+        `ThisProcess` makes the call only when the returned function is called. The returned function raises
+        the same errors as `run`, and must be called once.
         """
 
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
-        """Makes an object that stays where it is; returns a function that begins calls of its methods.
+        """Makes an object in one worker; returns a function that begins calls of the object's methods.
 
-        The function takes the name of a method and the arguments of a call, and returns a function as `begin`
-        does. Calls are made in the order in which they were begun.
+        The returned function takes the name of a method and arguments for the method, and returns a function
+        that waits for the result, as `begin` does. Calls are made in the order in which the calls were begun.
         """
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
-        """Returns the checkpoints that a call may save; none if workers may be on other machines."""
+        """Returns the checkpoints that calls may save, or none if workers may be on other machines."""
 
 
 class ThisProcess:
     """Runs calls in this process, one after another.
 
     Args:
-        num_workers: the number of workers to report, for callers that plan this number of calls at a time.
+        num_workers: the number of calls that a caller should plan at a time, although calls run one by one.
     """
 
     def __init__(self, num_workers: int = 1) -> None:
         self.num_workers = num_workers
 
     def share(self, value: Any) -> Any:
-        """Returns the value itself."""
+        """Returns the value itself, because calls in this process can take the value."""
         return value
 
     def run(
         self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
-        """Calls the function with each tuple of arguments; yields positions and results, in order."""
+        """Calls a function with each tuple of arguments in `calls`; yields positions and results in order."""
         return ((position, function(*call)) for position, call in enumerate(calls))
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-        """Returns a function that calls the function."""
+        """Returns a function that calls `function` with the arguments and returns the result."""
         return partial(function, *arguments)
 
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
-        """Makes the object in this process."""
+        """Makes an object in this process; returns a function that prepares calls of the object's methods."""
         made = make(*arguments)
         return lambda name, *given: partial(getattr(made, name), *given)
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
-        """Returns the checkpoints themselves."""
+        """Returns `checkpoints`, because calls in this process can save checkpoints."""
         return checkpoints
 
 
 HERE = ThisProcess()
-"""Runs calls in this process, where nobody asks for another place."""
+"""The runner that runs calls in this process, used where the caller asks for no other runner."""
 
 
 def check_place(on: str | None, address: str | None, processes: int) -> None:
@@ -119,15 +122,17 @@ def check_place(on: str | None, address: str | None, processes: int) -> None:
 def runner_for(
     on: str | None, address: str | None = None, processes: int = 0, *, threads: int | None = None
 ) -> Iterator[Runner]:
-    """Opens the runner that the options name, and closes the runner at the end.
+    """Opens the runner that the arguments describe, and closes the runner when the `with` statement ends.
 
     Args:
         on: "ray", or None for this process.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray in processes of this machine.
-        processes: the number of workers; 0 for one on each core. This process runs one call at a time, and
-            reports the number as its number of workers.
-        threads: the number of threads of NumPy and FAISS in a worker of Ray; None for as many as here.
+        processes: the number of workers; 0 for one worker on each core. Without Ray, calls run one at a time,
+            and the number is the number of calls that callers plan at a time.
+        threads: the number of threads of NumPy and FAISS in a worker of Ray; None for the number of threads
+        in
+            this process.
 
     Raises:
         ConfigError: as in `check_place`, or no cluster answers at the address.

@@ -1,6 +1,6 @@
 """Connects this process to a Ray cluster, or starts Ray on this machine and ends Ray with this process.
 
-Ray on this machine keeps its files in a temporary folder, and answers only this process and its workers.
+If Ray is started on this machine, Ray keeps its files in a temporary folder, and refuses all other programs.
 """
 
 from __future__ import annotations
@@ -26,28 +26,32 @@ from engine.errors import ConfigError, DataError
 logger = logging.getLogger(__name__)
 
 MOST_LOST = 3
-"""How often a call runs again after its worker was lost; after that, the call is taken for the cause."""
+"""The largest number of times that a call is repeated after the call's worker was lost; a call that loses
+more workers is taken for the cause of the losses."""
 _LONGEST_FOLDER = 10
-"""The largest number of characters of a folder for temporary files in which Ray's sockets find room."""
+"""The largest number of characters in the path of the folder for temporary files; the paths of Ray's sockets
+in a folder with a longer path would be too long for the system."""
 _LONGEST_REASON = 300
-"""The largest number of characters of an error of Ray that the text of our error repeats."""
+"""The largest number of characters of an error message of Ray that our error message repeats."""
 _SECONDS_TO_ANSWER = 10.0
-"""Seconds in which a cluster must accept a connection."""
+"""The number of seconds within which a Ray cluster must accept a connection."""
 _SET_BY_RAY = ("RAY_AUTH_MODE", "PYTHONBREAKPOINT")
-"""The environment variables that Ray sets in a process that starts Ray."""
+"""The names of the environment variables that Ray sets in a process that starts Ray."""
 _QUIET: Mapping[str, Any] = {"log_to_driver": False, "logging_level": "error"}
 
 
 @contextmanager
 def ray_session(address: str | None, num_workers: int, environment: Mapping[str, str]) -> Iterator[bool]:
-    """Connects to a Ray cluster, or starts Ray on this machine if no address is given; ends what was started.
+    """Connects to a Ray cluster, or starts Ray on this machine if `address` is None.
 
-    If the program has connected to Ray already, this connection is used, and stays open. Yields True if all
-    workers inherit `environment`, the environment variables for workers. The argument `num_workers` is the
-    number of workers on this machine.
+    The connection is closed, and a started Ray is ended, when the `with` statement ends. If the program has
+    connected to Ray before, the program's connection is used, and stays open. Yields True if all workers
+    inherit the environment variables in `environment`, which is so if Ray is started on this machine. The
+    argument `num_workers` is the number of workers if Ray is started on this machine.
 
     Raises:
-        ConfigError: no cluster answers at the address, or the program has connected to Ray already.
+        ConfigError: no cluster answers at the address, or an address is given although the program has
+            connected to Ray before.
         DataError: Ray cannot start on this machine.
     """
     import ray
@@ -78,7 +82,7 @@ def _connect(address: str) -> None:
 
     host, _, port = address.rpartition("/")[2].rpartition(":")
     try:
-        # Ray would wait for an answer for some minutes.
+        # The address is tried first, because Ray would wait for an answer for some minutes.
         if port.isdecimal():
             socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
         ray.init(address=address, **_QUIET)
@@ -92,10 +96,10 @@ def _connect(address: str) -> None:
 
 
 def _start(folder: Path, num_workers: int, started: list[subprocess.Popen[bytes]]) -> None:
-    """Starts Ray in processes of this machine, in two tries at most.
+    """Starts Ray in processes of this machine, and tries a second time if the first start fails.
 
-    Ray gives up after 30 seconds if a busy machine starts Ray too slowly; in the second try, Ray's programs
-    are in memory already. After an error or interrupt, the `started` processes are killed.
+    Ray gives up a start after 30 seconds, which a busy machine may exceed; the second start is faster because
+    Ray's programs are in memory already. After an error or interrupt, the processes in `started` are killed.
     """
     import ray
 
@@ -115,7 +119,8 @@ def _start(folder: Path, num_workers: int, started: list[subprocess.Popen[bytes]
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             started.clear()
-            # Ray raises an error of the class Exception itself if a busy machine starts Ray too slowly.
+            # A start that takes too long raises an error of the class Exception itself, and not of a
+            # subclass.
             if not isinstance(error, Exception):
                 raise
             if last:
@@ -128,7 +133,7 @@ def _start(folder: Path, num_workers: int, started: list[subprocess.Popen[bytes]
 
 
 def _reason(error: BaseException) -> str:
-    """Returns the beginning of the text of an error of Ray, on one line."""
+    """Returns the beginning of the message of an error of Ray, on one line."""
     return " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
 
 
@@ -136,13 +141,14 @@ def _reason(error: BaseException) -> str:
 def _surroundings(environment: Mapping[str, str]) -> Iterator[Path]:
     """Sets the environment variables of Ray's processes; yields a folder for Ray that is removed at the end.
 
-    Ray opens its folder to all users, so that the folder lies in a folder that no other user may enter.
+    Ray lets all users read Ray's folder; so the yielded folder is inside a folder that no other user may
+    enter.
     """
     usual = Path(tempfile.gettempdir())
     place = usual if len(str(usual)) <= _LONGEST_FOLDER else Path("/tmp")
     settings = {
         **environment,
-        # Ray listens on the network, and refuses everybody who does not know the token.
+        # Ray listens on the network, and refuses connections without this token.
         "RAY_AUTH_TOKEN": _token(),
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
@@ -162,17 +168,18 @@ def _surroundings(environment: Mapping[str, str]) -> Iterator[Path]:
 
 @cache
 def _token() -> str:
-    """Returns the token of every Ray that this process starts; Ray reads the token once in a process."""
+    """Returns the secret token for connections to Ray; always the same, because Ray reads the token once."""
     return secrets.token_hex(32)
 
 
 @contextmanager
 def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Leaves signals and stdout to the program that uses Ray; yields the list of processes that Ray starts.
+    """Keeps Ray from using signals and stdout of this program; yields the list of processes that Ray starts.
 
-    Ray has no settings for these. Ray replaces the handler of SIGTERM, without which no command cleans up.
-    Ray prints on stdout, where answers are printed, when a worker is lost. Ray starts its processes in the
-    process group of the program, so that a signal to the group would end Ray before the program cleans up.
+    Functions of Ray are replaced, because Ray has no settings for signals and stdout. An unchanged Ray would
+    replace the handler of SIGTERM, without which commands do not clean up. An unchanged Ray prints on stdout,
+    where answers are printed, when a worker is lost. An unchanged Ray starts processes in the process group
+    of the program, so that a signal to the process group would end Ray before the program cleans up.
     """
     from ray._private import services, utils, worker
 
@@ -199,7 +206,7 @@ def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 def _handle_termination_again() -> None:
-    """Makes Python handle SIGTERM again, for which Ray's C++ code would print a stack trace."""
+    """Makes Python handle the signal SIGTERM again; Ray's C++ code would print a stack trace at SIGTERM."""
     handler = signal.getsignal(signal.SIGTERM)
     if handler is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)

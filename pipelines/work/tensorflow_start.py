@@ -1,4 +1,4 @@
-"""Starts TensorFlow without messages on stderr, and compiles a training step with a single trace."""
+"""Starts TensorFlow without messages on stderr, and compiles training steps once for all networks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow and lets TensorFlow find its devices; later calls do nothing.
+    """Imports TensorFlow and lets TensorFlow search for devices; later calls do nothing.
 
-    The import and the search for devices write messages that no setting of TensorFlow silences, so stderr is
-    redirected to a temporary file. The messages are logged at DEBUG, or written to stderr after an error.
+    During the import and the search, stderr is redirected to a temporary file, because no setting silences
+    all messages of TensorFlow. The messages are logged at the level DEBUG, or written to stderr after an
+    error.
     """
     if "tensorflow" in sys.modules:
         return
@@ -31,11 +32,11 @@ def start_tensorflow() -> None:
 
 
 def traced(take_step: Callable[..., Any]) -> Any:
-    """Compiles a training step, for `bound_step`.
+    """Makes a TensorFlow function, for `bound_step`, of a Python function that takes one training step.
 
-    By default, TensorFlow would convert the step's Python code with AutoGraph, which would halve the speed of
-    a small build. The function `take_step` takes variables, a batch, a learning rate and a seed of two
-    integers, and has no branch that depends on a tensor.
+    The conversion of Python code by AutoGraph, TensorFlow's default, is switched off, because AutoGraph would
+    halve the speed of a small build. The function `take_step` takes variables, a batch, a learning rate and a
+    seed of two integers, and has no branch that depends on a tensor.
     """
     import tensorflow as tf
 
@@ -43,17 +44,19 @@ def traced(take_step: Callable[..., Any]) -> Any:
 
 
 def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[..., Any]:
-    """Returns a training step on given variables, for batches of any length.
+    """Returns a function that takes one training step on given variables, for batches of any length.
 
-    A trace takes about half a second. TensorFlow traces a step once for all variables of the same data types
-    and shapes, in which a number of rows that is None fits any number of rows; so all networks of a process
-    share a trace. By default, TensorFlow would trace the step again for each new batch length.
+    TensorFlow compiles a training step once for all variables of the same data types and shapes, where a
+    number of rows that is None fits any number of rows, so that all networks of a process share the compiled
+    step. A compilation takes about half a second. By default, TensorFlow would compile the training step
+    again for each new batch length.
 
     Args:
-        traced_step: a step that `traced` returned.
-        variables: the variables that the step reads and updates, in tuples and lists.
-        batch: an example of a batch: a named tuple of arrays. The arrays of all batches must have the same
-            data types and numbers of dimensions.
+        traced_step: a training step that `traced` returned.
+        variables: the variables that the training step reads and updates, in tuples and lists.
+        batch: an example of a batch, a named tuple of arrays; the arrays of all batches must have the same
+        data
+            types and numbers of dimensions.
     """
     import tensorflow as tf
 
@@ -64,7 +67,7 @@ def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[..., An
 
 @contextmanager
 def _stderr_aside() -> Iterator[None]:
-    """Redirects the file descriptor of stderr to a temporary file, which catches even output of C++ code."""
+    """Redirects the file descriptor of stderr to a temporary file, even for output of C++ code."""
     with ExitStack() as stack:
         try:
             aside = stack.enter_context(tempfile.TemporaryFile())
