@@ -29,14 +29,16 @@ class VectorDatabaseError(VectorIndexError):
 class SearchResult(NamedTuple):
     """Holds the vectors nearest to each query, nearest first; vectors of equal score are ordered by row.
 
-    A result always holds `min(k, num_vectors)` different vectors for each query.
+    A result always holds `min(k, num_vectors)` different vectors for each query, where k is the number of
+    vectors asked for.
     """
 
     scores: Floats
-    """float32 [num_queries, min(k, num_vectors)], the inner product of each query with each vector found. An
-    index that stores rounded vectors returns rounded inner products."""
+    """float32 [num_queries, min(k, num_vectors)], the inner product of each query with each of the k vectors
+    found for the query. An index that stores rounded vectors returns rounded inner products."""
     rows: Rows
-    """int64 [num_queries, min(k, num_vectors)], the position in the index of each vector found."""
+    """int64 [num_queries, min(k, num_vectors)], the position in the index of each of the k vectors found for
+    a query."""
 
 
 class VectorIndex(ABC):
@@ -50,15 +52,16 @@ class VectorIndex(ABC):
     dim: int
     """The length of each vector."""
     is_exact: bool
-    """Whether a search compares each query with every vector of the index, unrounded. A search of an exact
-    index finds the true nearest vectors, up to rounding errors in the inner products."""
+    """Whether a search compares each query with every vector of the index, without rounding the vectors. A
+    search of an exact index finds the true nearest vectors, up to rounding errors in the inner products."""
     columns: Mapping[str, str] = MappingProxyType({})
     """The columns of the movies that a condition of `search_where` may name, and the kind of each column:
-    "text", "whole" or "number". Only an index in a database has columns."""
+    "text", "whole" or "number". Only an index in a vector database has such columns; for any other index the
+    mapping is empty."""
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Writes the index to a file.
+        """Writes the vector index to a file.
 
         Raises:
             VectorIndexError: the file cannot be written.
@@ -67,10 +70,10 @@ class VectorIndex(ABC):
     @classmethod
     @abstractmethod
     def load(cls, path: Path) -> VectorIndex:
-        """Opens an index from a file that `save` wrote, memory-mapped if the kind of index allows.
+        """Opens an index from a file that `save` wrote; maps the file into memory if the kind of index can.
 
         Raises:
-            VectorIndexError: the file is missing, damaged, or holds something else.
+            VectorIndexError: the file is missing or damaged, or the file does not hold an index of this kind.
         """
 
     def settings(self) -> dict[str, int]:
@@ -78,11 +81,11 @@ class VectorIndex(ABC):
         return {}
 
     def widen(self) -> bool:
-        """Makes later searches compare more vectors; returns False if searches cannot compare more."""
+        """Makes later searches compare more vectors with each query; returns False if all are compared."""
         return False
 
     def count(self, condition: Condition) -> int:
-        """Counts the vectors whose columns meet a condition; only an index that has `columns` can count.
+        """Counts the vectors whose columns meet a condition; an index without `columns` cannot count.
 
         Raises:
             VectorIndexError: the index has no columns, or the database cannot be reached.
@@ -92,7 +95,8 @@ class VectorIndex(ABC):
     def search_where(self, queries: ArrayLike, k: int, condition: Condition) -> SearchResult:
         """Finds the vectors nearest to each query among the vectors whose columns meet a condition.
 
-        Where fewer than k vectors meet the condition, the last rows are -1 and their scores minus infinity.
+        If fewer than k vectors meet the condition, the rest of the k rows are -1, with a score of minus
+        infinity.
 
         Raises:
             VectorIndexError: the queries or `k` are not usable, the index has no columns, or the database
@@ -111,11 +115,12 @@ class VectorIndex(ABC):
         """Finds, for each query, the `k` vectors that have the largest inner products with the query.
 
         Args:
-            queries: float32 [num_queries, dim].
+            queries: float32 [num_queries, dim], the query vectors.
             k: how many vectors are wanted for each query, at least 1.
 
         Raises:
-            VectorIndexError: the queries have another shape, are not finite, or `k` is less than 1.
+            VectorIndexError: the queries do not have the shape [num_queries, dim], a query is not finite, or
+                `k` is less than 1.
         """
         scores, rows = self._search(self._checked_queries(queries, k), min(k, self.num_vectors))
         if (scores[:, 1:] < scores[:, :-1]).all():
@@ -137,7 +142,7 @@ class VectorIndex(ABC):
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Writes an array in NumPy's format to the file `path`, without adding an ending to the file's name.
+    """Writes an array in NumPy's format to the file `path`; does not add `.npy` to the file's name.
 
     Raises:
         VectorIndexError: the file cannot be written.
@@ -150,12 +155,13 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def checked_vectors(vectors: ArrayLike, name: str, *, least: int = 0) -> Floats:
-    """Checks vectors, and returns the vectors as one contiguous array, float32 [number, dim].
+    """Checks vectors, and returns the vectors as one contiguous array, float32 [number of vectors, dim].
 
     In error messages, the vectors are called by the text `name`, such as "queries".
 
     Raises:
-        VectorIndexError: the vectors are not two-dimensional, fewer than `least`, or not finite.
+        VectorIndexError: the vectors are not a two-dimensional array, a vector is not finite, or the number
+            of vectors is below `least`.
     """
     array: NDArray[Any] = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.ndim != 2 or not array.shape[1]:

@@ -1,14 +1,14 @@
-"""Chooses the kind of vector index by the number of vectors, the memory and the wanted recall.
+"""Chooses the kind of vector index by the number of vectors, the memory limit and the wanted recall.
 
 Comparing a query with all vectors is exact, and is fast enough for an index of few vectors. For many vectors,
 an inverted-file index groups the vectors into lists, and compares a query only with the vectors in the lists
-nearest to the query. The number of lists that a search looks into is the smallest number that reaches the
-wanted recall on a sample of queries. Vectors that are near to the sampled queries are grouped into short
-lists, so that a search compares fewer vectors. By default, lists hold vectors rounded to two bytes per
-number, because a search then reads half as many bytes and hardly ever finds fewer of the nearest vectors.
-Vectors are rounded to one byte per number only if two bytes per number would exceed the memory limit. Vectors
-stay unrounded only if rounding to two bytes per number would miss the wanted recall. Rounding does not change
-the scores in answers, because the engine scores each movie found with the movie's unrounded vector.
+nearest to the query. A search looks into the smallest number of lists that reaches the wanted recall on a
+sample of queries. The vectors near to the sampled queries are grouped into short lists, so that a search
+compares fewer vectors. By default, lists hold vectors rounded to two bytes per number, because a search of
+rounded vectors reads half as many bytes and hardly ever misses more of the nearest vectors. Vectors are
+rounded to one byte per number only if two bytes per number would exceed the memory limit. Vectors stay
+unrounded only if rounding to two bytes per number would miss the wanted recall. Rounding does not change the
+scores in answers, because the engine scores each movie found with the movie's unrounded vector.
 
 Graph indexes such as HNSW are not offered, because graph indexes were slower and found fewer of the nearest
 vectors. In a test with 60,000 clustered vectors, a graph index found less than 97% of the 200 nearest vectors
@@ -38,16 +38,17 @@ KINDS = ("auto", "flat", *_CODES_OF)
 EXACT_UP_TO = 50_000
 """The largest number of vectors for which comparing a query with all vectors is fast enough."""
 MEMORY_LIMIT = 1_000_000_000
-"""The most bytes that the vectors of an index may take, unless only larger vectors reach the recall."""
+"""The most bytes that the vectors of an index may take, unless rounding the vectors to fewer bytes would miss
+the wanted recall."""
 _LEAST_COMPARED = 2000
-"""The least number of vectors that a query is compared with, even if fewer vectors would reach the recall.
-Comparing a query with this number of vectors takes some 20 microseconds."""
+"""The least number of vectors that a query is compared with, even if comparing fewer vectors would reach the
+wanted recall. Comparing a query with 2,000 vectors takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
-"""The least share of all vectors that a query is compared with. This share applies only to indexes so small
-that the share is less than `_LEAST_COMPARED` vectors."""
+"""The least share of all vectors that a query is compared with, in an index so small that the share is less
+than `_LEAST_COMPARED` vectors."""
 _LARGEST_SHARE = 0.25
-"""The largest share of all vectors that a query may be compared with in lists. If a larger share is needed, a
-flat index is built, which compares all vectors."""
+"""The largest share of all vectors that a query may be compared with in inverted lists. If the wanted recall
+needs a larger share, a flat index is built, which compares all vectors."""
 
 
 class _Tuned(NamedTuple):
@@ -59,7 +60,7 @@ class _Tuned(NamedTuple):
     num_bytes: int
 
     share: float
-    """The share of the vectors that a query is compared with."""
+    """The share of the vectors that a query is compared with, averaged over queries."""
 
 
 def build_vector_index(
@@ -77,26 +78,29 @@ def build_vector_index(
     """Builds the kind of index that suits the vectors; equal arguments give equal indexes.
 
     Args:
-        vectors: float32 [num_vectors, dim], at least one.
-        queries: float32 [num_queries, dim]; a sample of the queries that will be asked, to tune the search.
-        recall_target: the recall that must be reached, 0 to 1.
-        kind: "flat" compares all vectors. "ivf" looks into inverted lists of unrounded vectors, "ivf-fp16"
-            into lists of vectors rounded to two bytes per number, "ivf-sq8" into lists of vectors rounded to
-            one byte per number. "auto" chooses "flat" for up to `exact_up_to` vectors, and if lists would
-            have to compare more than a quarter of the vectors; otherwise "ivf-fp16", unless the memory limit
-            or the recall needs another rounding.
-        k: how many results the recall is measured on.
+        vectors: float32 [num_vectors, dim], the vectors of the index, at least one.
+        queries: float32 [num_queries, dim], queries like the ones that will be asked, to tune the search.
+        recall_target: the recall that the index must reach, 0 to 1.
+        kind: "flat" compares a query with all vectors. "ivf" looks into inverted lists of unrounded vectors,
+            "ivf-fp16" into inverted lists of vectors rounded to two bytes per number, and "ivf-sq8" into
+            inverted lists of vectors rounded to one byte per number. "auto" chooses "flat" for at most
+            `exact_up_to` vectors, and also if a search of inverted lists would have to compare more than a
+            quarter of the vectors. Otherwise "auto" chooses "ivf-fp16", unless the memory limit or the wanted
+            recall needs another rounding.
+        k: the number of nearest vectors, per query, whose recall is measured.
         seed: the seed of the k-means that groups vectors into lists.
         exact_up_to: the largest number of vectors for which "auto" does not try inverted lists.
-        memory_limit: bytes that "auto" lets the vectors take, unless only larger ones reach the recall.
-        measure: returns a recall, 0 to 1, that replaces the recall of the true `k` nearest vectors, such as
-            the recall of the lists that are made from the vectors found.
+        memory_limit: the most bytes that the vectors of an index chosen by "auto" may take, unless rounding
+            the vectors to fewer bytes would miss the wanted recall.
+        measure: a function that returns a recall, 0 to 1, used in place of the share of the true `k` nearest
+            vectors found; for example, the recall of the top lists made from the vectors found.
 
     Returns:
-        The index, and a report that holds the kind of index, the reason for the choice, and the recall.
+        The vector index, and a report that holds the kind of index, the reason for choosing that kind, and
+        the recall.
 
     Raises:
-        VectorIndexError: the vectors or the kind are not usable.
+        VectorIndexError: the vectors are not usable, or `kind` is not the name of a kind of index.
     """
     if kind not in KINDS:
         raise VectorIndexError(f"The kind of index must be one of {', '.join(KINDS)} but is {kind!r}")
@@ -137,7 +141,7 @@ def build_vector_index(
 
 
 def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: int) -> tuple[_Tuned, str]:
-    """Chooses how to round the vectors in lists; returns the tuned index, and the reason as a phrase."""
+    """Chooses how to round the vectors in inverted lists; returns the tuned index, and the reason as text."""
     halved = tuned("ivf-fp16")
     if halved.recall < recall_target:
         whole = tuned("ivf")
@@ -152,7 +156,7 @@ def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: 
 
 
 def num_bytes(num_vectors: int, dim: int, kind: str) -> int:
-    """Returns how many bytes the vectors of an index take on disk.
+    """Returns the number of bytes that the vectors of an index take on disk.
 
     After searches have read all vectors, the vectors take the same number of bytes in memory as on disk.
     """

@@ -10,9 +10,10 @@ COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 
 
 class ColumnTest(NamedTuple):
-    """Compares one column with values.
+    """Compares one column of the movies with values.
 
-    A movie whose value in the column is unknown passes no test except `is null`.
+    A movie whose value in the column is unknown passes no `ColumnTest` but a test with the operator `is
+    null`.
 
     Example:
         >>> ColumnTest("year", ">=", (1990,))
@@ -21,17 +22,19 @@ class ColumnTest(NamedTuple):
 
     column: str
     operator: str
-    """One of `COMPARISONS`, with one value; `in` or `not in`, with any number of values; `like` or `not
-    like`, with one pattern in which % stands for any text; `is null` or `is not null`, without a value."""
+    """The operator of the comparison: one of `COMPARISONS`, with one value; `in` or `not in`, with any number
+    of values; `like` or `not like`, with one pattern in which % stands for any text; `is null` or `is not
+    null`, without a value."""
     values: tuple[Value, ...] = ()
 
 
 class Combination(NamedTuple):
-    """Joins conditions: with the word `and`, all must hold, and with the word `or`, at least one."""
+    """Joins conditions with a word: with `and`, all must hold; with `or`, one condition or more must hold."""
 
     word: str
     parts: tuple[Condition, ...]
 
 
 Condition = ColumnTest | Combination
-"""A condition is known for each movie to hold or not to hold; no condition is negated as a whole."""
+"""A condition on the columns of movies: one test, or several tests joined by `and` and `or`; a condition
+cannot be negated as a whole."""

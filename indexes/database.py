@@ -1,4 +1,4 @@
-"""Connects to Milvus, a vector database: a server or cluster, or a database embedded in this process.
+"""Connects to Milvus, a vector database: a server, a cluster, or a database embedded in this process.
 
 The package pymilvus is imported when a database is opened for the first time.
 """
@@ -21,34 +21,36 @@ from indexes.base import Floats, Rows, SearchResult, VectorDatabaseError
 from indexes.conditions import Value
 
 TOKEN = "MILVUS_TOKEN"
-"""The environment variable that holds the token, or `user:password`, with which a server is asked."""
+"""The environment variable that holds what a Milvus server asks for: a token, or `user:password`."""
 EMBEDDED_ENDING = ".db"
-"""The ending of the path of an embedded database; any other address is that of a server."""
+"""The ending of the path of an embedded database; an address without this ending is the address of a
+server."""
 ROW, VECTOR = "movie_row", "vector"
-"""The fields of a collection that hold the row and the vector of a movie."""
+"""The names of the two fields of a collection: the row of a movie, and the vector of a movie."""
 MOST_RESULTS = 16_384
-"""The most results for each query that a server gives."""
+"""The largest number of results for one query that a Milvus server returns."""
 _RESULTS_AT_ONCE = 500_000
-"""The most results of all queries of one request, so that an answer stays under the server's limit."""
+"""The largest number of results, of all queries together, in one request, so that the server's answer stays
+under the server's size limit."""
 _BYTES_AT_ONCE = 8_000_000
-"""The bytes of movies that are written in one request; servers refuse requests of more than 64 MB."""
+"""The number of bytes of movies written in one request, since servers refuse requests of more than 64 MB."""
 _SECONDS = 10.0
-"""Seconds after which a question to the database fails."""
+"""The number of seconds after which a request to the database fails, if the request has no other limit."""
 _SECONDS_FOR_QUERY = 0.5
-"""Seconds more for each query of a search."""
+"""The number of seconds added to the time limit of a search for each query of the search."""
 _NEVER = 2**31 - 1
-"""The longest time in milliseconds between two pings of a connection: 25 days."""
+"""The longest time, in milliseconds, that can be set between two pings of a connection: 25 days."""
 _WRITING_SECONDS = 600.0
-"""Seconds after which a request to write, index or load a collection fails."""
+"""The number of seconds after which a request to write, index or load a collection fails."""
 
 
 class Column(NamedTuple):
-    """Holds the values of one column of the movies, which conditions can name."""
+    """Holds the values of one column of the movies; a condition can name the column."""
 
     kind: str
-    """The type of the values: "text", "whole" for whole numbers, or "number"."""
+    """The type of the values in the column: "text", "whole" for whole numbers, or "number"."""
     values: Sequence[Value | None]
-    """The value of each movie, or None if it is unknown."""
+    """The value of each movie in the column; None for a movie whose value is unknown."""
 
 
 def is_uri(text: str) -> bool:
@@ -63,12 +65,12 @@ def is_uri(text: str) -> bool:
 
 
 def place_of(uri: str, folder: Path) -> str:
-    """Returns the address of a server, or the path of an embedded database that begins at a folder."""
+    """Returns the address of a server unchanged, or the path of an embedded database, joined to a folder."""
     return os.path.normpath(folder / uri) if uri.endswith(EMBEDDED_ENDING) and "://" not in uri else uri
 
 
 def check_installed() -> None:
-    """Checks that the packages of the extra [milvus] are installed.
+    """Checks that the packages of the optional dependency group [milvus] are installed.
 
     Raises:
         VectorDatabaseError: a package is missing; the error says what to install.
@@ -90,7 +92,7 @@ class Database:
 
     Args:
         uri: the address of a server, or the path of an embedded database.
-        is_new: True to make an embedded database that does not exist yet.
+        is_new: True to make an embedded database at a path at which no database exists yet.
 
     Raises:
         VectorDatabaseError: the database cannot be reached or opened, or pymilvus is not installed.
@@ -104,11 +106,13 @@ class Database:
         check_installed()
         from pymilvus import MilvusClient
 
-        # Errors are raised; the client and the embedded database would print each with a traceback as well.
+        # The loggers are silenced, because pymilvus and the embedded database would print each raised error
+        # once more with a traceback.
         for library in ("pymilvus", "grpc._server"):
             logging.getLogger(library).setLevel(logging.CRITICAL)
         token = "" if self._is_embedded else os.environ.get(TOKEN, "")
-        # An embedded database ends connections that ping it while they wait for the next question.
+        # An embedded database is never pinged, because it ends connections that send a ping while they wait
+        # for the next question.
         options = {"grpc_options": {"grpc.keepalive_time_ms": _NEVER}} if self._is_embedded else {}
         with self._reaching(), _opening_embedded(uri):
             self._client = MilvusClient(uri, token=token, timeout=_SECONDS, **options)
@@ -117,7 +121,7 @@ class Database:
         """Writes vectors and columns into a new collection, and loads the collection for searches.
 
         Raises:
-            VectorDatabaseError: the database cannot be reached, or does not take the collection.
+            VectorDatabaseError: the database cannot be reached, or refuses the collection.
         """
         from pymilvus import DataType
 
@@ -128,8 +132,8 @@ class Database:
         for name, column in columns.items():
             more = {"max_length": 65_535} if column.kind == "text" else {}
             schema.add_field(name, kinds[column.kind], nullable=True, **more)
-        # A flat index compares all vectors; the others lose most results without a word where a condition
-        # lets few movies through.
+        # A flat index compares all vectors; every other kind of index in Milvus silently misses most results
+        # of a condition that few movies meet.
         index = self._client.prepare_index_params()
         index.add_index(VECTOR, index_type="FLAT", metric_type="IP")
         given: dict[str, Any] = {"timeout": _WRITING_SECONDS}
@@ -143,10 +147,10 @@ class Database:
             self._client.load_collection(collection, **given)
 
     def load(self, collection: str) -> None:
-        """Loads a collection for searches; a collection that is loaded already stays loaded.
+        """Loads a collection for searches; does nothing if the collection is loaded already.
 
         Raises:
-            VectorDatabaseError: the database cannot be reached, or holds no such collection.
+            VectorDatabaseError: the database cannot be reached, or holds no collection of this name.
         """
         with self._reaching():
             if not self._client.has_collection(collection, timeout=_SECONDS):
@@ -154,9 +158,10 @@ class Database:
             self._client.load_collection(collection, timeout=_WRITING_SECONDS)
 
     def count(self, collection: str, expression: str = "") -> int:
-        """Counts the movies of a collection for which an expression is true, by default all movies.
+        """Counts the movies of a collection that meet `expression`; an empty expression counts all movies.
 
-        The database first takes in everything that was written, which searches need not wait for afterwards.
+        Before counting, the database takes in everything that was written, so that later searches need not
+        wait for writes.
         """
         with self._reaching():
             found = self._client.query(
@@ -169,9 +174,10 @@ class Database:
             return int(found[0]["count(*)"])
 
     def search(self, collection: str, queries: Floats, k: int, expression: str = "") -> SearchResult:
-        """Searches a collection; where it finds fewer than k movies, rows are -1 and scores minus infinity.
+        """Finds the movies nearest to each query; pads with row -1 and score minus infinity up to k movies.
 
-        `k` is at most `MOST_RESULTS`. Only movies for which the expression is true are found.
+        The number `k` of movies per query is at most `MOST_RESULTS`. Only movies that meet `expression` are
+        found.
         """
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         rows: Rows = np.full((len(queries), k), -1, dtype=np.int64)
@@ -193,7 +199,7 @@ class Database:
         return SearchResult(scores, rows)
 
     def drop(self, collection: str) -> None:
-        """Removes a collection, if the database holds it, and the aliases that name it."""
+        """Removes a collection and its aliases; does nothing if the database does not hold the collection."""
         with self._reaching():
             if not self._client.has_collection(collection, timeout=_SECONDS):
                 return
@@ -202,7 +208,7 @@ class Database:
             self._client.drop_collection(collection, timeout=_SECONDS)
 
     def point(self, alias: str, collection: str | None) -> None:
-        """Lets an alias name a collection; removes the alias if the collection is None."""
+        """Lets the name `alias` stand for a collection; removes the alias if `collection` is None."""
         from pymilvus import MilvusException
 
         with self._reaching():
@@ -211,12 +217,12 @@ class Database:
                 return
             try:
                 self._client.alter_alias(collection, alias, timeout=_SECONDS)
-            except MilvusException:  # There is no such alias yet.
+            except MilvusException:  # The alias does not exist yet.
                 self._client.create_alias(collection, alias, timeout=_SECONDS)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
-        """Turns errors of the client in a `with` statement into a VectorDatabaseError of one sentence."""
+        """Turns errors of pymilvus in a `with` statement into a VectorDatabaseError of one sentence."""
         from grpc import RpcError
         from pymilvus import MilvusException
 
@@ -233,7 +239,7 @@ class Database:
 
 
 def _batches(vectors: Floats, columns: Mapping[str, Column]) -> Iterator[list[dict[str, Any]]]:
-    """Yields the movies as records, as many at once as one request may hold."""
+    """Yields the movies as records, in batches of as many movies as one request may hold."""
     records: list[dict[str, Any]] = []
     size = 0
     for row, vector in enumerate(vectors):
@@ -250,7 +256,7 @@ def _batches(vectors: Floats, columns: Mapping[str, Column]) -> Iterator[list[di
 
 
 def remove_embedded(path: Path) -> None:
-    """Closes and removes an embedded database."""
+    """Closes an embedded database, and removes the files of the database."""
     from milvus_lite.server_manager import server_manager_instance
 
     server_manager_instance.release_server(str(path))
@@ -258,7 +264,7 @@ def remove_embedded(path: Path) -> None:
 
 
 class _Failures(logging.Handler):
-    """Keeps the errors that are logged, in place of printing them."""
+    """Keeps logged errors in a list, instead of printing them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -273,7 +279,7 @@ class _Failures(logging.Handler):
 def _opening_embedded(uri: str) -> Iterator[None]:
     """Raises VectorDatabaseError with the cause if an embedded database does not open in a `with` statement.
 
-    The package milvus-lite logs the cause with a traceback, and raises an error without the cause.
+    The package milvus-lite logs the cause with a traceback, and raises an error that does not name the cause.
     """
     log, failures = logging.getLogger("milvus_lite.server_manager"), _Failures()
     propagate, log.propagate = log.propagate, False

@@ -1,4 +1,4 @@
-"""Searches exactly in plain NumPy: slow but simple, so that tests compare every other index with it."""
+"""Searches exactly in plain NumPy: slow, but so simple that tests compare every other index with this one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 from indexes.base import Floats, SearchResult, VectorIndex, VectorIndexError, checked_vectors, write_array
 
 _SCORES_AT_ONCE = 16 * 1024 * 1024
-"""The number of scores computed at once: the scores take 64 MiB, and sorting the scores takes twice as
-much."""
+"""The number of scores computed at once: the scores take 64 MiB of memory, and sorting the scores takes
+another 128 MiB."""
 
 
 class ExactIndex(VectorIndex):
-    """Compares each query with each vector, unrounded.
+    """Compares each query with each vector, without rounding the vectors.
 
     Args:
         vectors: float32 [num_vectors, dim], at least one.
@@ -37,7 +37,7 @@ class ExactIndex(VectorIndex):
 
     @classmethod
     def load(cls, path: Path) -> ExactIndex:
-        """Opens an index from a file that `save` wrote."""
+        """Opens an exact index from a file that `save` wrote."""
         try:
             return cls(np.load(path, mmap_mode="r", allow_pickle=False))
         except (OSError, EOFError, ValueError) as error:
@@ -49,7 +49,7 @@ class ExactIndex(VectorIndex):
         step = max(1, _SCORES_AT_ONCE // self.num_vectors)
         for begin in range(0, len(queries), step):
             block = slice(begin, begin + step)
-            products = queries[block] @ self._vectors.T  # [step, num_vectors]
+            products = queries[block] @ self._vectors.T  # [queries in the block, num_vectors]
             rows[block] = np.argsort(-products, axis=1, kind="stable")[:, :k]
             scores[block] = np.take_along_axis(products, rows[block], axis=1)
         return SearchResult(scores, rows)

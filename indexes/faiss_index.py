@@ -14,16 +14,17 @@ from indexes.base import Floats, Rows, SearchResult, VectorIndex, VectorIndexErr
 from indexes.sizes import check_faiss_file
 
 VECTORS_PER_LIST = 39
-"""The least number of vectors for each list, as FAISS advises; the lists of fewer vectors are poor."""
+"""The least number of vectors for each list of an inverted file, as FAISS advises; k-means groups fewer
+vectors poorly."""
 CODES = ("full", "fp16", "sq8")
-"""The ways to store vectors in lists: unrounded, or rounded to two bytes or one byte per number."""
+"""The ways to store vectors in inverted lists: unrounded, or rounded to two bytes or one byte per number."""
 BLOCK = 8
-"""The number of numbers of a rounded vector that FAISS unpacks at once. A search takes five times as long if
-the length of the vectors is no multiple of this number."""
+"""FAISS reads a rounded vector in blocks of this many numbers. A search takes five times as long if the
+length of the vectors is not a multiple of `BLOCK`."""
 _ROUNDS = 10
 """The number of iterations of the k-means that groups vectors into lists."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
-"""FAISS's constant for each kind of rounding."""
+"""FAISS's constant for each way of rounding the numbers of a vector."""
 
 
 def set_threads(threads: int) -> None:
@@ -51,7 +52,7 @@ class FaissIndex(VectorIndex):
 
     @classmethod
     def load(cls, path: Path) -> FaissIndex:
-        """Opens an index from a file that `save` wrote; the vectors are memory-mapped."""
+        """Opens an index from a file that `save` wrote; maps the vectors into memory."""
         try:
             check_faiss_file(path)
             index = _read_mapped(path)
@@ -72,13 +73,13 @@ class FaissIndex(VectorIndex):
 
 
 class FlatIndex(FaissIndex):
-    """Compares each query with each vector, which is exact, and fast enough for up to 50,000 vectors."""
+    """Compares each query with every vector: exact, and fast enough for up to 50,000 vectors."""
 
     is_exact = True
 
     @classmethod
     def build(cls, vectors: ArrayLike) -> FlatIndex:
-        """Makes an index of at least one vector: `vectors` is float32 [num_vectors, dim]."""
+        """Makes a flat index of the vectors in `vectors`, float32 [num_vectors, dim], at least one vector."""
         checked = checked_vectors(vectors, "vectors", least=1)
         index = faiss.IndexFlatIP(checked.shape[1])
         index.add(checked)
@@ -91,8 +92,8 @@ class FlatIndex(FaissIndex):
 class InvertedFileIndex(FaissIndex):
     """Compares a query only with the vectors in the `num_probes` lists that are nearest to the query.
 
-    An index of rounded vectors returns rounded scores, so that vectors of similar score may be returned in
-    another order.
+    An index of rounded vectors returns rounded scores, so two vectors of similar score may be returned in the
+    wrong order.
     """
 
     is_exact = False
@@ -115,19 +116,21 @@ class InvertedFileIndex(FaissIndex):
         """Groups vectors into lists by k-means, and makes an inverted-file index of the lists.
 
         K-means makes short lists of vectors with high weights, and long lists of vectors with low weights.
-        High weights for the vectors that are near to many queries make searches faster: the same recall needs
-        at most a quarter of the lists that equal weights would need.
+        High weights for the vectors that are near to many queries make searches faster, because the same
+        recall then needs at most a quarter of the lists that equal weights would need.
 
         Args:
-            vectors: float32 [num_vectors, dim], at least `VECTORS_PER_LIST`.
+            vectors: float32 [num_vectors, dim], the vectors of the index, at least `VECTORS_PER_LIST` of
+                them.
             num_lists: the number of lists; by default four times the root of the number of vectors.
-            num_probes: how many lists a search looks into.
-            codes: how the vectors are stored, one of `CODES`.
-            weights: float [num_vectors], above 0, the weight of each vector in the k-means; by default 1.
+            num_probes: the number of lists that a search looks into.
+            codes: the way in which the vectors are stored, one of `CODES`.
+            weights: float [num_vectors], the weight of each vector in the k-means, above 0; by default 1.
             seed: the seed of the k-means.
 
         Raises:
-            VectorIndexError: there are too few vectors for the lists, or the weights do not fit the vectors.
+            VectorIndexError: too few vectors for the number of lists, or the number of weights is not the
+                number of vectors.
         """
         checked = checked_vectors(vectors, "vectors")
         most = len(checked) // VECTORS_PER_LIST
@@ -145,8 +148,8 @@ class InvertedFileIndex(FaissIndex):
         dim = padded.shape[1]
         means = faiss.Kmeans(dim, wanted, niter=_ROUNDS, seed=seed)
         means.train(padded, weights=counted)
-        # A vector goes into the list at the least distance, so that lists hold near vectors and none grows
-        # huge; by the inner product most vectors would go where a few long ones are.
+        # A vector goes into the list whose centre has the least distance, so that lists hold near vectors and
+        # no list grows huge; by inner product, most vectors would go to a few centres of great length.
         distances = faiss.IndexFlatL2(dim)
         distances.add(means.centroids)
         by_product = faiss.METRIC_INNER_PRODUCT
@@ -155,22 +158,25 @@ class InvertedFileIndex(FaissIndex):
         else:
             quantizer = _QUANTIZERS[codes]
             index = faiss.IndexIVFScalarQuantizer(distances, dim, wanted, quantizer, by_product)
-        index.train(padded)  # The lists are there already, so this learns the bounds of rounded numbers.
+        # The centres of the lists are known already, so this call only learns the bounds of the rounded
+        # numbers.
+        index.train(padded)
         index.add(padded)
         products = faiss.IndexFlatIP(dim)
         products.add(means.centroids)
         index.quantizer = products
         index.nprobe = min(num_probes, wanted)
         if padding:
-            # The transform pads the queries like the vectors, and is part of the file.
-            in_front: Any = False  # The padding stands behind, not spread over the vector.
+            # FAISS pads the queries like the vectors; this transform is saved in the index file.
+            # The zeros of the padding are behind the numbers of a vector, not between them.
+            in_front: Any = False
             pad = faiss.RemapDimensionsTransform(checked.shape[1], dim, in_front)
             index = faiss.IndexPreTransform(pad, index)
         return cls(index)
 
     @property
     def codes(self) -> str:
-        """Returns how the vectors are stored, one of `CODES`."""
+        """Returns the way in which the vectors are stored, one of `CODES`."""
         if not hasattr(self._lists, "sq"):
             return "full"
         return next(name for name, quantizer in _QUANTIZERS.items() if quantizer == self._lists.sq.qtype)
@@ -182,11 +188,11 @@ class InvertedFileIndex(FaissIndex):
 
     @property
     def num_probes(self) -> int:
-        """Returns how many lists a search looks into."""
+        """Returns the number of lists that a search looks into."""
         return int(self._lists.nprobe)
 
     def set_num_probes(self, num_probes: int) -> None:
-        """Sets how many lists later searches look into; a file that `save` writes holds this number."""
+        """Sets the number of lists that later searches look into; `save` writes the number to the file."""
         if not 1 <= num_probes <= self.num_lists:
             raise VectorIndexError(f"The number of probes must be 1 to {self.num_lists} but is {num_probes}")
         self._lists.nprobe = num_probes
@@ -207,14 +213,14 @@ class InvertedFileIndex(FaissIndex):
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:
-        """Makes later searches look into twice as many lists; returns False if no lists are left."""
+        """Doubles the number of lists that later searches look into; returns False at the highest number."""
         if self.num_probes == self.num_lists:
             return False
         self.set_num_probes(min(2 * self.num_probes, self.num_lists))
         return True
 
     def probe(self, queries: Floats, k: int) -> SearchResult:
-        """Searches only the lists nearest to each query; missing results have row -1 and the lowest score."""
+        """Searches the lists nearest to each query; if they hold fewer than k vectors, adds rows of -1."""
         return SearchResult(*self._index.search(queries, k))
 
     def _search(self, queries: Floats, k: int) -> SearchResult:
@@ -239,17 +245,20 @@ _KINDS: dict[str, type[FaissIndex]] = {
 
 
 def _read_mapped(path: Path) -> Any:
-    """Opens a FAISS index from a file, and memory-maps the vectors instead of reading the vectors."""
+    """Opens a FAISS index from a file; maps the vectors into memory instead of reading the vectors."""
     with path.open("rb") as file:
         is_flat = file.read(4) == b"IxFI"
-    # Each kind is mapped in its own way; the flat way crashes on a truncated inverted file.
+    # FAISS maps flat indexes in another way than inverted files; the way for flat indexes crashes on a
+    # truncated inverted file.
     if is_flat:
         return faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0))
     index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
     inner = _lists_of(index)
     lists: Any = faiss.downcast_InvertedLists(inner.invlists) if hasattr(inner, "invlists") else None
     if hasattr(lists, "prefetch_nthread"):
-        lists.prefetch_nthread = 0  # Else a search starts 32 threads, which takes longer than the search.
+        # By default, FAISS starts 32 threads for a search of a mapped file, which takes longer than the
+        # search.
+        lists.prefetch_nthread = 0
     return index
 
 
@@ -259,5 +268,5 @@ def _lists_of(index: Any) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Shortens a FAISS error message to its last words, without the position in the C++ source code."""
+    """Returns the last words of a FAISS error message, without the position in the C++ source code."""
     return str(error).rpartition(": ")[2].strip() or "the file is damaged"

@@ -1,4 +1,4 @@
-"""Searches with Milvus: the vectors are in a vector database, and the index holds the address of them."""
+"""Searches with Milvus: a vector database holds the vectors, and the index holds the vectors' address."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ from indexes.database import (
 )
 
 _OPERATORS = {"=": "==", "<>": "!=", "like": "like", "not like": "not like"}
-"""Maps operators of conditions to those of Milvus, where the two differ or where Milvus takes a pattern."""
+"""Maps operators of a `ColumnTest` to operators of Milvus: the operators that differ in Milvus, and the
+operators that take a pattern."""
 
 
 class Address(NamedTuple):
-    """Says where the vectors of an index are."""
+    """Says in which vector database and which collection the vectors of an index are."""
 
     uri: str
-    """The address of a server, or the path of an embedded database; a path without a leading slash begins at
-    the folder of the file that holds the address."""
+    """The address of a server, or the path of an embedded database; a relative path begins at the folder of
+    the file in which this `Address` is saved."""
     collection: str
     num_vectors: int
     dim: int
     columns: dict[str, str]
-    """The columns that conditions may name, and the kind of each: text, whole or number."""
+    """The columns that conditions may name, and the kind of each column: "text", "whole" or "number"."""
 
     def write(self, path: Path) -> None:
         """Writes the address to a file; raises VectorIndexError if the file cannot be written."""
@@ -53,7 +54,7 @@ class Address(NamedTuple):
             raise VectorIndexError(f"Cannot write the address of vectors to {path}: {error}") from error
 
     def without(self, columns: Collection[str]) -> Address:
-        """Returns the address without columns whose values have changed since they were written."""
+        """Returns the address without the given columns, whose values in the database are out of date."""
         return self._replace(
             columns={name: kind for name, kind in self.columns.items() if name not in columns}
         )
@@ -76,10 +77,10 @@ class Address(NamedTuple):
 
 
 class MilvusIndex(VectorIndex):
-    """Lets Milvus compare each query with each vector of a collection, or with those that meet a condition.
+    """Lets Milvus compare each query with every vector of a collection, or with those that meet a condition.
 
-    `save` writes the address of the vectors alone. The index connects to the database at the first search,
-    and tries again at the next search if that fails.
+    The method `save` writes only the address of the vectors. The index connects to the database at the first
+    search; if the connection fails, the next search tries again.
 
     Args:
         address: the address of the vectors in the database.
@@ -105,17 +106,18 @@ class MilvusIndex(VectorIndex):
         collection: str,
         folder: Path,
     ) -> MilvusIndex:
-        """Writes vectors into a new collection.
+        """Writes vectors into a new collection, and returns an index with the address of the collection.
 
         Args:
-            vectors: float32 [num_vectors, dim], at least one.
+            vectors: float32 [num_vectors, dim], the vectors to write, at least one.
             columns: the columns that conditions may name, with a value for each vector.
-            uri: the address of a server, or a path; a relative path begins at `folder`.
+            uri: the address of a server, or the path of an embedded database; a relative path begins at
+                `folder`.
             collection: the name of the collection, which the database must not hold yet.
             folder: the folder in which the caller will save the address.
 
         Raises:
-            VectorIndexError: the vectors cannot be used, or the database cannot.
+            VectorIndexError: the vectors or the database cannot be used.
         """
         checked = checked_vectors(vectors, "vectors", least=1)
         kinds = {name: column.kind for name, column in columns.items()}
@@ -129,7 +131,7 @@ class MilvusIndex(VectorIndex):
 
     @classmethod
     def load(cls, path: Path, folder: Path | None = None) -> MilvusIndex:
-        """Reads the address that `save` wrote.
+        """Reads the address of the vectors that `save` wrote.
 
         A relative path of an embedded database begins at `folder`, by default the folder of the file.
         """
@@ -148,14 +150,14 @@ class MilvusIndex(VectorIndex):
         return database
 
     def count(self, condition: Condition) -> int:
-        """Counts the movies that meet a condition over `columns`; the index remembers the number."""
+        """Counts the movies that meet a condition over `columns`; remembers the number for the next call."""
         if condition not in self._counts:
             found = self._database.count(self.address.collection, expression_of(condition))
             self._counts = {**dict(list(self._counts.items())[-999:]), condition: found}
         return self._counts[condition]
 
     def search_where(self, queries: ArrayLike, k: int, condition: Condition) -> SearchResult:
-        """Finds the nearest of the movies that meet a condition over `columns`."""
+        """Finds the movies nearest to each query among the movies that meet a condition over `columns`."""
         found = self._found(self._checked_queries(queries, k), min(k, self.num_vectors), condition)
         if found.rows.size and not (found.rows.min() >= -1 and found.rows.max() < self.num_vectors):
             raise VectorIndexError("The vector database gives rows that do not exist")
@@ -172,7 +174,8 @@ class MilvusIndex(VectorIndex):
         collection = self.address.collection
         if k <= MOST_RESULTS:
             return self._database.search(collection, queries, k, expression)
-        # No server gives that many results, so each stretch of rows is searched, and all results are merged.
+        # No server returns more than `MOST_RESULTS` results, so each range of that many rows is searched
+        # separately, and the results are merged.
         parts = []
         for begin in range(0, self.num_vectors, MOST_RESULTS):
             end = min(begin + MOST_RESULTS, self.num_vectors)
@@ -190,7 +193,8 @@ class MilvusIndex(VectorIndex):
 def expression_of(condition: Condition) -> str:
     """Returns a condition in the language of Milvus.
 
-    A movie of unknown value is named in each test that negates, because databases differ on such movies.
+    A test with <>, `not in` or `not like` also asks for a known value, because databases differ on movies
+    whose value is unknown.
 
     Example:
         >>> from indexes.conditions import ColumnTest

@@ -1,4 +1,4 @@
-"""Measures the recall of an index against exact search, and tunes the index until a recall is reached."""
+"""Measures the recall of an index against exact search, and tunes an index to reach a wanted recall."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from indexes.base import Floats, VectorIndex, VectorIndexError, checked_vectors
 from indexes.faiss_index import InvertedFileIndex
 
 _ROUNDING = 1e-5
-"""The tolerance for rounding errors in a score, relative to the score, or to 1 if the score is smaller."""
+"""The tolerance for rounding errors in a score, relative to the absolute score, or to 1 if the absolute score
+is smaller."""
 _MOST_SHORT = 0.01
-"""The largest share of queries for which the lists searched may hold fewer vectors than are wanted."""
+"""The largest share of queries for which the lists searched may hold fewer than the wanted number of
+vectors."""
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
     """Measures the share of the true k nearest vectors that an index finds, averaged over queries, 0 to 1.
 
     The recall of a query is the number of results whose score is at least the k-th highest exact score,
-    divided by `min(k, num_vectors)`. Scores are compared with a tolerance for rounding errors. A vector whose
-    score equals the k-th highest exact score counts as found, so that any choice among vectors of equal score
-    gives the same recall. The index `exact` holds the same vectors as `index`, and searches exactly.
+    divided by `min(k, num_vectors)`. Two scores that differ by less than the tolerance `_ROUNDING` count as
+    equal. A vector whose score equals the k-th highest exact score counts as found, so that any choice among
+    vectors of equal score gives the same recall. The index `exact` holds the same vectors as `index`, and
+    searches exactly.
     """
     return _recall_of(index.search(queries, k).scores, exact.search(queries, k).scores)
 
@@ -36,9 +39,10 @@ def tune_num_probes(
     measure: Callable[[VectorIndex], float] | None = None,
     least_compared: float = 1,
 ) -> float:
-    """Tunes the number of lists that an index searches, called probes, until a recall is reached.
+    """Tunes the number of lists that an index searches (the probes) to reach `recall_target`.
 
-    The number of probes is doubled until the recall is reached, and then reduced while the recall holds.
+    The number of probes is doubled until the wanted recall is reached, and then reduced while the wanted
+    recall is still reached.
 
     An index of rounded vectors may miss the wanted recall even in a search of all lists. If a search of all
     lists misses the wanted recall, the wanted recall is lowered to `recall_target * (recall of a search of
@@ -46,14 +50,15 @@ def tune_num_probes(
 
     Args:
         index: the index that is tuned.
-        exact: an exact index over the same vectors.
-        queries: float32 [num_queries, dim]; a sample of the queries that will be asked.
-        k: how many results are wanted; the lists searched must hold at least k vectors for nearly all
-            queries.
+        exact: an exact index that holds the same vectors as `index`.
+        queries: float32 [num_queries, dim], queries like the ones that will be asked.
+        k: the number of vectors wanted for each query; for nearly all queries, the lists searched must hold
+            at least k vectors.
         recall_target: the wanted recall, 0 to 1.
-        measure: returns a recall, 0 to 1, that replaces the recall of the true `k` nearest vectors.
-        least_compared: the least number of vectors that a query is compared with on average, whatever the
-            recall.
+        measure: a function that returns a recall, 0 to 1, used in place of the share of the true `k` nearest
+            vectors found.
+        least_compared: the least number of vectors that a query is compared with on average, even if fewer
+            vectors reach the wanted recall.
 
     Returns:
         The recall reached, 0 to 1; the index keeps the number of probes that reached the recall.
@@ -63,7 +68,8 @@ def tune_num_probes(
 
     def reached(num_probes: int) -> float:
         index.set_num_probes(num_probes)
-        # `search` would make up for short lists by looking into all lists: right, but slow.
+        # The method `probe` searches the given number of lists; `search` would search all lists if these hold
+        # too few vectors, which is slow.
         found = index.probe(checked, truth.shape[1])
         if measure is None:
             return _recall_of(found.scores, truth)

@@ -1,9 +1,9 @@
 """Searches for many queries at once: one matrix product compares the queries with a selection of vectors.
 
-One matrix product takes far less time than a separate search for each query. Picking the k highest scores of
-each query takes more time than the matrix product that computes the scores. To pick the k highest scores of a
-query faster, the scores are divided into groups of eight, and only the k groups with the highest maxima are
-searched. The k highest scores always lie in the k groups with the highest maxima.
+One matrix product for many queries takes far less time than a separate search for each query. Picking the k
+highest scores of each query takes more time than the matrix product that computes the scores. To pick the k
+highest scores of a query faster, the scores are divided into groups of eight, and only the k groups with the
+highest maxima are searched. The k highest scores always lie in the k groups with the highest maxima.
 """
 
 from __future__ import annotations
@@ -25,17 +25,20 @@ from indexes.base import (
 )
 
 _GROUP = 8
-"""The number of columns in a group; only groups with a high maximum are searched for the highest numbers."""
+"""The number of columns of scores in a group; only groups with a high maximum are searched for the k highest
+scores."""
 _SCORES_AT_ONCE = 2**22
-"""The number of inner products computed at once: 16 MiB, which fit into the processor's cache."""
+"""The number of inner products computed at once; 4 million numbers take 16 MiB, which fit into the
+processor's cache."""
 
 
 class StrongestIndex(VectorIndex):
     """Compares queries exactly with a selection of vectors: the vectors that score high for many queries.
 
     Args:
-        vectors: float32 [num_vectors, dim], at least one; the strongest vectors, or all vectors.
-        rows: int64 [num_vectors], ascending, the row by which results name each vector; by default the
+        vectors: float32 [num_vectors, dim], at least one: the vectors that score high for many queries, or
+            all vectors.
+        rows: int64 [num_vectors], ascending, the row number by which results name each vector; by default the
             position of the vector in `vectors`.
 
     Example:
@@ -56,11 +59,11 @@ class StrongestIndex(VectorIndex):
 
     @property
     def rows(self) -> Rows:
-        """Returns the row number that results give for each vector: int64 [num_vectors], ascending."""
+        """Returns the row number by which results name each vector: int64 [num_vectors], ascending."""
         return self._rows
 
     def save(self, path: Path) -> None:
-        """Writes the vectors and their rows as a NumPy file."""
+        """Writes the vectors and the row numbers of the vectors to a NumPy file."""
         held = np.empty(self.num_vectors, dtype=[("row", "<i8"), ("vector", "<f4", (self.dim,))])
         held["row"], held["vector"] = self._rows, self._vectors
         write_array(path, held)
@@ -76,7 +79,7 @@ class StrongestIndex(VectorIndex):
 
     @classmethod
     def of(cls, held: NDArray[Any]) -> StrongestIndex:
-        """Makes the index from the array that `save` wrote."""
+        """Makes a `StrongestIndex` from the array of vectors and row numbers that `save` wrote."""
         if held.dtype.names != ("row", "vector") or held.ndim != 1:
             raise VectorIndexError("The array does not hold a row and a vector each")
         return cls(held["vector"], held["row"])
@@ -87,7 +90,7 @@ class StrongestIndex(VectorIndex):
         step = max(1, _SCORES_AT_ONCE // self.num_vectors)
         for begin in range(0, len(queries), step):
             block = slice(begin, begin + step)
-            products = queries[block] @ self._vectors.T  # [step, num_vectors]
+            products = queries[block] @ self._vectors.T  # [queries in the block, num_vectors]
             columns = _highest(products, k)
             scores[block] = np.take_along_axis(products, columns, axis=1)
             rows[block] = self._rows[columns]
@@ -115,7 +118,7 @@ def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
 
 
 def _highest(values: Floats, k: int) -> Rows:
-    """Finds the columns of the k highest numbers of each row, in any order; k is at least 1."""
+    """Finds the columns of the k highest numbers in each row of `values`, in any order; k is at least 1."""
     num_rows, num_columns = values.shape
     num_groups = num_columns // _GROUP
     if num_groups <= k:
