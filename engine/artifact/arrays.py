@@ -15,15 +15,16 @@ from engine.artifact.files import HeldFile
 from engine.errors import ArtifactCorruptError
 
 _MAGIC = b"\x93NUMPY\x01\x00"
-"""The first bytes of an array's file in the format that NumPy writes for short headers."""
+"""The first bytes of a NumPy file that has a short header."""
 _LONGEST_HEADER = 1024
-"""The bytes of a file that are read to find the header of an array."""
+"""The number of bytes at the beginning of a file in which the header of an array is looked for."""
 _HEADER = re.compile(
     rb"\{'descr': (?P<kind>'[<|][a-z]\d{1,2}'"
     rb"|\[\('row', '<i8'\), \('vector', '<f4', \((?P<dim>\d{1,6}),\)\)\]), "
     rb"'fortran_order': (?P<by_column>True|False), 'shape': \((?P<shape>[\d, ]*)\), \} *\n"
 )
-"""Matches the header of an array of numbers, and of the strongest movies: the row and the vector of each."""
+"""Matches the header of an array of numbers, or of the array of the strongest movies, which holds a row and a
+vector for each movie."""
 _SIZE = re.compile(r"(?:(?P<times>\d+) \* )?(?P<name>[a-z_0-9]+)(?: (?P<add>[+-] \d+))?")
 """Matches a dimension in `layout.ARRAY_SHAPES`, such as `2 * rating_dim` or `num_movies + 1`."""
 
@@ -32,7 +33,8 @@ def map_array(file: HeldFile) -> NDArray[Any]:
     """Maps an array into memory, read-only; the system reads the array when the array is used.
 
     Raises:
-        ValueError: the file does not hold an array of numbers, or is shorter or longer than the array.
+        ValueError: the file does not hold an array of numbers, or does not have the length that the header of
+            the array says.
     """
     start = file.read(_LONGEST_HEADER)
     length = int.from_bytes(start[8:10], "little")
@@ -56,13 +58,14 @@ def map_array(file: HeldFile) -> NDArray[Any]:
 
 
 def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Checks the types and shapes of an index's arrays, and the first and the last offset of each array.
+    """Checks the types and shapes of an index's arrays, and the first and the last number of offset arrays.
 
-    The time of the check does not depend on the sizes of the arrays. Numbers in the middle of an array are
-    not checked.
+    The check takes the same time for arrays of any size, because the numbers between the first and the last
+    number of an array are not checked.
 
     Raises:
-        ValueError: an array does not fit `layout.ARRAY_SHAPES` or another array.
+        ValueError: the type or shape of an array does not fit `layout.ARRAY_SHAPES`, or does not fit another
+            array.
     """
     sizes: dict[str, int] = {}
     for name, array in arrays.items():
@@ -84,12 +87,12 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def check_values(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Checks the numbers in an index's arrays, which takes time in proportion to the size of the arrays.
+    """Checks all numbers in an index's arrays, which takes time in proportion to the size of the arrays.
 
     Offsets must ascend, row numbers must be valid, and floating-point numbers must be finite.
 
     Raises:
-        ValueError: an array holds a number that no index holds.
+        ValueError: an array holds an impossible number, such as a descending offset.
     """
     sizes = {
         dimension: size
@@ -108,7 +111,7 @@ def check_values(arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def are_rows(rows: NDArray[np.integer], limit: int) -> bool:
     """Tells whether all numbers of an array are at least 0 and less than a limit."""
-    # As an unsigned number, a negative number is larger than any limit.
+    # Read as an unsigned number, a negative number is larger than any limit.
     return not rows.size or bool(rows.view(f"u{rows.itemsize}").max() < limit)
 
 
@@ -116,7 +119,7 @@ def check_rows(rows: NDArray[np.integer], limit: int, name: str) -> None:
     """Checks that row numbers from an index are at least 0 and below `limit`.
 
     Raises:
-        ArtifactCorruptError: a row is less than 0, or not less than `limit`.
+        ArtifactCorruptError: a row number is negative, or at least `limit`.
     """
     if not are_rows(rows, limit):
         raise damage_of(name)
@@ -126,7 +129,7 @@ def check_finite(figures: NDArray[np.floating], name: str) -> None:
     """Checks that numbers that were computed from an index are finite.
 
     Raises:
-        ArtifactCorruptError: a figure is not finite, so numbers in the index are damaged.
+        ArtifactCorruptError: a number is not finite, so numbers in the index are damaged.
     """
     if not np.isfinite(figures).all():
         raise damage_of(name)
@@ -135,13 +138,14 @@ def check_finite(figures: NDArray[np.floating], name: str) -> None:
 def check_spans(
     begins: NDArray[np.integer], lengths: NDArray[np.integer], total: int, most: int, name: str
 ) -> None:
-    """Checks that spans of an array, given by offsets, lie within the array and are not too long.
+    """Checks that spans of an array, given by begins and lengths, lie within the array and are not too long.
 
     Opening an index checks only the first and the last offset of an array, so that large indexes open
-    quickly. All other offsets are checked by `check_spans` when they are used.
+    quickly. The function `check_spans` checks other offsets of an array at the moment when they are used.
 
     Raises:
-        ArtifactCorruptError: a span begins before 0, is longer than `most`, or ends after `total`.
+        ArtifactCorruptError: a span begins before 0, is longer than `most` entries, or ends after entry
+            `total`.
     """
     if not len(begins):
         return
@@ -150,7 +154,7 @@ def check_spans(
 
 
 def damage_of(name: str) -> ArtifactCorruptError:
-    """Returns the error to raise if parts of an index, such as its "ids", hold impossible numbers."""
+    """Returns the error to raise if `name`, such as the "ids" of an index, holds impossible numbers."""
     return ArtifactCorruptError(
         f"The {name} of the index are damaged; look for the damaged file with engine info --verify, and "
         "restore the index from a copy or build it again"
@@ -163,9 +167,10 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 
 
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
-    """Tells whether the size of an array fits a dimension such as `num_movies + 1`.
+    """Tells whether the size of an array along one axis fits a dimension such as `num_movies + 1`.
 
-    The dictionary `sizes` holds the numbers that names such as `num_movies` stand for.
+    The dictionary `sizes` holds the values of names such as `num_movies`, and receives the value of a name
+    not yet in the dictionary.
     """
     dimension, _, empty = dimension.partition(" or ")
     if empty and not size:

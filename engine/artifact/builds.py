@@ -1,8 +1,8 @@
 """Lists the builds that an index directory keeps, makes another build live, and removes surplus builds.
 
-Every manifest names the build that was live before, so the builds form a chain. A rollback makes the next
-older build of the chain live. A build that is not in the chain of the live build was rolled back, or was
-never published.
+Every manifest names the build that was live before the manifest's build, so the builds form a chain. A
+rollback makes the build live that precedes the live build in the chain. A build that is not in the chain of
+the live build was rolled back, or was never published.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from engine.errors import ArtifactError, ArtifactNotFoundError, shown
 logger = logging.getLogger(__name__)
 
 KEPT = 2
-"""The number of builds that an index directory keeps unless another number was asked for."""
+"""The number of builds that an index directory keeps if no other number was asked for."""
 LIVE_LOCK = ".live-lock"
-"""The file that whoever changes the live build holds locked for a moment."""
+"""The name of the lock file that a process holds locked while the process changes the live build."""
 _SECONDS = 20.0
-"""Seconds after which waiting for the lock ends; making a build live takes a moment."""
+"""The number of seconds after which waiting for the lock `LIVE_LOCK` ends; processes hold the lock only for a
+moment."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class KeptBuild:
     manifest: dict[str, Any]
     """The manifest of the build; empty if the manifest cannot be read."""
     num_bytes: int
-    """The size of all files of the build."""
+    """The size of all files of the build, in bytes."""
     num_bytes_alone: int
-    """The bytes that no other build shares, so that they become free if the build is deleted."""
+    """The number of bytes that become free if the build is deleted, because no other build shares them."""
 
     @property
     def created(self) -> str | None:
@@ -57,12 +58,12 @@ class KeptBuild:
 
     @property
     def refused(self) -> str | None:
-        """Returns why the build was not published when it was made; None if the build was published."""
+        """Returns the reason why the finished build was not published; None if the build was published."""
         return self.manifest.get(layout.REFUSED_ENTRY)
 
 
 def live_build(directory: Path) -> str:
-    """Returns the name of the live build of an index, or an empty text if there is none."""
+    """Returns the name of the live build of an index, or an empty text if the index has no live build."""
     try:
         return (directory / layout.CURRENT).read_text(encoding="utf-8", errors="replace").partition(" ")[0]
     except OSError:
@@ -87,8 +88,8 @@ def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, 
     """Makes another kept build of an index live, by default the build before the live build.
 
     The change of the live build is atomic. A rollback is possible while the index is built again or updated.
-    After a rollback, an update that began from another build is refused, but a new build replaces the live
-    build as usual.
+    After a rollback, an update that began from another build than the live build is refused, but a new build
+    from files replaces the live build as usual.
 
     Args:
         directory: the directory of the index.
@@ -98,11 +99,11 @@ def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, 
         The build that is live now, and the name of the build that was live until now.
 
     Raises:
-        ArtifactError: there is no index, no such build, no build before the live build, or the build cannot
-            be opened.
+        ArtifactError: the directory holds no index, the build `to` does not exist or cannot be opened, or no
+            build precedes the live build.
     """
     directory = Path(directory)
-    kept_builds(directory)  # Where no index is, nothing may be written, not even a lock.
+    kept_builds(directory)  # In a directory without an index, nothing may be written, not even a lock.
     with changing_live(directory):
         builds = kept_builds(directory)
         live, others = live_build(directory), {build.name: build for build in builds if not build.is_live}
@@ -122,7 +123,7 @@ def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, 
 
 @contextmanager
 def changing_live(directory: Path) -> Iterator[None]:
-    """Waits for the lock that is needed to change the live build, and holds the lock in the `with` statement.
+    """Waits for the lock that is needed to change the live build; holds the lock during a `with` statement.
 
     Raises:
         ArtifactError: another command holds the lock for too long, or the directory cannot be written to.
@@ -158,7 +159,7 @@ def point_to(directory: Path, name: str) -> None:
 
 
 def number_to_keep(directory: Path) -> int:
-    """Returns how many builds an index keeps, which is noted in the manifest of the newest build."""
+    """Returns the number of builds that an index keeps, which the manifest of the newest build holds."""
     for name in _names(directory):
         keep = _manifest(directory / name).get(layout.KEEP_ENTRY)
         if isinstance(keep, int) and keep >= 1:
@@ -181,13 +182,14 @@ def remove_surplus(directory: Path, keep: int, spare: Collection[str] = ()) -> N
 def _names(directory: Path) -> list[str]:
     """Returns the names of all builds in a directory, the newest first."""
     found = [path for path in directory.iterdir() if is_build(path)]
-    # The time in a name has whole seconds.
+    # The time in a build's name has whole seconds, so the time of modification orders builds of the same
+    # second.
     found.sort(key=lambda path: (_time_in(path.name), path.stat().st_mtime_ns), reverse=True)
     return [path.name for path in found]
 
 
 def _time_in(name: str) -> str:
-    """Returns the time in the name of a build, as a text that sorts by time."""
+    """Returns the time in the name of a build, as a text; the texts sort by time."""
     return name.split("-")[1]
 
 

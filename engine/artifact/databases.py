@@ -1,9 +1,10 @@
 """Keeps track of the collections that the builds of an index have in a vector database.
 
-A build may hold the address of a collection in place of a vector index. The directory of the index notes
-which collections were made there, and under which alias the database knows the collection of the live build.
-A collection that no kept build needs is removed. A copy of the directory neither removes collections of a
-server nor moves the alias, because the original still needs them.
+A build may hold the address of a collection of vectors in a database, in place of a vector index. The index
+directory notes the collections that were made for the index, and the alias by which the database knows the
+collection of the live build. A collection that no build in the index directory needs is removed. A copy of an
+index directory neither removes collections from a server nor changes the alias, because the original
+directory still needs the collections and the alias.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NOTES = ".collections.json"
-"""The file of the index directory that notes the collections of the index."""
+"""The name of the file, in the index directory, that notes the collections of the index."""
 EMBEDDED = "vectors.db"
-"""The embedded database of an index, in the directory of the index."""
+"""The name of the embedded database of an index, in the index directory."""
 BESIDE = f"../{EMBEDDED}"
-"""The address of that database, as the builds of the index name it."""
+"""The path by which a build names the embedded database `EMBEDDED`, relative to the folder of the build."""
 
 
 @dataclass
@@ -42,16 +43,17 @@ class _Notes:
     """Notes which collections were made for an index."""
 
     directory: str
-    """The directory in which the collections were made; in a copy of the directory, the notes do not hold."""
+    """The index directory in which the collections were made; in a copy of the directory, the notes about
+    servers do not apply."""
     alias: str
     live: list[str] | None = None
-    """The database and the collection that the alias names."""
+    """The address of the database and the name of the collection for which the alias stands."""
     made: list[list[str]] = field(default_factory=list)
-    """The database and the name of each collection that was made and not yet removed."""
+    """The address of the database and the name of each collection that was made and not yet removed."""
 
     @classmethod
     def read(cls, directory: Path) -> _Notes | None:
-        """Reads the notes of a directory; returns None if there are none, or if they cannot be used."""
+        """Reads the notes of a directory; returns None if the file of notes is missing or unusable."""
         try:
             notes = cls(**json.loads((directory / NOTES).read_bytes()))
             pairs = [*notes.made, *([] if notes.live is None else [notes.live])]
@@ -74,7 +76,7 @@ class _Notes:
 
 
 def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
-    """Opens the index of a build whose vectors are in a collection; `shape` is the shape of the vectors.
+    """Opens the vector index of a build whose vectors, of shape `shape`, are in a collection of a database.
 
     Raises:
         ArtifactCorruptError: the address of the collection is damaged.
@@ -97,7 +99,7 @@ def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
 
 
 def require_server(artifact: Artifact, why: str) -> None:
-    """Checks that the vectors of a build do not lie in an embedded database; `why` says what forbids that.
+    """Checks that the vectors of a build are not in an embedded database; `why` says why they may not be.
 
     Raises:
         ArtifactError: the vectors of the build are in an embedded database.
@@ -112,9 +114,9 @@ def require_server(artifact: Artifact, why: str) -> None:
 
 
 def new_collection(directory: Path, build: str, uri: str) -> str:
-    """Notes that a build is about to make a collection; returns the name of the collection.
+    """Notes that a build is about to make a collection of vectors; returns the name of the collection.
 
-    The caller must hold the lock on the directory of the index.
+    The caller must hold the lock on the index directory.
     """
     notes = _Notes.read(directory)
     if notes is None or notes.directory != str(directory.absolute()):
@@ -129,16 +131,16 @@ def new_collection(directory: Path, build: str, uri: str) -> str:
 
 
 def alias_of(directory: Path) -> str | None:
-    """Returns the alias of the live build's collection, or None if no build made a collection."""
+    """Returns the alias of the live build's collection, or None if no build of the index has a collection."""
     notes = _Notes.read(directory)
     return None if notes is None else notes.alias
 
 
 def follow_live(directory: Path, build: str) -> None:
-    """Lets the alias name the collection of the build that is about to become live.
+    """Lets the alias stand for the collection of the build that is about to become live.
 
     Raises:
-        ArtifactError: the database of the build cannot be reached, or its address is damaged.
+        ArtifactError: the database of the build cannot be reached, or the address of the database is damaged.
     """
     notes = _Notes.read(directory)
     if notes is None or notes.directory != str(directory.absolute()):
@@ -157,7 +159,7 @@ def follow_live(directory: Path, build: str) -> None:
         except ArtifactError as error:
             logger.warning("The alias %s stays in the vector database: %s", notes.alias, error)
             if wanted is None:
-                return  # The next build that becomes live tries again.
+                return  # The next change of the live build tries again to remove the alias.
     if wanted is not None:
         with _connected(directory, wanted[0]) as database:
             database.point(notes.alias, wanted[1])
@@ -168,8 +170,8 @@ def follow_live(directory: Path, build: str) -> None:
 def drop_unused(directory: Path) -> None:
     """Removes the collections that no build of an index needs any more.
 
-    A collection that cannot be removed stays noted, so that the next command tries again. The caller must
-    hold the lock on the directory of the index, or the lock that `changing_live` takes.
+    A collection that cannot be removed stays in the notes, so that the next command tries again. The caller
+    must hold the lock on the index directory, or the lock that `changing_live` takes.
     """
     notes = _Notes.read(directory)
     if notes is None:
@@ -177,7 +179,9 @@ def drop_unused(directory: Path) -> None:
     try:
         needed = {tuple(pair) for pair in _needed(directory)}
     except ValueError:
-        return  # A damaged address does not say which collection it needs.
+        # If an address is damaged, it is unknown which collection the build needs, so no collection is
+        # removed.
+        return
     unused = [pair for pair in notes.made if tuple(pair) not in needed]
     for pair in unused:
         uri, collection = pair
@@ -196,7 +200,7 @@ def drop_unused(directory: Path) -> None:
 
 
 def forget_database(directory: Path) -> None:
-    """Removes the embedded database of an index, and the notes."""
+    """Removes the embedded database of an index, and the notes about the collections of the index."""
     (directory / NOTES).unlink(missing_ok=True)
     if (directory / EMBEDDED).is_dir():
         from indexes.database import remove_embedded
@@ -213,7 +217,7 @@ def _needed(directory: Path) -> Iterator[list[str]]:
 
 
 def _address_of(build: Path) -> Address | None:
-    """Returns the address in a build, or None if the build has its vectors in a file.
+    """Returns the address of a build's vectors, or None if the build has its vectors in a file.
 
     Raises:
         ValueError: the address is damaged.
@@ -226,7 +230,7 @@ def _address_of(build: Path) -> Address | None:
 
 @contextmanager
 def _connected(directory: Path, uri: str) -> Iterator[Database]:
-    """Connects to a database that builds of an index name, for the block of a `with` statement.
+    """Connects to a database that builds of an index name, for the duration of a `with` statement.
 
     Raises:
         ArtifactError: the database cannot be reached.

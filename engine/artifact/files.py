@@ -1,7 +1,7 @@
 """Opens files of an index, refuses links, pipes and devices, and keeps the opened files readable.
 
-An open file stays readable after the file was deleted from its directory. A program that has opened an index
-can read its build even after newer builds have replaced the build.
+An open file stays readable after the file was deleted from its directory. A program that has opened a build
+can therefore read the build even after a newer build has replaced it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ import stat
 from pathlib import Path
 
 _DESCRIPTORS = next(filter(os.path.isdir, ("/proc/self/fd", "/dev/fd")), None)
-"""The directory in which the system shows the open files of a process under their numbers."""
+"""The directory in which the system lists the open files of a process by number; None if the system has no
+such directory."""
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""With these flags, opening neither follows a link nor waits for the other end of a pipe."""
+"""Flags for opening files: with these flags, opening neither follows a link nor waits for the other end of a
+pipe."""
 _BLOCK = 2**20
 _PLAIN = re.compile(r"[\w /.,:+=@~-]*")
 
 
 class HeldFile:
-    """Holds a file open for reading until the object is no longer used.
+    """Holds a file open for reading as long as the `HeldFile` object exists.
 
     Args:
         path: the path of the file, or the name of the file in the directory `inside`.
-        inside: the number of an open directory; by default `path` is an ordinary path.
+        inside: the file descriptor of an open directory; if None, `path` is an ordinary path.
 
     Raises:
         OSError: the file cannot be opened, or is a link, a directory, a pipe or a device.
@@ -59,10 +61,12 @@ class HeldFile:
             self._descriptor = -1
 
     def path(self, otherwise: Path) -> Path:
-        """Returns a path that opens the held file; returns `otherwise` if there is no such path."""
+        """Returns a path by which other code can open the held file; returns `otherwise` if there is none."""
         if _DESCRIPTORS is None or self._mapped is not None:
             return otherwise
-        os.lseek(self._descriptor, 0, os.SEEK_SET)  # On some systems the opened path shares the position.
+        # On some systems, a file opened by its descriptor's path shares the reading position of the
+        # descriptor.
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
         return Path(_DESCRIPTORS, str(self._descriptor))
 
     def read(self, most: int) -> bytes:
@@ -87,15 +91,14 @@ class HeldFile:
             ValueError: the file is empty.
         """
         self._mapped = mmap.mmap(self._descriptor, self.size, access=mmap.ACCESS_READ)
-        self._close()  # The mapping keeps the file open.
+        self._close()  # The memory mapping keeps the file readable without the descriptor.
         return self._mapped
 
 
 def is_plain(path: Path) -> bool:
     """Tells whether DuckDB and FAISS can open a path that is passed to them unchanged.
 
-    DuckDB gives some characters of a path, such as `?`, a special meaning, and FAISS opens only paths in
-    UTF-8.
+    DuckDB gives some characters of a path, such as `?`, a special meaning; FAISS opens only paths in UTF-8.
     """
     return bool(_PLAIN.fullmatch(str(path.absolute())))
 
@@ -106,7 +109,7 @@ def checksum(path: Path) -> str:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Makes a finished file appear at a second path: by a hard link if possible, else by a copy."""
+    """Makes a finished file also appear at a second path, by a hard link if possible, otherwise by a copy."""
     try:
         target.hardlink_to(source)
     except OSError:

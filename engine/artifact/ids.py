@@ -1,8 +1,8 @@
 """Keeps sorted ids on disk in one array of bytes, so that a table of millions of ids opens at once.
 
-The row of an id is its rank in the order of UTF-8 bytes, which is also the order of text in DuckDB. An id is
-found by binary search over the bytes in the file, without a dictionary in memory. Ids have no fixed width, so
-a very long id does not make other ids larger.
+The row of an id is the rank of the id in the order of UTF-8 bytes, which is also the order of text in DuckDB.
+An id is found by binary search over the bytes in the file, without a dictionary in memory. Ids have no fixed
+width, so one very long id does not make other ids take more space.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from engine.artifact.arrays import damage_of
 from engine.errors import DataError
 
 _NEIGHBOURS = 50
-"""Ids before and after the place of an unknown id that are compared with it."""
+"""The number of ids before, and the number of ids after, the position at which an unknown id would be
+inserted, that are compared with the unknown id."""
 _LONGEST_COMPARED = 40
-"""Characters up to which an id is compared; the number of its edits grows with its length."""
+"""The most characters of an unknown id for which similar ids are looked for, since the number of possible
+edits grows with the length of the id."""
 _SAMPLED = 256
-"""Ids whose characters make up the alphabet of edits."""
+"""The approximate number of ids whose characters are collected as the alphabet for edits of an unknown id."""
 _LARGEST_ALPHABET = 64
-"""Characters that are tried in an edit, at most."""
+"""The largest number of different characters that are tried at each position when an unknown id is edited."""
 
 
 def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Concatenates the bytes of all ids; returns the bytes, uint8 [total length], and the offsets.
 
-    The offsets, int64 [num_ids + 1], say where each id starts and where the last id ends.
+    The offsets, int64 [num_ids + 1], are the positions in the bytes at which each id starts, and the end of
+    the last id.
 
     Raises:
-        DataError: an id repeats, or the ids are not sorted by their UTF-8 bytes.
+        DataError: an id occurs twice, or the ids are not sorted by their UTF-8 bytes.
     """
     data = bytearray()
     offsets = array("q", [0])
@@ -51,7 +54,7 @@ def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArr
 
 
 class IdTable:
-    """Finds ids by row and rows by id, in the arrays of `build_id_arrays`, which are usually mapped files.
+    """Finds ids by row, and rows by id, in the two arrays that `build_id_arrays` makes.
 
     Example:
         >>> table = IdTable(*build_id_arrays(["A1", "B2"]))
@@ -87,21 +90,22 @@ class IdTable:
         """Returns the id at a row.
 
         Raises:
-            IndexError: there is no such row.
+            IndexError: `row` is not a row of the table.
         """
         if not 0 <= row < len(self):
             raise IndexError(f"Row {row} is not one of the {len(self):,} rows of this table of ids")
         return self._bytes(row).decode("utf-8", "replace")
 
     def ids(self, rows: Iterable[int]) -> list[str]:
-        """Returns the ids at many rows, in the order asked for."""
+        """Returns the ids at many rows, in the order of `rows`."""
         return [self.id(int(row)) for row in rows]
 
     def close_matches(self, text: str, n: int = 3) -> list[str]:
-        """Finds up to `n` ids that resemble a text, most similar first, if the text is no id of the table.
+        """Finds up to `n` ids that resemble a text that is no id of the table, most similar first.
 
-        The function tries other cases of the letters, changes of one letter, and the ids before and after the
-        text in the sorted table. The time hardly grows with the size of the table.
+        The function tries the text in other cases of the letters and with one letter changed, and also the
+        ids before and after the text in the sorted table. The running time hardly grows with the size of the
+        table.
         """
         import difflib
 
@@ -144,5 +148,6 @@ class IdTable:
 
 
 def _encode(text: str) -> bytes:
-    # A command-line argument that is not UTF-8 arrives with surrogates; it is an unknown id, not an error.
+    # A command-line argument that is not UTF-8 arrives with surrogates; the argument is an unknown id, not an
+    # error.
     return text.encode("utf-8", "surrogatepass")

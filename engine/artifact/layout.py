@@ -1,6 +1,6 @@
-"""Names every file, array and manifest section of an index, so that no other module spells one out.
+"""Names every file, array and manifest section of an index, so that no other module spells a name out.
 
-Changing a name changes the format, so that existing indexes could no longer be opened.
+Changing a name changes the format of an index, so that existing indexes could no longer be opened.
 """
 
 from __future__ import annotations
@@ -8,58 +8,63 @@ from __future__ import annotations
 import re
 
 FORMAT_VERSION = 1
-"""The version of all that this module names; a reader refuses any other."""
+"""The version of the format of an index; a reader refuses an index with any other version."""
 CURRENT = "CURRENT"
-"""The file of the index directory that names the live build."""
+"""The name of the file, in the index directory, that names the live build."""
 MANIFEST = "manifest.json"
-"""The file of a build that says what the build holds."""
+"""The name of the file of a build that describes the build: its settings, counts, metrics and files."""
 PARTIAL = ".partial-"
 """The beginning of the names of unfinished files and builds."""
 BUILD_NAME = re.compile(r"build-[0-9T]+-[0-9a-f]+")
-"""The names of the directories that hold a build each."""
+"""Matches the name of the directory of a build."""
 
 JOURNAL_FOLDER = "journal"
-"""The folder of the index directory that holds the feedback which services took."""
+"""The name of the folder, in the index directory, that holds the feedback which services received."""
 
-# Files of a build that are no arrays.
+# Files of a build other than arrays.
 VECTOR_INDEX_FILE = "movies.faiss"
-"""The vector index over the movie vectors."""
+"""The name of the file of the vector index over the movie vectors."""
 ADDRESS_FILE = "movies.milvus.json"
-"""The address of the movie vectors in a vector database; present in place of the vector index."""
+"""The name of the file with the address of the movie vectors in a vector database; present in place of the
+vector index."""
 STRONGEST_FILE = "strongest.npy"
-"""The movies that come high for many reviewers; absent where all movies are compared."""
+"""The name of the file with the vectors of the movies that score high for many reviewers; absent if queries
+are compared with all movies."""
 CATALOGUE_FILE = "catalog.duckdb"
 REJECTED_FILE = "rejected.parquet"
-"""The rows of the review and movie files that could not be used."""
+"""The name of the file with the rows of the review and movie files that could not be used."""
 REPORT_FILE = "report.html"
-"""The page that shows what the build says of itself."""
+"""The name of the file of the web page that describes the build."""
 HIDDEN_FILE = "hidden.json"
-"""The movies that no list may hold; absent where no movie is hidden."""
+"""The name of the file that lists the movies which no list may hold; absent if no movie is hidden."""
 
 # Arrays, each in a file of its own.
 ARRAY_ENDING = ".npy"
-"""The ending of the file of an array, behind the array's name."""
+"""The ending of the name of an array's file, after the array's name."""
 ID_ARRAYS = {
     "reviewer": ("reviewer_ids", "reviewer_id_offsets"),
     "movie": ("movie_ids", "movie_id_offsets"),
 }
-"""The arrays of each `IdTable`, in the order in which it takes them."""
+"""The names of the arrays of ids, and of their offsets, in the order in which `IdTable` takes the two
+arrays."""
 CARD_ARRAYS = ("movie_cards", "movie_card_offsets")
-"""The arrays that `MovieCards` takes, in that order."""
+"""The names of the arrays of the movies' cards, in the order in which `MovieCards` takes the arrays."""
 VARIANT_ARRAYS = ("variant_groups", "variant_offsets", "variant_movie_rows")
-"""The arrays that `Variants` takes, in that order."""
+"""The names of the arrays of the variants of films, in the order in which `Variants` takes the arrays."""
 MOVIE_COUNTS = "movie_counts"
-"""How many reviews each movie has, int32 [num_movies]."""
+"""The name of the array of the number of reviews of each movie, int32 [num_movies]."""
 POPULARITY = "movie_popularity"
-"""How popular each movie is, float32 [num_movies]: likes count more, old reviews less."""
+"""The name of the array of the popularity of each movie, float32 [num_movies]; a like counts more than
+another review, and an old review counts less."""
 COLD_MOVIES = "movie_is_cold"
-"""Which movies are cold, bool [num_movies]."""
+"""The name of the array that marks the cold movies, which training saw no review of, bool [num_movies]."""
 COLD_DOUBTS = "cold_doubts"
-"""The matrix by which the relevance of cold movies is lowered; absent in indexes without cold movies."""
+"""The name of the array of the matrix that lowers the relevance of cold movies by how unsure their vectors
+are; absent in indexes without cold movies and in older indexes."""
 HISTORY_TIMES = "history_times"
-"""When each review of the histories was written, in unix seconds."""
+"""The name of the array of the time at which each review was written, in seconds since 1970 (Unix time)."""
 
-# Arrays of the model, by the field of the class that holds them.
+# Names of the arrays of the model; the keys are the fields of the class that holds the arrays.
 RELEVANCE_ARRAYS = {
     "movie_vectors": "movie_vectors",
     "history_vectors": "history_vectors",
@@ -76,7 +81,8 @@ RATING_ARRAYS = {
     "dot_weights": "rating_dot_weights",
 }
 RATING_LAYER_ARRAYS = ("rating_kernel_{}", "rating_bias_{}")
-"""The kernel and the bias of a layer of the rating head, to be formatted with the layer's number from 0."""
+"""The names of the kernel and of the bias of a layer of the rating head, in which the layer's number, from 0,
+replaces {}."""
 HISTORY_ARRAYS = {
     "offsets": "history_offsets",
     "movie_rows": "history_movie_rows",
@@ -104,15 +110,16 @@ NEIGHBOUR_ARRAYS = {
         "weights": "successor_weights",
     },
 }
-"""For each field of `Model` that holds a neighbour table, the arrays of that table."""
+"""The names of the arrays of each neighbour table; the keys are the fields of `Model` that hold the
+tables."""
 SIMILAR_ARRAYS = {
     "offsets": "similar_offsets",
     "movie_rows": "similar_movie_rows",
     "weights": "similar_weights",
     "shared": "similar_shared",
 }
-"""The arrays of the table of similar movies, by the argument of `SimilarTable.open`; absent in indexes that
-were built before there was such a table."""
+"""The names of the arrays of the table of similar movies; the keys are the arguments of `SimilarTable.open`.
+Older indexes do not have these arrays."""
 COLD_ARRAYS = {
     "columns": "cold_columns",
     "rarities": "cold_rarities",
@@ -120,7 +127,8 @@ COLD_ARRAYS = {
     "coefficients": "cold_coefficients",
     "intercepts": "cold_intercepts",
 }
-"""The arrays that map the words of a movie to its vectors, by the field of `ColdMapping`."""
+"""The names of the arrays that compute a cold movie's vectors from the words of the movie's metadata; the
+keys are the fields of `ColdMapping`."""
 
 # The types and the shapes of all arrays.
 ARRAY_SHAPES = {
@@ -174,10 +182,11 @@ ARRAY_SHAPES = {
     "cold_intercepts": "float32 [num_targets]",
     "cold_doubts": "float32 [dim + 1, dim + 1]",
 }
-"""The types that each array may have, and its dimensions; equal names of dimensions mean equal sizes.
-A dimension that ends with `or 0` may be empty.
+"""The types that each array may have, and the dimensions of each array; dimensions of the same name have the
+same size. A dimension that ends with `or 0` may be empty.
 
-`shape_of` gives the same for the layers of the rating head, whose number is not fixed."""
+The function `shape_of` returns the same for the layers of the rating head, because the number of layers
+varies."""
 OFFSETS = {
     "reviewer_id_offsets": "reviewer_ids",
     "movie_id_offsets": "movie_ids",
@@ -189,7 +198,7 @@ OFFSETS = {
     "rating_neighbour_offsets": "rating_neighbour_movie_rows",
     "similar_offsets": "similar_movie_rows",
 }
-"""The arrays of offsets, and the array that the offsets of each divide into parts."""
+"""Maps the name of each array of offsets to the name of the array that the offsets divide into segments."""
 ROWS = {
     "history_movie_rows": "num_movies",
     "history_level_rows": "num_level_weights",
@@ -199,7 +208,7 @@ ROWS = {
     "similar_movie_rows": "num_movies",
     "variant_movie_rows": "num_movies",
 }
-"""The arrays of rows, and the dimension that each row must be less than."""
+"""Maps the name of each array of row numbers to the dimension that each row number must be less than."""
 _LAYER = re.compile(r"(rating_(?:kernel|bias)_)(\d{1,2})")
 
 
@@ -238,13 +247,14 @@ PACKAGE_ENTRY = "package_version"
 BUILD_ENTRY = "build"
 CREATED_ENTRY = "created"
 FILES_ENTRY = "files"
-"""The size and the checksum of every file of the build."""
+"""The manifest entry with the size and the checksum of every file of the build."""
 BEFORE_ENTRY = "build_before"
-"""The name of the build that was live when this build was written, or null."""
+"""The manifest entry with the name of the build that was live when this build was written, or null."""
 KEEP_ENTRY = "builds_kept"
-"""How many builds the command that wrote the build was told to keep."""
+"""The manifest entry with the number of builds to keep, which the command that wrote the build was given."""
 REFUSED_ENTRY = "refused_because"
-"""Why the build was not published when it was written; absent if it was published."""
+"""The manifest entry with the reason why the build was not published when it was written; absent if the build
+was published."""
 BUILD_ENTRIES = (
     *(VERSION_ENTRY, PACKAGE_ENTRY, BUILD_ENTRY, CREATED_ENTRY, FILES_ENTRY),
     *(BEFORE_ENTRY, KEEP_ENTRY, REFUSED_ENTRY),
@@ -252,38 +262,41 @@ BUILD_ENTRIES = (
 
 # Sections of the manifest.
 ACCOUNTING_SECTION = "accounting"
-"""What became of every row of the review and movie files."""
+"""The section that accounts for every row of the review and movie files: used, merged, dropped or
+rejected."""
 COUNTS_SECTION = "counts"
-"""How many reviews, reviewers, movies and cold movies the index holds."""
+"""The section with the numbers of reviews, reviewers, movies and cold movies in the index."""
 MODEL_SECTION = "model"
-"""What the model needs beside its arrays."""
+"""The section with the numbers that the model needs besides its arrays."""
 SEARCH_SECTION = "search"
-"""The kind of vector index and the number of candidates."""
+"""The section with the kind of vector index and the number of candidates."""
 AUDIT_SECTION = "audit"
-"""What the two-stage search finds of the lists that scoring every movie gives."""
+"""The section that compares the lists of the two-stage search with the lists made by scoring every movie."""
 CONFIG_SECTION = "config"
 SEED_SECTION = "seed"
 METRICS_SECTION = "metrics"
-"""Figures of the engine and of the baselines on held-out reviews."""
+"""The section with the metrics of the engine and of the baselines on held-out reviews."""
 BASELINES_SECTION = "baselines"
-"""Why baselines were not measured, if they were not."""
+"""The section with the reason why baselines were not measured; absent if the baselines were measured."""
 TRAINING_SECTION = "training"
-"""The rounds of each training, and its curves."""
+"""The section with the number of rounds and the learning curves of each training."""
 CALIBRATION_SECTION = "calibration"
-"""How often movies were liked, by the predicted chance of a like."""
+"""The section that says how often movies were liked, for each predicted chance of a like."""
 SENTIMENT_SECTION = "sentiment"
-"""How review texts changed the ratings; absent where they are not used."""
+"""The section that says how review texts changed the ratings; absent if texts were not used."""
 SIMILAR_SECTION = "similar"
-"""The weights with which the table of similar movies was built; absent in older indexes."""
+"""The section with the weights by which the table of similar movies was built; absent in older indexes."""
 COLD_SECTION = "cold"
-"""The cold movies; absent where the build was given no metadata to learn from."""
+"""The section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
-"""The keys of the cold section's slopes, by the field of `Model` that holds the neighbour table."""
+"""Maps each field of `Model` that holds a neighbour table to the key of the table's slope in the section on
+cold movies."""
 UPDATES_SECTION = "updates"
-"""The reviews that were added since the training."""
+"""The section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"
-"""What became of every line of metadata by which movies were added last."""
+"""The section that accounts for every line of the metadata from which movies were last added."""
 REBUILT_SECTION = "index_rebuilt_from"
-"""The name of the build whose vector index was built again."""
+"""The entry with the name of the build from which this build was made with a new vector index."""
 JOURNAL_SECTION = "journal"
-"""How far the build has taken in a journal of feedback, and what became of the journal's lines."""
+"""The section with the position up to which the build used a journal of feedback, and with an account of the
+journal's lines."""

@@ -1,7 +1,8 @@
 """Locks files and folders, and removes the temporary folders of processes that were killed.
 
-A lock belongs to an open file. The system releases the lock when the process that opened the file ends, even
-if the process is killed. A temporary folder without a lock is a leftover of a process that was killed.
+A lock on a file belongs to an open file handle. The system releases the lock when the process that opened the
+file ends, even if the process is killed. A temporary folder without a lock is a leftover of a process that
+was killed.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from engine.errors import DataError
 
 _PREFIX = ".engine-work-"
 _NAME = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{16}}")
-"""The names of temporary folders, which are long so that no folder of a user has such a name."""
+"""Matches the name of a temporary folder of the engine, which is so long that no folder of a user has such a
+name."""
 
 
 def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
-    """Locks a file or folder; returns an open handle, and closing the handle releases the lock.
+    """Locks a file or folder; returns an open handle, whose closing releases the lock.
 
-    Returns None if another process holds the lock, or has removed the file or folder. `flags` are the flags
-    with which the path is opened.
+    Returns None if another process holds the lock, or has removed the file or folder. The path is opened with
+    the flags `flags`.
 
     Raises:
         OSError: the path cannot be opened, or the file system has no locks.
@@ -38,7 +40,7 @@ def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A lock on a path that was removed and made again would exclude nobody.
+        # A lock on a path that was removed and made again would lock out nobody.
         if os.path.samestat(os.fstat(handle), path.lstat()):
             return handle
     except (BlockingIOError, FileNotFoundError):
@@ -54,8 +56,8 @@ def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
 def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
     """Makes a locked folder that is deleted when the `with` statement ends, and removes leftover folders.
 
-    The folder is made in `parent`, by default the system's folder for temporary files. Leftover folders in
-    `parent` are temporary folders whose process was killed.
+    The folder is made in `parent`, by default the system's folder for temporary files. A leftover folder in
+    `parent` is a temporary folder whose process was killed.
 
     Raises:
         DataError: no folder can be made in `parent`.
@@ -98,7 +100,7 @@ def remove_leftovers(parent: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes a folder; if the process is killed meanwhile, `remove_leftovers` later removes the rest.
+    """Removes a folder; if the process is killed meanwhile, `remove_leftovers` removes the rest later.
 
     Raises:
         OSError: the folder cannot be renamed.
@@ -113,9 +115,9 @@ def _new_name() -> str:
 
 
 def _make_folder(parent: Path) -> tuple[Path, int | None]:
-    """Makes and locks a folder; returns the folder's path and the lock's handle.
+    """Makes and locks a folder; returns the folder's path and the handle of the lock.
 
-    The handle is None if the file system has no locks.
+    The handle of the lock is None if the file system has no locks.
     """
     while True:
         path = parent / _new_name()
@@ -126,4 +128,5 @@ def _make_folder(parent: Path) -> tuple[Path, int | None]:
             return path, None
         if handle is not None:
             return path, handle
-        # Between the two calls, another process took the folder for a leftover and removes the folder.
+        # Another process can mistake the new folder for a leftover before the lock is taken, and remove the
+        # folder.

@@ -3,9 +3,10 @@
 A shape says which values an entry of a manifest may have. The shape `float` allows any finite number, `bool`
 allows true and false, `str` allows any text, and `object` allows anything. A range allows the whole numbers
 in the range, a pattern allows texts that match the pattern, and `None` allows null. A tuple of shapes allows
-each value that at least one of the shapes allows. `[shape]` allows a list of values of the shape. `{str:
-shape}` allows a section with entries of any name and with values of the shape. `{"a": shape, "b?": shape}`
-allows a section that has the entry "a"; the entry "b" and other entries are optional.
+each value that at least one of the shapes allows. The shape `[shape]` allows a list of values, each of the
+inner shape. The shape `{str: shape}` allows a section with entries of any name, whose values have the inner
+shape. The shape `{"a": shape, "b?": shape}` allows a section that has the entry "a"; the entry "b" and
+entries of other names are optional.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import Any
 from engine.artifact import layout
 
 LARGEST = 16 * 1024 * 1024
-"""The largest size of a manifest, in bytes; ten thousand updates take about as much."""
+"""The largest size of a manifest, in bytes: enough for ten thousand updates of an index."""
 _DEEPEST = 24
-"""The largest number of sections and lists in a manifest that may be nested in each other."""
+"""The largest depth to which sections and lists in a manifest may be nested in each other."""
 _WHOLE = range(2**53)
-"""The whole numbers from 0 that JSON holds exactly."""
+"""The whole numbers, from 0, that JSON readers represent exactly."""
 _FIGURE = (float, None)
 
 _ACCOUNTING = {
@@ -73,7 +74,7 @@ _SHAPE: dict[str, Any] = {
         "curves?": {str: {str: [_FIGURE]}},
     },
 }
-"""The shape of a manifest."""
+"""The shape that a manifest of the current format version must have."""
 _NEEDED_BY = {
     **dict.fromkeys(
         (layout.VECTOR_INDEX_FILE, layout.ADDRESS_FILE),
@@ -84,7 +85,7 @@ _NEEDED_BY = {
         *(layout.TRAINING_SECTION, layout.AUDIT_SECTION),
     ),
 }
-"""The sections that a manifest must have if the build holds a file."""
+"""Maps the names of files to the sections that the manifest of a build with the file must have."""
 
 
 def parse_manifest(content: bytes) -> dict[str, Any]:
@@ -119,10 +120,10 @@ def check_manifest(manifest: dict[str, Any]) -> None:
 
 
 def _fault(value: Any, shape: Any, name: str, left: int = _DEEPEST) -> str | None:
-    """Describes where a value does not fit a shape, as the end of a sentence; returns None if it fits.
+    """Describes why a value does not fit a shape, as the end of a sentence; returns None if the value fits.
 
-    `name` is the place of the value in the manifest, such as "model.blend". `left` is the number of levels of
-    sections and lists that the value may have.
+    `name` is the position of the value in the manifest, such as "model.blend". `left` is the number of levels
+    of nested sections and lists that the value may have.
     """
     if left == 0:
         return f"nests {name[:60]} too deeply"

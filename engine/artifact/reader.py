@@ -31,59 +31,65 @@ from engine.artifact.manifest import LARGEST, check_manifest, parse_manifest
 from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, ArtifactVersionError
 
 _POINTER = re.compile(rb"(build-[0-9T]+-[0-9a-f]+) ([0-9a-f]{64})\n")
-"""What CURRENT holds: the name of a build, and the checksum of its manifest."""
+"""Matches the content of CURRENT: the name of a build, and the checksum of the build's manifest."""
 _VERIFIED_ON_OPENING = 64 * 1024 * 1024
-"""Bytes of a build up to which opening it checks all checksums, which takes some tens of milliseconds."""
+"""The largest size of a build, in bytes, at which opening the build checks all checksums, which takes some
+tens of milliseconds."""
 _OPENING_ATTEMPTS = 3
-"""How often opening is tried while builds that end remove the build that was live before."""
+"""The number of tries to open the live build, since another build that becomes live meanwhile may remove
+it."""
 POINTER_SIZE = 200
-"""Bytes of CURRENT that are read; a CURRENT that is not damaged has fewer."""
+"""The number of bytes of the file CURRENT that are read; an undamaged CURRENT has fewer bytes."""
 _BUILD_COMMAND = "engine build-index REVIEWS..."
 _MISSING = (FileNotFoundError, NotADirectoryError, ValueError)
-"""Errors of a file that is not there; a path with the character NUL is a ValueError."""
+"""The errors that opening a missing file raises; a path with the character NUL raises ValueError."""
 
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
     """Opens one complete build for reading.
 
-    All files of the build stay open, so that the build can be read as long as the object exists, even after
-    the files were deleted.
+    All files of the build stay open, so that the build can be read as long as the `Artifact` object exists,
+    even after the files were deleted.
     """
 
     directory: Path
-    """The directory of the index, as it was asked for."""
+    """The directory of the index, as the caller gave it to `open`."""
     home: Path
-    """The absolute path of the directory, which stays right if the program changes its working directory."""
+    """The absolute path of the index directory, which stays right if the program changes its working
+    directory."""
     build_directory: Path
-    """The build inside it that was live when it was opened."""
+    """The directory of the opened build, inside the index directory."""
     digest: str
     """The SHA-256 of the manifest, which holds the SHA-256 of every other file of the build."""
     manifest: dict[str, Any]
-    """Everything that the build says of itself."""
+    """The content of the build's manifest: settings, counts, metrics and files."""
     is_pinned: bool
-    """Whether this build was asked for by its name, so that no other build can take its place."""
+    """Whether the caller asked for this build by name, so that no other build can take its place."""
     _held: Mapping[str, HeldFile]
     _arrays: Mapping[str, NDArray[Any]]
 
     @classmethod
     def open(cls, directory: Path | str, *, build: str | None = None, expect: str | None = None) -> Artifact:
-        """Opens the live build of an index, and checks that its files are there and fit together.
+        """Opens the live build of an index, and checks that the build's files exist and fit together.
 
         Opening checks the sizes of all files, and the types, the shapes and the first and last offsets of all
         arrays. Opening checks the checksums of builds of up to 64 MB; `verify` checks the checksums of any
         build.
 
         Args:
-            directory: the directory of the index, or of one build in the directory of an index.
-            build: the name of the build to open in place of the live build.
-            expect: the `digest` that the build must have; all checksums are then checked at any size.
+            directory: the directory of an index, or the directory of one build inside the directory of an
+                index.
+            build: the name of the build to open, if not the live build.
+            expect: the `digest` that the build must have; if given, the checksums of a build of any size are
+                checked.
 
         Raises:
-            ArtifactNotFoundError: there is no index.
+            ArtifactNotFoundError: the directory holds no index.
             ArtifactVersionError: the index has another format version.
-            ArtifactCorruptError: a file is missing, truncated or changed, or the build is not the expected.
-            ArtifactError: a file cannot be read.
+            ArtifactCorruptError: a file is missing, truncated or changed, or the build does not have the
+                digest `expect`.
+            ArtifactError: the system cannot read a file of the index.
         """
         directory = Path(directory)
         if build is None and is_build(directory):
@@ -94,7 +100,8 @@ class Artifact:
                 artifact = cls._open_build(directory, *pointer)
                 break
             except ArtifactCorruptError:
-                # A build that ended this very moment may have removed the build that CURRENT named before.
+                # Another build that became live this very moment may have removed the build that CURRENT
+                # named before.
                 is_last = build is not None or attempt == _OPENING_ATTEMPTS - 1
                 if is_last or _read_pointer(directory) == pointer:
                     raise
@@ -110,9 +117,9 @@ class Artifact:
 
     @classmethod
     def _open_build(cls, directory: Path, build: str, digest: str | None) -> Artifact:
-        """Opens a build; `digest` is None if the build was asked for by its name."""
+        """Opens a build; `digest` is None if the build was asked for by name."""
         try:
-            # The flag O_NOFOLLOW refuses a link to a directory elsewhere.
+            # The flag O_NOFOLLOW refuses a link to a directory outside the index.
             inside = os.open(directory / build, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError as error:
             fault = (
@@ -145,17 +152,17 @@ class Artifact:
         return cls(directory, home, directory / build, found, manifest, is_pinned, held, arrays)
 
     def is_live(self) -> bool:
-        """Tells whether this build is still the live build, or a build that was asked for by its name."""
+        """Tells whether this build is still the live build; always True for a build asked for by name."""
         return self.is_pinned or _read_pointer(self.home)[0] == self.build_directory.name
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
-        """Returns the `size` and the `sha256` of every file except the manifest, by file name."""
+        """Returns the `size` and the `sha256` of every file except the manifest; the keys are file names."""
         files: Mapping[str, Mapping[str, Any]] = self.manifest[layout.FILES_ENTRY]
         return files
 
     def section(self, name: str) -> Any:
-        """Returns a section of the manifest; raises ArtifactCorruptError if there is no such section."""
+        """Returns a section of the manifest; raises ArtifactCorruptError if the section is missing."""
         if name not in self.manifest:
             raise _corrupt(self.directory, layout.MANIFEST, f"has no section {name}")
         return self.manifest[name]
@@ -179,10 +186,10 @@ class Artifact:
             raise _corrupt(self.directory, self.build_directory.name, str(error)) from error
 
     def file(self, name: str) -> Path:
-        """Returns the path of a file of the build, which no longer works after the build was deleted.
+        """Returns the path of a file of the build; the path no longer works after the build was deleted.
 
         Raises:
-            ArtifactCorruptError: the build has no such file.
+            ArtifactCorruptError: the build has no file `name`.
         """
         if name not in self.files:
             raise _corrupt(self.directory, name, "is missing")
@@ -194,7 +201,7 @@ class Artifact:
         The path works as long as the `Artifact` object exists.
 
         Raises:
-            ArtifactCorruptError: the build has no such file.
+            ArtifactCorruptError: the build has no file `name`.
         """
         return self._held[name].path(self.file(name).absolute()) if name in self._held else self.file(name)
 
@@ -203,28 +210,28 @@ class Artifact:
         return name in self.files
 
     def array(self, name: str) -> NDArray[Any]:
-        """Returns an array, mapped into memory read-only; the system reads the array when it is used.
+        """Returns an array, mapped into memory read-only; the system reads the array when the array is used.
 
         Raises:
-            ArtifactCorruptError: the build has no such array.
+            ArtifactCorruptError: the build has no array `name`.
         """
         if name not in self._arrays:
             raise _corrupt(self.directory, name + layout.ARRAY_ENDING, "is missing")
         return self._arrays[name]
 
     def arrays(self, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-        """Returns several arrays by key; `names` maps each key to the name of an array in the index."""
+        """Returns arrays of the index; `names` maps each key of the result to the name of an array."""
         return {key: self.array(name) for key, name in names.items()}
 
 
 def is_build(directory: Path) -> bool:
-    """Tells whether a directory is one build of an index, and not a whole index."""
+    """Tells whether a directory holds one build of an index, and not a whole index."""
     is_named = bool(layout.BUILD_NAME.fullmatch(directory.name))
     return is_named and directory.is_dir() and not (directory / layout.CURRENT).exists()
 
 
 def _read_pointer(directory: Path) -> tuple[str, str]:
-    """Reads from `CURRENT` the name of the live build and the checksum of the manifest."""
+    """Reads from `CURRENT` the name of the live build and the checksum of the live build's manifest."""
     try:
         file = HeldFile(directory / layout.CURRENT)
         content = file.read(POINTER_SIZE)
@@ -241,10 +248,10 @@ def _read_pointer(directory: Path) -> tuple[str, str]:
 
 
 def parse_pointer(content: bytes) -> tuple[str, str]:
-    """Reads, from the bytes of the file CURRENT, the name of the live build and its manifest's checksum.
+    """Reads, from the bytes of the file CURRENT, the name and the manifest's checksum of the live build.
 
     Raises:
-        ValueError: the content is damaged.
+        ValueError: the bytes are damaged.
     """
     pointer = _POINTER.fullmatch(content)
     if not pointer:
@@ -253,7 +260,7 @@ def parse_pointer(content: bytes) -> tuple[str, str]:
 
 
 def _hold(directory: Path, build: str, name: str, inside: int) -> HeldFile:
-    """Opens a file of a build; `inside` is the open directory of the build."""
+    """Opens a file of a build; `inside` is the file descriptor of the build's open directory."""
     try:
         return HeldFile(name, inside)
     except _MISSING as error:
@@ -274,7 +281,8 @@ def _read_manifest(
         manifest = parse_manifest(content)
     except ValueError as error:
         raise _corrupt(directory, layout.MANIFEST, f"is damaged: it {error}") from error
-    # The version comes before the checksum, since another version may well checksum in another way.
+    # The format version is checked before the checksum, since another version may compute checksums in
+    # another way.
     version = manifest[layout.VERSION_ENTRY]
     if version != layout.FORMAT_VERSION or isinstance(version, bool):
         package = str(manifest.get(layout.PACKAGE_ENTRY, "unknown"))

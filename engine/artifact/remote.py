@@ -1,8 +1,8 @@
 """Copies indexes to and from remote storage, such as s3://bucket/index, and checks every copied file.
 
 An index has the same files in remote storage as in a directory: the file CURRENT names the live build, and
-each build has a folder. The file CURRENT is written last, so that readers see a whole build or none.
-If a copy was interrupted, files that are complete are not copied again.
+each build has a folder. The file CURRENT is written last, so that a reader sees either a whole build or none.
+After an interrupted copy, the next copy leaves out the files that are complete.
 """
 
 from __future__ import annotations
@@ -40,36 +40,38 @@ from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundE
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN = 0.2
-"""Seconds between two looks at whether another process has pulled an index into the cache."""
+"""The number of seconds between two checks whether another process has finished pulling an index into the
+cache."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """Describes a build that was copied."""
+    """Describes a build that was copied to or from remote storage."""
 
     build: str
     """The name of the build."""
     digest: str
     """The digest of the build, as `engine info` prints it."""
     num_copied: int
-    """The number of files that were copied; other files were there already."""
+    """The number of files that were copied, without the files that the target had already."""
     num_bytes: int
-    """The bytes of the files that were copied."""
+    """The number of bytes in the files that were copied."""
 
 
 def push(directory: Path | str, url: str) -> Transfer:
-    """Copies the live build of an index to remote storage, and makes the build live there.
+    """Copies the live build of an index to remote storage, and makes the build live in remote storage.
 
     Remote storage keeps the builds that the directory of the index keeps, and also the build that was live in
     remote storage before. All other builds are removed from remote storage.
 
     Args:
         directory: the directory of the index.
-        url: the place of the index in storage, such as s3://bucket/index; any scheme of fsspec.
+        url: the address of the index in remote storage, such as s3://bucket/index; fsspec must know the
+            scheme.
 
     Raises:
-        ArtifactError: there is no index, the index is damaged, or the storage cannot be reached.
-        ConfigError: the scheme of the URL is unknown, or the package that serves it is missing.
+        ArtifactError: the directory holds no index, the index is damaged, or the storage cannot be reached.
+        ConfigError: the scheme of the URL is unknown, or the package for the scheme is not installed.
     """
     artifact = Artifact.open(directory)
     artifact.verify()
@@ -99,20 +101,22 @@ def pull(url: str, directory: Path, *, expect: str | None = None, wait: bool = F
     """Copies the live build of an index from remote storage, checks it, and makes it live in a directory.
 
     The build that was live in the directory stays live until the new build is complete. If a call was
-    interrupted, the next call copies only the missing files. Nothing is copied if the directory has the build
-    already.
+    interrupted, the next call copies only the missing files. Nothing is copied if the directory already holds
+    the build.
 
     Args:
-        url: the place of the index in storage, such as s3://bucket/index; any scheme of fsspec.
-        directory: the directory of the index, which is made if it is not there.
+        url: the address of the index in remote storage, such as s3://bucket/index; fsspec must know the
+            scheme.
+        directory: the directory of the index, which is made if it does not exist.
         expect: the digest that the build must have, as `engine info` prints it.
         wait: True to wait while another process writes to the directory, instead of raising ArtifactError.
 
     Raises:
         ArtifactNotFoundError: the storage holds no index.
-        ArtifactCorruptError: a file in the storage is damaged, or the build is not the expected one.
+        ArtifactCorruptError: a file in the storage is damaged, or the build does not have the digest
+            `expect`.
         ArtifactError: the storage cannot be reached, or the directory cannot be written to.
-        ConfigError: the scheme of the URL is unknown, or the package that serves it is missing.
+        ConfigError: the scheme of the URL is unknown, or the package for the scheme is not installed.
     """
     storage = Storage(url)
     build, digest = storage.live()
@@ -160,7 +164,7 @@ def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> T
         folder.rename(directory / build)
         Artifact.open(directory, build=build)
     with suppress(OSError):
-        (directory / WORK).rmdir()  # Other work may be kept there.
+        (directory / WORK).rmdir()  # The folder stays if it holds files of other work.
     with changing_live(directory):
         keep = number_to_keep(directory)
         point_to(directory, build)
@@ -169,7 +173,7 @@ def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> T
 
 
 def _is_whole(directory: Path, build: str, digest: str) -> bool:
-    """Tells whether a directory holds the build with the given digest, without damage."""
+    """Tells whether a directory holds the build with the given digest, undamaged."""
     try:
         artifact = Artifact.open(directory, build=build)
         artifact.verify()
@@ -179,10 +183,10 @@ def _is_whole(directory: Path, build: str, digest: str) -> bool:
 
 
 def cached(url: str, *, expect: str | None = None) -> Path:
-    """Pulls an index into the user's cache, unless it is there already; returns the directory in the cache.
+    """Pulls an index into the user's cache, unless the cache holds it; returns the directory in the cache.
 
     Raises:
-        EngineError: the index cannot be pulled; `pull` lists the errors.
+        EngineError: the index cannot be pulled; the docstring of `pull` lists the errors.
     """
     try:
         from platformdirs import user_cache_path
@@ -212,7 +216,7 @@ def _checked_manifest(content: bytes, digest: str, url: str) -> dict[str, Any]:
 
 
 def _copy_file(storage: Storage, name: str, path: Path, entry: dict[str, Any]) -> None:
-    """Copies a file from remote storage under a temporary name; renames it after a check of its SHA-256."""
+    """Copies a file from remote storage under a temporary name; checks the SHA-256, then renames the copy."""
     partial = path.with_name(f"{layout.PARTIAL}{path.name}")
     digest, size = hashlib.sha256(), 0
     try:

@@ -15,17 +15,17 @@ from engine.artifact.reader import POINTER_SIZE, parse_pointer
 from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, ConfigError, EngineError
 
 _BLOCK = 1 << 20
-"""Bytes that are copied at once."""
+"""The number of bytes that are copied at once."""
 
 
 class Storage:
     """Reads and writes the files of an index, or of lists, in a folder of remote storage.
 
     Args:
-        url: the place of the folder, such as s3://bucket/index.
+        url: the address of the folder, such as s3://bucket/index.
 
     Raises:
-        ConfigError: the scheme is unknown, or the package that serves the scheme is missing.
+        ConfigError: the scheme of the address is unknown, or the package for the scheme is not installed.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,7 +41,7 @@ class Storage:
         self._system.invalidate_cache()
 
     def live(self) -> tuple[str, str]:
-        """Returns the name and the digest of the live build; raises ArtifactError if there is none."""
+        """Returns the name and the digest of the live build; raises ArtifactError without a live build."""
         try:
             return parse_pointer(self.read(layout.CURRENT, POINTER_SIZE))
         except ValueError as error:
@@ -50,7 +50,7 @@ class Storage:
             ) from error
 
     def size(self, name: str) -> int | None:
-        """Returns the number of bytes of a file, or None if there is no such file."""
+        """Returns the number of bytes of a file, or None if the folder has no file `name`."""
         with self._reaching():
             try:
                 return int(self._system.info(self._path(name))["size"])
@@ -67,7 +67,7 @@ class Storage:
         return content.getvalue()
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """Iterates over the bytes of a file; raises ArtifactError if the file is missing."""
+        """Yields the bytes of a file in blocks; raises ArtifactError if the file is missing."""
         with self._reaching():
             try:
                 file = self._system.open(self._path(name), "rb")
@@ -84,7 +84,7 @@ class Storage:
                     yield block
 
     def write(self, name: str, source: BinaryIO) -> None:
-        """Writes a file so that readers see the whole file or none."""
+        """Writes a file so that a reader sees either the whole file or no file."""
         from fsspec.implementations.local import LocalFileSystem
 
         path = self._path(name)
@@ -97,7 +97,7 @@ class Storage:
                 shutil.copyfileobj(source, target, _BLOCK)
 
     def sizes(self) -> dict[str, int]:
-        """Returns the number of bytes of everything in the folder, by name; empty if there is no folder."""
+        """Returns the number of bytes of each file in the folder, by name; empty if the folder is missing."""
         with self._reaching():
             self._system.invalidate_cache()
             try:
@@ -122,7 +122,7 @@ class Storage:
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
-        """Converts any error of the remote storage to an ArtifactError; each package has its own errors."""
+        """Converts any error of the remote storage in a `with` statement to an ArtifactError."""
         try:
             yield
         except EngineError:
@@ -135,9 +135,9 @@ class Storage:
 
 
 def _write_on_disk(path: Path, source: BinaryIO) -> None:
-    """Writes a file on a disk, where fsspec would leave an unfinished file in the folder for temporary files.
+    """Writes a file on a disk without fsspec, which would leave unfinished files in the temporary folder.
 
-    The next push replaces an unfinished file that a killed push left beside the file.
+    If a push is killed, the unfinished file stays beside the target, and the next push replaces it.
     """
     partial = path.with_name(f"{layout.PARTIAL}{path.name}")
     try:
@@ -151,7 +151,7 @@ def _write_on_disk(path: Path, source: BinaryIO) -> None:
 
 
 def missing_package(url: str, error: ImportError) -> ConfigError:
-    """Returns the error to raise if a package that a URL needs is not installed."""
+    """Returns the error to raise if the package that a URL needs is not installed."""
     return ConfigError(
         f"{url} needs a package that is not installed ({error}); install it with: "
         "pip install 'movie-engine[remote]', and the package that fsspec names for other schemes than s3"

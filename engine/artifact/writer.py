@@ -1,8 +1,8 @@
 """Writes an index so that a reader sees a whole build or none, even if the writer dies.
 
 A build is written into a hidden directory, flushed to disk, renamed, and made live by replacing one small
-file. A lock on the index keeps two builds from running at once. The system releases the lock when the process
-ends, so unfinished files in an index without a lock are leftovers of a killed build.
+file. A lock on the index directory keeps two builds from running at once. The system releases the lock when a
+process ends, so unfinished files in an unlocked index directory are leftovers of a killed build.
 """
 
 from __future__ import annotations
@@ -44,21 +44,22 @@ from engine.errors import ArtifactError, ConfigError
 logger = logging.getLogger(__name__)
 
 LOCK = ".lock"
-"""The file that whoever writes to the index directory holds locked."""
+"""The name of the lock file that a process holds locked while the process writes to the index directory."""
 WORK = ".work"
-"""The directory that holds what a build needs to go on after a kill."""
+"""The name of the directory of checkpoints, from which a killed build resumes."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-"""The numbers of the errors of a full disk, and of a user's full share of a disk."""
+"""The error numbers of a full disk: no space on the disk, or the user's quota is used up."""
 _OF_THE_PLACE = (*_FULL, errno.EFBIG, errno.EROFS, errno.EIO)
-"""The numbers of errors that a place to write to causes, even if the error does not name the file."""
+"""The error numbers caused by the disk or folder that is written to, even if the error does not name the
+file."""
 
 
 def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
     """Checks, before a long build, that an index of `needed` bytes can be written to a directory.
 
     Raises:
-        ArtifactError: the directory is a file, holds something else, is full, or cannot be written to, or
-            another build is writing to it.
+        ArtifactError: the directory is a file, holds something else than an index, is full, or cannot be
+            written to, or another build is writing to the directory.
     """
     try:
         check_content(directory)
@@ -70,10 +71,10 @@ def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
 
 
 def check_space(directory: Path, needed: int) -> None:
-    """Checks that a directory, or the directory in which it will be made, can take `needed` bytes.
+    """Checks that the disk of a directory, which need not exist yet, has `needed` bytes free.
 
     Raises:
-        ArtifactError: the disk is full.
+        ArtifactError: the disk has fewer than `needed` bytes free.
         OSError: the directory cannot be written to.
     """
     place = next(parent for parent in (directory, *directory.absolute().parents) if parent.exists())
@@ -87,14 +88,14 @@ def check_space(directory: Path, needed: int) -> None:
 
 
 class ArtifactWriter:
-    """Writes one build.
+    """Writes one build of an index.
 
-    Leaving the `with` block makes the build live; an exception in the block leaves the old build live.
+    Leaving the `with` block makes the new build live; an exception in the block leaves the old build live.
 
-    The directory of the index is made if it does not exist. If `resumable` is true, then the build keeps
+    The directory of the index is made if it does not exist. If `resumable` is true, the build keeps
     checkpoints in `work_directory`, which is removed when the build is complete. If `resumable` is false, an
-    existing `work_directory` stays, because an interrupted build may resume from its checkpoints. After the
-    build, the directory keeps `keep` builds, by default as many as before.
+    existing `work_directory` stays, because an interrupted resumable build may resume from its checkpoints.
+    After the build, the directory keeps `keep` builds, by default as many as before.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:
@@ -116,16 +117,17 @@ class ArtifactWriter:
         self._refused: str | None = None
         self.directory = directory
         self.build_directory = directory / self._name
-        """The directory that the build has once it is live."""
+        """The directory in which the build will be once the build is complete."""
         self.work_directory = directory / WORK
-        """The directory of the checkpoints from which a killed build goes on. The caller, who holds the lock
-        on the index, makes the directory."""
+        """The directory of the checkpoints from which a killed build resumes. The caller makes this
+        directory, and must hold the lock on the index."""
         self.based_on: str | None = None
-        """The build from which an update takes files over; the update fails if it is no longer live."""
+        """The name of the build from which an update takes over files; the update fails if that build is no
+        longer live."""
         self.sections: dict[str, Any] = {}
-        """The manifest's sections that have been added so far."""
+        """The sections that have been added to the manifest so far."""
         self.manifest: dict[str, Any] = {}
-        """What the build says of itself, complete once the block is left."""
+        """The content of the build's manifest, complete after the `with` block."""
 
     @property
     def files(self) -> list[Path]:
@@ -167,16 +169,16 @@ class ArtifactWriter:
         return self._partial / name
 
     def add_array(self, name: str, array: NDArray[Any]) -> None:
-        """Writes an array, which readers get by `Artifact.array(name)`."""
+        """Writes an array to the build; readers get the array by `Artifact.array(name)`."""
         try:
             np.save(self.path_for(name + layout.ARRAY_ENDING), array, allow_pickle=False)
         except OSError as error:
             raise unwritable(self.directory, error) from error
 
     def add_file(self, source: Path) -> None:
-        """Adds a file of another build to this build, as a hard link if possible, else as a copy.
+        """Adds a file of another build to this build, as a hard link if possible, otherwise as a copy.
 
-        Builds share the bytes of a hard link, so a file of a build must never be changed in place.
+        Two builds share the bytes of a hard link, so a file of a build must never be changed in place.
         """
         try:
             link_or_copy(source, self.path_for(source.name))
@@ -188,7 +190,7 @@ class ArtifactWriter:
         self.sections[name] = _plain(values)
 
     def refuse(self, reason: str) -> None:
-        """Keeps the finished build on disk without making it live; the manifest holds the `reason`."""
+        """Lets the finished build stay on disk without making it live; the manifest holds the `reason`."""
         self._refused = reason
 
     def _publish(self) -> None:
@@ -248,7 +250,8 @@ class ArtifactWriter:
                 leftover.unlink()
         live = live_build(self.directory)
         if live and (self.work_directory / live).exists():
-            # A build was killed when the build was live but the checkpoints were not yet removed.
+            # The leftovers of a build are complete, but the build was killed before it removed its
+            # checkpoints.
             self._remove_work()
         for folder in (self.directory, self.work_directory):
             remove_leftovers(folder)
@@ -287,7 +290,8 @@ def check_content(directory: Path) -> None:
     """Checks that a directory holds an index, is empty, or does not exist yet.
 
     Raises:
-        ArtifactError: the directory is a file, one build of an index, or holds something else.
+        ArtifactError: the directory is a file, is one build of an index, or holds something else than an
+            index.
     """
     if directory.exists() and not directory.is_dir():
         raise ArtifactError(
@@ -341,7 +345,7 @@ def _is_short_write(error: OSError) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Converts a value to what JSON can hold; NaN and infinity become None."""
+    """Converts a value to values that JSON can hold; NaN and infinity become None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
