@@ -1,10 +1,10 @@
 """Lists the functions, types and patterns that the SQL condition of `--where` may use.
 
-A listed function reads nothing but its arguments, and makes no text that is much longer than its arguments.
-The time of a listed function is limited by the length of its text and the length of a short pattern. Nested
-calls of `repeat`, `replace` or `concat` could fill the memory, because DuckDB does not count the texts that
-functions make against `memory_limit`. The time of `levenshtein` grows with the square of the length of its
-text.
+Each listed function reads nothing but its arguments, and makes no text that is much longer than its
+arguments. The running time of a listed function is limited by the lengths of its text and of its short
+pattern. The functions `repeat`, `replace` and `concat` are not listed, because nested calls of them could
+fill the memory: DuckDB does not count the texts that functions make against `memory_limit`. The function
+`levenshtein` is not listed, because its running time grows with the square of the length of its text.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 from engine.errors import FilterError
 
 MAX_PATTERN = 300
-"""The most characters of a pattern."""
+"""The most characters that a pattern in a condition may have."""
 MAX_DIGITS = 38
-"""The most digits of a whole number, since casts of longer numbers are errors within DuckDB."""
+"""The most digits that a whole number in a condition may have, since casts of longer numbers are internal
+errors of DuckDB."""
 MAX_REPETITION = 20
-"""The largest product of all counts such as {4} in a regular expression."""
+"""The largest allowed product of all counts, such as {4}, in a regular expression."""
 
 _OPERATOR_NAMES = "!= % && * ** + - ->> / // < <= <> = == > >= ^ ^@ ~ ~~ !~~ ~~* !~~*"
 _FUNCTION_NAMES = """
@@ -50,7 +51,7 @@ coalesce if ifnull nullif typeof
 _OPERATORS = frozenset(_OPERATOR_NAMES.split())
 _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 COPYING = frozenset({"BETWEEN", "CASE", "nullif", "split_part", "if"})
-"""Operations of which DuckDB copies an operand, so that nested ones cost twice as much at each level."""
+"""Operations for which DuckDB copies an operand, so that each level of nesting doubles the cost."""
 _REGEXPS = frozenset({"regexp_extract", "regexp_full_match", "regexp_matches", "~"})
 _JSON_PATHS = frozenset({"->>", "json_exists", "json_extract", "json_extract_string", "json_value"})
 _WITH_PATTERN = (
@@ -59,27 +60,30 @@ _WITH_PATTERN = (
     | _REGEXPS
     | _JSON_PATHS
 )
-"""Functions whose second argument must be a text in quotes, whose length bounds the cost of a call."""
+"""Functions whose second argument must be a text in quotes, because the length of this text limits the cost
+of a call."""
 _TYPE_NAMES = """
 BIGINT BOOL BOOLEAN DATE DATETIME DECIMAL DOUBLE FLOAT FLOAT4 FLOAT8 INT INT1 INT2 INT4 INT8 INTEGER INTERVAL
 JSON NUMERIC REAL SMALLINT STRING TEXT TIME TIMESTAMP TIMESTAMPTZ TINYINT UBIGINT UINTEGER USMALLINT UTINYINT
 VARCHAR
 """
 _TYPES = frozenset(_TYPE_NAMES.split()) | {"TIMESTAMP WITH TIME ZONE"}
-"""The types that a condition may cast to; a cast to other types, such as BIT, can make a text far longer."""
+"""The types to which a condition may convert values; conversion to other types, such as BIT, can make a text
+far longer."""
 _CLASS_COST = 20
-"""The cost of a class of letters such as \\pL, as a multiple of the cost of one letter."""
+"""The cost of a class of letters, such as \\pL, in a regular expression; one letter costs 1."""
 _COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
 """Matches a count in a regular expression, such as {4} or {2,3}."""
 
 
 def check_function(node: dict[str, Any]) -> int:
-    """Checks a function call in a parsed condition: the function, and its pattern or list if it has one.
+    """Checks a function call in a parsed condition: the name of the function, and its pattern or list.
 
-    Returns the cost of the call's regular expression, in which one letter costs 1; returns 0 for other calls.
+    Returns the cost of the call's regular expression, in which one letter costs 1; returns 0 for a call
+    without a regular expression.
 
     Raises:
-        FilterError: the function is not on the list, or its arguments could make it too costly.
+        FilterError: the function is not on the list, or the arguments could make the call too costly.
     """
     name = function_name(node)
     qualified = bool(node.get("schema") or node.get("catalog"))
@@ -104,7 +108,7 @@ def check_function(node: dict[str, Any]) -> int:
 
 
 def _check_pattern(name: str, argument: dict[str, Any]) -> int:
-    """Checks a pattern, a JSON path or a date format; returns the cost of a regular expression, else 0."""
+    """Checks a pattern, a JSON path or a date format; returns the cost of a regular expression, or else 0."""
     text = _constant(argument)
     if text is None or len(text) > MAX_PATTERN:
         raise FilterError(
@@ -128,7 +132,7 @@ def check_constant(node: dict[str, Any]) -> None:
     """Checks a constant in a parsed condition.
 
     Raises:
-        FilterError: the value is a whole number of more than `MAX_DIGITS` digits.
+        FilterError: the constant is a whole number of more than `MAX_DIGITS` digits.
     """
     literal: dict[str, Any] = node.get("literal") or {}
     digits = str(literal.get("text")).lstrip("-")
@@ -143,7 +147,7 @@ def check_cast(node: dict[str, Any]) -> None:
     """Checks the type to which a parsed condition converts a value.
 
     Raises:
-        FilterError: a condition may not convert values to the type.
+        FilterError: a condition may not convert values to this type.
     """
     kind: dict[str, Any] = node.get("type_expr") or node.get("cast_type") or {}
     inner: dict[str, Any] = kind.get("type_info") or {}

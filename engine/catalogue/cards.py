@@ -1,7 +1,7 @@
 """Holds the cards of the movies: the fields, such as title and price, that answers show beside scores.
 
 A card is a JSON object. One array holds the bytes of all cards, and a second array holds the offset at which
-each card starts. Showing a movie needs no database.
+each card starts. Because of the cards, showing a movie needs no database.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ CARD_FIELDS = (
 )
 """The fields of a card; a field whose value is unknown is None.
 
-If the metadata has no title that can be read, `title` holds the first words of the description, or else the
-brand and the category, and `title_source` is "description", "brand" or "category"; otherwise it is None.
+If the metadata has no readable title, the field `title` holds the first words of the description, or if that
+is missing, the brand and the category. The field `title_source` then says where the title is from:
+"description", "brand" or "category"; otherwise `title_source` is None.
 """
 _NUMBERS = ("price", "year", "average_rating", "movie_count")
 _KINDS: dict[str, type | tuple[type, ...]] = {
     name: (int, float) if name in _NUMBERS else list if name == "links" else str for name in CARD_FIELDS
 }
-"""The types that the value of each field may have, if the value is known."""
+"""The types that the value of each field of a card may have, if the value is known."""
 _UNKNOWN = dict.fromkeys(CARD_FIELDS)
 _DECODER = json.JSONDecoder()
 _TITLE_FIRST = '{"title":"'
@@ -50,7 +51,8 @@ def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.ui
     """Concatenates the JSON bytes of cards, in the order of movie rows, for `MovieCards` to read.
 
     Returns the bytes, uint8 [total length], and the offsets of the cards, int64 [num_movies + 1]. The offsets
-    say where each card starts and where the last card ends. Fields outside `CARD_FIELDS` are left out.
+    are the positions in the bytes at which each card starts, and the end of the last card. Fields that are
+    not in `CARD_FIELDS` are left out.
     """
     data = bytearray()
     offsets = array("q", [0])
@@ -62,7 +64,7 @@ def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.ui
 
 
 class MovieCards:
-    """Reads the card of any movie out of the two arrays that `build_card_arrays` returns.
+    """Reads the card of any movie from the two arrays that `build_card_arrays` returns.
 
     Example:
         >>> cards = MovieCards(*build_card_arrays([{"title": "Laura", "year": 1944}]))
@@ -83,10 +85,11 @@ class MovieCards:
 
         Raises:
             IndexError: `movie_row` is not the row of a movie.
-            ArtifactCorruptError: the card is not a JSON object.
+            ArtifactCorruptError: the bytes of the card are not a JSON object.
         """
         try:
-            # `json.loads` would spend half of its time guessing the encoding and skipping white space.
+            # The method `raw_decode` is called directly, because `json.loads` would spend half of its time
+            # guessing the encoding and skipping white space.
             text = self._text(movie_row)
             known, length = _DECODER.raw_decode(text)
             if length < len(text):
@@ -100,11 +103,11 @@ class MovieCards:
             raise damage_of("cards of the movies") from error
 
     def title(self, movie_row: int) -> str | None:
-        """Returns the title of a movie, without the time to read the rest of the card.
+        """Returns the title of a movie without reading the rest of the movie's card, which would take longer.
 
         Raises:
             IndexError: `movie_row` is not the row of a movie.
-            ArtifactCorruptError: the card is not a JSON object.
+            ArtifactCorruptError: the bytes of the card are not a JSON object.
         """
         try:
             text = self._text(movie_row)

@@ -1,8 +1,8 @@
 """Finds the movies that meet an SQL condition or have a given title, with DuckDB.
 
-Two guards, each sufficient alone, keep a condition from doing harm. `engine/catalogue/filters.py` checks the
-condition before DuckDB runs it. DuckDB opens the database read-only, without access to other files, the
-network or the settings of DuckDB.
+Two guards, each sufficient alone, keep an SQL condition from doing harm. First, `engine/catalogue/filters.py`
+checks the condition before DuckDB runs the condition. Second, DuckDB opens the database read-only, without
+access to other files, to the network or to DuckDB's settings.
 """
 
 from __future__ import annotations
@@ -27,17 +27,21 @@ if TYPE_CHECKING:
     from indexes.conditions import Condition
 
 _MOST_TITLES = 500
-"""The most titles that a search returns; a single letter would otherwise match most of the catalogue."""
+"""The largest number of titles that a search returns, because a single letter would match most of the
+catalogue."""
 _LEAST_LIKENESS = 0.85
 """The least Jaro-Winkler similarity, 0 to 1, at which a title counts as resembling the searched text."""
 _LONGEST_TITLE = 1_000
-"""The number of characters of a title that are searched; the rest of a longer title is ignored."""
+"""The number of characters at the beginning of a title that are searched for words; the rest of a longer
+title is ignored."""
 _LONGEST_ALIKE = 200
-"""The number of characters that are compared; the time to compare grows with the square of this number."""
+"""The number of characters at the beginning of a title that are compared for similarity, because the time for
+a comparison grows with the square of this number."""
 _BEGINNING = f"left({{}}, {_LONGEST_ALIKE})"
 _PLAIN = "trim(regexp_replace(lower(strip_accents({})), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))"
 _NAME = "coalesce(title, left(description, 72))"
-"""The title of a movie, or the beginning of its description, which names a movie without a title."""
+"""The SQL expression for the name of a movie: the title, or the beginning of the description of a movie
+without a title."""
 _TITLES = f"""
 with titles as (
     select
@@ -78,7 +82,8 @@ limit $most
 Settings = dict[str, str | bool | int | float | list[str]]
 
 NO_EXTENSIONS: Settings = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-"""The settings with which DuckDB downloads and loads no extension, whatever a statement or a path names."""
+"""The settings with which DuckDB neither downloads nor loads an extension, whatever a statement or a path
+names."""
 _SETTINGS: Settings = {**NO_EXTENSIONS, "memory_limit": "1GB", "threads": "1", "temp_directory": ""}
 _COLUMNS = {
     "movie_row": "BIGINT",
@@ -90,11 +95,12 @@ _COLUMNS = {
     "movie_count": "INTEGER",
     "average_rating": "DOUBLE",
 }
-"""The columns of the table of movies, and the type of each."""
+"""The columns of the table of movies, and the SQL type of each column."""
 _TABLE = re.compile(
     "CREATE TABLE movies\\(" + ", ".join(f'"?{name}"? {kind}' for name, kind in _COLUMNS.items()) + "\\);"
 )
-"""Matches the definition of a table of movies without generated columns, default values and constraints."""
+"""Matches the SQL definition of a table of movies without generated columns, default values and
+constraints."""
 _FOREIGN = {
     "views": "not internal",
     "indexes": "true",
@@ -105,7 +111,8 @@ _FOREIGN = {
     "functions": "not internal",
     "schemas": "not internal",
 }
-"""Maps each kind of thing that a catalogue must not hold to a condition, which leaves out DuckDB's own."""
+"""The kinds of objects that a catalogue must not hold; each value is an SQL condition that leaves out
+DuckDB's internal objects."""
 
 
 class Catalogue:
@@ -117,13 +124,13 @@ class Catalogue:
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def matching_rows(self, condition: str) -> Rows:
-        """Returns the rows of the movies for which an SQL condition is true, int64 [num_matching], ascending.
+        """Returns the rows of the movies that meet an SQL condition: int64 [num_matching], ascending.
 
         The condition is SQL over `CATALOGUE_COLUMNS`, such as `price < 10 and title ilike '%noir%'`. A
         comparison is not true for a movie whose value in the compared column is unknown.
 
         Raises:
-            FilterError: the condition does not parse, names an unknown column, or uses SQL that is refused.
+            FilterError: the condition cannot be parsed, names an unknown column, or uses SQL that is refused.
             ArtifactCorruptError: the database cannot be opened.
         """
         from engine.catalogue.matching import rows_where
@@ -132,10 +139,10 @@ class Catalogue:
             return self._checked(rows_where(connection, condition, columns))
 
     def matching_among(self, condition: str, rows: Rows) -> Rows:
-        """Returns those of the given rows, ascending, for which an SQL condition is true.
+        """Returns, in ascending order, those of the given rows of movies that meet an SQL condition.
 
         Raises:
-            FilterError: the condition does not parse, names an unknown column, or uses SQL that is refused.
+            FilterError: the condition cannot be parsed, names an unknown column, or uses SQL that is refused.
             ArtifactCorruptError: the database cannot be opened.
         """
         from engine.catalogue.matching import rows_where
@@ -144,13 +151,14 @@ class Catalogue:
             return self._checked(rows_where(connection, condition, columns, among=rows))
 
     def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
-        """Translates an SQL condition as far as another database can check it; every matching movie meets it.
+        """Translates an SQL condition to a condition that another database can check, and that may be weaker.
 
-        `columns` are the columns that the other database holds, and the kind of each. The method returns None
-        if the other database can check no part of the condition.
+        The argument `columns` maps the columns that the other database holds to the kinds of the columns. The
+        method returns None if the other database can check no part of the SQL condition. Every movie that
+        meets the SQL condition also meets the translation.
 
         Raises:
-            FilterError: the condition does not parse, names an unknown column, or uses SQL that is refused.
+            FilterError: the condition cannot be parsed, names an unknown column, or uses SQL that is refused.
             ArtifactCorruptError: the database cannot be opened.
         """
         from engine.catalogue.filters import parse_condition
@@ -163,7 +171,7 @@ class Catalogue:
     def _checked_condition(
         self, condition: str
     ) -> Iterator[tuple[duckdb.DuckDBPyConnection, frozenset[str]]]:
-        """Checks a condition, and gives a connection and the named columns to a `with` statement."""
+        """Checks an SQL condition; gives a connection and the condition's columns to a `with` statement."""
         import duckdb
 
         from engine.catalogue.filters import CATALOGUE_COLUMNS, check_filter, filter_failed, require_condition
@@ -182,9 +190,9 @@ class Catalogue:
     def rows_by_title(self, words: str, text: str) -> list[tuple[int, str]]:
         """Returns the rows and titles of movies whose titles hold all given words, or else resemble `text`.
 
-        `words` holds the words to look for, and `text` holds the title as a person typed it. Case, accents
-        and punctuation are ignored. At most `_MOST_TITLES` movies are returned. Titles that hold all words
-        are sorted by length, and titles that resemble `text` are sorted by similarity.
+        `words` are the words to look for, and `text` is the title as a person typed it. Case, accents and
+        punctuation are ignored. At most `_MOST_TITLES` movies are returned. Titles that hold all words are
+        sorted by length; titles that resemble `text` are sorted by similarity.
 
         Raises:
             ArtifactCorruptError: the database cannot be opened.
@@ -196,7 +204,7 @@ class Catalogue:
             wanted: dict[str, Any] = {"words": words, "most": _MOST_TITLES}
             found = connection.execute(_TITLES_WITH_WORDS, wanted).fetchall()
             if not found:
-                # A text that is not UTF-8 in the arguments of a process holds lone surrogates.
+                # Lone surrogates, which come from command-line arguments that are not UTF-8, are replaced.
                 typed = text[:_LONGEST_ALIKE].encode(errors="replace").decode()
                 wanted |= {"text": typed, "likeness": _LEAST_LIKENESS}
                 found = connection.execute(_TITLES_ALIKE, wanted).fetchall()
@@ -209,10 +217,11 @@ class Catalogue:
         return [(int(row), title) for row, title in found]
 
     def check(self) -> None:
-        """Checks that the catalogue holds the table of movies, one row for each movie, and nothing else.
+        """Checks that the database holds the table of movies, with one row per movie, and nothing else.
 
         Raises:
-            ArtifactCorruptError: the database holds something else, or cannot be opened.
+            ArtifactCorruptError: the database holds something else than the table of movies, or cannot be
+                opened.
         """
         cursor = self._cursor()
         try:
@@ -223,14 +232,14 @@ class Catalogue:
         self._checked(rows["movie_row"])
 
     def close(self) -> None:
-        """Closes the database; the next condition or title opens it again."""
+        """Closes the database; the next search by condition or title opens the database again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
-        """Opens the database if it is not open, and returns a connection in which `movies` is the table."""
+        """Opens the database if it is not open; returns a connection that uses the database by default."""
         with self._lock:
             if self._connection is None:
                 self._connection = self._open()
@@ -248,7 +257,7 @@ class Catalogue:
         connection = duckdb.connect(config=_SETTINGS)
         try:
             with self._damage():
-                # A database that is attached may have any path; `duckdb.connect` takes some for other things.
+                # The statement ATTACH takes any path; `duckdb.connect` would give some paths another meaning.
                 quoted = str(path).replace("'", "''")
                 connection.execute(f"attach '{quoted}' as catalogue (read_only)")
                 connection.execute("set enable_external_access = false")
@@ -260,7 +269,7 @@ class Catalogue:
         return connection
 
     def _check(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Checks what the opened database holds.
+        """Checks that the opened database holds the table of movies, with the right rows, and nothing else.
 
         A view, a trigger or a macro in the database would run SQL that the maker of the index wrote. DuckDB
         may read a file when it describes a view, so the connection must have no access to other files.
@@ -278,7 +287,8 @@ class Catalogue:
                 ).fetchone()
             except duckdb.CatalogException as error:
                 if kind == "triggers" and "duckdb_triggers" in str(error):
-                    continue  # This version of DuckDB knows no triggers.
+                    # Older versions of DuckDB have no triggers, and no function that lists triggers.
+                    continue
                 raise
             if found != (0,):
                 raise self._corrupt(f"holds {kind} beside the table of movies")
@@ -291,7 +301,7 @@ class Catalogue:
 
     def _checked(self, rows: Any) -> Rows:
         """Returns ascending row numbers from the database, after a check that they are valid and distinct."""
-        if not np.ma.is_masked(rows):  # A row that is null is masked.
+        if not np.ma.is_masked(rows):  # A masked entry is a row number that is null.
             found: Rows = np.asarray(rows, dtype=np.int64)
             bounded = np.concatenate([[-1], found, [self._num_movies]])
             if (bounded[1:] > bounded[:-1]).all():
@@ -305,7 +315,7 @@ class Catalogue:
     def _raise_if_damaged(self, error: Exception) -> None:
         """Raises ArtifactCorruptError if DuckDB failed because of the database, not because of a condition.
 
-        The database is closed, because DuckDB refuses all further statements after some errors.
+        The database is also closed, because DuckDB refuses all further statements after some errors.
         """
         import duckdb
 

@@ -1,10 +1,10 @@
-"""Checks that the SQL condition of `--where` does nothing but compare values of known columns, at low cost.
+"""Checks that the SQL condition of `--where` only compares values of known columns, and does so cheaply.
 
-DuckDB parses the condition (`json_serialize_sql`) into a tree without running the condition, and this module
+DuckDB parses the condition into a tree (`json_serialize_sql`) without running the condition, and this module
 checks every node of the tree. A condition may call only the functions that `engine/catalogue/allowed.py`
-lists. No condition can read a file or another table, or change data, even if a later version of DuckDB adds
-functions. The listed functions are cheap, and this module limits how many operations a condition holds and
-how deeply operations are nested. `engine/catalogue/matching.py` adds a time limit.
+lists. So no condition can read a file or another table, or change data, even if a later version of DuckDB
+adds functions. The listed functions are cheap, and this module limits the number of operations in a condition
+and the depth of their nesting. The module `engine/catalogue/matching.py` adds a time limit.
 """
 
 from __future__ import annotations
@@ -37,24 +37,27 @@ CATALOGUE_COLUMNS = (
 )
 """The columns of the catalogue that an SQL condition may name."""
 MAX_LENGTH = 10_000
-"""The most characters of a condition; a longer condition is refused before DuckDB parses the text."""
+"""The largest number of characters in a condition; a longer condition is refused before DuckDB parses the
+condition."""
 MAX_WHENS = 20
-"""The most times that a condition may say WHEN.
+"""The largest number of times that the word WHEN may occur in a condition.
 
-The parser of DuckDB copies the operand of a CASE for each WHEN, so that the number of copies is a product if
-one CASE is the operand of another.
+DuckDB's parser copies the operand of a CASE for each WHEN, so nested CASEs multiply the number of copies.
 """
 MAX_BRACKETS = 500
-"""The most opening brackets of a condition; for thousands, DuckDB's parser takes seconds."""
+"""The largest number of opening brackets in a condition, because DuckDB's parser takes seconds for thousands
+of brackets."""
 MAX_OPERATIONS = 500
-"""The most comparisons, calls and other operations of a condition; values and columns do not count."""
+"""The largest number of comparisons, calls and other operations in a condition; values and columns do not
+count."""
 MAX_DEPTH = 30
-"""The most operations that may stand within one another."""
+"""The largest number of operations in a condition that may be nested in each other."""
 MAX_COPIED = 3
-"""The most operations of `COPYING` that may stand within one another, since each level doubles the cost."""
+"""The largest number of operations of `COPYING` that may be nested in each other, since each level doubles
+the cost."""
 
 MAX_PATTERNS = 1_000
-"""The most letters that all regular expressions of a condition may have together, with repetitions."""
+"""The largest total cost of all regular expressions in a condition, in letters, counting repetitions."""
 
 _PREFIX = "select * from filtered where "
 
@@ -72,15 +75,15 @@ _REFUSED = {
 def check_filter(
     connection: duckdb.DuckDBPyConnection, condition: str, columns: Collection[str]
 ) -> frozenset[str]:
-    """Checks that a condition is one SQL expression over given columns; returns the columns that it uses.
+    """Checks that a condition is one SQL expression over given columns; returns the columns in the condition.
 
     DuckDB parses the condition, such as `price < 10 and title ilike '%noir%'`, but does not run the
-    condition. The connection may be a connection to any DuckDB database. A comparison of different types,
-    such as `price < 'abc'`, fails only when DuckDB runs the condition. If DuckDB raises an error while the
-    condition runs, the caller must raise the error that `filter_failed` returns.
+    condition. The connection may be open to any DuckDB database. A comparison of different types, such as
+    `price < 'abc'`, passes the check and fails only when DuckDB runs the condition. If DuckDB raises an error
+    while running the condition, the caller must raise the error that `filter_failed` returns.
 
     Raises:
-        FilterError: the condition does not parse, or names an unknown column, or uses SQL that is refused.
+        FilterError: the condition cannot be parsed, names an unknown column, or uses SQL that is refused.
     """
     if not isinstance(condition, str):
         raise FilterError(f"The condition of --where must be a text with SQL, but is {shown(condition)}.")
@@ -133,13 +136,13 @@ def filter_failed(condition: str, error: Exception) -> FilterError:
 def require_condition(connection: duckdb.DuckDBPyConnection, condition: str, table: str) -> None:
     """Checks that a condition over a table has a boolean value, since DuckDB would also accept a number.
 
-    Callers must check the condition with `check_filter` first.
+    The caller must have checked the condition with `check_filter`.
 
     Raises:
         FilterError: the value of the condition is not a boolean.
-        duckdb.Error: the types in the condition do not fit each other.
+        duckdb.Error: the condition compares values of types that cannot be compared.
     """
-    # The line break closes a comment at the end of the condition.
+    # The line break ends an SQL comment at the end of the condition.
     kind = connection.execute(f"select ({condition}\n) from {table} limit 0").description[0][1]
     if str(kind) != "BOOLEAN":
         raise FilterError(
@@ -149,7 +152,7 @@ def require_condition(connection: duckdb.DuckDBPyConnection, condition: str, tab
 
 
 def _check_text(condition: str) -> None:
-    """Checks a condition before DuckDB parses the text, since a hostile text could keep the parser busy."""
+    """Checks the text of a condition before DuckDB parses it, since hostile text could block the parser."""
     try:
         condition.encode()
     except UnicodeEncodeError as error:
@@ -161,7 +164,7 @@ def _check_text(condition: str) -> None:
 
 
 def parse_condition(connection: duckdb.DuckDBPyConnection, condition: str) -> dict[str, Any]:
-    """Parses a condition into DuckDB's tree; raises FilterError if the text is more than one condition."""
+    """Parses a condition into DuckDB's tree; raises FilterError if the text is not exactly one condition."""
     # Parsing without brackets refuses "true) or (true"; parsing with brackets refuses "true order by 1". The
     # line break ends an SQL comment at the end of the condition.
     _serialize(connection, condition, f"{_PREFIX}{condition}")
@@ -193,7 +196,7 @@ def _serialize(connection: duckdb.DuckDBPyConnection, condition: str, statement:
 
 
 class _Visit(NamedTuple):
-    """Holds a node of a parsed condition, and how many operations (all, and copying) contain the node."""
+    """Holds a node of a parsed condition, and the numbers of operations that contain the node."""
 
     node: dict[str, Any]
     depth: int
@@ -238,5 +241,5 @@ def _too_much(condition: str, what: str) -> FilterError:
 
 
 def shown_condition(condition: str) -> str:
-    """Returns a condition in quotes on one line, cut to 120 characters, for error sentences."""
+    """Returns a condition for error messages: in quotes, on one line, and cut to 120 characters."""
     return shown(" ".join(condition.split()), 120)

@@ -1,4 +1,4 @@
-"""Finds the movies for which an SQL condition is true, piece by piece, within limits of time and memory."""
+"""Finds the movies that meet an SQL condition, piece by piece, within limits of time and memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     import duckdb
 
 TIME_LIMIT = 5.0
-"""The seconds that a condition may take."""
+"""The largest number of seconds for which a condition may run."""
 LONGEST_TEXT = 10_000
-"""The number of characters of each text that a condition sees; the rest of a longer text is cut off."""
+"""The number of characters of each text value that a condition sees; the rest of a longer text is cut off."""
 _PIECE_SECONDS = 0.1
-"""The seconds that a piece should take, which bounds the memory of a piece, too."""
+"""The number of seconds that one piece of the table of movies should take, which also limits the memory that
+the piece takes."""
 _MOST_GROWTH = 16
-"""The largest factor by which a piece may be larger than the piece before."""
+"""The largest factor by which a piece of the table of movies may be larger than the piece before."""
 _TEXTS = frozenset({"movie_id", "title", "category", "main_cat", "description", "brand", "date"})
 
 
@@ -35,20 +36,22 @@ def rows_where(
     columns: frozenset[str],
     among: Rows | None = None,
 ) -> Rows:
-    """Returns the rows of the table `movies` for which a condition is true, int64, ascending.
+    """Returns the rows of the table `movies` that meet an SQL condition, int64, ascending.
 
-    If `among` is given, int64, ascending, only these rows of the table are looked at.
+    If `among` is given, int64, ascending, the condition is checked only on the rows in `among`.
 
-    Callers must check the condition with `check_filter` first, which returns the `columns` that the condition
-    names. A condition that uses no text column runs over all movies at once. A condition on a text column
+    The caller must have checked the condition with `check_filter`, which returns the `columns` in the
+    condition. A condition without a text column runs over all movies at once. A condition with a text column
     runs over one piece of the table after another; the first piece holds one movie. The time that a piece of
-    the table takes decides how many movies the next piece holds. Small pieces of the table limit the memory,
-    because DuckDB does not count the texts that functions make against `memory_limit`. Small pieces of the
-    table limit the time, because DuckDB notices an interrupt only after up to 2,048 movies.
+    the table takes decides how many movies are in the next piece. Small pieces of the table limit the memory
+    of a condition, because DuckDB does not count the texts that functions make against `memory_limit`. Small
+    pieces of the table also limit the time, because DuckDB notices an interrupt only after up to 2,048
+    movies.
 
     Raises:
         FilterError: the condition takes longer than `TIME_LIMIT`.
-        duckdb.Error: the condition fails, for example because its types do not fit each other.
+        duckdb.Error: the condition fails, for example because it compares values of types that cannot be
+            compared.
     """
     if among is None:
         [(end,)] = connection.execute("select coalesce(max(movie_row) + 1, 0) from movies").fetchall()
@@ -57,15 +60,16 @@ def rows_where(
     selected = ", ".join(["movie_row", *map(_cut, sorted(columns))])
     found: list[Rows] = [np.zeros(0, dtype=np.int64)]
     start, size = 0, 1 if columns & _TEXTS else end
-    # For each piece, DuckDB prepares the condition anew, which takes about as long as the shortest piece.
+    # DuckDB prepares the condition anew for each piece of the table; the time for this is estimated by the
+    # time of the fastest piece.
     preparation = math.inf
     with _time_limit(connection, condition) as deadline:
         while start < end:
             began = time.monotonic()
             if began > deadline:
                 raise _too_slow(condition)
-            # The limit, which no piece reaches, keeps DuckDB from running the condition before the range. The
-            # line break ends an SQL comment at the end of the condition.
+            # The SQL `limit` does not shorten a piece, but keeps DuckDB from running the condition before
+            # selecting the rows of the piece. The line break ends an SQL comment at the end of the condition.
             piece = f"movie_row >= {start} and movie_row < {start + size}"
             if among is not None:
                 piece = f"movie_row in ({', '.join(map(str, among[start : start + size].tolist()))})"
@@ -91,7 +95,7 @@ def _cut(column: str) -> str:
 
 @contextmanager
 def _time_limit(connection: duckdb.DuckDBPyConnection, condition: str) -> Iterator[float]:
-    """Interrupts a connection after `TIME_LIMIT`, and yields the deadline on the clock `time.monotonic`."""
+    """Interrupts a connection after `TIME_LIMIT` seconds; yields the deadline, a `time.monotonic` value."""
     import duckdb
 
     timer = threading.Timer(TIME_LIMIT, connection.interrupt)

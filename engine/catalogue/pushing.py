@@ -1,9 +1,9 @@
-"""Translates a --where condition, as far as a vector database can check it, for a search in that database.
+"""Translates a --where condition to a condition that a vector database can check during a search.
 
-The translation is a condition that every matching movie meets. Where it leaves out a part of the original
-condition, more movies meet the translation, so the caller checks the movies found with DuckDB. Only tests
-that all databases decide alike are translated: comparisons of a column with a value of its own type, IN, LIKE
-with % at the ends alone, and IS NULL, joined by AND and OR.
+Every movie that meets the original condition also meets the translation. If the translation leaves out a part
+of the original condition, more movies meet the translation, so the caller checks the movies found with
+DuckDB. Only tests that all databases decide alike are translated: comparisons of a column with a value of the
+column's type, IN, LIKE with % only at the ends, and IS NULL, joined by AND and OR.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ _COMPARISONS = {
     "COMPARE_GREATERTHANOREQUALTO": ">=",
 }
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-"""The operator that means the same when both sides are exchanged."""
+"""Maps each comparison operator to the operator that means the same when the two sides are exchanged."""
 _PATTERNS = {"~~": "like", "!~~": "not like"}
 _MOST_DIGITS = 15
-"""The most digits of a number; longer numbers may be rounded differently by different databases."""
+"""The most digits of a number in a translated test, because databases may round longer numbers
+differently."""
 _LONGEST = 1_000
-"""The most characters of a text."""
+"""The most characters of a text in a translated test."""
 _MOST_VALUES = 500
-"""The most values of IN."""
+"""The most values in a translated test with IN."""
 
 
 def pushed_part(node: Mapping[str, Any], columns: Mapping[str, str]) -> Condition | None:
     """Translates a parsed condition; returns None if a database cannot check any part of the condition.
 
     Args:
-        node: the condition as DuckDB parsed it.
-        columns: the columns that the database holds, and the kind of each: text, whole or number.
+        node: the condition as a tree, parsed by DuckDB.
+        columns: the columns that the database holds, and the kind of each column: "text", "whole" or
+            "number".
     """
     kind, name = node.get("type"), function_name(dict(node))
     if kind == "CONJUNCTION_AND":
@@ -81,7 +83,7 @@ def _joined(word: str, parts: list[Condition]) -> Condition | None:
 def _test(
     left: Mapping[str, Any], operator: str, right: list[Mapping[str, Any]], columns: Mapping[str, str]
 ) -> ColumnTest | None:
-    """Makes the test of a column, or returns None if a database might decide the test in another way."""
+    """Makes the test of a column; returns None if the database might decide the test in another way."""
     names = left.get("column_names", ())
     column = {name.casefold(): name for name in columns}.get(names[0].casefold()) if len(names) == 1 else None
     if column is None or len(right) > _MOST_VALUES:
@@ -102,7 +104,7 @@ def _inner(pattern: str) -> str:
 
 
 def _value(node: Mapping[str, Any], kind: str) -> Value | None:
-    """Returns the value of a constant if it has the type of the column, else None."""
+    """Returns the value of a constant, or None if the constant does not have the type of the column."""
     literal = node.get("literal") or {}
     text = str(literal.get("text"))
     if kind == "text":

@@ -1,4 +1,4 @@
-"""Reads from titles which films are of one series, such as an original and its sequels."""
+"""Recognises by titles which films belong to the same series, such as an original and its sequels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.catalogue.titles import without_format
 _MOVED_ARTICLE = re.compile(r"^(.*?), (?:the|an?)(?=$|[:,])", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:the|an?) (?=\S)", re.IGNORECASE)
 _SUBTITLE = re.compile(r"[:;]\s|\s[-\N{EN DASH}\N{EM DASH}]+\s|\s*/\s+")
-"""Matches the place at which the subtitle of a film begins."""
+"""Matches the separator, such as a colon, at which the subtitle of a film begins."""
 _SPELLED = "one|two|three|four|five|six|seven|eight|nine|ten"
 _NUMERAL = rf"(?:\d{{1,4}}(?:st|nd|rd|th)?(?:-?d)?|[ivx]{{2,5}}|v|x|{_SPELLED})"
 _SEQUEL = re.compile(
@@ -26,31 +26,35 @@ _SEQUEL = re.compile(
     r"|(?:returns|forever|strikes|reloaded|revolutions|resurrections?|begins|reborn|rides again)\b.*)$",
     re.IGNORECASE,
 )
-"""Matches the words that distinguish a sequel from the original, and all that follows."""
+"""Matches the words in a title that mark a sequel, such as "Part II", and the rest of the title."""
 _HERO = re.compile(r"^(\S+ \S+) (?:and|&) the ", re.IGNORECASE)
-"""Matches the names of a hero in titles such as "Harry Potter and the Half-Blood Prince"."""
+"""Matches the two words of a hero's name in titles such as "Harry Potter and the Half-Blood Prince"."""
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _SAMPLED, _USUAL = 200, 0.8
-"""The number of movies whose categories are compared, and the share of them that a usual category has."""
+"""The number of movies whose categories are counted, and the share of these movies above which a category
+counts as usual."""
 _FEWEST_LETTERS = 3
-"""The least number of letters in the name of a series; shorter names are mostly chance."""
+"""The least number of letters in the name of a series, because movies share shorter names mostly by
+chance."""
 
 
 class SeriesNames(NamedTuple):
-    """Holds the names under which a title may be part of a series."""
+    """Holds the names of the series to which a film may belong, judging by the film's title."""
 
     first: str
-    """The title without subtitle, number, year and format; the films of most series share this name."""
+    """The title without subtitle, number, year and format; the films of most series have this name in
+    common."""
     subtitle: str | None
-    """The subtitle, which may be the title of the original, as in "The Lost World: Jurassic Park"."""
+    """The subtitle, which may be the name of the series, as in "The Lost World: Jurassic Park"; None without
+    a subtitle."""
 
 
 @lru_cache(maxsize=1024)
 def series_names(title: str | None) -> SeriesNames | None:
-    """Returns the names under which a title may be part of a series, or None if it has no usable name.
+    """Returns the names of the series that a title may belong to, or None if the title has no usable name.
 
-    A title that is no part of a series has names too, since the first film of a series is rarely numbered.
-    `number_series` finds out which names movies share.
+    Every title has such a name, even outside a series, since the first film of a series is rarely numbered.
+    The function `number_series` finds the names that several movies share.
 
     >>> titles = "Terminator, The (1984)", "Godfather: Part II, The (1974)", "Batman Returns (1992) [VHS]"
     >>> [series_names(title).first for title in titles]
@@ -69,7 +73,7 @@ def _without_article(text: str) -> str:
 
 
 def _plain(text: str) -> str | None:
-    """Returns the words of a name in lower case, without a plural at the end; None if the name is short."""
+    """Returns a name in lower case, without a final plural s, or None if the name has too few letters."""
     plain = unicodedata.normalize("NFD", text.casefold().replace("&", " and "))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     name = _ARTICLE.sub("", _NOT_A_WORD.sub(" ", plain).strip())
@@ -99,7 +103,7 @@ def number_series(titles: Sequence[str | None]) -> list[int]:
 
 
 def categories_of(category: str | None) -> list[str]:
-    """Returns the categories that a movie's field `category` joins with vertical bars.
+    """Splits a movie's field `category`, which joins categories with vertical bars, into the categories.
 
     >>> categories_of("Comedy | Crime"), categories_of("(no genres listed)")
     (['Comedy', 'Crime'], [])
@@ -109,7 +113,7 @@ def categories_of(category: str | None) -> list[str]:
 
 
 def usual_categories(cards: MovieCards) -> frozenset[str]:
-    """Returns the categories of nearly every movie, such as "Movies & TV", which say nothing of a movie."""
+    """Returns the categories of nearly every movie, such as "Movies & TV", which distinguish no movie."""
     rows = np.unique(np.linspace(0, len(cards) - 1, _SAMPLED).astype(np.int64)) if len(cards) else range(0)
     counts = Counter(
         name for row in map(int, rows) for name in set(categories_of(cards.card(row)["category"]))
@@ -118,11 +122,11 @@ def usual_categories(cards: MovieCards) -> frozenset[str]:
 
 
 def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None]) -> bool:
-    """Tells whether two movies are of one series, by their titles and their fields `category`.
+    """Tells by titles and by the fields `category` whether two movies belong to the same series.
 
-    Two movies are of one series if their titles share the name of a series. Movies with the same title but
-    for the year are a film and its remake, and movies whose categories have nothing in common only share a
-    word: neither are of one series.
+    Two movies belong to the same series if their titles share the name of a series, with two exceptions.
+    Movies whose titles differ only in the year are a film and its remake; movies whose categories have
+    nothing in common share the name by chance.
 
     >>> are_one_series(("Scream (1996)", "Scream 2 (1997)"), ("Horror", "Horror | Thriller"))
     True

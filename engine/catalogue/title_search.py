@@ -13,7 +13,7 @@ from engine.catalogue.variants import Variants
 from engine.errors import ConfigError, TitleError, shown
 
 KINDS = ("exact", "prefix", "word", "substring", "fuzzy")
-"""The ways in which a movie's title can match the searched text, the best match first."""
+"""The ways in which a movie's title can match the searched text, from the best to the worst match."""
 _ARTICLES = ("the ", "a ", "an ")
 
 
@@ -29,24 +29,24 @@ class TitleSearch:
     def matches(self, text: str, k: int, left_out: Collection[str] = ()) -> list[TitleMatch]:
         """Finds the k movies whose titles best match a piece of a title, the best match first.
 
-        Case, accents, punctuation, the position of an article, and words about the edition are ignored. A
-        year in brackets must equal the year in the movie's title, if that title has a year. Among equally
-        good matches, the movie with the most reviews comes first. The movies whose ids are in `left_out` are
-        left out.
+        The search ignores case, accents, punctuation, the position of an article, and words about the
+        edition. If the text holds a year in brackets, the year must equal the year in a movie's title, if the
+        movie's title has a year. Among equally good matches, the movie with the most reviews comes first. The
+        movies whose ids are in `left_out` are left out.
 
         Raises:
-            ConfigError: the text holds no letter or digit.
+            ConfigError: the searched text holds no letter or digit.
         """
         found = [match for _, match in self._ranked(text) if match.movie_id not in left_out]
         return found[:k]
 
     def resolve(self, text: str) -> TitleMatch:
-        """Returns the one movie that a text means: the film whose title equals the text, or the only match.
+        """Returns the one movie that a text means: the film with the text as whole title, or the only match.
 
         Raises:
             ConfigError: the text holds no letter or digit.
-            TitleError: the text matches no film, or several films and not exactly one of the films by its
-                whole title.
+            TitleError: the text matches no film, or matches several films without being the whole title of
+                exactly one film.
         """
         ranked = self._ranked(text)
         best = [(row, match) for row, match in ranked if match.match == "exact"] or ranked
@@ -75,7 +75,7 @@ class TitleSearch:
                 movie_count=card["movie_count"],
             )
             ranked.append((row, match))
-        # The sort is stable, so that titles that only resemble the text stay sorted by similarity.
+        # The sort is stable, so titles that only resemble the text stay sorted by similarity.
         return sorted(ranked, key=lambda pair: _order(pair[1]))
 
 

@@ -1,4 +1,4 @@
-"""Splits a title into the film and the format in which the film is sold (DVD, VHS, an edition)."""
+"""Splits a movie's title into the film and the format in which the film is sold (DVD, VHS, an edition)."""
 
 from __future__ import annotations
 
@@ -41,11 +41,13 @@ _MARKS = re.compile("[\N{COMBINING GRAVE ACCENT}-\N{COMBINING LATIN SMALL LETTER
 
 
 _LONGEST = 1_000
-"""The number of characters of a title that are read; the rest of a longer title is ignored."""
+"""The number of characters at the beginning of a title that are read; the rest of a longer title is
+ignored."""
 _LONGEST_END = 200
 """The number of characters at the end of a title in which words about the edition are looked for.
 
-The time for `_TRAILING_EDITION` grows with the square of the length of a run of hyphens or of such words.
+The limit is needed because the time of `_TRAILING_EDITION` grows with the square of the number of adjacent
+hyphens or words about editions.
 """
 
 
@@ -58,9 +60,9 @@ class TitledFilm(NamedTuple):
 
 
 def film_of_title(title: str | None) -> TitledFilm | None:
-    """Returns the film that a title names; returns None if the title is missing or has no letter or digit.
+    """Returns the film that a title names, or None if the title is missing or has no letter or digit.
 
-    Each season, volume or part is a film of its own, wherever in the title the number of the season stands.
+    Each season, volume or part counts as a separate film, wherever in the title its number is.
 
     >>> film_of_title("The Thing (Widescreen Edition) [Blu-ray]")
     TitledFilm(title='the thing', year=None)
@@ -86,7 +88,7 @@ def film_of_title(title: str | None) -> TitledFilm | None:
 
 
 def format_of_title(title: str | None) -> str | None:
-    """Returns the words of a title that name a disc, tape or edition; returns None if a title has none.
+    """Returns the words of a title that name a disc, tape or edition; returns None if no word does.
 
     >>> format_of_title("The Thing (Widescreen Edition) [Blu-ray]")
     'Widescreen Edition, Blu-ray'
@@ -99,7 +101,7 @@ def format_of_title(title: str | None) -> str | None:
 
 
 def without_format(title: str | None) -> str:
-    """Returns a title without its year and without words about disc, tape or edition.
+    """Returns a title without the year and without words about the disc, tape or edition.
 
     >>> without_format("The Thing (1982) (Widescreen Edition) [Blu-ray]")
     'The Thing'
@@ -108,13 +110,13 @@ def without_format(title: str | None) -> str:
 
 
 def _without_edition(text: str) -> tuple[str, list[str]]:
-    """Removes the words about editions from a text; returns the rest, and the removed words in order."""
+    """Removes words about editions from a text; returns the rest, and the removed words in order."""
     removed: list[tuple[int, str]] = []
 
     def take(found: re.Match[str]) -> str:
         if words := found[0].strip(" :,/-()[]"):
             removed.append((found.start() + found[0].index(words), words))
-        # The blanks are as long as the removed words, so that later positions in the text do not move.
+        # The removed words are replaced by as many blanks, so that later positions in the text stay the same.
         return " " * len(found[0])
 
     def take_edition(found: re.Match[str]) -> str:
@@ -127,7 +129,7 @@ def _without_edition(text: str) -> tuple[str, list[str]]:
 
 
 def _beginning(title: str) -> str:
-    """Cuts a title to its beginning, and replaces special letters by plain letters, such as "ﬁ" by "fi"."""
+    """Returns the beginning of a title, with plain letters for special letters (such as "fi" for "ﬁ")."""
     return unicodedata.normalize("NFKC", title[:_LONGEST])[:_LONGEST]
 
 

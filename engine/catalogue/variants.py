@@ -15,13 +15,13 @@ from engine.artifact.layout import VARIANT_ARRAYS
 _FORMATS = frozenset(
     {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
 )
-"""The names of formats that a movie's category may hold, without blanks and hyphens."""
+"""The names of disc and tape formats that a movie's category may hold, written without blanks and hyphens."""
 
 
 def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
-    """Groups movies by film into three arrays, from which `Variants` reads the variants of one film fast.
+    """Groups movies by film, and returns arrays from which `Variants` quickly reads the variants of a film.
 
-    `films` holds a number for each movie, int [num_movies], which is the same for all variants of a film.
+    `films`, int [num_movies], holds a number for each movie; all variants of a film have the same number.
 
     Returns:
         A dict of arrays by name: `variant_groups`, int32 [num_movies], a new number for each movie's film, or
@@ -48,7 +48,7 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
 class Variants:
     """Finds the movies that are variants of one film, from the arrays of `build_variant_arrays`.
 
-    A `Variants` object is false if no film has several movies.
+    A `Variants` object is false in a condition if no film has several variants.
     """
 
     def __init__(
@@ -60,21 +60,21 @@ class Variants:
 
     @classmethod
     def none(cls) -> Variants:
-        """Returns a `Variants` object in which every movie is a film of its own."""
+        """Returns a `Variants` object in which every movie is the only variant of its film."""
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int32))
 
     def __bool__(self) -> bool:
         return len(self._movie_rows) > 0
 
     def of(self, movie_row: int) -> Rows:
-        """Returns the rows of all variants of a movie's film, the movie itself included: int64, ascending."""
+        """Returns the rows of all variants of a movie's film, with the movie itself: int64, ascending."""
         groups = self._groups[[movie_row]] if self else self._groups[:0]
         if not (groups >= 0).any():
             return np.array([movie_row], dtype=np.int64)
         return self._of_films(groups)
 
     def complete(self, movie_rows: NDArray[np.integer]) -> Rows:
-        """Returns the rows of the given movies and all their variants: int64, ascending, without repeats."""
+        """Returns the rows of the given movies and all variants of their films: int64, ascending, unique."""
         if not self:
             return distinct(np.asarray(movie_rows, dtype=np.int64))
         groups = self._groups[movie_rows]
@@ -93,7 +93,7 @@ class Variants:
         return rows.astype(np.int64)
 
     def are_several(self, movie_rows: Rows) -> NDArray[np.bool_]:
-        """Marks the movies whose film has other variants in the index: bool [num]."""
+        """Marks the movies whose film has other variants in the index: bool [length of `movie_rows`]."""
         if not self:
             return np.zeros(len(movie_rows), dtype=bool)
         several: NDArray[np.bool_] = self._groups[movie_rows] >= 0
@@ -102,8 +102,8 @@ class Variants:
     def one_each(self, movie_rows: Rows, preference: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Marks one movie of each film, the movie with the highest preference: bool [num].
 
-        `movie_rows` must ascend, int64 [num]. `preference` holds a number for each movie, float64 [num];
-        among variants of equal preference, the first is marked.
+        `movie_rows`, int64 [num], must be in ascending order. `preference`, float64 [num], holds a number for
+        each movie; among variants of equal preference, the first variant is marked.
         """
         if not self:
             return np.ones(len(movie_rows), dtype=bool)
@@ -116,7 +116,7 @@ class Variants:
         return kept
 
     def most_reviewed(self, movie_counts: NDArray[np.integer]) -> Rows:
-        """Returns, for each movie, the row of its film's most reviewed variant, int64 [num_movies]."""
+        """Returns for each movie the row of the film's variant with the most reviews: int64 [num_movies]."""
         chosen = np.arange(len(movie_counts), dtype=np.int64)
         rows = self._of_films(np.arange(len(self._offsets) - 1))
         films = np.repeat(np.arange(len(self._offsets) - 1), np.diff(self._offsets))
@@ -127,7 +127,7 @@ class Variants:
 
 
 def format_of_card(card: Mapping[str, Any]) -> str | None:
-    """Returns the format that a movie's title names, or else its category; returns None if neither does.
+    """Returns the format that a movie's title or else its category names; None if neither names a format.
 
     Example:
         >>> format_of_card({"title": "Laura (Special Edition) [DVD]", "category": None})
