@@ -1,4 +1,4 @@
-"""Prints lists of answers in the format that was asked for: a table, cards, or a format for programs."""
+"""Prints lists of answers in the format that the user asked for: a table, cards, or a format for programs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from engine.answers import Answer
 
 Column = str | Callable[[Any], Any]
-"""The name of the answer's field that a column shows, or a function that maps an answer to a value."""
+"""A column of a printed table: the name of the answer's field to show, or a function that computes the value
+to show from an answer."""
 Columns = Mapping[str, Column]
-"""The columns of a table, by heading."""
+"""The columns of a printed table; the keys are the headings."""
 TableFormatter = Callable[[Sequence[str], Sequence[Sequence[Any]]], str]
-"""A function that formats headings and rows as a table."""
+"""A function that formats headings and rows as the text of a table."""
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
-"""The formats in which commands print answers; table and markdown are for people."""
+"""The formats in which commands print answers; the formats table and markdown are for people, and the others
+for programs."""
 _HEADINGS = {
     "rank": "#",
     "movie_id": "movie",
@@ -36,24 +38,26 @@ _HEADINGS = {
     "like_probability": "like",
     "because": "because of",
 }
-"""The headings of the columns of tables that are not called like their field."""
+"""Maps the names of fields to the headings of their columns, where the heading is not the name of the
+field."""
 _LONGEST_LINE = 80
-"""The largest number of characters in a line of a card."""
+"""The largest number of characters in a line of a movie's printed card."""
 
 
 def is_for_people(format: str) -> bool:
-    """Tells whether a format is for people, so that remarks about the answers are printed to stderr too."""
+    """Tells whether a format is for people, so that remarks about the answers are also printed to stderr."""
     return format in ("table", "markdown")
 
 
 def read_columns(text: str, kind: type[Answer]) -> dict[str, Column]:
-    """Reads the value of the option --columns: fields of answers, with commas between the names.
+    """Reads the value of the option --columns: names of fields of answers, separated by commas.
 
-    A column is named by a field of the answers, such as title, or by the field's heading in the table.
-    Returns a dictionary that maps each heading to a field.
+    A column is named by a field of the answers, such as title, or by the field's heading in the table. The
+    function returns a dictionary that maps each heading to a field.
 
     Raises:
-        click.UsageError: a name is neither a field of this kind of answer nor a field of a movie's card.
+        click.UsageError: a name is neither a field of answers of the class `kind` nor a field of a movie's
+            card.
     """
     from engine.catalogue.cards import CARD_FIELDS
 
@@ -88,15 +92,16 @@ def print_list(
     chosen: Columns | None = None,
     cards: bool = False,
 ) -> None:
-    """Prints a list of answers.
+    """Prints a list of answers in one of the `FORMATS`.
 
     Args:
-        answers: the answers.
-        usual: the columns that a table has if no others were asked for.
+        answers: the list of answers to print.
+        usual: the columns that the table has if the user did not choose columns.
         format: one of `FORMATS`.
-        response: the object that the format json prints; one of its values is the list of answers.
-        chosen: the columns that were asked for, or None.
-        cards: whether a card of several lines is printed for each movie, instead of a row of a table.
+        response: the object that the format json prints, in which one value is the list of answers.
+        chosen: the columns that the user chose, or None.
+        cards: True to print a card of several lines for each movie, False to print a table with a row for
+            each movie.
     """
     if format == "table" and cards:
         say("\n\n".join("\n".join(_card_lines(answer)) for answer in answers))
@@ -143,22 +148,23 @@ def print_report(
     Args:
         found: the whole answer, which the format json prints.
         format: one of `FORMATS`.
-        lines: returns the lines for people; the argument formats headings and rows as a table.
+        lines: a function that returns the lines for people; its argument is a function that formats headings
+            and rows as a table.
         records: the rows of the answer's main table, which the formats jsonl, csv and tsv print.
     """
     if format == "table":
         say("\n".join(map(wrapped, lines(format_table))))
     elif format == "markdown":
-        # A table in Markdown begins after an empty line.
+        # A table in Markdown must begin after an empty line.
         say("\n".join(lines(lambda headings, rows: f"\n{format_markdown(headings, rows)}")))
     else:
         print_records(records, format, found)
 
 
 def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:
-    """Prints named facts, such as counts; the formats csv, tsv and markdown have a line for each fact.
+    """Prints named facts, such as counts; the formats csv, tsv and markdown have one line per fact.
 
-    The function `print_text` prints the facts for people.
+    The function `print_text` prints the facts for people, in the format table.
     """
     if format == "table":
         print_text()
@@ -171,12 +177,13 @@ def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], 
 
 
 def judgement(answers: Sequence[Any]) -> Columns:
-    """Returns the table columns for predicted ratings or relevance, and for reasons if there are any."""
+    """Returns the table columns for predicted ratings, or for relevance, and for reasons if there are any."""
     names = ["relevance"]
     if any(answer.predicted_rating is not None for answer in answers):
         names = ["predicted_rating", "like_probability"]
         if all(answer.predicted_rating == answer.like_probability for answer in answers):
-            # On the scale of 0 and 1, which stands for counts too, the prediction is the chance of a like.
+            # On the scale of 0 and 1, which ratings from counts also have, the chance of a like is the whole
+            # prediction.
             names = ["like_probability"]
     if any(answer.because for answer in answers):
         names.append("because")
@@ -184,7 +191,7 @@ def judgement(answers: Sequence[Any]) -> Columns:
 
 
 def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yields the name and the value of each fact; a fact in a section is named like `counts.reviews`.
+    """Yields the name and the value of each fact; the fact `reviews` in `counts` is named `counts.reviews`.
 
     Example:
         >>> list(_flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))
@@ -205,7 +212,7 @@ def _cell(answer: Any, column: Column) -> Any:
 
 
 def _reasons(because: Sequence[Any] | Likeness) -> tuple[str, ...] | None:
-    """Returns what speaks for a movie: titles of reviewed movies, or what two movies have in common."""
+    """Returns the reasons for a movie: titles of reviewed movies, or the things two movies have in common."""
     if isinstance(because, Likeness):
         return because.described() or None
     return tuple(reason.title or reason.movie_id for reason in because) or None
@@ -236,11 +243,12 @@ _SHOWN: dict[str, Callable[[Any], Any]] = {
     "variants": _variants,
     "links": ", ".join,
 }
-"""Functions that write the values of fields for people; other values are written by `cell_text`."""
+"""Maps fields of answers to functions that format their values for people; `cell_text` formats the values of
+all other fields."""
 
 
 def _card_lines(answer: Any) -> Iterator[str]:
-    """Yields the lines of a movie's card: predictions, facts about the movie, and reasons."""
+    """Yields the lines of a movie's printed card: predictions, facts about the movie, and reasons."""
     card = answer.card
     yield on_one_line(f"{answer.rank}. {answer.title or answer.movie_id}")[:_LONGEST_LINE]
     similarity = getattr(answer, "similarity", None)
@@ -273,11 +281,12 @@ def _card_lines(answer: Any) -> Iterator[str]:
             placeholder="…",
         )
     if card["link"]:
-        yield f"   {on_one_line(card['link'])}"  # A link that is cut or wrapped cannot be followed.
+        # A link is neither cut nor wrapped, because nobody could open a cut or wrapped link.
+        yield f"   {on_one_line(card['link'])}"
 
 
 def _field(value: Any) -> Any:
-    """Converts a value to a field of a CSV file: a text on one line, a number, or JSON for other values."""
+    """Converts a value to a field of a CSV file: text on one line, a number, or JSON for other values."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -1,9 +1,9 @@
-"""Starts the command line: runs the command asked for, and turns errors into a sentence and an exit code.
+"""Starts the command line: runs a command, and turns an error into a sentence and an exit code.
 
 Answers are printed to stdout, and progress and warnings to stderr. The exit code is 0 for success, 1 for an
 `EngineError`, 2 for wrong usage, 3 for a build that was not published, and 128 plus the number of the signal
-that ended the command. No other file turns errors into exit codes. The module of a command is imported when
-the command is asked for, and imports large libraries when the command runs.
+that ended the command. No other file turns errors into exit codes. The module of a command is imported only
+when a user runs the command, and large libraries only when the command needs them.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _COMMANDS = {
     "tune": "engine.cli.commands.studying.tune:tune",
 }
 _NOT_PUBLISHED = 3
-"""The exit code of a build that does not meet the condition of --publish-if."""
+"""The exit code of a command whose new build does not meet the condition of --publish-if."""
 
 
 class _SignalledError(click.ClickException):
-    """Says that a signal ended the command.
+    """A signal ended the command.
 
     Attributes:
-        exit_code: 128 plus the number of the signal, as of a process that a signal kills.
+        exit_code: 128 plus the number of the signal, as for a process that a signal kills.
     """
 
     def __init__(self, number: int, error: BaseException) -> None:
@@ -62,8 +62,8 @@ class LazyGroup(click.Group):
     """Imports the commands of a group on demand, and prints an `EngineError` as one sentence.
 
     Args:
-        places: the place of each command that is imported on demand, as "module:function", by command name.
-            The group also holds the commands that are added with click's `add_command`.
+        places: where each command is defined, as "module:function", with the command's name for a key. The
+            group also holds the commands that are added with click's `add_command`.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], **settings: Any) -> None:
@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
         return sorted({*super().list_commands(ctx), *self._places})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Returns a command by name, imported on demand; returns None if the name is unknown."""
+        """Returns the command of a name, imported on demand; returns None if the name is unknown."""
         if cmd_name not in self.commands and cmd_name in self._places:
             module, _, function = self._places[cmd_name].partition(":")
             self.add_command(getattr(import_module(module), function), cmd_name)
@@ -84,7 +84,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Returns the command that the arguments name; an error about an unknown name names a similar one."""
+        """Returns the command that the arguments name; the error for an unknown name suggests others."""
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
             import difflib

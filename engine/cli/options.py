@@ -33,7 +33,7 @@ def _read_k(text: str | int) -> int:
     """Reads the value of the option -k, which is the length of a list.
 
     Raises:
-        ValueError: the text is not a whole number from 1 to the longest length of a list.
+        ValueError: the text is not a whole number from 1 to the longest allowed length of a list.
     """
     try:
         k = int(text)
@@ -47,7 +47,7 @@ def _read_k(text: str | int) -> int:
 
 
 def _read_format(context: click.Context, _option: click.Parameter, format: str | None) -> str:
-    """Reads the format of an answer from --format or --json; the format is a table by default."""
+    """Reads the format of an answer from --format or --json; the default format is a table."""
     if context.meta.get("json"):
         if format not in (None, "json"):
             raise click.UsageError(f"Give --json or --format {format}, but not both.")
@@ -93,7 +93,7 @@ ON = (
         help="Run on the Ray cluster at this address, or on the one that this machine belongs to.",
     ),
 )
-"""The options of commands whose work can run on Ray."""
+"""The options of commands that can run their work on Ray."""
 VERBOSE = flag(
     ["-v", "--verbose"], expose_value=False, callback=log_more, help="Say on stderr what is being done."
 )
@@ -108,7 +108,8 @@ FORMAT = (
         ["--json"], expose_value=False, is_eager=True, callback=_note_json, help="The same as --format json."
     ),
 )
-"""The options of commands that print an answer, which get the argument `format`."""
+"""The options of commands that print an answer; the command gets the chosen format as its argument
+`format`."""
 CARD = flag(
     ["--card", "cards"],
     help="Print a card for each movie: title, stars, average rating, category, price, description and link.",
@@ -175,7 +176,7 @@ BECAUSE = option(
 
 
 def columns_of(answer: str) -> click.Option:
-    """Makes the option --columns of a command; `answer` names the class of the command's answers."""
+    """Makes the option --columns of a command; `answer` is the name of the class of the command's answers."""
 
     def read(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, Any] | None:
         if text is None:

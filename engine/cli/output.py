@@ -1,4 +1,4 @@
-"""Prints remarks about answers and indexes, and starts the log lines."""
+"""Prints remarks about answers and indexes, and starts printing log lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PACKAGES = ("engine", "indexes", "pipelines")
 
 
 def start_logging(level: int) -> None:
-    """Sends the engine's own log lines of a level and above to stderr; other libraries log as before."""
+    """Sends the engine's log lines of a level and above to stderr; other libraries log as before."""
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(handlers=[handler])
@@ -44,14 +44,14 @@ def say_variety(variety: Variety | None) -> None:
 
 
 def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
-    """Prints to stderr that a list is shorter than wanted, if fewer answers were found than wanted."""
+    """Prints to stderr that a list is short, if fewer answers of a kind were found than wanted."""
     if found < wanted:
         shown = {0: f"No {kind}", 1: f"Only one {kind}"}.get(found, f"Only {found:,} {kind}s")
         say(f"{shown} can be listed.", err=True)
 
 
 def say_if_retrain(manifest: Mapping[str, Any]) -> None:
-    """Prints to stderr why an index should be trained again, if the manifest says that it should."""
+    """Prints to stderr why an index should be trained again, if the manifest says that it should be."""
     updates = manifest.get(UPDATES_SECTION) or {}
     if updates.get("retrain"):
         say(f"Train again with build-index: {updates['reason']}.", err=True)

@@ -18,12 +18,12 @@ from engine.config.values import parse_assignment
 
 
 class _Named(click.Path):
-    """Reads the name of a source: a path, a pattern of paths, or an address, whose slashes all stay."""
+    """Reads the name of a source: a path, a pattern of paths, or an address such as s3://bucket/reviews."""
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
-        """Returns an address as text, and everything else as a path."""
+        """Returns an address as text, and every other name of a source as a path."""
         return value if "://" in os.fspath(value) else super().convert(value, param, ctx)
 
 
@@ -125,16 +125,17 @@ _SETTINGS = {
         *("min_reviews_per_reviewer", "min_reviews_per_movie", "allow_truncated", "memory_limit", "threads"),
     )
 } | {"input_format": "ingest.format", "seed": "seed", "sentiment": "sentiment.use"}
-"""The dotted name of the setting that each option sets, by the name of the option."""
+"""Maps the name of each option to the dotted name of the setting that the option sets."""
 _FORMER_FORMATS = ("auto", "amazon", "movielens")
-"""Formats of review files that the option --format took before it was called --input-format."""
+"""The formats of review files that were given by the option --format in versions before the option was named
+--input-format."""
 
 
 class SourceCommand(click.Command):
-    """Runs a command that reads reviews; the argument `config` merges the recipe, --set and the options."""
+    """Runs a command that reads reviews, with a `config` merged from the recipe, --set and the options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Reads the options; reads `--format amazon` as `--input-format amazon`, the option's new name."""
+        """Reads the options; reads the outdated `--format amazon` as `--input-format amazon`."""
         renamed = [
             "--input-format" if arg == "--format" and value in _FORMER_FORMATS else arg
             for arg, value in zip_longest(args, args[1:])
@@ -144,14 +145,14 @@ class SourceCommand(click.Command):
         return super().parse_args(ctx, renamed)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Merges the settings of the recipe, --set and options, starts logging, and runs the command.
+        """Merges the settings of recipe, --set and options; starts logging, and runs the command.
 
         Raises:
             ConfigError: a setting is unknown, of the wrong type or out of range.
         """
         start_logging(logging.INFO)
         given = {setting: ctx.params.pop(name, None) for name, setting in _SETTINGS.items()}
-        # An option that is not given is None, or False for a flag, and must not override the recipe.
+        # An option that was not given is None, or False for a flag, and must not override the recipe.
         given = {name: value for name, value in given.items() if value is not None and value is not False}
         if "ingest.columns" in given:
             given["ingest.columns"] = columns_of(given["ingest.columns"])
@@ -163,6 +164,6 @@ def columns_of(text: str) -> dict[str, str]:
     """Reads the value of the option --columns, which gives the names of columns in the files.
 
     Raises:
-        ConfigError: the value is no list of pairs.
+        ConfigError: the value is not a list of pairs such as `reviewer=who`.
     """
     return dict(parse_assignment(Config, f"ingest.columns={text}")[1])

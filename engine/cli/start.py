@@ -1,8 +1,8 @@
 """Starts the command line, and ends a command with one sentence after Ctrl-C, SIGTERM or SIGHUP.
 
 The first signal raises KeyboardInterrupt, so that the command cleans up. A second signal ends the process at
-once. If the command has not ended some seconds after the first signal, the process is ended without a second
-signal. The exit code is 128 plus the number of the signal, such as 130 after Ctrl-C.
+once. If the command still runs some seconds after the first signal, the process ends without a second signal.
+The exit code is 128 plus the number of the signal, such as 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -21,41 +21,44 @@ from typing import Any, NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_APART = 0.3
-"""Seconds within which several signals count as one, since some programs signal a process and its group."""
+"""The number of seconds within which several signals count as one, since some programs send a signal to both
+a process and its group."""
 _SECONDS_TO_TRY = 0.05
-"""Seconds after which the first signal is sent again, if its KeyboardInterrupt was put off or lost."""
+"""The number of seconds after which the first signal is sent again, if the KeyboardInterrupt of the signal
+was delayed or lost."""
 _SECONDS_TO_END = 10.0
-"""Seconds that a command has to clean up after a signal; the next command removes what is left."""
+"""The number of seconds in which a command must clean up after a signal; the next command removes any
+leftovers."""
 _EXECUTE = ExtensionFileLoader.exec_module.__code__
 _CREATE = ExtensionFileLoader.create_module.__code__
 
 
 class _State:
-    """Records the first signal that this process received, and how the signal is handled."""
+    """Records the first signal that this process received, and how signals are handled."""
 
     listening = False
-    """Whether the handlers of the signals are in place."""
+    """Whether this module's signal handlers are installed."""
     raising = False
     """Whether the next signal raises KeyboardInterrupt."""
     again = False
-    """Whether the first signal must be sent again."""
+    """Whether the first signal must be sent again, because its KeyboardInterrupt was delayed or lost."""
     first: int | None = None
-    """The number of the first signal."""
+    """The number of the first signal that the process received; None before the first signal."""
 
 
 _state = _State()
 
 
 def signal_received() -> int | None:
-    """Returns the number of the first signal that the command received, or None if it received none.
+    """Returns the number of the first signal that the command received, or None without a signal.
 
-    Some libraries turn the KeyboardInterrupt of a signal into an error of another kind.
+    Callers need this number because some libraries turn the KeyboardInterrupt of a signal into another error.
     """
     return _state.first
 
 
 def ending(number: int, error: BaseException) -> str:
-    """Returns the sentence that says that a signal ended the command, with the notes on the error."""
+    """Returns the sentence that tells the user that a signal ended the command, with the error's notes."""
     what = "Interrupted" if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}"
     notes = getattr(error, "__notes__", [])
     return "; ".join([f"{what}; every file and index is as it was before, or complete", *notes]) + "."
@@ -87,8 +90,8 @@ def listening(*, for_good: bool = False) -> Iterator[None]:
     """Makes the first signal raise KeyboardInterrupt within the `with` statement.
 
     After the `with` statement, signals have their former effect, or no effect if `for_good` is true. A signal
-    that the process ignores stays ignored: `nohup`, for example, makes a process ignore SIGHUP. The function
-    changes nothing if it is called within its own `with` statement, or outside the main thread.
+    that the process ignores stays ignored; for example, `nohup` makes a process ignore SIGHUP. A call of this
+    function inside its own `with` statement, or outside the main thread, changes nothing.
     """
     if _state.listening or threading.current_thread() is not threading.main_thread():
         yield
@@ -121,7 +124,7 @@ def listening(*, for_good: bool = False) -> Iterator[None]:
 
 
 def _occupy_streams() -> None:
-    """Opens stdin, stdout and stderr if they are closed, so that no other file gets their numbers."""
+    """Opens stdin, stdout and stderr on the null device if closed, so that no file gets their numbers."""
     with suppress(OSError):
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass
@@ -129,9 +132,10 @@ def _occupy_streams() -> None:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    """Raises KeyboardInterrupt at the first signal; later signals are left to the thread of `_watch`.
+    """Raises KeyboardInterrupt at the first signal; the thread of `_watch` handles later signals.
 
-    While a compiled module is being imported, the error is delayed, because an error may abort the process.
+    During the import of a compiled module, KeyboardInterrupt is delayed, because an error in the import may
+    abort the process.
     """
     if _state.first is None:
         _state.first = number
@@ -152,7 +156,7 @@ def _imports_compiled(frame: FrameType | None) -> bool:
 
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Handles an error that Python could not raise; a lost KeyboardInterrupt is raised again later."""
+    """Handles an error that Python could not raise; lets `_watch` repeat a lost KeyboardInterrupt."""
     if _state.first is None:
         sys.__unraisablehook__(unraisable)
     elif isinstance(unraisable.exc_value, KeyboardInterrupt):
@@ -160,10 +164,10 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _watch(reader: int) -> None:
-    """Ends the process at the second signal, or when the command has not ended some seconds after the first.
+    """Ends the process at the second signal, or some seconds after the first signal.
 
-    Sends the first signal again if its KeyboardInterrupt was lost. The thread ends when the other end of the
-    pipe is closed.
+    The thread sends the first signal again if the KeyboardInterrupt of the signal was delayed or lost. The
+    thread ends when the other end of the pipe `reader` is closed.
     """
     first, began, num_sent = 0, 0.0, 0
     pipe = select.poll()
@@ -175,7 +179,8 @@ def _watch(reader: int) -> None:
                 os.close(reader)
                 return
             if byte[0] not in _SIGNALS or signal.getsignal(byte[0]) is not _on_signal:
-                continue  # A server handles its signals itself.
+                # A signal with another handler is left to that handler, for example the handler of a server.
+                continue
             if num_sent:
                 num_sent -= 1
             elif not first:
@@ -192,7 +197,7 @@ def _watch(reader: int) -> None:
 
 
 def _exit_at_once(number: int) -> NoReturn:
-    """Ends the process without a shutdown of the interpreter, in which interrupted libraries may fail."""
+    """Ends the process without shutting the interpreter down, during which interrupted libraries may fail."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()

@@ -1,4 +1,4 @@
-"""Prints ten lines about an index at the end of a build, and prints the whole manifest for `engine info`."""
+"""Prints ten lines about an index at the end of a build, and the whole manifest for `engine info`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from engine.cli.tables import cell_text, format_table, wrapped
 from engine.cli.terminal import on_one_line, say
 
 _NOT_SHOWN = (FILES_ENTRY, CONFIG_SECTION, CALIBRATION_SECTION, BASELINES_SECTION)
-"""Sections of a manifest that are too long for a screen; --json prints all sections."""
+"""The sections of a manifest that are too long for a screen; the option --json prints all sections."""
 _MODEL, _POPULARITY, _CONSTANT = "ncf", "popularity", "constant"
 _RANKING = "ndcg@10"
 _LABEL = 10
-"""The width, in characters, of the labels of the lines that end a build."""
+"""The width, in characters, of the labels at the beginning of the lines that end a build."""
 _MOST_NUMBERS = 12
-"""The most numbers of a list that are shown; a longer list is shown without its middle."""
+"""The largest number of items of a list of numbers that are printed; the middle of a longer list is left
+out."""
 
 
 def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) -> None:
@@ -38,7 +39,7 @@ def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) 
     Args:
         manifest: the manifest of the new index.
         directory: the directory of the index.
-        reviewer_id: the id of a reviewer of the index, for the command to type next.
+        reviewer_id: the id of a reviewer of the index, for the example of a command to run next.
     """
     option = "" if str(directory) == "movie-index" else f" --index {shlex.quote(str(directory))}"
     separator = "-- " if reviewer_id.startswith("-") else ""
@@ -54,7 +55,7 @@ def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) 
 
 
 def print_index(manifest: Mapping[str, Any]) -> None:
-    """Prints what an index holds and how good it is in a few lines, and then its manifest."""
+    """Prints in a few lines what an index holds and how good the index is, and then prints the manifest."""
     _print_lines(dict(_quality_lines(manifest)))
     say()
     print_summary(manifest)
@@ -78,7 +79,7 @@ def _print_lines(lines: Mapping[str, str]) -> None:
 
 
 def _quality_lines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields labels and lines: which rows came in, what was kept, and how good the index is."""
+    """Yields labels and lines: the rows that were read and kept, and the quality of the index."""
     rows, counts = (manifest.get(name) or {} for name in (ACCOUNTING_SECTION, COUNTS_SECTION))
     if "read" in rows:
         parts = ("kept", "duplicate", "filtered", "rejected")
@@ -112,7 +113,7 @@ def _quality_lines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _compared(figure: float, other: float) -> str:
-    """Describes in words how much better or worse one figure is than another; higher is better.
+    """Describes in words how much better or worse one value of a metric is than another; higher is better.
 
     Example:
         >>> _compared(0.24, 0.1), _compared(0.11, 0.1), _compared(0.09, 0.1), _compared(0.1, 0.0)
@@ -146,7 +147,7 @@ def _print_section(section: Mapping[str, Any], indent: str = "") -> None:
 
 
 def _print_value(name: str, value: Any, indent: str) -> None:
-    """Prints a value on as many lines as are needed, and breaks lines only between words and numbers."""
+    """Prints a value on as many lines as necessary; breaks lines only between words and numbers."""
     if isinstance(value, list | tuple):
         if len(value) > _MOST_NUMBERS and all(isinstance(one, float) for one in value):
             ends = f"{cell_text(value[0])} to {cell_text(value[-1])}"
@@ -159,7 +160,7 @@ def _print_value(name: str, value: Any, indent: str) -> None:
 
 
 def _is_comparison(value: Any) -> bool:
-    """Tells whether a manifest's value is a mapping of rows, such as the metrics of each model."""
+    """Tells whether a manifest's value maps names to sets of values, such as the metrics of each model."""
     rows = list(value.values()) if isinstance(value, Mapping) else []
     return len(rows) > 1 and all(
         isinstance(row, Mapping)
@@ -170,7 +171,7 @@ def _is_comparison(value: Any) -> bool:
 
 
 def _print_comparison(rows: Mapping[str, Mapping[str, Any]], indent: str) -> None:
-    """Prints rows of figures as a table; swaps rows and columns if there are more columns than rows."""
+    """Prints rows of metrics as a table; swaps rows and columns if there would be more columns than rows."""
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     if len(names) > len(rows):
         lines = [[name, *(row.get(name) for row in rows.values())] for name in names]
@@ -180,6 +181,6 @@ def _print_comparison(rows: Mapping[str, Mapping[str, Any]], indent: str) -> Non
 
 
 def _print_rows(rows: Sequence[Mapping[str, Any]], indent: str) -> None:
-    """Prints rows as a table with one column for each field that any row has."""
+    """Prints rows as a table with one column for each field that any of the rows has."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     say(format_table(columns, [[row.get(column) for column in columns] for row in rows], indent=indent))

@@ -14,23 +14,24 @@ _GAP = "  "
 _WIDEST = 60
 """The largest width of a column of a table, in characters."""
 _NARROWEST = 12
-"""The width, in characters, below which a column is not narrowed further, so that it stays legible."""
+"""The least width, in characters, to which a column is narrowed to fit the screen, so that the column stays
+legible."""
 
 
 def screen_width() -> int:
-    """Returns the width of a line in characters, from the terminal or from $COLUMNS, or else 80."""
+    """Returns the width of the terminal in characters, or the width in $COLUMNS, or else 80."""
     return shutil.get_terminal_size().columns
 
 
 def format_table(
     headings: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int | None = None, indent: str = ""
 ) -> str:
-    """Formats values as a table, with numbers aligned to the right, text to the left, and None as a dash.
+    """Formats values as a table: numbers aligned right, text aligned left, and None as a dash.
 
-    If lines would be longer than `width` characters, columns of several words are narrowed, the widest first.
-    If lines are still too long, the table becomes several tables below each other, each of which begins with
-    the first column. Of a value that is a tuple of texts, the table shows as many whole texts as fit into the
-    column. By default, `width` is the width of the screen.
+    If lines would be longer than `width` characters, columns of several words are narrowed, the widest column
+    first. If lines are still too long, the table becomes several tables below each other, each of which
+    begins with the first column. For a value that is a tuple of texts, the table shows as many whole texts as
+    fit into the column. The default of `width` is the width of the screen.
 
     Example:
         >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))
@@ -62,10 +63,10 @@ def format_table(
 
 
 def wrapped(text: str, indent: str = "", *, hanging: str | None = None) -> str:
-    """Breaks a line of text between words at the width of the screen; leaves texts of several lines as is.
+    """Breaks a line of text between words at the width of the screen; leaves a text of several lines as is.
 
-    The first line begins with `indent`, and all other lines begin with `hanging`. By default, `hanging` is
-    `indent` and two spaces.
+    The first line begins with `indent`, and each further line begins with `hanging`. The default of `hanging`
+    is `indent` and two spaces.
     """
     if "\n" in text:
         return text
@@ -110,7 +111,7 @@ def cell_text(value: Any) -> str:
 
 
 def display_width(text: str) -> int:
-    """Returns the width of a text in a terminal, in cells: a wide Asian letter takes 2, an accent takes 0."""
+    """Returns the width of a text in cells of a terminal: 2 for a wide Asian letter, 0 for an accent."""
     if text.isascii():
         return len(text)
     return sum(_letter_width(letter) for letter in text)

@@ -19,11 +19,12 @@ from typing import Any, TextIO
 import click
 
 MOST_SHOWN = 100
-"""The number of characters of a title that a heading or a choice shows."""
+"""The largest number of characters of a title that are shown in a heading or in a list of choices."""
 _CLOSED_PIPE = 141
-"""The exit code of a command whose output nobody reads any more, as after the signal SIGPIPE."""
+"""The exit code of a command whose output nobody reads any more, the same as after the signal SIGPIPE."""
 _LONGEST_ERROR = 2_000
-"""The number of characters of an error that are printed, since an error may show a value of any length."""
+"""The largest number of characters of an error message that are printed, since a message may quote a value of
+any length."""
 
 
 def visible(text: str) -> str:
@@ -45,13 +46,14 @@ def on_one_line(text: str) -> str:
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Prints a text and a line break on stdout, or on stderr if `err` is true; keeps tabs.
+    """Prints a text and a line break to stdout, or to stderr if `err` is true; keeps tabs.
 
-    No error is raised if stderr cannot be written, because an error message could not be printed either.
+    If stderr cannot be written, no error is raised, because an error message could not be printed either.
 
     Raises:
-        click.ClickException: stdout is closed or cannot be written.
-        click.exceptions.Exit: the reader of stdout has gone; the command ends without a word, as tools do.
+        click.ClickException: stdout is closed or cannot be written to.
+        click.exceptions.Exit: the reader of stdout has gone; the command then ends silently, as other
+            command-line tools do.
     """
     stream = sys.stderr if err else sys.stdout
     try:
@@ -79,7 +81,7 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def prepare_streams() -> None:
-    """Lets stdout, stderr and warnings print any text, even characters that the encoding lacks."""
+    """Lets stdout, stderr and warnings print any text, even characters that the stream's encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -88,7 +90,7 @@ def prepare_streams() -> None:
 
 
 class LogFormatter(logging.Formatter):
-    """Formats a log record as one line in which every character can be shown."""
+    """Formats a log record as one line in which every character is visible."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Formats a log record as one line."""
@@ -96,7 +98,7 @@ class LogFormatter(logging.Formatter):
 
 
 def say_error(error: click.ClickException) -> None:
-    """Prints the sentence of an error on stderr, and the usage of a command that was used wrongly."""
+    """Prints the sentence of an error to stderr; after a wrong usage, also prints the command's usage."""
     said = f"Error: {on_one_line(error.format_message())}"
     if len(said) > _LONGEST_ERROR:
         said = f"{said[:_LONGEST_ERROR]}..."
@@ -115,7 +117,7 @@ def _takes_arguments(context: click.Context) -> bool:
 
 
 def _discard(stream: TextIO) -> None:
-    """Redirects a stream to the null device, so that Python writes no rest of the text when it exits."""
+    """Redirects a stream to the null device, so that Python writes no rest of the text when exiting."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

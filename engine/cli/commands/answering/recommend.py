@@ -70,7 +70,7 @@ LIST_OPTIONS = (
     ),
     BECAUSE,
 )
-"""The options of commands that make top lists; each option has the name of a field of `ListArguments`."""
+"""The options of commands that make top lists; each option is named after a field of `ListArguments`."""
 FALLBACK = option(
     ["--fallback"],
     type=click.Choice(FALLBACKS),
@@ -90,7 +90,7 @@ class Showing(NamedTuple):
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> Showing:
-        """Removes the options `SHOWING` from the options of a command, and returns their values."""
+        """Removes the options `SHOWING` from the given options of a command, and returns their values."""
         return cls(*(options.pop(name) for name in cls._fields))
 
 

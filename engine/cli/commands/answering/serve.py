@@ -1,4 +1,4 @@
-"""Implements `engine serve`, which answers over HTTP from one index or several."""
+"""Implements `engine serve`, which answers questions over HTTP from one index or several indexes."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ from engine.cli.title_option import movie_id_of
 from engine.responses import profile
 
 _CARD = ("category", "main_cat", "brand", "description", "price", "year", "link")
-"""The entries of a movie's card that are shown."""
+"""The fields of a movie's card that `engine show` prints."""
 _BAR = 30
 """The length of the longest bar of a histogram, in characters."""
 _LONGEST = 100_000
-"""The largest number of characters of a text that are shown."""
+"""The largest number of characters of a text that `engine show` prints."""
 
 
 @click.group()
@@ -40,7 +40,8 @@ def movie(movie_id: str | None, title: str | None, index: Path, format: str) -> 
         return
     card = {name: found.card[name] for name in _CARD}
     if card["category"] is not None:
-        del card["main_cat"]  # The category begins with the main category.
+        # The main category is left out, because the category begins with the main category.
+        del card["main_cat"]
     _print_facts({"movie": found.movie_id, "title": found.title, **card, "reviews": found.num_reviews})
     _print_counts("stars", found.rating_counts, found.mean_rating, format)
     _print_counts("year", found.reviews_by_year, None, format)
@@ -78,7 +79,7 @@ def reviewer(reviewer_id: str, index: Path, k: int, columns: Columns | None, for
 
 
 def _print_facts(facts: Mapping[str, Any]) -> None:
-    """Prints facts by name, wrapped to the width of the screen, and leaves out facts that are None."""
+    """Prints named facts, wrapped to the width of the screen; leaves out facts that are None."""
     for name, value in facts.items():
         if value is not None:
             text = f"{value:g}" if isinstance(value, float) else on_one_line(str(value)[:_LONGEST])
@@ -86,7 +87,7 @@ def _print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def _print_counts(name: str, counts: Mapping[str, int] | None, mean: float | None, format: str) -> None:
-    """Prints the number of reviews of each rating or year with a bar, and the mean rating if it is known."""
+    """Prints the number of reviews of each rating or year with a bar, and the mean rating if known."""
     if not counts:
         return
     longest = max(counts.values())

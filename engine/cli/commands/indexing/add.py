@@ -76,9 +76,9 @@ def add_movies(
     """Add movies without reviews to an index, from metadata of the movies, without training.
 
     METADATA are files in any format that the option --metadata of build-index accepts. Each added movie gets
-    a vector that is predicted from the metadata of the movie; the build of the index has learned from
-    reviewed movies how to predict vectors. Answers mark the added movies as cold. For movies that the index
-    holds already, the new metadata replaces the old metadata.
+    a vector that is predicted from the metadata of the movie; the build of the index learned from reviewed
+    movies how to predict vectors. Answers mark the added movies as cold. For movies that the index holds
+    already, the new metadata replaces the old metadata.
     """
     import pipelines
 

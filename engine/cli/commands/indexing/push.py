@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 def push(directory: Path, url: str, format: str) -> None:
     """Copy the live build of the index in DIR to URL, such as s3://bucket/index.
 
-    The URL may have any scheme of fsspec whose package is installed, such as s3, gs, abfs, sftp
-    or file. The build becomes the live one at URL when all its files are there. A push that was interrupted
-    goes on with the next one. URL keeps the builds that DIR keeps, and the build that was live at URL.
+    The URL may have any scheme of fsspec whose package is installed, such as s3, gs, abfs, sftp or file. The
+    build becomes live at URL when all files of the build are there. If a push is interrupted, the next push
+    copies only the missing files. URL keeps the builds that DIR keeps, and the build that was live at URL
+    before.
     """
     from engine.artifact.remote import push as push_index
 
@@ -50,9 +51,9 @@ def push(directory: Path, url: str, format: str) -> None:
 def pull(url: str, directory: Path, expect: str | None, format: str) -> None:
     """Copy the live build of the index at URL, such as s3://bucket/index, into DIR.
 
-    Every file is checked against the checksum in the manifest. The index that was in DIR stays live until the
-    new build is complete, and a service notices the new build within a second. A pull that was interrupted
-    goes on with the next one, and nothing is copied if DIR has the build already.
+    Every copied file is checked against the checksum in the manifest. The index that was in DIR stays live
+    until the new build is complete, and a service notices the new build within a second. If a pull is
+    interrupted, the next pull copies only the missing files; nothing is copied if DIR has the build already.
     """
     from engine.artifact.remote import pull as pull_index
 

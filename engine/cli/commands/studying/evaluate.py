@@ -113,7 +113,7 @@ def evaluate(
 
 
 def _lines(found: Mapping[str, Any], table: TableFormatter) -> list[str]:
-    """Returns the lines that `engine evaluate` prints: figures, 95% intervals, p-values, figures by group."""
+    """Returns the lines that `engine evaluate` prints: metrics, 95% intervals, p-values, metrics by group."""
     splits: Sequence[Mapping[str, int]] = found["splits"]
     intervals = {
         model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items() if low is not None}
@@ -153,7 +153,7 @@ def _lines(found: Mapping[str, Any], table: TableFormatter) -> list[str]:
 
 
 def _unranked(found: Mapping[str, Any]) -> list[str]:
-    """Returns a line that explains missing figures if no held-out review is a like; else returns no line."""
+    """Returns a line that explains missing ranking metrics if no held-out review is a like; else none."""
     if all(figures.get("ndcg@10", 0) is None for figures in found["mean"].values()):
         return [f"no held-out review is rated {found['like_rating']:g} or more, so no list was measured"]
     return []
@@ -204,7 +204,7 @@ def _sentiment_lines(sentiment: Mapping[str, Any]) -> list[str]:
 
 
 def _figures(figures: Mapping[str, Mapping[str, Any]], table: TableFormatter) -> str:
-    """Formats figures as a table with one line per model and one column per metric that any model has."""
+    """Formats metrics as a table with one line per model and one column per metric that any model has."""
     names = [name for name in _FIGURES if any(name in row for row in figures.values())]
     rows = [[model, *(row.get(name) for name in names)] for model, row in figures.items()]
     return table(["model", *names], rows)
