@@ -11,7 +11,7 @@ from engine.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 RENAMED = {"relevance.max_epochs": "relevance.max_rounds", "rating.max_epochs": "rating.max_rounds"}
-"""The new name of each renamed setting, by its old name; files that use an old name are still read."""
+"""Maps the old name of each renamed setting to the new name; files with old names can still be read."""
 GONE = (
     *("split.validation_share", "relevance.members_up_to", "relevance.num_targets"),
     *(f"relevance.{name}" for name in ("patience", "batch_size", "round_size", "reviewer_dropout")),
@@ -21,14 +21,15 @@ GONE = (
     *("neighbours.num_linear_neighbours", "cold.max_words", "cold.features", "cold.num_neighbours"),
     *("cold.list_share", "index.audit_k", "index.audit_reviewers"),
 )
-"""Settings of earlier versions that can no longer be set; manifests of older indexes may still hold them."""
+"""The settings of earlier versions that can no longer be set, although manifests of older indexes may hold
+them."""
 
 
 def current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
-    """Returns nested settings in which every old name that `RENAMED` lists is replaced by the present name.
+    """Returns nested settings in which new names replace the old names that `RENAMED` lists.
 
     Raises:
-        ConfigError: a setting is given under both its old and its present name, or is a former setting.
+        ConfigError: a setting is given under both its old and its new name, or can no longer be set.
     """
     current = dict(values)
     for section, held in values.items():
@@ -45,10 +46,10 @@ def current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
 
 
 def current_name(setting: str, warn: bool = True) -> str:
-    """Returns the present name of a setting; `RENAMED` maps old names of settings to present names.
+    """Returns the present name of a setting, which may be given by an old name that `RENAMED` lists.
 
     Raises:
-        ConfigError: the setting is a former setting, whose value is fixed now.
+        ConfigError: the setting is in `GONE`, because its value is fixed now.
     """
     if setting in GONE:
         raise ConfigError(f"Setting '{setting}' is fixed now and cannot be set; leave it out")

@@ -41,46 +41,49 @@ class IngestConfig(_Section):
     """Says how the source files are read, and which reviews and movies are kept."""
 
     format: Annotated[str, one_of("auto", "amazon", "movielens", "table")] = "auto"
-    """The format of the source files. Change `format` when `auto` mistakes the format of a file."""
+    """The format of the source files. Change `format` when the value auto mistakes the format of a file."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """The names of the columns of tables, or of the fields of JSON, by our names of the columns; an empty
-    name leaves a column out. Give `columns` when a file uses names that are not recognised, such as
-    {"reviewer": "who", "movie": "what.id", "time": ""}."""
+    """The names of the columns of tables, or of the fields of JSON, that hold the values the engine calls
+    reviewer, movie, rating, time and so on; an empty name leaves a column out. Give `columns` when a file
+    uses names that are not recognised, such as {"reviewer": "who", "movie": "what.id", "time": ""}."""
     no_header: bool = False
-    """Read the first line of a table of reviews as a review. Turn `no_header` on when the first line is taken
-    for the names of the columns, and name the columns by number in `columns`."""
+    """Read the first line of a table of reviews as a review. Turn `no_header` on when the first line of a
+    table is mistaken for the names of the columns, and name the columns by number in `columns`."""
     ratings: Annotated[str, one_of("auto", "stars", "counts")] = "auto"
     """The kind of numbers in the column of ratings: stars on a scale, or counts such as plays or hours, of
-    which the higher half are likes; with auto the numbers decide. Change `ratings` when a warning takes stars
-    for counts."""
+    which the higher half are likes; with auto, the numbers decide which kind they are. Change `ratings` when
+    a warning shows that stars were mistaken for counts."""
     time_format: Annotated[str | None, TIME_FORMAT] = None
-    """The way in which the files write times; by default the times of each file decide. Give `time_format`
-    when a warning says that dates can be read in two ways, or that times cannot be read."""
+    """The way in which times are written in the files; by default, the engine recognises the way from the
+    times of each file. Give `time_format` when a warning says that dates can be read in two ways, or that
+    times cannot be read."""
     where: str | None = None
-    """An SQL condition over the prepared columns; rows for which the condition is true are kept. Give `where`
-    to build from a part of the reviews, such as the reviews of one category."""
+    """An SQL condition on the columns of the prepared reviews; only reviews that meet the condition are kept.
+    Give `where` to build an index from some of the reviews, such as the reviews of one category."""
     since: Annotated[str | None, DAY] = None
-    """The first day whose reviews are kept. Give `since` to leave out reviews that are too old to count."""
+    """The first day from which reviews are kept; older reviews are dropped. Give `since` to leave out reviews
+    that are too old to count."""
     until: Annotated[str | None, DAY] = None
-    """The last day whose reviews are kept. Give `until` to build the index as the index would have been on
-    that day."""
+    """The last day from which reviews are kept; newer reviews are dropped. Give `until` to build the index
+    that would have been built on that day."""
     verified_only: bool = False
     """Keep only reviews of verified purchases. Turn `verified_only` on when other reviews cannot be
     trusted."""
     min_reviews_per_reviewer: Count = 2
-    """The least number of reviews of a reviewer; reviewers with fewer are dropped, repeatedly, until the
-    k-core of reviewers and movies is left. Raise `min_reviews_per_reviewer` to train faster on active
-    reviewers alone; at 1 no reviewer is dropped."""
+    """The least number of reviews of a reviewer; reviewers with fewer reviews are dropped, and movies
+    likewise, repeatedly, until every remaining reviewer and movie has enough. Raise
+    `min_reviews_per_reviewer` to train faster on active reviewers alone; at 1 no reviewer is dropped."""
     min_reviews_per_movie: Count = 2
-    """The least number of reviews of a movie; movies with fewer are dropped, repeatedly, until the k-core of
-    reviewers and movies is left. Raise `min_reviews_per_movie` to train without rarely reviewed movies; at 1
-    no movie is dropped."""
+    """The least number of reviews of a movie; movies with fewer reviews are dropped, and reviewers likewise,
+    repeatedly, until every remaining reviewer and movie has enough. Raise `min_reviews_per_movie` to train
+    without rarely reviewed movies; at 1 no movie is dropped."""
     allow_truncated: bool = False
     """Build from the readable part of a compressed file that ends too early. Turn `allow_truncated` on when
     the rest of the file is lost."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
-    """Memory that DuckDB may use before spilling to disk; small files are read with less memory. Lower
-    `memory_limit` on a small machine; raise it when DuckDB spills to disk."""
+    """The memory that DuckDB may use before DuckDB writes intermediate results to disk; small files are read
+    with less memory. Lower `memory_limit` on a small machine; raise `memory_limit` when DuckDB writes
+    intermediate results to disk."""
     threads: Annotated[int, at_least(0, 1024)] = 0
     """The number of threads of DuckDB, FAISS and TensorFlow; 0 means one thread per core. Lower `threads` to
     leave cores to other programs."""
@@ -92,27 +95,26 @@ class IngestConfig(_Section):
 
     @property
     def time_pattern(self) -> str | None:
-        """Returns `time_format` if the setting is a pattern such as %d.%m.%Y, else None."""
+        """Returns `time_format` if the setting is a pattern such as %d.%m.%Y, otherwise None."""
         return self.time_format if self.time_format and "%" in self.time_format else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig(_Section):
-    """Says which reviews are held out, to measure a build and to choose the weights that scores use."""
+    """Says which reviews are held out, to measure a build and to choose the weights in scores."""
 
     test_share: Annotated[float, at_least(0.0, 0.5)] = 0.2
-    """The share of each reviewer's reviews that is held out to measure a build; the latest reviews are held
-    out. Set `test_share` to 0 to skip the training that is only for measuring, when the figures are already
-    known."""
+    """The share of each reviewer's reviews, the latest, that is held out to measure a build. Set `test_share`
+    to 0 when the metrics are known already, to skip the training that only serves to measure."""
     max_holdouts: Annotated[int, at_least(1, 20)] = 4
-    """The largest number of trainings that validate on held-out reviews, to choose the number of rounds and
-    the weights of a score's parts; one training is enough if about 670 likes or more are held out. Set
+    """The largest number of trainings that are validated on held-out reviews, to choose the number of rounds
+    and the weights in scores; one training is enough if about 670 likes or more are held out. Set
     `max_holdouts` to 1 to build a small index faster."""
     order: Annotated[str, one_of("auto", "time", "none")] = "auto"
     """The order of each reviewer's reviews: with time, the last reviews are held out, and older reviews weigh
     less; with none, random reviews are held out, and all reviews weigh the same; auto means time if the data
-    has times, else none. Change `order` to none when the times say when reviews were stored, not when reviews
-    were written."""
+    has times, otherwise none. Change `order` to none when the times in the data say when reviews were stored,
+    not when reviews were written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +122,11 @@ class SentimentConfig(_Section):
     """Says how the sentiment of review texts changes the ratings that the model learns from."""
 
     use: bool = False
-    """Score the review texts with an English sentiment lexicon, and blend the scores with the stars. Turn
-    `use` on when `engine evaluate --sentiment` finds the blend better."""
+    """Score the review texts with an English sentiment lexicon, and average the scores of the texts with the
+    stars. Turn `use` on when `engine evaluate --sentiment` finds that predictions improve."""
     weight: Share = 0.3
-    """The weight of the text scores in the blend with the stars. Raise `weight` when nearly all stars are the
-    same."""
+    """The weight of the scores of the review texts, in the average with the stars. Raise `weight` when nearly
+    all stars are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,50 +135,52 @@ class RelevanceConfig(_Section):
 
     embedding_dim: Annotated[int, at_least(1, 4096)] = 64
     """The dimension of the vectors of reviewers and movies, without the movie's bias. Lower `embedding_dim`
-    to save memory and time, raise it for many millions of reviews; `engine tune` tunes this setting."""
+    to save memory and time; raise `embedding_dim` for many millions of reviews; `engine tune` tunes this
+    setting."""
     reviewer_embeddings: Annotated[str, one_of("learned", "none")] = "learned"
-    """Whether each reviewer has an embedding that is added to the reviewer's history: learned, or none, so
-    that a reviewer is their history. Change `reviewer_embeddings` to none when there are so many reviewers
-    that their embeddings take too much memory or disk space."""
+    """Whether a learned embedding of each reviewer is added to the vector of the reviewer's history: with
+    none, the reviewer's vector is computed from the history alone. Change `reviewer_embeddings` to none when
+    there are so many reviewers that their embeddings take too much memory or disk space."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
-    """Memory that the reviewers' embeddings and what the optimizer keeps of them may take in training; above
-    the limit they are kept in a file, and blocks of them in memory, with the same result. Raise
-    `memory_limit` on a machine with much memory, lower it on a small machine."""
+    """The memory that the reviewers' embeddings, and the optimizer's means for the embeddings, may take in
+    training; above the limit, both are kept in a file and used block by block, with the same result. Raise
+    `memory_limit` on a machine with much memory; lower `memory_limit` on a small machine."""
     num_parts: Annotated[int, at_least(1, 1024)] = 1
-    """The number of parts into which reviewers are divided for training; on Ray, a worker of its own trains
-    each part and alone holds the embeddings of its reviewers. Raise `num_parts` to the number of machines
-    when one machine is too small or too slow."""
+    """The number of groups into which reviewers are divided for training; on Ray, a separate worker trains
+    each group, and only this worker holds the embeddings of the reviewers in the group. Raise `num_parts` to
+    the number of machines when one machine is too small or too slow."""
     recency_power: Annotated[float, at_least(0.0, 4.0)] = 0.4
     """How fast the weight of older reviews falls: a reviewer's n-th last review weighs n ** -recency_power.
     Raise `recency_power` when preferences change quickly; `engine tune` tunes this setting."""
     num_members: Count = 2
-    """The number of relevance heads, trained with different seeds, whose scores are averaged; with more than
-    200,000 reviews, one head is trained. Set `num_members` to 1 to train in half the time, raise it for
-    steadier lists."""
+    """The number of relevance heads that are trained with different seeds and whose scores are averaged; with
+    more than 200,000 reviews, only one head is trained. Set `num_members` to 1 to train in half the time;
+    raise `num_members` for steadier lists."""
     max_history: Count = 500
-    """The largest number of a reviewer's latest reviews from which the reviewer's vector is computed. Lower
-    `max_history` when a few reviewers with thousands of reviews slow training down."""
+    """The largest number of a reviewer's reviews, the latest, from which the reviewer's vector is computed.
+    Lower `max_history` when a few reviewers with thousands of reviews slow training down."""
     other_weight: Share = 0.3
-    """The weight of a training target that is not a like; a like weighs 1. Lower `other_weight` when lists
-    should hold movies that people like rather than movies that people watch; `engine tune` tunes this
-    setting."""
+    """The weight in training of a review that is not a like; a like has the weight 1. Lower `other_weight`
+    when lists should hold movies that people like rather than movies that people only watch; `engine tune`
+    tunes this setting."""
     max_rounds: Count = 40
-    """The largest number of training rounds. Lower `max_rounds` for a quick trial; raise it when the training
-    curve in the report still rises in the last rounds."""
+    """The largest number of training rounds of the relevance head. Lower `max_rounds` for a quick trial;
+    raise `max_rounds` when the training curve in the report still rises in the last rounds."""
     learning_rate: Annotated[float, at_least(0.0, 10.0)] = 0.005
-    """The learning rate of the relevance head, whose steps are scaled by the root mean square of past
-    gradients. Lower `learning_rate` when a build reports a loss that is not finite; `engine tune` tunes this
-    setting."""
+    """The learning rate of the relevance head, whose training steps are scaled by the root mean square of
+    past gradients. Lower `learning_rate` when a build reports that the loss is not finite; `engine tune`
+    tunes this setting."""
     dropout: Annotated[float, at_least(0.0, 0.95)] = 0.5
-    """The dropout rate of the numbers of a reviewer's vector in training. Raise `dropout` for few reviews,
-    lower it for very many reviews; `engine tune` tunes this setting."""
+    """The share of the numbers of a reviewer's vector that are set to zero, at random, in training (dropout).
+    Raise `dropout` for few reviews; lower `dropout` for very many reviews; `engine tune` tunes this
+    setting."""
     l2: Penalty = 1e-4
-    """The weight of the L2 penalty on the vectors in the loss. Raise `l2` for few reviews, lower it for very
-    many reviews; `engine tune` tunes this setting."""
+    """The weight in the loss of the L2 penalty on the vectors of the relevance head. Raise `l2` for few
+    reviews; lower `l2` for very many reviews; `engine tune` tunes this setting."""
     num_negatives: Count = 4096
     """The number of negative movies that are drawn for each training step if the catalogue has more than
-    8,192 movies. Lower `num_negatives` to train faster, raise it for better lists from a very large
-    catalogue."""
+    8,192 movies. Lower `num_negatives` to train faster; raise `num_negatives` for better lists from a very
+    large catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,40 +194,40 @@ class RatingConfig(_Section):
     """The widths of the hidden layers of the rating head's MLP. Widen the layers, or add layers, when there
     are very many ratings to learn from."""
     like_rating: float | None = None
-    """The lowest rating that counts as a like; by default three quarters up the scale, 4 of 1 to 5 stars.
-    Give `like_rating` when a good rating starts elsewhere in the data."""
+    """The lowest rating that counts as a like; by default the rating at three quarters of the scale, such as
+    4 on a scale of 1 to 5 stars. Give `like_rating` when good ratings begin at another rating."""
     max_rounds: Count = 18
-    """The largest number of training rounds. Lower `max_rounds` for a quick trial; raise it when the training
-    curve in the report still rises in the last rounds."""
+    """The largest number of training rounds of the rating head. Lower `max_rounds` for a quick trial; raise
+    `max_rounds` when the training curve in the report still rises in the last rounds."""
     learning_rate: Annotated[float, at_least(0.0, 10.0)] = 0.005
-    """The learning rate of the first round, which falls linearly to zero over the rounds. Lower
-    `learning_rate` when a build reports a loss that is not finite."""
+    """The learning rate of the rating head in the first round; the learning rate falls linearly to zero over
+    the rounds. Lower `learning_rate` when a build reports that the loss is not finite."""
     dropout: Annotated[float, at_least(0.0, 0.95)] = 0.2
-    """The dropout rate of the inputs of the rating head's MLP in training. Raise `dropout` for few ratings,
-    lower it for very many ratings."""
+    """The share of the inputs of the rating head's MLP that are set to zero, at random, in training
+    (dropout). Raise `dropout` for few ratings; lower `dropout` for very many ratings."""
     l2: Penalty = 0.6
-    """The weight, per review, of the L2 penalty on the vectors in the loss. Raise `l2` for few ratings, lower
-    it for very many ratings; `engine tune` tunes this setting."""
+    """The weight in the loss, per review, of the L2 penalty on the vectors of the rating head. Raise `l2` for
+    few ratings; lower `l2` for very many ratings; `engine tune` tunes this setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursConfig(_Section):
-    """Sets the sizes of the tables of similar movies; scores and lists of candidates depend on the tables."""
+    """Sets the sizes of the tables of similar movies, which influence scores and the choice of candidates."""
 
     num_neighbours: Count = 200
-    """The number of neighbours that are kept of each movie. Lower `num_neighbours` when the index takes too
-    much disk space, or when the build takes too long."""
+    """The number of neighbours of each movie that the tables of similar movies keep. Lower `num_neighbours`
+    when the index takes too much disk space, or when the build takes too long."""
     linear_up_to: Annotated[int, at_least(0)] = 10_000
-    """The largest catalogue, in movies, for which the linear item-item model of all pairs of movies is tried.
-    For a larger catalogue a local model is tried, of the movies that share reviewers. Lower `linear_up_to`
+    """The largest number of movies in a catalogue for which the linear model of all pairs of movies is tried;
+    for a larger catalogue, a local model of the movies that share reviewers is tried. Lower `linear_up_to`
     when the linear model takes too much memory, which grows with the square of the number of movies, or too
     much time, which grows with the third power."""
     linear_l2: Annotated[float, at_least(1e-3)] = 100.0
-    """The L2 penalty of the linear item-item model, which tries multiples of this penalty on held-out likes.
-    Change `linear_l2` as `engine tune` finds."""
+    """The L2 penalty of the linear model of all pairs of movies; multiples of this penalty are tried on
+    held-out likes. Change `linear_l2` to the value that `engine tune` finds."""
     num_content_neighbours: Annotated[int, at_least(0)] = 100
     """The number of movies with similar metadata that are tried as neighbours of each movie. Set
-    `num_content_neighbours` to 0 when the metadata does not say which movies people like."""
+    `num_content_neighbours` to 0 when the metadata does not tell which movies people like."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,11 +238,12 @@ class ColdConfig(_Section):
     """Take cold movies into the index, with vectors that are predicted from metadata. Turn `enabled` off when
     lists should hold only reviewed movies, and no movie will be added with `engine add-movies`."""
     max_reviews: Annotated[int, at_least(0)] = 1
-    """The largest number of reviews of a movie that was dropped for too few reviews and still joins as a cold
-    movie. Raise `max_reviews` together with ingest.min_reviews_per_movie."""
+    """The largest number of reviews with which a movie that was dropped for too few reviews still enters the
+    index as a cold movie. Raise `max_reviews` together with ingest.min_reviews_per_movie."""
     doubt: Annotated[float, at_least(0)] = 1.0
-    """The number of standard errors, of what metadata predicts for a reviewer, by which the relevance of a
-    cold movie is lowered. Lower `doubt` to show more new movies, of which the engine is less sure."""
+    """The number of standard errors by which the predicted relevance of a cold movie is lowered; the standard
+    error says how unsure the prediction from metadata is. Lower `doubt` to show more new movies, about which
+    the engine is less sure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +252,7 @@ class PopularityConfig(_Section):
 
     half_life_days: Annotated[float, at_least(0.01)] = 1000.0
     """The age, in days, at which a review counts half in the popularity of a movie. Lower `half_life_days`
-    when popularity passes quickly."""
+    when movies are popular for a short time only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,14 +260,16 @@ class FeedbackConfig(_Section):
     """Says which rating a click, a purchase or a dislike stands for, from 0 (lowest) to 1 (highest)."""
 
     click: Share = 0.5
-    """The place of a click on the scale of ratings; a click counts only for a movie that the reviewer has not
-    reviewed. Lower `click` when people often leave the page of a movie at once."""
+    """The rating for which a click stands, from 0 (lowest) to 1 (highest); a click counts only for a movie
+    that the reviewer has not reviewed. Lower `click` when people often leave the page of a movie at once."""
     purchase: Share = 0.75
-    """The place of a purchase on the scale of ratings; a purchase can raise a review, but never lowers one.
-    Raise `purchase` when a like begins higher on the scale than three quarters of the way up."""
+    """The rating for which a purchase stands, from 0 (lowest) to 1 (highest); a purchase can raise the rating
+    of an earlier review, but never lowers it. Raise `purchase` when a like needs a rating above three
+    quarters of the scale."""
     dislike: Share = 0.0
-    """The place of a dislike on the scale of ratings; a dislike replaces every earlier review. Raise
-    `dislike` when people dislike movies lightly."""
+    """The rating for which a dislike stands, from 0 (lowest) to 1 (highest); a dislike replaces every earlier
+    review of the movie by the reviewer. Raise `dislike` when people often dislike movies without a strong
+    reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,22 +277,24 @@ class IndexConfig(_Section):
     """Says how movie vectors are searched, and what share of the best movies the search must find."""
 
     kind: Annotated[str, one_of("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8", "milvus")] = "auto"
-    """The kind of vector index; auto chooses a kind by number of movies, memory and recall. Change `kind` to
-    flat for exact search, to milvus for a vector database, or to a kind that suits your machine better."""
+    """The kind of vector index; with auto, the number of movies, the memory limit and the wanted recall
+    decide the kind. Change `kind` to flat for exact search, to milvus for a vector database, or to the kind
+    that suits your machine best."""
     uri: Annotated[str, DATABASE] = ""
     """The address of the vector database for the kind milvus; empty for an embedded database in the directory
     of the index. Set `uri` to use a Milvus server or cluster."""
     recall_floor: Share = 0.99
-    """The least share of the exhaustive top list that the two-stage search must find. Lower `recall_floor`
-    for faster answers from a very large catalogue."""
+    """The least share of the movies in a list made by scoring every movie that the two-stage search must
+    find. Lower `recall_floor` for faster answers from a very large catalogue."""
     memory_limit: Annotated[str, MEMORY] = "1GB"
-    """The most memory that the vectors of an index chosen by auto may take, if the recall floor allows. Lower
-    `memory_limit` when a small machine answers questions."""
+    """The most memory that the vectors of an index may take if `kind` is auto; ignored if only larger vectors
+    reach the least recall that the setting `recall_floor` asks for. Lower `memory_limit` when questions are
+    answered on a small machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig(_Section):
-    """Says when a build also trains baselines, to compare the model with the baselines in the report."""
+    """Says when a build also trains baselines, with which the report compares the model."""
 
     baselines_up_to: Annotated[int, at_least(0)] = 200_000
     """The largest number of reviews for which a build also trains baselines for the report. Set
@@ -294,11 +303,11 @@ class ReportConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Holds all settings of a build, by section."""
+    """Holds all settings of a build, in sections."""
 
     seed: int = 42
     """The seed of every random choice; equal seeds and equal data give equal indexes. Change `seed` to see
-    how much the figures depend on chance."""
+    how much the metrics depend on chance."""
     ingest: IngestConfig = field(default_factory=IngestConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     sentiment: SentimentConfig = field(default_factory=SentimentConfig)
@@ -333,13 +342,13 @@ class Config:
 def load_config(
     recipe: Path | None = None, assignments: Sequence[str] = (), overrides: Mapping[str, Any] | None = None
 ) -> Config:
-    """Merges defaults, recipe, assignments and overrides into one checked `Config`; the later source wins.
+    """Merges defaults, recipe, assignments and overrides into a checked `Config`; the later source wins.
 
     Args:
-        recipe: a TOML file that holds only the settings that differ from the defaults.
-        assignments: texts such as `ingest.threads=2`, which the option `--set` takes.
-        overrides: values by dotted name, such as `{"seed": 7, "ingest.where": "price < 10"}`, or a mapping of
-            sections.
+        recipe: the path of a TOML file with the settings that differ from the defaults; None for no recipe.
+        assignments: texts such as `ingest.threads=2`, which the command-line option `--set` takes.
+        overrides: values with dotted names as keys, such as `{"seed": 7, "ingest.where": "price < 10"}`, or a
+            mapping of sections.
 
     Raises:
         ConfigError: a setting is unknown, fixed now, of the wrong type or out of range, or the recipe cannot

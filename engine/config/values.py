@@ -2,8 +2,8 @@
 
 The code in this file works for any setting; `engine/config/sections.py` defines the settings. A section of
 settings is a frozen, keyword-only dataclass. The type of a field is a boolean, a number, a text, a tuple, a
-mapping of text to text, or another section. The type of a field may also allow None. The rules of a field
-stand in the annotation of the field's type, such as `Annotated[int, at_least(1)]`.
+mapping of text to text, or another section. The type of a field may also allow None. The rules of a field are
+in the annotation of the field's type, such as `Annotated[int, at_least(1)]`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ Section = TypeVar("Section")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _TOO_LARGE = 1 << 63
-"""The least whole number that other libraries cannot hold."""
+"""The least positive whole number that other libraries cannot hold."""
 _NONE = ("none", "null")
 _PAIR = re.compile(r"""([^=,]*)(=?)\s*("(?:[^"]|"")*"\s*(?=,|$)|'[^']*'\s*(?=,|$)|[^,]*)(?:,|$)""")
-"""Matches a key, an equals sign, and a value, in quotes if the value holds a comma, in a list of pairs."""
+"""Matches one pair in a list of pairs: a key, an equals sign, and a value, in quotes if the value holds a
+comma."""
 _EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
 
 
@@ -37,7 +38,7 @@ class Rule:
     """Describes a condition that the value of a setting must meet, such as "at least 1"."""
 
     wanted: str
-    """The condition in words, as the end of a sentence that begins "must be"."""
+    """The condition in words, such as "at least 1", which error messages write after "must be"."""
     holds: Callable[[Any], bool]
     choices: tuple[str, ...] = ()
     """The texts that the rule allows; empty if the rule does not list the allowed texts."""
@@ -72,7 +73,7 @@ DAY = Rule("a day as YYYY-MM-DD", _is_day)
 
 
 def _is_memory(text: str) -> bool:
-    """Tells whether a text is an amount of memory that a machine can have."""
+    """Tells whether a text is an amount of memory from 1 MB to 1000 TB, such as 4GB."""
     found = re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?\s?[KMGT]i?B", text, flags=re.IGNORECASE)
     return found is not None and _LEAST_MEMORY <= size_in_bytes(text) <= _MOST_MEMORY
 
@@ -91,7 +92,7 @@ DATABASE = Rule("empty, http://HOST:PORT without a password, or a path that ends
 
 _TIME_FORMATS = ("unix", "excel", "day-first", "month-first", "year-first")
 _TIME_CODES = frozenset("aAbBdmyYHIpMSfgnzZjUWwcxX%")
-"""The letters that may follow a percent sign in a pattern of times."""
+"""The letters that may follow a percent sign in a pattern such as %d.%m.%Y for the setting `time_format`."""
 
 
 def _is_time_format(text: str) -> bool:
@@ -105,7 +106,7 @@ TIME_FORMAT = Rule(
 
 
 def rules(section: type[Any]) -> dict[str, tuple[Rule, ...]]:
-    """Returns the rules of each setting of a section, by the name of the setting."""
+    """Returns the rules of each setting of a section; the keys are the names of the settings."""
     kinds = typing.get_type_hints(section, include_extras=True)
     return {name: getattr(kind, "__metadata__", ()) for name, kind in kinds.items()}
 
@@ -113,8 +114,8 @@ def rules(section: type[Any]) -> dict[str, tuple[Rule, ...]]:
 def check_rules(name: str, section: Any) -> None:
     """Checks that every setting of a section meets the rules in the setting's type annotation.
 
-    In error messages, the section is called by the text `name`. The value None meets every rule. A tuple
-    meets a rule if each item of the tuple meets the rule.
+    Error messages call the section by the text `name`. A setting with the value None meets every rule. A
+    tuple meets a rule if each item of the tuple meets the rule.
 
     Raises:
         ConfigError: a setting breaks a rule.
@@ -127,7 +128,7 @@ def check_rules(name: str, section: Any) -> None:
 
 
 def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
-    """Returns the type of each setting of a section, keyed by the setting's dotted name, in field order."""
+    """Returns the type of each setting of a section; the keys are the dotted names of the settings."""
     found: dict[str, Any] = {}
     for name, kind in typing.get_type_hints(section).items():
         if dataclasses.is_dataclass(kind):
@@ -138,12 +139,12 @@ def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
 
 
 def to_mapping(section: Any) -> dict[str, Any]:
-    """Turns a section of settings into plain values that JSON can hold; `from_mapping` does the reverse."""
+    """Turns a section of settings into plain values that JSON can hold; `from_mapping` is the inverse."""
     return {field.name: _plain(getattr(section, field.name)) for field in dataclasses.fields(section)}
 
 
 def flat_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens nested settings into a dictionary with dotted names, such as `index.kind`."""
+    """Flattens nested settings into a dictionary whose keys are dotted names, such as `index.kind`."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -226,7 +227,8 @@ def parse_text(setting: str, text: str, kind: Any) -> Any:
 def convert(setting: str, value: Any, kind: Any) -> Any:
     """Converts a plain value to the type of a setting; raises ConfigError if the value has another type.
 
-    A whole number is converted to a float for a setting of type float, and a list to a tuple.
+    A whole number becomes a float for a setting of type float, and a list becomes a tuple for a setting of
+    type tuple.
     """
     inner, optional = _without_none(kind)
     if value is None and optional:
@@ -247,9 +249,9 @@ def convert(setting: str, value: Any, kind: Any) -> Any:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Merges mappings of settings into one nested mapping; later values replace earlier values.
+    """Merges mappings of settings into one nested mapping; a value in a later mapping replaces earlier ones.
 
-    A dotted name, such as "ingest.threads", names a setting in a section.
+    A dotted name such as "ingest.threads" stands for the setting "threads" in the section "ingest".
     """
     merged: dict[str, Any] = {}
     for layer in layers:
