@@ -1,10 +1,10 @@
-"""Defines the kinds of feedback, the rating that each kind stands for, and the lines of the journal.
+"""Defines the kinds of feedback, the rating for which each kind stands, and the lines of the journal.
 
 A reviewer has at most one review of a movie, even after feedback of several kinds:
 
 * A rating or a dislike replaces every earlier review of the movie by the reviewer.
 * A purchase replaces an earlier review only if the rating of the purchase is higher.
-* A click counts only if the reviewer has not reviewed the movie yet.
+* A click counts only if the reviewer has not yet reviewed the movie.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN = (
     *("hidden", "shown"),
 )
 _KINDS = (RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN)
-"""The kinds of feedback; "hidden" hides a movie, and "shown" takes a "hidden" back."""
+"""The kinds of feedback; "hidden" hides a movie from everybody, and "shown" shows a hidden movie again."""
 _LIKED = 0.75
-"""The place on a scale from 0 to 1 from which a place stands for a like, if the ratings are counts."""
+"""If the ratings are counts, feedback stands for a like if its position on the scale from 0 to 1 is at least
+this number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,13 +36,14 @@ class Event:
     """Holds one line of the journal: what one reviewer did with one movie, or that a movie is hidden.
 
     Attributes:
-        id: the id of the event; an event with a known id is not written again.
-        time: the time of the event, in unix seconds.
+        id: the id of the event; an event with the id of an earlier event is not written again.
+        time: the time of the event, in seconds since 1970 (Unix time).
         kind: the kind of feedback, such as "rating".
-        movie_id: the id of the movie, which the index need not hold yet.
-        reviewer_id: the id of the reviewer; None if the movie is hidden from everybody, or shown again.
-        rating: the rating that stands for the event; None if the event makes no review.
-        recommendation_id: the id of the list that showed the movie, if the client named the list.
+        movie_id: the id of the movie, which need not be in the index yet.
+        reviewer_id: the id of the reviewer; None if the event hides the movie from everybody, or shows the
+            movie again.
+        rating: the rating for which the event stands; None if the event does not become a review.
+        recommendation_id: the id of the list in which the client showed the movie, if the client gave the id.
     """
 
     id: str
@@ -59,7 +61,7 @@ class Event:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Returns what the event says; an event that repeats an earlier event has equal content and id."""
+        """Returns the kind, movie, reviewer and rating of the event, which are the same in a repetition."""
         return self.kind, self.movie_id, self.reviewer_id, self.rating
 
     def to_line(self) -> bytes:
@@ -83,7 +85,7 @@ _TEXT, _TEXT_OR_NONE, _NUMBER_OR_NONE = str, (str, NoneType), (float, int, NoneT
 
 
 def _is_event(values: dict[str, Any]) -> bool:
-    """Tells whether a JSON object has the entries of an event; must be fast, since every line is checked."""
+    """Tells whether a JSON object has the entries of an event; must be fast, as every line is checked."""
     get = values.get
     kind, rating = get("kind"), get("rating")
     return (
@@ -106,9 +108,11 @@ class Scale:
     """Converts feedback, such as clicks, to ratings on the rating scale of an index.
 
     Attributes:
-        levels: the rating levels of the index, float32 [num_levels], ascending; empty without ratings.
-        like_count: the least count of a like if the index was built from counts; otherwise None.
-        places: the place on the scale of each kind of feedback that is no rating, 0 to 1.
+        levels: the rating levels of the index, float32 [num_levels], ascending; empty if the index has no
+            ratings.
+        like_count: the least count that is a like, if the index was built from counts; otherwise None.
+        places: the position on the scale, from 0 (lowest rating) to 1 (highest rating), of each kind of
+            feedback without a rating.
     """
 
     levels: Floats
@@ -123,10 +127,11 @@ class Scale:
     def rating_of(self, kind: str) -> float | None:
         """Returns the rating that a kind of feedback, such as a click, stands for.
 
-        A setting gives the place of each kind of feedback on the scale: 0 is the lowest rating, and 1 is the
-        highest rating. The returned rating is the rating level nearest to that place. If the index was built
-        from counts, a place of 0.75 or more stands for the least count of a like. A lower place stands for
-        half of the least count of a like. If the index has no ratings, the result is None.
+        A setting gives the position of each kind of feedback on the scale: 0 is the lowest rating, and 1 is
+        the highest rating. The function returns the rating level nearest to the position of the kind of
+        feedback. If the index was built from counts, a position of 0.75 or more stands for the least count
+        that is a like. If the index was built from counts, a position below 0.75 stands for half of the least
+        count that is a like. If the index has no ratings, the function returns None.
         """
         place = self.places.get(kind)
         if place is None or not self.is_rated:
@@ -143,7 +148,7 @@ class Scale:
         return round(float(self.levels[self.level_row(rating)]), 4)
 
     def fault_of(self, rating: float | None) -> str | None:
-        """Returns a sentence that says why a client's rating cannot be used; None if it can be used."""
+        """Returns a sentence that says why a client's rating is unusable, or None if the rating is usable."""
         if not self.is_rated:
             if rating is None:
                 return None

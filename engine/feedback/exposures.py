@@ -1,8 +1,8 @@
 """Records which lists were shown to whom, in Parquet files that can be joined with clicks and purchases.
 
-A list is first appended to a file of JSON lines. From time to time, the lines are converted to a Parquet
-file, which appears when it is complete. If a process is killed, the next process converts the lines that were
-left to a Parquet file.
+A shown list is first appended to a file of JSON lines. From time to time, the JSON lines are converted to a
+Parquet file, which appears when it is complete. If a process is killed, the next process converts the JSON
+lines that the killed process left.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from engine.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 MOST_LISTS = 20_000
-"""The number of lists after which a Parquet file is written."""
+"""The number of recorded lists after which a Parquet file is written."""
 LONGEST_WAIT = 600.0
-"""The seconds after which a Parquet file is written even if it holds few lists."""
+"""The number of seconds after which a Parquet file is written even if few lists were recorded."""
 _SPOOL_ENDING = ".jsonl"
 _STATEMENT = """
     copy (
@@ -49,7 +49,7 @@ class ExposureLog:
     """Records shown lists in files of a folder; several processes may write to the same folder.
 
     Args:
-        folder: the folder of the Parquet files; the folder is made if it is not there.
+        folder: the folder of the Parquet files; the folder is made if it does not exist.
 
     Raises:
         ConfigError: the folder cannot be written to.
@@ -83,9 +83,9 @@ class ExposureLog:
         """Records one list that is being sent to a client.
 
         Args:
-            facts: the entries recommendation_id, index_name, arm, build, question and reviewer_id.
-            movie_ids: the ids of the listed movies, the first movie first.
-            scores: the score of each movie, or its similarity.
+            facts: the values recommendation_id, index_name, arm, build, question and reviewer_id of the list.
+            movie_ids: the ids of the listed movies, in the order of the list.
+            scores: the score of each listed movie, or its similarity in a list of similar movies.
             first_rank: the rank of the first movie, which is above 1 on later pages of a list.
         """
         now = time.time()
@@ -103,7 +103,7 @@ class ExposureLog:
                 logger.warning("Cannot note exposures in %s: %s", self._folder, error.strerror or error)
 
     def rotate(self) -> None:
-        """Writes the recorded lists to a Parquet file if they have waited for `LONGEST_WAIT` seconds."""
+        """Writes the recorded lists to a Parquet file if recording began `LONGEST_WAIT` seconds ago."""
         with self._lock:
             if self._num_lists and time.time() - self._began >= LONGEST_WAIT:
                 self._finish()
@@ -115,7 +115,7 @@ class ExposureLog:
         self._pool.shutdown(wait=True)
 
     def _open(self) -> None:
-        """Begins a new file of JSON lines, and locks the file as long as it is in use."""
+        """Begins a new file of JSON lines, and locks the file as long as the file is in use."""
         name = f"exposures-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}{_SPOOL_ENDING}"
         path = self._folder / name
         self._handle = take_lock(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -138,7 +138,7 @@ class ExposureLog:
                 self._convert(path, handle)
 
     def _convert(self, path: Path, handle: int) -> None:
-        """Converts a file of JSON lines to a Parquet file, removes the JSON lines, and releases their lock.
+        """Converts a file of JSON lines to a Parquet file; removes the JSON lines, and releases their lock.
 
         The Parquet file has the name of the file of JSON lines, with another ending. If the process is killed
         before it removes the JSON lines, the next process writes the same Parquet file again.

@@ -1,7 +1,7 @@
 """Lets answers use fresh feedback, which came after the build of the index: new reviews and hidden movies.
 
 No model is trained: fresh reviews are added to the reviewer's history, from which every score is computed.
-The answers are the same as after `engine add-reviews`.
+The answers are the same as they would be after `engine add-reviews`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NO_ROWS: Rows = np.zeros(0, dtype=np.int64)
 
 
 class FreshReview(NamedTuple):
-    """Holds a review by one reviewer of one movie that came as feedback."""
+    """Holds a review of a movie by a reviewer that came as feedback after the build of the index."""
 
     kind: str
     level_row: int
@@ -39,7 +39,7 @@ class DatedHistory(NamedTuple):
 
 
 def outcome_of(first: FreshReview | None, then: FreshReview) -> FreshReview:
-    """Returns which of two reviews of a movie by one reviewer is kept; the review `then` is the later one."""
+    """Returns which of a reviewer's two reviews of a movie is kept; the review `then` is the later one."""
     if first is None:
         return then
     if then.kind == CLICK or (then.kind == PURCHASE and then.level_row <= first.level_row):
@@ -48,15 +48,16 @@ def outcome_of(first: FreshReview | None, then: FreshReview) -> FreshReview:
 
 
 class Feedback:
-    """Holds the fresh feedback, which the build of an index does not hold yet, and all hidden movies.
+    """Holds the fresh feedback, which the build of an index does not contain, and all hidden movies.
 
     Args:
-        hidden: the hidden movies of the build.
-        reviewers: maps reviewer ids to rows.
-        movies: maps movie ids to rows.
-        histories: the histories of the build.
-        times: the time of each review of the histories, int [num_reviews], in unix seconds.
-        make_scale: returns the scale of the ratings of the build; called when the scale is first needed.
+        hidden: the hidden movies that the build of the index holds.
+        reviewers: maps the ids of reviewers to rows.
+        movies: maps the ids of movies to rows.
+        histories: the histories of the reviewers in the build.
+        times: the time of each review in `histories`, int [num_reviews], in unix seconds.
+        make_scale: a function that returns the rating scale of the build; called when the scale is first
+            needed.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Feedback:
         self.hidden = hidden
         self._make_scale = make_scale
         self.num_fresh = 0
-        """The number of events that the build has not taken in."""
+        """The number of events in the journal that came after the build of the index."""
         self._reviewers, self._movies = reviewers, movies
         self._histories, self._times = histories, times
         self._reviews: dict[str, dict[int, FreshReview]] = {}
@@ -84,12 +85,12 @@ class Feedback:
         return self._make_scale()
 
     def follow(self, tail: Tail) -> None:
-        """Begins to read a journal after the part that the build holds already."""
+        """Begins to read a journal, through a `Tail` that starts after the events that the build contains."""
         self._tail = tail
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Reads what was appended to the journal since the last call; is fast if nothing was appended.
+        """Reads the events appended to the journal since the last call; is fast if nothing was appended.
 
         Raises:
             ArtifactError: the journal cannot be read.
@@ -114,7 +115,8 @@ class Feedback:
         old = reviews.get(row)
         is_in_order = old is None or old.time <= new.time
         if (outcome_of(old, new) if is_in_order or old is None else outcome_of(new, old)) is new:
-            # Reviews with equal times stay in the order of the journal, as in `engine add-reviews`.
+            # The review is removed and added again at the end, because reviews with equal times stay in the
+            # order of the journal, as in `engine add-reviews`.
             reviews.pop(row, None)
             reviews[row] = new
 
@@ -136,13 +138,13 @@ class Feedback:
         return np.sort(rows[rows >= 0])
 
     def knows(self, reviewer_id: str) -> bool:
-        """Tells whether a reviewer has a fresh review."""
+        """Tells whether a reviewer has a fresh review, one that came after the build of the index."""
         return reviewer_id in self._reviews
 
     def history(self, reviewer_id: str) -> DatedHistory | None:
-        """Returns a reviewer's history with the fresh reviews; None if the reviewer has no fresh review.
+        """Returns a reviewer's history with the fresh reviews, or None if the reviewer has no fresh review.
 
-        A fresh review that is older than the review of the same movie in the build changes nothing.
+        A fresh review that is older than the review of the same movie in the build is left out.
         """
         fresh = self._reviews.get(reviewer_id)
         if not fresh:
@@ -167,7 +169,7 @@ class Feedback:
         return DatedHistory(history, when[order])
 
     def whole_history(self, reviewer_id: str) -> DatedHistory:
-        """Returns a reviewer's history, including any fresh reviews; empty if the reviewer is unknown."""
+        """Returns a reviewer's history with any fresh reviews; an unknown reviewer has an empty history."""
         fresh = self.history(reviewer_id)
         if fresh is not None:
             return fresh
@@ -175,19 +177,19 @@ class Feedback:
         return DatedHistory(History(movie_rows, level_rows), times)
 
     def hidden_by_row(self) -> dict[int, Rows]:
-        """Maps the row of each reviewer who hides movies to the rows of the hidden movies."""
+        """Maps the row of each reviewer for whom movies are hidden to the rows of these movies."""
         rows = {self._reviewers.row(one): self.hidden_for(one) for one in self.hidden.by_reviewer}
         return {row: hidden for row, hidden in rows.items() if row is not None and len(hidden)}
 
     def has_seen(self, movie_rows: Rows) -> set[str]:
-        """Returns the ids of the reviewers who freshly reviewed, or who hide, one of the given movies."""
+        """Returns the ids of the reviewers who freshly reviewed, or hide, one or more of the given movies."""
         wanted = set(movie_rows.tolist())
         seen = {one for one, reviews in self._reviews.items() if not wanted.isdisjoint(reviews)}
         ids = set(self._movies.ids(sorted(wanted)))
         return seen | {one for one, hidden in self.hidden.by_reviewer.items() if not ids.isdisjoint(hidden)}
 
     def _taken_in(self, reviewer_id: str) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]]:
-        """Returns the movies, rating levels and times of a reviewer's history, without fresh reviews."""
+        """Returns the movies, rating levels and times of a reviewer's reviews that the build contains."""
         row = self._reviewers.row(reviewer_id)
         if row is None:
             return np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""Holds the movies that are hidden from everybody or from one reviewer; stores hidden movies in a build."""
+"""Holds the movies that are hidden from everybody or from one reviewer, and stores them in a build."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class HiddenMovies:
 
     Attributes:
         movies: the ids of the movies that are hidden from everybody.
-        by_reviewer: the ids of the movies that are hidden from one reviewer, by the id of the reviewer.
+        by_reviewer: the ids of the movies that are hidden from a single reviewer; the keys are the ids of
+            reviewers.
     """
 
     def __init__(self) -> None:
@@ -61,9 +62,9 @@ class HiddenMovies:
         return json.dumps({"movies": sorted(self.movies), "by_reviewer": by_reviewer}) + "\n"
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Hides movies and shows them again, as the events say in their order; ignores all other events.
+        """Hides movies and shows movies again, in the order of the events; ignores events of other kinds.
 
-        In an index without ratings, a dislike hides the movie from the reviewer.
+        In an index without ratings, a dislike hides the disliked movie from the reviewer.
         """
         for event in events:
             hides = event.kind == HIDDEN or (event.kind == DISLIKE and not event.is_review)

@@ -1,12 +1,12 @@
-"""Reads the journal of an index: files of feedback, to which lines are only appended.
+"""Reads the journal of an index: files of feedback, to which processes only append lines.
 
     movie-index/journal/
     |- .lock                      held while somebody appends
     |- 3f9a01bc-000001.jsonl      the oldest segment; every segment has the token of the journal in its name
     `- 3f9a01bc-000002.jsonl      the newest segment, to which lines are appended
 
-A line that a killed process left incomplete is counted and skipped. The file `writing.py` appends to the
-journal.
+A line that a killed process left incomplete is counted and skipped. The module `engine/feedback/writing.py`
+appends lines to the journal.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from engine.feedback.events import Event
 _SEGMENT = re.compile(r"([0-9a-f]{8})-(\d{6})\.jsonl")
 _LOCK = ".lock"
 _BLOCK = 1 << 20
-"""The number of bytes of a segment that are read at once."""
+"""The number of bytes of a file of the journal that are read at once."""
 
 
 class Position(NamedTuple):
@@ -38,7 +38,7 @@ class Position(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Holds the events in a part of a journal, and the number of incomplete lines."""
+    """Holds some events of a journal, and the number of incomplete lines between the events."""
 
     events: list[Event]
     num_torn: int
@@ -50,14 +50,14 @@ def journal_of(index: Path) -> Journal:
 
 
 class Journal:
-    """Reads and writes the journal in a folder, which is made when the first line is appended."""
+    """Reads, and locks for writing, the journal in a folder; the folder need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def is_there(self) -> bool:
-        """Tells whether the folder holds a segment (a file) of a journal."""
+        """Tells whether the folder of the journal holds a segment (a file) of a journal."""
         return bool(self.segments())
 
     def segments(self) -> list[Position]:
@@ -87,7 +87,7 @@ class Journal:
         return self.folder / f"{token}-{number:06}.jsonl"
 
     def end(self) -> Position | None:
-        """Waits until the whole journal is on disk, and returns the position of its end.
+        """Waits until the whole journal is on disk; returns the position of the end of the journal.
 
         Returns None if the journal is empty.
 
@@ -127,10 +127,10 @@ class Journal:
             os.close(handle)
 
     def parts(self, begin: Position | None = None, end: Position | None = None) -> Iterator[Found]:
-        """Yields the events between two positions, a part of about a megabyte at a time.
+        """Yields the events between two positions of the journal, about a megabyte at a time.
 
-        If `begin` is a position in another journal, reading starts at the beginning. By default, `end` is the
-        end of the journal.
+        If `begin` is None or a position in another journal, reading starts at the beginning of the journal.
+        If `end` is None, reading ends at the end of the journal.
         """
         tail = Tail(self, begin)
         for segment in self.segments():
@@ -141,17 +141,18 @@ class Journal:
                 yield from tail.read_segment(segment, limit)
 
     def fault(self, what: str, error: OSError) -> ArtifactError:
-        """Makes the error for a journal that cannot be read, locked or written; `what` names what failed."""
+        """Makes the error for a failure of the system; `what` is "read", "locked" or "written"."""
         reason = (error.strerror or str(error)).lower()
         return ArtifactError(f"The journal {self.folder} cannot be {what}: {reason}")
 
 
 class Tail:
-    """Reads a journal to its end; each later reading continues where the last one ended.
+    """Reads a journal to the end; each later reading continues where the previous reading ended.
 
     Args:
-        journal: the journal.
-        begin: where to begin; None, or a position in another journal, for the beginning of the journal.
+        journal: the journal to read.
+        begin: the position at which reading begins; None, or a position in another journal, means the
+            beginning of `journal`.
     """
 
     def __init__(self, journal: Journal, begin: Position | None = None) -> None:
@@ -160,9 +161,10 @@ class Tail:
         self.position = None if begin is None else self._nearest(begin)
 
     def _nearest(self, begin: Position) -> Position | None:
-        """Returns `begin` if the position exists, or else the start of the first segment from there on.
+        """Returns `begin` if the journal has the position `begin`, or else the start of the next segment.
 
-        A segment that is shorter than `begin` says has been replaced, and is read from its start.
+        If the segment of `begin` is shorter than `begin.size`, the segment was replaced, and is read from its
+        start.
         """
         for segment in self._journal.segments():
             if segment.token != begin.token:
@@ -183,7 +185,7 @@ class Tail:
             self._file = None
 
     def read(self) -> Found:
-        """Returns all events that were appended since the last call.
+        """Returns all events that were appended to the journal since the last call of `read`.
 
         Raises:
             ArtifactError: the journal cannot be read.
@@ -196,7 +198,8 @@ class Tail:
         events: list[Event] = []
         num_torn = 0
         while True:
-            # The next segment is looked for first: a segment that has a successor does not grow any more.
+            # The next segment is looked for before this segment is read, because a segment does not grow any
+            # more once the next segment exists.
             successor = self.position._replace(number=self.position.number + 1, size=0)
             is_whole = self._journal.path_of(*successor[:2]).exists()
             for found in self._lines(None, is_whole=is_whole):
@@ -208,14 +211,14 @@ class Tail:
             self.position = successor
 
     def read_segment(self, segment: Position, limit: int) -> Iterator[Found]:
-        """Yields the events of one segment up to the byte `limit`; skips the part that was read before."""
+        """Yields the events of one segment up to the byte `limit`; skips events that were read before."""
         self.close()
         if self.position is None or self.position[:2] != segment[:2]:
             self.position = segment._replace(size=0)
         yield from self._lines(limit, is_whole=True)
 
     def _lines(self, limit: int | None, *, is_whole: bool) -> Iterator[Found]:
-        """Yields the events in the rest of the segment; `is_whole` means that nothing will be appended."""
+        """Yields the unread events of the segment; `is_whole` means that no more lines will be appended."""
         assert self.position is not None
         rest = b""
         while data := self._bytes(len(rest), limit):
@@ -257,12 +260,12 @@ def _found(lines: bytes) -> Found:
 
 
 def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
-    """Returns the manifest section that says up to which position a build holds a journal."""
+    """Returns the manifest section with the position up to which a build contains a journal's events."""
     return {**position._asdict(), "lines": dict(counts)}
 
 
 def of_section(section: Mapping[str, Any] | None) -> Position | None:
-    """Returns the position up to which a build holds a journal; None if the build holds no journal."""
+    """Returns the position up to which a build contains a journal's events; None without a section."""
     if section is None:
         return None
     return Position(section["token"], section["number"], section["size"])

@@ -1,6 +1,7 @@
 """Appends feedback to a journal; each event is written once, and is on disk before it is confirmed.
 
-Several processes may append to one journal at a time. A lock keeps lines of several processes from mixing.
+Several processes may append to one journal at the same time. A lock prevents the lines of two processes from
+mixing.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from engine.feedback.events import Event
 from engine.feedback.journal import Journal, Position, Tail
 
 SEGMENT_SIZE = 64 << 20
-"""The size of a segment, in bytes, from which further events go into a new segment."""
+"""The size of a segment (a file of the journal), in bytes, at which later events go into a new segment."""
 REMEMBERED = 100_000
-"""The number of the latest events, at least, among which a repeated event is recognised by its id."""
+"""The least number of the latest events among which a repeated event is recognised by its id."""
 _BYTES_OF_AN_EVENT = 200
-"""About as many bytes a line of the journal has."""
+"""The approximate number of bytes in a line of the journal."""
 
 
 class RepeatedIdError(Exception):
-    """An event has the id of an earlier event, but says something else."""
+    """An event has the id of an earlier event, but another content than the earlier event."""
 
     def __init__(self, event: Event) -> None:
         super().__init__(
@@ -32,7 +33,7 @@ class RepeatedIdError(Exception):
 
 
 class JournalWriter:
-    """Appends events to a journal, for one process; other processes may append to the journal as well."""
+    """Appends events to a journal for one process; other processes may append to the journal as well."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -49,17 +50,17 @@ class JournalWriter:
         self._learn()
 
     def write(self, requests: Sequence[Sequence[Event]]) -> list[list[bool] | RepeatedIdError]:
-        """Appends the events of several requests with one flush; returns when all events are on disk.
+        """Appends the events of several requests to the journal; returns when all events are on disk.
 
         An event with the id of an earlier event is not appended again.
 
         Returns:
-            For each request, whether each event was appended now, or the error of a request of which nothing
-            was appended, since one of its ids belongs to other feedback.
+            A list for each request, which tells for each event of the request whether the event was appended
+            now; or a RepeatedIdError, in which case none of the request's events was appended.
 
         Raises:
             ArtifactError: the journal cannot be written. Some of the events may be in the journal
-                nevertheless; a client that sends them again with the same ids changes nothing.
+                nevertheless; a client that sends the same events again with the same ids adds nothing twice.
         """
         try:
             self._journal.folder.mkdir(exist_ok=True)
@@ -86,10 +87,10 @@ class JournalWriter:
         return outcomes
 
     def _new_of(self, events: Sequence[Event]) -> list[bool]:
-        """Tells which events are new, and remembers the ids of all events.
+        """Tells which of the events are new to the journal, and remembers the ids of all events.
 
         Raises:
-            RepeatedIdError: an id belongs to another event.
+            RepeatedIdError: an event has the id of an earlier event, but another content.
         """
         new: list[bool] = []
         learned: dict[str, tuple[object, ...]] = {}
@@ -103,7 +104,7 @@ class JournalWriter:
         return new
 
     def _learn(self) -> None:
-        """Reads the ids of events that other processes have appended; the first call reads the latest ids."""
+        """Reads the ids of events that other processes appended; the first call reads the latest ids."""
         if self._tail is None:
             self._tail = Tail(self._journal, self._first_remembered())
         for event in self._tail.read().events:
@@ -112,7 +113,7 @@ class JournalWriter:
             self._known.popitem(last=False)
 
     def _first_remembered(self) -> Position | None:
-        """Returns a position after which the journal holds about `REMEMBERED` events."""
+        """Returns a position after which the journal holds about `REMEMBERED` events; None for the start."""
         left = REMEMBERED * _BYTES_OF_AN_EVENT
         for segment in reversed(self._journal.segments()):
             if segment.size >= left:
@@ -121,7 +122,7 @@ class JournalWriter:
         return None
 
     def _append(self, data: bytes) -> None:
-        """Appends lines and waits until the lines are on disk; the caller holds the lock.
+        """Appends lines to the journal, and waits until the lines are on disk; the caller holds the lock.
 
         Raises:
             ArtifactError: the lines cannot be written.
@@ -135,9 +136,10 @@ class JournalWriter:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
                 if last.size and os.pread(handle, 1, last.size - 1) != b"\n":
-                    # A killed writer left a line without its end.
+                    # A killed process left a line without a line break, so the line break is added first.
                     data = b"\n" + data
-                self._failed = True  # After a failure, nobody knows what the segment holds.
+                # If writing fails, the end of the segment is unknown, so the next call begins a new segment.
+                self._failed = True
                 while data:
                     data = data[os.write(handle, data) :]
                 os.fsync(handle)
