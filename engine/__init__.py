@@ -1,4 +1,4 @@
-"""Answers questions about movies and reviewers from an index; the names of `__all__` are the public API.
+"""Answers questions about movies and reviewers from an index; the names in `__all__` are the public API.
 
 Each public name is imported on first access, so that a command does not wait for imports that the command
 does not need.
@@ -80,7 +80,8 @@ _HOMES = {
     "ListsOfReviewers": "engine.tables.answer_lists",
     "Facts": "engine.tables.facts",
 }
-"""The module of each public name that is neither in `engine.answers` nor in `engine.errors`."""
+"""The module that defines each public name, for names defined neither in `engine.answers` nor in
+`engine.errors`."""
 
 __all__ = [
     "Answer",

@@ -14,13 +14,14 @@ from engine.tables.answer_lists import AnswerList
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Holds a review in the reviewer's history that raises the score of a recommended movie.
+    """Holds a review of the reviewer's history that raises the score of a recommended movie.
 
     Attributes:
         movie_id: the id of the reviewed movie.
         title: the title of the reviewed movie, or None if the catalogue has no title.
         rating: the reviewer's rating of the reviewed movie, in stars; None if the data has no ratings.
-        contribution: the score of the recommended movie minus the score without this review.
+        contribution: the score of the recommended movie minus the score that the movie would have without
+            this review.
     """
 
     movie_id: str
@@ -31,11 +32,11 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherVariant:
-    """Holds another catalogue entry of a listed film, such as the DVD of a film that is listed as a Blu-ray.
+    """Holds another variant of a film in a list, such as the DVD of a film that is listed as a Blu-ray.
 
     Attributes:
-        movie_id: the movie's id.
-        title: the movie's title, or None if the catalogue has no title.
+        movie_id: the id of the other variant.
+        title: the title of the other variant, or None if the catalogue has no title.
         format: the disc or tape that carries the film, such as "Blu-ray"; None if neither the title nor the
             category names a format.
     """
@@ -53,26 +54,27 @@ class Recommendation(MovieAnswer):
         rank: the movie's rank in the list, counted from 1.
         movie_id: the movie's id.
         title: the movie's title, or None if the catalogue has no title.
-        score: the relevance plus the weighted logarithm of the chance of a like; the list is in descending
-            order of the score, unless the options ask for novelty.
+        score: the relevance plus a weight times the logarithm of the chance that the reviewer likes the
+            movie; a top list is in descending order of the score, unless the options ask for novelty.
         relevance: the logarithm of the chance that the reviewer reviews the movie, up to an additive
             constant.
-        predicted_rating: the mean of the predicted rating, in stars; None if the data has no ratings.
-        median_rating: the median of the predicted rating, one of the rating levels; None if the data has no
-            ratings.
+        predicted_rating: the mean of the predicted distribution of the rating, in stars; None if the data has
+            no ratings.
+        median_rating: the median of the predicted distribution of the rating, one of the rating levels; None
+            if the data has no ratings.
         like_probability: the chance that the reviewer likes the movie, 0 to 1; None if the data has no
             ratings.
-        rating_probabilities: the chance of each rating level, by the level as text; None if the data has no
-            ratings.
+        rating_probabilities: the chance of each rating level, with the level as text for a key; None if the
+            data has no ratings.
         card: the catalogue's entries for the movie, such as category, price, link and average_rating. The
-            entry title_source is None if the title is from the metadata; otherwise the title is made of the
-            description, the brand or the category, and title_source says of which.
-        because: up to three reviews that add most to the score, largest contribution first; None if the
-            options did not ask for reasons.
-        variants: the other movies that are the same film, most reviewed first; None if the options did not
-            ask for variants.
-        cold: whether the index knows the movie only by its metadata, because training used no review of the
-            movie.
+            entry title_source of the card is None if the title is from the metadata; otherwise the title is
+            made from the description, the brand or the category, and title_source names which of the three.
+        because: up to three reviews of the reviewer that add most to the score, largest contribution first;
+            None if the options did not ask for reasons.
+        variants: the other variants of the film, most reviewed first; None if the options did not ask for
+            variants.
+        cold: whether the index knows the movie by its metadata alone, because no review of the movie was used
+            in training.
     """
 
     rank: int
@@ -93,7 +95,7 @@ class Recommendation(MovieAnswer):
 class TopList(AnswerList[Recommendation]):
     """Holds recommended movies, best movie first; a TopList behaves and compares like a plain list.
 
-    A notebook shows the list as a table, and `to_frame` returns the list as a pandas DataFrame.
+    A notebook shows a TopList as a table, and `to_frame` returns the list as a pandas DataFrame.
 
     Attributes:
         variety: the effect of the options diversity and novelty on the list; None if both options are 0.
@@ -119,12 +121,12 @@ class SimilarMovie(MovieAnswer):
         title: the movie's title, or None if the catalogue has no title.
         similarity: the similarity to the given movie, at most 1; higher is more similar.
         card: the catalogue's entries for the movie, such as category and price.
-        because: what the movie has in common with the given movie; None if the options did not ask for
+        because: the reasons why the movie is similar to the given movie; None if the options did not ask for
             reasons.
-        variants: the other movies that are the same film, most reviewed first; None if the options did not
-            ask for variants.
-        cold: whether the index knows the movie only by its metadata, because training used no review of the
-            movie.
+        variants: the other variants of the film, most reviewed first; None if the options did not ask for
+            variants.
+        cold: whether the index knows the movie by its metadata alone, because no review of the movie was used
+            in training.
     """
 
     rank: int
@@ -139,14 +141,14 @@ class SimilarMovie(MovieAnswer):
 
 @dataclass(frozen=True, kw_only=True)
 class TitleMatch(Answer):
-    """Holds a movie whose title matches a piece of a title.
+    """Holds a movie whose title matches a searched piece of a title.
 
     Attributes:
         movie_id: the movie's id.
         title: the movie's whole title.
-        match: the kind of match: "exact", "prefix", "word", "substring" or "fuzzy".
+        match: the way in which the title matches: "exact", "prefix", "word", "substring" or "fuzzy".
         year: the movie's year, or None if the catalogue has no year.
-        movie_count: the number of the movie's reviews, or None if the catalogue has no number.
+        movie_count: the number of the movie's reviews, or None if the catalogue does not hold the number.
     """
 
     movie_id: str
@@ -161,13 +163,15 @@ class Variety:
     """Describes how the options diversity and novelty changed a top list.
 
     Attributes:
-        diversity: the option diversity, which is the weight of dissimilar movies, 0 to 1.
-        novelty: the option novelty, which says how strongly many reviews lower a movie's score, 0 to 1.
-        score_loss: the mean score of the list made without these two options, minus the mean score of the
-            list; at least 0.
-        list_diversity: the mean of 1 - cosine over all pairs of the movies' vectors, 0 to 2; 0 for lists of
-            fewer than two movies.
-        plain_diversity: the `list_diversity` of the list made without these two options.
+        diversity: the value of the option diversity, 0 to 1: the weight of dissimilarity in the choice of
+            movies.
+        novelty: the value of the option novelty, 0 to 1: how strongly a movie's number of reviews lowers the
+            movie's score.
+        score_loss: the mean score of the movies without diversity and novelty, minus the mean score of the
+            movies in the list; at least 0.
+        list_diversity: the mean of 1 - cosine over all pairs of the vectors of the list's movies, 0 to 2; 0
+            for lists of fewer than two movies.
+        plain_diversity: the `list_diversity` of the list that would be made without diversity and novelty.
     """
 
     diversity: float
@@ -183,9 +187,9 @@ class MemberPrediction:
 
     Attributes:
         reviewer_id: the member's id.
-        predicted_rating: the mean of the predicted rating, in stars; None if the data has no ratings.
-        like_probability: the chance that the reviewer likes the movie, 0 to 1; None if the data has no
-            ratings.
+        predicted_rating: the mean of the predicted distribution of the member's rating, in stars; None if the
+            data has no ratings.
+        like_probability: the chance that the member likes the movie, 0 to 1; None if the data has no ratings.
     """
 
     reviewer_id: str
@@ -202,7 +206,8 @@ class GroupRecommendation(Recommendation):
     ratings are copied from one member: the member whose predicted rating of the movie is lowest.
 
     Attributes:
-        members: the prediction for each member and the movie, in the order in which the members were given.
+        members: the prediction of each member's rating of the movie, in the order in which the members were
+            given.
     """
 
     members: tuple[MemberPrediction, ...]
@@ -215,18 +220,20 @@ class LikelyReviewer(Answer):
     Attributes:
         rank: the reviewer's rank among the likely reviewers, counted from 1.
         reviewer_id: the reviewer's id.
-        score: the score that the movie has in this reviewer's own top list; the reviewers are in descending
-            order of the score.
+        score: the score of the movie in the reviewer's own top list; the likely reviewers are in descending
+            order of this score.
         relevance: the logarithm of the chance that the reviewer reviews the movie, up to an additive
             constant.
-        predicted_rating: the mean of the predicted rating, in stars; None if the data has no ratings.
-        median_rating: the median of the predicted rating, one of the rating levels; None if the data has no
-            ratings.
+        predicted_rating: the mean of the predicted distribution of the rating, in stars; None if the data has
+            no ratings.
+        median_rating: the median of the predicted distribution of the rating, one of the rating levels; None
+            if the data has no ratings.
         like_probability: the chance that the reviewer likes the movie, 0 to 1; None if the data has no
             ratings.
-        rating_probabilities: the chance of each rating level, by the level as text; None if the data has no
-            ratings.
-        because: the reviewer's reviews that add most to the score; None if no reasons were asked for.
+        rating_probabilities: the chance of each rating level, with the level as text for a key; None if the
+            data has no ratings.
+        because: the reviewer's reviews that add most to the score; None if the options did not ask for
+            reasons.
     """
 
     rank: int
@@ -242,7 +249,7 @@ class LikelyReviewer(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarReviewer(Answer):
-    """Holds one reviewer who is similar to a given reviewer, by vector and by reviews.
+    """Holds one reviewer who is similar to a given reviewer.
 
     Attributes:
         rank: the reviewer's rank among the similar reviewers, counted from 1.
@@ -266,14 +273,15 @@ class MoviePrediction(Answer):
     Attributes:
         movie_id: the movie's id.
         title: the movie's title, or None if the catalogue has no title.
-        predicted_rating: the mean of the predicted rating, in stars, which has the least squared error.
-        median_rating: the median of the predicted rating, one of the rating levels, which has the least
-            absolute error.
+        predicted_rating: the mean of the predicted distribution, in stars; the mean has the least expected
+            squared error.
+        median_rating: the median of the predicted distribution, one of the rating levels; the median has the
+            least expected absolute error.
         like_probability: the chance that the reviewer likes the movie, 0 to 1.
-        interval: the lowest and the highest rating level of the central 80 per cent interval; a rating lies
-            below the interval with a chance of at most 10 per cent, and above the interval with a chance of
-            at most 10 per cent.
-        rating_probabilities: the chance of each rating level, by the level as text.
+        interval: the lowest and the highest rating level of the central 80 per cent of the predicted
+            distribution; the rating is below the interval with a chance of at most 10 per cent, and above the
+            interval with a chance of at most 10 per cent.
+        rating_probabilities: the chance of each rating level, with the level as text for a key.
     """
 
     movie_id: str
@@ -316,9 +324,9 @@ class ReviewerProfile(Answer):
         reviewer_id: the reviewer's id.
         num_reviews: the number of movies that the reviewer has reviewed.
         mean_rating: the mean of the reviewer's ratings, in stars; None if the data has no ratings.
-        rating_counts: the number of the reviewer's reviews by rating level as text; None if the data has no
-            ratings.
-        reviews_by_year: the number of the reviewer's reviews by year; empty if the data has no times.
+        rating_counts: the number of the reviewer's reviews of each rating level, with the level as text for a
+            key; None if the data has no ratings.
+        reviews_by_year: the number of the reviewer's reviews in each year; empty if the data has no times.
         history: the reviewer's latest reviews, the latest first.
         similar: the reviewers who are most similar to the reviewer, most similar first.
     """
@@ -345,12 +353,12 @@ class MovieProfile(MovieAnswer):
         title: the movie's title, or None if the catalogue has no title.
         num_reviews: the number of the movie's reviews in the index.
         mean_rating: the mean of the movie's ratings, in stars; None if nobody has rated the movie.
-        rating_counts: the number of the movie's reviews by rating level as text; None if the data has no
-            ratings.
-        reviews_by_year: the number of the movie's reviews by year; empty if the data has no times.
-        variants: the other movies that are the same film, most reviewed first.
-        cold: whether the index knows the movie only by its metadata, because training used no review of the
-            movie.
+        rating_counts: the number of the movie's reviews of each rating level, with the level as text for a
+            key; None if the data has no ratings.
+        reviews_by_year: the number of the movie's reviews in each year; empty if the data has no times.
+        variants: the other variants of the film, most reviewed first.
+        cold: whether the index knows the movie by its metadata alone, because no review of the movie was used
+            in training.
         card: the catalogue's entries for the movie, such as category, price and link.
         similar: the movies that are most similar to the movie, most similar first.
     """
@@ -379,8 +387,8 @@ class MappedMovie(Answer):
         movie_id: the movie's id.
         title: the movie's title, or None if the catalogue has no title.
         category: the movie's main category; "other" if the category is rare on the map.
-        x: the place from left to right, -1 to 1.
-        y: the place from bottom to top, -1 to 1.
+        x: the position of the movie from left to right, -1 to 1.
+        y: the position of the movie from bottom to top, -1 to 1.
         num_reviews: the number of the movie's reviews.
     """
 

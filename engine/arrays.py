@@ -1,7 +1,7 @@
 """Offers set operations on sorted NumPy arrays, sums of segments, top-k selection, and names of array types.
 
-A *row* is the position of an id, such as a movie id, in the list of all ids. A *place* is a position in a
-batch of reviewers.
+A *row* is the position of an id, such as a movie id, in the list of all ids. A *place* is the position of a
+reviewer in a batch of reviewers.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ Whole = TypeVar("Whole", bound=np.integer[Any])
 Number = TypeVar("Number", bound=np.generic)
 
 _MANY = 2048
-"""Fewest rows for which `places_held` uses a Bloom filter; with fewer rows the filter costs time."""
+"""The least length of the array `rows` for which `places_held` uses a Bloom filter; for a shorter array,
+making the filter takes longer than it saves."""
 _RARE = 8
-"""Searched rows per wanted row above which `places_held` uses a Bloom filter to discard most rows."""
+"""`places_held` uses a Bloom filter if the array that is searched through is more than this many times as
+long as the array of wanted values."""
 _LONG = 64
-"""Least mean length of the slices that `parts_of` copies one by one."""
+"""The least mean length of slices at which `parts_of` copies each slice as a whole."""
 _SLOTS = 16
-"""Least number of Bloom filter slots for each wanted row; fewer slots let more unwanted rows pass."""
+"""The least number of Bloom filter slots for each wanted row; with fewer slots, more unwanted rows pass the
+filter."""
 _FEW = 16
-"""Most columns of a matrix of which `k_highest_of_rows` sorts each row whole."""
+"""The largest number of columns of a matrix for which `k_highest_of_rows` sorts every row completely."""
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
-    """Returns the distinct integers of an array, ascending; sorting is faster than `np.unique`'s hashing.
+    """Returns the distinct integers of an array, ascending, by sorting, which is faster than `np.unique`.
 
     Example:
         >>> distinct(np.array([7, 3, 7])).tolist()
@@ -44,7 +47,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
 
 
 def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
-    """Returns the sorted distinct values of `rows`, and the index of each entry of `rows` in these values.
+    """Returns the sorted distinct values of `rows`, and for each entry of `rows` the index of its value.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
@@ -71,7 +74,7 @@ def are_new(ordered: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
 
 
 def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Tells which entries of `rows` occur in the sorted array `ascending`: bool of the shape of `rows`.
+    """Tells which entries of `rows` occur in the sorted array `ascending`: bool, in the shape of `rows`.
 
     Example:
         >>> are_held(np.array([3, 7]), np.array([7, 4])).tolist()
@@ -91,7 +94,7 @@ def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
     the entries of `rows` that do not occur in `ascending`.
 
     Returns:
-        The positions of the found entries in `rows`, and the positions of the same entries in `ascending`.
+        The positions in `rows` of the entries found, and the positions in `ascending` of the same entries.
 
     Example:
         >>> [found.tolist() for found in places_held(np.array([3, 7]), np.array([7, 4, 3]))]
@@ -114,14 +117,15 @@ def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
 def _hashes(rows: Rows, bits: int) -> Rows:
     """Hashes int64 rows to numbers of `bits` bits, for the Bloom filter of `places_held`.
 
-    The hash of a row is the top bits of `row * 0x9E3779B97F4A7C15 % 2**64` (Knuth's multiplicative hashing).
+    The hash of a row is the top `bits` bits of `row * 0x9E3779B97F4A7C15 % 2**64` (Knuth's multiplicative
+    hashing).
     """
     products = rows.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (products >> np.uint64(64 - bits)).view(np.int64)
 
 
 def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
-    """Concatenates the integer ranges given by `begins` and `lengths`: int64 [lengths.sum()].
+    """Concatenates the ranges of integers that start at `begins` and have `lengths`: int64 [lengths.sum()].
 
     Example:
         >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
@@ -135,9 +139,9 @@ def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
 def parts_of(
     values: NDArray[Number], begins: NDArray[np.integer], lengths: NDArray[np.integer]
 ) -> NDArray[Number]:
-    """Concatenates the parts `values[begins[i]:begins[i] + lengths[i]]` of an array: [lengths.sum()].
+    """Concatenates the slices `values[begins[i]:begins[i] + lengths[i]]` for all i: [lengths.sum()].
 
-    Copies of long slices are several times as fast as a look-up of each value.
+    Long slices are copied one by one, which is several times as fast as looking up each value.
 
     Example:
         >>> parts_of(np.array([5, 6, 7, 8]), np.array([2, 0]), np.array([2, 1])).tolist()
@@ -150,10 +154,10 @@ def parts_of(
 
 
 def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[Any]:
-    """Sums each segment `values[offsets[i]:offsets[i + 1]]`; the sum of an empty segment is 0.
+    """Sums each segment `values[offsets[i]:offsets[i + 1]]` of an array; an empty segment has the sum 0.
 
     Returns:
-        The sum of each segment, of shape [len(offsets) - 1, ...].
+        The sum of each segment, an array of the shape [len(offsets) - 1, ...].
 
     Example:
         >>> sums(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 1, 3])).tolist()
@@ -171,10 +175,10 @@ def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[
 
 
 def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
-    """Finds the positions of the k highest scores, highest first; equal scores keep their order.
+    """Finds the positions of the k highest scores, highest first, and by position among equal scores.
 
     Returns:
-        int64 [min(k, len(scores))].
+        The positions, int64 [min(k, len(scores))].
 
     Example:
         >>> k_highest(np.array([1.0, 3.0, 3.0, 2.0]), 3).tolist()
@@ -191,20 +195,22 @@ def k_highest_of_rows(scores: NDArray[np.floating], k: int) -> Rows:
     sorted.
 
     Returns:
-        int64 [num_rows, min(k, num_columns)].
+        The columns, int64 [num_rows, min(k, num_columns)].
 
     Example:
         >>> k_highest_of_rows(np.array([[1.0, 3.0, 3.0, 2.0], [4.0, 0.0, 1.0, 0.0]]), 3).tolist()
         [[1, 2, 3], [0, 2, 1]]
     """
     num_rows, num = scores.shape
-    falling = -scores  # `np.partition` is slow on many equal scores unless they are last.
+    # The scores are negated, because `np.partition` is slow on many equal scores unless the equal scores are
+    # last.
+    falling = -scores
     if not 0 < k < num or num <= _FEW:
         return np.argsort(falling, axis=1, kind="stable")[:, :k]
     last = np.partition(falling, k - 1, axis=1)[:, k - 1, None]  # float [num_rows, 1]
     kept = falling <= last
     crowded = np.flatnonzero(np.count_nonzero(kept, axis=1) > k)
-    if len(crowded):  # Of several scores equal to the k-th score, the leftmost are kept.
+    if len(crowded):  # Of several scores equal to the k-th highest score, the leftmost are kept.
         equal = falling[crowded] == last[crowded]
         spare = k - np.count_nonzero(falling[crowded] < last[crowded], axis=1)
         kept[crowded] &= ~equal | (equal.cumsum(axis=1) <= spare[:, None])

@@ -1,4 +1,4 @@
-"""Defines the class of every error that the engine raises on purpose, as one tree of subclasses.
+"""Defines every class of errors that the engine raises on purpose, as one tree of subclasses.
 
     EngineError                    the base class of all of these errors
     |- ConfigError                 a setting is unknown or out of range
@@ -16,8 +16,8 @@
     |- TitleError                  a title matches no movie, or several movies
     `- UnknownIdError              the index does not hold a reviewer or movie
 
-The text of an error is one sentence for the user; the attributes of an error hold the facts in its text. Only
-`engine/cli/main.py` turns errors into exit codes.
+The text of an error is one sentence for the user; the attributes of an error hold the facts in the sentence.
+Only `engine/cli/main.py` turns errors into exit codes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_NAMED = 10
 
 
 def shown(value: object, longest: int = 60) -> str:
-    """Returns a value as Python would write the value, cut to `longest` characters, for the text of an error.
+    """Returns a value in Python's notation, cut to `longest` characters, for the text of an error.
 
     >>> shown("Laura"), shown(True), shown("x" * 100, 9)
     ("'Laura'", 'True', "'xxxxxx...'")
@@ -48,7 +48,7 @@ def shown(value: object, longest: int = 60) -> str:
 
 
 class Named(Protocol):
-    """Describes an object that has the id and the title of a movie."""
+    """Describes any object that has the id and the title of a movie."""
 
     @property
     def movie_id(self) -> str:
@@ -62,7 +62,7 @@ class Named(Protocol):
 class EngineError(Exception):
     """Is the base class of every error that the engine raises on purpose; an error's text is one sentence.
 
-    Errors of all subclasses can be pickled, whatever arguments the subclass takes.
+    Every error can be pickled, even if the constructor of its subclass takes other arguments.
     """
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -70,7 +70,7 @@ class EngineError(Exception):
 
 
 def _restored(kind: type[EngineError], arguments: tuple[object, ...]) -> EngineError:
-    """Restores an error that was pickled, without the constructor of its class."""
+    """Restores a pickled error without calling the constructor of the error's class."""
     return kind.__new__(kind, *arguments)
 
 
@@ -98,12 +98,12 @@ class SourceError(DataError):
 
 
 class CheckFailedError(DataError):
-    """A check query, which selects the faulty rows of a table, found faulty rows.
+    """A query that selects faulty rows of a table found faulty rows.
 
     Attributes:
         name: the name of the check query.
-        count: the number of faulty rows.
-        rows: the first few of the faulty rows.
+        count: the number of faulty rows that the query found.
+        rows: the first few of the faulty rows that the query found.
     """
 
     def __init__(self, name: str, count: int, rows: Sequence[tuple[object, ...]]) -> None:
@@ -119,11 +119,11 @@ class TrainingError(EngineError):
 
 
 class IndexQualityError(EngineError):
-    """The recall of the two-stage search, measured against scoring every movie, is below the recall floor.
+    """The recall of the two-stage search is below the least recall in the setting `index.recall_floor`.
 
     Attributes:
         got: the measured recall, 0 to 1.
-        wanted: the recall floor, 0 to 1.
+        wanted: the least recall that the setting `index.recall_floor` asks for, 0 to 1.
     """
 
     def __init__(self, got: float, wanted: float, advice: str) -> None:
@@ -137,7 +137,7 @@ class NotPublishedError(EngineError):
     """A new build does not meet the condition under which it may replace the live build.
 
     Attributes:
-        build: the directory of the new build, which stays beside the live build.
+        build: the directory of the new build, which is kept beside the live build.
     """
 
     def __init__(self, message: str, build: Path) -> None:
@@ -162,14 +162,14 @@ class ArtifactCorruptError(ArtifactError):
 
 
 class FilterError(EngineError):
-    """A filter does not parse, names an unknown column, or is more than a plain SQL condition."""
+    """A `--where` condition cannot be parsed, names an unknown column, or is no plain SQL condition."""
 
 
 class TitleError(EngineError):
-    """A title matches no movie of the index, or several movies.
+    """A title matches no movie of the index, or matches several movies.
 
     Attributes:
-        text: the title that was asked for.
+        text: the title that the user asked for.
         matches: the movies whose titles match, best match first; each movie has a `movie_id` and a `title`.
     """
 
@@ -190,12 +190,12 @@ class TitleError(EngineError):
 
 
 class UnknownIdError(EngineError):
-    """The index does not hold the reviewer or the movie that was asked for.
+    """The index does not hold the reviewer or the movie that the user asked for.
 
     Attributes:
-        kind: "reviewer" or "movie".
-        unknown_id: the id that was asked for.
-        close_matches: ids of the index that are similar to the unknown id, most similar first.
+        kind: the kind of the unknown id: "reviewer" or "movie".
+        unknown_id: the id that the user asked for.
+        close_matches: ids in the index that are similar to the unknown id, most similar first.
     """
 
     def __init__(self, kind: str, unknown_id: str, where: str, close_matches: Sequence[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Holds the opened build of an index, and switches to a newer build when asked to."""
+"""Holds the opened build of an index, and switches to a newer build when the caller asks for the switch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from engine.tables.facts import Facts
 
 
 class IndexHolder:
-    """Holds one build of an index open; the methods of `Engine`, a subclass, answer questions from the build.
+    """Holds one build of an index open; the methods of the subclass `Engine` answer questions from the build.
 
     Args:
-        artifact: the opened files of one build; `load` opens the live build of an index directory.
-        url: the place in storage from which the index was pulled; None for a directory.
+        artifact: the opened files of one build; the method `load` opens the live build of an index directory.
+        url: the address in remote storage from which the index was pulled; None for an index in a directory.
     """
 
     def __init__(self, artifact: Artifact, url: str | None = None) -> None:
@@ -29,24 +29,26 @@ class IndexHolder:
                 f"{name}.load, such as {name}.load('movie-index')"
             )
         self._url = url
-        # Every method reads this attribute once, so that `reload` in another thread never mixes two builds.
+        # Every method reads this attribute only once, so that a `reload` in another thread never mixes two
+        # builds.
         self._index = _opened(artifact)
         self._reloading = threading.Lock()
 
     @classmethod
     def load(cls, directory: Path | str, *, expect: str | None = None) -> Self:
-        """Opens the live build of an index; the live build is the build that answers questions.
+        """Opens the live build of an index, the build that answers questions.
 
         Args:
             directory: the directory of the index; or a URL such as s3://bucket/index, from which the index is
                 pulled into the user's cache (with the extra `remote`).
-            expect: the digest that the index must have, as `engine info` prints it. With `expect`, every file
-                of the index is read to compare the checksums; by default only those of small indexes are.
+            expect: the digest that the index must have, as `engine info` prints it. With `expect`, the
+                checksums of all files are compared; by default, only the checksums of a small index are
+                compared.
 
         Raises:
-            ArtifactError: the directory holds no index, or the index is damaged or of another format version,
-                or has another digest than expected.
-            ConfigError: `directory` is no path.
+            ArtifactError: the directory holds no index; or the index is damaged, has another format version
+                than this package reads, or does not have the digest `expect`.
+            ConfigError: `directory` is not a path.
         """
         if not isinstance(directory, str | PathLike):
             raise ConfigError(f"The directory of an index must be a path but is {shown(directory)}")
@@ -82,13 +84,13 @@ class IndexHolder:
     def reload(self, *, expect: str | None = None) -> bool:
         """Switches this engine to the live build of its index directory; tells whether the build changed.
 
-        Other threads may ask questions at the same time. Questions that have begun are answered from the old
-        build, and later questions from the new build. If the new build cannot be opened, the engine continues
-        with the old build. To answer several questions from one build, make a copy with `copy.copy(engine)`,
-        which stays with its build.
+        Other threads may ask questions at the same time. Questions that began before the switch are answered
+        from the old build, and later questions from the new build. If the new build cannot be opened, the
+        engine continues with the old build. To answer several questions from the same build, copy the engine
+        with `copy.copy(engine)`; the copy keeps its build.
 
         Args:
-            expect: the digest that the new build must have, as in `Engine.load`.
+            expect: the digest that the new build must have, as `engine info` prints it.
 
         Raises:
             ArtifactError: the index directory cannot be read, or the new build cannot be opened.
@@ -109,12 +111,12 @@ class IndexHolder:
 
     @property
     def num_reviewers(self) -> int:
-        """Returns how many reviewers the index holds."""
+        """Returns the number of reviewers in the index."""
         return len(self._index.reviewers)
 
     @property
     def num_movies(self) -> int:
-        """Returns how many movies the index holds."""
+        """Returns the number of movies in the index."""
         return len(self._index.movies)
 
     def info(self) -> Facts:
@@ -124,7 +126,7 @@ class IndexHolder:
 
 
 def _opened(artifact: Artifact) -> OpenedIndex:
-    """Opens the parts of a build that all top lists need, so that a damaged build is noticed at once."""
+    """Opens the parts of a build that every top list needs, so that a damaged build is noticed at once."""
     index = OpenedIndex(artifact)
     _ = index.reviewers, index.lists
     return index

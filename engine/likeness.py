@@ -1,4 +1,4 @@
-"""Defines what two movies have in common, which is the reason why one is listed as similar to the other."""
+"""Defines the things that two movies have in common, the reasons why one is similar to the other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ class Likeness:
 
     Attributes:
         shared_reviewers: the number of reviewers who had reviewed both movies when the index was built; None
-            if the index does not hold the number.
-        same_series: whether the titles say that the movies are of one series, such as a film and its sequel.
-        same_categories: the categories that both movies have, without categories of nearly all movies.
+            if the index does not hold this number.
+        same_series: whether the titles say that the movies belong to one series, as a film and its sequel do.
+        same_categories: the categories that both movies have, without the categories that nearly all movies
+            have.
     """
 
     shared_reviewers: int | None
@@ -22,11 +23,11 @@ class Likeness:
     same_categories: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns a dictionary for JSON."""
+        """Returns the three attributes as a dictionary for JSON."""
         return vars(self) | {"same_categories": list(self.same_categories)}
 
     def described(self) -> tuple[str, ...]:
-        """Returns what the movies have in common as phrases for people, the most telling first."""
+        """Returns phrases for people that say what the movies have in common, most telling phrase first."""
         series = ("same series",) if self.same_series else ()
         shared = f"{self.shared_reviewers or 0:,} shared reviewer{'' if self.shared_reviewers == 1 else 's'}"
         return (*series, *self.same_categories, *((shared,) if self.shared_reviewers else ()))
