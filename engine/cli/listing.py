@@ -87,7 +87,7 @@ def print_list(
     answers: Sequence[Any],
     usual: Columns,
     format: str,
-    response: Mapping[str, Any],
+    response: Callable[[], Mapping[str, Any]] = dict,
     *,
     chosen: Columns | None = None,
     cards: bool = False,
@@ -98,7 +98,7 @@ def print_list(
         answers: the list of answers to print.
         usual: the columns that the table has if the user did not choose columns.
         format: one of `FORMATS`.
-        response: the object that the format json prints, in which one value is the list of answers.
+        response: makes the object that the format json prints, in which one value is the list of answers.
         chosen: the columns that the user chose, or None.
         cards: True to print a card of several lines for each movie, False to print a table with a row for
             each movie.
@@ -111,12 +111,13 @@ def print_list(
         say((format_table if format == "table" else format_markdown)(list(columns), rows))
     else:
         records = [answer.to_dict() for answer in answers]
+        whole = response() if format == "json" else {}
         if chosen is not None:
             names = [str(column) for column in chosen.values()]
             shorter = [{name: record.get(name) for name in names} for record in records]
-            response = {name: shorter if value == records else value for name, value in response.items()}
+            whole = {name: shorter if value == records else value for name, value in whole.items()}
             records = shorter
-        print_records(records, format, response)
+        print_records(records, format, whole)
 
 
 def print_records(

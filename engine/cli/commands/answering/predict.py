@@ -44,7 +44,7 @@ def predict(
     if title is not None or not movie_ids:
         movie_ids = (*movie_ids, movie_id_of(engine, None, title, format))
     found = engine.predictions(reviewer_id, engine.known_movies(movie_ids))
-    print_list(found, _usual(found[0]), format, predictions(reviewer_id, found), chosen=columns)
+    print_list(found, _usual(found[0]), format, lambda: predictions(reviewer_id, found), chosen=columns)
 
 
 def _usual(first: MoviePrediction) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -119,7 +120,7 @@ def reviewer(reviewer_id: str, index: Path, k: int, **options: Any) -> None:
     items = Engine.load(index).recommend(reviewer_id, k, **options)
     if items.fallback is not None:
         say(f"The index does not know reviewer {reviewer_id!r}; these movies are popular.", err=True)
-    _print(items, k, list_of_reviewer(reviewer_id, k, items), showing)
+    _print(items, k, lambda: list_of_reviewer(reviewer_id, k, items), showing)
 
 
 @recommend.command(
@@ -167,7 +168,7 @@ def ratings(
     given = join_ratings(given, named)
     items = engine.recommend_for(given, k, **options)
     unknown = [movie_id for movie_id in given if not engine.holds_movie(movie_id)]
-    _print(items, k, list_of_ratings(given, unknown, k, items), showing)
+    _print(items, k, lambda: list_of_ratings(given, unknown, k, items), showing)
 
 
 @recommend.command(
@@ -192,10 +193,10 @@ def group(reviewer_ids: tuple[str, ...], strategy: str, index: Path, k: int, **o
 
     showing = Showing.taken_from(options)
     items = Engine.load(index).recommend_group(reviewer_ids, k, strategy=strategy, **options)
-    _print(items, k, list_of_group(reviewer_ids, strategy, k, items), showing)
+    _print(items, k, lambda: list_of_group(reviewer_ids, strategy, k, items), showing)
 
 
-def _print(items: TopList, k: int, response: Response, showing: Showing) -> None:
+def _print(items: TopList, k: int, response: Callable[[], Response], showing: Showing) -> None:
     usual: Columns = {"#": "rank", "movie": "movie_id", "title": "title", **judgement(items)}
     if any(movie.variants is not None for movie in items):
         usual = {**usual, "variants": "variants"}
@@ -235,7 +236,7 @@ def recommend_movie(
     if is_for_people(format):
         say(on_one_line(f"To tell about {(whole_title or movie_id)[:MOST_SHOWN]}:"), err=True)
     usual: Columns = {"#": "rank", "reviewer": "reviewer_id", **judgement(found)}
-    print_list(found, usual, format, audience(movie_id, whole_title, k, found), chosen=columns)
+    print_list(found, usual, format, lambda: audience(movie_id, whole_title, k, found), chosen=columns)
     if is_for_people(format):
         say_if_short(len(found), k, "reviewer")
 

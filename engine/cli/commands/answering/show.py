@@ -48,10 +48,10 @@ def movie(movie_id: str | None, title: str | None, index: Path, format: str) -> 
     columns: Columns = {"movie": "movie_id", "title": "title"}
     if found.variants:
         say("\nThe same film:")
-        print_list(found.variants, {**columns, "format": "format"}, format, {})
+        print_list(found.variants, {**columns, "format": "format"}, format)
     if found.similar:
         say("\nSimilar movies:")
-        print_list(found.similar, {**columns, "similarity": "similarity"}, format, {})
+        print_list(found.similar, {**columns, "similarity": "similarity"}, format)
 
 
 @show.command(
@@ -71,11 +71,11 @@ def reviewer(reviewer_id: str, index: Path, k: int, columns: Columns | None, for
         _print_counts("stars", found.rating_counts, found.mean_rating, format)
         _print_counts("year", found.reviews_by_year, None, format)
         say("\nLatest reviews:")
-    print_list(found.history, usual, format, profile(found), chosen=columns)
+    print_list(found.history, usual, format, lambda: profile(found), chosen=columns)
     if is_for_people(format) and found.similar:
         alike: Columns = {"reviewer": "reviewer_id", "similarity": "similarity"}
         say("\nSimilar reviewers:")
-        print_list(found.similar, {**alike, "shared": "num_shared", "reviews": "num_reviews"}, format, {})
+        print_list(found.similar, {**alike, "shared": "num_shared", "reviews": "num_reviews"}, format)
 
 
 def _print_facts(facts: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def movie(
         usual = {**usual, "because of": "because"}
     if options["show_variants"]:
         usual = {**usual, "variants": "variants"}
-    response = similar_movies(movie_id, whole_title, found)
+    response = partial(similar_movies, movie_id, whole_title, found)
     print_list(found, usual, format, response, chosen=columns, cards=cards)
     if is_for_people(format):
         say_if_short(len(found), k)
@@ -88,6 +89,6 @@ def similar_reviewer(reviewer_id: str, index: Path, k: int, columns: Columns | N
     found = Engine.load(index).similar_reviewers(reviewer_id, k)
     usual: Columns = {"#": "rank", "reviewer": "reviewer_id", "similarity": "similarity"}
     usual = {**usual, "shared": "num_shared", "reviews": "num_reviews"}
-    print_list(found, usual, format, similar_reviewers(reviewer_id, k, found), chosen=columns)
+    print_list(found, usual, format, lambda: similar_reviewers(reviewer_id, k, found), chosen=columns)
     if is_for_people(format):
         say_if_short(len(found), k, "reviewer")
