@@ -69,7 +69,7 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
     """
     sizes: dict[str, int] = {}
     for name, array in arrays.items():
-        if not layout.shape_of(name):
+        if name not in layout.ARRAY_SHAPES:
             continue
         kinds, wanted = _described(name)
         if str(array.dtype) not in kinds:
@@ -97,7 +97,7 @@ def check_values(arrays: Mapping[str, NDArray[Any]]) -> None:
     sizes = {
         dimension: size
         for name, array in arrays.items()
-        if layout.shape_of(name)
+        if name in layout.ARRAY_SHAPES
         for dimension, size in zip(_described(name)[1], array.shape, strict=True)
     }
     for name, array in arrays.items():
@@ -162,7 +162,7 @@ def damage_of(name: str) -> ArtifactCorruptError:
 
 
 def _described(name: str) -> tuple[list[str], list[str]]:
-    kinds, _, shape = layout.shape_of(name).rstrip("]").partition(" [")
+    kinds, _, shape = layout.ARRAY_SHAPES[name].rstrip("]").partition(" [")
     return kinds.split(" or "), shape.split(", ")
 
 

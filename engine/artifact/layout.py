@@ -83,6 +83,8 @@ RATING_ARRAYS = {
 RATING_LAYER_ARRAYS = ("rating_kernel_{}", "rating_bias_{}")
 """The names of the kernel and of the bias of a layer of the rating head, in which the layer's number, from 0,
 replaces {}."""
+MOST_RATING_LAYERS = 100
+"""The largest number of layers that a rating head may have."""
 HISTORY_ARRAYS = {
     "offsets": "history_offsets",
     "movie_rows": "history_movie_rows",
@@ -181,12 +183,18 @@ ARRAY_SHAPES = {
     "cold_coefficients": "float32 [num_features, num_targets]",
     "cold_intercepts": "float32 [num_targets]",
     "cold_doubts": "float32 [dim + 1, dim + 1]",
+    "rating_kernel_0": "float32 [3 * rating_dim, num_inputs_1]",
+    **{
+        RATING_LAYER_ARRAYS[0].format(layer): f"float32 [num_inputs_{layer}, num_inputs_{layer + 1}]"
+        for layer in range(1, MOST_RATING_LAYERS)
+    },
+    **{
+        RATING_LAYER_ARRAYS[1].format(layer): f"float32 [num_inputs_{layer + 1}]"
+        for layer in range(MOST_RATING_LAYERS)
+    },
 }
 """The types that each array may have, and the dimensions of each array; dimensions of the same name have the
-same size. A dimension that ends with `or 0` may be empty.
-
-The function `shape_of` returns the same for the layers of the rating head, because the number of layers
-varies."""
+same size. A dimension that ends with `or 0` may be empty."""
 OFFSETS = {
     "reviewer_id_offsets": "reviewer_ids",
     "movie_id_offsets": "movie_ids",
@@ -209,37 +217,13 @@ ROWS = {
     "variant_movie_rows": "num_movies",
 }
 """Maps the name of each array of row numbers to the dimension that each row number must be less than."""
-_LAYER = re.compile(r"(rating_(?:kernel|bias)_)(\d{1,2})")
-
-
-def shape_of(name: str) -> str:
-    """Returns the type and shape of the array `name` as text, or an empty text if no array has the name.
-
-    Example:
-        >>> shape_of("rating_kernel_0"), shape_of("history_times")
-        ('float32 [3 * rating_dim, num_inputs_1]', 'int32 or int64 [num_reviews]')
-    """
-    if layer := _LAYER.fullmatch(name):
-        number = int(layer[2])
-        outputs = f"num_inputs_{number + 1}"
-        if layer[1] == "rating_bias_":
-            return f"float32 [{outputs}]"
-        return f"float32 [{f'num_inputs_{number}' if number else '3 * rating_dim'}, {outputs}]"
-    return ARRAY_SHAPES.get(name, "")
-
-
-def is_file_name(name: str) -> bool:
-    """Tells whether a file of a build, other than the manifest, may be called `name`.
-
-    Example:
-        >>> is_file_name("movie_vectors.npy"), is_file_name("../movie_vectors.npy")
-        (True, False)
-    """
-    others = (VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE)
-    if name.endswith(ARRAY_ENDING) and shape_of(name.removesuffix(ARRAY_ENDING)):
-        return True
-    return name in (*others, HIDDEN_FILE)
-
+FILE_NAMES = frozenset(
+    {
+        *(VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE),
+        *(HIDDEN_FILE, *(name + ARRAY_ENDING for name in ARRAY_SHAPES)),
+    }
+)
+"""The names that the files of a build, other than the manifest, may have."""
 
 # Entries of the manifest that the writer makes for every build.
 VERSION_ENTRY = "format_version"

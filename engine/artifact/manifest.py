@@ -51,7 +51,7 @@ _SHAPE: dict[str, Any] = {
         "recency_power": float,
         "max_history": range(1, 2**31),
         "rating_levels": [float],
-        "num_rating_layers": range(100),
+        "num_rating_layers": range(layout.MOST_RATING_LAYERS),
         "has_linear_neighbours": bool,
         "has_successors?": bool,
         "blend": {str: float},
@@ -112,7 +112,7 @@ def check_manifest(manifest: dict[str, Any]) -> None:
     if fault := _fault(manifest, _SHAPE, ""):
         raise ValueError(fault)
     for name in manifest[layout.FILES_ENTRY]:
-        if not layout.is_file_name(name):
+        if name not in layout.FILE_NAMES:
             raise ValueError(f"names a file {name[:60]!r}, which no index holds")
         for section in _NEEDED_BY.get(name, ()):
             if section not in manifest:

@@ -164,7 +164,7 @@ class ArtifactWriter:
 
     def path_for(self, name: str) -> Path:
         """Returns the path at which the caller must write the file `name` of the build."""
-        if not layout.is_file_name(name):
+        if name not in layout.FILE_NAMES:
             raise ValueError(f"{name!r} cannot name a file of an index")
         return self._partial / name
 

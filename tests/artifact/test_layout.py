@@ -60,6 +60,21 @@ def test_the_layout_names_every_part_of_a_built_index(sample_index: Path) -> Non
     assert set(artifact.manifest) <= sections
 
 
+def test_every_layer_of_a_rating_head_has_a_shape_and_a_file_name() -> None:
+    assert layout.ARRAY_SHAPES["rating_kernel_0"] == "float32 [3 * rating_dim, num_inputs_1]"
+    for layer in range(layout.MOST_RATING_LAYERS):
+        kernel, bias = (name.format(layer) for name in RATING_LAYER_ARRAYS)
+        assert layout.ARRAY_SHAPES[bias] == f"float32 [num_inputs_{layer + 1}]"
+        assert layout.ARRAY_SHAPES[kernel].endswith(f", num_inputs_{layer + 1}]")
+        assert layer == 0 or layout.ARRAY_SHAPES[kernel].startswith(f"float32 [num_inputs_{layer}, ")
+        assert {kernel + ARRAY_ENDING, bias + ARRAY_ENDING} <= layout.FILE_NAMES
+
+
+@pytest.mark.parametrize("name", ["../movie_vectors.npy", "rating_kernel_100.npy", "movie_vectors", ""])
+def test_a_file_of_another_name_is_no_file_of_an_index(name: str) -> None:
+    assert name not in layout.FILE_NAMES
+
+
 def spelled_out(path: Path) -> Iterator[str]:
     """Finds calls and look-ups of a module that spell the name of a part out."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
