@@ -1,31 +1,27 @@
-"""Prints lists of answers in the format that the user asked for: a table, cards, or a format for programs."""
+"""Prints lists of answers as a table, as cards or in a format for programs, and remarks on the lists."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.tables import format_markdown, format_table, screen_width, wrapped
-from engine.cli.terminal import on_one_line, print_json, say
+from engine.cli.output import print_records
+from engine.cli.tables import format_markdown, format_table, screen_width
+from engine.cli.terminal import on_one_line, say
 from engine.likeness import Likeness
 
 if TYPE_CHECKING:
-    from engine.answers import Answer
+    from engine.answers import Answer, Variety
 
 Column = str | Callable[[Any], Any]
 """A column of a printed table: the name of the answer's field to show, or a function that computes the value
 to show from an answer."""
 Columns = Mapping[str, Column]
 """The columns of a printed table; the keys are the headings."""
-TableFormatter = Callable[[Sequence[str], Sequence[Sequence[Any]]], str]
-"""A function that formats headings and rows as the text of a table."""
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
 """The formats in which commands print answers; the formats table and markdown are for people, and the others
@@ -120,63 +116,6 @@ def print_list(
         print_records(records, format, whole)
 
 
-def print_records(
-    records: Sequence[Mapping[str, Any]], format: str, response: Mapping[str, Any] | None = None
-) -> None:
-    """Prints records in a format for programs; if `response` is given, the format json prints `response`."""
-    if format == "json":
-        print_json(records if response is None else response)
-    elif format == "jsonl":
-        for record in records:
-            print_json(record, indent=None)
-    else:
-        names = list(dict.fromkeys(name for record in records for name in record))
-        file = io.StringIO()
-        writer = csv.writer(file, "excel" if format == "csv" else "excel-tab", lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_field(record.get(name)) for name in names] for record in records)
-        say(file.getvalue().removesuffix("\n"))
-
-
-def print_report(
-    found: Mapping[str, Any],
-    format: str,
-    lines: Callable[[TableFormatter], Iterable[str]],
-    records: Sequence[Mapping[str, Any]],
-) -> None:
-    """Prints an answer that consists of sentences and tables, such as an evaluation.
-
-    Args:
-        found: the whole answer, which the format json prints.
-        format: one of `FORMATS`.
-        lines: a function that returns the lines for people; its argument is a function that formats headings
-            and rows as a table.
-        records: the rows of the answer's main table, which the formats jsonl, csv and tsv print.
-    """
-    if format == "table":
-        say("\n".join(map(wrapped, lines(format_table))))
-    elif format == "markdown":
-        # A table in Markdown must begin after an empty line.
-        say("\n".join(lines(lambda headings, rows: f"\n{format_markdown(headings, rows)}")))
-    else:
-        print_records(records, format, found)
-
-
-def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:
-    """Prints named facts, such as counts; the formats csv, tsv and markdown have one line per fact.
-
-    The function `print_text` prints the facts for people, in the format table.
-    """
-    if format == "table":
-        print_text()
-    elif format == "markdown":
-        say(format_markdown(["name", "value"], list(_flat(facts))))
-    elif format in ("csv", "tsv"):
-        print_records([{"name": name, "value": value} for name, value in _flat(facts)], format)
-    else:
-        print_records([facts], format, facts)
-
-
 def judgement(answers: Sequence[Any]) -> Columns:
     """Returns the table columns for predicted ratings, or for relevance, and for reasons if there are any."""
     names = ["relevance"]
@@ -191,17 +130,21 @@ def judgement(answers: Sequence[Any]) -> Columns:
     return {_HEADINGS.get(name, name): name for name in names}
 
 
-def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yields the name and the value of each fact; the fact `reviews` in `counts` is named `counts.reviews`.
+def say_variety(variety: Variety | None) -> None:
+    """Prints to stderr how diversity and novelty changed a list; prints nothing if `variety` is None."""
+    if variety is not None:
+        say(
+            f"Variety took {variety.score_loss:.3g} off the mean score; diversity is "
+            f"{variety.list_diversity:.2f} instead of {variety.plain_diversity:.2f}.",
+            err=True,
+        )
 
-    Example:
-        >>> list(_flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))
-        [('seed', 42), ('counts.movies', 7), ('counts.levels', '[1, 5]')]
-    """
-    from engine.config.values import flat_settings
 
-    for name, value in flat_settings(facts).items():
-        yield name, json.dumps(value) if isinstance(value, list | tuple) else value
+def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
+    """Prints to stderr that a list is short, if fewer answers of a kind were found than wanted."""
+    if found < wanted:
+        shown = {0: f"No {kind}", 1: f"Only one {kind}"}.get(found, f"Only {found:,} {kind}s")
+        say(f"{shown} can be listed.", err=True)
 
 
 def _cell(answer: Any, column: Column) -> Any:
@@ -284,16 +227,3 @@ def _card_lines(answer: Any) -> Iterator[str]:
     if card["link"]:
         # A link is neither cut nor wrapped, because nobody could open a cut or wrapped link.
         yield f"   {on_one_line(card['link'])}"
-
-
-def _field(value: Any) -> Any:
-    """Converts a value to a field of a CSV file: text on one line, a number, or JSON for other values."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return on_one_line(value)
-    return (
-        value
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else json.dumps(value, ensure_ascii=False)
-    )

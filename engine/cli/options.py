@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import click
 
 from engine.cli.listing import FORMATS, read_columns
-from engine.cli.output import log_more
+from engine.cli.terminal import start_logging
 from engine.errors import ConfigError, shown
 from engine.questions.options import check_k
 
@@ -59,6 +60,12 @@ def _note_json(context: click.Context, _option: click.Parameter, as_json: bool) 
     context.meta["json"] = as_json
 
 
+def _log_more(_context: click.Context, _option: click.Parameter, verbose: bool) -> None:
+    """Starts logging at level DEBUG if the option --verbose is given."""
+    if verbose:
+        start_logging(logging.DEBUG)
+
+
 option = partial(click.Option, show_default=True)
 """Makes an option that takes a value; the help text shows the default value."""
 flag = partial(click.Option, is_flag=True)
@@ -95,7 +102,7 @@ ON = (
 )
 """The options of commands that can run their work on Ray."""
 VERBOSE = flag(
-    ["-v", "--verbose"], expose_value=False, callback=log_more, help="Say on stderr what is being done."
+    ["-v", "--verbose"], expose_value=False, callback=_log_more, help="Say on stderr what is being done."
 )
 FORMAT = (
     click.Option(

@@ -1,57 +1,98 @@
-"""Prints remarks about answers and indexes, and starts printing log lines."""
+"""Prints records, facts and reports in the format that was asked for: for people or for programs."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-import click
+from engine.cli.tables import format_markdown, format_table, wrapped
+from engine.cli.terminal import on_one_line, print_json, say
 
-from engine.artifact.layout import UPDATES_SECTION
-from engine.cli.terminal import LogFormatter, say
-
-if TYPE_CHECKING:
-    from engine.answers import Variety
-
-_PACKAGES = ("engine", "indexes", "pipelines")
+TableFormatter = Callable[[Sequence[str], Sequence[Sequence[Any]]], str]
+"""A function that formats headings and rows as the text of a table."""
 
 
-def start_logging(level: int) -> None:
-    """Sends the engine's log lines of a level and above to stderr; other libraries log as before."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(LogFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(handlers=[handler])
-    for name in _PACKAGES:
-        logger = logging.getLogger(name)
-        logger.setLevel(min(level, logger.level or level))
+def print_records(
+    records: Sequence[Mapping[str, Any]], format: str, response: Mapping[str, Any] | None = None
+) -> None:
+    """Prints records in a format for programs; if `response` is given, the format json prints `response`."""
+    if format == "json":
+        print_json(records if response is None else response)
+    elif format == "jsonl":
+        for record in records:
+            print_json(record, indent=None)
+    else:
+        names = list(dict.fromkeys(name for record in records for name in record))
+        file = io.StringIO()
+        writer = csv.writer(file, "excel" if format == "csv" else "excel-tab", lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_field(record.get(name)) for name in names] for record in records)
+        say(file.getvalue().removesuffix("\n"))
 
 
-def log_more(_context: click.Context, _option: click.Parameter, verbose: bool) -> None:
-    """Starts logging at level DEBUG if the option --verbose is given."""
-    if verbose:
-        start_logging(logging.DEBUG)
+def print_report(
+    found: Mapping[str, Any],
+    format: str,
+    lines: Callable[[TableFormatter], Iterable[str]],
+    records: Sequence[Mapping[str, Any]],
+) -> None:
+    """Prints an answer that consists of sentences and tables, such as an evaluation.
+
+    Args:
+        found: the whole answer, which the format json prints.
+        format: one of `listing.FORMATS`.
+        lines: a function that returns the lines for people; its argument is a function that formats headings
+            and rows as a table.
+        records: the rows of the answer's main table, which the formats jsonl, csv and tsv print.
+    """
+    if format == "table":
+        say("\n".join(map(wrapped, lines(format_table))))
+    elif format == "markdown":
+        # A table in Markdown must begin after an empty line.
+        say("\n".join(lines(lambda headings, rows: f"\n{format_markdown(headings, rows)}")))
+    else:
+        print_records(records, format, found)
 
 
-def say_variety(variety: Variety | None) -> None:
-    """Prints to stderr how diversity and novelty changed a list; prints nothing if `variety` is None."""
-    if variety is not None:
-        say(
-            f"Variety took {variety.score_loss:.3g} off the mean score; diversity is "
-            f"{variety.list_diversity:.2f} instead of {variety.plain_diversity:.2f}.",
-            err=True,
-        )
+def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:
+    """Prints named facts, such as counts; the formats csv, tsv and markdown have one line per fact.
+
+    The function `print_text` prints the facts for people, in the format table.
+    """
+    if format == "table":
+        print_text()
+    elif format == "markdown":
+        say(format_markdown(["name", "value"], list(_flat(facts))))
+    elif format in ("csv", "tsv"):
+        print_records([{"name": name, "value": value} for name, value in _flat(facts)], format)
+    else:
+        print_records([facts], format, facts)
 
 
-def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
-    """Prints to stderr that a list is short, if fewer answers of a kind were found than wanted."""
-    if found < wanted:
-        shown = {0: f"No {kind}", 1: f"Only one {kind}"}.get(found, f"Only {found:,} {kind}s")
-        say(f"{shown} can be listed.", err=True)
+def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the name and the value of each fact; the fact `reviews` in `counts` is named `counts.reviews`.
+
+    Example:
+        >>> list(_flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))
+        [('seed', 42), ('counts.movies', 7), ('counts.levels', '[1, 5]')]
+    """
+    from engine.config.values import flat_settings
+
+    for name, value in flat_settings(facts).items():
+        yield name, json.dumps(value) if isinstance(value, list | tuple) else value
 
 
-def say_if_retrain(manifest: Mapping[str, Any]) -> None:
-    """Prints to stderr why an index should be trained again, if the manifest says that it should be."""
-    updates = manifest.get(UPDATES_SECTION) or {}
-    if updates.get("retrain"):
-        say(f"Train again with build-index: {updates['reason']}.", err=True)
+def _field(value: Any) -> Any:
+    """Converts a value to a field of a CSV file: text on one line, a number, or JSON for other values."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return on_one_line(value)
+    return (
+        value
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else json.dumps(value, ensure_ascii=False)
+    )

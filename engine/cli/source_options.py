@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from engine.cli.options import PATH, flag, option
-from engine.cli.output import start_logging
-from engine.cli.terminal import say
+from engine.cli.terminal import say, start_logging
 from engine.config.sections import Config, load_config
 from engine.config.values import parse_assignment
 

@@ -18,6 +18,7 @@ from engine.artifact.layout import (
     FILES_ENTRY,
     METRICS_SECTION,
     REPORT_FILE,
+    UPDATES_SECTION,
 )
 from engine.cli.tables import cell_text, format_table, wrapped
 from engine.cli.terminal import on_one_line, say
@@ -59,6 +60,13 @@ def print_index(manifest: Mapping[str, Any]) -> None:
     _print_lines(dict(_quality_lines(manifest)))
     say()
     print_summary(manifest)
+
+
+def say_if_retrain(manifest: Mapping[str, Any]) -> None:
+    """Prints to stderr why an index should be trained again, if the manifest says that it should be."""
+    updates = manifest.get(UPDATES_SECTION) or {}
+    if updates.get("retrain"):
+        say(f"Train again with build-index: {updates['reason']}.", err=True)
 
 
 def print_summary(manifest: Mapping[str, Any]) -> None:

@@ -22,6 +22,8 @@ MOST_SHOWN = 100
 """The largest number of characters of a title that are shown in a heading or in a list of choices."""
 _CLOSED_PIPE = 141
 """The exit code of a command whose output nobody reads any more, the same as after the signal SIGPIPE."""
+_PACKAGES = ("engine", "indexes", "pipelines")
+"""The packages whose log lines commands print."""
 _LONGEST_ERROR = 2_000
 """The largest number of characters of an error message that are printed, since a message may quote a value of
 any length."""
@@ -95,6 +97,16 @@ class LogFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Formats a log record as one line."""
         return on_one_line(super().format(record))
+
+
+def start_logging(level: int) -> None:
+    """Sends the engine's log lines of a level and above to stderr; other libraries log as before."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(handlers=[handler])
+    for name in _PACKAGES:
+        logger = logging.getLogger(name)
+        logger.setLevel(min(level, logger.level or level))
 
 
 def say_error(error: click.ClickException) -> None:

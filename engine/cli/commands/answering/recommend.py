@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from engine.cli.listing import Columns, is_for_people, judgement, print_list
+from engine.cli.listing import Columns, is_for_people, judgement, print_list, say_if_short, say_variety
 from engine.cli.options import (
     ALL_VARIANTS,
     BECAUSE,
@@ -32,8 +32,7 @@ from engine.cli.options import (
     flag,
     option,
 )
-from engine.cli.output import say_if_short, say_variety, start_logging
-from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say
+from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say, start_logging
 from engine.cli.title_option import movie_id_of
 from engine.questions.options import FALLBACKS
 from engine.responses import Response, audience, list_of_group, list_of_ratings, list_of_reviewer

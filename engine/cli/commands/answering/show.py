@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import Columns, is_for_people, print_list, print_records
+from engine.cli.listing import Columns, is_for_people, print_list
 from engine.cli.options import FORMAT, INDEX, TITLE, VERBOSE, K, columns_of
+from engine.cli.output import print_records
 from engine.cli.tables import format_markdown, format_table, wrapped
 from engine.cli.terminal import on_one_line, say
 from engine.cli.title_option import movie_id_of

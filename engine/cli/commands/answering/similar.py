@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import Columns, is_for_people, print_list
+from engine.cli.listing import Columns, is_for_people, print_list, say_if_short
 from engine.cli.options import (
     ALL_VARIANTS,
     BECAUSE,
@@ -26,7 +26,6 @@ from engine.cli.options import (
     K,
     columns_of,
 )
-from engine.cli.output import say_if_short
 from engine.cli.terminal import MOST_SHOWN, on_one_line, say
 from engine.cli.title_option import movie_id_of
 from engine.responses import similar_movies, similar_reviewers

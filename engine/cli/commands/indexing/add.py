@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from engine.artifact.layout import COUNTS_SECTION, MOVIES_ADDED_SECTION, UPDATES_SECTION
-from engine.cli.listing import is_for_people, print_facts
+from engine.cli.listing import is_for_people
 from engine.cli.options import FORMAT, INDEX, KEEP, VERBOSE
-from engine.cli.output import say_if_retrain, start_logging
+from engine.cli.output import print_facts
 from engine.cli.source_options import COLUMNS, READING_OPTIONS, SOURCE, SourceCommand, columns_of
-from engine.cli.summary import print_summary
-from engine.cli.terminal import say
+from engine.cli.summary import print_summary, say_if_retrain
+from engine.cli.terminal import say, start_logging
 from engine.config.sections import Config
 
 

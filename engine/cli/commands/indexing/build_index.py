@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import print_facts
 from engine.cli.options import DEFAULT_INDEX, FORMAT, KEEP, ON, PATH, VERBOSE, flag, option
+from engine.cli.output import print_facts
 from engine.cli.source_options import SEED, SENTIMENT, SOURCE, SOURCE_OPTIONS, SourceCommand
 from engine.cli.summary import print_build
 

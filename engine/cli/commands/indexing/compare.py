@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import print_facts
 from engine.cli.options import FORMAT, PATH, VERBOSE
+from engine.cli.output import print_facts
 from engine.cli.source_options import PAGE
 from engine.cli.tables import format_table, wrapped
 from engine.cli.terminal import say

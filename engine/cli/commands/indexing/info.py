@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.artifact.layout import COUNTS_SECTION, METRICS_SECTION
-from engine.cli.listing import print_facts
 from engine.cli.options import FORMAT, INDEX, VERBOSE, flag, option
-from engine.cli.output import say_if_retrain
-from engine.cli.summary import print_index
+from engine.cli.output import print_facts
+from engine.cli.summary import print_index, say_if_retrain
 from engine.cli.tables import format_table
 from engine.cli.terminal import say
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.listing import print_facts
 from engine.cli.options import FORMAT, PATH, VERBOSE, option
+from engine.cli.output import print_facts
 from engine.cli.terminal import say
 
 if TYPE_CHECKING:

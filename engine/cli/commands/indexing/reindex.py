@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import print_facts
 from engine.cli.options import FORMAT, INDEX, KEEP, VERBOSE, option
-from engine.cli.output import start_logging
+from engine.cli.output import print_facts
 from engine.cli.summary import print_summary
-from engine.cli.terminal import say
+from engine.cli.terminal import say, start_logging
 
 
 @click.command(

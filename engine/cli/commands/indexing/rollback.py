@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from engine.cli.listing import is_for_people, print_facts
+from engine.cli.listing import is_for_people
 from engine.cli.options import FORMAT, INDEX, VERBOSE, option
+from engine.cli.output import print_facts
 from engine.cli.terminal import say
 
 

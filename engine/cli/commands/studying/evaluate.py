@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import TableFormatter, print_report
 from engine.cli.options import FORMAT, ON, PATH, VERBOSE, count, option
+from engine.cli.output import TableFormatter, print_report
 from engine.cli.source_options import PAGE, SEED, SENTIMENT, SOURCE, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import say
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import TableFormatter, print_report
 from engine.cli.options import FORMAT, VERBOSE
+from engine.cli.output import TableFormatter, print_report
 from engine.cli.source_options import PAGE, REVIEWS, SOURCE_OPTIONS, SourceCommand
 from engine.cli.tables import wrapped
 from engine.cli.terminal import say

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import TableFormatter, print_report
 from engine.cli.options import DEFAULT_INDEX, FORMAT, PATH, VERBOSE, option
+from engine.cli.output import TableFormatter, print_report
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
 from engine.config.sections import Config
 

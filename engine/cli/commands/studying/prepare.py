@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import print_facts
 from engine.cli.options import FORMAT, ON, PATH, VERBOSE, option
+from engine.cli.output import print_facts
 from engine.cli.source_options import REVIEWS, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import say
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from engine.cli.listing import TableFormatter, is_for_people, print_report
+from engine.cli.listing import is_for_people
 from engine.cli.options import FORMAT, ON, PATH, VERBOSE, count, option
+from engine.cli.output import TableFormatter, print_report
 from engine.cli.source_options import REVIEWS, SEED, SOURCE_OPTIONS, SourceCommand
 from engine.cli.terminal import say
 from engine.errors import shown
