@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from engine.lists.columns import ListColumns
     from engine.model.heads import RatingPrediction
     from engine.opened import OpenedIndex
-    from engine.questions.options import ListArguments, ListOptions, MovieIds, SimilarArguments
+    from engine.questions.arguments import ListArguments, ListOptions, MovieIds, SimilarArguments
     from engine.questions.ratings import Ratings
     from engine.recommender import Engine
     from engine.tables.answer import MovieAnswer
@@ -69,10 +69,10 @@ _HOMES = {
     "Likeness": "engine.likeness",
     "RatingPrediction": "engine.model.heads",
     "OpenedIndex": "engine.opened",
-    "ListArguments": "engine.questions.options",
-    "ListOptions": "engine.questions.options",
-    "SimilarArguments": "engine.questions.options",
-    "MovieIds": "engine.questions.options",
+    "ListArguments": "engine.questions.arguments",
+    "ListOptions": "engine.questions.arguments",
+    "SimilarArguments": "engine.questions.arguments",
+    "MovieIds": "engine.questions.arguments",
     "Ratings": "engine.questions.ratings",
     "Engine": "engine.recommender",
     "MovieAnswer": "engine.tables.answer",

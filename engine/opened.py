@@ -22,7 +22,7 @@ from engine.model.heads import RatingHead
 from engine.model.scorer import Model
 from engine.model.similar import SimilarTable
 from engine.model.values import Reviewer
-from engine.questions.ids import as_id
+from engine.questions.arguments import as_id
 from engine.search.candidates import CandidateSource
 from indexes.base import VectorIndex, VectorIndexError
 from indexes.faiss_index import FaissIndex, set_threads

@@ -21,8 +21,16 @@ from engine.arrays import Floats, Rows
 from engine.errors import ConfigError
 from engine.holder import IndexHolder
 from engine.model.heads import RatingPrediction
-from engine.questions.ids import as_id, each_id, ids_of, rows_of_known
-from engine.questions.options import ListArguments, ListOptions, SimilarArguments, check_fallback, check_k
+from engine.questions.arguments import (
+    ListArguments,
+    ListOptions,
+    SimilarArguments,
+    as_id,
+    check_fallback,
+    check_k,
+    each_id,
+)
+from engine.questions.ids import ids_of, rows_of_known
 from engine.tables.answer_lists import AnswerList, ListsOfReviewers
 from engine.threads import one_thread
 

@@ -12,7 +12,7 @@ import click
 from engine.cli.listing import FORMATS, read_columns
 from engine.cli.terminal import start_logging
 from engine.errors import ConfigError, shown
-from engine.questions.options import check_k
+from engine.questions.arguments import check_k
 
 DEFAULT_INDEX = "movie-index"
 PATH = click.Path(path_type=Path)

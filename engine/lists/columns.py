@@ -19,7 +19,7 @@ from engine.answers import TopList
 from engine.arrays import Floats, Rows, are_held, distinct
 from engine.lists.maker import ListMaker
 from engine.model.values import Reviewer, Reviewers
-from engine.questions.options import ListOptions, check_k
+from engine.questions.arguments import ListOptions, check_k
 from engine.search.candidates import CandidateSource
 from engine.search.top_lists import TopLists, top_lists
 

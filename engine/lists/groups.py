@@ -19,7 +19,7 @@ from engine.errors import ConfigError
 from engine.lists.maker import ListMaker, rated_fields
 from engine.lists.reasons import MOST_REASONS, OneReviewer, Recipient
 from engine.model.values import Reviewer, Scores
-from engine.questions.options import ListOptions
+from engine.questions.arguments import ListOptions
 
 STRATEGIES = ("average", "least-misery")
 """The ways to make a group's score: the mean or the lowest of the members' scores (O'Connor et al. 2001)."""

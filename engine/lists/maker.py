@@ -19,8 +19,8 @@ from engine.catalogue.variants import Variants, format_of_card, is_in_format
 from engine.lists.reasons import OneReviewer, Recipient
 from engine.model.scorer import Model
 from engine.model.values import Reviewer, Scores
+from engine.questions.arguments import ListOptions, check_k
 from engine.questions.conditions import Conditions, resolve_conditions
-from engine.questions.options import ListOptions, check_k
 from engine.search.candidates import CandidateSource
 from engine.search.filtered import FilteredSource
 

@@ -11,7 +11,7 @@ from engine.lists.reasons import Recipient
 from engine.model.histories import History
 from engine.model.scorer import Model
 from engine.model.values import Scores
-from engine.questions.options import ListOptions
+from engine.questions.arguments import ListOptions
 
 _NUM_CANDIDATES = 200
 """The number of movies from which a list is chosen if no condition filters movies; the most popular count."""

@@ -12,8 +12,8 @@ from engine.arrays import Rows, are_held
 from engine.artifact.ids import IdTable
 from engine.errors import ConfigError, DataError
 from engine.model.heads import RatingHead
+from engine.questions.arguments import ListOptions, MovieIds
 from engine.questions.ids import ids_of, rows_of_known
-from engine.questions.options import ListOptions, MovieIds
 
 
 @dataclass(frozen=True, kw_only=True)

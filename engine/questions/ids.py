@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engine.arrays import Rows
 from engine.artifact.ids import IdTable
-from engine.errors import ConfigError, SourceError, UnknownIdError, shown
-from engine.questions.options import is_whole_number
+from engine.errors import SourceError, UnknownIdError
+from engine.questions.arguments import each_id
 
 logger = logging.getLogger(__name__)
 
@@ -17,23 +17,6 @@ _MOST_NAMED = 5
 """The largest number of ids that a warning about unknown ids names."""
 _FILE_ENDINGS = (".txt", ".csv", ".tsv", ".ids", ".list", ".lst")
 """File name endings: a value with such an ending is read as a path, also if no file of that name exists."""
-
-
-def as_id(given: object, kind: str = "movie") -> str:
-    """Returns an id as text; a whole number stands for the text of its digits.
-
-    Raises:
-        ConfigError: the id is neither text nor a whole number of up to 64 bits.
-
-    Example:
-        >>> as_id("M1"), as_id(17)
-        ('M1', '17')
-    """
-    if isinstance(given, str):
-        return given
-    if is_whole_number(given) and -(1 << 63) <= given < 1 << 63:
-        return str(given)
-    raise ConfigError(f"The id of a {kind} must be a text such as 'A1', but is {shown(given)}")
 
 
 def ids_of(given: Iterable[str] | Path) -> list[str]:
@@ -50,20 +33,6 @@ def ids_of(given: Iterable[str] | Path) -> list[str]:
     if isinstance(given, Path):
         return list(dict.fromkeys(read_ids(given)))
     return list(dict.fromkeys(each_id(given)))
-
-
-def each_id(given: Iterable[object], kind: str = "movie") -> list[str]:
-    """Returns the ids in a list as texts, including repeated ids; a single id counts as a list of one id.
-
-    Raises:
-        ConfigError: an id is neither text nor a whole number.
-
-    Example:
-        >>> each_id([17, "17"]), each_id("A1")
-        (['17', '17'], ['A1'])
-    """
-    several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
-    return [as_id(one, kind) for one in (given if several else [given])]
 
 
 def read_ids(path: Path, kind: str = "movie") -> list[str]:

@@ -13,7 +13,8 @@ from engine.artifact.ids import IdTable
 from engine.errors import DataError, SourceError, shown
 from engine.model.heads import RatingHead
 from engine.model.histories import History
-from engine.questions.ids import as_id, ids_of, read_text, rows_of_known
+from engine.questions.arguments import as_id
+from engine.questions.ids import ids_of, read_text, rows_of_known
 
 _MOVIE_COLUMNS = ("movie_id", "movieid", "movie", "asin", "parent_asin", "item_id", "itemid", "item")
 _RATING_COLUMNS = ("rating", "overall", "stars")

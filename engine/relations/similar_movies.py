@@ -16,8 +16,8 @@ from engine.catalogue.variants import Variants
 from engine.likeness import Likeness
 from engine.model.scorer import Model
 from engine.model.similar import SimilarTable
+from engine.questions.arguments import ListOptions
 from engine.questions.conditions import Conditions, resolve_conditions
-from engine.questions.options import ListOptions
 from engine.search.candidates import nearest_movies
 from indexes.base import VectorIndex
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.questions.options import ListArguments, SimilarArguments
+from engine.questions.arguments import ListArguments, SimilarArguments
 
 MOST_K = 1_000
 """The greatest length of a list; a longer list is a matter for `engine recommend all`."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from engine import responses
 from engine.answers import TopList
-from engine.questions.options import ListArguments
+from engine.questions.arguments import ListArguments
 from engine.recommender import Engine
 from engine.service import metrics, questions
 from engine.service.answering import Shown, answer, documented, expose, index_of, to_json

@@ -22,8 +22,8 @@ import numpy as np
 from engine import Engine
 from engine.config.values import at_least, one_of
 from engine.errors import ConfigError
+from engine.questions.arguments import ListArguments, ListOptions, check_fallback, check_k
 from engine.questions.ids import ids_of, read_ids
-from engine.questions.options import ListArguments, ListOptions, check_fallback, check_k
 from pipelines.batch.cluster import run_on_ray
 from pipelines.batch.list_files import FORMATS
 from pipelines.batch.local_processes import run_shards

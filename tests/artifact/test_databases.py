@@ -25,7 +25,7 @@ from engine.artifact.writer import ArtifactWriter
 from engine.cli.main import main
 from engine.errors import ArtifactCorruptError, ArtifactError, ConfigError, EngineError
 from engine.opened import OpenedIndex
-from engine.questions.options import ListOptions
+from engine.questions.arguments import ListOptions
 from indexes.database import Database
 from pipelines.export import vector_index
 from pipelines.updating.reindex import rebuild_index

@@ -10,7 +10,7 @@ from small_shop import NUM_MOVIES, NUM_REVIEWERS, Movie, World, open_shop
 
 from engine.model.scorer import ALL
 from engine.model.values import Reviewer
-from engine.questions.options import ListOptions
+from engine.questions.arguments import ListOptions
 
 CONDITIONS: dict[str, Callable[[Movie], bool]] = {
     "price < 12": lambda movie: movie["price"] is not None and movie["price"] < 12,

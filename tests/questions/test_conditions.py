@@ -11,8 +11,8 @@ import pytest
 from small_shop import NUM_MOVIES, World, open_shop
 
 from engine.errors import ConfigError, DataError, EngineError, SourceError, UnknownIdError
+from engine.questions.arguments import ListOptions
 from engine.questions.ids import ids_of, ids_or_file, read_ids
-from engine.questions.options import ListOptions
 
 EVERYTHING_SEEN = 7
 

@@ -10,7 +10,7 @@ from made_index import movie_id, reviewer_id, write_index
 
 from engine import Engine
 from engine.errors import EngineError, UnknownIdError
-from engine.questions.ids import as_id
+from engine.questions.arguments import as_id
 
 HUGE = 10**400
 UNPRINTABLE = 10**5000

@@ -12,7 +12,7 @@ from engine.artifact.layout import ADDRESS_FILE
 from engine.artifact.reader import Artifact
 from engine.errors import FilterError
 from engine.opened import OpenedIndex
-from engine.questions.options import ListOptions
+from engine.questions.arguments import ListOptions
 from engine.search import filtered
 from indexes.milvus_index import Address, MilvusIndex
 from pipelines.updating.reindex import rebuild_index

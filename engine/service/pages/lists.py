@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from engine.answers import TopList
 from engine.errors import EngineError, TitleError, UnknownIdError
-from engine.questions.options import ListArguments
+from engine.questions.arguments import ListArguments
 from engine.questions.ratings import parse_pairs
 from engine.recommender import Engine
 from engine.service.pages.rendering import Values, page

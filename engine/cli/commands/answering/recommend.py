@@ -34,7 +34,7 @@ from engine.cli.options import (
 )
 from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say, start_logging
 from engine.cli.title_option import movie_id_of
-from engine.questions.options import FALLBACKS
+from engine.questions.arguments import FALLBACKS
 from engine.responses import Response, audience, list_of_group, list_of_ratings, list_of_reviewer
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Defines the options of a top list, which say what movies a list may hold, and checks their values."""
+"""Defines and checks the arguments of questions: ids, the length of a list, and the options of a list."""
 
 from __future__ import annotations
 
@@ -149,3 +149,34 @@ def check_k(k: int, name: str = "k") -> None:
     else:
         return
     raise ConfigError(f"{name} must be {wrong} but is {shown(k)}; it says how many results are wanted")
+
+
+def as_id(given: object, kind: str = "movie") -> str:
+    """Returns an id as text; a whole number stands for the text of its digits.
+
+    Raises:
+        ConfigError: the id is neither text nor a whole number of up to 64 bits.
+
+    Example:
+        >>> as_id("M1"), as_id(17)
+        ('M1', '17')
+    """
+    if isinstance(given, str):
+        return given
+    if is_whole_number(given) and -(1 << 63) <= given < 1 << 63:
+        return str(given)
+    raise ConfigError(f"The id of a {kind} must be a text such as 'A1', but is {shown(given)}")
+
+
+def each_id(given: Iterable[object], kind: str = "movie") -> list[str]:
+    """Returns the ids in a list as texts, including repeated ids; a single id counts as a list of one id.
+
+    Raises:
+        ConfigError: an id is neither text nor a whole number.
+
+    Example:
+        >>> each_id([17, "17"]), each_id("A1")
+        (['17', '17'], ['A1'])
+    """
+    several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+    return [as_id(one, kind) for one in (given if several else [given])]
