@@ -15,8 +15,7 @@ from engine.artifact import layout
 from engine.artifact.arrays import check_finite
 from engine.artifact.reader import Artifact
 from engine.errors import ArtifactCorruptError
-from engine.model.doubts import ColdDoubts
-from engine.model.heads import RatingHead, RatingPrediction, RelevanceHead, Tastes
+from engine.model.heads import ColdDoubts, RatingHead, RatingPrediction, RelevanceHead, Tastes
 from engine.model.histories import Histories, History
 from engine.model.neighbours import (
     MovieSums,

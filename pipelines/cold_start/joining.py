@@ -16,7 +16,7 @@ from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.config.sections import ColdConfig, Config
 from engine.errors import ArtifactError
-from engine.model.doubts import ColdDoubts
+from engine.model.heads import ColdDoubts
 from engine.model.scorer import Model
 from pipelines.cold_start.catalogue import ColdCatalogue
 from pipelines.cold_start.certainty import log_scale_shift, relevance_errors, vectors_as_if_cold

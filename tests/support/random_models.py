@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.model.doubts import ColdDoubts
-from engine.model.heads import RatingHead, RelevanceHead
+from engine.model.heads import ColdDoubts, RatingHead, RelevanceHead
 from engine.model.histories import Histories
 from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import Model
