@@ -1,7 +1,7 @@
 """Draws the movies of a synthetic data set at random: the film, edition, fame and quality of each movie.
 
-In synthetic data, a movie is one edition of a film, such as the film on DVD. The generator keeps only the
-movies in memory, so that memory grows with the number of movies, not with the number of reviews.
+In synthetic data, a movie is one edition of a film, such as the film on DVD. The generator keeps movies in
+memory but not reviews, so that memory grows with the number of movies and not with the number of reviews.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipelines.synthetic.films import TASTES, Film, film_of_taste
 NUM_ERAS = 3
 """The number of eras of each genre: the early, middle and late third of the genre's films by year."""
 FORMATS = ("DVD", "Blu-ray", "VHS Tape", "Amazon Video")
-
+"""The formats in which films are sold; arrays hold a format as a position in this tuple."""
 _EDITIONS = (
     (" [Blu-ray]", 1),
     (" (Widescreen Edition)", 0),
@@ -26,8 +26,11 @@ _EDITIONS = (
     (" [DVD]", 0),
     (" (Blu-ray + Digital)", 1),
 )
+"""The editions of a film besides the first edition: the text behind the film's title, and the format as a
+position in FORMATS."""
 _FAME_FLATNESS = 25.0
-"""The constant q of the Zipf law 1 / (rank + q), fitted to the published share of the best known movie."""
+"""The constant q in the fame 1 / (rank + q) of a film, where rank counts from 0 (best known); q is fitted to
+the published share of reviews of the best known movie."""
 _VARIANT_FAME = 0.25
 """The fame of a further edition of a film, as a share of the fame of the film's first edition."""
 
@@ -40,13 +43,15 @@ class Catalogue:
         films: the film of each movie.
         movie_ids: ids of ten characters; some ids are digits only, like real ids.
         titles: the title of each movie, with the name of the edition if the film has several editions.
-        film_numbers: int64 [num_movies], the position in this catalogue of the film's first edition.
+        film_numbers: int64 [num_movies], the position of the first edition of each movie's film.
         tastes: int64 [num_movies], the genre of each movie, as a position in TASTES.
         eras: int64 [num_movies], the era of each movie within the genre, 0 (early) to NUM_ERAS - 1 (late).
         formats: int64 [num_movies], the format of each movie, as a position in FORMATS.
-        years: int64 [num_movies], the year in which each film was released.
+        years: int64 [num_movies], the year in which each movie's film was released.
         quality: float64 [num_movies], the quality of each movie, with mean 0 and standard deviation 1.
-        editions: maps the first edition of each film with several editions to all editions of the film.
+        editions: maps the position of a film's first edition to the positions of all editions of the film,
+        for
+            films with several editions.
     """
 
     films: tuple[Film, ...]
@@ -70,16 +75,16 @@ class Catalogue:
     def pick(self, tastes: IntArray, eras: IntArray, uniform: FloatArray) -> IntArray:
         """Picks movies of given genres and eras at random, with probabilities in proportion to fame.
 
-        The movies are sorted by genre and era, so that a pick is one binary search in the cumulative sums of
-        fame.
+        The movies are sorted by genre and era, so that each pick is one binary search in the cumulative sums
+        of the movies' fame.
 
         Args:
-            tastes: the genre of each movie to pick, int [n]; -1 for any genre.
-            eras: the era of each movie to pick, int [n]; -1 for any era.
-            uniform: a random number in [0, 1) for each pick, float [n].
+            tastes: the genre of each movie to pick, int [num_picks]; -1 for any genre.
+            eras: the era of each movie to pick, int [num_picks]; -1 for any era.
+            uniform: a random number in [0, 1) for each movie to pick, float [num_picks].
 
         Returns:
-            The position of each picked movie, int64 [n].
+            The position of each picked movie in the catalogue, int64 [num_picks].
         """
         any_taste, any_era = tastes < 0, eras < 0
         first = np.where(any_taste, 0, tastes * NUM_ERAS + np.where(any_era, 0, eras))
@@ -92,10 +97,10 @@ class Catalogue:
 
 
 def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue:
-    """Draws all movies: first one edition of each film, the most famous first, then further editions.
+    """Draws all movies: first one edition of each film, the most famous film first, then further editions.
 
-    Each genre in turn provides the next film. The argument `variant_rate` is the share of further editions
-    among all movies.
+    The genres take turns in providing the next film. The argument `variant_rate` is the share of further
+    editions among all movies.
     """
     draws = Draws(seed, 1)
     num_variants = round(num_movies * variant_rate)

@@ -34,7 +34,8 @@ class Facts(NamedTuple):
     format_name: str
     studio: str
     number: int
-    """A random number, 0 or more, that determines all other facts, such as the number of stars."""
+    """A random number, 0 or more, that determines all facts about a movie that have no field, such as the
+    number of stars."""
 
 
 def details_object(facts: Facts) -> dict[str, str]:
@@ -59,10 +60,10 @@ def details_list(facts: Facts, linked: list[str]) -> str:
 
 
 def details_page(facts: Facts) -> str:
-    """Returns the facts about a movie as a page of a shop of 2018: two kilobytes of HTML with scripts.
+    """Returns the facts about a movie as a shop's page of 2018: two kilobytes of HTML with scripts.
 
-    Only two links of the shop's page have an address: the link to the movie's reviews, and the link to the
-    list of bestsellers.
+    Two links of the page have an address: the link to the movie's reviews, and the link to the list of
+    bestsellers.
     """
     movie_id, number = facts.movie_id, facts.number
     stars = f"{3 + number % 20 / 10:.1f} out of 5 stars"

@@ -8,28 +8,29 @@ from typing import NamedTuple
 from engine.errors import ConfigError
 
 MISSING_FIELDS = ("reviewerID", "asin", "overall")
+"""The fields of a review line that a damaged line may lack: the reviewer, the movie or the rating."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirtRates:
-    """Holds the rate of each kind of error that is planted, called dirt, as a share from 0 to 0.5."""
+    """Holds the share, from 0 to 0.5, of each kind of error (dirt) that synthetic files get."""
 
     malformed_reviews: float = 0.0005
-    """The share of the review lines that are extra lines, cut off in the middle."""
+    """The share of review lines that are added and then cut off in the middle."""
     missing_fields: float = 0.001
-    """The share of the review lines that are extra lines without reviewerID, asin or overall, in turn."""
+    """The share of review lines that are added without one of the fields reviewerID, asin and overall."""
     repeated_pairs: float = 0.015
-    """The share of the review lines that are later edits of a review, by the same reviewer."""
+    """The share of review lines that are later edits of a review by the same reviewer."""
     copied_reviews: float = 0.05
-    """The share of the review lines that copy a review word for word under another edition of the film."""
+    """The share of review lines that copy a review word for word under another edition of the film."""
     film_variants: float = 0.08
-    """The share of the movies that are a further edition (DVD, Blu-ray, VHS, region) of a film."""
+    """The share of movies that are a further edition (DVD, Blu-ray, VHS, region) of a film."""
     missing_metadata: float = 0.01
-    """The share of the movies that have no metadata line."""
+    """The share of movies that have no metadata line."""
     repeated_metadata: float = 0.12
-    """The share of the movies with metadata that have a second, equal metadata line."""
+    """The share of movies with metadata that have two equal metadata lines."""
     malformed_metadata: float = 0.001
-    """The share of the movies with metadata that have an extra metadata line, cut off in the middle."""
+    """The share of movies with metadata that have a second metadata line, which is cut off in the middle."""
     html_titles: float = 0.02
     """The share of the movies with metadata whose title is wrapped in HTML."""
     lost_titles: float = 0.01
@@ -78,25 +79,29 @@ class LinePlan(NamedTuple):
 
     originals: int
     copies: int
+    """The number of lines that copy a review under another edition of the film."""
     repeats: int
+    """The number of lines that are later edits of a review by the same reviewer."""
     malformed: int
+    """The number of lines that are cut off in the middle."""
     missing: int
+    """The number of lines that lack a field."""
 
     @classmethod
     def of(cls, num_lines: int, rates: DirtRates) -> LinePlan:
-        """Computes, from the rates of errors, how many lines of a review file are of each kind."""
+        """Computes the number of lines of each kind in a review file of `num_lines` lines from the rates."""
         kinds = (rates.copied_reviews, rates.repeated_pairs, rates.malformed_reviews, rates.missing_fields)
         dirt = [round(num_lines * rate) for rate in kinds]
         return cls(num_lines - sum(dirt), *dirt)
 
 
 def share(count: int, part: int, num_parts: int) -> int:
-    """Returns the size of part number `part` if `count` is divided into `num_parts` nearly equal parts."""
+    """Returns the size of part number `part`, from 0, of `count` items in `num_parts` nearly equal parts."""
     return count * (part + 1) // num_parts - count * part // num_parts
 
 
 def break_off(line: str, where: float) -> str:
-    """Cuts off a JSON line at `where`, from 0 (early) to 1 (late), as if the writer had been interrupted."""
+    """Cuts off a JSON line at `where`, from 0 (early) to 1 (late), like an interrupted program."""
     return line[: 10 + int(where * (len(line) - 20))] + "\n"
 
 

@@ -1,8 +1,8 @@
 """Draws random numbers that are the same on every machine and under every NumPy version.
 
-NumPy promises stable output only for bit generators, not for methods such as `Generator.normal`. All random
-numbers of synthetic data are computed with plain arithmetic from the raw bits of the generator PCG64, so that
-a seed always gives the same data.
+NumPy promises stable output for bit generators, but not for methods such as `Generator.normal`. All random
+numbers of synthetic data are computed with plain arithmetic from the raw bits of the bit generator PCG64, so
+that a seed always gives the same data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BoolArray = NDArray[np.bool_]
 
 
 class Draws:
-    """Generates one stream of random numbers, seeded by integers such as seed, purpose and chunk."""
+    """Generates one stream of random numbers, seeded by integers such as a seed and the number of a chunk."""
 
     def __init__(self, *key: int) -> None:
         self._bits = np.random.PCG64(np.random.SeedSequence(key))
@@ -27,27 +27,31 @@ class Draws:
         return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def bell(self, count: int) -> FloatArray:
-        """Draws nearly normal numbers, mean 0 and deviation 1, as sums of four uniforms: float64 [count]."""
+        """Draws nearly normal numbers of mean 0 and standard deviation 1: float64 [count].
+
+        Each number is a scaled sum of four uniform random numbers.
+        """
         sums = self.uniform(4 * count).reshape(4, count).sum(axis=0)
         return np.asarray((sums - 2.0) * np.sqrt(3.0))
 
     def integers(self, count: int, below: int) -> IntArray:
-        """Draws random integers that are uniform over 0 to below - 1: int64 [count]."""
+        """Draws random integers that are uniform over 0 to `below - 1`: int64 [count]."""
         return (self.uniform(count) * below).astype(np.int64)
 
     def choose(self, population: int, count: int) -> IntArray:
-        """Draws `count` different integers below `population`, in random order: int64 [count]."""
+        """Draws `count` different integers from 0 to `population - 1`, in random order: int64 [count]."""
         return np.argsort(self.uniform(population), kind="stable")[:count]
 
     def shuffled(self, count: int) -> IntArray:
-        """Returns a random permutation of the integers below `count`: int64 [count]."""
+        """Returns a random permutation of the integers from 0 to `count - 1`: int64 [count]."""
         return self.choose(count, count)
 
     def labels(self, count: int, *rates: float) -> IntArray:
-        """Gives each of `count` positions a label, at random but with exact shares: int64 [count].
+        """Gives each of `count` positions a random label, with exact shares of each label: int64 [count].
 
-        The argument `rates` holds the shares of label 1, label 2, and so on; all other positions get label 0.
-        A label with a rate above 0 gets at least one position, unless all positions have a label already.
+        The argument `rates` holds the share of label 1, the share of label 2, and so on; all other positions
+        get label 0. A label with a rate above 0 gets at least one position if a position without label is
+        left.
         """
         order = self.shuffled(count)
         labels = np.zeros(count, dtype=np.int64)

@@ -1,7 +1,7 @@
 """Names the films of a synthetic data set: title, year and genre of 480 real films and invented films.
 
-Real films make recommendations easy to judge: a person sees at once whether movies "like Stagecoach" are
-right.
+Real films make recommendations easy to judge, because a person sees at once whether the movies that are
+recommended as similar to "Stagecoach" are similar.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PATTERNS = (
 _COMBINATIONS = len(_PATTERNS) * len(_ADJECTIVES) * 10 * _INVENTED_YEARS
 
 TASTES = tuple(_NOUNS)
-"""The genres of films, called tastes, in fixed order; arrays hold a genre as a position in this tuple."""
+"""The genres of films (tastes), in fixed order; arrays hold a genre as a position in this tuple."""
 
 
 class Film(NamedTuple):
@@ -58,9 +58,9 @@ class Film(NamedTuple):
 
 
 def film_of_taste(taste: str, number: int) -> Film:
-    """Returns a film of a genre by rank of fame, counted from 0: first real films, then invented films.
+    """Returns the film of a genre with a given rank of fame, from 0: first real films, then invented films.
 
-    Different ranks below 122,880 give different pairs of title and year.
+    Different ranks of fame below 122,880 give different pairs of title and year.
     """
     known = _real_films()[taste]
     return known[number] if number < len(known) else _invented_film(taste, number - len(known))

@@ -1,4 +1,4 @@
-"""Writes the synthetic metadata file in Amazon's format, with the errors of real metadata files."""
+"""Writes the synthetic metadata file in Amazon's format, with errors like those of real metadata files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from pipelines.synthetic.films import Film
 from pipelines.synthetic.prose import Prose
 
 _MOVIES_PER_CHUNK = 2_000
+"""The number of movies whose metadata is written at once."""
 _MOST_BOUGHT, _MOST_VIEWED = 60, 50
+"""The largest numbers of movies that the fields `also_buy` and `also_view` of a movie list."""
 _LOG_SENTENCES = 3.2
 """The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""One in this many `details` fields is a JSON object; all others are HTML pages, unless the file is brief."""
+"""The number of metadata lines of which one, on average, has a JSON object in the field `details`; the other
+lines have an HTML page. In a brief file, all lines have a JSON object."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -52,9 +55,9 @@ _PRICES = ("$4.99", "$5.99", "$7.48", "$9.99", "$12.99", "$14.95", "$19.98", "$2
 def metadata_chunks(
     catalogue: Catalogue, seed: int, rates: DirtRates, truth: Counter[str], *, brief: bool = False
 ) -> Iterator[str]:
-    """Yields the metadata file as pieces of some thousand lines, and counts planted errors in `truth`.
+    """Yields the metadata file in pieces of about 2,000 lines, and counts each kind of error in `truth`.
 
-    An error that is repeated in several lines of the same movie counts once in `truth`. If `brief` is true,
+    An error that occurs in several lines of the same movie counts once in `truth`. If `brief` is true,
     descriptions and lists are shorter than in real files.
     """
     draws = Draws(seed, 4)
@@ -73,9 +76,10 @@ def metadata_chunks(
 
 
 def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
-    """Yields, for each movie, the kind of error in each metadata field ("" for no error).
+    """Yields for each movie a dictionary that maps each metadata field to an error, or "".
 
-    The share of movies with a kind of error is exactly the rate that `rates` gives, up to rounding.
+    A kind of error is a name of a rate in `DirtRates`. Up to rounding, the share of movies with a kind of
+    error is the rate of the kind in `rates`.
     """
     columns = []
     for names in _KINDS.values():
@@ -96,7 +100,7 @@ def _lines(
     lengths: tuple[int, int],
     brief: bool,
 ) -> Iterator[str]:
-    """Yields a line of metadata for each given movie; `told[i]` is the description in line i."""
+    """Yields the metadata lines of each given movie; `told[i]` is the description of `movies[i]`."""
     also_bought, also_viewed = (_also(catalogue, movies, most, draws) for most in lengths)
     numbers = draws.integers(len(movies), 10**9).tolist()
     columns = zip(movies.tolist(), kinds, numbers, also_bought, also_viewed, told, strict=True)
@@ -157,7 +161,7 @@ def _entry(
 
 
 def _also(catalogue: Catalogue, movies: IntArray, most: int, draws: Draws) -> list[list[str]]:
-    """Picks ids of other movies for each movie, from the same genre, and mostly from the same era."""
+    """Picks for each movie at most `most` ids of other movies of the same genre, mostly of the same era."""
     tastes = np.repeat(catalogue.tastes[movies], most)
     eras = np.where(draws.uniform(len(tastes)) < 0.6, np.repeat(catalogue.eras[movies], most), -1)
     picks = catalogue.pick(tastes, eras, draws.uniform(len(tastes))).reshape(len(movies), most)

@@ -1,6 +1,7 @@
 """Writes the texts of synthetic reviews: headlines, verdicts, and any number of neutral sentences.
 
-The neutral sentences make synthetic review files as long and as hard to compress as real review files.
+The neutral sentences, which say nothing about a film's quality, make synthetic review files as long and as
+hard to compress as real review files.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pipelines.synthetic.draws import Draws
 from pipelines.synthetic.films import TASTES
 
 _LOG_DEVIATION = 1.15
-"""The standard deviation of the logarithm of the number of sentences in a text, with which most texts are
-short and a few fill pages."""
+"""The standard deviation of the natural logarithm of the number of sentences in a text; with this value, most
+texts are short and a few texts fill pages."""
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ SUMMARIES = _grouped("""
     A favorite | Wonderful | Five Stars | A classic | Loved every minute | Perfect | Must see
     Excellent
 """)
-"""Eight headlines of reviews for each number of stars, from one to five stars."""
+"""The headlines of reviews: five groups, for one to five stars, with eight headlines each."""
 VERDICTS = _grouped("""
     is the worst film I have seen in years. | bored everyone in the room. | has neither story nor heart.
     went straight back to the shop. | made me angry. | is not worth the disc it came on.
@@ -66,7 +67,8 @@ VERDICTS = _grouped("""
     had the whole family cheering. | is a masterpiece. | still gives me goose bumps.
     belongs on every shelf. | is one I will watch again and again.
 """)
-"""Eight ends of a sentence that begins with a film's title, for each number of stars, from one to five."""
+"""The ends of sentences that begin with a film's title: five groups, for one to five stars, with eight ends
+each."""
 _REMARKS = (
     "Mostly I watch {}.",
     "I own a shelf full of {}.",
@@ -90,7 +92,9 @@ _SPOKEN = {
 OWN_TASTE_REMARKS = tuple(remark.format(_SPOKEN[taste]) for taste in TASTES for remark in _REMARKS)
 """Four remarks of a reviewer about a favourite genre, for each genre in the order of TASTES."""
 NUM_PHRASES = 8
+"""The number of headlines, and of ends of sentences, for each number of stars."""
 NUM_REMARKS = len(_REMARKS)
+"""The number of remarks about each genre."""
 _OPENINGS = (
     *("The", "That", "Its", "This", "Every", "Some", "One", "Another", "Her", "His", "Their", "Our", "My"),
     *("Later the", "Then the", "Here the", "At first the", "Near the end the", "Halfway through the"),
@@ -151,11 +155,12 @@ _VOCABULARIES = (
     _NOUNS,
     tuple(f"{closing}." for closing in _CLOSINGS),
 )
-"""The words to choose from for each part of a neutral sentence, in the order of the parts."""
+"""The words from which each of the seven parts of a neutral sentence is chosen, in the order of the sentence:
+opening, adjective, noun, verb, article with adjective, noun, closing."""
 
 
 class Prose:
-    """Writes random neutral sentences that are rarely equal; equal sentences would compress too well.
+    """Writes random neutral sentences that are rarely equal, because equal sentences would compress too well.
 
     The argument `log_median` is the natural logarithm of the median number of sentences in a text.
     """
@@ -168,7 +173,7 @@ class Prose:
         self._starts = np.concatenate([[0], np.cumsum(self._sizes)[:-1]])
 
     def __call__(self, num_texts: int, draws: Draws) -> list[str]:
-        """Returns each text as one string, with a space before each sentence; an empty text is ""."""
+        """Returns texts of neutral sentences, with a space before each sentence; some texts are empty."""
         logs = self._log_median + _LOG_DEVIATION * draws.bell(num_texts)
         counts = np.floor(np.exp(logs)).astype(np.int64)
         total = int(counts.sum())

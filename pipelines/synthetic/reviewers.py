@@ -1,8 +1,8 @@
-"""Draws synthetic reviewers, and the movie, day and rating of each review, by a planted structure.
+"""Draws synthetic reviewers, and the movie, day and rating of each review, so that a model can learn tastes.
 
 Each reviewer has a favourite genre (the taste), a second genre, a favourite era and a generosity. Most movies
-of a reviewer are from the reviewer's genres and era. Famous movies are picked more often than other movies.
-The stars depend on the reviewer's genre, the quality of the movie, the reviewer's generosity and chance.
+of a reviewer are of the reviewer's genres and era. Famous movies are picked more often than other movies. The
+number of stars depends on the reviewer's genres, the movie's quality, the reviewer's generosity and chance.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from pipelines.synthetic.draws import BoolArray, Draws, FloatArray, IntArray
 from pipelines.synthetic.films import TASTES
 
 FIRST_DAY = np.datetime64("1998-01-01", "D")
+"""The day on which the first synthetic review may be written."""
 LAST_DAY = np.datetime64("2018-10-31", "D")
+"""The last day on which a synthetic review may be edited."""
 NUM_DAYS = int((LAST_DAY - FIRST_DAY).astype(np.int64)) + 1
-"""The number of days from FIRST_DAY to LAST_DAY; on the last day, nobody writes a new review, but reviews may
-be edited."""
+"""The number of days from FIRST_DAY to LAST_DAY, both included; no review is written on LAST_DAY, but reviews
+may be edited on LAST_DAY."""
 
 MOST_REVIEWS = 2000
-"""The most reviews of one reviewer; the published distribution of reviews per reviewer ends about there."""
+"""The largest number of reviews of a synthetic reviewer, about the largest number that is published for real
+reviewers."""
 
 _TASTE_SHARES = (0.14, 0.07, 0.11, 0.10, 0.13, 0.08, 0.09, 0.06, 0.05, 0.06, 0.05, 0.06)
 _OWN_ERA, _OWN_TASTE, _SECOND_TASTE = 0.42, 0.72, 0.86
@@ -35,7 +38,8 @@ _YEAR_SHARES = (
     *(0.003, 0.006, 0.013, 0.014, 0.015, 0.017, 0.021, 0.025, 0.026, 0.033),
     *(0.036, 0.041, 0.046, 0.055, 0.079, 0.134, 0.150, 0.143, 0.085, 0.040, 0.025),
 )
-"""The share of reviews in each year, 1998 to 2018, before each review is moved behind the film's release."""
+"""The relative number of reviews in each year from 1998 to 2018; a review that would be older than its film
+is then moved to a later year."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class DrawnReviews:
         tastes: int64 [num_reviewers], the favourite genre of each reviewer, as a position in TASTES.
         reviewers: int64 [num_reviews], the reviewer of each review, as a position in `tastes`, ascending.
         movies: int64 [num_reviews], the movie of each review, as a position in the catalogue.
-        pleasure: float64 [num_reviews], how much the reviewer liked the movie.
+        pleasure: float64 [num_reviews], a number for each review that tells how much the reviewer liked the
+            movie.
         days: int64 [num_reviews], the day of each review, in days since FIRST_DAY.
     """
 
@@ -62,9 +67,9 @@ def draw_reviews(
 ) -> DrawnReviews:
     """Draws reviewers and `num_reviews` reviews in total, with at least one review by each reviewer.
 
-    Each movie in `cover`, int64 [n], gets a review, so that little known movies have reviews. A movie in
-    `cover` stays without a review only if too few reviews are by reviewers whose favourite genre is the
-    movie's genre.
+    Each movie in `cover`, int64 [num_covered], gets a review, so that little known movies have reviews too.
+    If too few reviews are by reviewers whose favourite genre is the movie's genre, the movie may get no
+    review.
     """
     tastes = np.searchsorted(np.cumsum(_TASTE_SHARES)[:-1], draws.uniform(num_reviewers), side="right")
     second_tastes = draws.integers(num_reviewers, len(TASTES))
@@ -91,12 +96,11 @@ def draw_reviews(
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
-    """Returns the values of pleasure from which a review gets 2, 3, 4 and 5 stars.
+    """Returns the least values of pleasure with which a review gets 2, 3, 4 and 5 stars: float64 [4].
 
     The pleasure of a review is a number that tells how much the reviewer liked the movie. The returned values
-    of pleasure are chosen so that the stars of synthetic reviews have the published distribution. The
-    returned values of pleasure are computed from a hundred thousand trial reviews. In a small data set, the
-    shares of stars differ from the published shares only by chance.
+    of pleasure are computed from a hundred thousand trial reviews, so that the stars of synthetic reviews
+    have the published distribution.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -108,9 +112,9 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 
 
 def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
-    """Converts the pleasure of each review (how much the movie was liked) to 1 to 5 stars: int64 [n].
+    """Converts the pleasure of each review (how much the movie was liked) to 1 to 5 stars.
 
-    The array `edges` holds the values of pleasure from which a review gets 2, 3, 4 and 5 stars.
+    The array `edges` holds the least values of pleasure with which a review gets 2, 3, 4 and 5 stars.
     """
     return np.searchsorted(edges, pleasure, side="right") + 1
 
@@ -159,9 +163,10 @@ def _come_to_movies(
 def _matched_by_taste(
     row_tastes: IntArray, movie_tastes: IntArray, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Pairs reviews with movies of the same genre; returns the positions of the reviews and of the movies.
+    """Pairs reviews with movies of the same genre; returns two arrays of positions, of reviews and of movies.
 
-    Each review and each movie is in at most one pair.
+    A review or movie is in at most one pair. The arguments hold the reviewer's favourite genre of each
+    review, and the genre of each movie.
     """
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
@@ -174,7 +179,8 @@ def _matched_by_taste(
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
     """Sorts the positions of an array of genres by genre, in random order within each genre.
 
-    The key of a position is a number that combines the genre and the rank of the position within the genre.
+    Returns the sorted positions, and for each position a number that combines the genre with the rank of the
+    position within the genre.
     """
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]
@@ -184,7 +190,7 @@ def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArr
 
 
 def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> IntArray:
-    """Finds repeated reviews of a movie by the same reviewer; leaves out reviews marked as `fixed`."""
+    """Finds the positions of repeated reviews of a movie by a reviewer, except those marked in `fixed`."""
     key = (reviewers << 32) | (movies << 1) | ~fixed
     order = np.argsort(key, kind="stable")
     pair = key[order] >> 1
@@ -192,7 +198,7 @@ def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> Int
 
 
 def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws: Draws) -> IntArray:
-    """Draws how many of `num_reviews` reviews each reviewer writes, at least one: int64 [num_reviewers]."""
+    """Draws each reviewer's number of reviews, 1 or more, `num_reviews` in total: int64 [num_reviewers]."""
     most = most_reviews(num_movies)
     survival = _survival(num_reviews / num_reviewers, most)
     counts = np.searchsorted(-survival, -draws.uniform(num_reviewers), side="left")
@@ -204,9 +210,9 @@ def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws:
 
 
 def _survival(mean: float, most: int) -> FloatArray:
-    """Returns the chance that a reviewer writes at least n reviews, for n = 1 to `most`.
+    """Returns the chance that a reviewer writes at least n reviews, for n = 1 to `most`: float64 [most].
 
-    The number of reviews per reviewer follows a discrete Lomax distribution.
+    The number of reviews per reviewer follows a discrete Lomax distribution with the given mean.
     """
     numbers = np.arange(most, dtype=np.float64)
     low, high = 1e-9, 1e9
@@ -220,9 +226,9 @@ def _survival(mean: float, most: int) -> FloatArray:
 def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
     """Draws the day of each review: int64 [num_reviews].
 
-    The heyday of a reviewer is the reviewer's most active time. Most reviewers write all their reviews within
-    weeks of the heyday; the busiest reviewers write reviews over years. No review is older than the release
-    of the film.
+    The heyday of a review's reviewer, 0 to 1, is the reviewer's most active time between 1998 and 2018. Most
+    reviewers write all reviews within weeks of the heyday; the busiest reviewers write reviews over years. No
+    review is older than the year of the film.
     """
     spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
     when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)
@@ -242,6 +248,6 @@ def _calendar() -> FloatArray:
 
 @cache
 def _year_starts() -> FloatArray:
-    """Returns the day number of each 1 January from 1998 to 2018, followed by `NUM_DAYS`: float64 [22]."""
+    """Returns the days from FIRST_DAY to each 1 January from 1998 to 2018, then `NUM_DAYS`: float64 [22]."""
     starts = [np.datetime64(f"{year}-01-01", "D") for year in range(1998, 2019)]
     return np.array([*((start - FIRST_DAY).astype(np.int64) for start in starts), NUM_DAYS], dtype=np.float64)

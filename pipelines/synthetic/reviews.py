@@ -16,7 +16,9 @@ from pipelines.synthetic.prose import NUM_PHRASES, NUM_REMARKS, OWN_TASTE_REMARK
 from pipelines.synthetic.reviewers import FIRST_DAY, NUM_DAYS, DrawnReviews, draw_reviews, star_edges, stars
 
 _LINES_PER_CHUNK = 50_000
+"""The approximate number of lines of the review file that are drawn and written at once."""
 _ORIGINAL, _COPY, _REPEAT, _MALFORMED, _MISSING = range(5)
+"""The numbers of the kinds of review lines, in the order of the fields of `LinePlan`."""
 _VOTES = ("", '"vote": "2", ', '"vote": "3", ', '"vote": "5", ', '"vote": "12", ', '"vote": "1,024", ')
 _LINE = (
     '{"overall": %d.0, %s"verified": %s, "reviewTime": "%s", "reviewerID": "%s", "asin": "%s", '
@@ -25,18 +27,20 @@ _LINE = (
 )
 _ID_DIGITS = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
 _MOST_REVIEWERS_TOLD = 50_000
-"""The largest number of reviewers for which truth.json lists each reviewer's genre; more reviewers would make
-truth.json too large."""
+"""The largest number of reviewers for which truth.json lists each reviewer's favourite genre; with more
+reviewers, truth.json would be too large."""
 
 
 @dataclass
 class ReviewTruth:
-    """Counts the kinds of lines in the review file, while the review file is written.
+    """Counts the lines of each kind in the review file, while the review file is written.
 
     Attributes:
         lines: the number of lines of each kind; ingestion should keep the kinds `originals` and `copied`.
-        covered: bool [num_movies], whether the file has a review line of the movie.
-        reviewer_tastes: maps reviewer ids to favourite genres; empty if the file has too many reviewers.
+        covered: bool [num_movies], whether the review file has a line about each movie.
+        reviewer_tastes: maps reviewer ids to favourite genres, as positions in TASTES; empty if the review
+        file
+            has more than _MOST_REVIEWERS_TOLD reviewers.
     """
 
     covered: BoolArray
@@ -46,7 +50,7 @@ class ReviewTruth:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Holds the review lines of a chunk in file order, as arrays with one value per line."""
+    """Holds the lines of a piece of the review file in file order, as arrays with one value per line."""
 
     kinds: IntArray
     reviewers: IntArray
@@ -69,7 +73,7 @@ def review_chunks(
     *,
     brief: bool = False,
 ) -> Iterator[str]:
-    """Yields the review file in pieces of about 50,000 lines, and counts each kind of line in `truth`.
+    """Yields the review file in pieces of about 50,000 lines, and counts the lines of each kind in `truth`.
 
     The review file has `num_lines` lines, including damaged lines. If `brief` is true, reviews have one or
     two sentences; otherwise reviews are as long as real reviews.
@@ -91,7 +95,8 @@ def review_chunks(
         truth.covered[lines.movies] = True
         if num_reviewers <= _MOST_REVIEWERS_TOLD:
             truth.reviewer_tastes.update(zip(reviewer_ids, reviews.tastes.tolist(), strict=True))
-        # Sentences use a separate stream of random numbers, so that only sentences differ in brief files.
+        # Sentences use a separate stream of random numbers, so that a brief file and a full file with the
+        # same seed differ in nothing but the sentences.
         sentences = [""] * len(reviews.movies) if brief else prose(len(reviews.movies), Draws(seed, 6, chunk))
         rendered = render(lines, reviewer_ids, first_reviewer, sentences)
         yield "".join(_damage(rendered, lines.kinds, draws, truth.lines))
@@ -101,10 +106,10 @@ def review_chunks(
 def _plant(
     reviews: DrawnReviews, catalogue: Catalogue, plan: LinePlan, edges: FloatArray, draws: Draws
 ) -> _Lines:
-    """Adds to a chunk's reviews the copies, the later edits and the lines to damage; shuffles all lines."""
+    """Adds copies, later edits and lines to damage to the reviews of a piece of the file; shuffles all."""
     num_originals = len(reviews.movies)
     copied_rows, copied_movies = _copies(reviews, catalogue, plan.copies, draws)
-    # If too few films have several editions to copy reviews to, later edits replace the missing copies.
+    # If too few reviews can be copied to another edition of the film, more later edits are added instead.
     num_repeats = plan.repeats + plan.copies - len(copied_rows)
     repeated_rows = draws.choose(num_originals, num_repeats)
     damaged_rows = draws.integers(plan.malformed + plan.missing, num_originals)
@@ -142,7 +147,10 @@ def _plant(
 def _copies(
     reviews: DrawnReviews, catalogue: Catalogue, wanted: int, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Chooses at most `wanted` reviews to copy, and for each copy another edition of the film."""
+    """Chooses at most `wanted` reviews to copy, and another edition of the film for each copy.
+
+    Returns the positions of the copied reviews, and the movies of the copies.
+    """
     films = catalogue.film_numbers[reviews.movies]
     several = np.zeros(len(catalogue), dtype=np.bool_)
     several[list(catalogue.editions)] = True
@@ -165,7 +173,7 @@ def _copies(
 
 
 class _Renderer:
-    """Formats the lines of a chunk as JSON with a template, much faster than with `json.dumps`."""
+    """Formats review lines as JSON with a template, which is much faster than `json.dumps`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._movie_ids = np.array(catalogue.movie_ids, dtype=object)
@@ -186,7 +194,7 @@ class _Renderer:
     def __call__(
         self, lines: _Lines, reviewer_ids: list[str], first_reviewer: int, sentences: list[str]
     ) -> list[str]:
-        """Returns each line as JSON text; `sentences` holds the neutral sentences of each original review."""
+        """Returns each review line as JSON; `sentences` holds the neutral sentences of original reviews."""
         original_text = lines.texts % (NUM_PHRASES * NUM_PHRASES * NUM_REMARKS * 2)
         summary, rest = original_text % NUM_PHRASES, original_text // NUM_PHRASES
         verdict, rest = rest % NUM_PHRASES, rest // NUM_PHRASES
@@ -220,7 +228,7 @@ class _Renderer:
 
 
 def _damage(lines: list[str], kinds: IntArray, draws: Draws, counts: Counter[str]) -> list[str]:
-    """Damages the lines that shall be malformed or lack a field, and counts the lines of each kind."""
+    """Damages the lines of the kinds _MALFORMED and _MISSING; counts the lines of each kind in `counts`."""
     counts["lines"] += len(lines)
     for name, kind in (("originals", _ORIGINAL), ("copied", _COPY), ("repeated_pairs", _REPEAT)):
         counts[name] += int((kinds == kind).sum())

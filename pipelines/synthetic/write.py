@@ -1,9 +1,9 @@
-"""Writes a synthetic data set of any size in the Amazon 2018 format, and a file of what was planted.
+"""Writes a synthetic data set of any size in the Amazon 2018 format, and a file of its hidden facts.
 
 A synthetic data set stands in for real review logs, which may not be passed on. Counts and distributions
-follow published figures; films are real or plainly invented, and reviewers are invented. The file truth.json
-holds everything that was planted: genres, editions of one film and errors of every kind. A program that reads
-the synthetic files can be tested against truth.json.
+follow published numbers. The films are real or plainly invented, and the reviewers are invented. The file
+truth.json holds the hidden facts of a data set: the genres, the editions of each film and the number of
+errors of every kind. A program that reads the synthetic files can be tested against truth.json.
 
     python -m pipelines.synthetic --reviews 100000 --output synthetic/
 """
@@ -29,7 +29,10 @@ from pipelines.synthetic.reviewers import most_reviews
 from pipelines.synthetic.reviews import ReviewTruth, review_chunks
 
 _REVIEWS_PER_REVIEWER = 2.3
+"""The mean number of reviews per reviewer in the complete real data set."""
 _PUBLISHED_REVIEWS, _PUBLISHED_MOVIES, _MOVIE_GROWTH = 8_765_568, 182_000, 0.508
+"""The numbers of reviews and movies in the complete real data set, and the power of the number of reviews
+with which the number of movies grows."""
 
 
 class SyntheticFiles(NamedTuple):
@@ -58,15 +61,18 @@ def write_synthetic(
     Args:
         directory: the directory to write to, made if missing; files of the same names are replaced.
         num_reviews: the number of lines of the review file, damaged lines included.
-        num_reviewers: the number of reviewers; by default one per 2.3 lines, like the complete real data set.
-        num_movies: the number of movies; by default the number in a real data set with as many reviews.
-        seed: a whole number from 0 on, which determines all random numbers.
+        num_reviewers: the number of reviewers; by default one per 2.3 lines, as in the complete real data
+        set.
+        num_movies: the number of movies; by default about the number in a real data set with equally many
+            reviews.
+        seed: a whole number, 0 or more, which determines all random numbers.
         dirt: the rate of each kind of error; by default about the rates of real files.
         compress: whether to compress reviews and metadata with gzip; truth.json is never compressed.
         brief: whether to write reviews and descriptions of only a sentence or two.
 
     Raises:
-        ConfigError: the numbers of reviews, reviewers and movies do not fit, or the seed is negative.
+        ConfigError: the numbers of reviews, reviewers and movies do not fit together, or the seed is
+        negative.
 
     Example:
         >>> files = write_synthetic(Path("synthetic"), num_reviews=10_000)  # doctest: +SKIP
@@ -141,7 +147,10 @@ def _check_sizes(num_reviews: int, num_reviewers: int, num_movies: int, seed: in
 
 
 def _write(path: Path, pieces: Iterable[str]) -> None:
-    """Writes text piece by piece; if the name ends with .gz, compresses with gzip without a time stamp."""
+    """Writes pieces of text to a file; if the file's name ends with .gz, compresses the text with gzip.
+
+    The gzip file has no time stamp, so that equal text gives equal bytes.
+    """
     with path.open("wb") as raw:
         if path.suffix != ".gz":
             raw.writelines(piece.encode("utf-8") for piece in pieces)

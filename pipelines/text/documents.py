@@ -18,38 +18,42 @@ from pipelines.text.repairs import parse
 from pipelines.text.streams import MAX_LINE, TextForm, TextStream
 
 VALUES = "*"
-"""Says that a file holds objects one after another, or in lists, with or without line ends between them."""
+"""The framing of a JSON file in which objects stand one after another or in lists, and in which objects may
+span lines or share a line."""
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _ANY_STRING = re.compile(_STRING, re.DOTALL)
 _STRINGS = re.compile(_STRING.encode(), re.DOTALL)
 _CLOSED = re.compile(rf"""(?:[^"']++|{_STRING})*+""".encode(), re.DOTALL)
-"""Finds the text up to a string that does not end."""
+"""Matches the beginning of a text up to the first string that does not end within the text."""
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _TOKENS = re.compile(
     rf"""(?:{_STRING})(?=\s*(?:[,:\]}})"']|u["']|u?\Z))|,\s*[\[{{(]|[\[\]{{}}()"']""", re.DOTALL
 )
-"""Finds brackets, also together with a comma before, strings, and a quote of no string or of a wrong one."""
+"""Matches one bracket, an opening bracket behind a comma, a complete string, or a quote that opens no
+complete string."""
 _PAIRS = {"]": "[", "}": "{", ")": "("}
 _DEEPEST = 500
-"""The most levels of an object that is written as a Python literal."""
+"""The largest number of brackets that may be open at once in an object that is written as a Python
+literal."""
 _GAP = re.compile(r"[\s,\ufeff]*")
 _LITERAL = re.compile(r"\{\s*u?'")
 _LIST = re.compile(r"""(["'])(\w+)\1\s*:\s*(?=\[\s*\{)""")
-"""Finds the name of a list of objects."""
+"""Matches the field name in front of a list of objects."""
 _START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
-"""Finds the start of an object, up to the name of its first field."""
+"""Matches the start of an object, from the bracket up to the colon behind the name of the object's first
+field."""
 _NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
-"""Finds the start of an object, together with the starts of all objects that open directly in one another."""
+"""Matches the starts of one or several objects, each of which is the first value of the object before."""
 _LONGEST_START = 200
-"""The number of characters at the end of the text so far that may be the beginning of a start."""
+"""The number of characters at the end of the text read so far that may belong to a pattern, such as the start
+of an object, whose end is not read yet."""
 _NUM_LINES = 25
-"""The number of lines from the start of a file that decide whether each line is one object."""
+"""The number of lines from the start of a file by which `framing_of` decides whether each line is one
+object."""
 _SURE_DISTANCE = 16
-"""The number of characters between a fault and the end of the text so far that show a damaged object.
-
-A fault nearer to the end may be an object whose end is not read yet.
-"""
+"""The number of characters between a syntax error and the end of the text read so far from which the error
+shows a damaged object; a syntax error nearer to the end may show an object whose end is not read yet."""
 
 
 _decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
@@ -59,8 +63,8 @@ def framing_of(head: str, *, whole: bool) -> str:
     """Tells how a JSON file is divided into objects, by the text at the start of the file.
 
     Returns "" if each line is one object, and `VALUES` if objects may span lines or share a line. If the
-    objects are in a named list, such as {"reviews": [...]}, the name of the list is returned. `whole` says
-    whether the text is the whole file.
+    objects are in a named list, such as {"reviews": [...]}, the name of the list is returned. The argument
+    `whole` tells whether `head` is the text of the whole file.
     """
     start = head.lstrip("\ufeff \t\r\n")
     lines = [line for line in start.split("\n") if line.strip()]
@@ -82,13 +86,16 @@ def framing_of(head: str, *, whole: bool) -> str:
     end = _end_in_head(start, 0)
     if end is not None:
         return VALUES if "\n" in start[:end] or start[end:].lstrip(" ,").startswith("{") else ""
-    # The object goes on behind the head of the file, and so does its list of objects.
+    # The first object of the file is longer than `head`, and so is the list of objects in the first object.
     unended = (match[2] for match in _LIST.finditer(start) if _end_in_head(start, match.end()) is None)
     return next(unended, "")
 
 
 def _longest_list(value: dict[str, Any]) -> str:
-    """Returns the name of the longest list of objects in an object, or "" if every list is short."""
+    """Returns the name of the longest list of objects in an object, or "" if the list has few objects.
+
+    A list has few objects if the list has fewer objects than the outer object has fields.
+    """
     lists = {
         name: len(values)
         for name, values in value.items()
@@ -101,17 +108,18 @@ def _longest_list(value: dict[str, Any]) -> str:
 def _end_of_value(text: str, start: int) -> tuple[int | None, bool]:
     """Returns the position of the end of the object or list at `start`; None if the end is missing.
 
-    The second returned value tells whether the object or list is damaged, whatever text may follow.
+    The second returned value tells whether the object or list is damaged, so that no further text can
+    complete the object or list.
 
     Raises:
-        RecursionError: the value is nested too deeply.
+        RecursionError: the object or list is nested too deeply.
     """
     opened: list[str] = []
     for token in _TOKENS.finditer(text, start):
         sign = token[0]
         if sign[-1] in "[{(":
             if sign[0] == "," and opened[-1:] == ["{"]:
-                return None, True  # An object has no value without a name.
+                return None, True  # A value in an object must have a name.
             opened.append(sign[-1])
             if len(opened) > _DEEPEST:
                 raise RecursionError
@@ -142,26 +150,28 @@ class DocumentReader:
     """
 
     path: Path
-    """What error messages call the file."""
+    """The name of the file in error messages."""
     _: KW_ONLY
     file: Path
-    """The file that is read."""
+    """The path of the file that is read."""
     form: TextForm
     framing: str
-    """How the file is divided into objects, as `framing_of` tells."""
+    """The way in which the file is divided into objects, as `framing_of` returns it."""
     on_read: Callable[[int, int], object] | None = None
-    """Callback that receives the number of bytes and the number of objects read since its last call."""
+    """A function to call during reading, with the numbers of bytes and objects read since the previous
+    call."""
     block_size: int = BLOCK_SIZE
     """The approximate number of bytes of text in a block."""
     truncated: bool = field(default=False, init=False)
-    """Whether compressed data ended too early, which is known only after the last block was read."""
+    """Whether compressed data ended too early; the value is valid after the last block was read."""
     num_lines: int = field(default=0, init=False)
-    """The number of objects, known after the last block was read.
+    """The number of objects in the file; the value is valid after the last block was read.
 
-    If the file has no damage, the objects are counted by their brackets, without reading their values.
+    The objects of an undamaged file are counted by their brackets, so that the number does not depend on how
+    the objects were read.
     """
     num_foreign: int = field(default=0, init=False)
-    """The number of objects so far that were not UTF-8, and were read as Windows-1252."""
+    """The number of objects read so far that were not UTF-8, and were read as Windows-1252."""
 
     def __iter__(self) -> Iterator[Block]:
         """Yields the objects in file order, without the incomplete last object of a truncated file.
@@ -222,7 +232,7 @@ class DocumentReader:
 
 
 class _Text:
-    """Holds the part of a text that was read from the file, but not yet divided into objects."""
+    """Holds the text that was read from a file and is not yet divided into objects."""
 
     def __init__(self, stream: TextStream) -> None:
         self._stream = stream
@@ -233,10 +243,10 @@ class _Text:
         self.text = ""
         self.place = 0
         self.damaged = False
-        """Whether something was no JSON, or was cut off."""
+        """Whether some text so far was not JSON, or was cut off."""
 
     def rest(self, length: int) -> str:
-        """Returns up to `length` of the next characters, without reading more of the file."""
+        """Returns the next characters, at most `length`, without reading more of the file."""
         return self.text[self.place : self.place + length]
 
     def skip_gap(self) -> bool:
@@ -254,16 +264,16 @@ class _Text:
         while not (found := pattern.search(self.text, self.place)):
             self.place = max(
                 self.place, len(self.text) - _LONGEST_START
-            )  # A match may begin here and end further on.
+            )  # A match may begin in the last characters read so far, and end in characters to come.
             if not self._more():
                 return False
         self.place = found.end()
         return True
 
     def take(self) -> str | None:
-        """Reads the next value, or damaged text up to where the next object seems to start.
+        """Reads the next object or list, or damaged text up to where the next object seems to start.
 
-        Returns None if no text is left, or if a truncated file ends inside the value.
+        Returns None if no text is left, or if a truncated file ends inside the object or list.
         """
         while True:
             try:
@@ -281,7 +291,7 @@ class _Text:
         return value
 
     def _end_of_value(self) -> tuple[int | None, bool]:
-        """Returns the position of the end of the next value, and whether the value is surely damaged."""
+        """Returns the end of the next object or list, None if unknown, and whether it is surely damaged."""
         if _LITERAL.match(self.text, self.place):
             return _end_of_value(self.text, self.place)
         try:
@@ -291,7 +301,7 @@ class _Text:
             return None, is_far and not error.msg.startswith("Unterminated string")
 
     def _length_of_nest(self) -> int:
-        """Returns how many characters come before the innermost of several directly nested objects."""
+        """Counts the characters before the innermost of several objects that open directly in one another."""
         while True:
             found = _NESTED.match(self.text, self.place)
             if not found:
@@ -300,7 +310,7 @@ class _Text:
                 return self.text.rfind("{", self.place, found.start(1)) - self.place
 
     def _take_damaged(self, length: int) -> str | None:
-        """Reads damaged text of at least `length` characters, up to where the next object seems to start."""
+        """Reads at least `length` characters of damaged text, up to where the next object seems to start."""
         self.damaged = True
         while not (found := self._next_start.search(self.text, self.place + max(length, 1))):
             if not self._more():
@@ -314,7 +324,7 @@ class _Text:
         """Reads the next piece of the text; returns False at the end of the text.
 
         Raises:
-            SourceError: the text since the current place is longer than `MAX_LINE`.
+            SourceError: the text that is not yet divided into objects is longer than `MAX_LINE`.
         """
         path = self._stream.path
         if len(self.text) - self.place > MAX_LINE:
@@ -340,11 +350,11 @@ class _Counted:
         self._is_in_list = False
 
     def add(self, piece: bytes) -> None:
-        """Counts the objects that start in the next piece of the text, except objects inside objects."""
+        """Counts the objects that start in the next piece of a text, without objects inside other objects."""
         data = self._rest + piece
         closed = _CLOSED.match(data)
         end = closed.end() if closed else 0
-        # A string that does not end yet is looked at again together with the next piece.
+        # A string that does not end in this piece is read again together with the next piece.
         self._rest = data[end:]
         outside = _STRINGS.sub(b"", data[:end]).translate(None, _NOT_BRACKETS)
         brackets = np.frombuffer(outside, dtype=np.uint8)
@@ -352,12 +362,13 @@ class _Counted:
             return
         steps = np.where((brackets == ord("{")) | (brackets == ord("[")), 1, -1)
         sums = self._depth + np.cumsum(steps)
-        ends = sums - np.minimum(np.minimum.accumulate(sums), 0)  # A closing bracket too many closes nothing.
+        ends = sums - np.minimum(np.minimum.accumulate(sums), 0)  # Surplus closing brackets do nothing.
         depths = np.concatenate([[self._depth], ends[:-1]])  # before each bracket
         outermost = np.flatnonzero((depths == 0) & (steps == 1))
         last = np.searchsorted(outermost, np.arange(len(brackets)), side="right") - 1
         kinds = np.append(brackets[outermost], ord("[") if self._is_in_list else ord("{"))
-        in_list = kinds[last] == ord("[")  # The last kind, at -1, is that of the piece before.
+        # The last of `kinds`, at index -1, is the bracket that the pieces before have left open.
+        in_list = kinds[last] == ord("[")
         starts = (brackets == ord("{")) & ((depths == 0) | ((depths == 1) & in_list))
         self.num_objects += int(starts.sum())
         self._depth = int(ends[-1])

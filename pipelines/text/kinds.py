@@ -1,4 +1,4 @@
-"""Recognises the kind of a file by its first bytes, and says how to convert files that cannot be read."""
+"""Recognises the kind of a file by the first bytes, and says how to convert files that cannot be read."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from pipelines.text.streams import MARKS, TextForm, TextStream, members_of
 
 PARQUET_MAGIC = b"PAR1"
 _PACKED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00", "zip": b"PK\x03\x04"}
-"""Maps the name of each compression that is read to the first bytes of such files."""
+"""Maps the name of each compression that can be read to the first bytes of a file with the compression."""
 _ENDINGS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zip": "zip"}
 _NUM_FIRST = 512
-"""Bytes that are enough to recognise the kinds of files that cannot be read."""
+"""The number of first bytes of a file that are enough to recognise the kind of the file."""
 _HEAD_SIZE = 1 << 20
-"""Bytes of text that decide about the encoding and the line ends."""
+"""The number of first bytes of text by which the encoding and the line ends are recognised."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1c-\x1f\x7f]")
-"""Control characters, of which text has none or few; a null character in a field spoils no file."""
+"""Matches a control character; a file in which more than a tenth of the first characters match is not
+text."""
 _MOST_NAMES = 5
-"""The most names of files in a zip archive that an error message shows."""
+"""The largest number of names of files in a zip archive that an error message shows."""
 
 
 class _Kind(NamedTuple):
     """Describes a kind of file that cannot be read."""
 
     magic: bytes
-    """The bytes that show the kind."""
+    """The bytes by which a file of this kind is recognised."""
     what: str
-    """What the file is, as in "is a tar archive"."""
+    """The name of this kind of file for an error message, such as "a tar archive"."""
     advice: str
-    """What to do; `{path}` stands for the path of the file."""
+    """The advice in an error message, such as a command that unpacks the file; `{path}` stands for the
+    path."""
     place: int = 0
-    """The place of the bytes that show the kind, counted from 0."""
+    """The position of the bytes `magic` in a file of this kind, counted from 0."""
 
 
 _AS_CSV = "save the table as CSV"
@@ -77,18 +79,18 @@ _REFUSED_INSIDE = (
     *(_Kind(magic, f"packed twice ({name} inside)", "unpack it once") for name, magic in _PACKED.items()),
     _Kind(PARQUET_MAGIC, "a compressed Parquet file", "unpack it, since Parquet is compressed already"),
 )
-"""The kinds of content of a compressed file that cannot be read."""
+"""The kinds of content that cannot be read when a compressed file contains them."""
 
 
 def form_of(path: Path, file: Path) -> TextForm:
     """Recognises the compression, the encoding and the line ends of a text file by its first bytes.
 
     Args:
-        path: what error messages call the file.
-        file: the file that is read.
+        path: the name of the file in error messages.
+        file: the path of the file that is read.
 
     Raises:
-        SourceError: the file cannot be read, is damaged, is empty, or is no text.
+        SourceError: the file cannot be read, is damaged, is empty, or is not text.
     """
     first = first_bytes(path, file)
     packing = next((name for name, magic in _PACKED.items() if first.startswith(magic)), "plain")
@@ -171,11 +173,11 @@ def _require_one_member(path: Path, file: Path) -> None:
 
 
 def _encoding_of(head: bytes) -> str:
-    """Recognises the encoding of a text by its byte order mark, or else by the positions of null bytes."""
+    """Recognises the encoding of a text by the byte order mark, or by null bytes if there is no such mark."""
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             return encoding
-    # One line of two bytes a letter, among lines of one byte a letter, does not make the others such lines.
+    # A file in which less than half of the lines contain null bytes is not UTF-16.
     lines = head.split(b"\n")
     if 2 * sum(b"\0" in line for line in lines) < len(lines):
         return "utf-8"

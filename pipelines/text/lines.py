@@ -17,15 +17,17 @@ from engine.errors import SourceError
 from pipelines.text.streams import MAX_LINE, PLAIN, TextForm, TextStream
 
 BLOCK_SIZE = 12 << 20
-"""Approximate bytes of text in a block: smaller blocks need more SQL statements, larger ones more memory."""
+"""The approximate number of bytes of text in a block; smaller blocks would need more SQL statements, and
+larger blocks would need more memory."""
 
 _IS_WHITESPACE = np.array([bytes([byte]).isspace() for byte in range(256)])
-"""bool [256], whether each byte is a whitespace character of ASCII."""
+"""bool [256], True for each byte that is a whitespace character of ASCII."""
 _ENDS = re.compile(rb"\r+\n")
 _WINDOWS = "".join(
     bytes([byte]).decode("cp1252", errors="replace").replace("\ufffd", chr(byte)) for byte in range(256)
 )
-"""The character of each byte in Windows-1252; Latin-1 fills the five places that Windows-1252 leaves free."""
+"""The character of each byte in Windows-1252, or in Latin-1 for the five bytes without a character in
+Windows-1252."""
 
 
 class Block(NamedTuple):
@@ -34,9 +36,9 @@ class Block(NamedTuple):
     first_line: int
     """The line number of the block's first line in the file, counted from 1."""
     data: bytes
-    """The lines in UTF-8, separated by line feeds alone, without a byte order mark."""
+    """The text of the block's lines in UTF-8, separated by line feeds, without a byte order mark."""
     blank: Sequence[int] = ()
-    """The places of the blank lines among the lines of the block, counted from 0."""
+    """The positions of the blank lines among the lines of the block, counted from 0."""
 
 
 @dataclass(eq=False)
@@ -44,21 +46,21 @@ class BlockReader:
     """Iterates once over the blocks of one file."""
 
     path: Path
-    """What error messages call the file."""
+    """The name of the file in error messages."""
     _: KW_ONLY
     file: Path | None = None
-    """The file that is read; by default the file at `path`."""
+    """The path of the file that is read; by default `path`."""
     form: TextForm = PLAIN
     on_read: Callable[[int, int], object] | None = None
-    """Callback that receives the number of bytes and the number of lines read since its last call."""
+    """A function to call during reading, with the numbers of bytes and lines read since the previous call."""
     block_size: int = BLOCK_SIZE
     """The approximate number of bytes of text in a block."""
     truncated: bool = field(default=False, init=False)
-    """Whether compressed data ended too early, which is known only after the last block was read."""
+    """Whether compressed data ended too early; the value is valid after the last block was read."""
     num_lines: int = field(default=0, init=False)
-    """The number of lines in the blocks so far, without blank lines."""
+    """The number of lines read so far, without blank lines."""
     num_foreign: int = field(default=0, init=False)
-    """The number of lines so far that were not UTF-8, and were read as Windows-1252."""
+    """The number of lines read so far that were not UTF-8, and were read as Windows-1252."""
 
     def __iter__(self) -> Iterator[Block]:
         """Yields the blocks in file order, without the incomplete last line of a truncated file.
@@ -105,7 +107,7 @@ class BlockReader:
             self.on_read(num_bytes, num_lines)
 
     def _block(self, first_line: int, data: bytes) -> tuple[Block, int]:
-        """Returns a block and its number of lines, and adds the number to the counts of the reader."""
+        """Returns a block and the block's number of lines, and adds to the counts of the reader."""
         if b"\r" in data:
             data = _ENDS.sub(b"\n", data) if b"\r\r" in data else data.replace(b"\r\n", b"\n")
         block = block_of(first_line, data)
@@ -120,14 +122,14 @@ class BlockReader:
 def block_of(first_line: int, data: bytes) -> Block:
     """Makes a block of lines that are separated by line feeds, and notes which lines are blank."""
     starts, ends = _bounds(data)
-    # Most files have no line that begins with whitespace.
+    # Lines that begin with whitespace are checked one by one, because few files have such lines.
     doubtful = np.flatnonzero(_IS_WHITESPACE[np.frombuffer(data, dtype=np.uint8)[starts]])
     blank = [place for place in doubtful.tolist() if not data[starts[place] : ends[place]].strip()]
     return Block(first_line, data, blank)
 
 
 def to_utf8(data: bytes) -> tuple[bytes, int]:
-    """Converts lines to UTF-8; also returns the number of lines that were not UTF-8.
+    """Converts lines to UTF-8, and returns the lines with the number of lines that were not UTF-8.
 
     Each line that is not UTF-8 is read as Windows-1252, even if other lines are UTF-8.
     """
@@ -150,11 +152,11 @@ class Lines(NamedTuple):
     data: bytes
     """The bytes of the whole block, blank lines included."""
     numbers: NDArray[np.int64]
-    """int64 [num_lines], the line number of each line in the file, ascending."""
+    """int64 [num_lines], the number of each line in the file, ascending."""
     starts: NDArray[np.int64]
-    """int64 [num_lines], the offset in the data at which each line starts."""
+    """int64 [num_lines], the position in `data` at which each line starts."""
     ends: NDArray[np.int64]
-    """int64 [num_lines], the offset in the data at which each line ends, before its line feed."""
+    """int64 [num_lines], the position in `data` at which each line ends, before the line feed."""
 
     def besides(self, taken: ArrayLike) -> tuple[list[str], list[int]]:
         """Returns the texts and the line numbers of all lines whose numbers are not in `taken`."""
@@ -166,8 +168,8 @@ class Lines(NamedTuple):
 def lines_of(block: Block, numbers: Sequence[int] | None = None) -> Lines:
     """Finds the lines of a block that are not blank.
 
-    `numbers` holds the line number of every line of the block; by default lines are numbered consecutively
-    from `block.first_line`.
+    The argument `numbers` holds the line number of every line of the block, blank lines included. By default,
+    the lines are numbered consecutively from `block.first_line`.
     """
     data = block.data
     starts, ends = _bounds(data)
@@ -181,7 +183,7 @@ def lines_of(block: Block, numbers: Sequence[int] | None = None) -> Lines:
 
 
 def _bounds(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Finds the offsets at which the lines of a block start and end, blank lines included."""
+    """Finds the positions in a block's data at which the lines start and end, blank lines included."""
     ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
     if data and not data.endswith(b"\n"):
         ends = np.append(ends, len(data))
@@ -192,8 +194,8 @@ def _bounds(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def file_of(lines: Lines, folder: Path) -> Iterator[dict[str, object]]:
     """Writes the lines to a temporary file, which is deleted when the `with` statement ends.
 
-    DuckDB reads JSON from a file several times as fast as from a parameter. Yields the parameters for the SQL
-    statement that reads the file: path, size, first_line and lines.
+    The file exists because DuckDB reads JSON from a file several times as fast as from a parameter. Yields
+    the parameters for the SQL statement that reads the file: path, size, first_line and lines.
     """
     first, last = int(lines.numbers[0]), int(lines.numbers[-1])
     follow = last - first + 1 == len(lines.numbers)

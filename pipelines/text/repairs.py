@@ -12,20 +12,20 @@ from pipelines.text.lines import Block, Lines, lines_of
 from pipelines.work.parallel import map_texts
 
 _LITERAL = re.compile(r"\s*\{\s*u?'")
-"""Finds the start of an object that is written as a Python literal."""
+"""Matches the start of an object that is written as a Python literal."""
 _LITERAL_START = 100
-"""The number of bytes that show whether a block begins with a Python literal."""
+"""The number of first bytes of a block that show whether the block begins with a Python literal."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NO_NUMBERS = re.compile(r"(?<=[:,\[\s])-?(?:nan|inf)(?=\s*[,}\]])")
 _LONGEST_INTEGER = 18
-"""The number of digits up to which an integer is read as a number; a longer integer is kept as text."""
+"""The largest number of digits of an integer that is read as a number; a longer integer is kept as text."""
 
 
 def json_lines(block: Block) -> Lines:
-    """Finds the lines of a block of JSON, after converting Python literals if the block begins with one.
+    """Finds the lines of a block; converts Python literals to JSON if the block begins with a literal.
 
-    If the block begins with JSON, Python literals in later lines stay; the function `repaired` converts them
-    later.
+    If the block begins with JSON, Python literals in the block's later lines are not converted, so that the
+    caller must convert these lines with `repaired`.
     """
     if not _LITERAL.match(block.data[:_LITERAL_START].decode("utf-8", errors="replace")):
         return lines_of(block)
@@ -37,9 +37,10 @@ def json_lines(block: Block) -> Lines:
 
 
 def repaired(line: str) -> str:
-    """Converts a line that is nearly JSON to JSON; returns any other line unchanged.
+    """Converts a line that is nearly JSON to JSON, and returns all other lines unchanged.
 
-    A Python literal is converted, and an unpaired surrogate becomes a replacement character.
+    A line is nearly JSON if the line is a Python literal, or contains an unpaired surrogate, which becomes a
+    replacement character.
 
     Example:
         >>> repaired("{'asin': 'B1', 'price': 9.5}")

@@ -18,13 +18,13 @@ from isal import igzip_lib
 from engine.errors import SourceError
 
 MAX_LINE = 64 << 20
-"""The greatest length of a line in bytes; without a limit, a file without line ends would fill the memory."""
+"""The largest length of a line in bytes; without a limit, a file without line ends would fill the memory."""
 
 _CHUNK = 1 << 20
-"""The most bytes that one read call takes from a compressed file."""
+"""The largest number of bytes that are read from a compressed file at once."""
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",  # begins with the mark of UTF-16, so it is tried first
+    codecs.BOM_UTF32_LE: "utf-32-le",  # UTF-32 comes before UTF-16, whose mark is the start of this mark.
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
@@ -32,7 +32,7 @@ MARKS = {
 """Maps each byte order mark to the encoding of the text behind the mark."""
 
 _DATA_ERRORS = (zlib.error, lzma.LZMAError, OSError, EOFError, zipfile.BadZipFile)
-"""What decompressors raise when compressed data are damaged, besides the error of isal."""
+"""The exceptions that decompressors raise for damaged data, except `IsalError`."""
 
 
 class TextForm(NamedTuple):
@@ -41,9 +41,10 @@ class TextForm(NamedTuple):
     packing: str = "plain"
     """The compression of the file: plain, gzip, bzip2, xz or zip."""
     encoding: str = "utf-8"
-    """The encoding of the text, as Python names it."""
+    """The encoding of the text, by the name that Python gives the encoding."""
     line_end: bytes = b"\n"
-    """What ends a line: a line feed, also after a carriage return; or a carriage return alone."""
+    """The bytes at the end of each line: a line feed (with or without a carriage return before), or a
+    carriage return alone."""
 
 
 PLAIN = TextForm()
@@ -55,23 +56,23 @@ class TextStream:
     """Iterates once over the text of one file, in pieces of UTF-8 that may end anywhere."""
 
     path: Path
-    """What error messages call the file."""
+    """The name of the file in error messages."""
     _: KW_ONLY
     file: Path
-    """The file that is read."""
+    """The path of the file that is read."""
     form: TextForm = PLAIN
     on_read: Callable[[int], object] | None = None
-    """Callback that receives the number of bytes of the file that were read since its last call."""
+    """A function to call during reading, with the number of bytes read since the previous call."""
     piece_size: int = 8 << 20
-    """The most bytes in a piece before decoding, and in one read of the file."""
+    """The largest number of bytes in a piece before decoding, and in one read of the file."""
     truncated: bool = field(default=False, init=False)
-    """Whether the compressed data ended too early, which is known only after the last piece was read."""
+    """Whether compressed data ended too early; the value is valid after the last piece was read."""
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yields the pieces in file order, without a byte order mark.
+        """Yields the pieces of the text in file order, without a byte order mark.
 
         Raises:
-            SourceError: the file cannot be read, or its compressed data are damaged.
+            SourceError: the file cannot be read, or compressed data in the file are damaged.
         """
         pieces = self._without_mark(self.unpacked())
         if self.form.encoding != "utf-8":
@@ -84,7 +85,7 @@ class TextStream:
         """Yields the bytes of the file, decompressed but not decoded.
 
         Raises:
-            SourceError: the file cannot be read, or its compressed data are damaged.
+            SourceError: the file cannot be read, or compressed data in the file are damaged.
         """
         try:
             with ExitStack() as stack:
@@ -113,7 +114,7 @@ class TextStream:
             pending = chunk
             while pending:
                 if not started and not pending.strip(b"\0"):
-                    break  # zero bytes that pad the file after the last member
+                    break  # The file ends with zero bytes, which some programs add for padding.
                 started = True
                 while pending or not (inflater.eof or inflater.needs_input):
                     try:
