@@ -169,18 +169,27 @@ def _in_utf8(data: bytes) -> bytes:
 
 
 def _inflated(data: bytes) -> tuple[bytes, bool]:
-    """Returns the bytes in all members of a gzip file, and whether the last member is complete."""
-    found = []
+    """Returns the bytes in all members of a gzip file, and whether the last member is complete.
+
+    If the data are damaged, the bytes before the damage are returned. Bytes go in and come out one at a time,
+    since zlib keeps to itself what it inflates in the call that fails.
+    """
+    found = bytearray()
     while data.strip(b"\0"):
-        inflater = zlib.decompressobj(wbits=31)
+        inflater, place = zlib.decompressobj(wbits=31), 0
         try:
-            found.append(inflater.decompress(data))
+            while place < len(data) and not inflater.eof:
+                pending = data[place : place + 1]
+                while inflated := inflater.decompress(pending, 1):
+                    found += inflated
+                    pending = inflater.unconsumed_tail
+                place += 1
         except zlib.error:
-            return b"".join(found), False
+            return bytes(found), False
         if not inflater.eof:
-            return b"".join(found), False
-        data = inflater.unused_data
-    return b"".join(found), True
+            return bytes(found), False
+        data = data[place:]
+    return bytes(found), True
 
 
 def _lines(data: bytes) -> list[bytes]:

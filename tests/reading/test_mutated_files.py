@@ -1,6 +1,8 @@
 """The benchmark of damaged files, for some files: each is read in full or refused in one sentence."""
 
+import gzip
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -24,3 +26,12 @@ def test_damaged_files_are_read_in_full_or_refused() -> None:
     [(files, read)] = re.findall(r"^\| all +\| +(\d+) \| +(\d+)", done.stdout, re.MULTILINE)
     assert int(files) == 60
     assert int(read) > 30
+
+
+def test_the_lines_before_the_damage_of_a_gzip_are_counted(tmp_path: Path) -> None:
+    count_lines = runpy.run_path(str(ROOT / "benchmarks" / "counting.py"))["count_lines"]
+    whole = gzip.compress(b"one\n" * 30 + b"another\n")
+    wrong_checksum = whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:]
+    for damaged, lines in ((wrong_checksum, 31), (whole + wrong_checksum, 62), (whole[:-12], 30)):
+        (tmp_path / "lines.gz").write_bytes(damaged)
+        assert count_lines(tmp_path / "lines.gz") == lines
