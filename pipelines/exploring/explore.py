@@ -1,4 +1,4 @@
-"""Describes the reviews in review files: counts, statistics, reviews over time, copies and findings."""
+"""Describes the reviews in review files: counts, statistics, reviews over time, copied reviews, findings."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     import duckdb
 
 NUM_SHOWN = 20
-"""The number of reviewers in the list of the most active reviewers, and of movies in the list of the most
-reviewed movies."""
+"""The length of two lists: the reviewers with the most reviews, and the movies with the most reviews."""
 _MOST_LEVELS = 100
-"""The largest number of distinct ratings in the search for copies; if there are more, ratings are rounded to
-even steps, because rating levels are stored as int8."""
+"""The largest number of rating levels in the search for copied reviews; if the data has more distinct
+ratings, the ratings are rounded to evenly spaced levels, because the position of a level is stored as
+int8."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,22 +42,22 @@ def explore(
     config: Config | None = None,
     output: Path | None = None,
 ) -> dict[str, Any]:
-    """Reads and filters review files as a build does, and describes the reviews that the filters keep.
+    """Reads and filters review files in the same way as a build, and describes the kept reviews.
 
     Args:
         reviews: the review files.
-        metadata: the files with metadata of movies.
-        config: the configuration, of which only the section `ingest` is used.
-        output: the path of a web page that shows the figures; None for no page.
+        metadata: the files with the metadata of movies.
+        config: the settings; the section `ingest` alone is used.
+        output: the file to which a web page of the description is written; None for no web page.
 
     Returns:
-        A dictionary of plain values with the names accounting, counts, statistics, ratings, per_month,
+        A dictionary of plain values with the keys accounting, counts, statistics, ratings, per_month,
         per_year, loads (numbers of reviewers and movies by number of reviews), top_reviewers, top_movies,
         copies and findings.
 
     Raises:
-        EngineError: the files cannot be read, as in `ingest`, or the page cannot be written; an earlier page
-            at `output` is then unchanged.
+        EngineError: the files cannot be read, or the web page cannot be written. An older file at `output`
+            stays unchanged after an error.
     """
     config = config or Config()
     if output is not None:
@@ -73,7 +73,7 @@ def explore(
 
 
 def _describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Computes all figures that `explore` returns, except the counts of dropped rows, from DuckDB tables."""
+    """Computes the results of `explore`, without the counts of dropped rows, from tables of DuckDB."""
     found = {row.pop("quantity"): row for row in _rows(database, "exploring/statistics")}
     statistics = {name: found.get(name) for name in ("ratings", "reviews_per_reviewer", "reviews_per_movie")}
     num_reviewers = found["reviews_per_reviewer"]["count"]
@@ -112,7 +112,7 @@ def _rows(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) 
 
 
 def _years(per_month: Sequence[dict[str, int]]) -> list[dict[str, int]]:
-    """Counts the reviews of every year from the first to the last; a year without reviews has the count 0."""
+    """Counts the reviews of every year between the first and the last review; years without reviews get 0."""
     if not per_month:
         return []
     counts = dict.fromkeys(range(per_month[0]["year"], per_month[-1]["year"] + 1), 0)
@@ -122,7 +122,7 @@ def _years(per_month: Sequence[dict[str, int]]) -> list[dict[str, int]]:
 
 
 def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Counts films with several variants (DVD, Blu-ray), and reviews that are copies of another review."""
+    """Counts the films with several variants (DVD, Blu-ray), and the reviews that copy another review."""
     rows = database.execute("select title from movies order by movie_row").fetchall()
     titles = [title for (title,) in rows]
     films = film_rows(titles)
@@ -151,7 +151,7 @@ def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _levels(ratings: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Returns the distinct ratings, ascending; if there are 100 or more, returns 100 evenly spaced levels."""
+    """Returns the distinct ratings, ascending, or `_MOST_LEVELS` even levels for at least as many ratings."""
     levels = np.unique(ratings).astype(np.float32)
     if len(levels) < _MOST_LEVELS:
         return levels

@@ -1,4 +1,4 @@
-"""Checks whether four common claims about review data hold for the given reviews."""
+"""Checks whether four common statements about review data are true of the given reviews."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 MANY_REVIEWS = 100
-"""The least number of reviews of a movie that counts as a movie with hundreds of reviews."""
+"""The least number of reviews with which a movie counts as a movie with hundreds of reviews."""
 _FEW_REVIEWS = 10
-"""The largest median number of reviews per movie with which most movies are said to have few reviews."""
+"""The largest median number of reviews per movie with which the statement "most movies have few reviews"
+counts as true."""
 _FEW_MOVIES = 0.05
-"""The largest share of all movies that counts as a few movies."""
+"""The largest share of all movies that counts as "a few movies"."""
 _GROWING = 2 / 3
-"""The number of reviews is said to grow if it rises in at least this share of all pairs of successive
-years."""
+"""The least share of all pairs of successive years in which the number of reviews must rise, for the number
+of reviews to count as growing."""
 
 
 def find(
@@ -23,14 +24,16 @@ def find(
     shares: Mapping[str, int],
     per_year: Sequence[Mapping[str, int]],
 ) -> list[dict[str, Any]]:
-    """Checks four statements about reviews against figures that `explore` has counted.
+    """Checks four statements about reviews by means of numbers that `explore` has counted.
 
-    The argument `ratings` must be sorted by rating, and `per_year` by year, both ascending.
+    The argument `ratings` must be sorted by rating, ascending, and the argument `per_year` by year,
+    ascending.
 
     Returns:
-        A dictionary for each statement. The entry `statement` is the statement, `holds` says whether the
-        statement holds (None if the data cannot tell), `figures` are the figures that decide, and `sentence`
-        explains the figures.
+        A dictionary for each statement, with four entries. The entry `statement` is the text of the
+        statement. The entry `holds` tells whether the statement is true, or is None if the data cannot tell.
+        The entry `figures` holds the numbers that decide whether the statement is true. The entry `sentence`
+        explains these deciding numbers.
     """
     return [
         _top_ratings(ratings),
@@ -111,7 +114,7 @@ def _growth(per_year: Sequence[Mapping[str, int]]) -> dict[str, Any]:
 
 
 def _median(ratings: Sequence[Mapping[str, Any]], total: int) -> float:
-    """Returns the lower median of ascending ratings: the lowest constant of least mean absolute error."""
+    """Returns the lower median of the ratings: the lowest constant with the least mean absolute error."""
     seen = accumulate(row["reviews"] for row in ratings)
     return float(next(row["rating"] for row, num in zip(ratings, seen, strict=True) if 2 * num >= total))
 

@@ -10,15 +10,15 @@ from pipelines.pages import plots
 from pipelines.pages.page import Section, account_of_rows, drawing, heading, paragraph, render_page, table
 
 _MOST_MONTHS = 48
-"""The largest number of months that are drawn with a bar for each month; longer spans of time have a bar for
-each year."""
+"""The largest number of months for which a chart has a bar for each month; for a longer time, a chart has a
+bar for each year."""
 _MOST_RATINGS = 60
-"""The largest number of distinct ratings that a table lists; if there are more, the page shows only how many
-distinct ratings there are."""
+"""The largest number of distinct ratings that a table lists; if the data has more distinct ratings, the page
+shows the number of distinct ratings in place of the table."""
 
 
 def exploration_page(figures: Mapping[str, Any]) -> str:
-    """Returns the HTML of a web page that shows the figures that `explore` returns."""
+    """Returns a web page, as HTML, that shows the description that `explore` returns."""
     files = ", ".join(Path(file["path"]).name for file in figures["accounting"]["files"])
     return render_page(
         f"What the reviews hold: {files}",
