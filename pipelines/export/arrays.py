@@ -1,4 +1,4 @@
-"""Writes arrays into an index: the ids, the variants of films, the times of reviews, and the model."""
+"""Writes arrays to an index: the ids, the variants of films, the times of reviews, and the model."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _ID_STATEMENTS = {
     "movie": "select movie_id from movies order by movie_row",
 }
 _BATCH = 100_000
-"""The number of ids that one call fetches from the database."""
+"""The number of ids that are fetched from the database at once."""
 
 
 def write_model(model: Model, writer: ArtifactWriter) -> None:
-    """Writes every array of the model to the index, and adds the section `model` to the manifest."""
+    """Writes every array of a model to an index, and adds the section `model` to the manifest."""
     for name, array in model.arrays().items():
         writer.add_array(name, array)
     writer.add_section(MODEL_SECTION, model.section())
 
 
 def write_ids(kind: str, database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes all reviewer ids or all movie ids, in the order of rows; `kind` is "reviewer" or "movie"."""
+    """Writes all reviewer ids or movie ids to an index, in row order; `kind` is "reviewer" or "movie"."""
     data, offsets = build_id_arrays(_read_column(database, _ID_STATEMENTS[kind]))
     data_name, offsets_name = ID_ARRAYS[kind]
     writer.add_array(data_name, data)
@@ -49,7 +49,7 @@ def _read_column(database: duckdb.DuckDBPyConnection, statement: str) -> Iterato
 
 
 def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes which movies are variants of one film, and each movie's number of reviews."""
+    """Writes to an index which movies are variants of one film, and each movie's number of reviews."""
     for name, array in build_variant_arrays(variant_films(database)).items():
         writer.add_array(name, array)
     counts = database.execute(
@@ -59,10 +59,10 @@ def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) 
 
 
 def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
-    """Writes the time of each review, int [num_reviews], in unix seconds.
+    """Writes the time of each review to an index; `times`, int [num_reviews], is in unix seconds.
 
     The times are in the order of the reviews in the model's histories: reviewer by reviewer. The file of
-    times holds int32 if all times fit into int32, and int64 otherwise.
+    times holds int32 numbers if all times fit into int32, and int64 numbers otherwise.
     """
     small = not len(times) or (times.min() >= 0 and times.max() < 2**31)
     writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))

@@ -1,4 +1,4 @@
-"""Writes the catalogue database and the movie cards into an index; a card holds what answers show."""
+"""Writes the catalogue database and the movie cards to an index; answers show the texts of movie cards."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
-"""The number of movie cards that one call fetches from the database."""
+"""The number of movie cards that are fetched from the database at once."""
 
 
 def write_catalogue(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes the catalogue database and the card of each movie, from the table `movies`.
+    """Writes the catalogue database and a card of each movie to an index, from the table `movies`.
 
     Raises:
         ArtifactError: the catalogue cannot be written.
@@ -40,7 +40,7 @@ def write_catalogue(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter)
 
 @contextmanager
 def catalogue_errors(writer: ArtifactWriter) -> Iterator[None]:
-    """Turns errors of DuckDB in the block of a `with` statement into an ArtifactError about the catalogue."""
+    """Turns DuckDB's errors in the block of a `with` statement into an ArtifactError about the catalogue."""
     import duckdb
 
     try:

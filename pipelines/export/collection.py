@@ -1,4 +1,4 @@
-"""Writes the movie vectors into a vector database, together with the columns that conditions may name."""
+"""Writes the movie vectors to a vector database, with the columns that `--where` conditions may name."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from indexes.database import Column, Database, check_installed
 from indexes.milvus_index import MilvusIndex
 
 KIND = "milvus"
-"""The kind of index whose vectors are in a vector database."""
+"""The value of the setting `index.kind` with which the movie vectors are kept in a vector database."""
 _LEFT_OUT = ("description",)
-"""The columns that no collection holds, because they would take more space than the vectors."""
+"""The columns of the catalogue that are not written to a vector database, because these columns would take
+more space than the vectors."""
 _KINDS = {"VARCHAR": "text", "INTEGER": "whole", "DOUBLE": "number"}
-"""Maps DuckDB's types to the kinds of columns of a collection."""
+"""Maps DuckDB's types to the kinds of columns in a collection of a vector database."""
 _LONGEST = 10_000
-"""The most characters of a text in a collection, which is the most that a condition sees of a text."""
+"""The largest number of characters of a text in a vector database; a column with a longer text is not written
+to the vector database."""
 
 
 def check_database(config: IndexConfig, directory: Path) -> None:
-    """Checks before long work that the vector database can be used, if the settings ask for one.
+    """Checks before long work that the vector database can be used, if the settings name a vector database.
 
     Raises:
-        ConfigError: a package is missing, a server cannot be reached, another process uses an embedded
-            database, or its folder does not exist.
+        ConfigError: a package is not installed, a server cannot be reached, another process uses the embedded
+            database, or the folder of the embedded database does not exist.
     """
     if config.kind != KIND:
         return
@@ -52,19 +54,19 @@ def check_database(config: IndexConfig, directory: Path) -> None:
 def build_collection(
     model: Model, config: IndexConfig, writer: ArtifactWriter, catalogue: Path
 ) -> tuple[MilvusIndex, dict[str, Any]]:
-    """Writes the movie vectors into a new collection of the vector database that the settings name.
+    """Writes the movie vectors to a new collection of the vector database that the settings name.
 
     Args:
         model: the model whose movie vectors are written.
-        config: the settings, which name the database.
+        config: the settings of the index, which name the vector database.
         writer: the writer of the build; the name of the collection holds the name of the build.
-        catalogue: the path of the catalogue database of the same movies.
+        catalogue: the path of the catalogue database of the model's movies.
 
     Returns:
-        The index, and a report of the kind of index and of where the vectors are.
+        The vector index, and the entries about the vector index for the section `search` of the manifest.
 
     Raises:
-        VectorIndexError: the database cannot be reached, or does not take the vectors.
+        VectorIndexError: the vector database cannot be reached, or refuses the vectors.
     """
     uri = config.uri or BESIDE
     if config.uri and "://" not in config.uri:
@@ -91,7 +93,7 @@ def build_collection(
 
 
 def _read_columns(catalogue: Path) -> dict[str, Column]:
-    """Reads the columns of a catalogue, without those that a vector database could not compare as DuckDB."""
+    """Reads the columns of a catalogue that a vector database can compare in the same way as DuckDB."""
     import duckdb
 
     columns = {}

@@ -1,4 +1,4 @@
-"""Writes report.html, a page about an index: its data, training, quality and example recommendations."""
+"""Writes report.html, a web page about an index: data, training, quality and example recommendations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pipelines.work.output import write_text
 
 _UNKNOWN_YEAR = "year unknown"
 _LONGEST_EXAMPLE = 40
-"""The largest number of characters of a title in the legend of the map."""
+"""The largest number of characters of a movie title in the legend of the map of movies."""
 _CURVES = {
     ("relevance", "loss"): "The training loss, round by round.",
     ("rating", "loss"): "The training loss, round by round.",
@@ -42,7 +42,7 @@ _CURVES = {
 
 
 def write_report(writer: ArtifactWriter, model: Model) -> str:
-    """Writes the report of a build, and returns the page as HTML.
+    """Writes the report of a build to a file, and returns the report as HTML.
 
     The sections of the manifest, the ids and the movie cards must be written before the report.
 
@@ -57,7 +57,7 @@ def write_report(writer: ArtifactWriter, model: Model) -> str:
 
 
 def report_page(name: str, manifest: Mapping[str, Any], examples: Sequence[Example], movies: MovieMap) -> str:
-    """Renders the report of an index as HTML, from its name, the manifest, examples and a map of movies."""
+    """Renders an index's report as HTML, from the index's name, manifest, examples and a map of movies."""
     accounting = manifest[layout.ACCOUNTING_SECTION]
     account = account_of_rows(accounting)
     files = ", ".join(Path(file["path"]).name for file in accounting["files"]) or "no file"
@@ -170,7 +170,8 @@ def _map(movies: MovieMap) -> list[str]:
     names = list(dict.fromkeys(groups))
     by_size = sorted(names, key=groups.count, reverse=True)
     plain = (NO_CATEGORY, OTHER, _UNKNOWN_YEAR)
-    # Review groups have names such as "1 to 9" and "10 to 99", which grow longer with the number of reviews.
+    # Groups by number of reviews have names such as "1 to 9" and "10 to 99", so longer names mean more
+    # reviews.
     in_order = by_size if what == "category" else sorted(names, key=lambda name: (len(name), name))
     order = [name for name in in_order if name not in plain]
     colors = dict(zip(order, plots.COLORS, strict=False))
@@ -188,9 +189,11 @@ def _map(movies: MovieMap) -> list[str]:
 
 
 def _groups(movies: MovieMap) -> tuple[str, list[str]]:
-    """Groups the movies of a map by colour; returns what the groups stand for, and each movie's group.
+    """Groups the movies of a map by category, decade or number of reviews; a group has a colour in the map.
 
-    The groups are categories if there are several; otherwise the groups are decades or numbers of reviews.
+    The groups are categories if the movies have several categories, or else decades if the movies are of
+    several decades, or else ranges of the number of reviews. The function returns the meaning of the groups,
+    such as "decade", and the name of each movie's group.
     """
     if len(set(movies.categories) - {NO_CATEGORY, OTHER}) > 1:
         return "category", movies.categories
@@ -206,7 +209,7 @@ def _known(movies: MovieMap) -> Iterator[tuple[str | None, int]]:
 
 
 def _meaning(name: str, groups: Sequence[str], movies: MovieMap) -> str:
-    """Returns a line of the map's legend: the name and size of a group, and its most reviewed movie."""
+    """Returns a line of the map's legend: the name, the size and the most reviewed movie of a group."""
     members = [known for known, group in zip(_known(movies), groups, strict=True) if group == name]
     titled = [(count, title) for title, count in members if title]
     example = f", such as {max(titled)[1][:_LONGEST_EXAMPLE]}" if titled else ""

@@ -17,7 +17,7 @@ from engine.model.scorer import Model
 from engine.opened import open_cards, open_ids
 
 NUM_SHOWN = 5
-"""The number of reviewed movies, and also the number of recommended movies, that each example of the report
+"""The largest number of reviewed movies, and also of recommended movies, that an example of the report
 shows."""
 
 
@@ -29,24 +29,26 @@ class Names(NamedTuple):
     cards: MovieCards
     variants: Variants
     movie_counts: NDArray[np.integer]
-    """int [num_movies], the number of reviews of each movie, by which a film's variant is chosen."""
+    """int [num_movies], the number of reviews of each movie, by which one variant of a film is chosen for a
+    list."""
 
 
 class Example(NamedTuple):
-    """Holds one example of a report: a reviewer's reviewed movies, and movies recommended to the reviewer."""
+    """Holds an example of a report: movies that a reviewer has reviewed, and movies that are recommended."""
 
     reviewer_id: str
     num_reviews: int
     known: list[dict[str, Any]]
-    """The movies that the reviewer rated highest, the latest first among equal ratings. Each movie has a
-    movie_id, a title and a rating; the rating is None if the data has no ratings."""
+    """The movies that the reviewer rated highest; among movies of equal rating, the latest reviewed movie
+    comes first. Each movie has the entries movie_id, title and rating; the rating is None if the data has no
+    ratings."""
     recommended: list[dict[str, Any]]
-    """The recommended movies, best first. Each movie has a movie_id, a title, a predicted_rating and a
+    """The recommended movies, best first. Each movie has the entries movie_id, title, predicted_rating and
     like_probability; the predicted_rating and the like_probability are None if the data has no ratings."""
 
 
 def read_names(writer: ArtifactWriter) -> Names:
-    """Reads the ids and the movie cards that a build has written to its unfinished index."""
+    """Reads the ids, the movie cards and the variants that a build has written to the unfinished index."""
 
     def array(name: str) -> NDArray[Any]:
         path = writer.path_for(name + ARRAY_ENDING)
@@ -64,10 +66,10 @@ def read_names(writer: ArtifactWriter) -> Names:
 
 
 def make_examples(model: Model, names: Names) -> list[Example]:
-    """Makes example recommendations for up to three reviewers, chosen by their numbers of reviews.
+    """Makes example recommendations for three reviewers, who are chosen by their numbers of reviews.
 
-    The examples are for the reviewers whose numbers of reviews are the 25th percentile, the median and the
-    maximum.
+    The number of reviews of the three reviewers is the 25th percentile, the median and the maximum among all
+    reviewers.
     """
     counts = np.diff(model.histories.offsets)
     order = np.argsort(counts, kind="stable")
@@ -107,7 +109,7 @@ def _example(model: Model, names: Names, reviewer_row: int) -> Example:
 
 
 def _one_each_film(variants: Variants, movie_rows: NDArray[np.integer]) -> Rows:
-    """Returns the position of the first movie of each film in `movie_rows`, int64, ascending."""
+    """Returns the positions in `movie_rows` at which a film occurs for the first time, int64, ascending."""
     films = [int(variants.of(int(row))[0]) for row in movie_rows]
     return np.sort(np.unique(films, return_index=True)[1])
 

@@ -1,7 +1,7 @@
 """Inserts rows for new movies and new reviewers into the arrays of an index.
 
-The row of a movie or a reviewer is the rank of its id among all ids, so that each new id raises all later
-rows by 1.
+The row of a movie or a reviewer is the rank of the movie's or reviewer's id among all ids, so each new id
+raises all later rows by 1.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from engine.arrays import Rows, spans
 from engine.artifact.ids import IdTable
 
 _ROWS_AT_ONCE = 100_000
-"""The number of rows that are copied at a time, so that copying a memory-mapped array takes little memory,
-whatever the size of the array."""
+"""The number of rows of an array that are copied at once, so that copying a large memory-mapped array takes
+little memory."""
 
 
 def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:
-    """Finds the rows that new ids will get when they are inserted into a sorted table: int64 [num_new].
+    """Finds the rows that new ids will get when inserted into a sorted table of ids: int64 [num_new].
 
-    The new ids must be distinct, absent from the table, and sorted by their UTF-8 bytes.
+    The new ids must be distinct, not in the table, and sorted by the bytes of their UTF-8 encoding.
     """
     keys = range(len(table))
     encoded = [text.encode("utf-8", "surrogatepass") for text in new_ids]
@@ -38,7 +38,7 @@ def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:
 def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> Rows:
     """Finds the rows that old items get when new items are inserted at the rows `new_rows`: int64 [num_old].
 
-    The old items keep their order and fill the rows that no new item takes.
+    The old items keep their order, and fill the rows that are not in `new_rows`.
 
     >>> rows_beside(np.array([0, 2]), 3).tolist()
     [1, 3, 4]
@@ -51,14 +51,14 @@ def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> Rows:
 def insert_rows(
     old: NDArray[Any], new: NDArray[Any], new_rows: NDArray[np.integer], target: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Merges new values into old values, block by block, so that memory-mapped arrays need little memory.
+    """Merges new values into an array of old values, block by block, to take little memory for mapped files.
 
     Args:
         old: the old values, [num_old, ...].
         new: the new values, [num_new, ...].
-        new_rows: the rows of the new values in the result, int [num_new], ascending.
-        target: the array to which the result is written, [num_old + num_new, ...], such as a memory-mapped
-            file; None for a new array of the type of `old`.
+        new_rows: the rows of the new values in the returned array, int [num_new], ascending.
+        target: the array to which the merged values are written, [num_old + num_new, ...], such as a
+            memory-mapped file; None to write to a new array of the type of `old`.
 
     >>> insert_rows(np.array([1.0, 2.0]), np.array([7.0]), np.array([1])).tolist()
     [1.0, 7.0, 2.0]
@@ -75,16 +75,16 @@ def insert_rows(
 def replace_records(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], rows: Rows, texts: Sequence[bytes], *, inserted: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Inserts or replaces texts in a table of concatenated texts, and returns the new table.
+    """Inserts or replaces texts in a table of concatenated texts; returns the new bytes and the new offsets.
 
     Args:
         data: uint8 [total length], the concatenated bytes of the old texts.
-        offsets: int64 [num_texts + 1], the position at which each old text starts, and the end of the last
-            text.
-        rows: int64 [len(texts)], ascending, the row of each new text in the result.
+        offsets: int64 [num_texts + 1], the position in `data` at which each old text starts, and at the end
+            the length of `data`.
+        rows: int64 [len(texts)], ascending, the row of each new text in the returned table.
         texts: the bytes of each new text.
-        inserted: True to insert the new texts between the old texts, False to replace the old texts of
-            `rows`.
+        inserted: True to insert the new texts between the old texts; False to replace the old texts in the
+            rows `rows` by the new texts.
     """
     num_rows = len(offsets) - 1 + (len(texts) if inserted else 0)
     is_new = np.zeros(num_rows, dtype=bool)

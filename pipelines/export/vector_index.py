@@ -39,38 +39,40 @@ from pipelines.work.output import plain_path
 logger = logging.getLogger(__name__)
 
 FIRST_CANDIDATES = 200
-"""The number of candidates with which the audit starts; the audit doubles the number until the recall is high
-enough."""
+"""The first number of candidates that the audit tries; the audit doubles the number of candidates until the
+recall of the search is high enough."""
 _AUDIT_K = 10
-"""The length of the top lists in which the audit compares the two-stage search with scoring every movie."""
+"""The number of movies in the top lists by which the audit compares the two-stage search with scoring every
+movie."""
 _AUDIT_REVIEWERS = 500
-"""The number of reviewers whose top lists the audit compares."""
+"""The largest number of reviewers whose top lists the audit compares."""
 _TUNING_REVIEWERS = 200
-"""The number of reviewers on whom the vector index is tuned; if there are enough reviewers, the audit uses
-others."""
+"""The largest number of reviewers on whom the vector index is tuned; if the data has enough reviewers, the
+audit compares the top lists of other reviewers."""
 _STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
-"""The divisors of the number of movies that give the sizes of the index that makes lists for all reviewers at
-once; the sizes are tried from the smallest to the largest, until the recall is high enough."""
+"""The numbers by which the number of movies is divided to get the sizes that are tried for
+`Search.strongest`; the sizes are tried from the smallest to the largest, until the recall is high enough."""
 
 
 class Search(NamedTuple):
-    """Holds the vector indexes of the search, and the sections of the manifest that describe the search."""
+    """Holds the vector indexes of the two-stage search, and the manifest's sections about the search."""
 
     vectors: VectorIndex
     """The vector index over the relevance vectors of all movies."""
     strongest: StrongestIndex | None
-    """An exact index of the movies that score high for many reviewers, which is used to make the lists of all
-    reviewers at once; None if `vectors` is used instead."""
+    """An exact vector index of the movies that score high for many reviewers, for making the lists of all
+    reviewers at once; None if the lists of all reviewers are made with `vectors`."""
     section: dict[str, Any]
     """The manifest's section `search`: the number of candidates, the kind of vector index, and the reason for
-    choosing the kind."""
+    choosing this kind."""
     audit: dict[str, Any]
     """The manifest's section `audit`: the recall of the two-stage search against scoring every movie, the
-    least recall allowed, the length of the compared lists, and the number of reviewers."""
+    least recall allowed, the length of the compared top lists, and the number of reviewers with compared top
+    lists."""
 
 
 class _Judge:
-    """Holds exhaustive top lists of a few reviewers; measures what share of the movies a search finds."""
+    """Measures the share of the movies in exhaustive top lists of some reviewers that a search finds."""
 
     def __init__(self, model: Model, reviewer_rows: Rows) -> None:
         self._reviewer_rows = reviewer_rows
@@ -81,20 +83,22 @@ class _Judge:
 
 
 def build_search(model: Model, config: Config, writer: ArtifactWriter, catalogue: Path) -> Search:
-    """Builds the vector index, and raises the number of candidates until the recall is high enough.
+    """Builds the vector index, and raises the number of candidates until the search's recall is high enough.
 
-    The recall is the share of the exhaustive top lists that the two-stage search finds; the recall must be at
-    least `index.recall_floor`.
+    The recall is the share of the movies in exhaustive top lists that the two-stage search finds. The setting
+    `index.recall_floor` is the least recall allowed.
 
     Args:
-        model: the model that the index serves.
+        model: the model whose movie vectors are indexed.
         config: the settings of the build.
-        writer: the writer of the build, which names the collection of a vector database.
-        catalogue: the path of the catalogue database of the same movies.
+        writer: the writer of the build, by which the collection of a vector database is named.
+        catalogue: the path of the catalogue database of the model's movies.
 
     Raises:
-        ConfigError: there are too few movies for the kind of index, or a vector database cannot be used.
-        IndexQualityError: the recall stays below `index.recall_floor` even with all movies as candidates.
+        ConfigError: the movies are too few for the kind of vector index, or the vector database cannot be
+            used.
+        IndexQualityError: even with all movies as candidates, the recall is below the setting
+            `index.recall_floor`.
     """
     generator = np.random.default_rng(config.seed)
     sampled = generator.permutation(len(model.histories))[: _AUDIT_REVIEWERS + _TUNING_REVIEWERS]
@@ -111,7 +115,7 @@ def build_search(model: Model, config: Config, writer: ArtifactWriter, catalogue
     logger.info("%s candidates a source find %.4f of the exhaustive top lists", num_candidates, recall)
     section = {"num_candidates": num_candidates, **report, **vectors.settings()}
     strongest = None
-    # The lists of everyone ask no database, so that each process makes its lists from local vectors.
+    # Lists of all reviewers are made without the vector database, so that each process uses local vectors.
     if not vectors.is_exact or isinstance(vectors, MilvusIndex):
         strongest, found = _find_strongest(model, sampled, num_candidates, config)
         if strongest is not None:
@@ -122,13 +126,10 @@ def build_search(model: Model, config: Config, writer: ArtifactWriter, catalogue
 
 
 def write_search(search: Search, writer: ArtifactWriter) -> None:
-    """Writes the vector index, and adds the sections `search` and `audit` to the manifest.
-
-    If the search has a second, smaller index for making the lists of all reviewers at once, both indexes are
-    written.
+    """Writes the vector indexes of a search, and adds the sections `search` and `audit` to the manifest.
 
     Raises:
-        ArtifactError: the vector index cannot be written.
+        ArtifactError: a vector index cannot be written.
     """
     try:
         name = ADDRESS_FILE if isinstance(search.vectors, MilvusIndex) else VECTOR_INDEX_FILE
@@ -145,7 +146,7 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
 def _build_vector_index(
     model: Model, reviewer_rows: Rows, config: Config
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """Builds the vector index, and tunes the index by the recall of searches for the given reviewers."""
+    """Builds the vector index, and tunes it by the recall of searches for the given reviewers."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     judge = _Judge(model, reviewer_rows)
     return build_vector_index(
@@ -163,11 +164,11 @@ def _build_vector_index(
 def _find_strongest(
     model: Model, reviewer_rows: Rows, num_candidates: int, config: Config
 ) -> tuple[StrongestIndex | None, float]:
-    """Finds the smallest set of movies that is enough to make the lists of all reviewers at once.
+    """Finds the fewest high-scoring movies from which lists of all reviewers can be made with high recall.
 
     Returns:
-        An exact index of the movies' vectors, or None if more than a quarter of all movies would be needed;
-        and the recall of the last set of movies that was tried.
+        An exact vector index of the found movies, or None if more than a quarter of all movies would be
+        needed; and the recall with the last set of movies that was tried.
     """
     vectors = model.relevance.movie_vectors
     queries = model.reviewers(reviewer_rows).queries
@@ -184,12 +185,12 @@ def _find_strongest(
 
 
 def _tuning_target(config: Config) -> float:
-    """Returns the recall at which tuning stops: `recall_floor + (1 - recall_floor) / 4`."""
+    """Returns the recall at which tuning stops, a quarter of the way from `index.recall_floor` to 1."""
     return config.index.recall_floor + (1 - config.index.recall_floor) / 4
 
 
 def _widen(model: Model, vectors: VectorIndex, judge: _Judge, floor: float) -> tuple[int, float]:
-    """Raises the number of candidates until the recall reaches `floor`; returns the number and the recall."""
+    """Raises the number of candidates until the recall is at least `floor`; returns number and recall."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     while True:
         recall = judge.recall(CandidateSource(model, vectors, num_candidates))
@@ -203,10 +204,10 @@ def _widen(model: Model, vectors: VectorIndex, judge: _Judge, floor: float) -> t
 
 
 def _recall(found: Rows, exhaustive: Rows) -> float:
-    """Returns the share of the movies in exhaustive lists that also occur in the lists `found`.
+    """Returns the share of the movies in exhaustive top lists that also occur in the lists `found`.
 
-    The lists `found` and `exhaustive` hold movie rows, int64 [num_reviewers, k]; a list that is shorter than
-    k ends with -1.
+    The arrays `found` and `exhaustive` hold the movie rows of lists, int64 [num_reviewers, k]; a list of
+    fewer than k movies is padded with -1.
     """
     listed = exhaustive >= 0
     held = (found[:, None, :] == exhaustive[:, :, None]).any(axis=2) & listed

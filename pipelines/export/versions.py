@@ -15,13 +15,15 @@ from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 
 SEARCH_FILES = (VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, REPORT_FILE)
-"""The files that hold a search or describe it; a build that searches anew takes none of them over."""
+"""The files of the vector indexes and the report; a new version with new vector indexes does not copy these
+files."""
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
-    """Copies every manifest section of the previous version; the caller may replace sections afterwards.
+    """Copies every manifest section of the previous version to the new version; callers may replace sections.
 
-    When the new version is complete, it is published only if the previous version is still live.
+    When the new version is complete, the new version is published if the previous version is still live, and
+    refused otherwise.
     """
     writer.based_on = artifact.build_directory.name
     for name, section in artifact.manifest.items():
@@ -30,10 +32,10 @@ def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
 
 
 def take_over_files(artifact: Artifact, writer: ArtifactWriter, *, leave_out: Collection[str] = ()) -> None:
-    """Adds to the new version every file of the previous version that has not been written anew.
+    """Adds to the new version every file of the previous version that the new version does not have.
 
-    Both versions share an added file on disk, so that writing to an added file would change both versions.
-    Write all changed files before calling `take_over_files`, or name the changed files in `leave_out`.
+    Both versions share an added file on disk, so writing to an added file would change both versions. Callers
+    must write all changed files before calling `take_over_files`, or name the changed files in `leave_out`.
     """
     written = {path.name for path in writer.files}
     for name in artifact.files:
