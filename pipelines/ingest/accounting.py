@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FileAccount:
-    """Holds the number of rows read from one review file."""
+    """Holds the number of rows that were read from one review file."""
 
     path: str
-    """The path of the review file, as the user gave the path."""
+    """The path of the review file, as the user wrote the path."""
     rows: int
-    """Rows read, without blank lines, the header line, and the incomplete last line of a truncated file."""
+    """The number of rows in the review file, without blank lines, the header line, and the incomplete last
+    line of a truncated file."""
     truncated: bool = False
     """Whether the gzip data of the review file ended too early."""
 
@@ -40,14 +41,16 @@ class MetadataAccount:
     lines_rejected: int = 0
     """The number of metadata lines that could not be used."""
     reviewed_without_metadata: int = 0
-    """The number of movies that have a usable review but no metadata line, and are kept all the same."""
+    """The number of movies that have a usable review but no metadata line; movies without metadata are
+    kept."""
     unreadable_fields: Mapping[str, int] = field(default_factory=dict)
-    """Maps title, price and rank to the number of lines in which the field is unreadable and becomes null."""
+    """The number of metadata lines in which a field is unreadable and becomes null; the keys are the fields
+    title, price and rank."""
     truncated: tuple[str, ...] = ()
     """The paths of the metadata files whose gzip data ended too early."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the counts as a dictionary of values that JSON can hold."""
+        """Returns the counts of the metadata files as a dictionary of JSON values."""
         return vars(self) | {
             "unreadable_fields": dict(self.unreadable_fields),
             "truncated": list(self.truncated),
@@ -58,33 +61,34 @@ class MetadataAccount:
 class Accounting:
     """Counts every row of the review files as kept, duplicate, filtered or rejected.
 
-    In step 1 of ingestion, a row that cannot be used is rejected. In step 2, the filters `since-until` (a
-    range of days) and `unverified` drop single rows. In step 3, every review of a movie by a reviewer except
-    the latest is dropped as a duplicate. In step 4, the filter `where` drops the rows for which the user's
-    SQL condition is not true. In step 5, the filter `k-core` drops reviewers and movies that have too few
-    reviews.
+    First, ingestion rejects the rows that cannot be used. Second, the filters `since-until` (a range of days)
+    and `unverified` (reviews that are not marked as verified) drop single rows. Third, if a reviewer has
+    several reviews of a movie, ingestion drops all these reviews except the latest review as duplicates.
+    Fourth, the filter `where` drops the rows for which the user's SQL condition is not true. Fifth, the
+    filter `k-core` drops reviewers and movies that have too few reviews.
 
     Raises:
-        DataError: the numbers of kept, duplicate, filtered and rejected rows do not add up to the rows read.
+        DataError: the sum of kept, duplicate, filtered and rejected rows is not the number of rows read.
     """
 
     read: int
     """The number of rows in the review files."""
     kept: int
-    """The number of rows in the table `reviews`."""
+    """The number of kept rows, which are the rows of the table `reviews`."""
     duplicate: int
     """The number of reviews whose reviewer wrote a later review of the same movie."""
     filtered_by: Mapping[str, int] = field(default_factory=dict)
-    """Maps each filter (since-until, unverified, where, k-core) to the number of rows it dropped."""
+    """The number of rows that each filter dropped; the keys are the names of the filters: since-until,
+    unverified, where and k-core."""
     rejected_by: Mapping[str, int] = field(default_factory=dict)
-    """Maps each reason for rejection to the number of rows rejected for that reason."""
+    """The number of rejected rows for each reason of rejection; the keys are the reasons."""
     times_lost_by: Mapping[str, int] = field(default_factory=dict)
-    """Maps each reason for which a time is dropped to the number of rows that are not rejected and whose time
-    is dropped for that reason."""
+    """The number of rows whose review time is dropped for each reason, without the rejected rows; the keys
+    are the reasons."""
     files: Sequence[FileAccount] = ()
-    """The counts of each review file, in the order in which the user gave the files."""
+    """The counts of each review file, in the order in which the user named the review files."""
     metadata: MetadataAccount = field(default_factory=MetadataAccount)
-    """The counts of the metadata files."""
+    """The counts of all metadata files together."""
 
     def __post_init__(self) -> None:
         explained = self.kept + self.duplicate + self.filtered + self.rejected
@@ -103,12 +107,12 @@ class Accounting:
 
     @property
     def rejected(self) -> int:
-        """Returns the number of rows that were rejected as unusable."""
+        """Returns the number of rows that were rejected because they cannot be used."""
         return sum(self.rejected_by.values())
 
     @property
     def times_lost(self) -> int:
-        """Returns the number of rows that are not rejected and whose time cannot be used."""
+        """Returns the number of rows whose review time cannot be used, without the rejected rows."""
         return sum(self.times_lost_by.values())
 
     @property
@@ -117,7 +121,7 @@ class Accounting:
         return (*(file.path for file in self.files if file.truncated), *self.metadata.truncated)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the counts as a dictionary that JSON can hold, for reports and the manifest of an index."""
+        """Returns all counts as a dictionary of JSON values, for reports and for the manifest of an index."""
         return {
             "read": self.read,
             "kept": self.kept,
@@ -134,7 +138,7 @@ class Accounting:
         }
 
     def __str__(self) -> str:
-        """Returns one line: `5,000 rows read = 4,959 kept + 41 duplicate + 0 filtered + 0 rejected`."""
+        """Returns a line such as `5,000 rows read = 4,959 kept + 41 duplicate + 0 filtered + 0 rejected`."""
         parts = [
             f"{self.read:,} rows read = {self.kept:,} kept",
             f"{self.duplicate:,} duplicate",
@@ -156,10 +160,10 @@ def _reasons(counts: Mapping[str, int]) -> str:
 
 
 def write_rejected(database: duckdb.DuckDBPyConnection, path: Path, *, before: Path | None = None) -> int:
-    """Writes the rows that `ingest` rejected to a Parquet file: kind, file, line, reason and text per row.
+    """Writes the rows that `ingest` rejected to a Parquet file, with the kind, file, line, reason and text.
 
-    The rows of `before`, an older file of rejected rows, are added without repeating a row. Returns the
-    number of rows in the new file. The new file is written completely or not at all.
+    The rejected rows of an older file `before` are added to the new file, without repeating a row. Returns
+    the number of rows in the new file. The new file is written completely or not at all.
     """
     rows = database.sql(
         "select 'review' as kind, * from rejected union all select 'metadata', * from rejected_metadata "

@@ -1,4 +1,4 @@
-"""Reads dates such as 28.10.2017 or Oct 28, 2017, with one order of day and month for a whole column."""
+"""Reads dates such as 28.10.2017 or Oct 28, 2017; all dates of a column have one order of day and month."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 EPOCH = date(1970, 1, 1).toordinal()
 FIRST_DAY = date(1970, 1, 2)
-"""The first day that counts as the day of a review; the day before is the epoch, which stands for no time."""
+"""The first day that a review may have; the day before, 1 January 1970, stands for a review without a
+time."""
 
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day-first", "month-first", "year-first"
 ORDERS = {DAY_FIRST: (0, 1, 2), MONTH_FIRST: (1, 0, 2), YEAR_FIRST: (2, 1, 0)}
-"""The positions of the day, the month and the year among three numbers, by the name of the order."""
+"""The orders of day, month and year in a date of three numbers: the positions of the day, the month and the
+year, by the name of the order."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = re.compile(
@@ -25,43 +27,47 @@ _SPARE_WORDS = re.compile(
     r"^.{0,60}\bon (?=[a-z]*\s?\d)|\b(?:mon|tues?|wed|wednes|thu|thurs?|fri|sat|satur|sun)(?:day)?\b\.?"
     r"|(?<=\d)(?:st|nd|rd|th)\b|\b(?:of|the|at)\b"
 )
-"""Weekdays, endings of ordinals, small words, and the words before the date in "Reviewed on May 1, 2017"."""
+"""Matches the words that are removed from a date: weekdays, endings of ordinals such as "st", small words
+such as "of", and the words before the date in "Reviewed on May 1, 2017"."""
 _OTHER_CHARACTERS = re.compile(r"[\d\s/.,'\-年月日]*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dates:
-    """Holds the days of a column of dates, and the order of day and month that the column was read with."""
+    """Holds the days of a column of dates, and the order of day, month and year in which dates were read."""
 
     days: Mapping[str, int]
-    """Maps each date that could be read, as text, to its number of days since 1 January 1970."""
+    """The number of days from 1 January 1970 to each date that could be read; the keys are the dates as
+    text."""
     order: str | None
-    """The order of day, month and year, or None if no date depends on the order."""
+    """The name of the order of day, month and year; None if no date of the column depends on the order."""
     other_order: str | None
-    """Another order in which as many dates of the column are possible, or None if there is no such order."""
+    """The name of another order of day, month and year in which equally many dates of the column are
+    possible; None if no other order fits equally well."""
     doubtful: tuple[str, ...]
-    """The first dates that `order` and `other_order` read differently."""
+    """The dates that mean different days in the orders `order` and `other_order`, the most frequent date
+    first."""
 
 
 class _Written(NamedTuple):
-    """Holds the parts of a date that is written with numbers and perhaps the name of a month."""
+    """Holds the numbers of a date as text, and the month if the date names the month."""
 
     numbers: tuple[int, ...]
-    """The numbers of the date, in the order in which they are written."""
+    """The numbers in the date, in the order of the text."""
     lengths: tuple[int, ...]
-    """The number of digits of each number."""
+    """The number of digits of each number in the date."""
     month: int | None
-    """The month, 1 to 12, if the date names the month, else None."""
+    """The month, from 1 to 12, if the date names the month; None if the date does not name the month."""
     separator: str
-    """The character behind the first number."""
+    """The character after the first number of the date."""
 
 
 def read_dates(texts: Mapping[str, int], latest: date, order: str | None = None) -> Dates:
-    """Reads the dates of a column, which are in lower case and have no time of day.
+    """Reads the dates of a column; the dates are in lower case, without a time of day.
 
-    `texts` maps each date, as text, to the number of rows with the date. `latest` is the last day that a
-    review may have. If `order` is None, the order of day, month and year is chosen in which most rows have a
-    possible day.
+    The argument `texts` maps each date, as text, to the number of rows with the date. The argument `latest`
+    is the last day that a review may have. If `order` is None, the function chooses the order of day, month
+    and year in which the most rows have a possible day.
     """
     written = {text: parts for text in texts if (parts := _take_apart(text)) is not None}
     read = {
@@ -88,13 +94,13 @@ def read_dates(texts: Mapping[str, int], latest: date, order: str | None = None)
 
 
 def _rows_read(days: Mapping[str, date], texts: Mapping[str, int], latest: date) -> tuple[int, int]:
-    """Counts the rows whose day is possible for a review, and the rows whose date could be read at all."""
+    """Counts the rows with a day that a review may have, and the rows with a date that could be read."""
     possible = sum(texts[text] for text, day in days.items() if FIRST_DAY <= day <= latest)
     return possible, sum(texts[text] for text in days)
 
 
 def _take_apart(text: str) -> _Written | None:
-    """Splits a date into its parts, or returns None for a text that is no date."""
+    """Splits a date into numbers and the name of a month; returns None for a text that is no date."""
     plain = _SPARE_WORDS.sub(" ", text)
     months = _MONTH.findall(plain)
     plain = _MONTH.sub(" ", plain)
@@ -113,7 +119,7 @@ def _take_apart(text: str) -> _Written | None:
 
 
 def _day(parts: _Written, order: str, latest: date) -> date | None:
-    """Returns the day of a written date, read in an order such as "day-first"; None if no such day exists."""
+    """Returns the day of a date, read in an order such as "day-first"; None if the date is not possible."""
     numbers, lengths = parts.numbers, parts.lengths
     has_year = [length == 4 for length in lengths]
     if max(lengths) > 4:
@@ -138,7 +144,7 @@ def _day(parts: _Written, order: str, latest: date) -> date | None:
 
 
 def _day_of_named_month(parts: _Written, order: str, latest: date) -> date | None:
-    """Returns the day of a date such as 28 Oct 2017, 28-Oct-17, or Oct 2017, which is 1 October."""
+    """Returns the day of a date such as 28 Oct 2017 or 28-Oct-17; reads Oct 2017 as 1 October 2017."""
     assert parts.month is not None
     years = [number for number, length in zip(parts.numbers, parts.lengths, strict=True) if length == 4]
     others = [number for number, length in zip(parts.numbers, parts.lengths, strict=True) if length < 4]
@@ -151,7 +157,7 @@ def _day_of_named_month(parts: _Written, order: str, latest: date) -> date | Non
 
 
 def _full_year(year: int, latest: date) -> int:
-    """Completes a year of two digits: 20xx, or 19xx if 20xx would be later than the next year."""
+    """Completes a two-digit year xx to 20xx, or to 19xx if 20xx is later than the year after `latest`."""
     return 2000 + year if 2000 + year <= latest.year + 1 else 1900 + year
 
 

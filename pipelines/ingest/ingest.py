@@ -43,7 +43,8 @@ CHECKS = (
     "checks/core_holds",
     "checks/ratings_all_or_none",
 )
-"""SQL files that each select the rows that break a rule of the tables, so that no row must be selected."""
+"""The SQL files that check rules of the finished tables; an SQL file selects the rows that break a rule, so
+it must select no row."""
 
 _TEXT_COLUMNS = frozenset({"review_text", "summary"})
 
@@ -64,38 +65,42 @@ def ingest(
     feedback: Sequence[JournalPart] = (),
     runner: Runner = HERE,
 ) -> Accounting:
-    """Reads review and metadata files into the database, and returns the counts of kept and dropped rows.
+    """Reads review and metadata files into a database, and returns the counts of kept and dropped rows.
 
-    Makes the tables `reviews` (one row per reviewer and movie), `reviewers`, `movies`, `rejected` and
-    `rejected_metadata`, and the view `prepared`, which joins reviews with movies. The rows of `reviewers` and
-    of `movies` are numbered in the byte order of the ids. The staging tables are dropped at the end.
+    The function makes the tables `reviews` (one row for each pair of reviewer and movie), `reviewers`,
+    `movies`, `rejected` and `rejected_metadata`, and the view `prepared`, which joins reviews with movies.
+    The rows of the tables `reviewers` and `movies` are numbered in the order of the ids' bytes. The staging
+    tables are dropped at the end.
 
-    Cold movies are movies that metadata describes but that have too few reviews to learn from. If `cold`
-    enables cold movies, the tables `cold_movies` and `cold_reviews` are made. `cold_reviews` holds the
-    reviews of cold movies by kept reviewers. Cold movies and their reviews are in no other table, and are not
-    counted.
+    Cold movies are movies that metadata describes, and that have too few reviews for training. If `cold`
+    enables cold movies, the function also makes the tables `cold_movies` and `cold_reviews`. The table
+    `cold_reviews` holds the reviews of cold movies by kept reviewers. Cold movies and the reviews of cold
+    movies are in no other table, and are not counted.
 
     Args:
         database: an empty database that `work_database` opened.
-        reviews: review files of any formats, and folders of journals. If a reviewer's latest reviews of a
-            movie have the same time, the last review in the last file is kept.
+        reviews: review files of any formats, and folders of feedback journals. If the latest reviews of a
+            movie by a reviewer have the same time, the last of these reviews in the last file is kept.
         metadata: metadata files. If several lines describe a movie, each column takes the first value that is
-            not null. If no file is given, the MovieLens movie file in the folder of the ratings is read.
-        config: the formats of the files and the filters.
-        keep_text: whether to keep the texts of the reviews, which are most of the bytes of the files.
-        compare_text: whether to keep a hash of each review's text, so that copied reviews can be found; the
-            hash is 0 otherwise.
-        cold: how many reviews a cold movie may have; by default there are no cold movies.
-        few: whether a single reviewer or movie is enough, because an index holds other reviewers and movies.
-        feedback: parts of journals, whose reviews are read beside the review files.
-        runner: reads the files, if there are several, perhaps in workers. The tables and the counts are the
-            same.
+            not null. If `metadata` is empty, the function reads the MovieLens movie file in the folder of the
+            review files, if such a file exists.
+        config: the settings of ingestion: the formats of the files, and the filters.
+        keep_text: True to keep the texts of reviews, which take most of the space.
+        compare_text: True to keep a hash of each review's text, so that copied reviews can be found; False to
+            keep 0 as the hash.
+        cold: the settings of cold movies, such as the largest number of reviews of a cold movie; None for no
+            cold movies.
+        few: True if a single reviewer or movie is enough, because an existing index holds further reviewers
+            and movies; False to require two reviewers and two movies.
+        feedback: reviews that were read from feedback journals, and are added to the reviews of the files.
+        runner: the runner that reads several files, in this process or in workers; every runner makes the
+            same tables and counts.
 
     Raises:
-        SourceError: a file cannot be read, or ends too early.
-        ConfigError: `config.columns` names a column that a file does not have.
-        FilterError: `config.where` is no valid SQL condition, or fails on the data.
-        DataError: no row can be used, or too few reviewers or movies are left.
+        SourceError: a file cannot be read, or a file ends too early.
+        ConfigError: the setting `columns` names a column that a file does not have.
+        FilterError: the setting `where` is no valid SQL condition, or the SQL condition fails on the data.
+        DataError: no row can be used, or too few reviewers or movies are kept.
     """
     started = time.perf_counter()
     reviews, journals = divided(reviews)
@@ -189,7 +194,7 @@ def _stage_files(
     describe_all: bool,
     runner: Runner,
 ) -> list[Source]:
-    """Reads all files into staging tables; returns the files whose gzip data ended too early."""
+    """Reads all files into staging tables; returns the files whose gzip data ends too early."""
     started = time.perf_counter()
     with progress_of_files("Reading", sum(source.size for source in (*reviews, *metadata))) as on_read:
         truncated = stage_reviews(
@@ -217,7 +222,7 @@ def _stage_files(
 
 
 def _fill_tables(database: duckdb.DuckDBPyConnection, config: IngestConfig, *, keep_text: bool) -> None:
-    """Makes the tables of the selected reviews, their reviewers and movies, and checks the tables."""
+    """Makes and checks the tables of selected reviews, of reviewers, of movies and of rejected rows."""
     run(database, "tables/reviewers")
     run(database, "tables/movies")
     run(database, "tables/reviews", keep_text=keep_text)

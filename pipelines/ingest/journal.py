@@ -1,7 +1,7 @@
-"""Reads the feedback in journals as reviews, in addition to review files or instead of review files.
+"""Reads reviews from journals of feedback, in addition to review files or instead of review files.
 
-Every line of a journal has one format and holds its rating, so the options about formats and columns of
-review files do not apply.
+All lines of a journal have one format, so the options about formats and columns of review files do not apply
+to journals.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class JournalPart:
-    """Holds a file with the reviews in a part of a journal, and how many lines of the part became what.
+    """Holds a file with the reviews that were read from a journal, and counts of the journal's lines.
 
     Attributes:
-        source: the file of reviews; None if the part has no review.
-        position: the end of the part; None if the journal is empty.
-        hidden: the movies that are hidden after the part.
-        counts: the number of lines by what became of them: reviews, hidden, torn and off_scale.
+        source: the file with the reviews; None if no review was read from the journal.
+        position: the position up to which the journal was read; None if the journal is empty.
+        hidden: the movies that reviewers have hidden up to `position`.
+        counts: the number of lines of each sort: "reviews" (read as reviews), "hidden" (movies that a
+            reviewer hides or shows again), "torn" (incomplete or damaged lines) and "off_scale" (ratings that
+            the rating scale of the index does not have).
     """
 
     source: Source | None
@@ -44,14 +46,14 @@ class JournalPart:
 
 
 def divided(inputs: Sequence[Input]) -> tuple[list[Input], list[Journal]]:
-    """Separates the sources of reviews into files and journals; a journal is a folder."""
+    """Divides the sources of reviews into journals, which are folders, and all other sources."""
     folders = [given for given in inputs if isinstance(given, Path) and given.is_dir()]
     journals = {path: Journal(path) for path in folders if Journal(path).is_there}
     return [given for given in inputs if given not in journals], list(journals.values())
 
 
 def own_first(index: Path, given: Sequence[Journal]) -> list[Journal]:
-    """Lists the journal of an index directory, if there is one, before all other given journals."""
+    """Returns the given journals, with the index directory's own journal first if it exists."""
     own = journal_of(index)
     others = [one for one in given if one.folder.absolute() != own.folder.absolute()]
     return [own, *others] if own.is_there else others
@@ -60,14 +62,15 @@ def own_first(index: Path, given: Sequence[Journal]) -> list[Journal]:
 def read_journal(
     journal: Journal, folder: Path, *, before: Artifact | None = None, scale: Scale | None = None
 ) -> JournalPart:
-    """Writes the reviews of a journal to a file in a folder, which the caller deletes.
+    """Writes the reviews of a journal to a file in a folder; the caller must delete the file.
 
     Args:
-        journal: the journal.
-        folder: the folder for the file.
-        before: the build of which the hidden movies stay hidden, and whose part of the journal is left out;
-            by default the whole journal is read.
-        scale: the scale of the ratings of the index; reviews with ratings beyond are counted and left out.
+        journal: the journal of feedback.
+        folder: the folder in which the file of reviews is created.
+        before: a build that already holds the beginning of the journal, which is then not read again; movies
+            that are hidden in this build stay hidden. None to read the whole journal.
+        scale: the rating scale of the index; reviews with ratings outside the rating scale are counted and
+            not written. None for any ratings.
 
     Raises:
         ArtifactError: the journal cannot be read.
@@ -115,7 +118,7 @@ _COLUMNS = ("line", "reviewer_id", "movie_id", "rating", "time", "kind")
 
 
 def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
-    """Adds up the counts of lines of several parts of journals."""
+    """Adds up the counts of lines of several journals."""
     total: Counter[str] = Counter()
     for part in parts:
         total.update(part.counts)
@@ -123,13 +126,13 @@ def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
 
 
 def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes the hidden movies of the first of several journals to a build."""
+    """Writes the hidden movies of the first journal to the files of a build."""
     if parts and parts[0].hidden:
         path = writer.path_for(HIDDEN_FILE)
         path.write_text(parts[0].hidden.to_json(), encoding="utf-8")
 
 
 def write_position(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes to a build's manifest up to which position the first of several journals was read."""
+    """Writes the position up to which the first journal was read to the manifest of a build."""
     if parts and parts[0].position is not None:
         writer.add_section(JOURNAL_SECTION, to_section(parts[0].position, parts[0].counts))

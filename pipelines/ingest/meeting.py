@@ -1,4 +1,4 @@
-"""Warns if the movie ids in the metadata differ from the movie ids in the reviews, and explains why."""
+"""Warns if hardly any movie id in the reviews occurs in the metadata, and explains the difference."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     import duckdb
 
 _LEAST_SHARE = 0.05
-"""The share of the reviewed movies that metadata describes, below which the ids are taken for different."""
+"""The least share of reviewed movies that metadata describes; below this share, the movie ids in metadata and
+in reviews are taken for different."""
 
 _log = logging.getLogger(__name__)
 
 
 def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
-    """Warns if metadata describes hardly any reviewed movie, and explains why if a reason is found.
+    """Warns if metadata describes hardly any reviewed movie, and explains the reason if a reason is found.
 
     The tables `reviewed_movies` and `metadata_lines` must be filled. The warning explains a difference in how
-    ids are written, such as leading zeros. A difference is explained only if more ids would be equal without
-    the difference.
+    ids are written, such as leading zeros, if more ids would be equal without the difference.
     """
     num_reviewed = count_rows(database, "reviewed_movies")
     num_lines = count_rows(database, "(from metadata_lines where reason is null)")
@@ -59,6 +59,6 @@ def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def _examples(database: duckdb.DuckDBPyConnection, table: str) -> str:
-    """Returns the two smallest movie ids in a table, as text for a message."""
+    """Returns a text that names the two smallest movie ids in a table, for a message."""
     ids = database.table(table).filter("movie_id is not null").select("movie_id").distinct()
     return " and ".join(repr(movie_id) for (movie_id,) in ids.order("movie_id").limit(2).fetchall())

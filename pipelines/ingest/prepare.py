@@ -1,4 +1,4 @@
-"""Writes the cleaned reviews as one table to a file, for users who want the data without a recommender."""
+"""Writes cleaned reviews to a file as one table, for users who want the data without a recommender."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ def prepare(
     on: str | None = None,
     address: str | None = None,
 ) -> Accounting:
-    """Writes a table with one row per kept review, joined with the columns of the reviewed movie.
+    """Writes a table with a row for each kept review, joined with the columns of the reviewed movie.
 
-    The table has the columns `PREPARED_COLUMNS`. `output` ends with .parquet or .csv. Vertical bars separate
-    the names in the column `category`, and in CSV also the addresses in the column `links`. If the path
-    `rejected` is given, the rejected rows are written to that path as Parquet. Returns the counts of kept and
-    dropped rows.
+    The table has the columns `PREPARED_COLUMNS`. The path `output` must end with .parquet or .csv. Vertical
+    bars separate the names in the column `category`, and in CSV also the addresses in the column `links`. If
+    the path `rejected` is given, the rejected rows are written to the path `rejected` as Parquet. Returns the
+    counts of kept and dropped rows.
 
-    If `on` is "ray", several files are read in workers of Ray, on the cluster at `address` or, without an
-    address, on this machine. The table is the same.
+    If `on` is "ray", several files are read by workers of Ray into the same table. The workers run on the Ray
+    cluster at `address`, or on this machine if `address` is None.
 
     Raises:
-        EngineError: `ingest` fails, or the table cannot be written; an older file at `output` then stays.
+        EngineError: `ingest` fails, or the table cannot be written. An older file at `output` stays unchanged
+            after an error.
     """
     output, config = Path(output), config or Config()
     check_output(output, TABLE_SUFFIXES)
     check_place(on, address, 0)
     if rejected is not None:
         check_output(Path(rejected), TABLE_SUFFIXES)
-    # The system's temporary folder may be too small for the data, so the database is beside the output file.
+    # The system's temporary folder may be too small for the data, so the work database is beside the output
+    # file.
     with (
         inputs_of(reviews, metadata) as inputs,
         runner_for(on, address, threads=1) as runner,

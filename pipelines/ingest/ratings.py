@@ -1,4 +1,4 @@
-"""Decides whether ratings are stars or counts, and rejects stars far outside the scale, such as 99."""
+"""Decides whether ratings are stars or counts, such as plays, and rejects ratings far off the star scale."""
 
 from __future__ import annotations
 
@@ -17,28 +17,32 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CODES = (77, 88, 97, 98, 99, 997, 998, 999, 9999, 99999, -9, -99, -999, -9999)
-"""The numbers that data sets write in place of a rating."""
+"""The numbers that data sets write in place of a missing rating."""
 _MOST_ODD = 0.02
-"""The largest share of the ratings that may be off the scale without being a code."""
+"""The largest share of all ratings that may be rejected as off the scale, apart from ratings in `_CODES`."""
 _FEW_RATINGS = 20
-"""The number of ratings beside which a single rating is too large a share to be rare."""
+"""If the data has more ratings than this number, a rating that occurs once counts as rare, whatever its
+share."""
 _FEWEST_LEVELS = 3
-"""The number of different ratings that make a scale."""
+"""The least number of different ratings that make up a rating scale."""
 _FEWEST_COUNTS = 7
-"""The number of different ratings far above the median that make ratings counts."""
+"""The least number of different ratings far above the median rating with which the ratings may be counts,
+such as plays."""
 _LEAST_SKEW = 1.25
-"""The ratio of the mean to the median from which on ratings may be counts."""
+"""The least ratio of the mean rating to the median rating with which the ratings may be counts, such as
+plays."""
 _FAR_ABOVE = 4
-"""The multiple of the median from which on a rating is far above the median."""
+"""The multiple of the median rating above which a rating is far above the median."""
 _MANY_ZEROS = 1 / 3
-"""The share of zeros from which on zeros may stand for movies that were not rated."""
+"""The least share of zeros among all ratings with which the zeros may stand for movies that were not
+rated."""
 
 
 def judge_ratings(database: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Decides whether staged ratings are stars or counts, and rejects stars far outside the scale.
+    """Decides whether staged ratings are stars or counts, and rejects ratings far off the scale of stars.
 
-    `kind` is the value of the setting `ingest.ratings`: "stars", "counts" or "auto". The decision is written
-    to the table `rating_kind`, which gets one row.
+    The argument `kind` is the value of the setting `ingest.ratings`: "stars", "counts", or "auto" to decide
+    by the ratings. The decision is written to the table `rating_kind`, which gets one row.
     """
     counted = kind == "counts"
     if kind == "auto":
@@ -58,14 +62,15 @@ def judge_ratings(database: duckdb.DuckDBPyConnection, kind: str) -> None:
 
 
 def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
-    """Tells whether ratings look like counts: most counts are small, and a few are very large.
+    """Tells whether ratings look like counts, such as plays: most are small, and a few are very large.
 
-    `ratings` holds the distinct ratings, ascending, and `num_rows` the number of rows with each rating.
-    Ratings are counts if no rating is negative, if the mean is at least 1.25 times the median, and if very
-    high ratings are common. A rating is very high if it is above four times the median. Very high ratings are
-    common if more than 2% of the rows have one, and if at least seven different ratings are very high. If
-    ratings are counts, the highest rating is at least 1.5 times the lowest rating that is above four times
-    the median. Ratings of 0 are ignored, because a 0 may stand for a movie that was not rated.
+    The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
+    each rating. Ratings look like counts if no rating is negative, the mean rating is at least 1.25 times the
+    median rating, and very high ratings are common. A rating is very high if the rating is above four times
+    the median rating. Very high ratings are common if more than 2% of the rows have a very high rating, and
+    at least seven different ratings are very high. The highest rating must also be at least 1.5 times the
+    lowest very high rating. Ratings of 0 are ignored, because a rating of 0 may stand for a movie that was
+    not rated.
     """
     if not len(ratings) or ratings[0] < 0:
         return False
@@ -85,7 +90,7 @@ def _median(ratings: Doubles, num_rows: Rows) -> float:
 
 
 def _reject_off_scale(database: duckdb.DuckDBPyConnection) -> None:
-    """Rejects staged reviews whose rating is far outside the scale of the others, and logs a warning."""
+    """Rejects staged reviews whose rating is far outside the scale of other ratings, and logs a warning."""
     ratings, num_rows = _count_ratings(database)
     odd = off_scale(ratings, num_rows)
     if odd.any():
@@ -122,11 +127,12 @@ def _warn_of_two_scales(ratings: Doubles, num_rows: Rows) -> None:
 def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
     """Marks the ratings that are outside the scale of the other ratings: bool [num_ratings].
 
-    `ratings` holds the distinct ratings, ascending, and `num_rows` the number of rows with each rating. A
-    rating is outside the scale if a wide gap separates it from the other ratings, and if it is rare or is a
-    code for a missing rating, such as 99. A gap is wide if it is wider than the whole range of the other
-    ratings. A rare low rating may be honest, so a low rating is outside the scale only if it is negative. The
-    rating -1 counts as a code for a missing rating if all other ratings are at least 0.1.
+    The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
+    each rating. A rating is outside the scale if a wide gap separates the rating from the other ratings, and
+    the rating is rare or a code for a missing rating, such as 99. A gap between ratings is wide if the gap is
+    wider than the whole range of the other ratings. A rare low rating may be honest, so a low rating counts
+    as outside the scale only if the rating is negative. The rating -1 counts as a code for a missing rating
+    if all other ratings are at least 0.1.
     """
     coded = np.isin(ratings, _CODES)
     odd = np.zeros(len(ratings), dtype=bool)
@@ -149,9 +155,9 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 
 
 def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) -> int:
-    """Counts the distinct ratings that are rare and far above all other ratings; `values` must be ascending.
+    """Counts distinct ratings that are rare and far above all other ratings; `values` are ascending ratings.
 
-    Ratings are rare if together they occur in at most the share `most_odd` of the rows.
+    Ratings are rare if at most the share `most_odd` of all rows have one of the ratings.
     """
     if len(values) <= _FEWEST_LEVELS:
         return 0
@@ -164,7 +170,7 @@ def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) ->
 
 
 def warn_of_zeros(database: duckdb.DuckDBPyConnection) -> None:
-    """Warns if very many ratings are 0, although the scale of the other ratings seems to begin at 1."""
+    """Warns if very many ratings are 0, although all other ratings are at least 1."""
     ratings, num_rows = _count_ratings(database)
     if len(ratings) <= _FEWEST_LEVELS + 1 or ratings[0] != 0 or ratings[1] < 1:
         return
@@ -180,7 +186,7 @@ def warn_of_zeros(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def _count_ratings(database: duckdb.DuckDBPyConnection) -> tuple[Doubles, Rows]:
-    """Returns the distinct ratings of usable reviews, ascending, and the number of rows with each rating."""
+    """Returns the distinct ratings of usable staged reviews, ascending, and each rating's number of rows."""
     found = database.execute(
         "select rating, count(*) as num_rows from staged_reviews "
         "where reason is null and rating is not null group by rating order by rating"

@@ -1,4 +1,4 @@
-"""Raises an error or warns if most rows of the review or metadata files were rejected, and says why."""
+"""Raises an error or warns if most rows of the review or metadata files were rejected, with the reason."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _LENGTH_SHOWN = 100
-"""The number of characters of a row that an error message shows."""
+"""The largest number of characters of a rejected row that a message shows."""
 _MOST = 0.5
-"""The share of rejected rows from which on a message about the rejections is due."""
+"""The share of rejected rows among all rows above which a warning or an error speaks of the rejected rows."""
 _NAME_RATINGS = (
     "name the column of the ratings with --columns rating=NAME, or read the reviews as views with "
     "--columns rating="
@@ -31,7 +31,7 @@ _ADVICE = {
     "no rating": _NAME_RATINGS,
     "rating is not a number": _NAME_RATINGS,
 }
-"""Advice about rows that were rejected, by the reason of the rejection."""
+"""What users can do about rejected rows; the keys are the reasons of rejection."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
     """Checks that at least one row of the review files can be used, and warns if most rows were rejected.
 
     Raises:
-        DataError: the files have no row, or all rows are rejected; the message has the most common reason.
+        DataError: the review files have no rows, or all rows are rejected; the message names the most common
+            reason.
     """
     num_rejected, num_rows, why = _rejections(database, sources)
     if not num_rows:
@@ -59,10 +60,11 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
 
 @contextmanager
 def blaming_rejections(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Iterator[None]:
-    """Replaces an error about too few reviews by an error about rejected rows, if most rows were rejected.
+    """Turns a DataError of the `with` statement into an error about rejected rows, if most were rejected.
 
     Raises:
-        DataError: the `with` statement raised DataError, about the rejections or about something else.
+        DataError: the `with` statement raised a DataError; if most rows were rejected, the message names the
+            most common reason of rejection.
     """
     try:
         yield
@@ -77,10 +79,10 @@ def blaming_rejections(database: duckdb.DuckDBPyConnection, sources: Sequence[So
 
 
 def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Checks that at least one metadata line can be used, unless the metadata files have no lines.
+    """Checks that at least one metadata line can be used, or that the metadata files have no lines.
 
     Raises:
-        DataError: all metadata lines are rejected.
+        DataError: all lines of the metadata files are rejected.
     """
     [(total, num_rejected)] = database.execute(
         "select count(*), count(reason) from metadata_lines"
@@ -97,7 +99,7 @@ def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequen
 
 
 def _rejections(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[int, int, str]:
-    """Returns the number of rejected rows, the number of all rows, and the most common reason in words."""
+    """Returns the number of rejected rows, the number of all rows, and the most common reason as text."""
     counted = run(database, "staging/common_rejections").fetchall()
     num_rows = sum(count for _, count, *_ in counted)
     rejected = [row for row in counted if row[0] is not None]

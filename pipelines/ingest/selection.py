@@ -1,4 +1,4 @@
-"""Selects the reviews to keep: by filters, by latest review, by an SQL condition and by the k-core."""
+"""Selects the reviews to keep: by day, latest review, SQL condition, and least number of reviews (k-core)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PREPARED_COLUMNS = (
     *("unix_review_time", "vote", "verified", "category", "title", "main_cat", "description", "brand"),
     *("price", "links", "reviewer_count", "movie_count", "average_rating"),
 )
-"""The columns of the view `prepared`, which joins reviews with movies, in order."""
+"""The columns of the view `prepared`, which joins reviews with movies, in the order of the view."""
 
 WHERE_COLUMNS = (*PREPARED_COLUMNS, "rank", "year", "date")
 """The columns that the SQL condition of the option `--where` may name."""
@@ -36,19 +36,19 @@ def select_reviews(
     *,
     few: bool = False,
 ) -> tuple[int, dict[str, int]]:
-    """Fills the table `core_reviews` with the reviews to keep.
+    """Fills the table `core_reviews` with the reviews to keep, and counts the dropped reviews.
 
-    Returns the number of duplicates, and for each filter the number of rows that the filter dropped.
+    Returns the number of duplicate reviews, and the number of rows that each filter dropped.
 
-    In step 1, `config.since`, `until` and `verified_only` drop single rows, so that a review outside the
-    range of days never replaces a review inside the range. In step 2, only the latest review of each pair of
-    reviewer and movie stays. In step 3, the SQL condition `config.where` drops rows; the condition may use
-    counts and averages over the reviews that step 2 left. In step 4, the k-core drops reviewers and movies
-    with too few reviews. The k-core is the last step, so every reviewer and every movie that is kept has
+    First, the settings `since`, `until` and `verified_only` drop single reviews, so that a review outside the
+    range of days never replaces a review inside the range of days. Second, all reviews of a movie by a
+    reviewer except the latest review are dropped. Third, the SQL condition of the setting `where` drops
+    reviews; the SQL condition may use counts and averages over the remaining reviews. Last, the k-core filter
+    drops reviewers and movies with too few reviews, so that every kept reviewer and every kept movie has
     enough reviews.
 
     Raises:
-        DataError: no review is left, or only one reviewer or movie is left although `few` is false.
+        DataError: no review is kept, or a single reviewer or movie is kept and `few` is false.
         FilterError: the SQL condition fails on the data.
     """
     run(database, "tables/numbered_ids")
@@ -79,7 +79,7 @@ def select_reviews(
 
 
 def scrape_wanted_links(database: duckdb.DuckDBPyConnection, wanted: str, config: IngestConfig) -> None:
-    """Scrapes links from the details of the movies that the SQL file `wanted` selects."""
+    """Reads links to other movies from the metadata of the movies that the SQL file `wanted` selects."""
     run(database, wanted)
     if count_rows(database, "(from staged_metadata where details is not null limit 1)"):
         scrape_links(database, threads=config.threads)
@@ -88,7 +88,7 @@ def scrape_wanted_links(database: duckdb.DuckDBPyConnection, wanted: str, config
 def _apply_condition(
     database: duckdb.DuckDBPyConnection, config: IngestConfig, condition_columns: Collection[str]
 ) -> int:
-    """Fills `core_reviews` with the latest reviews for which `config.where` is true; returns their number."""
+    """Fills `core_reviews` with the latest reviews for which the setting `where` is true; counts them."""
     if config.where is None:
         database.execute("create or replace table core_reviews as select * from latest_reviews")
         return count_rows(database, "core_reviews")
@@ -97,7 +97,8 @@ def _apply_condition(
     run(database, "tables/candidate_rows")
     with _filter_errors(config.where):
         require_condition(database, config.where, "candidate_rows")
-        # `check_filter` has parsed the condition, and found only an expression over known columns.
+        # The function `check_filter` has parsed the SQL condition, and has found that it is an expression
+        # over known columns.
         database.execute(
             "create or replace table core_reviews as select * from latest_reviews where review_number in "
             f"(select review_number from candidate_rows where ({config.where}\n))"
@@ -107,7 +108,7 @@ def _apply_condition(
 
 @contextmanager
 def _filter_errors(condition: str) -> Iterator[None]:
-    """Turns DuckDB's errors into FilterError, except errors about full memory or a full disk."""
+    """Turns DuckDB's errors into FilterError, except errors about a lack of memory or disk space."""
     import duckdb
 
     try:
@@ -119,9 +120,9 @@ def _filter_errors(condition: str) -> Iterator[None]:
 
 
 def _shrink_to_core(database: duckdb.DuckDBPyConnection, config: IngestConfig) -> int:
-    """Drops reviewers and movies with too few reviews repeatedly, until none is left to drop.
+    """Drops reviewers and movies with too few reviews, again and again until all have enough reviews.
 
-    Returns the number of reviews in `core_reviews` at the end.
+    Returns the number of kept reviews, which are in the table `core_reviews`.
     """
     count = count_rows(database, "core_reviews")
     if config.min_reviews_per_reviewer <= 1 and config.min_reviews_per_movie <= 1:
@@ -165,7 +166,7 @@ def _require_enough(
 
 
 def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
-    """Returns the part of an error message that says how to change the filter that dropped the most rows."""
+    """Returns the end of an error message: how to change the filter that dropped the most rows."""
     most = max(filtered_by, key=lambda reason: filtered_by[reason])
     return {
         "since-until": "widen --since and --until (reviews without a time fall outside)",
@@ -177,11 +178,11 @@ def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
 
 
 def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig, cold: ColdConfig) -> None:
-    """Fills the table `cold_movies` with movies that have metadata, but too few reviews to be kept.
+    """Fills the table `cold_movies` with the movies that have metadata, but too few reviews to be kept.
 
     A cold movie has at most `cold.max_reviews` reviews, which are written to the table `cold_reviews`. A cold
-    movie must meet the SQL condition `config.where`, in which all columns of reviews are null. The tables
-    `reviewers` and `movies` must be filled.
+    movie must meet the SQL condition of the setting `where`, in which all columns of reviews are null for a
+    cold movie. The tables `reviewers` and `movies` must be filled.
 
     Raises:
         FilterError: the SQL condition fails on the data.
@@ -191,7 +192,7 @@ def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig
     run(database, "cold_start/movies")
     if config.where is not None:
         run(database, "cold_start/rows")
-        # `check_filter` has found the condition to be an expression over known columns.
+        # The function `check_filter` has found that the SQL condition is an expression over known columns.
         with _filter_errors(config.where):
             database.execute(
                 "delete from cold_movies where movie_id not in "

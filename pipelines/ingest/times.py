@@ -1,4 +1,4 @@
-"""Reads review times whose format depends on the other times in the file, and counts unusable times."""
+"""Reads review times whose format is recognised from all times in the file, and counts unusable times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LINES_AT_ONCE = 2_000_000
-"""The number of lines whose times one statement reads; an update of more lines would fill the memory."""
+"""The number of lines whose times are read by one SQL statement; an update of more lines would fill the
+memory."""
 _DIGITS = {
     "seconds": "%Y%m%d%H%M%S",
     "minutes": "%Y%m%d%H%M",
@@ -27,30 +28,33 @@ _DIGITS = {
     "months": "%Y%m",
     "years": "%Y",
 }
-"""The pattern of a number that is written like a date, by the last part of the date that the number has."""
+"""The patterns of numbers that are written like dates, such as 20171028; the keys are the smallest units of
+time in the numbers."""
 _LEAST_SHARE = 0.8
-"""The share of a column's numbers that must fit a meaning, so that the column is read by it."""
+"""The least share of the numbers in a time column that must fit a meaning, such as Excel's days, for the
+column to be read by this meaning."""
 _MOST_PLACES = 100_000_000
-"""A number below is a place in a sequence, if most of the times of the column are such numbers."""
+"""If most values of a time column are below this number, the values are positions in a sequence (1, 2, 3),
+and not seconds or milliseconds."""
 _A_DAY = 86_400
 _LENGTH_SHOWN = 40
-"""The number of characters of a time that a warning shows."""
+"""The largest number of characters of an unusable time that a warning shows."""
 _ADVICE = (
     " Say how times are written with --time-format, such as --time-format %d.%m.%Y, or leave the times out "
     "with --columns time=."
 )
 _DAY_BEFORE_MONTH = re.compile(r"\d{4}[-/.](1[3-9]|[23]\d)[-/.](0?[1-9]|1[0-2])")
-"""A date with the year first, whose second number is no month."""
+"""Matches a date with the year first and the day before the month, such as 2017-28-10."""
 
 
 def read_times(
     database: duckdb.DuckDBPyConnection, sources: Sequence[Source], time_format: str | None
 ) -> dict[str, int]:
-    """Reads the times that the staging statements left as text in the column `raw_time`.
+    """Reads the review times that the SQL of staging has left as text in the column `raw_time`.
 
-    All times of a file have one format, which is recognised from all times of the file unless `time_format`
-    is given. A review whose time cannot be used stays without a time. Returns, for each reason, the number of
-    usable reviews that lost their time.
+    All times of a file have one format, which is recognised from all times of the file if `time_format` is
+    None. A review whose time cannot be used is kept without a time. Returns the number of reviews that lost
+    their time for each reason; the keys are the reasons.
     """
     lost: Counter[str] = Counter()
     run(database, "staging/times")
@@ -70,22 +74,22 @@ def read_times(
 
 
 def _parts(last_line: int) -> Iterator[dict[str, int]]:
-    """Divides the lines of a file into parts; yields the first and the last line number of each part."""
+    """Divides the lines of a file into blocks; yields the first and the last line number of each block."""
     for first in range(0, last_line + 1, _LINES_AT_ONCE):
         yield {"first": first, "last": first + _LINES_AT_ONCE - 1}
 
 
 def latest_day() -> date:
-    """Returns the last day that a review may have: tomorrow, because a clock may be ahead."""
+    """Returns the last day that a review may have, which is tomorrow, because a clock may be ahead."""
     return (datetime.now(UTC) + timedelta(days=1)).date()
 
 
 def _meaning_of_numbers(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, time_format: str | None
 ) -> str | None:
-    """Returns the format of a file's times that are written as numbers; None if there are no such times.
+    """Returns the format of a file's times that are numbers; None if the file has no times to read.
 
-    The SQL file `read_number_times` explains the formats.
+    The SQL file `staging/read_number_times` explains the formats of numbers.
     """
     counted = run(database, "staging/number_times", file=file).fetchone()
     assert counted is not None
@@ -108,7 +112,7 @@ def _meaning_of_numbers(
         return "excel"
     if counts["places"] >= _LEAST_SHARE * (num_clear + num_numbers):
         _log.info("The times of %s are places in a sequence, which give only the order", source.path)
-        # A few larger numbers were taken for seconds since 1970, and have no place in the sequence.
+        # A few larger numbers, which were taken for seconds since 1970, are no positions in the sequence.
         database.execute(
             "update staged_reviews set raw_time = unix_review_time, unix_review_time = null "
             "where file = $file and unix_review_time is not null",
@@ -121,7 +125,7 @@ def _meaning_of_numbers(
 def _read_dates(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, last_line: int, time_format: str | None
 ) -> None:
-    """Reads the dates among the times of a file; warns if the order of day and month is doubtful."""
+    """Reads the dates among the times of a file; warns if the order of day and month is uncertain."""
     found = run(database, "staging/date_texts", file=file).fetchall()
     if not found:
         return
@@ -163,7 +167,7 @@ def _read_dates(
 def _drop_lost(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, numbers: str | None
 ) -> dict[str, int]:
-    """Drops the unusable times of a file, and logs a warning; counts the reviews without a time by reason."""
+    """Drops the unusable times of a file, and logs a warning; counts the dropped times by reason."""
     bounds = {"earliest": 0, "latest": _MOST_PLACES - 1}
     if numbers != "places":
         bounds = {"earliest": _A_DAY, "latest": int(datetime.now(UTC).timestamp()) + _A_DAY}
