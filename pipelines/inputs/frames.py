@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ArrowTable(Protocol):
-    """Declares what a table in memory has: the Arrow C stream interface, as a pandas DataFrame has."""
+    """Describes tables in memory by the Arrow C stream interface, which pandas DataFrames have, too."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Returns the rows of the table as an Arrow stream."""
 
 
 _TABLE = "given"
-"""The name under which DuckDB reads a table in memory."""
+"""The name by which DuckDB reads a table in memory."""
 
 
 def is_table(given: object) -> TypeGuard[ArrowTable]:
-    """Tells whether an object is a table in memory, or a lazy table of Polars."""
+    """Tells whether an object is a table in memory, or a LazyFrame of Polars."""
     return isinstance(given, ArrowTable) or _is_lazy(given)
 
 
@@ -37,13 +37,14 @@ def _is_lazy(given: object) -> bool:
 
 
 def write_table(table: Any, name: Path, file: Path) -> None:
-    """Writes a table in memory to a Parquet file; reads the rows of the table only once.
+    """Writes a table in memory to a Parquet file, and reads the rows of the table once.
 
     The named levels of the index of a pandas DataFrame count as columns. The columns of a DataFrame without
-    column names are named by the numbers 1, 2 and so on. Messages call the table `name`.
+    column names are named by the numbers 1, 2 and so on. The argument `name` is the name of the table in
+    messages.
 
     Raises:
-        SourceError: the table has no columns, or values that DuckDB cannot read.
+        SourceError: the table has no columns, or has values that DuckDB cannot read.
     """
     import duckdb
 
@@ -74,7 +75,7 @@ def _copy(database: duckdb.DuckDBPyConnection, table: Any, file: Path) -> None:
 
 
 def _faulty(database: duckdb.DuckDBPyConnection, frame: Any, file: Path) -> str | None:
-    """Returns the name of the first column of a DataFrame that DuckDB cannot read, or None."""
+    """Returns the name of a DataFrame's first column that DuckDB cannot read; None if DuckDB can read all."""
     import duckdb
 
     for place, column in enumerate(frame.columns):
@@ -88,7 +89,7 @@ def _faulty(database: duckdb.DuckDBPyConnection, frame: Any, file: Path) -> str 
 def _without_index(frame: Any) -> Any:
     """Converts the named index levels of a DataFrame to columns, and names columns that have no names."""
     if any(name is not None for name in frame.index.names):
-        with suppress(ValueError):  # A column has the name of the index, and holds the same values.
+        with suppress(ValueError):  # A column may have the name of the index.
             frame = frame.reset_index()
     if list(frame.columns) == list(range(len(frame.columns))):
         frame = frame.set_axis([f"column {number + 1}" for number in frame.columns], axis="columns")
@@ -105,7 +106,7 @@ def _without_index(frame: Any) -> Any:
 
 
 class _Stream:
-    """Wraps a table so that DuckDB sees only its Arrow stream; DuckDB would need pyarrow to read Polars."""
+    """Shows DuckDB a table as an Arrow stream, since DuckDB would need pyarrow to read a Polars table."""
 
     def __init__(self, table: ArrowTable) -> None:
         self._table = table

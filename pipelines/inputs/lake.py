@@ -1,7 +1,7 @@
-"""Reads Delta and Iceberg tables by their own Python packages, and writes the rows to a Parquet file.
+"""Reads Delta and Iceberg tables with the packages deltalake and pyiceberg, and writes rows to Parquet files.
 
-A table of either kind is a folder of data files, and of notes that say which files and rows are valid. So the
-data files alone would bring deleted rows back.
+A Delta or Iceberg table is a folder of data files, and of notes that say which data files and rows are valid.
+Reading the data files without the notes would bring deleted rows back.
 """
 
 from __future__ import annotations
@@ -20,29 +20,32 @@ from pipelines.work.extras import require_lake
 _DELTA_LOG = "_delta_log"
 _ICEBERG_FOLDER = "metadata"
 _ICEBERG_FILE = re.compile(r"(?:v?([0-9]+)(?:-.*)?)\.metadata\.json")
-"""Matches the name of a file that describes an Iceberg table, and the number of its version."""
+"""Matches the name of a file that describes a version of an Iceberg table, with the number of the version."""
 _MEMORY = "1GB"
-"""The memory in which the rows of a table are sorted; the rest is kept on the disk."""
+"""The memory in which DuckDB sorts the rows of a table; rows that do not fit are kept on the disk."""
 
 
 class LakeTable(NamedTuple):
-    """Names a table of a lake: a folder of data files and notes about the files."""
+    """Names a table of a data lake: a folder of data files and of notes about the data files."""
 
     kind: str
-    """The kind of table: Delta or Iceberg."""
+    """The kind of table: "Delta" or "Iceberg"."""
     address: str
-    """The folder of a Delta table, or the file with the newest state of an Iceberg table."""
+    """The address of the folder of a Delta table, or of the file that describes the newest version of an
+    Iceberg table."""
     name: Path
-    """The table as the user named it, for messages."""
+    """The path or address by which the user named the table, for messages."""
 
 
 def lake_table_at(source: Path | str) -> LakeTable | None:
-    """Returns the table that a path or an address names; None if it names no Delta or Iceberg table.
+    """Returns the Delta or Iceberg table that a path or an address names; None for anything else.
 
-    An Iceberg table is named by its folder, or by the file that describes one state of the table.
+    The path of an Iceberg table is the path of the table's folder, or of a file that describes one version of
+    the table.
 
     Raises:
-        ConfigError: the scheme of an address is unknown, or a package that the scheme needs is missing.
+        ConfigError: the scheme of an address is unknown, or a Python package that the scheme needs is not
+            installed.
         SourceError: an address cannot be read.
     """
     text = str(source).rstrip("/")
@@ -58,9 +61,9 @@ def lake_table_at(source: Path | str) -> LakeTable | None:
 
 
 def refuse_table_inside(folder: Path, parts: tuple[str, ...]) -> None:
-    """Raises SourceError if a path below a folder shows that the folder holds a whole table.
+    """Raises SourceError if a path below a folder shows that the folder holds a Delta or Iceberg table.
 
-    Whoever reads such a folder file by file also reads the rows that were deleted from the table.
+    Reading the folder of a table file by file would also read the rows that were deleted from the table.
     """
     is_iceberg = parts[-2:-1] == (_ICEBERG_FOLDER,) and _ICEBERG_FILE.fullmatch(parts[-1])
     if _DELTA_LOG in parts or is_iceberg:
@@ -70,10 +73,10 @@ def refuse_table_inside(folder: Path, parts: tuple[str, ...]) -> None:
 
 
 def write_lake_table(table: LakeTable, file: Path) -> None:
-    """Writes the rows of the newest state of a table to a Parquet file, sorted, since tables have no order.
+    """Writes the newest rows of a table to a Parquet file, sorted, because tables of lakes have no order.
 
     Raises:
-        ConfigError: the packages of the extra [lake] are not installed.
+        ConfigError: the Python packages of the extra [lake] are not installed.
         SourceError: the table cannot be read.
     """
     require_lake()
@@ -97,7 +100,7 @@ def write_lake_table(table: LakeTable, file: Path) -> None:
 
 
 class _Rows:
-    """Holds the rows of a table; DuckDB asks for their stream more than once, and each stream ends."""
+    """Holds the rows of a table; makes a new stream of the rows each time that DuckDB asks for a stream."""
 
     def __init__(self, read: Callable[[], Any]) -> None:
         self._read = read

@@ -1,6 +1,6 @@
 """Lists the files of folders, of patterns such as reviews-*.json.gz, and of addresses such as s3://bucket/reviews.
 
-A folder in a path that is called `NAME=VALUE` is a hive partition: VALUE is the value of the column NAME in
+A folder whose name has the form `NAME=VALUE` is a hive partition: VALUE is the value of the column NAME in
 all rows of the files below the folder.
 """
 
@@ -23,19 +23,19 @@ from pipelines.inputs.spool import Given, Input, Partition
 _PATTERN = re.compile(r"[*?\[]")
 _PARTITION = re.compile(r"([^=]+)=(.*)", re.DOTALL)
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-"""The value that Hive and Spark write for a row without a value."""
+"""The value that Hive and Spark write in the name of a folder for rows without a value."""
 _OF_THIS_DISK = "file://"
 
 
 def inputs_at(source: Path | str) -> list[Input]:
-    """Returns the inputs that a path, a pattern or an address names: one for each file, sorted by name.
+    """Returns one input for each file that a path, a pattern or an address names, sorted by name.
 
     A path that exists is never taken for a pattern. Files and folders whose names begin with `.` or `_` are
-    left out of folders and patterns, because programs write notes of their own to such files. A folder that
-    holds a journal of feedback is one input.
+    left out of folders and patterns, because programs write notes of their own under these names. A folder
+    that holds a journal of feedback is one input.
 
     Raises:
-        SourceError: no file matches, a folder holds no file, or an address cannot be read.
+        SourceError: no file matches the pattern, the folder holds no file, or the address cannot be read.
         ConfigError: the scheme of an address is unknown, or a package that the scheme needs is missing.
     """
     text = str(source)
@@ -66,7 +66,7 @@ def _inputs_of_pattern(pattern: str) -> list[Input]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Yields all files in a folder and in the folders below, without files and folders that are hidden."""
+    """Yields all files in a folder and in the folders below; leaves out hidden files and folders."""
 
     def fail(error: OSError) -> NoReturn:
         raise SourceError(f"Cannot read the folder {folder}: {error.strerror}.", path=folder) from error
@@ -103,7 +103,7 @@ def _input(path: Path) -> Input:
 
 
 def _partition_of(parts: Sequence[str]) -> Partition:
-    """Returns the columns and values that the folders of a path name, the value None for no value.
+    """Returns the columns and values in the names of a path's folders; the value None means no value.
 
     Example:
         >>> _partition_of(["log", "date=2024-01", "user=a%2Fb", "part-0.parquet"])

@@ -1,4 +1,4 @@
-"""Turns the reviews and the metadata that users name into inputs: files on this disk or in remote storage."""
+"""Turns the sources of reviews and metadata that users name into inputs: local or remote files."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from pipelines.inputs.listing import inputs_at
 from pipelines.inputs.spool import Given, Input
 
 Source = Path | str | ArrowTable
-"""The path of a file or folder, a pattern such as `reviews-*.json.gz`, the address of remote storage such as
-`s3://bucket/reviews`, or a table in memory."""
+"""A source of reviews or metadata: the path of a file or folder, a pattern such as `reviews-*.json.gz`, the
+address of remote storage such as `s3://bucket/reviews`, or a table in memory."""
 Sources = Source | Sequence[Source]
-"""One source or several."""
+"""One source of reviews or metadata, or several sources."""
 
 _EXPECTED = "a path, a table of pandas, Arrow or Polars, or a list of paths and tables"
 
 
 @contextmanager
 def inputs_of(reviews: Sources, metadata: Sources = ()) -> Iterator[tuple[list[Input], list[Input]]]:
-    """Yields the inputs of reviews and metadata; writes tables to Parquet files for the `with` statement.
+    """Yields the inputs of reviews and metadata; writes tables to Parquet files until the `with` block ends.
 
-    A folder, a pattern and the address of a folder stand for all files in them. A Delta or Iceberg table is
+    A folder, a pattern or the address of a folder gives one input for each file. A Delta or Iceberg table is
     one input.
 
     Raises:
-        ConfigError: a source is neither a path nor a table, or an extra that an address needs is missing.
-        SourceError: a pattern or folder holds no file, an address or a table of a lake cannot be read, or a
-            table in memory has no columns, or values that DuckDB cannot read.
-        DataError: no temporary folder can be made.
+        ConfigError: a source is neither a path nor a table, or the Python packages that an address needs are
+            not installed.
+        SourceError: a pattern or folder gives no file, an address or a Delta or Iceberg table cannot be read,
+            or a table in memory has no columns or unreadable values.
+        DataError: no temporary folder can be created.
     """
     groups = {"reviews": _several(reviews, "reviews"), "movies": _several(metadata, "metadata")}
     with ExitStack() as stack:

@@ -1,7 +1,8 @@
 """Lists and copies files of remote storage, such as s3://bucket/reviews, through fsspec.
 
-A remote file is read twice. Its beginning, and the end of a Parquet file, tell its format and its columns;
-later the whole file is copied to the disk, read, and removed, one file at a time.
+A remote file is read twice. First, the beginning and the end of the remote file are read, which tell the
+format and the columns. Later, the whole remote file is copied to the disk, read and removed, one file after
+another.
 """
 
 from __future__ import annotations
@@ -23,22 +24,25 @@ from engine.artifact.storage import missing_package
 from engine.errors import ConfigError, DataError, EngineError, SourceError
 
 _SPARE = 256 << 20
-"""The bytes of disk that a copy leaves free."""
+"""The number of bytes on the disk that stay free when a remote file is copied."""
 _HEAD = 4 << 20
-"""The number of bytes from the start of a remote file that tell the file's format."""
+"""The number of bytes at the start of a remote file that are read to recognise the format of the file."""
 _TAIL = 1 << 16
-"""The least number of bytes from the end of a remote file that are read, where a zip archive lists files."""
+"""The least number of bytes at the end of a remote file that are read, because a zip archive lists files at
+the end."""
 _PARQUET = b"PAR1"
 _MARKS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
-"""The facts of a file, of any storage, that change when the file changes; the first that is there counts."""
+"""The names of properties of a remote file that change when the file changes; the first property that a
+storage has is compared."""
 _SECRETS = re.compile(r"(?<=://)[^/]*@")
-"""Finds the name and the password of a user in an address."""
+"""Matches the name and the password of a user in an address."""
 
 
 class Address(PosixPath):
-    """Names a remote file in messages and in the account of the rows; no file of this disk.
+    """Names a remote file in messages and in the account of the rows; the name is no path on this disk.
 
-    The password and the query of an address are left out, since the account is kept in the index.
+    An `Address` leaves out the password and the query of the address, because the account of the rows is
+    stored in the index.
 
     Example:
         >>> str(Address("s3://bucket/log.csv")), str(Address("https://me:pass@host/log.csv?key=secret"))
@@ -46,16 +50,16 @@ class Address(PosixPath):
     """
 
     def __new__(cls, *parts: str | os.PathLike[str]) -> Address:
-        """Builds a path of the parts of the address that are no secret."""
+        """Builds a path from the address without passwords and queries."""
         return super().__new__(cls, *map(_public, parts))
 
-    if sys.version_info >= (3, 12):  # Paths are built by `__init__` from this version on.
+    if sys.version_info >= (3, 12):  # From Python 3.12 on, `__init__` builds paths.
 
         def __init__(self, *parts: str | os.PathLike[str]) -> None:
             super().__init__(*map(_public, parts))
 
     def __str__(self) -> str:
-        """Returns the address with both slashes behind the scheme, of which a path keeps one."""
+        """Returns the address with two slashes after the scheme, of which the parent class keeps one."""
         scheme, colon, rest = super().__str__().partition(":/")
         return f"{scheme}://{rest}" if colon else scheme
 
@@ -67,13 +71,14 @@ def _public(part: str | os.PathLike[str]) -> str:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """Holds what is known of a remote file since the files were listed."""
+    """Holds the address, the size and a mark of a remote file, as of the time when files were listed."""
 
     url: str
     size: int
-    """The number of bytes of the file."""
+    """The number of bytes of the remote file."""
     mark: str
-    """A text that changes when the file changes; empty if the storage has none."""
+    """A text from the storage, such as an ETag, that changes when the remote file changes; empty if the
+    storage gives none."""
 
 
 def is_url(text: str) -> bool:
@@ -82,10 +87,11 @@ def is_url(text: str) -> bool:
 
 
 def names_at(url: str) -> list[str]:
-    """Returns the names of the files and folders in a remote folder; empty if there is no such folder.
+    """Returns the names of files and folders in a remote folder; empty if the folder does not exist.
 
     Raises:
-        ConfigError: the scheme is unknown, or the package that serves the scheme is missing.
+        ConfigError: the scheme of the address is unknown, or the Python package for the scheme is not
+            installed.
         SourceError: the address cannot be read.
     """
     system, root = _open(url)
@@ -97,12 +103,13 @@ def names_at(url: str) -> list[str]:
 
 
 def remote_files(url: str, is_wanted: Callable[[str], bool]) -> Iterator[RemoteFile]:
-    """Yields the file at an address, or all files in the folder or of the pattern, sorted by name.
+    """Yields, sorted by name, all remote files that an address names: of a file, a folder or a pattern.
 
-    A file in a folder is listed only if `is_wanted` is true of the file's path below the folder.
+    The function `is_wanted` gets the path of a file below the folder, and returns whether to yield the file.
 
     Raises:
-        ConfigError: the scheme is unknown, or the package that serves the scheme is missing.
+        ConfigError: the scheme of the address is unknown, or the Python package for the scheme is not
+            installed.
         SourceError: the address cannot be read.
     """
     url = url.rstrip("/")
@@ -136,7 +143,7 @@ def _matching(system: Any, pattern: str, is_wanted: Callable[[str], bool]) -> di
 
 def _below(system: Any, folder: str, is_wanted: Callable[[str], bool]) -> dict[str, Mapping[str, Any]]:
     found: Mapping[str, Mapping[str, Any]] = system.find(folder, detail=True)
-    # Some programs write an empty file, whose name ends with a slash, for each folder.
+    # Some programs write, for each folder, an empty file whose name ends with a slash.
     return {
         path: facts
         for path, facts in found.items()
@@ -146,10 +153,10 @@ def _below(system: Any, folder: str, is_wanted: Callable[[str], bool]) -> dict[s
 
 @contextmanager
 def fetched(remote: RemoteFile, folder: Path) -> Iterator[Path]:
-    """Copies a remote file to a folder, and yields the copy, which is removed at the end.
+    """Copies a remote file to a folder, and yields the copy; removes the copy after the `with` statement.
 
     Raises:
-        SourceError: the file has changed since it was listed, is gone, or cannot be read.
+        SourceError: the remote file has changed or disappeared since files were listed, or cannot be read.
         DataError: the copy does not fit on the disk.
     """
     name = Address(remote.url)
@@ -169,20 +176,20 @@ def fetched(remote: RemoteFile, folder: Path) -> Iterator[Path]:
 
 
 def fetch_outline(remote: RemoteFile, folder: Path, head: int = 0) -> Path:
-    """Copies the beginning and the end of a remote file into a file of the same size with a hole between.
+    """Makes an outline of a remote file: a file of equal size with just the beginning and the end copied.
 
-    The outline tells the format of the file, and the columns of a Parquet file. At least `head` bytes from
-    the start are copied.
+    The outline is enough to recognise the format of the remote file, and the columns of a Parquet file. At
+    least `head` bytes are copied from the beginning of the remote file.
 
     Raises:
-        SourceError: the file has changed since it was listed, is gone, or cannot be read.
+        SourceError: the remote file has changed or disappeared since files were listed, or cannot be read.
     """
     system, path = _open(remote.url)
     size = remote.size
 
     def read(start: int, end: int) -> bytes:
         data: bytes = system.cat_file(path, start=start, end=end)
-        # A server that cannot send a part of a file sends the whole file.
+        # A server that cannot send a range of bytes sends the whole file.
         return data[start:end] if len(data) == size != end - start else data
 
     with _reaching(remote.url, folder):
@@ -204,7 +211,7 @@ def fetch_outline(remote: RemoteFile, folder: Path, head: int = 0) -> Path:
 
 
 def empty(outline: Path) -> None:
-    """Replaces the bytes of an outline by a hole, so that the outline takes no space on the disk."""
+    """Replaces the bytes of an outline by a hole of equal size, so that the outline takes no disk space."""
     size = outline.stat().st_size
     os.truncate(outline, 0)
     os.truncate(outline, size)
@@ -217,7 +224,7 @@ def _new_file(folder: Path) -> Path:
 
 
 def _open(url: str) -> tuple[Any, str]:
-    """Returns the file system of an address, and the path in the file system."""
+    """Returns the fsspec file system of an address, and the path of the address in the file system."""
     try:
         from fsspec.core import url_to_fs
 
@@ -235,7 +242,7 @@ def _mark_of(facts: Mapping[str, Any]) -> str:
 
 
 def _require_same(remote: RemoteFile, facts: Mapping[str, Any], num_copied: int | None = None) -> None:
-    """Raises SourceError if a file is not as it was when the files were listed, or was copied in part."""
+    """Raises SourceError if a remote file has changed since files were listed, or was copied in part."""
     mark, size = _mark_of(facts), facts["size"] if num_copied is None else num_copied
     if size != remote.size or (mark and remote.mark and mark != remote.mark):
         raise SourceError(
@@ -254,7 +261,7 @@ def _full(name: Path, folder: Path, reason: str | None) -> DataError:
 
 @contextmanager
 def _reaching(url: str, folder: Path | None = None) -> Iterator[None]:
-    """Converts any error of the remote storage to a SourceError; each package has its own errors."""
+    """Converts all errors of remote storage to SourceError, because each package has errors of its own."""
     name = Address(url)
     try:
         yield

@@ -19,43 +19,46 @@ from pipelines.text.kinds import form_of
 _STANDARD_INPUT = Path("-")
 _CHUNK = 1 << 20
 _SPARE = 256 << 20
-"""The bytes of disk that a copy leaves free, so that a source without an end does not fill the disk."""
+"""The number of bytes on the disk that stay free when a source is copied, so that a source without an end
+does not fill the disk."""
 
 
 Partition = tuple[tuple[str, str | None], ...]
-"""The names and the values of columns that are the same in all rows of a file."""
+"""The names and the values of columns that have the same value in all rows of a file."""
 
 
 class Given(NamedTuple):
-    """Holds the name of a source, and the file that holds the source's bytes."""
+    """Holds the name of a source of reviews or metadata, and the file with the source's bytes."""
 
     path: Path
-    """The source as the user named it, for messages."""
+    """The path or address by which the user named the source, for messages."""
     file: Path
     """The file to read: the file at `path`, a copy of a source that can be read only once, or the outline of
     a remote file."""
     partition: Partition = ()
-    """The columns that the folders of the file give to all rows of the file."""
+    """The columns whose values in all rows of the file are given by names of folders, such as
+    `date=2024-01`."""
     remote: RemoteFile | None = None
-    """The remote file whose bytes are read; None for a file of this disk."""
+    """The remote file whose bytes are read; None if the source is on this disk."""
 
 
 Input = Path | Given
-"""A source as the user named it, or a source whose bytes are in a file of another name."""
+"""A source of reviews or metadata: the path that the user named, or a `Given` if the bytes of the source are
+in a file of another name."""
 
 
 def file_of_input(given: Input) -> Path:
-    """Returns the file that holds the bytes of a source, which may be a pipe."""
+    """Returns the path of the file, or the pipe, that holds the bytes of a source."""
     return given.file if isinstance(given, Given) else given
 
 
 def name_of_input(given: Input) -> Path:
-    """Returns the name of a source, as messages and pages show it."""
+    """Returns the name of a source for messages and web pages."""
     return given.path if isinstance(given, Given) else given
 
 
 def num_bytes_of(given: Input) -> int:
-    """Returns the number of bytes of a source; 0 for a folder, and for what can be read only once."""
+    """Returns the number of bytes of a source; 0 for a folder, a pipe, a device and standard input."""
     if isinstance(given, Given) and given.remote is not None:
         return given.remote.size
     path = file_of_input(given)
@@ -63,7 +66,7 @@ def num_bytes_of(given: Input) -> int:
 
 
 def is_read_once(given: Input) -> bool:
-    """Tells whether a source is a pipe, a device or standard input, which can be read only once."""
+    """Tells whether a source can be read only once, as a pipe, a device and standard input."""
     path = file_of_input(given)
     if isinstance(given, Given) and given.remote is not None:
         return False
@@ -77,13 +80,13 @@ def is_read_once(given: Input) -> bool:
 
 
 def readable_files(inputs: Sequence[Input], folder: Path) -> list[Given]:
-    """Returns a file for each source; a source that can be read only once, such as a pipe, is copied first.
+    """Returns a file for each source, and copies each source that can be read only once, such as a pipe.
 
-    The path "-" stands for standard input. Copies are written to `folder`, which the caller deletes. A remote
-    file is not copied yet.
+    The path "-" stands for standard input. Copies are written to `folder`, which the caller must delete.
+    Remote files are not copied.
 
     Raises:
-        SourceError: a source cannot be read, or two paths name one source that can be read only once.
+        SourceError: a source cannot be read, or a source that can be read only once is named twice.
         DataError: a copy does not fit on the disk.
     """
     once = [is_read_once(given) for given in inputs]
@@ -133,7 +136,7 @@ def _copy(path: Path, folder: Path) -> Path:
         while chunk := _read(path, source):
             _write(name, writable.fileno(), chunk, folder)
             if is_device and num_bytes < _CHUNK <= num_bytes + len(chunk):
-                form_of(name, Path(target))  # Refuses a device such as /dev/zero before the disk is full.
+                form_of(name, Path(target))  # Refuses a device without an end, such as /dev/zero.
             num_bytes += len(chunk)
     return Path(target)
 
