@@ -31,19 +31,20 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 NAMEABLE = (*REVIEW_COLUMNS, *DESCRIBING)
-"""The columns of reviews and movies for which the option `--columns` may name the column of the file."""
+"""The columns of reviews and movies for which a user may give the name in the file with the option
+--columns."""
 _NO_HEADER = ("reviewer", "movie", "rating", "time")
-"""The columns of a file of ratings without a header line, in the order of MovieLens' files."""
+"""The usual columns of a review file without a header line, in the order of MovieLens' files."""
 _NUMBERED = "column {}"
-"""The name of a column of a file without a header line, by the number of the column."""
+"""The template for the name of a column in a file without a header line, such as "column 1"."""
 _LONGEST_SHOWN = 40
-"""The most characters of the name of a column that a message shows."""
+"""The largest number of characters of a column's name that a message shows."""
 _MOST_SHOWN = 20
-"""The most names of columns that a message lists."""
+"""The largest number of column names that a message lists."""
 _MOST_LEVELS = 101
-"""The most different values of a column of ratings: whole numbers from 0 to 100."""
+"""The largest number of different values that a column of ratings may have: whole numbers from 0 to 100."""
 _ASIN = re.compile(r"B0[0-9A-Z]{8}|[0-9]{9}[0-9X]")
-"""Matches the id of a product of Amazon, or an ISBN."""
+"""Matches the id of a product at Amazon, which may be an ISBN."""
 _AMAZON_REVIEWER = re.compile(r"A[0-9A-Z]{9,}")
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 
@@ -53,15 +54,16 @@ class Columns:
     """Tells which columns of a file hold the reviewer, the movie, the rating and so on."""
 
     path: Path
-    """The path of the file."""
+    """The path of the file whose columns are described."""
     names: tuple[str, ...]
-    """The names of all columns of the file, in the order of the file, and of the folders' columns."""
+    """The names of the columns in the file, in file order, and then the names of columns that folders give,
+    such as `year` in a folder `year=2024`."""
     num_own: int
-    """The number of columns that are in the file itself; the folders of the file give the columns behind."""
+    """The number of columns that are in the file itself, without columns that folders give."""
     places: Mapping[str, int] = field(default_factory=dict)
     """Maps each column that was found, such as "reviewer", to a position in `names`, counted from 0."""
     sample: Sequence[Sequence[str | None]] = ()
-    """The fields of the first records of the file as text, None if a record lacks the field."""
+    """The fields of the first records of the file as text; None if a record lacks the field."""
 
     @property
     def ignored(self) -> list[str]:
@@ -70,7 +72,7 @@ class Columns:
         return [name for place, name in enumerate(self.names) if place not in taken]
 
     def __str__(self) -> str:
-        """Returns which columns are used and ignored: `using user as reviewer, movie; ignored: note`."""
+        """Returns the used and ignored columns as text, such as `using user as reviewer; ignored: note`."""
         used = [
             name if plain_name(name) == plain_name(column) else f"{name} as {column}"
             for column, name in ((column, self.names[place]) for column, place in self.places.items())
@@ -82,7 +84,7 @@ class Columns:
 def columns_of(database: duckdb.DuckDBPyConnection, source: Source) -> Columns:
     """Returns the column names and the first records of a file, before any column is given a meaning.
 
-    The first records of a Parquet file are left out, since few messages need them.
+    The first records of a Parquet file are left out, because few messages need the records.
 
     Raises:
         SourceError: the file is a damaged Parquet file.
@@ -108,12 +110,13 @@ def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: M
     """Finds the columns of a review file; `given` maps columns to the names that the user gave.
 
     Raises:
-        SourceError: the column of the reviewer or of the movie was not found.
+        SourceError: the column of the reviewers or the column of the movies was not found.
     """
     found = columns_of(database, source)
     own = replace(found, names=found.names[: found.num_own])
     places = _numbered_places(own, given) if _has_no_header(own) else log_places(own.names, given)
-    # A folder such as `year=2024` tells the year of the reviews, and not of a movie, unless `given` says so.
+    # A folder such as `year=2024` tells the year of the reviews and not of the movies, so that columns of
+    # movies are taken from folders only if `given` names the columns.
     known = {name: names for name, names in LOG_COLUMNS.items() if name in REVIEW_COLUMNS or name in given}
     found = replace(found, places=_with_partition(found, places, given, known))
     _require(found, ("reviewer", "movie"))
@@ -124,9 +127,10 @@ def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: M
 
 
 def log_places(names: Sequence[str], given: Mapping[str, str]) -> dict[str, int]:
-    """Finds known columns among the column names of a review file; returns the position of each column."""
+    """Finds known columns among the column names of a review file; returns each found column's position."""
     places = match_columns(names, given, LOG_COLUMNS)
-    # Beside the text of a review, as in Amazon's files of 2023, `title` is the title of the review.
+    # In a file that also holds the texts of reviews, such as Amazon's files of 2023, the column `title` holds
+    # the titles of reviews, and not of movies.
     is_of_review = "review_text" in places and "summary" not in places and "title" not in given
     if is_of_review and "title" in places and plain_name(names[places["title"]]) == "title":
         places["summary"] = places.pop("title")
@@ -137,7 +141,7 @@ def movie_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Ma
     """Finds the columns of a movie file; `given` maps columns to the names that the user gave.
 
     Raises:
-        SourceError: the column of the movie's id was not found.
+        SourceError: the column of the movies' ids was not found.
     """
     found = columns_of(database, source)
     places = match_columns(found.names[: found.num_own], given, MOVIE_COLUMNS)
@@ -151,10 +155,11 @@ def movie_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Ma
 def _with_partition(
     found: Columns, places: Mapping[str, int], given: Mapping[str, str], known: Mapping[str, Sequence[str]]
 ) -> dict[str, int]:
-    """Adds the columns that the folders of a file give; of equal columns, the file's own column wins.
+    """Adds the columns that the folders of a file give, such as `year` in a folder `year=2024`, to `places`.
 
-    `known` maps each column that may be found to its usual names. `given` names columns as in
-    `match_columns`; a name that only a folder has wins against the file's own column.
+    If both the file and a folder have a column, the column in the file is used. But if `given` names a column
+    that only a folder has, the folder's column is used. `known` maps each column that may be found to the
+    column's usual names.
     """
     names = found.names[found.num_own :]
     of_folders = match_columns(names, given, known) if names else {}
@@ -169,10 +174,10 @@ def check_given(
     metadata: Sequence[Source],
     given: Mapping[str, str],
 ) -> None:
-    """Checks the option `--columns`: each column must be known, and some file must have the given name.
+    """Checks the option --columns: each column must be known, and at least one file must have the given name.
 
     Raises:
-        ConfigError: `--columns` has an unknown column, or a name that no file has.
+        ConfigError: the option --columns has an unknown column, or a name that no file has.
         SourceError: a file is a damaged Parquet file.
     """
     for column, wanted in given.items():
@@ -196,7 +201,7 @@ def check_given(
 
 
 def say_columns(columns: Columns, given: Mapping[str, str]) -> None:
-    """Logs which columns of a review file are used for what; warns if ratings or times are missing."""
+    """Logs the meanings of the columns of a review file; warns if ratings or times are missing."""
     _say(columns)
     missing = [name for name in ("rating", "time") if name not in columns.places and name not in given]
     if not missing:
@@ -222,7 +227,7 @@ def say_columns(columns: Columns, given: Mapping[str, str]) -> None:
 
 
 def say_movie_columns(columns: Columns) -> None:
-    """Logs which columns of a movie file are used for what; warns if titles are missing."""
+    """Logs the meanings of the columns of a movie file; warns if titles are missing."""
     _say(columns)
     if "title" not in columns.places:
         _log.warning(
@@ -236,8 +241,9 @@ def say_movie_columns(columns: Columns) -> None:
 def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, int]:
     """Returns the position of each column of a review file that has no header line.
 
-    The usual order is reviewer, movie, rating, time. In files that begin with Amazon's movie ids, the order
-    is movie, reviewer, rating, time. No order is assumed if `given` names a column after the fourth.
+    The usual order of columns is reviewer, movie, rating, time. In a file whose first column holds Amazon's
+    movie ids, the order is movie, reviewer, rating, time. No order is assumed if `given` names a column after
+    the fourth column.
     """
     places = match_columns(columns.names, given, LOG_COLUMNS)
     if all(place < len(_NO_HEADER) for place in places.values()):
@@ -282,20 +288,20 @@ def _require(columns: Columns, required: Sequence[str]) -> None:
 
 
 def _maybe_rating(columns: Columns) -> str:
-    """Returns a question to the user about the first unused column that may hold the ratings."""
+    """Returns a question for a message, such as whether the first unused column of numbers holds ratings."""
     for name in columns.ignored:
         place = columns.names.index(name)
         values = [value for record in columns.sample if (value := (record[place] or "").strip())]
         levels = dict.fromkeys(values)
         if values and all(map(_NUMBER.fullmatch, values)) and 1 < len(levels) <= _MOST_LEVELS:
             if len(levels) == len(values) > _MOST_SHOWN:
-                continue  # A different number in each row is an id or a time.
+                continue  # Numbers that differ in all records are ids or times.
             return f" Is {name} ({', '.join(list(levels)[:3])}) the rating? Say --columns rating={name}."
     return ""
 
 
 def _column_meant(column: str, wanted: str) -> str:
-    """Returns a suggestion for an error message: the known column that the user may have meant."""
+    """Returns a suggestion for an error message, namely the known column that the user may have meant."""
     if wanted in NAMEABLE:
         return f" (did you mean {wanted}={column}?)"
     for known, names in (*REVIEW_COLUMNS.items(), *MOVIE_COLUMNS.items()):

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from pipelines.reading.sources import Source
 
 NUM_SAMPLED = 200
-"""The most records in the sample of a file."""
+"""The largest number of records in the sample of a file."""
 _MOST_HEADER_LINES = 20
-"""The most lines of a header, whose names may contain line breaks if they are in quotes."""
+"""The largest number of lines of a header; a header has several lines if a quoted name contains a line
+break."""
 _DELIMITERS = (",", "\t", ";", "|")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _MOVIELENS_RATING = re.compile(r"[^\t]+\t[^\t]+\t[0-9.]+(\t[0-9]+)?")
@@ -34,9 +35,10 @@ _KNOWN_NAMES = {
 
 
 class Line(NamedTuple):
-    """Holds a line at the start of a file, and its number, counted from 1."""
+    """Holds a line at the start of a file, and the number of the line."""
 
     number: int
+    """The number of the line in the file, counted from 1."""
     text: str
 
 
@@ -44,7 +46,7 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | N
     """Returns a copy of `source` that also holds the delimiter, the header and the sample of a table.
 
     `lines` holds the first lines of the file that are not blank. `has_header` tells whether the first line is
-    a header; None means that the function decides.
+    a header; if `has_header` is None, the function decides by the content of the lines.
 
     Raises:
         SourceError: no delimiter is found.
@@ -55,7 +57,7 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | N
         return replace(source, sample=_sampled(source, lines))
     said = re.fullmatch(
         r"sep=(.)", first.strip("\r\ufeff")
-    )  # Excel names the delimiter in such a first line.
+    )  # Excel may write a first line such as "sep=;", which names the delimiter.
     num_skipped = int(said is not None and len(lines) > 1)
     first = lines[num_skipped].text
     outside = _QUOTED.sub("", "\n".join(line.text for line in lines[num_skipped:][:_MOST_HEADER_LINES]))
@@ -70,7 +72,7 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | N
             path=source.path,
             line=lines[num_skipped].number,
         )
-    # Fields that are separated by tabs are seldom in quotes, but a quote may be part of a text.
+    # In a table whose delimiter is a tab, a quote is usually part of a text, and does not enclose a field.
     quoted = delimiter != "\t" or all(re.fullmatch(_QUOTED, name) for name in first.strip().split("\t"))
     names, num_lines = _header(lines[num_skipped:], delimiter) if quoted else (first.split("\t"), 1)
     source = replace(source, delimiter=delimiter, quoted=quoted)
@@ -80,7 +82,7 @@ def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | N
         source = replace(source, num_fields=usual)
     else:
         if usual == len(names) + 1 and names[-1].strip():
-            names = ["", *names]  # R writes no name above the names of the rows.
+            names = ["", *names]  # R writes a first column of row names without a name in the header.
         source = replace(
             source,
             header=tuple(name.strip() for name in names),
@@ -105,14 +107,14 @@ def _header(lines: Sequence[Line], delimiter: str) -> tuple[list[str], int]:
     try:
         return next(reader), reader.line_num
     except csv.Error:
-        # Python's CSV reader refuses a CR in a field without quotes.
+        # Python's CSV reader refuses a carriage return in a field without quotes.
         return next(csv.reader([texts[0].replace("\r", " ")], delimiter=delimiter)), 1
 
 
 def _usual_number_of_fields(lines: Sequence[Line], delimiter: str, *, quoted: bool) -> int:
-    """Returns the most frequent number of fields in the first lines of a table; 0 if no line counts.
+    """Returns the most frequent number of fields in the first lines of a table; 0 if no line is counted.
 
-    A line with an odd number of quotes does not count, because a field may continue on the next line.
+    A line with an odd number of quotes is not counted, because the last field may continue on the next line.
     """
     texts = [line.text.removesuffix(delimiter) for line in lines[:NUM_SAMPLED]]
     closed = [text for text in texts if not quoted or text.count('"') % 2 == 0]
@@ -136,7 +138,8 @@ def _looks_like_data(names: Sequence[str], following: Sequence[Line], delimiter:
 
 def _sampled(source: Source, lines: Sequence[Line]) -> list[list[str]]:
     """Returns the first records of a table that have the right number of fields, without repeated headers."""
-    # Files that were joined have a header above each part.
+    # In a file that was made by joining several files, the header appears again above the records of each
+    # file.
     rows = (
         line
         for line in lines
@@ -144,7 +147,8 @@ def _sampled(source: Source, lines: Sequence[Line]) -> list[list[str]]:
         and [name.strip() for name in split_line(line.text, source.delimiter)] != list(source.header)
     )
     below = list(islice(rows, NUM_SAMPLED))
-    # The last line of a record of several lines often has the right number of fields, and an odd quote.
+    # Lines with an odd number of quotes are left out, because such a line is often the end of a record of
+    # several lines.
     alone = [
         split_line(line.text, source.delimiter, quoted=source.quoted)
         for line in below
@@ -160,9 +164,9 @@ def _sampled(source: Source, lines: Sequence[Line]) -> list[list[str]]:
 
 
 def _delimiter_without_header(first: str) -> str | None:
-    """Returns the delimiter if the first line looks like a MovieLens file without a header line, else None.
+    """Returns the delimiter of a MovieLens file without a header line, or None for other first lines.
 
-    The files without a header line are u.data, ratings.dat, movies.dat and u.item.
+    MovieLens' files without a header line are u.data, ratings.dat, movies.dat and u.item.
     """
     if "::" in first:
         return "::"

@@ -1,4 +1,4 @@
-"""Finds the links in the `details` of movies with BeautifulSoup, in several processes for many movies."""
+"""Finds the links in the HTML of movies' metadata field `details`, in several processes for many movies."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 20_000
-"""The number of movies whose details are in memory at the same time."""
+"""The number of movies whose field `details` is in memory at the same time."""
 _LONGEST_HTML = 100_000
-"""The number of characters of a text in which links are looked for; the rest of a longer text is ignored."""
+"""The largest number of characters of a text in which links are searched; the rest of the text is ignored."""
 _MOST_LINKS = 1_000
-"""The number of links of a text that are read; `links_of_addresses` in `cleaning.sql` has the same limit."""
+"""The largest number of links that are read from a text; `links_of_addresses` in `cleaning.sql` has the same
+limit."""
 _NO_LINKS = ("#", "javascript:", "mailto:")
-"""Prefixes of addresses that lead to no other page, so that such addresses are left out."""
+"""The prefixes of addresses that lead to no other page; links to these addresses are left out."""
 
 
 def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> None:
     """Finds the links of the movies in the table `wanted_movies`, and adds them to the table `scraped_links`.
 
-    The links are read from the column `details` of the view `described_movies`. The work is shared by
-    `threads` child processes, or by one child process per core if `threads` is 0.
+    The links are read from the column `details` of the view `described_movies`. At most `threads` child
+    processes share the work, or one child process per core if `threads` is 0.
     """
     reader = open_cursor(database)
     reader.execute(
@@ -55,7 +56,7 @@ def links_of(details: str) -> list[str]:
 
     links: dict[str, None] = {}
     for html in _html_in(details):
-        # The parser's time grows with the square of the length of a tag that does not end.
+        # An unended tag is cut off, because the parser's time grows with the square of the length of the tag.
         whole = html[: html.rfind(">", 0, _LONGEST_HTML) + 1]
         for anchor in BeautifulSoup(whole, "html.parser").find_all("a", href=True, limit=_MOST_LINKS):
             link = str(anchor["href"]).strip()
@@ -65,7 +66,7 @@ def links_of(details: str) -> list[str]:
 
 
 def _html_in(details: str) -> Iterator[str]:
-    """Yields the HTML in a text: the text itself, or all strings with "<" in a text that is a JSON object."""
+    """Yields the HTML in a text: all strings with "<" in a JSON object, or else the text itself."""
     if not details.lstrip().startswith("{"):
         yield details
         return

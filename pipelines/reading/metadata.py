@@ -1,4 +1,4 @@
-"""Reads metadata files of every format, after turning each movie into a JSON object in Amazon's format."""
+"""Reads metadata files of every format by turning each movie into a JSON object in Amazon's format."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
-"""The number of rows of a Parquet file or of the reviews that are in memory at the same time."""
+"""The number of movies from a Parquet file or from reviews that are in memory at the same time."""
 _AMAZON_IDS = ("asin", "parent_asin")
 """The fields of Amazon's JSON metadata that hold the movie's id."""
 _AMAZON_FIELDS = (
     *("categories", "main_category", "store", "salesRank", "details"),
     *("also_buy", "also_view", "bought_together", "related"),
 )
-"""The fields of Amazon's JSON metadata that are read beside the columns that `--columns` can name."""
+"""The fields of Amazon's JSON metadata that are always read, although the option --columns cannot name
+them."""
 
 
 def stage_metadata(
@@ -57,15 +58,23 @@ def stage_metadata(
 ) -> list[Source]:
     """Reads metadata files into the tables `metadata_lines` and `staged_metadata`.
 
-    The table `metadata_lines` gets one row for each line of the files. `staged_metadata` gets the cleaned
-    values of each line about a movie in the table `reviewed_movies`. If `describe_all` is true,
-    `staged_metadata` gets the lines about all movies. No transaction may be open in the database. If several
-    lines describe a movie, the view `described_movies` later combines them. `on_read` is called with the
-    number of bytes and the number of lines read since its last call. If there are several files, `runner`
-    stages them, perhaps in workers. Returns the files whose gzip data ended too early.
+    The table `metadata_lines` gets one row for each line of the files. The table `staged_metadata` gets the
+    cleaned values of each line about a movie in the table `reviewed_movies`. If several lines describe a
+    movie, the view `described_movies` later combines the lines.
+
+    Args:
+        database: a database with the empty staging tables and without an open transaction.
+        sources: the metadata files.
+        config: the settings of reading.
+        describe_all: whether `staged_metadata` gets the lines about all movies.
+        on_read: a function that is called with the numbers of bytes and lines read since the previous call.
+        runner: the runner that reads several files, perhaps in workers.
+
+    Returns:
+        The files whose compressed data ended too early.
 
     Raises:
-        SourceError: a file is damaged, has no column with the movie's id, or ends too early although
+        SourceError: a file is damaged, has no column with the movies' ids, or ends too early although
             `config.allow_truncated` is false.
     """
     files = [FileToStage(*file) for file in enumerate(sources)]
@@ -76,7 +85,7 @@ def stage_metadata(
         settings = (config, reviewed)
         truncated += stage_apart(database, runner, stage_in_worker, settings, apart, on_read)
     if count_rows(database, "(from staged_reviews where movie_fields is not null limit 1)"):
-        # Files of metadata come first, so their values win against what the reviews say.
+        # Descriptions of movies in review files are staged last, because values in metadata files win.
         with scratch_folder(database) as folder:
             stage = partial(_stage_lines, folder=folder, file=len(sources), describe_all=True, counted=False)
             stage_blocks(database, _lines_of_reviews(database), stage, threads=config.threads)
@@ -85,10 +94,10 @@ def stage_metadata(
 
 
 def stage_in_worker(settings: tuple[IngestConfig, bytes | None], files: Sequence[FileToStage]) -> Staged:
-    """Stages metadata files in a worker.
+    """Reads metadata files in a worker, and returns the rows of the staging tables.
 
-    `settings` holds the configuration, and a Parquet file with the movies whose lines are wanted, or None for
-    the lines about all movies.
+    `settings` holds the configuration, and a Parquet file with the table of movies whose lines are wanted, or
+    None for the lines about all movies.
     """
     config, reviewed = settings
 
@@ -109,7 +118,7 @@ def _stage_files(
     *,
     describe_all: bool,
 ) -> list[int]:
-    """Appends the lines of files to the staging tables; returns the numbers of the truncated files."""
+    """Appends the lines of files to the staging tables; returns the numbers of files that ended too early."""
     truncated = []
     for file, source, _ in files:
         with scratch_folder(database) as folder, on_disk(source, folder) as whole:
@@ -143,7 +152,7 @@ def _stage_lines(
     counted: bool = True,
 ) -> None:
     def stage(lines: Lines) -> tuple[list[str], list[int]]:
-        """Stages the lines that are JSON; returns the texts and the line numbers of all other lines."""
+        """Stages the lines that are JSON; returns the texts and the numbers of all lines that are not."""
         if not len(lines.numbers):
             return [], []
         with file_of(lines, folder) as written:
@@ -198,7 +207,7 @@ def _are_movielens(source: Source) -> bool:
 
 
 def _renamed_lines(source: Source, reader: BlockReader | DocumentReader, columns: Columns) -> Iterator[Lines]:
-    """Yields each movie as a line of JSON, with the field names that the staging statement expects."""
+    """Yields each movie as a line of JSON, with the field names that `stage_metadata.sql` expects."""
     paths = field_paths(cast("Sequence[Mapping[str, object]]", source.sample))
     of_folders = {
         name: source.partition[place - columns.num_own][1]
@@ -241,7 +250,7 @@ def _table_lines(source: Source, records: RecordReader, columns: Columns) -> Ite
 
 
 def _parquet_lines(database: duckdb.DuckDBPyConnection, source: Source, columns: Columns) -> Iterator[Lines]:
-    # Other statements run between two batches of rows, so a separate cursor reads the Parquet file.
+    # A separate cursor reads the Parquet file, because other statements run between two batches of rows.
     reader = open_cursor(database)
     names = {name: name for name in columns.places}
     rows = text_relation(reader, source, columns.places, names, numbered=False)
@@ -264,9 +273,9 @@ def _lines_of_rows(rows: duckdb.DuckDBPyConnection, names: Sequence[str]) -> Ite
 
 
 def _row_to_json(fields: Sequence[str], places: Mapping[str, int], source: Source) -> str:
-    """Converts a table row to a JSON object.
+    """Converts the fields of a record of a delimited file to a JSON object.
 
-    A row with a wrong number of fields becomes a JSON string, which is rejected later.
+    A record with a wrong number of fields becomes a JSON string, which is rejected later.
     """
     if len(fields) < source.num_fields or any(map(str.strip, fields[source.num_fields :])):
         return json.dumps(",".join(fields))

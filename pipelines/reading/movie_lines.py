@@ -8,7 +8,7 @@ _GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama",
     "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
 )  # fmt: skip
-"""Genres in the order in which MovieLens' file u.item has a 0/1 flag for each genre (from u.genre)."""
+"""The genres of MovieLens, from the file u.genre, in the order of the genre flags in a line of u.item."""
 
 NUM_ITEM_FIELDS = 5 + len(_GENRES)
 """The number of fields in a line of u.item: id, title, two dates, address, and a 0/1 flag for each genre."""
@@ -17,7 +17,7 @@ NUM_ITEM_FIELDS = 5 + len(_GENRES)
 def item_movie(fields: Sequence[str]) -> dict[str, object] | None:
     """Reads a movie from a u.item line: id, title, release date, video date, address and 19 genre flags.
 
-    Returns None if the line does not have exactly these fields.
+    Returns None if the number of fields is not NUM_ITEM_FIELDS.
     """
     if len(fields) != NUM_ITEM_FIELDS:
         return None

@@ -1,4 +1,4 @@
-"""Knows the names that data sets give to the columns of reviews and movies, and finds columns by name."""
+"""Lists the names that data sets give to the columns of reviews and movies, and finds columns by name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 _TYPE_ENDINGS = re.compile(r":(token|float|token_seq|float_seq|string|int|integer|long|double|boolean|date)$")
-"""Types that some programs write behind the name of a column, such as `user_id:token` in files of RecBole."""
+"""Matches a type behind the name of a column, as some programs write, such as `user_id:token` in RecBole's
+files."""
 _MOST_DEPTH = 4
-"""The most keys on the path to a field of a JSON object."""
+"""The largest number of keys on the path to a field of a JSON object."""
 _MOST_FIELDS = 1000
-"""The most fields of JSON objects that are listed: some files have a key of its own for each row."""
+"""The largest number of different fields of JSON objects that are listed; without a limit, a file in which
+every object has fields with new names would fill the memory."""
 _NO_LETTERS = re.compile(r"[\W_]+")
 
 _REVIEWER = """
@@ -70,7 +72,8 @@ REVIEW_COLUMNS: Mapping[str, Sequence[str]] = {
         *("customername", "displayname"),
     ),
 }
-"""Maps each column of a review to its names in files, best first, as `plain_name` writes them."""
+"""Maps each column of a review to the names of the column in files, best name first, in the form that
+`plain_name` returns."""
 
 MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "movie": (*_MOVIE.split(), "id", *_MOVIE_NOUN.split()),
@@ -91,7 +94,8 @@ MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "date": ("date", "releasedate", "publicationdate", "publisheddate"),
     "links": ("links", "link", "url", "movielink", "imdburl", "producturl", "website"),
 }
-"""Maps each column of a movie to its names in files, best first, as `plain_name` writes them."""
+"""Maps each column of a movie to the names of the column in files, best name first, in the form that
+`plain_name` returns."""
 
 _OF_THE_REVIEW = {
     *("name", "description", "tags", "class", "label", "store", "author", "authors", "artist", "director"),
@@ -109,7 +113,7 @@ _OF_THE_REVIEW = {
         "topics",
     ),
 }
-"""Names that describe a movie in a file of movies, but may describe the review in a file of reviews."""
+"""Names of columns that describe the movie in a movie file, but may describe the review in a review file."""
 
 LOG_COLUMNS: Mapping[str, Sequence[str]] = {
     **REVIEW_COLUMNS,
@@ -119,14 +123,16 @@ LOG_COLUMNS: Mapping[str, Sequence[str]] = {
         if column != "movie"
     },
 }
-"""Maps each column that a file of reviews may hold to its names: a log may describe the movies as well."""
+"""Maps each column that a review file may hold to the names of the column in files; a review file may also
+hold columns that describe movies."""
 
 DESCRIBING = tuple(column for column in MOVIE_COLUMNS if column != "movie")
-"""The columns that describe a movie, in the order of the column `movie_fields` of `staged_reviews`."""
+"""The columns that describe a movie, in the order of the list `movie_fields` in the table
+`staged_reviews`."""
 
 
 def plain_name(name: str) -> str:
-    """Simplifies a column name: lower case, no spaces or punctuation, no type ending such as ":token".
+    """Simplifies a column name to lower case, without spaces, punctuation and type endings such as ":token".
 
     Example:
         >>> plain_name("User-ID"), plain_name("user_id:token"), plain_name("review/userId")
@@ -141,9 +147,9 @@ def match_columns(
 ) -> dict[str, int]:
     """Finds columns among the column names of a file; returns the position, from 0, of each found column.
 
-    `known` maps each column to the usual names of the column, as `REVIEW_COLUMNS` does. A name in `given`
-    replaces the usual names of its column, if the file has the name. A column with an empty name in `given`
-    is left out.
+    `known` maps each column to the usual names of the column, as `REVIEW_COLUMNS` does. `given` maps columns
+    to names; if the file has a given name, the usual names of the column are not tried. A column whose given
+    name is empty is left out.
     """
     chosen = {column: place_of(given[column], names) for column in known if column in given}
     found = {column: place for column, place in chosen.items() if place is not None}
@@ -151,7 +157,7 @@ def match_columns(
     for column, usual in known.items():
         if column in found or (column in given and not given[column]):
             continue
-        # A column of names may be both the movies' ids and the movies' titles.
+        # One column of the file may be used both as the movies' ids and as the movies' titles.
         free = {*range(len(names))} - {place for other, place in found.items() if other != "movie"}
         if column != "title":
             free -= {*found.values()}
@@ -162,9 +168,9 @@ def match_columns(
 
 
 def place_of(wanted: str, names: Sequence[str]) -> int | None:
-    """Returns the position of a column that the user named, or None if there is no such column.
+    """Returns the position of a column that the user named, or None if no column has the name `wanted`.
 
-    In a file without a header line, the first column is named "column 1" or "1", and so on.
+    In a file without a header line, a user may name the first column "column 1" or "1", and so on.
     """
     if wanted in names:
         return list(names).index(wanted)
@@ -180,7 +186,8 @@ def place_of(wanted: str, names: Sequence[str]) -> int | None:
 def field_paths(objects: Sequence[Mapping[str, object]]) -> dict[str, tuple[str, ...]]:
     """Maps the dotted name of each field of JSON objects, such as "user.id", to the field's path of keys.
 
-    A nested object is not a field; its fields are listed instead, down to the depth `_MOST_DEPTH`.
+    A nested object is not listed as a field; instead, the fields of the nested object are listed, up to paths
+    of `_MOST_DEPTH` keys.
 
     Example:
         >>> field_paths([{"stars": 5, "user": {"id": "A1"}}])
@@ -202,7 +209,7 @@ def field_paths(objects: Sequence[Mapping[str, object]]) -> dict[str, tuple[str,
 
 
 def field_text(item: Mapping[str, object], path: Sequence[str]) -> str | None:
-    """Returns the value at a path of keys in a JSON object as text, or None if there is no value.
+    """Returns the value at a path of keys in a JSON object as text, or None if the path leads to no value.
 
     Example:
         >>> field_text({"user": {"id": 7}}, ("user", "id"))

@@ -1,4 +1,4 @@
-"""Opens Parquet files, and converts their typed columns to texts such as CSV files hold."""
+"""Opens Parquet files, and converts the typed columns of Parquet files to texts like those of CSV files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
 ROW_NUMBER = "file_row_number"
-"""The column in which DuckDB numbers the rows of a Parquet file from 0 if DuckDB is asked to."""
+"""The column in which DuckDB numbers the rows of a Parquet file from 0, if the option `file_row_number` is
+set."""
 _NEEDED = ("reviewer", "movie", "rating", "time")
-"""The columns that must not be a list or an object."""
+"""The columns of a review whose values in a Parquet file must not be lists or objects."""
 _NESTED = ("list", "array", "struct", "map", "union", "variant")
 _OF_A_WRITE = re.compile(r"write|fsync|truncate|space|directory|open file", re.IGNORECASE)
-"""Finds the words of DuckDB's errors about a disk to write on; other errors are about the Parquet file."""
+"""Matches words in DuckDB's errors about writing to a disk, as opposed to errors about the Parquet file."""
 _NUM_SAMPLED = 200
-"""The number of rows from the start of a file in its sample."""
+"""The number of rows from the start of a Parquet file that the file's sample holds."""
 
 
 def open_parquet(database: duckdb.DuckDBPyConnection, source: Source) -> duckdb.DuckDBPyRelation:
-    """Opens a Parquet file as a DuckDB relation, whose rows are read only when they are fetched.
+    """Opens a Parquet file as a DuckDB relation; rows are read when they are fetched from the relation.
 
     Raises:
         SourceError: the file is damaged, or has no columns.
@@ -38,7 +39,7 @@ def open_parquet(database: duckdb.DuckDBPyConnection, source: Source) -> duckdb.
 
 
 def parquet_sample(database: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[str | None, ...]]:
-    """Returns the first rows of a Parquet file as texts."""
+    """Returns the first rows of a Parquet file, with every value as text."""
     import duckdb
 
     with on_disk(source, folder_of(database)) as whole, parquet_errors(source.path):
@@ -58,12 +59,14 @@ def text_relation(
 ) -> duckdb.DuckDBPyRelation:
     """Returns the rows of a Parquet file as columns of text, after a column of line numbers counted from 1.
 
-    `places` maps each column that was found, such as "reviewer", to a position in the file. `wanted` maps
-    each column of the result, such as "reviewer", to the name that the result gives the column. A column that
-    the file lacks is null. The column of line numbers is left out if `numbered` is false.
+    `places` maps each column that was found, such as "reviewer", to the position of a column in the file.
+    `wanted` maps each column of the result, such as "reviewer", to the name that the result gives the column.
+    A column of the result that the file lacks is null. If `numbered` is false, the result has no line
+    numbers.
 
     Raises:
-        SourceError: the file is damaged, or a column that every review needs is a list or an object.
+        SourceError: the file is damaged, or the column of reviewers, movies, ratings or times holds lists or
+            objects.
     """
     import duckdb
 
@@ -91,11 +94,12 @@ def text_relation(
 def _text_expression(column: str, name: str, kind: DuckDBPyType, path: Path) -> duckdb.Expression:
     """Returns a DuckDB expression that converts a column of a Parquet file to text.
 
-    `column` says what the column holds, such as "reviewer"; `name` is the column's name in the file. A list
-    or an object in the column becomes JSON text.
+    `column` is the meaning of the column, such as "reviewer"; `name` is the column's name in the file. Lists
+    and objects are converted to JSON.
 
     Raises:
-        SourceError: the column is a list or an object, and `column` is one that every review needs.
+        SourceError: the column holds lists or objects, although `column` is "reviewer", "movie", "rating" or
+            "time".
     """
     import duckdb
 
@@ -121,7 +125,7 @@ def _text_expression(column: str, name: str, kind: DuckDBPyType, path: Path) -> 
 
 @contextmanager
 def parquet_errors(path: Path) -> Iterator[None]:
-    """Turns an error of DuckDB into SourceError, except errors about full memory or a full disk."""
+    """Turns errors of DuckDB into SourceError, except errors about full memory or a full disk."""
     import duckdb
 
     try:

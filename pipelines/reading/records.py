@@ -1,4 +1,4 @@
-"""Splits delimited text, such as CSV, into records; an unclosed quote spoils at most one line."""
+"""Splits delimited text, such as CSV, into records, so that an unclosed quote damages at most one record."""
 
 from __future__ import annotations
 
@@ -21,33 +21,38 @@ BLANKS = " \t\r\n\v\f"
 """The characters of which a blank line consists."""
 
 _FIELD_END = "\x1f"
-"""ASCII's unit separator, which separates the fields of a record whose quotes were removed."""
+"""ASCII's unit separator, which `Records` puts between the fields of a record whose quotes were removed."""
 _RECORD_END = "\x1e"
-"""ASCII's record separator, which separates records that may contain line breaks."""
+"""ASCII's record separator, which `Records` puts between records, because a record may contain line
+breaks."""
 _SEPARATORS = ("\0", _RECORD_END, _FIELD_END)
-"""Characters that become replacement characters, since they would divide a record at the wrong place."""
+"""The characters that are replaced in the text of files, because the text would be divided at these
+characters."""
 _MOST_LINES = 1_000
-"""The most lines of one record; a quote that is still open after so many lines does not enclose a field."""
+"""The largest number of lines of a record; a quote that stays open for more lines does not enclose a
+field."""
 _MOST_CHARACTERS = 1 << 20
-"""The most characters of a record of several lines."""
-# Python limits the fields of all its CSV readers together.
+"""The largest number of characters of a record of several lines."""
+# Python has one limit of the length of a field for all CSV readers of the process.
 csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
 
 
 class Records(NamedTuple):
-    """Holds consecutive records of a file as one text, as parameters of `stage_records`."""
+    """Holds consecutive records of a file as one text, as parameters of the SQL statement `stage_records`."""
 
     text: str
-    """The records, without blank lines and without the header."""
+    """The text of the records, without blank lines and without the header."""
     first_line: int
-    """The line number of the first record."""
+    """The number of the line at which the first record begins in the file."""
     lines: list[int] | None = None
-    """The line number at which each record begins, or None if every line is one record."""
+    """The number of the line at which each record begins, or None if every line is one record."""
     delimiter: str = _FIELD_END
+    """The text between two fields of a record."""
     record_end: str = _RECORD_END
+    """The text between two records."""
 
     def fields(self) -> Iterator[tuple[int, list[str]]]:
-        """Yields the line number and the fields of each record."""
+        """Yields the number of the first line, and the fields, of each record."""
         for place, record in enumerate(self.text.split(self.record_end)):
             line = self.lines[place] if self.lines else self.first_line + place
             yield line, record.split(self.delimiter)
@@ -58,15 +63,15 @@ class RecordReader:
     """Iterates once over the records in the blocks of a delimited file.
 
     A line that contains no quote is one record. A quoted field may contain line breaks, as RFC 4180 says. A
-    record of several lines must have the right number of fields, and no line inside may look like a record
-    itself. A quote that encloses no field is an ordinary character. The records do not depend on how the file
-    is divided into blocks.
+    record of several lines must have the right number of fields, and no line inside the record may look like
+    a record. A quote that encloses no field is an ordinary character. The records do not depend on how the
+    file is divided into blocks.
     """
 
     source: Source
     blocks: Iterable[Block]
     num_continued: int = field(default=0, init=False)
-    """The number of lines so far that continue the record of an earlier line, without blank lines."""
+    """The number of lines read so far that continue the record of an earlier line, without blank lines."""
     _reads_like_a_record: Callable[[list[str]], bool] = field(init=False)
 
     def __iter__(self) -> Iterator[Records]:
@@ -98,7 +103,7 @@ class RecordReader:
         yield from found
 
     def _unquoted(self, first_line: int, text: str, blank: set[int]) -> Iterator[Records]:
-        """Yields the lines of a block without quotes as records, which SQL later splits into fields."""
+        """Yields the lines of a block without quotes as records, which a SQL statement splits into fields."""
         text = text.removesuffix("\n")
         numbers = None
         if blank:
@@ -112,8 +117,8 @@ class RecordReader:
         """Splits whole lines into records.
 
         Returns the records, the line number at which the unsplit rest of the text begins, and the unsplit
-        rest. The unsplit rest must be split again together with the lines that follow. If `more` is false, no
-        lines follow, and nothing stays unsplit.
+        rest, which must be split again together with the lines that follow. If `more` is false, no lines
+        follow, and the unsplit rest is empty.
         """
         lines = io.StringIO(text, newline="\n").readlines()
         if not lines:
@@ -132,8 +137,8 @@ class RecordReader:
     def _split_fast(self, lines: list[str]) -> tuple[list[int], list[str]]:
         """Splits lines with Python's CSV reader; stops before the first record that may be split wrongly.
 
-        The first returned list holds the index of each record's first line, and at the end the index of the
-        line after the last record. The second returned list holds the records, without enclosing quotes.
+        The first returned list holds the position in `lines` of each record's first line, and at the end the
+        position after the last record. The second returned list holds the records, without enclosing quotes.
         """
         rows: list[list[str]] = []
         with suppress(csv.Error):
@@ -155,9 +160,9 @@ class RecordReader:
     def _split_slowly(
         self, lines: list[str], place: int, numbers: list[int], records: list[str], *, more: bool
     ) -> int:
-        """Splits the lines from index `place` on, and appends to the lists that `_split_fast` returned.
+        """Splits `lines` from the position `place` on, and appends to the lists that `_split_fast` returned.
 
-        Returns the index of the first line whose record may continue in text that was not read yet.
+        Returns the position of the first line whose record may continue in text that was not read yet.
         """
 
         def add(start: int, end: int, fields: list[str]) -> None:
@@ -166,7 +171,7 @@ class RecordReader:
             self._note(lines[start + 1 : end])
 
         while place < len(lines):
-            # The CSV reader is started anew behind each line whose quotes are not as they should be.
+            # A new CSV reader is started after each line with faulty quotes.
             reader = self._csv(map(lines.__getitem__, range(place, len(lines))))
             start = place
             with suppress(csv.Error):
@@ -196,7 +201,7 @@ class RecordReader:
     def _take(self, lines: list[str], start: int, *, more: bool) -> tuple[list[str], int] | None:
         """Reads one record, whose first line has a quote that may enclose no field.
 
-        Returns the fields, and the index of the line after the record. Returns None if the record may
+        Returns the fields, and the position in `lines` after the record. Returns None if the record may
         continue in text that was not read yet.
         """
         end = min(len(lines), start + _MOST_LINES)
@@ -207,7 +212,7 @@ class RecordReader:
                 fields = self._right(next(reader, []))
             except csv.Error as error:
                 if "new-line character" in str(error):
-                    # Python's CSV reader refuses a CR in a field without quotes.
+                    # Python's CSV reader refuses a carriage return in a field without quotes.
                     spaced = [line.replace("\r", " ") for line in lines[start:end]]
                     taken = self._take(spaced, 0, more=more and near)
                     if taken is None:
@@ -227,7 +232,7 @@ class RecordReader:
     def _is_one(self, lines: list[str], start: int, end: int) -> bool:
         """Tells whether several lines may be one record, because no line inside looks like a record itself.
 
-        The last line is checked only if the first line looks like a record, because the last line of a quoted
+        The last line may look like a record if the first line does not, because the last line of a quoted
         field often looks like a record by chance.
         """
         if end - start > _MOST_LINES or sum(map(len, lines[start:end])) > _MOST_CHARACTERS:
@@ -241,7 +246,7 @@ class RecordReader:
         return enough and self._reads_like_a_record(self._alone(line))
 
     def _alone(self, line: str) -> list[str]:
-        """Splits a single line into fields, even if its quotes are faulty."""
+        """Splits a single line into fields, even if the quotes in the line are faulty."""
         text = line.removesuffix("\n")
         literal = text.split(self.source.delimiter)
         readers = (
@@ -277,7 +282,7 @@ class RecordReader:
 
 
 def split_line(line: str, delimiter: str, *, quoted: bool = True) -> list[str]:
-    """Splits a line into fields; quotes that are not in pairs are ordinary characters."""
+    """Splits a line into fields; if the quotes in the line are faulty, quotes are ordinary characters."""
     if quoted and '"' in line and len(delimiter) == 1:
         for escape in (None, "\\") if '\\"' in line else (None,):
             try:
@@ -288,7 +293,7 @@ def split_line(line: str, delimiter: str, *, quoted: bool = True) -> list[str]:
 
 
 def _after_lines(text: str, num_lines: int) -> str:
-    """Returns the text without its first `num_lines` lines."""
+    """Returns a text without the first `num_lines` lines."""
     place = 0
     for _ in range(num_lines):
         place = text.find("\n", place) + 1

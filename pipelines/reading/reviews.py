@@ -1,4 +1,4 @@
-"""Reads review files of every format into one staging table, without losing a row."""
+"""Reads review files of every format into one staging table, without losing a row of a file."""
 
 from __future__ import annotations
 
@@ -32,22 +32,25 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_TEXT_LENGTH = 20
-"""The least length of a text that may count as a copy; short texts ("Great movie!") repeat by chance."""
+"""The least number of characters of a review's text that may count as a copy of another review; shorter
+texts, such as "Great movie!", repeat by chance."""
 
 _AMAZON_FIELDS = {
     *("reviewerID", "user_id", "asin", "parent_asin", "overall", "rating", "unixReviewTime", "timestamp"),
     *("reviewTime", "verified", "verified_purchase", "style", "reviewerName", "vote", "helpful_vote"),
     *("helpful", "reviewText", "text", "summary", "title"),
 }
-"""The fields of Amazon's JSON reviews, which have fast SQL statements of their own."""
+"""The fields of Amazon's JSON reviews; a file that uses no other fields is read by a faster SQL statement."""
 _MEMORY_PER_BYTE = 20
-"""Bytes of memory to allow for each byte of a block of Amazon's reviews, which takes at most 6 bytes."""
+"""The number of bytes of memory that are allowed for each byte of a block of Amazon's reviews; the measured
+need is at most 6 bytes."""
 _WITH_DECIMAL_IDS = """
     select distinct file from staged_reviews
     where reason is null and (ends_with(reviewer_id, '.0') or ends_with(movie_id, '.0'))
 """
 _DOUBTFUL_AT_ONCE = 5_000
-"""The number of lines left out by the fast SQL statement that a thread collects for the slower statement."""
+"""The number of lines that the fast SQL statement cannot read which a thread collects before the thread runs
+the slower SQL statement."""
 
 
 def stage_reviews(
@@ -62,18 +65,25 @@ def stage_reviews(
 ) -> list[Source]:
     """Appends every row of the review files to `staged_reviews`, with a reason if the row cannot be used.
 
-    The database must hold the empty staging tables, and no transaction may be open in the database. If
-    `with_text` is true, the texts of the reviews are kept, which are most of the bytes. If `with_numbers` is
-    true, a hash of each review's text is kept, so that copied reviews can be found. `on_read` is called with
-    the number of bytes and the number of lines read since its last call. If there are several files,
-    `runner` stages them, perhaps in workers. Returns the files whose gzip data ended too early.
+    Args:
+        database: a database with the empty staging tables and without an open transaction.
+        sources: the review files.
+        config: the settings of reading.
+        with_text: whether the texts of the reviews, which are most of the bytes, are kept.
+        with_numbers: whether a hash of each review's text is kept, so that copied reviews can be found.
+        on_read: a function that is called with the numbers of bytes and lines read since the previous call.
+        runner: the runner that reads several files, perhaps in workers.
+
+    Returns:
+        The files whose compressed data ended too early.
 
     Raises:
         SourceError: a file is damaged, or ends too early although `config.allow_truncated` is false.
         ConfigError: `config.columns` names a column that a file does not have.
         DataError: no file can be written to the folder of the database.
     """
-    # The columns of every file are found first, because reading a single file may take minutes.
+    # The columns of every file are found first, so that an error in the last file is reported before the
+    # minutes that reading the first file may take.
     found = [
         None if source.layout == "journal" else _find_columns(database, source, config.columns)
         for source in sources
@@ -96,9 +106,10 @@ def stage_reviews(
 
 
 def stage_in_worker(settings: tuple[IngestConfig, Mapping[str, Any]], files: Sequence[FileToStage]) -> Staged:
-    """Stages review files in a worker.
+    """Reads review files in a worker, and returns the rows of the staging table.
 
-    `settings` holds the configuration, and the parameters that the statements for all files have in common.
+    `settings` holds the configuration, and the parameters that the SQL statements for all files have in
+    common.
     """
     config, parameters = settings
     return stage_here(
@@ -116,7 +127,7 @@ def _stage_files(
     parameters: Mapping[str, Any],
     on_read: Callable[[int, int], object] | None,
 ) -> list[int]:
-    """Appends the rows of files to the staging tables; returns the numbers of the truncated files."""
+    """Appends the rows of files to the staging tables; returns the numbers of files that ended too early."""
     truncated = []
     for number, source, columns in files:
         if source.layout == "journal":
@@ -159,7 +170,7 @@ def _stage_file(
 
 
 def _stage_journal(database: duckdb.DuckDBPyConnection, source: Source, file: int) -> None:
-    """Appends the reviews in a file of JSON lines, which `read_journal` has written, to the staging table."""
+    """Appends the reviews of a journal to the staging table, from a file of JSON lines by `read_journal`."""
     run(database, "staging/journal_lines", path=literal_path(source.file))
     run(database, "staging/stage_journal", file=file)
     implicit = "select $1, line, kind from journal_lines where kind is not null"
@@ -172,9 +183,9 @@ def stage_json_reviews(
 ) -> None:
     """Appends each JSON line that is not blank to `staged_reviews`, with a reason if the line is unusable.
 
-    Each block is written to the folder as a file, so that DuckDB can read the block quickly. The caller must
-    have called `add_functions` with the database. `parameters` has the entries file, time_pattern, with_text
-    and min_text_length.
+    Each block is written as a file to `folder`, because DuckDB reads files quickly. The caller must have
+    called `add_functions` with the database. The dictionary `parameters` has the entries file, time_pattern,
+    with_text and min_text_length.
     """
     texts: list[str] = []
     numbers: list[int] = []
@@ -202,7 +213,7 @@ def _stage_records(
 
 
 def _json_records(block: Block) -> Records:
-    """Returns the lines of a block of JSON as records, after repairing the lines that are nearly JSON."""
+    """Returns the lines of a block of JSON as records, and repairs the lines that are nearly JSON."""
     texts, numbers = json_lines(block).besides([])
     return Records("\n".join(map(repaired, texts)), block.first_line, numbers, record_end="\n")
 
@@ -210,14 +221,14 @@ def _json_records(block: Block) -> Records:
 def _find_columns(
     database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]
 ) -> Columns | None:
-    """Finds the columns of a file; returns None if the first lines of a JSON file hold no fields."""
+    """Finds the columns of a review file; returns None if the first lines of a JSON file hold no fields."""
     if source.layout == "json" and not any(source.sample):
         return None
     return review_columns(database, source, given)
 
 
 def _say_columns_of(found: Sequence[Columns], given: Mapping[str, str]) -> None:
-    """Logs which columns are used for what, once for all files with the same columns."""
+    """Logs the meanings of the columns of review files, once for all files with the same columns."""
     alike: dict[tuple[str, ...], list[Columns]] = {}
     for columns in found:
         alike.setdefault((str(columns), *columns.names), []).append(columns)
@@ -227,7 +238,7 @@ def _say_columns_of(found: Sequence[Columns], given: Mapping[str, str]) -> None:
 
 
 def _are_amazon(columns: Columns) -> bool:
-    """Tells whether the SQL statements for Amazon's reviews can read all used columns of a JSON file."""
+    """Tells whether the fast SQL statement for Amazon's reviews can read all used columns of a JSON file."""
     taken = {columns.names[place] for place in columns.places.values()}
     describes = any(name in columns.places for name in DESCRIBING)
     own = columns.names[: columns.num_own]
@@ -235,7 +246,7 @@ def _are_amazon(columns: Columns) -> bool:
 
 
 def _fields(source: Source, columns: Columns) -> dict[str, object]:
-    """Returns the parameters that tell the SQL statement `stage_records` where each column is."""
+    """Returns the parameters that tell the SQL statement `stage_records` the position of each column."""
     describing = [columns.places.get(name, -1) + 1 for name in DESCRIBING]
     objects = cast("Sequence[Mapping[str, object]]", source.sample if source.layout == "json" else ())
     paths = [pointer_to(path) for path in field_paths(objects).values()]

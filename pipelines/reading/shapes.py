@@ -7,16 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 _RARE = 0.03
-"""The share of the values of a column that may differ from the others without saying anything."""
+"""The share of a column's values whose kinds of characters may differ from the kinds in the column's other
+values and are then ignored."""
 _MOST_LOOKED_AT = 100
-"""The number of characters of a value that tell how the values of a column are written."""
+"""The number of first characters of a value whose kinds (digits, letters and so on) are looked at."""
 
 
 def record_test(sample: Sequence[Sequence[str]], num_fields: int) -> Callable[[Sequence[str]], bool]:
     """Returns a function that tells whether the fields of a line look like a record of the sample.
 
-    In each column of numbers, the field must be a number. In at least half of the columns of ids, the field
-    must have the same kinds of characters as the ids. Columns whose values contain spaces are ignored.
+    A field in a column of numbers must be a number. In at least half of the columns of ids, the field must
+    have the same kinds of characters as the ids in the sample. Columns whose values contain spaces are
+    ignored.
     """
     shapes = [_Shape.of(values) for values in zip(*sample, strict=True)] if sample else []
     numbers = [place for place, shape in enumerate(shapes) if shape.is_number]
@@ -36,14 +38,14 @@ class _Shape(NamedTuple):
     """Describes which kinds of characters, such as digits, occur in the values of a column."""
 
     may: frozenset[str]
-    """The kinds of characters that the values may hold."""
+    """The kinds of characters that a value of the column may contain."""
     must: frozenset[str]
-    """The kinds of characters that nearly all values hold."""
+    """The kinds of characters that nearly every value of the column contains."""
     may_be_empty: bool
 
     @classmethod
     def of(cls, values: Sequence[str]) -> _Shape:
-        """Describes the values of a column."""
+        """Describes the kinds of characters in the values of a column."""
         given = [kinds for value in values if (kinds := _kinds(value))]
         counts = Counter(kind for kinds in given for kind in kinds)
         may = frozenset(kind for kind, count in counts.items() if count > _RARE * len(given))
@@ -52,16 +54,16 @@ class _Shape(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Tells whether the values are numbers, or dates written in digits."""
+        """Tells whether the values of the column are numbers, or dates written in digits."""
         return "9" in self.must and not {"a", "A"} & self.may
 
     @property
     def is_id(self) -> bool:
-        """Tells whether the values may be ids: words without spaces that are no numbers."""
+        """Tells whether the values of the column may be ids: words without spaces, and not numbers."""
         return bool(self.may) and " " not in self.may and not self.is_number
 
     def fits(self, value: str) -> bool:
-        """Tells whether a value has the same kinds of characters as the values of the column."""
+        """Tells whether a value has the kinds of characters that are usual in the column."""
         kinds = _kinds(value)
         if not kinds:
             return self.may_be_empty

@@ -21,11 +21,11 @@ from pipelines.text.repairs import parse
 from pipelines.text.streams import MAX_LINE, PLAIN, TextForm, TextStream
 
 _HEAD_SIZE = 1 << 20
-"""The number of bytes from the start of a file among which its first lines are looked for."""
+"""The number of bytes from the start of a file in which the first lines are searched."""
 _NUM_HEAD_LINES = 25
-"""The number of lines from the start of a file that decide about the file's format."""
+"""The number of lines from the start of a file by which the file's format is recognised."""
 _SAMPLED_SIZE = 1 << 18
-"""The number of bytes of objects from which the sample of a JSON document is taken."""
+"""The number of bytes of text at the start of a JSON document from which the document's sample is taken."""
 _MOVIE_FILES = ("u.item", "movies.dat", "movies.csv")
 _RATING_FILES = ("u.data", "ratings.dat", "ratings.csv")
 
@@ -35,15 +35,16 @@ class Source:
     """Holds the path and the format of a review or metadata file."""
 
     path: Path
-    """The file as the user named it, for messages."""
+    """The path of the file as the user named the file, for messages."""
     file: Path
-    """The file that is read: the file at `path`, a copy of a source that can be read only once, or the
-    outline of a remote file, of which `on_disk` makes a copy."""
+    """The path of the file that is read: `path` itself, a copy of an input that can be read only once, or the
+    beginning of a remote file, which `on_disk` copies completely."""
     layout: Literal["json", "delimited", "parquet", "journal"]
     form: TextForm = PLAIN
     """The compression, the encoding and the line ends of a text file."""
     framing: str = ""
-    """How a JSON file is divided into objects, as `framing_of` tells; "" if each line is one object."""
+    """The way in which a JSON file is divided into objects, as `framing_of` returns it; "" if each line is
+    one object."""
     delimiter: str = ""
     """The text that separates the fields in a line of a delimited file."""
     quoted: bool = False
@@ -51,22 +52,23 @@ class Source:
     header: tuple[str, ...] = ()
     """The column names of a delimited file, or empty if the file has no header line."""
     header_line: int = 0
-    """The line number of the last line of the header, counted from 1, or 0 without a header."""
+    """The number of the last line of the header, counted from 1; 0 for a file without a header."""
     num_header_lines: int = 0
     """The number of lines up to the end of the header, without blank lines."""
     num_fields: int = 0
     """The number of fields in each record of a delimited file."""
     partition: Partition = ()
-    """The names and the values of columns that are the same in all rows of the file."""
+    """The names and values of the columns that the folders of the file give, such as `year` and `2024` for a
+    folder `year=2024`; the values hold for all rows of the file."""
     remote: RemoteFile | None = None
-    """The remote file that `on_disk` copies; None if `file` holds all bytes."""
+    """The remote file that `on_disk` copies; None if `file` holds all bytes of the file."""
     sample: Sequence[Sequence[str]] | Sequence[Mapping[str, object]] = field(
         default=(), compare=False, repr=False
     )
-    """The first records after the header, so that columns can be recognised by their values.
+    """The first records after the header, by whose values columns are recognised.
 
-    Each record of a delimited file is a sequence of `num_fields` texts, and each record of a JSON file is the
-    parsed object. Damaged records are left out. The sample of a Parquet file is empty.
+    A record of a delimited file is a sequence of `num_fields` texts, and a record of a JSON file is a parsed
+    object. Damaged records are left out. The sample of a Parquet file is empty.
     """
 
     @property
@@ -76,21 +78,21 @@ class Source:
 
     @property
     def packing(self) -> str:
-        """Returns how the bytes of the file are packed: parquet, plain, or the name of a compression."""
+        """Returns "parquet" for a Parquet file, the name of a compression, or "plain"."""
         return "parquet" if self.layout == "parquet" else self.form.packing
 
 
 def inspect_inputs(
     reviews: Sequence[Input], metadata: Sequence[Input], config: IngestConfig, folder: Path, *, head: int = 0
 ) -> tuple[list[Source], list[Source]]:
-    """Recognises the format of each input; copies of what can be read only once are written to the folder.
+    """Recognises the format of each input, and copies inputs that can be read only once to `folder`.
 
-    Of a remote file, the beginning is read. The beginning is kept if `head` is not 0, which is then the least
-    number of bytes that are read.
+    The beginning of a remote file is read, and removed again if `head` is 0. If `head` is not 0, at least
+    `head` bytes are read and kept.
 
     Raises:
-        SourceError: an input cannot be read, or is of no known format.
-        DataError: a copy does not fit on the disk.
+        SourceError: an input cannot be read, or the format of an input is unknown.
+        DataError: the copy of an input does not fit on the disk.
     """
     sources = []
     for number, given in enumerate(readable_files([*reviews, *metadata], folder)):
@@ -109,7 +111,9 @@ def inspect_inputs(
 
 @contextmanager
 def on_disk(source: Source, folder: Path) -> Iterator[Source]:
-    """Yields a source of which all bytes are on this disk; removes the copy of a remote file at the end.
+    """Yields a copy of `source` whose bytes are all on this machine's disk.
+
+    A remote file is copied to `folder`, and the copy is removed when the `with` statement ends.
 
     Raises:
         SourceError: the remote file has changed, or cannot be read.
@@ -128,10 +132,10 @@ def inspect_source(
     """Checks that a file can be read, and recognises the format of the file by its first lines.
 
     Args:
-        path: the file as the user named it; it may be compressed.
+        path: the path of the file as the user named the file, which may be compressed.
         format: "amazon", "movielens" or "table" as given by the user, or "auto" to recognise the format.
-        file: the file to read in place of `path`, such as a copy of a pipe.
-        no_header: whether the first line of a table is a record, whatever it looks like.
+        file: the file that is read instead of `path`, such as a copy of a pipe.
+        no_header: whether the first line of a table is always a record and never a header.
 
     Raises:
         SourceError: the file is missing, empty, a directory, not readable, not text, or of no known format.
@@ -147,7 +151,7 @@ def inspect_source(
     texts = [line.text for line in lines[:_NUM_HEAD_LINES]]
     has_object = any(isinstance(parse(text), dict) for text in texts)
     framing = framing_of(head, whole=whole)
-    # If no line is a JSON object, half of the lines must begin like JSON; a few may be damaged.
+    # A file in which no line is a complete JSON object counts as JSON if half of the lines begin like JSON.
     num_begun = sum(text.lstrip().startswith(("{", "[")) for text in texts)
     looks_like_json = has_object or bool(framing) or num_begun * 2 >= len(texts)
     source = Source(path=path, file=file, layout="json", form=form, framing=framing)
@@ -170,10 +174,10 @@ def inspect_source(
 
 
 def _head(path: Path, file: Path, form: TextForm) -> tuple[str, bool]:
-    """Returns the first lines of a file, and whether they are the whole file.
+    """Returns the first lines of a file, and whether the returned lines are the whole file.
 
     Raises:
-        SourceError: the file cannot be read, or breaks off before its first line ends.
+        SourceError: the file cannot be read, or ends too early in the first line.
     """
     stream = TextStream(path, file=file, form=form, piece_size=_HEAD_SIZE)
     data, whole = b"", True
@@ -204,7 +208,7 @@ def _sampled_objects(source: Source, lines: Sequence[Line]) -> list[Mapping[str,
 
 
 def movie_file_beside(ratings: Path) -> Path | None:
-    """Returns the movie file in the same folder as a MovieLens ratings file or a fold such as u1.base.
+    """Returns the movie file in the folder of a MovieLens ratings file, such as ratings.csv or u1.base.
 
     Returns None if the ratings file is not named like MovieLens' files, or if the folder has no movie file.
     """

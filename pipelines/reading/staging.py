@@ -1,4 +1,4 @@
-"""Inserts the blocks of a file into staging tables with several threads, all or none, in limited memory."""
+"""Inserts the blocks of a file into staging tables by several threads: all blocks or none."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     import duckdb
 
 LEAST_FOR_READING = 500_000_000
-"""The memory of DuckDB in bytes when the files are small.
-
-With less memory DuckDB spills to disk, and more memory only fills the cache of DuckDB.
-"""
+"""The least memory of DuckDB while files are read, in bytes; with less memory, DuckDB would write temporary
+data to the disk."""
 
 _MOST_THREADS = 4
-"""The most threads that insert blocks; more threads would wait for the thread that decompresses the file."""
+"""The largest number of threads that insert blocks; more threads would wait for the thread that decompresses
+the file."""
 _UNPACKED = {"gzip": 5.0, "zip": 5.0, "bzip2": 7.0, "xz": 7.0, "parquet": 8.0, "plain": 1.0}
-"""The approximate size of a file after decompression, as a multiple of the size of the file."""
+"""The approximate size of a file after decompression, as a multiple of the file's size, for each
+compression."""
 _STAGED = {"json": 0.25, "delimited": 1.0, "parquet": 1.0}
-"""The approximate size of a file's rows in the database, as a multiple of the decompressed size.
-
-Most bytes of JSON reviews are the words of the reviews, which the database does not keep.
-"""
+"""The approximate size of a file's rows in the database, as a multiple of the file's decompressed size, for
+each layout; the number for JSON is small, because the database does not keep the texts of reviews."""
 MEMORY_PER_BYTE = 75
-"""Bytes of memory to allow for each byte of a block: cleaning metadata takes at most half as much memory."""
+"""The number of bytes of memory that are allowed for each byte of a block; cleaning a block of metadata takes
+at most half as much memory."""
 _SMALLEST_BLOCK = 1 << 20
+"""The least size of a block in bytes, even if the memory limit is small."""
 
 _Item = TypeVar("_Item")
 
@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 def num_staging_threads(threads: int = 0) -> int:
-    """Returns the number of staging threads: `threads`, or one per core if `threads` is 0; at most four."""
+    """Returns the number of threads that insert blocks: `threads`, or one per core if 0, and at most four."""
     return min(threads or os.cpu_count() or 1, _MOST_THREADS)
 
 
@@ -62,7 +62,7 @@ def open_blocks(
 ) -> BlockReader | DocumentReader:
     """Returns a reader of the blocks of a file, with blocks as large as the memory limit allows.
 
-    `memory_per_byte` is the memory to allow for each byte of a block, in bytes.
+    `memory_per_byte` is the number of bytes of memory that are allowed for each byte of a block.
     """
     block_size = block_size_for(config, memory_per_byte)
     if source.framing:
@@ -90,8 +90,8 @@ def check_read(
 ) -> None:
     """Checks that every record of a file became one row of a staging table, and that no data are missing.
 
-    The rows of the file are in the staging table `table`, where the column `file` equals the argument `file`.
-    `num_continued` is the number of lines that only continue a record from the line before.
+    The rows of the file are the rows of the staging table `table` whose column `file` equals the argument
+    `file`. `num_continued` is the number of lines that continue a record which began on an earlier line.
 
     Raises:
         SourceError: the compressed data end too early, and `config.allow_truncated` is false.
@@ -127,15 +127,20 @@ def stage_blocks(
 ) -> None:
     """Inserts items, such as the blocks of a file, into staging tables by several threads, in no fixed order.
 
-    DuckDB works on a block in one thread only, so each of several threads inserts blocks through a separate
-    cursor with a separate transaction. All transactions are committed after the last item, and none is
-    committed after an error. No transaction may be open in the database, and the caller must have called
-    `add_functions` with the database. One more thread reads ahead from `items`, but only a few items, to save
-    memory. `stage` takes a cursor and an iterator, and inserts the items of the iterator; each thread calls
-    `stage` once.
+    DuckDB inserts a block in one thread, so that several threads insert blocks through separate cursors with
+    separate transactions. All transactions are committed after the last item, and no transaction is committed
+    after an error. Another thread reads a few items ahead from `items`.
+
+    Args:
+        database: a database without an open transaction, with the functions that `add_functions` adds.
+        items: the items to insert.
+        stage: a function that each thread calls once, with a cursor and an iterator; the function inserts all
+            items of the iterator.
+        threads: the number of threads, at most four; 0 for one thread per core.
 
     Raises:
-        Exception: the error that `items` or `stage` raised; of several, the error of the earliest item.
+        Exception: the error that `items` or `stage` raised; if several errors were raised, the error of the
+            earliest item.
     """
     num_threads = num_staging_threads(threads)
     stopped = threading.Event()
@@ -145,7 +150,7 @@ def stage_blocks(
     def work(number: int, cursor: duckdb.DuckDBPyConnection) -> None:
         try:
             stage(cursor, shared.share(number))
-        except BaseException as error:  # raised again below, after the other threads have ended
+        except BaseException as error:  # The error is raised again after the other threads have ended.
             shared.fail(number, error)
 
     with ExitStack() as stack:
@@ -178,10 +183,10 @@ class _Shared(Generic[_Item]):
         self._num_taken = 0
         self._last_taken: dict[int, int] = {}
         self.failures: dict[int, BaseException] = {}
-        """Maps the number of an item to the error of the thread that failed on the item."""
+        """The errors of threads that failed, by the number of the item on which a thread failed."""
 
     def share(self, number: int) -> Iterator[_Item]:
-        """Yields items to the thread with the given number, until no item is left or a thread fails."""
+        """Yields items to the thread `number`, until no item is left or one of the threads fails."""
         while not self.stopped.is_set():
             with self._lock:
                 self._last_taken[number] = self._num_taken
@@ -193,7 +198,7 @@ class _Shared(Generic[_Item]):
             yield item
 
     def fail(self, number: int, error: BaseException) -> None:
-        """Records the error of a thread, and makes the other threads stop after their current item."""
+        """Records the error of a thread, and makes every other thread stop after the current item."""
         self.stopped.set()
         self.failures[self._last_taken.get(number, 0)] = error
 
@@ -201,7 +206,7 @@ class _Shared(Generic[_Item]):
 def read_whole_ids(
     database: duckdb.DuckDBPyConnection, table: str, file: int, columns: Sequence[str]
 ) -> bool:
-    """Removes the ending .0 from ids in the rows of a file if all ids of the column are whole numbers.
+    """Removes the ending .0 from ids in a file's rows of a table, if all ids of a column are whole numbers.
 
     Some programs convert a column of ids to decimal numbers if an id is missing, and write the id 15 as 15.0.
     Returns whether any id was changed.
@@ -238,11 +243,10 @@ def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
 
 
 def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
-    """Returns the memory limit of DuckDB for reading files, such as "500MB": at most `config.memory_limit`.
+    """Returns DuckDB's memory limit for reading files, such as "500000KB", at most `config.memory_limit`.
 
-    DuckDB keeps written pages in memory up to the memory limit, although reading files seldom needs the
-    written pages again. A memory limit in proportion to the sizes of the files costs no time, and leaves
-    memory to other programs.
+    The memory limit is proportional to the sizes of the files, so that memory is left to other programs;
+    DuckDB would fill a higher limit with written pages, which are seldom needed again.
     """
     wanted = sum(source.size * _UNPACKED[source.packing] * _STAGED[source.layout] for source in sources)
     num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))
@@ -250,7 +254,7 @@ def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
 
 
 def block_size_for(config: IngestConfig, memory_per_byte: int = MEMORY_PER_BYTE) -> int:
-    """Returns the bytes of text in a block, so that one block per thread fits into the memory limit."""
+    """Returns the size of a block in bytes with which one block per thread fits into the memory limit."""
     limit, threads = size_in_bytes(config.memory_limit), num_staging_threads(config.threads)
     return min(max(limit // (memory_per_byte * threads), _SMALLEST_BLOCK), BLOCK_SIZE)
 
@@ -266,6 +270,7 @@ def limited_memory(database: duckdb.DuckDBPyConnection, memory_limit: str) -> It
     try:
         yield
     finally:
-        # A damaged file may make the whole database unusable; the error of the file is raised then.
+        # If a damaged file has made the database unusable, the error about the file is raised, and not an
+        # error about the setting.
         with suppress(duckdb.FatalException):
             database.execute(f"set memory_limit = '{before}'")

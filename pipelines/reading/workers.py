@@ -1,7 +1,8 @@
-"""Stages files in workers, which may be on other machines, and collects the staged rows in this database.
+"""Reads files in workers, which may be on other machines, and collects the rows in this process's database.
 
-A worker stages some files in a database of its own, with the same statements as one machine, and sends the
-rows back as Parquet. The order in which rows are staged never matters, so the tables come out the same.
+A worker reads some files into the staging tables of a separate database, and sends the rows of the staging
+tables back as Parquet. The result does not depend on the number of workers, because the order of rows in
+staging tables does not matter.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ if TYPE_CHECKING:
     import duckdb
 
 _BYTES_A_CALL = 64 << 20
-"""The size of the files of one call, in bytes, up to which a call takes several files."""
+"""The largest size in bytes of several files that one call reads together; a larger file has a call to
+itself."""
 _CALLS_A_WORKER = 4
-"""The number of calls that each worker gets at least, if there are enough files, so that all end together."""
+"""The least number of calls that each worker gets if the files are many enough; with few calls, some workers
+would wait for others at the end."""
 
 _log = logging.getLogger(__name__)
 
 
 class FileToStage(NamedTuple):
-    """Holds a file, its number, and its columns, which were found before."""
+    """Holds a file, the number of the file, and the columns that were found in the file."""
 
     number: int
     source: Source
@@ -42,22 +45,23 @@ class FileToStage(NamedTuple):
 
 @dataclass(frozen=True)
 class Staged:
-    """Holds the rows that a worker has staged, and what the worker has to tell."""
+    """Holds the rows that a worker has read into staging tables, and the messages that were logged."""
 
     tables: Mapping[str, bytes]
-    """The rows of each staging table, as a Parquet file."""
+    """The rows of each staging table, as the bytes of a Parquet file."""
     truncated: Sequence[int]
     """The numbers of the files whose compressed data ended too early."""
     messages: Sequence[tuple[str, int, str]]
-    """The name of the logger, the level and the text of each message."""
+    """The name of the logger, the level and the text of each message that the worker has logged."""
 
 
 def may_stage_apart(
     files: Sequence[FileToStage], runner: Runner
 ) -> tuple[list[FileToStage], list[FileToStage]]:
-    """Divides files into those that workers stage, and those that this process stages.
+    """Divides files into the files that workers read, and the files that this process reads.
 
-    A file that only this process can read, such as the copy of a pipe, and a single file stay here.
+    This process reads the files that workers cannot reach, such as the copy of a pipe. If workers could reach
+    one file at most, this process reads all files.
     """
     if isinstance(runner, ThisProcess):
         return [], list(files)
@@ -75,12 +79,12 @@ def stage_apart(
     files: Sequence[FileToStage],
     on_read: Callable[[int, int], object] | None,
 ) -> list[int]:
-    """Calls a function, which stages files, in workers, and inserts the staged rows into the staging tables.
+    """Calls a function that reads files in workers, and inserts the returned rows into the staging tables.
 
     Returns the numbers of the files whose compressed data ended too early.
 
     Raises:
-        EngineError: a worker cannot read a file, or was lost too often.
+        EngineError: a worker cannot read a file, or workers were lost too often.
     """
     groups = list(_groups(files, runner.num_workers * _CALLS_A_WORKER))
     shared = runner.share(settings)
@@ -105,7 +109,9 @@ def stage_here(
     tables: Sequence[str],
     stage: Callable[[duckdb.DuckDBPyConnection, IngestConfig], Sequence[int]],
 ) -> Staged:
-    """Stages files in a database of this worker, by a function that returns the numbers of truncated files.
+    """Reads files in a worker: makes a database, calls `stage` with it, and returns the rows of `tables`.
+
+    The function `stage` fills the staging tables, and returns the numbers of files that ended too early.
 
     Raises:
         SourceError: a file is not on the machine of the worker.
@@ -128,7 +134,7 @@ def stage_here(
 
 
 def table_as_parquet(database: duckdb.DuckDBPyConnection, table: str) -> bytes:
-    """Returns the rows of a table as a Parquet file."""
+    """Returns the rows of a database table as the bytes of a Parquet file."""
     with scratch_folder(database) as folder:
         path = folder / "rows.parquet"
         database.table(table).write_parquet(str(path))
@@ -136,7 +142,7 @@ def table_as_parquet(database: duckdb.DuckDBPyConnection, table: str) -> bytes:
 
 
 def insert_parquet(database: duckdb.DuckDBPyConnection, table: str, content: bytes) -> None:
-    """Inserts the rows of a Parquet file, which `table_as_parquet` has returned, into a table."""
+    """Inserts the rows of a Parquet file, as `table_as_parquet` returns it, into a database table."""
     with scratch_folder(database) as folder:
         path = folder / "rows.parquet"
         path.write_bytes(content)
@@ -144,7 +150,7 @@ def insert_parquet(database: duckdb.DuckDBPyConnection, table: str, content: byt
 
 
 def _groups(files: Sequence[FileToStage], number: int) -> Iterator[list[FileToStage]]:
-    """Divides files into about `number` groups or more; many small files form one group."""
+    """Divides files into at least about `number` groups, each a large file or several small files."""
     most = min(_BYTES_A_CALL, sum(file.source.size for file in files) // number)
     group: list[FileToStage] = []
     num_bytes = 0
@@ -160,13 +166,13 @@ def _groups(files: Sequence[FileToStage], number: int) -> Iterator[list[FileToSt
 
 
 def _is_shared(source: Source) -> bool:
-    """Tells whether other machines may reach the bytes of a file under the name that the user gave."""
+    """Tells whether other machines may be able to read a file under the path that the user gave."""
     return source.remote is not None or (source.layout != "journal" and source.path == source.file)
 
 
 @contextmanager
 def _told() -> Iterator[list[tuple[str, int, str]]]:
-    """Collects the messages that this program logs."""
+    """Yields a list that collects all messages which this program logs during the `with` statement."""
     messages: list[tuple[str, int, str]] = []
 
     class Collector(logging.Handler):
