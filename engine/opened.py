@@ -1,4 +1,4 @@
-"""Opens the parts of an index, such as ids, catalogue and model, each part at its first use."""
+"""Opens the components of an index, such as ids, catalogue and model, each component at its first use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from engine.search.filtered import FilteredSource
 
 ArrayOfName = Callable[[str], NDArray[Any]]
-"""A function such as `Artifact.array`, which takes the name of an array of an index and returns the array."""
+"""A function such as `Artifact.array`, which takes the name of an array in an index and returns the array."""
 
 
 def open_ids(array: ArrayOfName, kind: str) -> IdTable:
@@ -47,7 +47,7 @@ def open_ids(array: ArrayOfName, kind: str) -> IdTable:
 
 
 def open_cards(array: ArrayOfName) -> MovieCards:
-    """Opens the cards of the movies; a card holds fields of a movie for display, such as title and year."""
+    """Opens the cards of the movies; a card holds the fields of a movie to show, such as title and year."""
     return MovieCards(*map(array, layout.CARD_ARRAYS))
 
 
@@ -69,7 +69,7 @@ def settings_of(artifact: Artifact) -> Config:
 
 
 def _make_scale(artifact: Artifact, rating: RatingHead | None) -> Scale:
-    """Returns the scale of the ratings of a build."""
+    """Returns the rating scale of a build, which converts feedback such as clicks to ratings."""
     from engine.feedback.events import Scale
 
     settings = settings_of(artifact)
@@ -81,35 +81,38 @@ def _make_scale(artifact: Artifact, rating: RatingHead | None) -> Scale:
 
 
 def _open_catalogue(artifact: Artifact) -> Catalogue:
-    """Returns the catalogue of a build, which opens its database at the first condition or title."""
+    """Returns the catalogue of a build; the first condition or title opens the catalogue's database."""
     from engine.catalogue.database import Catalogue
 
     return Catalogue(artifact)
 
 
 class OpenedIndex:
-    """Holds the parts of an index; each part is opened at its first use and then stays open.
+    """Holds the components of an index, such as the model; each is opened at its first use and stays open.
 
-    Reading a property that opens a part raises ArtifactError if a file of the part is missing or damaged.
+    Reading a property that opens a component raises ArtifactError if a file of the component is missing or
+    damaged.
 
     Attributes:
-        artifact: the build of the index; the parts are opened from the files of the build.
+        artifact: the opened files of one build of the index.
         name: the name of the index directory, which error messages show.
-        journal: the journal whose feedback answers use; None if answers use the feedback of the build alone.
+        journal: the journal whose feedback answers use; None if answers use only the feedback in the build.
     """
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         self.name = artifact.directory.name or str(artifact.directory)
         self.journal: Journal | None = None
-        # A method of this object would make a circle of objects, as in `lists`.
+        # The function must not be a method of this object: as explained in `_list_maker`, a circle of objects
+        # would keep files open.
         self._open_catalogue = cache(partial(_open_catalogue, artifact))
 
     def verify(self) -> None:
         """Reads every file of the index; checks the checksums, and that the catalogue holds only movies.
 
         Raises:
-            ArtifactCorruptError: a file was changed since it was built, or the catalogue holds more.
+            ArtifactCorruptError: a file was changed since it was built, or the catalogue holds something else
+                than movies.
         """
         self.artifact.verify()
         if self.artifact.has(layout.CATALOGUE_FILE):
@@ -143,24 +146,26 @@ class OpenedIndex:
 
     @cached_property
     def feedback(self) -> Feedback:
-        """Returns the hidden movies, and the fresh feedback, which the build does not hold yet."""
+        """Returns the hidden movies, and the fresh feedback, which came after the build of the index."""
         from engine.feedback.fresh import Feedback
         from engine.feedback.hidden import HiddenMovies
 
         hidden, histories = HiddenMovies.of_build(self.artifact), self.model.histories
-        # A method of this object would make a circle of objects, as in `lists`.
+        # The function must not be a method of this object: as explained in `_list_maker`, a circle of objects
+        # would keep files open.
         make_scale = partial(_make_scale, self.artifact, self.model.rating)
         return Feedback(hidden, self.reviewers, self.movies, histories, self.history_times, make_scale)
 
     @property
     def _used_feedback(self) -> Feedback | None:
-        """Returns the feedback; None if the build hides no movie and no journal is followed."""
+        """Returns the feedback, or None if the build hides no movie and no journal is followed."""
         return None if self.journal is None and not self.artifact.has(layout.HIDDEN_FILE) else self.feedback
 
     def follow(self, journal: Journal) -> None:
-        """Lets all later answers use the feedback in a journal that the build of the index does not hold yet.
+        """Lets all later answers use the feedback in a journal that came after the build of the index.
 
-        The method `feedback.catch_up` reads what is appended to the journal after the call of `follow`.
+        The method `feedback.catch_up` reads events that are appended to the journal after the call of
+        `follow`.
 
         Raises:
             ArtifactError: the journal cannot be read.
@@ -174,20 +179,20 @@ class OpenedIndex:
         self.feedback.follow(Tail(journal, taken_in))
 
     def knows_reviewer(self, reviewer_id: str) -> bool:
-        """Tells whether the index or fresh feedback holds a review of a reviewer."""
+        """Tells whether the index or fresh feedback holds a review by a reviewer."""
         return self.reviewers.row(reviewer_id) is not None or self.feedback.knows(reviewer_id)
 
     def reviewer(self, reviewer_id: str) -> Reviewer:
         """Returns everything about one reviewer that is needed to score movies, including fresh feedback.
 
         Raises:
-            UnknownIdError: neither the index nor fresh feedback knows the reviewer.
+            UnknownIdError: neither the index nor fresh feedback holds a review by the reviewer.
         """
         reviewer_id = as_id(reviewer_id, "reviewer")
         row, feedback = self.reviewers.row(reviewer_id), self._used_feedback
         fresh = None if feedback is None else feedback.history(reviewer_id)
         if row is None and fresh is None:
-            row = self.reviewer_row(reviewer_id)  # Raises the error that names similar ids.
+            row = self.reviewer_row(reviewer_id)  # This call raises an UnknownIdError that names similar ids.
         if row is None and fresh is not None:
             from engine.model.newcomers import newcomer
 
@@ -205,7 +210,7 @@ class OpenedIndex:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """Returns the catalogue, which looks up the conditions and the titles of movies."""
+        """Returns the catalogue, which finds movies by SQL condition and by title."""
         return self._open_catalogue()
 
     @cached_property
@@ -226,10 +231,10 @@ class OpenedIndex:
 
     @cached_property
     def vector_index(self) -> VectorIndex:
-        """Returns the index of the movie vectors, and limits FAISS to one thread for each query."""
+        """Returns the index of the movie vectors; limits FAISS to one thread for each query."""
         if self.artifact.has(layout.ADDRESS_FILE):
             return open_collection(self.artifact, self.model.relevance.movie_vectors.shape)
-        # One query is too little work for several threads, and they would compete with NumPy's threads.
+        # One query is too little work for several threads, which would also compete with NumPy's threads.
         set_threads(1)
         path, vectors = self.artifact.handle(layout.VECTOR_INDEX_FILE), self.model.relevance.movie_vectors
         try:
@@ -246,12 +251,12 @@ class OpenedIndex:
 
     @cached_property
     def similar_table(self) -> SimilarTable | None:
-        """Returns the table of similar movies; None for an index that was built before there was a table."""
+        """Returns the table of similar movies, or None for an older index without the table."""
         return SimilarTable.open(self.artifact)
 
     @cached_property
     def usual_categories(self) -> frozenset[str]:
-        """Returns the categories of nearly every movie, which no reason for a similarity names."""
+        """Returns the categories of nearly every movie, which are never named as a reason for similarity."""
         from engine.catalogue.series import usual_categories
 
         return usual_categories(self.cards)
@@ -265,8 +270,8 @@ class OpenedIndex:
     def batch_candidates(self) -> CandidateSource:
         """Returns the object that finds candidates fastest for very many reviewers at once.
 
-        If the build stores no vectors for an exact search, the property `candidates` is returned, although
-        its search is slower for many reviewers.
+        If the build stores no vectors for an exact search, the property returns `candidates`, whose search is
+        slower for many reviewers.
         """
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex
@@ -303,8 +308,8 @@ class OpenedIndex:
         return self._list_maker(self.candidates, filtered)
 
     def _list_maker(self, candidates: CandidateSource, filtered: FilteredSource | None = None) -> ListMaker:
-        # Nothing here may refer to this object: a circle of objects would keep the files of a build open
-        # until Python looks for circles.
+        # Nothing in this method may refer to `self`: a circle of objects would keep the files of a build open
+        # until Python's garbage collector finds the circle.
         feedback, open_catalogue = self._used_feedback, self._open_catalogue
         nothing = np.zeros(0, dtype=np.int64)
         return ListMaker(
@@ -328,7 +333,8 @@ class OpenedIndex:
 
         source, lists = self.batch_candidates, self.lists
         if self.artifact.has(layout.ADDRESS_FILE):
-            # Lists of everyone ask no database, which several processes at once would only wait for.
+            # Lists of all reviewers do not ask the vector database, because several processes at once would
+            # only wait for the database.
             vectors = StrongestIndex(self.model.relevance.movie_vectors)
             lists = self._list_maker(CandidateSource(self.model, vectors, self._num_candidates))
         return ColumnMaker(source, lists, self.feedback.hidden_by_row())
@@ -339,28 +345,28 @@ class OpenedIndex:
 
     @cached_property
     def variants(self) -> Variants:
-        """Returns which movies are variants of one film; returns an empty `Variants` if none are stored."""
+        """Returns the variants of films; if none are stored, every movie is the only variant of its film."""
         if not all(self.artifact.has(name + layout.ARRAY_ENDING) for name in layout.VARIANT_ARRAYS):
             return Variants.none()
         return Variants(*map(self.artifact.array, layout.VARIANT_ARRAYS))
 
     @cached_property
     def movie_counts(self) -> NDArray[np.integer]:
-        """Returns each movie's number of reviews, int [num_movies]: the stored numbers, or else a count."""
+        """Returns each movie's number of reviews, int [num_movies], stored in the index or else counted."""
         if self.artifact.has(layout.MOVIE_COUNTS + layout.ARRAY_ENDING):
             return self.artifact.array(layout.MOVIE_COUNTS)
         return self.model.histories.movie_counts(self.model.num_movies)
 
     @cached_property
     def cold_movies(self) -> NDArray[np.bool_]:
-        """Marks the movies without reviews: bool [num_movies], all False if the build marks no movies."""
+        """Marks the movies without reviews: bool [num_movies], all False if the index stores no marks."""
         if self.artifact.has(layout.COLD_MOVIES + layout.ARRAY_ENDING):
             return self.artifact.array(layout.COLD_MOVIES)
         return np.zeros(len(self.movies), dtype=bool)
 
     @cached_property
     def history_times(self) -> NDArray[np.integer]:
-        """Returns the unix seconds of each review of the histories, int [num_reviews]; 0 if unknown."""
+        """Returns the time of each review in the histories, int [num_reviews], in unix seconds, or 0."""
         if self.artifact.has(layout.HISTORY_TIMES + layout.ARRAY_ENDING):
             return self.artifact.array(layout.HISTORY_TIMES)
         return np.zeros(len(self.model.histories.movie_rows), dtype=np.int64)
@@ -369,7 +375,7 @@ class OpenedIndex:
     def popularity(self) -> Floats:
         """Returns the popularity of each movie, float32 [num_movies].
 
-        If the build stores no popularity, the popularity of a movie is its number of reviews.
+        If the build stores no popularity, the number of a movie's reviews is the popularity of the movie.
         """
         if self.artifact.has(layout.POPULARITY + layout.ARRAY_ENDING):
             return self.artifact.array(layout.POPULARITY)

@@ -1,9 +1,9 @@
 """Makes the top lists of very many reviewers as arrays of rows and scores, to be written to files.
 
-All lists of a batch of reviewers are made at once, unless an option other than `all_variants` is set.
-`ListMaker` makes the lists one by one if an option other than `all_variants` is set. If a list that was made
-at once would hold fewer than k movies, `ListMaker` makes the list again. Lists that are made at once hold the
-same movies as lists that are made one by one.
+The lists of a batch of reviewers are made together, unless an option other than `all_variants` is set. If an
+option other than `all_variants` is set, `ListMaker` makes the lists one by one. If a list that was made
+together with others would hold fewer than k movies, `ListMaker` makes the list again. Lists that are made
+together hold the same movies as lists that are made one by one.
 """
 
 from __future__ import annotations
@@ -25,35 +25,38 @@ from engine.search.top_lists import TopLists, top_lists
 
 
 class ListColumns(NamedTuple):
-    """Holds the concatenated lists of several reviewers as columns with one value for each listed movie."""
+    """Holds the top lists of several reviewers as columns, in which each listed movie has one value."""
 
     places: Rows
-    """The position of each listed movie's reviewer among all reviewers asked for, int64 [num], ascending."""
+    """For each listed movie, the position of the list's reviewer among all reviewers asked for, int64 [num],
+    ascending."""
     ranks: NDArray[np.int32]
-    """The rank of each movie in its list, int32 [num], counted from 1."""
+    """The rank of each listed movie in the movie's list, int32 [num], counted from 1."""
     movie_rows: Rows
     """The row of each listed movie, int64 [num]."""
     scores: Floats
     """The score of each listed movie, float32 [num]."""
     relevance: Floats
-    """The relevance of each listed movie, float32 [num], which is the score without the chance of a like."""
+    """The relevance of each listed movie, float32 [num]; the relevance is the score without the chance of a
+    like."""
     predicted_ratings: Floats | None
-    """The mean of each predicted rating, float32 [num], in stars; None if the data has no ratings."""
+    """The predicted rating of each listed movie, in stars, float32 [num]; None if the data has no ratings."""
     like_probabilities: Floats | None
-    """The chance that each movie is liked, float32 [num], 0 to 1; None if the data has no ratings."""
+    """The chance that the reviewer likes each listed movie, 0 to 1, float32 [num]; None if the data has no
+    ratings."""
 
     def select(self, chosen: Rows | NDArray[np.bool_]) -> ListColumns:
-        """Selects listed movies from every column; `chosen` holds positions, or is a mask (bool [num])."""
+        """Selects listed movies from every column; `chosen` holds positions, or marks movies (bool [num])."""
         columns: Any = (None if column is None else column[chosen] for column in self)
         return ListColumns(*columns)
 
     @classmethod
     def joined(cls, parts: Sequence[ListColumns], lengths: Sequence[int]) -> ListColumns:
-        """Concatenates one or more `ListColumns`, called parts, column by column.
+        """Concatenates the `ListColumns` in `parts`, of which there is at least one, column by column.
 
-        The argument `lengths` holds the number of reviewers in each of `parts`. The number of reviewers in
-        all earlier parts is added to the `places` of each part, so that reviewers are numbered across all
-        parts.
+        The argument `lengths` holds the number of reviewers in each of `parts`. To number the reviewers
+        across all `parts`, the number of reviewers in all earlier parts is added to the `places` of each
+        part.
         """
         starts = np.cumsum([0, *lengths[:-1]])
         moved = [part._replace(places=part.places + start) for part, start in zip(parts, starts, strict=True)]
@@ -64,12 +67,12 @@ class ListColumns(NamedTuple):
 
 
 class ColumnMaker:
-    """Makes lists for reviewers of the index as columns.
+    """Makes the top lists of reviewers of the index, as columns.
 
     Args:
         source: finds the candidates of the lists.
-        lists: makes the lists that cannot be made at once.
-        hidden: the rows of the movies that are hidden from one reviewer, by the row of the reviewer.
+        lists: makes the lists that cannot be made together, one by one.
+        hidden: maps the row of each reviewer for whom movies are hidden to the rows of these movies.
     """
 
     def __init__(
@@ -84,14 +87,16 @@ class ColumnMaker:
         self._candidates = self._of_films = source
         if lists.variants:
             counts = lists.movie_counts.astype(np.int64)
-            counts[hidden_rows] = -1  # A film is listed as a variant that is not hidden.
+            # The count -1 makes a hidden variant the last choice, so that a film is listed as a variant that
+            # is not hidden.
+            counts[hidden_rows] = -1
             self._of_films = _FilmSource(source, lists.variants.most_reviewed(counts))
 
     def make(self, reviewer_rows: Rows, k: int, options: ListOptions) -> ListColumns:
-        """Makes the lists of the given reviewers; the options `because` and `show_variants` have no effect.
+        """Makes the lists of the given reviewers; ignores the options `because` and `show_variants`.
 
         Raises:
-            EngineError: `k` or an option is wrong; `ListMaker.make` lists the errors.
+            EngineError: `k` or an option is wrong; the docstring of `ListMaker.make` lists the errors.
         """
         check_k(k)
         options = replace(options, because=False, show_variants=False)
@@ -160,7 +165,7 @@ class _OpenSource(CandidateSource):
 
 
 class _FilmSource(CandidateSource):
-    """Replaces each candidate by the most reviewed variant of its film, and removes films that were seen."""
+    """Replaces each candidate by the most reviewed variant of its film, and removes films already seen."""
 
     def __init__(self, source: CandidateSource, films: Rows) -> None:
         super().__init__(source.model, source.index, source.num_candidates)
@@ -168,7 +173,7 @@ class _FilmSource(CandidateSource):
         self._films = films
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        # Twice as many candidates are asked for, since several candidates may be variants of one film.
+        # Twice as many candidates are requested, since several candidates may be variants of one film.
         places, movie_rows = self._source.find_many(reviewers, 2 * k)
         histories = reviewers.histories
         seen = self.model.keys(histories.places, self._films[histories.movie_rows])

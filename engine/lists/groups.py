@@ -1,9 +1,8 @@
 """Makes one top list for a group of reviewers, such as a household, from the scores of all members.
 
-The scores of different members have different scales. A plain mean of the scores would follow the member
-whose scores vary most. To give all members the same influence, each member's scores of the unseen candidates
-are normalised to mean 0 and standard deviation 1. The options of a list do not change how the scores of
-a member are normalised.
+The scores of different members have different scales, so a plain mean would follow the member whose scores
+vary most. To give all members the same influence, each member's scores of the unseen candidates are
+normalised to mean 0 and standard deviation 1. The options of a list do not influence the normalisation.
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ from engine.model.values import Reviewer, Scores
 from engine.questions.arguments import ListOptions
 
 STRATEGIES = ("average", "least-misery")
-"""The ways to make a group's score: the mean or the lowest of the members' scores (O'Connor et al. 2001)."""
+"""The ways to compute a group's score of a movie: the mean or the lowest of the members' scores (O'Connor et
+al. 2001)."""
 
 
 class Group(Recipient):
     """Scores movies for a group of reviewers; a movie that any member has seen counts as seen.
 
     Args:
-        members: the parts of scores that depend on each member, by reviewer id.
+        members: the vectors and histories of the members; the keys are the ids of the members.
         strategy: one of `STRATEGIES`.
 
     Raises:
@@ -55,7 +55,7 @@ class Group(Recipient):
         self._spreads = np.where(spreads > 0, spreads, 1.0)
 
     def candidates(self, k: int, *, include_seen: bool = False) -> Rows:
-        """Returns the rows of all members' candidates (int64, ascending), by default without seen movies."""
+        """Returns the rows of all members' candidates (int64, ascending), by default without movies seen."""
         sides = [member.reviewer for member in self._members]
         found = np.unique(np.concatenate(self._source.find(sides, k, include_seen=include_seen)))
         return found if include_seen else np.setdiff1d(found, self.seen_rows, assume_unique=True)
@@ -105,7 +105,7 @@ class Group(Recipient):
         ]
 
     def predictions(self, movie_rows: Rows) -> list[tuple[MemberPrediction, ...]]:
-        """Predicts each member's rating and chance of a like for each movie, in the order of the movies."""
+        """Predicts each member's rating and chance of a like, for each movie in `movie_rows`."""
         columns = []
         for reviewer_id, member in zip(self._ids, self._members, strict=True):
             chances = member.scores(movie_rows).probabilities
@@ -122,10 +122,10 @@ class Group(Recipient):
         return list(zip(*columns, strict=True))
 
     def _normalised(self, scores: Sequence[Floats]) -> Doubles:
-        """Subtracts each member's mean from the member's scores, and divides by the standard deviation.
+        """Subtracts each member's mean score from the member's scores, and divides by the standard deviation.
 
         Returns:
-            float64 [num_members, num_movies].
+            The normalised scores, float64 [num_members, num_movies].
         """
         normalised: Doubles = (np.stack(scores) - self._means[:, None]) / self._spreads[:, None]
         return normalised
@@ -134,7 +134,7 @@ class Group(Recipient):
         """Returns the mean or the minimum of the members' values of each movie, float32 [num_movies].
 
         Args:
-            values: float64 [num_members, num_movies], each member's value of each movie.
+            values: float64 [num_members, num_movies], a value of each member for each movie.
         """
         combined: Doubles = values.min(axis=0) if self._least else values.mean(axis=0)
         return combined.astype(np.float32)
@@ -143,10 +143,11 @@ class Group(Recipient):
 def group_list(
     lists: ListMaker, members: Mapping[str, Reviewer], strategy: str, k: int, options: ListOptions
 ) -> TopList:
-    """Makes the top list of a group; each listed movie carries the rating predicted for each member.
+    """Makes the top list of a group; each listed movie holds the rating predicted for each member.
 
     Raises:
-        EngineError: the group has no member, or an argument is wrong; `ListMaker.make` lists the errors.
+        EngineError: the group has no member, or an argument is wrong; the docstring of `ListMaker.make` lists
+            the errors.
     """
     group = Group(lists, members, strategy)
     top = lists.make_for(group, group.candidates(k, include_seen=options.include_seen), k, options)
@@ -158,9 +159,9 @@ def group_list(
 
 
 def _strongest(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """Merges reasons that name the same reviewed movie into one reason, by adding up their contributions.
+    """Merges reasons that name the same reviewed movie into one reason, and adds up the contributions.
 
-    At most `MOST_REASONS` reasons are returned; reasons with smaller contributions are left out.
+    At most `MOST_REASONS` reasons are returned, the reasons with the largest contributions.
     """
     by_movie: dict[str, Reason] = {}
     for reason in reasons:

@@ -27,7 +27,8 @@ from engine.search.filtered import FilteredSource
 _BATCH = 256
 """The number of reviewers whose candidates are searched for at once."""
 _LEAST_OPEN = 0.1
-"""The least share of movies that are not hidden which the search for candidates allows for."""
+"""The search for candidates assumes that at least this share of the movies is not hidden, so that the number
+of candidates stays limited."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,14 @@ class _Pool(NamedTuple):
     """Holds the movies from which a list is chosen: the allowed movies that have the highest scores."""
 
     rows: Rows
-    """The rows of the movies, int64 [num], highest score first, and by row among equal scores."""
+    """The rows of the chosen movies, int64 [num], highest score first, and by row among equal scores."""
     scores: Scores
     num_open: int
-    """The number of movies that met all conditions except the least predicted rating."""
+    """The number of movies that meet all conditions of the list, except the condition on the predicted
+    rating."""
     best_rating: float | None
-    """The highest predicted rating of the `num_open` movies; None if the list has no least rating."""
+    """The highest predicted rating among the `num_open` movies; None if the list has no condition on the
+    predicted rating."""
 
 
 class ListMaker:
@@ -58,15 +61,17 @@ class ListMaker:
 
     Args:
         model: the model that scores movies.
-        candidates: finds the movies that are scored.
+        candidates: finds candidates, the movies worth a full score.
         movies: maps movie ids to rows.
-        cards: the fields that answers show of each movie.
-        matching_rows: returns the rows of the movies that meet an SQL condition, int64, ascending.
-        variants: says which movies are one film.
+        cards: holds the fields of each movie that answers show.
+        matching_rows: a function that returns the rows of the movies that meet an SQL condition, int64,
+            ascending.
+        variants: says which movies are variants of the same film.
         movie_counts: the number of reviews of each movie, int [num_movies].
         cold: marks the movies that have no reviews and are known by metadata alone, bool [num_movies].
-        hidden_rows: returns the rows of the movies that no list may hold, int64, ascending.
-        filtered: finds candidates that meet a condition, if the vector index can filter.
+        hidden_rows: a function that returns the rows of the movies that no list may hold, int64, ascending.
+        filtered: finds candidates that meet an SQL condition; None if the vector index cannot check
+            conditions.
     """
 
     def __init__(
@@ -101,9 +106,9 @@ class ListMaker:
         Raises:
             ConfigError: `k` is less than 1, or an option is out of range.
             DataError: `options.min_rating` is given, but the data has no ratings.
-            FilterError: `options.where` is not a condition over the catalogue.
+            FilterError: `options.where` is not an SQL condition on the columns of the catalogue.
             SourceError: a file of ids cannot be read.
-            UnknownIdError: the index holds none of the movies of `options.only`.
+            UnknownIdError: the index holds none of the movies in `options.only`.
         """
         check_k(k)
         lists = self._filtered_lists(reviewers, k, options) or self._scored_lists(reviewers, k, options)
@@ -115,8 +120,8 @@ class ListMaker:
     def _filtered_lists(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
         """Makes lists from candidates that a database finds among the movies that meet `options.where`.
 
-        Returns no list at all if scoring every movie that meets the condition is better, or if a list would
-        be short.
+        Returns an empty result if scoring every movie that meets `options.where` is better, or if a list
+        would hold fewer than k movies.
         """
         if self.filtered is None or options.where is None or options.only is not None:
             return []
@@ -137,7 +142,7 @@ class ListMaker:
         return lists
 
     def _scored_lists(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
-        """Makes lists from candidates, or from every movie that meets the conditions if there are any."""
+        """Makes lists from candidates, or from all movies that meet the conditions if the options set any."""
         conditions = self._conditions(options)
         lists: list[TopList] = []
         for begin in range(0, len(reviewers), _BATCH):
@@ -146,7 +151,8 @@ class ListMaker:
                 depth = self._open_depth(_depth(k, options) + conditions.num_named)
                 found = self.candidates.find(batch, depth, include_seen=options.include_seen)
             else:
-                # Every movie that meets the conditions is scored, so that no list is shorter than need be.
+                # All movies that meet the conditions are scored, so that a list is short only if too few
+                # movies meet the conditions.
                 found = [conditions.rows] * len(batch)
             for reviewer, rows in zip(batch, found, strict=True):
                 recipient = OneReviewer(self.model, reviewer, self.movies, self.cards)
@@ -156,18 +162,18 @@ class ListMaker:
     def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
         """Makes one top list for a recipient of any kind, such as a group or an unknown reviewer.
 
-        If the options name or filter movies, every movie that meets the conditions of the options is scored.
-        If the options set no condition on movies, only the movies of `candidates` are scored. If fewer than k
-        of the candidates may be listed, every movie is scored.
+        If the options set conditions on movies, every movie that meets the conditions is scored. If the
+        options set no conditions on movies, only the movies in `candidates` are scored. If fewer than k of
+        the movies in `candidates` may be listed, every movie is scored.
 
         Args:
-            recipient: the recipient of the list.
+            recipient: the recipient of the list, who gives scores to movies.
             candidates: the rows of the movies to score, int64, ascending.
-            k: how many movies the list holds, at least 1.
-            options: what the list may hold.
+            k: the number of movies that the list should hold, at least 1.
+            options: the options of the list, such as conditions on movies.
 
         Raises:
-            EngineError: `k` or an option is wrong; `make` lists the errors.
+            EngineError: `k` or an option is wrong; the docstring of `make` lists the errors.
         """
         check_k(k)
         conditions = self._conditions(options)
@@ -178,7 +184,7 @@ class ListMaker:
         return found
 
     def _open_depth(self, depth: int) -> int:
-        """Returns how many candidates to find, so that about `depth` of the candidates are not hidden."""
+        """Returns the number of candidates to find so that about `depth` candidates are not hidden."""
         num_hidden, num_movies = len(self.hidden_rows()), self.model.num_movies
         if not num_hidden:
             return depth
@@ -207,7 +213,7 @@ class ListMaker:
         return self._listed(recipient, pool, k, options)
 
     def _listed(self, recipient: Recipient, pool: _Pool, k: int, options: ListOptions) -> TopList:
-        """Chooses k movies of a pool, and makes the answers of the list."""
+        """Chooses k movies of `pool`, and returns a list of these movies."""
         top = TopList()
         places = np.arange(min(k, len(pool.rows)))
         if options.is_varied:
@@ -218,7 +224,7 @@ class ListMaker:
     def _pool(
         self, recipient: Recipient, rows: Rows, wanted: int, conditions: Conditions, options: ListOptions
     ) -> _Pool:
-        """Scores the movies of `rows` that may be listed, and keeps the `wanted` movies of highest score."""
+        """Scores the movies in `rows` that may be listed, and keeps the `wanted` movies of highest score."""
         rows = self._open(recipient, rows, conditions, options)
         num_open, best_rating = len(rows), None
         if conditions.min_rating is not None and self.model.rating:
@@ -233,10 +239,10 @@ class ListMaker:
         return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
-        """Returns the rows that may be listed: `rows` and their variants, without seen or hidden movies.
+        """Returns the movies that may be listed: `rows` and their variants, without seen or hidden movies.
 
         Returns:
-            int64 [num], ascending.
+            The rows of the movies, int64 [num], ascending.
         """
         if conditions.rows is None and self.variants and not options.all_variants:
             rows = self.variants.complete(rows)
@@ -249,10 +255,10 @@ class ListMaker:
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
-        """Returns a preference for each movie; of each film, the variant of highest preference is listed.
+        """Returns a preference for each movie; a list holds each film's variant of the highest preference.
 
-        A variant in the wanted format ranks before all other variants of the film; among other variants, the
-        variant with most reviews ranks first.
+        A variant in the wanted format has a higher preference than every other variant of the film; among the
+        other variants, the variant with the most reviews has the highest preference.
         """
         preference: Doubles = self.movie_counts[rows].astype(np.float64)
         if options.format_preference is None:
@@ -304,7 +310,7 @@ class ListMaker:
         return answers
 
     def other_variants(self, row: int) -> tuple[OtherVariant, ...]:
-        """Describes the other variants of a movie's film, the variant with most reviews first."""
+        """Describes the other variants of a movie's film, the variant with the most reviews first."""
         rows = self.variants.of(row)
         rows = rows[rows != row]
         named = []
@@ -317,7 +323,7 @@ class ListMaker:
 
 
 def rated_fields(model: Model, probabilities: Floats | None, num: int) -> list[RatedFields]:
-    """Makes the fields that describe the predicted ratings of `num` answers.
+    """Makes the fields that describe predicted ratings, for `num` answers.
 
     Args:
         model: the model that predicted the ratings.
@@ -347,7 +353,7 @@ def _pick(scores: Scores, places: Rows) -> Scores:
 
 
 def _depth(k: int, options: ListOptions) -> int:
-    """Returns how many movies a list is chosen from: k, or more if the options ask for a varied list."""
+    """Returns the number of movies from which a list is chosen: k, or more for a varied list."""
     if not options.is_varied:
         return k
     from engine.lists.variety import pool_size

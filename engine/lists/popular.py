@@ -1,4 +1,4 @@
-"""Makes the top list for a reviewer whom the index does not hold: the most popular movies."""
+"""Makes the top list of a reviewer whom the index does not hold: the most popular movies."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from engine.model.values import Scores
 from engine.questions.arguments import ListOptions
 
 _NUM_CANDIDATES = 200
-"""The number of movies from which a list is chosen if no condition filters movies; the most popular count."""
+"""The number of movies, the most popular, from which a list is chosen if no condition restricts the
+movies."""
 
 
 class UnknownReviewer(Recipient):
-    """Scores movies for a reviewer without reviews: a movie scores `log(1 + popularity of the movie)`.
+    """Scores movies for a reviewer without reviews: a movie's score is `log(1 + popularity of the movie)`.
 
     Ratings of an unknown reviewer are predicted as for a newcomer who has rated nothing yet.
     """
@@ -38,7 +39,7 @@ class UnknownReviewer(Recipient):
         return Scores(score, score, self._model.rate(self._reviewer, movie_rows) if rated else None)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Returns an empty tuple of reasons for each movie, since an unknown reviewer has no reviews."""
+        """Returns no reasons for any movie, because an unknown reviewer has no reviews."""
         return [()] * len(movie_rows)
 
 
@@ -47,8 +48,8 @@ def popular_list(
 ) -> TopList:
     """Makes the top list of an unknown reviewer from the popularity of each movie, float32 [num_movies].
 
-    The array `hidden_rows`, int64 [num], ascending, holds the movies that the reviewer hides, which are left
-    out. The attribute `fallback` of the returned list is "popular".
+    The array `hidden_rows`, int64 [num], ascending, holds the rows of the movies that are hidden from the
+    reviewer, which the list leaves out. The attribute `fallback` of the returned list is "popular".
     """
     candidates = np.sort(k_highest(popularity, max(_NUM_CANDIDATES, k)))
     hidden = candidates[:0] if hidden_rows is None else hidden_rows

@@ -1,9 +1,9 @@
 """Describes the recipient of a top list: the movies seen, the scores of movies, and the reasons for scores.
 
-A reason names a review of the recipient and the contribution of the review: the score of a movie, minus the
-score that the movie would have without the review. The score that a movie would have without a review is fast
-to compute, because scores depend on sums over the recipient's reviews. To leave out a review, its term is
-subtracted from each sum.
+A reason is a review of the recipient with the review's contribution: the score of a movie, minus the score
+that the movie would have without the review. Scores depend on sums over the recipient's reviews, so the score
+without a review is fast to compute. To compute the score without a review, the review's term is subtracted
+from each sum.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer, Scores
 
 MOST_REASONS = 3
-"""The greatest number of reviews that are named as reasons of one recommendation."""
+"""The largest number of reviews that a recommendation names as reasons."""
 _PAIRS_AT_ONCE = 200_000
-"""The number of pairs of movie and review for which contributions are computed at once; a pair takes some
-hundred bytes."""
+"""The number of pairs of movie and review whose contributions are computed at once; a pair takes some hundred
+bytes."""
 _CONTRIBUTIONS_CHECKED = 8
-"""The least number of reviews, for each movie, whose contributions are computed exactly."""
+"""The least number of reviews, for each movie, whose contributions are computed exactly and not only
+estimated."""
 _STEP = 0.01
-"""The step of the difference quotients in the estimates of contributions, in logits."""
+"""The difference, in logits, by which location and log scale are changed to estimate the slopes of the log
+chance of a like."""
 
 
 class Recipient(Protocol):
-    """Scores movies for the recipient of a list; no score depends on which other movies are scored."""
+    """Scores movies for the recipient of a list; the score of a movie does not depend on the other movies."""
 
     seen_rows: NDArray[np.integer]
     """The rows of the movies that count as seen by the recipient, int [num]."""
@@ -43,14 +45,14 @@ class Recipient(Protocol):
     """The rows of the movies that the recipient does not want to see in lists, int64 [num]."""
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores the given movies for the recipient."""
+        """Scores the given movies for the recipient of the list."""
         ...
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best; also returns their positions in `movie_rows`.
+        """Scores the movies that may be among the k best; returns positions in `movie_rows`, and scores.
 
-        By default, the method scores all movies of `movie_rows`. A subclass may leave out a movie if an upper
-        bound of the movie's score is below the k best scores.
+        By default, the method scores all movies in `movie_rows`. A subclass may leave out a movie whose score
+        cannot be as high as the k best scores.
         """
         return np.arange(len(movie_rows)), self.scores(movie_rows)
 
@@ -60,7 +62,7 @@ class Recipient(Protocol):
 
 
 class _Named(TypedDict):
-    """Holds the fields of a reason that describe the review."""
+    """Holds the fields of a `Reason` that describe the review."""
 
     movie_id: str
     title: str | None
@@ -72,9 +74,9 @@ class OneReviewer(Recipient):
 
     Args:
         model: the model that scores movies.
-        reviewer: the parts of scores that depend on the reviewer.
-        movies: gives the ids of movies that reasons name.
-        cards: gives the titles of movies that reasons name.
+        reviewer: the vectors, the history and other data of the reviewer that scores depend on.
+        movies: the table that gives the ids of the movies that reasons name.
+        cards: the cards that give the titles of the movies that reasons name.
     """
 
     def __init__(self, model: Model, reviewer: Reviewer, movies: IdTable, cards: MovieCards) -> None:
@@ -90,13 +92,14 @@ class OneReviewer(Recipient):
         return self._model.rescore(self.reviewer, movie_rows)
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best, without predicting ratings of other movies."""
+        """Scores the movies that may be among the k best, without predicting the ratings of all movies."""
         return self._model.rescore_best(self.reviewer, movie_rows, k)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """Finds up to `MOST_REASONS` reviews of the reviewer that add most to each movie's score.
 
-        A review with a contribution of 0 or less is not a reason, unless it is the reviewer's only review.
+        A review with a contribution of 0 or less is not a reason, unless the review is the reviewer's only
+        review.
         """
         only = len(self.reviewer.history.movie_rows) == 1
         found = strongest_contributions(self._model, self.reviewer, movie_rows, MOST_REASONS)
@@ -119,13 +122,13 @@ class OneReviewer(Recipient):
 
 
 class Contributions(NamedTuple):
-    """Holds, for each movie, the reviews that add most to the movie's score, and what each review adds."""
+    """Holds, for each movie, the reviews that add most to the movie's score, and their contributions."""
 
     places: Rows
-    """The positions of the reviews in the history, int64 [num_movies, num_strongest]."""
+    """The positions of the strongest reviews in the history, int64 [num_movies, num_strongest]."""
     amounts: Doubles
-    """How much each review adds to the score of each movie, float64 [num_movies, num_strongest],
-    descending."""
+    """The number that each of the strongest reviews adds to the score of each movie, float64 [num_movies,
+    num_strongest], descending."""
 
 
 def strongest_contributions(
@@ -133,8 +136,8 @@ def strongest_contributions(
 ) -> Contributions:
     """Finds, for each movie, the `num_strongest` reviews of a history that add most to the movie's score.
 
-    The contributions of all reviews are estimated first. Only the contributions with the highest estimates
-    are computed exactly; only exact contributions are returned.
+    The contributions of all reviews are estimated first; then the contributions with the highest estimates
+    are computed exactly. Only exact contributions are returned.
     """
     num_reviews = len(reviewer.history.movie_rows)
     shape = len(movie_rows), min(num_strongest, num_reviews)
@@ -153,13 +156,14 @@ def strongest_contributions(
 def _contributions(
     model: Model, reviewer: Reviewer, movie_rows: Rows, num_checked: int
 ) -> tuple[Rows, Doubles]:
-    """Computes, for each movie, how much the reviews with the highest estimates add to the movie's score.
+    """Computes exact contributions of reviews to each movie's score, for the reviews of highest estimates.
 
-    A history of at most `num_checked` reviews needs no estimates.
+    If the history has at most `num_checked` reviews, all contributions are computed exactly, without
+    estimates.
 
     Returns:
-        The positions of the reviews in the history, int64 [num_movies, num_checked], and what each review
-        adds, float64 [num_movies, num_checked].
+        The positions of the `num_checked` reviews in the history, int64 [num_movies, num_checked], and the
+        contribution of each review, float64 [num_movies, num_checked].
     """
     relevance = _relevance_contributions(model, reviewer, movie_rows)
     if model.rating is None or reviewer.taste is None:
@@ -176,10 +180,10 @@ def _contributions(
 
 
 def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Doubles:
-    """Returns how much each review adds to the relevance of each movie, float64 [num_movies, num_reviews].
+    """Returns each review's contribution to the relevance of each movie, float64 [num_movies, num_reviews].
 
-    The relevance of a movie includes terms for the reviewed movies that have the movie as a neighbour or a
-    successor.
+    A review adds to the relevance of a movie through the reviewer's vector, and through each neighbour table
+    in which the movie is a neighbour or a successor of the reviewed movie.
     """
     head, history = model.relevance, reviewer.history
     ages = np.arange(len(history.movie_rows), 0, -1)
@@ -192,7 +196,8 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
         weight, shorter = table.weight_of_review(np.array([mass, mass - fading[0]]))
         added += weight * (near @ fading)[:, None] - shorter * _without_each(near, fading)
 
-    # One review more than `max_history`, since the oldest review counts if a newer review is left out.
+    # The window holds one review more than `max_history`, since the oldest review counts if a newer review is
+    # left out.
     latest = slice(-head.max_history - 1, None)
     window, levels = history.movie_rows[latest], history.level_rows[latest]
     fading = recency_weights(ages, head.recency_power).astype(np.float64)[latest]
@@ -209,9 +214,9 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     """Leaves out each review of a history in turn, and sums the weighted terms of the remaining reviews.
 
-    The latest review has age 1, the second latest review has age 2, and so on; the weight of a review falls
-    with its age. If a review is left out, the age of every older review falls by one, so that the older
-    reviews get higher weights.
+    The latest review of a history has age 1, the second latest review has age 2, and so on; the weight of a
+    review falls with its age. If a review is left out, the age of every older review falls by one, so the
+    older reviews get higher weights.
 
     Args:
         terms: the term of each review in the score of each movie, float64 [num_movies, num_reviews], oldest
@@ -219,7 +224,7 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
         fading: the weight of each review in the whole history, float64 [num_reviews], oldest review first.
 
     Returns:
-        The sum without each review, float64 [num_movies, num_reviews].
+        The sum of the weighted terms without each review, float64 [num_movies, num_reviews].
     """
     kept = terms * fading
     moved = terms[:, :-1] * fading[1:]
@@ -229,17 +234,20 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
 
 
 class _WithoutEach(NamedTuple):
-    """Holds how the parts of predicted ratings change when one review of a history is left out."""
+    """Holds the changes in the inputs of predicted ratings when one review of a history is left out."""
 
     moved: Doubles
-    """The change of the reviewer's vector, float64 [num_reviews, dim]."""
+    """The change of the reviewer's vector in the rating head without each review, float64 [num_reviews,
+    dim]."""
     stars: Doubles
-    """The stars above expectation of each movie's neighbours, over all reviews, float64 [num_movies]."""
+    """The mean stars above expectation that the reviewer gave each movie's neighbours, over all reviews,
+    float64 [num_movies]."""
     stars_without: Doubles
-    """The stars above expectation without each review, float64 [num_movies, num_reviews]."""
+    """The mean stars above expectation that the reviewer gave each movie's neighbours, without each review,
+    float64 [num_movies, num_reviews]."""
 
     def estimates(self, model: Model, head: RatingHead, taste: Tastes, movie_rows: Rows) -> Doubles:
-        """Estimates how much each review adds to the log chance of a like: float64 [num_movies, num_reviews].
+        """Estimates what each review adds to the log chance of a like: float64 [num_movies, num_reviews].
 
         The estimate assumes that the log chance of a like changes linearly with the reviewer's vector.
         """
@@ -260,7 +268,7 @@ class _WithoutEach(NamedTuple):
         return estimates
 
     def like_contributions(self, model: Model, taste: Tastes, movie_rows: Rows, places: Rows) -> Doubles:
-        """Computes how much the reviews at the positions `places` add to the log chance of a like.
+        """Computes the contributions of the reviews at the positions `places` to the log chance of a like.
 
         Args:
             model: the model that predicts ratings.
@@ -269,9 +277,10 @@ class _WithoutEach(NamedTuple):
             places: the positions of the reviews in the history, int64 [num_movies, num_checked].
 
         Returns:
-            float64 [num_movies, num_checked].
+            The contributions of the reviews, float64 [num_movies, num_checked].
         """
-        # One call covers the whole history and every history without a review: faster than several calls.
+        # One call predicts with the whole history and with every history without a review, because one call
+        # is faster than several calls.
         moved = np.concatenate([np.zeros((len(movie_rows), self.moved.shape[1])), self.moved[places.ravel()]])
         tastes = Tastes((taste.vectors + moved).astype(np.float32), taste.biases, taste.log_scales)
         movies = np.concatenate([movie_rows, movie_rows.repeat(places.shape[1])])
@@ -282,7 +291,7 @@ class _WithoutEach(NamedTuple):
 
 
 def _without_each_review(head: RatingHead, reviewer: Reviewer, movie_rows: Rows) -> _WithoutEach:
-    """Computes how the parts of predicted ratings change when each review is left out in turn."""
+    """Computes the changes in the inputs of predicted ratings when each review is left out in turn."""
     history, ratings = reviewer.history, reviewer.neighbour_ratings
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]

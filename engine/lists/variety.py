@@ -1,6 +1,6 @@
 """Varies a top list: prefers movies that are unlike each other, and movies with few reviews.
 
-The movies of a varied list are chosen among the candidates of highest score, so that the list still suits its
+The movies of a varied list are chosen from the candidates of highest score, so that the list still suits its
 reviewer.
 """
 
@@ -14,11 +14,12 @@ from engine.arrays import Doubles, Rows
 _LEAST_POOL = 100
 """The least number of candidates from which a varied list is chosen, however short the list is."""
 _POOL_PER_PLACE = 5
-"""A long varied list of k movies is chosen from this number times k candidates."""
+"""The number of candidates per listed movie from which a long varied list is chosen."""
 _LEAST_SPREAD = 1e-9
-"""Standard deviations below this number are treated as rounding errors of equal values."""
+"""A standard deviation below this number is treated as a rounding error of equal values."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
-"""The weights of the similarity to movies chosen before, against the score; each weight grows one list."""
+"""The weights of the similarity to movies already chosen, from 0 to 1, with which the lists are grown; one
+minus the weight is the weight of the score."""
 
 
 def pool_size(k: int) -> int:
@@ -31,17 +32,18 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
 
     The new score of a movie is `score - novelty * std(scores) * (fame - mean(fames)) / std(fames)`, where the
     fame of a movie is `log(1 + number of reviews)`. A higher novelty never raises the mean of `log(1 + number
-    of reviews)` over the k movies that score highest.
+    of reviews)` over the k movies of highest new score.
 
     Args:
-        scores: the score of each movie, [num].
-        counts: the number of reviews of each movie, [num].
-        novelty: 0, which leaves the scores unchanged, to 1.
+        scores: the score of each movie, float [num].
+        counts: the number of reviews of each movie, int [num].
+        novelty: the strength of the change, from 0, which leaves the scores unchanged, to 1.
     """
     plain = np.asarray(scores, dtype=np.float64)
     fame = np.log1p(np.asarray(counts, dtype=np.float64))
     spread = float(fame.std()) if len(fame) else 0.0
-    # The deviation of equal counts is a rounding error, and a division by this error would give huge numbers.
+    # Equal counts have a standard deviation of about 0, a rounding error, and division by this error would
+    # give huge numbers.
     if novelty == 0 or spread < _LEAST_SPREAD:
         return plain
     leaned: Doubles = plain - novelty * plain.std() / spread * (fame - fame.mean())
@@ -51,20 +53,21 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
 def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity: float) -> Rows:
     """Chooses k movies that score high and are unlike each other; returns their positions, ascending.
 
-    One list of k movies is grown with each weight of `_TRADE_OFFS`, by maximal marginal relevance (Carbonell
-    and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The list with the highest `(1 -
-    diversity) * score + diversity * list_diversity` is returned. To compare the lists, the mean scores and
-    the diversities of all grown lists are scaled to the range from 0 to 1.
+    For each weight in `_TRADE_OFFS`, a list of k movies is grown by maximal marginal relevance (Carbonell and
+    Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The grown list with the highest `(1 -
+    diversity) * score + diversity * list_diversity` is returned, where `score` is the mean score of the
+    list's movies, and `list_diversity` the diversity of the list. To compare the grown lists, their mean
+    scores and their diversities are scaled to the range from 0 to 1.
 
-    Raising the weight of similarity does not always make a greedily grown list more diverse. The grown lists
-    do not depend on `diversity`. A higher `diversity` never returns a less diverse list, or a list with a
-    higher mean score.
+    Several weights are tried, because a higher weight of the similarity does not always grow a more diverse
+    list. The grown lists do not depend on `diversity`. A higher `diversity` therefore never returns a less
+    diverse list, or a list with a higher mean score.
 
     Args:
         scores: the score of each movie, float64 [num], descending.
-        vectors: the vector of each movie, [num, dim].
-        k: how many movies are chosen.
-        diversity: 0, which returns the first k positions, to 1.
+        vectors: the vector of each movie, float [num, dim].
+        k: the number of movies to choose.
+        diversity: the weight of the list's diversity, from 0, which returns the first k positions, to 1.
     """
     k = min(k, len(scores))
     if diversity == 0 or k == len(scores):
@@ -89,8 +92,8 @@ def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
 def list_diversity(unit: Doubles) -> float:
     """Returns the diversity of a list, 0 to 2: the mean of `1 - cosine` over all pairs of listed movies.
 
-    The vectors of the movies, `unit`, are float64 [num, dim], scaled to length 1. The diversity of a list of
-    fewer than two movies is 0.
+    `unit`, float64 [num, dim], holds the vectors of the listed movies, scaled to length 1. The diversity of a
+    list of fewer than two movies is 0.
 
     Example:
         >>> list_diversity(np.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -104,10 +107,10 @@ def list_diversity(unit: Doubles) -> float:
 
 
 def _greedy_lists(gains: Doubles, unit: Doubles, k: int) -> NDArray[np.int64]:
-    """Grows one list of k movies with each weight of `_TRADE_OFFS`.
+    """Grows a list of k movies for each weight in `_TRADE_OFFS`.
 
     Returns:
-        The positions of each list's movies, ascending: int64 [num_trade_offs, k].
+        The positions of each list's movies, int64 [num_trade_offs, k], ascending in each list.
     """
     every = np.arange(len(_TRADE_OFFS))
     lists = np.empty((len(_TRADE_OFFS), k), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Computes in NumPy what the two trained networks predict: the relevance head and the rating head.
+"""Computes in NumPy the predictions of the two trained networks: the relevance head and the rating head.
 
 The relevance of a cold movie, which metadata predicts instead of reviews, is lowered by `ColdDoubts`.
 """
@@ -21,18 +21,21 @@ class RelevanceHead:
     """Predicts whether a reviewer will review a movie, by the inner product of two vectors.
 
     The reviewer's vector ends with a 1, and the movie's vector ends with the movie's bias, so that the inner
-    product includes the bias. A vector index over the movie vectors ranks movies by the inner product, which
-    is the score that the network was trained on.
+    product includes the bias. A vector index over the movie vectors ranks movies by the inner product, the
+    same score as in training.
 
     Attributes:
-        movie_vectors: float32 [num_movies, embedding_dim + 1]; the last column is the movie's bias.
-        history_vectors: float32 [num_movies, embedding_dim], the vector that a review of the movie adds to
-            the reviewer's vector.
-        reviewer_embeddings: float32 [num_reviewers, embedding_dim], the vector of each reviewer that is added
-            to the pooled history; [num_reviewers, 0] if reviewers are their histories alone.
-        level_weights: float32 [max(num_levels, 1)], the weight of a review by its rating level.
-        recency_power: the n-th last review of a history has the weight `n ** -recency_power`.
-        max_history: the number of each reviewer's latest reviews that are pooled.
+        movie_vectors: the vector of each movie, float32 [num_movies, embedding_dim + 1]; the last column is
+            the movie's bias.
+        history_vectors: the vector that a review of each movie adds to the reviewer's vector, float32
+            [num_movies, embedding_dim].
+        reviewer_embeddings: a vector of each reviewer, added to the sum of the reviewer's history, float32
+            [num_reviewers, embedding_dim]; [num_reviewers, 0] if the model has no embeddings of reviewers.
+        level_weights: the weight of a review of each rating level, float32 [max(num_levels, 1)].
+        recency_power: the power by which older reviews weigh less; the n-th last review of a history has the
+            weight `n ** -recency_power`.
+        max_history: the number of each reviewer's reviews, the latest, from which the reviewer's vector is
+            computed.
     """
 
     movie_vectors: Floats
@@ -48,7 +51,7 @@ class RelevanceHead:
         return int(self.history_vectors.shape[1])
 
     def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
-        """Computes reviewers' vectors from their histories, float32 [num, embedding_dim + 1].
+        """Computes reviewers' vectors from the reviewers' histories, float32 [num, embedding_dim + 1].
 
         If `reviewer_rows` is None, the reviewers are newcomers, for whom the model has no embeddings.
         """
@@ -64,7 +67,7 @@ class RelevanceHead:
         return queries
 
     def own_products(self, reviewer_rows: slice, vector: Floats) -> Floats:
-        """Computes the inner products of reviewers' own embeddings and a vector: float32 [num]."""
+        """Computes the inner products of reviewers' embeddings and a vector: float32 [num]."""
         own = self.reviewer_embeddings[reviewer_rows]
         products: Floats = own @ vector[: own.shape[1]]
         return products
@@ -77,19 +80,20 @@ class RelevanceHead:
 
 @dataclass(frozen=True, kw_only=True)
 class ColdDoubts:
-    """Lowers the relevance of cold movies by the standard error of relevance that metadata predicts.
+    """Lowers the relevance of cold movies by the standard error with which metadata predicts the relevance.
 
-    The vector of a cold movie is predicted from metadata, and the error of the predicted vector makes an
-    error of the relevance. The standard error of the relevance differs between reviewers, since metadata
-    predicts some directions of the vectors better than others. A list then holds a cold movie only if the
-    model is sure enough of the movie for the reviewer of the list.
+    The vector of a cold movie is predicted from metadata, and an error in the predicted vector makes an error
+    in the relevance. The standard error of the relevance differs between reviewers, since metadata predicts
+    some directions of the vectors better than other directions. As a result, a list holds a cold movie only
+    if the model is sure enough that the movie suits the reviewer of the list.
 
     Attributes:
-        is_cold: bool [num_movies], marks the cold movies.
-        errors: float32 [embedding_dim + 1, embedding_dim + 1]; the standard error of a reviewer's relevance,
-            times the setting `cold.doubt`, is the length of the reviewer's vector times this matrix.
-        included: the part of the standard errors, the same for all reviewers, by which the biases of the cold
-            movies are lower already, so that the vector index finds few cold movies in vain.
+        is_cold: marks the cold movies, bool [num_movies].
+        errors: a matrix, float32 [embedding_dim + 1, embedding_dim + 1]; the length of the product of a
+            reviewer's vector and this matrix is the standard error of the relevance, times the setting
+            `cold.doubt`.
+        included: the number by which the biases of the cold movies are lowered already, for all reviewers
+            alike, so that the vector index returns few cold movies that later scoring would drop.
     """
 
     is_cold: NDArray[np.bool_]
@@ -97,7 +101,7 @@ class ColdDoubts:
     included: float
 
     def of(self, queries: Floats, movie_rows: NDArray[np.integer] | slice) -> Floats:
-        """Returns by how much the relevance of each movie is to be lowered for one reviewer: float32 [num].
+        """Returns the numbers by which to lower one reviewer's relevance of each movie: float32 [num].
 
         The array `queries`, float32 [embedding_dim + 1], holds the reviewer's vector.
         """
@@ -107,7 +111,7 @@ class ColdDoubts:
     def of_pairs(
         self, queries: Floats, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Returns by how much the relevance of pairs of reviewer and movie is to be lowered: float32 [num].
+        """Returns the numbers by which to lower the relevance of pairs of reviewer and movie: float32 [num].
 
         Args:
             queries: the reviewers' vectors, float32 [num_reviewers, embedding_dim + 1].
@@ -121,7 +125,7 @@ class ColdDoubts:
         return doubts
 
     def of_reviewers(self, queries: Floats) -> Floats:
-        """Returns by how much the relevance of cold movies is to be lowered for reviewers: float32 [num].
+        """Returns the number by which to lower each reviewer's relevance of cold movies: float32 [num].
 
         The array `queries`, float32 [num, embedding_dim + 1], holds the reviewers' vectors.
         """
@@ -133,22 +137,24 @@ class RatingPrediction(NamedTuple):
     """Holds the predicted ratings of n pairs of reviewer and movie."""
 
     mean: Floats
-    """float32 [n], the expected rating, in stars, which minimizes the expected squared error."""
+    """float32 [n], the expected rating, in stars, which has the least expected squared error."""
     median: Floats
-    """float32 [n], the median rating, one of the levels, which minimizes the expected absolute error."""
+    """float32 [n], the median rating, one of the rating levels, which has the least expected absolute
+    error."""
     probabilities: Floats
-    """float32 [n, num_levels], the probability of each rating level; each row sums to 1."""
+    """float32 [n, num_levels], the probability of each rating level; the probabilities of a pair sum to 1."""
 
 
 class Tastes(NamedTuple):
     """Holds the vectors, biases and log scales of several reviewers in the rating head."""
 
     vectors: Floats
-    """float32 [num, dim], each reviewer's vector, pooled from the reviewer's history."""
+    """float32 [num, dim], each reviewer's vector, computed from the reviewer's history."""
     biases: Floats
-    """float32 [num], each reviewer's bias in logits; generous reviewers have a high bias."""
+    """float32 [num], each reviewer's bias in logits; reviewers who give high ratings have a high bias."""
     log_scales: Floats
-    """float32 [num], the log of each reviewer's scale; a high scale means predictable ratings."""
+    """float32 [num], the logarithm of each reviewer's scale; the ratings of a reviewer with a high scale are
+    predictable."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
         """Copies the vectors, biases and log scales of the reviewers at the positions in `places`."""
@@ -157,25 +163,30 @@ class Tastes(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RatingHead:
-    """Predicts, for a reviewer and a movie, the probability of each rating level.
+    """Predicts the probability of each rating level for a reviewer and a movie.
 
     The location of a rating, in logits, is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v,
     u * v)`, where u is the reviewer's vector and v is the movie's vector. The chance of a rating at or below
     level `l` is `sigmoid(scale * (thresholds[l] - location))`, as in the ordinal (proportional odds) model of
-    McCullagh (1980). The scale is the product of three factors: one of the reviewer, one of the movie, and
-    one that the MLP computes.
+    McCullagh (1980). The scale of a rating is the product of three factors: one of the reviewer, one of the
+    movie, and one computed by the MLP.
 
     Attributes:
-        levels: float32 [num_levels], the ratings that a reviewer can give, in stars, ascending.
-        movie_vectors: float32 [num_movies, dim + 2]; the last two columns are the movie's bias and log scale.
-        history_vectors: float32 [num_movies, 2 * dim]; a review of the movie adds the first half to the
-            reviewer's vector, and the second half times the stars above the movie's mean rating.
-        reviewer_biases: float32 [num_reviewers, 2], each reviewer's bias and log scale.
-        movie_means: float32 [num_movies], each movie's mean rating, damped for movies with few ratings.
-        thresholds: float32 [num_levels - 1], the logits between neighbouring levels, ascending.
-        dot_weights: float32 [dim], the weights of `u * v` in the location.
-        kernels: float32 [inputs, outputs] for each layer of the MLP; the last has 2 outputs.
-        biases: float32 [outputs] for each layer of the MLP.
+        levels: the ratings that a reviewer can give, in stars, float32 [num_levels], ascending.
+        movie_vectors: the vector of each movie, float32 [num_movies, dim + 2]; the last two columns are the
+            movie's bias and log scale.
+        history_vectors: two vectors of each movie, float32 [num_movies, 2 * dim]; a review of the movie adds
+            to the reviewer's vector the first vector, and the second vector times the stars above the movie's
+            mean rating.
+        reviewer_biases: each reviewer's bias and log scale, float32 [num_reviewers, 2].
+        movie_means: each movie's mean rating, moved towards the mean of all ratings if the movie has few
+            ratings, float32 [num_movies].
+        thresholds: the logits between adjacent rating levels, float32 [num_levels - 1], ascending.
+        dot_weights: the weights of `u * v` in the location of a rating, where u is the reviewer's vector and
+            v is the movie's vector, float32 [dim].
+        kernels: the weights of each layer of the MLP, float32 [inputs, outputs]; the last layer has 2
+            outputs.
+        biases: the biases of each layer of the MLP, float32 [outputs].
     """
 
     levels: Floats
@@ -205,9 +216,9 @@ class RatingHead:
         return pulls
 
     def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
-        """Computes reviewers' vectors from their histories, and looks up their biases and log scales.
+        """Computes reviewers' vectors from histories, and looks up the reviewers' biases and log scales.
 
-        If `reviewer_rows` is None, the reviewers are newcomers, and their biases and log scales are set to 0.
+        If `reviewer_rows` is None, the reviewers are newcomers, with biases and log scales of 0.
         """
         pooled = sums(self.pulls(histories), histories.offsets)
         pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]
@@ -220,9 +231,9 @@ class RatingHead:
     def locate(
         self, tastes: Tastes, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
     ) -> tuple[Floats, Floats]:
-        """Computes the location and the log scale of each rating's logistic distribution: float32 [num].
+        """Computes the location and the log scale of the logistic distribution of each rating: float32 [num].
 
-        The argument `tastes` holds the vector, bias and log scale of one reviewer for each movie, or of a
+        The argument `tastes` holds the vectors, biases and log scales of one reviewer per movie, or of a
         single reviewer for all movies. The location is `reviewer bias + movie bias + interaction_weight *
         interaction`, where the interaction is computed from the vectors of the reviewer and the movie.
         """
@@ -242,11 +253,10 @@ class RatingHead:
     def slopes(
         self, taste: Tastes, movie_rows: NDArray[np.integer], interaction_weight: float
     ) -> tuple[Floats, Floats]:
-        """Computes the derivatives of the results of `locate` with respect to one reviewer's vector.
+        """Computes the derivatives of the results of `locate` by the numbers of one reviewer's vector.
 
         Returns:
-            The derivatives of the location and of the log scale by the reviewer's vector, float32
-            [num_movies, dim] each.
+            The derivatives of the location and of the log scale, each float32 [num_movies, dim].
         """
         vectors = self.movie_vectors[movie_rows][:, : self.dim]
         dim, first = self.dim, self.kernels[0]
@@ -267,10 +277,11 @@ class RatingHead:
         return np.float32(interaction_weight) * (slopes[0] + vectors * self.dot_weights), slopes[1]
 
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
-        """Converts results of `locate` to the probability of each rating level, float32 [num, num_levels]."""
+        """Converts results of `locate` to the probabilities of rating levels, float32 [num, num_levels]."""
         distance = self.thresholds[None, :] - location[:, None]
         scale = np.exp(np.minimum(np.maximum(log_scale, np.float32(-8)), np.float32(8)))
-        # A level's chance is a difference of cumulative chances: 0, then sigmoids, then 1.
+        # The chance of a rating level is the difference between two cumulative chances: of this level and of
+        # the level below.
         chances = np.ones((len(location), len(self.levels)), dtype=np.float32)
         chances[:, :-1] = cumulative = 0.5 * np.tanh(0.5 * (scale[:, None] * distance)) + 0.5
         chances[:, 1:] -= cumulative
@@ -279,8 +290,8 @@ class RatingHead:
     def mean(self, probabilities: Floats) -> Floats:
         """Computes mean ratings, float32 [...], from chances of rating levels, float32 [..., num_levels].
 
-        The function does not use a matrix product. A matrix product with rows of five numbers makes OpenBLAS
-        read uninitialized registers, and NumPy may warn of invalid values.
+        The function avoids a matrix product, because a matrix product with rows of five numbers makes
+        OpenBLAS read uninitialized registers, and NumPy may then warn of invalid values.
         """
         mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
         return mean

@@ -1,4 +1,4 @@
-"""Holds each reviewer's history, which is the list of the movies that the reviewer reviewed, oldest first."""
+"""Holds each reviewer's history: the list of the movies that the reviewer reviewed, oldest review first."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from engine.arrays import distinct, spans
 from engine.artifact.arrays import check_rows, check_spans
 
 _REVIEWS_AT_ONCE = 2**20
-"""The number of reviews in each part that `Histories.parts` yields; an array of a part takes some
-megabytes."""
+"""The approximate number of reviews in each part of the histories that `Histories.parts` yields; an array of
+a part takes some megabytes."""
 _LOAD = 2**13
-"""The number of reviews in a batch of reviewers, limited because some hundred neighbours of every reviewed
-movie are in memory at once."""
+"""The number of reviews in a batch of reviewers, limited because a batch keeps some hundred neighbours of
+every reviewed movie in memory."""
 _LEAST_LOAD = 2**4
-"""The number of reviews as which a reviewer with fewer reviews counts in the size of a batch, because every
-reviewer has a fixed cost."""
+"""A reviewer with fewer reviews than this number counts as having this many reviews in the size of a batch,
+because every reviewer has a fixed cost."""
 
 
 class History(NamedTuple):
@@ -30,7 +30,8 @@ class History(NamedTuple):
     movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the row of each reviewed movie."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], the position of each review's rating in the ascending rating levels."""
+    """int8 [num_reviews], the position of each review's rating among the rating levels, in ascending
+    order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +39,16 @@ class Histories:
     """Holds the histories of many reviewers in three arrays, which may be memory-mapped files."""
 
     offsets: NDArray[np.int64]
-    """int64 [num_reviewers + 1], the position at which each history starts, and the end of the last
-    history."""
+    """int64 [num_reviewers + 1], the position in the other arrays at which each history starts, and the end
+    of the last history."""
     movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the row of each reviewed movie."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], the position of each review's rating in the rating levels."""
+    """int8 [num_reviews], the position of each review's rating among the rating levels, in ascending
+    order."""
     limits: tuple[int, int] | None = None
-    """The numbers of movies and of rating levels, if the arrays are files, which may be damaged."""
+    """The numbers of movies and of rating levels if the arrays are files, whose numbers must be checked;
+    otherwise None."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -56,7 +59,7 @@ class Histories:
         return cls(np.array([0, len(history.movie_rows)]), history.movie_rows, history.level_rows)
 
     def of(self, reviewer_row: int) -> History:
-        """Returns one reviewer's history; its arrays are views of the arrays of all histories."""
+        """Returns one reviewer's history, as views of the arrays of all histories where possible."""
         if self.limits is not None:
             return self.take(np.array([reviewer_row])).of(0)
         begin, end = self.offsets[reviewer_row], self.offsets[reviewer_row + 1]
@@ -69,7 +72,7 @@ class Histories:
         return self._stretches(begins, lengths)
 
     def latest(self, max_reviews: int) -> Histories:
-        """Returns histories that hold only the latest `max_reviews` reviews of each reviewer."""
+        """Returns histories with only the latest `max_reviews` reviews of each reviewer."""
         lengths = self.lengths
         if not len(self) or lengths.max() <= max_reviews:
             return self
@@ -85,7 +88,7 @@ class Histories:
         return self._checked(taken)
 
     def _checked(self, part: Histories) -> Histories:
-        """Checks that all rows in a part of memory-mapped histories are valid, and returns the part."""
+        """Checks that all rows in `part`, if taken from memory-mapped files, are valid; returns `part`."""
         if self.limits is not None:
             check_rows(part.movie_rows, self.limits[0], "histories")
             check_rows(part.level_rows, self.limits[1], "histories")
@@ -103,12 +106,12 @@ class Histories:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """Returns, for each review, the position of its history among all histories: int64 [num_reviews]."""
+        """Returns, for each review, the position of the review's history: int64 [num_reviews]."""
         return np.arange(len(self)).repeat(self.lengths)
 
     @property
     def ages(self) -> NDArray[np.int64]:
-        """Numbers the reviews of each history backwards from 1, the latest review: int64 [num_reviews]."""
+        """Numbers the reviews of each history backwards, the latest review with 1: int64 [num_reviews]."""
         return self.offsets[1:].repeat(self.lengths) - np.arange(len(self.movie_rows))
 
     def by_length(self, step: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -116,7 +119,7 @@ class Histories:
 
         Yields:
             For each group, the greatest length that a history in the group may have, and the positions of the
-            histories in the group, int64, ascending.
+            group's histories, int64, ascending.
         """
         lengths = -(-self.lengths // step) * step
         for length in distinct(lengths):
@@ -126,7 +129,7 @@ class Histories:
         """Divides `reviewer_rows` into batches; scoring one batch takes about 100 megabytes of memory.
 
         Returns:
-            The begin and the end of each batch as positions in `reviewer_rows`.
+            The begin and the end of each batch, as positions in `reviewer_rows`.
         """
         rows = np.asarray(reviewer_rows)
         lengths = self.offsets[rows + 1] - self.offsets[rows]
@@ -135,7 +138,7 @@ class Histories:
         return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
 
     def parts(self) -> Iterator[tuple[slice, Histories]]:
-        """Yields the histories in parts of about a million reviews, each with its slice of reviewers."""
+        """Yields the histories in parts of about a million reviews, each part with its slice of reviewers."""
         cuts = np.searchsorted(self.offsets, np.arange(0, int(self.offsets[-1]), _REVIEWS_AT_ONCE))
         for begin, end in pairwise(distinct(np.array([0, *cuts, len(self)])).tolist()):
             offsets = self.offsets[begin : end + 1]
@@ -147,7 +150,7 @@ class Histories:
 
 
 def recency_weights(ages: NDArray[np.integer], power: float) -> NDArray[np.float32]:
-    """Returns the weight of each review by age: the n-th last review of a history weighs `n ** -power`.
+    """Returns the weight of each review by its age: a review of age n, the n-th last, weighs `n ** -power`.
 
     Example:
         >>> recency_weights(np.array([3, 2, 1]), 1.0).round(3).tolist()

@@ -15,26 +15,27 @@ from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories, recency_weights
 
 _SORTED_UP_TO = 8
-"""If there are more possible pairs of reviewer and movie than this number for each neighbour found, sorting
-the pairs is faster than marking the pairs in an array."""
+"""If the number of possible pairs of reviewer and movie is more than this many times the number of neighbours
+found, sorting the neighbours is faster than marking them in an array of all pairs."""
 _RATING_PRIOR = 0.2
-"""The weight of 0 stars in the mean rating of neighbours, which pulls the mean of few neighbours towards
-0."""
+"""The weight of a prior of 0 stars in a mean over the ratings of neighbours, so that the mean of few ratings
+is near 0."""
 _OFFSET_DAMPING = 15.0
-"""The number of reviews at which a reviewer's mean deviation from the movies' mean ratings is halved; the
-deviation is reduced less if the reviewer has more reviews."""
+"""The number of reviews of a reviewer at which the reviewer's mean deviation from the movies' mean ratings is
+halved; with more reviews, the deviation is reduced less."""
 
 
 class Neighbours(NamedTuple):
     """Holds the neighbours of several movies, such as the movies of a history."""
 
     begins: Rows
-    """int64 [num], the position in the table of each movie's first neighbour."""
+    """int64 [num], the position in the table at which each movie's neighbours begin."""
     lengths: Rows
     """int64 [num], the number of neighbours of each movie."""
     keys: Rows
-    """int64 [lengths.sum()], the neighbours of one movie after the other, each as a pair of reviewer and
-    neighbour: one number `place * num_movies + movie_row`, where `place` is the position of the reviewer."""
+    """int64 [lengths.sum()], the neighbours of all movies, each as a pair of reviewer and neighbour: the
+    number `place * num_movies + movie_row`, where `place` is the position of the reviewer, and `movie_row` is
+    the row of the neighbour."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +43,15 @@ class NeighbourTable:
     """Holds each movie's neighbours and their similarities in three arrays, in memory or memory-mapped."""
 
     offsets: NDArray[np.int64]
-    """int64 [num_movies + 1], the position at which each movie's neighbours start, and the end of the last
-    movie's neighbours."""
+    """int64 [num_movies + 1], the position in the other arrays at which each movie's neighbours start, and
+    the end of the last movie's neighbours."""
     movie_rows: NDArray[np.int32]
     """int32 [num_pairs], the row of each neighbour."""
     weights: NDArray[np.float32]
-    """float32 [num_pairs], the similarity of each neighbour to its movie."""
+    """float32 [num_pairs], the similarity of each neighbour to the movie that has the neighbour."""
     is_stored: bool = False
-    """Whether the arrays are files of an index, which may be damaged, so that rows are checked when used."""
+    """Whether the arrays are files of an index, which may be damaged, so that row numbers are checked at each
+    use."""
 
     @property
     def num_movies(self) -> int:
@@ -76,15 +78,16 @@ class NeighbourTable:
 
         Args:
             movie_rows: the rows of the movies, int [num].
-            amounts: arrays with a number for each movie, float [num]; each array gets sums of its own.
-            places: the position of each movie's reviewer, int [num], from 0 to `num_places - 1`; each
-                reviewer gets sums of their own.
+            amounts: arrays that hold an amount for each movie, float [num]; the sums are computed for each
+                array separately.
+            places: the position of each movie's reviewer, int [num], from 0 to `num_places - 1`; the sums are
+                computed for each reviewer separately.
             num_places: the number of reviewers.
 
         Returns:
-            Pairs of reviewer and neighbour, each as one number `place * num_movies + movie_row`, int64
-            [num_pairs], ascending; and the sums of each pair for each of `amounts`, float64 [num_pairs]. The
-            sums of all pairs that are not returned are 0.
+            Pairs of reviewer and neighbour, int64 [num_pairs], ascending, each as the number `place *
+            num_movies + movie_row`; and for each array in `amounts`, the sum of each pair, float64
+            [num_pairs]. The sum of a pair that is not returned is 0.
         """
         begins, lengths, found = self.look_up(movie_rows, places)
         weights = parts_of(self.weights, begins, lengths)
@@ -92,13 +95,14 @@ class NeighbourTable:
         return _added_up(found, given, num_places * self.num_movies)
 
     def spread_to(self, keys: Rows, found: Neighbours, *amounts: NDArray[np.floating]) -> list[Doubles]:
-        """Computes the same sums as `spread`, but only for the pairs in `keys`; is faster for few pairs.
+        """Computes the sums of `spread` only for the pairs in `keys`, which is faster if there are few pairs.
 
-        The array `keys` holds pairs of reviewer and movie, each as one number `place * num_movies +
-        movie_row`. `found` holds the neighbours of the movies, from `look_up`.
+        The array `keys` holds pairs of reviewer and movie, each as the number `place * num_movies +
+        movie_row`. `found` holds the neighbours of the movies whose amounts are summed, as returned by
+        `look_up`.
 
         Returns:
-            The sums of each pair, float64 [num_keys], for each of `amounts`.
+            The sum of each pair in `keys`, float64 [num_keys], for each array in `amounts`.
         """
         wanted, positions = distinct_places(keys)
         hits, columns = places_held(wanted, found.keys)
@@ -110,13 +114,15 @@ class NeighbourTable:
     def between(self, movie_rows: Rows, found: Neighbours) -> Doubles:
         """Returns a matrix: entry [i, j] is the similarity of `movie_rows[i]` as a neighbour of movie j.
 
-        `found` holds the neighbours of the movies j, from `look_up` for one reviewer. A movie may not be
-        repeated in `movie_rows`.
+        `found` holds the neighbours of the movies j, as returned by `look_up` for one reviewer. The array
+        `movie_rows` must not hold a movie twice.
 
         Returns:
-            float64 [len(movie_rows), len(found.lengths)]; 0 for a movie that is not a neighbour.
+            float64 [len(movie_rows), len(found.lengths)]; the entry is 0 if `movie_rows[i]` is not a
+            neighbour of movie j.
         """
-        # Marks in an array of all movies are faster than a search for each neighbour among `movie_rows`.
+        # Marking `movie_rows` in an array of all movies is faster than searching for each neighbour in
+        # `movie_rows`.
         is_wanted = np.zeros(self.num_movies, dtype=bool)
         is_wanted[movie_rows] = True
         hits = np.flatnonzero(is_wanted[found.keys])
@@ -132,7 +138,8 @@ class NeighbourTable:
     ) -> Neighbours:
         """Looks up the neighbours of the given movies.
 
-        `places` holds the position of each movie's reviewer, int [num]; by default there is one reviewer.
+        `places` holds the position of each movie's reviewer, int [num]; by default, all movies have the same
+        reviewer.
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
@@ -148,27 +155,29 @@ class NeighbourTable:
 
 
 class NearTable(NamedTuple):
-    """Holds a table through which a history adds to the relevance of movies, and how reviews are weighed."""
+    """Holds a neighbour table and the weights with which a history adds to the relevance of movies."""
 
     table: NeighbourTable
     weight: float
-    """The weight of the table in the relevance."""
+    """The weight of the table's sums of similarities in the relevance of a movie."""
     recency_power: float
-    """The n-th last review of a history weighs `n ** -recency_power`."""
+    """The power by which older reviews weigh less: the n-th last review of a history weighs `n **
+    -recency_power`."""
     length_power: float = 1.0
-    """The power by which long histories are lowered: 1 for a mean over the history, 0 for a sum."""
+    """The power of a history's length by which sums of similarities are divided: 1 for a mean over the
+    history, 0 for a sum."""
 
     def weight_of_review(self, mass: NDArray[np.floating]) -> Doubles:
-        """Returns the weight of the latest review in histories whose reviews have the sums `mass` of weights.
+        """Returns the weight of the latest review of each history, given the sums `mass` of review weights.
 
-        A sum below 1 counts as 1, so that a history without reviews needs no exception.
+        A sum of weights below 1 counts as 1, so that a history without reviews needs no exception.
         """
         divisors: Doubles = np.maximum(mass, 1.0).astype(np.float64) ** self.length_power
         return self.weight / divisors
 
 
 def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
-    """Finds the movie and the position in the table of each position in `hits` among the neighbours found."""
+    """Finds the movie and the position in the table of the neighbours at the positions `hits` in `found`."""
     ends = found.lengths.cumsum()
     owners: Rows = ends.searchsorted(hits, side="right").astype(np.int64)
     shifts: Rows = np.subtract(found.begins, ends - found.lengths)
@@ -176,21 +185,21 @@ def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
 
 
 class MovieSums(NamedTuple):
-    """Holds a sparse vector with a number for each movie; most of the numbers are 0 and not stored.
+    """Holds a number for each movie, of which most are 0, as a sparse vector, which stores no zeros.
 
-    If a sparse vector is for several reviewers, `rows` holds pairs of reviewer and movie. A pair is one
-    number `place * num_movies + movie_row`, where `place` is the position of the reviewer.
+    In a sparse vector for several reviewers, `rows` holds pairs of reviewer and movie. A pair of reviewer and
+    movie is the number `place * num_movies + movie_row`, where `place` is the position of the reviewer.
     """
 
     rows: Rows
-    """int64 [num], the rows of the movies that have a number, ascending."""
+    """int64 [num], the rows of the movies whose number is stored, ascending."""
     values: Doubles
-    """float64 [num], the number of each movie in `rows`."""
+    """float64 [num], the number stored for each movie in `rows`."""
     num_movies: int
     """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the sparse vector's numbers for given movies or for a slice of movies: float64 [num]."""
+        """Returns the numbers of given movies, or of a slice of movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -208,13 +217,14 @@ def near_sums(
     review_weights: Doubles,
     num_movies: int,
 ) -> MovieSums:
-    """Adds up the weights of each movie in several tables over the movies in each reviewer's history.
+    """Adds up the weighted similarities of each movie to the movies in each history, over several tables.
 
     Args:
-        tables: tables of `num_movies` movies, and how they weigh reviews.
-        found: the neighbours of the movies in the histories, by each table, from `NeighbourTable.look_up`.
-        histories: the histories.
-        review_weights: float64 [num_reviews], a further weight of each review.
+        tables: neighbour tables of `num_movies` movies, with the weights of their similarities.
+        found: for each table, the neighbours of the movies in the histories, as returned by
+            `NeighbourTable.look_up`.
+        histories: the histories of the reviewers.
+        review_weights: float64 [num_reviews], a weight of each review, multiplied with the table's weights.
         num_movies: the number of movies in each table.
     """
     keys, given = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
@@ -232,9 +242,10 @@ def near_sums(
 def _added_up(
     found: Rows, given: Iterable[NDArray[np.floating]], num_keys: int
 ) -> tuple[Rows, list[Doubles]]:
-    """Returns the distinct numbers in `found`, ascending, and the sum of each of `given` over equal numbers.
+    """Returns the distinct numbers in `found`, ascending, and for each array in `given` the sums by number.
 
-    All numbers in `found` must be below `num_keys`.
+    All numbers in `found` must be below `num_keys`; each array in `given` holds a number for each entry of
+    `found`.
     """
     keys: NDArray[np.integer]
     if len(found) * _SORTED_UP_TO < num_keys:
@@ -248,11 +259,11 @@ def _added_up(
 
 
 def stars_above_expectation(above_means: NDArray[np.floating], histories: Histories) -> Doubles:
-    """Returns each rating minus the rating to expect from the movie's mean and the reviewer's mean.
+    """Returns each rating minus the rating expected from the movie's mean and the reviewer's mean.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    The function subtracts the mean of each reviewer's numbers from the reviewer's numbers in `above_means`.
-    The mean of a reviewer with few reviews is moved towards 0 before the subtraction.
+    The function subtracts from each number in `above_means` the mean of the same reviewer's numbers. Before
+    the subtraction, the mean of a reviewer with few reviews is moved towards 0.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -265,15 +276,15 @@ def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Averages a reviewer's ratings of a movie's neighbours, over all reviews and with each review left out.
+    """Averages a reviewer's ratings of a movie's neighbours, over all reviews and without each review.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.
         above_means: float64 [num_reviews], the reviewer's ratings minus the movies' mean ratings.
 
     Returns:
-        The stars that `NeighbourRatings` gives the movies, float64 [num_movies], and the stars without each
-        review, float64 [num_movies, num_reviews].
+        The mean stars above expectation of each movie's neighbours over all reviews, float64 [num_movies],
+        and without each review, float64 [num_movies, num_reviews].
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING
@@ -287,15 +298,15 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
 
 @dataclass(frozen=True)
 class NeighbourRatings:
-    """Computes by how many stars a reviewer rates a movie's neighbours above the expected ratings.
+    """Computes by how many stars reviewers rated a movie's neighbours above expectation.
 
-    In `table`, the neighbours of a movie are the movies that the same reviewers rated similarly.
+    In `table`, two movies are neighbours if the same reviewers rated both movies similarly.
     """
 
     table: NeighbourTable
     histories: Histories
     stars: Doubles
-    """float64 [num_reviews], each review's stars above expectation, from `stars_above_expectation`."""
+    """float64 [num_reviews], the stars of each review above expectation, from `stars_above_expectation`."""
 
     @cached_property
     def found(self) -> Neighbours:
@@ -307,10 +318,10 @@ class NeighbourRatings:
 
         The mean is taken over the reviewer's ratings of the movie's neighbours.
 
-        A pair of reviewer and movie is one number `place * num_movies + movie_row`.
+        Each pair of reviewer and movie is the number `place * num_movies + movie_row`.
 
         Returns:
-            float64 [num].
+            The mean of each pair, float64 [num].
         """
         rows, places = self.histories.movie_rows, self.histories.places
         amounts = self.stars, np.ones(len(rows))

@@ -1,9 +1,9 @@
-"""Computes the vectors, bias and scale of newcomers: reviewers whose reviews the model was not trained on.
+"""Computes the vectors, biases and scales of newcomers, whose reviews were not used in training.
 
-A newcomer's vectors are pooled from the newcomer's history. A newcomer's bias and log scale in the rating
-head are fitted to the newcomer's ratings in a few steps of Fisher scoring. Newcomers have no reviewer
-embedding in the relevance head, because fitting an embedding to a newcomer's reviews did not improve the
-newcomer's list (`benchmarks/newcomers.py`).
+A newcomer's vectors are computed from the newcomer's history. A newcomer's bias and log scale in the rating
+head are fitted to the newcomer's ratings in a few steps of Fisher scoring. Newcomers have no embedding in the
+relevance head, because fitting an embedding to a newcomer's reviews did not improve the newcomer's list
+(`benchmarks/newcomers.py`).
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
-"""The penalties of the squared bias and of the squared log scale in the log likelihood. The penalties were
-chosen on held-out reviews, in histories of 1 to 500 reviews; the penalties that are used in training would
-overfit short histories."""
+"""The weights of the squared bias and of the squared log scale that are subtracted from the log likelihood of
+a newcomer's ratings. Both penalties were chosen on held-out reviews, for histories of 1 to 500 reviews; the
+penalties of training would overfit short histories."""
 
 _STEPS = 8
-"""The number of Fisher scoring steps; biases and log scales have converged after this number."""
+"""The number of steps of Fisher scoring, after which biases and log scales have converged."""
 _LONGEST_STEP = 1.0
-"""The largest change of a bias or a log scale in one step; longer steps may overshoot and diverge."""
+"""The largest change of a bias or a log scale in one step of Fisher scoring, because a longer step may
+overshoot and diverge."""
 
 
 def newcomer(model: Model, history: History) -> Reviewer:
-    """Computes a newcomer's vectors, bias and scale from the newcomer's history; the history may be empty."""
+    """Computes a newcomer's vectors, bias and scale from the newcomer's history, which may be empty."""
     reviewer = model.reviewer(None, history)
     if model.rating is None or reviewer.taste is None or not len(history.movie_rows):
         return reviewer
@@ -40,11 +41,10 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
     """Fits the biases and the log scales of newcomers in the rating head to the newcomers' ratings.
 
     Each rating is predicted from the other reviews of the same history, as in training. Fisher scoring
-    maximizes the penalized ordinal log likelihood of all ratings (McCullagh 1980).
+    maximizes the log likelihood of all ratings in an ordinal model (McCullagh 1980), minus penalties.
 
     Returns:
-        A bias and a log scale for each history, float32 [num, 2], as in `RatingHead.reviewer_biases`; both
-        are 0 for an empty history.
+        A bias and a log scale for each history, float32 [num, 2]; both are 0 for an empty history.
     """
     places, offsets = histories.places, histories.offsets
     own = np.zeros((len(histories), 2))
@@ -69,10 +69,11 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Computes the reviewer's vector for each review, pooled from the reviewer's other reviews only."""
+    """Computes a reviewer's vector for each review, from the other reviews of the same history."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
-    # `RatingHead.tastes` divides by the root of reviews + 1: without one review, the history's length.
+    # `RatingHead.tastes` divides by the root of the number of reviews plus 1; without one review, this is the
+    # root of the history's length.
     lengths = histories.lengths[histories.places].astype(np.float32)
     zeros = np.zeros(len(pulls), dtype=np.float32)
     vectors: Floats = (others / np.sqrt(lengths)[:, None]).astype(np.float32)
@@ -80,12 +81,11 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns the probabilities of the rating levels, and the derivatives of the probabilities.
+    """Returns the probabilities of the rating levels, and the derivatives of these probabilities.
 
     Returns:
-        Three arrays, float64 [num_reviews, num_levels]: the probabilities, the derivatives of the
-        probabilities with respect to the reviewer's bias, and the derivatives of the probabilities with
-        respect to the logarithm of the reviewer's scale.
+        Three arrays, float64 [num_reviews, num_levels]: the probabilities of the rating levels, their
+        derivatives by the reviewer's bias, and their derivatives by the logarithm of the reviewer's scale.
     """
     scale = np.exp(np.clip(log_scale + own[:, 1], -8.0, 8.0))[:, None]
     argument = scale * (distance - own[:, :1])
@@ -99,7 +99,7 @@ def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles
 
 
 def _solve(first: Doubles, second: Doubles, mixed: Doubles, right: Doubles) -> Doubles:
-    """Solves `num` symmetric systems of two linear equations by Cramer's rule; returns [num, 2]."""
+    """Solves systems of two symmetric linear equations by Cramer's rule; returns the solutions, [num, 2]."""
     determinant = first * second - mixed**2
     one = (second * right[:, 0] - mixed * right[:, 1]) / determinant
     other = (first * right[:, 1] - mixed * right[:, 0]) / determinant

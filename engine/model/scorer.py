@@ -33,17 +33,18 @@ RowsOrAll = NDArray[np.integer] | slice
 ALL = slice(None)
 """The slice that selects every movie, in the order of the movie rows."""
 LEAST_CHANCE = 1e-6
-"""The least chance of a like of which the logarithm is taken, because the logarithm of 0 is infinite."""
+"""The least chance of a like whose logarithm is taken, because the logarithm of 0 is infinite."""
 _LEAST_RATED = 24
 """The least number of movies whose ratings `Model.rescore_best` predicts in its first round."""
 _PAIRS = 2**16
 """The largest number of pairs of reviewer and movie whose ratings are predicted at once."""
 SUCCESSOR_RECENCY = 1.0
-"""The n-th last review of a history weighs `n ** -SUCCESSOR_RECENCY` when successors are added up."""
+"""The power by which older reviews weigh less when successors are added up: the n-th last review weighs `n **
+-SUCCESSOR_RECENCY`."""
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of one part of a model, keyed by the names that the arrays have in an index."""
+    """Returns the arrays of `part` of a model; the keys are the names of the arrays in an index."""
     return {name: getattr(part, field) for field, name in names.items()}
 
 
@@ -55,14 +56,14 @@ class Model:
 
     Attributes:
         neighbours: the similar movies of each movie; two movies are similar if many reviewers reviewed both.
-        history_neighbours: the table of similar movies that ranked held-out likes best, if that is not the
-            table `neighbours`; otherwise None.
+        history_neighbours: the table of similar movies that ranked held-out likes best; None if this is the
+            table `neighbours`.
         rating_neighbours: the similar movies of each movie; two movies are similar if reviewers who rated
             both gave similar ratings.
         successors: the movies that often came soon after each movie in histories; None if the order of the
             reviews does not help to rank movies.
-        doubts: lowers the relevance of cold movies; None if the model has no cold movies, or was built before
-            their relevance was lowered for each reviewer.
+        doubts: lowers the relevance of cold movies for each reviewer; None without cold movies, or in an
+            older index.
     """
 
     relevance: RelevanceHead
@@ -135,7 +136,7 @@ class Model:
             ) from error
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Returns every array of the model, keyed by the name of the array in an index directory."""
+        """Returns every array of the model; the keys are the names of the arrays in an index directory."""
         arrays = arrays_of(self.relevance, layout.RELEVANCE_ARRAYS)
         arrays |= arrays_of(self.histories, layout.HISTORY_ARRAYS)
         if self.rating is not None:
@@ -151,7 +152,7 @@ class Model:
         return arrays
 
     def section(self) -> dict[str, Any]:
-        """Returns the model's settings that the manifest stores, such as the weights of a score's parts."""
+        """Returns the model's settings that the manifest stores, such as the weights in scores."""
         return {
             "embedding_dim": self.relevance.embedding_dim,
             "recency_power": self.relevance.recency_power,
@@ -175,7 +176,7 @@ class Model:
 
     @property
     def near_tables(self) -> list[NearTable]:
-        """Returns the tables of weight above 0 through which a history adds to the relevance of movies."""
+        """Returns the neighbour tables through which a history adds to the relevance of movies."""
         blend, tables, power = self.blend, [], self.relevance.recency_power
         if blend.neighbour_weight:
             table = self.history_table
@@ -213,7 +214,7 @@ class Model:
     def _reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None
     ) -> tuple[Reviewers, list[Neighbours]]:
-        """Computes what `reviewers` returns, and finds the neighbours of the movies in the histories."""
+        """Computes the result of `reviewers`, and the neighbours of the movies in the histories."""
         if histories is None:
             if reviewer_rows is None:
                 raise ValueError("A reviewer without a row needs a history")
@@ -229,16 +230,17 @@ class Model:
         return Reviewers(histories, queries, near, tastes, neighbour_ratings), found
 
     def near_by(self, tables: Sequence[NearTable], histories: Histories) -> MovieSums:
-        """Adds up the weights of each movie in `tables` over the movies in each reviewer's history.
+        """Adds up, for each reviewer, each movie's similarities in `tables` to the movies in the history.
 
-        A review also weighs as much as its rating level in `Model.review_weights`.
+        The similarities to a reviewed movie are multiplied with the weight of the rating level in
+        `Model.review_weights`.
         """
         return self._near_by(tables, histories)[0]
 
     def _near_by(
         self, tables: Sequence[NearTable], histories: Histories
     ) -> tuple[MovieSums, list[Neighbours]]:
-        """Computes what `near_by` returns, and finds the neighbours of the movies in the histories."""
+        """Computes the result of `near_by`, and the neighbours of the movies in the histories."""
         found = [near.table.look_up(histories.movie_rows, histories.places) for near in tables]
         weights = self.review_weights[histories.level_rows].astype(np.float64)
         return near_sums(tables, found, histories, weights, self.num_movies), found
@@ -252,9 +254,9 @@ class Model:
     ) -> tuple[Rows, Scores]:
         """Finds the k movies of highest full score among given movies, without predicting every rating.
 
-        Predicting a rating is the slowest part of a score, and the rating adds a term that is never above 0.
-        A movie cannot be among the k best if its score without the rating is below the full scores of k other
-        movies.
+        Predicting a rating is the slowest part of a score, and the predicted rating adds a term that is never
+        above 0. A movie cannot be among the k best if its score without the rating is below the full scores
+        of k other movies.
 
         Returns:
             The positions in `movie_rows`, ascending, of the k best movies and perhaps of some other movies;
@@ -310,13 +312,13 @@ class Model:
         return self.rate_tastes(tastes, movie_rows, stars)
 
     def keys(self, places: NDArray[np.integer], movie_rows: NDArray[np.integer]) -> Rows:
-        """Returns pairs of reviewer and movie, int64, each as one number `place * num_movies + movie_row`."""
+        """Returns pairs of reviewer and movie, int64, each as the number `place * num_movies + movie_row`."""
         return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
 
     def rate_tastes(self, tastes: Tastes | None, movie_rows: RowsOrAll, stars: Doubles | None) -> Floats:
         """Predicts the chance of each rating level for given movies: float32 [num, num_levels].
 
-        The argument `tastes` holds the vector, bias and log scale of one reviewer for each movie, or of a
+        The argument `tastes` holds the vectors, biases and log scales of one reviewer per movie, or of a
         single reviewer for all movies. The array `stars`, float64 [num], tells for each movie by how many
         stars the reviewer rated the movie's neighbours above expectation. If `stars` is None, 0 stars are
         assumed.
@@ -338,10 +340,10 @@ class Model:
         return np.minimum(liked, np.float32(1))
 
     def log_like(self, probabilities: Floats) -> Floats:
-        """Returns the part of a score that the chance of a like makes, before its weight: float32 [num].
+        """Returns the term in a score for the chance of a like, before its weight: float32 [num].
 
-        The part is `log(chance)`, plus `doubt * log(2 * chance)` for a chance under one half, and never above
-        0.
+        The term is `log(chance)`, plus `doubt * log(2 * chance)` for a chance of a like under one half, where
+        `doubt` is a weight in `Blend`.
         """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         logarithms: Floats = np.log(chances)
@@ -353,10 +355,10 @@ class Model:
     def relevance_of_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Computes the relevance, which is the score without ratings, of pairs of reviewer and movie.
+        """Computes the relevance (the score without the chance of a like) of pairs of reviewer and movie.
 
         Returns:
-            float32 [num_pairs].
+            The relevance of each pair, float32 [num_pairs].
         """
         relevance = np.empty(len(places), dtype=np.float32)
         for begin in range(0, len(places), _PAIRS):

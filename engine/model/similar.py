@@ -1,4 +1,4 @@
-"""Holds the table of the movies that are most like each movie, which a build makes."""
+"""Holds a table, made by a build, of the movies that are most similar to each movie."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ class SimilarTable:
     """Holds the most similar movies of each movie, in arrays in memory or memory-mapped."""
 
     table: NeighbourTable
-    """The rows and the similarities of the movies most like each movie, most similar first."""
+    """The rows and the similarities of the movies most similar to each movie, most similar first."""
     shared: NDArray[np.int32]
-    """int32 [num_pairs], the number of reviewers that the two movies of each pair shared at the build."""
+    """int32 [num_pairs], for each pair of similar movies, the number of reviewers who had reviewed both when
+    the index was built."""
 
     @classmethod
     def open(cls, artifact: Artifact) -> SimilarTable | None:
-        """Opens the table of an index; returns None for an index that was built before there was a table."""
+        """Opens the table of similar movies of an index; returns None for an older index without one."""
         if not all(artifact.has(name + ARRAY_ENDING) for name in SIMILAR_ARRAYS.values()):
             return None
         arrays = artifact.arrays(SIMILAR_ARRAYS)
@@ -33,7 +34,7 @@ class SimilarTable:
         return cls(NeighbourTable(**arrays, is_stored=True), shared)
 
     def of(self, movie_row: int) -> tuple[Rows, NDArray[np.float32], NDArray[np.int32]]:
-        """Returns the rows of the movies most like one movie, their similarities and the shared reviewers."""
+        """Returns the rows, similarities and numbers of shared reviewers of a movie's most similar movies."""
         rows, similarities = self.table.of(movie_row)
         check_finite(similarities, "similar movies")
         begin = int(self.table.offsets[movie_row])
