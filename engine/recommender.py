@@ -41,10 +41,11 @@ if TYPE_CHECKING:
 
 
 class Engine(IndexHolder):
-    """Answers questions from one index; many threads may ask at once.
+    """Answers questions from one index; many threads may ask at the same time.
 
-    Opening an index reads almost none of its bytes, however large the index is. An `Engine` keeps answering
-    from the build that it opened, whatever happens in the index directory, until `reload` is called.
+    Opening an index reads almost none of its bytes, however large the index is. An `Engine` answers from the
+    build that was live when the index was opened, whatever happens in the index directory, until `reload` is
+    called.
 
     Example:
         engine = Engine.load("movie-index")
@@ -92,7 +93,7 @@ class Engine(IndexHolder):
     def recommend(
         self, reviewer_id: str, k: int = 10, *, fallback: str = "error", **options: Unpack[ListArguments]
     ) -> TopList:
-        """Makes one reviewer's top list, best movie first; `recommend_many` describes the arguments."""
+        """Makes the top list of one reviewer; the docstring of `recommend_many` describes the arguments."""
         return self.recommend_many([reviewer_id], k, fallback=fallback, **options)[0]
 
     @one_thread()
@@ -108,12 +109,13 @@ class Engine(IndexHolder):
 
         Args:
             reviewer_ids: the ids of the reviewers.
-            k: how many movies each list holds, at least 1; a list is shorter only if fewer than k
-                movies meet the conditions.
-            fallback: what to do for a reviewer whom the index does not hold: "error" raises UnknownIdError,
+            k: the number of movies in each list, at least 1; a list is shorter only if fewer than k movies
+                meet the conditions.
+            fallback: the answer for a reviewer whom the index does not hold: "error" raises UnknownIdError,
                 and "popular" lists the most popular movies and sets the list's attribute `fallback` to
                 "popular".
-            options: fields of `ListOptions`, which say what the lists may hold, such as `where="price < 10"`.
+            options: fields of `ListOptions`, which restrict the movies of the lists, such as `where="price <
+                10"`.
 
         Returns:
             One list for each reviewer, highest score first; movies of equal score are ordered by id. The
@@ -149,14 +151,14 @@ class Engine(IndexHolder):
 
     @one_thread()
     def recommend_for(self, ratings: Ratings, k: int = 10, **options: Unpack[ListArguments]) -> TopList:
-        """Makes the top list of a newcomer (no reviewer of the index) from the newcomer's own ratings.
+        """Makes the top list of a newcomer, whom the index does not hold, from the newcomer's own ratings.
 
         Args:
-            ratings: the newcomer's ratings by movie id, oldest first, such as `{"B00005JNOG": 5}`. A rating
-                between two rating levels of the data counts as the nearer level. Movies that the index does
-                not hold are skipped with a warning. If the data has no ratings, movie ids without ratings
-                are enough.
-            k: how many movies the list holds, as in `recommend_many`.
+            ratings: the newcomer's ratings, with movie ids as keys, oldest rating first, such as
+                `{"B00005JNOG": 5}`. A rating between two rating levels of the data counts as the nearer
+                level. Movies that the index does not hold are skipped, with a warning. If the data has no
+                ratings, movie ids without ratings are enough.
+            k: the number of movies in the list, as in `recommend_many`.
             options: fields of `ListOptions`, as in `recommend_many`.
 
         Raises:
@@ -184,14 +186,14 @@ class Engine(IndexHolder):
 
         Args:
             reviewer_ids: the ids of the members; a repeated id counts once.
-            k: how many movies the list holds, as in `recommend_many`.
-            strategy: "average" orders movies by the mean of the members' normalised scores, "least-misery"
-                by the lowest normalised score of a member.
+            k: the number of movies in the list, as in `recommend_many`.
+            strategy: the way to combine the members' normalised scores of a movie: "average" takes the mean,
+                and "least-misery" takes the lowest score.
             options: fields of `ListOptions`, as in `recommend_many`.
 
         Returns:
-            A list of `GroupRecommendation`s, best first. The attribute `members` of a `GroupRecommendation`
-            holds each member's predicted rating and chance of a like.
+            A list of `GroupRecommendation`s, best movie first. The attribute `members` of a
+            `GroupRecommendation` holds each member's predicted rating and chance of a like.
 
         Raises:
             EngineError: no member is given, the index does not hold a member, or `k`, `strategy` or an
@@ -205,17 +207,17 @@ class Engine(IndexHolder):
         return group_list(index.lists, members, strategy, k, ListOptions(**options))
 
     def holds_movie(self, movie_id: str) -> bool:
-        """Tells whether the index holds a movie; returns False for a value that is no id."""
+        """Tells whether the index holds a movie; returns False for a value that is not an id."""
         try:
             return as_id(movie_id) in self._index.movies
         except ConfigError:
             return False
 
     def known_movies(self, movie_ids: Iterable[str]) -> list[str]:
-        """Returns the ids of movies that the index holds, without repeats, and warns of all other ids.
+        """Returns the ids of movies that the index holds, without repeats; warns of the other ids.
 
         Raises:
-            UnknownIdError: the index holds none of the movies that the ids name.
+            UnknownIdError: the index holds none of the movies.
         """
         ids, index = ids_of(movie_ids), self._index
         rows = rows_of_known(ids, index.movies, index=index.name)
@@ -241,9 +243,9 @@ class Engine(IndexHolder):
 
         Args:
             reviewer_rows: the rows of the reviewers, int64 [num_reviewers], from `Engine.reviewer_rows`.
-            k: how many movies each list holds, as in `recommend_many`.
+            k: the number of movies in each list, as in `recommend_many`.
             options: fields of `ListOptions`, as in `recommend_many`; `because` and `show_variants` have no
-                effect, since the arrays have no place for reasons and variants.
+                effect, since the arrays hold neither reasons nor variants.
 
         Raises:
             EngineError: `k` or an option is wrong.
@@ -256,17 +258,17 @@ class Engine(IndexHolder):
     ) -> AnswerList[SimilarMovie]:
         """Finds the movies that are most similar to a movie, the most similar first.
 
-        A movie is similar if its categories, its brand and its description are similar, if it is part of the
+        Two movies are similar if their categories, brands and descriptions are similar, if they belong to the
         same series, and if more people review or like both movies than the popularity of the movies explains.
-        A build learns how much each of these counts.
+        A build learns the weights of these similarities.
 
         Args:
             movie_id: the id of the movie.
-            k: how many movies are wanted, at least 1; the list is shorter only if fewer than k movies meet
+            k: the number of similar movies, at least 1; the list is shorter only if fewer than k movies meet
                 the conditions.
             options: fields of `ListOptions`, such as `where="year >= 1990"`. Of each film, only the most
-                reviewed variant is returned, unless `all_variants` is True. With `because`, each movie says
-                what it has in common with the given movie.
+                reviewed variant is returned, unless `all_variants` is True. With `because`, each listed movie
+                says what it has in common with the given movie.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
@@ -282,11 +284,11 @@ class Engine(IndexHolder):
         """Predicts the rating that reviewer `reviewer_ids[i]` would give movie `movie_ids[i]`, for all i.
 
         Returns:
-            The mean and the median of each predicted rating, float32 [n] each, and the chance of each rating
-            level, float32 [n, num_levels].
+            The mean and the median of the predicted distribution of each rating, float32 [n] each, and the
+            chance of each rating level, float32 [n, num_levels].
 
         Raises:
-            ConfigError: the number of reviewers differs from the number of movies.
+            ConfigError: the number of reviewer ids differs from the number of movie ids.
             DataError: the index was built from data without ratings.
             UnknownIdError: the index does not hold a reviewer or a movie.
         """
@@ -296,10 +298,10 @@ class Engine(IndexHolder):
 
     @one_thread()
     def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> AnswerList[MoviePrediction]:
-        """Predicts a reviewer's ratings of given movies, with intervals.
+        """Predicts a reviewer's ratings of given movies, with an interval for each rating.
 
         Raises:
-            EngineError: no rating can be predicted; `predict` lists the errors.
+            EngineError: no rating can be predicted; the docstring of `predict` lists the errors.
         """
         from engine.relations.predictions import movie_predictions
 
@@ -324,9 +326,9 @@ class Engine(IndexHolder):
 
         Args:
             movie_id: the id of the movie.
-            k: how many reviewers are wanted, at least 1; all reviewers who have not seen the movie are
-                returned if there are fewer than k.
-            because: name, for each reviewer found, the reviews that add most to the movie's score.
+            k: the number of reviewers, at least 1; fewer are returned only if fewer than k reviewers have not
+                seen the movie.
+            because: name, for each reviewer found, the reviewer's reviews that add most to the movie's score.
 
         Raises:
             EngineError: `k` is less than 1, or the index does not hold the movie.
@@ -339,7 +341,7 @@ class Engine(IndexHolder):
     def find_movies(self, title: str, k: int = 10) -> AnswerList[TitleMatch]:
         """Finds the movies whose titles match a piece of a title, the best match first.
 
-        Hidden movies are left out.
+        Movies that are hidden from everybody are left out.
 
         Raises:
             ConfigError: `k` is less than 1, or the title holds no letter or digit.
@@ -353,7 +355,8 @@ class Engine(IndexHolder):
 
         Raises:
             ConfigError: the title holds no letter or digit.
-            TitleError: the title matches no movie, or several movies, which the error holds in `matches`.
+            TitleError: the title matches no movie, or several movies, which the error's attribute `matches`
+                holds.
         """
         return self._index.titles.resolve(title)
 

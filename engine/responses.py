@@ -1,4 +1,4 @@
-"""Builds the JSON objects that commands print with --json, and that a web service would send."""
+"""Builds the JSON objects that commands print with --json, and that the web service sends."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def predictions(reviewer_id: str, movies: Sequence[MoviePrediction]) -> Response
 
 
 def profile(found: MovieProfile | ReviewerProfile) -> Response:
-    """Returns what the index holds of a movie or of a reviewer, for JSON."""
+    """Returns the description of a movie or of a reviewer, for JSON."""
     return found.to_dict()
 
 
@@ -69,7 +69,7 @@ def title_matches(title: str, matches: Sequence[Any]) -> Response:
 
 
 def _list(k: int, items: TopList) -> Response:
-    """Returns a top list for JSON: its movies, and its `variety` and `why_empty` unless they are None."""
+    """Returns a top list for JSON: the movies, and `variety` and `why_empty` unless they are None."""
     found: Response = {"k": k, "recommendations": _dicts(items)}
     if items.variety is not None:
         found["variety"] = asdict(items.variety)

@@ -12,11 +12,11 @@ from typing import TypedDict, TypeGuard
 from engine.errors import ConfigError, shown
 
 MovieIds = Iterable[str] | Path
-"""Movie ids, or the path of a file that holds one movie id a line."""
+"""Movie ids, or the path of a file that holds one movie id per line."""
 FALLBACKS = ("error", "popular")
-"""What to do for an unknown reviewer: raise an UnknownIdError, or list popular movies."""
+"""The ways to answer for an unknown reviewer: raise an UnknownIdError, or list popular movies."""
 _MOST_WANTED = 1_000_000_000
-"""The greatest length of a list that can be asked for."""
+"""The largest allowed length of a list, in movies."""
 
 
 class ListArguments(TypedDict, total=False):
@@ -51,29 +51,31 @@ class SimilarArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
-    """Holds the options of a top list: which movies to allow, and how to choose from them.
+    """Holds the options of a top list: the conditions on movies, and the way to choose from allowed movies.
 
     Attributes:
-        where: an SQL condition over the catalogue's columns, such as "price < 10 and year >= 1990".
+        where: an SQL condition on the catalogue's columns that listed movies meet, such as "price < 10 and
+            year >= 1990".
         include_seen: list also movies that the reviewer has reviewed, and variants of reviewed movies.
-        only: list only these movies, given as ids or as the path of a file with one id a line; a warning
-            names the ids that the index does not hold.
-        exclude: list none of these movies, given as ids or as the path of a file with one id a line.
+        only: the only movies that may be listed, given as ids or as the path of a file with one id per line;
+            a warning names the ids that the index does not hold.
+        exclude: movies that may not be listed, given as ids or as the path of a file with one id per line.
         min_rating: list only movies with a predicted mean rating of at least this many stars.
-        all_variants: treat every movie as a separate film: list the DVD of a film beside the Blu-ray of the
-            film, and list variants of reviewed movies.
-        format_preference: of the variants of a film, list a variant of this format, such as "blu-ray"; if
-            several variants or no variant have this format, list the most reviewed of these variants.
-        show_variants: name, for each listed movie, the other movies that are the same film.
-        diversity: 0 to 1, the weight of dissimilar movies against high scores; at 1, the list is chosen from
-            the best candidates by dissimilarity alone.
-        novelty: 0 to 1, how strongly many reviews lower a movie's score; at 1, one standard deviation more in
-            the log number of reviews costs one standard deviation of score.
+        all_variants: treat every movie as a separate film: list both the DVD and the Blu-ray of a film, and
+            list variants of reviewed movies.
+        format_preference: the preferred format of listed movies, such as "blu-ray": a film is listed as its
+            most reviewed variant in this format, or, without a variant in this format, as its most reviewed
+            variant.
+        show_variants: name, for each listed movie, the other variants of the film.
+        diversity: the weight of dissimilarity between the listed movies against high scores, 0 to 1; at 1,
+            the list is chosen from the best candidates by dissimilarity alone.
+        novelty: how strongly a movie's number of reviews lowers the movie's score, 0 to 1; at 1, one standard
+            deviation more in the logarithm of the number of reviews costs one standard deviation of score.
         because: name, for each listed movie, the reviews of the reviewer that add most to the movie's score.
         no_cold: leave out cold movies, which have no reviews and are known by their metadata alone.
 
     Raises:
-        ConfigError: an option is out of range.
+        ConfigError: the value of an option is out of range.
     """
 
     where: str | None = None
@@ -118,12 +120,12 @@ class ListOptions:
 
 
 def is_whole_number(value: object) -> TypeGuard[int]:
-    """Tells whether a value is a whole number of Python or NumPy, and neither True nor False."""
+    """Tells whether a value is a whole number of Python or NumPy; True and False are not numbers here."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
-    """Tells whether a value is a number, but neither too large for a float nor NaN."""
+    """Tells whether a value is a number, but not NaN and not too large for a float."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     try:
@@ -133,13 +135,13 @@ def _is_number(value: object) -> bool:
 
 
 def check_fallback(fallback: str) -> None:
-    """Raises ConfigError if a fallback for unknown reviewers is not one of `FALLBACKS`."""
+    """Raises ConfigError if `fallback`, the answer for an unknown reviewer, is not one of `FALLBACKS`."""
     if fallback not in FALLBACKS:
         raise ConfigError(f"fallback must be one of {', '.join(FALLBACKS)} but is {shown(fallback)}")
 
 
 def check_k(k: int, name: str = "k") -> None:
-    """Raises ConfigError if `k` is no valid length of a list; `name` is the name of `k` in the message."""
+    """Raises ConfigError if `k` is no valid length of a list; the message calls `k` by the text `name`."""
     if not is_whole_number(k):
         wrong = "a whole number"
     elif k < 1:
@@ -152,7 +154,7 @@ def check_k(k: int, name: str = "k") -> None:
 
 
 def as_id(given: object, kind: str = "movie") -> str:
-    """Returns an id as text; a whole number stands for the text of its digits.
+    """Returns an id as text; a whole number becomes the text of its digits.
 
     Raises:
         ConfigError: the id is neither text nor a whole number of up to 64 bits.
@@ -169,7 +171,7 @@ def as_id(given: object, kind: str = "movie") -> str:
 
 
 def each_id(given: Iterable[object], kind: str = "movie") -> list[str]:
-    """Returns the ids in a list as texts, including repeated ids; a single id counts as a list of one id.
+    """Returns all ids of a list as texts, repeated ids too; a single id counts as a list of one id.
 
     Raises:
         ConfigError: an id is neither text nor a whole number.

@@ -18,23 +18,24 @@ from engine.questions.ids import ids_of, rows_of_known
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """Holds the rows of the movies that the options allow in a list, the same rows for every reviewer."""
+    """Holds the rows of the movies that the options of a list allow, the same rows for every reviewer."""
 
     num_movies: int
     rows: Rows | None = None
-    """The rows of the allowed movies, int64, ascending; None allows every movie except `excluded`."""
+    """The rows of the allowed movies, int64, ascending; if None, all movies except those in `excluded` are
+    allowed."""
     excluded: Rows | None = None
-    """The rows of the excluded movies, int64, ascending; None, like an empty array, excludes no movie."""
+    """The rows of the excluded movies, int64, ascending; None if no movie is excluded."""
     num_named: int = 0
-    """The number of movies in `excluded` that the option `exclude` named."""
+    """The number of movies in `excluded` that the user named with the option `exclude`."""
     min_rating: float | None = None
     described: str = "movies"
-    """The phrase for the allowed movies in error sentences, such as "movies of 'only'"."""
+    """The phrase by which error messages call the allowed movies, such as "movies of 'only'"."""
     why_empty: str | None = None
-    """The sentence that names the condition that allows no movie; None if some movie is allowed."""
+    """The sentence that names the condition that allows no movie; None if at least one movie is allowed."""
 
     def without(self, hidden_rows: Rows) -> Conditions:
-        """Returns a copy of the conditions that excludes the movies at `hidden_rows`, ascending."""
+        """Returns a copy of the conditions that excludes the movies in `hidden_rows`, ascending."""
         if not len(hidden_rows):
             return self
         if self.rows is None:
@@ -47,7 +48,7 @@ class Conditions:
         return replace(self, rows=rows, why_empty=why_empty)
 
     def among(self, rows: Rows) -> Conditions:
-        """Returns a copy of the conditions that allows only some movies, whose `rows` ascend."""
+        """Returns a copy of the conditions that allows only the movies in `rows`, ascending."""
         kept = rows if self.excluded is None else rows[~are_held(self.excluded, rows)]
         return replace(self, rows=kept, excluded=None)
 
@@ -61,9 +62,9 @@ class Conditions:
     def why_none_is_left(self, num_open: int, best_rating: float | None) -> str:
         """Returns one sentence that explains to the user why a list is empty.
 
-        `num_open` is the number of allowed movies that the reviewer has not seen, counted without regard to
-        `min_rating`. The argument `best_rating` is the highest predicted rating of the allowed movies that
-        the reviewer has not seen, or None.
+        `num_open` is the number of movies that the reviewer has not seen and that meet all conditions except
+        `min_rating`. The argument `best_rating` is the highest predicted rating of these `num_open` movies,
+        or None.
         """
         if self.why_empty is not None:
             return self.why_empty
@@ -86,18 +87,19 @@ def resolve_conditions(
     rating: RatingHead | None,
     cold: NDArray[np.bool_] | None = None,
 ) -> Conditions:
-    """Finds the movies that the options of a list allow, before the reviewer is known.
+    """Finds the movies that the options of a list allow to every reviewer.
 
-    `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending. The argument
-    `rating` is the model's rating head, or None if the data has no ratings. `cold` is True for each movie
-    without reviews, bool [num_movies]; None if every movie has reviews.
+    `matching_rows` is a function that returns the rows of the movies that meet an SQL condition, int64,
+    ascending. The argument `rating` is the model's rating head, or None if the data has no ratings. The
+    argument `cold`, bool [num_movies], is True for each movie without reviews; None if every movie has
+    reviews.
 
     Raises:
         ConfigError: `only` names no movie, or `min_rating` is outside the range of the rating levels.
         DataError: `min_rating` is given, but the data has no ratings.
-        FilterError: `where` is not an SQL condition over the columns of the catalogue.
+        FilterError: `where` is not an SQL condition on the columns of the catalogue.
         SourceError: a file of ids cannot be read.
-        UnknownIdError: the index holds none of the movies of `only`.
+        UnknownIdError: the index holds none of the movies in `only`.
     """
     _check_min_rating(options.min_rating, rating)
     rows, described, why_empty = None, "movies", None
@@ -142,7 +144,7 @@ def resolve_conditions(
 
 
 def _known_rows(given: MovieIds, name: str, movies: IdTable, *, needed: bool = False) -> Rows:
-    """Returns the rows of the given movies, without movies that the index lacks: int64, ascending."""
+    """Returns the rows of those given movies that are in the index: int64, ascending."""
     ids = ids_of(given)
     if needed and not ids:
         raise ConfigError(f"'{name}' names no movie; expected movie ids, or a file with one a line")

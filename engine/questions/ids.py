@@ -1,4 +1,4 @@
-"""Reads movie ids from text, from a list or from a file with one id a line, and looks up the movies' rows."""
+"""Reads movie ids from text, from a list or from a file with one id per line, and looks up movie rows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ logger = logging.getLogger(__name__)
 _MOST_NAMED = 5
 """The largest number of ids that a warning about unknown ids names."""
 _FILE_ENDINGS = (".txt", ".csv", ".tsv", ".ids", ".list", ".lst")
-"""File name endings: a value with such an ending is read as a path, also if no file of that name exists."""
+"""The endings of file names by which a value is recognised as a path, even if no file of this name exists."""
 
 
 def ids_of(given: Iterable[str] | Path) -> list[str]:
-    """Returns the distinct ids from several ids, from one id, or from a file of ids, in the order given.
+    """Returns the distinct ids of a list, of a file or of a single id, in the given order.
 
     Raises:
         ConfigError: an id is neither text nor a whole number.
@@ -36,7 +36,7 @@ def ids_of(given: Iterable[str] | Path) -> list[str]:
 
 
 def read_ids(path: Path, kind: str = "movie") -> list[str]:
-    """Reads ids from a file with one id a line, and skips blank lines and a byte order mark.
+    """Reads ids from a file with one id per line; skips blank lines and a byte order mark.
 
     Raises:
         SourceError: the file cannot be read or is not UTF-8 text.
@@ -50,8 +50,8 @@ def read_text(path: Path, content: str, expected: str) -> str:
 
     Args:
         path: the file.
-        content: the kind of content that the error names, such as "movie ids".
-        expected: the format that the error names, such as "one id a line".
+        content: the kind of content for the error message, such as "movie ids".
+        expected: the expected format for the error message, such as "one id a line".
 
     Raises:
         SourceError: the file cannot be read or is not UTF-8 text.
@@ -65,9 +65,9 @@ def read_text(path: Path, content: str, expected: str) -> str:
 
 
 def ids_or_file(values: Sequence[str]) -> list[str]:
-    """Reads ids from the values of an option; a value is ids separated by commas, or the path of a file.
+    """Reads ids from the values of an option; a value is the path of a file, or ids separated by commas.
 
-    A value is read as the path of a file if a file of that name exists, or if the value looks like a path.
+    A value is read as a path if a file of that name exists, or if the value looks like a path.
 
     Raises:
         SourceError: a file cannot be read.
@@ -98,11 +98,11 @@ def rows_of_known(
     A warning names the ids that are not in the index.
 
     Args:
-        ids: movie ids; no id may be repeated.
+        ids: the movie ids, without repeats.
         movies: the table of the movie ids in the index.
-        described: the name of the movies in the warning and the error, such as "movies of 'only'".
+        described: the phrase by which the warning and the error call the movies, such as "movies of 'only'".
         needed: True to raise an error if the index holds none of the ids.
-        index: the name of the index in the error.
+        index: the name of the index for the error message.
 
     Raises:
         UnknownIdError: the index holds none of the ids, and `needed` is True.

@@ -22,15 +22,15 @@ _LENGTH_SHOWN = 60
 """The largest number of characters of a faulty line that an error shows."""
 
 Ratings = Mapping[str, float | None] | Iterable[str]
-"""Ratings by movie id, oldest first; movie ids alone suffice if the index was built without ratings."""
+"""A newcomer's ratings, with movie ids as keys, oldest rating first; without ratings, just the movie ids."""
 
 
 def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
     """Reads ratings from texts `MOVIE=RATING`, or `MOVIE` alone, and returns the ratings by movie id.
 
-    If the text after the last `=` is a number, it is the rating; otherwise the whole text is the id. A movie
-    that is given without a rating gets the rating None. Ratings keep the order of the texts; if a movie is
-    given twice, the later rating replaces the earlier rating.
+    If the text after the last `=` is a number, the number is the rating; otherwise the whole text is the id.
+    A movie that is given without a rating gets the rating None. The result keeps the order of the texts; if a
+    movie is given twice, the later rating replaces the earlier rating.
 
     Example:
         >>> parse_pairs(["M1=5", "M2", "M1=3.5"])
@@ -46,8 +46,8 @@ def read_ratings(path: Path) -> dict[str, float | None]:
     """Reads a file of ratings, oldest first, with lines `movie_id,rating` or `MOVIE=RATING`.
 
     The first line of the file may be a header, and the header may name further columns. Blank lines, a byte
-    order mark and any kind of line end are accepted. Returns the ratings by movie id, in the order of the
-    file; if a movie occurs twice, the later rating replaces the earlier rating.
+    order mark and any kind of line end are accepted. The function returns the ratings by movie id, in the
+    order of the file; if a movie occurs twice, the later rating replaces the earlier rating.
 
     Raises:
         SourceError: the file cannot be read, holds no ratings, or holds a line that is not a rating.
@@ -74,7 +74,7 @@ def read_ratings(path: Path) -> dict[str, float | None]:
 def join_ratings(
     earlier: Mapping[str, float | None], later: Mapping[str, float | None]
 ) -> dict[str, float | None]:
-    """Appends later ratings to earlier ratings; a later rating of a movie replaces an earlier rating."""
+    """Appends later ratings to earlier ratings; the later of two ratings of the same movie is kept."""
     ratings = dict(earlier)
     for movie_id, rating in later.items():
         _put(ratings, movie_id, rating)
@@ -84,12 +84,12 @@ def join_ratings(
 def history_of(ratings: Ratings, movies: IdTable, rating: RatingHead | None) -> History:
     """Makes a history of a newcomer's ratings; a rating between two levels counts as the nearer level.
 
-    Movies that the index does not hold are skipped with a warning. If the index was built from data without
-    ratings, `rating` is None, and ratings may be left out.
+    Movies that the index does not hold are skipped, with a warning. If the index was built from data without
+    ratings, `rating` is None, and `ratings` may hold movie ids without ratings.
 
     Raises:
         DataError: no movie is given, or a rating is missing, not a number or out of range.
-        UnknownIdError: the index holds none of the movies.
+        UnknownIdError: the index holds none of the rated movies.
     """
     given: dict[str, float | None] = (
         {as_id(movie_id): value for movie_id, value in ratings.items()}
