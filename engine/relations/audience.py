@@ -1,11 +1,11 @@
 """Finds the reviewers for whom a movie scores highest, leaving out reviewers who have seen the movie.
 
-The result is the same as if the movie were scored for every reviewer, but is found faster. The relevance of
-the movie to a reviewer is a sum with one term for each of the reviewer's reviews. The term of each reviewed
-movie is computed only once, and then one pass over all reviews computes the relevance to every reviewer.
+The result is the same as if the movie were scored for every reviewer, but the search is faster. The relevance
+of the movie to a reviewer is a sum of terms, one term for each of the reviewer's reviews. The term of each
+reviewed movie is computed only once; then one pass over all reviews computes the relevance to every reviewer.
 Ratings are predicted in descending order of relevance, because the chance of a like can only lower a score.
-The prediction of ratings ends as soon as no remaining reviewer can have a higher score than the k best
-reviewers found.
+The prediction of ratings ends as soon as no other reviewer can have a higher score than the k best reviewers
+found.
 """
 
 from __future__ import annotations
@@ -28,30 +28,31 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 _RATED_AT_ONCE = 2**10
-"""The least number of reviewers whose ratings are predicted in one call; smaller calls would take more time
-in total."""
+"""The least number of reviewers whose ratings are predicted in one call, because calls for fewer reviewers
+would take more time in total."""
 _ROUNDING = 1e-3
-"""The most by which rounding errors may lift a score above the upper bound of the score."""
+"""The largest number by which rounding errors may raise a score above the upper bound of the score."""
 
 
 class ScoredReviewers(NamedTuple):
     """Holds the reviewers for whom a movie scores highest, highest first; equal scores are ordered by row."""
 
     rows: Rows
-    """The rows of the reviewers, int64 [num]."""
+    """The rows of the reviewers found, int64 [num], highest score first."""
     score: Floats
     """The score of the movie for each reviewer, float32 [num]."""
     relevance: Floats
     """The relevance of the movie to each reviewer, float32 [num]: the score without the chance of a like."""
     probabilities: Floats | None
-    """The chance of each rating level, float32 [num, num_levels]; None if the data has no ratings."""
+    """The chance of each rating level for each reviewer found, float32 [num, num_levels]; None if the data
+    has no ratings."""
 
 
 def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> list[LikelyReviewer]:
     """Finds the reviewers for whom a movie scores highest; takes the arguments of `Engine.reviewers_for`.
 
-    A movie that is hidden from everybody has no audience. The audience leaves out reviewers
-    who hide the movie, and reviewers whose fresh feedback has a review of the movie.
+    A movie that is hidden from everybody has no audience. The audience leaves out reviewers from whom the
+    movie is hidden, and reviewers whose fresh feedback has a review of the movie.
     """
     model, movie_row = index.model, index.movie_row(movie_id)
     if movie_row in index.feedback.hidden_rows:
@@ -84,17 +85,18 @@ def find_reviewers(
 ) -> ScoredReviewers:
     """Finds the k reviewers for whom a movie scores highest, among reviewers who have not seen the movie.
 
-    The array `seen_rows`, int64 [num], holds the rows of the movie and of its variants; a reviewer who
-    reviewed one of these movies counts as having seen the movie. The reviewers at the rows `left_out`, int64
-    [num], are left out. Fewer than k reviewers are returned only if fewer than k reviewers of the index have
-    not seen the movie.
+    The array `seen_rows`, int64 [num], holds the rows of the movie and of the movie's variants; a reviewer
+    who reviewed one of these movies counts as having seen the movie. The reviewers whose rows are in
+    `left_out`, int64 [num], are left out. Fewer than k reviewers are returned only if fewer than k reviewers
+    of the index have not seen the movie.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
     if left_out is not None:
         seen[left_out] = True
     order = np.flatnonzero(~seen)
     order = order[np.argsort(-relevance[order], kind="stable")]
-    most_added = max(0.0, model.blend.like_weight * np.log(LEAST_CHANCE))  # Above 0 for a negative weight.
+    # This number is above 0 only if the weight of the chance of a like is negative.
+    most_added = max(0.0, model.blend.like_weight * np.log(LEAST_CHANCE))
     column = None if model.rating_neighbours is None else _column(model.rating_neighbours, movie_row)
     found = _rated(model, movie_row, order[:0], relevance, column)
     step = max(k, _RATED_AT_ONCE)
@@ -110,11 +112,13 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
     """Computes a movie's relevance to each reviewer, and marks the reviewers who have seen the movie.
 
     Returns:
-        The relevance, float32 [num_reviewers], and the marks, bool [num_reviewers].
+        The relevance to each reviewer, float32 [num_reviewers], and the marks of reviewers who have seen the
+        movie, bool [num_reviewers].
     """
     head = model.relevance
     vector = np.asarray(head.movie_vectors[movie_row])
-    pulls = head.history_vectors @ vector[:-1]  # [num_movies], the term of a review of each movie
+    # [num_movies], the term of a review of each movie in the relevance
+    pulls = head.history_vectors @ vector[:-1]
     near_tables = [(_column(near.table, movie_row), near) for near in model.near_tables]
     is_seen = np.zeros(model.num_movies, dtype=bool)
     is_seen[seen_rows] = True
@@ -145,15 +149,15 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
 def _rated(
     model: Model, movie_row: int, rows: Rows, relevance: Floats, column: Floats | None
 ) -> ScoredReviewers:
-    """Scores a movie for the given reviewers: adds the weighted log chance of a like to the relevance.
+    """Computes a movie's score for the given reviewers: relevance plus the weighted log chance of a like.
 
     Args:
         model: the model that predicts ratings.
         movie_row: the row of the movie.
         rows: the rows of the reviewers, int64 [num].
         relevance: the relevance of the movie to every reviewer of the index, float32 [num_reviewers].
-        column: the similarity of the movie to every movie, float32 [num_movies], by the ratings that
-            reviewers gave; None if the model does not use such similarities.
+        column: the similarity of the movie to every movie, computed from ratings, float32 [num_movies]; None
+            if the model has no table of such similarities.
     """
     relevance = relevance[rows]
     if model.rating is None:
@@ -185,18 +189,18 @@ def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredRevi
 def _fading(histories: Histories, power: float) -> Floats:
     """Returns the weight of each review, float32 [num_reviews]; older reviews weigh less.
 
-    The weight depends only on the age of a review, and is computed once for each age, because powers are slow
-    to compute.
+    The weight depends only on the age of a review, and is computed once for each age, because computing
+    powers is slow.
     """
     longest = int(histories.lengths.max(initial=0))
     return recency_weights(np.arange(1, longest + 1), power)[histories.ages - 1]
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns one movie's similarity to every movie that has it as a neighbour; 0 for all other movies.
+    """Returns a movie's similarity to each movie that has the movie as a neighbour, and 0 to others.
 
     Returns:
-        float32 [num_movies].
+        The similarities, float32 [num_movies].
     """
     places = np.flatnonzero(table.movie_rows == movie_row)
     column = np.zeros(table.num_movies, dtype=np.float32)

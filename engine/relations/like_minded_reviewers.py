@@ -1,4 +1,4 @@
-"""Finds the reviewers who are most similar to a reviewer, by cosines of vectors and cosines of histories."""
+"""Finds the reviewers most similar to a reviewer, by cosines of vectors and cosines of histories."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 SHARED_WEIGHT = 0.5
-"""The weight of the cosine of histories in the similarity; the cosine of vectors has 1 minus this weight."""
+"""The weight, in the similarity of two reviewers, of the cosine of their histories; the cosine of their
+vectors has 1 minus this weight."""
 EXACT_REVIEWS = 1_000_000
-"""The largest number of reviews in an index for which all reviewers' vectors are compared; comparing all
-vectors of a larger index would be too slow."""
+"""The largest number of reviews in an index for which all reviewers' vectors are compared, because comparing
+all vectors of a larger index would be too slow."""
 NUM_CANDIDATES = 5_000
-"""If the index holds more than `EXACT_REVIEWS` reviews, similarity is computed only for this many reviewers
-with the highest cosines of histories, and for this many reviewers with the highest inner products of
-vectors."""
+"""In an index with more than `EXACT_REVIEWS` reviews, similarity is computed for only this many reviewers
+with the highest cosines of histories, and this many reviewers with the highest inner products of vectors."""
 
 
 class NearReviewers(NamedTuple):
-    """Holds the reviewers most similar to one reviewer, nearest first; ties are ordered by row."""
+    """Holds the reviewers most similar to a given reviewer, most similar first, and by row among equals."""
 
     rows: Rows
-    """The rows of the reviewers, int64 [num]."""
+    """The rows of the reviewers found, int64 [num], most similar reviewer first."""
     similarities: Floats
-    """The similarity of each reviewer, float32 [num], at most 1."""
+    """The similarity of each reviewer found to the given reviewer, float32 [num], at most 1."""
     num_shared: Rows
-    """The number of movies that both the reviewer found and the given reviewer have reviewed, int64 [num]."""
+    """The number of movies that both the given reviewer and each reviewer found have reviewed, int64
+    [num]."""
 
 
 def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[SimilarReviewer]:
     """Finds the k reviewers who are most similar to a reviewer, most similar first.
 
-    A reviewer of whom only fresh feedback is known has no similar reviewers until the index is updated.
+    A reviewer who is known by fresh feedback alone has no similar reviewers until the index is updated.
     """
     if index.feedback.knows(reviewer_id) and index.reviewers.row(reviewer_id) is None:
         return []
@@ -63,11 +64,11 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     """Finds the rows of the k reviewers who are most similar to one reviewer.
 
     The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
-    head, and the cosine of their histories. A history is represented by a vector with two numbers for each
-    movie. For a reviewed movie, the first number is 1, and the second number says by how many stars the
-    rating exceeds the expected rating. For a movie that the reviewer has not reviewed, both numbers are 0. In
-    the vector of a history, the two numbers of each movie are multiplied by `log(number of all reviewers /
-    number of the movie's reviewers)`.
+    head, and the cosine of the vectors of their histories. The vector of a history has two numbers for each
+    movie. For a reviewed movie, the first number is 1, and the second number is the number of stars by which
+    the rating exceeds the expected rating. For a movie that the reviewer has not reviewed, both numbers are
+    0. Both numbers of a movie are multiplied by `log(number of all reviewers / number of the movie's
+    reviewers)`, so that rarely reviewed movies count more.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))
@@ -86,8 +87,8 @@ def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
     """Compares the history of one reviewer with the histories of all reviewers.
 
     Returns:
-        The cosine with each history, float64 [num_reviewers], and the number of movies in common, int64
-        [num_reviewers].
+        The cosine of the reviewer's history and each history, float64 [num_reviewers], and the number of
+        movies in both histories, int64 [num_reviewers].
     """
     num_reviewers = len(model.histories)
     movie_counts = model.histories.movie_counts(model.num_movies)
@@ -109,9 +110,9 @@ def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
 
 
 def _above_expectation(model: Model, histories: Histories) -> Doubles:
-    """Returns how far each rating exceeds the expected rating, float64 [num_reviews], on a 5-star scale.
+    """Returns the number by which each rating exceeds the expected rating, scaled to 5 stars: [num_reviews].
 
-    If the data has no ratings, every returned number is 0.
+    If the data has no ratings, all returned numbers are 0.
     """
     if model.rating is None:
         return np.zeros(len(histories.movie_rows))
@@ -134,7 +135,7 @@ def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
 def _inner_products(model: Model, vector: Floats) -> Doubles:
     """Estimates the inner product of each reviewer's vector and a given vector: float64 [num_reviewers].
 
-    The estimate is rough, because all reviews of a reviewer have the same weight, however old they are.
+    The estimate is rough, because all reviews of a reviewer get the same weight, however old they are.
     """
     head, products = model.relevance, np.zeros(len(model.histories))
     pulls = head.history_vectors @ vector

@@ -1,4 +1,4 @@
-"""Maps movies: places movies on a plane, so that movies with similar vectors are near each other."""
+"""Maps movies: gives each movie a position on a plane, with movies of similar vectors near each other."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from engine.catalogue.variants import Variants
 from engine.model.scorer import Model
 
 MOST_MAPPED = 2000
-"""The largest number of movies on the map; a drawing of more movies would make the page too large."""
+"""The largest number of movies on the map, because a drawing of more movies would make the web page too
+large."""
 _NUM_CATEGORIES = 9
-"""The number of movie categories that get a colour of their own on the map; all other categories share one
+"""The number of movie categories that have a separate colour on the map; all other categories share one
 colour."""
 OTHER = "other"
-"""The name that the map gives to all less common movie categories."""
+"""The name that the map shows for all movie categories without a separate colour."""
 NO_CATEGORY = "no category"
-"""The name that the map gives to the category of a movie without a category."""
+"""The name that the map shows for the category of a movie without a category."""
 
 
 class MovieMap(NamedTuple):
@@ -35,7 +36,7 @@ class MovieMap(NamedTuple):
     categories: list[str]
     """The main category of each movie on the map; a less common category is called "other"."""
     share: float
-    """The share of the movie vectors' variance that the two axes of the map explain, 0 to 1."""
+    """The share of the variance of the movie vectors that the two axes of the map explain, 0 to 1."""
     rows: Rows
     """int64 [num_mapped], the row of each movie on the map, ascending."""
     titles: Sequence[str | None]
@@ -55,7 +56,8 @@ def map_movies(model: Model, cards: MovieCards, variants: Variants, most: int = 
     films = np.arange(len(counts))
     films = films[variants.one_each(films, counts.astype(np.float64))]
     rows = distinct(films[k_highest(counts[films].astype(np.float64), min(most, len(films)))])
-    # The last column of the movie vectors is the bias, which says nothing about similarity.
+    # The last column of the movie vectors is left out, because it holds the bias, which says nothing about
+    # similarity.
     vectors = np.asarray(model.relevance.movie_vectors[rows, :-1], dtype=np.float64)
     vectors -= vectors.mean(axis=0)
     left, sizes, _ = np.linalg.svd(vectors, full_matrices=False)
@@ -72,7 +74,7 @@ def map_movies(model: Model, cards: MovieCards, variants: Variants, most: int = 
 def mapped_movies(
     model: Model, movies: IdTable, cards: MovieCards, variants: Variants, most: int
 ) -> list[MappedMovie]:
-    """Places the most reviewed movies on a plane; the coordinates of each movie lie between -1 and 1."""
+    """Gives the most reviewed movies positions on a plane, with coordinates between -1 and 1."""
     found = map_movies(model, cards, variants, most)
     places = found.points / max(float(np.abs(found.points).max(initial=0)), 1e-12)
     return [
@@ -91,11 +93,11 @@ def mapped_movies(
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category, at the first level of the category paths that separates the movies.
+    """Finds each movie's main category, on the first level of the category paths that separates movies.
 
-    A level separates movies if half of the movies have a category at the level, and no category holds more
-    than two thirds of the movies. If no level separates movies, the first level is used at which any movies
-    differ.
+    A level separates movies if at least half of the movies have a category on the level, and no category
+    holds more than two thirds of the movies. If no level separates movies, the first level is used on which
+    the categories of any movies differ.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

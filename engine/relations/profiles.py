@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def movie_profile(index: OpenedIndex, movie_id: str, similar: Sequence[SimilarMovie]) -> MovieProfile:
     """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id.
 
-    The argument `similar` holds the most similar movies, which become a part of the description.
+    The argument `similar` holds the movies most similar to the movie, for the description.
     """
     row = index.movie_row(movie_id)
     histories = index.model.histories
@@ -44,10 +44,10 @@ def reviewer_profile(
 ) -> ReviewerProfile:
     """Describes a reviewer and up to `most` latest reviews; raises UnknownIdError for an unknown id.
 
-    The argument `similar` holds the most similar reviewers, who become a part of the description.
+    The argument `similar` holds the reviewers most similar to the reviewer, for the description.
     """
     if not index.knows_reviewer(reviewer_id):
-        index.reviewer_row(reviewer_id)  # Raises the error that names similar ids.
+        index.reviewer_row(reviewer_id)  # This call raises an UnknownIdError that names similar ids.
     (movie_rows, level_rows), times = index.feedback.whole_history(reviewer_id)
     counts, mean = _ratings(index, level_rows)
     latest = range(len(times) - 1, max(0, len(times) - most) - 1, -1)
@@ -66,7 +66,7 @@ def reviewer_profile(
 
 
 def _review(index: OpenedIndex, row: int, level_row: int, time: int) -> ReviewedMovie:
-    """Describes a review, given the row of the movie, the rating level and the time in unix seconds."""
+    """Describes a review by the row of the movie, the position of the rating level, and the unix time."""
     rating = index.model.rating
     card = index.cards.card(row)
     return ReviewedMovie(
@@ -79,7 +79,7 @@ def _review(index: OpenedIndex, row: int, level_row: int, time: int) -> Reviewed
 
 
 def _by_year(times: NDArray[np.integer]) -> Mapping[str, int]:
-    """Counts unix times by year in UTC; a time of 0 is unknown and is left out."""
+    """Counts unix times by year in UTC; leaves out times of 0, which mean that the time is unknown."""
     years, numbers = np.unique(times[times > 0].astype("datetime64[s]").astype("M8[Y]"), return_counts=True)
     return dict(zip(years.astype(str).tolist(), numbers.tolist(), strict=True))
 

@@ -1,4 +1,4 @@
-"""Finds the movies most similar to a movie, and says why each of them is similar."""
+"""Finds the movies most similar to a movie, and says why each of the movies found is similar."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 NUM_CANDIDATES = 400
-"""The number of candidates that the vector index finds; all movies of the tables are candidates too."""
+"""The number of candidates that the vector index finds for the similar movies of a movie."""
 SHARED_WEIGHT = 0.95
-"""The weight of the cosine of the movies' sets of reviewers in the similarity of movies that the table of
-similar movies does not hold; the cosine of the movie vectors has 1 minus this weight."""
+"""The weight, in the similarity of two movies outside the table of similar movies, of the cosine of their
+sets of reviewers; the cosine of their vectors has 1 minus this weight."""
 
 
 class Alike(NamedTuple):
-    """Holds the movies most similar to a movie, the most similar first."""
+    """Holds the movies most similar to a given movie, the most similar movie first."""
 
     rows: Rows
     similarities: Doubles
-    """float64 [num], not ascending."""
+    """float64 [num], the similarity of each movie found to the given movie, in descending order."""
     shared: Rows
-    """int64 [num], the number of reviewers that each movie shares with the movie; -1 where it is unknown."""
+    """int64 [num], the number of reviewers who reviewed both the given movie and each movie found; -1 if
+    unknown."""
 
     def take(self, places: Rows) -> Alike:
-        """Returns the movies at some positions."""
+        """Returns the similar movies at the given positions."""
         return Alike(self.rows[places], self.similarities[places], self.shared[places])
 
 
 def similar_movies(index: OpenedIndex, movie_id: str, k: int, options: ListOptions) -> list[SimilarMovie]:
-    """Finds the movies most similar to a movie; `Engine.similar` explains the arguments."""
+    """Finds the movies most similar to a movie; the docstring of `Engine.similar` explains the arguments."""
     movie_row = index.movie_row(movie_id)
     conditions = Conditions(num_movies=index.model.num_movies)
     if options.has_conditions:
@@ -89,7 +90,7 @@ def similar_movies(index: OpenedIndex, movie_id: str, k: int, options: ListOptio
 
 
 def pool_of(k: int, options: ListOptions) -> int:
-    """Returns how many similar movies a list is chosen from: k, or more if it is to be diverse."""
+    """Returns the number of similar movies from which a list is chosen: k, or more for a diverse list."""
     if options.diversity == 0:
         return k
     from engine.lists.variety import pool_size
@@ -109,22 +110,22 @@ def similar_rows(
 ) -> Alike:
     """Finds the k movies that are most similar to one movie.
 
-    The movies of the table of similar movies come first. If the table holds fewer than k of the allowed
-    movies, movies follow by a weighted mean of two cosines: the cosine of the movies' sets of reviewers, and
-    the cosine of the movie vectors without the bias column. Their similarities are scaled to stay below the
-    similarities of the table.
+    The movies in the table of similar movies come first. If the table of similar movies holds fewer than k
+    allowed movies, other movies follow, ordered by a weighted mean of two cosines: the cosine of the movies'
+    sets of reviewers, and the cosine of the movies' vectors without the bias column. The similarities of the
+    movies from outside the table are scaled to stay below the similarities in the table.
 
     Args:
-        model: the model that holds the movie vectors and the similarities by reviewers.
+        model: the model with the movie vectors, and with the neighbours by shared reviewers.
         index: the vector index over the movie vectors.
-        table: the table of similar movies; None for an older index without a table.
+        table: the table of similar movies; None for an older index without the table.
         movie_row: the row of the movie.
-        k: how many movies are wanted.
-        conditions: which movies may be returned; None for all movies.
-        variants: says which movies are one film. Of each film, only the most reviewed movie that may be
-            returned is returned, and no variant of the movie itself. Without `variants`, every movie is a
-            film of its own.
-        movie_counts: the number of reviews of each movie, int [num_movies]; needed with `variants`.
+        k: the number of similar movies to find.
+        conditions: says which movies may be returned; None allows all movies.
+        variants: says which movies are variants of the same film. Of each film, only the most reviewed
+            allowed variant is returned, and no variant of the given movie's film is returned. If `variants`
+            is None, every movie is the only variant of its film.
+        movie_counts: the number of reviews of each movie, int [num_movies]; needed if `variants` is given.
     """
     variants = variants or Variants.none()
     conditions = conditions or Conditions(num_movies=model.num_movies)
@@ -162,7 +163,7 @@ def similar_rows(
 
 
 def _after(first: Alike, then: Alike) -> Alike:
-    """Appends the movies of `then`, with similarities that are scaled to stay below those of `first`."""
+    """Appends the movies of `then` to `first`, with similarities scaled to stay below those of `first`."""
     if not len(first.rows):
         return then
     scaled = float(first.similarities[-1]) * np.clip(then.similarities, -1.0, 1.0)
@@ -174,7 +175,7 @@ def _after(first: Alike, then: Alike) -> Alike:
 
 
 def _one_each(found: Alike, allowed: Any, variants: Variants, movie_counts: NDArray[np.integer]) -> Alike:
-    """Keeps the allowed movies, and lists of each film its most reviewed allowed variant, once."""
+    """Keeps the allowed movies; replaces each by the most reviewed allowed variant of its film, once."""
     if not variants:
         kept = allowed(found.rows)
         return found.take(np.flatnonzero(kept))
@@ -193,7 +194,7 @@ def _one_each(found: Alike, allowed: Any, variants: Variants, movie_counts: NDAr
 
 
 def _by_cosines(model: Model, movie_row: int, rows: Rows) -> Alike:
-    """Sorts movies by descending similarity of reviewers and vectors; `rows` must ascend."""
+    """Sorts the movies in `rows`, ascending, by descending similarity of reviewers and vectors."""
     neighbours, shared = model.neighbours.of(movie_row)
     similarities = (1 - SHARED_WEIGHT) * _cosines(model, movie_row, rows)
     places = np.searchsorted(rows, neighbours)

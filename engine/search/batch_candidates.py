@@ -1,12 +1,13 @@
 """Finds candidates for very many reviewers at once, with a few large array operations.
 
 One matrix product computes the inner products of many reviewers' vectors and all vectors in the vector index.
-For each reviewer, the vector index is asked for more and more movies. The search ends when the scores of k
-unseen movies are at least as high as the inner product of any movie that was not found. A movie that the
-vector index did not find may become a candidate because it is similar to movies in the reviewer's history.
-The similarity of a candidate to the history must be able to lift its score to the score of the k-th best
-movie found. The chance of a like cannot raise a score, because its logarithm is never above 0. The search is
-a threshold algorithm (Fagin, Lotem & Naor 2003).
+The search asks the vector index for more and more movies for each reviewer. The search for a reviewer ends
+when the scores of k unseen movies are at least as high as the inner product of any movie that was not found.
+A movie that the vector index did not find can still become a candidate, because similarity to movies in the
+reviewer's history adds to the movie's score. Such a movie, not found by the vector index, becomes a candidate
+only if its similarity to the history can lift its score to the score of the k-th best movie found. The chance
+of a like cannot raise a score, because the logarithm of the chance is never above 0. The search is a
+threshold algorithm (Fagin, Lotem & Naor 2003).
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from engine.model.values import Reviewers
 from engine.search.candidates import LENGTH_STEP, CandidateSource, nearest_movies
 
 _LEAST = 32
-"""The least number of movies that the index is asked for; if the index found fewer movies, too many
+"""The least number of movies that the vector index is asked for, because after finding fewer movies, too many
 neighbours would become candidates."""
 _ROUNDING = 1e-5
-"""The tolerance, relative to a score, for rounding errors from summing in a different order."""
+"""The tolerance, relative to a score, for rounding errors that come from summing in another order."""
 
 
 class BatchSource(CandidateSource):
-    """Finds every movie that can get into a top list, in an exact vector index and in the neighbour table.
+    """Finds every movie that can get into a top list, in an exact vector index and in neighbour tables.
 
-    The vector index holds all or some of `model.relevance.movie_vectors`, unrounded. The attribute
+    The exact vector index holds all or some of `model.relevance.movie_vectors`, unrounded. The attribute
     `num_candidates` is ignored, because every movie that can get into a top list is returned.
     """
 
@@ -66,17 +67,18 @@ class BatchSource(CandidateSource):
         """Returns, for each reviewer, a score that at least k unseen movies reach, float64 [num].
 
         Args:
-            reviewers: the reviewers, of whom there are `num`.
-            keys: the movies that the index found for each reviewer, int64 [num, width], each as one number
-                `place * num_movies + movie_row`.
+            reviewers: the reviewers; `num` is the number of reviewers.
+            keys: the movies that the vector index found for each reviewer, int64 [num, width], each as the
+                number `place * num_movies + movie_row`, where `place` is the position of the reviewer.
             scores: the movies' scores without the chance of a like, float64 [num, width]; minus infinity for
                 movies that the reviewer has seen.
-            k: how many movies each list holds.
+            k: the number of movies in each list.
         """
         blend = self.model.blend
         if blend.like_weight == 0 or self.model.rating is None:
             return _kth_highest(scores, k)
-        # Any k movies give a lower bound; the k with the highest scores so far give a tight bound.
+        # The full scores of any k movies give a lower bound; the k movies of highest score without ratings
+        # give a tight bound.
         best = k_highest_of_rows(scores, k)
         keys = np.take_along_axis(keys, best, axis=1)
         scores = np.take_along_axis(scores, best, axis=1)
@@ -87,16 +89,17 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds the movies near to a history for which `highest + near >= reached`, up to rounding errors.
+        """Finds the movies whose `near`, the score added by the history, is at least `reached - highest`.
 
         Args:
-            reviewers: the reviewers, of whom there are `num`.
-            reached: a score that at least k unseen movies reach, for each reviewer, float64 [num].
-            highest: the highest possible inner product of a movie that was not found, for each reviewer,
+            reviewers: the reviewers; `num` is the number of reviewers.
+            reached: for each reviewer, a score that at least k unseen movies reach, float64 [num].
+            highest: for each reviewer, the highest possible inner product of a movie that was not found,
                 float64 [num].
 
         Returns:
-            Pairs of reviewer and movie, each as one number `place * num_movies + movie_row`.
+            Pairs of reviewer and movie, each as the number `place * num_movies + movie_row`, where `place` is
+            the position of the reviewer.
         """
         near = reviewers.near
         missing = reached - highest - _ROUNDING * (np.abs(highest) + 1)

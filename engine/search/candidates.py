@@ -16,15 +16,16 @@ from engine.model.values import Reviewer, Reviewers
 from indexes.base import SearchResult, VectorDatabaseError, VectorIndex, VectorIndexError
 
 LENGTH_STEP = 32
-"""Reviewers share one search in the vector index if their numbers of reviews differ by less than this
+"""The reviewers in one search of the vector index have numbers of reviews that differ by less than this
 number."""
 
 
 def nearest_movies(index: VectorIndex, queries: NDArray[np.floating], k: int) -> SearchResult:
-    """Finds the k movies nearest to each query in a vector index; `VectorIndex.search` describes the result.
+    """Finds the k movies nearest to each query in a vector index, as `VectorIndex.search` does.
 
     Raises:
-        ArtifactCorruptError: the queries or the vectors found are no numbers, since the index is damaged.
+        ArtifactCorruptError: the queries or the vectors found hold impossible numbers, since the index is
+            damaged.
         ArtifactError: the vectors are in a database that cannot be reached.
     """
     with index_errors():
@@ -33,7 +34,7 @@ def nearest_movies(index: VectorIndex, queries: NDArray[np.floating], k: int) ->
 
 @contextmanager
 def index_errors() -> Iterator[None]:
-    """Turns errors of a vector index in the block of a `with` statement into an ArtifactError."""
+    """Turns errors of a vector index in a `with` statement into an ArtifactError."""
     try:
         yield
     except VectorDatabaseError as error:
@@ -46,7 +47,7 @@ class CandidateSource:
     """Finds candidates in the vector index and among the neighbours of the movies in a reviewer's history.
 
     The vector index holds `model.relevance.movie_vectors`. For a list of k movies, up to `max(num_candidates,
-    k)` candidates come from the vector index, and as many from the neighbours.
+    k)` candidates come from the vector index, and up to as many candidates from the neighbours.
     """
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
@@ -55,7 +56,7 @@ class CandidateSource:
         self.num_candidates = num_candidates
 
     def find(self, reviewers: Sequence[Reviewer], k: int, *, include_seen: bool = False) -> list[Rows]:
-        """Finds at least k candidates for each reviewer, or all unseen movies if there are fewer than k.
+        """Finds at least k candidates for each reviewer, or all unseen movies if fewer than k are unseen.
 
         Returns:
             For each reviewer, the rows of the candidate movies, int64 [num], ascending, without repeats.
@@ -78,7 +79,7 @@ class CandidateSource:
         if not len(near.rows):
             return np.sort(own)
         is_open = near.values > 0
-        # The history is short, so a binary search for its movies in the sorted neighbours is fast.
+        # Searching the sorted neighbours for the few movies of the history is fast.
         places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
         is_open[places[near.rows[places] == seen]] = False
         found, values = near.rows[is_open], near.values[is_open]
@@ -90,8 +91,8 @@ class CandidateSource:
         """Finds unseen candidates for the lists of many reviewers, with a few large array operations.
 
         Returns:
-            A reviewer's position in `reviewers` and a movie row for each candidate, int64 [num_pairs] each,
-            ordered by position and then by movie row, without repeats.
+            For each candidate, the reviewer's position in `reviewers` and the movie's row, int64 [num_pairs]
+            each, ordered by position and then by row, without repeats.
         """
         wanted = max(self.num_candidates, k)
         num_movies = self.model.num_movies
@@ -112,11 +113,12 @@ class CandidateSource:
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
         """Finds the unseen movies whose vectors are nearest to each reviewer's vector.
 
-        The vector index is asked for more movies if a reviewer has a long history, because the reviewer may
-        have seen many of the movies found.
+        The vector index is asked for more movies for a reviewer with a longer history, because the reviewer
+        may have seen many of the movies found.
 
         Returns:
-            Pairs of reviewer and movie, each as one number `place * num_movies + movie_row`.
+            Pairs of reviewer and movie, each as the number `place * num_movies + movie_row`, where `place` is
+            the position of the reviewer.
         """
         parts = [np.zeros(0, dtype=np.int64)]
         for length, places in reviewers.histories.by_length(LENGTH_STEP):
@@ -132,7 +134,7 @@ def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
 
     Args:
         groups: the group of each key, int64 [num], ascending.
-        keys: int64 [num].
+        keys: the keys to choose from, int64 [num].
         values: the value of each key, float64 [num], above 0.
         most: the largest number of keys to keep in each group.
     """
@@ -141,7 +143,8 @@ def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
     if not crowded.any():
         return keys
     groups, rest, values = groups[crowded], keys[~crowded], values[crowded]
-    # `1 / (1 + value)` lies between 0 and 1, so one sort orders by group, then by falling value.
+    # The number `1 / (1 + value)` is between 0 and 1, so one sort orders by group, and within a group by
+    # falling value.
     order = np.argsort(groups + 1.0 / (1.0 + values), kind="stable")
     counts = np.bincount(groups)
     ranks = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,8 +1,8 @@
-"""Finds candidates among the movies that meet a --where condition, with an index that can filter.
+"""Finds candidates among the movies that meet a --where condition, with a vector index that can filter.
 
-The index checks the part of the condition that it knows, during its search. DuckDB checks the whole condition
-for the movies found. Where few movies meet the condition, scoring all of them is faster and exact, so no
-candidates are searched for.
+The vector index checks the part of the condition that the index can check, during the search. Afterwards,
+DuckDB checks the whole condition for the movies found. If few movies meet the condition, no candidates are
+searched for, because scoring all matching movies is faster and exact.
 """
 
 from __future__ import annotations
@@ -22,30 +22,32 @@ from indexes.base import VectorIndex
 from indexes.conditions import Condition
 
 LEAST_SHARE = 0.05
-"""The share of all movies below which all movies that meet a condition are scored."""
+"""If the share of all movies that meet a condition is below this share, all matching movies are scored."""
 _MARGIN = 1.3
-"""How many times as many movies a second search asks for as the first search lets expect to be needed."""
+"""The factor by which the number of movies in a second search exceeds the number that the first search
+suggests is needed."""
 
 
 class Filter(Protocol):
     """Checks conditions on movies, as a `Catalogue` does."""
 
     def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
-        """Returns the part of a condition that an index with the given columns can check."""
+        """Returns the part of an SQL condition that a vector index with the given columns can check."""
 
     def matching_among(self, condition: str, rows: Rows) -> Rows:
-        """Returns those of the given rows, ascending, whose movies meet a condition."""
+        """Returns, in ascending order, those of the given rows of movies that meet an SQL condition."""
 
 
 class FilteredSource:
-    """Finds candidates that meet a condition, in an index that can filter and among neighbours.
+    """Finds candidates that meet a condition, in a vector index that can filter, and among neighbours.
 
     Args:
         model: the model that scores movies.
         index: a vector index that has `columns`, over the relevance vectors of the model.
-        num_candidates: how many candidates each of both sources gives, at least.
-        catalogue: checks conditions.
-        variants: says which movies are one film.
+        num_candidates: the number of candidates from the vector index, and the largest number of candidates
+            from the neighbours; for a list of more movies, the length of the list.
+        catalogue: checks SQL conditions on movies.
+        variants: says which movies are variants of the same film.
     """
 
     def __init__(
@@ -60,15 +62,16 @@ class FilteredSource:
     def find(
         self, reviewers: Sequence[Reviewer], k: int, condition: str, *, include_seen: bool = False
     ) -> list[Rows] | None:
-        """Finds, for each reviewer, candidates for a list of k movies that meet a condition.
+        """Finds, for each reviewer, candidates for a list of k movies that meet an SQL condition.
 
         Returns:
-            For each reviewer, the rows of the candidates and of those variants that meet the condition as
-            well, int64 [num], ascending. None if scoring every movie that meets the condition is better: the
-            index can check no part of the condition, few movies meet it, or too few candidates do.
+            For each reviewer, the rows of the candidates and of the candidates' variants that also meet the
+            condition, int64 [num], ascending. None if scoring every movie that meets the condition is better:
+            because the index can check no part of the condition, or because few movies or too few candidates
+            meet the condition.
 
         Raises:
-            FilterError: the condition is not an SQL condition over the columns of the catalogue.
+            FilterError: the condition is not an SQL condition on the columns of the catalogue.
             ArtifactError: the database of the index cannot be reached.
         """
         pushed = self._catalogue.pushed(condition, self._index.columns)
@@ -98,11 +101,11 @@ class FilteredSource:
     def _merge(
         self, reviewers: Sequence[Reviewer], nearest: Rows, wanted: int, condition: str, include_seen: bool
     ) -> tuple[list[Rows] | None, float]:
-        """Merges the movies that the index found with neighbours, and keeps those that meet the condition.
+        """Merges the movies found by the index with neighbours, and keeps movies that meet the condition.
 
         Returns:
-            The candidates of each reviewer, or None if a reviewer has fewer than `wanted` from the index; and
-            the share of the movies found by the index that meet the condition.
+            The candidates of each reviewer, or None if the index found fewer than `wanted` candidates for a
+            reviewer; and the share of the movies found by the index that meet the condition.
         """
         neighbours = [self._neighbours(reviewer) for reviewer in reviewers]
         rows = distinct(np.concatenate([nearest[nearest >= 0], *(rows for rows, _ in neighbours)]))

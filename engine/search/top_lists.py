@@ -1,10 +1,10 @@
 """Makes the top lists of many reviewers at once, from candidates or from all movies.
 
-Predicting the rating of a movie by a reviewer is the slowest part of a score, and the rating adds a term that
-is never above 0. A movie cannot be in a list of k movies if its score without the rating is below the full
-scores of k other movies. Ratings are predicted in descending order of the scores without ratings, until no
-other movie can enter the list (threshold algorithm of Fagin, Lotem & Naor 2003). The top lists equal the
-lists that would be made if every candidate's rating were predicted by `Model.rescore`.
+Predicting a reviewer's rating of a movie is the slowest part of a score, and the predicted rating adds a term
+that is never above 0. A movie cannot be in a list of k movies if its score without the rating is below the
+full scores of k other movies. Ratings are predicted in descending order of the scores without ratings, until
+no other movie can enter the list (threshold algorithm of Fagin, Lotem & Naor 2003). The top lists equal the
+lists that would result from predicting every candidate's rating with `Model.rescore`.
 """
 
 from __future__ import annotations
@@ -20,40 +20,44 @@ from engine.model.values import Reviewers
 from engine.search.candidates import CandidateSource
 
 _FIRST_WIDTH = 24
-"""The least number of movies per reviewer whose ratings are predicted in the first round; if `2 * k` is
-larger, `2 * k` movies."""
+"""The least number of movies per reviewer whose ratings are predicted in the first round; for a list of more
+than 12 movies, the number is twice the length of the list."""
 _MAX_SCORES = 2**23
-"""The largest number of scores in memory at once: 32 MiB of float32."""
+"""The largest number of scores in memory at once, which take 32 MiB as float32."""
 
 
 class TopLists(NamedTuple):
     """Holds one list of movies for each reviewer, best movie first; short lists are padded to equal width."""
 
     movie_rows: Rows
-    """int64 [num_reviewers, k], the rows of the listed movies; -1 where a list has fewer than k movies."""
-    scores: Floats
-    """float32 [num_reviewers, k], the full scores; minus infinity where a list has fewer than k movies."""
-    relevance: Floats
-    """float32 [num_reviewers, k], scores without ratings; minus infinity where a list has fewer than k
+    """int64 [num_reviewers, k], the rows of the listed movies; padded with -1 if a list has fewer than k
     movies."""
+    scores: Floats
+    """float32 [num_reviewers, k], the full scores of the listed movies; padded with minus infinity if a list
+    has fewer than k movies."""
+    relevance: Floats
+    """float32 [num_reviewers, k], the scores without ratings of the listed movies; padded with minus infinity
+    if a list has fewer than k movies."""
     probabilities: Floats | None
-    """float32 [num_reviewers, k, num_levels], chances of rating levels; None if the data has no ratings."""
+    """float32 [num_reviewers, k, num_levels], the chances of the rating levels of the listed movies; None if
+    the data has no ratings."""
 
 
 class _Choice(NamedTuple):
     """Holds the movies that may be listed for each reviewer, sorted by row; short arrays are padded."""
 
     movie_rows: Rows | None
-    """int64 [num_reviewers, width], the movie rows, padded with -1; None if column i stands for the movie of
-    row i."""
+    """int64 [num_reviewers, width], the rows of the movies that may be listed for each reviewer, padded with
+    -1; None if column i holds the movie at row i."""
     relevance: Floats
-    """float32 [num_reviewers, width], scores without ratings; minus infinity for seen movies and padding."""
+    """float32 [num_reviewers, width], the scores without ratings; minus infinity for seen movies and
+    padding."""
 
     def rows(self, places: Rows, columns: Rows) -> Rows:
         """Returns the movie row of each chosen candidate, int64 [len(places), num_columns].
 
         Args:
-            places: the positions of the reviewers, int64 [num].
+            places: the positions of the reviewers, int64 [num], in `movie_rows`.
             columns: the positions of the movies among each reviewer's candidates, int64 [num, num_columns].
         """
         return columns if self.movie_rows is None else self.movie_rows[places[:, None], columns]
@@ -114,7 +118,8 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
         columns = np.sort(k_highest_of_rows(relevance, width), axis=1)
         some = _scored(model, reviewers, choice, pending, columns, k)
         last = np.take_along_axis(relevance, columns, axis=1).min(axis=1)
-        # A movie without a predicted rating scores at most `last`, which must be below the k-th score.
+        # A movie without a predicted rating has a score of at most `last`, so the k best movies are certain
+        # once the k-th best score is above `last`.
         settled = some.scores[:, min(k, width) - 1] > last if rated else np.ones(len(pending), dtype=bool)
         settled |= np.isneginf(last) | (width == total)
         for whole, part in zip(found, some, strict=True):
