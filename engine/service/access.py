@@ -18,7 +18,7 @@ from engine.service.problems import ProblemError
 logger = logging.getLogger(__name__)
 
 _SHORTEST = 16
-"""The least number of characters in a token; a shorter token could be guessed."""
+"""The least number of characters in an access token, because a shorter token could be guessed."""
 
 
 class Access:
@@ -28,12 +28,12 @@ class Access:
     read again whenever the file has changed, so that tokens can be added or withdrawn while the service runs.
 
     Args:
-        token_file: the file of tokens, or None if anybody may ask.
-        rate: the largest number of requests a second for each token, or for each address without tokens; None
-            for no limit.
+        token_file: the path of the file of tokens, or None if anybody may ask.
+        rate: the largest number of requests per second for each token, or for each address if there are no
+            tokens; None for no limit.
 
     Raises:
-        ConfigError: the file cannot be read, holds no token, or holds a token that is too short.
+        ConfigError: the token file cannot be read, holds no token, or holds a token that is too short.
     """
 
     def __init__(self, token_file: Path | None, rate: float | None) -> None:
@@ -54,7 +54,7 @@ class Access:
         """Checks that a request has a valid token, and that the token does not send too many requests.
 
         Raises:
-            ProblemError: the request has no valid token (401), or its token asked too often (429).
+            ProblemError: the request has no valid token (401), or the token sent too many requests (429).
         """
         asker = request.client.host if request.client else "unknown"
         if self._token_file is not None:
@@ -70,7 +70,7 @@ class Access:
         given = _token_of(request.headers.get("Authorization", ""))
         assert self._token_file is not None
         self._read(self._token_file)
-        # Every token is compared, so that the time tells nothing about the tokens.
+        # Every known token is compared, so that the time of the answer reveals nothing about the tokens.
         valid = [hmac.compare_digest(given, known) for known in self._tokens]
         if not any(valid):
             kind = "Bearer" if request.url.path.startswith("/v1/") else 'Basic realm="Movie Engine"'
@@ -98,7 +98,7 @@ class Access:
 
 
 def _token_of(header: str) -> bytes:
-    """Returns a header's token, which is a Bearer token or a Basic password; returns b"" without a token."""
+    """Returns the token in a header: a Bearer token or a Basic password; b"" if the header has none."""
     kind, _, value = header.partition(" ")
     if kind.lower() == "bearer":
         return value.strip().encode("utf-8", "replace")

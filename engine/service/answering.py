@@ -1,4 +1,4 @@
-"""Answers the questions of requests as JSON: picks the index, and records the lists that are shown."""
+"""Answers the questions in requests as JSON: chooses the index, and records the lists that are shown."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _HEADERS = {
 
 
 def documented(model: Any, **more: str) -> dict[str, Any]:
-    """Returns the keyword arguments that describe a route's answers in the OpenAPI document.
+    """Returns the keyword arguments by which FastAPI describes a route's answers in the OpenAPI document.
 
-    The arguments `more`, such as `refused_409`, describe further error answers by their HTTP status.
+    The keyword arguments `more`, such as `refused_409`, describe further error answers by HTTP status.
 
     The routes return bytes instead of models, because FastAPI would need milliseconds to check and copy a
     list.
@@ -62,12 +62,12 @@ _REFUSALS = {
 
 
 class Shown(NamedTuple):
-    """Describes a list in an answer, for the record of shown lists."""
+    """Describes a list in an answer, for the log of shown lists."""
 
     question: str
     """The path of the route, such as recommend/reviewer."""
     key: str = "recommendations"
-    """The entry of the answer that holds the list."""
+    """The key in the answer's JSON under which the list is found."""
     reviewer_id: str | None = None
     first_rank: int = 1
 
@@ -109,7 +109,7 @@ def expose(
     found: responses.Response,
     shown: Shown,
 ) -> None:
-    """Counts a list that is being sent, and records the list if the service logs exposures."""
+    """Counts a list that is being sent, and records the list if the service logs shown lists."""
     metrics.LISTS.labels(index.name, index.arm).inc()
     exposures: ExposureLog | None = request.app.state.exposures
     if exposures is None:
@@ -129,13 +129,13 @@ def expose(
 
 
 def index_of(request: Request, asker: str | None = None) -> LiveIndex:
-    """Returns the index that the path of a request names; by default the default index.
+    """Returns the index that the path of a request names, or the default index if the path names none.
 
-    The argument `asker` is the id of the reviewer whom the question is about. In an A/B test, the index of
-    the test answers for a share of the reviewers, and the default index for all others.
+    The argument `asker` is the id of the reviewer about whom the request asks. In an A/B test, the trial
+    index answers for a share of the reviewers, and the default index answers for all other reviewers.
 
     Raises:
-        ProblemError: the service has no index of the name.
+        ProblemError: the service has no index of the name in the path.
     """
     state = request.app.state
     name = request.path_params.get("index_name")

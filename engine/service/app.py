@@ -1,4 +1,4 @@
-"""Builds the service from its parts: routes, access checks, metrics, refreshes and error answers."""
+"""Builds the service from routes, access checks, metrics, switches to new builds, and error answers."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ logger = logging.getLogger(__name__)
 
 
 def make_app(settings: ServiceSettings | None = None) -> FastAPI:
-    """Builds the service; by default with the settings that `engine serve` left in the environment.
+    """Builds the service; the default settings are those that `engine serve` left in the environment.
 
     Raises:
         ArtifactError: a directory holds no index that can be opened.
-        ConfigError: the file of tokens cannot be used.
+        ConfigError: the token file cannot be used.
     """
     settings = settings or ServiceSettings.from_environment()
     access = Access(None if settings.token_file is None else Path(settings.token_file), settings.rate)
@@ -115,7 +115,7 @@ def _open(
     main: LiveIndex | None = None,
     arm: str = MAIN_ARM,
 ) -> LiveIndex:
-    """Opens an index; the index of an A/B test shares the journal of the main index."""
+    """Opens an index; the trial index of an A/B test shares the journal of the main index."""
     if main is not None:
         journal, committer = main.journal, main.committer
     else:
@@ -138,7 +138,7 @@ def _add_service_routes(app: FastAPI) -> None:
 
     @app.get("/readyz", tags=["service"], response_class=Response)
     async def ready() -> Response:
-        """Tells whether the process accepts questions: the status is 503 while too many questions wait."""
+        """Tells whether the process accepts questions; the status is 503 while too many questions wait."""
         thread: EngineThread = app.state.thread
         if thread.is_full:
             return problem(503, "Too many questions are waiting.", headers={"Retry-After": "1"})
@@ -154,7 +154,7 @@ def _add_service_routes(app: FastAPI) -> None:
 
 
 def _measure(app: FastAPI) -> None:
-    """Sets the metrics that describe the state of this process."""
+    """Sets the metrics that describe the state of this process, such as the number of waiting questions."""
     metrics.WAITING.set(app.state.thread.num_waiting)
     for index in app.state.indexes.values():
         metrics.BUILT.labels(index.name).set(index.built_at)
@@ -165,7 +165,7 @@ def _measure(app: FastAPI) -> None:
 async def _keep_measured(app: FastAPI, seconds: float) -> None:
     """Sets the metrics of this process every few seconds, as any process may be asked for all metrics.
 
-    The lists that wait for their Parquet file get the file when they have waited long enough.
+    The task also writes recorded lists that have waited long enough to a Parquet file.
     """
     exposures: ExposureLog | None = app.state.exposures
     while True:

@@ -14,11 +14,12 @@ from engine.threads import one_thread
 
 _Found = TypeVar("_Found")
 _SECONDS_TO_COLLECT = 0.003
-"""Seconds for which answers are collected, while more questions wait, before the event loop is woken."""
+"""The number of seconds for which answers are collected before the event loop is woken, if more questions
+wait."""
 
 
 class BusyError(Exception):
-    """A question was asked while too many other questions were waiting already."""
+    """A question was asked while too many other questions were waiting."""
 
 
 class _Waiting(NamedTuple):
@@ -31,12 +32,13 @@ class _Waiting(NamedTuple):
 class EngineThread:
     """Runs questions in one thread, in the order in which the questions come.
 
-    A second thread would make each answer slower, and would not answer more questions per second, because
-    Python lets only one thread run at a time.
+    A second thread would make each answer slower without answering more questions per second, because Python
+    lets only one thread run at a time.
 
     Args:
-        max_waiting: the largest number of questions that wait or run; `ask` raises BusyError beyond it.
-        timeout: the seconds after which `ask` stops waiting for an answer and raises TimeoutError.
+        max_waiting: the largest number of questions that wait or run; with more questions, `ask` raises
+            BusyError.
+        timeout: the number of seconds after which `ask` stops waiting for an answer and raises TimeoutError.
     """
 
     def __init__(self, *, max_waiting: int, timeout: float) -> None:
@@ -46,7 +48,8 @@ class EngineThread:
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._is_woken = False
         self._answered: deque[tuple[_Waiting, Any, BaseException | None]] = deque()
-        # One limit for the whole life of the thread spares each question a limit of its own.
+        # The limit to one thread is set once for the whole life of the engine thread, which is faster than
+        # setting a limit for each question.
         self._thread = threading.Thread(target=one_thread()(self._run), name="engine", daemon=True)
         self._thread.start()
 
@@ -57,15 +60,16 @@ class EngineThread:
 
     @property
     def is_full(self) -> bool:
-        """Tells whether the largest allowed number of questions is waiting."""
+        """Tells whether the largest allowed number of questions waits or runs."""
         return self._num_waiting >= self._max_waiting
 
     async def ask(self, question: Callable[[], _Found]) -> _Found:
-        """Runs a question in the thread; returns or raises what the question returns or raises.
+        """Runs a question in the engine thread; returns the question's result, or raises its error.
 
         Raises:
-            BusyError: `max_waiting` questions wait already.
-            TimeoutError: no answer came in time. A question that has not begun is then dropped.
+            BusyError: `max_waiting` questions wait or run.
+            TimeoutError: no answer came within the timeout. A question that has not begun to run is then
+                dropped.
         """
         if self.is_full:
             raise BusyError
@@ -80,7 +84,7 @@ class EngineThread:
             timer.cancel()
 
     def _run(self) -> None:
-        """Answers questions until `close` is called; skips questions whose future is done already."""
+        """Answers questions until `close` is called; skips questions whose future is already done."""
         while (waiting := self._queue.get()) is not None:
             found, error = None, None
             if not waiting.future.done():
@@ -89,7 +93,8 @@ class EngineThread:
                 except BaseException as raised:
                     error = raised
             self._answered.append((waiting, found, error))
-            # Waking the event loop for each answer would take as long as to find similar movies.
+            # Waking the event loop for each answer would take as long as finding similar movies, so answers
+            # are delivered together.
             loop, is_idle = waiting.future.get_loop(), self._queue.empty()
             if is_idle or not self._is_woken:
                 self._is_woken = True
@@ -98,12 +103,12 @@ class EngineThread:
                         loop.call_soon_threadsafe(self._deliver)
                     else:
                         loop.call_soon_threadsafe(loop.call_later, _SECONDS_TO_COLLECT, self._deliver)
-                except RuntimeError:  # The event loop is closed.
+                except RuntimeError:  # RuntimeError means that the event loop is closed.
                     return
 
     def _deliver(self) -> None:
         """Passes answers to the waiting futures; runs in the event loop, which alone counts questions."""
-        self._is_woken = False  # An answer that is appended from now on wakes the event loop again.
+        self._is_woken = False  # An answer that is appended after this line wakes the event loop again.
         while self._answered:
             waiting, found, error = self._answered.popleft()
             self._num_waiting -= 1

@@ -23,16 +23,16 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class LeanRoute(APIRoute):
-    """Calls a function with the request, the ids in the path, and at most one model, `asked`.
+    """Calls a function with the request, the ids in the path, and at most one Pydantic model, `asked`.
 
-    A lean route makes the model from the query or from the body of the request. FastAPI describes the route
-    in the OpenAPI document, but does not handle its requests, because FastAPI would solve dependencies and
-    copy values for each request.
+    A lean route makes the model `asked` from the query or from the body of the request. FastAPI describes a
+    lean route in the OpenAPI document, but does not handle the requests for the route, because FastAPI would
+    solve dependencies and copy values for each request.
     """
 
     @cached_property
     def lean_handler(self) -> _Handler:
-        """Returns the function that answers one request."""
+        """Returns the function that answers a request for this route."""
         answer: Callable[..., Awaitable[Response]] = self.endpoint
         hints = get_type_hints(answer)
         names = [name for name in inspect.signature(answer).parameters if name not in ("request", "asked")]
@@ -56,20 +56,20 @@ class LeanRoute(APIRoute):
         return handle
 
     def get_route_handler(self) -> _Handler:
-        """Returns the function that FastAPI calls for one request, if FastAPI chooses the route."""
+        """Returns the function that FastAPI calls for a request, if FastAPI chooses this route."""
         return self.lean_handler
 
 
 class LeanRouter:
     """Answers requests for lean routes as an ASGI application, and passes all other requests to FastAPI.
 
-    A look-up by path finds a lean route faster than FastAPI, because FastAPI compares a path with the pattern
-    of each route in turn.
+    Looking up a lean route by the path of a request is faster than FastAPI, which compares the path with the
+    pattern of each route in turn.
 
     Args:
         app: the application that answers all other requests.
-        routes: the lean routes, whose paths follow `/v1` or `/v1/indexes/NAME` in an address. The only
-            parameter of a path is at its end.
+        routes: the lean routes, whose paths follow `/v1` or `/v1/indexes/NAME` in an address. A path may have
+            one parameter, at its end.
     """
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute]) -> None:
@@ -79,7 +79,7 @@ class LeanRouter:
         self._begun = [_begin(route) for route in lean if "{" in route.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Answers a request for a lean route; passes any other request to the application."""
         if scope["type"] == "http" and scope["path"].startswith(_VERSION):
             found = self._find(scope["method"], scope["path"].removeprefix(_VERSION))
             if found is not None:
@@ -88,14 +88,15 @@ class LeanRouter:
                 try:
                     response = await route.lean_handler(Request(scope, receive))
                 except REFUSALS as error:
-                    # The answer must pass through the middleware that allows other origins to read it.
+                    # The answer to an error must also pass through the middleware that lets web pages of
+                    # other origins read answers.
                     response = problem_of(error)
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     def _find(self, method: str, path: str) -> tuple[LeanRoute, dict[str, str]] | None:
-        """Returns the lean route that a path belongs to, and the parameters in the path."""
+        """Returns the lean route to which a path belongs, and the parameters in the path."""
         parameters = {}
         if path.startswith("/indexes/"):
             parameters["index_name"], slash, path = path.removeprefix("/indexes/").partition("/")
@@ -141,11 +142,11 @@ def _query(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]
 
 
 def require_json(request: Request) -> None:
-    """Checks that a request says that its body is JSON.
+    """Checks that a request says that the body of the request is JSON.
 
     Raises:
-        ProblemError: the request says something else, or nothing. A web page of another origin can send any
-            other kind of body without the consent of the service.
+        ProblemError: the request names another type of body, or no type. The check is needed because a web
+            page of another origin can send any type of body except JSON without the consent of the service.
     """
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):

@@ -25,7 +25,7 @@ _Found = TypeVar("_Found")
 
 
 class LiveIndex:
-    """Holds the engine that answers for one index directory.
+    """Holds the engine that answers from an index directory.
 
     A question reads the attribute `engine` only once, so that an answer never mixes two builds. The engine of
     an old build finishes the questions that began with the old build, and is closed after the last of these
@@ -34,10 +34,10 @@ class LiveIndex:
     Args:
         name: the name by which requests ask for the index.
         directory: the directory of the index.
-        journal: the journal whose feedback answers know.
-        thread: runs the questions to the engine.
+        journal: the journal whose feedback answers use.
+        thread: the thread in which questions are asked.
         committer: writes feedback to the journal.
-        arm: the name of the arm of the reviewers whom the index answers.
+        arm: the name of the arm of an A/B test whose reviewers are answered from the index.
 
     Raises:
         ArtifactError: the directory holds no index that can be opened, or the journal cannot be read.
@@ -62,12 +62,12 @@ class LiveIndex:
 
     @property
     def build(self) -> str:
-        """Returns the name of the build that answers, such as build-20260102T030405-a1b2c3."""
+        """Returns the name of the build that answers questions, such as build-20260102T030405-a1b2c3."""
         return self.engine.build
 
     @property
     def built_at(self) -> float:
-        """Returns the Unix time at which the answering build was made."""
+        """Returns the time at which the build that answers questions was made, in unix seconds."""
         return datetime.fromisoformat(self.engine.info()[CREATED_ENTRY]).timestamp()
 
     async def ask(self, question: Callable[[Engine], _Found], engine: Engine | None = None) -> _Found:
@@ -76,7 +76,7 @@ class LiveIndex:
         If the journal cannot be read, the engine answers with the feedback that was read before.
 
         Raises:
-            BusyError: too many questions wait already.
+            BusyError: too many questions are waiting.
             TimeoutError: no answer came in time.
         """
         asked = engine or self.engine
@@ -91,11 +91,11 @@ class LiveIndex:
         return await self._thread.ask(answer)
 
     async def refresh(self) -> bool:
-        """Switches to the live build if a new build is live; tells whether the build was switched.
+        """Switches to the live build if another build is live; tells whether the build was switched.
 
-        The new build is opened in another thread, and answers questions only after all its parts are open. If
-        the new build cannot be opened, the old build continues to answer questions, and the log gives the
-        reason.
+        The new build is opened in another thread, and answers questions only after all its components are
+        open. If the new build cannot be opened, the old build continues to answer questions, and the log
+        gives the reason.
         """
         try:
             if self.engine.is_current:
@@ -104,7 +104,8 @@ class LiveIndex:
             engine = await asyncio.to_thread(open_warm, self.directory, self.journal)
         except EngineError as error:
             metrics.REFRESHES.labels(self.name, "failed").inc()
-            if str(error) != self._complaint:  # A line for each look would fill the log.
+            # A repeated error is not logged again, because a line for each check would fill the log.
+            if str(error) != self._complaint:
                 logger.warning("%s stays at %s: %s", self.name, self.build, error)
             self._complaint = str(error)
             return False
@@ -117,7 +118,7 @@ class LiveIndex:
 def open_warm(directory: Path, journal: Journal) -> Engine:
     """Opens the live build of an index, and asks a few questions, so that the first user need not wait.
 
-    The opened engine also uses the feedback in the journal that the build does not hold yet.
+    The opened engine also uses the feedback in the journal that came after the build of the index.
 
     Raises:
         ArtifactError: the directory holds no index that can be opened, or the journal cannot be read.
@@ -140,7 +141,7 @@ def open_warm(directory: Path, journal: Journal) -> Engine:
 
 
 async def keep_fresh(indexes: Iterable[LiveIndex], seconds: float) -> None:
-    """Checks every few seconds whether a new build of an index is live, and switches to the new build."""
+    """Checks every few seconds whether an index has a new live build, and switches to the new build."""
     while True:
         await asyncio.sleep(seconds)
         for index in indexes:

@@ -1,4 +1,4 @@
-"""Counts requests, waiting times, refreshes and short lists, for the monitoring system Prometheus."""
+"""Counts requests, waiting times, switched builds and short lists, for the monitoring system Prometheus."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BUILT = Gauge(
 
 @cache
 def _counters(question: str, status: int) -> tuple[Counter, Histogram]:
-    """Returns the metrics of a kind of question; caches the metrics, since looking them up is slow."""
+    """Returns the metrics of a kind of question; caches the metrics, since finding them is slow."""
     return REQUESTS.labels(question, status), SECONDS.labels(question)
 
 

@@ -15,7 +15,7 @@ from engine.service.engine_thread import BusyError
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER = 1
-"""Seconds after which a client should ask again if the service is busy."""
+"""The number of seconds after which a client should ask again if the service is busy."""
 _TITLES = {
     400: "Bad request",
     401: "No valid token",
@@ -33,7 +33,7 @@ _TITLES = {
 
 
 class ProblemError(Exception):
-    """Refuses a request with a status, a sentence, and headers for the answer."""
+    """Refuses a request with an HTTP status, a sentence, and headers for the answer."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -50,7 +50,7 @@ REFUSALS = (
     RequestValidationError,
     HTTPException,
 )
-"""The errors that refuse a request; any other error is a fault in the service."""
+"""The errors by which a request is refused; any other error is a fault in the service."""
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
@@ -61,7 +61,7 @@ def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = Non
 
 
 def problem_of(error: Exception) -> Response:
-    """Converts an error that a question or the service raised to problem details."""
+    """Converts an error that was raised by a question or by the service to problem details."""
     if isinstance(error, ProblemError):
         return problem(error.status, error.detail, headers=error.headers)
     if isinstance(error, BusyError):
@@ -91,7 +91,7 @@ def problem_of(error: Exception) -> Response:
 
 
 def _sentence(error: RequestValidationError) -> str:
-    """Describes the first fault of a request in one sentence: the name, the fault and the value."""
+    """Describes the first fault in a request in one sentence: the name, the fault and the value."""
     fault = error.errors()[0]
     place = [str(part) for part in fault["loc"] if part not in ("query", "body", "path", "header")]
     name = ".".join(place) or "The request"

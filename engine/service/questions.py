@@ -9,17 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.questions.arguments import ListArguments, SimilarArguments
 
 MOST_K = 1_000
-"""The greatest length of a list; a longer list is a matter for `engine recommend all`."""
+"""The largest length of a list; the command `engine recommend all` makes longer lists."""
 MOST_IDS = 10_000
-"""The greatest number of movie ids in the options only and exclude."""
+"""The largest number of movie ids in the options only and exclude."""
 MOST_REVIEWERS = 1_000
-"""The greatest number of reviewers in one request."""
+"""The largest number of reviewers in one request."""
 MOST_MEMBERS = 100
-"""The greatest number of reviewers in a group."""
+"""The largest number of reviewers in a group."""
 LONGEST_ID = 1_000
-"""The greatest length of an id, in characters."""
+"""The largest length of an id, in characters."""
 LONGEST_TEXT = 10_000
-"""The greatest length of a condition or a title, in characters."""
+"""The largest length of a condition or a title, in characters."""
 
 Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]

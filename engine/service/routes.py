@@ -28,9 +28,9 @@ MovieId = Annotated[str, Path(min_length=1, max_length=questions.LONGEST_ID, exa
 def _page(make: Callable[..., TopList], asked: questions.ListQuestion, index: LiveIndex) -> TopList:
     """Makes one page of a top list; counts short lists and fallback lists in the metrics.
 
-    The function `make` makes a top list from a length and options. No movie is on two pages of a list. If the
-    options do not ask for a varied list, a page is a part of one longer list. If the options ask for a varied
-    list, a page is made without the movies of the previous pages.
+    The argument `make` is a function that makes a top list of a given length with given options. No movie is
+    on two pages of a top list. If the options do not ask for a varied list, a page is a segment of one longer
+    list. If the options ask for a varied list, a page is a new list without the movies of the previous pages.
     """
     options = asked.options()
     if asked.offset and (asked.diversity or asked.novelty):
@@ -107,7 +107,7 @@ async def recommend_reviewers(request: Request, asked: questions.ReviewersQuesti
 def _lists_of_several(
     request: Request, index: LiveIndex, asked: questions.ReviewersQuestion, places: Sequence[int]
 ) -> Callable[[Engine], list[bytes]]:
-    """Returns a function that makes the lists of the reviewers at `places` of a request, each as JSON."""
+    """Returns a function that makes the lists of the reviewers at the positions `places`, each as JSON."""
     reviewer_ids = [asked.reviewer_ids[place] for place in places]
 
     def question(engine: Engine) -> list[bytes]:

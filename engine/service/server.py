@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "orjson", "prometheus_client", "limits", "jinja2")
-"""The packages of the extra [serve]."""
+"""The packages of the optional dependency group [serve]."""
 _RECEIVERS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-"""The environment variables that name a receiver of traces."""
+"""The environment variables that name a receiver of OpenTelemetry traces."""
 
 
 def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
     """Runs the service until Ctrl-C or SIGTERM, and then finishes the requests that have begun.
 
     Raises:
-        ConfigError: an address other than loopback is wanted without tokens, or the address is taken.
+        ConfigError: an address other than loopback is given without tokens, or the address is already in use.
         ArtifactError: a directory holds no index that can be opened.
     """
     if settings.host not in LOOPBACK and settings.token_file is None and not no_auth:
@@ -42,7 +42,8 @@ def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
         raise ConfigError(
             f"The service needs {', '.join(missing)}; install it with: pip install 'movie-engine[serve]'."
         )
-    # The libraries read these variables when they are imported, which no module here has done yet.
+    # Libraries read these environment variables when they are imported, and no module has imported such a
+    # library yet.
     os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
     os.environ[VARIABLE] = settings.to_json()
     with temporary_folder() as shared:
@@ -70,7 +71,8 @@ def _listen(settings: ServiceSettings) -> None:
         loop="uvloop" if sys.platform != "win32" else "auto",
         http="httptools",
         log_level="warning",
-        # Uvicorn's own configuration of logging would close the handlers of all libraries in the process.
+        # Uvicorn's own configuration of logging is switched off, because it would close the log handlers of
+        # all libraries in the process.
         log_config=None,
         access_log=False,
         server_header=False,
@@ -82,10 +84,12 @@ def _listen(settings: ServiceSettings) -> None:
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run()
         return
-    # A worker process that cannot start would only be replaced by another one.
+    # The indexes are checked here, because a worker process that cannot start would only be replaced by
+    # another worker process.
     for directory in settings.indexes.values():
         require_server(Artifact.open(directory), "serves one process at a time; give --workers 1, or")
-    is_linux = sys.platform == "linux"  # Other systems do not spread connections over sockets.
+    # Other systems than Linux do not spread connections over several sockets.
+    is_linux = sys.platform == "linux"
     bound = BalancedSocket.bound(settings.host, settings.port) if is_linux else config.bind_socket()
     workers = Multiprocess(config, [bound])
     workers.run()
@@ -99,7 +103,8 @@ def worker_app() -> FastAPI:
 
     from engine.service.app import make_app
 
-    # An answer tells itself that its list is empty or that it skips ids.
+    # The log of the engine is limited to errors, because an answer itself says that a list is empty or that
+    # ids were skipped.
     logging.getLogger("engine").setLevel(logging.ERROR)
     logging.getLogger("engine.service").setLevel(logging.WARNING)
     try:
@@ -115,7 +120,7 @@ def traced(app: FastAPI) -> FastAPI:
     """Adds OpenTelemetry traces to the service if the extra [tracing] is installed and a receiver is named.
 
     The environment variables of OpenTelemetry give the receiver of the traces and the name of the service. A
-    trace holds the path of a request, with its ids, but no headers, and therefore no token.
+    trace holds the path of a request, with the ids in the path, but no headers, and therefore no token.
     """
     if not any(os.environ.get(name) for name in _RECEIVERS) or find_spec("opentelemetry.sdk") is None:
         return app
@@ -147,7 +152,7 @@ class BalancedSocket(socket.socket):
     """Makes a copy of a socket, at the same address, in each worker process.
 
     The system spreads new connections evenly over the sockets of one address. If all worker processes shared
-    one socket, the process that is awake would take most connections.
+    one socket, most connections would go to the process that is awake.
     """
 
     @classmethod
@@ -161,7 +166,7 @@ class BalancedSocket(socket.socket):
         return made
 
     def __reduce_ex__(self, _protocol: SupportsIndex) -> tuple[Any, ...]:
-        """Lets each worker process that receives the socket make its own socket at the same address."""
+        """Lets each worker process that receives the socket make a separate socket at the same address."""
         host, port = self.getsockname()[:2]
         return BalancedSocket.bound, (host, port)
 

@@ -11,44 +11,49 @@ from pathlib import Path
 from engine.errors import ConfigError
 
 VARIABLE = "ENGINE_SERVICE"
-"""The environment variable in which the worker processes find the settings."""
+"""The environment variable in which the worker processes find the settings of the service."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-"""Hosts that only programs on the same machine can reach."""
+"""The hosts that only programs on the same machine can reach."""
 DEFAULT_NAME = "default"
-"""The name of the index that answers if a request names no index."""
+"""The name of the index that answers requests in which no index is named."""
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names the folder in which the worker processes add up their figures."""
+"""The environment variable that names the folder in which the worker processes add up their metrics."""
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""Environment variables that numeric libraries read once, when a process imports the libraries."""
+"""The environment variables that limit the threads of numeric libraries; a library reads the variables once,
+when the library is imported."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """Holds the settings of a service; each attribute holds an option of `engine serve`."""
+    """Holds the settings of a service; each attribute holds the value of an option of `engine serve`."""
 
     indexes: Mapping[str, str]
-    """The directories of the indexes by name; the index named `DEFAULT_NAME` needs no name in a request."""
+    """The directories of the indexes, with names as keys; a request without a name asks the index named
+    `DEFAULT_NAME`."""
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    """The number of processes that answer; each process has one thread for questions."""
+    """The number of processes that answer requests; each process has one thread for questions."""
     token_file: str | None = None
-    """A file with one access token a line; None if anybody may ask."""
+    """The path of a file with one access token per line; None if anybody may ask."""
     rate: float | None = None
-    """The largest number of requests a second for each token, or for each address without tokens."""
+    """The largest number of requests per second for each token, or for each address if there are no tokens;
+    None for no limit."""
     origins: tuple[str, ...] = ()
-    """The origins, such as https://shop.example, whose web pages may ask from a browser."""
+    """The origins, such as https://shop.example, whose web pages may send requests from a browser."""
     access_log: bool = True
     exposures: str | None = None
-    """The folder in which lists that are shown are noted; None if lists are not noted."""
+    """The folder in which shown lists are recorded; None if shown lists are not recorded."""
     trial: tuple[str, str, float] | None = None
-    """The name, the directory and the share of reviewers of the index of an A/B test; None without a test."""
+    """The name, the directory and the share of reviewers of the trial index of an A/B test; None without an
+    A/B test."""
     max_waiting: int = 64
-    """The largest number of questions that wait in one process; further questions get the status 503."""
+    """The largest number of questions that wait or run in one process; further questions are refused with the
+    HTTP status 503."""
     timeout: float = 10.0
-    """The seconds after which a waiting client gets the status 504."""
+    """The number of seconds after which a waiting client gets the HTTP status 504."""
     refresh: float = 1.0
-    """The seconds between two looks at whether an index has a new live build."""
+    """The number of seconds between two checks whether an index has a new live build."""
 
     def __post_init__(self) -> None:
         if not self.indexes:
@@ -77,7 +82,7 @@ def named_indexes(given: tuple[str, ...]) -> dict[str, str]:
     """Maps names to index directories, from texts such as `movie-index` or `books=book-index`.
 
     A text without a name, such as `movie-index`, is the directory of the default index. If every text has a
-    name, the first index is the default index: it answers the requests that name no index.
+    name, the first index is the default index, which answers requests that name no index.
 
     Raises:
         ConfigError: two texts have the same name.

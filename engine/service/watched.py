@@ -21,14 +21,14 @@ from engine.service.access import Access
 from engine.service.problems import REFUSALS, ProblemError, problem_of
 
 MOST_BYTES = 1 << 20
-"""The greatest length of the body of a request, in bytes."""
+"""The largest length of the body of a request, in bytes."""
 OPEN_PATHS = ("/healthz", "/readyz")
-"""The paths that answer without a token, for those who watch whether the service runs."""
+"""The paths that are answered without a token, for programs that watch whether the service runs."""
 _TOO_LONG = f"The body of a request may have at most {MOST_BYTES:,} bytes."
 _LONGEST_REQUEST_ID = 100
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _LOG_SECONDS = 0.1
-"""Seconds after which the lines of finished requests are written to the log."""
+"""The number of seconds after which the log lines of finished requests are written."""
 _LOG_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ class Watched:
         started = time.perf_counter()
         given = Headers(scope=scope)
         request_id = given.get("X-Request-Id", "")[:_LONGEST_REQUEST_ID] or uuid.uuid4().hex
-        status, build = 499, None  # A client that goes away gets no answer.
+        # The status 499 stands for a client that goes away before it gets an answer.
+        status, build = 499, None
 
         async def sending(message: Message) -> None:
             nonlocal status, build
@@ -98,7 +99,7 @@ def _limited(given: Headers, receive: Receive) -> Receive:
     """Returns a function that receives a request, and that raises ProblemError if the body is too long.
 
     Raises:
-        ProblemError: the request says that its body is too long.
+        ProblemError: the request says in its headers that the body is too long.
     """
     length = given.get("Content-Length", "0")
     if length == "0" and "Transfer-Encoding" not in given:
@@ -119,9 +120,9 @@ def _limited(given: Headers, receive: Receive) -> Receive:
 
 
 class RequestLog:
-    """Writes a line of JSON to a stream for each request, without its query and headers.
+    """Writes a line of JSON to a stream for each request, without the query and headers of the request.
 
-    Lines are written in groups, so that each line is written within `_LOG_SECONDS`.
+    Lines are written in groups; each line is written within `_LOG_SECONDS`.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -138,6 +139,6 @@ class RequestLog:
         """Writes the lines that were added since the last call of `write`."""
         lines, self._lines = self._lines, []
         if lines:
-            with suppress(OSError, ValueError):  # Nobody reads the log any more.
+            with suppress(OSError, ValueError):  # The error means that nobody reads the log any more.
                 self._stream.write(b"".join(lines))
                 self._stream.flush()

@@ -9,22 +9,22 @@ from typing import NamedTuple
 from engine.errors import ConfigError
 
 MAIN_ARM = "main"
-"""The name of the arm of the reviewers who are answered from the main index."""
+"""The name of the arm whose reviewers are answered from the main index."""
 
 
 class Trial(NamedTuple):
     """Holds the trial index of an A/B test, which answers for a share of the reviewers."""
 
     name: str
-    """The name of the arm: the name of the index, or of its directory."""
+    """The name of the trial arm: the name of the trial index, or of the directory of the trial index."""
     directory: str
     share: float
-    """The share of the reviewers, above 0 and below 1."""
+    """The share of the reviewers for whom the trial index answers, above 0 and below 1."""
 
     def holds(self, reviewer_id: str) -> bool:
         """Tells whether the trial index answers for a reviewer; depends only on the reviewer, name and share.
 
-        If the share is raised, no reviewer leaves the trial.
+        If the share is raised, no reviewer leaves the trial arm.
         """
         digest = hashlib.blake2b(f"{self.name}\n{reviewer_id}".encode(errors="replace"), digest_size=8)
         return int.from_bytes(digest.digest(), "big") < self.share * 2**64
@@ -33,10 +33,10 @@ class Trial(NamedTuple):
 def read_trial(text: str, indexes: dict[str, str]) -> Trial:
     """Reads the value of the option --ab, such as `trial-index=10%`.
 
-    The trial index is given by its directory, or by one of the names that the option --index gives.
+    The trial index is given by its directory, or by a name that the option --index defines.
 
     Raises:
-        ConfigError: the value has no share, or the share is not between 0% and 100%.
+        ConfigError: the text has no share, or the share is not between 0% and 100%.
     """
     given, _, percent = text.rpartition("=")
     try:

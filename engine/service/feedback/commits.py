@@ -1,4 +1,4 @@
-"""Writes the feedback of many requests to a journal with one flush, in a thread of its own."""
+"""Writes the feedback of many requests to a journal with one flush to disk, in a separate thread."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Outcome = list[bool] | RepeatedIdError
 class Committer:
     """Appends events to one journal; each request waits until its events are on disk.
 
-    A flush to disk takes milliseconds. The events of all requests that come during a flush are written
+    A flush to disk takes milliseconds, so the events of all requests that come during a flush are written
     together by the next flush.
 
     Args:
-        journal: the journal.
-        max_waiting: the largest number of requests that wait; `commit` raises BusyError beyond it.
-        timeout: the seconds after which `commit` stops waiting and raises TimeoutError.
+        journal: the journal to which events are appended.
+        max_waiting: the largest number of requests that wait; with more requests, `commit` raises BusyError.
+        timeout: the number of seconds after which `commit` stops waiting and raises TimeoutError.
     """
 
     def __init__(self, journal: Journal, *, max_waiting: int, timeout: float) -> None:
@@ -36,12 +36,12 @@ class Committer:
         self._work: asyncio.Task[None] | None = None
 
     async def commit(self, events: Sequence[Event]) -> list[bool]:
-        """Appends events; returns, for each event, whether it is new. Repeated events are not appended.
+        """Appends the events that are new; returns, for each event, whether the event is new.
 
         Raises:
-            RepeatedIdError: an event has the id of an earlier event, but says something else; then no event
-                is appended.
-            BusyError: too many requests wait already.
+            RepeatedIdError: an event has the id of an earlier event, but another content; then none of the
+                events is appended.
+            BusyError: too many requests are waiting.
             TimeoutError: the disk is too slow; the events may be appended nevertheless.
             ArtifactError: the journal cannot be written.
         """

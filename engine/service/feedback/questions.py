@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
 MOST_REVIEWS = 1_000
-"""The greatest number of reviews in one request."""
+"""The largest number of reviews in one request."""
 LATEST_TIME = 253_402_300_799
-"""The last second of the year 9999, in unix seconds."""
+"""The latest time of a review: the last second of the year 9999, in unix seconds."""
 _NO_IDS = {"", "nan", "NaN", "NAN", "null", "NULL", "None", "<NA>", "N/A", "#N/A", "\\N", "NaT"}
 """The words for a missing value, which review files may hold in place of an id."""
 
@@ -67,7 +67,7 @@ class NewReview(BaseModel):
 
 
 class NewReviews(BaseModel):
-    """Holds several reviews, which are all written or, if one is refused, not at all."""
+    """Holds several reviews; if one of the reviews is refused, none of the reviews is written."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -101,13 +101,15 @@ class TakenAnswer(BaseModel):
     """Says that feedback was written to the journal of the index, and is on disk."""
 
     accepted: int
-    """The number of reviews that were written now."""
+    """The number of reviews in the request that were new, and were written."""
     repeated: int
-    """The number of reviews that were not written, because reviews with their ids were written before."""
+    """The number of reviews in the request that were not written, because reviews with the same ids were
+    written before."""
     ids: list[str]
     """The id of each review, in the order of the request."""
     unknown_movies: list[str]
-    """The ids of the movies that the index does not hold yet; a later build takes their reviews in."""
+    """The ids of the movies that the index does not hold yet; a later build that holds the movies uses their
+    reviews."""
 
 
 class HiddenAnswer(BaseModel):

@@ -1,4 +1,4 @@
-"""Defines the routes that take feedback, and that hide movies from all lists and show movies again."""
+"""Defines the routes that receive feedback, hide movies from all lists, and show movies again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _Key = Annotated[
 ]
 _REPEATED = "The id of a review, or the Idempotency-Key, belongs to other feedback already."
 _MOST_AHEAD = 86_400
-"""The number of seconds by which the clock of a client may be ahead."""
+"""The number of seconds by which the clock of a client may be ahead of the service's clock."""
 
 
 @router.post("/reviews", **documented(TakenAnswer, refused_409=_REPEATED), tags=["feedback"])
@@ -80,7 +80,8 @@ def _event(review: NewReview, scale: Scale, key: str | None, place: int | None) 
     """Converts a review in a request to an event for the journal.
 
     Raises:
-        ProblemError: the rating or the time cannot be used; `place` numbers the review in the sentence.
+        ProblemError: the rating or the time is unusable; the sentence names the review by its position,
+            `place`.
     """
     where = "" if place is None else f"Review {place + 1:,}: "
     now = int(time.time())

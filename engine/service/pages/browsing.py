@@ -17,23 +17,23 @@ from engine.service.pages.rendering import GREY, NUM_COLOURS, Values, page
 from engine.service.questions import LONGEST_TEXT
 
 _K = 10
-"""The number of movies in a list on a page."""
+"""The number of movies in a list on a web page."""
 _MOST_MATCHES = 20
 _MAPPED = 500
-"""The number of movies on the map."""
+"""The number of movies on the map of movies."""
 _NUM_NAMED = 24
-"""The largest number of titles on the map."""
+"""The largest number of titles that are shown on the map of movies."""
 _LONGEST_NAME = 32
-"""The largest number of characters of a title on the map."""
+"""The largest number of characters of a title on the map of movies."""
 _COLUMNS = ("ndcg@10", "recall@10", "recall@20", "mae", "rmse")
-"""The figures that the page about the index shows for each model."""
+"""The metrics that the web page about the index shows for each model."""
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
 async def home(request: Request) -> Response:
-    """Shows where to begin: a search for titles, a few reviewers, and what is popular."""
+    """Shows the start page: a search for titles, a few reviewers, and popular movies."""
 
     def question(engine: Engine) -> Values:
         rows = range(0, engine.num_reviewers, max(1, engine.num_reviewers // 4))
@@ -105,7 +105,7 @@ async def movie_map(request: Request) -> Response:
 
 
 def _named(movies: Sequence[MappedMovie]) -> list[MappedMovie]:
-    """Chooses the movies whose titles are shown on the map: the most reviewed ones that do not overlap."""
+    """Chooses the movies whose titles are shown on the map: the most reviewed whose titles do not overlap."""
     named: list[MappedMovie] = []
     for movie in sorted(movies, key=lambda one: -one.num_reviews):
         free = all(abs(movie.y - one.y) > 0.07 or abs(movie.x - one.x) > 0.5 for one in named)
@@ -125,7 +125,7 @@ def _box(movies: Sequence[MappedMovie]) -> str:
 
 @router.get("/about")
 async def about(request: Request) -> Response:
-    """Shows what the index says of itself: its counts, and its figures on held-out reviews."""
+    """Shows the manifest's facts about the index: counts, and metrics on held-out reviews."""
 
     def question(engine: Engine) -> Values:
         info = engine.info()

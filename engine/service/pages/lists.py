@@ -1,4 +1,4 @@
-"""Serves the web pages with top lists of one reviewer, of a newcomer, and of several reviewers."""
+"""Serves the web pages with top lists: of one reviewer, of a newcomer, and of several reviewers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from engine.service.pages.rendering import Values, page
 from engine.service.questions import LONGEST_TEXT, MOST_MEMBERS
 
 _K = 10
-"""The number of movies in a list on a page."""
+"""The number of movies in a list on a web page."""
 _MOST_MATCHES = 20
 _MOST_RATED = 200
-"""The largest number of ratings that someone new may give on a page."""
+"""The largest number of ratings that a newcomer may give on a web page."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,7 +45,7 @@ def _share(text: str | None) -> float:
 
 
 def _listed(make: Callable[[ListArguments], TopList], options: ListArguments) -> tuple[TopList, str | None]:
-    """Makes a list, or an empty list with the sentence that says why a condition cannot be used."""
+    """Makes a list; if a condition is unusable, returns an empty list and a sentence that says why."""
     try:
         return make(options), None
     except UnknownIdError:

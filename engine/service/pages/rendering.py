@@ -18,7 +18,7 @@ from engine.recommender import Engine
 from engine.service.answering import index_of
 
 STATIC = Path(__file__).parent / "static"
-"""The folder of the style sheet and the scripts of the pages."""
+"""The folder of the style sheet and the scripts of the web pages."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -27,9 +27,10 @@ HEADERS = {
     "Vary": "HX-Request",
     "Cache-Control": "no-store",
 }
-"""The headers of every page: a page loads nothing from elsewhere, and runs no script inside the page."""
+"""The HTTP headers of every web page, by which a page loads nothing from other servers, and runs no script
+written into the page."""
 NUM_COLOURS = 12
-"""The number of colours of genres in the style sheet."""
+"""The number of colours for genres in the style sheet."""
 GREY = NUM_COLOURS
 """The number of the colour for movies without a genre."""
 _templates = Environment(
@@ -48,7 +49,7 @@ Values = dict[str, Any]
 
 
 async def page(request: Request, template: str, question: Callable[[Engine], Values]) -> Response:
-    """Asks the engine for the values of a page; returns the page, or the part that htmx asks for."""
+    """Asks the engine for the values of a page; returns the page, or the part for which htmx asks."""
     frame = "fragment.html" if request.headers.get("HX-Request") == "true" else "frame.html"
 
     def ask(engine: Engine) -> tuple[bytes, int]:
