@@ -1,7 +1,7 @@
 """Limits the threads of NumPy's matrix products while a question is answered.
 
-The matrix products of one answer are small. More threads would not make small products faster. On a busy
-machine, threads that wait for each other use far more processor time than one thread.
+The matrix products of one answer are so small that more threads would not make them faster. On a busy
+machine, several threads that wait for each other use far more processor time than one thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class _Limit:
     """Limits matrix products of the process to one thread as long as any answer is being computed.
 
-    If another thread of the program has limited the threads with threadpoolctl, nothing changes.
+    If another thread of the program has already limited the threads with threadpoolctl, nothing changes.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class _Limit:
         self._limited: Any = None
 
     def begin(self) -> None:
-        """Counts an answer that begins, and sets the limit if it is not set yet."""
+        """Counts an answer that begins, and sets the limit to one thread if the limit is not set yet."""
         with self._lock:
             if self._num_answers == 0:
                 self._limited = _controller().limit(limits=1)
@@ -36,7 +36,7 @@ class _Limit:
             self._num_answers += 1
 
     def end(self) -> None:
-        """Counts an answer that has ended, and removes the limit after the last answer."""
+        """Counts an answer that has ended, and removes the limit to one thread after the last answer."""
         with self._lock:
             self._num_answers -= 1
             if self._num_answers == 0:
@@ -51,8 +51,8 @@ _limit = _Limit()
 def one_thread() -> Iterator[None]:
     """Runs NumPy's matrix products in one thread within a `with` statement or a decorated function.
 
-    The limit to one thread holds for the whole process. Several threads of a program may answer at once. The
-    former number of threads is restored when no answer is being computed any more.
+    The limit to one thread holds for the whole process. Several threads of a program may compute answers at
+    the same time. The former number of threads is restored when no answer is being computed any more.
     """
     _limit.begin()
     try:

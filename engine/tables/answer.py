@@ -16,14 +16,15 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields.
 
-        The field `variants` is left out if it is None.
+        The field `variants` is left out if the value is None.
         """
         own: dict[str, Any] = vars(self).copy()
         card = own.pop("card", {})
         if own.get("variants", ()) is None:
             del own["variants"]
         for name, value in own.items():
-            if isinstance(value, tuple):  # `dataclasses.asdict` would copy each number by itself.
+            # The function `dataclasses.asdict` would take longer, because it copies each number separately.
+            if isinstance(value, tuple):
                 own[name] = [vars(one).copy() if is_dataclass(one) else one for one in value]
             elif isinstance(value, Likeness):
                 own[name] = value.to_dict()
@@ -38,43 +39,43 @@ class Answer:
 
 
 class MovieAnswer(Answer):
-    """Is the base class of answers about a movie; attributes hold what the catalogue knows of the movie."""
+    """Is the base class of answers about a movie; properties return the catalogue's fields of the movie."""
 
     card: Mapping[str, Any]
 
     @property
     def title_source(self) -> str | None:
-        """Returns which field replaces a missing title, such as "description"; None if there is a title."""
+        """Returns the name of the field that replaces a missing title; None if the title is not missing."""
         return self.card.get("title_source")
 
     @property
     def category(self) -> str | None:
-        """Returns the movie's categories as one text, or None if the catalogue has none."""
+        """Returns the movie's categories as one text, or None if the catalogue has no categories."""
         return self.card.get("category")
 
     @property
     def main_cat(self) -> str | None:
-        """Returns the movie's main category, or None if the catalogue has none."""
+        """Returns the movie's main category, or None if the catalogue has no main category."""
         return self.card.get("main_cat")
 
     @property
     def brand(self) -> str | None:
-        """Returns the movie's brand, such as its studio, or None if the catalogue has none."""
+        """Returns the movie's brand, such as a studio, or None if the catalogue has no brand."""
         return self.card.get("brand")
 
     @property
     def description(self) -> str | None:
-        """Returns the first words of the movie's description, or None if the catalogue has none."""
+        """Returns the first words of the movie's description, or None if the catalogue has no description."""
         return self.card.get("description")
 
     @property
     def price(self) -> float | None:
-        """Returns the movie's price, or None if the catalogue has none."""
+        """Returns the movie's price, or None if the catalogue has no price."""
         return self.card.get("price")
 
     @property
     def year(self) -> int | None:
-        """Returns the movie's year, or None if the catalogue has none."""
+        """Returns the movie's year, or None if the catalogue has no year."""
         return self.card.get("year")
 
     @property
@@ -89,10 +90,10 @@ class MovieAnswer(Answer):
 
     @property
     def link(self) -> str | None:
-        """Returns the address of the movie's page, or None if the catalogue has none."""
+        """Returns the address of the movie's web page, or None if the catalogue has no address."""
         return self.card.get("link")
 
     @property
     def links(self) -> list[str] | None:
-        """Returns all addresses of the movie's pages, or None if the catalogue has none."""
+        """Returns all addresses of the movie's web pages, or None if the catalogue has no address."""
         return self.card.get("links")

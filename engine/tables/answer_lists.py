@@ -27,7 +27,7 @@ L = TypeVar("L", bound="AnswerList[Any]")
 
 
 class Tabular(ABC):
-    """Gives a class methods that return its rows as a table of pandas, Arrow or Polars."""
+    """Gives a class the methods that return its rows as a table of pandas, Arrow or Polars."""
 
     def to_frame(self) -> pandas.DataFrame:
         """Returns the answers as a pandas DataFrame, with one row for each answer.
@@ -64,7 +64,7 @@ class Tabular(ABC):
 
     @abstractmethod
     def _rows(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
-        """Returns the type of each column by name, and each row as a dictionary."""
+        """Returns the type of each column, with the column's name as key, and each row as a dictionary."""
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
         from engine.tables.columns import relation_of
@@ -75,13 +75,13 @@ class Tabular(ABC):
 class AnswerList(list[T], Tabular):
     """Holds answers, and behaves and compares like a plain list.
 
-    A notebook shows the list as a table. The methods `to_frame`, `to_arrow` and `to_polars` return a table
-    with one row for each answer. The columns are the fields of the answer and the catalogue's fields of the
-    movie.
+    A notebook shows an AnswerList as a table. The methods `to_frame`, `to_arrow` and `to_polars` return a
+    table with one row for each answer. The columns of the table are the fields of the answer and the
+    catalogue's fields of the movie.
 
     Args:
-        answers: the answers, best first.
-        kind: the class of the answers, which decides the columns, also of an empty list.
+        answers: the answers, best answer first.
+        kind: the class of the answers, which decides the columns of the table, even for an empty list.
     """
 
     _usual_kind: ClassVar[type[Any] | None] = None
@@ -106,13 +106,14 @@ class AnswerList(list[T], Tabular):
 class ListsOfReviewers(list[L], Tabular):
     """Holds top lists, one for each of several reviewers; the object compares like a plain list.
 
-    A notebook shows the lists as tables. The methods `to_frame`, `to_arrow` and `to_polars` return a table
-    with one row for each listed movie; the first column is the reviewer's id.
+    A notebook shows the top lists as tables. The methods `to_frame`, `to_arrow` and `to_polars` return a
+    table with one row for each listed movie; the first column is the reviewer's id.
 
     Args:
-        lists: the top lists.
+        lists: the top lists, one for each reviewer.
         reviewer_ids: the id of the reviewer of each list.
-        kind: the class of the answers in the lists, which decides the columns if there are no answers.
+        kind: the class of the answers in the lists, which decides the columns of the table, even for empty
+            lists.
 
     Attributes:
         reviewer_ids: the id of the reviewer of each list.
@@ -138,7 +139,7 @@ class ListsOfReviewers(list[L], Tabular):
 
 
 def _require(name: str) -> Any:
-    """Imports a library that is needed only for a table of the library.
+    """Imports a library that is needed only to make a table of the library.
 
     Raises:
         ConfigError: the library is not installed.

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     import duckdb
 
 _TYPES = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
-"""The type of DuckDB for each type of a field."""
+"""The DuckDB type of a column, for each Python type of a field."""
 _EMPTY = "nothing"
-"""The name of the only column of a table of unknown columns, since a table of DuckDB has a column."""
+"""The name of the only column of a table whose columns are unknown, because a DuckDB table needs at least one
+column."""
 
 
 def types_of(kind: type[Any]) -> dict[str, Any]:
     """Returns the DuckDB type of each column in a table of answers, in the order of the answers' fields.
 
-    The field `card` is replaced by one column for each property of the class, such as `price`.
+    The field `card` is replaced by one column for each property of the class `kind`, such as `price`.
     """
     hints = typing.get_type_hints(kind)
     found = {
@@ -38,7 +39,7 @@ def types_of(kind: type[Any]) -> dict[str, Any]:
 def relation_of(columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> duckdb.DuckDBPyRelation:
     """Converts rows to a DuckDB relation, whose columns have the types that `types_of` returned.
 
-    DuckDB parses the rows as JSON, so that even columns of missing or nested values have the right types.
+    DuckDB parses the rows as JSON, so that even columns of missing or nested values get the right types.
     """
     import duckdb
 
@@ -54,7 +55,7 @@ def relation_of(columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -
 
 
 def _properties(kind: type[Any]) -> dict[str, property]:
-    """Returns the properties of a class and of its base classes, by name."""
+    """Returns the properties of a class and of its base classes; the keys are the names of the properties."""
     found: dict[str, property] = {}
     for base in kind.__mro__:
         for name, value in vars(base).items():

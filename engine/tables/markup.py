@@ -40,15 +40,15 @@ _AS_TEXT = (
     "match",
     "day",
 )
-"""The fields whose cells are aligned to the left."""
+"""The fields whose cells are aligned to the left, as text."""
 _MOST_ROWS = 100
-"""The largest number of rows of one table."""
+"""The largest number of rows in one table."""
 _MOST_LISTS = 10
-"""The largest number of top lists that are shown one below the other."""
+"""The largest number of top lists that are shown below each other."""
 _LONGEST = 160
-"""The largest number of characters of a text in a cell."""
+"""The largest number of characters of a text in a cell of a table."""
 _SAFE = ("http://", "https://")
-"""Beginnings of the addresses that a title links to."""
+"""The beginnings of the addresses to which a title may link."""
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
