@@ -1,4 +1,4 @@
-"""Wraps models of the libraries implicit (ALS) and Surprise (SVD and SVD++) as baselines."""
+"""Makes baselines of models of two Python libraries: ALS of implicit, and SVD and SVD++ of Surprise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _VALIDATION_REVIEWERS = 5_000
 
 
 class AlternatingLeastSquares:
-    """Factorises likes by ALS for implicit feedback (Hu, Koren, Volinsky 2008), with the best of 4 settings.
+    """Factorises likes by ALS (Hu, Koren and Volinsky 2008), with the best of the settings `_ALS_SETTINGS`.
 
     The settings of ALS are compared by NDCG@10 on the last fifth of each reviewer's training reviews, which
     is held out. The comparison of the settings of ALS does not use test reviews.
@@ -79,7 +79,7 @@ class AlternatingLeastSquares:
 class Svd:
     """Predicts ratings by the model SVD of the library Surprise, with the library's default settings.
 
-    A reviewer or a movie without training reviews has the bias 0 and the factors 0.
+    A reviewer or a movie without training reviews has the bias 0 and a vector of zeros.
 
     Raises:
         ConfigError: the library Surprise is not installed.

@@ -22,7 +22,7 @@ KNN_NEIGHBOURS = 500
 """The largest number of similar movies (neighbours) that are kept for each movie; more neighbours would take
 too much memory with a large catalogue."""
 EASE_REGULARISATION = 200.0
-"""The L2 penalty on the weights of pairs of movies in EASE, called lambda in the paper."""
+"""The L2 penalty on the weights of pairs of movies in EASE; the paper about EASE calls the penalty lambda."""
 EASE_MAX_MOVIES = 15_000
 """The largest number of movies with which EASE is fitted; EASE inverts a dense matrix of movies by movies,
 which takes 1.8 GB and minutes for 15,000 movies."""
@@ -45,8 +45,8 @@ class Popularity:
 class _FromHistory:
     """Scores movies for reviewers by the matrix product `history @ weights`.
 
-    The matrix `history`, [num_reviewers, num_movies], marks the movies in each reviewer's history. The matrix
-    `weights`, [num_movies, num_movies], holds a weight for each pair of movies.
+    The matrix `history`, [num_reviewers, num_movies], marks the movies that each reviewer has reviewed or
+    liked. The matrix `weights`, [num_movies, num_movies], holds a weight for each pair of movies.
     """
 
     def __init__(self, history: csr_array, weights: csr_array | Floats, popular: Floats) -> None:
@@ -57,7 +57,7 @@ class _FromHistory:
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Scores all movies for n reviewers: float32 [n, num_movies].
 
-        For a reviewer without a history, all movies are scored by their popularity.
+        For a reviewer without a marked movie in `history`, the score of a movie is the movie's popularity.
         """
         history = self.history[reviewer_rows]
         scores = history @ self.weights
@@ -67,12 +67,11 @@ class _FromHistory:
 
 
 class ItemNeighbours(_FromHistory):
-    """Scores movies by cosine similarity to the reviewed movies, damped for reviewers of many movies.
+    """Scores movies by the sum of their cosine similarities to the movies that a reviewer has reviewed.
 
-    The similarity of movies i and j is `shared / (sqrt(reviews_i * reviews_j) + KNN_SHRINKAGE)`, where
-    `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over the reviewers of both movies, and
-    `reviews_i` is the number of reviews of movie i. Among the baselines, item neighbours are best on sparse
-    data.
+    The similarity of movies i and j is `shared / (sqrt(n_i * n_j) + KNN_SHRINKAGE)`, where `n_i` is the
+    number of reviews of movie i, and `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over
+    the reviewers of both movies. Among the baselines, `ItemNeighbours` ranks best on sparse data.
     """
 
     def __init__(self, reviews: Reviews) -> None:

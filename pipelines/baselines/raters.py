@@ -24,11 +24,12 @@ reviewers."""
 class Constants:
     """Predicts the distribution of the training ratings for every pair of reviewer and movie.
 
-    The predicted mean and median are the mean and the median of the training ratings. The predicted
-    probability of a rating level is the share of the level among the training ratings. Among all constants,
-    the mean has the least squared error, and the median has the least absolute error. A rating model is
-    useful only if the model's errors are smaller than the errors of always predicting the mean or the median
-    of the training ratings.
+    The predicted mean is the mean of the training ratings, and the predicted median is the median of the
+    training ratings. The predicted probability of a rating level is the share of the level among the training
+    ratings. Among all constant predictions, the mean of the training ratings has the least squared error on
+    the training ratings, and the median of the training ratings has the least absolute error. A rating model
+    is useful only if the model's errors are smaller than the errors of always predicting the mean or the
+    median of the training ratings.
     """
 
     def __init__(self, reviews: Reviews) -> None:

@@ -101,7 +101,7 @@ class SeedBase(_SeedModel):
     """
 
     def starts(self) -> tuple[float, float]:
-        """Returns mean initial numbers with which inner products are about the mean training rating."""
+        """Returns initial means of embeddings whose inner products are about the mean training rating."""
         root = float(np.sqrt(abs(self.mean) / NUM_FACTORS))
         return root, float(np.copysign(root, self.mean))
 

@@ -23,7 +23,7 @@ always smaller."""
 
 
 class Place(Protocol):
-    """Holds the files of an output, local or remote; every named file is complete."""
+    """Holds the files of an output, a local or remote folder in which every file is complete."""
 
     lock: int
     """The file descriptor of the lock on the output; a child process that inherits the descriptor keeps the
@@ -105,7 +105,7 @@ class RemoteFolder:
     Unfinished files are in a temporary folder on this machine.
 
     Raises:
-        ArtifactError: the storage cannot be reached.
+        ArtifactError: the remote storage cannot be reached.
         ConfigError: the scheme of the URL is unknown, or the Python package for the scheme is not installed.
         DataError: no temporary folder can be created on this machine.
     """

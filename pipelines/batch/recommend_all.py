@@ -2,7 +2,7 @@
 
 The reviewers are cut into parts, called shards. Each child process, or each worker of Ray, makes the lists of
 one shard after another. Every process opens the index, which costs little memory because the files of an
-index are memory-mapped. A run that was killed can be resumed; `pipelines/batch/shards.py` explains how.
+index are memory-mapped. A killed run can be resumed, as `pipelines/batch/shards.py` explains.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def _check_output(output: Path | str, format: str | None, overwrite: bool) -> tu
 
 
 def _check_options(options: ListArguments) -> ListArguments:
-    """Checks the options of the lists, reads files of ids, and returns the options as JSON values."""
+    """Checks the options of recommendation lists, reads files of ids, and returns options as JSON values."""
     given: dict[str, Any] = dict(options)
     for name in ("only", "exclude"):
         if given.get(name) is not None:

@@ -181,7 +181,7 @@ class Shards:
         self._note()
 
     def _begin_afresh(self) -> None:
-        """Removes lists of an earlier run; `progress.json` goes last, so that no old list counts as new."""
+        """Removes lists of an earlier run, and `progress.json` last, so that no old list counts as new."""
         for name in sorted(self._sizes):
             if name.startswith("part-"):
                 self._place.remove(name)

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _NUM_FOLDS = 4
 """The number of folds into which the movies are divided for cross-validation."""
 _NUM_REVIEWS = 4000
-"""The largest number of reviews whose ratings are predicted to estimate the shift of the log scale; more
-reviews would hardly change the estimate."""
+"""The largest number of reviews whose ratings `log_scale_shift` predicts; more reviews would hardly change
+the returned number."""
 _FEWEST_REVIEWS = 50
-"""The least number of reviews from which the shift of the log scale is estimated; with fewer reviews the
-shift is 0, because an estimate would be mostly chance."""
+"""The least number of reviews from which `log_scale_shift` estimates a number; with fewer reviews the
+function returns 0, because an estimate would be mostly chance."""
 _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
-"""The numbers that are tried as additions to the log scale of predicted ratings; a negative number makes the
-predicted ratings less certain."""
+"""The numbers that `log_scale_shift` tries to add to the log scale of predicted ratings; a negative number
+makes predicted ratings less certain."""
 
 
 def vectors_as_if_cold(
@@ -34,8 +34,8 @@ def vectors_as_if_cold(
 ) -> MovieVectors:
     """Predicts the vectors of reviewed movies from their metadata, as if the movies were cold.
 
-    The movies are divided into folds, as in cross-validation. A mapping that is learned on the movies of the
-    other folds predicts the vectors of the movies in a fold.
+    The movies are divided into folds, as in cross-validation. The vectors of the movies in each fold are
+    predicted by a mapping that is learned on the movies of all other folds.
 
     Args:
         model: the trained model.
@@ -78,11 +78,11 @@ def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.i
 def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.integer], seed: int) -> float:
     """Finds how uncertain predicted ratings of cold movies should be, by maximising a likelihood.
 
-    The returned number is to be added to the log scale of every cold movie, a column of the movie's vector in
-    the rating head. The function predicts known ratings of reviewed movies as if the movies were cold, and
-    returns the number with which the known ratings are most likely. When the function predicts the rating of
-    a review, the review is left out of the reviewer's history. The function returns 0 if the model predicts
-    no ratings, or if movies with metadata have fewer than `_FEWEST_REVIEWS` reviews.
+    The returned number is to be added to the log scale of every cold movie; a lower log scale makes predicted
+    ratings less certain. The function predicts known ratings of reviewed movies as if the movies were cold,
+    and returns the number with which the known ratings are most likely. When the function predicts the rating
+    of a review, the review is left out of the reviewer's history. The function returns 0 if the model
+    predicts no ratings, or if movies with metadata have fewer than `_FEWEST_REVIEWS` reviews.
 
     Args:
         model: the trained model.

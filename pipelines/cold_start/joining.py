@@ -164,8 +164,8 @@ def join_cold_movies(
             num_old + num_new].
         reviewed: True for the old movies on which the model was trained, bool [num_old]; None for all old
             movies.
-        num_reviews: the number of reviews that were read of each cold movie, int [num_new]; None for movies
-            that are so new that a lack of reviews means nothing.
+        num_reviews: the number of reviews that were read of each cold movie, int [num_new]; None for new
+            movies, whose lack of reviews says nothing.
         with_doubts: True to lower the relevance of cold movies for each reviewer, by how uncertain the
             relevance is; False if the model and `start` already include the lowering.
     """

@@ -37,7 +37,7 @@ class MovieVectors(NamedTuple):
     reviewer's vector in the relevance head."""
     rating_movie_vectors: Floats | None = None
     """float32 [num, dim + 2], the rating head's movie vectors; the last two columns hold the biases and the
-    log scales."""
+    log scales, of which a high log scale means predictable ratings."""
     rating_history_vectors: Floats | None = None
     """float32 [num, 2 * dim], for each movie, the vector that a review of the movie adds to the reviewer's
     vector in the rating head."""
@@ -54,7 +54,7 @@ class MovieVectors(NamedTuple):
         return cls(*vectors[:2], rating.movie_vectors, rating.history_vectors, rating.movie_means)
 
     def table(self) -> Floats:
-        """Returns a table whose rows are the concatenated vectors of a movie, float32 [num, num_targets]."""
+        """Returns a table of which a row joins all vectors of a movie, float32 [num, num_targets]."""
         parts = [part if part.ndim == 2 else part[:, None] for part in self if part is not None]
         return np.hstack(parts).astype(np.float32)
 
@@ -64,7 +64,7 @@ class MovieVectors(NamedTuple):
         return [1 if part.ndim == 1 else part.shape[1] for part in self if part is not None]
 
     def split(self, table: Floats) -> MovieVectors:
-        """Splits a table such as `MovieVectors.table` returns, [num, num_targets], into separate vectors."""
+        """Splits a table as returned by `MovieVectors.table`, [num, num_targets], into separate vectors."""
         own = [part for part in self if part is not None]
         parts = np.split(table, np.cumsum(self.widths)[:-1], axis=1)
         return MovieVectors(

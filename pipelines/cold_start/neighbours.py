@@ -30,7 +30,8 @@ _NUM_COMPARED = 100
 """The number of known movies whose words are compared with the words of a cold movie. Known movies with
 similar features are selected first, because comparing the words of all movies would be too slow."""
 _LINKED = 0.3
-"""The amount by which a link in the metadata, such as "also bought", raises the similarity of two movies."""
+"""The amount by which a link in the metadata, such as "also bought", raises the similarity of the two linked
+movies."""
 _BLOCK = 128
 """The number of cold movies that are compared with all known movies at once; more cold movies at once would
 take more memory."""
@@ -75,7 +76,7 @@ class Edges(NamedTuple):
     """int64 [num_edges], for each known movie in `sources`, the position of its new neighbour among the cold
     movies."""
     weights: Floats
-    """float32 [num_edges], the weight of each cold movie as a neighbour of a known movie."""
+    """float32 [num_edges], for each known movie in `sources`, the weight of its new neighbour."""
     outgoing: NeighbourTable
     """The neighbour table of the cold movies, whose neighbours are known movies."""
 
@@ -83,7 +84,7 @@ class Edges(NamedTuple):
 def nearest_movies(
     cold: Described, known: Described, links: csr_array | None = None, *, leave_out: Rows | None = None
 ) -> Nearest:
-    """Finds the known movies whose TF-IDF weights have the largest cosines with those of each cold movie.
+    """Finds, for each cold movie, the known movies of the largest cosine similarity of TF-IDF weights.
 
     To save time, the cosines are computed only for the known movies whose feature vectors are closest to the
     feature vector of the cold movie.

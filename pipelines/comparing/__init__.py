@@ -1,1 +1,1 @@
-"""Compares two indexes, or two builds of an index: counts, figures, lists, popularity and settings."""
+"""Compares two indexes, or two builds of an index: counts, metrics, lists, popularity and settings."""

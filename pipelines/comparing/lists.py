@@ -42,9 +42,9 @@ def compare_lists(
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Compares the top lists of a random sample of the reviewers whom both indexes hold.
 
-    Returns how much the old and the new lists overlap, and which movies are in more or fewer new lists than
-    old lists. The overlap of two lists is the number of movies in both lists, divided by the length of the
-    longer list.
+    Returns how much the old and the new lists overlap, and which movies are in more or in fewer lists of the
+    new index than of the old index. The overlap of two lists is the number of movies in both lists, divided
+    by the length of the longer list.
     """
     sample = np.arange(len(reviewers.old))
     if len(sample) > _REVIEWERS:

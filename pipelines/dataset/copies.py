@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def read_texts(database: duckdb.DuckDBPyConnection) -> Rows:
     """Reads a hash of each review's text, int64 [num_reviews], in the order of the reviews of `read_reviews`.
 
-    Equal texts have equal hashes. The hash of a review is 0 if the review has no text, or a text of fewer
-    than MIN_TEXT_LENGTH characters.
+    Equal texts of reviews have equal hashes. The hash of a review is 0 if the review has no text, or a text
+    of fewer than MIN_TEXT_LENGTH characters.
     """
     numbers = "case when length(review_text) >= $min_length then (hash(review_text) >> 1)::bigint else 0 end"
     columns = read_columns(database, f"{numbers} as text", min_length=MIN_TEXT_LENGTH)
@@ -53,7 +53,7 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
 
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
-    """Moves held-out reviews to training if training has a copy, until no copies are separated.
+    """Moves held-out reviews to training if training has a copy, until no copies are in both sets.
 
     A model that was trained on one copy of a review would predict another copy too well.
 
@@ -77,7 +77,7 @@ def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.
 
 
 def _numbered(*columns: NDArray[np.integer]) -> Rows:
-    """Numbers the distinct rows of a table; equal rows have equal numbers: int64 [num_rows]."""
+    """Numbers the rows of a table of columns; equal rows have equal numbers: int64 [num_rows]."""
     order = np.lexsort(columns)
     changes = np.zeros(len(order), dtype=bool)
     for column in columns:

@@ -23,10 +23,10 @@ MIN_SHARE_COPIED = 0.5
 count as one film. Shops copy all reviews between variants of a film, while reviewers repeat a few texts at
 most."""
 _MAX_COPIES = 12
-"""The largest number of movies under which a reviewer's text may stand to count as a copied review; a text
-under more movies is a stock phrase."""
+"""The largest number of movies that a reviewer may review with the same text for the reviews to count as
+copies; a text that is repeated more often is a stock phrase."""
 _PART_WORDS = frozenset({"season", "series", "volume", "part", "episode", "chapter", "book", "complete"})
-"""The words that distinguish the titles of the parts of a series or film, such as "season"."""
+"""The words by which titles name one piece of a series or film, such as "season"."""
 
 
 def film_rows(titles: Sequence[str | None]) -> Rows:

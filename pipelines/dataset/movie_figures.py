@@ -23,7 +23,7 @@ reviews old.
 
 
 def movie_means(reviews: Reviews) -> Floats:
-    """Returns each movie's mean rating in stars, damped towards the mean of all: float32 [num_movies]."""
+    """Returns movies' mean ratings in stars, damped towards the mean of all ratings: float32 [num_movies]."""
     ratings = reviews.ratings.astype(np.float64)
     mean = ratings.mean() if len(ratings) else 0.0
     counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
@@ -74,7 +74,7 @@ def popularity_of(
 
     Args:
         model: the model, which gives the weight of a review with each rating level.
-        histories: the histories of all reviewers, with all reviews.
+        histories: the histories of all reviewers, which hold all reviews.
         times: the time of each review in unix seconds, int [num_reviews]; 0 for a review without a time.
         half_life_days: the age, in days, at which the weight of a review is halved.
     """

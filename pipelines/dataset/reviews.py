@@ -95,7 +95,7 @@ class Reviews:
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def likes(self, like_rating: float) -> NDArray[np.bool_]:
-        """Marks reviews of ratings of at least `like_rating`, or all reviews without ratings: bool [num]."""
+        """Marks the reviews rated at least `like_rating`; without ratings, marks all reviews: bool [num]."""
         if not self.has_ratings:
             return np.ones(len(self), dtype=bool)
         return self.ratings >= like_rating
@@ -128,13 +128,13 @@ def make_reviews(
     levels: Floats | None = None,
     like_count: float | None = None,
 ) -> Reviews:
-    """Makes `Reviews` of arrays that hold a value for each review: sorts reviews, and finds rating levels.
+    """Makes `Reviews` of arrays with a value for each review: sorts the reviews, and finds rating levels.
 
-    Reviews by the same reviewer at the same time keep the order of the arrays. The argument `ratings` is None
-    if the data has no ratings. The argument `times`, in unix seconds, is None if the data has no times. If
-    the argument `levels` gives rating levels, each rating is rounded to the nearest level. If `like_count` is
-    given, the ratings are counts, such as numbers of plays. The level of a count is 1 if the count is at
-    least `like_count`, and 0 if the count is smaller.
+    Reviews by the same reviewer at the same time keep the order of the given arrays. The argument `ratings`
+    is None if the data has no ratings. The argument `times`, in unix seconds, is None if the data has no
+    times. If the argument `levels` gives rating levels, each rating is rounded to the nearest level. If
+    `like_count` is given, the ratings are counts, such as numbers of plays. The level of a count is 1 if the
+    count is at least `like_count`, and 0 if the count is smaller.
 
     Raises:
         DataError: all ratings are equal, so that a model cannot learn from the ratings.
@@ -172,8 +172,8 @@ def level_rows_of(ratings: NDArray[np.floating], levels: Floats) -> NDArray[np.i
 def rating_levels(ratings: NDArray[np.floating]) -> Floats:
     """Returns the rating levels of ratings: the distinct ratings, ascending.
 
-    Of more than MAX_LEVELS distinct ratings, 20 evenly spaced levels from the lowest to the highest rating
-    are returned.
+    If more than MAX_LEVELS ratings are distinct, 20 evenly spaced levels from the lowest to the highest
+    rating are returned.
 
     Raises:
         DataError: all ratings are equal.

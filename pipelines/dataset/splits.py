@@ -17,7 +17,7 @@ class Split(NamedTuple):
     train: Reviews
     """The reviews on which a model is trained."""
     held_out: Reviews
-    """The reviews that a model which was trained on `train` has to predict."""
+    """The reviews that a model has to predict after training on `train`."""
 
 
 def hold_out_last(reviews: Reviews, share: float) -> Split:
@@ -35,7 +35,7 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
     """Marks the reviews that `hold_out_last` holds out: bool [num_reviews]."""
     offsets = reviews.offsets()
     counts = np.diff(offsets)
-    held = np.floor(counts * share + 1e-9).astype(np.int64)  # The product 0.29 * 100 is below 29.
+    held = np.floor(counts * share + 1e-9).astype(np.int64)  # In floating point, 0.29 * 100 < 29.
     held = np.where((held == 0) & (counts >= 3), 1, held)
     held = np.minimum(held, np.maximum(counts - 1, 0))
     from_end = offsets[reviews.reviewer_rows + 1] - np.arange(len(reviews))
@@ -58,9 +58,9 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
     The function counts the held-out reviews that are older than the newest training review of the same
     reviewer. In a random sample, a held-out review of a reviewer with n training reviews is older than the
-    reviewer's newest training review with the probability `n / (n + 1)`. The function returns True if more
-    than half of the number of older held-out reviews that is expected in a random sample are counted.
-    Held-out reviews with the same time as the newest training review of the same reviewer are ignored.
+    reviewer's newest training review with the probability `n / (n + 1)`. The function returns True if the
+    counted number is more than half of the number that is expected for a random sample. Held-out reviews with
+    the same time as the newest training review of the same reviewer are ignored.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)

@@ -31,8 +31,8 @@ FEWEST_DESCRIBED = 20
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_BEHIND = re.compile(r"\(\d{4}\)\s*$")
 _DESCRIPTION_WORDS = 80
-"""The number of first words of a movie's description that are counted; later words say less about the movie,
-and counting them would take time."""
+"""The number of words at the start of a movie's description that are counted; later words say less about the
+movie, and counting them would take time."""
 _SPANS_OF_YEARS = ((1, 0), (5, 0), (5, 2), (10, 0), (20, 5))
 """The width and the shift, in years, of each kind of span into which the release years of movies are divided;
 the nearer two years are, the more spans they share."""
@@ -92,7 +92,7 @@ def read_words(database: duckdb.DuckDBPyConnection) -> csr_array:
 
 
 class WordFeatures(NamedTuple):
-    """Holds a latent semantic analysis, which reduces the words of a movie to a few features."""
+    """Holds the parameters of a latent semantic analysis, which reduces a movie's words to a few features."""
 
     columns: NDArray[np.int32]
     """int32 [num_words], the columns of the words of the vocabulary in a matrix of word counts."""
@@ -127,7 +127,7 @@ def learn_features(words: csr_array) -> WordFeatures:
 
 
 def weigh_words(counts: csr_array, rarities: Floats) -> csr_array:
-    """Multiplies word counts by the words' rarities, and scales each movie's row of products to length 1."""
+    """Multiplies word counts by the rarities of words, and scales each movie's row to length 1."""
     weighed = counts.copy()
     weighed.data = weighed.data * rarities[weighed.indices]
     lengths = np.sqrt(weighed.multiply(weighed).sum(axis=1))

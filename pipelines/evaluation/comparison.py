@@ -1,4 +1,4 @@
-"""Compares models over all folds: means, intervals, paired tests, groups of reviewers, and verdicts."""
+"""Compares models over all folds: mean metrics, intervals, paired tests, groups of reviewers, verdicts."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _pooled(
 ) -> PerReviewer | None:
     """Adds up each reviewer's contributions to the metric `name` over all folds.
 
-    The function returns None if no fold has the metric `name`.
+    The function returns None if the metric `name` was not measured on any fold.
     """
     parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
     if not parts:

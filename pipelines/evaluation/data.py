@@ -239,7 +239,7 @@ def _fold(
 ) -> Fold:
     """Makes a fold of a training file and a test file.
 
-    Both files must have been renumbered by `_renumbered`, so that equal rows stand for equal ids.
+    The function `_renumbered` must have renumbered both files, so that equal row numbers stand for equal ids.
     """
 
     def both(field: str) -> NDArray[Any]:

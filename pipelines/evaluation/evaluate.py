@@ -65,10 +65,10 @@ def evaluate(
 
     The training of the engine's own model holds out some training reviews as validation reviews, which are
     chosen according to the setting `split.order`. If the setting `split.order` is "auto", validation reviews
-    are chosen in the same way as test reviews: at random if the test reviews are a random sample of each
-    reviewer's reviews, or else the last training reviews of each reviewer. The protocols "random" and "folds"
-    draw a random sample of test reviews. If `pairs` are given, the review times show whether the test reviews
-    are a random sample.
+    are chosen in the same way as test reviews. If the test reviews are a random sample of each reviewer's
+    reviews, the validation reviews are drawn at random, and otherwise they are the last training reviews of
+    each reviewer. The protocols "random" and "folds" draw a random sample of test reviews. If `pairs` are
+    given, the review times show whether the test reviews are a random sample.
 
     Args:
         reviews: the review files or tables, as in `build_index`, whose reviews the protocol divides; empty if
@@ -84,9 +84,9 @@ def evaluate(
         pairs: a file of training reviews and a file of test reviews for each fold.
         max_reviewers: the largest number of reviewers in a fold for whom movies are ranked; None for all
             reviewers.
-        negatives: a file of candidate movies, in the format of `read_candidates`. Models then rank the
-            candidates and the held-out movies of each reviewer in the file. If None, models rank the whole
-            catalogue for every reviewer.
+        negatives: a file of candidate movies, in the format of `read_candidates`. For each reviewer in the
+            file, models rank the candidate movies and the held-out movies. None to rank the whole catalogue
+            for every reviewer.
         output: the file to which a web page of the evaluation is written; None for no web page.
         on: "ray" to fit and measure several models at the same time in workers of Ray; None to fit and
             measure one model after another in this process, with the same results.

@@ -50,8 +50,8 @@ class FoldFigures:
     """The values of the metrics; the keys are the names of the metrics. A model that ranks no movies has no
     metrics of rankings, and a model that predicts no ratings has no metrics of ratings."""
     by_reviewer: Mapping[str, PerReviewer] = field(default_factory=dict)
-    """The sums and weights of all reviewers, for the metrics that are means over reviewers or over reviews;
-    the keys are the names of the metrics."""
+    """The contributions of all reviewers to each metric that is a mean over reviewers or over reviews; the
+    keys are the names of the metrics."""
 
 
 class PopularFallback(NamedTuple):

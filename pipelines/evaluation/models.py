@@ -40,8 +40,8 @@ class FoldWork(NamedTuple):
     """The metadata vectors of movies that `content_features` computes; None if no model needs metadata
     vectors."""
     learned: Traits
-    """The metadata by which movies may be similar; the links are those from which the weights of similar
-    movies are learned."""
+    """The metadata by which movies may be similar, with the links from which the weights of similar movies
+    are learned."""
     traits: Traits
     """The metadata by which movies may be similar, with all links between movies."""
     candidates: Rows | None

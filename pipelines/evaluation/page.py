@@ -1,4 +1,4 @@
-"""Shows an evaluation as a web page: metrics of each model, intervals, tests, groups of reviewers."""
+"""Shows an evaluation as a web page: each model's metrics, intervals, tests, and groups of reviewers."""
 
 from __future__ import annotations
 

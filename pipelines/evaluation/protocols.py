@@ -28,7 +28,7 @@ class Fold(NamedTuple):
     """The test reviews, without the sentiment of their texts, because a prediction cannot know the text of a
     future review."""
     num_leaks: int
-    """The number of test reviews that moved to training because training holds a copy of the review."""
+    """The number of held-out reviews that moved to training because training holds a copy of the review."""
 
 
 HeldOut = Iterator[NDArray[np.bool_]]

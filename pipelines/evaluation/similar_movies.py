@@ -1,4 +1,4 @@
-"""Measures how many movies that are linked by metadata, or held out, the lists of similar movies contain."""
+"""Measures lists of similar movies: how many movies that metadata links, or held-out movies, they contain."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ change the mean recall."""
 
 
 FIRST = 5
-"""The number of first movies of a list among which a film's sequel should be."""
+"""The number of movies at the start of a film's list among which the film's sequel should be."""
 REVIEW_GROUPS = {"50 and more": (50, 2**62), "10-49": (10, 49), "4-9": (4, 9), "2-3": (2, 3)}
 """The groups of movies: the least and the largest number of reviews of a movie in a group, by the name of the
 group."""
@@ -45,8 +45,7 @@ common category."""
 class Compared(NamedTuple):
     """Holds the recalls of the engine's lists and of co-review lists: two arrays, float64 [num_lists].
 
-    A co-review list of a movie ranks other movies by the number of reviewers whom they have in common with
-    the movie.
+    The co-review list of a movie ranks other movies by the number of reviewers in common with the movie.
     """
 
     engine: Doubles
@@ -117,7 +116,7 @@ class Looks(NamedTuple):
 
 
 def measure_looks(lists: SimilarLists, traits: Traits) -> Looks:
-    """Measures how many movies in lists share no category with the list's movie, and how many are sequels."""
+    """Measures how many listed movies share no category with the list's movie, and how many are sequels."""
     counts = lists.model.histories.movie_counts(lists.model.num_movies)
     described = traits.categories.any(axis=1)
     shares: dict[str, tuple[int, float, float]] = {}

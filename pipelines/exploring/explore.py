@@ -112,7 +112,7 @@ def _rows(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) 
 
 
 def _years(per_month: Sequence[dict[str, int]]) -> list[dict[str, int]]:
-    """Counts the reviews of every year between the first and the last review; years without reviews get 0."""
+    """Counts the reviews of every year from the first review to the last; years without reviews get 0."""
     if not per_month:
         return []
     counts = dict.fromkeys(range(per_month[0]["year"], per_month[-1]["year"] + 1), 0)
@@ -151,7 +151,7 @@ def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _levels(ratings: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Returns the distinct ratings, ascending, or `_MOST_LEVELS` even levels for at least as many ratings."""
+    """Returns the distinct ratings, ascending; replaces 100 or more ratings by 100 evenly spaced levels."""
     levels = np.unique(ratings).astype(np.float32)
     if len(levels) < _MOST_LEVELS:
         return levels

@@ -1,4 +1,4 @@
-"""Checks whether four common statements about review data are true of the given reviews."""
+"""Checks whether four common statements about review data are true for the given reviews."""
 
 from __future__ import annotations
 

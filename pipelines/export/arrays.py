@@ -35,7 +35,7 @@ def write_model(model: Model, writer: ArtifactWriter) -> None:
 
 
 def write_ids(kind: str, database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes all reviewer ids or movie ids to an index, in row order; `kind` is "reviewer" or "movie"."""
+    """Writes all ids of the kind "reviewer" or "movie" to an index, in the order of rows."""
     data, offsets = build_id_arrays(_read_column(database, _ID_STATEMENTS[kind]))
     data_name, offsets_name = ID_ARRAYS[kind]
     writer.add_array(data_name, data)
@@ -59,10 +59,10 @@ def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) 
 
 
 def write_times(times: NDArray[np.integer], writer: ArtifactWriter) -> None:
-    """Writes the time of each review to an index; `times`, int [num_reviews], is in unix seconds.
+    """Writes the times of all reviews to an index, int [num_reviews], in unix seconds.
 
-    The times are in the order of the reviews in the model's histories: reviewer by reviewer. The file of
-    times holds int32 numbers if all times fit into int32, and int64 numbers otherwise.
+    The argument `times` must be in the order of the reviews in the model's histories: reviewer by reviewer.
+    The file of times holds int32 numbers if all times fit into int32, and int64 numbers otherwise.
     """
     small = not len(times) or (times.min() >= 0 and times.max() < 2**31)
     writer.add_array(HISTORY_TIMES, times.astype(np.int32 if small else np.int64))

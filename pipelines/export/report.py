@@ -189,7 +189,7 @@ def _map(movies: MovieMap) -> list[str]:
 
 
 def _groups(movies: MovieMap) -> tuple[str, list[str]]:
-    """Groups the movies of a map by category, decade or number of reviews; a group has a colour in the map.
+    """Groups the movies of a map by category, decade or number of reviews; each group gets a colour.
 
     The groups are categories if the movies have several categories, or else decades if the movies are of
     several decades, or else ranges of the number of reviews. The function returns the meaning of the groups,
@@ -209,7 +209,7 @@ def _known(movies: MovieMap) -> Iterator[tuple[str | None, int]]:
 
 
 def _meaning(name: str, groups: Sequence[str], movies: MovieMap) -> str:
-    """Returns a line of the map's legend: the name, the size and the most reviewed movie of a group."""
+    """Returns a line of the legend of the map: a group's name, number of movies and most reviewed movie."""
     members = [known for known, group in zip(_known(movies), groups, strict=True) if group == name]
     titled = [(count, title) for title, count in members if title]
     example = f", such as {max(titled)[1][:_LONGEST_EXAMPLE]}" if titled else ""

@@ -40,15 +40,16 @@ class Example(NamedTuple):
     num_reviews: int
     known: list[dict[str, Any]]
     """The movies that the reviewer rated highest; among movies of equal rating, the latest reviewed movie
-    comes first. Each movie has the entries movie_id, title and rating; the rating is None if the data has no
-    ratings."""
+    comes first. Each reviewed movie has the entries movie_id, title and rating; the rating is None if the
+    data has no ratings."""
     recommended: list[dict[str, Any]]
-    """The recommended movies, best first. Each movie has the entries movie_id, title, predicted_rating and
-    like_probability; the predicted_rating and the like_probability are None if the data has no ratings."""
+    """The recommended movies, best first. Each recommended movie has the entries movie_id, title,
+    predicted_rating and like_probability; the predicted_rating and the like_probability are None if the data
+    has no ratings."""
 
 
 def read_names(writer: ArtifactWriter) -> Names:
-    """Reads the ids, the movie cards and the variants that a build has written to the unfinished index."""
+    """Reads the ids, the movie cards and the variants of films that a build has written so far."""
 
     def array(name: str) -> NDArray[Any]:
         path = writer.path_for(name + ARRAY_ENDING)
@@ -68,8 +69,8 @@ def read_names(writer: ArtifactWriter) -> Names:
 def make_examples(model: Model, names: Names) -> list[Example]:
     """Makes example recommendations for three reviewers, who are chosen by their numbers of reviews.
 
-    The number of reviews of the three reviewers is the 25th percentile, the median and the maximum among all
-    reviewers.
+    Among the numbers of reviews of all reviewers, one of the three reviewers has the 25th percentile, one the
+    median, and one the maximum.
     """
     counts = np.diff(model.histories.offsets)
     order = np.argsort(counts, kind="stable")

@@ -72,7 +72,7 @@ class Search(NamedTuple):
 
 
 class _Judge:
-    """Measures the share of the movies in exhaustive top lists of some reviewers that a search finds."""
+    """Measures which share of the movies in the exhaustive top lists of some reviewers a search finds."""
 
     def __init__(self, model: Model, reviewer_rows: Rows) -> None:
         self._reviewer_rows = reviewer_rows
@@ -97,7 +97,7 @@ def build_search(model: Model, config: Config, writer: ArtifactWriter, catalogue
     Raises:
         ConfigError: the movies are too few for the kind of vector index, or the vector database cannot be
             used.
-        IndexQualityError: even with all movies as candidates, the recall is below the setting
+        IndexQualityError: even with all movies as candidates, the recall is less than the setting
             `index.recall_floor`.
     """
     generator = np.random.default_rng(config.seed)
@@ -164,7 +164,7 @@ def _build_vector_index(
 def _find_strongest(
     model: Model, reviewer_rows: Rows, num_candidates: int, config: Config
 ) -> tuple[StrongestIndex | None, float]:
-    """Finds the fewest high-scoring movies from which lists of all reviewers can be made with high recall.
+    """Finds a smallest set of movies from which the lists of all reviewers can be made with enough recall.
 
     Returns:
         An exact vector index of the found movies, or None if more than a quarter of all movies would be

@@ -15,8 +15,8 @@ from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 
 SEARCH_FILES = (VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, REPORT_FILE)
-"""The files of the vector indexes and the report; a new version with new vector indexes does not copy these
-files."""
+"""The files of the vector indexes and of the report; a new version with new vector indexes does not take over
+the files from the previous version."""
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:

@@ -1,4 +1,4 @@
-"""Counts every row that was read as exactly one of kept, duplicate, filtered or rejected."""
+"""Counts every row of the review files as exactly one of kept, duplicate, filtered or rejected."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Accounting:
 
     First, ingestion rejects the rows that cannot be used. Second, the filters `since-until` (a range of days)
     and `unverified` (reviews that are not marked as verified) drop single rows. Third, if a reviewer has
-    several reviews of a movie, ingestion drops all these reviews except the latest review as duplicates.
+    several reviews of a movie, ingestion keeps the latest review, and drops the other reviews as duplicates.
     Fourth, the filter `where` drops the rows for which the user's SQL condition is not true. Fifth, the
     filter `k-core` drops reviewers and movies that have too few reviews.
 
@@ -83,7 +83,7 @@ class Accounting:
     rejected_by: Mapping[str, int] = field(default_factory=dict)
     """The number of rejected rows for each reason of rejection; the keys are the reasons."""
     times_lost_by: Mapping[str, int] = field(default_factory=dict)
-    """The number of rows whose review time is dropped for each reason, without the rejected rows; the keys
+    """The number of rows, apart from rejected rows, whose review time is dropped for each reason; the keys
     are the reasons."""
     files: Sequence[FileAccount] = ()
     """The counts of each review file, in the order in which the user named the review files."""
@@ -107,12 +107,12 @@ class Accounting:
 
     @property
     def rejected(self) -> int:
-        """Returns the number of rows that were rejected because they cannot be used."""
+        """Returns the number of all rejected rows, which cannot be used."""
         return sum(self.rejected_by.values())
 
     @property
     def times_lost(self) -> int:
-        """Returns the number of rows whose review time cannot be used, without the rejected rows."""
+        """Returns the number of rows, apart from rejected rows, whose review time cannot be used."""
         return sum(self.times_lost_by.values())
 
     @property

@@ -50,10 +50,10 @@ class Dates:
 
 
 class _Written(NamedTuple):
-    """Holds the numbers of a date as text, and the month if the date names the month."""
+    """Holds the numbers in the text of a date, and the month if the text names the month."""
 
     numbers: tuple[int, ...]
-    """The numbers in the date, in the order of the text."""
+    """The numbers in the text of the date, in the order of the text."""
     lengths: tuple[int, ...]
     """The number of digits of each number in the date."""
     month: int | None

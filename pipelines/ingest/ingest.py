@@ -43,8 +43,8 @@ CHECKS = (
     "checks/core_holds",
     "checks/ratings_all_or_none",
 )
-"""The SQL files that check rules of the finished tables; an SQL file selects the rows that break a rule, so
-it must select no row."""
+"""The SQL files that check rules of the finished tables; each SQL file selects the rows that break a rule, so
+no SQL file may select a row."""
 
 _TEXT_COLUMNS = frozenset({"review_text", "summary"})
 
@@ -79,8 +79,8 @@ def ingest(
 
     Args:
         database: an empty database that `work_database` opened.
-        reviews: review files of any formats, and folders of feedback journals. If the latest reviews of a
-            movie by a reviewer have the same time, the last of these reviews in the last file is kept.
+        reviews: review files of any formats, and folders of feedback journals. If several reviews of a movie
+            by a reviewer have the latest time, the last one in the last file is kept.
         metadata: metadata files. If several lines describe a movie, each column takes the first value that is
             not null. If `metadata` is empty, the function reads the MovieLens movie file in the folder of the
             review files, if such a file exists.

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
-    """Warns if metadata describes hardly any reviewed movie, and explains the reason if a reason is found.
+    """Warns if metadata describes hardly any reviewed movie, and names the reason if a reason is found.
 
     The tables `reviewed_movies` and `metadata_lines` must be filled. The warning explains a difference in how
     ids are written, such as leading zeros, if more ids would be equal without the difference.

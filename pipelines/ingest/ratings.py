@@ -21,8 +21,8 @@ _CODES = (77, 88, 97, 98, 99, 997, 998, 999, 9999, 99999, -9, -99, -999, -9999)
 _MOST_ODD = 0.02
 """The largest share of all ratings that may be rejected as off the scale, apart from ratings in `_CODES`."""
 _FEW_RATINGS = 20
-"""If the data has more ratings than this number, a rating that occurs once counts as rare, whatever its
-share."""
+"""If the data has more ratings than this number, a rating that occurs once is rare, even if its share is
+above `_MOST_ODD`."""
 _FEWEST_LEVELS = 3
 """The least number of different ratings that make up a rating scale."""
 _FEWEST_COUNTS = 7
@@ -32,7 +32,7 @@ _LEAST_SKEW = 1.25
 """The least ratio of the mean rating to the median rating with which the ratings may be counts, such as
 plays."""
 _FAR_ABOVE = 4
-"""The multiple of the median rating above which a rating is far above the median."""
+"""The factor by which a rating must exceed the median rating to be far above the median rating."""
 _MANY_ZEROS = 1 / 3
 """The least share of zeros among all ratings with which the zeros may stand for movies that were not
 rated."""
@@ -155,9 +155,9 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 
 
 def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) -> int:
-    """Counts distinct ratings that are rare and far above all other ratings; `values` are ascending ratings.
+    """Counts the rare ratings in `values`, the ascending distinct ratings, that are far above all others.
 
-    Ratings are rare if at most the share `most_odd` of all rows have one of the ratings.
+    A set of ratings is rare if at most the share `most_odd` of all rows have a rating of the set.
     """
     if len(values) <= _FEWEST_LEVELS:
         return 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LENGTH_SHOWN = 100
 """The largest number of characters of a rejected row that a message shows."""
 _MOST = 0.5
-"""The share of rejected rows among all rows above which a warning or an error speaks of the rejected rows."""
+"""The share of rejected rows among all rows above which a message about the rejected rows is given."""
 _NAME_RATINGS = (
     "name the column of the ratings with --columns rating=NAME, or read the reviews as views with "
     "--columns rating="

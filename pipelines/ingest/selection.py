@@ -41,8 +41,8 @@ def select_reviews(
     Returns the number of duplicate reviews, and the number of rows that each filter dropped.
 
     First, the settings `since`, `until` and `verified_only` drop single reviews, so that a review outside the
-    range of days never replaces a review inside the range of days. Second, all reviews of a movie by a
-    reviewer except the latest review are dropped. Third, the SQL condition of the setting `where` drops
+    range of days never replaces a review inside the range of days. Second, if a reviewer has several reviews
+    of a movie, all but the latest review are dropped. Third, the SQL condition of the setting `where` drops
     reviews; the SQL condition may use counts and averages over the remaining reviews. Last, the k-core filter
     drops reviewers and movies with too few reviews, so that every kept reviewer and every kept movie has
     enough reviews.
@@ -181,8 +181,8 @@ def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig
     """Fills the table `cold_movies` with the movies that have metadata, but too few reviews to be kept.
 
     A cold movie has at most `cold.max_reviews` reviews, which are written to the table `cold_reviews`. A cold
-    movie must meet the SQL condition of the setting `where`, in which all columns of reviews are null for a
-    cold movie. The tables `reviewers` and `movies` must be filled.
+    movie must meet the SQL condition of the setting `where`; for a cold movie, all columns of reviews are
+    null in the SQL condition. The tables `reviewers` and `movies` must be filled.
 
     Raises:
         FilterError: the SQL condition fails on the data.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ArrowTable(Protocol):
-    """Describes tables in memory by the Arrow C stream interface, which pandas DataFrames have, too."""
+    """Describes a table in memory by its Arrow C stream interface; a pandas DataFrame is such a table."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Returns the rows of the table as an Arrow stream."""

@@ -38,7 +38,7 @@ class LakeTable(NamedTuple):
 
 
 def lake_table_at(source: Path | str) -> LakeTable | None:
-    """Returns the Delta or Iceberg table that a path or an address names; None for anything else.
+    """Returns the Delta or Iceberg table that a path or address names; None if no such table is named.
 
     The path of an Iceberg table is the path of the table's folder, or of a file that describes one version of
     the table.

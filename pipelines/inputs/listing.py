@@ -36,7 +36,8 @@ def inputs_at(source: Path | str) -> list[Input]:
 
     Raises:
         SourceError: no file matches the pattern, the folder holds no file, or the address cannot be read.
-        ConfigError: the scheme of an address is unknown, or a package that the scheme needs is missing.
+        ConfigError: the scheme of an address is unknown, or a Python package that the scheme needs is not
+            installed.
     """
     text = str(source)
     if is_url(text) and not text.startswith(_OF_THIS_DISK):

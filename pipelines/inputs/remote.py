@@ -1,6 +1,6 @@
 """Lists and copies files of remote storage, such as s3://bucket/reviews, through fsspec.
 
-A remote file is read twice. First, the beginning and the end of the remote file are read, which tell the
+A remote file is read twice. First, the beginning and the end of the remote file are read, to recognise the
 format and the columns. Later, the whole remote file is copied to the disk, read and removed, one file after
 another.
 """
@@ -59,7 +59,7 @@ class Address(PosixPath):
             super().__init__(*map(_public, parts))
 
     def __str__(self) -> str:
-        """Returns the address with two slashes after the scheme, of which the parent class keeps one."""
+        """Returns the address with two slashes after the scheme; the parent class keeps one slash."""
         scheme, colon, rest = super().__str__().partition(":/")
         return f"{scheme}://{rest}" if colon else scheme
 
@@ -103,7 +103,7 @@ def names_at(url: str) -> list[str]:
 
 
 def remote_files(url: str, is_wanted: Callable[[str], bool]) -> Iterator[RemoteFile]:
-    """Yields, sorted by name, all remote files that an address names: of a file, a folder or a pattern.
+    """Yields the remote files that the address of a file, a folder or a pattern names, sorted by name.
 
     The function `is_wanted` gets the path of a file below the folder, and returns whether to yield the file.
 

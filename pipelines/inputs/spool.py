@@ -66,7 +66,7 @@ def num_bytes_of(given: Input) -> int:
 
 
 def is_read_once(given: Input) -> bool:
-    """Tells whether a source can be read only once, as a pipe, a device and standard input."""
+    """Tells whether a source can be read only once, which is true of pipes, devices and standard input."""
     path = file_of_input(given)
     if isinstance(given, Given) and given.remote is not None:
         return False
