@@ -1,7 +1,7 @@
 """Answers questions about movies and reviewers from an index; the names in `__all__` are the public API.
 
-Each public name is imported on first access, so that a command does not wait for imports that the command
-does not need.
+Each public name is imported at its first use, so that a command does not wait for imports that it does not
+need.
 
 Example:
     from engine import Engine

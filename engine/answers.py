@@ -32,13 +32,13 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherVariant:
-    """Holds another variant of a film in a list, such as the DVD of a film that is listed as a Blu-ray.
+    """Holds another variant of a listed film, such as the DVD of a film that is listed as a Blu-ray.
 
     Attributes:
         movie_id: the id of the other variant.
         title: the title of the other variant, or None if the catalogue has no title.
-        format: the disc or tape that carries the film, such as "Blu-ray"; None if neither the title nor the
-            category names a format.
+        format: the disc or tape that carries the variant, such as "Blu-ray"; None if the title and the
+            category name no format.
     """
 
     movie_id: str
@@ -55,7 +55,7 @@ class Recommendation(MovieAnswer):
         movie_id: the movie's id.
         title: the movie's title, or None if the catalogue has no title.
         score: the relevance plus a weight times the logarithm of the chance that the reviewer likes the
-            movie; a top list is in descending order of the score, unless the options ask for novelty.
+            movie; the list is in descending order of this score, unless the options ask for novelty.
         relevance: the logarithm of the chance that the reviewer reviews the movie, up to an additive
             constant.
         predicted_rating: the mean of the predicted distribution of the rating, in stars; None if the data has

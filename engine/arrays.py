@@ -21,13 +21,13 @@ Whole = TypeVar("Whole", bound=np.integer[Any])
 Number = TypeVar("Number", bound=np.generic)
 
 _MANY = 2048
-"""The least length of the array `rows` for which `places_held` uses a Bloom filter; for a shorter array,
-making the filter takes longer than it saves."""
+"""The least length of the array `rows` for which `places_held` uses a Bloom filter, because making the filter
+for a shorter array takes too long."""
 _RARE = 8
 """`places_held` uses a Bloom filter if the array that is searched through is more than this many times as
 long as the array of wanted values."""
 _LONG = 64
-"""The least mean length of slices at which `parts_of` copies each slice as a whole."""
+"""If slices have at least this mean length, `parts_of` copies each slice as a whole."""
 _SLOTS = 16
 """The least number of Bloom filter slots for each wanted row; with fewer slots, more unwanted rows pass the
 filter."""

@@ -6,7 +6,7 @@
     |  |- SourceError              a file is missing, unreadable or malformed (path, line)
     |  `- CheckFailedError         a check query found faulty rows (name, count, rows)
     |- TrainingError               the loss is not finite, or there is nothing to train on
-    |- IndexQualityError           the search recalls less than the recall floor (got, wanted)
+    |- IndexQualityError           the search finds too few of the best movies (got, wanted)
     |- NotPublishedError           a build does not meet the condition under which it would become live
     |- ArtifactError               a built index cannot be used
     |  |- ArtifactNotFoundError    a directory holds no index
@@ -62,7 +62,7 @@ class Named(Protocol):
 class EngineError(Exception):
     """Is the base class of every error that the engine raises on purpose; an error's text is one sentence.
 
-    Every error can be pickled, even if the constructor of its subclass takes other arguments.
+    Every error can be pickled, even an error of a subclass whose constructor takes other arguments.
     """
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -60,7 +60,7 @@ class IndexHolder:
 
     @property
     def index(self) -> OpenedIndex:
-        """Returns the opened parts of the index, such as the model, for questions that no method answers."""
+        """Returns the components of the index, such as the model, for questions that no method answers."""
         return self._index
 
     @property

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 class Engine(IndexHolder):
     """Answers questions from one index; many threads may ask at the same time.
 
-    Opening an index reads almost none of its bytes, however large the index is. An `Engine` answers from the
-    build that was live when the index was opened, whatever happens in the index directory, until `reload` is
-    called.
+    Opening an index reads almost no bytes of the index, however large the index is. An `Engine` answers from
+    the build that was live when the index was opened, whatever happens in the index directory, until `reload`
+    is called.
 
     Example:
         engine = Engine.load("movie-index")
@@ -244,8 +244,8 @@ class Engine(IndexHolder):
         Args:
             reviewer_rows: the rows of the reviewers, int64 [num_reviewers], from `Engine.reviewer_rows`.
             k: the number of movies in each list, as in `recommend_many`.
-            options: fields of `ListOptions`, as in `recommend_many`; `because` and `show_variants` have no
-                effect, since the arrays hold neither reasons nor variants.
+            options: fields of `ListOptions`, as in `recommend_many`; the options `because` and
+                `show_variants` have no effect, since the arrays hold no reasons and no variants.
 
         Raises:
             EngineError: `k` or an option is wrong.
@@ -260,7 +260,8 @@ class Engine(IndexHolder):
 
         Two movies are similar if their categories, brands and descriptions are similar, if they belong to the
         same series, and if more people review or like both movies than the popularity of the movies explains.
-        A build learns the weights of these similarities.
+        A build learns how much categories, brands, descriptions, series and shared reviewers count in the
+        similarity.
 
         Args:
             movie_id: the id of the movie.

@@ -69,7 +69,7 @@ def title_matches(title: str, matches: Sequence[Any]) -> Response:
 
 
 def _list(k: int, items: TopList) -> Response:
-    """Returns a top list for JSON: the movies, and `variety` and `why_empty` unless they are None."""
+    """Returns a top list for JSON: the movies; also `variety` and `why_empty`, unless these are None."""
     found: Response = {"k": k, "recommendations": _dicts(items)}
     if items.variety is not None:
         found["variety"] = asdict(items.variety)

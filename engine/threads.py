@@ -70,7 +70,7 @@ def _controller() -> ThreadpoolController:
 
 
 def _let_other_threads_restore() -> None:
-    """Lets any thread remove the limit, because the last answer may end in another thread than the first."""
+    """Lets any thread remove the limit, as the last answer may end in another thread than the first one."""
     from threadpoolctl import OpenBLASController
 
     OpenBLASController.clear_controlling_thread()

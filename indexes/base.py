@@ -56,7 +56,7 @@ class VectorIndex(ABC):
     search of an exact index finds the true nearest vectors, up to rounding errors in the inner products."""
     columns: Mapping[str, str] = MappingProxyType({})
     """The columns of the movies that a condition of `search_where` may name, and the kind of each column:
-    "text", "whole" or "number". Only an index in a vector database has such columns; for any other index the
+    "text", "whole" or "number". Only an index in a vector database has columns; for any other index, the
     mapping is empty."""
 
     @abstractmethod
@@ -119,8 +119,8 @@ class VectorIndex(ABC):
             k: how many vectors are wanted for each query, at least 1.
 
         Raises:
-            VectorIndexError: the queries do not have the shape [num_queries, dim], a query is not finite, or
-                `k` is less than 1.
+            VectorIndexError: the queries do not have the shape [num_queries, dim], a query holds NaN or
+                infinity, or `k` is less than 1.
         """
         scores, rows = self._search(self._checked_queries(queries, k), min(k, self.num_vectors))
         if (scores[:, 1:] < scores[:, :-1]).all():
@@ -160,8 +160,8 @@ def checked_vectors(vectors: ArrayLike, name: str, *, least: int = 0) -> Floats:
     In error messages, the vectors are called by the text `name`, such as "queries".
 
     Raises:
-        VectorIndexError: the vectors are not a two-dimensional array, a vector is not finite, or the number
-            of vectors is below `least`.
+        VectorIndexError: the vectors are not a two-dimensional array, a vector holds NaN or infinity, or the
+            number of vectors is below `least`.
     """
     array: NDArray[Any] = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.ndim != 2 or not array.shape[1]:

@@ -36,5 +36,5 @@ class Combination(NamedTuple):
 
 
 Condition = ColumnTest | Combination
-"""A condition on the columns of movies: one test, or several tests joined by `and` and `or`; a condition
-cannot be negated as a whole."""
+"""A condition on the columns of movies: one test, or tests joined by `and` and `or`; a condition as a whole
+cannot be negated."""

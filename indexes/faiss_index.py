@@ -120,8 +120,8 @@ class InvertedFileIndex(FaissIndex):
         recall then needs at most a quarter of the lists that equal weights would need.
 
         Args:
-            vectors: float32 [num_vectors, dim], the vectors of the index, at least `VECTORS_PER_LIST` of
-                them.
+            vectors: float32 [num_vectors, dim], the vectors of the index; at least `VECTORS_PER_LIST`
+                vectors.
             num_lists: the number of lists; by default four times the root of the number of vectors.
             num_probes: the number of lists that a search looks into.
             codes: the way in which the vectors are stored, one of `CODES`.
@@ -167,8 +167,8 @@ class InvertedFileIndex(FaissIndex):
         index.quantizer = products
         index.nprobe = min(num_probes, wanted)
         if padding:
-            # FAISS pads the queries like the vectors; this transform is saved in the index file.
-            # The zeros of the padding are behind the numbers of a vector, not between them.
+            # FAISS pads the queries like the vectors; this transform is saved in the index file. The zeros of
+            # the padding follow the numbers of a vector, and are not spread between the numbers.
             in_front: Any = False
             pad = faiss.RemapDimensionsTransform(checked.shape[1], dim, in_front)
             index = faiss.IndexPreTransform(pad, index)
@@ -220,7 +220,7 @@ class InvertedFileIndex(FaissIndex):
         return True
 
     def probe(self, queries: Floats, k: int) -> SearchResult:
-        """Searches the lists nearest to each query; if they hold fewer than k vectors, adds rows of -1."""
+        """Searches the lists nearest to each query; adds rows of -1 if the lists hold too few vectors."""
         return SearchResult(*self._index.search(queries, k))
 
     def _search(self, queries: Floats, k: int) -> SearchResult:

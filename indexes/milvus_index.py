@@ -77,7 +77,7 @@ class Address(NamedTuple):
 
 
 class MilvusIndex(VectorIndex):
-    """Lets Milvus compare each query with every vector of a collection, or with those that meet a condition.
+    """Lets Milvus compare each query with all vectors of a collection, or with those that meet a condition.
 
     The method `save` writes only the address of the vectors. The index connects to the database at the first
     search; if the connection fails, the next search tries again.

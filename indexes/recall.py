@@ -68,8 +68,8 @@ def tune_num_probes(
 
     def reached(num_probes: int) -> float:
         index.set_num_probes(num_probes)
-        # The method `probe` searches the given number of lists; `search` would search all lists if these hold
-        # too few vectors, which is slow.
+        # The method `probe` searches only the given number of lists; `search` would search all lists if the
+        # given lists hold too few vectors, which is slow.
         found = index.probe(checked, truth.shape[1])
         if measure is None:
             return _recall_of(found.scores, truth)

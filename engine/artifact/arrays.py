@@ -154,7 +154,7 @@ def check_spans(
 
 
 def damage_of(name: str) -> ArtifactCorruptError:
-    """Returns the error to raise if `name`, such as the "ids" of an index, holds impossible numbers."""
+    """Returns the error to raise if impossible numbers are found in `name`, such as the "ids" of an index."""
     return ArtifactCorruptError(
         f"The {name} of the index are damaged; look for the damaged file with engine info --verify, and "
         "restore the index from a copy or build it again"
@@ -167,10 +167,10 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 
 
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
-    """Tells whether the size of an array along one axis fits a dimension such as `num_movies + 1`.
+    """Tells whether the length of an array's axis fits a dimension such as `num_movies + 1`.
 
-    The dictionary `sizes` holds the values of names such as `num_movies`, and receives the value of a name
-    not yet in the dictionary.
+    The dictionary `sizes` holds the known values of names such as `num_movies`; a name that is new gets its
+    value from `size`.
     """
     dimension, _, empty = dimension.partition(" or ")
     if empty and not size:

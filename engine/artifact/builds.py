@@ -87,9 +87,9 @@ def kept_builds(directory: Path) -> list[KeptBuild]:
 def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, str]:
     """Makes another kept build of an index live, by default the build before the live build.
 
-    The change of the live build is atomic. A rollback is possible while the index is built again or updated.
-    After a rollback, an update that began from another build than the live build is refused, but a new build
-    from files replaces the live build as usual.
+    The change of the live build is atomic. A rollback is possible even while another command builds or
+    updates the index. After a rollback, an update that began from another build than the live build is
+    refused; a new build from files replaces the live build as usual.
 
     Args:
         directory: the directory of the index.
@@ -224,7 +224,7 @@ def _name_before(builds: Sequence[KeptBuild], live: str) -> str | None:
 
 
 def _in_order(builds: dict[str, KeptBuild], live: str) -> list[str]:
-    """Returns the names of the live build and its predecessors, newest first, and then all other names."""
+    """Returns the names of the live build and its predecessors, newest first, then of all other builds."""
     chain: list[str] = []
     name: str | None = live
     while name in builds and name not in chain:

@@ -47,7 +47,8 @@ class _Notes:
     servers do not apply."""
     alias: str
     live: list[str] | None = None
-    """The address of the database and the name of the collection for which the alias stands."""
+    """The address of a database and the name of a collection in the database: the collection for which the
+    alias stands."""
     made: list[list[str]] = field(default_factory=list)
     """The address of the database and the name of each collection that was made and not yet removed."""
 
@@ -99,7 +100,7 @@ def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
 
 
 def require_server(artifact: Artifact, why: str) -> None:
-    """Checks that the vectors of a build are not in an embedded database; `why` says why they may not be.
+    """Checks that the vectors of a build are not in an embedded database; the error says `why` not.
 
     Raises:
         ArtifactError: the vectors of the build are in an embedded database.

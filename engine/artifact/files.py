@@ -16,8 +16,8 @@ import stat
 from pathlib import Path
 
 _DESCRIPTORS = next(filter(os.path.isdir, ("/proc/self/fd", "/dev/fd")), None)
-"""The directory in which the system lists the open files of a process by number; None if the system has no
-such directory."""
+"""The directory in which the system lists the open files of a process by number; None on a system without
+such a directory."""
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags for opening files: with these flags, opening neither follows a link nor waits for the other end of a
 pipe."""
@@ -61,11 +61,11 @@ class HeldFile:
             self._descriptor = -1
 
     def path(self, otherwise: Path) -> Path:
-        """Returns a path by which other code can open the held file; returns `otherwise` if there is none."""
+        """Returns a path by which FAISS or DuckDB can open the held file; returns `otherwise` without one."""
         if _DESCRIPTORS is None or self._mapped is not None:
             return otherwise
         # On some systems, a file opened by its descriptor's path shares the reading position of the
-        # descriptor.
+        # descriptor, so the position is set to 0.
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         return Path(_DESCRIPTORS, str(self._descriptor))
 

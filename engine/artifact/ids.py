@@ -18,8 +18,8 @@ from engine.artifact.arrays import damage_of
 from engine.errors import DataError
 
 _NEIGHBOURS = 50
-"""The number of ids before, and the number of ids after, the position at which an unknown id would be
-inserted, that are compared with the unknown id."""
+"""The number of neighbours of an unknown id in the sorted table, on each side, that are compared with the
+unknown id."""
 _LONGEST_COMPARED = 40
 """The most characters of an unknown id for which similar ids are looked for, since the number of possible
 edits grows with the length of the id."""

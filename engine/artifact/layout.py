@@ -1,4 +1,4 @@
-"""Names every file, array and manifest section of an index, so that no other module spells a name out.
+"""Names every file, array and manifest section of an index, so that no other module spells out a name.
 
 Changing a name changes the format of an index, so that existing indexes could no longer be opened.
 """
@@ -12,7 +12,7 @@ FORMAT_VERSION = 1
 CURRENT = "CURRENT"
 """The name of the file, in the index directory, that names the live build."""
 MANIFEST = "manifest.json"
-"""The name of the file of a build that describes the build: its settings, counts, metrics and files."""
+"""The name of the file that describes a build: the build's settings, counts, metrics and files."""
 PARTIAL = ".partial-"
 """The beginning of the names of unfinished files and builds."""
 BUILD_NAME = re.compile(r"build-[0-9T]+-[0-9a-f]+")
@@ -38,7 +38,7 @@ REPORT_FILE = "report.html"
 HIDDEN_FILE = "hidden.json"
 """The name of the file that lists the movies which no list may hold; absent if no movie is hidden."""
 
-# Arrays, each in a file of its own.
+# Arrays, each stored in a separate file.
 ARRAY_ENDING = ".npy"
 """The ending of the name of an array's file, after the array's name."""
 ID_ARRAYS = {
@@ -121,7 +121,7 @@ SIMILAR_ARRAYS = {
     "shared": "similar_shared",
 }
 """The names of the arrays of the table of similar movies; the keys are the arguments of `SimilarTable.open`.
-Older indexes do not have these arrays."""
+Older indexes do not have the arrays of the table of similar movies."""
 COLD_ARRAYS = {
     "columns": "cold_columns",
     "rarities": "cold_rarities",
@@ -237,8 +237,8 @@ BEFORE_ENTRY = "build_before"
 KEEP_ENTRY = "builds_kept"
 """The manifest entry with the number of builds to keep, which the command that wrote the build was given."""
 REFUSED_ENTRY = "refused_because"
-"""The manifest entry with the reason why the build was not published when it was written; absent if the build
-was published."""
+"""The manifest entry with the reason why the finished build was not published; absent from a published
+build."""
 BUILD_ENTRIES = (
     *(VERSION_ENTRY, PACKAGE_ENTRY, BUILD_ENTRY, CREATED_ENTRY, FILES_ENTRY),
     *(BEFORE_ENTRY, KEEP_ENTRY, REFUSED_ENTRY),

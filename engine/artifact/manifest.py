@@ -3,9 +3,9 @@
 A shape says which values an entry of a manifest may have. The shape `float` allows any finite number, `bool`
 allows true and false, `str` allows any text, and `object` allows anything. A range allows the whole numbers
 in the range, a pattern allows texts that match the pattern, and `None` allows null. A tuple of shapes allows
-each value that at least one of the shapes allows. The shape `[shape]` allows a list of values, each of the
-inner shape. The shape `{str: shape}` allows a section with entries of any name, whose values have the inner
-shape. The shape `{"a": shape, "b?": shape}` allows a section that has the entry "a"; the entry "b" and
+each value that at least one of the shapes allows. The shape `[shape]` allows a list of values, each of which
+has the inner shape. The shape `{str: shape}` allows a section with entries of any name, whose values have the
+inner shape. The shape `{"a": shape, "b?": shape}` allows a section that has the entry "a"; the entry "b" and
 entries of other names are optional.
 """
 
@@ -23,7 +23,7 @@ LARGEST = 16 * 1024 * 1024
 _DEEPEST = 24
 """The largest depth to which sections and lists in a manifest may be nested in each other."""
 _WHOLE = range(2**53)
-"""The whole numbers, from 0, that JSON readers represent exactly."""
+"""The whole numbers, from 0, that every reader of JSON represents exactly."""
 _FIGURE = (float, None)
 
 _ACCOUNTING = {

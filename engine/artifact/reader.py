@@ -9,7 +9,7 @@
 
 `engine/artifact/writer.py` writes what this module reads. Opening an index of any size takes milliseconds,
 because arrays are memory-mapped. An index may be damaged or come from somebody else, so file names, sizes,
-types and shapes are checked before they are used.
+types and shapes are checked before use.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _VERIFIED_ON_OPENING = 64 * 1024 * 1024
 """The largest size of a build, in bytes, at which opening the build checks all checksums, which takes some
 tens of milliseconds."""
 _OPENING_ATTEMPTS = 3
-"""The number of tries to open the live build, since another build that becomes live meanwhile may remove
-it."""
+"""The number of tries to open the live build, because another process may replace and remove the live build
+during a try."""
 POINTER_SIZE = 200
 """The number of bytes of the file CURRENT that are read; an undamaged CURRENT has fewer bytes."""
 _BUILD_COMMAND = "engine build-index REVIEWS..."
@@ -100,8 +100,8 @@ class Artifact:
                 artifact = cls._open_build(directory, *pointer)
                 break
             except ArtifactCorruptError:
-                # Another build that became live this very moment may have removed the build that CURRENT
-                # named before.
+                # A build that became live this very moment may have removed the build that CURRENT named
+                # before.
                 is_last = build is not None or attempt == _OPENING_ATTEMPTS - 1
                 if is_last or _read_pointer(directory) == pointer:
                     raise
@@ -225,7 +225,7 @@ class Artifact:
 
 
 def is_build(directory: Path) -> bool:
-    """Tells whether a directory holds one build of an index, and not a whole index."""
+    """Tells whether a directory is the directory of one build, and not the directory of an index."""
     is_named = bool(layout.BUILD_NAME.fullmatch(directory.name))
     return is_named and directory.is_dir() and not (directory / layout.CURRENT).exists()
 

@@ -164,7 +164,8 @@ def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> T
         folder.rename(directory / build)
         Artifact.open(directory, build=build)
     with suppress(OSError):
-        (directory / WORK).rmdir()  # The folder stays if it holds files of other work.
+        # The folder stays if it is not empty, because other work may be kept in it.
+        (directory / WORK).rmdir()
     with changing_live(directory):
         keep = number_to_keep(directory)
         point_to(directory, build)

@@ -250,8 +250,7 @@ class ArtifactWriter:
                 leftover.unlink()
         live = live_build(self.directory)
         if live and (self.work_directory / live).exists():
-            # The leftovers of a build are complete, but the build was killed before it removed its
-            # checkpoints.
+            # The killed build was already live, so its checkpoints are no longer needed.
             self._remove_work()
         for folder in (self.directory, self.work_directory):
             remove_leftovers(folder)

@@ -77,7 +77,7 @@ _COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
 
 
 def check_function(node: dict[str, Any]) -> int:
-    """Checks a function call in a parsed condition: the name of the function, and its pattern or list.
+    """Checks a function call in a parsed condition: the function's name, and its pattern or list if any.
 
     Returns the cost of the call's regular expression, in which one letter costs 1; returns 0 for a call
     without a regular expression.

@@ -33,7 +33,7 @@ CARD_FIELDS = (
 """The fields of a card; a field whose value is unknown is None.
 
 If the metadata has no readable title, the field `title` holds the first words of the description, or if that
-is missing, the brand and the category. The field `title_source` then says where the title is from:
+is missing, the brand and the category. If the title is made from another field, `title_source` is
 "description", "brand" or "category"; otherwise `title_source` is None.
 """
 _NUMBERS = ("price", "year", "average_rating", "movie_count")

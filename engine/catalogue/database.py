@@ -82,8 +82,8 @@ limit $most
 Settings = dict[str, str | bool | int | float | list[str]]
 
 NO_EXTENSIONS: Settings = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-"""The settings with which DuckDB neither downloads nor loads an extension, whatever a statement or a path
-names."""
+"""The settings with which DuckDB neither downloads nor loads an extension, even if a statement or a path
+names one."""
 _SETTINGS: Settings = {**NO_EXTENSIONS, "memory_limit": "1GB", "threads": "1", "temp_directory": ""}
 _COLUMNS = {
     "movie_row": "BIGINT",
@@ -151,7 +151,7 @@ class Catalogue:
             return self._checked(rows_where(connection, condition, columns, among=rows))
 
     def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
-        """Translates an SQL condition to a condition that another database can check, and that may be weaker.
+        """Translates an SQL condition to a condition, perhaps a weaker one, that another database can check.
 
         The argument `columns` maps the columns that the other database holds to the kinds of the columns. The
         method returns None if the other database can check no part of the SQL condition. Every movie that
@@ -301,7 +301,7 @@ class Catalogue:
 
     def _checked(self, rows: Any) -> Rows:
         """Returns ascending row numbers from the database, after a check that they are valid and distinct."""
-        if not np.ma.is_masked(rows):  # A masked entry is a row number that is null.
+        if not np.ma.is_masked(rows):  # A masked entry stands for a row number that is null.
             found: Rows = np.asarray(rows, dtype=np.int64)
             bounded = np.concatenate([[-1], found, [self._num_movies]])
             if (bounded[1:] > bounded[:-1]).all():
@@ -315,7 +315,7 @@ class Catalogue:
     def _raise_if_damaged(self, error: Exception) -> None:
         """Raises ArtifactCorruptError if DuckDB failed because of the database, not because of a condition.
 
-        The database is also closed, because DuckDB refuses all further statements after some errors.
+        The method also closes the database, because DuckDB refuses all later statements after some errors.
         """
         import duckdb
 

@@ -2,7 +2,7 @@
 
 DuckDB parses the condition into a tree (`json_serialize_sql`) without running the condition, and this module
 checks every node of the tree. A condition may call only the functions that `engine/catalogue/allowed.py`
-lists. So no condition can read a file or another table, or change data, even if a later version of DuckDB
+lists. So no condition can read a file, read another table or change data, even if a later version of DuckDB
 adds functions. The listed functions are cheap, and this module limits the number of operations in a condition
 and the depth of their nesting. The module `engine/catalogue/matching.py` adds a time limit.
 """

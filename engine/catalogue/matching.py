@@ -42,9 +42,9 @@ def rows_where(
 
     The caller must have checked the condition with `check_filter`, which returns the `columns` in the
     condition. A condition without a text column runs over all movies at once. A condition with a text column
-    runs over one piece of the table after another; the first piece holds one movie. The time that a piece of
-    the table takes decides how many movies are in the next piece. Small pieces of the table limit the memory
-    of a condition, because DuckDB does not count the texts that functions make against `memory_limit`. Small
+    runs over the table piece by piece; the first piece holds one movie. The time that a piece of the table
+    takes decides how many movies are in the next piece. Small pieces of the table limit the memory of a
+    condition, because DuckDB does not count the texts that functions make against `memory_limit`. Small
     pieces of the table also limit the time, because DuckDB notices an interrupt only after up to 2,048
     movies.
 

@@ -53,8 +53,8 @@ class SeriesNames(NamedTuple):
 def series_names(title: str | None) -> SeriesNames | None:
     """Returns the names of the series that a title may belong to, or None if the title has no usable name.
 
-    Every title has such a name, even outside a series, since the first film of a series is rarely numbered.
-    The function `number_series` finds the names that several movies share.
+    Even a title outside a series has such a name, since the first film of a series is rarely numbered. The
+    function `number_series` finds the names that several movies share.
 
     >>> titles = "Terminator, The (1984)", "Godfather: Part II, The (1974)", "Batman Returns (1992) [VHS]"
     >>> [series_names(title).first for title in titles]
@@ -124,9 +124,9 @@ def usual_categories(cards: MovieCards) -> frozenset[str]:
 def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None]) -> bool:
     """Tells by titles and by the fields `category` whether two movies belong to the same series.
 
-    Two movies belong to the same series if their titles share the name of a series, with two exceptions.
-    Movies whose titles differ only in the year are a film and its remake; movies whose categories have
-    nothing in common share the name by chance.
+    Two movies belong to the same series if their titles share the name of a series, with two exceptions. The
+    exceptions: movies whose titles differ only in the year are a film and its remake, and movies whose
+    categories have nothing in common share the name only by chance.
 
     >>> are_one_series(("Scream (1996)", "Scream 2 (1997)"), ("Horror", "Horror | Thriller"))
     True

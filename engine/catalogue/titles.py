@@ -62,7 +62,8 @@ class TitledFilm(NamedTuple):
 def film_of_title(title: str | None) -> TitledFilm | None:
     """Returns the film that a title names, or None if the title is missing or has no letter or digit.
 
-    Each season, volume or part counts as a separate film, wherever in the title its number is.
+    Each season, volume or part counts as a separate film, wherever in the title the season, volume or part is
+    numbered.
 
     >>> film_of_title("The Thing (Widescreen Edition) [Blu-ray]")
     TitledFilm(title='the thing', year=None)

@@ -24,10 +24,10 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     `films`, int [num_movies], holds a number for each movie; all variants of a film have the same number.
 
     Returns:
-        A dict of arrays by name: `variant_groups`, int32 [num_movies], a new number for each movie's film, or
-        -1 for a film with one movie; `variant_offsets`, int64 [num_films + 1], the offset in
-        `variant_movie_rows` at which each film starts; and `variant_movie_rows`, int32, the concatenated rows
-        of the movies of all films.
+        Three arrays by name: `variant_groups`, int32 [num_movies], holds the number of each movie's film, or
+        -1 for a film with one movie; `variant_offsets`, int64 [num_films + 1], holds the position in
+        `variant_movie_rows` at which each film starts; `variant_movie_rows`, int32, holds the rows of the
+        movies, film by film.
 
     Example:
         >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}

@@ -122,8 +122,8 @@ def judgement(answers: Sequence[Any]) -> Columns:
     if any(answer.predicted_rating is not None for answer in answers):
         names = ["predicted_rating", "like_probability"]
         if all(answer.predicted_rating == answer.like_probability for answer in answers):
-            # On the scale of 0 and 1, which ratings from counts also have, the chance of a like is the whole
-            # prediction.
+            # If the only rating levels are 0 and 1, as for ratings made from counts, the chance of a like is
+            # the whole prediction.
             names = ["like_probability"]
     if any(answer.because for answer in answers):
         names.append("because")

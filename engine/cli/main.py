@@ -3,7 +3,7 @@
 Answers are printed to stdout, and progress and warnings to stderr. The exit code is 0 for success, 1 for an
 `EngineError`, 2 for wrong usage, 3 for a build that was not published, and 128 plus the number of the signal
 that ended the command. No other file turns errors into exit codes. The module of a command is imported only
-when a user runs the command, and large libraries only when the command needs them.
+when a user runs the command; a large library is imported only when the command needs the library.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ class _State:
     raising = False
     """Whether the next signal raises KeyboardInterrupt."""
     again = False
-    """Whether the first signal must be sent again, because its KeyboardInterrupt was delayed or lost."""
+    """Whether the first signal must be sent again, because the KeyboardInterrupt of the signal was delayed or
+    lost."""
     first: int | None = None
     """The number of the first signal that the process received; None before the first signal."""
 

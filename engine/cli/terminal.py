@@ -73,7 +73,7 @@ def say(text: str = "", *, err: bool = False) -> None:
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Prints a value as JSON; escapes letters beyond ASCII unless stdout has a Unicode encoding.
+    """The JSON takes several lines, indented by `indent` spaces, or one line if `indent` is None.
 
     The JSON takes several lines, indented by `indent` spaces, or one line if `indent` is None.
     """
@@ -129,7 +129,7 @@ def _takes_arguments(context: click.Context) -> bool:
 
 
 def _discard(stream: TextIO) -> None:
-    """Redirects a stream to the null device, so that Python writes no rest of the text when exiting."""
+    """Redirects a stream to the null device, so that Python does not fail to write the stream at the end."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

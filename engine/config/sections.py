@@ -81,8 +81,8 @@ class IngestConfig(_Section):
     """Build from the readable part of a compressed file that ends too early. Turn `allow_truncated` on when
     the rest of the file is lost."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
-    """The memory that DuckDB may use before DuckDB writes intermediate results to disk; small files are read
-    with less memory. Lower `memory_limit` on a small machine; raise `memory_limit` when DuckDB writes
+    """The most memory that DuckDB uses before DuckDB writes intermediate results to disk; small files are
+    read with less memory. Lower `memory_limit` on a small machine; raise `memory_limit` when DuckDB writes
     intermediate results to disk."""
     threads: Annotated[int, at_least(0, 1024)] = 0
     """The number of threads of DuckDB, FAISS and TensorFlow; 0 means one thread per core. Lower `threads` to
@@ -138,13 +138,13 @@ class RelevanceConfig(_Section):
     to save memory and time; raise `embedding_dim` for many millions of reviews; `engine tune` tunes this
     setting."""
     reviewer_embeddings: Annotated[str, one_of("learned", "none")] = "learned"
-    """Whether a learned embedding of each reviewer is added to the vector of the reviewer's history: with
-    none, the reviewer's vector is computed from the history alone. Change `reviewer_embeddings` to none when
-    there are so many reviewers that their embeddings take too much memory or disk space."""
+    """Whether a reviewer's vector is the sum of a learned embedding of the reviewer and the vector of the
+    reviewer's history (learned), or the vector of the history alone (none). Change `reviewer_embeddings` to
+    none when there are so many reviewers that their embeddings take too much memory or disk space."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
-    """The memory that the reviewers' embeddings, and the optimizer's means for the embeddings, may take in
-    training; above the limit, both are kept in a file and used block by block, with the same result. Raise
-    `memory_limit` on a machine with much memory; lower `memory_limit` on a small machine."""
+    """The most memory that the embeddings of reviewers, with the optimizer's means of their gradients, may
+    take in training; above the limit, they are kept in a file and used block by block, with the same result.
+    Raise `memory_limit` on a machine with much memory; lower `memory_limit` on a small machine."""
     num_parts: Annotated[int, at_least(1, 1024)] = 1
     """The number of groups into which reviewers are divided for training; on Ray, a separate worker trains
     each group, and only this worker holds the embeddings of the reviewers in the group. Raise `num_parts` to
@@ -191,11 +191,12 @@ class RatingConfig(_Section):
     """The dimension of the vectors of reviewers and movies in the rating head. Lower `dim` to save memory and
     time; `engine tune` tunes this setting."""
     hidden_units: Annotated[tuple[int, ...], at_least(1, 65536)] = (32,)
-    """The widths of the hidden layers of the rating head's MLP. Widen the layers, or add layers, when there
-    are very many ratings to learn from."""
+    """The widths of the hidden layers of the rating head's MLP. Widen the layers, or add layers, when the
+    data has very many ratings."""
     like_rating: float | None = None
     """The lowest rating that counts as a like; by default the rating at three quarters of the scale, such as
-    4 on a scale of 1 to 5 stars. Give `like_rating` when good ratings begin at another rating."""
+    4 on a scale of 1 to 5 stars. Give `like_rating` when people in the data like a movie at another rating
+    than the default."""
     max_rounds: Count = 18
     """The largest number of training rounds of the rating head. Lower `max_rounds` for a quick trial; raise
     `max_rounds` when the training curve in the report still rises in the last rounds."""
@@ -242,8 +243,8 @@ class ColdConfig(_Section):
     index as a cold movie. Raise `max_reviews` together with ingest.min_reviews_per_movie."""
     doubt: Annotated[float, at_least(0)] = 1.0
     """The number of standard errors by which the predicted relevance of a cold movie is lowered; the standard
-    error says how unsure the prediction from metadata is. Lower `doubt` to show more new movies, about which
-    the engine is less sure."""
+    error says how unsure the prediction from metadata is. Lower `doubt` to show more new movies, whose scores
+    are less certain."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 The code in this file works for any setting; `engine/config/sections.py` defines the settings. A section of
 settings is a frozen, keyword-only dataclass. The type of a field is a boolean, a number, a text, a tuple, a
-mapping of text to text, or another section. The type of a field may also allow None. The rules of a field are
-in the annotation of the field's type, such as `Annotated[int, at_least(1)]`.
+mapping of text to text, or another section. The type of a field in a section of settings may also allow None.
+The rules of a field are in the annotation of the field's type, such as `Annotated[int, at_least(1)]`.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ def rules(section: type[Any]) -> dict[str, tuple[Rule, ...]]:
 def check_rules(name: str, section: Any) -> None:
     """Checks that every setting of a section meets the rules in the setting's type annotation.
 
-    Error messages call the section by the text `name`. A setting with the value None meets every rule. A
-    tuple meets a rule if each item of the tuple meets the rule.
+    Error messages call the section of settings by the text `name`. A setting with the value None meets every
+    rule. A tuple meets a rule if each item of the tuple meets the rule.
 
     Raises:
         ConfigError: a setting breaks a rule.

@@ -61,7 +61,7 @@ class Event:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Returns the kind, movie, reviewer and rating of the event, which are the same in a repetition."""
+        """Returns the kind, movie, reviewer and rating of the event, which a repeated event has in common."""
         return self.kind, self.movie_id, self.reviewer_id, self.rating
 
     def to_line(self) -> bytes:
@@ -125,7 +125,7 @@ class Scale:
         return len(self.levels) > 0
 
     def rating_of(self, kind: str) -> float | None:
-        """Returns the rating that a kind of feedback, such as a click, stands for.
+        """Returns the rating for which a kind of feedback, such as a click, stands.
 
         A setting gives the position of each kind of feedback on the scale: 0 is the lowest rating, and 1 is
         the highest rating. The function returns the rating level nearest to the position of the kind of

@@ -85,7 +85,8 @@ class ExposureLog:
         Args:
             facts: the values recommendation_id, index_name, arm, build, question and reviewer_id of the list.
             movie_ids: the ids of the listed movies, in the order of the list.
-            scores: the score of each listed movie, or its similarity in a list of similar movies.
+            scores: the score of each listed movie, or the similarity of each movie in a list of similar
+                movies.
             first_rank: the rank of the first movie, which is above 1 on later pages of a list.
         """
         now = time.time()

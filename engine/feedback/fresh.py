@@ -1,7 +1,7 @@
 """Lets answers use fresh feedback, which came after the build of the index: new reviews and hidden movies.
 
 No model is trained: fresh reviews are added to the reviewer's history, from which every score is computed.
-The answers are the same as they would be after `engine add-reviews`.
+The answers are the same as the answers after the feedback was added with `engine add-reviews`.
 """
 
 from __future__ import annotations

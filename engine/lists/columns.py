@@ -87,8 +87,8 @@ class ColumnMaker:
         self._candidates = self._of_films = source
         if lists.variants:
             counts = lists.movie_counts.astype(np.int64)
-            # The count -1 makes a hidden variant the last choice, so that a film is listed as a variant that
-            # is not hidden.
+            # The count -1 makes a hidden variant the least preferred variant, so that a film is listed as a
+            # variant that is not hidden.
             counts[hidden_rows] = -1
             self._of_films = _FilmSource(source, lists.variants.most_reviewed(counts))
 

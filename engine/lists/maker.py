@@ -27,8 +27,8 @@ from engine.search.filtered import FilteredSource
 _BATCH = 256
 """The number of reviewers whose candidates are searched for at once."""
 _LEAST_OPEN = 0.1
-"""The search for candidates assumes that at least this share of the movies is not hidden, so that the number
-of candidates stays limited."""
+"""The least share of movies that are not hidden, as assumed by the search for candidates, so that the number
+of candidates stays limited even if more movies are hidden."""
 
 logger = logging.getLogger(__name__)
 

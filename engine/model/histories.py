@@ -47,8 +47,8 @@ class Histories:
     """int8 [num_reviews], the position of each review's rating among the rating levels, in ascending
     order."""
     limits: tuple[int, int] | None = None
-    """The numbers of movies and of rating levels if the arrays are files, whose numbers must be checked;
-    otherwise None."""
+    """The number of movies and the number of rating levels, for checks of arrays that are files; None for
+    arrays that need no checks."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

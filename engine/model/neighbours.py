@@ -21,8 +21,8 @@ _RATING_PRIOR = 0.2
 """The weight of a prior of 0 stars in a mean over the ratings of neighbours, so that the mean of few ratings
 is near 0."""
 _OFFSET_DAMPING = 15.0
-"""The number of reviews of a reviewer at which the reviewer's mean deviation from the movies' mean ratings is
-halved; with more reviews, the deviation is reduced less."""
+"""The number of reviews at which a reviewer's mean deviation from the movies' mean ratings is halved; the
+deviation of a reviewer with more reviews is reduced less."""
 
 
 class Neighbours(NamedTuple):
@@ -199,7 +199,7 @@ class MovieSums(NamedTuple):
     """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the numbers of given movies, or of a slice of movies: float64 [num]."""
+        """Returns the vector's numbers for given movies, or for a slice of movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -220,7 +220,8 @@ def near_sums(
     """Adds up the weighted similarities of each movie to the movies in each history, over several tables.
 
     Args:
-        tables: neighbour tables of `num_movies` movies, with the weights of their similarities.
+        tables: neighbour tables, each of `num_movies` movies, with the weights of each table's similarities
+            in the sums.
         found: for each table, the neighbours of the movies in the histories, as returned by
             `NeighbourTable.look_up`.
         histories: the histories of the reviewers.
@@ -276,7 +277,7 @@ def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Averages a reviewer's ratings of a movie's neighbours, over all reviews and without each review.
+    """Averages a reviewer's ratings of a movie's neighbours, over all reviews and with each left out.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.

@@ -44,7 +44,7 @@ SUCCESSOR_RECENCY = 1.0
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of `part` of a model; the keys are the names of the arrays in an index."""
+    """Returns the arrays of a component of a model; the keys are the names of the arrays in an index."""
     return {name: getattr(part, field) for field, name in names.items()}
 
 
@@ -340,7 +340,7 @@ class Model:
         return np.minimum(liked, np.float32(1))
 
     def log_like(self, probabilities: Floats) -> Floats:
-        """Returns the term in a score for the chance of a like, before its weight: float32 [num].
+        """Returns the term for the chance of a like in a score, before the term is weighted: float32 [num].
 
         The term is `log(chance)`, plus `doubt * log(2 * chance)` for a chance of a like under one half, where
         `doubt` is a weight in `Blend`.

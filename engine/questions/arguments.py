@@ -120,7 +120,7 @@ class ListOptions:
 
 
 def is_whole_number(value: object) -> TypeGuard[int]:
-    """Tells whether a value is a whole number of Python or NumPy; True and False are not numbers here."""
+    """Tells whether a value is a whole number of Python or NumPy; True and False count as no numbers."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 

@@ -63,8 +63,8 @@ class Conditions:
         """Returns one sentence that explains to the user why a list is empty.
 
         `num_open` is the number of movies that the reviewer has not seen and that meet all conditions except
-        `min_rating`. The argument `best_rating` is the highest predicted rating of these `num_open` movies,
-        or None.
+        `min_rating`. The argument `best_rating` is the highest predicted rating of the movies counted by
+        `num_open`, or None.
         """
         if self.why_empty is not None:
             return self.why_empty

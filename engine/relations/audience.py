@@ -157,7 +157,7 @@ def _rated(
         rows: the rows of the reviewers, int64 [num].
         relevance: the relevance of the movie to every reviewer of the index, float32 [num_reviewers].
         column: the similarity of the movie to every movie, computed from ratings, float32 [num_movies]; None
-            if the model has no table of such similarities.
+            if the model has no similarities computed from ratings.
     """
     relevance = relevance[rows]
     if model.rating is None:
@@ -197,7 +197,7 @@ def _fading(histories: Histories, power: float) -> Floats:
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns a movie's similarity to each movie that has the movie as a neighbour, and 0 to others.
+    """Returns the similarity of a movie to each movie that has it as a neighbour, and 0 for other movies.
 
     Returns:
         The similarities, float32 [num_movies].

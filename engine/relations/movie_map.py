@@ -56,8 +56,7 @@ def map_movies(model: Model, cards: MovieCards, variants: Variants, most: int = 
     films = np.arange(len(counts))
     films = films[variants.one_each(films, counts.astype(np.float64))]
     rows = distinct(films[k_highest(counts[films].astype(np.float64), min(most, len(films)))])
-    # The last column of the movie vectors is left out, because it holds the bias, which says nothing about
-    # similarity.
+    # The last column of the movie vectors holds the bias, which says nothing about similarity.
     vectors = np.asarray(model.relevance.movie_vectors[rows, :-1], dtype=np.float64)
     vectors -= vectors.mean(axis=0)
     left, sizes, _ = np.linalg.svd(vectors, full_matrices=False)

@@ -76,8 +76,8 @@ def central_interval(levels: Floats, probabilities: Floats, share: float) -> tup
     """Returns the lowest and highest rating level of each rating's central interval, float32 [num] each.
 
     A rating is within its central interval, ends included, with a probability of at least `share`. A rating
-    is below its central interval with a probability of at most `(1 - share) / 2`, and above with a
-    probability of at most `(1 - share) / 2`.
+    is below its central interval with a probability of at most `(1 - share) / 2`, and above its central
+    interval with a probability of at most `(1 - share) / 2`.
 
     Args:
         levels: the rating levels, float32 [num_levels], ascending.

@@ -175,7 +175,7 @@ def _after(first: Alike, then: Alike) -> Alike:
 
 
 def _one_each(found: Alike, allowed: Any, variants: Variants, movie_counts: NDArray[np.integer]) -> Alike:
-    """Keeps the allowed movies; replaces each by the most reviewed allowed variant of its film, once."""
+    """Keeps the allowed movies, each film once, as the film's allowed variant with the most reviews."""
     if not variants:
         kept = allowed(found.rows)
         return found.take(np.flatnonzero(kept))

@@ -4,7 +4,7 @@ One matrix product computes the inner products of many reviewers' vectors and al
 The search asks the vector index for more and more movies for each reviewer. The search for a reviewer ends
 when the scores of k unseen movies are at least as high as the inner product of any movie that was not found.
 A movie that the vector index did not find can still become a candidate, because similarity to movies in the
-reviewer's history adds to the movie's score. Such a movie, not found by the vector index, becomes a candidate
+reviewer's history adds to the movie's score. A movie that the vector index did not find becomes a candidate
 only if its similarity to the history can lift its score to the score of the k-th best movie found. The chance
 of a like cannot raise a score, because the logarithm of the chance is never above 0. The search is a
 threshold algorithm (Fagin, Lotem & Naor 2003).

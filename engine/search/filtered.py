@@ -1,6 +1,6 @@
 """Finds candidates among the movies that meet a --where condition, with a vector index that can filter.
 
-The vector index checks the part of the condition that the index can check, during the search. Afterwards,
+During the search, the vector index checks those tests of the condition that it can check. After the search,
 DuckDB checks the whole condition for the movies found. If few movies meet the condition, no candidates are
 searched for, because scoring all matching movies is faster and exact.
 """
@@ -32,7 +32,7 @@ class Filter(Protocol):
     """Checks conditions on movies, as a `Catalogue` does."""
 
     def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
-        """Returns the part of an SQL condition that a vector index with the given columns can check."""
+        """Returns a condition that an index with the given columns can check, and that all matches meet."""
 
     def matching_among(self, condition: str, rows: Rows) -> Rows:
         """Returns, in ascending order, those of the given rows of movies that meet an SQL condition."""

@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_app(settings: ServiceSettings | None = None) -> FastAPI:
-    """Builds the service; the default settings are those that `engine serve` left in the environment.
+    """Builds the service; the default settings are the settings that `engine serve` left in the environment.
 
     Raises:
         ArtifactError: a directory holds no index that can be opened.

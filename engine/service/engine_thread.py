@@ -107,7 +107,7 @@ class EngineThread:
                     return
 
     def _deliver(self) -> None:
-        """Passes answers to the waiting futures; runs in the event loop, which alone counts questions."""
+        """Passes answers to the waiting futures; runs in the event loop, which alone changes the count."""
         self._is_woken = False  # An answer that is appended after this line wakes the event loop again.
         while self._answered:
             waiting, found, error = self._answered.popleft()

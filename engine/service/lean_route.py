@@ -69,7 +69,7 @@ class LeanRouter:
     Args:
         app: the application that answers all other requests.
         routes: the lean routes, whose paths follow `/v1` or `/v1/indexes/NAME` in an address. A path may have
-            one parameter, at its end.
+            one parameter, which must be at the end of the path.
     """
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute]) -> None:

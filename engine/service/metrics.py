@@ -37,7 +37,7 @@ BUILT = Gauge(
 
 @cache
 def _counters(question: str, status: int) -> tuple[Counter, Histogram]:
-    """Returns the metrics of a kind of question; caches the metrics, since finding them is slow."""
+    """Returns the metrics of a kind of question from a cache, because looking metrics up by label is slow."""
     return REQUESTS.labels(question, status), SECONDS.labels(question)
 
 

@@ -243,5 +243,5 @@ async def reviewer(
 
 @router.get("/info", tags=["service"], response_class=Response)
 async def info(request: Request) -> Response:
-    """Describes the index: counts, settings, and figures that were measured on held-out reviews."""
+    """Describes the index: counts, settings, and metrics that were measured on held-out reviews."""
     return await answer(request, index_of(request), lambda engine: engine.info())

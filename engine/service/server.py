@@ -42,8 +42,8 @@ def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
         raise ConfigError(
             f"The service needs {', '.join(missing)}; install it with: pip install 'movie-engine[serve]'."
         )
-    # Libraries read these environment variables when they are imported, and no module has imported such a
-    # library yet.
+    # Libraries read these environment variables when they are imported, so the variables must be set before
+    # any import of the libraries.
     os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
     os.environ[VARIABLE] = settings.to_json()
     with temporary_folder() as shared:

@@ -27,7 +27,7 @@ L = TypeVar("L", bound="AnswerList[Any]")
 
 
 class Tabular(ABC):
-    """Gives a class the methods that return its rows as a table of pandas, Arrow or Polars."""
+    """Gives a class the methods that convert its rows to a table of pandas, Arrow or Polars."""
 
     def to_frame(self) -> pandas.DataFrame:
         """Returns the answers as a pandas DataFrame, with one row for each answer.

@@ -33,7 +33,7 @@ class Trial(NamedTuple):
 def read_trial(text: str, indexes: dict[str, str]) -> Trial:
     """Reads the value of the option --ab, such as `trial-index=10%`.
 
-    The trial index is given by its directory, or by a name that the option --index defines.
+    The trial index is given by its directory, or by a name that the option --index gives to an index.
 
     Raises:
         ConfigError: the text has no share, or the share is not between 0% and 100%.

@@ -1,4 +1,4 @@
-"""Renders web pages; if the library htmx asks, only the changed part of a page is rendered."""
+"""Renders web pages; if the library htmx asks for a page, only the changed region is rendered."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Values = dict[str, Any]
 
 
 async def page(request: Request, template: str, question: Callable[[Engine], Values]) -> Response:
-    """Asks the engine for the values of a page; returns the page, or the part for which htmx asks."""
+    """Asks the engine for the values of a page; returns the page, or the region for which htmx asks."""
     frame = "fragment.html" if request.headers.get("HX-Request") == "true" else "frame.html"
 
     def ask(engine: Engine) -> tuple[bytes, int]:

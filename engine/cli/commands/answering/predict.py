@@ -51,8 +51,8 @@ def _usual(first: MoviePrediction) -> Columns:
     levels = list(first.rating_probabilities)
     columns: Columns = {"movie": "movie_id", "title": "title"}
     if [float(level) for level in levels] == [0, 1]:
-        # On the scale of 0 and 1, which ratings from counts also have, the chance of a like is the whole
-        # prediction.
+        # If the only rating levels are 0 and 1, as for ratings made from counts, the chance of a like is the
+        # whole prediction.
         return {**columns, "like": "like_probability"}
     columns = {**columns, "mean": _mean, "median": "median_rating", "interval": _interval}
     columns = {**columns, "like": "like_probability"}

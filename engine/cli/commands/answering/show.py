@@ -31,7 +31,7 @@ def show() -> None:
 
 @show.command(params=[click.Argument(["movie_id"], required=False), TITLE, INDEX, *FORMAT, VERBOSE])
 def movie(movie_id: str | None, title: str | None, index: Path, format: str) -> None:
-    """Show a movie: its card, its reviews by rating and by year, and the movies most similar to it."""
+    """Show a movie: its card, its reviews by rating and by year, and similar movies."""
     from engine.recommender import Engine
 
     engine = Engine.load(index)
@@ -61,7 +61,7 @@ def movie(movie_id: str | None, title: str | None, index: Path, format: str) -> 
 def reviewer(reviewer_id: str, index: Path, k: int, columns: Columns | None, format: str) -> None:
     """Show a reviewer: the reviews by rating and by year, the latest reviews, and similar reviewers.
 
-    The formats jsonl, csv and tsv hold the latest reviews alone.
+    The formats jsonl, csv and tsv hold only the latest reviews.
     """
     from engine.recommender import Engine
 

@@ -93,7 +93,7 @@ def evaluate(
     model is measured by the MAE and RMSE of its predicted ratings, and by its rankings of the whole
     catalogue. If the training part holds a copy of a review, such as a copy for another edition of the film,
     the review is not held out. The command prints how many reviews are not held out because of copies. The
-    formats jsonl, csv and tsv hold the figures of each model alone.
+    formats jsonl, csv and tsv hold only the metrics of each model.
     """
     if len(train) != len(test):
         raise click.UsageError("Give a --test for every --train, in the same order.")

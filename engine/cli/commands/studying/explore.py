@@ -25,11 +25,11 @@ def explore(
 ) -> None:
     """Describe what files of reviews hold.
 
-    REVIEWS are files in any format that build-index accepts. The options that filter reviews work as they do
-    in build-index. The command prints counts and statistics, and tests whether some common beliefs about
-    reviews are true of REVIEWS. The option --output and the format json also give the most active reviewers,
-    the most reviewed movies, reviews over time, variants of films and copies of reviews. The formats jsonl,
-    csv and tsv hold the statistics alone.
+    REVIEWS are files in any format that build-index accepts. The options that filter reviews have the same
+    effect as in build-index. The command prints counts and statistics, and tests whether some common beliefs
+    about reviews are true of REVIEWS. The option --output and the format json also give the most active
+    reviewers, the most reviewed movies, reviews over time, variants of films and copies of reviews. The
+    formats jsonl, csv and tsv hold only the statistics.
     """
     from pipelines.exploring.explore import explore
 
