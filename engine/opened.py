@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from engine.arrays import Floats, Rows
 from engine.artifact import layout
-from engine.artifact.databases import open_collection
 from engine.artifact.ids import IdTable
 from engine.artifact.reader import Artifact
 from engine.catalogue.cards import MovieCards
@@ -20,7 +19,6 @@ from engine.errors import ArtifactCorruptError, ConfigError, UnknownIdError
 from engine.lists.maker import ListMaker
 from engine.model.heads import RatingHead
 from engine.model.scorer import Model
-from engine.model.similar import SimilarTable
 from engine.model.values import Reviewer
 from engine.questions.arguments import as_id
 from engine.search.candidates import CandidateSource
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from engine.feedback.fresh import Feedback
     from engine.feedback.journal import Journal
     from engine.lists.columns import ColumnMaker
+    from engine.model.similar import SimilarTable
     from engine.search.filtered import FilteredSource
 
 ArrayOfName = Callable[[str], NDArray[Any]]
@@ -233,6 +232,8 @@ class OpenedIndex:
     def vector_index(self) -> VectorIndex:
         """Returns the index of the movie vectors; limits FAISS to one thread for each query."""
         if self.artifact.has(layout.ADDRESS_FILE):
+            from engine.artifact.databases import open_collection
+
             return open_collection(self.artifact, self.model.relevance.movie_vectors.shape)
         # One query is too little work for several threads, which would also compete with NumPy's threads.
         set_threads(1)
@@ -252,6 +253,8 @@ class OpenedIndex:
     @cached_property
     def similar_table(self) -> SimilarTable | None:
         """Returns the table of similar movies, or None for an older index without the table."""
+        from engine.model.similar import SimilarTable
+
         return SimilarTable.open(self.artifact)
 
     @cached_property

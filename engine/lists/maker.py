@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ from engine.model.values import Reviewer, Scores
 from engine.questions.arguments import ListOptions, check_k
 from engine.questions.conditions import Conditions, resolve_conditions
 from engine.search.candidates import CandidateSource
-from engine.search.filtered import FilteredSource
+
+if TYPE_CHECKING:
+    from engine.search.filtered import FilteredSource
 
 _BATCH = 256
 """The number of reviewers whose candidates are searched for at once."""

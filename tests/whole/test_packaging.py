@@ -172,6 +172,8 @@ def test_the_command_line_answers_without_what_only_building_needs(
 NOT_FOR_ONE_QUESTION = {
     *("duckdb", "difflib", "numpy.ma", "numpy.random", "tomllib", "importlib.metadata", "concurrent.futures"),
     *(
+        "engine.artifact.databases",
+        "engine.cli.title_option",
         "engine.config.sections",
         "engine.catalogue.database",
         "engine.catalogue.filters",
@@ -182,9 +184,11 @@ NOT_FOR_ONE_QUESTION = {
     *("engine.feedback.events", "engine.feedback.fresh", "engine.feedback.hidden", "engine.feedback.journal"),
     *(
         "engine.model.newcomers",
+        "engine.model.similar",
         "engine.lists.popular",
         "engine.relations.similar_movies",
         "engine.relations.predictions",
+        "engine.search.filtered",
         "engine.search.top_lists",
     ),
     *(

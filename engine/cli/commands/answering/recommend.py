@@ -33,7 +33,6 @@ from engine.cli.options import (
     option,
 )
 from engine.cli.terminal import MOST_SHOWN, on_one_line, print_json, say, start_logging
-from engine.cli.title_option import movie_id_of
 from engine.questions.arguments import FALLBACKS
 from engine.responses import Response, audience, list_of_group, list_of_ratings, list_of_reviewer
 
@@ -154,6 +153,7 @@ def ratings(
     Give the oldest rating first; if a movie is given twice, the later rating counts. If the index was built
     from data without ratings, give only the ids of the movies.
     """
+    from engine.cli.title_option import movie_id_of
     from engine.questions.ratings import join_ratings, parse_pairs, read_ratings
     from engine.recommender import Engine
 
@@ -226,6 +226,7 @@ def recommend_movie(
     Reviewers who have reviewed the movie are left out. Reviewers are ordered by the movie's score for each
     reviewer, which is also the score that orders the reviewer's own top list.
     """
+    from engine.cli.title_option import movie_id_of
     from engine.recommender import Engine
 
     engine = Engine.load(index)
