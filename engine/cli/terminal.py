@@ -73,7 +73,7 @@ def say(text: str = "", *, err: bool = False) -> None:
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """The JSON takes several lines, indented by `indent` spaces, or one line if `indent` is None.
+    """Prints a value as JSON; escapes letters beyond ASCII unless stdout has a Unicode encoding.
 
     The JSON takes several lines, indented by `indent` spaces, or one line if `indent` is None.
     """
