@@ -100,7 +100,7 @@ def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
 
 
 def require_server(artifact: Artifact, why: str) -> None:
-    """Checks that the vectors of a build are not in an embedded database; the error says `why` not.
+    """Checks that the vectors of a build are not in an embedded database; `why` is the error's reason.
 
     Raises:
         ArtifactError: the vectors of the build are in an embedded database.

@@ -7,9 +7,9 @@
     |  |- *.npy, *.faiss            arrays, the vector index, and other files
     `- .partial-...                 a build that is being written, or died; no reader looks at it
 
-`engine/artifact/writer.py` writes what this module reads. Opening an index of any size takes milliseconds,
-because arrays are memory-mapped. An index may be damaged or come from somebody else, so file names, sizes,
-types and shapes are checked before use.
+This module reads what the module `engine/artifact/writer.py` writes. Opening an index of any size takes
+milliseconds, because arrays are memory-mapped. An index may be damaged or come from somebody else, so file
+names, sizes, types and shapes are checked before use.
 """
 
 from __future__ import annotations

@@ -95,7 +95,8 @@ class ArtifactWriter:
     The directory of the index is made if it does not exist. If `resumable` is true, the build keeps
     checkpoints in `work_directory`, which is removed when the build is complete. If `resumable` is false, an
     existing `work_directory` stays, because an interrupted resumable build may resume from its checkpoints.
-    After the build, the directory keeps `keep` builds, by default as many as before.
+    After the build, the directory keeps `keep` builds; by default, the directory keeps as many builds as
+    before.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:

@@ -252,8 +252,8 @@ class PopularityConfig(_Section):
     """Says how the popularity of movies is computed; popularity orders the list of an unknown reviewer."""
 
     half_life_days: Annotated[float, at_least(0.01)] = 1000.0
-    """The age, in days, at which a review counts half in the popularity of a movie. Lower `half_life_days`
-    when movies are popular for a short time only."""
+    """The age, in days, at which a review counts half as much as a new review in the popularity of a movie.
+    Lower `half_life_days` when movies are popular for a short time only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,7 +329,7 @@ class Config:
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
         """Makes a `Config` from a mapping that `to_dict` returned; missing settings get their defaults.
 
-        The mapping may come from an older version of the package.
+        The mapping `values` may come from an older version of the package.
         """
         kept = {
             section: {name: held[name] for name in held if f"{section}.{name}" not in GONE}

@@ -42,7 +42,7 @@ class Recipient(Protocol):
     seen_rows: NDArray[np.integer]
     """The rows of the movies that count as seen by the recipient, int [num]."""
     hidden_rows: Rows
-    """The rows of the movies that the recipient does not want to see in lists, int64 [num]."""
+    """The rows of the movies that are hidden from the recipient, int64 [num]."""
 
     def scores(self, movie_rows: Rows) -> Scores:
         """Scores the given movies for the recipient of the list."""

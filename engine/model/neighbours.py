@@ -272,7 +272,7 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
 
 
 def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
-    """Computes mean stars, `totals / (weights + _RATING_PRIOR)`; small weights give means near 0."""
+    """Returns mean stars `totals / (weights + _RATING_PRIOR)`; small sums of weights give means near 0."""
     return totals / (weights + _RATING_PRIOR)
 
 

@@ -246,7 +246,7 @@ class Model:
         return near_sums(tables, found, histories, weights, self.num_movies), found
 
     def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
-        """Computes the full scores of given movies, or of all movies, for one reviewer."""
+        """Computes full scores (relevance plus chance of a like) of given or all movies for one reviewer."""
         return self._whole(reviewer, movie_rows, self._relevance(reviewer, movie_rows))
 
     def rescore_best(

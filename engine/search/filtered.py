@@ -43,7 +43,7 @@ class FilteredSource:
 
     Args:
         model: the model that scores movies.
-        index: a vector index that has `columns`, over the relevance vectors of the model.
+        index: a vector index over the model's movie vectors, with `columns` that conditions may name.
         num_candidates: the number of candidates from the vector index, and the largest number of candidates
             from the neighbours; for a list of more movies, the length of the list.
         catalogue: checks SQL conditions on movies.
