@@ -1,4 +1,4 @@
-"""Builds a linear model that predicts each movie from a few other movies, for very large catalogues."""
+"""Builds a linear model that predicts reviews of a movie from few other movies, for large catalogues."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ def local_neighbours(
 
 
 def _local_model(signals: csr_array, l2: float) -> csr_array:
-    """Returns the weights of the local model: entry [i, j] is what a review of movie i says about movie j."""
+    """Returns the local model as a sparse matrix, [num_movies, num_movies].
+
+    The entry [i, j] is the weight of a review of movie i in the prediction of a review of movie j.
+    """
     from scipy.sparse import csr_array
 
     shared = csr_array(signals.T @ signals)

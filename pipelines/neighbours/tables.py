@@ -35,8 +35,9 @@ SHRINKAGE = 3.0
 """The number of common reviewers of two movies at which the method *co-reviews* of `build_neighbours` halves
 the cosine of the movies, because a cosine from few reviewers is uncertain."""
 SUCCESSOR_DAMPING = 20.0
-"""The number that is added to the geometric mean of two movies' numbers of reviews, by which the method
-*successors* of `build_neighbours` divides."""
+"""The number that the method *successors* of `build_neighbours` adds to the geometric mean of two movies'
+numbers of reviews before the method divides by the sum, which lowers the weights of rarely reviewed
+movies."""
 RATING_SHRINKAGE = 100.0
 """The number of common reviewers of two movies at which the correlation of the movies' ratings is halved,
 because a correlation from few reviewers is uncertain."""

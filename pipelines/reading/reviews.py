@@ -49,8 +49,8 @@ _WITH_DECIMAL_IDS = """
     where reason is null and (ends_with(reviewer_id, '.0') or ends_with(movie_id, '.0'))
 """
 _DOUBTFUL_AT_ONCE = 5_000
-"""The number of lines that the fast SQL statement cannot read which a thread collects before the thread runs
-the slower SQL statement."""
+"""The number of lines that a thread collects before the slower SQL statement reads the lines; the slower SQL
+statement reads the lines that the fast SQL statement cannot read."""
 
 
 def stage_reviews(

@@ -206,7 +206,7 @@ class _Shared(Generic[_Item]):
 def read_whole_ids(
     database: duckdb.DuckDBPyConnection, table: str, file: int, columns: Sequence[str]
 ) -> bool:
-    """Removes the ending .0 from ids in a file's rows of a table, if all ids of a column are whole numbers.
+    """Removes the ending .0 from the ids of a file in a staging table, if all ids are whole numbers.
 
     Some programs convert a column of ids to decimal numbers if an id is missing, and write the id 15 as 15.0.
     Returns whether any id was changed.

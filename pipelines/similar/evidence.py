@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 SITTING = 20
 """The largest distance of two reviews in a reviewer's history, in reviews, that still counts as near."""
 _DAMPING = 3.0
-"""A number that is added to the expected number of common reviewers of two movies, under a square root by
-which `_beyond` divides, so that pairs of rare movies do not get large values by chance."""
+"""The number that `_beyond` adds to the expected number of common reviewers of two movies, so that pairs of
+rarely reviewed movies do not get large values by chance."""
 _MAX_HISTORY = 300
 """The largest number of latest reviews of a reviewer that are paired with each other; the time to make pairs
 grows with the square of the number of reviews."""
 _TOP = 10
-"""The number of highest values in a row of a matrix whose mean is the unit of the row, as in `units`."""
+"""The number of highest values of a matrix row that `units` averages."""
 
 
 class Pairs(NamedTuple):

@@ -18,7 +18,7 @@ from pipelines.similar.traits import Traits
 logger = logging.getLogger(__name__)
 
 K = 10
-"""The length of the lists whose quality is measured."""
+"""The length of the lists of similar movies whose NDCG is measured."""
 NUM_PARTS = 5
 """The number of kinds of similarity whose weights are drawn at random: all fields of `Weights` except
 `series` and `shrinkage`."""
@@ -26,15 +26,15 @@ _MAX_QUESTIONS = 1000
 """The largest number of questions of each kind (from held-out reviews, from links); more questions would
 change the learned weights little."""
 _LAST_ASKED = 3
-"""The number of last training movies of a reviewer for each of which a list of similar movies is judged."""
+"""The largest number of a reviewer's last training movies that questions ask about."""
 _POOL = 100
-"""The number of movies that each kind of similarity adds to the candidates of a question. Nearly always, the
-candidates then include the movies that a weighted sum of the similarities ranks highest."""
+"""The number of movies that each kind of similarity adds to the candidates of a question; with this number,
+the movies that a weighted sum of all similarities ranks highest are nearly always candidates."""
 _ROUNDS, _DRAWS, _ELITE = 3, 150, 20
 """The number of rounds of the search for weights, the number of weight vectors that are drawn in each round,
 and the number of best weight vectors around which the next round draws."""
 _SERIES = (0.0, 0.1, 0.2, 0.4, 0.8)
-"""The values of `Weights.series` that are tried, which is the weight of a common series of two movies."""
+"""The values that the search tries for `Weights.series`, the weight of a common series of two movies."""
 _PENALTY = 20.0
 """The factor of the penalty for weights whose lists find fewer held-out movies than lists of the movies with
 the most common reviewers."""

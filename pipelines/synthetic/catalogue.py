@@ -26,8 +26,8 @@ _EDITIONS = (
     (" [DVD]", 0),
     (" (Blu-ray + Digital)", 1),
 )
-"""The editions of a film besides the first edition: the text behind the film's title, and the format as a
-position in FORMATS."""
+"""The kinds of further editions of a film: for each kind, the text behind the film's title, and the format as
+a position in FORMATS."""
 _FAME_FLATNESS = 25.0
 """The constant q in the fame 1 / (rank + q) of a film, where rank counts from 0 (best known); q is fitted to
 the published share of reviews of the best known movie."""

@@ -34,8 +34,8 @@ class Facts(NamedTuple):
     format_name: str
     studio: str
     number: int
-    """A random number, 0 or more, that determines all facts about a movie that have no field, such as the
-    number of stars."""
+    """A random number, 0 or more, from which all other facts about a movie are derived, such as the number of
+    stars."""
 
 
 def details_object(facts: Facts) -> dict[str, str]:

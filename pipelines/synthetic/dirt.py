@@ -96,7 +96,7 @@ class LinePlan(NamedTuple):
 
 
 def share(count: int, part: int, num_parts: int) -> int:
-    """Returns the size of part number `part`, from 0, of `count` items in `num_parts` nearly equal parts."""
+    """Returns the size of part `part`, from 0, if `count` items are divided into `num_parts` equal parts."""
     return count * (part + 1) // num_parts - count * part // num_parts
 
 

@@ -1,4 +1,4 @@
-"""Names the films of a synthetic data set: title, year and genre of 480 real films and invented films.
+"""Names the films of a synthetic data set: title, year and genre of 480 real films and many invented films.
 
 Real films make recommendations easy to judge, because a person sees at once whether the movies that are
 recommended as similar to "Stagecoach" are similar.

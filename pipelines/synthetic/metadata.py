@@ -24,8 +24,9 @@ _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
 """The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""The number of metadata lines of which one, on average, has a JSON object in the field `details`; the other
-lines have an HTML page. In a brief file, all lines have a JSON object."""
+"""The mean number of metadata lines for each line whose field `details` is a JSON object; in the other lines,
+the field `details` is an HTML page. In a brief metadata file, the field `details` of all lines is a JSON
+object."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"

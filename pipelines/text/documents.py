@@ -52,8 +52,8 @@ _NUM_LINES = 25
 """The number of lines from the start of a file by which `framing_of` decides whether each line is one
 object."""
 _SURE_DISTANCE = 16
-"""The number of characters between a syntax error and the end of the text read so far from which the error
-shows a damaged object; a syntax error nearer to the end may show an object whose end is not read yet."""
+"""The least distance, in characters, of a syntax error from the end of the text read so far that proves a
+damaged object; a syntax error nearer to the end may be due to an object whose end is not read yet."""
 
 
 _decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)

@@ -103,7 +103,7 @@ def tune(
 
     Raises:
         ConfigError: the output is not a writable .toml file, or the time budget or `trials` is too small.
-        EngineError: as in a build.
+        EngineError: a file or a setting is not usable, or the reviews are too few to tune on.
     """
     require_build_packages("A search for settings")
     check_place(on, address, at_once)

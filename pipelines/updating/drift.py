@@ -13,14 +13,14 @@ from engine.model.scorer import ALL, Model
 from pipelines.measuring import metrics
 
 MOST_NEW_SHARE = 0.2
-"""The largest number of new reviews, divided by the number of training reviews, without advice to train the
-model again."""
+"""The number of new reviews, divided by the number of training reviews, above which training the model again
+is advised."""
 MOST_UNKNOWN_SHARE = 0.2
-"""The largest share of an update's reviews that may be reviews of unknown movies without advice to train the
-model again."""
+"""The share of reviews of unknown movies among an update's reviews above which training the model again is
+advised."""
 MOST_ERROR_RATIO = 1.1
-"""The largest ratio of the root mean squared error on new reviews to the error at the build without advice to
-train the model again."""
+"""The root mean squared error on new reviews, divided by the error at the build, above which training the
+model again is advised."""
 _FEWEST_REVIEWS = 100
 """The least number of new reviews from which the error on new reviews is certain enough to advise
 training."""

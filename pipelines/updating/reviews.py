@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = {"reviews": "added", "reviewers": "new_reviewers"}
-"""Maps each count in the manifest of an index that an update raises to the number in the update's result that
-is added to the count."""
+"""For each count in the manifest that an update raises, the name of the number in the update's result that is
+added to the count."""
 
 
 @dataclass(frozen=True, kw_only=True)
