@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from engine import Engine
+from engine.cli.main import main
 from engine.config.sections import Config, RatingConfig, RelevanceConfig, load_config
 from engine.errors import ArtifactError, ConfigError, TrainingError
 from pipelines.building.resuming import resumable_work
@@ -30,6 +32,7 @@ SMALL = (
     "rating.max_rounds=3",
     "relevance.embedding_dim=8",
     "relevance.num_members=1",
+    "split.max_holdouts=2",
 )
 
 
@@ -228,28 +231,27 @@ def test_going_on_says_that_the_index_has_changed(tmp_path: Path, caplog: pytest
 
 
 class Build:
-    """Builds by the command line, in a process that can be killed."""
+    """Builds by the command line, in this process or in one that can be killed."""
 
     def __init__(self, folder: Path) -> None:
         self.output = folder / "index"
         settings = [part for setting in SMALL for part in ("--set", setting)]
-        self._command = [
-            sys.executable, "-m", "engine.cli.main", "build-index",
-            str(write_reviews(folder / "reviews.csv")),
+        self._words = [
+            "build-index", str(write_reviews(folder / "reviews.csv")),
             "--metadata", str(write_movies(folder / "movies.csv")),
             "--output", str(self.output), "--json", *settings,
         ]  # fmt: skip
 
     def run(self, *options: str) -> dict[str, Any]:
-        done = subprocess.run([*self._command, *options], capture_output=True, text=True, check=True)
+        done = CliRunner().invoke(main, [*self._words, *options], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
         manifest: dict[str, Any] = json.loads(done.stdout)
         return manifest
 
     def kill_at(self, pattern: str, *options: str) -> None:
         """Kills a build as soon as a checkpoint of such a name is there."""
-        process = subprocess.Popen(
-            [*self._command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        command = [sys.executable, "-m", "engine.cli.main", *self._words, *options]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not list((self.output / ".work").glob(pattern)):
             assert process.poll() is None, "the build ended before it could be killed"
             time.sleep(0.01)
