@@ -161,7 +161,7 @@ def test_top_lists_are_learned_as_by_dense_adam(real_data: Path, monkeypatch: py
 
     def figure() -> float:
         trained = [
-            train_relevance(train, train.likes(4.0), RelevanceConfig(max_rounds=24), seed, validate=validate)
+            train_relevance(train, train.likes(4.0), RelevanceConfig(max_rounds=12), seed, validate=validate)
             for seed in (1, 2)
         ]
         return float(np.mean([np.sort(each.figures)[-3:].mean() for each in trained]))
