@@ -232,15 +232,19 @@ print(json.dumps([result.exit_code, heavy, result.stdout]))
 
 @pytest.mark.real
 def test_movielens_100k_is_ranked_far_better_than_by_popularity(real_data: Path, tmp_path: Path) -> None:
+    """Every third of its reviewers is enough to tell."""
+    lines = (real_data / "movielens-100k" / "u.data").read_text().splitlines(keepends=True)
+    (tmp_path / "u.data").write_text("".join(line for line in lines if int(line.split("\t")[0]) % 3 == 1))
+    shutil.copy(real_data / "movielens-100k" / "u.item", tmp_path)
     directory = tmp_path / "movielens"
     short = (
-        "relevance.max_rounds=12",
+        "relevance.max_rounds=8",
         "rating.max_rounds=4",
         "relevance.num_members=1",
         "split.max_holdouts=1",
     )
     config = load_config(assignments=(*short, ALONE))
-    result = build_index((real_data / "movielens-100k" / "u.data",), output=directory, config=config)
+    result = build_index((tmp_path / "u.data",), output=directory, config=config)
     metrics = result.manifest["metrics"]
     assert metrics["ncf"]["ndcg@10"] >= 1.6 * metrics["popularity"]["ndcg@10"]
     assert metrics["ncf"]["rmse"] < metrics["constant"]["rmse"]
