@@ -64,7 +64,7 @@ class Recommendation(MovieAnswer):
             if the data has no ratings.
         like_probability: the chance that the reviewer likes the movie, 0 to 1; None if the data has no
             ratings.
-        rating_probabilities: the chance of each rating level, with the level as text for a key; None if the
+        rating_probabilities: the chance of each rating level; the keys are the levels as text; None if the
             data has no ratings.
         card: the catalogue's entries for the movie, such as category, price, link and average_rating. The
             entry title_source of the card is None if the title is from the metadata; otherwise the title is
@@ -167,8 +167,8 @@ class Variety:
             movies.
         novelty: the value of the option novelty, 0 to 1: how strongly a movie's number of reviews lowers the
             movie's score.
-        score_loss: the mean score of the movies without diversity and novelty, minus the mean score of the
-            movies in the list; at least 0.
+        score_loss: the mean score of the list that would be made without diversity and novelty, minus the
+            mean score of this list; at least 0.
         list_diversity: the mean of 1 - cosine over all pairs of the vectors of the list's movies, 0 to 2; 0
             for lists of fewer than two movies.
         plain_diversity: the `list_diversity` of the list that would be made without diversity and novelty.
@@ -230,7 +230,7 @@ class LikelyReviewer(Answer):
             if the data has no ratings.
         like_probability: the chance that the reviewer likes the movie, 0 to 1; None if the data has no
             ratings.
-        rating_probabilities: the chance of each rating level, with the level as text for a key; None if the
+        rating_probabilities: the chance of each rating level; the keys are the levels as text; None if the
             data has no ratings.
         because: the reviewer's reviews that add most to the score; None if the options did not ask for
             reasons.
@@ -281,7 +281,7 @@ class MoviePrediction(Answer):
         interval: the lowest and the highest rating level of the central 80 per cent of the predicted
             distribution; the rating is below the interval with a chance of at most 10 per cent, and above the
             interval with a chance of at most 10 per cent.
-        rating_probabilities: the chance of each rating level, with the level as text for a key.
+        rating_probabilities: the chance of each rating level; the keys are the levels as text.
     """
 
     movie_id: str
@@ -324,8 +324,8 @@ class ReviewerProfile(Answer):
         reviewer_id: the reviewer's id.
         num_reviews: the number of movies that the reviewer has reviewed.
         mean_rating: the mean of the reviewer's ratings, in stars; None if the data has no ratings.
-        rating_counts: the number of the reviewer's reviews of each rating level, with the level as text for a
-            key; None if the data has no ratings.
+        rating_counts: the number of the reviewer's reviews of each rating level; the keys are the levels as
+            text; None if the data has no ratings.
         reviews_by_year: the number of the reviewer's reviews in each year; empty if the data has no times.
         history: the reviewer's latest reviews, the latest first.
         similar: the reviewers who are most similar to the reviewer, most similar first.
@@ -353,8 +353,8 @@ class MovieProfile(MovieAnswer):
         title: the movie's title, or None if the catalogue has no title.
         num_reviews: the number of the movie's reviews in the index.
         mean_rating: the mean of the movie's ratings, in stars; None if nobody has rated the movie.
-        rating_counts: the number of the movie's reviews of each rating level, with the level as text for a
-            key; None if the data has no ratings.
+        rating_counts: the number of the movie's reviews of each rating level; the keys are the levels as
+            text; None if the data has no ratings.
         reviews_by_year: the number of the movie's reviews in each year; empty if the data has no times.
         variants: the other variants of the film, most reviewed first.
         cold: whether the index knows the movie by its metadata alone, because no review of the movie was used

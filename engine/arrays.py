@@ -125,7 +125,7 @@ def _hashes(rows: Rows, bits: int) -> Rows:
 
 
 def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
-    """Concatenates the ranges of integers that start at `begins` and have `lengths`: int64 [lengths.sum()].
+    """Concatenates ranges of integers; range i begins with `begins[i]` and has `lengths[i]` integers: int64.
 
     Example:
         >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()

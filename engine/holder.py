@@ -126,7 +126,7 @@ class IndexHolder:
 
 
 def _opened(artifact: Artifact) -> OpenedIndex:
-    """Opens the parts of a build that every top list needs, so that a damaged build is noticed at once."""
+    """Opens the components of a build that every top list needs, to notice a damaged build at once."""
     index = OpenedIndex(artifact)
     _ = index.reviewers, index.lists
     return index

@@ -34,11 +34,12 @@ class SearchResult(NamedTuple):
     """
 
     scores: Floats
-    """float32 [num_queries, min(k, num_vectors)], the inner product of each query with each of the k vectors
-    found for the query. An index that stores rounded vectors returns rounded inner products."""
+    """float32 [num_queries, min(k, num_vectors)], the inner product of each query with each vector found,
+    where k is the number of vectors asked for. An index that stores rounded vectors returns rounded inner
+    products."""
     rows: Rows
-    """int64 [num_queries, min(k, num_vectors)], the position in the index of each of the k vectors found for
-    a query."""
+    """int64 [num_queries, min(k, num_vectors)], the position in the index of each vector found, where k is
+    the number of vectors asked for."""
 
 
 class VectorIndex(ABC):
@@ -95,7 +96,7 @@ class VectorIndex(ABC):
     def search_where(self, queries: ArrayLike, k: int, condition: Condition) -> SearchResult:
         """Finds the vectors nearest to each query among the vectors whose columns meet a condition.
 
-        If fewer than k vectors meet the condition, the rest of the k rows are -1, with a score of minus
+        If fewer than k vectors meet the condition, the results are filled up to k with row -1 and score minus
         infinity.
 
         Raises:

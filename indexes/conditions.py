@@ -12,8 +12,7 @@ COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 class ColumnTest(NamedTuple):
     """Compares one column of the movies with values.
 
-    A movie whose value in the column is unknown passes no `ColumnTest` but a test with the operator `is
-    null`.
+    A movie whose value in the column is unknown passes a `ColumnTest` only if the operator is `is null`.
 
     Example:
         >>> ColumnTest("year", ">=", (1990,))

@@ -19,8 +19,8 @@ vectors poorly."""
 CODES = ("full", "fp16", "sq8")
 """The ways to store vectors in inverted lists: unrounded, or rounded to two bytes or one byte per number."""
 BLOCK = 8
-"""FAISS reads a rounded vector in blocks of this many numbers. A search takes five times as long if the
-length of the vectors is not a multiple of `BLOCK`."""
+"""FAISS reads a rounded vector in blocks of eight numbers. A search takes five times as long if the length of
+the vectors is not a multiple of `BLOCK`."""
 _ROUNDS = 10
 """The number of iterations of the k-means that groups vectors into lists."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
@@ -213,7 +213,7 @@ class InvertedFileIndex(FaissIndex):
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:
-        """Doubles the number of lists that later searches look into; returns False at the highest number."""
+        """Doubles the number of lists that later searches look into; returns False if all are searched."""
         if self.num_probes == self.num_lists:
             return False
         self.set_num_probes(min(2 * self.num_probes, self.num_lists))

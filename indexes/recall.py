@@ -14,8 +14,7 @@ _ROUNDING = 1e-5
 """The tolerance for rounding errors in a score, relative to the absolute score, or to 1 if the absolute score
 is smaller."""
 _MOST_SHORT = 0.01
-"""The largest share of queries for which the lists searched may hold fewer than the wanted number of
-vectors."""
+"""The largest share of queries for which the lists searched may hold too few vectors."""
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:

@@ -159,7 +159,7 @@ def point_to(directory: Path, name: str) -> None:
 
 
 def number_to_keep(directory: Path) -> int:
-    """Returns the number of builds that an index keeps, which the manifest of the newest build holds."""
+    """Reads from the manifest of the newest build the number of builds that the index keeps."""
     for name in _names(directory):
         keep = _manifest(directory / name).get(layout.KEEP_ENTRY)
         if isinstance(keep, int) and keep >= 1:

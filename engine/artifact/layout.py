@@ -57,7 +57,8 @@ POPULARITY = "movie_popularity"
 """The name of the array of the popularity of each movie, float32 [num_movies]; a like counts more than
 another review, and an old review counts less."""
 COLD_MOVIES = "movie_is_cold"
-"""The name of the array that marks the cold movies, which training saw no review of, bool [num_movies]."""
+"""The name of the array that marks the cold movies, whose reviews were not used in training, bool
+[num_movies]."""
 COLD_DOUBTS = "cold_doubts"
 """The name of the array of the matrix that lowers the relevance of cold movies by how unsure their vectors
 are; absent in indexes without cold movies and in older indexes."""
@@ -216,7 +217,7 @@ ROWS = {
     "similar_movie_rows": "num_movies",
     "variant_movie_rows": "num_movies",
 }
-"""Maps the name of each array of row numbers to the dimension that each row number must be less than."""
+"""Maps the name of each array of row numbers to a dimension, which all row numbers must be less than."""
 FILE_NAMES = frozenset(
     {
         *(VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE),

@@ -2,8 +2,8 @@
 
 DuckDB parses the condition into a tree (`json_serialize_sql`) without running the condition, and this module
 checks every node of the tree. A condition may call only the functions that `engine/catalogue/allowed.py`
-lists. So no condition can read a file, read another table or change data, even if a later version of DuckDB
-adds functions. The listed functions are cheap, and this module limits the number of operations in a condition
+lists. Even if a later version of DuckDB adds functions, no condition can read a file, read another table or
+change data. The listed functions are cheap, and this module limits the number of operations in a condition
 and the depth of their nesting. The module `engine/catalogue/matching.py` adds a time limit.
 """
 
@@ -196,7 +196,7 @@ def _serialize(connection: duckdb.DuckDBPyConnection, condition: str, statement:
 
 
 class _Visit(NamedTuple):
-    """Holds a node of a parsed condition, and the numbers of operations that contain the node."""
+    """Holds a node of a parsed condition, and how many operations (all, or copying ones) contain the node."""
 
     node: dict[str, Any]
     depth: int

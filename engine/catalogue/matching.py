@@ -60,8 +60,8 @@ def rows_where(
     selected = ", ".join(["movie_row", *map(_cut, sorted(columns))])
     found: list[Rows] = [np.zeros(0, dtype=np.int64)]
     start, size = 0, 1 if columns & _TEXTS else end
-    # DuckDB prepares the condition anew for each piece of the table; the time for this is estimated by the
-    # time of the fastest piece.
+    # DuckDB prepares the condition anew for each piece of the table; the time for a preparation is estimated
+    # by the time of the fastest piece.
     preparation = math.inf
     with _time_limit(connection, condition) as deadline:
         while start < end:

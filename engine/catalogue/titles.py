@@ -46,8 +46,8 @@ ignored."""
 _LONGEST_END = 200
 """The number of characters at the end of a title in which words about the edition are looked for.
 
-The limit is needed because the time of `_TRAILING_EDITION` grows with the square of the number of adjacent
-hyphens or words about editions.
+Only the end is searched, because the time of `_TRAILING_EDITION` grows with the square of the number of
+adjacent hyphens or words about editions.
 """
 
 

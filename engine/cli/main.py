@@ -62,8 +62,8 @@ class LazyGroup(click.Group):
     """Imports the commands of a group on demand, and prints an `EngineError` as one sentence.
 
     Args:
-        places: where each command is defined, as "module:function", with the command's name for a key. The
-            group also holds the commands that are added with click's `add_command`.
+        places: maps the name of each command to the place of its definition, as "module:function". The group
+            also holds the commands that are added with click's `add_command`.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], **settings: Any) -> None:

@@ -104,8 +104,9 @@ class SplitConfig(_Section):
     """Says which reviews are held out, to measure a build and to choose the weights in scores."""
 
     test_share: Annotated[float, at_least(0.0, 0.5)] = 0.2
-    """The share of each reviewer's reviews, the latest, that is held out to measure a build. Set `test_share`
-    to 0 when the metrics are known already, to skip the training that only serves to measure."""
+    """The share of each reviewer's reviews, namely the latest reviews, that is held out to measure a build.
+    Set `test_share` to 0 when the metrics are known already, to skip the training that only serves to
+    measure."""
     max_holdouts: Annotated[int, at_least(1, 20)] = 4
     """The largest number of trainings that are validated on held-out reviews, to choose the number of rounds
     and the weights in scores; one training is enough if about 670 likes or more are held out. Set
@@ -157,8 +158,8 @@ class RelevanceConfig(_Section):
     more than 200,000 reviews, only one head is trained. Set `num_members` to 1 to train in half the time;
     raise `num_members` for steadier lists."""
     max_history: Count = 500
-    """The largest number of a reviewer's reviews, the latest, from which the reviewer's vector is computed.
-    Lower `max_history` when a few reviewers with thousands of reviews slow training down."""
+    """The largest number of a reviewer's latest reviews from which the reviewer's vector is computed. Lower
+    `max_history` when a few reviewers with thousands of reviews slow training down."""
     other_weight: Share = 0.3
     """The weight in training of a review that is not a like; a like has the weight 1. Lower `other_weight`
     when lists should hold movies that people like rather than movies that people only watch; `engine tune`
@@ -285,8 +286,8 @@ class IndexConfig(_Section):
     """The address of the vector database for the kind milvus; empty for an embedded database in the directory
     of the index. Set `uri` to use a Milvus server or cluster."""
     recall_floor: Share = 0.99
-    """The least share of the movies in a list made by scoring every movie that the two-stage search must
-    find. Lower `recall_floor` for faster answers from a very large catalogue."""
+    """The share of the movies in a list made by scoring every movie that the two-stage search must find at
+    least. Lower `recall_floor` for faster answers from a very large catalogue."""
     memory_limit: Annotated[str, MEMORY] = "1GB"
     """The most memory that the vectors of an index may take if `kind` is auto; ignored if only larger vectors
     reach the least recall that the setting `recall_floor` asks for. Lower `memory_limit` when questions are

@@ -61,7 +61,7 @@ class Event:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Returns the kind, movie, reviewer and rating of the event, which a repeated event has in common."""
+        """Returns the kind, movie, reviewer and rating of the event; a repetition has the same values."""
         return self.kind, self.movie_id, self.reviewer_id, self.rating
 
     def to_line(self) -> bytes:

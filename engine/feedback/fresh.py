@@ -24,7 +24,7 @@ _NO_ROWS: Rows = np.zeros(0, dtype=np.int64)
 
 
 class FreshReview(NamedTuple):
-    """Holds a review of a movie by a reviewer that came as feedback after the build of the index."""
+    """Holds a review that came as feedback after the build of the index."""
 
     kind: str
     level_row: int
@@ -39,7 +39,7 @@ class DatedHistory(NamedTuple):
 
 
 def outcome_of(first: FreshReview | None, then: FreshReview) -> FreshReview:
-    """Returns which of a reviewer's two reviews of a movie is kept; the review `then` is the later one."""
+    """Returns the one of a reviewer's two reviews of a movie that is kept; the review `then` is later."""
     if first is None:
         return then
     if then.kind == CLICK or (then.kind == PURCHASE and then.level_row <= first.level_row):
@@ -169,7 +169,7 @@ class Feedback:
         return DatedHistory(history, when[order])
 
     def whole_history(self, reviewer_id: str) -> DatedHistory:
-        """Returns a reviewer's history with any fresh reviews; an unknown reviewer has an empty history."""
+        """Returns a reviewer's history, including fresh reviews; an unknown reviewer has an empty history."""
         fresh = self.history(reviewer_id)
         if fresh is not None:
             return fresh

@@ -38,7 +38,7 @@ class Position(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Holds some events of a journal, and the number of incomplete lines between the events."""
+    """Holds some events of a journal, and the number of incomplete lines that were found among the events."""
 
     events: list[Event]
     num_torn: int
@@ -161,7 +161,7 @@ class Tail:
         self.position = None if begin is None else self._nearest(begin)
 
     def _nearest(self, begin: Position) -> Position | None:
-        """Returns `begin` if the journal has the position `begin`, or else the start of the next segment.
+        """Returns `begin` if the journal still has that position, or else the start of the next segment.
 
         If the segment of `begin` is shorter than `begin.size`, the segment was replaced, and is read from its
         start.

@@ -162,8 +162,8 @@ def _contributions(
     estimates.
 
     Returns:
-        The positions of the `num_checked` reviews in the history, int64 [num_movies, num_checked], and the
-        contribution of each review, float64 [num_movies, num_checked].
+        The positions of the reviews with exact contributions in the history, int64 [num_movies, num_checked],
+        and their contributions, float64 [num_movies, num_checked].
     """
     relevance = _relevance_contributions(model, reviewer, movie_rows)
     if model.rating is None or reviewer.taste is None:

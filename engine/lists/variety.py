@@ -18,8 +18,8 @@ _POOL_PER_PLACE = 5
 _LEAST_SPREAD = 1e-9
 """A standard deviation below this number is treated as a rounding error of equal values."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
-"""The weights of the similarity to movies already chosen, from 0 to 1, with which the lists are grown; one
-minus the weight is the weight of the score."""
+"""The weights, from 0 to 1, of the similarity to movies already chosen; for each weight, a list is grown in
+which the score has one minus this weight."""
 
 
 def pool_size(k: int) -> int:

@@ -34,7 +34,7 @@ class RelevanceHead:
         level_weights: the weight of a review of each rating level, float32 [max(num_levels, 1)].
         recency_power: the power by which older reviews weigh less; the n-th last review of a history has the
             weight `n ** -recency_power`.
-        max_history: the number of each reviewer's reviews, the latest, from which the reviewer's vector is
+        max_history: the number of each reviewer's latest reviews from which the reviewer's vector is
             computed.
     """
 

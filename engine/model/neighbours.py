@@ -29,7 +29,7 @@ class Neighbours(NamedTuple):
     """Holds the neighbours of several movies, such as the movies of a history."""
 
     begins: Rows
-    """int64 [num], the position in the table at which each movie's neighbours begin."""
+    """int64 [num], the position in the neighbour table at which each movie's neighbours begin."""
     lengths: Rows
     """int64 [num], the number of neighbours of each movie."""
     keys: Rows
@@ -159,7 +159,7 @@ class NearTable(NamedTuple):
 
     table: NeighbourTable
     weight: float
-    """The weight of the table's sums of similarities in the relevance of a movie."""
+    """The weight, in the relevance of a movie, of the sums of similarities from the table."""
     recency_power: float
     """The power by which older reviews weigh less: the n-th last review of a history weighs `n **
     -recency_power`."""
@@ -243,7 +243,7 @@ def near_sums(
 def _added_up(
     found: Rows, given: Iterable[NDArray[np.floating]], num_keys: int
 ) -> tuple[Rows, list[Doubles]]:
-    """Returns the distinct numbers in `found`, ascending, and for each array in `given` the sums by number.
+    """Returns the distinct numbers in `found`, ascending, and the sums of each array in `given` by number.
 
     All numbers in `found` must be below `num_keys`; each array in `given` holds a number for each entry of
     `found`.
@@ -277,7 +277,7 @@ def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Averages a reviewer's ratings of a movie's neighbours, over all reviews and with each left out.
+    """Averages a reviewer's ratings of a movie's neighbours: over all reviews, and without each review.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.

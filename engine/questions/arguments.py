@@ -120,7 +120,7 @@ class ListOptions:
 
 
 def is_whole_number(value: object) -> TypeGuard[int]:
-    """Tells whether a value is a whole number of Python or NumPy; True and False count as no numbers."""
+    """Tells whether a value is a whole number of Python or NumPy, but neither True nor False."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 

@@ -67,7 +67,7 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     head, and the cosine of the vectors of their histories. The vector of a history has two numbers for each
     movie. For a reviewed movie, the first number is 1, and the second number is the number of stars by which
     the rating exceeds the expected rating. For a movie that the reviewer has not reviewed, both numbers are
-    0. Both numbers of a movie are multiplied by `log(number of all reviewers / number of the movie's
+    zero. Both numbers of a movie are multiplied by `log(number of all reviewers / number of the movie's
     reviewers)`, so that rarely reviewed movies count more.
     """
     shared, counts = _shared(model, reviewer_row)

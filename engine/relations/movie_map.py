@@ -96,7 +96,7 @@ def main_categories(categories: Sequence[str | None]) -> list[str]:
 
     A level separates movies if at least half of the movies have a category on the level, and no category
     holds more than two thirds of the movies. If no level separates movies, the first level is used on which
-    the categories of any movies differ.
+    at least two movies have different categories.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

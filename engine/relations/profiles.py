@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def movie_profile(index: OpenedIndex, movie_id: str, similar: Sequence[SimilarMovie]) -> MovieProfile:
     """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id.
 
-    The argument `similar` holds the movies most similar to the movie, for the description.
+    The argument `similar` holds the movies most similar to the movie, which the profile lists.
     """
     row = index.movie_row(movie_id)
     histories = index.model.histories
@@ -44,7 +44,7 @@ def reviewer_profile(
 ) -> ReviewerProfile:
     """Describes a reviewer and up to `most` latest reviews; raises UnknownIdError for an unknown id.
 
-    The argument `similar` holds the reviewers most similar to the reviewer, for the description.
+    The argument `similar` holds the reviewers most similar to the reviewer, whom the profile lists.
     """
     if not index.knows_reviewer(reviewer_id):
         index.reviewer_row(reviewer_id)  # This call raises an UnknownIdError that names similar ids.

@@ -77,8 +77,8 @@ class BatchSource(CandidateSource):
         blend = self.model.blend
         if blend.like_weight == 0 or self.model.rating is None:
             return _kth_highest(scores, k)
-        # The full scores of any k movies give a lower bound; the k movies of highest score without ratings
-        # give a tight bound.
+        # At least k movies reach the lowest full score of any k movies; the k movies of highest score without
+        # ratings give the highest such bound.
         best = k_highest_of_rows(scores, k)
         keys = np.take_along_axis(keys, best, axis=1)
         scores = np.take_along_axis(scores, best, axis=1)

@@ -79,7 +79,7 @@ class CandidateSource:
         if not len(near.rows):
             return np.sort(own)
         is_open = near.values > 0
-        # Searching the sorted neighbours for the few movies of the history is fast.
+        # The history is short, so searching the sorted neighbours for each movie of the history is fast.
         places = np.minimum(near.rows.searchsorted(seen), len(near.rows) - 1)
         is_open[places[near.rows[places] == seen]] = False
         found, values = near.rows[is_open], near.values[is_open]

@@ -1,8 +1,8 @@
 """Finds candidates among the movies that meet a --where condition, with a vector index that can filter.
 
-During the search, the vector index checks those tests of the condition that it can check. After the search,
-DuckDB checks the whole condition for the movies found. If few movies meet the condition, no candidates are
-searched for, because scoring all matching movies is faster and exact.
+During the search, the vector index checks the tests in the condition that a vector index can check. After the
+search, DuckDB checks the whole condition for the movies found. If few movies meet the condition, no
+candidates are searched for, because scoring all matching movies is faster and exact.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from indexes.conditions import Condition
 LEAST_SHARE = 0.05
 """If the share of all movies that meet a condition is below this share, all matching movies are scored."""
 _MARGIN = 1.3
-"""The factor by which the number of movies in a second search exceeds the number that the first search
-suggests is needed."""
+"""The factor, for safety, by which a second search asks for more movies than the first search suggests are
+needed."""
 
 
 class Filter(Protocol):

@@ -28,7 +28,7 @@ class Access:
     read again whenever the file has changed, so that tokens can be added or withdrawn while the service runs.
 
     Args:
-        token_file: the path of the file of tokens, or None if anybody may ask.
+        token_file: the path of the token file, or None if anybody may send requests.
         rate: the largest number of requests per second for each token, or for each address if there are no
             tokens; None for no limit.
 

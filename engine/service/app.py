@@ -165,7 +165,7 @@ def _measure(app: FastAPI) -> None:
 async def _keep_measured(app: FastAPI, seconds: float) -> None:
     """Sets the metrics of this process every few seconds, as any process may be asked for all metrics.
 
-    The task also writes recorded lists that have waited long enough to a Parquet file.
+    The task also writes a Parquet file of the recorded lists that have waited long enough.
     """
     exposures: ExposureLog | None = app.state.exposures
     while True:

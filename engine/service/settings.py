@@ -35,7 +35,7 @@ class ServiceSettings:
     workers: int = 1
     """The number of processes that answer requests; each process has one thread for questions."""
     token_file: str | None = None
-    """The path of a file with one access token per line; None if anybody may ask."""
+    """The path of a file with one access token per line; None if anybody may send requests."""
     rate: float | None = None
     """The largest number of requests per second for each token, or for each address if there are no tokens;
     None for no limit."""

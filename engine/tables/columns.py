@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _TYPES = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
-"""The DuckDB type of a column, for each Python type of a field."""
+"""Maps each Python type of a field to the DuckDB type of a column."""
 _EMPTY = "nothing"
 """The name of the only column of a table whose columns are unknown, because a DuckDB table needs at least one
 column."""

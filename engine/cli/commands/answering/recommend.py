@@ -290,8 +290,8 @@ def everyone(index: Path, output: str, processes: int | None, as_json: bool, **o
     """Write the top lists of all reviewers to files, one line per listed movie.
 
     If the command is killed, running the same command again writes the files that are missing. If the index
-    was built again in the meantime, all files are written afresh. If the same directory holds lists that were
-    made with other options, the command fails unless --overwrite is given.
+    was built again in the meantime, all files are written afresh. If the output directory holds lists that
+    were made with other options, the command fails unless --overwrite is given.
     """
     start_logging(logging.INFO)
     from pipelines.batch.recommend_all import recommend_all
