@@ -1,5 +1,6 @@
 -- Creates macros that turn raw text into values; every stage_*.sql uses the macros, so all formats are read alike.
--- A number in digits becomes a double. DuckDB would also cast '1_000', which people write by mistake alone.
+-- Converts a number in digits to a double; a text with an underscore such as '1_000', which DuckDB would convert too,
+-- becomes null, because people write such a text by mistake alone.
 create or replace macro number_of(raw) as case when not contains(raw, '_') then try_cast(raw as double) end;
 -- A text that stands for an absent value becomes null.
 create or replace macro present(raw) as case
@@ -9,27 +10,29 @@ create or replace macro present_time(raw) as case
     when lower(present(raw)) not in ('nan', 'nat', 'undefined') and not regexp_full_match(raw, '[0:/. -]*0000[0:/. tTzZ-]*')
     then present(raw)
 end;
--- A review is written between 2 January 1970 and tomorrow. The first day after the epoch stands for a time of 0.
+-- A time of a review is possible between 2 January 1970 and tomorrow. Times on 1 January 1970 are not possible, because
+-- programs write the time 0 for an unknown time.
 create or replace macro latest_time() as epoch(current_timestamp)::bigint + 86400;
 create or replace macro possible_time(seconds) as case when seconds between 86400 and latest_time() then seconds end;
--- A number of this size is a time from 1973 on in seconds, from 1979 on in milliseconds, or from 1973 on in micro- or
--- nanoseconds. Other numbers may be dates such as 20170826 (1e7) or 201708261015 (1e11), or places in a sequence.
+-- Converts a number to unix seconds by the number's size: a time from 1973 on in seconds, from 1979 on in milliseconds,
+-- or from 1973 on in micro- or nanoseconds. Other numbers become null, because they may be dates such as 20170826 (1e7)
+-- or 201708261015 (1e11), or positions in a sequence.
 create or replace macro unix_seconds(number) as try_cast(floor(case
     when number >= 1e8 and number < 1e11 then number
     when number >= 3e11 and number < 1e14 then number / 1e3
     when number >= 1e14 and number < 1e17 then number / 1e6
     when number >= 1e17 and number < 1e20 then number / 1e9
 end) as bigint);
--- Reads a time whose writing leaves no doubt: unix seconds, or an ISO date. A time without an offset is UTC, because
--- the session's time zone is UTC. If `pattern` is given, every time is read by the pattern, as in `strptime`.
--- The step `read_times` reads all other times, after the whole column is known.
+-- Reads a time that can be understood without other times: unix seconds, or an ISO date. A time without an offset is in
+-- UTC, because the session's time zone is UTC. If `pattern` is given, every time is read by the pattern, as in
+-- `strptime`. `read_times` reads all other times later, when all times of the column are known.
 create or replace macro clear_time(raw, pattern) as possible_time(case
     when pattern is null then coalesce(
         unix_seconds(number_of(raw)), try_cast(floor(epoch(try_cast(raw as timestamptz))) as bigint)
     )
     else try_cast(floor(epoch(try_strptime(raw, pattern))) as bigint)
 end);
--- A whole number may have a mark between groups of three digits: '1,234' and '1.234' are 1234.
+-- Reads a count, which may have a comma or a point between groups of three digits: '1,234' and '1.234' are 1234.
 create or replace macro count_of(raw) as case
     when regexp_full_match(raw, '\s*[0-9]{1,9}(?:\.0+)?\s*') then try_cast(raw as double)::integer
     when regexp_full_match(raw, '\s*[0-9]{1,3}(?:[.,][0-9]{3}){1,2}\s*')
@@ -40,7 +43,7 @@ create or replace macro helpful_votes(vote, helpful_vote, helpful) as list_trans
     [coalesce(vote, helpful_vote, regexp_extract(helpful, '^\[([0-9]+)', 1))],
     lambda votes: count_of(votes))[1];
 -- A rating may also have a decimal comma or name its scale: '4,5' is 4.5, and '4/5' and '4 out of 5 stars' are 4. A
--- comma before three digits is taken for a mark of thousands, unless the step `read_comma_ratings` finds otherwise.
+-- comma before three digits separates thousands, unless `read_comma_ratings` finds that commas of the file are decimal.
 create or replace macro has_thousands(raw) as regexp_full_match(raw, '\s*[1-9][0-9]{0,2}(?:,[0-9]{3})+\s*');
 create or replace macro written_rating(raw) as case
     when has_thousands(raw) then number_of(replace(raw, ',', ''))
@@ -103,9 +106,10 @@ create or replace macro plain_texts(parts) as list_filter(list_transform(list_tr
     lambda part: without_blank_ends(part)),
     lambda part: part <> '');
 create or replace macro plain_text(raw) as plain_texts([raw])[1];
--- A title may be a piece of a page. Its text counts, or else the text of an attribute that names what the page shows. A
--- piece of JavaScript or of a style sheet has no title but in its element <title>. The pattern names ranges of letters,
--- because DuckDB prepares patterns anew for each block of a file, and takes 2 ms to prepare `\pL`.
+-- If a title is a piece of a web page, the title becomes the text of the piece, or else the text of the element <title>
+-- or of an attribute such as `alt`. The text of a piece of JavaScript or of a style sheet is not used. The pattern
+-- names ranges of letters, because DuckDB prepares patterns anew for each block of a file, and takes 2 ms to prepare
+-- `\pL`.
 create or replace macro title_in_page(raw) as coalesce(
     nullif(regexp_extract(raw, '(?is)<title[^>]*>([^<]+)</title', 1), ''),
     nullif(regexp_extract(raw, '(?is)<(?:img|meta|a|span|input)\s[^>]*\b(?:alt|title|content)\s*=\s*"([^"<>]*[a-zA-Z\x{C0}-\x{1FFF}\x{2C00}-\x{10FFFF}][^"<>]*)"', 1), '')
@@ -170,7 +174,8 @@ create or replace macro year_of_date(raw) as try_cast(nullif(
 -- Finds the <a> tags of HTML after scripts and styles are removed. The result is null if a tag has an attribute without
 -- quotes, or if a comment or an element such as <textarea> makes it doubtful which text is a tag; an HTML parser then
 -- reads the HTML.
--- Few pages have scripts, and replacing takes many times as long as searching, so the start of their tags is searched first.
+-- The start of a tag <script> or <style> is searched first, because few pages have scripts or styles, and replacing
+-- takes many times as long as searching.
 create or replace macro without_scripts(html) as case
     when contains(html, '<s') or contains(html, '<S')
     then regexp_replace(html,
@@ -184,8 +189,8 @@ create or replace macro plain_html(html) as case
         '(?i)<(?:script|style|textarea|title|xmp|iframe|noembed|noframes|noscript|plaintext|svg|math)[\s/>]')
     then html
 end;
--- A very long text is left to the parser, which reads only the first 100,000 characters. The steps run over a list,
--- because a macro repeats its argument.
+-- A text of more than 100,000 characters is left to an HTML parser, which reads the first 100,000 characters. The steps
+-- run over a list, because a macro repeats its argument.
 create or replace macro anchors_of(html) as list_transform(list_transform(
     case when strlen(html) <= 100_000 then [html] end,
     lambda page: without_scripts(page)),
@@ -208,7 +213,8 @@ create or replace macro addresses_of(anchors) as list_transform(
     end,
     lambda raw: plain_addresses(raw)
 )[1];
--- Only the first 1,000 addresses count, because the time to find repeats grows with the square of their number.
+-- The first 1,000 addresses alone are read, because the time to find repeated addresses grows with the square of the
+-- number of addresses.
 create or replace macro links_of_addresses(addresses) as list_filter(
     list_filter(addresses[1:1000], lambda address, place: list_position(addresses[1:1000], address) = place),
     lambda address: address <> '' and not regexp_matches(address, '(?i)^(?:#|javascript:|mailto:)'));

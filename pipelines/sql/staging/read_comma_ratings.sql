@@ -1,5 +1,5 @@
--- Reads ratings such as '4,125' with a decimal comma in a file whose other ratings show that a comma is decimal: another
--- rating has a comma before other than three digits, or no rating without a comma is above 10.
+-- Reads ratings such as '4,125' with a decimal comma if other ratings of the file show that commas are decimal: a comma
+-- stands before fewer or more than three digits, or no rating without a comma is above 10.
 with files as (
     select
         file,

@@ -1,6 +1,6 @@
--- Reads the prices that are not dollars and cents. Prices such as '1,299' and '1.299' have a decimal comma where the
--- other prices of the file speak for a comma: most have a decimal comma, or no price has a decimal mark, so that a point
--- is a mark of thousands.
+-- Reads the prices that are not written as dollars and cents. Prices such as '1,299' and '1.299' are read with a decimal
+-- comma if more prices of the file have a decimal comma than a decimal point. If no price of the file has a decimal mark,
+-- a price such as '1.299' is 1299, because the point then separates thousands.
 with amounts as (
     select
         rowid as place, file, price, raw_price,

@@ -1,5 +1,6 @@
--- One row per way of writing ids in which more ids of the reviews and of the metadata are the same than in the files, with
--- the number of movies that are then described, and two examples; the way that describes most movies comes first.
+-- One row per change to the spelling of ids, such as lower case, that makes more ids of reviews occur in the metadata.
+-- The row has the number of movies that have metadata after the change, and two examples; the largest number comes
+-- first.
 with reviewed as (
     select movie_id from reviewed_movies
 ),

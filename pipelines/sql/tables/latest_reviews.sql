@@ -1,6 +1,6 @@
 -- One row per reviewer and movie: the latest review, or of several latest reviews the last review in the last file.
--- A purchase of a journal wins only if its rating is higher than that of the latest earlier review that is no click,
--- and a click of a journal wins only if there is no other review.
+-- A purchase in a journal is the latest review if the purchase has a higher rating than the latest earlier review that
+-- is not a click. A click in a journal is the latest review if the reviewer has no other review of the movie.
 create or replace table latest_reviews as
 with remaining as (
     select * from usable_reviews where filtered is null

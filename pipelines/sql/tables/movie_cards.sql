@@ -1,6 +1,6 @@
 -- One row per movie, ordered by movie_row: the columns to show in a recommendation list beside the movie's score.
--- A movie without a title is named by the first sentence or words of its description, or by its brand and category;
--- `title_source` says which, and is null for a title of the metadata.
+-- A movie without a title is named by the first sentence or words of its description, or by its brand and category. The
+-- column `title_source` tells which of them names the movie, and is null if the metadata has a title.
 with texts as (
     select
         *,
@@ -8,7 +8,8 @@ with texts as (
         list_last(string_split(coalesce(category, main_cat), ' | ')) as last_category
     from movies
 ),
--- Amazon's ids are ten characters: a B and nine others, or the number of a book, whose last digit checks the others.
+-- An id of Amazon has ten characters: a B and nine letters or digits, or a book's number, which ends with a check
+-- digit.
 shaped as (
     select
         movie_id,
@@ -25,7 +26,8 @@ checked as (
             (11 - place) * coalesce(try_cast(movie_id[place] as integer), 10))) % 11 = 0 as is_checked
     from shaped
 ),
--- Ids of another shop may look like Amazon's. So nine in ten ids must, and some begin with a B or all numbers check.
+-- Ids of another shop may look like Amazon's ids by chance. So the ids count as Amazon's if nine in ten ids look like
+-- Amazon's, and if one in ten ids begins with a B or nine in ten ids have a correct check digit.
 shop as (
     select avg(is_amazons::integer) >= 0.9 and (avg(is_item::integer) >= 0.1 or avg(is_checked::integer) >= 0.9) as is_amazon
     from checked

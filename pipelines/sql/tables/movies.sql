@@ -6,7 +6,7 @@ with counted as (
     from core_reviews
     group by movie_number
 ),
--- The rows are numbered before they get their texts, which take long to sort.
+-- The rows of movies are numbered before texts are joined to the rows, because sorting rows with texts takes long.
 numbered as (
     select
         (row_number() over (order by movie_numbers.movie_id) - 1)::integer as movie_row,
