@@ -68,7 +68,8 @@ def _build_sample(directory: Path) -> None:
     from pipelines.synthetic.sample import sample_files
 
     files = sample_files()
-    quick = ("relevance.max_rounds=6", "rating.max_rounds=3", "report.baselines_up_to=0")
+    quick = ("relevance.max_rounds=6", "rating.max_rounds=3", "relevance.num_members=1")
+    quick += ("split.max_holdouts=1", "report.baselines_up_to=0")
     config = load_config(assignments=quick)
     build_index((files.reviews,), output=directory, metadata=(files.metadata,), config=config)
 

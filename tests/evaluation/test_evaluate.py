@@ -12,6 +12,7 @@ from engine.cli.main import main
 from engine.config.sections import Config, load_config
 from engine.errors import ConfigError, DataError
 from pipelines import evaluate
+from pipelines.baselines import seed
 from pipelines.evaluation.data import read_pairs
 from pipelines.evaluation.page import evaluation_page
 
@@ -245,7 +246,7 @@ def test_published_figures_of_popularity_and_ease_are_met(real_data: Path) -> No
 def test_published_figures_of_biases_are_met(real_data: Path) -> None:
     folder = real_data / "movielens-100k"
     pairs = [(folder / f"u{fold}.base", folder / f"u{fold}.test") for fold in range(1, 6)]
-    found = evaluate(pairs=pairs, models=("biases",)).mean["biases"]
+    found = evaluate(pairs=pairs, models=("biases",), max_reviewers=10).mean["biases"]
     assert found["mae"] == pytest.approx(0.7499, abs=0.0005)
     assert found["rmse"] == pytest.approx(0.9457, abs=0.0005)
 
@@ -282,8 +283,11 @@ def test_the_page_draws_training_curves_of_all_folds_and_json_has_none(ratings: 
 
 
 @pytest.mark.slow
-def test_the_page_shows_how_the_models_base_and_final_were_trained(ratings: Path, tmp_path: Path) -> None:
+def test_the_page_shows_how_the_models_base_and_final_were_trained(
+    ratings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page_file = tmp_path / "report.html"
+    monkeypatch.setattr(seed, "_MAX_EPOCHS", 3)
     found = evaluate([ratings], protocol="random", models=("base", "final", "biases"), output=page_file)
     assert set(found.curves) == {"base", "final"}
     for [curves] in found.curves.values():

@@ -15,6 +15,7 @@ from engine.config.sections import IngestConfig
 from engine.errors import ConfigError, EngineError, SourceError
 from pipelines.ingest.ingest import ingest
 from pipelines.inputs.named import inputs_of
+from pipelines.work.database import open_database
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,15 +73,23 @@ def tables(database: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
     return {name: database.execute(query).fetchall() for name, query in queries.items()}
 
 
+@pytest.fixture(scope="module")
+def from_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, list[Any]]]:
+    """Gives the account and the tables of a file with the rows."""
+    folder = tmp_path_factory.mktemp("file")
+    pl.DataFrame(ROWS, strict=False).write_csv(folder / "reviews.csv")
+    with open_database(folder / "work.duckdb") as database:
+        account = read(database, folder / "reviews.csv")
+        expected = tables(database)
+    expected["rejected"] = [(line - 1, reason) for line, reason in expected["rejected"]]  # without the header
+    return account, expected
+
+
 @pytest.mark.parametrize("kind", MAKERS)
 def test_a_table_is_read_like_a_file_with_the_same_rows(
-    kind: str, database: duckdb.DuckDBPyConnection, tmp_path: Path
+    kind: str, database: duckdb.DuckDBPyConnection, from_file: tuple[Any, dict[str, list[Any]]]
 ) -> None:
-    file = tmp_path / "reviews.csv"
-    pl.DataFrame(ROWS, strict=False).write_csv(file)
-    of_file = read(database, file)
-    expected = tables(database)
-    expected["rejected"] = [(line - 1, reason) for line, reason in expected["rejected"]]  # without the header
+    of_file, expected = from_file
     of_table = read(database, MAKERS[kind](ROWS))
     assert tables(database) == expected
     assert (

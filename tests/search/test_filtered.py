@@ -63,7 +63,7 @@ def test_lists_are_those_of_scoring_every_match(
 ) -> None:
     exact, engine = Engine.load(flat), Engine.load(index)
     equal = []
-    for row in range(1, NUM_REVIEWERS):
+    for row in range(1, NUM_REVIEWERS, 2):
         found = engine.recommend(reviewer_id(row), k=10, where=condition)
         expected = exact.recommend(reviewer_id(row), k=10, where=condition)
         assert len(found) == len(expected)

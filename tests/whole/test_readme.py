@@ -61,7 +61,7 @@ def test_five_lines_lead_from_a_frame_to_a_list_that_a_notebook_shows(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     lines = ["userId,movieId,rating,timestamp"]
-    for number in range(1200):
+    for number in range(600):
         user, movie = 150 + number % 60, (number * 7 + number // 60) % 40
         lines.append(f"{user},{movie},{(user + movie) % 5 + 1},{880_000_000 + number}")
     Path("ratings.csv").write_text("\n".join(lines), encoding="utf-8")
