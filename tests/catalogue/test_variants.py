@@ -148,7 +148,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
 def test_planted_variants_are_found(
     seed: int, dirt: DirtRates, tmp_path: Path, database: duckdb.DuckDBPyConnection
 ) -> None:
-    files = write_synthetic(tmp_path, num_reviews=20_000, seed=seed, dirt=dirt)
+    files = write_synthetic(tmp_path, num_reviews=10_000, seed=seed, dirt=dirt)
     ingest(database, [files.reviews], [files.metadata], Config().ingest, compare_text=True)
     ids = [movie_id for (movie_id,) in database.execute("select movie_id from movies order by 1").fetchall()]
     found = pairs(groups_of(ids, variant_films(database)))

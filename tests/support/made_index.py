@@ -9,6 +9,7 @@ from random_models import random_table
 
 from engine.artifact.ids import build_id_arrays
 from engine.artifact.layout import MOVIE_COUNTS, REJECTED_FILE, VECTOR_INDEX_FILE
+from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.variants import build_variant_arrays
 from engine.config.sections import Config
@@ -17,6 +18,8 @@ from engine.model.histories import Histories
 from engine.model.scorer import Model
 from engine.model.values import Blend
 from indexes.faiss_index import FlatIndex
+from pipelines.cold_start.joining import learn_cold_start, write_cold
+from pipelines.dataset.words import count_words
 from pipelines.export.catalogue import write_catalogue
 from pipelines.work.output import plain_path, write_table
 
@@ -129,3 +132,16 @@ def write_index(
             "counts", {"reviews": int(counts.sum()), "reviewers": num_reviewers, "movies": NUM_MOVIES}
         )
     return directory
+
+
+def write_cold_start(directory: Path) -> None:
+    """Writes a new version of an index, to which movies can be added, for it knows what metadata taught."""
+    artifact = Artifact.open(directory)
+    cards = [{"title": f"Film {row}", "year": 1950 + row % 70} for row in range(NUM_MOVIES)]
+    start = learn_cold_start(Model.open(artifact), count_words(cards), 0)
+    with ArtifactWriter(directory) as writer:
+        for name in artifact.manifest["files"]:
+            writer.add_file(artifact.file(name))
+        for name in ("model", "search", "config", "audit", "counts"):
+            writer.add_section(name, artifact.manifest[name])
+        write_cold(start, np.zeros(0, dtype=np.int64), Model.open(artifact), writer)

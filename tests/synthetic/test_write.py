@@ -19,7 +19,7 @@ from pipelines.synthetic.films import TASTES, film_of_taste
 from pipelines.synthetic.sample import sample_files, write_sample
 from pipelines.synthetic.write import write_synthetic
 
-NUM_REVIEWS = 60_000
+NUM_REVIEWS = 30_000
 
 
 def lines_of(path: Path) -> Iterator[dict[str, Any] | None]:

@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_index import NUM_MOVIES, movie_id, write_index
+from made_index import NUM_MOVIES, movie_id, write_cold_start, write_index
 
 from engine import Engine
 from engine.artifact.reader import Artifact
-from engine.artifact.writer import ArtifactWriter
 from engine.cli.main import main
 from engine.errors import ArtifactError, DataError, SourceError
-from engine.model.scorer import Model
-from pipelines.cold_start.joining import learn_cold_start, write_cold
-from pipelines.dataset.words import count_words
 from pipelines.updating.movies import add_movies
 
 NEW = "M0003x"
@@ -45,15 +41,7 @@ def prepared(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with what its movies' metadata taught."""
     directory = tmp_path_factory.mktemp("cold") / "index"
     shutil.copytree(plain, directory)
-    artifact = Artifact.open(directory)
-    cards = [{"title": f"Film {row}", "year": 1950 + row % 70} for row in range(NUM_MOVIES)]
-    start = learn_cold_start(Model.open(artifact), count_words(cards), 0)
-    with ArtifactWriter(directory) as writer:
-        for name in artifact.manifest["files"]:
-            writer.add_file(artifact.file(name))
-        for name in ("model", "search", "config", "audit", "counts"):
-            writer.add_section(name, artifact.manifest[name])
-        write_cold(start, np.zeros(0, dtype=np.int64), Model.open(artifact), writer)
+    write_cold_start(directory)
     return directory
 
 
