@@ -1,4 +1,4 @@
-"""Finds copied reviews, so that all copies of a review are training reviews, or all are held out."""
+"""Finds copies of reviews, so that no copy of a training review is held out."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
     Args:
         reviews: the reviews to compare with one another.
-        films: int64 [num_movies], the film number of each movie, which is equal for variants of a film.
+        films: int64 [num_movies], the film number of each movie; variants of one film, such as the DVD and
+            the video tape, have equal numbers.
         texts: int64 [num_reviews], the hash of each review's text, or 0 for a review without a text; None if
             texts are not to be compared.
 
     Returns:
-        One or two arrays, int64 [num_reviews]. In the first array, reviews of the same film by the same
-        reviewer have equal numbers. In the second array, reviews by the same reviewer with equal text, time
-        and rating have equal numbers. The second array is missing if no review has a text.
+        An array of numbers by film and, if a review has a text, an array of numbers by text; both are int64
+        [num_reviews]. Numbers by film are equal for reviews of one film by one reviewer. Numbers by text are
+        equal for reviews by one reviewer with equal text, time and rating.
     """
     by_film = _numbered(reviews.reviewer_rows, films[reviews.movie_rows])
     if texts is None or not texts.any():
@@ -53,9 +54,10 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
 
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
-    """Moves held-out reviews to training if training has a copy, until no copies are in both sets.
+    """Moves each held-out review that has a copy among the training reviews to the training reviews.
 
-    A model that was trained on one copy of a review would predict another copy too well.
+    A model that was trained on one copy of a review would predict another copy too well. Reviews are moved
+    until no held-out review has a copy among the training reviews.
 
     Args:
         held_out: marks the held-out reviews, bool [num_reviews].
@@ -77,7 +79,7 @@ def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.
 
 
 def _numbered(*columns: NDArray[np.integer]) -> Rows:
-    """Numbers the rows of a table of columns; equal rows have equal numbers: int64 [num_rows]."""
+    """Numbers the rows of a table given as columns; equal rows get equal numbers, int64 [num_rows]."""
     order = np.lexsort(columns)
     changes = np.zeros(len(order), dtype=bool)
     for column in columns:

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_COPIES = 2
-"""The least number of copied reviews with which two movies count as one film; one copied review is not
-enough, because a reviewer may repeat a text for two films."""
+"""Two movies count as one film only if they share at least this number of copied reviews; one copied review
+is not enough, because a reviewer may repeat a text for two films."""
 MIN_SHARE_COPIED = 0.5
-"""The least share of copied reviews, among the reviews of the movie with fewer reviews, with which two movies
-count as one film. Shops copy all reviews between variants of a film, while reviewers repeat a few texts at
-most."""
+"""Two movies count as one film only if the number of copied reviews, divided by the number of reviews of the
+movie with fewer reviews, is at least this number. Shops copy all reviews between variants of a film, while a
+reviewer repeats a text for a few films at most."""
 _MAX_COPIES = 12
-"""The largest number of movies that a reviewer may review with the same text for the reviews to count as
-copies; a text that is repeated more often is a stock phrase."""
+"""If a reviewer wrote one text about more than this number of movies, the text is a stock phrase, and the
+reviews with the text do not count as copies."""
 _PART_WORDS = frozenset({"season", "series", "volume", "part", "episode", "chapter", "book", "complete"})
-"""The words by which titles name one piece of a series or film, such as "season"."""
+"""Words such as "season", by which titles name one part of a series or of a film."""
 
 
 def film_rows(titles: Sequence[str | None]) -> Rows:
-    """Numbers films by the titles of movies: returns the film number of each movie, int64 [num_movies].
+    """Groups movies into films by title, and returns the film number of each movie: int64 [num_movies].
 
     Movies that are variants of one film get the same film number, and all other movies get different film
     numbers. A movie without a title (None) is a film of its own.
@@ -44,10 +44,10 @@ def film_rows(titles: Sequence[str | None]) -> Rows:
 
 
 def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
-    """Numbers films by titles and copied reviews: returns each movie's film number, int64 [num_movies].
+    """Groups movies into films by titles and copied reviews; returns film numbers, int64 [num_movies].
 
-    The work database must hold the tables `movies` and `reviews`, which `ingest` wrote with the argument
-    `compare_text`.
+    The function reads the tables `movies` and `reviews`, which `ingest` must have written into the work
+    database with the argument `compare_text=True`.
     """
     rows = database.execute("select title from movies order by movie_row").fetchall()
     columns = run(database, "tables/copied_reviews", max_copies=_MAX_COPIES).fetchnumpy()
@@ -58,11 +58,11 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
-    """Numbers films by titles and given pairs: returns each movie's film number, int64 [num_movies].
+    """Groups movies into films by titles and given pairs of movies; returns film numbers, int64 [num_movies].
 
-    The array `copies`, int [num_pairs, 2], holds the rows of pairs of movies that share copied reviews; the
-    pair that is most surely one film comes first. A pair in `copies` becomes one film, unless the titles of
-    the pair name two films.
+    The array `copies`, int [num_pairs, 2], holds the rows of two movies in each line; the two movies share
+    copied reviews. The pair that is most probably one film comes first. Two movies of a pair in `copies`
+    become one film, unless their titles name two films.
     """
     numbers = film_rows(titles)
     # The dictionary `called` holds the known titles of each film number. A film without titles may be joined
@@ -88,10 +88,12 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Row
 
 
 def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
-    """Tells whether two titles may name one film: equal years, and one title has all words of the other one.
+    """Tells whether two titles may name one film.
 
-    Titles that differ in a number, or in a word of `_PART_WORDS` such as "season", name two films, because
-    shops also copy reviews between the seasons of a series.
+    The known years must agree, and one title must have all words of the other title.
+
+    Titles that differ in a number, or in a word of `_PART_WORDS` such as "season", name two films. Copied
+    reviews do not make two seasons of a series one film, because shops copy reviews between seasons too.
     """
     if None not in (first.year, second.year) and first.year != second.year:
         return False

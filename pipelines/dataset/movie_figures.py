@@ -11,13 +11,13 @@ from engine.model.scorer import Model
 from pipelines.dataset.reviews import Reviews
 
 MEAN_DAMPING = 5.0
-"""The number of reviews with which a movie's own mean rating and the mean of all ratings have equal weight in
-the movie's damped mean rating."""
+"""In a movie's damped mean rating, the mean of all ratings counts as much as this number of ratings of the
+movie."""
 _SECONDS_A_DAY = 86_400
 _END_QUANTILE = 0.99
-"""The quantile of all review times from which the ages of reviews are counted.
+"""The quantile of all review times that counts as the present when the ages of reviews are computed.
 
-If ages were counted from the latest review, a single wrong review time in the future would make all other
+If the latest review time counted as the present, a single wrong time in the future would make all other
 reviews old.
 """
 
@@ -38,11 +38,12 @@ def decayed_popularity(
     half_life_days: float,
     counts: NDArray[np.floating] | None = None,
 ) -> Floats:
-    """Sums the weights of each movie's reviews, of which older reviews weigh less: float32 [num_movies].
+    """Returns the sum of the weights of each movie's reviews, with smaller weights for older reviews.
 
-    The weight of a review is halved whenever the review's age grows by `half_life_days`. The age of a review
-    is the time from the review to the 99% quantile of all review times. A review that is later than the 99%
-    quantile has the age 0. A review without a time is given the median of all known review times.
+    The returned array is float32 [num_movies]. The weight of a review is halved whenever the review's age
+    grows by `half_life_days`. The age of a review is the time from the review to the 99% quantile of all
+    review times. A review that is later than the 99% quantile has the age 0. A review without a time gets the
+    median of all known review times as its time.
 
     Args:
         movie_rows: the movie row of each review, int [num_reviews].
@@ -69,12 +70,12 @@ def popularity_of(
 ) -> Floats:
     """Returns the popularity of each movie: float32 [num_movies].
 
-    The popularity of a movie is the sum of the weights of the movie's reviews. A like has the weight 1, every
-    other review has the weight `model.blend.other_weight`, and the weights of older reviews are reduced.
+    The popularity of a movie is the sum of the weights of the movie's reviews. A new like weighs 1, and every
+    other new review weighs `model.blend.other_weight`; older reviews weigh less.
 
     Args:
-        model: the model, which gives the weight of a review with each rating level.
-        histories: the histories of all reviewers, which hold all reviews.
+        model: the model, which says how much a new review weighs at each rating level.
+        histories: the histories of all reviewers; together, the histories hold all reviews.
         times: the time of each review in unix seconds, int [num_reviews]; 0 for a review without a time.
         half_life_days: the age, in days, at which the weight of a review is halved.
     """

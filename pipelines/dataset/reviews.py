@@ -29,17 +29,16 @@ COUNT_LEVELS = np.array([0, 1], dtype=np.float32)
 """The rating levels of data with counts, such as numbers of plays: 1 for a like, and 0 for every smaller
 count."""
 LEAST_LIKES = 0.01
-"""The least share of likes among all reviews, and the least share of other reviews, with which a build or an
-evaluation does not warn."""
+"""A build or an evaluation logs a warning if the share of likes among all reviews is less than this number,
+or more than 1 minus this number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reviews:
     """Holds reviews as arrays, sorted by reviewer, then by time, then by position in the review files.
 
-    Reviews of the same reviewer with equal times are common, and keep the order of the review files. If
-    reviews with equal times were sorted by movie, too many of the last reviews would be reviews of movies
-    with high row numbers.
+    Reviews by one reviewer with equal times keep the order of the review files. Sorting reviews with equal
+    times by movie row would put movies with high row numbers too often among a reviewer's last reviews.
 
     Attributes:
         reviewer_rows: int32 [num_reviews], the reviewer row of each review, ascending.
@@ -49,12 +48,12 @@ class Reviews:
         times: int64 [num_reviews], the time of each review in unix seconds; 0 for a review without a time.
         levels: float32 [num_levels], the distinct ratings (rating levels), ascending; empty if the data has
             no ratings.
-        num_reviewers, num_movies: the numbers of all reviewers and of all movies, also of those without
-            reviews.
+        num_reviewers, num_movies: the number of all reviewers, and the number of all movies, including
+            reviewers and movies without reviews.
         sentiment: float32 [num_reviews], the sentiment of each review's text, from -1 to 1, or NaN if the
             text expresses no sentiment; None if no sentiment was computed.
         like_count: the least count that is a like, if the data has counts (such as numbers of plays) in place
-            of ratings; None if the data has no counts. With counts, the field `levels` is COUNT_LEVELS.
+            of ratings; None if the data has no counts. If the data has counts, `levels` is COUNT_LEVELS.
     """
 
     reviewer_rows: NDArray[np.int32]
@@ -87,7 +86,7 @@ class Reviews:
         return self.levels[self.level_rows]
 
     def offsets(self) -> Rows:
-        """Returns the positions of the reviewers' first reviews, int64 [num_reviewers + 1].
+        """Returns the position of each reviewer's first review, int64 [num_reviewers + 1].
 
         The last number of the returned array is the number of all reviews.
         """
@@ -101,11 +100,11 @@ class Reviews:
         return self.ratings >= like_rating
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Reviews:
-        """Returns the chosen reviews, without renumbering reviewers and movies.
+        """Returns the chosen reviews; all reviewers and movies keep their row numbers.
 
-        The argument `chosen` is a mask, bool [num_reviews], or an array of positions of reviews. The
-        positions must be sorted by the reviewer rows of the reviews; the positions of reviews by the same
-        reviewer may be in any order.
+        The argument `chosen` is a mask, bool [num_reviews], or an array of positions of reviews. Positions
+        must be in ascending order of the reviews' reviewer rows; positions of reviews by one reviewer may be
+        in any order.
         """
         return replace(
             self,
@@ -128,7 +127,7 @@ def make_reviews(
     levels: Floats | None = None,
     like_count: float | None = None,
 ) -> Reviews:
-    """Makes `Reviews` of arrays with a value for each review: sorts the reviews, and finds rating levels.
+    """Makes `Reviews` from arrays with one value per review: sorts the reviews, and finds the rating levels.
 
     Reviews by the same reviewer at the same time keep the order of the given arrays. The argument `ratings`
     is None if the data has no ratings. The argument `times`, in unix seconds, is None if the data has no
@@ -192,7 +191,7 @@ def rating_levels(ratings: NDArray[np.floating]) -> Floats:
 
 
 def like_rating_of(reviews: Reviews, config: Config) -> float:
-    """Returns the lowest rating of a like: the setting `rating.like_rating`, or `default_like_rating`."""
+    """Returns the lowest rating that is a like: the setting `rating.like_rating`, or a default."""
     if reviews.like_count is not None:
         return 1.0
     if config.rating.like_rating is not None:
@@ -239,8 +238,8 @@ def like_count_of(
 ) -> float | None:
     """Returns the least count, such as a number of plays, that is a like; None if the data has no counts.
 
-    By default, the returned count is the least count that at most half of the reviews reach. The setting
-    `rating.like_rating` replaces this default count.
+    The returned count is the setting `rating.like_rating`. Without this setting, the returned count is the
+    smallest count such that at most half of all reviews have at least this count.
     """
     [(are_counts,)] = database.execute("select are_counts from rating_kind").fetchall()
     if ratings is None or not are_counts:
@@ -258,9 +257,10 @@ def read_columns(
 ) -> dict[str, NDArray[Any]]:
     """Reads columns of the table `reviews` as arrays; the rows are sorted by reviewer, time, file and line.
 
-    The text `columns` holds SQL expressions, separated by commas. The arguments `parameters` are the values
-    of names such as `$name` in the SQL expressions. The keys of the returned dictionary are the names of the
-    columns. A further column `time`, int64, holds unix seconds, or 0 for a review without a time.
+    The argument `columns` lists SQL expressions, separated by commas. The arguments `parameters` are the
+    values of placeholders such as `$name` in the SQL expressions. The keys of the returned dictionary are the
+    names of the columns. The column `time`, int64, is always added; it holds unix seconds, or 0 for a review
+    without a time.
     """
     statement = (
         f"select {columns}, coalesce(unix_review_time, 0) as time from reviews "
@@ -277,7 +277,7 @@ def ratings_of(column: NDArray[Any]) -> Doubles | None:
 
 
 def read_reviews(database: duckdb.DuckDBPyConnection, config: Config) -> Reviews:
-    """Reads all reviews from the table `reviews` of the work database, according to the settings of a build.
+    """Reads all reviews from the table `reviews` of the work database.
 
     Raises:
         DataError: all ratings are equal.

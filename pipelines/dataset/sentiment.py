@@ -38,8 +38,8 @@ _BATCH = 50_000
 """The number of review texts that are scored in one batch; larger batches would take more memory."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _LONGEST_SENTENCE = 1_000
-"""The number of characters to which a longer sentence is cut before scoring, because VADER's time grows with
-the square of the number of words."""
+"""Before scoring, sentences are cut to this number of characters, because the time that VADER takes grows
+with the square of the number of words in a sentence."""
 
 
 def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> Floats:
@@ -108,16 +108,16 @@ def _analyzer() -> Any:
 
 
 def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
-    """Mixes the sentiment of texts into the ratings of training reviews if the setting `use` is true.
+    """Mixes sentiment into the ratings of training reviews if the setting `sentiment.use` is true.
 
-    A review's new rating is the rating level nearest to `(1 - weight) * stars + weight * sentiment_stars`. In
-    this formula, `weight` is a setting, `stars` is the review's rating, and `sentiment_stars` is the review's
-    sentiment, converted to stars by the function `sentiment_stars`. A review without sentiment keeps its
-    rating. The argument `reviews` must hold no test reviews, because the ratings of all given reviews decide
-    how sentiment is converted to stars.
+    A review's new rating is the rating level nearest to `(1 - weight) * stars + weight * sentiment_stars`.
+    Here, `weight` is the setting `sentiment.weight`, `stars` is the review's rating, and `sentiment_stars` is
+    the review's sentiment, converted to stars by the function `sentiment_stars`. A review without sentiment
+    keeps its rating. The argument `reviews` must not hold test reviews, because the ratings of all reviews in
+    `reviews` decide how sentiment is converted to stars.
 
     Raises:
-        ValueError: the setting `use` is true, but no sentiment was computed for the reviews.
+        ValueError: the setting `sentiment.use` is true, but no sentiment was computed for the reviews.
     """
     if not config.use:
         return reviews
@@ -134,9 +134,9 @@ def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]
     """Converts sentiment to stars by rank, so that the converted stars are distributed like `stars`.
 
     If n reviews have one star, the n reviews with the lowest sentiment are converted to one star; the reviews
-    with the next higher sentiment are converted to two stars, and so on. All reviews of equal sentiment are
-    converted to the same number of stars, which the middle one of these reviews gets. The arrays `sentiment`
-    and `stars` and the returned array hold one number for each review.
+    with the next higher sentiment are converted to two stars, and so on. Reviews of equal sentiment are all
+    converted to the stars at the middle of their ranks. The arrays `sentiment` and `stars` and the returned
+    array hold one number for each review.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
     [5.0, 2.0, 4.0, 5.0]

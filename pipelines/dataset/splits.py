@@ -1,4 +1,4 @@
-"""Holds out the last reviews of each reviewer, so that a model never predicts a review from later reviews."""
+"""Holds out each reviewer's last reviews, so that models predict later reviews from earlier reviews."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class Split(NamedTuple):
 
 
 def hold_out_last(reviews: Reviews, share: float) -> Split:
-    """Holds out a share, from 0 to 1, of each reviewer's reviews; the latest reviews are held out.
+    """Holds out the latest reviews of each reviewer; `share`, from 0 to 1, is the part that is held out.
 
     At least one review of each reviewer with three or more reviews is held out. If a reviewer has one or two
-    reviews, and `share` times the number of reviews is less than 1, all reviews stay in training. The single
-    review of a movie may be held out, because real shops also sell movies without reviews.
+    reviews, and `share` times the number of reviews is less than 1, all reviews stay in training. A movie's
+    single review may be held out; the model must then score a movie without training reviews, as in real
+    shops.
     """
     held_out = last_by_time(reviews, share)
     return Split(reviews.select(~held_out), reviews.select(held_out))
@@ -43,10 +44,10 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
 
 
 def follows_time(reviews: Reviews, config: Config) -> bool:
-    """Tells whether reviews are held out in the order of time, according to the setting `split.order`.
+    """Tells whether each reviewer's latest reviews, instead of random reviews, are held out.
 
-    If the setting `split.order` is "auto", reviews are held out in the order of time if at least two review
-    times differ.
+    The setting `split.order` decides. With the value "auto", the latest reviews are held out if at least two
+    review times differ.
     """
     if config.split.order == "auto":
         return bool(len(reviews)) and bool(reviews.times.min() < reviews.times.max())
@@ -59,8 +60,8 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
     The function counts the held-out reviews that are older than the newest training review of the same
     reviewer. In a random sample, a held-out review of a reviewer with n training reviews is older than the
     reviewer's newest training review with the probability `n / (n + 1)`. The function returns True if the
-    counted number is more than half of the number that is expected for a random sample. Held-out reviews with
-    the same time as the newest training review of the same reviewer are ignored.
+    count is more than half of the count that is expected of a random sample. Held-out reviews with the same
+    time as the newest training review of the same reviewer are ignored.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)
@@ -72,7 +73,7 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
 
 def in_order(reviews: Reviews, config: Config) -> Reviews:
-    """Shuffles each reviewer's reviews, or returns the reviews unchanged if `follows_time` returns True.
+    """Shuffles each reviewer's reviews if `follows_time` returns False; else returns the reviews unchanged.
 
     After shuffling, the last reviews of a reviewer are a random sample of the reviewer's reviews. The setting
     `seed` decides the random order.

@@ -26,19 +26,19 @@ NUM_FEATURES = 128
 TEXT_COLUMNS = ("title", "category", "main_cat", "brand", "description", "price", "year")
 """The columns of the table `movies` from which words are taken."""
 FEWEST_DESCRIBED = 20
-"""The least number of movies with metadata from which a model of the words of metadata is learned."""
+"""A model of metadata words is learned only if at least this number of movies have metadata."""
 
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_BEHIND = re.compile(r"\(\d{4}\)\s*$")
 _DESCRIPTION_WORDS = 80
 """The number of words at the start of a movie's description that are counted; later words say less about the
-movie, and counting them would take time."""
+movie, and counting later words would take time."""
 _SPANS_OF_YEARS = ((1, 0), (5, 0), (5, 2), (10, 0), (20, 5))
-"""The width and the shift, in years, of each kind of span into which the release years of movies are divided;
-the nearer two years are, the more spans they share."""
+"""Each pair is the width and the shift, in years, of spans into which the release years of movies are
+divided; the nearer two release years are, the more spans contain both."""
 _CHEAPEST = 0.5
-"""The price to which lower prices of movies are raised, because the logarithm of the price 0 would not be
-finite."""
+"""Lower prices of movies are raised to this price before the logarithm is taken, because the logarithm of 0
+is not finite."""
 _BATCH = 10_000
 """The number of movies that are read from the database in one batch."""
 
@@ -46,10 +46,10 @@ _BATCH = 10_000
 def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
     """Returns the words of a movie's metadata; each word begins with the name of its metadata field.
 
-    A movie's category counts as one word, and a movie's brand counts as one word. A price becomes one word,
-    which stands for the price's order of magnitude. A release year becomes several words: one word for each
-    span of years that contains the release year. Any of the metadata fields in TEXT_COLUMNS may be missing or
-    None.
+    Each category of a movie counts as one word, even if the category's name has several words; so does the
+    brand. A price becomes one word, which stands for the price's order of magnitude. A release year becomes
+    several words: one word for each span of years that contains the release year. Any of the metadata fields
+    in TEXT_COLUMNS may be missing or None.
 
     Example:
         >>> list(words_of({"title": "Laura (1944)", "category": "Crime | Film-Noir"}))
@@ -74,7 +74,7 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
 
 
 def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
-    """Returns `1 + log(count)` of each word in each movie: a sparse float32 [num_movies, NUM_COLUMNS]."""
+    """Counts the words of movies' metadata: sparse `1 + log(count)`, float32 [num_movies, NUM_COLUMNS]."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction import FeatureHasher
 
@@ -95,11 +95,13 @@ class WordFeatures(NamedTuple):
     """Holds the parameters of a latent semantic analysis, which reduces a movie's words to a few features."""
 
     columns: NDArray[np.int32]
-    """int32 [num_words], the columns of the words of the vocabulary in a matrix of word counts."""
+    """int32 [num_words], the column of each vocabulary word in the matrix that `count_words` returns."""
     rarities: Floats
-    """float32 [num_words], the inverse document frequency of each word of the vocabulary."""
+    """float32 [num_words], the inverse document frequency of each vocabulary word; rare words have high
+    numbers."""
     components: Floats
-    """float32 [num_words, num_features], the matrix that maps the TF-IDF weights of words to features."""
+    """float32 [num_words, num_features], the matrix that maps a movie's TF-IDF weights of words to
+    features."""
 
 
 def learn_features(words: csr_array) -> WordFeatures:
