@@ -17,24 +17,24 @@ from engine.errors import ArtifactCorruptError
 _MAGIC = b"\x93NUMPY\x01\x00"
 """The first bytes of a NumPy file that has a short header."""
 _LONGEST_HEADER = 1024
-"""The number of bytes at the beginning of a file in which the header of an array is looked for."""
+"""The number of bytes at the beginning of a file that are searched for the header of an array."""
 _HEADER = re.compile(
     rb"\{'descr': (?P<kind>'[<|][a-z]\d{1,2}'"
     rb"|\[\('row', '<i8'\), \('vector', '<f4', \((?P<dim>\d{1,6}),\)\)\]), "
     rb"'fortran_order': (?P<by_column>True|False), 'shape': \((?P<shape>[\d, ]*)\), \} *\n"
 )
-"""Matches the header of an array of numbers, or of the array of the strongest movies, which holds a row and a
-vector for each movie."""
+"""Matches the header of an array of numbers, or the header of the array `strongest`, which holds a row number
+and a vector for each movie."""
 _SIZE = re.compile(r"(?:(?P<times>\d+) \* )?(?P<name>[a-z_0-9]+)(?: (?P<add>[+-] \d+))?")
-"""Matches a dimension in `layout.ARRAY_SHAPES`, such as `2 * rating_dim` or `num_movies + 1`."""
+"""Matches a dimension in the texts of `layout.ARRAY_SHAPES`, such as `2 * rating_dim` or `num_movies + 1`."""
 
 
 def map_array(file: HeldFile) -> NDArray[Any]:
-    """Maps an array into memory, read-only; the system reads the array when the array is used.
+    """Maps an array into memory, read-only; the operating system reads the bytes when they are used.
 
     Raises:
-        ValueError: the file does not hold an array of numbers, or does not have the length that the header of
-            the array says.
+        ValueError: the file does not hold an array of numbers; the file is shorter or longer than the header
+            of the array says.
     """
     start = file.read(_LONGEST_HEADER)
     length = int.from_bytes(start[8:10], "little")
@@ -58,14 +58,14 @@ def map_array(file: HeldFile) -> NDArray[Any]:
 
 
 def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Checks the types and shapes of an index's arrays, and the first and the last number of offset arrays.
+    """Checks the types and shapes of an index's arrays, and the first and last number of arrays of offsets.
 
-    The check takes the same time for arrays of any size, because the numbers between the first and the last
-    number of an array are not checked.
+    The check does not read the numbers between the first and the last number of an array, so the check takes
+    the same time for arrays of any size.
 
     Raises:
-        ValueError: the type or shape of an array does not fit `layout.ARRAY_SHAPES`, or does not fit another
-            array.
+        ValueError: the type or shape of an array differs from `layout.ARRAY_SHAPES`; the shapes of two arrays
+            contradict each other.
     """
     sizes: dict[str, int] = {}
     for name, array in arrays.items():
@@ -138,14 +138,14 @@ def check_finite(figures: NDArray[np.floating], name: str) -> None:
 def check_spans(
     begins: NDArray[np.integer], lengths: NDArray[np.integer], total: int, most: int, name: str
 ) -> None:
-    """Checks that spans of an array, from `begins` on and of `lengths`, lie within the array.
+    """Checks that spans of an array lie within the array; `begins` holds the start of each span.
 
     Opening an index checks only the first and the last offset of an array, so that large indexes open
     quickly. The function `check_spans` checks other offsets of an array at the moment when they are used.
 
     Raises:
-        ArtifactCorruptError: a span begins before 0, is longer than `most` entries, or ends after entry
-            `total`.
+        ArtifactCorruptError: a span begins before 0; a span is longer than `most` entries; a span ends after
+            entry `total`.
     """
     if not len(begins):
         return
@@ -154,7 +154,7 @@ def check_spans(
 
 
 def damage_of(name: str) -> ArtifactCorruptError:
-    """Returns the error to raise if impossible numbers are found in `name`, such as the "ids" of an index."""
+    """Returns the error to raise if numbers of an index, such as its "ids", are impossible."""
     return ArtifactCorruptError(
         f"The {name} of the index are damaged; look for the damaged file with engine info --verify, and "
         "restore the index from a copy or build it again"
@@ -167,10 +167,10 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 
 
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
-    """Tells whether the length of an array's axis fits a dimension such as `num_movies + 1`.
+    """Tells whether a length of an array, along one axis, equals a dimension such as `num_movies + 1`.
 
-    The dictionary `sizes` holds the known values of names such as `num_movies`; a name that is new gets its
-    value from `size`.
+    The dictionary `sizes` holds the known values of names such as `num_movies`; the function adds a name that
+    the dictionary lacks, with the value that `size` implies.
     """
     dimension, _, empty = dimension.partition(" or ")
     if empty and not size:

@@ -1,8 +1,8 @@
 """Lists the builds that an index directory keeps, makes another build live, and removes surplus builds.
 
-Every manifest names the build that was live before the manifest's build, so the builds form a chain. A
-rollback makes the build live that precedes the live build in the chain. A build that is not in the chain of
-the live build was rolled back, or was never published.
+Every manifest names the build that was live before the build of the manifest, so the builds form a chain. By
+default, a rollback makes the predecessor of the live build live again. A build outside the chain of the live
+build was live before a rollback, or never became live.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from engine.errors import ArtifactError, ArtifactNotFoundError, shown
 logger = logging.getLogger(__name__)
 
 KEPT = 2
-"""The number of builds that an index directory keeps if no other number was asked for."""
+"""The number of builds that an index directory keeps if neither a command nor the newest build says another
+number."""
 LIVE_LOCK = ".live-lock"
-"""The name of the lock file that a process holds locked while the process changes the live build."""
+"""The name of the lock file that a process keeps locked while the process makes another build live."""
 _SECONDS = 20.0
-"""The number of seconds after which waiting for the lock `LIVE_LOCK` ends; processes hold the lock only for a
-moment."""
+"""The number of seconds for which a process waits for the lock `LIVE_LOCK`, which other processes hold only
+for a moment."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,14 @@ class KeptBuild:
     name: str
     is_live: bool
     before: str | None
-    """The name of the build that was live when this build was written; None for a first build."""
+    """The name of the build that was live when the described build was written; None if no build was live."""
     manifest: dict[str, Any]
     """The manifest of the build; empty if the manifest cannot be read."""
     num_bytes: int
     """The size of all files of the build, in bytes."""
     num_bytes_alone: int
-    """The number of bytes that become free if the build is deleted, because no other build shares them."""
+    """The number of bytes that deleting the build would free; files that the build shares with other builds
+    do not count."""
 
     @property
     def created(self) -> str | None:
@@ -58,7 +60,7 @@ class KeptBuild:
 
     @property
     def refused(self) -> str | None:
-        """Returns the reason why the finished build was not published; None if the build was published."""
+        """Returns the reason why the finished build did not become live; None if there is no reason."""
         return self.manifest.get(layout.REFUSED_ENTRY)
 
 
@@ -71,7 +73,7 @@ def live_build(directory: Path) -> str:
 
 
 def kept_builds(directory: Path) -> list[KeptBuild]:
-    """Lists the builds of an index: the live build, then its predecessors, and then all other builds.
+    """Lists the builds of an index: the live build, then the formerly live builds, then all others.
 
     Raises:
         ArtifactNotFoundError: the directory holds no index.
@@ -87,19 +89,20 @@ def kept_builds(directory: Path) -> list[KeptBuild]:
 def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, str]:
     """Makes another kept build of an index live, by default the build before the live build.
 
-    The change of the live build is atomic. A rollback is possible even while another command builds or
-    updates the index. After a rollback, an update that began from another build than the live build is
-    refused; a new build from files replaces the live build as usual.
+    The new build replaces the live build in one step, so that a reader always finds one whole build. A
+    rollback is possible even while another command builds or updates the index. After a rollback, an update
+    that started from the formerly live build fails when the update ends. A new build from files still becomes
+    live.
 
     Args:
         directory: the directory of the index.
-        to: the name of the build that becomes live.
+        to: the name of the build that becomes live; by default, the build before the live build.
 
     Returns:
-        The build that is live now, and the name of the build that was live until now.
+        The build that is live now, and the name of the build that was live before the rollback.
 
     Raises:
-        ArtifactError: the directory holds no index, the build `to` does not exist or cannot be opened, or no
+        ArtifactError: the directory holds no index; the build `to` does not exist or cannot be opened; no
             build precedes the live build.
     """
     directory = Path(directory)
@@ -123,10 +126,11 @@ def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, 
 
 @contextmanager
 def changing_live(directory: Path) -> Iterator[None]:
-    """Waits for the lock that is needed to change the live build; holds the lock during a `with` statement.
+    """Waits for the lock that is needed to change the live build, and holds the lock in a `with` statement.
 
     Raises:
-        ArtifactError: another command holds the lock for too long, or the directory cannot be written to.
+        ArtifactError: another command holds the lock for more than `_SECONDS` seconds; the directory cannot
+            be written to.
     """
     until = time.monotonic() + _SECONDS
     try:
@@ -159,7 +163,7 @@ def point_to(directory: Path, name: str) -> None:
 
 
 def number_to_keep(directory: Path) -> int:
-    """Reads from the manifest of the newest build the number of builds that the index keeps."""
+    """Returns the number of builds that the index keeps, which the manifest of the newest build says."""
     for name in _names(directory):
         keep = _manifest(directory / name).get(layout.KEEP_ENTRY)
         if isinstance(keep, int) and keep >= 1:
@@ -168,7 +172,7 @@ def number_to_keep(directory: Path) -> int:
 
 
 def remove_surplus(directory: Path, keep: int, spare: Collection[str] = ()) -> None:
-    """Removes all builds except the first `keep` builds of `kept_builds` and the builds in `spare`.
+    """Removes all builds except the first `keep` builds of `kept_builds` and the builds named in `spare`.
 
     A program that has a removed build open continues to read the build. The caller must hold the lock that
     `changing_live` takes.
@@ -189,7 +193,7 @@ def _names(directory: Path) -> list[str]:
 
 
 def _time_in(name: str) -> str:
-    """Returns the time in the name of a build, as a text; the texts sort by time."""
+    """Returns the time in a build's name as text; a later time sorts later."""
     return name.split("-")[1]
 
 
@@ -214,7 +218,7 @@ def _manifest(build: Path) -> dict[str, Any]:
 
 
 def _name_before(builds: Sequence[KeptBuild], live: str) -> str | None:
-    """Returns the name of the build before the live build, even if the live build is damaged or missing."""
+    """Returns the name of the build that was live before the live build, which may be damaged or missing."""
     for build in builds:
         if build.is_live:
             return build.before
@@ -224,7 +228,7 @@ def _name_before(builds: Sequence[KeptBuild], live: str) -> str | None:
 
 
 def _in_order(builds: dict[str, KeptBuild], live: str) -> list[str]:
-    """Returns the names of the live build and its predecessors, newest first, then of all other builds."""
+    """Returns the names of the live build and its predecessors, newest first, then all other names."""
     chain: list[str] = []
     name: str | None = live
     while name in builds and name not in chain:

@@ -1,10 +1,10 @@
-"""Keeps track of the collections that the builds of an index have in a vector database.
+"""Keeps track of the collections of movie vectors that an index has in a vector database.
 
-A build may hold the address of a collection of vectors in a database, in place of a vector index. The index
-directory notes the collections that were made for the index, and the alias by which the database knows the
-collection of the live build. A collection that no build in the index directory needs is removed. A copy of an
-index directory neither removes collections from a server nor changes the alias, because the original
-directory still needs the collections and the alias.
+A build holds either a file of movie vectors, or the address of a collection of movie vectors in a database. A
+file of notes in the index directory lists the collections that were made for the index, and the alias (second
+name) that the database gives to the collection of the live build. A collection that no build in the index
+directory needs is removed. In a copy of an index directory, commands neither remove collections from a server
+nor change the alias, because the original directory still needs both.
 """
 
 from __future__ import annotations
@@ -43,14 +43,15 @@ class _Notes:
     """Notes which collections were made for an index."""
 
     directory: str
-    """The index directory in which the collections were made; in a copy of the directory, the notes about
-    servers do not apply."""
+    """The path of the index directory that made the collections; a copy of the index directory ignores the
+    notes about servers."""
     alias: str
     live: list[str] | None = None
-    """The address of a database and the name of a collection in the database: the collection for which the
-    alias stands."""
+    """The address of a database and the name of the collection that the alias stands for; None if the alias
+    stands for no collection."""
     made: list[list[str]] = field(default_factory=list)
-    """The address of the database and the name of each collection that was made and not yet removed."""
+    """The address of the database and the name of each collection that was made for the index and still
+    exists."""
 
     @classmethod
     def read(cls, directory: Path) -> _Notes | None:
@@ -100,7 +101,7 @@ def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
 
 
 def require_server(artifact: Artifact, why: str) -> None:
-    """Checks that the vectors of a build are not in an embedded database; `why` is the error's reason.
+    """Checks that the vectors of a build are not in an embedded database; `why` continues the error message.
 
     Raises:
         ArtifactError: the vectors of the build are in an embedded database.
@@ -115,7 +116,7 @@ def require_server(artifact: Artifact, why: str) -> None:
 
 
 def new_collection(directory: Path, build: str, uri: str) -> str:
-    """Notes that a build is about to make a collection of vectors; returns the name of the collection.
+    """Chooses the name of a collection that a build is about to make, and notes the name.
 
     The caller must hold the lock on the index directory.
     """
@@ -132,16 +133,16 @@ def new_collection(directory: Path, build: str, uri: str) -> str:
 
 
 def alias_of(directory: Path) -> str | None:
-    """Returns the alias of the live build's collection, or None if no build of the index has a collection."""
+    """Returns the alias of the live build's collection, or None if no collection was made for the index."""
     notes = _Notes.read(directory)
     return None if notes is None else notes.alias
 
 
 def follow_live(directory: Path, build: str) -> None:
-    """Lets the alias stand for the collection of the build that is about to become live.
+    """Makes the alias point to the collection of the build that is about to become live.
 
     Raises:
-        ArtifactError: the database of the build cannot be reached, or the address of the database is damaged.
+        ArtifactError: the database of the build cannot be reached; the address of the database is damaged.
     """
     notes = _Notes.read(directory)
     if notes is None or notes.directory != str(directory.absolute()):
@@ -171,8 +172,9 @@ def follow_live(directory: Path, build: str) -> None:
 def drop_unused(directory: Path) -> None:
     """Removes the collections that no build of an index needs any more.
 
-    A collection that cannot be removed stays in the notes, so that the next command tries again. The caller
-    must hold the lock on the index directory, or the lock that `changing_live` takes.
+    A collection that cannot be removed now stays in the notes, so that the next command tries to remove the
+    collection again. The caller must hold the lock on the index directory, or the lock that `changing_live`
+    takes.
     """
     notes = _Notes.read(directory)
     if notes is None:
@@ -221,7 +223,7 @@ def _address_of(build: Path) -> Address | None:
     """Returns the address of a build's vectors, or None if the build has its vectors in a file.
 
     Raises:
-        ValueError: the address is damaged.
+        ValueError: the file with the address is damaged.
     """
     from indexes.milvus_index import Address
 

@@ -1,7 +1,7 @@
 """Opens files of an index, refuses links, pipes and devices, and keeps the opened files readable.
 
-An open file stays readable after the file was deleted from its directory. A program that has opened a build
-can therefore read the build even after a newer build has replaced it.
+On Unix, an open file stays readable after the name of the file was deleted from the directory. A program that
+has opened a build can therefore read the build even after a newer build has replaced it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import stat
 from pathlib import Path
 
 _DESCRIPTORS = next(filter(os.path.isdir, ("/proc/self/fd", "/dev/fd")), None)
-"""The directory in which the system lists the open files of a process by number; None on a system without
+"""The directory that lists the open files of a process by number, such as /dev/fd; None on a system without
 such a directory."""
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""Flags for opening files: with these flags, opening neither follows a link nor waits for the other end of a
-pipe."""
+"""Flags for opening files; opening with these flags does not follow a link, and does not wait for a writer of
+a pipe."""
 _BLOCK = 2**20
 _PLAIN = re.compile(r"[\w /.,:+=@~-]*")
 
@@ -61,7 +61,7 @@ class HeldFile:
             self._descriptor = -1
 
     def path(self, otherwise: Path) -> Path:
-        """Returns a path by which FAISS or DuckDB can open the held file; returns `otherwise` without one."""
+        """Returns a path by which FAISS or DuckDB can open the held file, or `otherwise` if there is none."""
         if _DESCRIPTORS is None or self._mapped is not None:
             return otherwise
         # On some systems, a file opened by its descriptor's path shares the reading position of the
@@ -96,7 +96,7 @@ class HeldFile:
 
 
 def is_plain(path: Path) -> bool:
-    """Tells whether DuckDB and FAISS can open a path that is passed to them unchanged.
+    """Tells whether DuckDB and FAISS open the file that a path names, so that the path needs no replacement.
 
     DuckDB gives some characters of a path, such as `?`, a special meaning; FAISS opens only paths in UTF-8.
     """
@@ -109,7 +109,7 @@ def checksum(path: Path) -> str:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Makes a finished file also appear at a second path, by a hard link if possible, otherwise by a copy."""
+    """Gives a finished file a second path: as a hard link if possible, otherwise as a copy."""
     try:
         target.hardlink_to(source)
     except OSError:
@@ -117,7 +117,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Waits until the bytes of a file, or the names in a directory, are on disk."""
+    """Waits until the bytes of a file, or the names of the files in a directory, are written to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

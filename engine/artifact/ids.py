@@ -1,8 +1,8 @@
-"""Keeps sorted ids on disk in one array of bytes, so that a table of millions of ids opens at once.
+"""Keeps sorted ids on disk in one array of bytes, so that a table of millions of ids opens without delay.
 
-The row of an id is the rank of the id in the order of UTF-8 bytes, which is also the order of text in DuckDB.
-An id is found by binary search over the bytes in the file, without a dictionary in memory. Ids have no fixed
-width, so one very long id does not make other ids take more space.
+The row of an id is the position of the id in the sorted order of all ids; the order is the order of UTF-8
+bytes, by which DuckDB also sorts text. A binary search in the file finds an id, so that no dictionary of ids
+is needed in memory. Ids have no fixed width, so one very long id does not make other ids take more space.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from engine.artifact.arrays import damage_of
 from engine.errors import DataError
 
 _NEIGHBOURS = 50
-"""The number of neighbours of an unknown id in the sorted table, on each side, that are compared with the
-unknown id."""
+"""The number of ids before, and of ids after, the position of an unknown id in the sorted table that are
+compared with the unknown id."""
 _LONGEST_COMPARED = 40
-"""The most characters of an unknown id for which similar ids are looked for, since the number of possible
-edits grows with the length of the id."""
+"""The largest number of characters of an unknown id for which similar ids are looked for; the number of
+possible spellings grows with the length of the id."""
 _SAMPLED = 256
-"""The approximate number of ids whose characters are collected as the alphabet for edits of an unknown id."""
+"""The approximate number of known ids from which the letters are collected that replace letters of an unknown
+id."""
 _LARGEST_ALPHABET = 64
-"""The largest number of different characters that are tried at each position when an unknown id is edited."""
+"""The largest number of different letters that are tried at each position of an unknown id, in the search for
+a known id."""
 
 
 def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Concatenates the bytes of all ids; returns the bytes, uint8 [total length], and the offsets.
+    """Joins the bytes of all ids into one array; returns the bytes, uint8 [num_bytes], and the offsets.
 
-    The offsets, int64 [num_ids + 1], are the positions in the bytes at which each id starts, and the end of
-    the last id.
+    The offsets, int64 [num_ids + 1], are the positions of the first byte of each id, and, as the last number,
+    the total length.
 
     Raises:
         DataError: an id occurs twice, or the ids are not sorted by their UTF-8 bytes.
@@ -76,13 +78,13 @@ class IdTable:
         return map(self.id, range(len(self)))
 
     def row(self, text: str) -> int | None:
-        """Finds the row of an id; returns None if the table does not hold the id."""
+        """Returns the row of an id, or None if the table does not hold the id."""
         encoded = _encode(text)
         row = self._insertion_row(encoded)
         return row if row < len(self) and self._bytes(row) == encoded else None
 
     def rows(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Finds the rows of many ids: int64 [len(texts)], -1 for an id that the table does not hold."""
+        """Returns the rows of many ids: int64 [len(texts)], -1 for an id that the table does not hold."""
         found = (self.row(text) for text in texts)
         return np.fromiter((-1 if row is None else row for row in found), dtype=np.int64, count=len(texts))
 
@@ -101,10 +103,10 @@ class IdTable:
         return [self.id(int(row)) for row in rows]
 
     def close_matches(self, text: str, n: int = 3) -> list[str]:
-        """Finds up to `n` ids that resemble a text that is no id of the table, most similar first.
+        """Finds up to `n` ids that resemble an unknown id, the most similar id first.
 
-        The function tries the text in other cases of the letters and with one letter changed, and also the
-        ids before and after the text in the sorted table. The running time hardly grows with the size of the
+        The function tries the unknown id in upper and lower case and with one letter changed, and also the
+        known ids beside the unknown id in sorted order. The running time hardly grows with the size of the
         table.
         """
         import difflib

@@ -1,6 +1,6 @@
-"""Names every file, array and manifest section of an index, so that no other module spells out a name.
+"""Names every file, array and manifest section of an index, so that other modules write no names.
 
-Changing a name changes the format of an index, so that existing indexes could no longer be opened.
+A changed name changes the format of an index, so that existing indexes can no longer be opened.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 FORMAT_VERSION = 1
 """The version of the format of an index; a reader refuses an index with any other version."""
 CURRENT = "CURRENT"
-"""The name of the file, in the index directory, that names the live build."""
+"""The name of the file in the index directory whose content is the name of the live build and a checksum."""
 MANIFEST = "manifest.json"
 """The name of the file that describes a build: the build's settings, counts, metrics and files."""
 PARTIAL = ".partial-"
-"""The beginning of the names of unfinished files and builds."""
+"""The start of the names of files and builds that are not complete yet."""
 BUILD_NAME = re.compile(r"build-[0-9T]+-[0-9a-f]+")
 """Matches the name of the directory of a build."""
 
@@ -25,45 +25,46 @@ JOURNAL_FOLDER = "journal"
 VECTOR_INDEX_FILE = "movies.faiss"
 """The name of the file of the vector index over the movie vectors."""
 ADDRESS_FILE = "movies.milvus.json"
-"""The name of the file with the address of the movie vectors in a vector database; present in place of the
-vector index."""
+"""The name of the file with the address of the movie vectors in a vector database; a build holds either this
+file or `VECTOR_INDEX_FILE`."""
 STRONGEST_FILE = "strongest.npy"
-"""The name of the file with the vectors of the movies that score high for many reviewers; absent if queries
-are compared with all movies."""
+"""The name of the file with the vectors of the movies that score high for many reviewers, with which lists of
+all reviewers begin; absent in small catalogues."""
 CATALOGUE_FILE = "catalog.duckdb"
 REJECTED_FILE = "rejected.parquet"
-"""The name of the file with the rows of the review and movie files that could not be used."""
+"""The name of the file with the unusable rows of the review and movie files."""
 REPORT_FILE = "report.html"
 """The name of the file of the web page that describes the build."""
 HIDDEN_FILE = "hidden.json"
-"""The name of the file that lists the movies which no list may hold; absent if no movie is hidden."""
+"""The name of the file that lists the movies which are hidden from all recommendation lists; absent if no
+movie is hidden."""
 
 # Arrays, each stored in a separate file.
 ARRAY_ENDING = ".npy"
-"""The ending of the name of an array's file, after the array's name."""
+"""The ending of the file name of an array; the name of the array stands before the ending."""
 ID_ARRAYS = {
     "reviewer": ("reviewer_ids", "reviewer_id_offsets"),
     "movie": ("movie_ids", "movie_id_offsets"),
 }
-"""The names of the arrays of ids, and of their offsets, in the order in which `IdTable` takes the two
-arrays."""
+"""The names of the two arrays of reviewer ids and of movie ids: the bytes, and the offsets of the ids in the
+bytes."""
 CARD_ARRAYS = ("movie_cards", "movie_card_offsets")
-"""The names of the arrays of the movies' cards, in the order in which `MovieCards` takes the arrays."""
+"""The names of the arrays of the movies' cards: the bytes, and the offsets of the cards in the bytes."""
 VARIANT_ARRAYS = ("variant_groups", "variant_offsets", "variant_movie_rows")
-"""The names of the arrays of the variants of films, in the order in which `Variants` takes the arrays."""
+"""The names of the arrays that say which movies are variants of one film, in the order of the arguments of
+`Variants`."""
 MOVIE_COUNTS = "movie_counts"
-"""The name of the array of the number of reviews of each movie, int32 [num_movies]."""
+"""The name of an array, int32 [num_movies]: the number of reviews of each movie."""
 POPULARITY = "movie_popularity"
-"""The name of the array of the popularity of each movie, float32 [num_movies]; a like counts more than
-another review, and an old review counts less."""
+"""The name of an array, float32 [num_movies]: the popularity of each movie, to which a like adds more than
+another review, and a new review more than an old review."""
 COLD_MOVIES = "movie_is_cold"
-"""The name of the array that marks the cold movies, whose reviews were not used in training, bool
-[num_movies]."""
+"""The name of an array, bool [num_movies]: True for each cold movie (a movie without reviews in training)."""
 COLD_DOUBTS = "cold_doubts"
-"""The name of the array of the matrix that lowers the relevance of cold movies by how unsure their vectors
-are; absent in indexes without cold movies and in older indexes."""
+"""The name of the array from which the engine computes how unsure the vectors of a cold movie are, to lower
+the movie's score; absent in indexes without cold movies and in older indexes."""
 HISTORY_TIMES = "history_times"
-"""The name of the array of the time at which each review was written, in seconds since 1970 (Unix time)."""
+"""The name of an array: the time at which each review was written, in seconds since 1970 (Unix time)."""
 
 # Names of the arrays of the model; the keys are the fields of the class that holds the arrays.
 RELEVANCE_ARRAYS = {
@@ -82,7 +83,7 @@ RATING_ARRAYS = {
     "dot_weights": "rating_dot_weights",
 }
 RATING_LAYER_ARRAYS = ("rating_kernel_{}", "rating_bias_{}")
-"""The names of the kernel and of the bias of a layer of the rating head, in which the layer's number, from 0,
+"""The names of the arrays `kernel` and `bias` of a layer of the rating head; the number of the layer, from 0,
 replaces {}."""
 MOST_RATING_LAYERS = 100
 """The largest number of layers that a rating head may have."""
@@ -121,8 +122,8 @@ SIMILAR_ARRAYS = {
     "weights": "similar_weights",
     "shared": "similar_shared",
 }
-"""The names of the arrays of the table of similar movies; the keys are the arguments of `SimilarTable.open`.
-Older indexes do not have the arrays of the table of similar movies."""
+"""The names of the arrays of the table of similar movies; absent from older indexes; the keys are the
+arguments of `SimilarTable.open`."""
 COLD_ARRAYS = {
     "columns": "cold_columns",
     "rarities": "cold_rarities",
@@ -194,8 +195,8 @@ ARRAY_SHAPES = {
         for layer in range(MOST_RATING_LAYERS)
     },
 }
-"""The types that each array may have, and the dimensions of each array; dimensions of the same name have the
-same size. A dimension that ends with `or 0` may be empty."""
+"""The types that each array may have, and the dimensions of each array; two dimensions with the same name
+must be equal. A dimension that ends with `or 0` may be empty."""
 OFFSETS = {
     "reviewer_id_offsets": "reviewer_ids",
     "movie_id_offsets": "movie_ids",
@@ -207,7 +208,7 @@ OFFSETS = {
     "rating_neighbour_offsets": "rating_neighbour_movie_rows",
     "similar_offsets": "similar_movie_rows",
 }
-"""Maps the name of each array of offsets to the name of the array that the offsets divide into segments."""
+"""Maps the name of each array of offsets to the name of the array that the offsets cut into segments."""
 ROWS = {
     "history_movie_rows": "num_movies",
     "history_level_rows": "num_level_weights",
@@ -217,14 +218,15 @@ ROWS = {
     "similar_movie_rows": "num_movies",
     "variant_movie_rows": "num_movies",
 }
-"""Maps the name of each array of row numbers to a dimension, which all row numbers must be less than."""
+"""Maps the name of each array of row numbers to the name of a dimension; all row numbers must be less than
+that dimension."""
 FILE_NAMES = frozenset(
     {
         *(VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE),
         *(HIDDEN_FILE, *(name + ARRAY_ENDING for name in ARRAY_SHAPES)),
     }
 )
-"""The names that the files of a build, other than the manifest, may have."""
+"""The names that the files of a build may have; the manifest is left out."""
 
 # Entries of the manifest that the writer makes for every build.
 VERSION_ENTRY = "format_version"
@@ -234,12 +236,14 @@ CREATED_ENTRY = "created"
 FILES_ENTRY = "files"
 """The manifest entry with the size and the checksum of every file of the build."""
 BEFORE_ENTRY = "build_before"
-"""The manifest entry with the name of the build that was live when this build was written, or null."""
+"""The manifest entry with the name of the build that was live when the build of the manifest was written;
+null without such a build."""
 KEEP_ENTRY = "builds_kept"
-"""The manifest entry with the number of builds to keep, which the command that wrote the build was given."""
+"""The manifest entry with the number of builds that the index keeps, as the command that wrote the build was
+told."""
 REFUSED_ENTRY = "refused_because"
-"""The manifest entry with the reason why the finished build was not published; absent from a published
-build."""
+"""The manifest entry with the reason why the finished build did not become live; absent if nothing prevented
+the build from becoming live."""
 BUILD_ENTRIES = (
     *(VERSION_ENTRY, PACKAGE_ENTRY, BUILD_ENTRY, CREATED_ENTRY, FILES_ENTRY),
     *(BEFORE_ENTRY, KEEP_ENTRY, REFUSED_ENTRY),
@@ -247,41 +251,47 @@ BUILD_ENTRIES = (
 
 # Sections of the manifest.
 ACCOUNTING_SECTION = "accounting"
-"""The section that accounts for every row of the review and movie files: used, merged, dropped or
-rejected."""
+"""The manifest section that counts what became of every row of the review and movie files: used, merged,
+dropped or rejected."""
 COUNTS_SECTION = "counts"
-"""The section with the numbers of reviews, reviewers, movies and cold movies in the index."""
+"""The manifest section with the numbers of reviews, reviewers, movies and cold movies in the index."""
 MODEL_SECTION = "model"
-"""The section with the numbers that the model needs besides its arrays."""
+"""The manifest section with the numbers of the model that are not stored as arrays."""
 SEARCH_SECTION = "search"
-"""The section with the kind of vector index and the number of candidates."""
+"""The manifest section with the kind of vector index and the number of candidates for each list."""
 AUDIT_SECTION = "audit"
-"""The section that compares the lists of the two-stage search with the lists made by scoring every movie."""
+"""The manifest section that compares lists made by the two-stage search with lists made by scoring every
+movie."""
 CONFIG_SECTION = "config"
 SEED_SECTION = "seed"
 METRICS_SECTION = "metrics"
-"""The section with the metrics of the engine and of the baselines on held-out reviews."""
+"""The manifest section with the metrics of the engine and of the baselines on held-out reviews."""
 BASELINES_SECTION = "baselines"
-"""The section with the reason why baselines were not measured; absent if the baselines were measured."""
+"""The manifest section with the reason why baselines were not measured; absent if the baselines were
+measured."""
 TRAINING_SECTION = "training"
-"""The section with the number of rounds and the learning curves of each training."""
+"""The manifest section with the number of training rounds and the learning curve of each trained network."""
 CALIBRATION_SECTION = "calibration"
-"""The section that says how often movies were liked, for each predicted chance of a like."""
+"""The manifest section that compares predicted chances of a like with how often movies were really liked."""
 SENTIMENT_SECTION = "sentiment"
-"""The section that says how review texts changed the ratings; absent if texts were not used."""
+"""The manifest section that says how the texts of reviews changed the ratings; absent if texts were not
+used."""
 SIMILAR_SECTION = "similar"
-"""The section with the weights by which the table of similar movies was built; absent in older indexes."""
+"""The manifest section with the weight of each kind of evidence in the table of similar movies; absent in
+older indexes."""
 COLD_SECTION = "cold"
-"""The section about the cold movies; absent if the build had no metadata to learn from."""
+"""The manifest section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
-"""Maps each field of `Model` that holds a neighbour table to the key of the table's slope in the section on
-cold movies."""
+"""Maps two fields of `Model` that hold neighbour tables to keys of the section `cold`; the key holds the
+slope that is used for cold movies in the table."""
 UPDATES_SECTION = "updates"
-"""The section about the reviews that were added after the training."""
+"""The manifest section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"
-"""The section that accounts for every line of the metadata from which movies were last added."""
+"""The manifest section that counts what became of every line of the metadata file from which movies were last
+added."""
 REBUILT_SECTION = "index_rebuilt_from"
-"""The entry with the name of the build from which this build was made with a new vector index."""
+"""The manifest entry with the name of an earlier build, whose vectors the build of the manifest put into a
+new vector index."""
 JOURNAL_SECTION = "journal"
-"""The section with the position up to which the build used a journal of feedback, and with an account of the
-journal's lines."""
+"""The manifest section with the position in the journal of feedback up to which the build used the journal,
+and with counts of the lines used and refused."""

@@ -1,8 +1,8 @@
 """Locks files and folders, and removes the temporary folders of processes that were killed.
 
-A lock on a file belongs to an open file handle. The system releases the lock when the process that opened the
-file ends, even if the process is killed. A temporary folder without a lock is a leftover of a process that
-was killed.
+A lock belongs to the file handle of the process that took the lock. The operating system releases the lock
+when that process ends, even if the process is killed. A temporary folder that no process has locked was left
+by a killed process.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from engine.errors import DataError
 
 _PREFIX = ".engine-work-"
 _NAME = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{16}}")
-"""Matches the name of a temporary folder of the engine, which is so long that no folder of a user has such a
-name."""
+"""Matches the name of a temporary folder of the engine; the random part is so long that no folder of a user
+has such a name."""
 
 
 def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
-    """Locks a file or folder; returns an open handle, whose closing releases the lock.
+    """Locks a file or folder; returns an open handle, and closing the handle releases the lock.
 
-    Returns None if another process holds the lock, or has removed the file or folder. The path is opened with
-    the flags `flags`.
+    Returns None if another process holds the lock, or if another process has just removed the file or folder.
+    The flags `flags` are passed to `os.open`.
 
     Raises:
         OSError: the path cannot be opened, or the file system has no locks.
@@ -54,10 +54,10 @@ def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
 
 @contextmanager
 def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Makes a locked folder that is deleted when the `with` statement ends, and removes leftover folders.
+    """Makes a locked temporary folder, which is deleted when the `with` statement ends.
 
-    The folder is made in `parent`, by default the system's folder for temporary files. A leftover folder in
-    `parent` is a temporary folder whose process was killed.
+    The folder is made in `parent`, by default the system's folder for temporary files. The function also
+    removes the temporary folders that killed processes left in `parent`.
 
     Raises:
         DataError: no folder can be made in `parent`.
@@ -81,9 +81,9 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Removes the temporary folders in `parent` whose process has ended, and leaves all other folders.
+    """Removes the temporary folders in `parent` whose processes have ended; no other folder is removed.
 
-    A folder stays if a process holds the folder's lock, or if the file system has no locks.
+    A temporary folder stays if a process holds the folder's lock, or if the file system has no locks.
     """
     try:
         found = [path for path in parent.iterdir() if _NAME.fullmatch(path.name)]
@@ -100,7 +100,7 @@ def remove_leftovers(parent: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes a folder; if the process is killed meanwhile, `remove_leftovers` removes the rest later.
+    """Renames a folder to the name of a leftover, and removes the folder.
 
     Raises:
         OSError: the folder cannot be renamed.

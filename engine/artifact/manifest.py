@@ -1,12 +1,12 @@
-"""Describes what a manifest holds, and reads manifests that may be damaged or hostile.
+"""Describes the values that a manifest may hold, and reads manifests that may be damaged or hostile.
 
-A shape says which values an entry of a manifest may have. The shape `float` allows any finite number, `bool`
-allows true and false, `str` allows any text, and `object` allows anything. A range allows the whole numbers
-in the range, a pattern allows texts that match the pattern, and `None` allows null. A tuple of shapes allows
-each value that at least one of the shapes allows. The shape `[shape]` allows a list of values, each of which
-has the inner shape. The shape `{str: shape}` allows a section with entries of any name, whose values have the
-inner shape. The shape `{"a": shape, "b?": shape}` allows a section that has the entry "a"; the entry "b" and
-entries of other names are optional.
+A shape in this module says which values an entry of a manifest may have. The shape `float` allows any finite
+number, `bool` allows true and false, `str` allows any text, and `object` allows anything. The shape `range`
+allows the whole numbers in the range; the shape `re.Pattern` allows texts that match the pattern; the shape
+`None` allows null. A tuple of shapes allows each value that at least one of the shapes allows. The shape
+`[shape]` allows a list of values, which all have the shape in the brackets. The shape `{str: shape}` allows a
+section with entries of any name, whose values all have the shape after the colon. The shape `{"a": shape,
+"b?": shape}` allows a section that has the entry "a"; the entry "b" and entries of other names are optional.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from engine.artifact import layout
 LARGEST = 16 * 1024 * 1024
 """The largest size of a manifest, in bytes: enough for ten thousand updates of an index."""
 _DEEPEST = 24
-"""The largest depth to which sections and lists in a manifest may be nested in each other."""
+"""The largest number of sections and lists that may be nested inside each other in a manifest."""
 _WHOLE = range(2**53)
-"""The whole numbers, from 0, that every reader of JSON represents exactly."""
+"""The whole numbers from 0 that every JSON reader represents exactly."""
 _FIGURE = (float, None)
 
 _ACCOUNTING = {
@@ -85,7 +85,7 @@ _NEEDED_BY = {
         *(layout.TRAINING_SECTION, layout.AUDIT_SECTION),
     ),
 }
-"""Maps the names of files to the sections that the manifest of a build with the file must have."""
+"""Maps the name of a file to the manifest sections that a build with the file must have."""
 
 
 def parse_manifest(content: bytes) -> dict[str, Any]:
@@ -120,10 +120,10 @@ def check_manifest(manifest: dict[str, Any]) -> None:
 
 
 def _fault(value: Any, shape: Any, name: str, left: int = _DEEPEST) -> str | None:
-    """Describes why a value does not fit a shape, as the end of a sentence; returns None if the value fits.
+    """Says why a value does not fit a shape, as the end of a sentence; returns None if the value fits.
 
-    `name` is the position of the value in the manifest, such as "model.blend". `left` is the number of levels
-    of nested sections and lists that the value may have.
+    `name` is the path of the value in the manifest, such as "model.blend". `left` is the number of nested
+    sections and lists that are still allowed inside the value.
     """
     if left == 0:
         return f"nests {name[:60]} too deeply"

@@ -8,8 +8,8 @@
     `- .partial-...                 a build that is being written, or died; no reader looks at it
 
 This module reads what the module `engine/artifact/writer.py` writes. Opening an index of any size takes
-milliseconds, because arrays are memory-mapped. An index may be damaged or come from somebody else, so file
-names, sizes, types and shapes are checked before use.
+milliseconds, because arrays are memory-mapped. An index may be damaged or made by an attacker, so this module
+checks file names, sizes, types and shapes before use.
 """
 
 from __future__ import annotations
@@ -31,41 +31,42 @@ from engine.artifact.manifest import LARGEST, check_manifest, parse_manifest
 from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, ArtifactVersionError
 
 _POINTER = re.compile(rb"(build-[0-9T]+-[0-9a-f]+) ([0-9a-f]{64})\n")
-"""Matches the content of CURRENT: the name of a build, and the checksum of the build's manifest."""
+"""Matches the content of the file CURRENT: the name of the live build, and the checksum of the live build's
+manifest."""
 _VERIFIED_ON_OPENING = 64 * 1024 * 1024
-"""The largest size of a build, in bytes, at which opening the build checks all checksums, which takes some
-tens of milliseconds."""
+"""The largest size of a build, in bytes, at which opening the build also checks all checksums; the checksums
+of 64 MB take some tens of milliseconds."""
 _OPENING_ATTEMPTS = 3
-"""The number of tries to open the live build, because another process may replace and remove the live build
-during a try."""
+"""The number of tries to open the live build; a try fails if another process replaces and removes the build
+meanwhile."""
 POINTER_SIZE = 200
-"""The number of bytes of the file CURRENT that are read; an undamaged CURRENT has fewer bytes."""
+"""The number of bytes that are read from the file CURRENT; an undamaged file CURRENT is shorter."""
 _BUILD_COMMAND = "engine build-index REVIEWS..."
 _MISSING = (FileNotFoundError, NotADirectoryError, ValueError)
-"""The errors that opening a missing file raises; a path with the character NUL raises ValueError."""
+"""The errors that opening a missing file raises; ValueError stands for a path with the character NUL."""
 
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
     """Opens one complete build for reading.
 
-    All files of the build stay open, so that the build can be read as long as the `Artifact` object exists,
-    even after the files were deleted.
+    The `Artifact` object keeps all files of the build open, so that the build stays readable even after the
+    files were deleted.
     """
 
     directory: Path
     """The directory of the index, as the caller gave it to `open`."""
     home: Path
-    """The absolute path of the index directory, which stays right if the program changes its working
+    """The absolute path of the index directory, which stays valid if the program changes its working
     directory."""
     build_directory: Path
     """The directory of the opened build, inside the index directory."""
     digest: str
-    """The SHA-256 of the manifest, which holds the SHA-256 of every other file of the build."""
+    """The SHA-256 of the manifest; the manifest holds the SHA-256 of every other file of the build."""
     manifest: dict[str, Any]
     """The content of the build's manifest: settings, counts, metrics and files."""
     is_pinned: bool
-    """Whether the caller asked for this build by name, so that no other build can take its place."""
+    """Whether the caller chose the build by name; False if the caller asked for the live build."""
     _held: Mapping[str, HeldFile]
     _arrays: Mapping[str, NDArray[Any]]
 
@@ -74,21 +75,20 @@ class Artifact:
         """Opens the live build of an index, and checks that the build's files exist and fit together.
 
         Opening checks the sizes of all files, and the types, the shapes and the first and last offsets of all
-        arrays. Opening checks the checksums of builds of up to 64 MB; `verify` checks the checksums of any
-        build.
+        arrays. For builds of up to 64 MB, opening also compares all checksums; `verify` compares the
+        checksums of a build of any size.
 
         Args:
-            directory: the directory of an index, or the directory of one build inside the directory of an
-                index.
-            build: the name of the build to open, if not the live build.
-            expect: the `digest` that the build must have; if given, the checksums of a build of any size are
-                checked.
+            directory: the directory of an index, or the directory of one build in it.
+            build: the name of the build to open; by default the live build.
+            expect: the `digest` that the build must have; with `expect`, all checksums are compared, whatever
+                the size of the build.
 
         Raises:
             ArtifactNotFoundError: the directory holds no index.
             ArtifactVersionError: the index has another format version.
-            ArtifactCorruptError: a file is missing, truncated or changed, or the build does not have the
-                digest `expect`.
+            ArtifactCorruptError: a file is missing, truncated or changed; the digest of the build is not
+                `expect`.
             ArtifactError: the system cannot read a file of the index.
         """
         directory = Path(directory)
@@ -117,7 +117,7 @@ class Artifact:
 
     @classmethod
     def _open_build(cls, directory: Path, build: str, digest: str | None) -> Artifact:
-        """Opens a build; `digest` is None if the build was asked for by name."""
+        """Opens a build; `digest` is the digest in the file CURRENT, or None for a build chosen by name."""
         try:
             # The flag O_NOFOLLOW refuses a link to a directory outside the index.
             inside = os.open(directory / build, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -152,12 +152,12 @@ class Artifact:
         return cls(directory, home, directory / build, found, manifest, is_pinned, held, arrays)
 
     def is_live(self) -> bool:
-        """Tells whether this build is still the live build; always True for a build asked for by name."""
+        """Tells whether the opened build is still live; always True for a build that the caller named."""
         return self.is_pinned or _read_pointer(self.home)[0] == self.build_directory.name
 
     @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
-        """Returns the `size` and the `sha256` of every file except the manifest; the keys are file names."""
+        """Returns the `size` and the `sha256` of each file of the build except the manifest, by file name."""
         files: Mapping[str, Mapping[str, Any]] = self.manifest[layout.FILES_ENTRY]
         return files
 
@@ -186,7 +186,7 @@ class Artifact:
             raise _corrupt(self.directory, self.build_directory.name, str(error)) from error
 
     def file(self, name: str) -> Path:
-        """Returns the path of a file of the build; the path no longer works after the build was deleted.
+        """Returns the path of a file in the directory of the build, which works until the build is deleted.
 
         Raises:
             ArtifactCorruptError: the build has no file `name`.
@@ -196,7 +196,7 @@ class Artifact:
         return self.build_directory / name
 
     def handle(self, name: str) -> Path:
-        """Returns a path to a file, other than an array, that works even after the build was deleted.
+        """Returns a path to a file that works even after the build was deleted; arrays have no such path.
 
         The path works as long as the `Artifact` object exists.
 
@@ -210,7 +210,7 @@ class Artifact:
         return name in self.files
 
     def array(self, name: str) -> NDArray[Any]:
-        """Returns an array, mapped into memory read-only; the system reads the array when the array is used.
+        """Returns an array, mapped into memory read-only; the bytes are read from disk when they are used.
 
         Raises:
             ArtifactCorruptError: the build has no array `name`.
@@ -220,12 +220,12 @@ class Artifact:
         return self._arrays[name]
 
     def arrays(self, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-        """Returns arrays of the index; `names` maps each key of the result to the name of an array."""
+        """Returns several arrays of the index; `names` maps the keys of the result to names of arrays."""
         return {key: self.array(name) for key, name in names.items()}
 
 
 def is_build(directory: Path) -> bool:
-    """Tells whether a directory is the directory of one build, and not the directory of an index."""
+    """Tells whether a directory is the directory of one build, and not of a whole index."""
     is_named = bool(layout.BUILD_NAME.fullmatch(directory.name))
     return is_named and directory.is_dir() and not (directory / layout.CURRENT).exists()
 
@@ -248,7 +248,7 @@ def _read_pointer(directory: Path) -> tuple[str, str]:
 
 
 def parse_pointer(content: bytes) -> tuple[str, str]:
-    """Reads, from the bytes of the file CURRENT, the name and the manifest's checksum of the live build.
+    """Returns the live build's name and the checksum of the build's manifest, as the file CURRENT says.
 
     Raises:
         ValueError: the bytes are damaged.
@@ -272,7 +272,7 @@ def _hold(directory: Path, build: str, name: str, inside: int) -> HeldFile:
 def _read_manifest(
     directory: Path, build: str, inside: int, digest: str | None
 ) -> tuple[dict[str, Any], str]:
-    """Reads the manifest of a build; returns the manifest and its digest, and checks a given `digest`."""
+    """Reads the manifest of a build, and checks its digest; returns the manifest and the digest."""
     file = _hold(directory, build, layout.MANIFEST, inside)
     if file.size > LARGEST:
         raise _corrupt(directory, layout.MANIFEST, f"has {file.size:,} bytes, more than a manifest can have")

@@ -1,8 +1,8 @@
 """Copies indexes to and from remote storage, such as s3://bucket/index, and checks every copied file.
 
-An index has the same files in remote storage as in a directory: the file CURRENT names the live build, and
-each build has a folder. The file CURRENT is written last, so that a reader sees either a whole build or none.
-After an interrupted copy, the next copy leaves out the files that are complete.
+An index has the same files in remote storage as on a disk: the file CURRENT names the live build, and each
+build has a folder. The file CURRENT is written last, so that a reader of the storage never sees half a build.
+A copy that starts after an interrupted copy skips the files that were copied completely.
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundE
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN = 0.2
-"""The number of seconds between two checks whether another process has finished pulling an index into the
-cache."""
+"""The number of seconds between two tries to lock a directory that another process writes to."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Transfer:
     digest: str
     """The digest of the build, as `engine info` prints it."""
     num_copied: int
-    """The number of files that were copied, without the files that the target had already."""
+    """The number of files that were copied; files that the target already had do not count."""
     num_bytes: int
     """The number of bytes in the files that were copied."""
 
@@ -61,17 +60,17 @@ class Transfer:
 def push(directory: Path | str, url: str) -> Transfer:
     """Copies the live build of an index to remote storage, and makes the build live in remote storage.
 
-    Remote storage keeps the builds that the directory of the index keeps, and also the build that was live in
-    remote storage before. All other builds are removed from remote storage.
+    Remote storage keeps the builds that the index directory keeps, and the build that was live in remote
+    storage before the call; `push` removes all other builds.
 
     Args:
         directory: the directory of the index.
-        url: the address of the index in remote storage, such as s3://bucket/index; fsspec must know the
-            scheme.
+        url: the address of the index in remote storage, such as s3://bucket/index, with a scheme (here s3)
+            that the package fsspec knows.
 
     Raises:
-        ArtifactError: the directory holds no index, the index is damaged, or the storage cannot be reached.
-        ConfigError: the scheme of the URL is unknown, or the package for the scheme is not installed.
+        ArtifactError: the directory holds no index; the index is damaged; the storage cannot be reached.
+        ConfigError: the scheme of the URL is unknown; the package for the scheme is not installed.
     """
     artifact = Artifact.open(directory)
     artifact.verify()
@@ -100,23 +99,23 @@ def push(directory: Path | str, url: str) -> Transfer:
 def pull(url: str, directory: Path, *, expect: str | None = None, wait: bool = False) -> Transfer:
     """Copies the live build of an index from remote storage, checks it, and makes it live in a directory.
 
-    The build that was live in the directory stays live until the new build is complete. If a call was
+    The build that was live in the directory stays live until the new build is complete. If a copy was
     interrupted, the next call copies only the missing files. Nothing is copied if the directory already holds
     the build.
 
     Args:
-        url: the address of the index in remote storage, such as s3://bucket/index; fsspec must know the
-            scheme.
-        directory: the directory of the index, which is made if it does not exist.
+        url: the address of the index in remote storage, such as s3://bucket/index, with a scheme (here s3)
+            that the package fsspec knows.
+        directory: the index directory; `pull` makes a missing directory.
         expect: the digest that the build must have, as `engine info` prints it.
-        wait: True to wait while another process writes to the directory, instead of raising ArtifactError.
+        wait: whether to wait while another process writes to the directory; if False, `pull` raises
+            ArtifactError.
 
     Raises:
         ArtifactNotFoundError: the storage holds no index.
-        ArtifactCorruptError: a file in the storage is damaged, or the build does not have the digest
-            `expect`.
-        ArtifactError: the storage cannot be reached, or the directory cannot be written to.
-        ConfigError: the scheme of the URL is unknown, or the package for the scheme is not installed.
+        ArtifactCorruptError: a file in the storage is damaged; the digest of the build is not `expect`.
+        ArtifactError: the storage cannot be reached; the directory cannot be written to.
+        ConfigError: the scheme of the URL is unknown; the package for the scheme is not installed.
     """
     storage = Storage(url)
     build, digest = storage.live()
@@ -184,7 +183,7 @@ def _is_whole(directory: Path, build: str, digest: str) -> bool:
 
 
 def cached(url: str, *, expect: str | None = None) -> Path:
-    """Pulls an index into the user's cache, unless the cache holds it; returns the directory in the cache.
+    """Copies an index into the user's cache, unless the index is there; returns the directory.
 
     Raises:
         EngineError: the index cannot be pulled; the docstring of `pull` lists the errors.
@@ -217,7 +216,7 @@ def _checked_manifest(content: bytes, digest: str, url: str) -> dict[str, Any]:
 
 
 def _copy_file(storage: Storage, name: str, path: Path, entry: dict[str, Any]) -> None:
-    """Copies a file from remote storage under a temporary name; checks the SHA-256, then renames the copy."""
+    """Copies a file from remote storage to a temporary name, checks the SHA-256, and renames the copy."""
     partial = path.with_name(f"{layout.PARTIAL}{path.name}")
     digest, size = hashlib.sha256(), 0
     try:
@@ -239,7 +238,7 @@ def _copy_file(storage: Storage, name: str, path: Path, entry: dict[str, Any]) -
 
 @contextmanager
 def _writing(directory: Path, wait: bool) -> Iterator[None]:
-    """Makes the directory of an index if it is missing, and locks the directory during a `with` statement."""
+    """Makes the directory of an index if the directory is missing, and locks it during a `with` statement."""
     try:
         check_content(directory)
         directory.mkdir(parents=True, exist_ok=True)

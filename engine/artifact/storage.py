@@ -15,17 +15,17 @@ from engine.artifact.reader import POINTER_SIZE, parse_pointer
 from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, ConfigError, EngineError
 
 _BLOCK = 1 << 20
-"""The number of bytes that are copied at once."""
+"""The number of bytes that are copied in one step."""
 
 
 class Storage:
-    """Reads and writes the files of an index, or of lists, in a folder of remote storage.
+    """Reads and writes the files of an index, or of recommendation lists, in a remote folder.
 
     Args:
         url: the address of the folder, such as s3://bucket/index.
 
     Raises:
-        ConfigError: the scheme of the address is unknown, or the package for the scheme is not installed.
+        ConfigError: the scheme of the address is unknown; the package for the scheme is not installed.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,7 +41,7 @@ class Storage:
         self._system.invalidate_cache()
 
     def live(self) -> tuple[str, str]:
-        """Returns the name and the digest of the live build; raises ArtifactError without a live build."""
+        """Returns the name and the digest of the live build; raises ArtifactError if no build is live."""
         try:
             return parse_pointer(self.read(layout.CURRENT, POINTER_SIZE))
         except ValueError as error:
@@ -84,7 +84,7 @@ class Storage:
                     yield block
 
     def write(self, name: str, source: BinaryIO) -> None:
-        """Writes a file so that a reader sees either the whole file or no file."""
+        """Writes a file in such a way that a reader sees the whole file or no file."""
         from fsspec.implementations.local import LocalFileSystem
 
         path = self._path(name)
@@ -135,9 +135,10 @@ class Storage:
 
 
 def _write_on_disk(path: Path, source: BinaryIO) -> None:
-    """Writes a file on a disk without fsspec, which would leave unfinished files in the temporary folder.
+    """Writes a file on a local disk, where fsspec would leave unfinished files in the temporary folder.
 
-    If a push is killed, the unfinished file stays beside the target, and the next push replaces it.
+    If the process is killed, the unfinished file stays beside the target, and the next `push` replaces the
+    file.
     """
     partial = path.with_name(f"{layout.PARTIAL}{path.name}")
     try:

@@ -1,8 +1,9 @@
-"""Writes an index so that a reader sees a whole build or none, even if the writer dies.
+"""Writes an index so that a reader sees a whole build or none, even if the writing process is killed.
 
-A build is written into a hidden directory, flushed to disk, renamed, and made live by replacing one small
-file. A lock on the index directory keeps two builds from running at once. The system releases the lock when a
-process ends, so unfinished files in an unlocked index directory are leftovers of a killed build.
+A build is written into a hidden directory, flushed to disk, renamed, and made live by replacing the small
+file CURRENT. A lock on the index directory keeps two processes from writing to the directory at the same
+time. The system releases the lock when a process ends, so unfinished files in an unlocked directory were left
+by a killed build.
 """
 
 from __future__ import annotations
@@ -44,22 +45,21 @@ from engine.errors import ArtifactError, ConfigError
 logger = logging.getLogger(__name__)
 
 LOCK = ".lock"
-"""The name of the lock file that a process holds locked while the process writes to the index directory."""
+"""The name of the lock file that a process keeps locked while the process writes to the index directory."""
 WORK = ".work"
-"""The name of the directory of checkpoints, from which a killed build resumes."""
+"""The name of the directory of checkpoints; a killed build resumes from the checkpoints."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 """The error numbers of a full disk: no space on the disk, or the user's quota is used up."""
 _OF_THE_PLACE = (*_FULL, errno.EFBIG, errno.EROFS, errno.EIO)
-"""The error numbers caused by the disk or folder that is written to, even if the error does not name the
-file."""
+"""The error numbers that blame the disk or folder, and not the program, even if the error names no file."""
 
 
 def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
     """Checks, before a long build, that an index of `needed` bytes can be written to a directory.
 
     Raises:
-        ArtifactError: the directory is a file, holds something else than an index, is full, or cannot be
-            written to, or another build is writing to the directory.
+        ArtifactError: the directory is a file; the directory holds something other than an index; the disk is
+            full; the directory cannot be written to; another build is writing to the directory.
     """
     try:
         check_content(directory)
@@ -71,7 +71,7 @@ def check_directory(directory: Path, needed: int = 16 * 1024 * 1024) -> None:
 
 
 def check_space(directory: Path, needed: int) -> None:
-    """Checks that the disk of a directory, which need not exist yet, has `needed` bytes free.
+    """Checks that the disk has `needed` bytes free for a directory, which need not exist yet.
 
     Raises:
         ArtifactError: the disk has fewer than `needed` bytes free.
@@ -93,10 +93,10 @@ class ArtifactWriter:
     Leaving the `with` block makes the new build live; an exception in the block leaves the old build live.
 
     The directory of the index is made if it does not exist. If `resumable` is true, the build keeps
-    checkpoints in `work_directory`, which is removed when the build is complete. If `resumable` is false, an
-    existing `work_directory` stays, because an interrupted resumable build may resume from its checkpoints.
-    After the build, the directory keeps `keep` builds; by default, the directory keeps as many builds as
-    before.
+    checkpoints in `work_directory`, and removes the checkpoints when the build is complete. If `resumable` is
+    false, checkpoints of an interrupted build stay in `work_directory`, because that build may still resume.
+    After the build, the index directory keeps `keep` builds; the default is the number that the newest build
+    asks for.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:
@@ -118,13 +118,13 @@ class ArtifactWriter:
         self._refused: str | None = None
         self.directory = directory
         self.build_directory = directory / self._name
-        """The directory in which the build will be once the build is complete."""
+        """The directory that a finished build has; before, the build is in a directory with another name."""
         self.work_directory = directory / WORK
-        """The directory of the checkpoints from which a killed build resumes. The caller makes this
-        directory, and must hold the lock on the index."""
+        """The directory of the checkpoints from which a killed build resumes. The caller makes the directory
+        of the checkpoints, while the caller holds the lock on the index."""
         self.based_on: str | None = None
-        """The name of the build from which an update takes over files; the update fails if that build is no
-        longer live."""
+        """The name of the build from which an update takes files; leaving the `with` block fails if that
+        build is no longer live."""
         self.sections: dict[str, Any] = {}
         """The sections that have been added to the manifest so far."""
         self.manifest: dict[str, Any] = {}
@@ -132,7 +132,7 @@ class ArtifactWriter:
 
     @property
     def files(self) -> list[Path]:
-        """Returns the files of the build that have been written so far."""
+        """Returns the paths of the files that have been written to the build so far."""
         return sorted(path for path in self._partial.iterdir() if path.is_file())
 
     def __enter__(self) -> ArtifactWriter:
@@ -177,9 +177,9 @@ class ArtifactWriter:
             raise unwritable(self.directory, error) from error
 
     def add_file(self, source: Path) -> None:
-        """Adds a file of another build to this build, as a hard link if possible, otherwise as a copy.
+        """Adds a file of another build: as a hard link if the file system allows one, otherwise as a copy.
 
-        Two builds share the bytes of a hard link, so a file of a build must never be changed in place.
+        Two builds share the bytes of a hard-linked file, so no program may change a file of a build.
         """
         try:
             link_or_copy(source, self.path_for(source.name))
@@ -191,7 +191,7 @@ class ArtifactWriter:
         self.sections[name] = _plain(values)
 
     def refuse(self, reason: str) -> None:
-        """Lets the finished build stay on disk without making it live; the manifest holds the `reason`."""
+        """Keeps the finished build on disk without making it live; the manifest says the `reason`."""
         self._refused = reason
 
     def _publish(self) -> None:
@@ -243,7 +243,7 @@ class ArtifactWriter:
         flush(self._partial)
 
     def _remove_leftovers(self) -> None:
-        """Removes the leftovers of killed builds; no other build is running, because the index is locked."""
+        """Removes what killed builds left in the index directory, while no other build can run."""
         for leftover in self.directory.glob(f"{layout.PARTIAL}*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -290,8 +290,8 @@ def check_content(directory: Path) -> None:
     """Checks that a directory holds an index, is empty, or does not exist yet.
 
     Raises:
-        ArtifactError: the directory is a file, is one build of an index, or holds something else than an
-            index.
+        ArtifactError: the directory is a file; the directory is one build of an index; the directory holds
+            something other than an index.
     """
     if directory.exists() and not directory.is_dir():
         raise ArtifactError(
@@ -327,7 +327,7 @@ def _lock(directory: Path) -> int:
 
 
 def unwritable(directory: Path, error: OSError) -> ArtifactError:
-    """Returns the error to raise if the system refuses to write into the directory of an index."""
+    """Returns the error to raise if the operating system refuses to write into the directory of an index."""
     reason, advice = (error.strerror or str(error)).lower(), "name another directory with --output"
     if error.errno in _FULL:
         reason, advice = "the disk is full", "free some space or write to a directory elsewhere"
@@ -340,12 +340,12 @@ def unwritable(directory: Path, error: OSError) -> ArtifactError:
 
 
 def _is_short_write(error: OSError) -> bool:
-    """Tells whether NumPy wrote only a part of an array, as on a full disk."""
+    """Tells whether NumPy wrote only a part of an array, as happens when the disk is full."""
     return error.errno is None and "requested and" in str(error)
 
 
 def _plain(value: Any) -> Any:
-    """Converts a value to values that JSON can hold; NaN and infinity become None."""
+    """Converts a value to types that JSON can represent; NaN and infinity become None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
