@@ -1,4 +1,4 @@
-"""Compares models over all folds: mean metrics, intervals, paired tests, groups of reviewers, verdicts."""
+"""Compares models over all folds by mean metrics, confidence intervals, paired tests and reviewer groups."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ REVIEW_GROUPS: Mapping[str, tuple[int, int | None]] = {
     "11-50": (11, 50),
     ">50": (51, None),
 }
-"""The groups of reviewers: the smallest and the largest number of training reviews of a reviewer in a group,
-by the name of the group; None for no limit."""
+"""The groups of reviewers. The key is the name of a group; the value is the smallest and the largest number
+of training reviews of a reviewer in the group, with None for no limit."""
 _MAIN = ("mae", "rmse", "ndcg@10", "recall@10", "recall@20")
 """The names of the main metrics, for which confidence intervals and p-values are computed."""
 _HIGHER_IS_BETTER = {"ndcg@10": True, "recall@10": True, "recall@20": True, "mae": False, "rmse": False}
@@ -31,7 +31,7 @@ Each of the five main metrics is tested at the level 0.05 / 5 (Bonferroni correc
 good models are called different in at most 5% of cases."""
 
 Results = Mapping[str, Sequence[FoldFigures]]
-"""The metrics of a model on each fold; the keys are the names of the models."""
+"""The metrics of each model on each fold; the keys are the names of the models."""
 Figures = Mapping[str, Mapping[str, float]]
 """The values of metrics; the outer keys are the names of models, and the inner keys are the names of
 metrics."""
@@ -61,7 +61,7 @@ def intervals(results: Results, *, seed: int) -> dict[str, dict[str, tuple[float
 
 
 def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, dict[str, float]]:
-    """Tests, by each main metric, whether models differ from the model `reference`; returns p-values."""
+    """Tests whether models differ from the model `reference`; returns a p-value per model and main metric."""
     found: dict[str, dict[str, float]] = {}
     for model, folds in results.items():
         if model == reference:
@@ -75,10 +75,10 @@ def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, d
 
 
 def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, dict[str, float]]]:
-    """Computes main metrics of each model on each group of reviewers; leaves out groups without reviewers.
+    """Computes each model's main metrics for each group of reviewers in REVIEW_GROUPS.
 
-    A reviewer's group depends on the number of the reviewer's training reviews. The argument `counts` holds,
-    for each fold, the numbers of training reviews of all reviewers, int64 [num_reviewers].
+    A group without reviewers is left out. The argument `counts` holds, for each fold, the number of training
+    reviews of each reviewer, int64 [num_reviewers].
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for model, folds in results.items():
@@ -97,9 +97,10 @@ def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, 
 def _pooled(
     folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
 ) -> PerReviewer | None:
-    """Adds up each reviewer's contributions to the metric `name` over all folds.
+    """Adds up each reviewer's sums and weights of the metric `name` over all folds.
 
-    The function returns None if the metric `name` was not measured on any fold.
+    The masks in `inside`, one for each fold, mark the reviewers that count; None if all reviewers count. The
+    function returns None if the metric `name` was measured on no fold.
     """
     parts = [fold.by_reviewer[name] for fold in folds if name in fold.by_reviewer]
     if not parts:

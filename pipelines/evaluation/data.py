@@ -1,4 +1,4 @@
-"""Reads reviews of an evaluation; divides the reviews into training and test reviews by protocol or file."""
+"""Reads the reviews of an evaluation, and divides the reviews into training and test reviews."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 GIVEN = "given"
-"""The name of the protocol if the user gives pairs of a training file and a test file."""
+"""The name that stands for a protocol when the user's own files divide the reviews: pairs of a training file
+and a test file."""
 
 
 class EvaluationData(NamedTuple):
@@ -55,7 +56,7 @@ class EvaluationData(NamedTuple):
     """The counts of kept and dropped rows of the review files: one entry for all files, or one entry for each
     file of `pairs`."""
     traits: Traits
-    """The metadata by which movies may be similar, with all links between movies."""
+    """The metadata from which similar movies are found, including all links between movies."""
     candidates: GivenCandidates | None
     """The candidate movies that models rank for each reviewer; None if models rank the whole catalogue."""
     words: csr_array
@@ -97,7 +98,7 @@ def read_for_protocol(
 ) -> EvaluationData:
     """Reads review files, and divides the reviews into training and test reviews by a protocol.
 
-    All copies of a review become training reviews, or all copies of the review become test reviews.
+    If a review has copies, the review and the copies are either all training reviews or all test reviews.
 
     Args:
         reviews: the review files.
@@ -140,9 +141,9 @@ def read_pairs(
     """Reads pairs of a training file and a test file, and makes a fold of each pair.
 
     Reviewers and movies with few reviews are kept. A test review is kept even if the reviewer or the movie of
-    the review has no training reviews. A test review moves to training if a training review is a copy of the
-    test review. A test review is dropped if the reviewer has a training review of the same movie. The
-    metadata of movies without reviews is ignored.
+    the review has no training reviews. A test review is dropped if the reviewer has a training review of the
+    same movie. Any other test review with a copy among the training reviews, such as a review of another
+    variant of the film, moves to the training reviews. The metadata of movies without reviews is ignored.
 
     Args:
         pairs: a training file and a test file for each fold.
@@ -194,7 +195,7 @@ def read_pairs(
 
 
 def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File:
-    """Renumbers a file's reviewers and movies by the positions of ids in the sorted ids of all files."""
+    """Renumbers a file's reviewers and movies; the new row is the position in the sorted ids of all files."""
     reviewer_rows = np.searchsorted(reviewer_ids, file.reviewer_ids)
     movie_rows = np.searchsorted(movie_ids, file.movie_ids)
     return file._replace(
@@ -237,7 +238,7 @@ def _fold(
     levels: Floats | None,
     like_count: float | None,
 ) -> Fold:
-    """Makes a fold of a training file and a test file.
+    """Makes a fold from a training file and a test file.
 
     The function `_renumbered` must have renumbered both files, so that equal row numbers stand for equal ids.
     """

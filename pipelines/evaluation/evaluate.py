@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MODELS = (OWN_MODEL, "ease", "item-knn", "popularity", "biases", "constants")
 MAX_REVIEWERS = 20_000
-"""The default largest number of reviewers in a fold for whom movies are ranked; ranking movies for more
-reviewers would take hours and hardly change the metrics."""
+"""The largest number of reviewers in a fold for whom movies are ranked, unless the caller gives another
+number; ranking movies for more reviewers would take hours and hardly change the metrics."""
 _LOGGED = ("mae", "rmse", "ndcg@10", "recall@20")
 _ROWS = (
     *("read", "kept", "duplicate", "filtered", "rejected", "filtered_by", "rejected_by"),
@@ -66,15 +66,15 @@ def evaluate(
     The training of the engine's own model holds out some training reviews as validation reviews, which are
     chosen according to the setting `split.order`. If the setting `split.order` is "auto", validation reviews
     are chosen in the same way as test reviews. If the test reviews are a random sample of each reviewer's
-    reviews, the validation reviews are drawn at random, and otherwise they are the last training reviews of
-    each reviewer. The protocols "random" and "folds" draw a random sample of test reviews. If `pairs` are
-    given, the review times show whether the test reviews are a random sample.
+    reviews, the validation reviews are drawn at random; otherwise, the validation reviews are the last
+    training reviews of each reviewer. The protocols "random" and "folds" draw a random sample of test
+    reviews. If `pairs` are given, the review times show whether the test reviews are a random sample.
 
     Args:
         reviews: the review files or tables, as in `build_index`, whose reviews the protocol divides; empty if
             `pairs` are given.
-        metadata: the movie files or tables; movies with the same title are taken for variants (DVD, Blu-ray)
-            of one film.
+        metadata: the movie files or tables; movies with the same title count as variants (DVD, Blu-ray) of
+            one film.
         protocol: the name of the protocol, one of PROTOCOLS; ignored if `pairs` are given.
         models: the names of the models: "ncf" for the engine's own model, names in SIGNALS, and names in
             BASELINES.
@@ -85,8 +85,8 @@ def evaluate(
         max_reviewers: the largest number of reviewers in a fold for whom movies are ranked; None for all
             reviewers.
         negatives: a file of candidate movies, in the format of `read_candidates`. For each reviewer in the
-            file, models rank the candidate movies and the held-out movies. None to rank the whole catalogue
-            for every reviewer.
+            file of candidates, models rank the reviewer's candidates and held-out movies. None to rank the
+            whole catalogue for every reviewer.
         output: the file to which a web page of the evaluation is written; None for no web page.
         on: "ray" to fit and measure several models at the same time in workers of Ray; None to fit and
             measure one model after another in this process, with the same results.
@@ -247,7 +247,7 @@ def _describe(fold: Fold) -> dict[str, int]:
 
 
 def _summed_up(folds: Sequence[_Measured], data: EvaluationData, config: Config) -> Evaluation:
-    """Makes the evaluation from the results of all folds; adds intervals, tests and metrics of groups."""
+    """Makes the `Evaluation` from the results of all folds, with intervals, tests and metrics by group."""
     measured = {model: [fold.models[model] for fold in folds] for model in folds[0].models}
     results = {model: [one.figures for one in several] for model, several in measured.items()}
     reference = OWN_MODEL if OWN_MODEL in results else next(iter(results))

@@ -23,8 +23,8 @@ from pipelines.measuring.ranking import RankingResult, Score, Top, rank_held_out
 K = (10, 20)
 """The lengths of the recommendation lists for which metrics such as NDCG@10 are measured."""
 _PAIRS_AT_ONCE = 2**18
-"""The number of pairs of reviewer and movie whose ratings are predicted at once; more pairs at once would
-take gigabytes of memory."""
+"""The number of pairs of reviewer and movie in a batch whose ratings are predicted together; larger batches
+would take gigabytes of memory."""
 
 
 class PerReviewer(NamedTuple):
@@ -55,10 +55,10 @@ class FoldFigures:
 
 
 class PopularFallback(NamedTuple):
-    """Ranks movies by the engine's model, or by popularity for reviewers without training reviews.
+    """Ranks movies by the engine's model; reviewers without training reviews get the most popular movies.
 
-    The option `--fallback popular` of the command line ranks movies by popularity in the same way for
-    reviewers whom an index does not hold.
+    With the option `--fallback popular`, the command line also gives the most popular movies to reviewers
+    whom an index does not hold.
     """
 
     model: Model
@@ -99,16 +99,16 @@ def measure(
     max_reviewers: int | None,
     candidates: Rows | None,
 ) -> FoldFigures:
-    """Measures a model's predicted ratings and rankings of movies on the test reviews of a fold.
+    """Measures how well a model predicts the ratings, and ranks the movies, of a fold's test reviews.
 
-    A movie is relevant to a reviewer if the reviewer's test rating is at least `like_rating`. For each
-    reviewer, the model ranks all movies of which the reviewer has no training review.
+    A movie is relevant to a reviewer if the reviewer's test rating is at least `like_rating`. Without
+    `candidates`, the model ranks, for each reviewer, all movies of which the reviewer has no training review.
 
     Args:
         model: the fitted model.
         fold: the training and the test reviews.
-        config: the settings; the setting `seed` draws the reviewers for whom movies are ranked, who are the
-            same for all models.
+        config: the settings; the setting `seed` decides for which reviewers movies are ranked; the reviewers
+            are the same for all models.
         like_rating: the lowest rating that counts as a like.
         max_reviewers: the largest number of reviewers for whom movies are ranked; None for all reviewers.
         candidates: the pairs of reviewer and movie that are ranked, each as one number `reviewer_row *

@@ -27,7 +27,9 @@ class GivenCandidates(NamedTuple):
     """The counts of the file of candidates: pairs, reviewers, and ids that do not occur in the reviews."""
 
     def with_held_out(self, held_out: Reviews) -> Rows:
-        """Adds held-out movies to the candidates, and returns all pairs of reviewer and movie to rank.
+        """Adds held-out movies to the candidates; returns the pairs of reviewer and movie to rank.
+
+        Held-out movies of reviewers without candidates are not added.
 
         Each returned pair of reviewer and movie is one number `reviewer_row * num_movies + movie_row`; the
         numbers are int64 [num_pairs], ascending.

@@ -26,24 +26,24 @@ from pipelines.training.fit import FittedModel, fit_model
 
 
 class FoldWork(NamedTuple):
-    """Holds the data and settings by which all models of a fold are fitted and measured."""
+    """Holds the data and the settings with which all models of a fold are fitted and measured."""
 
     fold: Fold
     like_rating: float
     """The lowest rating that counts as a like."""
     config: Config
-    """The settings by which models are measured."""
+    """The settings with which models are measured."""
     fitting: Config
-    """The settings by which models are fitted; with these settings, validation reviews are chosen in the same
-    way as test reviews."""
+    """The settings with which models are fitted; `split.order` is set so that validation reviews are chosen
+    in the same way as test reviews."""
     features: Floats | None
     """The metadata vectors of movies that `content_features` computes; None if no model needs metadata
     vectors."""
     learned: Traits
-    """The metadata by which movies may be similar, with the links from which the weights of similar movies
-    are learned."""
+    """The metadata from which the engine's model learns to find similar movies; the links between movies are
+    the training part of all links."""
     traits: Traits
-    """The metadata by which movies may be similar, with all links between movies."""
+    """The metadata from which similar movies are found, including all links between movies."""
     candidates: Rows | None
     """The pairs of reviewer and movie that models rank, as `measure` takes them; None if models rank the
     whole catalogue."""
@@ -58,7 +58,8 @@ class MeasuredModel(NamedTuple):
     """The seconds that the fitting of the model took."""
     figures: FoldFigures
     curves: Mapping[str, Sequence[float]]
-    """The training curves of the models `base` and `final`; empty for other models."""
+    """The training curves of the model, if the model is one of the baselines `base` and `final`; empty for
+    other models."""
     similar: Mapping[str, Compared]
     """The recall of the engine's lists of similar movies; empty for every model but the engine's own."""
     looks: Looks | None

@@ -98,7 +98,7 @@ def _figures(found: Mapping[str, Any]) -> list[str]:
 
 
 def _sure(found: Mapping[str, Any], model: str, name: str) -> bool:
-    """Tells whether a model's value of the metric `name` is known, with an interval that can be drawn."""
+    """Tells whether a model has both a value and a confidence interval of the metric `name`."""
     ends = found["intervals"].get(model, {}).get(name)
     return ends is not None and None not in ends and found["mean"][model].get(name) is not None
 
@@ -202,7 +202,7 @@ def _sentiment(sentiment: Mapping[str, Any]) -> list[str]:
 
 
 def _training(by_model: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]) -> list[str]:
-    """Draws the training curves of each model; a drawing shows the curves of all folds."""
+    """Draws a chart for each model in `by_model`; the chart shows the training curves of all folds."""
     parts = []
     for model, folds in by_model.items():
         names = list(folds[0])

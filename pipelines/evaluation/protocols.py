@@ -28,7 +28,8 @@ class Fold(NamedTuple):
     """The test reviews, without the sentiment of their texts, because a prediction cannot know the text of a
     future review."""
     num_leaks: int
-    """The number of held-out reviews that moved to training because training holds a copy of the review."""
+    """The number of held-out reviews that moved to training, or were dropped, because a training review is a
+    copy of the held-out review."""
 
 
 HeldOut = Iterator[NDArray[np.bool_]]
@@ -47,17 +48,18 @@ def make_folds(
         seed: the seed of all random choices of the protocol.
 
     Raises:
-        DataError: the protocol needs review times and the reviews have no times, or the reviews are too few.
+        DataError: the protocol needs review times, but the reviews have no times; or there are too few
+            reviews.
     """
     for held_out in PROTOCOLS[protocol](reviews, seed):
         yield fold_of(reviews, held_out, groups)
 
 
 def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -> Fold:
-    """Makes a fold of reviews; the mask `held_out` marks the reviews that become test reviews.
+    """Makes a fold from reviews; the mask `held_out` marks the reviews that become test reviews.
 
-    A held-out review moves to training if a training review has the same number in an array of `groups`,
-    because copies of a review have equal numbers.
+    A held-out review moves to training if a training review is a copy, which has the same number in an array
+    of `groups`.
 
     Raises:
         DataError: no training reviews or no test reviews are left.

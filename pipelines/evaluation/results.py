@@ -25,15 +25,15 @@ class Evaluation:
     """The counts of kept and dropped rows of the review files: one entry for all files, or one entry for each
     file of given pairs."""
     splits: Sequence[dict[str, int]]
-    """Each fold's numbers of training reviews, of test reviews, and of copied reviews that moved to
-    training."""
+    """For each fold, the number of training reviews, the number of test reviews, and the number of copied
+    reviews that moved to training."""
     results: comparison.Results
     """The metrics of a model on each fold; the keys are the names of the models."""
     seconds: dict[str, Sequence[float]]
     """The seconds that the fitting of a model took on each fold; the keys are the names of the models."""
     curves: Mapping[str, Sequence[Mapping[str, Sequence[float]]]] = field(default_factory=dict)
-    """The training curves of a model on each fold; the keys are the names of the models. The models `base`
-    and `final` alone have training curves."""
+    """The training curves of a model on each fold; the keys are the names of the models. Only the baselines
+    `base` and `final` have training curves."""
     intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     """The 95% bootstrap intervals over reviewers; the outer keys are the names of models, and the inner keys
     are the names of metrics."""
@@ -43,8 +43,8 @@ class Evaluation:
     """The p-values of the differences between a model and the model `reference`; the outer keys are the names
     of models, and the inner keys are the names of metrics."""
     by_reviews: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """The main metrics by name of the model, group of reviewers (such as "2-3" training reviews), and name of
-    the metric."""
+    """The main metrics. The outer keys are the names of models; the middle keys are groups of reviewers, such
+    as "2-3" for two or three training reviews; the inner keys are the names of metrics."""
     similar: dict[str, Any] = field(default_factory=dict)
     """The recall of the engine's lists of similar movies, which `summarize` returns; empty if the engine's
     own model was not evaluated."""
@@ -52,7 +52,8 @@ class Evaluation:
     """How alike the movies in the engine's lists of similar movies are by metadata, as `summarize_looks`
     returns; empty without metadata."""
     negatives: dict[str, Any] | None = None
-    """The counts of the file of candidate movies; None if the models ranked the whole catalogue."""
+    """The counts of pairs and ids in the file of candidate movies; None if the models ranked the whole
+    catalogue."""
     sentiment: dict[str, Any] | None = None
     """The statistics of the sentiment of training reviews, and whether sentiment helped; None if no sentiment
     was scored."""
@@ -64,7 +65,7 @@ class Evaluation:
 
     @property
     def leaks_prevented(self) -> int:
-        """Returns how many test reviews of all folds moved to training because training has a copy."""
+        """Returns how many test reviews of all folds left the test set because training has a copy."""
         return sum(split["leaks_prevented"] for split in self.splits)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Measures lists of similar movies: how many movies that metadata links, or held-out movies, they contain."""
+"""Measures how many linked movies, and how many held-out movies, the lists of similar movies contain."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from pipelines.similar.likeness import Weights, similar_table
 from pipelines.similar.traits import Traits
 
 Pairs = NDArray[np.int64]
-"""An array, int64 [num_pairs, 2]; each pair holds the number of a question (a request for a list of similar
-movies) and the row of a movie that is a right answer."""
+"""The right answers to questions, int64 [num_pairs, 2]. A question is a request for a list of similar movies.
+Each pair holds the number of a question, and the row of a movie that should be in the list."""
 
 K = 10
 """The number of movies in each measured list of similar movies."""
@@ -33,17 +33,17 @@ change the mean recall."""
 
 
 FIRST = 5
-"""The number of movies at the start of a film's list among which the film's sequel should be."""
+"""A film's sequel should be among this number of first movies in the film's list of similar movies."""
 REVIEW_GROUPS = {"50 and more": (50, 2**62), "10-49": (10, 49), "4-9": (4, 9), "2-3": (2, 3)}
-"""The groups of movies: the least and the largest number of reviews of a movie in a group, by the name of the
-group."""
+"""The groups of movies. The key is the name of a group; the value is the smallest and the largest number of
+reviews of a movie in the group."""
 _NOTHING = 1e-6
-"""The largest inner product of the category vectors of two movies with which the movies count as having no
-common category."""
+"""Two movies count as having no common category if the inner product of the movies' category vectors is at
+most this number."""
 
 
 class Compared(NamedTuple):
-    """Holds the recalls of the engine's lists and of co-review lists: two arrays, float64 [num_lists].
+    """Holds the recall of each of the engine's lists and of each co-review list: float64 [num_lists].
 
     The co-review list of a movie ranks other movies by the number of reviewers in common with the movie.
     """
@@ -53,7 +53,7 @@ class Compared(NamedTuple):
 
 
 class SimilarLists(NamedTuple):
-    """Makes lists of similar movies by a model that an evaluation has trained."""
+    """Makes lists of similar movies with a model that an evaluation has trained."""
 
     model: Model
     vector_index: VectorIndex
@@ -61,7 +61,7 @@ class SimilarLists(NamedTuple):
 
     @classmethod
     def of(cls, model: Model, weights: Weights, traits: Traits) -> SimilarLists:
-        """Builds the vector index and the table of similar movies from a model and the metadata of movies."""
+        """Builds a vector index and a table of similar movies from a model and the metadata of movies."""
         vectors = model.relevance.movie_vectors
         index, _ = build_vector_index(vectors, vectors[:1], kind="flat")
         return cls(model, index, similar_table(Evidence(model, traits), weights))
@@ -74,12 +74,12 @@ class SimilarLists(NamedTuple):
 def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
     """Measures the recalls of lists of similar movies, and of co-review lists for comparison.
 
-    The result has the entries "links" and "held_out". For "links", a list is made for each movie that
-    metadata links to other movies; the right answers are the linked movies that have training reviews. Links
-    from which the weights of similar movies were learned are left out. For "held_out", a list is made for the
-    last movie in each reviewer's training reviews; the right answers are the movies of the reviewer's test
-    reviews. The recall of a list is `right answers in the list / min(K, all right answers)`. If an entry has
-    more than MAX_QUESTIONS lists, a random sample of the lists is measured.
+    The returned dictionary has the entries "links" and "held_out". The entry "links" measures a list for each
+    movie that metadata links to other movies; the right answers are the linked movies with training reviews.
+    Links from which the engine learned to find similar movies do not count as right answers. The entry
+    "held_out" measures a list for the last movie in each reviewer's training reviews; the right answers are
+    the movies of the reviewer's test reviews. The recall of a list is `right answers in the list / min(K, all
+    right answers)`. If an entry has more than MAX_QUESTIONS lists, a random sample of the lists is measured.
     """
     known = np.bincount(fold.train.movie_rows, minlength=fold.train.num_movies) > 0
     links = links[~are_learned(links)]
@@ -107,16 +107,17 @@ class Looks(NamedTuple):
     """Holds how alike the movies in lists of similar movies are by metadata."""
 
     without_common_category: dict[str, tuple[int, float, float]]
-    """For each group of movies in REVIEW_GROUPS: the number of movies with a list, the mean share of listed
-    movies that have no common category with the list's movie, and the mean share of all movies that have no
-    common category with the list's movie."""
+    """Three numbers for each group of movies in REVIEW_GROUPS. The first number counts the movies whose lists
+    of similar movies are measured. The second number is the mean share of a movie's list that has no category
+    in common with the movie. The third number is, for comparison, the mean share of all reviewed movies that
+    have no category in common with the movie."""
     series: tuple[int, int]
-    """The number of pairs of films that follow each other in a series, and the number of pairs in which each
-    film is among the first five movies of the other film's list."""
+    """Two counts of pairs of successive films in a series: all such pairs, and the pairs in which each film
+    is among the first FIRST movies of the other film's list."""
 
 
 def measure_looks(lists: SimilarLists, traits: Traits) -> Looks:
-    """Measures how many listed movies share no category with the list's movie, and how many are sequels."""
+    """Measures how often similar movies have no common category, and how often lists start with sequels."""
     counts = lists.model.histories.movie_counts(lists.model.num_movies)
     described = traits.categories.any(axis=1)
     shares: dict[str, tuple[int, float, float]] = {}
@@ -135,7 +136,7 @@ def measure_looks(lists: SimilarLists, traits: Traits) -> Looks:
 
 
 def _share_apart(traits: Traits, movie_row: int, others: Rows) -> float:
-    """Returns the fraction of the movies in the rows `others` that have no common category with a movie."""
+    """Returns the fraction of the movies `others` that have no category in common with `movie_row`."""
     common = traits.categories[others] @ traits.categories[movie_row]
     return float((common <= _NOTHING).mean()) if len(others) else 0.0
 
@@ -155,7 +156,7 @@ def summarize_looks(folds: Sequence[Looks]) -> dict[str, Any]:
 
 
 def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str, Any]:
-    """Averages recalls of the engine's lists and of co-review lists, and tests whether the means differ."""
+    """Compares the mean recall of the engine's lists with the mean recall of co-review lists."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold):
         compared = [fold[name] for fold in folds if name in fold]
@@ -173,13 +174,13 @@ def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str
 def _recalls(
     answer: Callable[[int], Rows], pairs: Pairs, movie_rows: NDArray[np.integer], seed: int
 ) -> Doubles:
-    """Returns the recalls of the lists of similar movies for up to MAX_QUESTIONS randomly chosen questions.
+    """Returns the recall of the list for each question, for at most MAX_QUESTIONS randomly chosen questions.
 
-    A question asks for a list of the movies that are similar to one movie.
+    A question asks for a list of movies that are similar to one movie.
 
     Args:
         answer: a function that takes the row of a movie, and returns the rows of the similar movies.
-        pairs: the pairs of a question's number and the row of a right answer.
+        pairs: the right answers: pairs of the number of a question and the row of a movie.
         movie_rows: the row of the movie for which each question asks, int [num_questions].
         seed: the seed of the random choice of questions.
     """

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 NUM_SHOWN = 20
 """The length of two lists: the reviewers with the most reviews, and the movies with the most reviews."""
 _MOST_LEVELS = 100
-"""The largest number of rating levels in the search for copied reviews; if the data has more distinct
-ratings, the ratings are rounded to evenly spaced levels, because the position of a level is stored as
-int8."""
+"""The largest number of rating levels in the search for copied reviews; more distinct ratings are rounded to
+evenly spaced levels, because the position of a level is stored as int8."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ def explore(
 
 
 def _describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Computes the results of `explore`, without the counts of dropped rows, from tables of DuckDB."""
+    """Computes the results of `explore`, except for the counts of dropped rows, from the work database."""
     found = {row.pop("quantity"): row for row in _rows(database, "exploring/statistics")}
     statistics = {name: found.get(name) for name in ("ratings", "reviews_per_reviewer", "reviews_per_movie")}
     num_reviewers = found["reviews_per_reviewer"]["count"]

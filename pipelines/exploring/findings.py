@@ -7,15 +7,15 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 MANY_REVIEWS = 100
-"""The least number of reviews with which a movie counts as a movie with hundreds of reviews."""
+"""A movie with at least this number of reviews counts as a movie with "hundreds of reviews"."""
 _FEW_REVIEWS = 10
-"""The largest median number of reviews per movie with which the statement "most movies have few reviews"
-counts as true."""
+"""The statement "most movies have few reviews" counts as true if the median number of reviews per movie is at
+most this number."""
 _FEW_MOVIES = 0.05
-"""The largest share of all movies that counts as "a few movies"."""
+"""In the checked statements, "a few movies" are at most this share of all movies."""
 _GROWING = 2 / 3
-"""The least share of all pairs of successive years in which the number of reviews must rise, for the number
-of reviews to count as growing."""
+"""The number of reviews counts as growing if it rises in at least this share of all pairs of successive
+years."""
 
 
 def find(
@@ -24,7 +24,7 @@ def find(
     shares: Mapping[str, int],
     per_year: Sequence[Mapping[str, int]],
 ) -> list[dict[str, Any]]:
-    """Checks four statements about reviews by means of numbers that `explore` has counted.
+    """Checks four statements about reviews against numbers that `explore` has counted.
 
     The argument `ratings` must be sorted by rating, ascending, and the argument `per_year` by year,
     ascending.
@@ -33,7 +33,7 @@ def find(
         A dictionary for each statement, with four entries. The entry `statement` is the text of the
         statement. The entry `holds` tells whether the statement is true, or is None if the data cannot tell.
         The entry `figures` holds the numbers that decide whether the statement is true. The entry `sentence`
-        explains these deciding numbers.
+        says in words what the numbers in `figures` are.
     """
     return [
         _top_ratings(ratings),
@@ -114,7 +114,7 @@ def _growth(per_year: Sequence[Mapping[str, int]]) -> dict[str, Any]:
 
 
 def _median(ratings: Sequence[Mapping[str, Any]], total: int) -> float:
-    """Returns the lower median of the ratings: the lowest constant with the least mean absolute error."""
+    """Returns the lower median of the ratings, the best constant prediction by mean absolute error."""
     seen = accumulate(row["reviews"] for row in ratings)
     return float(next(row["rating"] for row, num in zip(ratings, seen, strict=True) if 2 * num >= total))
 

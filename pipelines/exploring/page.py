@@ -10,11 +10,11 @@ from pipelines.pages import plots
 from pipelines.pages.page import Section, account_of_rows, drawing, heading, paragraph, render_page, table
 
 _MOST_MONTHS = 48
-"""The largest number of months for which a chart has a bar for each month; for a longer time, a chart has a
-bar for each year."""
+"""If the reviews span at most this number of months, a chart has a bar for each month, and otherwise a bar
+for each year."""
 _MOST_RATINGS = 60
-"""The largest number of distinct ratings that a table lists; if the data has more distinct ratings, the page
-shows the number of distinct ratings in place of the table."""
+"""If the data has at most this number of distinct ratings, a table on the page lists the ratings; otherwise
+the page shows only how many distinct ratings there are."""
 
 
 def exploration_page(figures: Mapping[str, Any]) -> str:
