@@ -34,30 +34,31 @@ _COLD_STEP = "cold"
 _FEATURES_STEP = "features"
 _TRAITS_STEP = "traits"
 _LEAST_SPACE = 16 << 20
-"""The bytes of disk that a build takes even for the smallest files."""
+"""The number of bytes of disk space that a build needs even for the smallest files."""
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
-"""The endings of the names of remote files that are taken for compressed."""
+"""The endings of names by which remote files are recognised as compressed, because remote files are not
+opened for an estimate of disk space."""
 _PER_COMPRESSED_BYTE = 6
-"""The bytes of disk that a build takes for each byte of a compressed file."""
+"""The number of bytes of disk space that a build needs for each byte of a compressed file."""
 
 
 class Intake(NamedTuple):
     """Holds the reviews and the metadata on which a build trains."""
 
     reviews: Reviews
-    """The reviews that were kept; their movie rows count only movies with reviews."""
+    """The reviews that were kept; movie rows in these reviews number the movies with reviews alone."""
     catalogue: ColdCatalogue | None
     """The metadata of all movies, with or without reviews; None if the build adds no movies without
     reviews."""
     features: Floats | None
-    """The features of the reviewed movies that `content_features` computes from metadata; None if the
-    settings do not use metadata for neighbours."""
+    """The vectors that `content_features` computes from the metadata of the reviewed movies; None if the
+    settings ask for no neighbours by metadata."""
     traits: Traits
-    """What metadata says of all movies of the index that may make movies alike."""
+    """The metadata by which similar movies are compared, for all movies of the index."""
 
     @property
     def learned_traits(self) -> Traits:
-        """Returns the traits of the movies on which the build trains."""
+        """Returns the traits of the movies with reviews, on which the build trains."""
         return self.traits if self.catalogue is None else self.traits.take(self.catalogue.learned_rows)
 
 
@@ -69,11 +70,11 @@ def take_in(
     checkpoints: Checkpoints,
     runner: Runner = HERE,
 ) -> Intake:
-    """Reads the files of a build, and writes all parts of the index that need no training.
+    """Reads the files of a build, and writes the files of the index that need no training.
 
     If an interrupted build has already read the files and saved the result as a checkpoint, the saved result
-    is restored. If no saved result exists, the files are read by `runner`, perhaps in workers, and the result
-    is saved as a checkpoint.
+    is restored. If no saved result exists, `runner` reads the files, perhaps in workers, and the result is
+    saved as a checkpoint.
 
     Raises:
         EngineError: a file or a setting is not usable, or too few reviews are left.
@@ -86,7 +87,7 @@ def take_in(
 
 
 def space_needed(files: Iterable[Input]) -> int:
-    """Estimates how many bytes of disk a build needs for its temporary files and the index."""
+    """Estimates the disk space that a build needs for temporary files and for the index, in bytes."""
     total = 0
     for given in files:
         path = file_of_input(given)
@@ -149,10 +150,10 @@ def _read(
 
 
 def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> None:
-    """Saves the reviews, the metadata and the files that were written so far as checkpoints.
+    """Saves the reviews, the metadata and the written files of the index as checkpoints.
 
-    The checkpoint of the reviews is written last, because `_restore` takes its presence as a sign that all
-    other checkpoints are complete.
+    The checkpoint of the reviews is written last, because `_restore` takes the checkpoint of the reviews as a
+    sign that all other checkpoints are complete.
     """
     if intake.catalogue is not None:
         checkpoints.save(_COLD_STEP, vars(intake.catalogue), {})
@@ -167,7 +168,7 @@ def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> N
 
 
 def _restore(writer: ArtifactWriter, checkpoints: Checkpoints) -> Intake | None:
-    """Restores the reviews, metadata and files that `_keep` saved; returns None if nothing was saved."""
+    """Restores the reviews, metadata and files that `_keep` saved, or returns None if nothing was saved."""
     saved = checkpoints.load(_STEP)
     if saved is None:
         return None

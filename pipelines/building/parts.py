@@ -1,9 +1,9 @@
-"""Says on which engine each part of the work runs: on this machine, on Ray, or in a vector database.
+"""Plans on which engine each part of the work runs: on this machine, on Ray, or in a vector database.
 
-Workers read files, and one machine joins the rows; both keep their memory under a limit, however much there
-is to read. Training needs a machine whose memory holds all reviews; the vectors of reviewers are kept in a
-file if they take too much. The lists of everyone are divided over workers, and the vectors of the movies
-over the nodes of a vector database.
+Several workers may read files, and one machine joins the rows of the files; reading and joining need limited
+memory for files of any size. Training needs a machine whose memory holds all reviews; vectors of reviewers
+that do not fit into memory are kept in a file. Several workers may make the lists of all reviewers. Several
+nodes of a vector database may hold the vectors of the movies.
 """
 
 from __future__ import annotations
@@ -19,38 +19,43 @@ from pipelines.building.survey import Survey
 from pipelines.networks.paged_rows import file_bytes
 
 _SECONDS_REVIEWER = 2e-4
-"""Seconds of one core to make the list of a reviewer, where likes count: 9,753 a second on two cores."""
+"""The seconds in which one core makes the list of one reviewer in an index with ratings, as measured: 9,753
+lists a second on two cores."""
 _WORKER_BYTES = 200_000_000
-"""Bytes of memory of a worker that makes lists, besides its share of the mapped index."""
+"""The memory of a worker that makes lists, in bytes, without the mapped files of the index."""
 _WORKER_SECONDS = 3.0
-"""Seconds in which a worker starts and opens the index."""
+"""The seconds in which a worker starts and opens the index."""
 _WANTED_SECONDS = 3600.0
-"""Seconds within which the files should be read, and the lists of everyone be made."""
+"""The number of seconds in which all files should be read, and in which the lists of all reviewers should be
+made; the number of workers is planned accordingly."""
 _READING_BYTES = 850_000_000
-"""Bytes of memory of a worker that reads files of the usual size, one file at a time."""
+"""The memory of a worker that reads files of the usual size, one file at a time, in bytes."""
 _MOST_WORKERS = 1000
-"""The most workers of a plan."""
+"""The largest number of workers that is planned for a part of the work."""
 _NODE_BYTES = 16_000_000_000
-"""Bytes of vectors that one node of a vector database should hold."""
+"""The size of the vectors that one node of a vector database should hold, in bytes."""
 _SECONDS_COMPARED = 2.5e-8
-"""Seconds of one core in which a database compares a query with one vector of 64 numbers, all in memory."""
+"""The seconds in which one core of a vector database compares a query with one vector of 64 numbers in
+memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Describes one part of the work."""
+    """Describes the plan for one part of the work, such as reading, training or making lists."""
 
     name: str
     engine: str
-    """The engine that does the part: "this machine", "a larger machine", "Ray", "FAISS" or "Milvus"."""
+    """The engine that does this part of the work: "this machine", "a larger machine", "Ray", "FAISS" or
+    "Milvus"."""
     workers: int
-    """The number of processes, workers or nodes."""
+    """The number of processes, workers or nodes that share this part of the work."""
     memory: int
-    """Bytes of memory that each of them needs."""
+    """The memory that each process, worker or node needs, in bytes."""
     seconds: float
-    """Seconds that the part takes; for candidates, seconds of one search."""
+    """The seconds that this part of the work takes; for the search for candidates, the seconds of one
+    search."""
     why: str
-    """The reason for the engine, as one sentence."""
+    """The reason for the choice of the engine, as one sentence."""
 
 
 def parts_of(
@@ -62,16 +67,18 @@ def parts_of(
     machine: Mapping[str, int],
     pace: float,
 ) -> list[Part]:
-    """Says which engine does each part of the work, with how many workers, how much memory and how long.
+    """Plans the engine, the number of workers, the memory and the time of each part of the work.
 
     Args:
-        files: the sizes of the files.
+        files: the estimated sizes of the files.
         config: the settings of the build.
-        memory: the peak bytes of memory of each phase of a build.
-        seconds: the seconds of each phase of a build.
-        joined: the seconds of reading in which rows are joined, which is not divided over machines.
-        machine: the bytes of memory, the free bytes on disk, and the number of cores of this machine.
-        pace: how many times as long as on the machine of the measured costs a computation takes here.
+        memory: the peak memory of each phase of a build, in bytes.
+        seconds: the time of each phase of a build, in seconds.
+        joined: the time to join the rows of the files, in seconds, which is not divided among workers.
+        machine: the memory of this machine in bytes, the free disk space in bytes, and the number of cores.
+        pace: the time of a computation on this machine, divided by the time on the machine on which `Costs`
+        was
+            measured.
     """
     return [
         _reading(memory["reading"], seconds["reading"], joined, machine),
@@ -84,7 +91,8 @@ def parts_of(
 def _reading(memory: int, seconds: float, joined: float, machine: Mapping[str, int]) -> Part:
     if seconds > _WANTED_SECONDS and memory <= machine["memory"]:
         parsed = (seconds - joined) * machine["cores"]
-        # Where joining takes longer than the files should take, workers are worth less and less.
+        # If joining takes most of the wanted time, parsing is planned to take at least a quarter of the time
+        # of joining, because more workers would hardly shorten the total time.
         wanted = max(_WANTED_SECONDS - joined, joined / 4)
         workers = min(max(math.ceil(parsed / wanted), machine["cores"]), _MOST_WORKERS)
         return Part(

@@ -19,16 +19,18 @@ from pipelines.measuring.ranking import figure_names
 logger = logging.getLogger(__name__)
 
 COUNTS = ("reviews", "reviewers", "movies", "cold_movies")
-"""The names of the counts that a condition may name, as in the section `counts` of a manifest."""
+"""The names of the counts that a publishing condition may contain, as in the section `counts` of a
+manifest."""
 QUALITY = (*figure_names(), "mae", "rmse", "calibration_error")
-"""The names of the figures of the engine's model on held-out reviews that a condition may name."""
+"""The names of the metrics of the engine's model on held-out reviews that a publishing condition may
+contain."""
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _OPPOSITES = {">=": "under", "<=": "over", ">": "not over", "<": "not under"}
 _PART = re.compile(
     r"\s*(?P<figure>[\w@]+)\s*(?P<sign>>=|<=|>|<)\s*"
     r"(?:(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<of_live>\s*\*\s*live)?|(?P<live>live))\s*"
 )
-"""Matches one comparison of a condition, such as `ndcg@10 >= 0.97 * live`."""
+"""Matches one comparison in a publishing condition, such as `ndcg@10 >= 0.97 * live`."""
 _GRAMMAR = 'write comparisons such as "ndcg@10 >= 0.97 * live" or "reviews > 100000", joined by "and"'
 
 
@@ -41,9 +43,10 @@ class Comparison(NamedTuple):
     of_live: bool
 
     def fault(self, new: Mapping[str, float], live: Mapping[str, float] | None) -> str | None:
-        """Describes, as a part of a sentence, why a new build fails the comparison; None if it does not fail.
+        """Describes why a new build fails the comparison, for use in a sentence; None if the build passes.
 
-        `live` holds the metrics of the live build, or is None if there is no live build.
+        The argument `new` holds the metrics of the new build. The argument `live` holds the metrics of the
+        live build, or is None if there is no live build.
         """
         if self.of_live and live is None:
             return None
@@ -65,14 +68,16 @@ def read_condition(text: str, config: Config, output: Path) -> list[Comparison]:
     """Reads the condition under which a build may replace the live build, before the build starts.
 
     Args:
-        text: comparisons of a figure with a number or with a multiple of the live build's figure, joined by
-            "and", such as `ndcg@10 >= 0.97 * live and reviews >= 0.9 * live`.
+        text: comparisons joined by "and", such as `ndcg@10 >= 0.97 * live and reviews >= 0.9 * live`; each
+            comparison compares a metric of the new build with a number, or with a multiple of the same metric
+            of the live build.
         config: the settings of the build.
         output: the directory of the index.
 
     Raises:
-        ConfigError: the text is no condition, names an unknown figure, or names a figure that the new build
-            or the live build does not have.
+        ConfigError: the text is not a condition, or contains a metric that is unknown or that the new build
+        or
+            the live build does not have.
         ArtifactError: the live build cannot be opened.
     """
     comparisons = [_comparison(part, text) for part in re.split(r"(?i)\band\b", text)]
@@ -92,7 +97,7 @@ def read_condition(text: str, config: Config, output: Path) -> list[Comparison]:
 
 
 def figures_of_live(directory: Path) -> dict[str, float] | None:
-    """Returns the metrics of the live build that a condition can use; None if there is no live build.
+    """Returns the metrics of the live build that a publishing condition may name; None without a live build.
 
     Raises:
         ArtifactError: the live build cannot be opened.
@@ -104,7 +109,7 @@ def figures_of_live(directory: Path) -> dict[str, float] | None:
 
 
 def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the metrics in a manifest, or in a part of a manifest, that a condition can use."""
+    """Returns the metrics in the sections of a manifest that a publishing condition may contain."""
     quality = manifest.get(layout.METRICS_SECTION, {}).get("ncf", {})
     counts = manifest.get(layout.COUNTS_SECTION, {})
     known = {name: quality.get(name) for name in QUALITY} | {name: counts.get(name) for name in COUNTS}
@@ -112,11 +117,11 @@ def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
 
 
 def judge(comparisons: list[Comparison], writer: ArtifactWriter) -> NotPublishedError | None:
-    """Refuses to publish a build whose metrics do not meet a condition; returns the error to raise.
+    """Refuses to publish a build that fails one of the comparisons, and returns the error to raise, or None.
 
-    The caller must have written the sections of the build's manifest. The refused build stays on disk beside
-    the live build. If there is no live build yet, the new build is published even if its metrics do not meet
-    the condition.
+    The caller must have written the sections of the build's manifest. A refused build stays on disk beside
+    the live build. If there is no live build yet, the new build is published even if the build fails a
+    comparison.
     """
     live = figures_of_live(writer.directory)
     faults = [fault for one in comparisons if (fault := one.fault(figures_in(writer.sections), live))]

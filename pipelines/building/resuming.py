@@ -1,7 +1,7 @@
 """Decides whether an interrupted build can be resumed.
 
-A build is resumed only if the input files, the settings and the version of Movie Engine are the same as
-before the interruption.
+A build can be resumed if the input files, the settings and the version of Movie Engine are the same as before
+the interruption.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "build.json"
-"""The file in the work directory of a build that records the files, settings and version of the build."""
+"""The name of the file, in the work directory of a build, that records the build's files, settings and
+version."""
 _LIVE = "live"
-"""The entry of the record that names the build that was live when the interrupted build began."""
+"""The name of the entry in build.json that records which build was live when the interrupted build began."""
 _MAY_DIFFER = ("ingest.memory_limit",)
-"""The settings that may be changed before a build is resumed, because they do not affect the resulting
+"""The settings that may change before a build is resumed, because these settings do not affect the resulting
 index."""
 _HOW_TO_GO_ON = "the same command with --resume goes on from the last checkpoint"
 
@@ -42,13 +43,12 @@ def resumable_work(
     """Creates or reopens the work directory of a build, and yields the checkpoints in the directory.
 
     The caller must hold the lock on the index directory. If the process is killed or raises an unexpected
-    error, then the work directory is kept. After a KeyboardInterrupt or a disk error, the work directory is
-    kept if it holds a checkpoint. If the work directory is kept, a note on the raised error says how to
-    resume the build. After any other EngineError the work directory is removed, because the same build would
-    fail again.
+    error, the work directory is kept. After a KeyboardInterrupt or a disk error, a work directory with a
+    checkpoint is kept, and a note on the raised error says how to resume the build. After any other
+    EngineError, the work directory is removed, because the same build would fail again.
 
     Raises:
-        ConfigError: the directory belongs to a build of other files, other settings or another version.
+        ConfigError: the directory belongs to a build with other files, other settings or another version.
     """
     identity = {
         "version": version("movie-engine"),
@@ -97,7 +97,7 @@ def _is_of_the_disk(error: EngineError) -> bool:
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
-    """Raises ConfigError, which names the difference, if two builds differ in files, settings or version."""
+    """Raises an error that names the difference if two builds differ in files, settings or version."""
     settings = {*before["settings"], *now["settings"]}
     changed = sorted(name for name in settings if before["settings"].get(name) != now["settings"].get(name))
     if before["version"] != now["version"]:
@@ -115,9 +115,10 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
 
 
 def _signature(path: Input) -> list[Any]:
-    """Returns a file's name, size and modification time, or only the path if it is no regular file.
+    """Returns facts by which an input is recognised: path, size and modification time for a regular file.
 
-    A table in memory is written to a new file in each build, and is recognised by the file's checksum.
+    For a pipe or a folder, the path is returned alone. A table in memory is recognised by the checksum of the
+    file to which the build writes the table.
     """
     if isinstance(path, Given) and path.remote is not None:
         return [path.remote.url, path.remote.size, path.remote.mark]
@@ -129,7 +130,7 @@ def _signature(path: Input) -> list[Any]:
     if is_read_once(path):
         return [str(path)]
     if path.is_dir():
-        return [str(path.absolute())]  # A journal, of which the checkpoints hold what has been read.
+        return [str(path.absolute())]  # A folder is a journal, which may have grown since the checkpoint.
     try:
         facts = path.stat()
     except OSError:
@@ -138,7 +139,7 @@ def _signature(path: Input) -> list[Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Reads the recorded files, settings and version of a build; returns None if no record is readable."""
+    """Reads the recorded files, settings and version of a build, or returns None if no record can be read."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Says which step of a build begins, and how much time the build will still take."""
+"""Logs which step of a build begins, and an estimate of the remaining time of the build."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ STEPS = {
     "train on all reviews": 0.27,
     "index the movies and check the search": 0.1,
 }
-"""The steps of a build, and the usual share of each step in the time after the files are read."""
+"""Maps each step of a build to the usual share of the step in the time of the build after reading the
+files."""
 
 
 _LEAST_SECONDS = 2.0
-"""Seconds below which the time of steps says nothing of later steps, as after a build was resumed."""
+"""The least number of seconds that completed steps must have taken to estimate the time of later steps; in a
+resumed build, completed steps take hardly any time."""
 
 
 class Steps:
@@ -40,9 +42,9 @@ class Steps:
     def begin(self, expected: float | None = None) -> None:
         """Logs that the next step of the build begins.
 
-        The remaining time is estimated from the time that the steps took so far, without the step that reads
-        files. As long as only the reading of files has ended, the remaining time is `expected`, in
-        seconds; an `expected` of None means that the remaining time is unknown.
+        The remaining time is estimated from the time of the completed steps, without the step that reads the
+        files. If no other step is complete, the remaining time is `expected`, in seconds, or unknown if
+        `expected` is None.
         """
         names = self._names[: self._num_begun]
         name = self._names[self._num_begun]

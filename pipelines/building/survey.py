@@ -1,4 +1,4 @@
-"""Estimates the numbers of reviews, reviewers and movies in files, from file sizes and the first megabytes.
+"""Estimates the numbers of reviews, reviewers and movies in files from file sizes and the first megabytes.
 
 The number of reviews is assumed to grow in proportion to the size of a file. The number of distinct reviewers
 or movies is assumed to grow as a power of the number of reviews (Heaps' law). The exponent of Heaps' law is
@@ -26,15 +26,16 @@ from pipelines.text.streams import TextStream
 from pipelines.work.database import add_functions, run, work_database
 
 _SAMPLE = 4 << 20
-"""The number of compressed bytes that are read from the start of a compressed file."""
+"""The largest number of compressed bytes that are read from the start of a compressed file."""
 _PLAIN_SAMPLE = 24 << 20
-"""The largest number of decompressed bytes that are read from the starts of all files of reviews."""
+"""The number of decompressed bytes that are read from the starts of all review files together."""
 _LEAST_SAMPLE = 1 << 20
-"""The number of decompressed bytes that are read at least from the start of each of many files."""
+"""The least number of decompressed bytes that are read from the start of each file, even if the files are
+many."""
 _MOST_FILES = 16
-"""The largest number of files of reviews, or of metadata, from which samples are taken."""
+"""The largest number of review files, and also of metadata files, from which samples are taken."""
 _PIECE = 1 << 16
-"""The number of bytes that are read at once."""
+"""The number of bytes that are read from a file at once."""
 _SAMPLED_ROWS = 100_000
 """The number of rows that are read from the start of a Parquet file."""
 
@@ -44,30 +45,30 @@ class Survey:
     """Holds the estimated sizes of the files of a build."""
 
     num_bytes: int
-    """Bytes of all files on disk, compressed or not."""
+    """The size of all files on disk, in bytes."""
     num_plain_bytes: int
-    """Estimated bytes of all files after decompression."""
+    """The estimated size of all files after decompression, in bytes."""
     num_reviews: int
-    """The estimated number of valid reviews that the filters by date and by verified purchase keep; the
-    condition `where` is not applied."""
+    """The estimated number of valid reviews that the filters by date and by verified purchase keep, without
+    the filter by the condition `ingest.where`."""
     num_reviewers: int
-    """An upper estimate of the number of reviewers with enough reviews to be kept."""
+    """A high estimate of the number of reviewers with enough reviews to be kept."""
     num_movies: int
-    """An upper estimate of the number of movies with enough reviews to be kept; at most the number of lines
-    of the movie files."""
+    """A high estimate of the number of movies with enough reviews to be kept, at most the number of lines of
+    the movie files."""
     seconds_a_megabyte: float
     """The seconds in which this machine decompresses and parses a million bytes of decompressed reviews."""
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Holds the path and the size of a sample: a file with the first lines of another file."""
+    """Holds the path and the size of a sample file, which holds the first lines of another file."""
 
     path: Path
     share: float
-    """The share of the whole file that the sample file holds, 0 to 1."""
+    """The share of the other file's content that the sample file holds, 0 to 1."""
     num_bytes: int
-    """Decompressed bytes of the sample file."""
+    """The decompressed size of the sample file, in bytes."""
 
 
 def survey(
@@ -75,11 +76,12 @@ def survey(
 ) -> Survey:
     """Estimates the number of reviews, reviewers and movies in files from the beginnings of some files.
 
-    The estimates are for files that are `times` as long, at least 1, and go on as they begin. If no
-    metadata file is given for a MovieLens ratings file, the movie file in the same folder is read.
+    The estimates are for files that are `times` as long as the given files, with more reviews of the same
+    kind; `times` is at least 1. If no metadata file is given for a MovieLens ratings file, the movie file in
+    the same folder is read.
 
     Raises:
-        SourceError: a file is missing, unreadable, or of no format that we know.
+        SourceError: a file is missing, cannot be read, or has an unknown format.
         ConfigError: `config.columns` does not fit a table.
     """
     beside = [] if metadata else list(filter(None, map(movie_file_beside, map(file_of_input, reviews))))
@@ -126,14 +128,14 @@ def _some_of(inputs: Sequence[Input]) -> Sequence[Input]:
 def grown(first: int, whole: int, times: float) -> float:
     """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
-    If a sample has `whole` distinct values, a file with `times` as many rows is estimated to have `whole *
-    times ** power` distinct values. The exponent `power` is `log2(whole / first)`, limited to 0 to 1, where
-    `first` is the number of distinct values in the first half of the sample.
+    If a sample has `whole` distinct values, a file with `times` as many rows as the sample is estimated to
+    have `whole * times ** power` distinct values. The exponent `power` is `log2(whole / first)`, limited to 0
+    to 1, where `first` is the number of distinct values in the first half of the sample.
 
     Args:
         first: the number of distinct values in the first half of the sample.
         whole: the number of distinct values in the whole sample.
-        times: how many times as many rows as the sample has, at least 1.
+        times: the number of rows of the file divided by the number of rows of the sample, at least 1.
 
     >>> grown(500, 1000, 10), grown(1000, 1000, 10)
     (10000.0, 1000.0)
@@ -159,7 +161,8 @@ def _take_sample(source: Source, path: Path, size: int) -> _Sample:
     try:
         for piece in stream:
             enough = len(text) >= size or (source.form.packing != "plain" and num_taken >= _SAMPLE)
-            # All text of the bytes that were read belongs to the sample, so the share of the file is known.
+            # The loop ends before the first piece from newly read bytes, so that the sample holds all text of
+            # the bytes that were read before, and the share of the file is known.
             if enough and num_read > num_taken:
                 break
             text += piece
@@ -189,7 +192,7 @@ def _count(
 ) -> dict[str, float]:
     """Counts the rows, bytes, reviewers and movies of sample files; scales the counts to the whole files.
 
-    The whole files are taken to be `longer` times as long as they are.
+    The counts are scaled as if the whole files were `longer` times as long.
     """
     with work_database(config) as database:
         add_functions(database)
@@ -214,7 +217,7 @@ def _count(
 
 
 def _size(source: Source, scratch: Path, size: int) -> tuple[float, float]:
-    """Estimates a file's decompressed bytes and number of lines; a Parquet file counts as 0 lines."""
+    """Estimates a file's decompressed size in bytes and number of lines; a Parquet file counts as 0 lines."""
     if source.layout == "parquet":
         return float(source.size), 0.0
     sample = _take_sample(source, scratch / "described", size)

@@ -1,4 +1,4 @@
-"""Draws the training batches of both heads: reviewers' histories, and the reviews to be predicted."""
+"""Draws training batches for both heads of a model: reviewers' histories, and the reviews to predict."""
 
 from __future__ import annotations
 
@@ -15,27 +15,31 @@ from pipelines.dataset.reviews import Reviews
 Ints = NDArray[np.int32]
 
 BATCH_EXAMPLES = 256
-"""The usual number of examples in a batch of the relevance head; batches are smaller for small data, and
-larger for large data."""
+"""The usual number of examples in a training batch of the relevance head; a batch has fewer examples for
+small data, and more examples for large data."""
 BATCH_REVIEWS = 2560
-"""The usual number of reviews in a batch of the rating head; batches are smaller for small data, and larger
-for large data."""
+"""The usual number of reviews in a training batch of the rating head; a batch has fewer reviews for small
+data, and more reviews for large data."""
 _MOST_EXAMPLES = 4
+"""The largest number of examples in a training batch of the relevance head, as a multiple of
+`BATCH_EXAMPLES`."""
 _MOST_REVIEWS = 16
-"""The size of the largest batch, as a multiple of `BATCH_EXAMPLES` for the relevance head, and of
-`BATCH_REVIEWS` for the rating head."""
+"""The largest number of reviews in a training batch of the rating head, as a multiple of `BATCH_REVIEWS`."""
 ROUND_EXAMPLES = 400_000
+"""The largest number of examples in a training round of the relevance head; if the data has more examples,
+successive rounds use different examples."""
 ROUND_REVIEWS = 2_000_000
-"""The largest number of examples or reviews in a round of training; rounds on larger data take different
-parts of the data."""
+"""The approximate largest number of reviews in a training round of the rating head; if the data has more
+reviews, successive rounds use different reviewers."""
 NUM_TARGETS = 20
-"""The largest number of targets of an example; targets are reviews after the example's history, which are to
-be predicted."""
+"""The largest number of targets of a training example; targets are the reviews after the example's history,
+which the relevance head learns to predict."""
 HISTORY_DROPOUT = 0.2
-"""The share of the reviews of a history that are dropped at random: the exact share for the rating head, and
-the largest share for the relevance head."""
+"""The share of a history's reviews that are dropped at random in training: for the rating head exactly this
+share, and for the relevance head a random share up to this number."""
 FULL_SOFTMAX_UP_TO = 8192
-"""The largest number of movies for which the softmax is computed over all movies instead of a sample."""
+"""The largest number of movies for which the softmax is computed over all movies; for more movies, the
+softmax is computed over a sample of movies."""
 
 
 class RelevanceBatch(NamedTuple):
@@ -44,25 +48,25 @@ class RelevanceBatch(NamedTuple):
     reviewer_rows: Ints
     """int32 [num_examples], the row of each example's reviewer."""
     history_examples: Ints
-    """int32 [num_history], the example to which each review of a history belongs."""
+    """int32 [num_history], the number of the example to whose history each review belongs."""
     history_movies: Ints
-    """int32 [num_history], the movie row of each review of a history."""
+    """int32 [num_history], the movie row of each review in the histories."""
     history_levels: Ints
-    """int32 [num_history], the position of the rating of each review of a history in the rating levels."""
+    """int32 [num_history], the position in the rating levels of each rating in the histories."""
     history_weights: Floats
-    """float32 [num_history], the weight of each review of a history; older reviews weigh less, and dropped
-    reviews weigh 0."""
+    """float32 [num_history], the weight of each review in the histories; older reviews weigh less, and
+    dropped reviews weigh 0."""
     target_examples: Ints
-    """int32 [num_targets], the example to which each target belongs."""
+    """int32 [num_targets], the number of the example to which each target belongs."""
     target_movies: Ints
     """int32 [num_targets], the movie row of each target."""
     target_weights: Floats
     """float32 [num_targets], the weight of each target in the loss."""
     candidates: Ints
-    """int32 [num_candidates], the rows of the movies in the softmax, ascending; all targets are among
-    them."""
+    """int32 [num_candidates], ascending, the rows of the movies in the softmax, which include the movies of
+    all targets."""
     log_chances: Floats
-    """float32 [num_candidates], the log probability with which each candidate was sampled."""
+    """float32 [num_candidates], the logarithm of the probability with which each candidate was sampled."""
 
 
 class RatingBatch(NamedTuple):
@@ -77,9 +81,10 @@ class RatingBatch(NamedTuple):
     level_rows: Ints
     """int32 [num_reviews], the position of each review's rating in the rating levels."""
     residuals: Floats
-    """float32 [num_reviews], each rating minus the movie's mean rating, in stars."""
+    """float32 [num_reviews], each rating minus the mean rating of the movie."""
     kept: Floats
-    """float32 [num_reviews], 0 for reviews that are dropped from the history, 1 for all other reviews."""
+    """float32 [num_reviews], 0 for a review that is dropped from the reviewer's history, and 1 for all other
+    reviews."""
 
 
 class RelevanceSampler:
@@ -88,12 +93,12 @@ class RelevanceSampler:
     To make a training example, the reviews of a reviewer are divided at a random position. The reviews before
     the random position are the history of the example, and the reviews after the random position are the
     targets of the example. Older reviews of a history weigh less, both in training and in the trained model.
-    The scores of all candidate movies are computed once for each example, and are shared by all targets of
-    the example.
+    The scores of the candidate movies are computed once for each example, and not once for each target.
 
     Attributes:
         batch_size: the number of examples in a batch.
-        num_examples: number of examples in the longest round; other rounds have at most one example less.
+        num_examples: the number of examples in the longest round; every round has this number of examples or
+            one example less.
     """
 
     def __init__(
@@ -115,7 +120,8 @@ class RelevanceSampler:
         self._rounds = _parts(examples, len(examples), ROUND_EXAMPLES, generator)
         self.num_examples = len(self._rounds[0])
         self.batch_size = _batch_size(len(examples), BATCH_EXAMPLES, _MOST_EXAMPLES)
-        # Fewer movies are sampled for a large batch, as the targets of all examples are candidates as well.
+        # Fewer movies are sampled for a larger batch, because the targets of all examples in the batch are
+        # candidates too.
         enlarged = max(self.batch_size, BATCH_EXAMPLES)
         self._num_drawn = max(config.num_negatives * BATCH_EXAMPLES // enlarged, 1)
         popularity = np.bincount(reviews.movie_rows, minlength=reviews.num_movies).astype(np.float64)
@@ -133,9 +139,9 @@ class RelevanceSampler:
     def batches(self, number: int = 0) -> Iterator[RelevanceBatch]:
         """Draws the batches of a round of training; rounds are numbered from 0.
 
-        The order of the examples is random, and so is the position at which reviews are divided into history
-        and targets. If there are more than `ROUND_EXAMPLES` examples, successive rounds take different
-        examples.
+        The order of the examples is random. The position at which a reviewer's reviews are divided into
+        history and targets is random too. If the data has more than `ROUND_EXAMPLES` examples, successive
+        rounds take different examples.
         """
         order = self._generator.permutation(self._rounds[number % len(self._rounds)])
         for begin in range(0, len(order), self.batch_size):
@@ -176,7 +182,7 @@ class RelevanceSampler:
             return self._all, np.zeros(len(self._all), dtype=np.float32)
         drawn = np.searchsorted(self._cumulative, self._generator.random(self._num_drawn))
         candidates = np.union1d(np.minimum(drawn, len(self._all) - 1), target_movies).astype(np.int32)
-        # Log probability that neither a draw nor a target of the batch is the movie.
+        # The logarithm of the probability that the movie is neither drawn nor a target of the batch.
         missing = self._num_drawn * np.log1p(-self._chances[candidates])
         missing += len(target_movies) * np.log1p(-np.minimum(self._popularity[candidates], 0.999))
         return candidates, np.log(-np.expm1(missing)).astype(np.float32)
@@ -186,12 +192,12 @@ class RatingSampler:
     """Draws the training batches of the rating head; a batch holds all reviews of several reviewers.
 
     A training batch of the rating head has about `batch_size` reviews. If a reviewer has more than `longest`
-    reviews, a batch holds only `longest` successive reviews of the reviewer, chosen at random.
+    reviews, a batch holds `longest` successive reviews of the reviewer, from a random position on.
 
     Args:
         reviews: the training reviews.
-        residuals: each rating minus the movie's mean rating, in stars, float32 [num_reviews].
-        generator: makes all random choices.
+        residuals: each rating minus the mean rating of the movie, float32 [num_reviews].
+        generator: the source of all random numbers.
         longest: the largest number of reviews of one reviewer in a batch.
     """
 
@@ -209,14 +215,11 @@ class RatingSampler:
         self.batch_size = _batch_size(len(reviews), BATCH_REVIEWS, _MOST_REVIEWS)
 
     def num_batches(self, seed: int) -> int:
-        """Returns the number of batches in the first round of training.
-
-        The number of batches differs by about one between rounds.
-        """
+        """Returns the number of batches in the first round; later rounds have about one more or less."""
         return len(self._split(np.random.default_rng(seed).permutation(self._rounds[0])))
 
     def batches(self, number: int = 0) -> Iterator[RatingBatch]:
-        """Draws the batches of a round of training, with reviewers in random order; rounds count from 0."""
+        """Draws the batches of the training round `number`, from 0, with reviewers in random order."""
         for reviewers in self._split(self._generator.permutation(self._rounds[number % len(self._rounds)])):
             yield self._batch(reviewers)
 
@@ -242,9 +245,10 @@ class RatingSampler:
 
 
 def _parts(rows: Rows, size: int, round_size: int, generator: np.random.Generator) -> list[Rows]:
-    """Divides rows at random into parts, one part for each round of training.
+    """Divides reviewer rows at random into groups for successive rounds of training.
 
-    The number of parts is `size / round_size`, rounded up.
+    The number of groups is `size / round_size`, rounded up, where `size` is the number of examples or reviews
+    in the data, and `round_size` is the largest number in a round.
     """
     num_rounds = max(-(-size // round_size), 1)
     if num_rounds == 1:
@@ -256,6 +260,6 @@ def _parts(rows: Rows, size: int, round_size: int, generator: np.random.Generato
 def _batch_size(num_examples: int, wanted: int, most: int) -> int:
     """Chooses a batch size near `wanted` with which a round takes 16 to 256 training steps, if possible.
 
-    The batch size is at least 16, and at most `most * wanted`.
+    The batch size is at least 16, and at most `most` times `wanted`.
     """
     return max(min(wanted, num_examples // 16), 16, min(num_examples // 256, most * wanted))

@@ -1,8 +1,9 @@
-"""Keeps the rows of reviewers in a file, and trains one block of rows at a time in memory.
+"""Keeps the training rows of reviewers in a file, and trains one block of training rows at a time in memory.
 
-A row holds the embedding of a reviewer and what the optimizer keeps of it. A block is as many successive
-batches of a round as have few enough reviewers. The order of the batches stays the same, so that a training
-with blocks has the same result as a training with all rows in memory.
+A training row holds a reviewer's embedding with the optimizer's running means of the gradients. A block
+consists of successive batches of a round whose reviewers are few enough to fit into memory together. The
+order of the batches does not depend on the blocks, so that a training with blocks has the same result as a
+training with all training rows in memory.
 """
 
 from __future__ import annotations
@@ -26,28 +27,30 @@ from pipelines.work.parallel import read_ahead
 logger = logging.getLogger(__name__)
 
 _COPIES = 3
-"""How often the rows of a block are in memory while they are moved between file and network."""
+"""The number of copies of a block's training rows that are in memory while the block is moved between the
+file and the network."""
 _ROWS_AT_ONCE = 2**14
-"""The number of rows that are moved between file and memory at once; each takes a page or two of 4 KiB."""
+"""The number of training rows that are moved between file and memory at once; while a training row is moved,
+one or two pages of 4 KiB are in memory."""
 
 
 class Block(NamedTuple):
-    """Holds successive batches of a round, and the rows of their reviewers."""
+    """Holds successive batches of a round, and the rows of all reviewers in the batches."""
 
     batches: list[RelevanceBatch]
     reviewer_rows: Rows
-    """int64 [num_rows], the rows of all reviewers of the batches, ascending."""
+    """int64 [num_rows], the rows of all reviewers in the batches, ascending."""
 
 
 def table_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
-    """Returns the bytes of the rows of all reviewers in training; 0 if reviewers have no embeddings."""
+    """Returns the size of the training rows of all reviewers in bytes; 0 if reviewers have no embeddings."""
     return 0 if config.reviewer_embeddings == "none" else num_reviewers * _row_bytes(config)
 
 
 def file_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
-    """Returns the bytes of disk space that the files of rows take; 0 if all rows fit into memory.
+    """Returns the size in bytes of the files of a training; 0 if all training rows fit into memory.
 
-    One file holds the rows, and one file holds the embeddings of the best round.
+    One file holds the training rows of all reviewers, and one file holds the embeddings of the best round.
     """
     rows = table_bytes(num_reviewers, config)
     is_paged = rows > size_in_bytes(config.memory_limit)
@@ -55,9 +58,9 @@ def file_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
 
 
 def rows_of_block(num_reviewers: int, config: RelevanceConfig, least: int) -> int | None:
-    """Returns the number of reviewers in a block; returns None if the rows of all reviewers fit into memory.
+    """Returns the largest number of reviewers in a block, or None if all training rows fit into memory.
 
-    The argument `least` is the smallest useful number of rows, which is the number of examples in a batch.
+    The argument `least` is the least number of reviewers in a block: the number of examples in a batch.
     """
     if not file_bytes(num_reviewers, config):
         return None
@@ -72,21 +75,25 @@ def rows_of_block(num_reviewers: int, config: RelevanceConfig, least: int) -> in
 
 
 def _row_bytes(config: RelevanceConfig) -> int:
-    """Returns the bytes of a row: an embedding, two running means of each number, and a count of updates."""
+    """Returns the size of a training row in bytes.
+
+    A training row holds an embedding, two running means for each number of the embedding, and the number of
+    updates.
+    """
     return 4 * (3 * config.embedding_dim + 1)
 
 
 class PagedRows:
-    """Keeps rows in a temporary file, and moves blocks of rows between the file and a network's variables.
+    """Keeps training rows in a temporary file, and moves blocks between the file and a network's variables.
 
-    The file has no name, so that the file is gone when the process ends.
+    The temporary file has no name, so that the file is gone when the process ends.
 
     Args:
-        num_rows: the number of reviewers.
-        block_rows: the largest number of rows in a block of several batches.
-        optimizer: holds the variables for one block of rows, of any number of rows.
-        draw: returns the initial embeddings of the given number of reviewers, one after another.
-        folder: the folder of the file; None for the system's folder for temporary files.
+        num_rows: the number of reviewers, each of whom has one training row.
+        block_rows: the largest number of training rows in a block; a single batch may have more.
+        optimizer: the object whose variables hold the training rows of one block.
+        draw: a function that returns the initial embeddings of the given number of further reviewers.
+        folder: the folder of the temporary file; None for the system's folder for temporary files.
     """
 
     def __init__(
@@ -109,9 +116,10 @@ class PagedRows:
         self._loaded: Rows = np.zeros(0, dtype=np.int64)
 
     def blocks(self, batches: Iterable[RelevanceBatch]) -> Iterator[RelevanceBatch]:
-        """Yields the batches with the rows that their reviewers have in the variables of the network.
+        """Yields the batches, with positions in the network's variables in place of reviewer rows.
 
-        The rows of a block are loaded before its first batch, and stored after its last batch.
+        The training rows of a block are loaded before the first batch of the block, and stored after the last
+        batch of the block.
         """
         for block in read_ahead(self._divide(batches)):
             self._load(block.reviewer_rows)
@@ -122,14 +130,14 @@ class PagedRows:
 
     @property
     def embeddings(self) -> Floats:
-        """Returns the embeddings of all reviewers as they are in the file, float32 [num_rows, dim]."""
+        """Returns the embeddings of all reviewers, mapped from the file, float32 [num_rows, dim]."""
         return self._rows[:, self._columns[0]]
 
     def keep(self, embeddings: Floats) -> Floats:
-        """Keeps the given embeddings of all reviewers in a second file, and returns them from there.
+        """Copies the embeddings of all reviewers after the best round so far to a second file.
 
-        The embeddings are those of the best round so far. Only rows that changed since the best round before
-        are copied.
+        Returns the embeddings, mapped from the second file. Embeddings that have not changed since the
+        previous copy are not copied again.
         """
         if self._best is None:
             self._best_file, self._best = self._new_file(len(embeddings), embeddings.shape[1], lambda _: 0)
@@ -143,11 +151,11 @@ class PagedRows:
         return self._best
 
     def numpy(self) -> Floats:
-        """Returns all rows as they are in the file, for a checkpoint."""
+        """Returns all training rows, mapped from the file, for a checkpoint."""
         return self._rows
 
     def assign(self, rows: Floats) -> None:
-        """Takes over all rows from a checkpoint."""
+        """Replaces all training rows by the training rows of a checkpoint."""
         for piece in self._pieces(np.arange(len(rows))):
             self._rows[piece] = rows[piece]
         self._changed[:] = True
@@ -171,7 +179,7 @@ class PagedRows:
             yield Block(held, np.flatnonzero(seen))
 
     def _load(self, rows: Rows) -> None:
-        """Reads rows from the file into the variables of the network."""
+        """Reads the training rows of the reviewers `rows` from the file into the network's variables."""
         self._loaded = rows
         block = np.empty((len(rows), self._rows.shape[1]), dtype=np.float32)
         for first, piece in zip(range(0, len(rows), _ROWS_AT_ONCE), self._pieces(rows), strict=True):
@@ -180,16 +188,16 @@ class PagedRows:
             variable.assign(block[:, columns])
 
     def _store(self) -> None:
-        """Writes the rows of the variables of the network to the file."""
+        """Writes the training rows in the network's variables to the file."""
         block = np.concatenate([variable.numpy() for variable in self._variables], axis=1)
         for first, piece in zip(range(0, len(block), _ROWS_AT_ONCE), self._pieces(self._loaded), strict=True):
             self._rows[piece] = block[first : first + len(piece)]
         self._changed[self._loaded] = True
 
     def _pieces(self, rows: Rows) -> Iterator[Rows]:
-        """Divides rows into pieces; gives back the memory of the mapped files after each piece.
+        """Divides reviewer rows into pieces, and releases the memory of the mapped files after each piece.
 
-        The system keeps the pages of the files in its own memory as long as there is room.
+        The operating system may keep the released pages of the files in its cache.
         """
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             yield rows[first : first + _ROWS_AT_ONCE]
@@ -198,9 +206,10 @@ class PagedRows:
                     file.madvise(mmap.MADV_DONTNEED)
 
     def _new_file(self, num_rows: int, width: int, draw: Callable[[int], Any]) -> tuple[mmap.mmap, Floats]:
-        """Writes a file of rows that begin with what `draw` returns, and maps the file.
+        """Writes a file of rows of `width` numbers, and maps the file.
 
-        The file is written in full, since a process that writes to a mapped file on a full disk is killed.
+        Each row begins with an embedding from `draw`, and continues with zeros. The file is written in full
+        before it is mapped, because a process that writes to a mapped file on a full disk is killed.
         """
         with tempfile.TemporaryFile(dir=self._folder) as file:
             for first in range(0, num_rows, _ROWS_AT_ONCE):

@@ -1,4 +1,4 @@
-"""Trains the rating head in TensorFlow: an MLP that predicts ratings from reviewer and movie vectors."""
+"""Trains the rating head in TensorFlow, a neural network that predicts ratings from histories and movies."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
     import keras
 
 INITIAL_SCALE = 0.05
-"""The standard deviation of the vectors before the first training step."""
+"""The standard deviation of the rating head's vectors before the first training step."""
 _STARS_RANGE = 4.0
-"""The range of a scale from 1 to 5 stars; other rating scales are converted to this range, for which the
-settings were tuned."""
+"""The difference between the highest and the lowest rating of a scale from 1 to 5 stars; other rating scales
+are converted to this difference, for which the default settings were tuned."""
 _BIAS_PENALTY = 0.02
-"""The weight, in the loss, of the mean squared biases of reviewers and of movies."""
+"""The weight of the mean squared biases of reviewers and movies in the loss of the rating head."""
 _SCALE_PENALTY = 5.0
-"""The factor by which a squared log scale weighs more in the loss than a squared bias."""
+"""The weight of the mean squared logarithms of scales in the loss of the rating head, as a multiple of the
+weight of the mean squared biases."""
 
 
 class RatingNetwork:
-    """Holds and trains the variables of the rating head: the embedding tables and the weights of the MLP.
+    """Holds and trains the variables of the rating head: embedding tables and weights of a neural network.
 
-    Each rating is predicted from the reviewer's other reviews; the review that is to be predicted is left out
-    of the history. The rating levels, the movies' mean ratings and the initial thresholds come from the
-    training reviews. The random generator draws the initial vectors.
+    Each rating is predicted from the reviewer's other reviews, so that the predicted review is left out of
+    the history. The rating levels, the movies' mean ratings and the initial thresholds come from the training
+    reviews. The random generator draws the initial vectors.
     """
 
     def __init__(self, reviews: Reviews, config: RatingConfig, generator: np.random.Generator) -> None:
@@ -46,7 +47,8 @@ class RatingNetwork:
         self._config = config
         self._levels = reviews.levels
         self.movie_means = movie_means(reviews)
-        # Ratings are divided by `_star`: ratings of 0 to 100 would be too large as initial logits and inputs.
+        # Ratings are divided by `_star`, because ratings of 0 to 100 would be too large as initial logits and
+        # as inputs of the network.
         self._star = np.float32((reviews.levels[-1] - reviews.levels[0]) / _STARS_RANGE)
         dim = config.dim
 
@@ -71,20 +73,20 @@ class RatingNetwork:
 
     @property
     def variables(self) -> list[Any]:
-        """Returns all variables of the network and of the optimizers, in a fixed order, for checkpoints."""
+        """Returns all variables of the network and of its optimizers, in a fixed order, for checkpoints."""
         rows = [variable for optimizer in self._rows for variable in optimizer.variables]
         return [*rows, *(variable for optimizer in self._dense for variable in optimizer)]
 
     def batches(self, drawn: Iterator[RatingBatch]) -> Iterator[RatingBatch]:
-        """Yields the batches of a round."""
+        """Yields the batches of a round, which a thread draws a few batches ahead."""
         return read_ahead(drawn)
 
     def keep(self, head: RatingHead) -> RatingHead:
-        """Returns the head, which stays as it is when training goes on."""
+        """Returns the head itself, because the head does not change when training goes on."""
         return head
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
-        """Takes one training step on a batch; returns the log loss of the batch before the step."""
+        """Takes one training step on a batch; returns the log loss of the batch before the training step."""
         import tensorflow as tf
 
         if self._step is None:
@@ -98,7 +100,7 @@ class RatingNetwork:
         """Returns the rating head with the current weights, copied from TensorFlow to NumPy."""
         layers = [layer for layer in self.mlp.layers if layer.weights]
         history = self.history.numpy().copy()
-        history[:, self._config.dim :] /= self._star  # `RatingHead` takes residuals undivided by `_star`.
+        history[:, self._config.dim :] /= self._star  # `RatingHead` does not divide residuals by `_star`.
         return RatingHead(
             levels=self._levels,
             movie_vectors=self.movies.numpy().copy(),
@@ -112,19 +114,22 @@ class RatingNetwork:
         )
 
     def probabilities(self, vectors: Any, reviewers: Any, movies: Any) -> Any:
-        """Computes the probability of each rating level, [num, num_levels], by the formula of `RatingHead`.
+        """Computes the probability of each rating level by the formula of `RatingHead`.
+
+        Returns the probabilities for pairs of reviewer and movie, [num_pairs, num_levels].
 
         Args:
-            vectors: the pooled histories of the reviewers, [num, dim].
-            reviewers: the reviewers' biases and log scales, [num, 2].
-            movies: the movies' vectors, biases and log scales, [num, dim + 2].
+            vectors: the vector of each pair's reviewer, computed from the history, [num_pairs, dim].
+            reviewers: the bias and the logarithm of the scale of each pair's reviewer, [num_pairs, 2].
+            movies: the vector, the bias and the logarithm of the scale of each pair's movie, [num_pairs, dim
+            + 2].
         """
         return _probabilities(self.mlp, self.thresholds, self.dot_weights, vectors, reviewers, movies)
 
 
 @lru_cache(maxsize=8)
 def _step(dim: int, hidden_units: tuple[int, ...], l2: float, dropout: float, star: float) -> Any:
-    """Compiles a training step with the given settings, for all networks with these settings."""
+    """Makes the training step of the rating head, one for all networks with equal settings."""
     import tensorflow as tf
 
     layers = _mlp(3 * dim, hidden_units, seed=0)
@@ -209,7 +214,10 @@ def _mlp(num_inputs: int, hidden_units: tuple[int, ...], seed: int) -> keras.Seq
 
 
 def _first_thresholds(reviews: Reviews) -> Floats:
-    """Returns initial thresholds: logits of cumulative shares of rating levels, float32 [num_levels - 1]."""
+    """Returns initial thresholds between rating levels, float32 [num_levels - 1].
+
+    A threshold is the logit of the share of training ratings below the threshold.
+    """
     counts = np.bincount(reviews.level_rows, minlength=len(reviews.levels)) + 0.5
     shares = np.cumsum(counts)[:-1] / counts.sum()
     return np.asarray(np.log(shares / (1 - shares)), dtype=np.float32)

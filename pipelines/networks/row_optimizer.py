@@ -1,4 +1,4 @@
-"""Updates variables with Adam; of embedding tables, a step changes only the rows that occur in the batch."""
+"""Updates variables with Adam, so that a training step changes no table rows but the rows in the batch."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ MOMENTUM = 0.9
 DECAY = 0.999
 """The decay rate of the running mean of squared gradients."""
 EPSILON = 1e-7
-"""The number that is added to a divisor, so that a step is finite even if all gradients are zero."""
+"""The number that is added to the divisor of an update, so that the update is finite even if all gradients
+are zero."""
 
 
 class RowOptimizer(NamedTuple):
-    """Applies Adam to an embedding table; a step changes only the rows that occur in the batch.
+    """Applies Adam to an embedding table; a training step changes the rows in the batch and no other rows.
 
-    The optimizers of Keras update the whole table in each step; the time of a step of `RowOptimizer` depends
-    only on the size of the batch. If a row occurs several times in a batch, `RowOptimizer` adds up the
-    gradients of the row before squaring the sum; the optimizers of Keras square each gradient. Adam's bias
-    correction of the running means (Kingma & Ba 2015, section 3) uses the number of updates of each row, so
-    that rare rows learn as fast as frequent rows.
+    The optimizers of Keras update the whole table in each training step; the time of a training step with
+    `RowOptimizer` depends on the size of the batch alone. If a row occurs several times in a batch,
+    `RowOptimizer` adds up the gradients of the row before squaring the sum; the optimizers of Keras square
+    each gradient. Adam's bias correction of the running means (Kingma & Ba 2015, section 3) uses the number
+    of updates of each row, so that rare rows learn as fast as frequent rows.
     """
 
     table: tf.Variable
@@ -38,10 +39,10 @@ class RowOptimizer(NamedTuple):
 
     @classmethod
     def of(cls, values: Any, *, momentum: bool = False) -> RowOptimizer:
-        """Makes a table of the given values, [num_rows, dim], and the running means of no updates.
+        """Makes an optimizer for a table of the given values, [num_rows, dim], with running means of zero.
 
-        Without momentum, gradients are not averaged, and only one running mean of squared gradients is kept
-        for each row, which saves memory. With momentum, running means are kept for each number of the table,
+        Without momentum, gradients are not averaged, and each row of the table has a single running mean of
+        squared gradients, which saves memory. With momentum, each number of the table has two running means,
         as in Adam.
         """
         num_rows, dim = values.shape
@@ -63,7 +64,7 @@ class RowOptimizer(NamedTuple):
         Args:
             gradient: the gradient that a `GradientTape` returns: a tensor of the table's shape, or the
                 `IndexedSlices` of the rows in the batch.
-            learning_rate: the factor of the step.
+            learning_rate: the factor by which the update is multiplied.
         """
         import tensorflow as tf
 
@@ -83,26 +84,26 @@ class RowOptimizer(NamedTuple):
 
 
 class DenseOptimizer(NamedTuple):
-    """Applies Adam to all numbers of a variable in each step, by the formula of the optimizer of Keras."""
+    """Applies Adam to all numbers of a variable in each training step, by the formula of Keras."""
 
     weights: tf.Variable
     mean: tf.Variable
-    """The running means of gradients."""
+    """The running means of the gradients of the variable."""
     mean_square: tf.Variable
-    """The running means of squared gradients."""
+    """The running means of the squared gradients of the variable."""
     steps: tf.Variable
-    """The number of steps."""
+    """The number of training steps so far."""
 
     @classmethod
     def of(cls, weights: tf.Variable) -> DenseOptimizer:
-        """Makes the running means of a variable of which no step was taken."""
+        """Makes an optimizer for a variable, with running means of zero."""
         import tensorflow as tf
 
         mean, mean_square = (tf.Variable(tf.zeros_like(weights)) for _ in range(2))
         return cls(weights, mean, mean_square, tf.Variable(0.0))
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
-        """Updates the variable by the gradient of one batch."""
+        """Updates the variable with Adam, by the gradient of one batch."""
         import tensorflow as tf
 
         steps = self.steps.assign_add(1.0)
@@ -113,14 +114,17 @@ class DenseOptimizer(NamedTuple):
 
 
 def rows_of(values: Any) -> tf.Variable:
-    """Makes a variable of the given rows, of a shape that fits a step traced for any number of rows."""
+    """Makes a variable with the given rows, whose number of rows is left open.
+
+    A training step that was compiled for an open number of rows accepts the variable.
+    """
     import tensorflow as tf
 
     return tf.Variable(values, shape=[None, *values.shape[1:]])
 
 
 def _running_mean(kept: tf.Variable, rows: Any, values: Any, decay: float, touches: Any) -> Any:
-    """Updates the running means of the given rows of a table; returns the new means, corrected for bias."""
+    """Updates the running means of some rows of a table; returns the new means, corrected for bias."""
     import tensorflow as tf
 
     means = decay * tf.gather(kept, rows) + (1 - decay) * values

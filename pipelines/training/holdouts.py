@@ -1,4 +1,4 @@
-"""Trains models without held-out reviews, to choose the length and the weights of the final training."""
+"""Trains models without held-out reviews, on which the number of rounds and the weights are then chosen."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ logger = logging.getLogger(__name__)
 FEWEST_VALIDATED = 10
 """The least number of reviewers with a held-out like for which a validation metric is meaningful."""
 VALIDATION_SHARE = 0.1
-"""The share of each reviewer's training reviews that is held out for validation; the latest reviews are held
-out."""
+"""The share of each reviewer's training reviews, the latest ones, that is held out for validation."""
 ENOUGH_LIKES = 1000
-"""The number of held-out likes that all trainings with held-out reviews should have together."""
+"""The number of held-out likes, in all trainings with held-out reviews together, that is enough to choose
+weights."""
 _SEEDS_APART = 7919
-"""The difference between the seeds of two successive random orders of the reviews."""
+"""The difference between the seeds of two successive random orders of the reviews, which are used if reviews
+have no order by time."""
 
 
 class Holdout(NamedTuple):
@@ -48,12 +49,12 @@ def train_holdouts(
     features: Floats | None = None,
     runner: Runner = HERE,
 ) -> list[Holdout]:
-    """Trains one or several models; reviews are held out of the training of each model.
+    """Trains one or several models, each without some held-out reviews.
 
-    Only one model is trained if the held-out reviews contain about ENOUGH_LIKES likes or more. Several
-    models, with different held-out reviews, are trained if the held-out reviews contain fewer likes, because
-    a choice made on few likes depends much on chance. The docstring of `begin_model` explains the arguments
-    of `train_holdouts`. All models are independent of each other.
+    One model is trained if the held-out reviews contain about ENOUGH_LIKES likes or more. If the held-out
+    reviews contain fewer likes, several models are trained, each with different held-out reviews, because a
+    choice that is made on few likes depends much on chance. The docstring of `begin_model` explains the
+    arguments of `train_holdouts`.
 
     Returns:
         At most `config.split.max_holdouts` models with their held-out reviews; none if fewer than
@@ -82,9 +83,8 @@ def train_holdouts(
 def _splits(reviews: Reviews, config: Config) -> Iterator[Split]:
     """Yields splits of the reviews, each with different held-out reviews.
 
-    If reviews are ordered by time, each split holds out the last of the reviews that the previous split left
-    for training. If reviews are not ordered by time, each split holds out the last reviews of a new random
-    order.
+    If reviews are ordered by time, the second split divides the training reviews of the first split, and so
+    on. If reviews are not ordered by time, each split holds out the last reviews of a new random order.
     """
     left = reviews
     for number in count(1):

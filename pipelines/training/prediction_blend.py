@@ -1,4 +1,4 @@
-"""Chooses, on held-out reviews, the weights with which the parts of a predicted rating are added up."""
+"""Chooses on held-out reviews the weights with which the components of a predicted rating are added up."""
 
 from __future__ import annotations
 
@@ -20,30 +20,36 @@ logger = logging.getLogger(__name__)
 _MAX_PAIRS = 50_000
 """The largest number of held-out reviews, of all models together, to which the weights are fitted."""
 _PRIOR = 20.0
-"""The weight, in the loss, of the squared distance from the weights that leave predictions unchanged."""
+"""The factor in the loss for the squared distance of the weights from the default weights, which leave
+predictions unchanged; the factor keeps the weights of small data near the default."""
 
 
 class _Parts(NamedTuple):
-    """Holds what the rating head computes for held-out reviews, and the true rating levels."""
+    """Holds the components of predicted ratings of held-out reviews, and the true rating levels."""
 
     head: RatingHead
     biases: Floats
+    """float32 [num_reviews], the sum of the reviewer's and the movie's biases."""
     interaction: Floats
+    """float32 [num_reviews], the location of the predicted rating without the biases."""
     log_scale: Floats
+    """float32 [num_reviews], the logarithm of the scale of the predicted rating."""
     near: Doubles
+    """float64 [num_reviews], the rating that the reviewer's ratings of similar movies suggest."""
     level_rows: Rows
+    """int64 [num_reviews], the position of the true rating in the rating levels."""
 
 
 def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], seed: int) -> Blend:
-    """Returns the blend (weights of a prediction's parts) that predicts held-out ratings with least log loss.
+    """Returns the blend, an object of weights, that predicts held-out ratings with the least log loss.
 
-    The changed fields of the blend are `interaction_weight`, `rating_neighbour_weight`, `log_temperature` and
-    `location_offset`.
+    The fields `interaction_weight`, `rating_neighbour_weight`, `log_temperature` and `location_offset` of the
+    blend are fitted; all other fields keep the values of the models' blend.
 
     Args:
         models: models that all have the same blend.
-        held_out: for each model, reviews on which the model was not trained.
-        seed: the seed of the random sample of held-out reviews, which is taken if there are too many.
+        held_out: for each model, the reviews that were held out of the model's training.
+        seed: the seed of the random sample of held-out reviews that is used if the held-out reviews are many.
     """
     from scipy.optimize import minimize
 
@@ -61,7 +67,7 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
         distance = (weights[0] - 1) ** 2 + weights[1] ** 2 / 4 + weights[2] ** 2 + weights[3] ** 2
         return float(sum(_loss(part, weights) for part in parts) + _PRIOR * distance)
 
-    # SciPy's default initial simplex would be tiny around weights of zero, so a wide simplex is given.
+    # The initial simplex of the search is given, because SciPy's default simplex is tiny for weights of zero.
     start = np.array([1.0, 0.0, 0.0, 0.0])
     simplex = np.stack([start, *(start + np.diag([-0.3, 1.0, -0.3, 0.2]))])
     bounds = [(0.0, 2.0), (0.0, 5.0), (-2.0, 2.0), (-1.0, 1.0)]
@@ -78,9 +84,8 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
 def blended(model: Model, blend: Blend) -> Model:
     """Returns a copy of a model that scores movies and predicts ratings with `blend`.
 
-    The number `blend.location_offset` is subtracted from the thresholds of the rating head. Lowering all
-    thresholds of the rating head by a number has the same effect as adding the number to the location of
-    every predicted rating.
+    The number `blend.location_offset` is subtracted from all thresholds of the rating head, which has the
+    same effect as adding the number to the location of every predicted rating.
     """
     if model.rating is None:
         return replace(model, blend=blend)
@@ -98,7 +103,7 @@ def _loss(parts: _Parts, weights: Doubles) -> float:
 
 
 def _parts(model: Model, head: RatingHead, held_out: Reviews, most: int, seed: int) -> _Parts:
-    """Computes the parts of predicted ratings for a random sample of at most `most` held-out reviews."""
+    """Computes the components of predicted ratings for a random sample of at most `most` held-out reviews."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(held_out))[:most])
     rows, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)
     movie_rows = held_out.movie_rows[chosen]

@@ -13,11 +13,12 @@ from pipelines.measuring.metrics import ndcg_of_ranks
 from pipelines.measuring.ranking import pair_keys
 
 _REVIEWERS = 2000
-"""The largest number of reviewers for whom movies are ranked; the number is limited because each training
-round waits for the validation metric."""
+"""The largest number of reviewers for whom movies are ranked to validate the relevance head, because each
+training round waits for the validation."""
 _REVIEWS = 20_000
-"""The largest number of held-out ratings that are predicted for the validation metric of the rating head."""
+"""The largest number of held-out ratings that are predicted to validate the rating head."""
 _DEPTH = 20
+"""The length of the top lists by which the relevance head is validated."""
 _MAX_SCORES = 2**25
 """The largest number of scores in memory at once: 128 MiB of float32."""
 
@@ -25,10 +26,10 @@ _MAX_SCORES = 2**25
 def ndcg_of(train: Reviews, liked: Reviews, seed: int) -> Callable[[RelevanceHead], float]:
     """Returns a function that computes the mean NDCG@20 of held-out likes, over at most 2,000 reviewers.
 
-    The returned function computes the same NDCG@20 as `rank_held_out`. Only the ranks of liked movies are
-    computed, by counting the movies with higher scores, because sorting all movies would take longer than a
-    training round. Movies that a reviewer has reviewed in `train` are not ranked, and a held-out like of a
-    movie that is not ranked is ignored.
+    The returned function computes the same NDCG@20 as `rank_held_out`. The rank of a liked movie is computed
+    by counting the movies with higher scores, because sorting all movies would take longer than a training
+    round. Movies that a reviewer has reviewed in `train` are not ranked, and held-out likes of these movies
+    are ignored.
     """
     keys = np.setdiff1d(pair_keys(liked), pair_keys(train))
     owners, movies = np.divmod(keys, max(train.num_movies, 1))
@@ -73,5 +74,5 @@ def likelihood_of(train: Reviews, held_out: Reviews, seed: int) -> Callable[[Rat
 
 
 def _rank(scores: Floats, movie: int) -> int:
-    """Counts the movies that are ranked before `movie`; movies of equal score are ordered by row."""
+    """Counts the movies that are ranked before `movie`; movies with equal scores are ranked by movie row."""
     return int(np.count_nonzero(scores > scores[movie]) + np.count_nonzero(scores[:movie] == scores[movie]))
