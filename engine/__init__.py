@@ -1,7 +1,7 @@
 """Answers questions about movies and reviewers from an index; the names in `__all__` are the public API.
 
-Each public name is imported at its first use, so that a command does not wait for imports that it does not
-need.
+Each public name is imported at its first use, because importing all public names at the start would slow down
+every command.
 
 Example:
     from engine import Engine
@@ -80,8 +80,7 @@ _HOMES = {
     "ListsOfReviewers": "engine.tables.answer_lists",
     "Facts": "engine.tables.facts",
 }
-"""The module that defines each public name, for names defined neither in `engine.answers` nor in
-`engine.errors`."""
+"""The module that defines each public name, except names from `engine.answers` and `engine.errors`."""
 
 __all__ = [
     "Answer",

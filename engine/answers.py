@@ -14,7 +14,7 @@ from engine.tables.answer_lists import AnswerList
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Holds a review of the reviewer's history that raises the score of a recommended movie.
+    """Holds a review from a reviewer's history, as a reason why a movie was recommended to the reviewer.
 
     Attributes:
         movie_id: the id of the reviewed movie.
@@ -32,7 +32,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherVariant:
-    """Holds another variant of a listed film, such as the DVD of a film that is listed as a Blu-ray.
+    """Holds a movie that is another variant of a listed movie, such as the DVD if the list names the Blu-ray.
 
     Attributes:
         movie_id: the id of the other variant.
@@ -66,15 +66,15 @@ class Recommendation(MovieAnswer):
             ratings.
         rating_probabilities: the chance of each rating level; the keys are the levels as text; None if the
             data has no ratings.
-        card: the catalogue's entries for the movie, such as category, price, link and average_rating. The
-            entry title_source of the card is None if the title is from the metadata; otherwise the title is
-            made from the description, the brand or the category, and title_source names which of the three.
-        because: up to three reviews of the reviewer that add most to the score, largest contribution first;
+        card: the catalogue's entries for the movie, such as category, price, link and average_rating. If the
+            metadata has no title, the entry title_source of the card names the metadata field from which the
+            title was made: "description", "brand" or "category".
+        because: the reviewer's reviews that add most to the score, at most three, largest contribution first;
             None if the options did not ask for reasons.
-        variants: the other variants of the film, most reviewed first; None if the options did not ask for
-            variants.
-        cold: whether the index knows the movie by its metadata alone, because no review of the movie was used
-            in training.
+        variants: the other movies that are variants of the same film, most reviewed first; None if the
+            options did not ask for variants.
+        cold: whether no review of the movie was used in training, so that the movie's vectors come from
+            metadata alone.
     """
 
     rank: int
@@ -93,15 +93,15 @@ class Recommendation(MovieAnswer):
 
 
 class TopList(AnswerList[Recommendation]):
-    """Holds recommended movies, best movie first; a TopList behaves and compares like a plain list.
+    """Holds recommended movies, best movie first; a TopList works like a Python list, also in comparisons.
 
     A notebook shows a TopList as a table, and `to_frame` returns the list as a pandas DataFrame.
 
     Attributes:
-        variety: the effect of the options diversity and novelty on the list; None if both options are 0.
-        fallback: "popular" if the list was made for a reviewer whom the index does not hold, else None.
-        why_empty: one sentence that names the condition that excluded all movies; None if the list holds
-            movies.
+        variety: how the options diversity and novelty changed the list; None if both options are 0.
+        fallback: "popular" if the index does not hold the reviewer, so that the list holds popular movies;
+            else None.
+        why_empty: one sentence that explains why the list holds no movie; None if the list holds movies.
     """
 
     _usual_kind: ClassVar[type[Any] | None] = Recommendation
@@ -123,10 +123,10 @@ class SimilarMovie(MovieAnswer):
         card: the catalogue's entries for the movie, such as category and price.
         because: the reasons why the movie is similar to the given movie; None if the options did not ask for
             reasons.
-        variants: the other variants of the film, most reviewed first; None if the options did not ask for
-            variants.
-        cold: whether the index knows the movie by its metadata alone, because no review of the movie was used
-            in training.
+        variants: the other movies that are variants of the same film, most reviewed first; None if the
+            options did not ask for variants.
+        cold: whether no review of the movie was used in training, so that the movie's vectors come from
+            metadata alone.
     """
 
     rank: int
@@ -146,7 +146,8 @@ class TitleMatch(Answer):
     Attributes:
         movie_id: the movie's id.
         title: the movie's whole title.
-        match: the way in which the title matches: "exact", "prefix", "word", "substring" or "fuzzy".
+        match: the way in which the title matches the piece: "exact", "prefix", "word", "substring" or
+            "fuzzy".
         year: the movie's year, or None if the catalogue has no year.
         movie_count: the number of the movie's reviews, or None if the catalogue does not hold the number.
     """
@@ -163,14 +164,14 @@ class Variety:
     """Describes how the options diversity and novelty changed a top list.
 
     Attributes:
-        diversity: the value of the option diversity, 0 to 1: the weight of dissimilarity in the choice of
-            movies.
+        diversity: the value of the option diversity, 0 to 1: how strongly movies that differ from each other
+            are preferred to movies of higher score.
         novelty: the value of the option novelty, 0 to 1: how strongly a movie's number of reviews lowers the
             movie's score.
         score_loss: the mean score of the list that would be made without diversity and novelty, minus the
             mean score of this list; at least 0.
-        list_diversity: the mean of 1 - cosine over all pairs of the vectors of the list's movies, 0 to 2; 0
-            for lists of fewer than two movies.
+        list_diversity: the mean of `1 - cosine` over all pairs of vectors of listed movies, 0 to 2; 0 for
+            lists of fewer than two movies.
         plain_diversity: the `list_diversity` of the list that would be made without diversity and novelty.
     """
 
@@ -183,7 +184,7 @@ class Variety:
 
 @dataclass(frozen=True, kw_only=True)
 class MemberPrediction:
-    """Holds the rating and the chance of a like that are predicted for one member of a group and one movie.
+    """Holds the predicted rating, and the predicted chance of a like, of one movie by one member of a group.
 
     Attributes:
         reviewer_id: the member's id.
@@ -215,7 +216,7 @@ class GroupRecommendation(Recommendation):
 
 @dataclass(frozen=True, kw_only=True)
 class LikelyReviewer(Answer):
-    """Holds one reviewer who is likely to review and to like a given movie.
+    """Holds one reviewer who is likely to review and like a given movie.
 
     Attributes:
         rank: the reviewer's rank among the likely reviewers, counted from 1.
@@ -293,7 +294,7 @@ class MoviePrediction(Answer):
     rating_probabilities: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the prediction as a dictionary for JSON; its `interval` is {"low": ..., "high": ...}."""
+        """Returns the prediction as a dictionary for JSON; `interval` becomes {"low": ..., "high": ...}."""
         return super().to_dict() | {"interval": dict(zip(("low", "high"), self.interval, strict=True))}
 
 
@@ -340,7 +341,7 @@ class ReviewerProfile(Answer):
     similar: tuple[SimilarReviewer, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the profile as a dictionary for JSON; each review includes the movie's catalogue entry."""
+        """Returns the profile as a dictionary for JSON; each review includes the movie's card."""
         return super().to_dict() | {"history": [review.to_dict() for review in self.history]}
 
 
@@ -356,9 +357,9 @@ class MovieProfile(MovieAnswer):
         rating_counts: the number of the movie's reviews of each rating level; the keys are the levels as
             text; None if the data has no ratings.
         reviews_by_year: the number of the movie's reviews in each year; empty if the data has no times.
-        variants: the other variants of the film, most reviewed first.
-        cold: whether the index knows the movie by its metadata alone, because no review of the movie was used
-            in training.
+        variants: the other movies that are variants of the same film, most reviewed first.
+        cold: whether no review of the movie was used in training, so that the movie's vectors come from
+            metadata alone.
         card: the catalogue's entries for the movie, such as category, price and link.
         similar: the movies that are most similar to the movie, most similar first.
     """
@@ -375,18 +376,18 @@ class MovieProfile(MovieAnswer):
     similar: tuple[SimilarMovie, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the profile as a dictionary for JSON; each similar movie includes its catalogue entry."""
+        """Returns the profile as a dictionary for JSON; each similar movie includes that movie's card."""
         return super().to_dict() | {"similar": [movie.to_dict() for movie in self.similar]}
 
 
 @dataclass(frozen=True, kw_only=True)
 class MappedMovie(Answer):
-    """Holds one movie on a map of movies, on which movies with similar vectors are near each other.
+    """Holds one movie's position on a map, where movies with similar vectors are near each other.
 
     Attributes:
         movie_id: the movie's id.
         title: the movie's title, or None if the catalogue has no title.
-        category: the movie's main category; "other" if the category is rare on the map.
+        category: the movie's main category; "other" if few movies on the map have this category.
         x: the position of the movie from left to right, -1 to 1.
         y: the position of the movie from bottom to top, -1 to 1.
         num_reviews: the number of the movie's reviews.

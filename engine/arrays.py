@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
-"""An int64 array of positions, in the list of all ids or in a batch of reviewers."""
+"""An int64 array of positions: of ids in the list of all ids, or of reviewers in a batch."""
 Floats = NDArray[np.float32]
 """A float32 array, the type in which a trained model stores vectors and weights."""
 Doubles = NDArray[np.float64]
@@ -21,18 +21,18 @@ Whole = TypeVar("Whole", bound=np.integer[Any])
 Number = TypeVar("Number", bound=np.generic)
 
 _MANY = 2048
-"""The least length of the array `rows` for which `places_held` uses a Bloom filter, because making the filter
-for a shorter array takes too long."""
+"""If the array `rows` has fewer numbers than this, `places_held` uses no Bloom filter, because making the
+filter would take longer than the filter saves."""
 _RARE = 8
-"""`places_held` uses a Bloom filter if the array that is searched through is more than this many times as
-long as the array of wanted values."""
+"""`places_held` uses a Bloom filter only if the array `rows` is more than this many times as long as the
+array `ascending`."""
 _LONG = 64
 """If slices have at least this mean length, `parts_of` copies each slice as a whole."""
 _SLOTS = 16
-"""The least number of Bloom filter slots for each wanted row; with fewer slots, more unwanted rows pass the
-filter."""
+"""The least number of slots of a Bloom filter for each value that is searched for; with fewer slots, more
+other values pass the filter."""
 _FEW = 16
-"""The largest number of columns of a matrix for which `k_highest_of_rows` sorts every row completely."""
+"""If a matrix has at most this many columns, `k_highest_of_rows` sorts whole rows of the matrix."""
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
@@ -47,7 +47,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
 
 
 def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
-    """Returns the sorted distinct values of `rows`, and for each entry of `rows` the index of its value.
+    """Returns the sorted distinct values of `rows`, and for each entry of `rows` its position among them.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
@@ -74,7 +74,7 @@ def are_new(ordered: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
 
 
 def are_held(ascending: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Tells which entries of `rows` occur in the sorted array `ascending`: bool, in the shape of `rows`.
+    """Tells which entries of `rows` occur in the sorted array `ascending`: a bool array shaped like `rows`.
 
     Example:
         >>> are_held(np.array([3, 7]), np.array([7, 4])).tolist()
@@ -125,7 +125,7 @@ def _hashes(rows: Rows, bits: int) -> Rows:
 
 
 def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
-    """Concatenates ranges of integers; range i begins with `begins[i]` and has `lengths[i]` integers: int64.
+    """Concatenates ranges of integers as int64; range i holds `lengths[i]` integers, from `begins[i]` on.
 
     Example:
         >>> spans(np.array([7, 2]), np.array([2, 3])).tolist()
@@ -139,9 +139,10 @@ def spans(begins: NDArray[np.integer], lengths: NDArray[np.integer]) -> Rows:
 def parts_of(
     values: NDArray[Number], begins: NDArray[np.integer], lengths: NDArray[np.integer]
 ) -> NDArray[Number]:
-    """Concatenates the slices `values[begins[i]:begins[i] + lengths[i]]` for all i: [lengths.sum()].
+    """Concatenates the slices `values[begins[i]:begins[i] + lengths[i]]` for all i.
 
-    Long slices are copied one by one, which is several times as fast as looking up each value.
+    Long slices are copied one by one, which is several times as fast as looking up each value by its
+    position.
 
     Example:
         >>> parts_of(np.array([5, 6, 7, 8]), np.array([2, 0]), np.array([2, 1])).tolist()
@@ -175,7 +176,7 @@ def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[
 
 
 def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
-    """Finds the positions of the k highest scores, highest first, and by position among equal scores.
+    """Finds the positions of the k highest scores, highest score first; equal scores are ordered by position.
 
     Returns:
         The positions, int64 [min(k, len(scores))].
@@ -189,10 +190,10 @@ def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
 
 
 def k_highest_of_rows(scores: NDArray[np.floating], k: int) -> Rows:
-    """Finds the columns of the k highest scores in each row of a matrix, highest first, ties by column.
+    """Finds the columns of the k highest scores in each row of a matrix, highest score first.
 
-    The running time grows linearly with the number of columns, because only the k highest scores of a row are
-    sorted.
+    Equal scores are ordered by column. Only the k highest scores of a row are sorted, so that the running
+    time grows linearly with the number of columns.
 
     Returns:
         The columns, int64 [num_rows, min(k, num_columns)].

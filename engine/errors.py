@@ -1,6 +1,6 @@
 """Defines every class of errors that the engine raises on purpose, as one tree of subclasses.
 
-    EngineError                    the base class of all of these errors
+    EngineError                    the base class of every error that the engine raises on purpose
     |- ConfigError                 a setting is unknown or out of range
     |- DataError                   the source or the tables are not as expected
     |  |- SourceError              a file is missing, unreadable or malformed (path, line)
@@ -16,7 +16,7 @@
     |- TitleError                  a title matches no movie, or several movies
     `- UnknownIdError              the index does not hold a reviewer or movie
 
-The text of an error is one sentence for the user; the attributes of an error hold the facts in the sentence.
+The text of an error is one sentence for the user; the error's attributes hold the facts that this text names.
 Only `engine/cli/main.py` turns errors into exit codes.
 """
 
@@ -33,7 +33,7 @@ _MOST_NAMED = 10
 
 
 def shown(value: object, longest: int = 60) -> str:
-    """Returns a value in Python's notation, cut to `longest` characters, for the text of an error.
+    """Returns the `repr` of a value, cut to `longest` characters, for the text of an error.
 
     >>> shown("Laura"), shown(True), shown("x" * 100, 9)
     ("'Laura'", 'True', "'xxxxxx...'")
@@ -60,9 +60,10 @@ class Named(Protocol):
 
 
 class EngineError(Exception):
-    """Is the base class of every error that the engine raises on purpose; an error's text is one sentence.
+    """Is the base class of every error that the engine raises on purpose.
 
-    Every error can be pickled, even an error of a subclass whose constructor takes other arguments.
+    The text of an error is one sentence. Errors of every subclass can be pickled, although the constructors
+    of the subclasses take different arguments.
     """
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -75,7 +76,7 @@ def _restored(kind: type[EngineError], arguments: tuple[object, ...]) -> EngineE
 
 
 class ConfigError(EngineError):
-    """A setting or an option is unknown or out of range."""
+    """A setting or an option is unknown, or its value is out of range."""
 
 
 class DataError(EngineError):
@@ -98,12 +99,12 @@ class SourceError(DataError):
 
 
 class CheckFailedError(DataError):
-    """A query that selects faulty rows of a table found faulty rows.
+    """A check, an SQL query that selects faulty rows of a table, found faulty rows.
 
     Attributes:
-        name: the name of the check query.
-        count: the number of faulty rows that the query found.
-        rows: the first few of the faulty rows that the query found.
+        name: the name of the check.
+        count: the number of faulty rows.
+        rows: a few of the faulty rows.
     """
 
     def __init__(self, name: str, count: int, rows: Sequence[tuple[object, ...]]) -> None:
@@ -134,7 +135,7 @@ class IndexQualityError(EngineError):
 
 
 class NotPublishedError(EngineError):
-    """A new build does not meet the condition under which it may replace the live build.
+    """A new build does not meet the condition for replacing the live build, and is not published.
 
     Attributes:
         build: the directory of the new build, which is kept beside the live build.
@@ -162,7 +163,7 @@ class ArtifactCorruptError(ArtifactError):
 
 
 class FilterError(EngineError):
-    """A `--where` condition cannot be parsed, names an unknown column, or is no plain SQL condition."""
+    """A `--where` condition cannot be parsed, names an unknown column, or is more than an SQL condition."""
 
 
 class TitleError(EngineError):
@@ -193,7 +194,7 @@ class UnknownIdError(EngineError):
     """The index does not hold the reviewer or the movie that the user asked for.
 
     Attributes:
-        kind: the kind of the unknown id: "reviewer" or "movie".
+        kind: whose id is unknown: "reviewer" or "movie".
         unknown_id: the id that the user asked for.
         close_matches: ids in the index that are similar to the unknown id, most similar first.
     """

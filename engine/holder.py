@@ -1,4 +1,4 @@
-"""Holds the opened build of an index, and switches to a newer build when the caller asks for the switch."""
+"""Holds the opened build of an index; the method `reload` switches to a newer build."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class IndexHolder:
 
     @classmethod
     def load(cls, directory: Path | str, *, expect: str | None = None) -> Self:
-        """Opens the live build of an index, the build that answers questions.
+        """Opens the live build of an index.
 
         Args:
             directory: the directory of the index; or a URL such as s3://bucket/index, from which the index is
-                pulled into the user's cache (with the extra `remote`).
-            expect: the digest that the index must have, as `engine info` prints it. With `expect`, the
-                checksums of all files are compared; by default, only the checksums of a small index are
-                compared.
+                copied into the user's cache (needs the extra `remote`).
+            expect: the digest that the index must have, as `engine info` prints it. If `expect` is given, the
+                checksums of all files of the index are checked; otherwise the checksums are checked only if
+                the index is small.
 
         Raises:
-            ArtifactError: the directory holds no index; or the index is damaged, has another format version
-                than this package reads, or does not have the digest `expect`.
+            ArtifactError: the directory holds no index; the index is damaged; the index has a format version
+                that this package does not read; or the digest of the index differs from `expect`.
             ConfigError: `directory` is not a path.
         """
         if not isinstance(directory, str | PathLike):
@@ -60,7 +60,7 @@ class IndexHolder:
 
     @property
     def index(self) -> OpenedIndex:
-        """Returns the components of the index, such as the model, for questions that no method answers."""
+        """Returns the object that holds the components of the index, such as the model and the catalogue."""
         return self._index
 
     @property
@@ -73,7 +73,7 @@ class IndexHolder:
         """Tells whether the opened build is still the live build of the index directory or URL.
 
         Raises:
-            ArtifactError: the index directory or the storage cannot be read.
+            ArtifactError: the index directory or the remote storage cannot be read.
         """
         if self._url is None:
             return self._index.artifact.is_live()
@@ -86,8 +86,8 @@ class IndexHolder:
 
         Other threads may ask questions at the same time. Questions that began before the switch are answered
         from the old build, and later questions from the new build. If the new build cannot be opened, the
-        engine continues with the old build. To answer several questions from the same build, copy the engine
-        with `copy.copy(engine)`; the copy keeps its build.
+        engine continues with the old build. To answer several questions from one build, copy the engine with
+        `copy.copy(engine)`: `reload` of the original does not change the build of the copy.
 
         Args:
             expect: the digest that the new build must have, as `engine info` prints it.
@@ -126,7 +126,7 @@ class IndexHolder:
 
 
 def _opened(artifact: Artifact) -> OpenedIndex:
-    """Opens the components of a build that every top list needs, to notice a damaged build at once."""
+    """Opens the components of a build that every top list needs; fails if one of them is damaged."""
     index = OpenedIndex(artifact)
     _ = index.reviewers, index.lists
     return index

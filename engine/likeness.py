@@ -1,4 +1,4 @@
-"""Defines the things that two movies have in common, the reasons why one is similar to the other."""
+"""Defines the class that holds what two movies have in common, as reasons for their similarity."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ class Likeness:
 
     Attributes:
         shared_reviewers: the number of reviewers who had reviewed both movies when the index was built; None
-            if the index does not hold this number.
+            if the index does not hold the number of shared reviewers.
         same_series: whether the titles say that the movies belong to one series, as a film and its sequel do.
-        same_categories: the categories that both movies have, without the categories that nearly all movies
-            have.
+        same_categories: the categories that both movies have, except categories that nearly all movies have.
     """
 
     shared_reviewers: int | None
@@ -23,11 +22,11 @@ class Likeness:
     same_categories: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the three attributes as a dictionary for JSON."""
+        """Returns the attributes as a dictionary for JSON."""
         return vars(self) | {"same_categories": list(self.same_categories)}
 
     def described(self) -> tuple[str, ...]:
-        """Returns phrases for people that say what the movies have in common, most telling phrase first."""
+        """Returns phrases such as "same series" that say what the movies have in common, strongest first."""
         series = ("same series",) if self.same_series else ()
         shared = f"{self.shared_reviewers or 0:,} shared reviewer{'' if self.shared_reviewers == 1 else 's'}"
         return (*series, *self.same_categories, *((shared,) if self.shared_reviewers else ()))

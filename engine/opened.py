@@ -1,4 +1,4 @@
-"""Opens the components of an index, such as ids, catalogue and model, each component at its first use."""
+"""Opens each component of an index (such as ids, catalogue or model) when the component is first used."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ ArrayOfName = Callable[[str], NDArray[Any]]
 
 
 def open_ids(array: ArrayOfName, kind: str) -> IdTable:
-    """Opens the table of reviewer ids if `kind` is "reviewer", or of movie ids if `kind` is "movie"."""
+    """Opens the table of all reviewer ids (`kind` "reviewer") or of all movie ids (`kind` "movie")."""
     return IdTable(*map(array, layout.ID_ARRAYS[kind]))
 
 
 def open_cards(array: ArrayOfName) -> MovieCards:
-    """Opens the cards of the movies; a card holds the fields of a movie to show, such as title and year."""
+    """Opens the cards of the movies; a card holds the fields that answers show, such as title and year."""
     return MovieCards(*map(array, layout.CARD_ARRAYS))
 
 
@@ -54,7 +54,7 @@ def settings_of(artifact: Artifact) -> Config:
     """Returns the settings with which an index was built, or the defaults if the index holds no settings.
 
     Raises:
-        ArtifactCorruptError: the settings in the manifest are unknown or out of range.
+        ArtifactCorruptError: a setting in the manifest is unknown or out of range.
     """
     from engine.config.sections import Config
 
@@ -80,22 +80,22 @@ def _make_scale(artifact: Artifact, rating: RatingHead | None) -> Scale:
 
 
 def _open_catalogue(artifact: Artifact) -> Catalogue:
-    """Returns the catalogue of a build; the first condition or title opens the catalogue's database."""
+    """Returns the catalogue of a build; the catalogue's database is opened only when a query needs it."""
     from engine.catalogue.database import Catalogue
 
     return Catalogue(artifact)
 
 
 class OpenedIndex:
-    """Holds the components of an index, such as the model; each is opened at its first use and stays open.
+    """Holds the components of an index, such as the model; a component is opened at its first use.
 
     Reading a property that opens a component raises ArtifactError if a file of the component is missing or
     damaged.
 
     Attributes:
         artifact: the opened files of one build of the index.
-        name: the name of the index directory, which error messages show.
-        journal: the journal whose feedback answers use; None if answers use only the feedback in the build.
+        name: the name of the index directory, used in error messages.
+        journal: the journal whose feedback changes the answers; None if no journal is followed.
     """
 
     def __init__(self, artifact: Artifact) -> None:
@@ -107,10 +107,10 @@ class OpenedIndex:
         self._open_catalogue = cache(partial(_open_catalogue, artifact))
 
     def verify(self) -> None:
-        """Reads every file of the index; checks the checksums, and that the catalogue holds only movies.
+        """Reads and checks the whole index: every checksum, and that the catalogue holds nothing but movies.
 
         Raises:
-            ArtifactCorruptError: a file was changed since it was built, or the catalogue holds something else
+            ArtifactCorruptError: a file was changed after the build; or the catalogue holds something other
                 than movies.
         """
         self.artifact.verify()
@@ -145,7 +145,7 @@ class OpenedIndex:
 
     @cached_property
     def feedback(self) -> Feedback:
-        """Returns the hidden movies, and the fresh feedback, which came after the build of the index."""
+        """Returns the hidden movies and the fresh feedback: the feedback that is newer than the build."""
         from engine.feedback.fresh import Feedback
         from engine.feedback.hidden import HiddenMovies
 
@@ -157,14 +157,14 @@ class OpenedIndex:
 
     @property
     def _used_feedback(self) -> Feedback | None:
-        """Returns the feedback, or None if the build hides no movie and no journal is followed."""
+        """Returns `feedback`, or None if no feedback exists: no movie is hidden, and no journal followed."""
         return None if self.journal is None and not self.artifact.has(layout.HIDDEN_FILE) else self.feedback
 
     def follow(self, journal: Journal) -> None:
-        """Lets all later answers use the feedback in a journal that came after the build of the index.
+        """Makes all later answers use those events of a journal that the build does not contain yet.
 
-        The method `feedback.catch_up` reads events that are appended to the journal after the call of
-        `follow`.
+        Events that are appended to the journal after the call of `follow` are read by the method
+        `feedback.catch_up`.
 
         Raises:
             ArtifactError: the journal cannot be read.
@@ -178,14 +178,14 @@ class OpenedIndex:
         self.feedback.follow(Tail(journal, taken_in))
 
     def knows_reviewer(self, reviewer_id: str) -> bool:
-        """Tells whether the index or fresh feedback holds a review by a reviewer."""
+        """Tells whether the build or the fresh feedback holds a review by a reviewer."""
         return self.reviewers.row(reviewer_id) is not None or self.feedback.knows(reviewer_id)
 
     def reviewer(self, reviewer_id: str) -> Reviewer:
-        """Returns everything about one reviewer that is needed to score movies, including fresh feedback.
+        """Returns what is needed to score movies for a reviewer, with the reviewer's fresh feedback.
 
         Raises:
-            UnknownIdError: neither the index nor fresh feedback holds a review by the reviewer.
+            UnknownIdError: neither the build nor the fresh feedback holds a review by the reviewer.
         """
         reviewer_id = as_id(reviewer_id, "reviewer")
         row, feedback = self.reviewers.row(reviewer_id), self._used_feedback
@@ -230,7 +230,7 @@ class OpenedIndex:
 
     @cached_property
     def vector_index(self) -> VectorIndex:
-        """Returns the index of the movie vectors; limits FAISS to one thread for each query."""
+        """Returns the vector index of the movies; limits FAISS, which searches the vectors, to one thread."""
         if self.artifact.has(layout.ADDRESS_FILE):
             from engine.artifact.databases import open_collection
 
@@ -259,7 +259,7 @@ class OpenedIndex:
 
     @cached_property
     def usual_categories(self) -> frozenset[str]:
-        """Returns the categories of nearly every movie, which are never named as a reason for similarity."""
+        """Returns the categories that nearly all movies have; such a category is no reason for similarity."""
         from engine.catalogue.series import usual_categories
 
         return usual_categories(self.cards)
@@ -271,10 +271,10 @@ class OpenedIndex:
 
     @cached_property
     def batch_candidates(self) -> CandidateSource:
-        """Returns the object that finds candidates fastest for very many reviewers at once.
+        """Returns the object that finds candidates fast for very many reviewers in one call.
 
-        If the build stores no vectors for an exact search, the property returns `candidates`, whose search is
-        slower for many reviewers.
+        If the build stores no vectors for an exact search, the property returns `candidates`, the slower
+        object for few reviewers.
         """
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex
@@ -330,7 +330,7 @@ class OpenedIndex:
 
     @cached_property
     def columns(self) -> ColumnMaker:
-        """Returns the object that makes top lists of very many reviewers as columns."""
+        """Returns the object that makes the top lists of very many reviewers as arrays, without titles."""
         from engine.lists.columns import ColumnMaker
         from indexes.strongest import StrongestIndex
 
@@ -348,28 +348,28 @@ class OpenedIndex:
 
     @cached_property
     def variants(self) -> Variants:
-        """Returns the variants of films; if none are stored, every movie is the only variant of its film."""
+        """Returns the groups of movies that are variants of one film; no groups if the build stores none."""
         if not all(self.artifact.has(name + layout.ARRAY_ENDING) for name in layout.VARIANT_ARRAYS):
             return Variants.none()
         return Variants(*map(self.artifact.array, layout.VARIANT_ARRAYS))
 
     @cached_property
     def movie_counts(self) -> NDArray[np.integer]:
-        """Returns each movie's number of reviews, int [num_movies], stored in the index or else counted."""
+        """Returns the number of each movie's reviews, int [num_movies], read from the index or counted."""
         if self.artifact.has(layout.MOVIE_COUNTS + layout.ARRAY_ENDING):
             return self.artifact.array(layout.MOVIE_COUNTS)
         return self.model.histories.movie_counts(self.model.num_movies)
 
     @cached_property
     def cold_movies(self) -> NDArray[np.bool_]:
-        """Marks the movies without reviews: bool [num_movies], all False if the index stores no marks."""
+        """Marks the cold movies, which have no reviews: bool [num_movies], all False in an older index."""
         if self.artifact.has(layout.COLD_MOVIES + layout.ARRAY_ENDING):
             return self.artifact.array(layout.COLD_MOVIES)
         return np.zeros(len(self.movies), dtype=bool)
 
     @cached_property
     def history_times(self) -> NDArray[np.integer]:
-        """Returns the time of each review in the histories, int [num_reviews], in unix seconds, or 0."""
+        """Returns the unix time of each review in the histories, int [num_reviews]; 0 for an unknown time."""
         if self.artifact.has(layout.HISTORY_TIMES + layout.ARRAY_ENDING):
             return self.artifact.array(layout.HISTORY_TIMES)
         return np.zeros(len(self.model.histories.movie_rows), dtype=np.int64)
@@ -378,7 +378,7 @@ class OpenedIndex:
     def popularity(self) -> Floats:
         """Returns the popularity of each movie, float32 [num_movies].
 
-        If the build stores no popularity, the number of a movie's reviews is the popularity of the movie.
+        If the build stores no popularity, the popularity of a movie is the number of the movie's reviews.
         """
         if self.artifact.has(layout.POPULARITY + layout.ARRAY_ENDING):
             return self.artifact.array(layout.POPULARITY)

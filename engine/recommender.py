@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 class Engine(IndexHolder):
     """Answers questions from one index; many threads may ask at the same time.
 
-    Opening an index reads almost no bytes of the index, however large the index is. An `Engine` answers from
-    the build that was live when the index was opened, whatever happens in the index directory, until `reload`
-    is called.
+    Opening is fast even for a large index, because almost no bytes are read. Until `reload` is called, an
+    `Engine` answers from the build that was live when the index was opened, even if the files in the index
+    directory are replaced or deleted.
 
     Example:
         engine = Engine.load("movie-index")
@@ -93,7 +93,7 @@ class Engine(IndexHolder):
     def recommend(
         self, reviewer_id: str, k: int = 10, *, fallback: str = "error", **options: Unpack[ListArguments]
     ) -> TopList:
-        """Makes the top list of one reviewer; the docstring of `recommend_many` describes the arguments."""
+        """Makes the top list of one reviewer; `recommend_many` describes the arguments."""
         return self.recommend_many([reviewer_id], k, fallback=fallback, **options)[0]
 
     @one_thread()
@@ -109,21 +109,21 @@ class Engine(IndexHolder):
 
         Args:
             reviewer_ids: the ids of the reviewers.
-            k: the number of movies in each list, at least 1; a list is shorter only if fewer than k movies
-                meet the conditions.
-            fallback: the answer for a reviewer whom the index does not hold: "error" raises UnknownIdError,
-                and "popular" lists the most popular movies and sets the list's attribute `fallback` to
+            k: the number of movies in each list, at least 1; a list is shorter only if the options allow
+                fewer than k movies.
+            fallback: what to do for a reviewer whom the index does not hold: "error" raises UnknownIdError;
+                "popular" lists the most popular movies, and sets the list's attribute `fallback` to
                 "popular".
-            options: fields of `ListOptions`, which restrict the movies of the lists, such as `where="price <
-                10"`.
+            options: the fields of `ListOptions`, such as `where="price < 10"`; most options restrict which
+                movies are listed.
 
         Returns:
             One list for each reviewer, highest score first; movies of equal score are ordered by id. The
             method `to_frame` of the lists returns a DataFrame with one row for each listed movie.
 
         Raises:
-            EngineError: `k`, `fallback` or an option is wrong, or the index does not hold a reviewer and the
-                fallback is "error".
+            EngineError: `k`, `fallback` or an option has a wrong value; or the index does not hold a
+                reviewer, and `fallback` is "error".
         """
         check_k(k)
         check_fallback(fallback)
@@ -154,16 +154,16 @@ class Engine(IndexHolder):
         """Makes the top list of a newcomer, whom the index does not hold, from the newcomer's own ratings.
 
         Args:
-            ratings: the newcomer's ratings, with movie ids as keys, oldest rating first, such as
+            ratings: the newcomer's ratings in stars, oldest rating first, with movie ids as keys, such as
                 `{"B00005JNOG": 5}`. A rating between two rating levels of the data counts as the nearer
-                level. Movies that the index does not hold are skipped, with a warning. If the data has no
-                ratings, movie ids without ratings are enough.
+                level. Movies that the index does not hold are skipped, with a warning. If the index was built
+                from data without ratings, movie ids without ratings are enough.
             k: the number of movies in the list, as in `recommend_many`.
             options: fields of `ListOptions`, as in `recommend_many`.
 
         Raises:
-            DataError: `ratings` names no movie, or a rating is missing or out of range.
-            EngineError: the index holds none of the movies, or `k` or an option is wrong.
+            DataError: `ratings` names no movie; a rating is missing; or a rating is out of range.
+            EngineError: the index holds none of the movies; or `k` or an option has a wrong value.
         """
         from engine.model.newcomers import newcomer
         from engine.questions.ratings import history_of
@@ -182,7 +182,7 @@ class Engine(IndexHolder):
         strategy: str = "average",
         **options: Unpack[ListArguments],
     ) -> TopList:
-        """Makes one top list for a group of reviewers, by default without movies that any member has seen.
+        """Makes one top list for a group of reviewers; by default, no listed movie was reviewed by a member.
 
         Args:
             reviewer_ids: the ids of the members; a repeated id counts once.
@@ -196,8 +196,8 @@ class Engine(IndexHolder):
             `GroupRecommendation` holds each member's predicted rating and chance of a like.
 
         Raises:
-            EngineError: no member is given, the index does not hold a member, or `k`, `strategy` or an
-                option is wrong.
+            EngineError: no member is given; the index does not hold a member; or `k`, `strategy` or an option
+                has a wrong value.
         """
         from engine.lists.groups import group_list
 
@@ -214,7 +214,7 @@ class Engine(IndexHolder):
             return False
 
     def known_movies(self, movie_ids: Iterable[str]) -> list[str]:
-        """Returns the ids of movies that the index holds, without repeats; warns of the other ids.
+        """Returns those given movie ids that the index holds, without repeats; warns of unknown ids.
 
         Raises:
             UnknownIdError: the index holds none of the movies.
@@ -232,14 +232,14 @@ class Engine(IndexHolder):
         return self._index.movies.ids(rows)
 
     def reviewer_rows(self, reviewer_ids: Sequence[str]) -> Rows:
-        """Returns the row of each reviewer id, int64 [num]; raises UnknownIdError for an unknown id."""
+        """Returns the row of each reviewer id, int64 [num]; an unknown id raises an UnknownIdError."""
         index = self._index
         return np.array(
             [index.reviewer_row(one) for one in each_id(reviewer_ids, "reviewer")], dtype=np.int64
         )
 
     def list_columns(self, reviewer_rows: Rows, k: int = 10, **options: Unpack[ListArguments]) -> ListColumns:
-        """Makes the top lists of very many reviewers fast, as arrays of rows and scores without titles.
+        """Makes the top lists of very many reviewers fast, as arrays of movie rows and scores.
 
         Args:
             reviewer_rows: the rows of the reviewers, int64 [num_reviewers], from `Engine.reviewer_rows`.
@@ -248,7 +248,7 @@ class Engine(IndexHolder):
                 `show_variants` have no effect, since the arrays hold no reasons and no variants.
 
         Raises:
-            EngineError: `k` or an option is wrong.
+            EngineError: `k` or an option has a wrong value.
         """
         return self._index.columns.make(reviewer_rows, k, ListOptions(**options))
 
@@ -258,22 +258,22 @@ class Engine(IndexHolder):
     ) -> AnswerList[SimilarMovie]:
         """Finds the movies that are most similar to a movie, the most similar first.
 
-        Two movies are similar if their categories, brands and descriptions are similar, if they belong to the
-        same series, and if more people review or like both movies than the popularity of the movies explains.
-        A build learns how much categories, brands, descriptions, series and shared reviewers count in the
-        similarity.
+        Two movies are similar if more people review or like both movies than the popularity of the movies
+        explains. Similar categories, brands and descriptions, or a common series, also make two movies
+        similar.
 
         Args:
             movie_id: the id of the movie.
-            k: the number of similar movies, at least 1; the list is shorter only if fewer than k movies meet
-                the conditions.
-            options: fields of `ListOptions`, such as `where="year >= 1990"`. Of each film, only the most
-                reviewed variant is returned, unless `all_variants` is True. With `because`, each listed movie
-                says what it has in common with the given movie.
+            k: the number of similar movies, at least 1; fewer are returned only if the options allow fewer
+                than k movies.
+            options: fields of `ListOptions`, such as `where="year >= 1990"`. Of several movies that are
+                variants of one film, only the most reviewed variant is returned, unless `all_variants` is
+                True. If `because` is True, each returned movie says what it has in common with the given
+                movie.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
-            EngineError: `k` or an option is wrong.
+            EngineError: `k` or an option has a wrong value.
         """
         from engine.relations.similar_movies import similar_movies
 
@@ -299,10 +299,10 @@ class Engine(IndexHolder):
 
     @one_thread()
     def predictions(self, reviewer_id: str, movie_ids: Sequence[str]) -> AnswerList[MoviePrediction]:
-        """Predicts a reviewer's ratings of given movies, with an interval for each rating.
+        """Predicts a reviewer's ratings of given movies, and an interval that probably contains each rating.
 
         Raises:
-            EngineError: no rating can be predicted; the docstring of `predict` lists the errors.
+            EngineError: no rating can be predicted, for one of the reasons that `predict` lists.
         """
         from engine.relations.predictions import movie_predictions
 
@@ -310,7 +310,7 @@ class Engine(IndexHolder):
         return AnswerList(found, MoviePrediction)
 
     def similar_reviewers(self, reviewer_id: str, k: int = 10) -> AnswerList[SimilarReviewer]:
-        """Finds the reviewers most similar to a reviewer, by vectors and by histories, most similar first.
+        """Finds the reviewers whose vectors and histories are most similar to those of a reviewer.
 
         Raises:
             EngineError: `k` is less than 1, or the index does not hold the reviewer.
@@ -323,13 +323,13 @@ class Engine(IndexHolder):
     def reviewers_for(
         self, movie_id: str, k: int = 10, *, because: bool = True
     ) -> AnswerList[LikelyReviewer]:
-        """Finds the reviewers for whom a movie scores highest, leaving out reviewers who have seen the movie.
+        """Finds the reviewers for whom a movie scores highest, among those who have not reviewed it.
 
         Args:
             movie_id: the id of the movie.
             k: the number of reviewers, at least 1; fewer are returned only if fewer than k reviewers have not
-                seen the movie.
-            because: name, for each reviewer found, the reviewer's reviews that add most to the movie's score.
+                reviewed the movie.
+            because: whether each answer names the reviewer's reviews that add most to the movie's score.
 
         Raises:
             EngineError: `k` is less than 1, or the index does not hold the movie.
@@ -340,7 +340,7 @@ class Engine(IndexHolder):
         return AnswerList(audience(self._index, movie_id, k, because=because), LikelyReviewer)
 
     def find_movies(self, title: str, k: int = 10) -> AnswerList[TitleMatch]:
-        """Finds the movies whose titles match a piece of a title, the best match first.
+        """Finds the movies whose titles match a piece of a title, best match first.
 
         Movies that are hidden from everybody are left out.
 
@@ -352,17 +352,17 @@ class Engine(IndexHolder):
         return AnswerList(index.titles.matches(title, k, index.feedback.hidden.movies), TitleMatch)
 
     def find_movie(self, title: str) -> TitleMatch:
-        """Finds the one movie that a piece of a title means.
+        """Finds the one movie whose title matches a piece of a title.
 
         Raises:
             ConfigError: the title holds no letter or digit.
-            TitleError: the title matches no movie, or several movies, which the error's attribute `matches`
-                holds.
+            TitleError: the title matches no movie; or the title matches several movies, which the error's
+                attribute `matches` holds.
         """
         return self._index.titles.resolve(title)
 
     def score_all(self, reviewer_id: str) -> Floats:
-        """Returns the score of every movie for a reviewer, in the order of movie ids, float32 [num_movies].
+        """Returns a reviewer's score of every movie, in ascending order of movie ids, float32 [num_movies].
 
         Raises:
             UnknownIdError: the index does not hold the reviewer.

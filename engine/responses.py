@@ -1,4 +1,4 @@
-"""Builds the JSON objects that commands print with --json, and that the web service sends."""
+"""Builds the JSON objects that the web service sends, and that commands print with the option --json."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Response = dict[str, Any]
 
 
 def list_of_reviewer(reviewer_id: str, k: int, items: TopList) -> Response:
-    """Returns the top list of a reviewer for JSON, with a `fallback` entry if the reviewer is unknown."""
+    """Returns the top list of a reviewer for JSON; `fallback` says that the list holds popular movies."""
     fallback = {} if items.fallback is None else {"fallback": items.fallback}
     return {"reviewer_id": reviewer_id, **fallback, **_list(k, items)}
 
@@ -29,7 +29,7 @@ def list_of_reviewer(reviewer_id: str, k: int, items: TopList) -> Response:
 def list_of_ratings(
     ratings: Mapping[str, float | None], unknown_movies: Sequence[str], k: int, items: TopList
 ) -> Response:
-    """Returns the top list for a newcomer's ratings, with the ids of rated movies that the index lacks."""
+    """Returns a newcomer's top list for JSON, with the ratings and the ids that the index does not hold."""
     return {"ratings": ratings, "unknown_movies": unknown_movies, **_list(k, items)}
 
 
@@ -69,7 +69,7 @@ def title_matches(title: str, matches: Sequence[Any]) -> Response:
 
 
 def _list(k: int, items: TopList) -> Response:
-    """Returns a top list for JSON: the movies; also `variety` and `why_empty`, unless these are None."""
+    """Returns the movies of a top list for JSON; adds `variety` and `why_empty` where the list has them."""
     found: Response = {"k": k, "recommendations": _dicts(items)}
     if items.variety is not None:
         found["variety"] = asdict(items.variety)

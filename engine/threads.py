@@ -1,7 +1,7 @@
-"""Limits the threads of NumPy's matrix products while a question is answered.
+"""Limits NumPy's matrix products to one thread while a question is answered.
 
-The matrix products of one answer are so small that more threads would not make them faster. On a busy
-machine, several threads that wait for each other use far more processor time than one thread.
+The matrix products of one answer are too small to become faster with several threads. On a busy machine,
+several threads that wait for each other use far more processor time than one thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class _Limit:
     """Limits matrix products of the process to one thread as long as any answer is being computed.
 
-    If another thread of the program has already limited the threads with threadpoolctl, nothing changes.
+    If another part of the program has already limited matrix products to one thread, nothing changes.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class _Limit:
         self._limited: Any = None
 
     def begin(self) -> None:
-        """Counts an answer that begins, and sets the limit to one thread if the limit is not set yet."""
+        """Counts an answer that begins; sets the limit to one thread if no other answer is being computed."""
         with self._lock:
             if self._num_answers == 0:
                 self._limited = _controller().limit(limits=1)
@@ -36,7 +36,7 @@ class _Limit:
             self._num_answers += 1
 
     def end(self) -> None:
-        """Counts an answer that has ended, and removes the limit to one thread after the last answer."""
+        """Counts an answer that has ended; removes the limit to one thread if no answer is being computed."""
         with self._lock:
             self._num_answers -= 1
             if self._num_answers == 0:
@@ -51,8 +51,8 @@ _limit = _Limit()
 def one_thread() -> Iterator[None]:
     """Runs NumPy's matrix products in one thread within a `with` statement or a decorated function.
 
-    The limit to one thread holds for the whole process. Several threads of a program may compute answers at
-    the same time. The former number of threads is restored when no answer is being computed any more.
+    The limit holds for all threads of the process. When several threads compute answers at the same time, the
+    former number of threads is restored after the last answer.
     """
     _limit.begin()
     try:
@@ -70,7 +70,7 @@ def _controller() -> ThreadpoolController:
 
 
 def _let_other_threads_restore() -> None:
-    """Lets any thread remove the limit, as the last answer may end in another thread than the first one."""
+    """Lets any thread remove the limit, because the thread that set the limit may not end last."""
     from threadpoolctl import OpenBLASController
 
     OpenBLASController.clear_controlling_thread()

@@ -1,6 +1,7 @@
 """Computes in NumPy the predictions of the two trained networks: the relevance head and the rating head.
 
-The relevance of a cold movie, which metadata predicts instead of reviews, is lowered by `ColdDoubts`.
+A cold movie is a movie without reviews, whose vectors are predicted from metadata; `ColdDoubts` lowers the
+relevance of cold movies.
 """
 
 from __future__ import annotations
@@ -18,24 +19,26 @@ from engine.model.histories import Histories, History, recency_weights
 
 @dataclass(frozen=True, kw_only=True)
 class RelevanceHead:
-    """Predicts whether a reviewer will review a movie, by the inner product of two vectors.
+    """Computes a movie's relevance to a reviewer: the inner product of the movie's and the reviewer's vector.
 
     The reviewer's vector ends with a 1, and the movie's vector ends with the movie's bias, so that the inner
-    product includes the bias. A vector index over the movie vectors ranks movies by the inner product, the
-    same score as in training.
+    product includes the bias. A vector index of the movie vectors finds movies by the inner product that
+    training optimizes.
 
     Attributes:
         movie_vectors: the vector of each movie, float32 [num_movies, embedding_dim + 1]; the last column is
             the movie's bias.
-        history_vectors: the vector that a review of each movie adds to the reviewer's vector, float32
-            [num_movies, embedding_dim].
-        reviewer_embeddings: a vector of each reviewer, added to the sum of the reviewer's history, float32
-            [num_reviewers, embedding_dim]; [num_reviewers, 0] if the model has no embeddings of reviewers.
-        level_weights: the weight of a review of each rating level, float32 [max(num_levels, 1)].
-        recency_power: the power by which older reviews weigh less; the n-th last review of a history has the
-            weight `n ** -recency_power`.
-        max_history: the number of each reviewer's latest reviews from which the reviewer's vector is
-            computed.
+        history_vectors: for each movie, the vector that a review of the movie adds to the reviewer's vector,
+            float32 [num_movies, embedding_dim].
+        reviewer_embeddings: for each reviewer, a vector that is added to the sum of the history's vectors,
+            float32 [num_reviewers, embedding_dim]; without columns if the model has no embeddings of
+            reviewers.
+        level_weights: for each rating level, how much a review with this rating weighs in the sum of a
+            history's vectors, float32 [max(num_levels, 1)].
+        recency_power: an exponent that makes older reviews weigh less: the n-th last review of a history has
+            the weight `n ** -recency_power`.
+        max_history: the largest number of reviews from which a reviewer's vector is computed; earlier reviews
+            are ignored.
     """
 
     movie_vectors: Floats
@@ -53,7 +56,7 @@ class RelevanceHead:
     def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
         """Computes reviewers' vectors from the reviewers' histories, float32 [num, embedding_dim + 1].
 
-        If `reviewer_rows` is None, the reviewers are newcomers, for whom the model has no embeddings.
+        If `reviewer_rows` is None, the reviewers are newcomers, and no reviewer embeddings are added.
         """
         recent = histories.latest(self.max_history)
         fading = recency_weights(recent.ages, self.recency_power)
@@ -67,7 +70,7 @@ class RelevanceHead:
         return queries
 
     def own_products(self, reviewer_rows: slice, vector: Floats) -> Floats:
-        """Computes the inner products of reviewers' embeddings and a vector: float32 [num]."""
+        """Computes the inner product of each reviewer's embedding and the array `vector`: float32 [num]."""
         own = self.reviewer_embeddings[reviewer_rows]
         products: Floats = own @ vector[: own.shape[1]]
         return products
@@ -80,20 +83,20 @@ class RelevanceHead:
 
 @dataclass(frozen=True, kw_only=True)
 class ColdDoubts:
-    """Lowers the relevance of cold movies by the standard error with which metadata predicts the relevance.
+    """Lowers each cold movie's relevance in proportion to the standard error of the relevance.
 
-    The vector of a cold movie is predicted from metadata, and an error in the predicted vector makes an error
-    in the relevance. The standard error of the relevance differs between reviewers, since metadata predicts
-    some directions of the vectors better than other directions. As a result, a list holds a cold movie only
-    if the model is sure enough that the movie suits the reviewer of the list.
+    The relevance of a cold movie has an error, because the movie's vector is predicted from metadata. The
+    standard error of the relevance depends on the reviewer, since metadata predicts some directions of movie
+    vectors better than others. A top list then holds a cold movie only if the movie is relevant even after
+    the relevance is lowered.
 
     Attributes:
         is_cold: marks the cold movies, bool [num_movies].
-        errors: a matrix, float32 [embedding_dim + 1, embedding_dim + 1]; the length of the product of a
-            reviewer's vector and this matrix is the standard error of the relevance, times the setting
-            `cold.doubt`.
-        included: the number by which the biases of the cold movies are lowered already, for all reviewers
-            alike, so that the vector index returns few cold movies that later scoring would drop.
+        errors: a matrix, float32 [embedding_dim + 1, embedding_dim + 1]; the product of a reviewer's vector
+            and this matrix is a vector, whose length is the setting `cold.doubt` times the standard error of
+            the relevance.
+        included: the number that was already subtracted from the bias of each cold movie in `movie_vectors`,
+            so that the vector index returns few cold movies that later scoring would drop.
     """
 
     is_cold: NDArray[np.bool_]
@@ -101,7 +104,7 @@ class ColdDoubts:
     included: float
 
     def of(self, queries: Floats, movie_rows: NDArray[np.integer] | slice) -> Floats:
-        """Returns the numbers by which to lower one reviewer's relevance of each movie: float32 [num].
+        """Returns, for each movie, the number to subtract from its relevance to a reviewer: float32 [num].
 
         The array `queries`, float32 [embedding_dim + 1], holds the reviewer's vector.
         """
@@ -111,7 +114,7 @@ class ColdDoubts:
     def of_pairs(
         self, queries: Floats, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Returns the numbers by which to lower the relevance of pairs of reviewer and movie: float32 [num].
+        """Returns, for each pair of reviewer and movie, the number to subtract from the relevance.
 
         Args:
             queries: the reviewers' vectors, float32 [num_reviewers, embedding_dim + 1].
@@ -125,7 +128,7 @@ class ColdDoubts:
         return doubts
 
     def of_reviewers(self, queries: Floats) -> Floats:
-        """Returns the number by which to lower each reviewer's relevance of cold movies: float32 [num].
+        """Returns, for each reviewer, the number to subtract from cold movies' relevance: float32 [num].
 
         The array `queries`, float32 [num, embedding_dim + 1], holds the reviewers' vectors.
         """
@@ -153,8 +156,8 @@ class Tastes(NamedTuple):
     biases: Floats
     """float32 [num], each reviewer's bias in logits; reviewers who give high ratings have a high bias."""
     log_scales: Floats
-    """float32 [num], the logarithm of each reviewer's scale; the ratings of a reviewer with a high scale are
-    predictable."""
+    """float32 [num], the logarithm of each reviewer's scale; a high scale means that the reviewer's ratings
+    are near the predictions."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
         """Copies the vectors, biases and log scales of the reviewers at the positions in `places`."""
@@ -165,27 +168,28 @@ class Tastes(NamedTuple):
 class RatingHead:
     """Predicts the probability of each rating level for a reviewer and a movie.
 
-    The location of a rating, in logits, is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v,
-    u * v)`, where u is the reviewer's vector and v is the movie's vector. The chance of a rating at or below
-    level `l` is `sigmoid(scale * (thresholds[l] - location))`, as in the ordinal (proportional odds) model of
-    McCullagh (1980). The scale of a rating is the product of three factors: one of the reviewer, one of the
-    movie, and one computed by the MLP.
+    The location (the centre of a rating's distribution), in logits, is `reviewer bias + movie bias +
+    sum(dot_weights * u * v) + MLP(u, v, u * v)`, where u is the reviewer's vector and v is the movie's
+    vector. The chance that the rating is at most `levels[l]` is `sigmoid(scale * (thresholds[l] -
+    location))`, as in the ordinal (proportional odds) model of McCullagh (1980). The scale of a rating's
+    distribution is the product of the reviewer's scale, the movie's scale and a factor from the MLP.
 
     Attributes:
         levels: the ratings that a reviewer can give, in stars, float32 [num_levels], ascending.
         movie_vectors: the vector of each movie, float32 [num_movies, dim + 2]; the last two columns are the
             movie's bias and log scale.
-        history_vectors: two vectors of each movie, float32 [num_movies, 2 * dim]; a review of the movie adds
-            to the reviewer's vector the first vector, and the second vector times the stars above the movie's
-            mean rating.
+        history_vectors: two vectors of each movie side by side, float32 [num_movies, 2 * dim]; a review of
+            the movie adds to the reviewer's vector the first vector, plus the second vector times `rating -
+            mean rating of the movie`.
         reviewer_biases: each reviewer's bias and log scale, float32 [num_reviewers, 2].
         movie_means: each movie's mean rating, moved towards the mean of all ratings if the movie has few
             ratings, float32 [num_movies].
-        thresholds: the logits between adjacent rating levels, float32 [num_levels - 1], ascending.
-        dot_weights: the weights of `u * v` in the location of a rating, where u is the reviewer's vector and
-            v is the movie's vector, float32 [dim].
-        kernels: the weights of each layer of the MLP, float32 [inputs, outputs]; the last layer has 2
-            outputs.
+        thresholds: the boundaries between adjacent rating levels, in logits, float32 [num_levels - 1],
+            ascending.
+        dot_weights: the weight of each product of a reviewer's number and a movie's number in the location of
+            a rating, float32 [dim].
+        kernels: the weights of each layer of the MLP, float32 [inputs, outputs]; the two outputs of the last
+            layer are added to the location and to the log scale.
         biases: the biases of each layer of the MLP, float32 [outputs].
     """
 
@@ -218,7 +222,7 @@ class RatingHead:
     def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
         """Computes reviewers' vectors from histories, and looks up the reviewers' biases and log scales.
 
-        If `reviewer_rows` is None, the reviewers are newcomers, with biases and log scales of 0.
+        If `reviewer_rows` is None, the reviewers are newcomers, whose biases and log scales are 0.
         """
         pooled = sums(self.pulls(histories), histories.offsets)
         pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]
@@ -231,11 +235,11 @@ class RatingHead:
     def locate(
         self, tastes: Tastes, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
     ) -> tuple[Floats, Floats]:
-        """Computes the location and the log scale of the logistic distribution of each rating: float32 [num].
+        """Computes the location (centre) and the log scale of each rating's distribution: float32 [num] each.
 
-        The argument `tastes` holds the vectors, biases and log scales of one reviewer per movie, or of a
-        single reviewer for all movies. The location is `reviewer bias + movie bias + interaction_weight *
-        interaction`, where the interaction is computed from the vectors of the reviewer and the movie.
+        The argument `tastes` describes one reviewer for each movie, or a single reviewer for all movies. The
+        location is `reviewer bias + movie bias + interaction_weight * interaction`, where the interaction is
+        computed from the vectors of the reviewer and the movie.
         """
         rows = self.movie_vectors[movie_rows]
         vectors, users = rows[:, : self.dim], tastes.vectors
@@ -253,7 +257,7 @@ class RatingHead:
     def slopes(
         self, taste: Tastes, movie_rows: NDArray[np.integer], interaction_weight: float
     ) -> tuple[Floats, Floats]:
-        """Computes the derivatives of the results of `locate` by the numbers of one reviewer's vector.
+        """Computes the derivatives of the results of `locate` with respect to one reviewer's vector.
 
         Returns:
             The derivatives of the location and of the log scale, each float32 [num_movies, dim].
@@ -277,7 +281,7 @@ class RatingHead:
         return np.float32(interaction_weight) * (slopes[0] + vectors * self.dot_weights), slopes[1]
 
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
-        """Converts results of `locate` to the probabilities of rating levels, float32 [num, num_levels]."""
+        """Converts locations and log scales to probabilities of rating levels, float32 [num, num_levels]."""
         distance = self.thresholds[None, :] - location[:, None]
         scale = np.exp(np.minimum(np.maximum(log_scale, np.float32(-8)), np.float32(8)))
         # The chance of a rating level is the difference between two cumulative chances: of this level and of
@@ -290,8 +294,8 @@ class RatingHead:
     def mean(self, probabilities: Floats) -> Floats:
         """Computes mean ratings, float32 [...], from chances of rating levels, float32 [..., num_levels].
 
-        The function avoids a matrix product, because a matrix product with rows of five numbers makes
-        OpenBLAS read uninitialized registers, and NumPy may then warn of invalid values.
+        No matrix product is used, because for rows of five numbers OpenBLAS reads uninitialized registers,
+        and NumPy may then warn of invalid values.
         """
         mean: Floats = np.einsum("...l,l->...", probabilities, self.levels)
         return mean

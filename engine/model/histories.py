@@ -14,24 +14,23 @@ from engine.arrays import distinct, spans
 from engine.artifact.arrays import check_rows, check_spans
 
 _REVIEWS_AT_ONCE = 2**20
-"""The approximate number of reviews in each part of the histories that `Histories.parts` yields; an array of
-a part takes some megabytes."""
+"""The approximate number of reviews in each part that `Histories.parts` yields, so that an array with a
+number for each review takes a few megabytes."""
 _LOAD = 2**13
-"""The number of reviews in a batch of reviewers, limited because a batch keeps some hundred neighbours of
-every reviewed movie in memory."""
+"""The largest number of reviews in a batch of reviewers; the memory is limited because a batch holds about a
+hundred neighbours of every reviewed movie."""
 _LEAST_LOAD = 2**4
-"""A reviewer with fewer reviews than this number counts as having this many reviews in the size of a batch,
-because every reviewer has a fixed cost."""
+"""When reviews are counted for a batch, a reviewer counts as at least this many reviews, because scoring a
+reviewer takes time even without reviews."""
 
 
 class History(NamedTuple):
-    """Holds one reviewer's reviews, oldest first."""
+    """Holds one reviewer's reviews, oldest review first."""
 
     movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the row of each reviewed movie."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], the position of each review's rating among the rating levels, in ascending
-    order."""
+    """int8 [num_reviews], the position of each review's rating in the ascending list of rating levels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +38,15 @@ class Histories:
     """Holds the histories of many reviewers in three arrays, which may be memory-mapped files."""
 
     offsets: NDArray[np.int64]
-    """int64 [num_reviewers + 1], the position in the other arrays at which each history starts, and the end
-    of the last history."""
+    """int64 [num_reviewers + 1]: the reviews of history i are at the positions from `offsets[i]` to before
+    `offsets[i + 1]` of the other arrays."""
     movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the row of each reviewed movie."""
     level_rows: NDArray[np.int8]
-    """int8 [num_reviews], the position of each review's rating among the rating levels, in ascending
-    order."""
+    """int8 [num_reviews], the position of each review's rating in the ascending list of rating levels."""
     limits: tuple[int, int] | None = None
-    """The number of movies and the number of rating levels, for checks of arrays that are files; None for
-    arrays that need no checks."""
+    """The number of movies and the number of rating levels, against which arrays from files are checked; None
+    for arrays in memory, which are not checked."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -59,7 +57,7 @@ class Histories:
         return cls(np.array([0, len(history.movie_rows)]), history.movie_rows, history.level_rows)
 
     def of(self, reviewer_row: int) -> History:
-        """Returns one reviewer's history, as views of the arrays of all histories where possible."""
+        """Returns the history of one reviewer, without copying the reviews where possible."""
         if self.limits is not None:
             return self.take(np.array([reviewer_row])).of(0)
         begin, end = self.offsets[reviewer_row], self.offsets[reviewer_row + 1]
@@ -88,7 +86,7 @@ class Histories:
         return self._checked(taken)
 
     def _checked(self, part: Histories) -> Histories:
-        """Checks that all rows in `part`, if taken from memory-mapped files, are valid; returns `part`."""
+        """Returns `part`, after checking that the rows are valid if the arrays are memory-mapped files."""
         if self.limits is not None:
             check_rows(part.movie_rows, self.limits[0], "histories")
             check_rows(part.level_rows, self.limits[1], "histories")
@@ -106,7 +104,7 @@ class Histories:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """Returns, for each review, the position of the review's history: int64 [num_reviews]."""
+        """Returns, for each review, the position of its history among all histories: int64 [num_reviews]."""
         return np.arange(len(self)).repeat(self.lengths)
 
     @property
@@ -115,10 +113,10 @@ class Histories:
         return self.offsets[1:].repeat(self.lengths) - np.arange(len(self.movie_rows))
 
     def by_length(self, step: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Groups histories of similar length: lengths in the same group differ by less than `step`.
+        """Groups histories of similar length; two lengths in a group differ by less than `step` reviews.
 
         Yields:
-            For each group, the greatest length that a history in the group may have, and the positions of the
+            For each group, an upper bound of the lengths of the group's histories, and the positions of the
             group's histories, int64, ascending.
         """
         lengths = -(-self.lengths // step) * step
@@ -138,7 +136,7 @@ class Histories:
         return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
 
     def parts(self) -> Iterator[tuple[slice, Histories]]:
-        """Yields the histories in parts of about a million reviews, each part with its slice of reviewers."""
+        """Yields parts of about a million reviews, each with the slice of the reviewers in the part."""
         cuts = np.searchsorted(self.offsets, np.arange(0, int(self.offsets[-1]), _REVIEWS_AT_ONCE))
         for begin, end in pairwise(distinct(np.array([0, *cuts, len(self)])).tolist()):
             offsets = self.offsets[begin : end + 1]
@@ -150,7 +148,7 @@ class Histories:
 
 
 def recency_weights(ages: NDArray[np.integer], power: float) -> NDArray[np.float32]:
-    """Returns the weight of each review by its age: a review of age n, the n-th last, weighs `n ** -power`.
+    """Returns the weight `n ** -power` of each review, where `ages` says that the review is the n-th last.
 
     Example:
         >>> recency_weights(np.array([3, 2, 1]), 1.0).round(3).tolist()

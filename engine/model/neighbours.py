@@ -1,4 +1,4 @@
-"""Holds tables of similar movies, called neighbours, and sums similarities and ratings over neighbours."""
+"""Holds tables of each movie's most similar movies, called neighbours, and sums over neighbours."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories, recency_weights
 
 _SORTED_UP_TO = 8
-"""If the number of possible pairs of reviewer and movie is more than this many times the number of neighbours
-found, sorting the neighbours is faster than marking them in an array of all pairs."""
+"""`_added_up` sorts keys if there are more than this many possible keys for each given key; otherwise,
+marking the given keys in an array of all possible keys is faster."""
 _RATING_PRIOR = 0.2
-"""The weight of a prior of 0 stars in a mean over the ratings of neighbours, so that the mean of few ratings
-is near 0."""
+"""A number added to the divisor of a mean over neighbours, so that the mean of few ratings is near 0 stars.
+"""
 _OFFSET_DAMPING = 15.0
-"""The number of reviews at which a reviewer's mean deviation from the movies' mean ratings is halved; the
-deviation of a reviewer with more reviews is reduced less."""
+"""A reviewer's mean deviation from the movies' mean ratings is computed as the sum of deviations divided by
+the number of reviews plus this number, so that the mean of few reviews is near 0."""
 
 
 class Neighbours(NamedTuple):
     """Holds the neighbours of several movies, such as the movies of a history."""
 
     begins: Rows
-    """int64 [num], the position in the neighbour table at which each movie's neighbours begin."""
+    """int64 [num], the position of each movie's first neighbour in the arrays of the neighbour table."""
     lengths: Rows
     """int64 [num], the number of neighbours of each movie."""
     keys: Rows
-    """int64 [lengths.sum()], the neighbours of all movies, each as a pair of reviewer and neighbour: the
-    number `place * num_movies + movie_row`, where `place` is the position of the reviewer, and `movie_row` is
-    the row of the neighbour."""
+    """int64 [lengths.sum()], the neighbours of all movies: each is the number `place * num_movies +
+    movie_row`, where `place` is the reviewer's position and `movie_row` the neighbour's row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +42,15 @@ class NeighbourTable:
     """Holds each movie's neighbours and their similarities in three arrays, in memory or memory-mapped."""
 
     offsets: NDArray[np.int64]
-    """int64 [num_movies + 1], the position in the other arrays at which each movie's neighbours start, and
-    the end of the last movie's neighbours."""
+    """int64 [num_movies + 1]: the neighbours of movie i are at the positions from `offsets[i]` to before
+    `offsets[i + 1]` of the other arrays."""
     movie_rows: NDArray[np.int32]
     """int32 [num_pairs], the row of each neighbour."""
     weights: NDArray[np.float32]
-    """float32 [num_pairs], the similarity of each neighbour to the movie that has the neighbour."""
+    """float32 [num_pairs], the similarity of each movie and its neighbour."""
     is_stored: bool = False
-    """Whether the arrays are files of an index, which may be damaged, so that row numbers are checked at each
-    use."""
+    """Whether the arrays are files of an index; row numbers from files are checked at each use, because files
+    may be damaged."""
 
     @property
     def num_movies(self) -> int:
@@ -64,7 +63,7 @@ class NeighbourTable:
         return found.astype(np.int32), self.weights[begin : begin + length]
 
     def num_neighbours(self, movie_rows: NDArray[np.integer]) -> int:
-        """Counts the neighbours of the given movies; a neighbour of two of the movies counts twice."""
+        """Counts the neighbours of the given movies; a neighbour of two given movies counts twice."""
         return int((self.offsets[np.asarray(movie_rows) + 1] - self.offsets[movie_rows]).sum())
 
     def spread(
@@ -74,14 +73,13 @@ class NeighbourTable:
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
     ) -> tuple[Rows, list[Doubles]]:
-        """Computes, for each neighbour of the given movies, the sum of `amount * similarity` over the movies.
+        """Sums `amount * similarity` for each neighbour, over the given movies that have the neighbour.
 
         Args:
             movie_rows: the rows of the movies, int [num].
-            amounts: arrays that hold an amount for each movie, float [num]; the sums are computed for each
-                array separately.
-            places: the position of each movie's reviewer, int [num], from 0 to `num_places - 1`; the sums are
-                computed for each reviewer separately.
+            amounts: arrays with one amount for each movie, float [num]; each array gives separate sums.
+            places: the position of each movie's reviewer, int [num], from 0 to `num_places - 1`; each
+                reviewer has separate sums.
             num_places: the number of reviewers.
 
         Returns:
@@ -95,11 +93,10 @@ class NeighbourTable:
         return _added_up(found, given, num_places * self.num_movies)
 
     def spread_to(self, keys: Rows, found: Neighbours, *amounts: NDArray[np.floating]) -> list[Doubles]:
-        """Computes the sums of `spread` only for the pairs in `keys`, which is faster if there are few pairs.
+        """Computes the sums that `spread` computes, but only for the pairs in `keys`; faster for few pairs.
 
         The array `keys` holds pairs of reviewer and movie, each as the number `place * num_movies +
-        movie_row`. `found` holds the neighbours of the movies whose amounts are summed, as returned by
-        `look_up`.
+        movie_row`. The argument `found` is the result of `look_up` for the movies whose amounts are summed.
 
         Returns:
             The sum of each pair in `keys`, float64 [num_keys], for each array in `amounts`.
@@ -112,14 +109,13 @@ class NeighbourTable:
         return [np.asarray(total, np.float64)[positions] for total in totals]
 
     def between(self, movie_rows: Rows, found: Neighbours) -> Doubles:
-        """Returns a matrix: entry [i, j] is the similarity of `movie_rows[i]` as a neighbour of movie j.
+        """Returns a matrix: entry [i, j] is the similarity of `movie_rows[i]` to the j-th movie of `found`.
 
-        `found` holds the neighbours of the movies j, as returned by `look_up` for one reviewer. The array
-        `movie_rows` must not hold a movie twice.
+        The argument `found` is the result of `look_up` for one reviewer. The array `movie_rows` must not hold
+        a movie twice.
 
         Returns:
-            float64 [len(movie_rows), len(found.lengths)]; the entry is 0 if `movie_rows[i]` is not a
-            neighbour of movie j.
+            float64 [len(movie_rows), len(found.lengths)]; 0 for movies that are not neighbours.
         """
         # Marking `movie_rows` in an array of all movies is faster than searching for each neighbour in
         # `movie_rows`.
@@ -138,8 +134,8 @@ class NeighbourTable:
     ) -> Neighbours:
         """Looks up the neighbours of the given movies.
 
-        `places` holds the position of each movie's reviewer, int [num]; by default, all movies have the same
-        reviewer.
+        The array `places` holds the position of each movie's reviewer, int [num]; by default, all movies
+        belong to one reviewer.
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
@@ -155,29 +151,30 @@ class NeighbourTable:
 
 
 class NearTable(NamedTuple):
-    """Holds a neighbour table and the weights with which a history adds to the relevance of movies."""
+    """Holds a neighbour table, and how much the table's similarities add to the relevance of movies."""
 
     table: NeighbourTable
     weight: float
-    """The weight, in the relevance of a movie, of the sums of similarities from the table."""
+    """The number that is multiplied with a sum of similarities before the sum is added to a movie's
+    relevance."""
     recency_power: float
-    """The power by which older reviews weigh less: the n-th last review of a history weighs `n **
+    """An exponent that makes older reviews weigh less: the n-th last review of a history weighs `n **
     -recency_power`."""
     length_power: float = 1.0
-    """The power of a history's length by which sums of similarities are divided: 1 for a mean over the
-    history, 0 for a sum."""
+    """The exponent of the divisor of a sum of similarities: a sum is divided by `(sum of the reviews'
+    weights) ** length_power`, so that 1 gives a mean over the history, and 0 the sum."""
 
     def weight_of_review(self, mass: NDArray[np.floating]) -> Doubles:
-        """Returns the weight of the latest review of each history, given the sums `mass` of review weights.
+        """Returns the weight of a history's latest review; `mass` is the sum of the weights of the reviews.
 
-        A sum of weights below 1 counts as 1, so that a history without reviews needs no exception.
+        A sum below 1 counts as 1, so that nothing is divided by 0 for a history without reviews.
         """
         divisors: Doubles = np.maximum(mass, 1.0).astype(np.float64) ** self.length_power
         return self.weight / divisors
 
 
 def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
-    """Finds the movie and the position in the table of the neighbours at the positions `hits` in `found`."""
+    """Finds, for each neighbour `found.keys[hits]`, its position in the table and the movie that has it."""
     ends = found.lengths.cumsum()
     owners: Rows = ends.searchsorted(hits, side="right").astype(np.int64)
     shifts: Rows = np.subtract(found.begins, ends - found.lengths)
@@ -185,7 +182,7 @@ def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
 
 
 class MovieSums(NamedTuple):
-    """Holds a number for each movie, of which most are 0, as a sparse vector, which stores no zeros.
+    """Holds a number for each movie as a sparse vector, which stores only the numbers that are not 0.
 
     In a sparse vector for several reviewers, `rows` holds pairs of reviewer and movie. A pair of reviewer and
     movie is the number `place * num_movies + movie_row`, where `place` is the position of the reviewer.
@@ -199,7 +196,7 @@ class MovieSums(NamedTuple):
     """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the vector's numbers for given movies, or for a slice of movies: float64 [num]."""
+        """Returns the numbers of given movies, or of a slice of all movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -217,15 +214,14 @@ def near_sums(
     review_weights: Doubles,
     num_movies: int,
 ) -> MovieSums:
-    """Adds up the weighted similarities of each movie to the movies in each history, over several tables.
+    """Sums the weighted similarities of each movie to the movies of each history, over several tables.
 
     Args:
-        tables: neighbour tables, each of `num_movies` movies, with the weights of each table's similarities
-            in the sums.
-        found: for each table, the neighbours of the movies in the histories, as returned by
-            `NeighbourTable.look_up`.
+        tables: neighbour tables, with the weights by which similarities are multiplied.
+        found: for each table, the result of `NeighbourTable.look_up` for the movies of the histories.
         histories: the histories of the reviewers.
-        review_weights: float64 [num_reviews], a weight of each review, multiplied with the table's weights.
+        review_weights: float64 [num_reviews], the weight of each review, by which similarities to the
+            reviewed movie are also multiplied.
         num_movies: the number of movies in each table.
     """
     keys, given = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
@@ -243,10 +239,10 @@ def near_sums(
 def _added_up(
     found: Rows, given: Iterable[NDArray[np.floating]], num_keys: int
 ) -> tuple[Rows, list[Doubles]]:
-    """Returns the distinct numbers in `found`, ascending, and the sums of each array in `given` by number.
+    """Sums the entries of each array in `given` that belong to the same number in `found`.
 
-    All numbers in `found` must be below `num_keys`; each array in `given` holds a number for each entry of
-    `found`.
+    Each array in `given` has one entry for each number in `found`; all numbers in `found` must be below
+    `num_keys`. The function returns the distinct numbers, ascending, and the sums of each array.
     """
     keys: NDArray[np.integer]
     if len(found) * _SORTED_UP_TO < num_keys:
@@ -260,11 +256,11 @@ def _added_up(
 
 
 def stars_above_expectation(above_means: NDArray[np.floating], histories: Histories) -> Doubles:
-    """Returns each rating minus the rating expected from the movie's mean and the reviewer's mean.
+    """Returns each rating minus the rating expected from the movie's and the reviewer's mean ratings.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    The function subtracts from each number in `above_means` the mean of the same reviewer's numbers. Before
-    the subtraction, the mean of a reviewer with few reviews is moved towards 0.
+    From each number in `above_means`, the mean of the same reviewer's numbers is subtracted; a mean of few
+    numbers is first moved towards 0.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -272,20 +268,21 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
 
 
 def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
-    """Returns mean stars `totals / (weights + _RATING_PRIOR)`; small sums of weights give means near 0."""
+    """Returns means in stars, `totals / (weights + _RATING_PRIOR)`; the mean of few ratings is near 0."""
     return totals / (weights + _RATING_PRIOR)
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Averages a reviewer's ratings of a movie's neighbours: over all reviews, and without each review.
+    """Averages a reviewer's ratings of each movie's neighbours: of all reviews, and of all reviews but one.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.
         above_means: float64 [num_reviews], the reviewer's ratings minus the movies' mean ratings.
 
     Returns:
-        The mean stars above expectation of each movie's neighbours over all reviews, float64 [num_movies],
-        and without each review, float64 [num_movies, num_reviews].
+        The mean over all reviews, float64 [num_movies]; and the mean over all reviews except review i in
+        column i, float64 [num_movies, num_reviews]. A mean says by how many stars the reviewer rated a
+        movie's neighbours above expectation.
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING
@@ -299,15 +296,16 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
 
 @dataclass(frozen=True)
 class NeighbourRatings:
-    """Computes by how many stars reviewers rated a movie's neighbours above expectation.
+    """Computes by how many stars reviewers rated a movie's neighbours higher than expected.
 
-    In `table`, two movies are neighbours if the same reviewers rated both movies similarly.
+    The attribute `table` lists, as each movie's neighbours, the movies that the same reviewers rated
+    similarly.
     """
 
     table: NeighbourTable
     histories: Histories
     stars: Doubles
-    """float64 [num_reviews], the stars of each review above expectation, from `stars_above_expectation`."""
+    """float64 [num_reviews], each rating minus the expected rating, from `stars_above_expectation`."""
 
     @cached_property
     def found(self) -> Neighbours:
@@ -315,9 +313,9 @@ class NeighbourRatings:
         return self.table.look_up(self.histories.movie_rows, self.histories.places)
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the mean of `rating - expected rating` for each pair of reviewer and movie in `keys`.
+        """Returns, for each pair of reviewer and movie in `keys`, the mean of `rating - expected rating`.
 
-        The mean is taken over the reviewer's ratings of the movie's neighbours.
+        The mean of a pair is taken over the reviewer's ratings of the movie's neighbours.
 
         Each pair of reviewer and movie is the number `place * num_movies + movie_row`.
 

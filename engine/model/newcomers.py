@@ -1,9 +1,9 @@
-"""Computes the vectors, biases and scales of newcomers, whose reviews were not used in training.
+"""Computes the vectors, biases and scales of newcomers: reviewers whose reviews were not used in training.
 
 A newcomer's vectors are computed from the newcomer's history. A newcomer's bias and log scale in the rating
 head are fitted to the newcomer's ratings in a few steps of Fisher scoring. Newcomers have no embedding in the
-relevance head, because fitting an embedding to a newcomer's reviews did not improve the newcomer's list
-(`benchmarks/newcomers.py`).
+relevance head, because in `benchmarks/newcomers.py` embeddings that were fitted to newcomers' reviews did not
+improve the newcomers' top lists.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
-"""The weights of the squared bias and of the squared log scale that are subtracted from the log likelihood of
-a newcomer's ratings. Both penalties were chosen on held-out reviews, for histories of 1 to 500 reviews; the
-penalties of training would overfit short histories."""
+"""The factors of the squared bias and of the squared log scale, in the penalties that are subtracted from the
+log likelihood of a newcomer's ratings. Both factors were chosen on held-out reviews, for histories of 1 to
+500 reviews; the factors of training would overfit short histories."""
 
 _STEPS = 8
-"""The number of steps of Fisher scoring, after which biases and log scales have converged."""
+"""The number of steps of Fisher scoring, which is enough for biases and log scales to converge."""
 _LONGEST_STEP = 1.0
-"""The largest change of a bias or a log scale in one step of Fisher scoring, because a longer step may
-overshoot and diverge."""
+"""The largest change of a bias or a log scale in one step of Fisher scoring; with larger changes, the steps
+may diverge."""
 
 
 def newcomer(model: Model, history: History) -> Reviewer:
@@ -40,8 +40,9 @@ def newcomer(model: Model, history: History) -> Reviewer:
 def rating_biases(head: RatingHead, histories: Histories) -> Floats:
     """Fits the biases and the log scales of newcomers in the rating head to the newcomers' ratings.
 
-    Each rating is predicted from the other reviews of the same history, as in training. Fisher scoring
-    maximizes the log likelihood of all ratings in an ordinal model (McCullagh 1980), minus penalties.
+    As in training, each rating is predicted from the other reviews of the rating's history. Fisher scoring
+    maximizes the log likelihood of all ratings in an ordinal model (McCullagh 1980), minus the penalties
+    `BIAS_PENALTY` and `SCALE_PENALTY`.
 
     Returns:
         A bias and a log scale for each history, float32 [num, 2]; both are 0 for an empty history.
@@ -69,7 +70,7 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Computes a reviewer's vector for each review, from the other reviews of the same history."""
+    """Computes, for each review, a vector of the reviewer from all reviews of the history but this one."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
     # `RatingHead.tastes` divides by the root of the number of reviews plus 1; without one review, this is the
@@ -81,11 +82,12 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns the probabilities of the rating levels, and the derivatives of these probabilities.
+    """Returns the probabilities of the rating levels, and the derivatives of the probabilities.
 
     Returns:
-        Three arrays, float64 [num_reviews, num_levels]: the probabilities of the rating levels, their
-        derivatives by the reviewer's bias, and their derivatives by the logarithm of the reviewer's scale.
+        Three arrays, float64 [num_reviews, num_levels]: the probabilities of the rating levels; the
+        derivatives of the probabilities by the reviewer's bias; and the derivatives of the probabilities by
+        the reviewer's log scale.
     """
     scale = np.exp(np.clip(log_scale + own[:, 1], -8.0, 8.0))[:, None]
     argument = scale * (distance - own[:, :1])
@@ -99,7 +101,7 @@ def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles
 
 
 def _solve(first: Doubles, second: Doubles, mixed: Doubles, right: Doubles) -> Doubles:
-    """Solves systems of two symmetric linear equations by Cramer's rule; returns the solutions, [num, 2]."""
+    """Solves systems of two linear equations with symmetric matrices, by Cramer's rule: [num, 2]."""
     determinant = first * second - mixed**2
     one = (second * right[:, 0] - mixed * right[:, 1]) / determinant
     other = (first * right[:, 1] - mixed * right[:, 0]) / determinant

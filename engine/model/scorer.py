@@ -1,4 +1,4 @@
-"""Computes a movie's score for a reviewer from relevance, similar movies and the chance of a like."""
+"""Computes a movie's score for a reviewer from vectors, similar movies and the chance of a like."""
 
 from __future__ import annotations
 
@@ -31,39 +31,40 @@ from engine.model.values import Blend, Reviewer, Reviewers, Scores
 RowsOrAll = NDArray[np.integer] | slice
 
 ALL = slice(None)
-"""The slice that selects every movie, in the order of the movie rows."""
+"""The slice that selects all movies, in ascending order of movie rows."""
 LEAST_CHANCE = 1e-6
-"""The least chance of a like whose logarithm is taken, because the logarithm of 0 is infinite."""
+"""A lower chance of a like is raised to this chance before its logarithm is taken, because the logarithm of 0
+is infinite."""
 _LEAST_RATED = 24
 """The least number of movies whose ratings `Model.rescore_best` predicts in its first round."""
 _PAIRS = 2**16
-"""The largest number of pairs of reviewer and movie whose ratings are predicted at once."""
+"""The largest number of pairs of reviewer and movie that are scored or rated in one step, which limits
+memory."""
 SUCCESSOR_RECENCY = 1.0
-"""The power by which older reviews weigh less when successors are added up: the n-th last review weighs `n **
+"""An exponent that makes older reviews weigh less in sums over successors: the n-th last review weighs `n **
 -SUCCESSOR_RECENCY`."""
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of a component of a model; the keys are the names of the arrays in an index."""
+    """Returns the arrays of a component of a model, with the names of the arrays in an index as keys."""
     return {name: getattr(part, field) for field, name in names.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Scores movies for reviewers, with arrays in memory or memory-mapped from an index directory.
+    """Scores movies for reviewers; the arrays of the model are in memory or memory-mapped files.
 
     If the data has no ratings, the attributes `rating` and `rating_neighbours` are None.
 
     Attributes:
         neighbours: the similar movies of each movie; two movies are similar if many reviewers reviewed both.
-        history_neighbours: the table of similar movies that ranked held-out likes best; None if this is the
-            table `neighbours`.
+        history_neighbours: the table of similar movies that ranked held-out likes best; None if `neighbours`
+            ranked them best.
         rating_neighbours: the similar movies of each movie; two movies are similar if reviewers who rated
             both gave similar ratings.
-        successors: the movies that often came soon after each movie in histories; None if the order of the
-            reviews does not help to rank movies.
-        doubts: lowers the relevance of cold movies for each reviewer; None without cold movies, or in an
-            older index.
+        successors: for each movie, the movies that often came soon after it in histories; None if such a
+            table did not improve the ranking of held-out likes.
+        doubts: lowers the relevance of cold movies; None if there are no cold movies, or in an older index.
     """
 
     relevance: RelevanceHead
@@ -78,10 +79,10 @@ class Model:
 
     @classmethod
     def open(cls, artifact: Artifact) -> Model:
-        """Opens the model of an index directory, with the arrays memory-mapped.
+        """Opens the model of an index; the arrays are memory-mapped files.
 
         Raises:
-            ArtifactError: a file is missing or damaged, or the manifest does not describe a model.
+            ArtifactError: a file is missing or damaged; or the manifest does not describe a model.
         """
         try:
             section = artifact.section(layout.MODEL_SECTION)
@@ -136,7 +137,7 @@ class Model:
             ) from error
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Returns every array of the model; the keys are the names of the arrays in an index directory."""
+        """Returns every array of the model, with the names of the arrays in an index as keys."""
         arrays = arrays_of(self.relevance, layout.RELEVANCE_ARRAYS)
         arrays |= arrays_of(self.histories, layout.HISTORY_ARRAYS)
         if self.rating is not None:
@@ -152,7 +153,7 @@ class Model:
         return arrays
 
     def section(self) -> dict[str, Any]:
-        """Returns the model's settings that the manifest stores, such as the weights in scores."""
+        """Returns those settings of the model that the manifest stores, such as the fields of `Blend`."""
         return {
             "embedding_dim": self.relevance.embedding_dim,
             "recency_power": self.relevance.recency_power,
@@ -171,12 +172,12 @@ class Model:
 
     @property
     def history_table(self) -> NeighbourTable:
-        """Returns the table of similarities that is used to compare a movie with the movies in a history."""
+        """Returns the neighbour table whose similarities to a history's movies raise a movie's relevance."""
         return self.neighbours if self.history_neighbours is None else self.history_neighbours
 
     @property
     def near_tables(self) -> list[NearTable]:
-        """Returns the neighbour tables through which a history adds to the relevance of movies."""
+        """Returns the neighbour tables whose sums of similarities are added to a movie's relevance."""
         blend, tables, power = self.blend, [], self.relevance.recency_power
         if blend.neighbour_weight:
             table = self.history_table
@@ -187,14 +188,14 @@ class Model:
 
     @cached_property
     def review_weights(self) -> Floats:
-        """Returns the weight that a review of each rating level has in a history, float32 [num_levels]."""
+        """Returns how much a review of each rating level weighs in a history's sums: float32 [num_levels]."""
         if self.rating is None:
             return np.ones(1, dtype=np.float32)
         liked = self.rating.levels >= self.blend.like_rating
         return np.where(liked, 1.0, self.blend.other_weight).astype(np.float32)
 
     def reviewer(self, reviewer_row: int | None, history: History | None = None) -> Reviewer:
-        """Computes everything about one reviewer that is needed to score movies, such as vectors."""
+        """Computes what is needed to score movies for one reviewer, such as the reviewer's vectors."""
         rows = None if reviewer_row is None else np.array([reviewer_row])
         one, found = self._reviewers(rows, None if history is None else Histories.of_one(history))
         return Reviewer(
@@ -204,17 +205,17 @@ class Model:
     def reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None = None
     ) -> Reviewers:
-        """Computes everything about several reviewers that is needed to score movies, such as vectors.
+        """Computes what is needed to score movies for several reviewers, such as the reviewers' vectors.
 
-        If `histories` is None, the histories of the training data are used. If `reviewer_rows` is None, the
-        reviewers are newcomers, and `histories` must be given.
+        If `histories` is None, the histories that are stored in the model are used. If `reviewer_rows` is
+        None, the reviewers are newcomers, and `histories` must be given.
         """
         return self._reviewers(reviewer_rows, histories)[0]
 
     def _reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None
     ) -> tuple[Reviewers, list[Neighbours]]:
-        """Computes the result of `reviewers`, and the neighbours of the movies in the histories."""
+        """Computes the result of `reviewers`, and the neighbours of the histories' movies in each table."""
         if histories is None:
             if reviewer_rows is None:
                 raise ValueError("A reviewer without a row needs a history")
@@ -230,37 +231,36 @@ class Model:
         return Reviewers(histories, queries, near, tastes, neighbour_ratings), found
 
     def near_by(self, tables: Sequence[NearTable], histories: Histories) -> MovieSums:
-        """Adds up, for each reviewer, each movie's similarities in `tables` to the movies in the history.
+        """Sums, for each history, each movie's similarities (from `tables`) to the movies of the history.
 
-        The similarities to a reviewed movie are multiplied with the weight of the rating level in
-        `Model.review_weights`.
+        A similarity to a reviewed movie is multiplied by the weight in `Model.review_weights` of the review's
+        rating level.
         """
         return self._near_by(tables, histories)[0]
 
     def _near_by(
         self, tables: Sequence[NearTable], histories: Histories
     ) -> tuple[MovieSums, list[Neighbours]]:
-        """Computes the result of `near_by`, and the neighbours of the movies in the histories."""
+        """Computes the result of `near_by`, and the neighbours of the histories' movies in each table."""
         found = [near.table.look_up(histories.movie_rows, histories.places) for near in tables]
         weights = self.review_weights[histories.level_rows].astype(np.float64)
         return near_sums(tables, found, histories, weights, self.num_movies), found
 
     def rescore(self, reviewer: Reviewer, movie_rows: RowsOrAll) -> Scores:
-        """Computes full scores (relevance plus chance of a like) of given or all movies for one reviewer."""
+        """Computes one reviewer's full scores: relevance plus the weighted log chance of a like."""
         return self._whole(reviewer, movie_rows, self._relevance(reviewer, movie_rows))
 
     def rescore_best(
         self, reviewer: Reviewer, movie_rows: NDArray[np.integer], k: int
     ) -> tuple[Rows, Scores]:
-        """Finds the k movies of highest full score among given movies, without predicting every rating.
+        """Finds the k given movies of highest full score, without predicting the rating of every movie.
 
-        Predicting a rating is the slowest part of a score, and the predicted rating adds a term that is never
-        above 0. A movie cannot be among the k best if its score without the rating is below the full scores
-        of k other movies.
+        Predicting ratings takes most of the time of scoring. The predicted rating can only lower a score; so
+        a movie whose relevance is below the full scores of k other movies is not among the k best.
 
         Returns:
-            The positions in `movie_rows`, ascending, of the k best movies and perhaps of some other movies;
-            and the full scores of the movies at these positions.
+            The positions in `movie_rows`, ascending, of the k best movies, and perhaps of some other movies;
+            and the scores of the movies at the returned positions.
         """
         relevance = self._relevance(reviewer, movie_rows)
         width = max(_LEAST_RATED, 2 * k)
@@ -284,7 +284,7 @@ class Model:
         return relevance
 
     def _whole(self, reviewer: Reviewer, movie_rows: RowsOrAll, relevance: Floats) -> Scores:
-        """Computes the full scores of movies: adds the weighted log chance of a like to the relevance."""
+        """Computes full scores: adds the weighted logarithm of the chance of a like to the relevance."""
         if self.rating is None:
             return Scores(relevance, relevance, None)
         probabilities = self.rate(reviewer, movie_rows)
@@ -301,7 +301,7 @@ class Model:
     def rate_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> Floats:
-        """Predicts the chance of each rating level for pairs of reviewer and movie, [num, num_levels].
+        """Predicts the chance of each rating level for pairs of reviewer and movie: [num, num_levels].
 
         The array `places` holds, for each pair of reviewer and movie, the position of the reviewer in
         `reviewers`.
@@ -318,10 +318,9 @@ class Model:
     def rate_tastes(self, tastes: Tastes | None, movie_rows: RowsOrAll, stars: Doubles | None) -> Floats:
         """Predicts the chance of each rating level for given movies: float32 [num, num_levels].
 
-        The argument `tastes` holds the vectors, biases and log scales of one reviewer per movie, or of a
-        single reviewer for all movies. The array `stars`, float64 [num], tells for each movie by how many
-        stars the reviewer rated the movie's neighbours above expectation. If `stars` is None, 0 stars are
-        assumed.
+        The argument `tastes` describes one reviewer for each movie, or a single reviewer for all movies. The
+        array `stars`, float64 [num], says by how many stars the reviewer rated each movie's neighbours above
+        expectation. If `stars` is None, the number is 0 for every movie.
         """
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")
@@ -333,17 +332,16 @@ class Model:
         return self.rating.probabilities(location, log_scale + np.float32(self.blend.log_temperature))
 
     def like_probability(self, probabilities: Floats) -> Floats:
-        """Sums the chances of the rating levels that count as a like: float32 [num]."""
+        """Adds up the chances of the rating levels that count as a like: float32 [num]."""
         if self.rating is None:
             raise ValueError("The data has no ratings to predict")
         liked: Floats = probabilities[:, self.rating.levels >= self.blend.like_rating].sum(axis=1)
         return np.minimum(liked, np.float32(1))
 
     def log_like(self, probabilities: Floats) -> Floats:
-        """Returns the term for the chance of a like in a score, before the term is weighted: float32 [num].
+        """Returns the term that the chance of a like adds to a score, before the weight: float32 [num].
 
-        The term is `log(chance)`, plus `doubt * log(2 * chance)` for a chance of a like under one half, where
-        `doubt` is a weight in `Blend`.
+        The term is `log(chance)`; for a chance below one half, `blend.doubt * log(2 * chance)` is added.
         """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         logarithms: Floats = np.log(chances)
@@ -373,14 +371,14 @@ class Model:
         return relevance
 
     def score(self, reviewer_rows: NDArray[np.integer] | Sequence[int]) -> Floats:
-        """Computes the full scores of all movies for given reviewers: float32 [num_reviewers, num_movies]."""
+        """Computes the full score of every movie for each reviewer: float32 [num_reviewers, num_movies]."""
         scores = [self.rescore(self.reviewer(int(row)), ALL).score for row in reviewer_rows]
         return np.stack(scores) if scores else np.zeros((0, self.num_movies), dtype=np.float32)
 
     def predict(
         self, reviewer_rows: NDArray[np.integer], movie_rows: NDArray[np.integer]
     ) -> RatingPrediction | None:
-        """Predicts the ratings of pairs of reviewer and movie; returns None if the data has no ratings."""
+        """Predicts the rating of each pair of reviewer and movie; returns None if the data has no ratings."""
         if self.rating is None:
             return None
         probabilities = np.zeros((len(movie_rows), len(self.rating.levels)), dtype=np.float32)

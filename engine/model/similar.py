@@ -1,4 +1,4 @@
-"""Holds a table, made by a build, of the movies that are most similar to each movie."""
+"""Holds the table of the movies that are most similar to each movie, which a build computes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from engine.model.neighbours import NeighbourTable
 
 @dataclass(frozen=True, eq=False)
 class SimilarTable:
-    """Holds the most similar movies of each movie, in arrays in memory or memory-mapped."""
+    """Holds the movies most similar to each movie; the arrays are in memory or memory-mapped files."""
 
     table: NeighbourTable
     """The rows and the similarities of the movies most similar to each movie, most similar first."""
     shared: NDArray[np.int32]
-    """int32 [num_pairs], for each pair of similar movies, the number of reviewers who had reviewed both when
-    the index was built."""
+    """int32 [num_pairs], the number of reviewers who had reviewed both movies of each pair in `table` at the
+    time of the build."""
 
     @classmethod
     def open(cls, artifact: Artifact) -> SimilarTable | None:
-        """Opens the table of similar movies of an index; returns None for an older index without one."""
+        """Opens an index's table of similar movies; returns None for an older index without the table."""
         if not all(artifact.has(name + ARRAY_ENDING) for name in SIMILAR_ARRAYS.values()):
             return None
         arrays = artifact.arrays(SIMILAR_ARRAYS)
@@ -34,7 +34,7 @@ class SimilarTable:
         return cls(NeighbourTable(**arrays, is_stored=True), shared)
 
     def of(self, movie_row: int) -> tuple[Rows, NDArray[np.float32], NDArray[np.int32]]:
-        """Returns the rows, similarities and numbers of shared reviewers of a movie's most similar movies."""
+        """Returns a movie's most similar movies: their rows, similarities and numbers of shared reviewers."""
         rows, similarities = self.table.of(movie_row)
         check_finite(similarities, "similar movies")
         begin = int(self.table.offsets[movie_row])
