@@ -1,1 +1,1 @@
-"""Looks up what is known of movies without the model: titles, prices, SQL conditions, variants of films."""
+"""Finds movies by SQL condition or title, and reads what is known of each movie without the model."""

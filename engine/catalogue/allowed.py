@@ -1,9 +1,9 @@
 """Lists the functions, types and patterns that the SQL condition of `--where` may use.
 
-Each listed function reads nothing but its arguments, and makes no text that is much longer than its
-arguments. The running time of a listed function is limited by the lengths of its text and of its short
-pattern. The functions `repeat`, `replace` and `concat` are not listed, because nested calls of them could
-fill the memory: DuckDB does not count the texts that functions make against `memory_limit`. The function
+Each listed function reads nothing but its arguments, and returns no text that is much longer than the
+arguments. A call of a listed function takes little time, because the time depends only on the lengths of a
+text and of a short pattern. The functions `repeat`, `replace` and `concat` are not listed, because nested
+calls make ever longer texts, and DuckDB's `memory_limit` does not count these texts. The function
 `levenshtein` is not listed, because its running time grows with the square of the length of its text.
 """
 
@@ -17,12 +17,12 @@ from typing import Any
 from engine.errors import FilterError
 
 MAX_PATTERN = 300
-"""The most characters that a pattern in a condition may have."""
+"""The largest number of characters of a pattern in a condition."""
 MAX_DIGITS = 38
-"""The most digits that a whole number in a condition may have, since casts of longer numbers are internal
-errors of DuckDB."""
+"""The largest number of digits of a whole number in a condition, because DuckDB fails with an internal error
+when it casts a longer number."""
 MAX_REPETITION = 20
-"""The largest allowed product of all counts, such as {4}, in a regular expression."""
+"""The largest product of all repetition counts, such as {4}, in one regular expression of a condition."""
 
 _OPERATOR_NAMES = "!= % && * ** + - ->> / // < <= <> = == > >= ^ ^@ ~ ~~ !~~ ~~* !~~*"
 _FUNCTION_NAMES = """
@@ -51,7 +51,8 @@ coalesce if ifnull nullif typeof
 _OPERATORS = frozenset(_OPERATOR_NAMES.split())
 _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 COPYING = frozenset({"BETWEEN", "CASE", "nullif", "split_part", "if"})
-"""Operations for which DuckDB copies an operand, so that each level of nesting doubles the cost."""
+"""The operations that copy an operand in DuckDB; each such operation around another one doubles the running
+time of a condition."""
 _REGEXPS = frozenset({"regexp_extract", "regexp_full_match", "regexp_matches", "~"})
 _JSON_PATHS = frozenset({"->>", "json_exists", "json_extract", "json_extract_string", "json_value"})
 _WITH_PATTERN = (
@@ -60,30 +61,30 @@ _WITH_PATTERN = (
     | _REGEXPS
     | _JSON_PATHS
 )
-"""Functions whose second argument must be a text in quotes, because the length of this text limits the cost
-of a call."""
+"""The functions whose second argument must be a text in quotes, so that the length of the text, which limits
+the running time of a call, is known."""
 _TYPE_NAMES = """
 BIGINT BOOL BOOLEAN DATE DATETIME DECIMAL DOUBLE FLOAT FLOAT4 FLOAT8 INT INT1 INT2 INT4 INT8 INTEGER INTERVAL
 JSON NUMERIC REAL SMALLINT STRING TEXT TIME TIMESTAMP TIMESTAMPTZ TINYINT UBIGINT UINTEGER USMALLINT UTINYINT
 VARCHAR
 """
 _TYPES = frozenset(_TYPE_NAMES.split()) | {"TIMESTAMP WITH TIME ZONE"}
-"""The types to which a condition may convert values; conversion to other types, such as BIT, can make a text
-far longer."""
+"""The types to which a condition may convert values; other types are refused because, for example, a
+conversion to BIT makes a text far longer."""
 _CLASS_COST = 20
-"""The cost of a class of letters, such as \\pL, in a regular expression; one letter costs 1."""
+"""The cost of a class of letters, such as \\pL, in a regular expression; a single letter costs 1."""
 _COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
-"""Matches a count in a regular expression, such as {4} or {2,3}."""
+"""Matches a repetition count in a regular expression, such as {4} or {2,3}."""
 
 
 def check_function(node: dict[str, Any]) -> int:
-    """Checks a function call in a parsed condition: the function's name, and its pattern or list if any.
+    """Checks a function call in a parsed condition: the function's name, and a pattern or list of values.
 
-    Returns the cost of the call's regular expression, in which one letter costs 1; returns 0 for a call
-    without a regular expression.
+    Returns the cost of the regular expression in the call; a letter costs 1, and a call without a regular
+    expression costs 0.
 
     Raises:
-        FilterError: the function is not on the list, or the arguments could make the call too costly.
+        FilterError: the function is not allowed; a list holds an expression; a pattern could take too long.
     """
     name = function_name(node)
     qualified = bool(node.get("schema") or node.get("catalog"))
@@ -108,7 +109,7 @@ def check_function(node: dict[str, Any]) -> int:
 
 
 def _check_pattern(name: str, argument: dict[str, Any]) -> int:
-    """Checks a pattern, a JSON path or a date format; returns the cost of a regular expression, or else 0."""
+    """Checks a pattern, a JSON path or a date format; returns the cost of a regular expression, or 0."""
     text = _constant(argument)
     if text is None or len(text) > MAX_PATTERN:
         raise FilterError(
@@ -147,7 +148,7 @@ def check_cast(node: dict[str, Any]) -> None:
     """Checks the type to which a parsed condition converts a value.
 
     Raises:
-        FilterError: a condition may not convert values to this type.
+        FilterError: a condition may not convert values to the type.
     """
     kind: dict[str, Any] = node.get("type_expr") or node.get("cast_type") or {}
     inner: dict[str, Any] = kind.get("type_info") or {}
@@ -160,7 +161,7 @@ def check_cast(node: dict[str, Any]) -> None:
 
 
 def function_name(node: dict[str, Any]) -> str:
-    """Returns the name of the function that a node of a parsed condition calls; "" for other nodes."""
+    """Returns the name of the function that a node of a parsed condition calls, or "" for another node."""
     return str(node.get("function_name", "")).casefold()
 
 

@@ -1,7 +1,7 @@
-"""Holds the cards of the movies: the fields, such as title and price, that answers show beside scores.
+"""Holds the cards of the movies; a card holds the fields, such as title and price, that answers show.
 
-A card is a JSON object. One array holds the bytes of all cards, and a second array holds the offset at which
-each card starts. Because of the cards, showing a movie needs no database.
+A card is a JSON object. One array holds the bytes of all cards; a second array holds the position in the
+bytes at which each card starts. Because of the cards, showing a movie needs no database.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ CARD_FIELDS = (
 )
 """The fields of a card; a field whose value is unknown is None.
 
-If the metadata has no readable title, the field `title` holds the first words of the description, or if that
-is missing, the brand and the category. If the title is made from another field, `title_source` is
-"description", "brand" or "category"; otherwise `title_source` is None.
+If the metadata has no readable title, the field `title` holds the first words of the description; without a
+description, the field `title` holds the brand and the category. If `title` is made from another field,
+`title_source` is "description", "brand" or "category"; otherwise `title_source` is None.
 """
 _NUMBERS = ("price", "year", "average_rating", "movie_count")
 _KINDS: dict[str, type | tuple[type, ...]] = {
     name: (int, float) if name in _NUMBERS else list if name == "links" else str for name in CARD_FIELDS
 }
-"""The types that the value of each field of a card may have, if the value is known."""
+"""Maps each field of a card to the Python types that a known value of the field may have."""
 _UNKNOWN = dict.fromkeys(CARD_FIELDS)
 _DECODER = json.JSONDecoder()
 _TITLE_FIRST = '{"title":"'
-"""The start of the JSON of a card with a title."""
+"""The first characters of the JSON text of a card that has a title."""
 
 
 def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Concatenates the JSON bytes of cards, in the order of movie rows, for `MovieCards` to read.
+    """Joins the JSON bytes of all cards, in the order of movie rows, into one array for `MovieCards`.
 
-    Returns the bytes, uint8 [total length], and the offsets of the cards, int64 [num_movies + 1]. The offsets
-    are the positions in the bytes at which each card starts, and the end of the last card. Fields that are
-    not in `CARD_FIELDS` are left out.
+    Returns the bytes, uint8 [num_bytes], and the offsets of the cards in the bytes, int64 [num_movies + 1].
+    The offsets are the positions of the first byte of each card, and, as the last number, the total number of
+    bytes. Fields that `CARD_FIELDS` does not list are left out.
     """
     data = bytearray()
     offsets = array("q", [0])
@@ -81,7 +81,7 @@ class MovieCards:
         return len(self._offsets) - 1
 
     def card(self, movie_row: int) -> dict[str, Any]:
-        """Returns a dict with every field of `CARD_FIELDS` for a movie; unknown fields are None.
+        """Returns a dictionary with every field of `CARD_FIELDS` for a movie; an unknown field is None.
 
         Raises:
             IndexError: `movie_row` is not the row of a movie.
@@ -103,7 +103,7 @@ class MovieCards:
             raise damage_of("cards of the movies") from error
 
     def title(self, movie_row: int) -> str | None:
-        """Returns the title of a movie without reading the rest of the movie's card, which would take longer.
+        """Returns the title of a movie, without the time that reading the movie's whole card would take.
 
         Raises:
             IndexError: `movie_row` is not the row of a movie.
@@ -120,7 +120,7 @@ class MovieCards:
         return found
 
     def _text(self, movie_row: int) -> str:
-        """Returns the JSON of a card; raises ValueError if the offsets of the card are damaged."""
+        """Returns the JSON text of a card; raises ValueError if the offsets of the card are damaged."""
         if not 0 <= movie_row < len(self):
             raise IndexError(f"Row {movie_row} is not one of the {len(self):,} movies")
         start, end = self._offsets[movie_row], self._offsets[movie_row + 1]

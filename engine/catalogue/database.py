@@ -1,8 +1,9 @@
-"""Finds the movies that meet an SQL condition or have a given title, with DuckDB.
+"""Finds, with DuckDB, the movies that meet an SQL condition and the movies whose titles match a text.
 
-Two guards, each sufficient alone, keep an SQL condition from doing harm. First, `engine/catalogue/filters.py`
-checks the condition before DuckDB runs the condition. Second, DuckDB opens the database read-only, without
-access to other files, to the network or to DuckDB's settings.
+Two guards keep an SQL condition from doing harm, and each guard alone is sufficient. The first guard is
+`engine/catalogue/filters.py`, which checks a condition before DuckDB runs the condition. The second guard is
+DuckDB itself, which opens the database read-only, and refuses access to other files, to the network and to
+its settings.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ if TYPE_CHECKING:
     from indexes.conditions import Condition
 
 _MOST_TITLES = 500
-"""The largest number of titles that a search returns, because a single letter would match most of the
+"""The largest number of titles that a title search returns, because a single letter would match most of the
 catalogue."""
 _LEAST_LIKENESS = 0.85
-"""The least Jaro-Winkler similarity, 0 to 1, at which a title counts as resembling the searched text."""
+"""The least Jaro-Winkler similarity, from 0 to 1, at which a title resembles the searched text."""
 _LONGEST_TITLE = 1_000
-"""The number of characters at the beginning of a title that are searched for words; the rest of a longer
+"""The number of characters at the beginning of a title in which words are searched; the rest of a longer
 title is ignored."""
 _LONGEST_ALIKE = 200
-"""The number of characters at the beginning of a title that are compared for similarity, because the time for
-a comparison grows with the square of this number."""
+"""The number of characters at the beginning of a title that are compared with the searched text, because the
+running time grows with the square of this number."""
 _BEGINNING = f"left({{}}, {_LONGEST_ALIKE})"
 _PLAIN = "trim(regexp_replace(lower(strip_accents({})), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))"
 _NAME = "coalesce(title, left(description, 72))"
@@ -82,8 +83,8 @@ limit $most
 Settings = dict[str, str | bool | int | float | list[str]]
 
 NO_EXTENSIONS: Settings = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-"""The settings with which DuckDB neither downloads nor loads an extension, even if a statement or a path
-names one."""
+"""The settings that keep DuckDB from downloading or loading an extension, even if a statement or a path names
+an extension."""
 _SETTINGS: Settings = {**NO_EXTENSIONS, "memory_limit": "1GB", "threads": "1", "temp_directory": ""}
 _COLUMNS = {
     "movie_row": "BIGINT",
@@ -95,7 +96,7 @@ _COLUMNS = {
     "movie_count": "INTEGER",
     "average_rating": "DOUBLE",
 }
-"""The columns of the table of movies, and the SQL type of each column."""
+"""Maps the name of each column of the table of movies to the column's SQL type."""
 _TABLE = re.compile(
     "CREATE TABLE movies\\(" + ", ".join(f'"?{name}"? {kind}' for name, kind in _COLUMNS.items()) + "\\);"
 )
@@ -111,12 +112,12 @@ _FOREIGN = {
     "functions": "not internal",
     "schemas": "not internal",
 }
-"""The kinds of objects that a catalogue must not hold; each value is an SQL condition that leaves out
-DuckDB's internal objects."""
+"""Maps each kind of object that a catalogue must not hold to an SQL condition, which is false for DuckDB's
+own objects of that kind."""
 
 
 class Catalogue:
-    """Searches the DuckDB table of movies, which the first search opens; many threads may search at once."""
+    """Searches the DuckDB table of movies; opens the table at the first search; serves many threads."""
 
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
@@ -126,11 +127,12 @@ class Catalogue:
     def matching_rows(self, condition: str) -> Rows:
         """Returns the rows of the movies that meet an SQL condition: int64 [num_matching], ascending.
 
-        The condition is SQL over `CATALOGUE_COLUMNS`, such as `price < 10 and title ilike '%noir%'`. A
-        comparison is not true for a movie whose value in the compared column is unknown.
+        The condition is an SQL expression over `CATALOGUE_COLUMNS`, such as `price < 10 and title ilike
+        '%noir%'`. A movie without a value in a compared column does not meet the comparison.
 
         Raises:
-            FilterError: the condition cannot be parsed, names an unknown column, or uses SQL that is refused.
+            FilterError: the condition cannot be parsed; the condition names an unknown column; the condition
+                uses SQL that is refused.
             ArtifactCorruptError: the database cannot be opened.
         """
         from engine.catalogue.matching import rows_where
@@ -139,10 +141,11 @@ class Catalogue:
             return self._checked(rows_where(connection, condition, columns))
 
     def matching_among(self, condition: str, rows: Rows) -> Rows:
-        """Returns, in ascending order, those of the given rows of movies that meet an SQL condition.
+        """Returns those of the given movie rows whose movies meet an SQL condition, in ascending order.
 
         Raises:
-            FilterError: the condition cannot be parsed, names an unknown column, or uses SQL that is refused.
+            FilterError: the condition cannot be parsed; the condition names an unknown column; the condition
+                uses SQL that is refused.
             ArtifactCorruptError: the database cannot be opened.
         """
         from engine.catalogue.matching import rows_where
@@ -151,14 +154,15 @@ class Catalogue:
             return self._checked(rows_where(connection, condition, columns, among=rows))
 
     def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
-        """Translates an SQL condition to a condition, perhaps a weaker one, that another database can check.
+        """Translates an SQL condition to a condition that another database can check.
 
-        The argument `columns` maps the columns that the other database holds to the kinds of the columns. The
-        method returns None if the other database can check no part of the SQL condition. Every movie that
-        meets the SQL condition also meets the translation.
+        The argument `columns` maps the name of each column in the other database to the kind of the column.
+        The method returns None if the other database cannot check any part of the SQL condition. Every movie
+        that meets the SQL condition also meets the translation; further movies may meet the translation.
 
         Raises:
-            FilterError: the condition cannot be parsed, names an unknown column, or uses SQL that is refused.
+            FilterError: the condition cannot be parsed; the condition names an unknown column; the condition
+                uses SQL that is refused.
             ArtifactCorruptError: the database cannot be opened.
         """
         from engine.catalogue.filters import parse_condition
@@ -171,7 +175,7 @@ class Catalogue:
     def _checked_condition(
         self, condition: str
     ) -> Iterator[tuple[duckdb.DuckDBPyConnection, frozenset[str]]]:
-        """Checks an SQL condition; gives a connection and the condition's columns to a `with` statement."""
+        """Checks an SQL condition; yields a connection and the names of the columns in the condition."""
         import duckdb
 
         from engine.catalogue.filters import CATALOGUE_COLUMNS, check_filter, filter_failed, require_condition
@@ -188,11 +192,12 @@ class Catalogue:
             connection.close()
 
     def rows_by_title(self, words: str, text: str) -> list[tuple[int, str]]:
-        """Returns the rows and titles of movies whose titles hold all given words, or else resemble `text`.
+        """Returns the rows and titles of the movies whose titles hold all given words.
 
-        `words` are the words to look for, and `text` is the title as a person typed it. Case, accents and
-        punctuation are ignored. At most `_MOST_TITLES` movies are returned. Titles that hold all words are
-        sorted by length; titles that resemble `text` are sorted by similarity.
+        If no title holds all `words`, the method returns the movies whose titles resemble `text`, the title
+        as a person typed it. The search ignores case, accents and punctuation. At most `_MOST_TITLES` movies
+        are returned. Titles that hold all words are sorted from short to long; titles that resemble `text`
+        are sorted from most to least similar.
 
         Raises:
             ArtifactCorruptError: the database cannot be opened.
@@ -220,8 +225,8 @@ class Catalogue:
         """Checks that the database holds the table of movies, with one row per movie, and nothing else.
 
         Raises:
-            ArtifactCorruptError: the database holds something else than the table of movies, or cannot be
-                opened.
+            ArtifactCorruptError: the database cannot be opened; the database holds something other than the
+                table of movies.
         """
         cursor = self._cursor()
         try:
@@ -232,14 +237,14 @@ class Catalogue:
         self._checked(rows["movie_row"])
 
     def close(self) -> None:
-        """Closes the database; the next search by condition or title opens the database again."""
+        """Closes the database; the next search opens the database again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
-        """Opens the database if it is not open; returns a connection that uses the database by default."""
+        """Returns a connection whose default database is the catalogue, which is opened if necessary."""
         with self._lock:
             if self._connection is None:
                 self._connection = self._open()
@@ -269,10 +274,11 @@ class Catalogue:
         return connection
 
     def _check(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Checks that the opened database holds the table of movies, with the right rows, and nothing else.
+        """Checks that the opened database holds nothing but the table of movies, with one row for each movie.
 
-        A view, a trigger or a macro in the database would run SQL that the maker of the index wrote. DuckDB
-        may read a file when it describes a view, so the connection must have no access to other files.
+        If the database held a view, a trigger or a macro, DuckDB would run SQL from whoever made the index.
+        DuckDB may read another file to describe a view, so the caller must first deny the connection access
+        to other files.
         """
         import duckdb
 
@@ -300,7 +306,7 @@ class Catalogue:
             raise self._corrupt(f"does not hold the {num_movies:,} movies of the index")
 
     def _checked(self, rows: Any) -> Rows:
-        """Returns ascending row numbers from the database, after a check that they are valid and distinct."""
+        """Returns row numbers from the database; checks that they ascend and belong to movies."""
         if not np.ma.is_masked(rows):  # A masked entry stands for a row number that is null.
             found: Rows = np.asarray(rows, dtype=np.int64)
             bounded = np.concatenate([[-1], found, [self._num_movies]])
@@ -313,9 +319,10 @@ class Catalogue:
         return len(self._artifact.array(CARD_ARRAYS[1])) - 1
 
     def _raise_if_damaged(self, error: Exception) -> None:
-        """Raises ArtifactCorruptError if DuckDB failed because of the database, not because of a condition.
+        """Raises ArtifactCorruptError if the database, and not a condition, made a statement of DuckDB fail.
 
-        The method also closes the database, because DuckDB refuses all later statements after some errors.
+        The method also closes a damaged database, because after some errors DuckDB refuses every later
+        statement.
         """
         import duckdb
 
@@ -326,7 +333,7 @@ class Catalogue:
 
     @contextmanager
     def _damage(self) -> Iterator[None]:
-        """Raises ArtifactCorruptError if DuckDB cannot read the database within the `with` statement."""
+        """Converts an error of DuckDB in the `with` statement to an ArtifactCorruptError."""
         import duckdb
 
         try:

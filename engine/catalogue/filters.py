@@ -1,10 +1,11 @@
-"""Checks that the SQL condition of `--where` only compares values of known columns, and does so cheaply.
+"""Checks that the SQL condition of `--where` only compares values of known columns, at low cost.
 
-DuckDB parses the condition into a tree (`json_serialize_sql`) without running the condition, and this module
-checks every node of the tree. A condition may call only the functions that `engine/catalogue/allowed.py`
-lists. Even if a later version of DuckDB adds functions, no condition can read a file, read another table or
-change data. The listed functions are cheap, and this module limits the number of operations in a condition
-and the depth of their nesting. The module `engine/catalogue/matching.py` adds a time limit.
+DuckDB parses the condition into a tree with `json_serialize_sql`, without running the condition; the code in
+this file checks every node of the tree. A condition may call only the functions that
+`engine/catalogue/allowed.py` lists. A list of allowed functions keeps a condition from reading files, reading
+other tables or changing data, even if a later version of DuckDB adds functions. The allowed functions are
+cheap; limits on the number and the nesting of operations keep the whole condition cheap. The module
+`engine/catalogue/matching.py` adds a limit on the running time.
 """
 
 from __future__ import annotations
@@ -37,27 +38,28 @@ CATALOGUE_COLUMNS = (
 )
 """The columns of the catalogue that an SQL condition may name."""
 MAX_LENGTH = 10_000
-"""The largest number of characters in a condition; a longer condition is refused before DuckDB parses the
-condition."""
+"""The largest number of characters in a condition; DuckDB does not parse a longer condition."""
 MAX_WHENS = 20
 """The largest number of times that the word WHEN may occur in a condition.
 
-DuckDB's parser copies the operand of a CASE for each WHEN, so nested CASEs multiply the number of copies.
+DuckDB's parser copies the operand of a CASE for each WHEN, so a CASE inside a CASE multiplies the number of
+copies.
 """
 MAX_BRACKETS = 500
-"""The largest number of opening brackets in a condition, because DuckDB's parser takes seconds for thousands
+"""The largest number of opening brackets in a condition, because DuckDB's parser needs seconds for thousands
 of brackets."""
 MAX_OPERATIONS = 500
-"""The largest number of comparisons, calls and other operations in a condition; values and columns do not
-count."""
+"""The largest number of comparisons, calls and other operations in a condition; values and column names do
+not count."""
 MAX_DEPTH = 30
-"""The largest number of operations in a condition that may be nested in each other."""
+"""The largest depth of nested operations in a condition."""
 MAX_COPIED = 3
-"""The largest number of operations of `COPYING` that may be nested in each other, since each level doubles
-the cost."""
+"""The largest depth of nested operations from `COPYING` in a condition, because each further operation
+doubles the running time."""
 
 MAX_PATTERNS = 1_000
-"""The largest total cost of all regular expressions in a condition, in letters, counting repetitions."""
+"""The largest total cost of all regular expressions in a condition; a letter costs 1, and a repeated letter
+costs 1 for each repetition."""
 
 _PREFIX = "select * from filtered where "
 
@@ -75,15 +77,16 @@ _REFUSED = {
 def check_filter(
     connection: duckdb.DuckDBPyConnection, condition: str, columns: Collection[str]
 ) -> frozenset[str]:
-    """Checks that a condition is one SQL expression over given columns; returns the columns in the condition.
+    """Checks that a condition is one SQL expression over given columns; returns the columns that it names.
 
     DuckDB parses the condition, such as `price < 10 and title ilike '%noir%'`, but does not run the
-    condition. The connection may be open to any DuckDB database. A comparison of different types, such as
-    `price < 'abc'`, passes the check and fails only when DuckDB runs the condition. If DuckDB raises an error
-    while running the condition, the caller must raise the error that `filter_failed` returns.
+    condition. The connection may belong to any DuckDB database. A comparison of different types, such as
+    `price < 'abc'`, passes the check, but DuckDB fails when it runs the condition. If DuckDB fails to run the
+    checked condition, the caller must raise the error that `filter_failed` returns.
 
     Raises:
-        FilterError: the condition cannot be parsed, names an unknown column, or uses SQL that is refused.
+        FilterError: the condition cannot be parsed; the condition names an unknown column; the condition uses
+            SQL that is refused.
     """
     if not isinstance(condition, str):
         raise FilterError(f"The condition of --where must be a text with SQL, but is {shown(condition)}.")
@@ -134,7 +137,7 @@ def filter_failed(condition: str, error: Exception) -> FilterError:
 
 
 def require_condition(connection: duckdb.DuckDBPyConnection, condition: str, table: str) -> None:
-    """Checks that a condition over a table has a boolean value, since DuckDB would also accept a number.
+    """Checks that the value of a condition is true or false, since DuckDB would also accept a number.
 
     The caller must have checked the condition with `check_filter`.
 
@@ -152,7 +155,7 @@ def require_condition(connection: duckdb.DuckDBPyConnection, condition: str, tab
 
 
 def _check_text(condition: str) -> None:
-    """Checks the text of a condition before DuckDB parses it, since hostile text could block the parser."""
+    """Checks the text of a condition before DuckDB parses the text, since some texts block the parser."""
     try:
         condition.encode()
     except UnicodeEncodeError as error:
@@ -196,7 +199,7 @@ def _serialize(connection: duckdb.DuckDBPyConnection, condition: str, statement:
 
 
 class _Visit(NamedTuple):
-    """Holds a node of a parsed condition, and how many operations (all, or copying ones) contain the node."""
+    """Holds a node of a parsed condition, and the numbers of operations around the node."""
 
     node: dict[str, Any]
     depth: int
@@ -204,7 +207,7 @@ class _Visit(NamedTuple):
 
 
 def _walk(root: dict[str, Any]) -> Iterator[_Visit]:
-    """Yields every expression in the tree of a parsed condition, except the types of casts."""
+    """Yields every expression in the tree of a parsed condition, except the types to which casts convert."""
     pending: list[tuple[Any, int, int]] = [(root, 0, 0)]
     while pending:
         node, depth, copied = pending.pop()
@@ -241,5 +244,5 @@ def _too_much(condition: str, what: str) -> FilterError:
 
 
 def shown_condition(condition: str) -> str:
-    """Returns a condition for error messages: in quotes, on one line, and cut to 120 characters."""
+    """Returns a condition for an error message: in quotes, on one line, and cut to 120 characters."""
     return shown(" ".join(condition.split()), 120)

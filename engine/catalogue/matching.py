@@ -1,4 +1,4 @@
-"""Finds the movies that meet an SQL condition, piece by piece, within limits of time and memory."""
+"""Finds the movies that meet an SQL condition, one piece of the movie table at a time, with limits."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     import duckdb
 
 TIME_LIMIT = 5.0
-"""The largest number of seconds for which a condition may run."""
+"""The largest number of seconds that the check of all movies against a condition may take."""
 LONGEST_TEXT = 10_000
-"""The number of characters of each text value that a condition sees; the rest of a longer text is cut off."""
+"""The number of characters of a text value that a condition sees; the rest of a longer text is cut off."""
 _PIECE_SECONDS = 0.1
-"""The number of seconds that one piece of the table of movies should take, which also limits the memory that
-the piece takes."""
+"""The number of seconds that DuckDB should take for one piece of the table of movies; a small piece also
+takes little memory."""
 _MOST_GROWTH = 16
-"""The largest factor by which a piece of the table of movies may be larger than the piece before."""
+"""The largest ratio between the number of movies in a piece of the table and the number of movies in the
+piece before."""
 _TEXTS = frozenset({"movie_id", "title", "category", "main_cat", "description", "brand", "date"})
 
 
@@ -36,17 +37,16 @@ def rows_where(
     columns: frozenset[str],
     among: Rows | None = None,
 ) -> Rows:
-    """Returns the rows of the table `movies` that meet an SQL condition, int64, ascending.
+    """Returns the rows of the table `movies` that meet an SQL condition: int64, ascending.
 
-    If `among` is given, int64, ascending, the condition is checked only on the rows in `among`.
+    If `among`, int64, ascending, is given, only the movies whose rows are in `among` are checked.
 
-    The caller must have checked the condition with `check_filter`, which returns the `columns` in the
-    condition. A condition without a text column runs over all movies at once. A condition with a text column
-    runs over the table piece by piece; the first piece holds one movie. The time that a piece of the table
-    takes decides how many movies are in the next piece. Small pieces of the table limit the memory of a
-    condition, because DuckDB does not count the texts that functions make against `memory_limit`. Small
-    pieces of the table also limit the time, because DuckDB notices an interrupt only after up to 2,048
-    movies.
+    The caller must have passed the condition to `check_filter`; `columns` is what `check_filter` returned. A
+    condition without a text column is checked on all movies in one query. A condition with a text column is
+    checked on one piece of the table after the other; the first piece holds one movie. The time that DuckDB
+    takes for a piece decides how many movies the next piece holds. Small pieces limit the memory of a
+    condition, because DuckDB's `memory_limit` does not count the texts that functions make. Small pieces also
+    keep the time limit, because DuckDB may check 2,048 movies before it notices an interrupt.
 
     Raises:
         FilterError: the condition takes longer than `TIME_LIMIT`.
@@ -86,7 +86,7 @@ def rows_where(
 
 
 def _cut(column: str) -> str:
-    """Returns SQL that selects a column, and that cuts texts to `LONGEST_TEXT` characters."""
+    """Returns SQL that selects a column; the SQL cuts a text to `LONGEST_TEXT` characters."""
     if column not in _TEXTS:
         return column
     cut = f"case when strlen({column}) > {LONGEST_TEXT} then left({column}, {LONGEST_TEXT}) else {column} end"
@@ -95,7 +95,7 @@ def _cut(column: str) -> str:
 
 @contextmanager
 def _time_limit(connection: duckdb.DuckDBPyConnection, condition: str) -> Iterator[float]:
-    """Interrupts a connection after `TIME_LIMIT` seconds; yields the deadline, a `time.monotonic` value."""
+    """Interrupts a connection after `TIME_LIMIT` seconds; yields the `time.monotonic` of the deadline."""
     import duckdb
 
     timer = threading.Timer(TIME_LIMIT, connection.interrupt)

@@ -1,9 +1,9 @@
 """Translates a --where condition to a condition that a vector database can check during a search.
 
 Every movie that meets the original condition also meets the translation. If the translation leaves out a part
-of the original condition, more movies meet the translation, so the caller checks the movies found with
-DuckDB. Only tests that all databases decide alike are translated: comparisons of a column with a value of the
-column's type, IN, LIKE with % only at the ends, and IS NULL, joined by AND and OR.
+of the original condition, the database finds too many movies, so the caller checks these movies with DuckDB.
+A test is translated only if all databases decide the test alike: a comparison of a column with a value of the
+column's type, IN, LIKE with % only at the ends, or IS NULL, joined by AND and OR.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _COMPARISONS = {
     "COMPARE_GREATERTHANOREQUALTO": ">=",
 }
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-"""Maps each comparison operator to the operator that means the same when the two sides are exchanged."""
+"""Maps each comparison operator to its mirror image, which means the same after the two sides are
+exchanged."""
 _PATTERNS = {"~~": "like", "!~~": "not like"}
 _MOST_DIGITS = 15
-"""The most digits of a number in a translated test, because databases may round longer numbers
+"""The largest number of digits of a number in a translated test, because databases may round a longer number
 differently."""
 _LONGEST = 1_000
-"""The most characters of a text in a translated test."""
+"""The largest number of characters of a text in a translated test."""
 _MOST_VALUES = 500
-"""The most values in a translated test with IN."""
+"""The largest number of values in a translated test with IN."""
 
 
 def pushed_part(node: Mapping[str, Any], columns: Mapping[str, str]) -> Condition | None:
-    """Translates a parsed condition; returns None if a database cannot check any part of the condition.
+    """Translates a parsed condition for a database; returns None if no part can be translated.
 
     Args:
         node: the condition as a tree, parsed by DuckDB.
-        columns: the columns that the database holds, and the kind of each column: "text", "whole" or
-            "number".
+        columns: maps each column of the database to the kind of the column: "text", "whole" or "number".
     """
     kind, name = node.get("type"), function_name(dict(node))
     if kind == "CONJUNCTION_AND":
@@ -83,7 +83,7 @@ def _joined(word: str, parts: list[Condition]) -> Condition | None:
 def _test(
     left: Mapping[str, Any], operator: str, right: list[Mapping[str, Any]], columns: Mapping[str, str]
 ) -> ColumnTest | None:
-    """Makes the test of a column; returns None if the database might decide the test in another way."""
+    """Translates the test of a column; returns None if another database might decide the test differently."""
     names = left.get("column_names", ())
     column = {name.casefold(): name for name in columns}.get(names[0].casefold()) if len(names) == 1 else None
     if column is None or len(right) > _MOST_VALUES:
@@ -104,7 +104,7 @@ def _inner(pattern: str) -> str:
 
 
 def _value(node: Mapping[str, Any], kind: str) -> Value | None:
-    """Returns the value of a constant, or None if the constant does not have the type of the column."""
+    """Returns the value of a constant, or None if the value does not have the type `kind` of the column."""
     literal = node.get("literal") or {}
     text = str(literal.get("text"))
     if kind == "text":

@@ -1,4 +1,4 @@
-"""Recognises by titles which films belong to the same series, such as an original and its sequels."""
+"""Recognises by their titles the films of one series, such as an original and its sequels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.catalogue.titles import without_format
 _MOVED_ARTICLE = re.compile(r"^(.*?), (?:the|an?)(?=$|[:,])", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:the|an?) (?=\S)", re.IGNORECASE)
 _SUBTITLE = re.compile(r"[:;]\s|\s[-\N{EN DASH}\N{EM DASH}]+\s|\s*/\s+")
-"""Matches the separator, such as a colon, at which the subtitle of a film begins."""
+"""Matches the separator, such as a colon, between the title of a film and the subtitle."""
 _SPELLED = "one|two|three|four|five|six|seven|eight|nine|ten"
 _NUMERAL = rf"(?:\d{{1,4}}(?:st|nd|rd|th)?(?:-?d)?|[ivx]{{2,5}}|v|x|{_SPELLED})"
 _SEQUEL = re.compile(
@@ -26,35 +26,35 @@ _SEQUEL = re.compile(
     r"|(?:returns|forever|strikes|reloaded|revolutions|resurrections?|begins|reborn|rides again)\b.*)$",
     re.IGNORECASE,
 )
-"""Matches the words in a title that mark a sequel, such as "Part II", and the rest of the title."""
+"""Matches the words in a title that mark a sequel, such as "Part II", and all words after them."""
 _HERO = re.compile(r"^(\S+ \S+) (?:and|&) the ", re.IGNORECASE)
-"""Matches the two words of a hero's name in titles such as "Harry Potter and the Half-Blood Prince"."""
+"""Matches the two words of a hero's name at the beginning of titles such as "Harry Potter and the Half-Blood
+Prince"."""
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _SAMPLED, _USUAL = 200, 0.8
-"""The number of movies whose categories are counted, and the share of these movies above which a category
-counts as usual."""
+"""The number of movies whose categories are counted; a category of more than the share `_USUAL` of these
+movies is a usual category."""
 _FEWEST_LETTERS = 3
-"""The least number of letters in the name of a series, because movies share shorter names mostly by
+"""The least number of letters in the name of a series, because movies often share a shorter name by
 chance."""
 
 
 class SeriesNames(NamedTuple):
-    """Holds the names of the series to which a film may belong, judging by the film's title."""
+    """Holds the names that a series may have, according to the title of one of its films."""
 
     first: str
-    """The title without subtitle, number, year and format; the films of most series have this name in
-    common."""
+    """The title without subtitle, number, year and format, which is the same for the films of most series."""
     subtitle: str | None
-    """The subtitle, which may be the name of the series, as in "The Lost World: Jurassic Park"; None without
-    a subtitle."""
+    """The subtitle, which is sometimes the name of the series, as in "The Lost World: Jurassic Park"; None
+    without a subtitle."""
 
 
 @lru_cache(maxsize=1024)
 def series_names(title: str | None) -> SeriesNames | None:
-    """Returns the names of the series that a title may belong to, or None if the title has no usable name.
+    """Returns the names that a series may have, according to the title of a film; None without such a name.
 
-    Even a title outside a series has such a name, since the first film of a series is rarely numbered. The
-    function `number_series` finds the names that several movies share.
+    A film outside all series also gets a name, because the title of the first film of a series looks like any
+    other title. The function `number_series` then keeps the names that at least two movies share.
 
     >>> titles = "Terminator, The (1984)", "Godfather: Part II, The (1974)", "Batman Returns (1992) [VHS]"
     >>> [series_names(title).first for title in titles]
@@ -73,7 +73,7 @@ def _without_article(text: str) -> str:
 
 
 def _plain(text: str) -> str | None:
-    """Returns a name in lower case, without a final plural s, or None if the name has too few letters."""
+    """Returns a name in lower case, without article and plural s; None if the name has too few letters."""
     plain = unicodedata.normalize("NFD", text.casefold().replace("&", " and "))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     name = _ARTICLE.sub("", _NOT_A_WORD.sub(" ", plain).strip())
@@ -82,7 +82,7 @@ def _plain(text: str) -> str | None:
 
 
 def number_series(titles: Sequence[str | None]) -> list[int]:
-    """Numbers the series of movies by their titles; -1 for a movie that shares no name with another movie.
+    """Returns the number of each movie's series, or -1 for a movie whose title shares no series name.
 
     >>> number_series(["Jurassic Park (1993)", "Lost World: Jurassic Park, The (1997)", "Laura (1944)"])
     [0, 0, -1]
@@ -103,7 +103,7 @@ def number_series(titles: Sequence[str | None]) -> list[int]:
 
 
 def categories_of(category: str | None) -> list[str]:
-    """Splits a movie's field `category`, which joins categories with vertical bars, into the categories.
+    """Splits a movie's field `category`, such as "Comedy | Crime", into a list of categories.
 
     >>> categories_of("Comedy | Crime"), categories_of("(no genres listed)")
     (['Comedy', 'Crime'], [])
@@ -113,7 +113,7 @@ def categories_of(category: str | None) -> list[str]:
 
 
 def usual_categories(cards: MovieCards) -> frozenset[str]:
-    """Returns the categories of nearly every movie, such as "Movies & TV", which distinguish no movie."""
+    """Returns the categories that nearly all movies have, such as "Movies & TV"."""
     rows = np.unique(np.linspace(0, len(cards) - 1, _SAMPLED).astype(np.int64)) if len(cards) else range(0)
     counts = Counter(
         name for row in map(int, rows) for name in set(categories_of(cards.card(row)["category"]))
@@ -122,11 +122,11 @@ def usual_categories(cards: MovieCards) -> frozenset[str]:
 
 
 def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None]) -> bool:
-    """Tells by titles and by the fields `category` whether two movies belong to the same series.
+    """Tells by the titles and the fields `category` whether two movies belong to the same series.
 
-    Two movies belong to the same series if their titles share the name of a series, with two exceptions. The
-    exceptions: movies whose titles differ only in the year are a film and its remake, and movies whose
-    categories have nothing in common share the name only by chance.
+    Two movies belong to the same series if a series name fits both titles, with two exceptions. A title that
+    differs from the other title only in the year names a remake. Movies without a common category share a
+    series name only by chance.
 
     >>> are_one_series(("Scream (1996)", "Scream 2 (1997)"), ("Horror", "Horror | Thriller"))
     True
@@ -145,5 +145,5 @@ def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None
 
 
 def plain_title(title: str | None) -> str:
-    """Returns a title without article, year and format, in lower case, to tell a remake from a sequel."""
+    """Returns a title in lower case, without article, year and format; equal for a film and its remake."""
     return _without_article(without_format(title)).casefold()

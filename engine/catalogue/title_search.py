@@ -1,4 +1,4 @@
-"""Finds movies by a piece of a title: equal titles first, then titles that hold or resemble the piece."""
+"""Finds movies by a piece of a title; movies whose whole title equals the piece come first."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from engine.catalogue.variants import Variants
 from engine.errors import ConfigError, TitleError, shown
 
 KINDS = ("exact", "prefix", "word", "substring", "fuzzy")
-"""The ways in which a movie's title can match the searched text, from the best to the worst match."""
+"""The ways in which a movie's title can match the searched text; the best match stands first."""
 _ARTICLES = ("the ", "a ", "an ")
 
 
 class TitleSearch:
-    """Searches the titles of the catalogue; the cards hold each movie's year and number of reviews."""
+    """Searches the titles of the catalogue; takes years and numbers of reviews from the cards."""
 
     def __init__(self, catalogue: Catalogue, movies: IdTable, cards: MovieCards, variants: Variants) -> None:
         self._catalogue = catalogue
@@ -27,12 +27,12 @@ class TitleSearch:
         self._variants = variants
 
     def matches(self, text: str, k: int, left_out: Collection[str] = ()) -> list[TitleMatch]:
-        """Finds the k movies whose titles best match a piece of a title, the best match first.
+        """Finds the k movies whose titles match a searched text best, the best match first.
 
-        The search ignores case, accents, punctuation, the position of an article, and words about the
-        edition. If the text holds a year in brackets, the year must equal the year in a movie's title, if the
-        movie's title has a year. Among equally good matches, the movie with the most reviews comes first. The
-        movies whose ids are in `left_out` are left out.
+        The search ignores case, accents, punctuation, words about the edition, and whether an article stands
+        first or last. If the searched text has a year in brackets, movies whose titles have another year are
+        left out. Among equally good matches, the movie with the most reviews comes first. Movies whose ids
+        are in `left_out` are not returned.
 
         Raises:
             ConfigError: the searched text holds no letter or digit.
@@ -41,12 +41,12 @@ class TitleSearch:
         return found[:k]
 
     def resolve(self, text: str) -> TitleMatch:
-        """Returns the one movie that a text means: the film with the text as whole title, or the only match.
+        """Returns the movie that a text means: the film whose title equals the text, or the only match.
 
         Raises:
-            ConfigError: the text holds no letter or digit.
-            TitleError: the text matches no film, or matches several films without being the whole title of
-                exactly one film.
+            ConfigError: the searched text holds no letter or digit.
+            TitleError: no title matches the text; the titles of several films match, and not exactly one
+                title equals the text.
         """
         ranked = self._ranked(text)
         best = [(row, match) for row, match in ranked if match.match == "exact"] or ranked

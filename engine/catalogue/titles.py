@@ -1,4 +1,4 @@
-"""Splits a movie's title into the film and the format in which the film is sold (DVD, VHS, an edition)."""
+"""Divides a movie's title into the film and the format in which the film is sold (DVD, VHS, an edition)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _EDITION = (
     r"amazon|exclusive|packaging"
 )
 _BRACKETED = re.compile(r"(?<=\S)\s*\[[^\]]*\]?")
-"""Matches text in brackets, except at the beginning of a title, since "[REC]" is a film."""
+"""Matches text in square brackets, except at the beginning of a title, since "[REC]" is the name of a
+film."""
 _PARENTHESISED = re.compile(r"\([^)]*\)?")
 _WORD_OF_EDITION = re.compile(rf"\b(?:{_EDITION})\b", re.IGNORECASE)
 _YEAR = re.compile(r"[(\[]((?:18|19|20)\d\d)[)\]]")
@@ -41,29 +42,28 @@ _MARKS = re.compile("[\N{COMBINING GRAVE ACCENT}-\N{COMBINING LATIN SMALL LETTER
 
 
 _LONGEST = 1_000
-"""The number of characters at the beginning of a title that are read; the rest of a longer title is
-ignored."""
+"""The number of characters of a title that are read; the rest of a longer title is ignored."""
 _LONGEST_END = 200
-"""The number of characters at the end of a title in which words about the edition are looked for.
+"""The number of characters at the end of a title that are searched for words about the edition.
 
-Only the end is searched, because the time of `_TRAILING_EDITION` grows with the square of the number of
-adjacent hyphens or words about editions.
+Only the end of a title is searched, because the running time of the pattern `_TRAILING_EDITION` grows with
+the square of the number of adjacent hyphens.
 """
 
 
 class TitledFilm(NamedTuple):
-    """Identifies a film by a title without words about the format, and by a year."""
+    """Identifies a film by its title, without words about the format, and by its year."""
 
     title: str
     year: int | None
-    """The year in the title, which tells a remake from the original film; None if the title has no year."""
+    """The year in the title, by which a remake differs from the original film; None if the title has no
+    year."""
 
 
 def film_of_title(title: str | None) -> TitledFilm | None:
     """Returns the film that a title names, or None if the title is missing or has no letter or digit.
 
-    Each season, volume or part counts as a separate film, wherever in the title the season, volume or part is
-    numbered.
+    Each numbered season, volume or part counts as a film of its own.
 
     >>> film_of_title("The Thing (Widescreen Edition) [Blu-ray]")
     TitledFilm(title='the thing', year=None)
@@ -89,7 +89,7 @@ def film_of_title(title: str | None) -> TitledFilm | None:
 
 
 def format_of_title(title: str | None) -> str | None:
-    """Returns the words of a title that name a disc, tape or edition; returns None if no word does.
+    """Returns the words of a title that name a disc, tape or edition; None without such words.
 
     >>> format_of_title("The Thing (Widescreen Edition) [Blu-ray]")
     'Widescreen Edition, Blu-ray'
@@ -111,7 +111,7 @@ def without_format(title: str | None) -> str:
 
 
 def _without_edition(text: str) -> tuple[str, list[str]]:
-    """Removes words about editions from a text; returns the rest, and the removed words in order."""
+    """Removes words about editions from a text; returns the remaining text, and the removed words."""
     removed: list[tuple[int, str]] = []
 
     def take(found: re.Match[str]) -> str:
@@ -130,7 +130,7 @@ def _without_edition(text: str) -> tuple[str, list[str]]:
 
 
 def _beginning(title: str) -> str:
-    """Returns the beginning of a title, with plain letters for special letters (such as "fi" for "ﬁ")."""
+    """Returns the beginning of a title, and replaces special letters such as "ﬁ" by plain letters."""
     return unicodedata.normalize("NFKC", title[:_LONGEST])[:_LONGEST]
 
 

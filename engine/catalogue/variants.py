@@ -1,4 +1,4 @@
-"""Finds the variants of a film, such as its DVD and its Blu-ray, and the format of each variant."""
+"""Finds the movies that are variants of one film, such as DVD and Blu-ray, and the format of a movie."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from engine.artifact.layout import VARIANT_ARRAYS
 _FORMATS = frozenset(
     {"bluray", "dvd", "vhs", "vhstape", "4k", "4kuhd", "4kultrahd", "laserdisc", "umd", "hddvd"}
 )
-"""The names of disc and tape formats that a movie's category may hold, written without blanks and hyphens."""
+"""The names of disc and tape formats that a movie's category may hold, without blanks and hyphens."""
 
 
 def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
-    """Groups movies by film, and returns arrays from which `Variants` quickly reads the variants of a film.
+    """Groups movies by film; returns the arrays that `Variants` reads.
 
-    `films`, int [num_movies], holds a number for each movie; all variants of a film have the same number.
+    The array `films`, int [num_movies], holds the number of each movie's film; movies with equal numbers are
+    variants of one film.
 
     Returns:
-        Three arrays by name: `variant_groups`, int32 [num_movies], holds the number of each movie's film, or
-        -1 for a film with one movie; `variant_offsets`, int64 [num_films + 1], holds the position in
-        `variant_movie_rows` at which each film starts; `variant_movie_rows`, int32, holds the rows of the
-        movies, film by film.
+        Three arrays by name: `variant_groups`, int32 [num_movies], holds a number for each film that has
+        several movies, and -1 for a movie that is its film's only movie; `variant_movie_rows`, int32, holds
+        the rows of the movies of each such film, film by film; `variant_offsets`, int64 [num_films + 1],
+        holds the position in `variant_movie_rows` at which each film starts.
 
     Example:
         >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}
@@ -46,9 +47,9 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
 
 
 class Variants:
-    """Finds the movies that are variants of one film, from the arrays of `build_variant_arrays`.
+    """Finds the movies that are variants of a film, from the arrays of `build_variant_arrays`.
 
-    A `Variants` object is false in a condition if no film has several variants.
+    In a condition such as `if variants`, a `Variants` object is false if no film has several movies.
     """
 
     def __init__(
@@ -60,21 +61,21 @@ class Variants:
 
     @classmethod
     def none(cls) -> Variants:
-        """Returns a `Variants` object in which every movie is the only variant of its film."""
+        """Returns a `Variants` object in which each film has one movie."""
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int32))
 
     def __bool__(self) -> bool:
         return len(self._movie_rows) > 0
 
     def of(self, movie_row: int) -> Rows:
-        """Returns the rows of all variants of a movie's film, with the movie itself: int64, ascending."""
+        """Returns the rows of a movie and of the movie's variants: int64, ascending."""
         groups = self._groups[[movie_row]] if self else self._groups[:0]
         if not (groups >= 0).any():
             return np.array([movie_row], dtype=np.int64)
         return self._of_films(groups)
 
     def complete(self, movie_rows: NDArray[np.integer]) -> Rows:
-        """Returns the rows of the given movies and all variants of their films: int64, ascending, unique."""
+        """Returns the rows of the given movies and of their variants: int64, ascending, all different."""
         if not self:
             return distinct(np.asarray(movie_rows, dtype=np.int64))
         groups = self._groups[movie_rows]
@@ -82,7 +83,7 @@ class Variants:
         return distinct(np.concatenate([movie_rows, added], dtype=np.int64))
 
     def _of_films(self, films: NDArray[np.integer]) -> Rows:
-        """Returns the rows of all movies that are variants of the given films: int64."""
+        """Returns the rows of the movies that are variants of the given films: int64."""
         name = "variants of films"
         check_rows(films, len(self._offsets) - 1, name)
         begins = self._offsets[films]
@@ -93,17 +94,17 @@ class Variants:
         return rows.astype(np.int64)
 
     def are_several(self, movie_rows: Rows) -> NDArray[np.bool_]:
-        """Marks the movies whose film has other variants in the index: bool [length of `movie_rows`]."""
+        """Marks the given movies that have variants: bool [length of `movie_rows`]."""
         if not self:
             return np.zeros(len(movie_rows), dtype=bool)
         several: NDArray[np.bool_] = self._groups[movie_rows] >= 0
         return several
 
     def one_each(self, movie_rows: Rows, preference: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Marks one movie of each film, the movie with the highest preference: bool [num].
+        """Marks one movie of each film among the given movies, the movie of highest preference: bool [num].
 
-        `movie_rows`, int64 [num], must be in ascending order. `preference`, float64 [num], holds a number for
-        each movie; among variants of equal preference, the first variant is marked.
+        `movie_rows`, int64 [num], must be in ascending order. The array `preference`, float64 [num], holds a
+        number for each movie; if variants have the same preference, the first variant is marked.
         """
         if not self:
             return np.ones(len(movie_rows), dtype=bool)
@@ -116,7 +117,7 @@ class Variants:
         return kept
 
     def most_reviewed(self, movie_counts: NDArray[np.integer]) -> Rows:
-        """Returns for each movie the row of the film's variant with the most reviews: int64 [num_movies]."""
+        """Returns the row of the most reviewed variant of each movie's film: int64 [num_movies]."""
         chosen = np.arange(len(movie_counts), dtype=np.int64)
         rows = self._of_films(np.arange(len(self._offsets) - 1))
         films = np.repeat(np.arange(len(self._offsets) - 1), np.diff(self._offsets))
@@ -127,7 +128,7 @@ class Variants:
 
 
 def format_of_card(card: Mapping[str, Any]) -> str | None:
-    """Returns the format that a movie's title or else its category names; None if neither names a format.
+    """Returns the format in a movie's title, or, without one, the format in the category; otherwise None.
 
     Example:
         >>> format_of_card({"title": "Laura (Special Edition) [DVD]", "category": None})
@@ -144,7 +145,7 @@ def format_of_card(card: Mapping[str, Any]) -> str | None:
 
 
 def is_in_format(card: Mapping[str, Any], wanted: str) -> bool:
-    """Tells whether a movie is sold in a format, ignoring case, blanks and hyphens in the format's name.
+    """Tells whether a movie has a format, such as "Blu-ray"; ignores case, blanks and hyphens in the name.
 
     Example:
         >>> is_in_format({"title": "Laura [Blu-ray]", "category": None}, "bluray")
