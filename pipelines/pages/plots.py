@@ -159,10 +159,10 @@ def keep_labels_apart(figure: Figure, axes: Axes) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.ticker import FixedLocator
 
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)  # what the figure is measured with
 
     def touching() -> bool:
-        canvas.draw()
+        figure.draw_without_rendering()
         boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
         boxes.sort(key=lambda box: box.x0)
         return any(left.x1 + _APART > right.x0 for left, right in itertools.pairwise(boxes))
