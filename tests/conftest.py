@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SLOW_FIRST = (
-    *("test_notebooks.py", "test_build.py", "test_on_ray.py", "test_resuming.py", "test_recommend_all.py"),
-    *("test_bad_input.py", "test_row_optimizer.py", "test_evaluate.py", "test_values.py", "test_endings.py"),
-    *("test_databases.py", "test_tune.py", "test_readme.py", "test_dirt.py", "test_browser.py"),
+    *("test_notebooks.py", "test_on_ray.py", "test_build.py", "test_resuming.py", "test_bad_input.py"),
+    *("test_recommend_all.py", "test_values.py", "test_evaluate.py", "test_endings.py", "test_lines.py"),
+    *("test_columns.py", "test_row_optimizer.py", "test_hostile_catalogue.py", "test_dirt.py"),
+    *("test_databases.py", "test_tune.py", "test_readme.py", "test_browser.py"),
 )
 """Files that take longest, the longest first: no process waits for another one at the end."""
 

@@ -10,7 +10,7 @@ import pytest
 from pipelines.updating.reindex import rebuild_index
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "damaged_indexes.py"
-TRIES = 40
+TRIES = 30
 
 
 @pytest.fixture(scope="module")

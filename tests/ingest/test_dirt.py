@@ -206,7 +206,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=ROWS,
     config=st.sampled_from([ALL, IngestConfig(), IngestConfig(since="2012-06-01", verified_only=True)]),

@@ -42,7 +42,7 @@ def core_of(pairs: set[tuple[str, str]], num_reviewer: int, num_movie: int) -> s
         pairs = kept
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(
