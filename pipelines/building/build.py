@@ -59,7 +59,7 @@ _SHOWN = (
     layout.METRICS_SECTION,
     layout.AUDIT_SECTION,
 )
-"""The sections of the manifest that a notebook shows of a build."""
+"""The sections of the manifest that a notebook shows for a `BuildResult`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +67,8 @@ class BuildResult:
     """Holds the manifest and the directory of the index that a build wrote.
 
     Attributes:
-        manifest: the manifest of the index, which holds settings, counts, figures of quality and facts about
-            the training.
+        manifest: the manifest of the index, which holds settings, counts, metrics and facts about the
+        training.
         directory: the directory of the index, which `Engine.load` opens.
     """
 
@@ -96,33 +96,34 @@ def build_index(
 ) -> BuildResult:
     """Builds an index from files of reviews or tables in memory, and from the journal of `output`.
 
-    An older index in the directory `output` stays in use until the new index is complete. The journal holds
-    the feedback that a service has received, and is read from its beginning.
+    An older index in the directory `output` stays in use until the new index is complete. The journal, which
+    holds the feedback that a service has received, is read from the first line.
 
     Args:
-        reviews: the path of a review file in any of the known formats, or of a journal, which is a folder; a
+        reviews: the path of a review file in any of the known formats, or of a folder that is a journal; a
             table of reviews, such as a DataFrame of pandas or Polars or a table of Arrow; or a list of paths
             and tables. The columns of a table are found by the same rules as the columns of a file, and
-            every row is accounted for in the same way.
+            every row of a table is accounted for like a row of a file.
         output: the directory to which the index is written.
         metadata: files or tables with metadata of movies, as for `reviews`.
         config: the settings of the build; by default the default settings.
-        report: path of a second copy of report.html, the report that the index always holds; None for no
-            copy.
+        report: the path of a copy of report.html, the report that is written to every index; None for no
+        copy.
         resume: True to continue an interrupted build into `output` from the build's last checkpoint. The
-            files and settings must be those of the interrupted build. The result is the same as without the
-            interruption.
+        files
+            and settings must be the same as in the interrupted build. The result is the same as the result of
+            a build without interruption.
         keep: how many builds the directory keeps, the new build included; by default as many as before, and
             2 in a new directory. `roll_back` in engine/artifact/builds.py makes a kept build live again.
         publish_if: the condition under which the new build replaces the live build, such as
             "ndcg@10 >= 0.97 * live"; by default the new build always replaces the live build.
-        on: "ray" to read several files, and to run the trainings that do not depend on each other, in workers
-            of Ray, at the same time; None for this process. The index is the same.
+        on: "ray" to read files and run independent trainings at the same time in workers of Ray; None to work
+            in this process. The resulting index is the same.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray on this machine.
 
     Raises:
-        NotPublishedError: the new build does not meet the condition; it is kept beside the live build.
+        NotPublishedError: the new build does not meet the condition, and is kept beside the live build.
         EngineError: a file, a setting or the output is not usable, or the recall of the two-stage search
             stays below `index.recall_floor`.
     """
@@ -161,7 +162,7 @@ def _build(
     *,
     resume: bool,
 ) -> tuple[str, NotPublishedError | None]:
-    """Builds an index; returns the index's report, and an error if the index does not meet the condition."""
+    """Builds an index; returns the index's report, and an error if the index does not meet `condition`."""
     with (
         opened as writer,
         resumable_work(writer.work_directory, reviews, metadata, config, resume=resume) as work,
@@ -173,7 +174,7 @@ def _build(
         prepared = intake.reviews
         say_likes(prepared, config)
         if prepared.like_count is not None:
-            # An update reads the kind of ratings and the least count of a like from the manifest.
+            # A later update reads from the manifest whether ratings are counts, and which counts are likes.
             config = replace(
                 config,
                 ingest=replace(config.ingest, ratings="counts"),
@@ -222,9 +223,9 @@ def _fit_all(
     checkpoints: Checkpoints,
     runner: Runner,
 ) -> Model:
-    """Trains the model of the index on all reviews; on Ray a worker does this while quality is measured.
+    """Trains the model of the index on all reviews; on Ray, a worker trains while quality is measured.
 
-    The worker uses other workers only for parts of the reviewers.
+    The worker uses other workers if the setting `relevance.num_parts` divides the reviewers into groups.
     """
     learned = training_reviews(reviews, config.sentiment)
     runner = runner if config.relevance.num_parts > 1 else HERE
@@ -236,7 +237,7 @@ def _fit_all(
 def _write_facts(
     writer: ArtifactWriter, config: Config, quality: Quality, baselines: Baselines, findings: Findings
 ) -> None:
-    """Adds the settings, the quality figures and facts about the training to the manifest."""
+    """Adds the settings, the metrics and facts about the training to the manifest of the index."""
     writer.add_section(layout.CONFIG_SECTION, config.to_dict())
     writer.add_section(layout.SEED_SECTION, config.seed)
     writer.add_section(layout.METRICS_SECTION, quality.figures | baselines.figures)

@@ -3,9 +3,9 @@
 The file `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files of a build
 hold. The estimates include reviews that filters will drop, so a build with filters needs less than estimated.
 The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes,
-as measured on builds of synthetic data sets. A short benchmark measures how fast this machine is, compared
-with the machine on which the costs were measured. The estimated times are scaled by the ratio of the two
-machines' speeds.
+as measured on builds of synthetic data sets. A short benchmark compares the speed of this machine with the
+speed of the machine on which `Costs` was measured. The estimated times are scaled by the ratio of the two
+speeds.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from pipelines.networks.paged_rows import file_bytes, table_bytes
 from pipelines.reading.staging import LEAST_FOR_READING
 
 SMALL = 64_000_000
-"""The total size of the files, in bytes, up to which a build starts without an estimate of its memory and
-disk space."""
+"""The largest total size of the files of a build, in bytes, for which memory and disk space are not checked
+before the build starts."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """The files that hold the memory limit of the process's Linux control group, for cgroup versions 2 and 1."""
 _CALIBRATION_ROWS = 200_000
@@ -43,74 +43,81 @@ _CALIBRATION_ROUNDS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Holds what each review, reviewer and movie of a build costs, in bytes and in seconds on two cores."""
+    """Holds the measured costs of a build for each review, reviewer and movie, in bytes and seconds.
+
+    The costs in seconds were measured on a machine with two cores.
+    """
 
     process: int = 900_000_000
-    """Bytes of memory that a build takes whatever the size of the data, such as for libraries."""
+    """The memory that a build takes for data of any size, such as for libraries, in bytes."""
     reading: int = 350_000_000
-    """Bytes of memory for the blocks of a file that are parsed at a time."""
+    """The memory for the blocks of files that are parsed at the same time, in bytes."""
     plain_byte: float = 0.3
-    """Bytes of memory that the work database takes for each decompressed byte, up to the memory limit."""
+    """The memory that the work database takes for each decompressed byte of the files, in bytes, up to the
+    memory limit."""
     reviewer_number: int = 16
-    """Bytes of memory that training takes for each dimension of each reviewer's vector."""
+    """The memory that training takes for each number of each reviewer's vector, in bytes."""
     movie_number: int = 48
-    """Bytes of memory that training takes for each dimension of each movie's vectors."""
+    """The memory that training takes for each number of each movie's vectors, in bytes."""
     review: int = 520
-    """Bytes of memory that training and measuring quality take for each review."""
+    """The memory that training and measuring quality take for each review, in bytes."""
     neighbours_review: float = 7.0
-    """The number of neighbours that a movie gets for each of its reviews, up to the setting
-    `neighbours.num_neighbours`."""
+    """The mean number of neighbours of a movie, divided by the mean number of reviews of a movie, up to the
+    setting `neighbours.num_neighbours`."""
     neighbour: int = 24
-    """Bytes of memory for each neighbour of each movie while the neighbour tables are built."""
+    """The memory for each neighbour of each movie while the neighbour tables are built, in bytes."""
     disk_reviewer: int = 40
-    """Bytes of the index for each reviewer besides the vector: the id, the biases and the offsets."""
+    """The size of the id, the biases and the offsets of a reviewer in the index, in bytes."""
     disk_movie: int = 500
-    """Bytes of the index for each movie besides vectors and neighbours: the movie card and the catalogue."""
+    """The size of the card and the catalogue entry of a movie in the index, in bytes."""
     disk_review: int = 5
-    """Bytes of the index for each review."""
+    """The size of a review in the index, in bytes."""
     scratch_review: int = 200
-    """Bytes of the work database on disk for each review."""
+    """The size of a review in the work database on disk, in bytes."""
     scratch_plain_byte: float = 0.15
-    """Bytes of the work database on disk for each decompressed byte, while the files are read."""
+    """The size of the work database on disk for each decompressed byte of the files, in bytes."""
     seconds: float = 20.0
-    """Seconds that a build takes whatever the size of the data."""
+    """The seconds that a build takes for data of any size."""
     seconds_review_read: float = 4e-6
-    """Seconds to filter and join each review in the work database."""
+    """The seconds to filter and join one review in the work database."""
     seconds_review_trained: float = 8e-5
-    """Seconds to train on each review in all rounds, and to measure quality."""
+    """The seconds to train on one review in all rounds and to measure quality, for each review."""
     seconds_movie_trained: float = 1e-2
-    """Seconds of training and measuring quality for each of the first `movies_trained` movies."""
+    """The seconds of training and measuring quality that each of the first `movies_trained` movies adds."""
     movies_trained: int = 10_000
-    """Number of movies beyond which more movies do not make a training step slower."""
+    """The number of movies from which on more movies do not make a training step slower."""
     seconds_movie: float = 4e-4
-    """Seconds to write each movie to the vector index and the catalogue."""
+    """The seconds to write one movie to the vector index and to the catalogue."""
     calibration: float = 0.009
-    """Seconds of the benchmark in `_calibrate` on the machine on which the costs were measured."""
+    """The seconds of the benchmark in `_calibrate` on the machine on which the costs were measured."""
 
 
 COSTS = Costs()
+"""The costs with which builds are estimated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Holds the estimated memory, disk and time of a build, and the resources of the machine."""
+    """Holds the estimated memory, disk space and time of a build, and the resources of the machine."""
 
     files: Survey
     memory: Mapping[str, int]
-    """Peak bytes of memory in each phase of the build."""
+    """The peak memory in each phase of the build, in bytes."""
     index_bytes: int
+    """The estimated size of the index, in bytes."""
     scratch_bytes: int
-    """Bytes of temporary files and checkpoints, which the build writes next to the index."""
+    """The estimated size of the temporary files and checkpoints that the build writes beside the index, in
+    bytes."""
     seconds: Mapping[str, float]
-    """Seconds that each phase of the build takes."""
+    """The estimated time of each phase of the build, in seconds."""
     pace: float
-    """The time that the benchmark takes on this machine, divided by the time that it takes on the machine on
-    which the costs were measured."""
+    """The time of the benchmark in `_calibrate` on this machine, divided by the time on the machine on which
+    `Costs` was measured."""
     machine: Mapping[str, int]
-    """The bytes of memory of this machine, the free bytes on the disk of the index, and the number of
-    cores."""
+    """The memory of this machine in bytes, the free space on the disk of the index in bytes, and the number
+    of cores."""
     parts: Sequence[Part]
-    """Which engine does each part of the work, with how many workers."""
+    """The engine and the number of workers that are planned for each part of the work."""
 
     @property
     def faults(self) -> list[str]:
@@ -155,10 +162,10 @@ def plan_build(
 ) -> Plan:
     """Estimates, within seconds, the memory, disk space and time of a build into the directory `output`.
 
-    The argument `times` plans for files that are that many times as long and go on as they begin.
+    The estimate is for files that are `times` as long as the given files, with more reviews of the same kind.
 
     Raises:
-        SourceError: a file is missing, unreadable, or of no format that we know.
+        SourceError: a file is missing, cannot be read, or has an unknown format.
         ConfigError: `config.ingest.columns` does not fit a table, or `times` is less than 1.
     """
     if not 1 <= times < math.inf:
@@ -193,11 +200,11 @@ def check_plan(
     """Raises ConfigError if a build is estimated to need more memory or disk space than the machine has.
 
     A build is not checked if all files together have at most `SMALL` bytes. A build with the setting
-    `ingest.where` is not checked, because the share of the reviews that the condition keeps is unknown. A
-    build from a pipe is not checked, because a pipe can be read only once.
+    `ingest.where` is not checked, because the share of reviews that the condition `ingest.where` keeps is
+    unknown. A build from a pipe is not checked, because a pipe can be read only once.
 
     Raises:
-        SourceError: a file is missing, unreadable, or of no format that we know.
+        SourceError: a file is missing, cannot be read, or has an unknown format.
     """
     config = config or Config()
     if config.ingest.where is not None:
@@ -215,7 +222,7 @@ def check_plan(
 
 
 def expected_seconds(num_reviews: int, num_movies: int) -> float:
-    """Estimates the seconds that a build takes on this machine after its files are read."""
+    """Estimates the seconds that a build takes on this machine after the files are read."""
     return _calibrate() / COSTS.calibration * sum(_computing_seconds(num_reviews, num_movies).values())
 
 
@@ -237,8 +244,9 @@ def _memory(files: Survey, config: Config) -> dict[str, int]:
 
 def _index_bytes(files: Survey, config: Config) -> int:
     dim, rating_dim = config.relevance.embedding_dim, 2 * config.rating.dim
-    # A movie has two vectors for relevance, one also in the vector index, two for ratings, and neighbours of
-    # 8 bytes each in two tables and among the successors.
+    # A movie has two relevance vectors, one of which is also in the vector index, and two rating vectors. A
+    # movie has neighbours in three tables (two neighbour tables and the table of successors), of 8 bytes
+    # each.
     neighbours = 3 * 8 * round(_neighbours(files, config))
     movie = 4 * (3 * dim + 2 * rating_dim) + neighbours + COSTS.disk_movie
     own = dim if config.relevance.reviewer_embeddings == "learned" else 0
@@ -262,12 +270,12 @@ def _seconds(files: Survey, pace: float) -> dict[str, float]:
 
 
 def _seconds_joined(files: Survey, pace: float) -> float:
-    """Estimates the seconds in which the rows that were read are filtered and joined."""
+    """Estimates the seconds that the work database takes to filter and join the rows of the files."""
     return pace * COSTS.seconds_review_read * files.num_reviews
 
 
 def _computing_seconds(num_reviews: int, num_movies: int) -> dict[str, float]:
-    """Estimates the seconds of training and of indexing on the machine where the costs were measured."""
+    """Estimates the seconds of training and indexing on the machine on which `Costs` was measured."""
     training = COSTS.seconds + COSTS.seconds_review_trained * num_reviews
     training += COSTS.seconds_movie_trained * min(num_movies, COSTS.movies_trained)
     return {"training": training, "indexing": COSTS.seconds_movie * num_movies}
@@ -292,7 +300,7 @@ def memory_limit() -> int:
 
 
 def _calibrate() -> float:
-    """Measures the machine's speed by a short benchmark: the seconds of the fastest of several runs."""
+    """Measures the machine's speed: returns the seconds of the fastest of several runs of a benchmark."""
     generator = np.random.default_rng(0)
     table = generator.standard_normal((_CALIBRATION_ROWS, 64), dtype=np.float32)
     rows = generator.integers(0, _CALIBRATION_ROWS, 20_000)

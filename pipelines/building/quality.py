@@ -1,4 +1,4 @@
-"""Measures, on held-out reviews, the quality of a build and of baselines that are fast to train."""
+"""Measures the quality of a build's model, and of baselines that are fast to train, on held-out reviews."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ logger = logging.getLogger(__name__)
 _MAX_REVIEWERS = 5000
 """The largest number of reviewers for whom quality is measured by ranking all movies."""
 _MAX_SCORES = 50_000_000
-"""The largest number of scores in a measurement, which is reviewers times movies; for a large catalogue,
-fewer reviewers are measured."""
+"""The largest number of scores in a measurement, which is the number of reviewers times the number of movies;
+for a large catalogue, quality is measured for fewer reviewers."""
 _MAX_REVIEWS = 200_000
-"""The largest number of held-out reviews whose ratings are predicted."""
+"""The largest number of held-out reviews whose ratings are predicted to measure quality."""
 _EASE_UP_TO = 3_000
 """The largest number of movies for which the baseline EASE is measured; with more movies, EASE takes too
 long."""
 _QUALITY = "quality"
-"""The name of the checkpoint that holds the figures and the findings of a build."""
+"""The name of the checkpoint that holds the measured metrics and the findings of a build."""
 _MEASURED = "measured"
-"""The name of the checkpoints of the measured model."""
+"""The name of the folder of checkpoints for the training of the model whose quality is measured."""
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
-"""The names of the quality figures that are written to the log."""
+"""The names of the metrics that are written to the log."""
 
 
 class Quality(NamedTuple):
-    """Holds the quality figures of a build, measured on held-out reviews."""
+    """Holds the metrics of a build's model and of two simple models, measured on held-out reviews."""
 
     figures: dict[str, dict[str, float]]
-    """The quality figures of each model: "ncf" is the engine's model, "popularity" ranks movies by
-    popularity, and "constant" predicts a constant rating. Data without ratings has no figures of
-    "constant"."""
+    """The metrics of each model: "ncf" is the engine's model, "popularity" ranks movies by popularity, and
+    "constant" predicts a constant rating. Reviews without ratings give no metrics of "constant"."""
     calibration: Sequence[dict[str, float]] = ()
-    """The share of liked movies in each bin of the predicted chance of a like; empty if the data has no
+    """The share of liked movies in each bin of the predicted chance of a like; empty if the reviews have no
     ratings."""
 
 
 class Baselines(NamedTuple):
-    """Holds the quality figures of the baselines with which a build is compared."""
+    """Holds the metrics of the baselines with which the model of a build is compared."""
 
     figures: dict[str, dict[str, float]]
-    """The quality figures of each baseline, measured on the same reviews and reviewers as the build."""
+    """The metrics of each baseline, measured on the same reviews and reviewers as the model of the build."""
     left_out: str | None = None
-    """A sentence that says which baselines were not measured, and why; None if all were measured."""
+    """A sentence that says which baselines were not measured, and why; None if all baselines were
+    measured."""
 
 
 def find_on_part(
@@ -73,19 +73,19 @@ def find_on_part(
     traits: Traits | None = None,
     runner: Runner = HERE,
 ) -> Findings | None:
-    """Chooses training length and weights on the reviews that `measure_quality` trains on.
+    """Chooses the number of rounds and the weights for the training in `measure_quality`.
 
-    Returns None if no quality is measured, as no reviews are held out, or too few would be left for training.
+    Returns None if quality is not measured, because no reviews are held out or too few reviews would be left
+    for training.
 
     Args:
         reviews: all reviews of the build.
         config: the settings of the build.
         checkpoints: the checkpoints of the build.
-        features: the features of the movies that `content_features` computes from metadata; None if metadata
-            is not used.
-        traits: what metadata says of the movies that may make movies alike; None to learn no weights of the
-            likeness of movies.
-        runner: trains the heads of the models.
+        features: the vectors that `content_features` computes from metadata; None without metadata.
+        traits: the metadata by which similar movies are compared; None to learn no weights for the table of
+            similar movies.
+        runner: the runner whose workers train the heads of the models.
     """
     saved = checkpoints.load(_QUALITY)
     if saved is not None:
@@ -108,9 +108,9 @@ def measure_quality(
 ) -> Quality:
     """Trains a model without each reviewer's last reviews, and measures predictions of the last reviews.
 
-    No figures are measured if `findings`, which come from `find_on_part`, are None. The figures that an
-    interrupted build has saved as a checkpoint are not measured again. The docstring of `find_on_part`
-    explains the other arguments.
+    The argument `findings` is the result of `find_on_part`; if `findings` is None, nothing is measured.
+    Metrics that an interrupted build has saved as a checkpoint are not measured again. The docstring of
+    `find_on_part` explains the other arguments.
     """
     saved = checkpoints.load(_QUALITY)
     if saved is not None:
@@ -177,7 +177,7 @@ def _measure(
 def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
     """Trains baselines without each reviewer's last reviews, and measures predictions of the last reviews.
 
-    No baseline is trained if there are more reviews than the setting `report.baselines_up_to` allows.
+    No baseline is trained for more reviews than the setting `report.baselines_up_to` allows.
     """
     limit = config.report.baselines_up_to
     if len(reviews) > limit:
@@ -214,7 +214,7 @@ def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
 def _ranking(
     score: Score, split: Split, like_rating: float, seed: int, top: Top | None = None
 ) -> dict[str, float]:
-    """Ranks all movies for a sample of reviewers, and measures how high held-out likes are ranked."""
+    """Ranks all movies for a sample of reviewers, and returns metrics of the ranks of held-out likes."""
     train, held_out = split
     relevant = held_out.select(held_out.likes(like_rating))
     most = min(_MAX_REVIEWERS, max(500, _MAX_SCORES // train.num_movies))
@@ -222,8 +222,8 @@ def _ranking(
 
 
 def _errors(medians: NDArray[np.floating], means: NDArray[np.floating], rated: Reviews) -> dict[str, float]:
-    """Computes the mean absolute error of predicted medians, and the RMSE of predicted means.
+    """Computes the mean absolute error of predicted medians, and the RMSE (`rmse`) of predicted means.
 
-    The predicted medians and means are float [num_reviews], in stars.
+    The predicted medians and means are ratings, float [num_reviews].
     """
     return {"mae": metrics.mae(medians, rated.ratings), "rmse": metrics.rmse(means, rated.ratings)}

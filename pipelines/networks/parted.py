@@ -1,9 +1,9 @@
-"""Trains the relevance head in parts: each part has some of the reviewers, and alone holds their rows.
+"""Trains the relevance head in parallel on groups of reviewers, each of which a worker holds and trains.
 
-Each part trains on its own reviewers for a round. The tables of movies are averaged after each round, as in
-local SGD (Stich 2019); a row counts as often as a part has updated the row, so that a movie that only one
-part has seen is taken over from there. A part is an object in a worker; parts in one process give the same
-result.
+In each round, every worker trains on its group of reviewers. After each round, the tables of movies that the
+workers have learned are averaged, as in local SGD (Stich 2019). In the average of a movie's vectors, each
+worker counts as often as the worker has updated the vectors. Groups that are trained in one process give the
+same result as groups in several workers.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ from pipelines.work.runners import Runner
 from pipelines.work.tensorflow_start import start_tensorflow
 
 Tables = list[list[Floats]]
-"""The variables of each optimizer of the shared tables: the table, mean squares, updates and means."""
+"""The variables of all optimizers of the tables that all groups of reviewers share; an optimizer's variables
+are the table, the running means of squared gradients, the numbers of updates and the running means of
+gradients."""
 _UPDATES = 2
-"""The place of the numbers of updates among the variables of an optimizer."""
+"""The position of the numbers of updates in the list of an optimizer's variables."""
 
 
 class Share(NamedTuple):
-    """Holds what a part of the reviewers has learned in a round."""
+    """Holds the losses and the tables of movies that one group of reviewers has reached after a round."""
 
     losses: list[float]
-    """The loss of each batch."""
+    """The loss of each batch of the round."""
     tables: Tables
 
 
@@ -76,8 +78,9 @@ class Part:
         )
 
     def train(self, number: int, rate: float, tables: Tables | None) -> Share:
-        """Trains a round from the given tables; None stands for the tables that the part began with."""
-        # A round draws from a generator of its own, so that an interrupted training goes on in the same way.
+        """Trains round `number` from the given tables of movies, or from the current tables if None."""
+        # Each round has a random generator of its own, so that a resumed training draws the same numbers as a
+        # training without interruption.
         generator = np.random.default_rng([*self._seed, number])
         self._generator.bit_generator.state = generator.bit_generator.state
         if tables is not None:
@@ -88,29 +91,29 @@ class Part:
         return Share(losses, self._network.tables())
 
     def tables(self) -> Tables:
-        """Returns the tables that the part began with, or learned last."""
+        """Returns the initial tables of movies, or the tables after the last round."""
         return self._network.tables()
 
     def head(self, tables: Tables) -> RelevanceHead:
-        """Returns the head with the given tables, and with the embeddings of the part's reviewers."""
+        """Returns the relevance head with the given tables and with the embeddings of the group."""
         self._network.assign_tables(tables)
         return self._network.head()
 
     def embeddings(self) -> Floats:
-        """Returns the embeddings of the part's reviewers."""
+        """Returns the embeddings of the group's reviewers."""
         return self._network.head().reviewer_embeddings
 
     def own(self) -> list[Floats]:
-        """Returns all that the part holds of its reviewers, for a checkpoint."""
+        """Returns the variables of the group's reviewers as arrays, for a checkpoint."""
         return [variable.numpy() for variable in self._network.own_variables]
 
     def restore(self, place: int, values: Floats) -> None:
-        """Takes over one of the arrays that `own` returned."""
+        """Replaces the variable at position `place` by the array at this position in a result of `own`."""
         self._network.own_variables[place].assign(values)
 
 
 class Rounds:
-    """Draws the batches of a parted training: a round is one batch, for which its number stands.
+    """Draws the batches of a training by groups of reviewers; a batch is a whole round, given by its number.
 
     Args:
         batch_size: the number of examples in a round, for the progress bar.
@@ -120,12 +123,12 @@ class Rounds:
         self.batch_size = batch_size
 
     def batches(self, number: int = 0) -> Iterator[int]:
-        """Yields the number of the round."""
+        """Yields the number of the round as the round's single batch."""
         yield number
 
 
 class Stored(NamedTuple):
-    """Reads and replaces an array that a checkpoint holds, wherever the array is."""
+    """Holds functions that read and replace an array, in this process or in a worker, for checkpoints."""
 
     numpy: Callable[[], Floats]
     assign: Callable[[Floats], Any]
@@ -168,11 +171,11 @@ class PartedNetwork:
         self._tables: Tables = self._parts[0]("tables")()
 
     def batches(self, drawn: Iterator[int]) -> Iterator[int]:
-        """Yields the batches of a round."""
+        """Returns the batches of a round unchanged."""
         return drawn
 
     def train(self, batch: int, learning_rate: float, seed: int) -> float:
-        """Trains all parts for the round with the number `batch`; returns the mean loss."""
+        """Trains all groups of reviewers for the round with the number `batch`; returns the mean loss."""
         tables = self._runner.share(self._tables)
         begun = [part("train", batch, learning_rate, tables) for part in self._parts]
         shares: list[Share] = [wait() for wait in begun]
@@ -181,7 +184,7 @@ class PartedNetwork:
         return sum(losses) / max(len(losses), 1)
 
     def head(self) -> RelevanceHead:
-        """Returns the relevance head, with the embeddings of all parts."""
+        """Returns the relevance head, with the embeddings of the reviewers of all groups."""
         head: RelevanceHead = self._parts[0]("head", self._tables)()
         width = head.reviewer_embeddings.shape[1]
         embeddings = np.empty((sum(map(len, self._rows)), width), dtype=np.float32)
@@ -190,12 +193,12 @@ class PartedNetwork:
         return replace(head, reviewer_embeddings=embeddings)
 
     def keep(self, head: RelevanceHead) -> RelevanceHead:
-        """Returns the head, which stays as it is when training goes on."""
+        """Returns the head itself, because the head does not change when training goes on."""
         return head
 
     @property
     def variables(self) -> list[Stored]:
-        """Returns the tables, and all that the parts hold of their reviewers, for checkpoints."""
+        """Returns access to the tables of movies and to the variables of all reviewers, for checkpoints."""
         return [
             *(
                 Stored(partial(held.__getitem__, place), partial(held.__setitem__, place))
@@ -211,9 +214,10 @@ class PartedNetwork:
 
 
 def averaged(before: Tables, learned: Sequence[Tables]) -> Tables:
-    """Averages the tables that parts have learned from the tables `before`.
+    """Averages the tables that groups of reviewers have learned in a round that began with `before`.
 
-    A row counts as often as the part has updated the row. A row that no part has updated stays as before.
+    In the average of a table's row, a group counts as often as the group has updated the row. A row that no
+    group has updated keeps the values in `before`.
     """
     result: Tables = []
     for place, old in enumerate(before):

@@ -1,4 +1,4 @@
-"""Trains the relevance head in TensorFlow, by a softmax over movies that a reviewer may review next."""
+"""Trains the relevance head in TensorFlow, by a softmax over the movies that a reviewer may review next."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 INITIAL_SCALE = 0.1
-"""The standard deviation of the vectors before the first training step."""
+"""The standard deviation of the relevance head's vectors before the first training step."""
 _REVIEWER_DROPOUT = 0.5
-"""The probability with which the reviewer's own embedding is left out of a training example."""
+"""The probability with which the reviewer's embedding is left out of a training example, so that the
+relevance head also learns to work for reviewers without an embedding."""
 _MASKED = -1e4
 """The number that is added to a movie's logit to exclude the movie from the softmax."""
 
@@ -95,34 +96,35 @@ class RelevanceNetwork:
     def variables(self) -> list[Any]:
         """Returns all variables of the tables and of the optimizers, in a fixed order, for checkpoints.
 
-        Where the rows of reviewers are in a file, the file stands for their variables.
+        If the training rows of reviewers are in a file, the list holds a `PagedRows` instead of the
+        reviewers' variables.
         """
         variables = [variable for optimizer in self._optimizers for variable in optimizer.variables]
         return [*variables, *self.own_variables]
 
     @property
     def own_variables(self) -> list[Any]:
-        """Returns the variables of the reviewers alone, or the file that stands for them."""
+        """Returns the variables of the reviewers alone, or a `PagedRows` if training rows are in a file."""
         if self._pages is not None:
             return [self._pages]
         return [variable for optimizer in self._own for variable in optimizer.variables]
 
     def tables(self) -> list[list[Floats]]:
-        """Returns copies of the tables of movies and levels, and of what the optimizer keeps of each."""
+        """Returns copies of the variables of the optimizers of the tables of movies and rating levels."""
         return [[values.numpy().copy() for values in optimizer.variables] for optimizer in self._optimizers]
 
     def assign_tables(self, tables: Sequence[Sequence[Floats]]) -> None:
-        """Replaces the tables of movies and levels by tables that `tables` returned."""
+        """Replaces the variables of the tables of movies and rating levels by a result of `tables`."""
         for optimizer, arrays in zip(self._optimizers, tables, strict=True):
             for variable, values in zip(optimizer.variables, arrays, strict=True):
                 variable.assign(values)
 
     def batches(self, drawn: Iterator[RelevanceBatch]) -> Iterator[RelevanceBatch]:
-        """Yields the batches of a round, each when the network can be trained on the batch."""
+        """Yields the batches of a round, each after the training rows of the batch's reviewers are loaded."""
         return read_ahead(drawn) if self._pages is None else self._pages.blocks(drawn)
 
     def train(self, batch: RelevanceBatch, learning_rate: float, seed: int) -> tf.Tensor:
-        """Takes one training step on a batch; returns the loss of the batch before the step."""
+        """Takes one training step on a batch; returns the loss of the batch before the training step."""
         import tensorflow as tf
 
         if self._step is None:
@@ -143,13 +145,13 @@ class RelevanceNetwork:
         )
 
     def keep(self, head: RelevanceHead) -> RelevanceHead:
-        """Returns a head that stays as it is when training goes on."""
+        """Returns a copy of the head, where needed, that does not change when training goes on."""
         if self._pages is None:
             return head
         return replace(head, reviewer_embeddings=self._pages.keep(head.reviewer_embeddings))
 
     def _embeddings(self) -> Floats:
-        """Returns the embeddings of all reviewers, in memory or mapped from the file of rows."""
+        """Returns the embeddings of all reviewers, in memory or mapped from the file of training rows."""
         if self._pages is not None:
             return self._pages.embeddings
         if self.reviewers is None:
@@ -160,7 +162,7 @@ class RelevanceNetwork:
 
 @lru_cache(maxsize=8)
 def _step(l2: float, dropout: float, reviewer_dropout: float) -> Any:
-    """Compiles a training step with the given settings, for all networks with these settings."""
+    """Makes the training step of the relevance head, one for all networks with equal settings."""
     import tensorflow as tf
 
     def take_step(
@@ -186,10 +188,10 @@ def _step(l2: float, dropout: float, reviewer_dropout: float) -> Any:
 def _loss(
     tables: list[Any], batch: RelevanceBatch, seed: Any, dropout: float, reviewer_dropout: float
 ) -> tuple[Any, Any]:
-    """Computes the loss of a batch, and the squares that the L2 penalty lowers.
+    """Computes the loss of a batch, and the sum of squares by which the L2 penalty is multiplied.
 
-    The tables are those of movies, histories, biases and levels, and that of reviewers if reviewers have
-    embeddings of their own.
+    The argument `tables` holds the tables of movie vectors, history vectors, movie biases and weights of
+    rating levels, and the table of reviewers' embeddings if reviewers have embeddings.
     """
     import tensorflow as tf
 
@@ -216,12 +218,12 @@ def _loss(
     chances = tf.nn.log_softmax(logits)
     losses = -tf.gather_nd(chances, tf.stack([batch.target_examples, places], axis=1))
     loss = tf.reduce_sum(losses * batch.target_weights) / tf.reduce_sum(batch.target_weights)
-    # The history vectors have no L2 penalty, since dropout already regularises the pooled histories.
+    # The history vectors have no L2 penalty, because dropout already regularises the vectors of histories.
     return loss, tf.reduce_sum(candidates**2) + own_squares
 
 
 def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
-    """Excludes the movies of each example's history from the softmax, by lowering their logits."""
+    """Lowers the logits of the movies in each example's history, which excludes them from the softmax."""
     import tensorflow as tf
 
     places = tf.searchsorted(batch.candidates, batch.history_movies)

@@ -1,7 +1,7 @@
 """Trains several relevance heads with different seeds, and joins them into one head with longer vectors.
 
-The mean score of several heads depends less on chance than the score of a single head, especially if there
-are few reviews. The mean of several inner products equals the inner product of concatenated, scaled vectors,
+The mean score of several heads depends less on chance than the score of a single head, especially for data
+with few reviews. The mean of several inner products equals the inner product of concatenated, scaled vectors,
 so that a vector index can search the concatenated vectors.
 """
 
@@ -36,11 +36,12 @@ def train_members(
     checkpoints: Checkpoints = NOTHING_KEPT,
     runner: Runner = HERE,
 ) -> Trained[RelevanceHead]:
-    """Trains `config.num_members` relevance heads, or one if there are many reviews, and joins the heads.
+    """Trains `config.num_members` relevance heads with different seeds, and joins the heads into one head.
 
-    The number of rounds and the weights of rating levels are learned by the first head, and used by all other
-    heads. The function `train_members` takes the same arguments and raises the same errors as
-    `train_relevance`. The field `head` of the result holds the joined head.
+    For more than MEMBERS_UP_TO reviews, one relevance head is trained. The training of the first head decides
+    the number of rounds and learns the weights of rating levels; all other heads use the number of rounds and
+    the weights of the first head. The function `train_members` takes the same arguments and raises the same
+    errors as `train_relevance`. The field `head` of the result holds the joined head.
     """
     first = train_relevance(
         reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints, runner=runner
@@ -63,7 +64,7 @@ def train_members(
 
 
 def side_by_side(heads: Sequence[RelevanceHead]) -> RelevanceHead:
-    """Joins several heads into one head, whose score is the mean of the scores of the several heads.
+    """Joins several relevance heads into one head, whose score is the mean of the several heads' scores.
 
     All heads must have equal weights of rating levels.
     """

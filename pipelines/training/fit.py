@@ -1,4 +1,4 @@
-"""Fits a model: chooses training length and weights on held-out reviews, then trains on all reviews."""
+"""Fits a model: chooses training rounds and weights on held-out reviews, and then trains on all reviews."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Findings(NamedTuple):
     """The weights with which the parts of the likeness of two movies are added up."""
 
     def summary(self) -> dict[str, Any]:
-        """Returns the findings for the manifest: rounds of training, kind of neighbour table, and curves."""
+        """Returns the findings for the manifest: training rounds, kind of neighbour table, and curves."""
         return {"rounds": self.rounds, "nearness": self.kind._asdict(), "curves": self.curves}
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,11 +60,12 @@ class Findings(NamedTuple):
 
 
 class FittedModel(NamedTuple):
-    """Holds a trained model, and its findings: the choices for its training, made on held-out reviews."""
+    """Holds a trained model, and the choices that were made for the training on held-out reviews."""
 
     model: Model
     findings: Findings
-    """The choices made on held-out reviews, which may be passed to another training on more reviews."""
+    """The choices that were made on held-out reviews; another training on more reviews may use the
+    choices."""
 
 
 def fit_model(
@@ -127,10 +128,10 @@ def find(
     checkpoints: Checkpoints = NOTHING_KEPT,
     runner: Runner = HERE,
 ) -> Findings:
-    """Chooses the number of rounds and the weights on held-out reviews, or takes over what was chosen before.
+    """Chooses the number of training rounds and the weights on held-out reviews.
 
-    The docstring of `fit_model` explains the arguments and the errors. An interrupted training takes over the
-    findings that were saved as a checkpoint.
+    If the checkpoints hold findings of an interrupted training, the saved findings are returned. The
+    docstring of `fit_model` explains the arguments and the errors.
     """
     saved = checkpoints.load("findings")
     if saved is not None:
@@ -143,7 +144,10 @@ def find(
 
 
 def _ordered(reviews: Reviews, config: Config) -> tuple[Reviews, Config]:
-    """Shuffles each reviewer's reviews if they have no order by time; older reviews then weigh the same."""
+    """Shuffles each reviewer's reviews if the reviews have no order by time.
+
+    If reviews are shuffled, the returned settings give older reviews the same weight as newer reviews.
+    """
     if follows_time(reviews, config):
         return reviews, config
     relevance = replace(config.relevance, recency_power=0.0)
@@ -158,7 +162,7 @@ def _search(
     traits: Traits | None,
     runner: Runner,
 ) -> Findings:
-    """Chooses training length and weights by models that are trained without the held-out reviews."""
+    """Chooses the number of training rounds and the weights with models that are trained on most reviews."""
     blend = first_blend(reviews, config)
     holdouts = train_holdouts(reviews, blend, config, checkpoints, features, runner)
     if not holdouts:
@@ -167,7 +171,7 @@ def _search(
         rounds = {"relevance": relevance, "rating": rating}
         return Findings(rounds, blend, NeighbourKind("damped", DAMPINGS[0]), {})
     trained, held_out = (list(column) for column in zip(*holdouts, strict=True))
-    middle = len(trained) // 2  # The upper median.
+    middle = len(trained) // 2  # The position of the upper median.
     rounds = {name: sorted(one.rounds[name] for one in trained)[middle] for name in trained[0].rounds}
     blend = choose_rating_blend([one.model for one in trained], held_out, config.seed)
     trained = [one._replace(model=blended(one.model, blend)) for one in trained]
@@ -179,5 +183,5 @@ def _search(
 
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:
-    """Returns the default blend: the weights with which the parts of a score are added up."""
+    """Returns the default weights with which the components of a movie's score are added up."""
     return Blend(like_rating=like_rating_of(reviews, config), other_weight=config.relevance.other_weight)

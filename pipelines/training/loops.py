@@ -1,4 +1,4 @@
-"""Trains a head of the model in rounds of gradient steps until the validation metric stops improving."""
+"""Trains a head of the model in rounds of training steps until the validation metric stops improving."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ Head = TypeVar("Head", RelevanceHead, RatingHead)
 logger = logging.getLogger(__name__)
 
 _SMOOTHED_ROUNDS = 3
-"""The number of rounds over which validation metrics are averaged before they are compared, so that one lucky
-round does not decide."""
+"""The number of successive rounds over which validation metrics are averaged before rounds are compared,
+because the metric of a single round depends on chance."""
 _RELEVANCE_PATIENCE = 4
+"""The number of rounds without a better validation metric after which the training of the relevance head
+stops."""
 _RATING_PATIENCE = 10
 """The number of rounds without a better validation metric after which the training of the rating head stops;
-the number is high because the metric of the rating head is noisy."""
+the number is high because the validation metric of the rating head varies much from round to round."""
 _LONGEST_REVIEWER = 4096
 """The largest number of reviews of one reviewer in a batch of the rating head."""
 _SECONDS_BETWEEN_SAVES = 2.0
@@ -47,13 +49,13 @@ class Trained(NamedTuple, Generic[Head]):
     """Holds a trained head, and the losses and the validation metrics of its training."""
 
     head: Head
-    """The head with the weights after the best round, or after the last round if nothing was validated."""
+    """The head with the weights after the best round, or after the last round without validation."""
     rounds: int
-    """The number of rounds, at least 1, after which the head had the weights in `head`."""
+    """The number of rounds, at least 1, after which training had reached the weights in `head`."""
     losses: list[float]
     """The mean training loss of each round."""
     figures: list[float]
-    """The validation metric after each round; empty if nothing was validated."""
+    """The validation metric after each round; empty without validation."""
 
 
 def train_relevance(
@@ -180,7 +182,7 @@ class _Network(Protocol[Head]):
 
 @dataclass(kw_only=True)
 class _Training(Generic[Head]):
-    """Trains one head, and saves checkpoints from which a killed training resumes with the same result."""
+    """Trains one head, and saves checkpoints, so that a killed training resumes with the same result."""
 
     name: str
     kind: type[Head]
@@ -240,7 +242,7 @@ class _Training(Generic[Head]):
                     next_save = max(_SECONDS_BETWEEN_SAVES, (saved_at - began) / _SHARE_OF_SAVING)
 
     def _note(self, loss: float) -> None:
-        """Records the loss of a round, validates the head, and keeps the head with the best metric so far."""
+        """Records the loss of a round, validates the head, and keeps the head if it is the best so far."""
         self.losses.append(loss)
         if not np.isfinite(loss):
             raise TrainingError(

@@ -23,23 +23,23 @@ from pipelines.work.tensorflow_start import start_tensorflow
 
 
 class TrainedModel(NamedTuple):
-    """Holds the model of one training, and the neighbour tables among which one is chosen later."""
+    """Holds the model of one training, and the neighbour tables from which one is chosen later."""
 
     model: Model
-    """The trained model, which scores with the neighbour table of plain co-reviews."""
+    """The trained model, which scores with the neighbour table of the kind CO_REVIEWS."""
     tables: dict[NeighbourKind, NeighbourTable]
-    """The neighbour tables by kind, plain co-reviews first; one of these tables will compare movies with
-    histories."""
+    """The neighbour tables by kind, the kind CO_REVIEWS first; one of the tables is later chosen to compare
+    movies with the movies in a history."""
     content: NeighbourTable | None
-    """The table of neighbours by similar metadata; None if there is no metadata, or if the configuration asks
-    for no neighbours by metadata."""
+    """The table of movies with similar metadata; None without metadata, or if the configuration asks for no
+    neighbours by metadata."""
     successors: NeighbourTable | None
-    """The table of the movies that came soon after each movie in histories; None if it was not asked for."""
+    """The table of the movies that reviewers reviewed soon after each movie; None if the kind SUCCESSORS was
+    not requested."""
     rounds: dict[str, int]
-    """The number of rounds that each head was trained, by name of the head; the number of the best round if
-    the head was validated."""
+    """The number of rounds after which training had reached the weights of each head, by the head's name."""
     curves: dict[str, dict[str, list[float]]]
-    """The training loss and the validation metric after each round, by name of the head."""
+    """The training loss and the validation metric after each round, by the head's name."""
 
 
 def begin_model(

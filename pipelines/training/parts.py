@@ -1,4 +1,4 @@
-"""Collects, on held-out reviews, the parts of which a score is made, and measures sums of these parts."""
+"""Collects the components of candidate movies' scores, and measures weighted sums on held-out reviews."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pipelines.measuring.metrics import ndcg_of_ranks
 from pipelines.training.one_model import TrainedModel
 
 _MAX_REVIEWERS = 2000
-"""The largest number of reviewers on whose top lists weights are compared; more reviewers would change
-little."""
+"""The largest number of reviewers on whose top lists weights are compared; more reviewers would hardly change
+the chosen weights."""
 _MAX_SCORES = 2**24
 """The largest number of scores in memory at once: 64 MiB of float32."""
 _NUM_CANDIDATES = 200
@@ -30,38 +30,43 @@ make the mean less noisy."""
 
 
 class Parts(NamedTuple):
-    """Holds the parts that are added up to the score of each candidate movie, with a row per reviewer."""
+    """Holds the components of the score of each candidate movie, in arrays with a row for each reviewer."""
 
     relevance: Floats
-    """float32 [num_reviewers, num_candidates], the relevance; shorter rows are padded with minus infinity."""
+    """float32 [num_reviewers, num_candidates], the relevance of each candidate movie; minus infinity at
+    unused positions."""
     log_like: Floats
+    """float32 [num_reviewers, num_candidates], the logarithm of the chance that the reviewer likes the
+    movie."""
     near: list[Floats]
-    """The sums of similarities between candidates and histories: one array for each neighbour table, then one
-    for metadata."""
+    """The sums of similarities between a candidate movie and the movies in a history, divided by `mass`: one
+    array, float32 [num_reviewers, num_candidates], for each neighbour table, and then one for metadata."""
     next: Floats | None
-    """What the successors of the movies in a history say of the candidates; None if no successors were asked
-    for."""
+    """float32 [num_reviewers, num_candidates], the weights of candidate movies as successors of the movies in
+    histories; None if the kind SUCCESSORS was not requested."""
     relevant: NDArray[np.bool_]
-    """bool [num_reviewers, num_candidates], the mask of held-out likes among the candidates."""
+    """bool [num_reviewers, num_candidates], True for candidate movies that are held-out likes."""
     num_relevant: Rows
+    """int64 [num_reviewers], the number of held-out likes of each reviewer."""
     mass: Floats
-    """The sum of the fading weights of each history, float32 [num_reviewers, 1]."""
+    """float32 [num_reviewers, 1], the sum of the weights of the reviews in each reviewer's history, where
+    older reviews weigh less."""
 
     def lowered(self, length_power: float) -> Parts:
-        """Divides sums of similarities by `mass ** length_power`, in place of by `mass`."""
+        """Returns a copy whose sums of similarities are divided by `mass ** length_power`, not by `mass`."""
         factor = self.mass ** np.float32(1 - length_power)
         return self._replace(near=[near * factor for near in self.near])
 
 
 def figure_of(parts: Parts, scores: Floats) -> float:
-    """Returns the mean over all reviewers of the figures that `figures_of` returns."""
+    """Returns the mean over all reviewers of the mean NDCG that `figures_of` returns."""
     return float(figures_of(parts, scores).mean())
 
 
 def figures_of(parts: Parts, scores: Floats) -> Doubles:
     """Returns each reviewer's mean of NDCG@10, NDCG@20 and NDCG@50, float64 [num_reviewers].
 
-    A liked movie ranks after all movies with an equal score.
+    A liked movie ranks after all other movies with an equal score.
     """
     rows, columns = parts.relevant.nonzero()
     ranks = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
@@ -70,9 +75,10 @@ def figures_of(parts: Parts, scores: Floats) -> Doubles:
 
 
 def collect(trained: TrainedModel, held_out: Reviews, seed: int) -> Parts:
-    """Computes, for each reviewer, the parts that are added up to the score of each candidate movie.
+    """Computes the components of the score of each candidate movie for each reviewer.
 
-    The candidates of a reviewer are the best unseen movies and the movies of held-out likes.
+    The candidate movies of a reviewer are the movies of held-out likes, and the best unseen movies by
+    relevance and by each neighbour table.
     """
     model = trained.model
     power = model.relevance.recency_power
@@ -115,7 +121,7 @@ def collect(trained: TrainedModel, held_out: Reviews, seed: int) -> Parts:
 def _collect_batch(
     model: Model, tables: Sequence[NearTable], liked: Reviews, rows: NDArray[np.integer]
 ) -> list[NDArray[Any]]:
-    """Returns the number of candidate movies of each reviewer, and the parts of each candidate's score."""
+    """Returns each reviewer's number of candidate movies, and the components of each candidate's score."""
     reviewers, offsets = model.reviewers(rows), liked.offsets()
     own = (reviewers.queries @ model.relevance.movie_vectors.T).astype(np.float32)
     seen = (reviewers.histories.places, reviewers.histories.movie_rows)
@@ -128,7 +134,8 @@ def _collect_batch(
     for values in (own, *(near.at(ALL).reshape(own.shape).astype(np.float32) for near in near_by)):
         unseen = values.copy()
         unseen[seen] = -np.inf
-        # Of equal scores at the last place, any may be taken: the last place is far below the `_DEPTHS`.
+        # If several movies have the score at position _NUM_CANDIDATES, any of them may be taken, because the
+        # position is far behind the ends of the measured lists.
         best = np.argpartition(-unseen, count - 1, axis=1)[:, :count]
         np.put_along_axis(chosen, best, True, axis=1)
     chosen[seen] = False
@@ -143,5 +150,5 @@ def _collect_batch(
 
 
 def spread_of(parts: Parts, values: Floats) -> float:
-    """Returns the standard deviation of `values` over a reviewer's candidates, averaged over reviewers."""
+    """Returns the mean, over all reviewers, of the standard deviation of `values` over the candidates."""
     return float(np.nanmean(np.nanstd(np.where(np.isfinite(parts.relevance), values, np.nan), axis=1)))

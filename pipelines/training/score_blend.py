@@ -1,4 +1,4 @@
-"""Chooses, on held-out reviews, the neighbour table of a model and the weights of the parts of a score."""
+"""Chooses on held-out reviews the neighbour table of a model and the weights of a score's components."""
 
 from __future__ import annotations
 
@@ -19,41 +19,51 @@ from pipelines.training.parts import Parts, collect, figure_of, figures_of, spre
 logger = logging.getLogger(__name__)
 
 NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
-"""The neighbour weights that are tried. With a weight of 1, the similarities to neighbours have the same
-standard deviation as the relevance."""
+"""The weights that `choose_blend` tries for similarities by the neighbour table; with a weight of 1, the
+similarities have the same standard deviation as the relevance."""
 SUCCESSOR_SHARES = (0.0, 0.2, 0.6, 1.7, 6.0, 20.0)
-"""The successor weights that are tried. The unit is the weight with which the sums over successors have the
+"""The weights that `choose_blend` tries for successors; with a weight of 1, the sums over successors have the
 same standard deviation as the relevance."""
 LENGTH_POWERS = (1.0, 0.0)
-"""The powers that are tried by which similarities are lowered for long histories: means and sums."""
+"""The powers of a history's length by which `choose_blend` tries to divide sums of similarities: the power 1
+gives the mean over the history, and the power 0 gives the sum."""
 LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
-"""The weights that are tried for the logarithm of the chance that the reviewer likes the movie."""
+"""The weights that `choose_blend` tries, with each neighbour table, for the logarithm of the chance that the
+reviewer likes a movie."""
 HONEST_LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
+"""The weights that `_honest_likes` tries for the logarithm of the chance that the reviewer likes a movie."""
 DOUBTS = (0.0, 2.0, 4.0, 8.0)
-"""The weights of the chance of a like, and the factors for chances under one half, that are tried last."""
+"""The factors that `_honest_likes` tries for chances of a like under one half: the logarithm of twice such a
+chance is multiplied by the factor and added to the logarithm of the chance."""
 MOST_DOUBTFUL = 0.07
-"""The largest share of list entries with a chance of a like under one half that a blend should leave."""
+"""The share of list entries whose chance of a like is under one half that `_honest_likes` tries not to
+exceed."""
 _MOST_LOST = 0.1
-"""The largest share of the best figure that is given up for fewer entries under one half."""
+"""The largest share of the best mean NDCG that `_honest_likes` gives up to have fewer list entries whose
+chance of a like is under one half."""
 _LISTED = 10
-"""The length of the lists whose entries under one half are counted."""
+"""The length of the top lists in which `_honest_likes` counts the entries whose chance of a like is under one
+half."""
 CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""The metadata weights that are tried. The unit is the weight with which the similarities by metadata have
-the same standard deviation as the similarities of the neighbour table."""
+"""The weights that `choose_blend` tries for similarities by metadata; with a weight of 1, the similarities by
+metadata have the same standard deviation as the similarities by the neighbour table."""
 _BEST_TABLES = 2
-"""The number of neighbour tables with which metadata and successors are tried: the tables that are best
-without metadata and successors."""
+"""The number of neighbour tables, the best ones without metadata and successors, with which metadata and
+successors are tried."""
 _STANDARD_ERRORS = 2.0
-"""The number of standard errors by which successors must raise the mean NDCG, so that an order by chance
-counts nothing."""
+"""The least number of standard errors by which successors must raise the mean NDCG to be used, because the
+order of reviews may raise the mean NDCG by chance."""
 
 
 class _Shares(NamedTuple):
-    """Holds the shares of metadata and of successors that are tried together, and the like weights."""
+    """Holds the weights of metadata, of successors and of the chance of a like that are tried together."""
 
     content: Sequence[float]
+    """The tried weights of similarities by metadata, in the unit of CONTENT_SHARES."""
     successor: Sequence[float]
+    """The tried weights of successors, in the unit of SUCCESSOR_SHARES."""
     like: Sequence[float]
+    """The tried weights of the logarithm of the chance of a like."""
 
 
 class _Tried(NamedTuple):
@@ -61,33 +71,36 @@ class _Tried(NamedTuple):
 
     shares: _Shares
     figures: Doubles
-    """The smoothed mean NDCG of each combination, float64 [num_content_shares, num_successor_shares,
-    num_neighbour_shares, num_like_weights]."""
+    """The smoothed mean NDCG of each combination of weights, float64 [num_content_shares,
+    num_successor_shares, num_neighbour_shares, num_like_weights]."""
     contents: Doubles
-    """The metadata weight for each content share, float64 [num_content_shares]."""
-    scales: Doubles
-    """The neighbour weight that stands for a neighbour share of 1, for each metadata weight: float64
+    """The factor of similarities by metadata for each weight in `shares.content`, float64
     [num_content_shares]."""
+    scales: Doubles
+    """The factor of similarities to neighbours that gives them the standard deviation of the relevance, for
+    each weight in `shares.content`: float64 [num_content_shares]."""
     next_scale: float
-    """The successor weight that stands for a successor share of 1."""
+    """The factor of sums over successors that gives the sums the standard deviation of the relevance."""
 
     def best(self) -> tuple[int, int, int, int]:
-        """Returns the position of the best combination in `figures`; of equal ones, the smallest weights."""
+        """Returns the position in `figures` of the best combination, of several the one of least weights."""
         content, successor, neighbour, like = np.unravel_index(np.argmax(self.figures), self.figures.shape)
         return int(content), int(successor), int(neighbour), int(like)
 
 
 class _Chosen(NamedTuple):
-    """Holds a choice of weights, and what the choice is worth on held-out likes."""
+    """Holds a choice of a neighbour table and of weights, and the mean NDCG that the choice reaches."""
 
     blend: Blend
     kind: NeighbourKind
     relevance: list[Floats]
-    """The relevance of the candidates of each model, float32 [num_reviewers, num_candidates]."""
+    """The relevance of the candidate movies with the chosen weights, float32 [num_reviewers, num_candidates],
+    for each model."""
     figures: Doubles
-    """The mean NDCG of each reviewer of each model, float64 [num_reviewers of all models]."""
+    """The mean NDCG of each reviewer, float64 [num_reviewers], where the reviewers of all models follow each
+    other."""
     best_kinds: list[NeighbourKind]
-    """The kinds of the best neighbour tables without metadata, best first."""
+    """The kinds of the neighbour tables that are best without metadata, best first."""
 
 
 def choose_blend(
@@ -95,19 +108,20 @@ def choose_blend(
 ) -> tuple[Blend, NeighbourKind]:
     """Chooses the kind of neighbour table and the weights that give held-out likes the highest NDCG.
 
-    Each neighbour table is tried with each combination of weights on a grid. The NDCG of a combination is the
-    mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG values are smoothed over the grid
-    of weights, and the highest smoothed value is chosen, once for each of the LENGTH_POWERS. Similarities by
-    metadata and successors are tried only with the two neighbour tables that are best without them. If
+    Each neighbour table is tried with each combination of weights on a grid. The mean NDCG of a combination
+    is the mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG is smoothed over the grid of
+    weights, and the combination with the highest smoothed value is chosen. Similarities by metadata and
+    successors are tried with the two neighbour tables that are best without metadata and successors. If
     several combinations have the same mean NDCG, the first neighbour table and the smallest weights are
-    chosen. Successors are left out unless the NDCG is higher with them by more than chance explains. The
-    function `_honest_likes` then chooses the weight of the chance of a like once more, so that lists hold few
-    movies that the reviewer will rather not like.
+    chosen. Successors are used if they raise the mean NDCG by more than chance explains. All choices are made
+    once for each of the LENGTH_POWERS, and the better result is taken. The function `_honest_likes` then
+    chooses the weight of the chance of a like anew, so that lists hold few movies that the reviewer will
+    probably not like.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
-        held_out: for each model, reviews of known reviewers on which the model was not trained.
-        seed: seed of the random sample of reviewers, taken if there are too many.
+        held_out: for each model, the reviews that were held out of the model's training.
+        seed: the seed of the random sample of reviewers that is used if the reviewers are many.
     """
     collected = [collect(one, reviews, seed) for one, reviews in zip(trained, held_out, strict=True)]
     found = [_with_power(trained[0], collected, power) for power in LENGTH_POWERS]
@@ -125,7 +139,7 @@ def choose_blend(
 
 
 def _with_power(trained: TrainedModel, collected: Sequence[Parts], length_power: float) -> _Chosen:
-    """Chooses a neighbour table, weights, and whether successors count, for one of the LENGTH_POWERS."""
+    """Chooses a neighbour table and weights for one of the LENGTH_POWERS, and decides about successors."""
     lowered = [parts.lowered(length_power) for parts in collected]
     like_weights = LIKE_WEIGHTS if trained.model.rating is not None else (0.0,)
     chosen = _choose(trained, lowered, list(trained.tables), _Shares((0.0,), (0.0,), like_weights))
@@ -146,9 +160,10 @@ def _choose(
     candidates: Sequence[NeighbourKind],
     plain: _Shares,
 ) -> _Chosen:
-    """Chooses one of the neighbour tables in `candidates`, one of the shares in `plain`, and other weights.
+    """Chooses one of the neighbour tables in `candidates`, and weights from `plain` and from fixed lists.
 
-    The successor share is chosen with each neighbour table, and once more with the chosen metadata weight.
+    The weight of successors is chosen with each neighbour table, and again after the weight of similarities
+    by metadata is chosen.
     """
     kinds, successors = list(trained.tables), plain.successor
     tried = {kind: _try(collected, kinds.index(kind), plain) for kind in candidates}
@@ -182,7 +197,7 @@ def _choose(
 
 
 def _relevance(parts: Parts, table: int, content_weight: float, blend: Blend) -> Floats:
-    """Returns the relevance of each candidate with everything that is added to it by a blend.
+    """Returns the sum of relevance, similarities and successors for each candidate, with a blend's weights.
 
     The argument `table` is the position of a neighbour table in `parts.near`.
     """
@@ -198,9 +213,11 @@ def _relevance(parts: Parts, table: int, content_weight: float, blend: Blend) ->
 def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend: Blend) -> Blend:
     """Chooses how much the chance of a like counts, so that few list entries have a chance under one half.
 
-    Every weight and every `doubt` is compared that gives up at most _MOST_LOST of the best mean NDCG of
-    held-out likes. If lists can hold at most the share MOST_DOUBTFUL of entries under one half, the highest
-    mean NDCG of these lists is chosen; otherwise the smallest share of entries under one half.
+    Each weight in HONEST_LIKE_WEIGHTS is tried with each factor in DOUBTS. Combinations are rejected whose
+    mean NDCG is lower than the best mean NDCG by more than the share _MOST_LOST. Among the other
+    combinations, those with at most the share MOST_DOUBTFUL of entries under one half are preferred, and the
+    highest mean NDCG is chosen. If no combination has so few entries under one half, the combination with the
+    fewest is chosen.
     """
     num_reviewers = sum(len(parts.relevance) for parts in collected)
     tried = []
@@ -229,7 +246,7 @@ def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend
 
 
 def _try(collected: Sequence[Parts], place: int, shares: _Shares) -> _Tried:
-    """Computes the mean NDCG of the neighbour table at position `place`, with each combination of weights."""
+    """Computes the mean NDCG with the neighbour table at position `place` for each combination of weights."""
     from scipy.ndimage import uniform_filter
 
     shape = (len(shares.content), len(shares.successor), len(NEIGHBOUR_SHARES), len(shares.like))
