@@ -73,8 +73,7 @@ class Recommendation(MovieAnswer):
             None if the options did not ask for reasons.
         variants: the other movies that are variants of the same film, most reviewed first; None if the
             options did not ask for variants.
-        cold: whether no review of the movie was used in training, so that the movie's vectors come from
-            metadata alone.
+        cold: whether the movie had no reviews in training, so that only its metadata is known.
     """
 
     rank: int
@@ -125,8 +124,7 @@ class SimilarMovie(MovieAnswer):
             reasons.
         variants: the other movies that are variants of the same film, most reviewed first; None if the
             options did not ask for variants.
-        cold: whether no review of the movie was used in training, so that the movie's vectors come from
-            metadata alone.
+        cold: whether the movie had no reviews in training, so that only its metadata is known.
     """
 
     rank: int
@@ -358,8 +356,7 @@ class MovieProfile(MovieAnswer):
             text; None if the data has no ratings.
         reviews_by_year: the number of the movie's reviews in each year; empty if the data has no times.
         variants: the other movies that are variants of the same film, most reviewed first.
-        cold: whether no review of the movie was used in training, so that the movie's vectors come from
-            metadata alone.
+        cold: whether the movie had no reviews in training, so that only its metadata is known.
         card: the catalogue's entries for the movie, such as category, price and link.
         similar: the movies that are most similar to the movie, most similar first.
     """
