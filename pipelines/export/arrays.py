@@ -24,7 +24,7 @@ _ID_STATEMENTS = {
     "movie": "select movie_id from movies order by movie_row",
 }
 _BATCH = 100_000
-"""The number of ids that are fetched from the database at once."""
+"""The number of ids in a batch that is fetched from the database."""
 
 
 def write_model(model: Model, writer: ArtifactWriter) -> None:

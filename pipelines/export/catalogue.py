@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
-"""The number of movie cards that are fetched from the database at once."""
+"""The number of movie cards in a batch that is fetched from the database."""
 
 
 def write_catalogue(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:

@@ -17,10 +17,10 @@ from indexes.database import Column, Database, check_installed
 from indexes.milvus_index import MilvusIndex
 
 KIND = "milvus"
-"""The value of the setting `index.kind` with which the movie vectors are kept in a vector database."""
+"""The value of the setting `index.kind` that asks for a vector database, in place of a file of vectors."""
 _LEFT_OUT = ("description",)
-"""The columns of the catalogue that are not written to a vector database, because these columns would take
-more space than the vectors."""
+"""The columns of the catalogue that are not written to a vector database, because their texts would take more
+space than the vectors."""
 _KINDS = {"VARCHAR": "text", "INTEGER": "whole", "DOUBLE": "number"}
 """Maps DuckDB's types to the kinds of columns in a collection of a vector database."""
 _LONGEST = 10_000
@@ -29,11 +29,11 @@ to the vector database."""
 
 
 def check_database(config: IndexConfig, directory: Path) -> None:
-    """Checks before long work that the vector database can be used, if the settings name a vector database.
+    """Checks, before long work begins, that the vector database in the settings can be used, if there is one.
 
     Raises:
-        ConfigError: a package is not installed, a server cannot be reached, another process uses the embedded
-            database, or the folder of the embedded database does not exist.
+        ConfigError: a package is not installed; the server cannot be reached; another process uses the
+            embedded database; or the folder of the embedded database does not exist.
     """
     if config.kind != KIND:
         return
@@ -93,7 +93,11 @@ def build_collection(
 
 
 def _read_columns(catalogue: Path) -> dict[str, Column]:
-    """Reads the columns of a catalogue that a vector database can compare in the same way as DuckDB."""
+    """Reads the columns of a catalogue that a vector database can hold.
+
+    Columns with infinite numbers or with texts longer than _LONGEST, empty columns, and the columns _LEFT_OUT
+    are not read.
+    """
     import duckdb
 
     columns = {}

@@ -191,8 +191,8 @@ def _map(movies: MovieMap) -> list[str]:
 def _groups(movies: MovieMap) -> tuple[str, list[str]]:
     """Groups the movies of a map by category, decade or number of reviews; each group gets a colour.
 
-    The groups are categories if the movies have several categories, or else decades if the movies are of
-    several decades, or else ranges of the number of reviews. The function returns the meaning of the groups,
+    The movies are grouped by category if there are several categories; otherwise by decade if there are
+    several decades; and otherwise by the number of reviews. The function returns the meaning of the groups,
     such as "decade", and the name of each movie's group.
     """
     if len(set(movies.categories) - {NO_CATEGORY, OTHER}) > 1:

@@ -17,8 +17,8 @@ from engine.model.scorer import Model
 from engine.opened import open_cards, open_ids
 
 NUM_SHOWN = 5
-"""The largest number of reviewed movies, and also of recommended movies, that an example of the report
-shows."""
+"""An example of the report shows at most this number of reviewed movies, and at most this number of
+recommended movies."""
 
 
 class Names(NamedTuple):
@@ -29,8 +29,8 @@ class Names(NamedTuple):
     cards: MovieCards
     variants: Variants
     movie_counts: NDArray[np.integer]
-    """int [num_movies], the number of reviews of each movie, by which one variant of a film is chosen for a
-    list."""
+    """int [num_movies], the number of reviews of each movie; of the variants of a film, the lists prefer the
+    most reviewed variant."""
 
 
 class Example(NamedTuple):
@@ -69,8 +69,8 @@ def read_names(writer: ArtifactWriter) -> Names:
 def make_examples(model: Model, names: Names) -> list[Example]:
     """Makes example recommendations for three reviewers, who are chosen by their numbers of reviews.
 
-    Among the numbers of reviews of all reviewers, one of the three reviewers has the 25th percentile, one the
-    median, and one the maximum.
+    The three reviewers are at the 25th percentile, at the median and at the maximum of the numbers of reviews
+    of all reviewers.
     """
     counts = np.diff(model.histories.offsets)
     order = np.argsort(counts, kind="stable")
@@ -110,7 +110,7 @@ def _example(model: Model, names: Names, reviewer_row: int) -> Example:
 
 
 def _one_each_film(variants: Variants, movie_rows: NDArray[np.integer]) -> Rows:
-    """Returns the positions in `movie_rows` at which a film occurs for the first time, int64, ascending."""
+    """Returns the position of the first movie of each film in `movie_rows`: int64, ascending."""
     films = [int(variants.of(int(row))[0]) for row in movie_rows]
     return np.sort(np.unique(films, return_index=True)[1])
 

@@ -17,8 +17,8 @@ from engine.arrays import Rows, spans
 from engine.artifact.ids import IdTable
 
 _ROWS_AT_ONCE = 100_000
-"""The number of rows of an array that are copied at once, so that copying a large memory-mapped array takes
-little memory."""
+"""The number of rows in a block that is copied; arrays are copied block by block, so that copying a large
+memory-mapped array takes little memory."""
 
 
 def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:
@@ -51,7 +51,7 @@ def rows_beside(new_rows: NDArray[np.integer], num_old: int) -> Rows:
 def insert_rows(
     old: NDArray[Any], new: NDArray[Any], new_rows: NDArray[np.integer], target: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Merges new values into an array of old values, block by block, to take little memory for mapped files.
+    """Merges new values into an array of old values, block by block, so that mapped files take little memory.
 
     Args:
         old: the old values, [num_old, ...].

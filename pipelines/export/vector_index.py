@@ -39,19 +39,19 @@ from pipelines.work.output import plain_path
 logger = logging.getLogger(__name__)
 
 FIRST_CANDIDATES = 200
-"""The first number of candidates that the audit tries; the audit doubles the number of candidates until the
+"""The audit first searches with this number of candidates, and doubles the number of candidates until the
 recall of the search is high enough."""
 _AUDIT_K = 10
-"""The number of movies in the top lists by which the audit compares the two-stage search with scoring every
+"""The number of movies in each top list when the audit compares the two-stage search with scoring every
 movie."""
 _AUDIT_REVIEWERS = 500
 """The largest number of reviewers whose top lists the audit compares."""
 _TUNING_REVIEWERS = 200
-"""The largest number of reviewers on whom the vector index is tuned; if the data has enough reviewers, the
-audit compares the top lists of other reviewers."""
+"""The vector index is tuned with the top lists of at most this number of reviewers; if the data has enough
+reviewers, the audit compares the top lists of other reviewers."""
 _STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
-"""The numbers by which the number of movies is divided to get the sizes that are tried for
-`Search.strongest`; the sizes are tried from the smallest to the largest, until the recall is high enough."""
+"""To find the size of `Search.strongest`, the number of movies is divided by each of these numbers; the
+resulting sizes are tried from the smallest to the largest, until the recall is high enough."""
 
 
 class Search(NamedTuple):
@@ -60,19 +60,18 @@ class Search(NamedTuple):
     vectors: VectorIndex
     """The vector index over the relevance vectors of all movies."""
     strongest: StrongestIndex | None
-    """An exact vector index of the movies that score high for many reviewers, for making the lists of all
-    reviewers at once; None if the lists of all reviewers are made with `vectors`."""
+    """An exact vector index of the movies that score high for many reviewers, with which `recommend all`
+    makes the lists of all reviewers; None if `vectors` makes the lists of all reviewers."""
     section: dict[str, Any]
     """The manifest's section `search`: the number of candidates, the kind of vector index, and the reason for
     choosing this kind."""
     audit: dict[str, Any]
     """The manifest's section `audit`: the recall of the two-stage search against scoring every movie, the
-    least recall allowed, the length of the compared top lists, and the number of reviewers with compared top
-    lists."""
+    least recall allowed, and the length and the number of the compared top lists."""
 
 
 class _Judge:
-    """Measures which share of the movies in the exhaustive top lists of some reviewers a search finds."""
+    """Measures the recall of a search: the share of the movies in exhaustive lists that the search finds."""
 
     def __init__(self, model: Model, reviewer_rows: Rows) -> None:
         self._reviewer_rows = reviewer_rows
@@ -91,11 +90,12 @@ def build_search(model: Model, config: Config, writer: ArtifactWriter, catalogue
     Args:
         model: the model whose movie vectors are indexed.
         config: the settings of the build.
-        writer: the writer of the build, by which the collection of a vector database is named.
+        writer: the writer of the build; the name of a collection in a vector database contains the name of
+            the build.
         catalogue: the path of the catalogue database of the model's movies.
 
     Raises:
-        ConfigError: the movies are too few for the kind of vector index, or the vector database cannot be
+        ConfigError: the movies are too few for the kind of vector index; or the vector database cannot be
             used.
         IndexQualityError: even with all movies as candidates, the recall is less than the setting
             `index.recall_floor`.
@@ -146,7 +146,7 @@ def write_search(search: Search, writer: ArtifactWriter) -> None:
 def _build_vector_index(
     model: Model, reviewer_rows: Rows, config: Config
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """Builds the vector index, and tunes it by the recall of searches for the given reviewers."""
+    """Builds the vector index, and tunes the index by the recall of searches for the given reviewers."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     judge = _Judge(model, reviewer_rows)
     return build_vector_index(
@@ -164,11 +164,11 @@ def _build_vector_index(
 def _find_strongest(
     model: Model, reviewer_rows: Rows, num_candidates: int, config: Config
 ) -> tuple[StrongestIndex | None, float]:
-    """Finds a smallest set of movies from which the lists of all reviewers can be made with enough recall.
+    """Finds the smallest tried set of movies with which a search for all reviewers has enough recall.
 
     Returns:
         An exact vector index of the found movies, or None if more than a quarter of all movies would be
-        needed; and the recall with the last set of movies that was tried.
+        needed; and the recall of the search with the last tried set of movies.
     """
     vectors = model.relevance.movie_vectors
     queries = model.reviewers(reviewer_rows).queries

@@ -15,15 +15,14 @@ from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 
 SEARCH_FILES = (VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, REPORT_FILE)
-"""The files of the vector indexes and of the report; a new version with new vector indexes does not take over
-the files from the previous version."""
+"""The files of the vector indexes and of the report; a new version that has new vector indexes does not take
+over the old files of the vector indexes and of the report."""
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
-    """Copies every manifest section of the previous version to the new version; callers may replace sections.
+    """Copies every manifest section of the previous version; callers may then replace copied sections.
 
-    When the new version is complete, the new version is published if the previous version is still live, and
-    refused otherwise.
+    When the new version is complete, it is published only if the previous version is still live.
     """
     writer.based_on = artifact.build_directory.name
     for name, section in artifact.manifest.items():

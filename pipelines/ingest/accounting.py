@@ -22,8 +22,8 @@ class FileAccount:
     path: str
     """The path of the review file, as the user wrote the path."""
     rows: int
-    """The number of rows in the review file, without blank lines, the header line, and the incomplete last
-    line of a truncated file."""
+    """The number of rows in the review file. Blank lines, the header line, and the incomplete last line of a
+    truncated file are not counted."""
     truncated: bool = False
     """Whether the gzip data of the review file ended too early."""
 
@@ -33,7 +33,7 @@ class MetadataAccount:
     """Counts the lines of all metadata files together."""
 
     lines_read: int = 0
-    """The number of lines in the metadata files, without blank lines."""
+    """The number of lines in the metadata files; blank lines are not counted."""
     movies_described: int = 0
     """The number of different movies that the metadata files describe."""
     lines_repeated: int = 0
@@ -83,8 +83,8 @@ class Accounting:
     rejected_by: Mapping[str, int] = field(default_factory=dict)
     """The number of rejected rows for each reason of rejection; the keys are the reasons."""
     times_lost_by: Mapping[str, int] = field(default_factory=dict)
-    """The number of rows, apart from rejected rows, whose review time is dropped for each reason; the keys
-    are the reasons."""
+    """The number of rows that lost their review time, for each reason; the keys are the reasons. Rejected
+    rows are not counted."""
     files: Sequence[FileAccount] = ()
     """The counts of each review file, in the order in which the user named the review files."""
     metadata: MetadataAccount = field(default_factory=MetadataAccount)
@@ -102,7 +102,7 @@ class Accounting:
 
     @property
     def filtered(self) -> int:
-        """Returns the number of rows that all filters together dropped."""
+        """Returns the number of rows that the filters dropped, all filters added up."""
         return sum(self.filtered_by.values())
 
     @property
@@ -112,7 +112,7 @@ class Accounting:
 
     @property
     def times_lost(self) -> int:
-        """Returns the number of rows, apart from rejected rows, whose review time cannot be used."""
+        """Returns the number of rows that lost their review time; rejected rows are not counted."""
         return sum(self.times_lost_by.values())
 
     @property

@@ -15,8 +15,8 @@ time."""
 
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day-first", "month-first", "year-first"
 ORDERS = {DAY_FIRST: (0, 1, 2), MONTH_FIRST: (1, 0, 2), YEAR_FIRST: (2, 1, 0)}
-"""The orders of day, month and year in a date of three numbers: the positions of the day, the month and the
-year, by the name of the order."""
+"""The orders of the three numbers in a date. The keys are the names of the orders; the values are the
+positions of the day, the month and the year."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = re.compile(
@@ -42,8 +42,8 @@ class Dates:
     order: str | None
     """The name of the order of day, month and year; None if no date of the column depends on the order."""
     other_order: str | None
-    """The name of another order of day, month and year in which equally many dates of the column are
-    possible; None if no other order fits equally well."""
+    """The name of another order of day, month and year that fits the column as well as `order`; None if no
+    other order fits as well."""
     doubtful: tuple[str, ...]
     """The dates that mean different days in the orders `order` and `other_order`, the most frequent date
     first."""
@@ -63,7 +63,7 @@ class _Written(NamedTuple):
 
 
 def read_dates(texts: Mapping[str, int], latest: date, order: str | None = None) -> Dates:
-    """Reads the dates of a column; the dates are in lower case, without a time of day.
+    """Reads the dates of a column; the dates must be in lower case, and must not have a time of day.
 
     The argument `texts` maps each date, as text, to the number of rows with the date. The argument `latest`
     is the last day that a review may have. If `order` is None, the function chooses the order of day, month
@@ -94,7 +94,7 @@ def read_dates(texts: Mapping[str, int], latest: date, order: str | None = None)
 
 
 def _rows_read(days: Mapping[str, date], texts: Mapping[str, int], latest: date) -> tuple[int, int]:
-    """Counts the rows with a day that a review may have, and the rows with a date that could be read."""
+    """Returns two counts: rows whose date is a day that a review may have, and rows with a readable date."""
     possible = sum(texts[text] for text, day in days.items() if FIRST_DAY <= day <= latest)
     return possible, sum(texts[text] for text in days)
 

@@ -43,8 +43,8 @@ CHECKS = (
     "checks/core_holds",
     "checks/ratings_all_or_none",
 )
-"""The SQL files that check rules of the finished tables; each SQL file selects the rows that break a rule, so
-no SQL file may select a row."""
+"""The SQL files that check the finished tables; each SQL file selects the rows that break a rule, so a
+selected row is an error."""
 
 _TEXT_COLUMNS = frozenset({"review_text", "summary"})
 
@@ -74,8 +74,8 @@ def ingest(
 
     Cold movies are movies that metadata describes, and that have too few reviews for training. If `cold`
     enables cold movies, the function also makes the tables `cold_movies` and `cold_reviews`. The table
-    `cold_reviews` holds the reviews of cold movies by kept reviewers. Cold movies and the reviews of cold
-    movies are in no other table, and are not counted.
+    `cold_reviews` holds the reviews of cold movies by kept reviewers. No other table holds cold movies or
+    reviews of cold movies, and the returned counts leave both out.
 
     Args:
         database: an empty database that `work_database` opened.

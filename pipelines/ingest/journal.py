@@ -53,7 +53,7 @@ def divided(inputs: Sequence[Input]) -> tuple[list[Input], list[Journal]]:
 
 
 def own_first(index: Path, given: Sequence[Journal]) -> list[Journal]:
-    """Returns the given journals, with the index directory's own journal first if it exists."""
+    """Returns the given journals; the journal in the index directory, if there is one, comes first."""
     own = journal_of(index)
     others = [one for one in given if one.folder.absolute() != own.folder.absolute()]
     return [own, *others] if own.is_there else others
@@ -67,10 +67,10 @@ def read_journal(
     Args:
         journal: the journal of feedback.
         folder: the folder in which the file of reviews is created.
-        before: a build that already holds the beginning of the journal, which is then not read again; movies
-            that are hidden in this build stay hidden. None to read the whole journal.
+        before: a build that already holds the beginning of the journal; reading starts where the build
+            stopped, and movies that are hidden in the build stay hidden. None to read the whole journal.
         scale: the rating scale of the index; reviews with ratings outside the rating scale are counted and
-            not written. None for any ratings.
+            not written. None to accept all ratings.
 
     Raises:
         ArtifactError: the journal cannot be read.
@@ -118,7 +118,7 @@ _COLUMNS = ("line", "reviewer_id", "movie_id", "rating", "time", "kind")
 
 
 def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
-    """Adds up the counts of lines of several journals."""
+    """Adds up the counts of lines that were read from several journals."""
     total: Counter[str] = Counter()
     for part in parts:
         total.update(part.counts)

@@ -1,4 +1,4 @@
-"""Warns if hardly any movie id in the reviews occurs in the metadata, and explains the difference."""
+"""Warns if hardly any movie id in the reviews occurs in the metadata, and says how the ids differ."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _LEAST_SHARE = 0.05
-"""The least share of reviewed movies that metadata describes; below this share, the movie ids in metadata and
-in reviews are taken for different."""
+"""If metadata describes less than this share of the reviewed movies, the movie ids in metadata and in reviews
+count as different."""
 
 _log = logging.getLogger(__name__)
 
@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
     """Warns if metadata describes hardly any reviewed movie, and names the reason if a reason is found.
 
-    The tables `reviewed_movies` and `metadata_lines` must be filled. The warning explains a difference in how
-    ids are written, such as leading zeros, if more ids would be equal without the difference.
+    The tables `reviewed_movies` and `metadata_lines` must be filled. The warning names a difference in how
+    ids are written, such as leading zeros, if removing the difference would make more ids equal.
     """
     num_reviewed = count_rows(database, "reviewed_movies")
     num_lines = count_rows(database, "(from metadata_lines where reason is null)")

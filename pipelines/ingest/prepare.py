@@ -26,15 +26,15 @@ def prepare(
     """Writes a table with a row for each kept review, joined with the columns of the reviewed movie.
 
     The table has the columns `PREPARED_COLUMNS`. The path `output` must end with .parquet or .csv. Vertical
-    bars separate the names in the column `category`, and in CSV also the addresses in the column `links`. If
-    the path `rejected` is given, the rejected rows are written to the path `rejected` as Parquet. Returns the
-    counts of kept and dropped rows.
+    bars separate the names in the column `category`. In CSV, vertical bars also separate the addresses in the
+    column `links`. The rejected rows are written to the Parquet file `rejected`, if this path is given.
+    Returns the counts of kept and dropped rows.
 
-    If `on` is "ray", several files are read by workers of Ray into the same table. The workers run on the Ray
-    cluster at `address`, or on this machine if `address` is None.
+    If `on` is "ray", workers of Ray read several files at the same time; the table is the same as without
+    Ray. The workers run on the Ray cluster at `address`, or on this machine if `address` is None.
 
     Raises:
-        EngineError: `ingest` fails, or the table cannot be written. An older file at `output` stays unchanged
+        EngineError: `ingest` fails; or the table cannot be written. An older file at `output` stays unchanged
             after an error.
     """
     output, config = Path(output), config or Config()

@@ -19,23 +19,23 @@ _log = logging.getLogger(__name__)
 _CODES = (77, 88, 97, 98, 99, 997, 998, 999, 9999, 99999, -9, -99, -999, -9999)
 """The numbers that data sets write in place of a missing rating."""
 _MOST_ODD = 0.02
-"""The largest share of all ratings that may be rejected as off the scale, apart from ratings in `_CODES`."""
+"""Ratings far off the scale are rejected only if they are at most this share of all ratings; ratings in
+`_CODES` are rejected at any share."""
 _FEW_RATINGS = 20
 """If the data has more ratings than this number, a rating that occurs once is rare, even if its share is
 above `_MOST_ODD`."""
 _FEWEST_LEVELS = 3
-"""The least number of different ratings that make up a rating scale."""
+"""A rating scale has at least this number of different ratings."""
 _FEWEST_COUNTS = 7
-"""The least number of different ratings far above the median rating with which the ratings may be counts,
-such as plays."""
+"""The ratings may be counts, such as plays, only if at least this number of different ratings are far above
+the median rating."""
 _LEAST_SKEW = 1.25
-"""The least ratio of the mean rating to the median rating with which the ratings may be counts, such as
-plays."""
+"""The ratings may be counts, such as plays, only if the mean rating, divided by the median rating, is at
+least this number."""
 _FAR_ABOVE = 4
-"""The factor by which a rating must exceed the median rating to be far above the median rating."""
+"""A rating is far above the median rating if the rating is more than this number times the median rating."""
 _MANY_ZEROS = 1 / 3
-"""The least share of zeros among all ratings with which the zeros may stand for movies that were not
-rated."""
+"""If at least this share of all ratings are 0, then 0 may stand for movies that were not rated."""
 
 
 def judge_ratings(database: duckdb.DuckDBPyConnection, kind: str) -> None:
@@ -129,10 +129,10 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 
     The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
     each rating. A rating is outside the scale if a wide gap separates the rating from the other ratings, and
-    the rating is rare or a code for a missing rating, such as 99. A gap between ratings is wide if the gap is
-    wider than the whole range of the other ratings. A rare low rating may be honest, so a low rating counts
-    as outside the scale only if the rating is negative. The rating -1 counts as a code for a missing rating
-    if all other ratings are at least 0.1.
+    the rating is either rare, or a code (such as 99) for a missing rating. A gap between ratings is wide if
+    the gap is wider than the whole range of the other ratings. A rare low rating may be honest, so a low
+    rating counts as outside the scale only if the rating is negative. The rating -1 counts as a code for a
+    missing rating if all other ratings are at least 0.1.
     """
     coded = np.isin(ratings, _CODES)
     odd = np.zeros(len(ratings), dtype=bool)
@@ -157,7 +157,8 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) -> int:
     """Counts the rare ratings in `values`, the ascending distinct ratings, that are far above all others.
 
-    A set of ratings is rare if at most the share `most_odd` of all rows have a rating of the set.
+    The ratings above a gap are rare if at most the share `most_odd` of all rows has such a rating, or if one
+    row among more than _FEW_RATINGS rows has such a rating.
     """
     if len(values) <= _FEWEST_LEVELS:
         return 0

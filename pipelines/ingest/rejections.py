@@ -1,4 +1,4 @@
-"""Raises an error or warns if most rows of the review or metadata files were rejected, with the reason."""
+"""Raises an error, or logs a warning, if all or most rows of the review or metadata files were rejected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LENGTH_SHOWN = 100
 """The largest number of characters of a rejected row that a message shows."""
 _MOST = 0.5
-"""The share of rejected rows among all rows above which a message about the rejected rows is given."""
+"""If more than this share of all rows is rejected, a message says why."""
 _NAME_RATINGS = (
     "name the column of the ratings with --columns rating=NAME, or read the reviews as views with "
     "--columns rating="
@@ -60,11 +60,11 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
 
 @contextmanager
 def blaming_rejections(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Iterator[None]:
-    """Turns a DataError of the `with` statement into an error about rejected rows, if most were rejected.
+    """Turns a DataError in a `with` block into an error about rejected rows, if most rows were rejected.
 
     Raises:
-        DataError: the `with` statement raised a DataError; if most rows were rejected, the message names the
-            most common reason of rejection.
+        DataError: the `with` block raised a DataError; if most rows were rejected, the message names the most
+            common reason of rejection.
     """
     try:
         yield
@@ -79,7 +79,7 @@ def blaming_rejections(database: duckdb.DuckDBPyConnection, sources: Sequence[So
 
 
 def require_usable_metadata(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Checks that at least one metadata line can be used, or that the metadata files have no lines.
+    """Checks that at least one metadata line can be used; metadata files without lines are no error.
 
     Raises:
         DataError: all lines of the metadata files are rejected.

@@ -40,15 +40,15 @@ def select_reviews(
 
     Returns the number of duplicate reviews, and the number of rows that each filter dropped.
 
-    First, the settings `since`, `until` and `verified_only` drop single reviews, so that a review outside the
-    range of days never replaces a review inside the range of days. Second, if a reviewer has several reviews
-    of a movie, all but the latest review are dropped. Third, the SQL condition of the setting `where` drops
-    reviews; the SQL condition may use counts and averages over the remaining reviews. Last, the k-core filter
-    drops reviewers and movies with too few reviews, so that every kept reviewer and every kept movie has
-    enough reviews.
+    First, the settings `since`, `until` and `verified_only` drop single reviews. The range of days comes
+    first, so that a review outside the range never replaces an earlier review inside the range. Second, if a
+    reviewer has several reviews of a movie, all but the latest review are dropped. Third, the SQL condition
+    of the setting `where` drops reviews; the SQL condition may use counts and averages over the remaining
+    reviews. Last, the k-core filter drops reviewers and movies with too few reviews, so that every kept
+    reviewer and every kept movie has enough reviews.
 
     Raises:
-        DataError: no review is kept, or a single reviewer or movie is kept and `few` is false.
+        DataError: no review is kept; or a single reviewer or movie is kept, and `few` is false.
         FilterError: the SQL condition fails on the data.
     """
     run(database, "tables/numbered_ids")
@@ -88,7 +88,10 @@ def scrape_wanted_links(database: duckdb.DuckDBPyConnection, wanted: str, config
 def _apply_condition(
     database: duckdb.DuckDBPyConnection, config: IngestConfig, condition_columns: Collection[str]
 ) -> int:
-    """Fills `core_reviews` with the latest reviews for which the setting `where` is true; counts them."""
+    """Fills the table `core_reviews` with the latest reviews that meet the SQL condition `where`.
+
+    Returns the number of reviews in the table `core_reviews`.
+    """
     if config.where is None:
         database.execute("create or replace table core_reviews as select * from latest_reviews")
         return count_rows(database, "core_reviews")
@@ -166,7 +169,7 @@ def _require_enough(
 
 
 def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
-    """Returns the end of an error message: how to change the filter that dropped the most rows."""
+    """Returns advice that ends an error message: how to change the filter that dropped the most rows."""
     most = max(filtered_by, key=lambda reason: filtered_by[reason])
     return {
         "since-until": "widen --since and --until (reviews without a time fall outside)",

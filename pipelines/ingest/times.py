@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LINES_AT_ONCE = 2_000_000
-"""The number of lines whose times are read by one SQL statement; an update of more lines would fill the
+"""The number of lines whose times one SQL statement reads; a statement for more lines would fill the
 memory."""
 _DIGITS = {
     "seconds": "%Y%m%d%H%M%S",
@@ -31,8 +31,8 @@ _DIGITS = {
 """The patterns of numbers that are written like dates, such as 20171028; the keys are the smallest units of
 time in the numbers."""
 _LEAST_SHARE = 0.8
-"""The least share of the numbers in a time column that must fit a meaning, such as Excel's days, for the
-column to be read by this meaning."""
+"""The numbers in a time column are read as a kind of time, such as Excel's days, if at least this share of
+the numbers fits the kind of time."""
 _MOST_PLACES = 100_000_000
 """If most values of a time column are below this number, the values are positions in a sequence (1, 2, 3),
 and not seconds or milliseconds."""
