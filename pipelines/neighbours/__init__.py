@@ -1,1 +1,1 @@
-"""Builds tables of similar movies, called neighbours, from reviews, a linear model and metadata."""
+"""Builds tables of each movie's similar movies (neighbours) from reviews, linear models and metadata."""

@@ -1,1 +1,1 @@
-"""Implements the two networks of a model, the batches they learn from, and the optimizer of their tables."""
+"""Implements the two networks of a model, the training batches, and the optimizers of embedding tables."""

@@ -1,1 +1,1 @@
-"""Trains the engine's model on reviews, and chooses training length and weights on held-out reviews."""
+"""Trains the engine's model on reviews; chooses the number of rounds and the weights on held-out reviews."""
