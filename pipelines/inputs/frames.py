@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ArrowTable(Protocol):
-    """Describes a table in memory by its Arrow C stream interface; a pandas DataFrame is such a table."""
+    """Describes a table in memory, such as a pandas DataFrame, that gives its rows as an Arrow C stream."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Returns the rows of the table as an Arrow stream."""
@@ -37,11 +37,11 @@ def _is_lazy(given: object) -> bool:
 
 
 def write_table(table: Any, name: Path, file: Path) -> None:
-    """Writes a table in memory to a Parquet file, and reads the rows of the table once.
+    """Writes a table in memory to a Parquet file; the rows of the table are read only once.
 
-    The named levels of the index of a pandas DataFrame count as columns. The columns of a DataFrame without
-    column names are named by the numbers 1, 2 and so on. The argument `name` is the name of the table in
-    messages.
+    The named levels of the index of a pandas DataFrame count as columns. If a DataFrame has no column names,
+    the columns get the names "column 1", "column 2" and so on. The argument `name` is the name of the table
+    in messages.
 
     Raises:
         SourceError: the table has no columns, or has values that DuckDB cannot read.
@@ -75,7 +75,7 @@ def _copy(database: duckdb.DuckDBPyConnection, table: Any, file: Path) -> None:
 
 
 def _faulty(database: duckdb.DuckDBPyConnection, frame: Any, file: Path) -> str | None:
-    """Returns the name of a DataFrame's first column that DuckDB cannot read; None if DuckDB can read all."""
+    """Returns the name of a DataFrame's first column that DuckDB cannot read; None if all are readable."""
     import duckdb
 
     for place, column in enumerate(frame.columns):
@@ -106,7 +106,7 @@ def _without_index(frame: Any) -> Any:
 
 
 class _Stream:
-    """Shows DuckDB a table as an Arrow stream, since DuckDB would need pyarrow to read a Polars table."""
+    """Gives DuckDB a table as an Arrow stream; DuckDB would need pyarrow to read a Polars table directly."""
 
     def __init__(self, table: ArrowTable) -> None:
         self._table = table

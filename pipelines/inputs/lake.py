@@ -22,7 +22,8 @@ _ICEBERG_FOLDER = "metadata"
 _ICEBERG_FILE = re.compile(r"(?:v?([0-9]+)(?:-.*)?)\.metadata\.json")
 """Matches the name of a file that describes a version of an Iceberg table, with the number of the version."""
 _MEMORY = "1GB"
-"""The memory in which DuckDB sorts the rows of a table; rows that do not fit are kept on the disk."""
+"""The memory that DuckDB may use to sort the rows of a lake table; rows that do not fit are kept on the
+disk."""
 
 
 class LakeTable(NamedTuple):
@@ -38,15 +39,15 @@ class LakeTable(NamedTuple):
 
 
 def lake_table_at(source: Path | str) -> LakeTable | None:
-    """Returns the Delta or Iceberg table that a path or address names; None if no such table is named.
+    """Returns the Delta or Iceberg table at a path or address; None if neither kind of table is there.
 
     The path of an Iceberg table is the path of the table's folder, or of a file that describes one version of
     the table.
 
     Raises:
-        ConfigError: the scheme of an address is unknown, or a Python package that the scheme needs is not
+        ConfigError: the scheme of the address is unknown; or a Python package for the scheme is not
             installed.
-        SourceError: an address cannot be read.
+        SourceError: the address cannot be read.
     """
     text = str(source).rstrip("/")
     name = Address(text) if is_url(text) else Path(text)
@@ -73,7 +74,7 @@ def refuse_table_inside(folder: Path, parts: tuple[str, ...]) -> None:
 
 
 def write_lake_table(table: LakeTable, file: Path) -> None:
-    """Writes the newest rows of a table to a Parquet file, sorted, because tables of lakes have no order.
+    """Writes the valid rows of a lake table to a Parquet file, sorted, because lake tables have no order.
 
     Raises:
         ConfigError: the Python packages of the extra [lake] are not installed.

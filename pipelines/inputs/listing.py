@@ -35,8 +35,8 @@ def inputs_at(source: Path | str) -> list[Input]:
     that holds a journal of feedback is one input.
 
     Raises:
-        SourceError: no file matches the pattern, the folder holds no file, or the address cannot be read.
-        ConfigError: the scheme of an address is unknown, or a Python package that the scheme needs is not
+        SourceError: no file matches the pattern; the folder holds no file; or the address cannot be read.
+        ConfigError: the scheme of the address is unknown; or a Python package for the scheme is not
             installed.
     """
     text = str(source)
@@ -67,7 +67,7 @@ def _inputs_of_pattern(pattern: str) -> list[Input]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Yields all files in a folder and in the folders below; leaves out hidden files and folders."""
+    """Yields all files in a folder and in its subfolders; leaves out hidden files and folders."""
 
     def fail(error: OSError) -> NoReturn:
         raise SourceError(f"Cannot read the folder {folder}: {error.strerror}.", path=folder) from error
@@ -104,7 +104,7 @@ def _input(path: Path) -> Input:
 
 
 def _partition_of(parts: Sequence[str]) -> Partition:
-    """Returns the columns and values in the names of a path's folders; the value None means no value.
+    """Returns the columns and values that folder names such as `date=2024-01` give; None for a missing value.
 
     Example:
         >>> _partition_of(["log", "date=2024-01", "user=a%2Fb", "part-0.parquet"])

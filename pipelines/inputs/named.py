@@ -27,16 +27,18 @@ _EXPECTED = "a path, a table of pandas, Arrow or Polars, or a list of paths and 
 
 @contextmanager
 def inputs_of(reviews: Sources, metadata: Sources = ()) -> Iterator[tuple[list[Input], list[Input]]]:
-    """Yields the inputs of reviews and metadata; writes tables to Parquet files until the `with` block ends.
+    """Yields the inputs of reviews and metadata; tables in memory become Parquet files.
+
+    The Parquet files are temporary, and are deleted when the `with` block ends.
 
     A folder, a pattern or the address of a folder gives one input for each file. A Delta or Iceberg table is
     one input.
 
     Raises:
-        ConfigError: a source is neither a path nor a table, or the Python packages that an address needs are
-            not installed.
-        SourceError: a pattern or folder gives no file, an address or a Delta or Iceberg table cannot be read,
-            or a table in memory has no columns or unreadable values.
+        ConfigError: a source is neither a path nor a table; or a Python package for an address is not
+            installed.
+        SourceError: a pattern or a folder gives no file; an address cannot be read; a Delta or Iceberg table
+            cannot be read; or a table in memory has no columns or unreadable values.
         DataError: no temporary folder can be created.
     """
     groups = {"reviews": _several(reviews, "reviews"), "movies": _several(metadata, "metadata")}

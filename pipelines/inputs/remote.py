@@ -24,25 +24,25 @@ from engine.artifact.storage import missing_package
 from engine.errors import ConfigError, DataError, EngineError, SourceError
 
 _SPARE = 256 << 20
-"""The number of bytes on the disk that stay free when a remote file is copied."""
+"""When a remote file is copied, at least this number of bytes must stay free on the disk."""
 _HEAD = 4 << 20
 """The number of bytes at the start of a remote file that are read to recognise the format of the file."""
 _TAIL = 1 << 16
-"""The least number of bytes at the end of a remote file that are read, because a zip archive lists files at
-the end."""
+"""The least number of bytes at the end of a remote file that are read, because a zip archive lists its files
+at its end."""
 _PARQUET = b"PAR1"
 _MARKS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
-"""The names of properties of a remote file that change when the file changes; the first property that a
-storage has is compared."""
+"""The names of properties that change when a remote file changes; the first property in this order that the
+storage knows is compared."""
 _SECRETS = re.compile(r"(?<=://)[^/]*@")
 """Matches the name and the password of a user in an address."""
 
 
 class Address(PosixPath):
-    """Names a remote file in messages and in the account of the rows; the name is no path on this disk.
+    """Names a remote file in messages and in the account of read rows; the name is no path on this disk.
 
-    An `Address` leaves out the password and the query of the address, because the account of the rows is
-    stored in the index.
+    An `Address` leaves out the password and the query of the remote address, because the account of read rows
+    is stored in the index.
 
     Example:
         >>> str(Address("s3://bucket/log.csv")), str(Address("https://me:pass@host/log.csv?key=secret"))
@@ -59,7 +59,7 @@ class Address(PosixPath):
             super().__init__(*map(_public, parts))
 
     def __str__(self) -> str:
-        """Returns the address with two slashes after the scheme; the parent class keeps one slash."""
+        """Returns the address with two slashes after the scheme; the parent class would return one slash."""
         scheme, colon, rest = super().__str__().partition(":/")
         return f"{scheme}://{rest}" if colon else scheme
 
@@ -71,7 +71,7 @@ def _public(part: str | os.PathLike[str]) -> str:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """Holds the address, the size and a mark of a remote file, as of the time when files were listed."""
+    """Holds the address, the size and the version mark of a remote file when the files were listed."""
 
     url: str
     size: int
@@ -87,7 +87,7 @@ def is_url(text: str) -> bool:
 
 
 def names_at(url: str) -> list[str]:
-    """Returns the names of files and folders in a remote folder; empty if the folder does not exist.
+    """Returns the names of files and folders in a remote folder; no names if the folder does not exist.
 
     Raises:
         ConfigError: the scheme of the address is unknown, or the Python package for the scheme is not
@@ -105,7 +105,7 @@ def names_at(url: str) -> list[str]:
 def remote_files(url: str, is_wanted: Callable[[str], bool]) -> Iterator[RemoteFile]:
     """Yields the remote files that the address of a file, a folder or a pattern names, sorted by name.
 
-    The function `is_wanted` gets the path of a file below the folder, and returns whether to yield the file.
+    The function `is_wanted` takes the path of a file below the folder, and tells whether to yield the file.
 
     Raises:
         ConfigError: the scheme of the address is unknown, or the Python package for the scheme is not
@@ -153,7 +153,7 @@ def _below(system: Any, folder: str, is_wanted: Callable[[str], bool]) -> dict[s
 
 @contextmanager
 def fetched(remote: RemoteFile, folder: Path) -> Iterator[Path]:
-    """Copies a remote file to a folder, and yields the copy; removes the copy after the `with` statement.
+    """Copies a remote file to a folder, and yields the copy; deletes the copy when the `with` block ends.
 
     Raises:
         SourceError: the remote file has changed or disappeared since files were listed, or cannot be read.
@@ -242,7 +242,7 @@ def _mark_of(facts: Mapping[str, Any]) -> str:
 
 
 def _require_same(remote: RemoteFile, facts: Mapping[str, Any], num_copied: int | None = None) -> None:
-    """Raises SourceError if a remote file has changed since files were listed, or was copied in part."""
+    """Raises SourceError if a remote file has changed since files were listed, or was copied only in part."""
     mark, size = _mark_of(facts), facts["size"] if num_copied is None else num_copied
     if size != remote.size or (mark and remote.mark and mark != remote.mark):
         raise SourceError(

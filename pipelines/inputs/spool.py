@@ -19,8 +19,8 @@ from pipelines.text.kinds import form_of
 _STANDARD_INPUT = Path("-")
 _CHUNK = 1 << 20
 _SPARE = 256 << 20
-"""The number of bytes on the disk that stay free when a source is copied, so that a source without an end
-does not fill the disk."""
+"""When a source is copied, at least this number of bytes must stay free on the disk, so that an endless
+source does not fill the disk."""
 
 
 Partition = tuple[tuple[str, str | None], ...]
@@ -36,8 +36,8 @@ class Given(NamedTuple):
     """The file to read: the file at `path`, a copy of a source that can be read only once, or the outline of
     a remote file."""
     partition: Partition = ()
-    """The columns whose values in all rows of the file are given by names of folders, such as
-    `date=2024-01`."""
+    """The columns whose values come from names of folders, such as `date=2024-01`; the value of such a column
+    is the same in all rows of the file."""
     remote: RemoteFile | None = None
     """The remote file whose bytes are read; None if the source is on this disk."""
 
@@ -80,13 +80,13 @@ def is_read_once(given: Input) -> bool:
 
 
 def readable_files(inputs: Sequence[Input], folder: Path) -> list[Given]:
-    """Returns a file for each source, and copies each source that can be read only once, such as a pipe.
+    """Returns a file for each source; copies a source that can be read only once, such as a pipe, to a file.
 
     The path "-" stands for standard input. Copies are written to `folder`, which the caller must delete.
     Remote files are not copied.
 
     Raises:
-        SourceError: a source cannot be read, or a source that can be read only once is named twice.
+        SourceError: a source cannot be read; or a source that can be read only once is named twice.
         DataError: a copy does not fit on the disk.
     """
     once = [is_read_once(given) for given in inputs]

@@ -18,8 +18,8 @@ from engine.arrays import Doubles
 CALIBRATION_BINS = 10
 """The number of bins of equal width into which `calibration_error` sorts probabilities."""
 _SMALLEST = 1e-7
-"""The least distance of a clipped probability from 0 and from 1, so that the logarithms of the probability
-and of one minus the probability are finite."""
+"""Probabilities nearer to 0 or 1 than this distance are moved to this distance, so that the logarithms in the
+log loss are finite."""
 
 
 def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
@@ -47,10 +47,11 @@ def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
 
 
 def log_loss(probabilities: ArrayLike, outcomes: ArrayLike) -> float:
-    """Returns the log loss of chances p and outcomes o: `-mean(o log p + (1 - o) log(1 - p))`, in nats.
+    """Returns the log loss of probabilities p and outcomes o: `-mean(o log p + (1 - o) log(1 - p))`.
 
-    Probabilities are clipped to 1e-7 .. 1 - 1e-7, so that a prediction that is certain but wrong costs about
-    16 nats, and not infinitely many nats. The log loss is NaN if there are no outcomes.
+    An outcome is 1 or 0, and the log loss is in nats. Probabilities are clipped to 1e-7 .. 1 - 1e-7, so that
+    a certain but wrong prediction costs about 16 nats, and not infinitely many nats. The log loss is NaN if
+    there are no outcomes.
 
     >>> round(log_loss([0.5, 0.5], [True, False]), 4)
     0.6931
@@ -157,7 +158,7 @@ def recall(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
 
 
 def hit_rate(hits: NDArray[np.bool_]) -> Doubles:
-    """Returns 1 for each top list with a relevant movie, and 0 for each top list without relevant movies.
+    """Returns a number for each top list: 1 if a relevant movie is in the top list, and 0 otherwise.
 
     >>> hit_rate(np.array([[False, True], [False, False]])).tolist()
     [1.0, 0.0]
@@ -166,7 +167,7 @@ def hit_rate(hits: NDArray[np.bool_]) -> Doubles:
 
 
 def reciprocal_rank(hits: NDArray[np.bool_]) -> Doubles:
-    """Returns `1 / i` for each top list, where i is the position of the first relevant movie, or else 0.
+    """Returns `1 / i` for each top list, where i is the position of the first relevant movie; 0 without one.
 
     >>> reciprocal_rank(np.array([[False, True], [False, False]])).tolist()
     [0.5, 0.0]
@@ -208,7 +209,7 @@ def novelty(top: NDArray[np.integer], num_reviews: NDArray[np.integer], num_revi
 
 
 def gini(top: NDArray[np.integer], num_movies: int) -> float:
-    """Measures how unequally often movies are recommended, from 0 (all equally often) to 1 (only a few).
+    """Measures how unequally often movies are recommended: 0 if all equally often, near 1 if only a few.
 
     The Gini coefficient of n movies is `sum over r = 1..n of (2 r - n - 1) c_r / (n sum c)`, where c_r is the
     r-th smallest number of recommendations of a movie. The Gini coefficient is 0 if no movie is recommended.

@@ -22,7 +22,7 @@ Top = Callable[[Rows, int], NDArray[np.integer]]
 """A function that takes n reviewer rows, int64 [n], and a number k, and returns the rows of each reviewer's k
 best unseen movies, int [n, k]; -1 where a reviewer has fewer than k unseen movies."""
 _MAX_SCORES = 2**25
-"""The largest number of scores in memory at once: 128 MiB of float32."""
+"""The largest number of scores that one batch of reviewers keeps in memory: 128 MiB of float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,9 @@ def rank_held_out(
     """Ranks all unseen movies for each reviewer who has held-out likes, and measures the top lists.
 
     A movie is unseen if the reviewer has no training review of the movie. Movies of equal score are ordered
-    by movie row. A held-out like counts even if the movie has no training reviews, although most models
-    cannot rank a movie without training reviews well. A held-out like is ignored if the reviewer also has a
-    training review of the same movie. A reviewer whose held-out likes are all ignored is not ranked.
+    by movie row. A held-out like of a movie without training reviews counts too, although most models rank
+    such a movie badly. A held-out like is ignored if the reviewer also has a training review of the same
+    movie. A reviewer whose held-out likes are all ignored is not ranked.
 
     Args:
         score: a function that returns the scores of all movies for a batch of reviewer rows.
@@ -78,14 +78,14 @@ def rank_held_out(
         reviews.
         liked: the held-out likes.
         k: lengths of the top lists for which metrics are computed.
-        batch: the largest number of reviewers that are scored at once; a large catalogue lowers the number.
+        batch: the largest number of reviewers that are scored in one batch; in a large catalogue, fewer
+            reviewers are scored in one batch.
         max_reviewers: size of a random sample of reviewers to rank; None ranks all reviewers.
         seed: seed of the random sample of reviewers.
         candidates: pairs of reviewer and movie that are ranked, or None to rank all pairs; each pair is the
             number `reviewer_row * num_movies + movie_row`, int64 [num_pairs], ascending.
-        top: a function that returns the same top lists as scores of `score` would give, in less time; not
-        used
-            if `candidates` is given.
+        top: a faster function that returns the same top lists as ranking by `score`; not used if `candidates`
+            is given.
 
     Raises:
         TrainingError: a score is NaN.
@@ -143,7 +143,7 @@ def top_movies(
 
     Args:
         scores: the score of every movie for each reviewer, float32 [num_reviewers, num_movies].
-        seen: the reviews whose movies are left out of the lists of the reviews' authors.
+        seen: the reviews that say which movies each reviewer has seen.
         reviewer_rows: the rows of the reviewers, int64 [num_reviewers].
         k: the length of each list.
 

@@ -1,6 +1,6 @@
 """Computes confidence intervals and significance tests from one number per reviewer.
 
-The unit is a reviewer and not a review, because reviews by the same reviewer are not independent.
+Samples are drawn of reviewers, and not of reviews, because reviews by the same reviewer are not independent.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def bootstrap_interval(
 
     Args:
         sums: one value per reviewer, float [num_reviewers]: a metric, or a sum over the reviewer's reviews.
-        weights: the number of reviews behind each value of `sums`, float [num_reviewers]; by default 1 for
-            every value, which gives the interval of the mean over reviewers.
+        weights: the number of reviews that each value of `sums` adds up, float [num_reviewers]; by default 1
+            for every value, so that the ratio is the mean over reviewers.
         seed: seed of the bootstrap samples.
 
     >>> bootstrap_interval([1.0, 1.0, 1.0])
@@ -47,10 +47,10 @@ def bootstrap_interval(
 def paired_test(ours: ArrayLike, theirs: ArrayLike, *, num_samples: int = 2000, seed: int = 42) -> float:
     """Returns the two-sided p-value of Fisher's randomisation test for the difference of two models' means.
 
-    Fisher's randomisation test flips the sign of the difference between the two models' values at random for
-    each reviewer. Unlike Wilcoxon's test, Fisher's randomisation test compares means, and needs no special
-    treatment of ties (Smucker, Allan and Carterette 2007). The p-value is 1 if both models have equal values
-    for every reviewer.
+    For each reviewer, Fisher's randomisation test flips a coin to choose the sign of the difference between
+    the two models' values. Unlike Wilcoxon's test, Fisher's randomisation test compares means, and needs no
+    special treatment of ties (Smucker, Allan and Carterette 2007). The p-value is 1 if both models have equal
+    values for every reviewer.
 
     Args:
         ours: the metric of one model for each reviewer, float [num_reviewers].

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _MOST_NEIGHBOURS_OF = 20_000
-"""The largest number of movies that may be neighbours of other movies; the most reviewed movies are chosen.
-The limit makes the time of the search for neighbours grow linearly with the number of movies."""
+"""Only this number of movies, the most reviewed movies, can be neighbours of other movies by metadata. With
+this limit, the time of the search for neighbours grows linearly with the number of movies."""
 _SCORES_AT_ONCE = 2**23
-"""The number of similarities in memory at once: 32 MiB of float32."""
+"""The number of similarities in a batch that is kept in memory: 32 MiB of float32."""
 _ROWS_AT_ONCE = 2**13
-"""The number of rows of two neighbour tables that are added at once; more rows would take more memory."""
+"""The number of rows in a batch when two neighbour tables are added; larger batches would take more
+memory."""
 
 
 def content_features(words: csr_array) -> Floats | None:
@@ -47,8 +48,7 @@ def content_table(
 ) -> NeighbourTable | None:
     """Builds the table of movies with similar metadata, from the vectors that `content_features` returns.
 
-    The function returns None if `features` is None, or if the configuration asks for no neighbours by
-    metadata.
+    The function returns None if `features` is None, or if the settings ask for no neighbours by metadata.
     """
     if features is None or not config.num_content_neighbours:
         return None
@@ -59,8 +59,9 @@ def content_table(
 def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighbours: int) -> NeighbourTable:
     """Finds the `num_neighbours` strongest neighbours of each movie by metadata and popularity.
 
-    The weight of a neighbour is the cosine similarity of the two movies' vectors times the square root of the
-    neighbour's number of reviews, because people choose the popular movies among equally similar movies.
+    The weight of a neighbour is the cosine similarity of the two movies' vectors, multiplied by the square
+    root of the neighbour's number of reviews. Popular neighbours weigh more, because people choose the
+    popular movies among equally similar movies.
 
     Args:
         features: the vectors of the movies that `content_features` returns.
@@ -85,7 +86,8 @@ def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighb
 def with_content(table: NeighbourTable, content: NeighbourTable, weight: float) -> NeighbourTable:
     """Adds the metadata similarities in `content`, multiplied by `weight`, to a neighbour table.
 
-    No movie gets more neighbours than the movie with the most neighbours in `table` or in `content`.
+    A movie keeps its strongest neighbours: at most as many as the movie with the most neighbours has in
+    `table` or `content`.
     """
     from scipy.sparse import vstack
 

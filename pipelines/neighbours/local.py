@@ -1,4 +1,4 @@
-"""Builds a linear model that predicts reviews of a movie from few other movies, for large catalogues."""
+"""Builds a linear model for large catalogues; reviews of few other movies predict reviews of a movie."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 MOST_MOVIES = 30_000
-"""The largest number of movies for which the local model is built, because the time of the low-pass filter
-beside the local model grows with the square of the number of movies."""
+"""The largest number of movies for which the local model is built, because the time for the low-pass filter,
+which is added to the local model, grows with the square of the number of movies."""
 MOST_PAIRS = 20_000_000
-"""The largest number of pairs of reviews by the same reviewer for which the local model is built, because all
-pairs of reviews are counted in memory."""
+"""The local model is built only if the number of pairs of reviews by the same reviewer is at most this
+number, because all pairs are counted in memory."""
 _MOST_INPUTS = 200
 """The largest number of other movies from which the local model predicts reviews of a movie."""
 _NUM_COMPONENTS = 256
@@ -27,7 +27,8 @@ _NUM_COMPONENTS = 256
 _FILTER_WEIGHT = 0.3
 """The factor by which the low-pass filter is multiplied before the filter is added to the local model."""
 _ROWS_AT_ONCE = 512
-"""The number of movies whose neighbours are chosen at once; more movies would take more memory."""
+"""The number of movies in a batch whose neighbours are chosen together; larger batches would take more
+memory."""
 
 
 def num_pairs(reviews: Reviews) -> int:
@@ -40,13 +41,13 @@ def local_neighbours(
 ) -> NeighbourTable:
     """Builds a neighbour table from a local linear model and a low-pass filter: `model + 0.3 * filter`.
 
-    The local model predicts whether a reviewer reviewed a movie from the reviewer's reviews of other movies,
-    namely the movies that share most reviewers with the predicted movie. The local model has the least
-    penalised squared error (as in SLIM, Ning & Karypis 2011, but with a penalty on squared weights). The
-    low-pass filter is `V V'`, where the columns of V are the strongest components of the matrix of reviews
-    (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). Before the components are
-    computed, each row and each column of the matrix of reviews is divided by the square root of the row's or
-    the column's sum. The low-pass filter also relates movies that share no reviewer.
+    The local model predicts whether a reviewer reviewed a movie from the reviewer's reviews of other movies.
+    Only the movies that share the most reviewers with the predicted movie are used for the prediction. The
+    local model has the least penalised squared error (as in SLIM, Ning & Karypis 2011, but with a penalty on
+    squared weights). The low-pass filter is `V V'`, where the columns of V are the strongest components of
+    the matrix of reviews (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). Before
+    the components are computed, each row and each column of the matrix of reviews is divided by the square
+    root of the row's or the column's sum. The low-pass filter also relates movies that share no reviewer.
 
     Args:
         reviews: the training reviews.

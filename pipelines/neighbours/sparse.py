@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def review_matrix(reviews: Reviews, weights: NDArray[np.floating] | None = None) -> csr_array:
-    """Returns the weight of each review, by default 1, as a sparse matrix [num_reviewers, num_movies]."""
+    """Returns the weights of reviews, by default 1, as a sparse matrix, [num_reviewers, num_movies]."""
     from scipy.sparse import csr_array
 
     values = np.ones(len(reviews), dtype=np.float32) if weights is None else weights

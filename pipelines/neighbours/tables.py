@@ -32,23 +32,24 @@ DAMPINGS = (10.0, 40.0)
 """The dampings that are tried for the method *damped* of `build_neighbours`; a damping is a number that is
 added to the geometric mean of two movies' numbers of reviews."""
 SHRINKAGE = 3.0
-"""The number of common reviewers of two movies at which the method *co-reviews* of `build_neighbours` halves
-the cosine of the movies, because a cosine from few reviewers is uncertain."""
+"""With this number of common reviewers, the method *co-reviews* of `build_neighbours` halves the cosine of
+two movies; with fewer common reviewers, the cosine is reduced more, because a cosine from few reviewers is
+uncertain."""
 SUCCESSOR_DAMPING = 20.0
-"""The number that the method *successors* of `build_neighbours` adds to the geometric mean of two movies'
-numbers of reviews before the method divides by the sum, which lowers the weights of rarely reviewed
-movies."""
+"""The method *successors* of `build_neighbours` divides by this number plus the geometric mean of two movies'
+numbers of reviews. The larger this number is, the lower are the weights of rarely reviewed movies."""
 RATING_SHRINKAGE = 100.0
-"""The number of common reviewers of two movies at which the correlation of the movies' ratings is halved,
-because a correlation from few reviewers is uncertain."""
+"""With this number of common reviewers, the correlation of two movies' ratings is halved; with fewer common
+reviewers, the correlation is reduced more, because a correlation from few reviewers is uncertain."""
 MAX_HISTORY = 300
-"""The largest number of latest reviews of a reviewer that are paired with each other; the time to make pairs
-grows with the square of the number of reviews."""
+"""Of each reviewer, at most this number of latest reviews are paired with each other, because the time to
+make pairs grows with the square of the number of reviews."""
 NUM_LINEAR_NEIGHBOURS = 500
 """The number of neighbours of each movie that are kept from the linear model; more neighbours are kept than
 for co-reviews, because the weights of the linear model decrease slowly."""
 _ALL_FACTORS_UP_TO = 5000
-"""The largest number of movies for which the linear model is built with every penalty in L2_FACTORS."""
+"""For at most this number of movies, the linear model is built with every penalty in L2_FACTORS; for more
+movies, with every penalty in FEW_L2_FACTORS."""
 
 
 class NeighbourKind(NamedTuple):
@@ -92,8 +93,8 @@ def neighbour_kinds(reviews: Reviews, config: NeighboursConfig) -> list[Neighbou
 
     For data with many reviews, a linear model with a large penalty gives the best neighbour table. For data
     with few reviews, the method *damped* of `build_neighbours` gives the best neighbour table, with a larger
-    damping if movies have fewer reviews. A catalogue that is too large for the linear model gets the local
-    model instead, as in `local_neighbours`.
+    damping if movies have fewer reviews. If a catalogue is too large for the linear model, the local model of
+    `local_neighbours` is tried instead.
     """
     form, num_movies = "linear", reviews.num_movies
     factors: Sequence[float] = L2_FACTORS
@@ -170,7 +171,7 @@ def build_neighbours(
 def linear_neighbours(
     reviews: Reviews, weights: NDArray[np.floating], *, l2: float, num_neighbours: int = NUM_LINEAR_NEIGHBOURS
 ) -> NeighbourTable:
-    """Builds a neighbour table from a linear model: a movie's neighbours are the movies of largest weight.
+    """Builds a neighbour table from a linear model: the movies with the largest weights become neighbours.
 
     The linear model predicts whether a reviewer reviewed a movie from the reviewer's reviews of all other
     movies. The linear model is the matrix B of weights for which `X B` predicts X with the least penalised
@@ -224,7 +225,7 @@ def _write_signals(database: duckdb.DuckDBPyConnection, reviews: Reviews, likes:
 
 
 def _residuals(reviews: Reviews) -> Doubles:
-    """Returns the difference of each rating to the rating expected from the movie's and the reviewer's means.
+    """Returns each rating minus the rating that is expected from the movie's mean and the reviewer's mean.
 
     The returned array, float64 [num_reviews], holds zeros if the reviews have no ratings.
     """

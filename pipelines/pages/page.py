@@ -30,7 +30,7 @@ span.chip { display: inline-block; width: .8em; height: .8em; border-radius: 50%
 
 
 class Section(NamedTuple):
-    """Holds a part of a web page that has a heading."""
+    """Holds a section of a web page: a heading and pieces of HTML."""
 
     heading: str
     """The heading of the section, as plain text."""
@@ -53,12 +53,12 @@ def render_page(title: str, sections: Sequence[Section], footer: str = "") -> st
 
 
 def paragraph(text: str, *, note: bool = False) -> str:
-    """Returns text as a paragraph of HTML; `note` makes the letters smaller."""
+    """Returns text as an HTML paragraph; `note=True` makes the letters smaller."""
     return f'<p class="note">{escape(text)}</p>' if note else f"<p>{escape(text)}</p>"
 
 
 def heading(text: str) -> str:
-    """Returns text as a heading of HTML within a section."""
+    """Returns text as an HTML heading inside a section."""
     return f"<h3>{escape(text)}</h3>"
 
 
@@ -96,7 +96,7 @@ def figures_table(by_model: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def facts_table(facts: Mapping[str, Any]) -> str:
-    """Returns an HTML table with a line for each fact that is text, a number or None, and no other facts."""
+    """Returns an HTML table with a line for each fact whose value is text, a number or None."""
     known = {
         name: value for name, value in facts.items() if value is None or isinstance(value, str | int | float)
     }
@@ -162,7 +162,7 @@ def _is_numeric(column: Sequence[Any]) -> bool:
 
 
 def _number_cells(column: Sequence[float | None]) -> list[str]:
-    """Returns the cells of a column of numbers; if one number has decimals, all numbers get four decimals."""
+    """Returns the texts of a column of numbers: no decimals if all are whole, and otherwise four decimals."""
     known = [value for value in column if value is not None and value == value]
     if all(float(value).is_integer() for value in known):
         return [cell(value) for value in column]

@@ -90,7 +90,7 @@ def intervals(
     name: str,
     xlabel: str,
 ) -> str:
-    """Draws each value as a point, with the value's interval as a line; names run from top to bottom."""
+    """Draws each value, the first at the top, as a point on a line that shows the value's interval."""
 
     def draw(axes: Axes) -> None:
         places = range(len(names))
@@ -152,7 +152,7 @@ def scatter(points: NDArray[np.floating], colors: Sequence[str], names: Sequence
 
 
 def keep_labels_apart(figure: Figure, axes: Axes) -> None:
-    """Cuts long labels below a plot, and leaves out labels, such as every second one, until no two overlap.
+    """Cuts long labels below a plot, and leaves out some labels, until no two labels overlap.
 
     The labels are measured in a font that is at least as wide as the fonts of browsers.
     """
