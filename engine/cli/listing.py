@@ -1,4 +1,4 @@
-"""Prints lists of answers as a table, as cards or in a format for programs, and remarks on the lists."""
+"""Prints lists of answers (as a table, as cards or in a format for programs) and remarks on the lists."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from engine.answers import Answer, Variety
 
 Column = str | Callable[[Any], Any]
-"""A column of a printed table: the name of the answer's field to show, or a function that computes the value
-to show from an answer."""
+"""A column of a printed table: the name of a field of the answer, or a function that computes the value to
+print from the answer."""
 Columns = Mapping[str, Column]
-"""The columns of a printed table; the keys are the headings."""
+"""The columns of a printed table, by heading."""
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
-"""The formats in which commands print answers; the formats table and markdown are for people, and the others
-for programs."""
+"""The formats in which commands print answers: table and markdown for people; json, jsonl, csv and tsv for
+programs."""
 _HEADINGS = {
     "rank": "#",
     "movie_id": "movie",
@@ -34,26 +34,25 @@ _HEADINGS = {
     "like_probability": "like",
     "because": "because of",
 }
-"""Maps the names of fields to the headings of their columns, where the heading is not the name of the
-field."""
+"""Maps the names of fields to the headings of their columns; a field that is missing here has its name as
+heading."""
 _LONGEST_LINE = 80
 """The largest number of characters in a line of a movie's printed card."""
 
 
 def is_for_people(format: str) -> bool:
-    """Tells whether a format is for people, so that remarks about the answers are also printed to stderr."""
+    """Tells whether a format is for people; for people, commands also print remarks about the answers."""
     return format in ("table", "markdown")
 
 
 def read_columns(text: str, kind: type[Answer]) -> dict[str, Column]:
-    """Reads the value of the option --columns: names of fields of answers, separated by commas.
+    """Reads the value of the option --columns: column names with commas between them.
 
-    A column is named by a field of the answers, such as title, or by the field's heading in the table. The
-    function returns a dictionary that maps each heading to a field.
+    A column name is the name of a field of the answers, such as predicted_rating, or the heading of the
+    field, such as stars. The function returns a dictionary that maps each heading to the name of a field.
 
     Raises:
-        click.UsageError: a name is neither a field of answers of the class `kind` nor a field of a movie's
-            card.
+        click.UsageError: a name is no field of the answers (class `kind`), and no field of a movie's card.
     """
     from engine.catalogue.cards import CARD_FIELDS
 
@@ -92,10 +91,11 @@ def print_list(
 
     Args:
         answers: the list of answers to print.
-        usual: the columns that the table has if the user did not choose columns.
+        usual: the columns of the table if the user did not choose any columns.
         format: one of `FORMATS`.
-        response: makes the object that the format json prints, in which one value is the list of answers.
-        chosen: the columns that the user chose, or None.
+        response: a function that makes the object for the format json; one value of the object is the list of
+            answers.
+        chosen: the columns that the user chose; None if the user did not choose any columns.
         cards: True to print a card of several lines for each movie, False to print a table with a row for
             each movie.
     """
@@ -117,7 +117,7 @@ def print_list(
 
 
 def judgement(answers: Sequence[Any]) -> Columns:
-    """Returns the table columns for predicted ratings, or for relevance, and for reasons if there are any."""
+    """Returns the columns for what the model predicts: ratings or relevance, and reasons if there are any."""
     names = ["relevance"]
     if any(answer.predicted_rating is not None for answer in answers):
         names = ["predicted_rating", "like_probability"]
@@ -131,7 +131,7 @@ def judgement(answers: Sequence[Any]) -> Columns:
 
 
 def say_variety(variety: Variety | None) -> None:
-    """Prints to stderr how diversity and novelty changed a list; prints nothing if `variety` is None."""
+    """Prints to stderr how diversity and novelty changed a recommendation list; prints nothing for None."""
     if variety is not None:
         say(
             f"Variety took {variety.score_loss:.3g} off the mean score; diversity is "
@@ -141,14 +141,14 @@ def say_variety(variety: Variety | None) -> None:
 
 
 def say_if_short(found: int, wanted: int, kind: str = "movie") -> None:
-    """Prints to stderr that a list is short, if fewer answers of a kind were found than wanted."""
+    """Prints to stderr that a list holds fewer answers than the user wanted; `kind` names the answers."""
     if found < wanted:
         shown = {0: f"No {kind}", 1: f"Only one {kind}"}.get(found, f"Only {found:,} {kind}s")
         say(f"{shown} can be listed.", err=True)
 
 
 def _cell(answer: Any, column: Column) -> Any:
-    """Returns the value that a table for people shows for an answer in a column."""
+    """Returns the value of a column for one answer, formatted for people."""
     if callable(column):
         return column(answer)
     value = getattr(answer, column) if hasattr(answer, column) else getattr(answer, "card", {}).get(column)
@@ -156,7 +156,7 @@ def _cell(answer: Any, column: Column) -> Any:
 
 
 def _reasons(because: Sequence[Any] | Likeness) -> tuple[str, ...] | None:
-    """Returns the reasons for a movie: titles of reviewed movies, or the things two movies have in common."""
+    """Returns the reasons for a movie: titles of reviewed movies, or what two movies have in common."""
     if isinstance(because, Likeness):
         return because.described() or None
     return tuple(reason.title or reason.movie_id for reason in because) or None
@@ -187,8 +187,8 @@ _SHOWN: dict[str, Callable[[Any], Any]] = {
     "variants": _variants,
     "links": ", ".join,
 }
-"""Maps fields of answers to functions that format their values for people; `cell_text` formats the values of
-all other fields."""
+"""Maps the names of fields to the functions that format the values of the fields for people; `cell_text`
+formats all other fields."""
 
 
 def _card_lines(answer: Any) -> Iterator[str]:

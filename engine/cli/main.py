@@ -1,9 +1,9 @@
 """Starts the command line: runs a command, and turns an error into a sentence and an exit code.
 
-Answers are printed to stdout, and progress and warnings to stderr. The exit code is 0 for success, 1 for an
-`EngineError`, 2 for wrong usage, 3 for a build that was not published, and 128 plus the number of the signal
-that ended the command. No other file turns errors into exit codes. The module of a command is imported only
-when a user runs the command; a large library is imported only when the command needs the library.
+Answers are printed to stdout, and progress and warnings to stderr. The exit code is 0 for success; 1 for an
+`EngineError`; 2 for wrong usage; 3 for a build that did not become live; 128 plus the number of a signal that
+ended the command. No other file turns errors into exit codes. The module of a command is imported when a user
+runs the command; a large library is imported when the command first uses the library.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _COMMANDS = {
     "tune": "engine.cli.commands.studying.tune:tune",
 }
 _NOT_PUBLISHED = 3
-"""The exit code of a command whose new build does not meet the condition of --publish-if."""
+"""The exit code of a command whose new build breaks the condition of --publish-if."""
 
 
 class _SignalledError(click.ClickException):
     """A signal ended the command.
 
     Attributes:
-        exit_code: 128 plus the number of the signal, as for a process that a signal kills.
+        exit_code: 128 plus the number of the signal, as a shell reports a process that a signal killed.
     """
 
     def __init__(self, number: int, error: BaseException) -> None:
@@ -59,11 +59,11 @@ class _SignalledError(click.ClickException):
 
 
 class LazyGroup(click.Group):
-    """Imports the commands of a group on demand, and prints an `EngineError` as one sentence.
+    """Imports each command of a group when the command runs, and prints an `EngineError` as one sentence.
 
     Args:
-        places: maps the name of each command to the place of its definition, as "module:function". The group
-            also holds the commands that are added with click's `add_command`.
+        places: maps the name of each command to the module and the function that define the command, as
+            "module:function". The group also holds commands that click's method `add_command` adds.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], **settings: Any) -> None:
@@ -71,11 +71,11 @@ class LazyGroup(click.Group):
         self._places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names of all commands, imported or not, in alphabetical order."""
+        """Returns the names of all commands in alphabetical order, without importing a command."""
         return sorted({*super().list_commands(ctx), *self._places})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Returns the command of a name, imported on demand; returns None if the name is unknown."""
+        """Imports and returns the command of a name; returns None if the name is unknown."""
         if cmd_name not in self.commands and cmd_name in self._places:
             module, _, function = self._places[cmd_name].partition(":")
             self.add_command(getattr(import_module(module), function), cmd_name)
@@ -84,7 +84,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Returns the command that the arguments name; the error for an unknown name suggests others."""
+        """Returns the command that the arguments name; for an unknown name, the error suggests a name."""
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
             import difflib
@@ -95,7 +95,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def main(self, args: Sequence[str] | None = None, **settings: Any) -> Any:  # type: ignore[override]
-        """Runs the command line as click does, and prints every error and signal as one sentence."""
+        """Runs the command line as click does, and prints each error or signal as one sentence."""
         if not settings.pop("standalone_mode", True):
             return super().main(args, standalone_mode=False, **settings)
         with listening():
@@ -117,7 +117,7 @@ class LazyGroup(click.Group):
             sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; turns an `EngineError` or a signal into a printed sentence and an exit code."""
+        """Runs a command; turns an `EngineError` or a signal into a sentence on stderr and an exit code."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):

@@ -1,4 +1,4 @@
-"""Defines the options that several commands share, as click options that commands put into `params`."""
+"""Defines click options that several commands share; a command lists its options in `params`."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def count(given: str | int) -> int:
 
 
 def _read_k(text: str | int) -> int:
-    """Reads the value of the option -k, which is the length of a list.
+    """Reads the value of the option -k, the length of a recommendation list.
 
     Raises:
-        ValueError: the text is not a whole number from 1 to the longest allowed length of a list.
+        ValueError: the text is not a whole number from 1 to the largest length that a list may have.
     """
     try:
         k = int(text)
@@ -48,7 +48,7 @@ def _read_k(text: str | int) -> int:
 
 
 def _read_format(context: click.Context, _option: click.Parameter, format: str | None) -> str:
-    """Reads the format of an answer from --format or --json; the default format is a table."""
+    """Reads the format of printed answers from --format or --json; the default is a table."""
     if context.meta.get("json"):
         if format not in (None, "json"):
             raise click.UsageError(f"Give --json or --format {format}, but not both.")
@@ -67,9 +67,9 @@ def _log_more(_context: click.Context, _option: click.Parameter, verbose: bool) 
 
 
 option = partial(click.Option, show_default=True)
-"""Makes an option that takes a value; the help text shows the default value."""
+"""Makes an option that takes a value; the help text of the command shows the default value."""
 flag = partial(click.Option, is_flag=True)
-"""Makes an option that takes no value, and that is True if the option is given."""
+"""Makes an option that takes no value; the option is True if the user gives the option."""
 
 INDEX = option(
     ["--index"],
@@ -100,7 +100,7 @@ ON = (
         help="Run on the Ray cluster at this address, or on the one that this machine belongs to.",
     ),
 )
-"""The options of commands that can run their work on Ray."""
+"""The options of commands that can do their work on Ray, a system for work on several machines."""
 VERBOSE = flag(
     ["-v", "--verbose"], expose_value=False, callback=_log_more, help="Say on stderr what is being done."
 )
@@ -115,8 +115,7 @@ FORMAT = (
         ["--json"], expose_value=False, is_eager=True, callback=_note_json, help="The same as --format json."
     ),
 )
-"""The options of commands that print an answer; the command gets the chosen format as its argument
-`format`."""
+"""The options of commands that print answers; the argument `format` of the command gets the chosen format."""
 CARD = flag(
     ["--card", "cards"],
     help="Print a card for each movie: title, stars, average rating, category, price, description and link.",
@@ -144,7 +143,7 @@ ALL_VARIANTS = flag(
 
 
 def _read_ids(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
-    """Reads movie ids from all values of an option; returns None if the option was not given."""
+    """Reads the movie ids in all values of an option; returns None if the user did not give the option."""
     if not values:
         return None
     from engine.questions.ids import ids_or_file
@@ -183,7 +182,7 @@ BECAUSE = option(
 
 
 def columns_of(answer: str) -> click.Option:
-    """Makes the option --columns of a command; `answer` is the name of the class of the command's answers."""
+    """Makes the option --columns of a command; `answer` names the class of the command's answers."""
 
     def read(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, Any] | None:
         if text is None:

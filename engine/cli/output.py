@@ -1,4 +1,4 @@
-"""Prints records, facts and reports in the format that was asked for: for people or for programs."""
+"""Prints records, facts and reports in the format that the user chose, for people or for programs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from engine.cli.tables import format_markdown, format_table, wrapped
 from engine.cli.terminal import on_one_line, print_json, say
 
 TableFormatter = Callable[[Sequence[str], Sequence[Sequence[Any]]], str]
-"""A function that formats headings and rows as the text of a table."""
+"""A function that formats headings and rows as a table of text."""
 
 
 def print_records(
     records: Sequence[Mapping[str, Any]], format: str, response: Mapping[str, Any] | None = None
 ) -> None:
-    """Prints records in a format for programs; if `response` is given, the format json prints `response`."""
+    """Prints records in a format for programs; the format json prints `response` if it is given."""
     if format == "json":
         print_json(records if response is None else response)
     elif format == "jsonl":
@@ -42,10 +42,9 @@ def print_report(
     """Prints an answer that consists of sentences and tables, such as an evaluation.
 
     Args:
-        found: the whole answer, which the format json prints.
+        found: the whole answer, for the format json.
         format: one of `listing.FORMATS`.
-        lines: a function that returns the lines for people; its argument is a function that formats headings
-            and rows as a table.
+        lines: a function that returns the lines for people, and that takes a function that formats a table.
         records: the rows of the answer's main table, which the formats jsonl, csv and tsv print.
     """
     if format == "table":
@@ -58,9 +57,9 @@ def print_report(
 
 
 def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:
-    """Prints named facts, such as counts; the formats csv, tsv and markdown have one line per fact.
+    """Prints facts with their names; the formats csv, tsv and markdown have one line for each fact.
 
-    The function `print_text` prints the facts for people, in the format table.
+    In the format table, the function `print_text` prints the facts.
     """
     if format == "table":
         print_text()
@@ -73,7 +72,7 @@ def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], 
 
 
 def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yields the name and the value of each fact; the fact `reviews` in `counts` is named `counts.reviews`.
+    """Yields the name and value of each fact; a fact inside another has a name such as `counts.reviews`.
 
     Example:
         >>> list(_flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))
@@ -86,7 +85,7 @@ def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _field(value: Any) -> Any:
-    """Converts a value to a field of a CSV file: text on one line, a number, or JSON for other values."""
+    """Converts a value to a field of a CSV file: a text on one line, a number, or JSON for another value."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Defines the options of commands that read reviews, and merges the options into one configuration."""
+"""Defines the options of commands that read reviews, and makes a configuration from the options."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from engine.config.values import parse_assignment
 
 
 class _Named(click.Path):
-    """Reads the name of a source: a path, a pattern of paths, or an address such as s3://bucket/reviews."""
+    """Reads the name of a source of reviews: a path, a pattern, or an address such as s3://bucket/reviews."""
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
-        """Returns an address as text, and every other name of a source as a path."""
+        """Returns an address, such as s3://bucket/reviews, as text, and a path or pattern as a `Path`."""
         return value if "://" in os.fspath(value) else super().convert(value, param, ctx)
 
 
@@ -115,7 +115,7 @@ SOURCE_OPTIONS = (
     ),
     *READING_OPTIONS,
 )
-"""The options of commands that train on reviews or describe reviews."""
+"""The options of commands that train a model on reviews, or that describe reviews."""
 
 _SETTINGS = {
     name: f"ingest.{name}"
@@ -126,15 +126,15 @@ _SETTINGS = {
 } | {"input_format": "ingest.format", "seed": "seed", "sentiment": "sentiment.use"}
 """Maps the name of each option to the dotted name of the setting that the option sets."""
 _FORMER_FORMATS = ("auto", "amazon", "movielens")
-"""The formats of review files that were given by the option --format in versions before the option was named
---input-format."""
+"""The values of the option --format in earlier versions; these values belong to the option --input-format
+now."""
 
 
 class SourceCommand(click.Command):
-    """Runs a command that reads reviews, with a `config` merged from the recipe, --set and the options."""
+    """Runs a command that reads reviews; makes `config` from a recipe, the option --set and other options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Reads the options; reads the outdated `--format amazon` as `--input-format amazon`."""
+        """Parses the options of a command; reads the former `--format amazon` as `--input-format amazon`."""
         renamed = [
             "--input-format" if arg == "--format" and value in _FORMER_FORMATS else arg
             for arg, value in zip_longest(args, args[1:])
@@ -144,10 +144,10 @@ class SourceCommand(click.Command):
         return super().parse_args(ctx, renamed)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Merges the settings of recipe, --set and options; starts logging, and runs the command.
+        """Starts logging, makes the configuration from all options and the recipe, and runs the command.
 
         Raises:
-            ConfigError: a setting is unknown, of the wrong type or out of range.
+            ConfigError: a setting is unknown, has the wrong type or is out of range.
         """
         start_logging(logging.INFO)
         given = {setting: ctx.params.pop(name, None) for name, setting in _SETTINGS.items()}
@@ -160,9 +160,9 @@ class SourceCommand(click.Command):
 
 
 def columns_of(text: str) -> dict[str, str]:
-    """Reads the value of the option --columns, which gives the names of columns in the files.
+    """Reads the value of the option --columns, which names the columns of review files.
 
     Raises:
-        ConfigError: the value is not a list of pairs such as `reviewer=who`.
+        ConfigError: the value is not a list of pairs such as `reviewer=who,movie=what`.
     """
     return dict(parse_assignment(Config, f"ingest.columns={text}")[1])

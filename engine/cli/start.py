@@ -1,8 +1,9 @@
 """Starts the command line, and ends a command with one sentence after Ctrl-C, SIGTERM or SIGHUP.
 
-The first signal raises KeyboardInterrupt, so that the command cleans up. A second signal ends the process at
-once. If the command still runs some seconds after the first signal, the process ends without a second signal.
-The exit code is 128 plus the number of the signal, such as 130 after Ctrl-C.
+The first signal raises KeyboardInterrupt, so that the command can remove what it has begun to write. A second
+signal ends the process without a clean-up. The process also ends without a clean-up if the command has not
+ended ten seconds after the first signal. The exit code is 128 plus the number of the signal, such as 130
+after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -21,28 +22,27 @@ from typing import Any, NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_APART = 0.3
-"""The number of seconds within which several signals count as one, since some programs send a signal to both
-a process and its group."""
+"""The number of seconds during which several signals count as one signal, since some programs send a signal
+to a process and also to its process group."""
 _SECONDS_TO_TRY = 0.05
-"""The number of seconds after which the first signal is sent again, if the KeyboardInterrupt of the signal
-was delayed or lost."""
+"""The number of seconds after which the first signal is sent again, if its KeyboardInterrupt was delayed or
+got lost."""
 _SECONDS_TO_END = 10.0
-"""The number of seconds in which a command must clean up after a signal; the next command removes any
-leftovers."""
+"""The number of seconds that a command has for its clean-up after a signal; the next command removes what the
+clean-up left."""
 _EXECUTE = ExtensionFileLoader.exec_module.__code__
 _CREATE = ExtensionFileLoader.create_module.__code__
 
 
 class _State:
-    """Records the first signal that this process received, and how signals are handled."""
+    """Records the first signal that the process received, and what the next signal does."""
 
     listening = False
-    """Whether this module's signal handlers are installed."""
+    """Whether the signal handlers of this file are installed."""
     raising = False
     """Whether the next signal raises KeyboardInterrupt."""
     again = False
-    """Whether the first signal must be sent again, because the KeyboardInterrupt of the signal was delayed or
-    lost."""
+    """Whether the first signal must be sent again, because its KeyboardInterrupt was delayed or got lost."""
     first: int | None = None
     """The number of the first signal that the process received; None before the first signal."""
 
@@ -51,15 +51,15 @@ _state = _State()
 
 
 def signal_received() -> int | None:
-    """Returns the number of the first signal that the command received, or None without a signal.
+    """Returns the number of the first signal that the process received; None if no signal has come.
 
-    Callers need this number because some libraries turn the KeyboardInterrupt of a signal into another error.
+    Callers need the number of the signal, because some libraries turn a KeyboardInterrupt into another error.
     """
     return _state.first
 
 
 def ending(number: int, error: BaseException) -> str:
-    """Returns the sentence that tells the user that a signal ended the command, with the error's notes."""
+    """Returns the sentence that tells the user which signal ended the command, with the error's notes."""
     what = "Interrupted" if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}"
     notes = getattr(error, "__notes__", [])
     return "; ".join([f"{what}; every file and index is as it was before, or complete", *notes]) + "."
@@ -90,9 +90,9 @@ def start() -> NoReturn:
 def listening(*, for_good: bool = False) -> Iterator[None]:
     """Makes the first signal raise KeyboardInterrupt within the `with` statement.
 
-    After the `with` statement, signals have their former effect, or no effect if `for_good` is true. A signal
-    that the process ignores stays ignored; for example, `nohup` makes a process ignore SIGHUP. A call of this
-    function inside its own `with` statement, or outside the main thread, changes nothing.
+    After the `with` statement, signals do what they did before; if `for_good` is true, signals do nothing. If
+    the process ignores a signal already, as SIGHUP under `nohup`, the process goes on ignoring the signal. A
+    call inside another call's `with` statement, or outside the main thread, changes nothing.
     """
     if _state.listening or threading.current_thread() is not threading.main_thread():
         yield
@@ -125,7 +125,7 @@ def listening(*, for_good: bool = False) -> Iterator[None]:
 
 
 def _occupy_streams() -> None:
-    """Opens stdin, stdout and stderr on the null device if closed, so that no file gets their numbers."""
+    """Opens /dev/null for each closed stream (stdin, stdout, stderr), so that no file gets its number."""
     with suppress(OSError):
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass
@@ -133,10 +133,10 @@ def _occupy_streams() -> None:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    """Raises KeyboardInterrupt at the first signal; the thread of `_watch` handles later signals.
+    """Raises KeyboardInterrupt at the first signal; the thread `_watch` handles later signals.
 
-    During the import of a compiled module, KeyboardInterrupt is delayed, because an error in the import may
-    abort the process.
+    During the import of a compiled module, KeyboardInterrupt is postponed, because an error in the import may
+    crash the process.
     """
     if _state.first is None:
         _state.first = number
@@ -148,7 +148,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _imports_compiled(frame: FrameType | None) -> bool:
-    """Returns whether a frame, or a caller of the frame, is importing a compiled module."""
+    """Tells whether a frame, or a caller of the frame, is importing a compiled module."""
     while frame is not None:
         if frame.f_code is _EXECUTE or frame.f_code is _CREATE:
             return True
@@ -157,7 +157,7 @@ def _imports_compiled(frame: FrameType | None) -> bool:
 
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Handles an error that Python could not raise; lets `_watch` repeat a lost KeyboardInterrupt."""
+    """Handles an error that Python could not raise; makes `_watch` repeat a lost KeyboardInterrupt."""
     if _state.first is None:
         sys.__unraisablehook__(unraisable)
     elif isinstance(unraisable.exc_value, KeyboardInterrupt):
@@ -165,10 +165,10 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _watch(reader: int) -> None:
-    """Ends the process at the second signal, or some seconds after the first signal.
+    """Ends the process at the second signal, or ten seconds after the first signal.
 
-    The thread sends the first signal again if the KeyboardInterrupt of the signal was delayed or lost. The
-    thread ends when the other end of the pipe `reader` is closed.
+    The thread sends the first signal again if its KeyboardInterrupt was delayed or got lost. The thread ends
+    when the other end of the pipe `reader` is closed.
     """
     first, began, num_sent = 0, 0.0, 0
     pipe = select.poll()
@@ -198,7 +198,7 @@ def _watch(reader: int) -> None:
 
 
 def _exit_at_once(number: int) -> NoReturn:
-    """Ends the process without shutting the interpreter down, during which interrupted libraries may fail."""
+    """Ends the process without Python's own shutdown, in which interrupted libraries may crash."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()

@@ -1,4 +1,4 @@
-"""Prints ten lines about an index at the end of a build, and the whole manifest for `engine info`."""
+"""Prints a summary of an index at the end of a build, and the manifest for `engine info`."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ from engine.cli.tables import cell_text, format_table, wrapped
 from engine.cli.terminal import on_one_line, say
 
 _NOT_SHOWN = (FILES_ENTRY, CONFIG_SECTION, CALIBRATION_SECTION, BASELINES_SECTION)
-"""The sections of a manifest that are too long for a screen; the option --json prints all sections."""
+"""The manifest sections that are too long for a screen; the option --json prints them too."""
 _MODEL, _POPULARITY, _CONSTANT = "ncf", "popularity", "constant"
 _RANKING = "ndcg@10"
 _LABEL = 10
-"""The width, in characters, of the labels at the beginning of the lines that end a build."""
+"""The width, in characters, of the labels in the summary that ends a build."""
 _MOST_NUMBERS = 12
-"""The largest number of items of a list of numbers that are printed; the middle of a longer list is left
-out."""
+"""The largest length of a list of numbers that is printed whole; of a longer list, the length and both ends
+are printed."""
 
 
 def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) -> None:
-    """Prints the summary at the end of a build: rows, quality, a verdict, the audit, and next commands.
+    """Prints the summary at the end of a build: counts, metrics, a verdict, and commands to run next.
 
     Args:
         manifest: the manifest of the new index.
         directory: the directory of the index.
-        reviewer_id: the id of a reviewer of the index, for the example of a command to run next.
+        reviewer_id: the id of any reviewer of the index, which the suggested command `engine recommend`
+            contains.
     """
     option = "" if str(directory) == "movie-index" else f" --index {shlex.quote(str(directory))}"
     separator = "-- " if reviewer_id.startswith("-") else ""
@@ -56,21 +57,21 @@ def print_build(manifest: Mapping[str, Any], directory: Path, reviewer_id: str) 
 
 
 def print_index(manifest: Mapping[str, Any]) -> None:
-    """Prints in a few lines what an index holds and how good the index is, and then prints the manifest."""
+    """Prints a few lines on the content and the quality of an index, and then prints the manifest."""
     _print_lines(dict(_quality_lines(manifest)))
     say()
     print_summary(manifest)
 
 
 def say_if_retrain(manifest: Mapping[str, Any]) -> None:
-    """Prints to stderr why an index should be trained again, if the manifest says that it should be."""
+    """Prints to stderr why an index should be trained again, if the manifest gives a reason."""
     updates = manifest.get(UPDATES_SECTION) or {}
     if updates.get("retrain"):
         say(f"Train again with build-index: {updates['reason']}.", err=True)
 
 
 def print_summary(manifest: Mapping[str, Any]) -> None:
-    """Prints a manifest without the sections of `_NOT_SHOWN`, and the total size of the index's files."""
+    """Prints a manifest without the sections of `_NOT_SHOWN`; prints the total size of the index's files."""
     _print_section({name: manifest[name] for name in manifest if name not in _NOT_SHOWN})
     left_out = (manifest.get(BASELINES_SECTION) or {}).get("left_out")
     if left_out:
@@ -87,7 +88,7 @@ def _print_lines(lines: Mapping[str, str]) -> None:
 
 
 def _quality_lines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields labels and lines: the rows that were read and kept, and the quality of the index."""
+    """Yields the labels and lines of the summary: counts of rows, metrics, and a verdict."""
     rows, counts = (manifest.get(name) or {} for name in (ACCOUNTING_SECTION, COUNTS_SECTION))
     if "read" in rows:
         parts = ("kept", "duplicate", "filtered", "rejected")
@@ -121,7 +122,7 @@ def _quality_lines(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _compared(figure: float, other: float) -> str:
-    """Describes in words how much better or worse one value of a metric is than another; higher is better.
+    """Says in words how much better or worse the first of two numbers is, if a higher number is better.
 
     Example:
         >>> _compared(0.24, 0.1), _compared(0.11, 0.1), _compared(0.09, 0.1), _compared(0.1, 0.0)
@@ -155,7 +156,7 @@ def _print_section(section: Mapping[str, Any], indent: str = "") -> None:
 
 
 def _print_value(name: str, value: Any, indent: str) -> None:
-    """Prints a value on as many lines as necessary; breaks lines only between words and numbers."""
+    """Prints a name and a value on as many lines as necessary; breaks lines only at blanks."""
     if isinstance(value, list | tuple):
         if len(value) > _MOST_NUMBERS and all(isinstance(one, float) for one in value):
             ends = f"{cell_text(value[0])} to {cell_text(value[-1])}"
@@ -168,7 +169,7 @@ def _print_value(name: str, value: Any, indent: str) -> None:
 
 
 def _is_comparison(value: Any) -> bool:
-    """Tells whether a manifest's value maps names to sets of values, such as the metrics of each model."""
+    """Tells whether a value of a manifest is a table, such as the metrics of each model."""
     rows = list(value.values()) if isinstance(value, Mapping) else []
     return len(rows) > 1 and all(
         isinstance(row, Mapping)
@@ -179,7 +180,7 @@ def _is_comparison(value: Any) -> bool:
 
 
 def _print_comparison(rows: Mapping[str, Mapping[str, Any]], indent: str) -> None:
-    """Prints rows of metrics as a table; swaps rows and columns if there would be more columns than rows."""
+    """Prints metrics as a table; swaps rows and columns if the table would have more columns than rows."""
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     if len(names) > len(rows):
         lines = [[name, *(row.get(name) for row in rows.values())] for name in names]
@@ -189,6 +190,6 @@ def _print_comparison(rows: Mapping[str, Mapping[str, Any]], indent: str) -> Non
 
 
 def _print_rows(rows: Sequence[Mapping[str, Any]], indent: str) -> None:
-    """Prints rows as a table with one column for each field that any of the rows has."""
+    """Prints rows as a table that has a column for each field that any row has."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     say(format_table(columns, [[row.get(column) for column in columns] for row in rows], indent=indent))

@@ -1,4 +1,4 @@
-"""Formats values as tables of text that fit the width of a terminal; no number and no id is ever cut."""
+"""Formats values as tables of text that fit the width of a terminal, without cutting numbers and ids."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from engine.cli.terminal import on_one_line
 
 _GAP = "  "
 _WIDEST = 60
-"""The largest width of a column of a table, in characters."""
+"""The largest width, in characters, of a column in a table."""
 _NARROWEST = 12
-"""The least width, in characters, to which a column is narrowed to fit the screen, so that the column stays
-legible."""
+"""The least width, in characters, to which a column is narrowed so that a table fits the screen."""
 
 
 def screen_width() -> int:
-    """Returns the width of the terminal in characters, or the width in $COLUMNS, or else 80."""
+    """Returns the width of the terminal in characters; without a terminal, the width in $COLUMNS, or 80."""
     return shutil.get_terminal_size().columns
 
 
 def format_table(
     headings: Sequence[str], rows: Sequence[Sequence[Any]], *, width: int | None = None, indent: str = ""
 ) -> str:
-    """Formats values as a table: numbers aligned right, text aligned left, and None as a dash.
+    """Formats values as a table: numbers are aligned right, texts are aligned left, and None becomes a dash.
 
-    If lines would be longer than `width` characters, columns of several words are narrowed, the widest column
-    first. If lines are still too long, the table becomes several tables below each other, each of which
-    begins with the first column. For a value that is a tuple of texts, the table shows as many whole texts as
-    fit into the column. The default of `width` is the width of the screen.
+    If the lines of a table would be longer than `width` characters, the widest column of words is narrowed,
+    then the next. If the lines are still too long, the columns are divided among several tables below each
+    other, which all begin with the first column. Of a tuple of texts, the table shows as many whole texts as
+    fit into the column. By default, `width` is the width of the screen.
 
     Example:
         >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))
@@ -63,10 +62,10 @@ def format_table(
 
 
 def wrapped(text: str, indent: str = "", *, hanging: str | None = None) -> str:
-    """Breaks a line of text between words at the width of the screen; leaves a text of several lines as is.
+    """Breaks a line of text between words at the width of the screen; returns several lines unchanged.
 
-    The first line begins with `indent`, and each further line begins with `hanging`. The default of `hanging`
-    is `indent` and two spaces.
+    The first line begins with `indent`, and each further line begins with `hanging`. By default, `hanging` is
+    `indent` plus two blanks.
     """
     if "\n" in text:
         return text
@@ -111,7 +110,7 @@ def cell_text(value: Any) -> str:
 
 
 def display_width(text: str) -> int:
-    """Returns the width of a text in cells of a terminal: 2 for a wide Asian letter, 0 for an accent."""
+    """Returns the width of a text on a terminal: a wide Asian letter counts 2, a combining accent 0."""
     if text.isascii():
         return len(text)
     return sum(_letter_width(letter) for letter in text)
@@ -132,7 +131,7 @@ def _length(widths: Sequence[int]) -> int:
 
 
 def _parts(widths: Sequence[int], total: int) -> list[list[int]]:
-    """Divides the columns of a wide table among several tables, which all begin with the first column."""
+    """Divides the columns of a wide table among several tables, which all have the first column."""
     parts: list[list[int]] = [[0] if widths else []]
     for column in range(1, len(widths)):
         if _length([widths[one] for one in (*parts[-1], column)]) > total and len(parts[-1]) > 1:

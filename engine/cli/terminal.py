@@ -1,7 +1,7 @@
-"""Prints text on stdout and stderr; replaces characters that could control the terminal.
+"""Prints text on stdout and stderr; replaces characters that would change the terminal, such as colours.
 
-All other files print with the functions of this file. The answer of a command goes to stdout; remarks,
-warnings and errors go to stderr.
+Commands print with the functions of this file. A command prints its answer on stdout, and remarks, warnings
+and errors on stderr.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from typing import Any, TextIO
 import click
 
 MOST_SHOWN = 100
-"""The largest number of characters of a title that are shown in a heading or in a list of choices."""
+"""The largest number of characters of a title in a heading, or in a choice between several movies."""
 _CLOSED_PIPE = 141
-"""The exit code of a command whose output nobody reads any more, the same as after the signal SIGPIPE."""
+"""The exit code of a command whose output nobody reads any more; a shell reports the signal SIGPIPE by the
+same number."""
 _PACKAGES = ("engine", "indexes", "pipelines")
 """The packages whose log lines commands print."""
 _LONGEST_ERROR = 2_000
-"""The largest number of characters of an error message that are printed, since a message may quote a value of
-any length."""
+"""The largest number of characters of a printed error message, since a message may quote a value of any
+length."""
 
 
 def visible(text: str) -> str:
-    r"""Replaces each invisible character of a text by an escape sequence; keeps line breaks.
+    r"""Replaces each invisible character of a text by an escape sequence such as \x1b; keeps line breaks.
 
     >>> print(visible("\x1b[31mred \u202e"))
     \x1b[31mred \u202e
@@ -48,14 +49,13 @@ def on_one_line(text: str) -> str:
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Prints a text and a line break to stdout, or to stderr if `err` is true; keeps tabs.
+    """Prints a text and a line break, to stdout or, if `err` is true, to stderr; keeps tabs.
 
-    If stderr cannot be written, no error is raised, because an error message could not be printed either.
+    If stderr cannot be written to, no error is raised, because nobody could read the error.
 
     Raises:
-        click.ClickException: stdout is closed or cannot be written to.
-        click.exceptions.Exit: the reader of stdout has gone; the command then ends silently, as other
-            command-line tools do.
+        click.ClickException: stdout cannot be written to.
+        click.exceptions.Exit: no program reads stdout any more; the command then ends without a message.
     """
     stream = sys.stderr if err else sys.stdout
     try:
@@ -73,9 +73,10 @@ def say(text: str = "", *, err: bool = False) -> None:
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Prints a value as JSON; escapes letters beyond ASCII unless stdout has a Unicode encoding.
+    """Prints a value as JSON; escapes all letters but ASCII if the encoding of stdout is not Unicode.
 
-    The JSON takes several lines, indented by `indent` spaces, or one line if `indent` is None.
+    With `indent`, the JSON has several lines, indented by `indent` blanks; if `indent` is None, the JSON has
+    one line.
     """
     plain = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
     text = json.dumps(value, ensure_ascii=not plain, indent=indent, default=str)
@@ -83,7 +84,7 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def prepare_streams() -> None:
-    """Lets stdout, stderr and warnings print any text, even characters that the stream's encoding lacks."""
+    """Makes stdout, stderr and warnings accept any text, with escapes for letters that cannot be encoded."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -92,15 +93,15 @@ def prepare_streams() -> None:
 
 
 class LogFormatter(logging.Formatter):
-    """Formats a log record as one line in which every character is visible."""
+    """Formats a log record as one line without invisible characters."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Formats a log record as one line."""
+        """Formats a log record as one line without invisible characters."""
         return on_one_line(super().format(record))
 
 
 def start_logging(level: int) -> None:
-    """Sends the engine's log lines of a level and above to stderr; other libraries log as before."""
+    """Sends log lines of the engine, from a level on, to stderr; leaves the logs of other libraries alone."""
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(handlers=[handler])
@@ -110,7 +111,7 @@ def start_logging(level: int) -> None:
 
 
 def say_error(error: click.ClickException) -> None:
-    """Prints the sentence of an error to stderr; after a wrong usage, also prints the command's usage."""
+    """Prints the sentence of an error to stderr; after wrong usage, also prints how to use the command."""
     said = f"Error: {on_one_line(error.format_message())}"
     if len(said) > _LONGEST_ERROR:
         said = f"{said[:_LONGEST_ERROR]}..."
@@ -129,7 +130,7 @@ def _takes_arguments(context: click.Context) -> bool:
 
 
 def _discard(stream: TextIO) -> None:
-    """Redirects a stream to the null device, so that Python does not fail to write the stream at the end."""
+    """Redirects a stream to /dev/null, so that Python does not fail when it writes the stream at the end."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from engine.recommender import Engine
 
 _MOST_CHOICES = 20
-"""The largest number of matching movies from which the user is asked to choose."""
+"""The largest number of movies in a question that asks the user which movie is meant."""
 
 
 def movie_id_of(engine: Engine, movie_id: str | None, title: str | None, format: str) -> str:
-    """Returns the id of the movie that the user asked for, by id or by a piece of the title.
+    """Returns the id of the movie that the user named by an id, or by a piece of the title.
 
-    If several titles match, the user is asked which movie is meant. If `format` is json, the matches are
-    printed as JSON.
+    If the piece of a title matches several movies, the user is asked which movie is meant. If `format` is
+    json, the matching movies are printed as JSON, and the function raises TitleError.
 
     Raises:
-        UsageError: the user gave both an id and a title, or neither an id nor a title.
-        TitleError: no title matches, or several titles match and the user cannot be asked.
+        UsageError: the user gave both an id and a title; the user gave neither.
+        TitleError: no title matches; several titles match and the user cannot be asked.
     """
     if (movie_id is None) == (title is None):
         raise click.UsageError("Give either the id of a movie or --title with a piece of its title.")
@@ -35,7 +35,7 @@ def movie_id_of(engine: Engine, movie_id: str | None, title: str | None, format:
 
 
 def _by_title(engine: Engine, text: str, format: str) -> str:
-    """Returns the id of the movie that a piece of a title means; asks the user if several titles match."""
+    """Returns the id of the movie that a piece of a title means; asks the user if several movies match."""
     from engine.errors import TitleError
 
     try:

@@ -69,7 +69,8 @@ LIST_OPTIONS = (
     ),
     BECAUSE,
 )
-"""The options of commands that make top lists; each option is named after a field of `ListArguments`."""
+"""The options of commands that make recommendation lists; each option is named after a field of
+`ListArguments`."""
 FALLBACK = option(
     ["--fallback"],
     type=click.Choice(FALLBACKS),
@@ -77,11 +78,11 @@ FALLBACK = option(
     help="Fail for an unknown reviewer, or list what is popular these days.",
 )
 SHOWING = (columns_of("Recommendation"), CARD, *FORMAT, VERBOSE)
-"""The options that say how a top list is printed."""
+"""The options that decide how a recommendation list is printed."""
 
 
 class Showing(NamedTuple):
-    """Holds the values of the options `SHOWING`, which decide how a top list is printed."""
+    """Holds the values of the options `SHOWING`, which decide how a recommendation list is printed."""
 
     columns: Columns | None
     cards: bool
@@ -89,7 +90,7 @@ class Showing(NamedTuple):
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> Showing:
-        """Removes the options `SHOWING` from the given options of a command, and returns their values."""
+        """Takes the options `SHOWING` out of the options of a command; returns the values of `SHOWING`."""
         return cls(*(options.pop(name) for name in cls._fields))
 
 

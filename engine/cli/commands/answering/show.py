@@ -21,7 +21,7 @@ _CARD = ("category", "main_cat", "brand", "description", "price", "year", "link"
 _BAR = 30
 """The length of the longest bar of a histogram, in characters."""
 _LONGEST = 100_000
-"""The largest number of characters of a text that `engine show` prints."""
+"""The largest number of characters of one text, such as a description, that `engine show` prints."""
 
 
 @click.group()
@@ -80,7 +80,7 @@ def reviewer(reviewer_id: str, index: Path, k: int, columns: Columns | None, for
 
 
 def _print_facts(facts: Mapping[str, Any]) -> None:
-    """Prints named facts, wrapped to the width of the screen; leaves out facts that are None."""
+    """Prints facts with their names, wrapped to the width of the screen; leaves out facts that are None."""
     for name, value in facts.items():
         if value is not None:
             text = f"{value:g}" if isinstance(value, float) else on_one_line(str(value)[:_LONGEST])
@@ -88,7 +88,7 @@ def _print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def _print_counts(name: str, counts: Mapping[str, int] | None, mean: float | None, format: str) -> None:
-    """Prints the number of reviews of each rating or year with a bar, and the mean rating if known."""
+    """Prints the number of reviews of each rating or year with a bar, and the mean rating if it is known."""
     if not counts:
         return
     longest = max(counts.values())

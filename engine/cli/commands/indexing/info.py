@@ -64,7 +64,7 @@ def _print(facts: Mapping[str, Any], builds: Sequence[Mapping[str, Any]]) -> Non
 
 
 def _facts(build: KeptBuild, first: KeptBuild) -> dict[str, Any]:
-    """Returns the facts to print about a kept build; `first` is the first build in the printed list."""
+    """Returns the facts to print about a kept build; `first` is the build at the top of the printed list."""
     counts, metrics = (build.manifest.get(name, {}) for name in (COUNTS_SECTION, METRICS_SECTION))
     state = "kept" if build.refused is None else "refused"
     if first.is_live and build.name in (first.name, first.before):

@@ -113,7 +113,7 @@ def evaluate(
 
 
 def _lines(found: Mapping[str, Any], table: TableFormatter) -> list[str]:
-    """Returns the lines that `engine evaluate` prints: metrics, 95% intervals, p-values, metrics by group."""
+    """Returns the lines that `engine evaluate` prints: metrics, 95% intervals, p-values and groups."""
     splits: Sequence[Mapping[str, int]] = found["splits"]
     intervals = {
         model: {name: f"{low:.4f} - {high:.4f}" for name, (low, high) in figures.items() if low is not None}
@@ -153,7 +153,7 @@ def _lines(found: Mapping[str, Any], table: TableFormatter) -> list[str]:
 
 
 def _unranked(found: Mapping[str, Any]) -> list[str]:
-    """Returns a line that explains missing ranking metrics if no held-out review is a like; else none."""
+    """Returns a line that says why ranking metrics are missing, if no held-out review is a like."""
     if all(figures.get("ndcg@10", 0) is None for figures in found["mean"].values()):
         return [f"no held-out review is rated {found['like_rating']:g} or more, so no list was measured"]
     return []
@@ -181,7 +181,7 @@ def _similar_table(similar: Mapping[str, Any], table: TableFormatter) -> str:
 
 
 def _look_lines(looks: Mapping[str, Any], table: TableFormatter) -> list[str]:
-    """Returns lines that say how many similar movies share no category, and how many sequels are listed."""
+    """Returns lines about the lists of similar movies: movies without common category, and sequels."""
     lines = []
     if shares := looks.get("without_common_category"):
         rows = [[group, row["movies"], row["share"], row["random"]] for group, row in shares.items()]
@@ -204,7 +204,7 @@ def _sentiment_lines(sentiment: Mapping[str, Any]) -> list[str]:
 
 
 def _figures(figures: Mapping[str, Mapping[str, Any]], table: TableFormatter) -> str:
-    """Formats metrics as a table with one line per model and one column per metric that any model has."""
+    """Formats metrics as a table with a line for each model and a column for each metric."""
     names = [name for name in _FIGURES if any(name in row for row in figures.values())]
     rows = [[model, *(row.get(name) for name in names)] for model, row in figures.items()]
     return table(["model", *names], rows)

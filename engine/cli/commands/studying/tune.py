@@ -20,7 +20,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) -> float:
-    """Converts a time such as 90s, 10m or 1.5h to seconds."""
+    """Converts a duration such as 90s, 10m or 1.5h to seconds."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smh]?)", text.strip())
     if match is None or float(match[1]) == 0:
         raise click.BadParameter(f"{shown(text)} is not a time; write it as 90s, 10m or 2h.")
