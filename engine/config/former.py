@@ -1,4 +1,4 @@
-"""Replaces the names that settings had in earlier versions, and refuses settings that are fixed now."""
+"""Replaces the names that settings had in earlier versions; refuses settings that no longer exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 RENAMED = {"relevance.max_epochs": "relevance.max_rounds", "rating.max_epochs": "rating.max_rounds"}
-"""Maps the old name of each renamed setting to the new name; files with old names can still be read."""
+"""Maps the old name of each renamed setting to the new name; recipes with old names can still be read."""
 GONE = (
     *("split.validation_share", "relevance.members_up_to", "relevance.num_targets"),
     *(f"relevance.{name}" for name in ("patience", "batch_size", "round_size", "reviewer_dropout")),
@@ -21,15 +21,15 @@ GONE = (
     *("neighbours.num_linear_neighbours", "cold.max_words", "cold.features", "cold.num_neighbours"),
     *("cold.list_share", "index.audit_k", "index.audit_reviewers"),
 )
-"""The settings of earlier versions that can no longer be set, although manifests of older indexes may hold
+"""The settings of earlier versions that no longer exist; the manifests of older indexes may still hold
 them."""
 
 
 def current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
-    """Returns nested settings in which new names replace the old names that `RENAMED` lists.
+    """Returns nested settings, in which new names have replaced the old names of `RENAMED`.
 
     Raises:
-        ConfigError: a setting is given under both its old and its new name, or can no longer be set.
+        ConfigError: a setting has a value under its old name and under its new name; a setting is in `GONE`.
     """
     current = dict(values)
     for section, held in values.items():
@@ -46,10 +46,10 @@ def current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
 
 
 def current_name(setting: str, warn: bool = True) -> str:
-    """Returns the present name of a setting, which may be given by an old name that `RENAMED` lists.
+    """Returns the present name of a setting whose present name or old name is given.
 
     Raises:
-        ConfigError: the setting is in `GONE`, because its value is fixed now.
+        ConfigError: the setting is in `GONE`, because it can no longer be set.
     """
     if setting in GONE:
         raise ConfigError(f"Setting '{setting}' is fixed now and cannot be set; leave it out")

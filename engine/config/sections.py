@@ -1,4 +1,4 @@
-"""Defines all settings of a build, each with a default, a range, a meaning and a reason to change it."""
+"""Defines all settings of a build: the default, the range, the meaning, and when to change the setting."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Penalty = Annotated[float, at_least(0.0)]
 
 
 class _Section:
-    """Checks each setting of a section by the rules in the type annotation of the setting."""
+    """Checks each setting of a section against the rules in the type annotation of the setting."""
 
     def __post_init__(self) -> None:
         check_rules(type(self).__name__.removesuffix("Config").lower(), self)
@@ -41,52 +41,53 @@ class IngestConfig(_Section):
     """Says how the source files are read, and which reviews and movies are kept."""
 
     format: Annotated[str, one_of("auto", "amazon", "movielens", "table")] = "auto"
-    """The format of the source files. Change `format` when the value auto mistakes the format of a file."""
+    """The format of the files that a build reads; with auto, the engine recognises the format of each file.
+    Change `format` when auto takes a file for another format."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """The names of the columns of tables, or of the fields of JSON, that hold the values the engine calls
-    reviewer, movie, rating, time and so on; an empty name leaves a column out. Give `columns` when a file
-    uses names that are not recognised, such as {"reviewer": "who", "movie": "what.id", "time": ""}."""
+    """The names of the columns of tables, or of the fields of JSON, that hold the reviewer, the movie, the
+    rating, the time and so on; an empty name leaves a column out. Give `columns` when a file has names that
+    the engine does not recognise, such as {"reviewer": "who", "movie": "what.id", "time": ""}."""
     no_header: bool = False
-    """Read the first line of a table of reviews as a review. Turn `no_header` on when the first line of a
-    table is mistaken for the names of the columns, and name the columns by number in `columns`."""
+    """Read the first line of a table of reviews as a review, and not as the names of the columns. Turn
+    `no_header` on when a table has no line of column names, and name the columns by number in `columns`."""
     ratings: Annotated[str, one_of("auto", "stars", "counts")] = "auto"
     """The kind of numbers in the column of ratings: stars on a scale, or counts such as plays or hours, of
-    which the higher half are likes; with auto, the numbers decide which kind they are. Change `ratings` when
-    a warning shows that stars were mistaken for counts."""
+    which the higher half are likes; with auto, the engine recognises the kind from the numbers. Change
+    `ratings` when a warning shows that stars were mistaken for counts."""
     time_format: Annotated[str | None, TIME_FORMAT] = None
-    """The way in which times are written in the files; by default, the engine recognises the way from the
-    times of each file. Give `time_format` when a warning says that dates can be read in two ways, or that
-    times cannot be read."""
+    """The notation of times in the files; by default, the engine recognises the notation from the times in
+    each file. Give `time_format` when a warning says that dates can be read in two ways, or that times cannot
+    be read."""
     where: str | None = None
     """An SQL condition on the columns of the prepared reviews; only reviews that meet the condition are kept.
     Give `where` to build an index from some of the reviews, such as the reviews of one category."""
     since: Annotated[str | None, DAY] = None
-    """The first day from which reviews are kept; older reviews are dropped. Give `since` to leave out reviews
-    that are too old to count."""
+    """The first day from which reviews are kept; reviews from earlier days are dropped. Give `since` when old
+    reviews no longer say what people like."""
     until: Annotated[str | None, DAY] = None
-    """The last day from which reviews are kept; newer reviews are dropped. Give `until` to build the index
-    that would have been built on that day."""
+    """The last day from which reviews are kept; reviews from later days are dropped. Give `until` to build
+    the index that a build on an earlier day would have made."""
     verified_only: bool = False
-    """Keep only reviews of verified purchases. Turn `verified_only` on when other reviews cannot be
-    trusted."""
+    """Keep only reviews of verified purchases. Turn `verified_only` on when reviews without a verified
+    purchase cannot be trusted."""
     min_reviews_per_reviewer: Count = 2
-    """The least number of reviews of a reviewer; reviewers with fewer reviews are dropped, and movies
-    likewise, repeatedly, until every remaining reviewer and movie has enough. Raise
-    `min_reviews_per_reviewer` to train faster on active reviewers alone; at 1 no reviewer is dropped."""
+    """The least number of reviews of each reviewer; reviewers with fewer reviews are dropped, again and
+    again, until every remaining reviewer and movie has enough reviews. Raise `min_reviews_per_reviewer` to
+    train faster on active reviewers alone; set 1 to drop no reviewer."""
     min_reviews_per_movie: Count = 2
-    """The least number of reviews of a movie; movies with fewer reviews are dropped, and reviewers likewise,
-    repeatedly, until every remaining reviewer and movie has enough. Raise `min_reviews_per_movie` to train
-    without rarely reviewed movies; at 1 no movie is dropped."""
+    """The least number of reviews of each movie; movies with fewer reviews are dropped, again and again,
+    until every remaining reviewer and movie has enough reviews. Raise `min_reviews_per_movie` to train
+    without rarely reviewed movies; set 1 to drop no movie."""
     allow_truncated: bool = False
-    """Build from the readable part of a compressed file that ends too early. Turn `allow_truncated` on when
-    the rest of the file is lost."""
+    """Use the readable part of a compressed file whose end is missing. Turn `allow_truncated` on when the
+    missing end of the file cannot be found again."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
-    """The most memory that DuckDB uses before DuckDB writes intermediate results to disk; small files are
-    read with less memory. Lower `memory_limit` on a small machine; raise `memory_limit` when DuckDB writes
-    intermediate results to disk."""
+    """The amount of memory that DuckDB fills before it writes intermediate results to disk; small files need
+    less memory. Lower `memory_limit` on a small machine; raise `memory_limit` when DuckDB writes intermediate
+    results to disk."""
     threads: Annotated[int, at_least(0, 1024)] = 0
     """The number of threads of DuckDB, FAISS and TensorFlow; 0 means one thread per core. Lower `threads` to
-    leave cores to other programs."""
+    leave processor cores to other programs."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,21 +102,21 @@ class IngestConfig(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig(_Section):
-    """Says which reviews are held out, to measure a build and to choose the weights in scores."""
+    """Says which reviews are held out of training, to measure a build and to choose the weights in scores."""
 
     test_share: Annotated[float, at_least(0.0, 0.5)] = 0.2
-    """The share of each reviewer's reviews, namely the latest reviews, that is held out to measure a build.
-    Set `test_share` to 0 when the metrics are known already, to skip the training that only serves to
-    measure."""
+    """The share of each reviewer's reviews that is held out to measure a build; the latest reviews are held
+    out. Set `test_share` to 0 when you know the metrics already, to leave out the training that only
+    measures."""
     max_holdouts: Annotated[int, at_least(1, 20)] = 4
-    """The largest number of trainings that are validated on held-out reviews, to choose the number of rounds
-    and the weights in scores; one training is enough if about 670 likes or more are held out. Set
+    """The largest number of times that the model is trained and measured on held-out reviews, to choose the
+    number of rounds and the weights in scores; with about 670 held-out likes or more, once is enough. Set
     `max_holdouts` to 1 to build a small index faster."""
     order: Annotated[str, one_of("auto", "time", "none")] = "auto"
-    """The order of each reviewer's reviews: with time, the last reviews are held out, and older reviews weigh
-    less; with none, random reviews are held out, and all reviews weigh the same; auto means time if the data
-    has times, otherwise none. Change `order` to none when the times in the data say when reviews were stored,
-    not when reviews were written."""
+    """Whether the reviews of a reviewer have an order: with time, the last reviews are held out, and older
+    reviews weigh less; with none, random reviews are held out, and all reviews weigh the same; auto means
+    time if the data has times, otherwise none. Change `order` to none when the times in the data say when
+    reviews were stored, and not when reviews were written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +124,11 @@ class SentimentConfig(_Section):
     """Says how the sentiment of review texts changes the ratings that the model learns from."""
 
     use: bool = False
-    """Score the review texts with an English sentiment lexicon, and average the scores of the texts with the
+    """Score the text of each review with an English lexicon of sentiment, and average this score with the
     stars. Turn `use` on when `engine evaluate --sentiment` finds that predictions improve."""
     weight: Share = 0.3
-    """The weight of the scores of the review texts, in the average with the stars. Raise `weight` when nearly
-    all stars are the same."""
+    """The weight of the score of a review's text in the average with the stars, whose weight is 1 minus this
+    weight. Raise `weight` when nearly all reviews have the same stars."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,51 +136,52 @@ class RelevanceConfig(_Section):
     """Sets the size and training of the relevance head, which predicts whether a reviewer reviews a movie."""
 
     embedding_dim: Annotated[int, at_least(1, 4096)] = 64
-    """The dimension of the vectors of reviewers and movies, without the movie's bias. Lower `embedding_dim`
-    to save memory and time; raise `embedding_dim` for many millions of reviews; `engine tune` tunes this
-    setting."""
+    """The number of dimensions of the vectors of reviewers and movies; the bias of a movie is not counted.
+    Lower `embedding_dim` to save memory and time; raise `embedding_dim` for many millions of reviews, or
+    search a value with `engine tune`."""
     reviewer_embeddings: Annotated[str, one_of("learned", "none")] = "learned"
-    """Whether a reviewer's vector is the sum of a learned embedding of the reviewer and the vector of the
-    reviewer's history (learned), or the vector of the history alone (none). Change `reviewer_embeddings` to
-    none when there are so many reviewers that their embeddings take too much memory or disk space."""
+    """How the vector of a reviewer is computed: with learned, as a learned embedding of the reviewer plus the
+    vector of the reviewer's history; with none, as the vector of the history alone. Change
+    `reviewer_embeddings` to none when the embeddings of very many reviewers need too much memory or disk
+    space."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
-    """The most memory that the embeddings of reviewers, with the optimizer's means of their gradients, may
-    take in training; above the limit, they are kept in a file and used block by block, with the same result.
-    Raise `memory_limit` on a machine with much memory; lower `memory_limit` on a small machine."""
+    """The largest amount of memory for the embeddings of reviewers, and for the optimizer's means of their
+    gradients, in training; larger embeddings are kept in a file and used block by block, with the same
+    result. Raise `memory_limit` on a machine with much memory; lower `memory_limit` on a small machine."""
     num_parts: Annotated[int, at_least(1, 1024)] = 1
-    """The number of groups into which reviewers are divided for training; on Ray, a separate worker trains
-    each group, and only this worker holds the embeddings of the reviewers in the group. Raise `num_parts` to
-    the number of machines when one machine is too small or too slow."""
+    """The number of groups into which training divides the reviewers; on Ray, each group has a worker of its
+    own, which alone holds the embeddings of the group's reviewers. Raise `num_parts` to the number of
+    machines when one machine is too small or too slow."""
     recency_power: Annotated[float, at_least(0.0, 4.0)] = 0.4
-    """How fast the weight of older reviews falls: a reviewer's n-th last review weighs n ** -recency_power.
-    Raise `recency_power` when preferences change quickly; `engine tune` tunes this setting."""
+    """How fast the weight of a reviewer's older reviews falls: the n-th last review weighs n **
+    -recency_power. Raise `recency_power` when preferences change quickly, or search a value with `engine
+    tune`."""
     num_members: Count = 2
-    """The number of relevance heads that are trained with different seeds and whose scores are averaged; with
-    more than 200,000 reviews, only one head is trained. Set `num_members` to 1 to train in half the time;
-    raise `num_members` for steadier lists."""
+    """The number of relevance heads that are trained with different seeds, and whose scores are averaged;
+    with more than 200,000 reviews, only one head is trained. Set `num_members` to 1 to halve the time of
+    training; raise `num_members` for lists that depend less on the seed."""
     max_history: Count = 500
-    """The largest number of a reviewer's latest reviews from which the reviewer's vector is computed. Lower
-    `max_history` when a few reviewers with thousands of reviews slow training down."""
+    """The largest number of reviews from which a reviewer's vector is computed; the latest reviews are used.
+    Lower `max_history` when a few reviewers with thousands of reviews make training slow."""
     other_weight: Share = 0.3
-    """The weight in training of a review that is not a like; a like has the weight 1. Lower `other_weight`
-    when lists should hold movies that people like rather than movies that people only watch; `engine tune`
-    tunes this setting."""
+    """The weight, in training, of a review that is not a like; a like weighs 1. Lower `other_weight` when
+    lists should hold movies that people like, and not movies that people only watch; or search a value with
+    `engine tune`."""
     max_rounds: Count = 40
     """The largest number of training rounds of the relevance head. Lower `max_rounds` for a quick trial;
-    raise `max_rounds` when the training curve in the report still rises in the last rounds."""
+    raise `max_rounds` when the learning curve in the report still rises in the last rounds."""
     learning_rate: Annotated[float, at_least(0.0, 10.0)] = 0.005
-    """The learning rate of the relevance head, whose training steps are scaled by the root mean square of
-    past gradients. Lower `learning_rate` when a build reports that the loss is not finite; `engine tune`
-    tunes this setting."""
+    """The learning rate of the relevance head; each training step is divided by the root mean square of past
+    gradients. Lower `learning_rate` when a build reports a loss that is not finite, or search a value with
+    `engine tune`."""
     dropout: Annotated[float, at_least(0.0, 0.95)] = 0.5
-    """The share of the numbers of a reviewer's vector that are set to zero, at random, in training (dropout).
-    Raise `dropout` for few reviews; lower `dropout` for very many reviews; `engine tune` tunes this
-    setting."""
+    """The share of the numbers in a reviewer's vector that training sets to zero at random (dropout). Raise
+    `dropout` for few reviews; lower `dropout` for very many reviews; or search a value with `engine tune`."""
     l2: Penalty = 1e-4
-    """The weight in the loss of the L2 penalty on the vectors of the relevance head. Raise `l2` for few
-    reviews; lower `l2` for very many reviews; `engine tune` tunes this setting."""
+    """The weight of the L2 penalty on the vectors of the relevance head, in the loss. Raise `l2` for few
+    reviews; lower `l2` for very many reviews; or search a value with `engine tune`."""
     num_negatives: Count = 4096
-    """The number of negative movies that are drawn for each training step if the catalogue has more than
+    """The number of movies that are drawn as negatives for each training step, if the catalogue has more than
     8,192 movies. Lower `num_negatives` to train faster; raise `num_negatives` for better lists from a very
     large catalogue."""
 
@@ -189,47 +191,47 @@ class RatingConfig(_Section):
     """Sets the size and training of the rating head, which predicts the chance of each rating level."""
 
     dim: Annotated[int, at_least(1, 4096)] = 32
-    """The dimension of the vectors of reviewers and movies in the rating head. Lower `dim` to save memory and
-    time; `engine tune` tunes this setting."""
+    """The number of dimensions of the vectors of reviewers and movies in the rating head. Lower `dim` to save
+    memory and time, or search a value with `engine tune`."""
     hidden_units: Annotated[tuple[int, ...], at_least(1, 65536)] = (32,)
-    """The widths of the hidden layers of the rating head's MLP. Widen the layers, or add layers, when the
-    data has very many ratings."""
+    """The numbers of units in the hidden layers of the rating head's multilayer perceptron (MLP), one number
+    for each layer. Raise the numbers, or add layers, when the data has very many ratings."""
     like_rating: float | None = None
-    """The lowest rating that counts as a like; by default the rating at three quarters of the scale, such as
-    4 on a scale of 1 to 5 stars. Give `like_rating` when people in the data like a movie at another rating
-    than the default."""
+    """The lowest rating that counts as a like; by default, the rating at three quarters of the scale, such as
+    4 on a scale of 1 to 5 stars. Give `like_rating` when people who like a movie usually give a rating below
+    or above the default."""
     max_rounds: Count = 18
     """The largest number of training rounds of the rating head. Lower `max_rounds` for a quick trial; raise
-    `max_rounds` when the training curve in the report still rises in the last rounds."""
+    `max_rounds` when the learning curve in the report still rises in the last rounds."""
     learning_rate: Annotated[float, at_least(0.0, 10.0)] = 0.005
-    """The learning rate of the rating head in the first round; the learning rate falls linearly to zero over
-    the rounds. Lower `learning_rate` when a build reports that the loss is not finite."""
+    """The learning rate of the rating head in the first training round; in later rounds, the learning rate
+    falls linearly to zero. Lower `learning_rate` when a build reports a loss that is not finite."""
     dropout: Annotated[float, at_least(0.0, 0.95)] = 0.2
-    """The share of the inputs of the rating head's MLP that are set to zero, at random, in training
-    (dropout). Raise `dropout` for few ratings; lower `dropout` for very many ratings."""
+    """The share of the inputs of the rating head's MLP that training sets to zero at random (dropout). Raise
+    `dropout` for few ratings; lower `dropout` for very many ratings."""
     l2: Penalty = 0.6
-    """The weight in the loss, per review, of the L2 penalty on the vectors of the rating head. Raise `l2` for
-    few ratings; lower `l2` for very many ratings; `engine tune` tunes this setting."""
+    """The weight of the L2 penalty on the vectors of the rating head, in the loss of each review. Raise `l2`
+    for few ratings; lower `l2` for very many ratings; or search a value with `engine tune`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursConfig(_Section):
-    """Sets the sizes of the tables of similar movies, which influence scores and the choice of candidates."""
+    """Sets the sizes of the neighbour tables, which say for each movie which movies are similar."""
 
     num_neighbours: Count = 200
-    """The number of neighbours of each movie that the tables of similar movies keep. Lower `num_neighbours`
+    """The number of similar movies that each neighbour table keeps for each movie. Lower `num_neighbours`
     when the index takes too much disk space, or when the build takes too long."""
     linear_up_to: Annotated[int, at_least(0)] = 10_000
-    """The largest number of movies in a catalogue for which the linear model of all pairs of movies is tried;
-    for a larger catalogue, a local model of the movies that share reviewers is tried. Lower `linear_up_to`
-    when the linear model takes too much memory, which grows with the square of the number of movies, or too
-    much time, which grows with the third power."""
+    """The largest number of movies for which a build tries a linear model of all pairs of movies; for more
+    movies, a build tries a model of the pairs that share reviewers. Lower `linear_up_to` when the linear
+    model needs too much memory, which grows with the square of the number of movies, or too much time, which
+    grows with the cube."""
     linear_l2: Annotated[float, at_least(1e-3)] = 100.0
-    """The L2 penalty of the linear model of all pairs of movies; multiples of this penalty are tried on
-    held-out likes. Change `linear_l2` to the value that `engine tune` finds."""
+    """The L2 penalty of the linear model of all pairs of movies; a build also tries multiples of the penalty
+    on held-out likes. Change `linear_l2` to the value that `engine tune` finds."""
     num_content_neighbours: Annotated[int, at_least(0)] = 100
-    """The number of movies with similar metadata that are tried as neighbours of each movie. Set
-    `num_content_neighbours` to 0 when the metadata does not tell which movies people like."""
+    """The number of movies with similar metadata that a build tries as neighbours of each movie. Set
+    `num_content_neighbours` to 0 when movies with similar metadata do not please the same people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,24 +239,25 @@ class ColdConfig(_Section):
     """Says how cold movies enter the index; a cold movie has metadata, but too few reviews to train on."""
 
     enabled: bool = True
-    """Take cold movies into the index, with vectors that are predicted from metadata. Turn `enabled` off when
-    lists should hold only reviewed movies, and no movie will be added with `engine add-movies`."""
+    """Take cold movies into the index; their vectors are predicted from metadata. Turn `enabled` off when
+    lists should hold only reviewed movies, and when you will not use `engine add-movies`."""
     max_reviews: Annotated[int, at_least(0)] = 1
-    """The largest number of reviews with which a movie that was dropped for too few reviews still enters the
-    index as a cold movie. Raise `max_reviews` together with ingest.min_reviews_per_movie."""
+    """The largest number of reviews of a movie that enters the index as a cold movie, after the movie was
+    dropped for too few reviews. Raise `max_reviews` together with the setting
+    `ingest.min_reviews_per_movie`."""
     doubt: Annotated[float, at_least(0)] = 1.0
-    """The number of standard errors by which the predicted relevance of a cold movie is lowered; the standard
-    error says how unsure the prediction from metadata is. Lower `doubt` to show more new movies, whose scores
-    are less certain."""
+    """The number of standard errors that is subtracted from the predicted relevance of a cold movie; a
+    standard error says how unsure the prediction from metadata is. Lower `doubt` to list more new movies,
+    whose scores are less certain."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PopularityConfig(_Section):
-    """Says how the popularity of movies is computed; popularity orders the list of an unknown reviewer."""
+    """Says how the popularity of movies is computed; unknown reviewers get the most popular movies."""
 
     half_life_days: Annotated[float, at_least(0.01)] = 1000.0
-    """The age, in days, at which a review counts half as much as a new review in the popularity of a movie.
-    Lower `half_life_days` when movies are popular for a short time only."""
+    """The age, in days, of a review that counts half as much as a new review in the popularity of a movie.
+    Lower `half_life_days` when movies stay popular for a short time only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,15 +265,16 @@ class FeedbackConfig(_Section):
     """Says which rating a click, a purchase or a dislike stands for, from 0 (lowest) to 1 (highest)."""
 
     click: Share = 0.5
-    """The rating for which a click stands, from 0 (lowest) to 1 (highest); a click counts only for a movie
-    that the reviewer has not reviewed. Lower `click` when people often leave the page of a movie at once."""
+    """The rating for which a click stands, from 0 (lowest) to 1 (highest); a click on a movie that the
+    reviewer has reviewed does not count. Lower `click` when people often leave the page of a movie after a
+    few seconds."""
     purchase: Share = 0.75
-    """The rating for which a purchase stands, from 0 (lowest) to 1 (highest); a purchase can raise the rating
-    of an earlier review, but never lowers it. Raise `purchase` when a like needs a rating above three
-    quarters of the scale."""
+    """The rating for which a purchase stands, from 0 (lowest) to 1 (highest); a purchase replaces an earlier
+    review of the movie only if the purchase stands for a higher rating. Raise `purchase` when only ratings
+    above three quarters of the scale are likes."""
     dislike: Share = 0.0
-    """The rating for which a dislike stands, from 0 (lowest) to 1 (highest); a dislike replaces every earlier
-    review of the movie by the reviewer. Raise `dislike` when people often dislike movies without a strong
+    """The rating for which a dislike stands, from 0 (lowest) to 1 (highest); a dislike replaces the
+    reviewer's earlier review of the movie. Raise `dislike` when people often dislike movies without a strong
     reason."""
 
 
@@ -279,28 +283,29 @@ class IndexConfig(_Section):
     """Says how movie vectors are searched, and what share of the best movies the search must find."""
 
     kind: Annotated[str, one_of("auto", "flat", "ivf", "ivf-fp16", "ivf-sq8", "milvus")] = "auto"
-    """The kind of vector index; with auto, the number of movies, the memory limit and the wanted recall
-    decide the kind. Change `kind` to flat for exact search, to milvus for a vector database, or to the kind
-    that suits your machine best."""
+    """The kind of vector index; with auto, the kind depends on the number of movies, the memory limit and the
+    wanted recall. Change `kind` to flat for exact search, to milvus for a vector database, or to the kind
+    that is fastest on your machine."""
     uri: Annotated[str, DATABASE] = ""
-    """The address of the vector database for the kind milvus; empty for an embedded database in the directory
+    """The address of the vector database if `kind` is milvus; empty for an embedded database in the directory
     of the index. Set `uri` to use a Milvus server or cluster."""
     recall_floor: Share = 0.99
-    """The share of the movies in a list made by scoring every movie that the two-stage search must find at
-    least. Lower `recall_floor` for faster answers from a very large catalogue."""
+    """The least share of the best movies, as found by scoring every movie, that the two-stage search must
+    find. Lower `recall_floor` for faster answers from a very large catalogue, whose lists then miss more of
+    the best movies."""
     memory_limit: Annotated[str, MEMORY] = "1GB"
-    """The most memory that the vectors of an index may take if `kind` is auto; ignored if only larger vectors
-    reach the least recall that the setting `recall_floor` asks for. Lower `memory_limit` when questions are
-    answered on a small machine."""
+    """The largest amount of memory for the vectors of an index if `kind` is auto; more memory is used if only
+    larger vectors reach the recall that `recall_floor` demands. Lower `memory_limit` when a small machine
+    answers the questions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig(_Section):
-    """Says when a build also trains baselines, with which the report compares the model."""
+    """Says when a build also trains baselines (simple models), with which the report compares the model."""
 
     baselines_up_to: Annotated[int, at_least(0)] = 200_000
-    """The largest number of reviews for which a build also trains baselines for the report. Set
-    `baselines_up_to` to 0 to build faster."""
+    """The largest number of reviews for which a build also trains baselines (simple models) for the report.
+    Set `baselines_up_to` to 0 for faster builds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,8 +313,8 @@ class Config:
     """Holds all settings of a build, in sections."""
 
     seed: int = 42
-    """The seed of every random choice; equal seeds and equal data give equal indexes. Change `seed` to see
-    how much the metrics depend on chance."""
+    """The seed of every random choice; builds with equal seeds and equal data make equal indexes. Change
+    `seed` to see how much the metrics depend on chance."""
     ingest: IngestConfig = field(default_factory=IngestConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     sentiment: SentimentConfig = field(default_factory=SentimentConfig)
@@ -323,12 +328,12 @@ class Config:
     report: ReportConfig = field(default_factory=ReportConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all settings as plain values, which a manifest stores as JSON."""
+        """Returns all settings as plain values, which a manifest can store as JSON."""
         return to_mapping(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
-        """Makes a `Config` from a mapping that `to_dict` returned; missing settings get their defaults.
+        """Makes a `Config` from a mapping that `to_dict` returned; a missing setting gets its default.
 
         The mapping `values` may come from an older version of the package.
         """
@@ -344,17 +349,17 @@ class Config:
 def load_config(
     recipe: Path | None = None, assignments: Sequence[str] = (), overrides: Mapping[str, Any] | None = None
 ) -> Config:
-    """Merges defaults, recipe, assignments and overrides into a checked `Config`; the later source wins.
+    """Merges defaults, recipe, assignments and overrides into a checked `Config`; a later source wins.
 
     Args:
         recipe: the path of a TOML file with the settings that differ from the defaults; None for no recipe.
-        assignments: texts such as `ingest.threads=2`, which the command-line option `--set` takes.
-        overrides: values with dotted names as keys, such as `{"seed": 7, "ingest.where": "price < 10"}`, or a
-            mapping of sections.
+        assignments: texts such as `ingest.threads=2`, as the command-line option `--set` takes them.
+        overrides: settings with dotted names as keys, such as `{"seed": 7, "ingest.where": "price < 10"}`, or
+            settings in sections, such as `{"ingest": {"where": "price < 10"}}`.
 
     Raises:
-        ConfigError: a setting is unknown, fixed now, of the wrong type or out of range, or the recipe cannot
-            be read.
+        ConfigError: a setting is unknown; a setting no longer exists; a setting has the wrong type; a setting
+            is out of range; the recipe cannot be read.
     """
     layers = [_read_recipe(recipe)]
     for assignment in assignments:

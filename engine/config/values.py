@@ -1,9 +1,9 @@
-"""Converts settings from mappings or text, checks the settings, and fills dataclasses with the settings.
+"""Converts settings from mappings or text, checks the settings, and makes dataclasses of the settings.
 
 The code in this file works for any setting; `engine/config/sections.py` defines the settings. A section of
-settings is a frozen, keyword-only dataclass. The type of a field is a boolean, a number, a text, a tuple, a
-mapping of text to text, or another section. The type of a field in a section of settings may also allow None.
-The rules of a field are in the annotation of the field's type, such as `Annotated[int, at_least(1)]`.
+settings is a frozen, keyword-only dataclass. The type of a field in a section is a boolean, a number, a text,
+a tuple, a mapping of text to text, or another section. The type of a field in a section may also allow None.
+The rules of a setting stand in the type annotation, such as `Annotated[int, at_least(1)]`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Section = TypeVar("Section")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _TOO_LARGE = 1 << 63
-"""The least positive whole number that other libraries cannot hold."""
+"""The least whole number above 0 that is too large for 64 bits, and so for other libraries."""
 _NONE = ("none", "null")
 _PAIR = re.compile(r"""([^=,]*)(=?)\s*("(?:[^"]|"")*"\s*(?=,|$)|'[^']*'\s*(?=,|$)|[^,]*)(?:,|$)""")
-"""Matches one pair in a list of pairs: a key, an equals sign, and a value, in quotes if the value holds a
+"""Matches one pair in a list of pairs: a key, an equals sign, and a value, which is in quotes if it holds a
 comma."""
 _EXPECTED = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
 
@@ -38,13 +38,13 @@ class Rule:
     """Describes a condition that the value of a setting must meet, such as "at least 1"."""
 
     wanted: str
-    """The condition in words, such as "at least 1", which error messages write after "must be"."""
+    """The condition in words, such as "at least 1"; an error message writes the words after "must be"."""
     holds: Callable[[Any], bool]
     choices: tuple[str, ...] = ()
-    """The texts that the rule allows; empty if the rule does not list the allowed texts."""
+    """The texts that the rule allows; empty if the rule does not name the allowed texts one by one."""
 
     def check(self, setting: str, value: Any) -> None:
-        """Raises ConfigError if a value breaks the rule; the error suggests the most similar allowed text."""
+        """Raises ConfigError if a value breaks the rule; the error suggests a similar allowed text."""
         if not self.holds(value):
             matches = difflib.get_close_matches(str(value), self.choices, n=1)
             advice = f"; did you mean '{matches[0]}'?" if matches else ""
@@ -92,7 +92,7 @@ DATABASE = Rule("empty, http://HOST:PORT without a password, or a path that ends
 
 _TIME_FORMATS = ("unix", "excel", "day-first", "month-first", "year-first")
 _TIME_CODES = frozenset("aAbBdmyYHIpMSfgnzZjUWwcxX%")
-"""The letters that may follow a percent sign in a pattern such as %d.%m.%Y for the setting `time_format`."""
+"""The letters that may follow a percent sign in the setting `time_format`, such as d, m and Y in %d.%m.%Y."""
 
 
 def _is_time_format(text: str) -> bool:
@@ -106,16 +106,16 @@ TIME_FORMAT = Rule(
 
 
 def rules(section: type[Any]) -> dict[str, tuple[Rule, ...]]:
-    """Returns the rules of each setting of a section; the keys are the names of the settings."""
+    """Returns the rules of each setting of a section, by the name of the setting."""
     kinds = typing.get_type_hints(section, include_extras=True)
     return {name: getattr(kind, "__metadata__", ()) for name, kind in kinds.items()}
 
 
 def check_rules(name: str, section: Any) -> None:
-    """Checks that every setting of a section meets the rules in the setting's type annotation.
+    """Checks that every setting of a section meets the rules in the type annotation of the setting.
 
-    Error messages call the section of settings by the text `name`. A setting with the value None meets every
-    rule. A tuple meets a rule if each item of the tuple meets the rule.
+    The argument `name` is the name of the section in error messages. A setting with the value None meets
+    every rule. A tuple meets a rule if each item of the tuple meets the rule.
 
     Raises:
         ConfigError: a setting breaks a rule.
@@ -128,7 +128,7 @@ def check_rules(name: str, section: Any) -> None:
 
 
 def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
-    """Returns the type of each setting of a section; the keys are the dotted names of the settings."""
+    """Returns the type of each setting of a section, by the dotted name of the setting."""
     found: dict[str, Any] = {}
     for name, kind in typing.get_type_hints(section).items():
         if dataclasses.is_dataclass(kind):
@@ -139,12 +139,12 @@ def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
 
 
 def to_mapping(section: Any) -> dict[str, Any]:
-    """Turns a section of settings into plain values that JSON can hold; `from_mapping` is the inverse."""
+    """Converts a section of settings to plain values that JSON can hold; `from_mapping` does the reverse."""
     return {field.name: _plain(getattr(section, field.name)) for field in dataclasses.fields(section)}
 
 
 def flat_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens nested settings into a dictionary whose keys are dotted names, such as `index.kind`."""
+    """Converts nested settings to one dictionary whose keys are dotted names, such as `index.kind`."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -155,10 +155,10 @@ def flat_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
 
 
 def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str = "") -> Section:
-    """Makes a section of settings from plain values; a setting without a value gets its default.
+    """Makes a section of settings from plain values; a missing setting gets its default.
 
     Raises:
-        ConfigError: a name is unknown, or a value has the wrong type or breaks a rule.
+        ConfigError: the name of a setting is unknown; a value has the wrong type; a value breaks a rule.
     """
     kinds = typing.get_type_hints(section)
     given: dict[str, Any] = {}
@@ -177,13 +177,13 @@ def from_mapping(section: type[Section], values: Mapping[str, Any], prefix: str 
 
 
 def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
-    """Splits `section.key=value` into the setting's dotted name and a value of the setting's type.
+    """Splits an assignment `section.key=value` into the dotted name and a value of the setting's type.
 
-    In an assignment, a tuple is written `64,32`, and a mapping is written `a=b,c=d` or `a="b,c"`; the text
-    `none` sets an optional setting to None.
+    In an assignment, a tuple is written `64,32`; a mapping is written `a=b,c=d`, or `a="b,c"` if a value
+    holds a comma; None is written `none`.
 
     Raises:
-        ConfigError: the assignment has no `=`, the setting is unknown, or the value has the wrong type.
+        ConfigError: the assignment has no `=`; the setting is unknown; the value has the wrong type.
     """
     name, separator, text = assignment.partition("=")
     name = name.strip()
@@ -199,7 +199,7 @@ def parse_assignment(section: type[Any], assignment: str) -> tuple[str, Any]:
 
 
 def parse_text(setting: str, text: str, kind: Any) -> Any:
-    """Converts text to the type of a setting; raises ConfigError if the text does not fit the type."""
+    """Converts text to the type of a setting; raises ConfigError if that is impossible."""
     if typing.get_origin(kind) is Mapping:
         pairs = [match.groups() for match in _PAIR.finditer(text) if match[0].strip(", ")]
         if not all(key.strip() and separator for key, separator, _ in pairs):
@@ -225,10 +225,10 @@ def parse_text(setting: str, text: str, kind: Any) -> Any:
 
 
 def convert(setting: str, value: Any, kind: Any) -> Any:
-    """Converts a plain value to the type of a setting; raises ConfigError if the value has another type.
+    """Converts a plain value to the type of a setting; raises ConfigError if that is impossible.
 
-    A whole number becomes a float for a setting of type float, and a list becomes a tuple for a setting of
-    type tuple.
+    If a setting has the type float, a whole number becomes a float; if a setting has the type tuple, a list
+    becomes a tuple.
     """
     inner, optional = _without_none(kind)
     if value is None and optional:
@@ -249,7 +249,7 @@ def convert(setting: str, value: Any, kind: Any) -> Any:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Merges mappings of settings into one nested mapping; a value in a later mapping replaces earlier ones.
+    """Merges mappings of settings into one nested mapping; a later mapping replaces earlier values.
 
     A dotted name such as "ingest.threads" stands for the setting "threads" in the section "ingest".
     """
@@ -282,7 +282,7 @@ def size_in_bytes(value: str) -> int:
 
 
 def expected(kind: Any) -> str:
-    """Returns a phrase for the values that a type of setting takes, such as "a whole number"."""
+    """Returns words for the values that a type of setting takes, such as "a whole number"."""
     if typing.get_origin(kind) is tuple:
         return f"a list of which each item is {expected(typing.get_args(kind)[0])}"
     return "a table of text" if typing.get_origin(kind) is Mapping else _EXPECTED[_without_none(kind)[0]]
